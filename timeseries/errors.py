@@ -1,0 +1,72 @@
+"""What a caller of the time series may catch. Each error says what to do about it."""
+
+from __future__ import annotations
+
+
+class VeloxError(Exception):
+    """Base of every error that VELOX raises on purpose.
+
+    ``code`` is a stable word for programs, ``field`` names the argument at fault (or None), ``hint`` says what to do.
+    """
+
+    code = "velox_error"
+
+    def __init__(self, message: str, *, field: str | None = None, hint: str = "", code: str | None = None) -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.field = field
+        self.hint = hint or message
+        if code is not None:
+            self.code = code
+
+
+class InvalidValue(VeloxError, ValueError):
+    """Refuse one value; nothing was written."""
+
+    code = "invalid_value"
+
+
+class AmbiguousTick(InvalidValue):
+    """Refuse a tick that can be read in two ways; nothing was written."""
+
+    code = "ambiguous_tick"
+
+
+class SpoolFull(VeloxError):
+    """The spool reached its reserve or its limit; telemetry is refused until there is room."""
+
+    code = "spool_full"
+
+
+class SpoolFailed(VeloxError):
+    """The disk refused the spool (an I/O error); telemetry is refused until it recovers."""
+
+    code = "spool_failed"
+
+
+class SourceBusy(VeloxError):
+    """Another process records under this source; ``pid`` names it."""
+
+    code = "source_busy"
+
+    def __init__(self, message: str, *, pid: int | None = None, hint: str = "") -> None:
+        super().__init__(message, field="source", hint=hint)
+        self.pid = pid
+
+
+class StoreUnavailable(VeloxError):
+    """The time-series store cannot answer now; nothing accepted is lost."""
+
+    code = "store_unavailable"
+
+
+class FlushTimeout(VeloxError):
+    """Points were still waiting when the time was up; they stay in the spool."""
+
+    code = "flush_timeout"
+
+
+class RecorderClosed(VeloxError):
+    """The recorder was closed; open a new DataManager."""
+
+    code = "recorder_closed"

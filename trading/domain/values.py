@@ -1,0 +1,70 @@
+"""The frozen values that the facade answers with (FACE §1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+class AsDict:
+    """A dataclass that tells its fields as a plain dict, in order."""
+
+    __slots__ = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade(AsDict):
+    """One trade as the ledger has it. Money, prices and quantities are Decimal, datetimes are aware UTC.
+
+    ``side`` is LONG or SHORT, ``state`` OPEN, CLOSED or VOID; ``avg_price`` is the entry's average cost per unit;
+    ``initial_risk`` and ``stop_price`` are None where no stop was given; ``reported_pnl`` is what the caller passed;
+    ``flags`` are words such as ``reported_pnl_differs``.
+    """
+
+    trade_id: str | None
+    strategy_id: str
+    symbol: str
+    account: str
+    side: str | None
+    state: str
+    open_quantity: Decimal
+    avg_price: Decimal | None
+    realised_pnl: Decimal
+    charges: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    initial_risk: Decimal | None
+    opened_at: datetime | None
+    closed_at: datetime | None = None
+    exit_reason: str = ""
+    reported_pnl: Decimal | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position(Trade):
+    """A trade, or the sum of a strategy's open trades in one symbol, with the last price seen."""
+
+    last_price: Decimal | None = None
+    last_price_at: datetime | None = None
+    unrealised_pnl: Decimal | None = None
+    origin: str = "ledger"  # or "hot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal(AsDict):
+    """One signal with the conditions that were seen. ``decision`` is TAKEN or SKIPPED."""
+
+    strategy_id: str
+    symbol: str
+    account: str
+    at: datetime
+    decision: str
+    reason: str = ""
+    conditions: dict[str, Any] = field(default_factory=dict)
+    trade_id: str | None = None

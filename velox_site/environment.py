@@ -1,0 +1,128 @@
+"""Typed readers of the environment: a wrong value stops the start with its name and what was expected."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import zoneinfo
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+class Environment:
+    """Read variables of one mapping (the process's own by default); each may also come as a file, ``NAME_FILE``."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self.variables = os.environ if variables is None else variables
+
+    def text(self, name: str, default: str = "") -> str:
+        path = self.variables.get(f"{name}_FILE")
+        if not path:
+            return self.variables.get(name, "").strip() or default
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise _wrong(f"{name}_FILE", path, "the path of a readable file") from error
+
+    def flag(self, name: str, default: bool) -> bool:
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        text = self.text(name)
+        if not text:
+            return default
+        if text.lower() not in words:
+            raise _wrong(name, text, "on or off")
+        return words[text.lower()]
+
+    def integer(self, name: str, default: int | None, *, minimum: int) -> int | None:
+        text = self.text(name)
+        if not text:
+            return default
+        try:
+            number = int(text)
+        except ValueError as error:
+            raise _wrong(name, text, f"a whole number, at least {minimum}") from error
+        if number < minimum:
+            raise _wrong(name, text, f"a whole number, at least {minimum}")
+        return number
+
+    def money(self, name: str, default: str) -> Decimal:
+        text = self.text(name, default)
+        expected = "an amount of at most 92,233,720,368 with at most 8 decimals, such as 100000"
+        try:
+            amount = Decimal(text)
+        except InvalidOperation as error:
+            raise _wrong(name, text, expected) from error
+        if not amount.is_finite() or not 0 <= amount <= 92_233_720_368 or amount != round(amount, 8):
+            raise _wrong(name, text, expected)
+        return amount
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        text = self.text(name, default)
+        if text.upper() not in choices:
+            raise _wrong(name, text, f"one of {', '.join(choices)}")
+        return text.upper()
+
+    def zone(self, name: str, default: str) -> str:
+        text = self.text(name, default)
+        try:
+            zoneinfo.ZoneInfo(text)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise _wrong(name, text, "a zone of the tz database, such as Asia/Kolkata") from error
+        return text
+
+    def code(self, name: str, default: str, *, length_max: int) -> str:
+        text = self.text(name, default)
+        if not (text.isascii() and text.isalnum() and text.isupper() and len(text) <= length_max):
+            raise _wrong(name, text, f"a code of capital letters, at most {length_max}")
+        return text
+
+    def url(self, name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+        text = self.text(name, default)
+        if not text:
+            return ""
+        try:
+            parts = urlsplit(text)
+            host, _ = parts.hostname, parts.port
+        except ValueError as error:
+            raise _wrong(name, text, f"a URL of {', '.join(f'{scheme}://' for scheme in schemes)}") from error
+        if parts.scheme not in schemes or not (host or parts.scheme == "unix" or parts.scheme.startswith("sqlite")):
+            raise _wrong(name, text, f"a URL of {', '.join(f'{scheme}://' for scheme in schemes)}")
+        return text
+
+
+def kept_secret(path: Path) -> str:
+    """Return the secret kept at ``path``; make it once (0600, in a folder 0700) when there is none."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    candidate = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # link() never replaces: of two processes starting at once, both read the first one's secret.
+            os.link(candidate, path)
+        except FileExistsError:
+            pass
+        finally:
+            candidate.unlink()
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _wrong(name: str, value: str, expected: str) -> ImproperlyConfigured:
+    shown = value if "://" not in value else f"{value.split('://')[0]}://…"
+    return ImproperlyConfigured(f"{name} is {shown!r}: expected {expected}. Correct it, or unset it for the default.")

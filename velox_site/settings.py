@@ -1,0 +1,143 @@
+"""The settings of VELOX, by system. Every variable is read by a typed reader (see `environment.py`, `.env.example`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONCE, NONE, SELF
+from django.utils.functional import lazy
+
+from velox_site.environment import Environment, kept_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environ.Env.read_env(BASE_DIR / ".env")  # what is set in the process wins over the file
+env = Environment()
+
+# -- the data folder: everything that VELOX writes -------------------------------------------------------------------
+DATA_DIR = Path(env.text("VELOX_DATA_DIR", str(BASE_DIR / "var"))).absolute()
+IS_DEMO = (DATA_DIR / "demo.json").exists()
+
+# -- the desk: seeds of the first migration --------------------------------------------------------------------------
+TIME_ZONE = env.zone("VELOX_TIME_ZONE", "Asia/Kolkata")
+VELOX_CURRENCY = env.code("VELOX_CURRENCY", "INR", length_max=3)
+VELOX_CAPITAL = env.money("VELOX_CAPITAL", "100000")
+VELOX_EXCHANGE = env.code("VELOX_EXCHANGE", "NSE", length_max=16)
+
+# -- security --------------------------------------------------------------------------------------------------------
+DEBUG = env.flag("DEBUG", default=False)
+# Lazy, so that importing the settings writes nothing: the key is made when something is first signed.
+SECRET_KEY = env.text("SECRET_KEY") or lazy(lambda: kept_secret(DATA_DIR / "secret_key"), str)()
+VELOX_SITE_URL = env.url("VELOX_SITE_URL", "http://localhost:8000", schemes=("http", "https"))
+_site = urlsplit(VELOX_SITE_URL)
+ALLOWED_HOSTS = list(dict.fromkeys([str(_site.hostname), "localhost", "127.0.0.1", "[::1]"]))
+CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
+IS_HTTPS = _site.scheme == "https"
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = ("velox_session", "velox_csrf")
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+AUTH_USER_MODEL = "trading.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = ("login", "overview", "login")
+
+# -- Django ----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "timeseries.apps.TimeseriesConfig",
+    "trading.apps.TradingConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic",
+    "django.contrib.staticfiles",
+    "django_structlog",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+ROOT_URLCONF = "velox_site.urls"
+ASGI_APPLICATION = "velox_site.asgi.application"
+WSGI_APPLICATION = "velox_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "trading" / "web" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "trading" / "web" / "static"]
+SERVESTATIC_USE_FINDERS = True  # no collected manifest is needed
+
+# -- the ledger ------------------------------------------------------------------------------------------------------
+DATABASE_URL = env.url("DATABASE_URL", "", schemes=("sqlite", "postgres", "postgresql"))
+DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL or f"sqlite:///{DATA_DIR}/ledger.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+JOURNAL_KEY_FILE = DATA_DIR / "journal.key"
+
+# -- the hot state ---------------------------------------------------------------------------------------------------
+CACHE_URL = env.url("CACHE_URL", "", schemes=("redis", "rediss", "unix"))
+
+# -- the time series -------------------------------------------------------------------------------------------------
+SPOOL_DIR = DATA_DIR / "spool"
+DELTA_DIR = DATA_DIR / "delta"
+CELERY_BROKER_URL = env.url("CELERY_BROKER_URL", "", schemes=("redis", "rediss", "amqp", "amqps", "memory"))
+INFLUXDB_V2_URL = env.url("INFLUXDB_V2_URL", "", schemes=("http", "https"))
+INFLUXDB_V2_ORG = env.text("INFLUXDB_V2_ORG")
+INFLUXDB_V2_BUCKET = env.text("INFLUXDB_V2_BUCKET")
+INFLUXDB_V2_TOKEN = env.text("INFLUXDB_V2_TOKEN")
+VELOX_SPOOL_SYNC_MS = env.integer("VELOX_SPOOL_SYNC_MS", 200, minimum=1)
+VELOX_SPOOL_MAX_BYTES = env.integer("VELOX_SPOOL_MAX_BYTES", None, minimum=64 * 1024 * 1024)
+VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
+VELOX_RETENTION_DAYS = env.integer("VELOX_RETENTION_DAYS", None, minimum=1)
+
+# -- logs ------------------------------------------------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_DIR = DATA_DIR / "logs"
+LOGGING_CONFIG = None  # velox_site.logs configures logging, from AppConfig.ready

@@ -1,0 +1,9 @@
+"""The addresses of VELOX."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("trading.web.urls")),
+]
