@@ -1,0 +1,67 @@
+# VELOX: `make help` prints everything one can do. Every target works from a folder with a space in its name.
+
+PYTHON ?= python3
+PORT ?=
+ROW ?=
+PY := .venv/bin/python
+# A run writes nothing outside this folder: neither pip's cache nor temporary files.
+export PIP_CACHE_DIR := var/cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test check bench chaos screenshots env lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/run ## the demo: a finished trading day to look at, in var/demo [PORT=n]
+	@exec $(PY) -m velox_site.serve --demo $(if $(PORT),--port $(PORT))
+
+serve: .venv/run ## the real desk on VELOX_DATA_DIR (var/), empty at first [PORT=n]
+	@exec $(PY) -m velox_site.serve $(if $(PORT),--port $(PORT))
+
+test: .venv/dev ## every check and every test, on SQLite and PostgreSQL, with real servers and a real browser
+	@$(PY) -m tests.run
+
+check: .venv/dev ## format, lint, types, arrows, Django's own checks
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy velox_site trading timeseries
+	$(PY) -m tests.lint_imports
+	VELOX_DATA_DIR=var/check VELOX_SITE_URL=https://velox.example $(PY) manage.py check --deploy --fail-level WARNING
+	VELOX_DATA_DIR=var/check $(PY) manage.py makemigrations --check --dry-run
+
+bench: .venv/dev ## measure against the references; writes var/bench.json [ROW=name]
+	@$(PY) -m bench $(ROW)
+
+chaos: .venv/dev ## the long kill tests (minutes)
+	@$(PY) -m tests.chaos
+
+screenshots: .venv/dev ## open every page in Chromium, pictures in var/screenshots
+	@$(PY) -m tests.screenshots
+
+env: ## write .env with random secrets (0600); never overwrites one
+	@$(PYTHON) -m velox_site.dotenv
+
+lock: .venv/dev ## resolve pyproject.toml anew into the hashed requirements files
+	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q pyproject.toml -o requirements.txt
+	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## remove what can be made again; never the data in var/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/cache var/tmp var/check
+	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
+
+.venv/made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "VELOX needs Python 3.11 or newer: make run PYTHON=python3.11")'
+	mkdir -p var/tmp
+	$(PYTHON) -m venv .venv
+	touch .venv/made
+
+.venv/run: .venv/made requirements.txt
+	TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --require-hashes -r requirements.txt
+	touch .venv/run
+
+.venv/dev: .venv/made requirements-dev.txt
+	TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt
+	touch .venv/dev

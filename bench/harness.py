@@ -1,0 +1,99 @@
+"""How VELOX measures: side by side with a reference, interleaved in one run, the median of the ratios.
+
+These machines are shared and noisy, so a single time says little; a ratio of two neighbours in time says much. Every row is a
+context manager that prepares both sides and yields a `Pair` (a race against a reference) or a `Figures` (absolute numbers that
+have a bound each, such as a latency).
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+ROUNDS = 7
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two callables doing the same work; each returns the units of work it did, counted from its result."""
+
+    ours: Callable[[], int]
+    reference: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A callable giving named absolute figures per round; a figure is reached when it is at most its mark."""
+
+    measure: Callable[[], dict[str, float]]
+    marks: dict[str, float]
+    unit: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: its name for ``ROW=``, what is compared, the mark and the stretch (ratios)."""
+
+    name: str
+    what: str
+    prepare: Callable[[], AbstractContextManager[Pair | Figures]]
+    mark: float = 0.0
+    stretch: float = 0.0
+    unit: str = "per second"
+    rounds: int = ROUNDS
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    row: str
+    what: str
+    ratios: list[float]
+    median: float
+    mark: float
+    stretch: float
+    reached: bool
+    figures: dict[str, float]
+    settings: dict[str, str]
+
+
+def run(row: Row) -> Iterator[Result]:
+    """Measure the row: one result for a pair, one per figure for figures."""
+    with row.prepare() as subject:
+        if isinstance(subject, Pair):
+            yield _race(row, subject)
+        else:
+            yield from _figures(row, subject)
+
+
+def _race(row: Row, pair: Pair) -> Result:
+    pair.ours(), pair.reference()  # the warm-up is not counted
+    ours, reference = [], []
+    for number in range(row.rounds):
+        # Who goes first changes, so that a drift of the machine favours neither.
+        for side, rates in ((pair.ours, ours), (pair.reference, reference))[:: 1 if number % 2 else -1]:
+            rates.append(_rate(side))
+    ratios = [mine / theirs for mine, theirs in zip(ours, reference, strict=True)]
+    median = statistics.median(ratios)
+    figures = {f"ours, {row.unit}": statistics.median(ours), f"reference, {row.unit}": statistics.median(reference)}
+    return Result(row.name, row.what, ratios, median, row.mark, row.stretch, median >= row.mark, figures, row.settings)
+
+
+def _rate(side: Callable[[], int]) -> float:
+    started = time.perf_counter()
+    units = side()
+    return units / (time.perf_counter() - started)
+
+
+def _figures(row: Row, figures: Figures) -> Iterator[Result]:
+    figures.measure()
+    rounds = [figures.measure() for _ in range(row.rounds)]
+    for name, mark in figures.marks.items():
+        values = [measured[name] for measured in rounds]
+        median = statistics.median(values)
+        what = f"{row.what}: {name}"
+        shown = {f"{name}, {figures.unit}": median}
+        yield Result(f"{row.name}/{name}", what, values, median, mark, 0.0, median <= mark, shown, row.settings)
