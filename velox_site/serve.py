@@ -1,0 +1,151 @@
+"""Run VELOX in the foreground: migrate, start the companion, serve the pages, end all of it together.
+
+``python -m velox_site.serve [--demo] [--port N] [--host H]``: behind `make run` (the demo) and `make serve` (the real desk).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
+PORT_DEFAULT = 8000
+READY_WITHIN_SECONDS = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    if options.demo:
+        os.environ["VELOX_DATA_DIR"] = str(BASE_DIR / "var" / "demo")
+        for name in ("DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "INFLUXDB_V2_URL"):
+            os.environ[name] = ""  # the demo is a desk of its own, whatever the real one uses
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
+    try:
+        listener = _listen(options.host, options.port)
+    except OSError as error:
+        print(f"Cannot listen on port {options.port}: {error.strerror}. Choose another: PORT=n", file=sys.stderr)
+        return 2
+    if options.demo or "VELOX_SITE_URL" not in os.environ:
+        os.environ["VELOX_SITE_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    return _prepare(demo=options.demo) or _serve(listener, demo=options.demo)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="velox_site.serve", description=__doc__)
+    parser.add_argument("--demo", action="store_true", help="a finished trading day, in var/demo")
+    parser.add_argument("--port", type=int, help="default: the site URL's, else 8000, else a free one")
+    parser.add_argument("--host", default=None, help="default: loopback; every address where the site URL is https://")
+    options = parser.parse_args(arguments)
+    site = urlsplit("" if options.demo else os.environ.get("VELOX_SITE_URL", ""))
+    is_plain = site.scheme != "https"
+    options.port = options.port or (site.port if is_plain else None)
+    options.host = options.host or ("127.0.0.1" if is_plain else "0.0.0.0")  # noqa: S104  (TLS ends in front of us)
+    return options
+
+
+def _listen(host: str, port: int | None) -> socket.socket:
+    """Return a bound socket, so that nobody takes the port before the server has it."""
+    if port is None:
+        try:
+            return _listen(host, PORT_DEFAULT)
+        except OSError:
+            return _listen(host, 0)  # a copy runs beside this one
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _prepare(*, demo: bool) -> int:
+    """Bring the data folder to where it can be served; return the exit code of the step that failed, else 0."""
+    steps = [["migrate", "--verbosity", "0"]]
+    if demo:
+        steps = [["demo", "--prepare"], *steps, ["demo", "--fill"]]
+    for step in steps:
+        code = subprocess.run([*MANAGE, *step], check=False).returncode
+        if code:
+            return code
+    return 0
+
+
+def _serve(listener: socket.socket, *, demo: bool) -> int:
+    companion = _start_companion()
+    config = uvicorn.Config(
+        "velox_site.asgi:application", lifespan="off", log_level="warning", access_log=False, server_header=False
+    )
+    server = uvicorn.Server(config)
+    signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
+    threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass  # uvicorn raises Ctrl-C again once it has shut down
+    finally:
+        _end(companion)
+    return 0 if server.started else 2
+
+
+def _start_companion() -> subprocess.Popen[bytes]:
+    # In a session of its own: Ctrl-C reaches us alone, and we end it after the pages.
+    return subprocess.Popen(
+        [*MANAGE, "ship", "--watch"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _end(companion: subprocess.Popen[bytes]) -> None:
+    companion.terminate()
+    try:
+        companion.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        companion.kill()  # nothing is lost: what it had in hand is in the spool
+
+
+def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> None:
+    """Print the READY line once the health page answers 200; stop the server when it never does."""
+    port = listener.getsockname()[1]
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while time.monotonic() < deadline and not server.should_exit:
+        if server.started and _is_healthy(port):
+            print(f"READY http://127.0.0.1:{port}/ {_login(demo=demo)}", flush=True)
+            return
+        time.sleep(0.1)
+    if not server.should_exit:
+        print("Not healthy after a minute: `manage.py health` names the part and its cure.", file=sys.stderr)
+        server.should_exit = True
+
+
+def _is_healthy(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _login(*, demo: bool) -> str:
+    if not demo:
+        return "(the first user: manage.py createsuperuser)"
+    user, password = (Path(os.environ["VELOX_DATA_DIR"]) / "login").read_text().split()
+    return f"user={user} password={password}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
