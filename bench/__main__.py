@@ -42,7 +42,8 @@ def main(names: list[str]) -> int:
 
 
 def table(results: list[harness.Result]) -> Table:
-    shown = Table("row", "median", "rounds", "mark", "reached", "figures (median)", title="Ratios against the reference")
+    columns = ("row", "median", "rounds", "mark", "reached", "figures (median)")
+    shown = Table(*columns, title="Ratios against the reference")
     for result in results:
         low_high = f"{min(result.ratios):,.3g} to {max(result.ratios):,.3g}"
         figures = "; ".join(f"{name} {value:,.4g}" for name, value in result.figures.items())

@@ -1,8 +1,8 @@
 """How VELOX measures: side by side with a reference, interleaved in one run, the median of the ratios.
 
-These machines are shared and noisy, so a single time says little; a ratio of two neighbours in time says much. Every row is a
-context manager that prepares both sides and yields a `Pair` (a race against a reference) or a `Figures` (absolute numbers that
-have a bound each, such as a latency).
+These machines are shared and noisy, so a single time says little; a ratio of two neighbours in time says much. Every
+row is a context manager that prepares both sides and yields a `Pair` (a race against a reference) or a `Figures`
+(absolute numbers that have a bound each, such as a latency).
 """
 
 from __future__ import annotations

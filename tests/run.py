@@ -1,7 +1,8 @@
 """`make test`: install the servers that are missing where that is allowed, then run every check and every test.
 
-The tests start servers of their own on free ports; nothing here touches one that runs already. On Debian as root the packages
-are installed; elsewhere the line that would bring them is printed, and what needs them is skipped loudly (in CI: fails).
+The tests start servers of their own on free ports; nothing here touches one that runs already. On Debian as root the
+packages are installed; elsewhere the line that brings them is printed, and what needs them is skipped loudly (in CI:
+fails).
 """
 
 from __future__ import annotations

@@ -124,5 +124,5 @@ def kept_secret(path: Path) -> str:
 
 
 def _wrong(name: str, value: str, expected: str) -> ImproperlyConfigured:
-    shown = value if "://" not in value else f"{value.split('://')[0]}://…"
+    shown = value if "://" not in value else f"{value.partition('://')[0]}://…"
     return ImproperlyConfigured(f"{name} is {shown!r}: expected {expected}. Correct it, or unset it for the default.")

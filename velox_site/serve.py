@@ -1,6 +1,6 @@
 """Run VELOX in the foreground: migrate, start the companion, serve the pages, end all of it together.
 
-``python -m velox_site.serve [--demo] [--port N] [--host H]``: behind `make run` (the demo) and `make serve` (the real desk).
+``python -m velox_site.serve [--demo] [--port N] [--host H]``: behind `make run` (the demo) and `make serve` (the desk).
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> No
 
 def _is_healthy(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -1,0 +1,118 @@
+"""The few rules of the house that a machine holds well."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("velox_site", "trading", "timeseries")
+
+
+def sources(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from (path for path in sorted((ROOT / folder).rglob("*.py")) if "migrations" not in path.parts)
+
+
+def calls(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+
+
+def test_nothing_is_pickled() -> None:
+    guilty = [
+        path for path in sources(*PACKAGES) if {"pickle", "cloudpickle", "marshal", "shelve"} & set(imported(path))
+    ]
+    assert guilty == []
+
+
+def test_no_signals_are_received() -> None:
+    guilty = [path for path in sources(*PACKAGES) if any(name.startswith("django.dispatch") for name in imported(path))]
+    assert guilty == []
+
+
+def test_only_the_store_for_it_imports_the_influx_client() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(*PACKAGES)
+        if any("influxdb_client" in n for n in imported(path))
+    }
+    assert users <= {"timeseries/stores/influx.py"}
+
+
+def test_only_the_hot_state_touches_the_cache() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources("trading", "timeseries")
+        if "django.core.cache" in set(imported(path))
+    }
+    assert users <= {"trading/hot.py"}
+
+
+def test_modules_stay_under_four_hundred_lines() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): n
+        for path in sources(*PACKAGES)
+        if (n := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("banned", ["eval", "exec", "os.system", "datetime.utcnow", "time.sleep.__call__"])
+def test_no_banned_call(banned: str) -> None:
+    assert [path for path in sources(*PACKAGES) if banned in set(calls(path))] == []
+
+
+def test_nothing_is_left_unfinished() -> None:
+    words = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+    guilty = [
+        path for path in sources(*PACKAGES, "bench", "examples") if words.search(path.read_text(encoding="utf-8"))
+    ]
+    assert guilty == []
+
+
+def test_every_variable_of_the_environment_is_documented() -> None:
+    read = set(re.findall(r'env\.\w+\("([A-Z0-9_]+)"', (ROOT / "velox_site/settings.py").read_text()))
+    documented = set(re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert len(read) > 15
+    assert read - documented - {"VELOX_DATA_DIR"} == set()
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = {path.stem for package in PACKAGES for path in (ROOT / package).glob("management/commands/[a-z]*.py")}
+    assert commands
+    assert {name for name in commands - {"migrate"} if f"manage.py {name}" not in readme} == set()
+
+
+def test_locks_carry_hashes_and_no_address() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = (ROOT / name).read_text()
+        pins = re.findall(r"^[a-z0-9][^\s]*==[^\s]+.*$", text, re.M)
+        assert len(pins) > 20
+        assert text.count("--hash=sha256:") >= len(pins)
+        assert not re.search(r"https?://|--(extra-)?index|--find-links|--trusted-host", text)
+
+
+def test_both_locks_pin_the_same_versions() -> None:
+    pins = [
+        dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)", (ROOT / n).read_text(), re.M))
+        for n in ("requirements.txt", "requirements-dev.txt")
+    ]
+    assert pins[0]
+    assert {
+        name: (version, pins[1].get(name)) for name, version in pins[0].items() if pins[1].get(name) != version
+    } == {}
