@@ -1,0 +1,219 @@
+"""When an exchange trades: from dated rows to the phases of a day. Plain Python: the rows and the clock are arguments.
+
+A row says that a phase runs from one wall time to another on some days of the week between two dates. Three kinds: REGULAR rows
+hold for the normal week, a HOLIDAY row takes a date's phases away, SPECIAL rows give a date phases of its own (and win over both).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+REGULAR, HOLIDAY, SPECIAL = "REGULAR", "HOLIDAY", "SPECIAL"
+CONTINUOUS = "continuous"
+PHASES = ("pre_open", CONTINUOUS, "closing_auction", "post_close")
+EVERY_GROUP = ""
+EVERY_DAY = "1234567"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """One dated row; ``group`` "" holds for every session group of the exchange, ``last_date`` None means still in force.
+
+    ``weekdays`` are ISO days ("12345"); ``phase``, ``opens`` and ``closes`` are empty on a HOLIDAY. Wall time of the exchange.
+    """
+
+    kind: str
+    first_date: date
+    last_date: date | None
+    group: str = EVERY_GROUP
+    weekdays: str = EVERY_DAY
+    phase: str = ""
+    opens: time | None = None
+    closes: time | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase of one day, in UTC, half-open."""
+
+    name: str
+    opens_at: datetime
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DaySession:
+    """The continuous trading of one day, in UTC; where it is interrupted, from the first opening to the last close."""
+
+    day: date
+    opens_at: datetime
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days of one session group. Without rows the exchange never closes: every day trades, from midnight to midnight."""
+
+    zone: ZoneInfo
+    rows: tuple[SessionRow, ...] = ()
+    _dated: dict[date, list[SessionRow]] = field(init=False, repr=False, compare=False)
+    _regular: tuple[SessionRow, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        dated: dict[date, list[SessionRow]] = {}
+        for row in self.rows:
+            for day in _dates(row) if row.kind != REGULAR else ():
+                dated.setdefault(day, []).append(row)
+        object.__setattr__(self, "_dated", dated)
+        object.__setattr__(self, "_regular", tuple(row for row in self.rows if row.kind == REGULAR))
+
+    def phases(self, day: date) -> list[Phase]:
+        """Return the day's phases in order; empty on a closed day and on an exchange that never closes."""
+        named = self._dated.get(day)
+        rows = [row for row in named if row.kind == SPECIAL] if named else self._regular_rows(day)
+        return sorted((self._phase(row, day) for row in rows), key=lambda phase: phase.opens_at)
+
+    def continuous(self, day: date) -> DaySession | None:
+        """Return the day's continuous trading, None where there is none."""
+        open_phases = [phase for phase in self.phases(day) if phase.name == CONTINUOUS]
+        if not open_phases:
+            return None
+        return DaySession(day, open_phases[0].opens_at, max(phase.closes_at for phase in open_phases))
+
+    def is_trading_day(self, day: date) -> bool:
+        return not self.rows or self.continuous(day) is not None
+
+    def trading_days(self, first: date, last: date) -> list[date]:
+        """Return the days of first..last, both inclusive, on which the exchange trades."""
+        return [day for day in days_between(first, last) if self.is_trading_day(day)]
+
+    def bounds(self, day: date) -> tuple[datetime, datetime]:
+        """Return the day's first instant and the next day's, in UTC."""
+        return self._at(day, time()), self._at(day + timedelta(days=1), time())
+
+    def day_of(self, instant: datetime) -> date:
+        """Return the trading day of an instant: its date in the exchange's zone, open or closed."""
+        return trading_day(instant, self.zone)
+
+    def last_completed(self, now: datetime, *, days_back_max: int = 30) -> DaySession:
+        """Return the newest continuous trading that has closed by ``now``; yesterday's day where an exchange never closes."""
+        today = self.day_of(now)
+        for back in range(days_back_max):
+            session = self.continuous(today - timedelta(days=back))
+            if session is not None and session.closes_at <= now:
+                return session
+        yesterday = today - timedelta(days=1)
+        return DaySession(yesterday, *self.bounds(yesterday))
+
+    def _regular_rows(self, day: date) -> list[SessionRow]:
+        return [row for row in self._regular if _covers(row, day)]
+
+    def _phase(self, row: SessionRow, day: date) -> Phase:
+        return Phase(row.phase, self._at(day, row.opens or time()), self._at(day, row.closes or time()))
+
+    def _at(self, day: date, wall: time) -> datetime:
+        return datetime.combine(day, wall, self.zone).astimezone(UTC)
+
+
+def trading_day(instant: datetime, zone: ZoneInfo) -> date:
+    """Return the date of an aware instant in the exchange's zone."""
+    return instant.astimezone(zone).date()
+
+
+def days_between(first: date, last: date) -> Iterator[date]:
+    """Yield the dates of first..last, both inclusive."""
+    for number in range((last - first).days + 1):
+        yield first + timedelta(days=number)
+
+
+def rows_for(rows: Iterable[SessionRow], group: str) -> tuple[SessionRow, ...]:
+    """Return the rows of one session group. A group that has no rows of its own has none: it never closes."""
+    chosen = tuple(row for row in rows if row.group in (group, EVERY_GROUP))
+    return chosen if any(row.group == group for row in chosen) else ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeHours:
+    """One exchange of the data file: its code, name, zone and rows."""
+
+    code: str
+    name: str
+    zone: str
+    rows: tuple[SessionRow, ...]
+
+
+def parse_hours(text: str) -> list[ExchangeHours]:
+    """Read the data file (its own `about` says how it is laid out).
+
+    Raises: ValueError, naming the exchange, where something is missing or not a date, a time or a known phase.
+    """
+    content = json.loads(text)
+    hours = []
+    for code, given in content["exchanges"].items():
+        try:
+            ZoneInfo(given["zone"])
+            hours.append(ExchangeHours(code, given["name"], given["zone"], tuple(_rows(content, given))))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{code}: {error!r} is wrong or missing in the file of exchange sessions") from error
+    return hours
+
+
+def _rows(content: dict[str, Any], given: dict[str, Any]) -> Iterator[SessionRow]:
+    for group, name in given["groups"].items():
+        for rule in content["regular"][name]:
+            yield from _regular_rule(group, rule)
+    for day, note in content["holidays"][given["holidays"]].items():
+        on = date.fromisoformat(day)
+        yield SessionRow(kind=HOLIDAY, first_date=on, last_date=on, note=note)
+    special = {**content["special"][given["special"]], **given.get("own_special", {})}
+    for day, rule in special.items():
+        yield from _special_rule(date.fromisoformat(day), rule)
+
+
+def _regular_rule(group: str, rule: dict[str, Any]) -> Iterator[SessionRow]:
+    first, until = date.fromisoformat(rule["from"]), rule["until"]
+    if not rule["weekdays"] or set(rule["weekdays"]) - set(EVERY_DAY):
+        raise ValueError(f"weekdays {rule['weekdays']!r}")
+    for name, opens, closes in _checked(rule["phases"]):
+        yield SessionRow(
+            kind=REGULAR,
+            group=group,
+            first_date=first,
+            last_date=date.fromisoformat(until) if until else None,
+            weekdays=rule["weekdays"],
+            phase=name,
+            opens=opens,
+            closes=closes,
+        )
+
+
+def _special_rule(on: date, rule: dict[str, Any]) -> Iterator[SessionRow]:
+    for name, opens, closes in _checked(rule["phases"]):
+        yield SessionRow(
+            kind=SPECIAL, first_date=on, last_date=on, phase=name, opens=opens, closes=closes, note=rule["note"]
+        )
+
+
+def _checked(phases: Sequence[Sequence[str]]) -> Iterator[tuple[str, time, time]]:
+    for name, opens, closes in phases:
+        if name not in PHASES:
+            raise ValueError(f"phase {name!r}")
+        first, last = time.fromisoformat(opens), time.fromisoformat(closes)
+        if first >= last:
+            raise ValueError(f"{name} {opens}-{closes}")
+        yield name, first, last
+
+
+def _dates(row: SessionRow) -> Iterator[date]:
+    return days_between(row.first_date, row.last_date or row.first_date)
+
+
+def _covers(row: SessionRow, day: date) -> bool:
+    begun = row.first_date <= day and (row.last_date is None or day <= row.last_date)
+    return begun and str(day.isoweekday()) in row.weekdays
