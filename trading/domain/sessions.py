@@ -1,7 +1,8 @@
 """When an exchange trades: from dated rows to the phases of a day. Plain Python: the rows and the clock are arguments.
 
-A row says that a phase runs from one wall time to another on some days of the week between two dates. Three kinds: REGULAR rows
-hold for the normal week, a HOLIDAY row takes a date's phases away, SPECIAL rows give a date phases of its own (and win over both).
+A row says that a phase runs from one wall time to another on some days of the week between two dates. Three kinds:
+REGULAR rows hold for the normal week, a HOLIDAY row takes a date's phases away, SPECIAL rows give a date phases of
+its own (and win over both).
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ EVERY_DAY = "1234567"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRow:
-    """One dated row; ``group`` "" holds for every session group of the exchange, ``last_date`` None means still in force.
+    """One dated row; ``group`` "" holds for every session group of the exchange, ``last_date`` None means still in
+    force.
 
-    ``weekdays`` are ISO days ("12345"); ``phase``, ``opens`` and ``closes`` are empty on a HOLIDAY. Wall time of the exchange.
+    ``weekdays`` are ISO days ("12345"); ``phase``, ``opens`` and ``closes`` are empty on a HOLIDAY. Wall time of the
+    exchange.
     """
 
     kind: str
@@ -58,7 +61,8 @@ class DaySession:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The days of one session group. Without rows the exchange never closes: every day trades, from midnight to midnight."""
+    """The days of one session group. Without rows the exchange never closes: every day trades, from midnight to
+    midnight."""
 
     zone: ZoneInfo
     rows: tuple[SessionRow, ...] = ()
@@ -102,7 +106,8 @@ class Calendar:
         return trading_day(instant, self.zone)
 
     def last_completed(self, now: datetime, *, days_back_max: int = 30) -> DaySession:
-        """Return the newest continuous trading that has closed by ``now``; yesterday's day where an exchange never closes."""
+        """Return the newest continuous trading that has closed by ``now``; yesterday's day where an exchange never
+        closes."""
         today = self.day_of(now)
         for back in range(days_back_max):
             session = self.continuous(today - timedelta(days=back))

@@ -1,8 +1,8 @@
 """Figures about trades and days: pure functions, each with its formula, its convention and where that comes from.
 
-Money goes in and comes out in whole units of 10^-8, as the ledger keeps it, so that sums are exact and the order of equal things
-changes nothing. Counts and sums over nothing are 0; an average or a ratio that is not defined is None. Minimum samples are the
-caller's business.
+Money goes in and comes out in whole units of 10^-8, as the ledger keeps it, so that sums are exact and the order of
+equal things changes nothing. Counts and sums over nothing are 0; an average or a ratio that is not defined is None.
+Minimum samples are the caller's business.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ TRADING_DAYS_A_YEAR = 252
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """Counts and sums of closed trades; they add up over any cut. ``gross_loss`` is the sum of the losses, at most 0."""
+    """Counts and sums of closed trades; they add up over any cut. ``gross_loss`` is the sum of the losses, at most
+    0."""
 
     wins: int = 0
     losses: int = 0
@@ -90,13 +91,14 @@ def expectancy(made: Outcomes) -> int | None:
 
 
 def expectancy_ratio(made: Outcomes) -> float | None:
-    """Return expectancy ÷ |average loss| (Tharp, «Trade Your Way to Financial Freedom»: what one risked unit earns, with
-    the average loss as the unit). None without a loss."""
+    """Return expectancy ÷ |average loss| (Tharp, «Trade Your Way to Financial Freedom»: what one risked unit earns,
+    with the average loss as the unit). None without a loss."""
     return _ratio(made.pnl * made.losses, -made.gross_loss * made.trades)
 
 
 def expectancy_r(risked: Sequence[tuple[int, int]]) -> float | None:
-    """Return the mean R multiple (Tharp) of (P&L, initial risk) pairs: each trade's P&L ÷ what it risked at its opening.
+    """Return the mean R multiple (Tharp) of (P&L, initial risk) pairs: each trade's P&L ÷ what it risked at its
+    opening.
 
     Trades without an initial risk have no R and do not belong in here. None without pairs.
     """
@@ -117,8 +119,9 @@ def sqn(pnls: Sequence[int]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One trading day: its realised P&L (after known charges), what else of the account changed its capital before it, in
-    units: ``flow`` is capital brought in since the day before, ``other_pnl`` the day's P&L outside the cut looked at."""
+    """One trading day: its realised P&L (after known charges), what else of the account changed its capital before
+    it, in units: ``flow`` is capital brought in since the day before, ``other_pnl`` the day's P&L outside the cut
+    looked at."""
 
     pnl: int
     flow: int = 0
@@ -128,7 +131,8 @@ class Day:
 def daily_returns(days: Iterable[Day], capital: int) -> list[float] | None:
     """Return each day's P&L ÷ the capital at that day's start, every trading day counted, traded or not.
 
-    ``capital`` is the account's before the first day: dated capital and P&L so far. None where a day starts without capital.
+    ``capital`` is the account's before the first day: dated capital and P&L so far. None where a day starts without
+    capital.
     """
     returns = []
     for day in days:
@@ -178,8 +182,8 @@ def annualised_return(returns: Sequence[float]) -> float | None:
 
 
 def calmar(returns: Sequence[float], max_drawdown_pct: float | None) -> float | None:
-    """Return annualised return ÷ maximum drawdown, both in percent (Young 1991, over the period asked for instead of his
-    36 months). None without a drawdown."""
+    """Return annualised return ÷ maximum drawdown, both in percent (Young 1991, over the period asked for instead of
+    his 36 months). None without a drawdown."""
     annual = annualised_return(returns)
     return annual / max_drawdown_pct if annual is not None and max_drawdown_pct else None
 
@@ -188,8 +192,8 @@ def calmar(returns: Sequence[float], max_drawdown_pct: float | None) -> float | 
 class Drawdown:
     """One episode below a peak of equity: how deep in units and in percent of the peak, from where to where.
 
-    ``began`` is the index of the last change before it (−1: the start), ``lowest`` that of its low, ``ended`` that of the
-    change that reached the peak again, None while it lasts. ``percent`` is None above a peak of nothing.
+    ``began`` is the index of the last change before it (−1: the start), ``lowest`` that of its low, ``ended`` that of
+    the change that reached the peak again, None while it lasts. ``percent`` is None above a peak of nothing.
     """
 
     depth: int
@@ -202,8 +206,8 @@ class Drawdown:
 def drawdowns(changes: Sequence[int], capital: int, flows: Sequence[int] | None = None) -> list[Drawdown]:
     """Return every episode in which capital plus P&L so far stood below its highest value, seeded with the capital.
 
-    ``flows[i]`` is capital that came in (or, negative, went out) before ``changes[i]``: it moves equity and peak alike, so that
-    bringing money hides no drawdown and taking some out makes none.
+    ``flows[i]`` is capital that came in (or, negative, went out) before ``changes[i]``: it moves equity and peak
+    alike, so that bringing money hides no drawdown and taking some out makes none.
     """
     episodes: list[Drawdown] = []
     equity = peak = capital
