@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 import pyarrow as pa
@@ -22,12 +22,25 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class PointQuery:
-    """Points of one measurement with ``start <= time < stop`` (ns UTC) whose tags equal ``tags`` (absent = any)."""
+    """Points of one measurement with ``start <= time < stop`` (ns UTC) whose tags equal ``tags`` (absent = any).
+
+    ``fields`` names the fields that are wanted (None = all): candles need five of the ticks' eleven.
+    """
 
     measurement: Measurement
     start: int
     stop: int
     tags: dict[str, str] = field(default_factory=dict)  # account, source, symbol, strategy, timeframe
+    fields: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPoint:
+    """The time (ns UTC) of a source's first point on a day of the desk's zone."""
+
+    day: date
+    source: str
+    time: int
 
 
 class Store(Protocol):
@@ -36,26 +49,23 @@ class Store(Protocol):
     name: str
 
     def write(self, batch: PointBatch) -> None:
-        """Keep the points; durable on return. Writing the same sequences of a source and measurement again, or a point
-        whose series and time are there already, changes nothing but the point's fields (the newest write wins)."""
+        """Keep the points; durable on return. Writing the same batch again changes nothing; of two points of one series
+        and time the one written last stands."""
 
     def read(self, query: PointQuery) -> pa.Table:
-        """Return the points ascending by time: the tags in ``series_tags`` order, the three times, then the fields."""
+        """Return the points as `tables.point_schema` orders the columns, ascending by time, then by their tags."""
 
-    def candles(self, query: PointQuery, *, every: int, sessions: Sequence[Session]) -> pa.Table:
-        """Return candles (FACE §4) of one series of ticks: ``every`` in ns, labelled by their start, empty ones absent.
+    def newest(self, query: PointQuery) -> pa.Table:
+        """Return the one point of the query that is newest by exchange time, then by time; or no row."""
 
-        Day volume needs the ticks of the day before ``query.start``: the store reads from the session's start.
-        """
-
-    def first_source(self, query: PointQuery) -> str | None:
-        """Return the source that holds the first point of the query, None where there is none."""
+    def first_points(self, query: PointQuery) -> list[FirstPoint]:
+        """Return the first point of each day and source in the query, in any order."""
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements; repeating it changes nothing."""
 
     def care(self, *, now: int) -> None:
-        """Do what keeps the store fast and small: compaction, vacuum, retention."""
+        """Do what keeps the store fast and small: compaction, vacuum, retention. ``now`` in ns UTC."""
 
     def ping(self) -> float:
         """Return the milliseconds of a small real read."""

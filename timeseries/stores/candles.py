@@ -1,0 +1,114 @@
+"""Candles from ticks: one pure function, so that every store and the unshipped tail agree (FACE §2).
+
+A tick belongs to the candle that holds its exchange time; a bar, stamped at its end, to the one that ends there or
+holds the nanosecond before. Candles are counted from the session's anchor, backwards before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from timeseries.stores.base import Session
+
+FIELDS = ("kind", "close", "open", "high", "low", "volume", "day_volume")
+DAY = 86_400 * 10**9
+SCHEMA = pa.schema(
+    [
+        ("time", pa.timestamp("ns", "UTC")),
+        *((name, pa.float64()) for name in ("open", "high", "low", "close", "volume")),
+        ("ticks", pa.int64()),
+    ]
+)
+# A point's time is its exchange time + n ns, so the last of a day may stand a little behind the day's end.
+MARGIN = 10**9
+
+Numbers = npt.NDArray[Any]
+
+
+def candles_of(ticks: pa.Table, *, every: int, start: int, stop: int, sessions: Sequence[Session]) -> pa.Table:
+    """Return the candles labelled ``start <= time < stop`` of one series of ticks.
+
+    Args:
+        ticks: whole days (day volume needs them) ascending by time, with ``exchange_time`` (int64 ns) and `FIELDS`.
+        every: ns; `DAY` or more makes one candle of each session's day, labelled by its anchor.
+        sessions: the days; a tick outside all of them is in no candle.
+    """
+    columns = _columns(ticks)
+    days = [_day(columns, every, session) for session in sessions] if len(ticks) else []
+    found = [_within(day, start, stop) for day in days if day is not None]
+    if not found:
+        return SCHEMA.empty_table()
+    joined = {name: np.concatenate([day[name] for day in found]) for name in SCHEMA.names}
+    order = np.argsort(joined["time"], kind="stable")
+    arrays = [pa.array(joined[name][order], from_pandas=True).cast(SCHEMA.field(name).type) for name in SCHEMA.names]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def _columns(ticks: pa.Table) -> dict[str, Numbers]:
+    columns = {name: _floats(ticks, name) for name in FIELDS if name != "kind"}
+    bar = np.asarray(ticks.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "bar", dtype=bool)
+    columns["instant"] = ticks.column("exchange_time").to_numpy() - bar
+    for name in ("open", "high", "low"):
+        columns[name] = np.where(bar, columns[name], columns["close"])
+    return columns
+
+
+def _floats(ticks: pa.Table, name: str) -> Numbers:
+    return ticks.column(name).to_numpy().astype(np.float64, copy=False)  # null becomes NaN
+
+
+def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str, Numbers] | None:
+    inside = (columns["instant"] >= session.start) & (columns["instant"] < session.stop)
+    if not inside.any():
+        return None
+    day = {name: column[inside] for name, column in columns.items()}
+    label = _labels(day["instant"], every, session)
+    order = np.argsort(label, kind="stable")  # a late tick goes to its own candle; within one, arrival's time order
+    first = np.flatnonzero(np.concatenate(([True], np.diff(label[order]) != 0)))
+    last = np.append(first[1:], len(order)) - 1
+    sorted_day = {name: column[order] for name, column in day.items()}
+    return {
+        "time": label[order][first],
+        "open": sorted_day["open"][first],
+        "high": np.fmax.reduceat(sorted_day["high"], first),
+        "low": np.fmin.reduceat(sorted_day["low"], first),
+        "close": sorted_day["close"][last],
+        "volume": _volume(sorted_day, first),
+        "ticks": last - first + 1,
+    }
+
+
+def _labels(instant: Numbers, every: int, session: Session) -> Numbers:
+    if every >= DAY:
+        return np.full(len(instant), session.anchor, dtype=np.int64)
+    # The candle that the day's start cuts is labelled by that start: it is no part of the day before.
+    return np.maximum(session.anchor + (instant - session.anchor) // every * every, session.start)
+
+
+def _volume(day: dict[str, Numbers], first: Numbers) -> Numbers:
+    if not np.isnan(day["day_volume"]).all():
+        highest = np.fmax.accumulate(np.fmax.reduceat(day["day_volume"], first))
+        return np.diff(np.nan_to_num(highest), prepend=0.0)
+    if not np.isnan(day["volume"]).all():
+        return np.asarray(np.add.reduceat(np.nan_to_num(day["volume"]), first))
+    return np.full(len(first), np.nan)
+
+
+def _within(day: dict[str, Numbers], start: int, stop: int) -> dict[str, Numbers]:
+    keep = (day["time"] >= start) & (day["time"] < stop)
+    return {name: column[keep] for name, column in day.items()}
+
+
+def spans(sessions: Sequence[Session], start: int, stop: int, every: int) -> Iterator[Session]:
+    """Yield the sessions that can hold a candle labelled ``start <= time < stop``."""
+    for session in sessions:
+        reach = (
+            min(session.start, session.anchor) - min(every, DAY) < stop and max(session.stop, session.anchor) >= start
+        )
+        if reach:
+            yield session

@@ -1,0 +1,222 @@
+"""The embedded store: Delta Lake tables on local disk, one per measurement, partitioned by trading day, read by DuckDB.
+
+A point may stand in several files (a repeat, a replay); every reading takes the one written last, and compaction keeps
+only that one. Exactness never rests on the transaction that a lane's commits carry: it spares repeats and races.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from timeseries.errors import StoreUnavailable
+from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
+from timeseries.stores import delta_care
+from timeseries.stores.base import FirstPoint, PointQuery
+from timeseries.stores.delta_query import Engine, Selection, chosen, parameters, rows_sql, select
+from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
+from timeseries.stores.tables import in_series_order, point_schema, table_of
+
+ATTEMPTS = 5
+SECOND = 10**9
+VACUUM_EVERY = 1800 * SECOND
+Answer = TypeVar("Answer")
+
+
+class DeltaStore:
+    """`Store` on local disk. Any number of processes may read and write one folder at once.
+
+    Args:
+        root: the folder of the tables; made at the first write.
+        zone: the desk's zone, whose dates partition the tables.
+        retention_days: whole days older than this are removed by `care`; None keeps everything.
+    """
+
+    name = "delta"
+
+    def __init__(self, root: Path, *, zone: ZoneInfo, retention_days: int | None = None) -> None:
+        self.root, self.zone, self.retention_days = root, zone, retention_days
+        self.tables = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
+        self.engine = Engine(root / ".scratch")
+        self._vacuumed_at = 0
+
+    def write(self, batch: PointBatch) -> None:
+        """Keep the points; durable on return."""
+        if not len(batch):
+            return
+        table = self.tables[batch.measurement.name]
+        with engine():
+            for attempt in range(ATTEMPTS):
+                try:
+                    self._append(table, batch)
+                except Overtaken:
+                    continue
+                except TROUBLE:
+                    if attempt:
+                        raise
+                    table.forget()  # the folder may have been emptied or replaced
+                else:
+                    return
+        raise StoreUnavailable("Other writers of this lane kept coming first.", hint="It is tried again.")
+
+    def _append(self, table: MeasurementTable, batch: PointBatch) -> None:
+        snapshot = table.made()
+        lane = f"{batch.source}/{batch.measurement.name}"
+        rows = self._unknown(table, snapshot, in_series_order(batch), snapshot.transaction(lane))
+        if not len(rows):
+            return
+        rows = rows.append_column(WRITTEN, pa.array(np.full(len(rows), snapshot.version + 1)))
+        added = [table.add_file(day, part) for day, part in self._by_day(rows)]
+        try:
+            table.commit(snapshot, added=added, transaction=(lane, int(batch.sequences[-1])))
+        except Overtaken:
+            table.discard(added)
+            raise
+
+    def _unknown(self, table: MeasurementTable, snapshot: Snapshot, batch: PointBatch, seen: int | None) -> pa.Table:
+        """Return the points without those that a repeat would write again.
+
+        What the lane's transaction has passed is looked up and not just dropped: a spool that was made anew counts from
+        one again, and its points are no repeats.
+        """
+        if seen is None or int(batch.sequences.min()) > seen:
+            return table_of(batch)
+        old = batch.sequences <= seen
+        schema = point_schema(table.measurement)
+        passed = table_of(batch.take(old)).cast(schema)
+        bounds = pc.min_max(passed.column("time")).as_py()
+        query = PointQuery(table.measurement, bounds["min"], bounds["max"] + 1, {"source": batch.source})
+        stored = self._points(table, select(table, snapshot, query), query)
+        unstored = self.engine.ask("FROM passed EXCEPT FROM stored", {}, passed=passed, stored=stored)
+        return pa.concat_tables([unstored.cast(schema), table_of(batch.take(~old)).cast(schema)])
+
+    def _by_day(self, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+        times = rows.column("time").to_numpy()
+        first = self.day_of(int(times.min()))
+        days = (self.day_of(int(times.max())) - first).days
+        if days == 0:
+            yield first, rows
+            return
+        midnights = [self.midnight(first + timedelta(days=n)) for n in range(1, days + 1)]
+        number = np.searchsorted(np.array(midnights), times, side="right")
+        for n in np.unique(number):
+            yield first + timedelta(days=int(n)), rows.filter(pa.array(number == n))
+
+    def day_of(self, instant: int) -> date:
+        return datetime.fromtimestamp(instant // SECOND, self.zone).date()
+
+    def midnight(self, day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
+
+    def read(self, query: PointQuery) -> pa.Table:
+        """Return the points of the query, each once."""
+        table = self.tables[query.measurement.name]
+        return self._answer(table, query, lambda selection: self._points(table, selection, query))
+
+    def _points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+        schema = point_schema(query.measurement, query.fields)
+        if not len(selection):
+            return schema.empty_table()
+        free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
+        order = ", ".join(f'"{name}"' for name in ("time", *free))
+        sql = f"{rows_sql(table, selection, query)} ORDER BY {order}"
+        return self.engine.ask(sql, parameters(selection, query)).cast(schema)
+
+    def newest(self, query: PointQuery) -> pa.Table:
+        """Return the query's newest point by exchange time: of the last day first, then of all the days before."""
+        table = self.tables[query.measurement.name]
+
+        def answer(selection: Selection) -> pa.Table:
+            if not len(selection):
+                return point_schema(query.measurement, query.fields).empty_table()
+            days = selection.files.column("partition.day")
+            last = pc.equal(days, pc.max(days))
+            for files in (selection.files.filter(last), selection.files.filter(pc.invert(last))):
+                found = self._newest(table, chosen(table, files), query)
+                if len(found):
+                    break
+            return found
+
+        return self._answer(table, query, answer)
+
+    def _newest(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+        schema = point_schema(query.measurement, query.fields)
+        if not len(selection):
+            return schema.empty_table()
+        sql = f"{rows_sql(table, selection, query)} ORDER BY exchange_time DESC, time DESC, source LIMIT 1"
+        return self.engine.ask(sql, parameters(selection, query)).cast(schema)
+
+    def first_points(self, query: PointQuery) -> list[FirstPoint]:
+        """Return the first point of each day and source in the query."""
+        table = self.tables[query.measurement.name]
+
+        def answer(selection: Selection) -> list[FirstPoint]:
+            if not len(selection):
+                return []
+            days = dict(zip(selection.paths, selection.files.column("partition.day").to_pylist(), strict=True))
+            wheres = " AND ".join(["time >= $start", "time < $stop", *(f'"{tag}" = ${tag}' for tag in query.tags)])
+            sql = (
+                "SELECT filename, source, min(time) AS first FROM "
+                f"read_parquet($files, hive_partitioning=false, filename=true) WHERE {wheres} GROUP BY ALL"  # noqa: S608
+            )
+            rows = self.engine.ask(sql, parameters(selection, query)).to_pylist()
+            return [FirstPoint(days[row["filename"]], row["source"], row["first"]) for row in rows]
+
+        return self._answer(table, query, answer)
+
+    def _answer(self, table: MeasurementTable, query: PointQuery, answer: Callable[[Selection], Answer]) -> Answer:
+        with engine():
+            for attempt in range(ATTEMPTS):
+                try:
+                    return answer(select(table, table.snapshot(), query))
+                except TROUBLE:
+                    # A file may be gone: vacuum passed a reader that slept beyond the grace, or the folder was emptied.
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                    table.forget()
+        raise AssertionError("unreachable")
+
+    def delete_account(self, account: str) -> None:
+        """Remove every point of the account, in all measurements."""
+        with engine():
+            for table in self.tables.values():
+                delta_care.delete_account(self.engine, table, account)
+
+    def care(self, *, now: int) -> None:
+        """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more."""
+        with engine():
+            for table in self.tables.values():
+                if self.retention_days is not None:
+                    delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
+                delta_care.compact(self.engine, table)
+            if now - self._vacuumed_at >= VACUUM_EVERY:
+                self._vacuumed_at = now
+                for table in self.tables.values():
+                    table.vacuum(grace_hours=delta_care.GRACE_HOURS)
+
+    def ping(self) -> float:
+        """Return the milliseconds of a small real read."""
+        started = time.perf_counter()
+        for measurement in MEASUREMENTS.values():
+            if self._one(measurement):
+                break
+        return (time.perf_counter() - started) * 1000
+
+    def _one(self, measurement: Measurement) -> int:
+        table = self.tables[measurement.name]
+        query = PointQuery(measurement, -(2**63), 2**63 - 1, {}, ())
+
+        def answer(selection: Selection) -> int:
+            if not len(selection):
+                return 0
+            return len(self.engine.ask("SELECT time FROM read_parquet($files) LIMIT 1", {"files": selection.paths[:1]}))
+
+        return self._answer(table, query, answer)

@@ -1,0 +1,179 @@
+"""What keeps a Delta table fast and small: compaction, vacuum, retention; and the removal of an account.
+
+Every rewrite carries one transaction name, so of two that race from one snapshot the second is refused: otherwise two
+compactions of the same files would both be kept, and a compaction would bring a removed account back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from math import log
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake.transaction import AddAction
+
+from timeseries.errors import StoreUnavailable
+from timeseries.stores.delta_query import Engine, chosen, newest_sql
+from timeseries.stores.delta_table import MeasurementTable, Overtaken, Snapshot
+
+REWRITE = "velox/rewrite"
+GRACE_HOURS = 1  # a reader may hold a snapshot this long before its files are removed
+MERGE_FILES = 8  # files of one size class that are merged into one of the next
+ROWS_MAX = 4_000_000  # files of this size are left as they are
+ROW_GROUP = 65_536
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files of one day that become one file; ``paths`` relative to the table."""
+
+    day: date
+    files: pa.Table
+
+
+def compact(engine: Engine, table: MeasurementTable) -> None:
+    """Merge small files of a day into larger ones, sorted by account, source, tags and time, each point once."""
+    snapshot = table.snapshot()
+    for group in _due(snapshot) if snapshot else ():
+        current = table.snapshot()
+        held = set(current.files.column("path").to_pylist()) if current else set()
+        if current is None or not held.issuperset(group.files.column("path").to_pylist()):
+            continue  # another process was here
+        try:
+            _rewrite(engine, table, current, [group], moved_only=True)
+        except Overtaken:
+            continue
+
+
+def _due(snapshot: Snapshot) -> Iterator[Group]:
+    """Yield, day by day, the files of one size class that are many: so each row is rewritten only a few times."""
+    classes: dict[tuple[date, int], list[int]] = defaultdict(list)
+    if not len(snapshot.files):
+        return
+    last = pc.max(snapshot.files.column("partition.day")).as_py()
+    days, rows = snapshot.files.column("partition.day").to_pylist(), snapshot.files.column("num_records").to_pylist()
+    for number, (day, count) in enumerate(zip(days, rows, strict=True)):
+        if count < ROWS_MAX:
+            # A day that is over is merged whole; of the running one only files of like size.
+            classes[day, int(log(max(count, 1000), MERGE_FILES)) if day == last else 0].append(number)
+    for (day, _), numbers in sorted(classes.items()):
+        if len(numbers) >= (MERGE_FILES if day == last else 2):
+            yield Group(day, snapshot.files.take(pa.array(numbers)))
+
+
+def _rewrite(
+    engine: Engine,
+    table: MeasurementTable,
+    snapshot: Snapshot,
+    groups: list[Group],
+    *,
+    moved_only: bool,
+    without: str | None = None,
+) -> None:
+    written = [_merged(engine, table, group, without) for group in groups]
+    added = [action for action in written if action is not None]
+    for action in added:
+        action.data_change = not moved_only
+    removed = [path for group in groups for path in group.files.column("path").to_pylist()]
+    try:
+        table.commit(
+            snapshot, added=added, removed=removed, transaction=(REWRITE, snapshot.version + 1), moved_only=moved_only
+        )
+    except Overtaken:
+        table.discard(added)
+        raise
+
+
+def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str | None) -> AddAction | None:
+    selection = chosen(table, group.files)
+    path = table.new_path(group.day)
+    keys = ", ".join(f'"{name}"' for name in (*table.measurement.series_tags, "time"))
+    unwanted = "" if without is None else "WHERE account <> $without"
+    columns = ", ".join(f'"{name}"' for name in table.schema.names if name != "day")
+    source = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true) {unwanted}"  # noqa: S608
+    empty = "SELECT * FROM blank"
+    sql = (
+        f"COPY (SELECT {columns} FROM ({empty} UNION ALL BY NAME {source}){newest_sql(table)} ORDER BY {keys})"
+        f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"  # noqa: S608
+    )
+    blank = table.schema.remove(table.schema.get_field_index("day")).empty_table()
+    parameters: dict[str, Any] = {"files": selection.paths, "target": str(table.folder / path)}
+    if without is not None:
+        parameters["without"] = without
+    engine.run(sql, parameters, blank=blank)
+    statistics = _statistics(engine, table, path)
+    if not statistics["numRecords"]:
+        (table.folder / path).unlink()
+        return None
+    return table.action(path, group.day, statistics)
+
+
+def _statistics(engine: Engine, table: MeasurementTable, path: str) -> dict[str, Any]:
+    names = [field.name for field in table.schema if field.name != "day"]
+    ranged = [*table.measurement.series_tags, *(f.name for f in table.schema if pa.types.is_integer(f.type))]
+    counts = ", ".join(f'count("{name}") AS "n_{name}"' for name in names)
+    bounds = ", ".join(f'min("{name}") AS "min_{name}", max("{name}") AS "max_{name}"' for name in ranged)
+    sql = f"SELECT count(*) AS total, {counts}, {bounds} FROM read_parquet($files, hive_partitioning=false)"  # noqa: S608
+    row = engine.ask(sql, {"files": [str(table.folder / path)]}).to_pylist()[0]
+    return {
+        "numRecords": row["total"],
+        "minValues": {name: row[f"min_{name}"] for name in ranged if row[f"min_{name}"] is not None},
+        "maxValues": {name: row[f"max_{name}"] for name in ranged if row[f"max_{name}"] is not None},
+        "nullCount": {name: row["total"] - row[f"n_{name}"] for name in names},
+    }
+
+
+def delete_account(engine: Engine, table: MeasurementTable, account: str) -> None:
+    """Rewrite the files that can hold the account's points, in one commit."""
+    for _ in range(ATTEMPTS):
+        snapshot = table.snapshot()
+        groups = list(_holding(engine, table, snapshot, account)) if snapshot and len(snapshot.files) else []
+        if snapshot is None or not groups:
+            return
+        try:
+            _rewrite(engine, table, snapshot, groups, moved_only=False, without=account)
+        except Overtaken:
+            continue
+        return
+    raise StoreUnavailable(
+        f"The account's points in {table.folder.name} could not be removed: other writers came first."
+    )
+
+
+def _holding(engine: Engine, table: MeasurementTable, snapshot: Snapshot, account: str) -> Iterator[Group]:
+    files = snapshot.files
+    held = files.filter(
+        pc.and_(
+            pc.less_equal(files.column("min.account"), account), pc.greater_equal(files.column("max.account"), account)
+        )
+    )
+    if not len(held):
+        return
+    sql = (
+        "SELECT DISTINCT filename FROM read_parquet($files, hive_partitioning=false, filename=true) "
+        "WHERE account = $account"
+    )
+    paths = chosen(table, held).paths
+    holding = set(engine.ask(sql, {"files": paths, "account": account}).column("filename").to_pylist())
+    for number, day in enumerate(held.column("partition.day").to_pylist()):
+        if paths[number] in holding:
+            yield Group(day, held.slice(number, 1))
+
+
+def expire(table: MeasurementTable, *, before: date) -> None:
+    """Remove the whole days before this one."""
+    snapshot = table.snapshot()
+    if snapshot is None or not len(snapshot.files):
+        return
+    old = snapshot.files.filter(pc.less(snapshot.files.column("partition.day"), before)).column("path").to_pylist()
+    try:
+        if old:
+            table.commit(snapshot, added=[], removed=old, transaction=(REWRITE, snapshot.version + 1))
+    except Overtaken:
+        return  # the next care meets them again

@@ -1,0 +1,154 @@
+"""Questions to the files of one snapshot, answered by DuckDB in this process; it never fetches an extension.
+
+Names in the SQL come from the measurements' schemas; whatever a caller said goes in as a parameter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from timeseries.measurements import Kind
+from timeseries.stores.base import PointQuery
+from timeseries.stores.delta_table import WRITTEN, MeasurementTable, Snapshot
+from timeseries.stores.tables import point_schema
+
+SQL_TYPES = {Kind.FLOAT: "DOUBLE", Kind.INTEGER: "BIGINT", Kind.TEXT: "VARCHAR", Kind.NUMBERS: "MAP(VARCHAR, DOUBLE)"}
+INT64 = np.iinfo(np.int64)
+
+
+class Engine:
+    """One DuckDB of this process; each question gets a cursor of its own, so threads may ask at once."""
+
+    def __init__(self, scratch: Path, *, threads: int = 2, memory: str = "1GB") -> None:
+        self.settings = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "temp_directory": str(scratch),
+            "memory_limit": memory,
+            "threads": str(threads),
+        }
+        self.lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        with self.lock:
+            if self._connection is None:
+                self._connection = duckdb.connect(":memory:", config=self.settings)
+            return self._connection.cursor()
+
+    def ask(self, sql: str, parameters: dict[str, Any], **tables: pa.Table) -> pa.Table:
+        """Return the answer; ``tables`` can be named in the question."""
+        with self.cursor() as cursor:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            return cursor.sql(sql, params=parameters).to_arrow_table()
+
+    def run(self, sql: str, parameters: dict[str, Any], **tables: pa.Table) -> None:
+        with self.cursor() as cursor:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            cursor.execute(sql, parameters)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The files of a snapshot that can hold an answer. ``overlapping``: one point may stand in two of them."""
+
+    files: pa.Table
+    paths: list[str]
+    overlapping: bool
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def select(table: MeasurementTable, snapshot: Snapshot | None, query: PointQuery) -> Selection:
+    """Return the files whose bounds admit the query's times and tags."""
+    if snapshot is None or not len(snapshot.files):
+        return Selection(pa.table({"path": pa.array([], pa.string())}), [], False)
+    files = snapshot.files
+    keep = pc.and_(
+        _bound(pc.less, files, "min.time", _int64(query.stop)),
+        _bound(pc.greater_equal, files, "max.time", _int64(query.start)),
+    )
+    for tag, value in query.tags.items():
+        keep = pc.and_(keep, _bound(pc.less_equal, files, f"min.{tag}", value))
+        keep = pc.and_(keep, _bound(pc.greater_equal, files, f"max.{tag}", value))
+    return chosen(table, files.filter(keep))
+
+
+def _bound(compare: Callable[[Any, Any], Any], files: pa.Table, name: str, value: object) -> Any:
+    """Compare each file's bound; a file that does not tell it may hold anything."""
+    if name not in files.column_names:
+        return pa.chunked_array([pa.repeat(pa.scalar(True), len(files))])
+    return pc.fill_null(compare(files.column(name), value), True)
+
+
+def chosen(table: MeasurementTable, files: pa.Table) -> Selection:
+    paths = [str(table.folder / path) for path in files.column("path").to_pylist()]
+    return Selection(files, paths, _overlap(files))
+
+
+def _overlap(files: pa.Table) -> bool:
+    if len(files) < 2:
+        return False
+    order = files.sort_by("min.time")
+    least, greatest = order.column("min.time").to_numpy(), order.column("max.time").to_numpy()
+    return bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any())
+
+
+def _int64(instant: int) -> int:
+    return max(INT64.min, min(instant, INT64.max))
+
+
+def rows_sql(table: MeasurementTable, selection: Selection, query: PointQuery, *, extra: Sequence[str] = ()) -> str:
+    """Return the SELECT of the query's points, each once; its parameters are those of `parameters`."""
+    fields = {field.name: field for field in query.measurement.fields}
+    held = _held(selection.files, list(fields))
+    columns = [
+        _quoted(name)
+        if name not in fields or name in held
+        else f"NULL::{SQL_TYPES[fields[name].kind]} AS {_quoted(name)}"
+        for name in (*point_schema(query.measurement, query.fields).names, *extra)
+    ]
+    wheres = ["time >= $start", "time < $stop", *(f"{_quoted(tag)} = ${tag}" for tag in query.tags)]
+    return (
+        f"SELECT {', '.join(columns)} FROM {files_sql(selection, held, len(fields))} WHERE {' AND '.join(wheres)}"
+        f"{newest_sql(table) if selection.overlapping else ''}"  # noqa: S608
+    )
+
+
+def files_sql(selection: Selection, held: dict[str, bool], fields: int) -> str:
+    # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
+    uneven = len(held) and not all(held.values())
+    return f"read_parquet($files, hive_partitioning=false, union_by_name={'true' if uneven else 'false'})"
+
+
+def newest_sql(table: MeasurementTable) -> str:
+    keys = ", ".join(_quoted(name) for name in (*table.measurement.series_tags, "time"))
+    return f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {WRITTEN} DESC) = 1"
+
+
+def parameters(selection: Selection, query: PointQuery) -> dict[str, Any]:
+    bounds = {"start": _int64(query.start), "stop": _int64(query.stop)}
+    return {"files": selection.paths, **bounds, **query.tags}
+
+
+def _held(files: pa.Table, names: list[str]) -> dict[str, bool]:
+    """Map each field that some file has to whether all have it: statistics count the nulls of what a file holds."""
+    known = [name for name in names if f"null_count.{name}" in files.column_names]
+    absent = {name: files.column(f"null_count.{name}").null_count for name in known}
+    return {name: absent[name] == 0 for name in known if absent[name] < len(files)}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,264 @@
+"""One measurement as a Delta Lake table: its snapshot, its files, its commits. The only importer of `deltalake`.
+
+Rows carry `written`, the number of the table version they were written for. A lane's commits follow one another, so of
+two rows of one series and time the one with the higher `written` was written last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
+
+from timeseries.errors import StoreUnavailable
+from timeseries.measurements import Measurement
+from timeseries.stores.tables import point_schema
+
+WRITTEN = "written"
+CONFIGURATION = {
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+}
+
+
+TROUBLE = (DeltaError, duckdb.Error, pa.ArrowException, OSError)
+
+
+class Overtaken(Exception):
+    """Another process committed under the same name from the same snapshot; look again."""
+
+
+class _Process:
+    """Whether this process was forked after the engine's first use: its threads stayed behind, so it would panic."""
+
+    used = False
+    forked = False
+
+    @classmethod
+    def after_fork(cls) -> None:
+        cls.forked = cls.used
+
+
+os.register_at_fork(after_in_child=_Process.after_fork)
+
+
+@contextmanager
+def engine() -> Iterator[None]:
+    """Turn whatever the engines raise, panics included, into `StoreUnavailable`."""
+    if _Process.forked:
+        raise StoreUnavailable(
+            "This process was forked after its parent had used the embedded store.",
+            hint="Start it with spawn, or read before the fork.",
+        )
+    _Process.used = True
+    try:
+        yield
+    except TROUBLE as error:
+        raise StoreUnavailable(f"The embedded store cannot answer: {error}", hint=_cure(error)) from error
+    except BaseException as error:
+        # The Rust side panics with a BaseException of its own, which no `except Exception` of a caller would meet.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise StoreUnavailable(f"The embedded store's engine broke down: {error}") from None
+
+
+def _cure(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return "Look at the disk and the rights of the data folder's delta/."
+    return "Nothing accepted is lost; it is tried again."
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of the table. ``files`` has a row per file: path, rows, day, least and greatest of its columns."""
+
+    version: int
+    files: pa.Table
+    field_names: frozenset[str]
+    transaction: Callable[[str], int | None]
+
+
+EMPTY = pa.table({"path": pa.array([], pa.string())})
+
+
+class MeasurementTable:
+    """Made at its first write. A snapshot is of one moment; a commit is made from the newest snapshot taken here."""
+
+    def __init__(self, folder: Path, measurement: Measurement) -> None:
+        self.folder, self.measurement = folder, measurement
+        self.schema = pa.schema([("day", pa.date32()), *point_schema(measurement), (WRITTEN, pa.int64())])
+        self.lock = threading.RLock()
+        self._table: DeltaTable | None = None
+        self._snapshot: Snapshot | None = None
+
+    def snapshot(self) -> Snapshot | None:
+        """Return the newest version, None where no table is yet."""
+        with self.lock:
+            if self._table is None:
+                return self._open()
+            self._table.update_incremental()
+            if self._snapshot is None or self._snapshot.version != self._table.version():
+                self._snapshot = self._describe(self._table)
+            return self._snapshot
+
+    def forget(self) -> None:
+        """Read the table anew at the next call: the folder may have been emptied or replaced."""
+        with self.lock:
+            self._table = self._snapshot = None
+
+    def _open(self) -> Snapshot | None:
+        try:
+            self._table = DeltaTable(str(self.folder))
+        except TableNotFoundError:
+            return None
+        self._snapshot = self._describe(self._table)
+        return self._snapshot
+
+    def made(self) -> Snapshot:
+        """Return the newest version of a table that has every column of the measurement; make what is missing."""
+        with self.lock:
+            snapshot = self.snapshot() or self._make()
+            missing = [field for field in self.schema if field.name not in snapshot.field_names]
+            if missing and self._table is not None:
+                self._table.alter.add_columns(list(Schema.from_arrow(pa.schema(missing)).fields))
+                self.forget()
+                return self.made()
+            return snapshot
+
+    def _make(self) -> Snapshot:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            DeltaTable.create(
+                str(self.folder), self.schema, mode="ignore", partition_by=["day"], configuration=CONFIGURATION
+            )
+        except DeltaError:
+            # Of two processes that make the table at once one comes second, and finds it made.
+            if not DeltaTable.is_deltatable(str(self.folder)):
+                raise
+        self._keep_log(0, 0)
+        snapshot = self._open()
+        if snapshot is None:
+            raise StoreUnavailable(f"The table {self.folder.name} could not be made.")
+        return snapshot
+
+    def _describe(self, table: DeltaTable) -> Snapshot:
+        actions = pa.table(table.get_add_actions(flatten=True))
+        names = frozenset(field.name for field in table.schema().fields)
+        return Snapshot(table.version(), actions if len(actions) else EMPTY, names, table.transaction_version)
+
+    def commit(
+        self,
+        snapshot: Snapshot,
+        *,
+        added: Sequence[AddAction],
+        removed: Sequence[str] = (),
+        transaction: tuple[str, int],
+        moved_only: bool = False,
+    ) -> None:
+        """Commit from ``snapshot``, durably. ``moved_only`` says that the rows stayed the same (compaction).
+
+        Raises:
+            Overtaken: another commit of this transaction's name came first; nothing was committed.
+        """
+        with self.lock:
+            if self._table is None or self._table.version() != snapshot.version:
+                raise Overtaken
+            gone = [RemoveAction(path, not moved_only, time.time_ns() // 10**6) for path in removed]
+            properties = CommitProperties(app_transactions=[Transaction(*transaction)])
+            hooks = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+            try:
+                self._table.create_write_transaction(
+                    [*gone, *added], "append", self.schema, ["day"],
+                    commit_properties=properties, post_commithook_properties=hooks,
+                )  # fmt: skip
+            except CommitFailedError as error:
+                if "Concurrent transaction" in str(error):
+                    raise Overtaken from error
+                raise
+            self._table.update_incremental()
+            self._keep_log(snapshot.version + 1, self._table.version())
+
+    def _keep_log(self, first: int, last: int) -> None:
+        log = self.folder / "_delta_log"
+        for version in range(first, last + 1):
+            _sync(log / f"{version:020d}.json")
+        _sync(log)
+
+    def add_file(self, day: date, rows: pa.Table) -> AddAction:
+        """Write the rows, durably, as a file of the day's partition that no version holds yet."""
+        path = self.new_path(day)
+        pq.write_table(rows, self.folder / path, compression="zstd", compression_level=1, store_schema=False)
+        return self.action(path, day, _statistics(rows, self.measurement.series_tags))
+
+    def new_path(self, day: date) -> str:
+        folder = self.folder / f"day={day.isoformat()}"
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync(self.folder)
+        return f"{folder.name}/{uuid.uuid4().hex}.parquet"
+
+    def action(self, path: str, day: date, statistics: dict[str, Any]) -> AddAction:
+        file = self.folder / path
+        file.chmod(0o600)
+        _sync(file)
+        _sync(file.parent)
+        size = file.stat().st_size
+        return AddAction(path, size, {"day": day.isoformat()}, time.time_ns() // 10**6, True, json.dumps(statistics))
+
+    def vacuum(self, *, grace_hours: int) -> None:
+        """Delete the files that no version of the last hours holds, half-written ones too, and the log's old part."""
+        with self.lock:
+            if self.snapshot() is None or self._table is None:
+                return
+            grace = {"retention_hours": grace_hours, "enforce_retention_duration": False, "full": True}
+            if self._table.vacuum(dry_run=True, **grace):
+                self._table.vacuum(dry_run=False, **grace)
+            self._table.cleanup_metadata()
+
+    def discard(self, added: Sequence[AddAction]) -> None:
+        for action in added:
+            (self.folder / action.path).unlink(missing_ok=True)
+
+
+def _statistics(rows: pa.Table, tags: Sequence[str]) -> dict[str, Any]:
+    """Return Delta's statistics: the least and greatest of tags, times and `written`, and each column's nulls."""
+    ranged = [*tags, *(field.name for field in rows.schema if pa.types.is_integer(field.type))]
+    bounds = {name: pc.min_max(_plain(rows.column(name))).as_py() for name in ranged}
+    return {
+        "numRecords": len(rows),
+        "minValues": {name: bound["min"] for name, bound in bounds.items() if bound["min"] is not None},
+        "maxValues": {name: bound["max"] for name, bound in bounds.items() if bound["max"] is not None},
+        "nullCount": {name: rows.column(name).null_count for name in rows.column_names},
+    }
+
+
+def _plain(column: pa.ChunkedArray) -> Any:
+    if not pa.types.is_dictionary(column.type):
+        return column
+    # The dictionary may name series of other rows: only what is used counts.
+    array = column.combine_chunks()
+    return array.dictionary.take(pc.unique(array.indices))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

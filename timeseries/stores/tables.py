@@ -1,0 +1,71 @@
+"""Points as Arrow tables: one shape for what stores answer and for what still waits in the spool."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from timeseries.measurements import TIMES, Kind, Measurement, PointBatch
+
+TYPES = {
+    Kind.FLOAT: pa.float64(),
+    Kind.INTEGER: pa.int64(),
+    Kind.TEXT: pa.string(),
+    Kind.NUMBERS: pa.map_(pa.string(), pa.float64()),
+}
+
+
+def point_schema(measurement: Measurement, fields: tuple[str, ...] | None = None) -> pa.Schema:
+    """Return the columns of a reading: the series' tags, the three times (int64 ns), the fields (all or some)."""
+    return pa.schema(
+        [(tag, pa.string()) for tag in measurement.series_tags]
+        + [(name, pa.int64()) for name in TIMES]
+        + [(f.name, TYPES[f.kind]) for f in measurement.fields if fields is None or f.name in fields]
+    )
+
+
+def in_series_order(batch: PointBatch) -> PointBatch:
+    """Return the points sorted by their tags, then by time; of equal series and time the last to arrive stays alone."""
+    names = [tuple(entry[tag] for tag in batch.measurement.series_tags) for entry in batch.series_table]
+    rank_of = {name: rank for rank, name in enumerate(sorted(set(names)))}
+    rank = np.array([rank_of[name] for name in names], dtype=np.int64)[batch.series]
+    order = np.lexsort((batch.time, rank))  # stable: equal keys stay in order of arrival
+    rank, time = rank[order], batch.time[order]
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = (rank[1:] != rank[:-1]) | (time[1:] != time[:-1])
+    return batch.take(order[last])
+
+
+def table_of(batch: PointBatch, fields: tuple[str, ...] | None = None) -> pa.Table:
+    """Return the points in the order given; tags are dictionary-encoded, absent floats null."""
+    wanted = point_schema(batch.measurement, fields)
+    series = pa.array(batch.series.astype(np.int32))
+    columns: dict[str, Any] = {
+        tag: pa.DictionaryArray.from_arrays(series, pa.array([entry[tag] for entry in batch.series_table], pa.string()))
+        for tag in batch.measurement.series_tags
+    }
+    columns |= {name: pa.array(getattr(batch, name)) for name in TIMES}
+    for field in batch.measurement.fields:
+        if field.name in wanted.names:
+            columns[field.name] = _column(batch.columns[field.name], field.kind)
+    return pa.table(columns)
+
+
+def _column(values: npt.NDArray[Any], kind: Kind) -> pa.Array:
+    if kind is Kind.FLOAT:
+        return pa.array(values, pa.float64(), mask=np.isnan(values))
+    if kind is Kind.NUMBERS:
+        return _numbers(values)
+    return pa.array(values, TYPES[kind])
+
+
+def _numbers(values: npt.NDArray[Any]) -> pa.Array:
+    lengths = np.fromiter((len(entry) for entry in values), dtype=np.int32, count=len(values))
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    names = pa.array(chain.from_iterable(entry.keys() for entry in values), pa.string())
+    numbers = pa.array(chain.from_iterable(entry.values() for entry in values), pa.float64())
+    return pa.MapArray.from_arrays(pa.array(offsets), names, numbers)
