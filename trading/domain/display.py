@@ -1,0 +1,48 @@
+"""How figures are written for people: grouped money, short ratios, a dash where something is undefined."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+UNDEFINED = "—"
+# Currencies whose amounts are grouped in lakhs and crores: 12,34,567.89.
+LAKH_CURRENCIES = frozenset({"INR", "NPR", "PKR", "BDT", "LKR"})
+
+
+def plain(value: Decimal) -> str:
+    """Write a decimal exactly: no exponent, no trailing zeros, no negative zero (for JSON and CSV)."""
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def money(value: Decimal | None, currency: str) -> str:
+    """Write money for people: grouped as its currency is, at least two decimals, never rounded. None is a dash."""
+    if value is None:
+        return UNDEFINED
+    whole, _, decimals = plain(abs(value)).partition(".")
+    sign = "-" if value < 0 else ""
+    return f"{sign}{grouped(whole, lakhs=currency in LAKH_CURRENCIES)}.{decimals.ljust(2, '0')}"
+
+
+def ratio(value: float | None, *, decimals: int = 2) -> str:
+    """Write a ratio for people; None is a dash."""
+    return UNDEFINED if value is None else f"{value:.{decimals}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds as h:mm:ss; None is a dash."""
+    if seconds is None:
+        return UNDEFINED
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def grouped(digits: str, *, lakhs: bool) -> str:
+    """Group whole digits by thousands, or by the last three and then by twos."""
+    size = 2 if lakhs else 3
+    head, groups = digits[:-3], [digits[-3:]]
+    while head:
+        head, group = head[:-size], head[-size:]
+        groups.insert(0, group)
+    return ",".join(groups)

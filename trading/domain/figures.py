@@ -1,0 +1,225 @@
+"""The figures of a period or a day, put together from its exit fills (FACE §5). Pure: rows in, one flat dict out.
+
+Money belongs to the day of each exit fill; a trade counts, wins or loses where it closes, by its P&L after known
+charges. Ratios of days (sharpe, sortino, calmar) need `TRADING_DAYS_MIN` days, sqn needs `TRADES_MIN` trades; below
+that they are None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
+from math import fsum
+from typing import Any
+
+from trading.domain import statistics
+from trading.domain.statistics import Day, Drawdown, Outcomes
+
+TRADING_DAYS_MIN = 20
+TRADES_MIN = 5
+_SCALE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedTrade:
+    """A trade as its closing fill leaves it: its whole gross P&L, known charges, initial risk (units), seconds held."""
+
+    pnl: int
+    charges: int | None
+    initial_risk: int | None
+    seconds: float
+
+    @property
+    def net(self) -> int:
+        return self.pnl - (self.charges or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """One exit fill: what it realised (gross) and the charges that go with it, in units.
+
+    ``closed`` is the trade where this fill closed it; ``is_open`` says that the trade is open still.
+    """
+
+    at: datetime
+    day: date
+    pnl: int
+    charges: int | None
+    closed: ClosedTrade | None = None
+    is_open: bool = False
+
+    @property
+    def net(self) -> int:
+        return self.pnl - (self.charges or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Capital:
+    """The account's capital as a cut of it sees it, in units: what there was at the start of ``days[0]``, what came in
+    before each day, and each day's P&L of the account outside the cut."""
+
+    at_start: int
+    days: Sequence[date]
+    flows: Mapping[date, int]
+    other_pnl: Mapping[date, int]
+
+
+def to_money(units: int | None) -> Decimal | None:
+    """Return units of 10^-8 as an exact Decimal without trailing zeros."""
+    return None if units is None else _money(units)
+
+
+def period_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+    """Return every key of FACE §5, the dates of the drawdowns, and the sample sizes.
+
+    Money is Decimal, ratios float or None, dates ISO text or None; the order of ``exits`` does not matter.
+    """
+    days = _days(exits, capital)
+    returns = statistics.daily_returns(days, capital.at_start)
+    sampled = returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
+    falls = _falls(exits, capital)
+    calmar = None if sampled is None else statistics.calmar(sampled, falls["max_drawdown_pct"])
+    ratios = {
+        "sharpe": None if sampled is None else statistics.sharpe(sampled),
+        "sortino": None if sampled is None else statistics.sortino(sampled),
+        "calmar": calmar,
+    }
+    made = trade_figures(exits)
+    last = {name: made.pop(name) for name in ("sqn", "avg_holding_seconds")}
+    samples = {"trading_days": len(capital.days)}
+    dates = {name: falls.pop(name) for name in list(falls) if name.endswith(("_from", "_to"))}
+    apart = {name: made.pop(name) for name in ("open_trades_pnl", "trades_with_initial_risk")}
+    return {**made, **falls, **ratios, **last, **apart, **samples, **dates}
+
+
+def day_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+    """Return the keys of FACE §5 that fit one day, in their order: all but sharpe, sortino and calmar."""
+    made = trade_figures(exits)
+    last = {name: made.pop(name) for name in ("sqn", "avg_holding_seconds")}
+    apart = {name: made.pop(name) for name in ("open_trades_pnl", "trades_with_initial_risk")}
+    falls = {name: value for name, value in _falls(exits, capital).items() if not name.endswith(("_from", "_to"))}
+    return {**made, **falls, **last, **apart}
+
+
+def trade_figures(exits: Sequence[Exit]) -> dict[str, Any]:
+    """Return the figures of trades and of money; those of days and of capital are not among them."""
+    trades = [exit.closed for exit in exits if exit.closed is not None]
+    nets = [trade.net for trade in trades]
+    gross, charges = sum(exit.pnl for exit in exits), sum(exit.charges or 0 for exit in exits)
+    risked = [(trade.net, trade.initial_risk) for trade in trades if trade.initial_risk]
+    return {
+        **outcome_figures(
+            statistics.outcomes(nets),
+            gross=gross,
+            charges=charges,
+            unknown=sum(trade.charges is None for trade in trades),
+            largest=(max(nets, default=0), min(nets, default=0)),
+        ),
+        "expectancy_r": statistics.expectancy_r(risked),
+        "sqn": statistics.sqn(nets) if len(nets) >= TRADES_MIN else None,
+        "avg_holding_seconds": fsum(trade.seconds for trade in trades) / len(trades) if trades else None,
+        "open_trades_pnl": _money(sum(exit.net for exit in exits if exit.is_open)),
+        "trades_with_initial_risk": len(risked),
+    }
+
+
+def outcome_figures(
+    made: Outcomes, *, gross: int, charges: int, unknown: int, largest: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """Return the figures that sums alone can tell, so that any cut can be had from day totals; money in units.
+
+    ``largest`` is the largest and the smallest P&L of a trade; without it the two keys are left out.
+    """
+    largest_keys = {} if largest is None else _largest(made, *largest)
+    return {
+        "total_trades": made.trades,
+        "winning_trades": made.wins,
+        "losing_trades": made.losses,
+        "breakeven_trades": made.breakevens,
+        "win_rate": statistics.win_rate(made),
+        "total_pnl": _money(gross - charges),
+        "gross_pnl": _money(gross),
+        "charges": _money(charges),
+        "trades_without_charges": unknown,
+        "profit_factor": statistics.profit_factor(made),
+        "avg_win": to_money(statistics.average(made.gross_profit, made.wins)),
+        "avg_loss": to_money(statistics.average(made.gross_loss, made.losses)),
+        **largest_keys,
+        "payoff_ratio": statistics.payoff_ratio(made),
+        "expectancy": to_money(statistics.expectancy(made)),
+        "expectancy_ratio": statistics.expectancy_ratio(made),
+    }
+
+
+def exposure_seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
+    """Return the seconds in which at least one of the spans runs: two trades at a time count once."""
+    seconds, reached = 0.0, None
+    for start, stop in sorted(spans):
+        begin = start if reached is None else max(start, reached)
+        if stop > begin:
+            seconds += (stop - begin).total_seconds()
+            reached = stop
+    return seconds
+
+
+def _largest(made: Outcomes, high: int, low: int) -> dict[str, Decimal | None]:
+    return {
+        "largest_win": _money(high) if made.wins else None,
+        "largest_loss": _money(low) if made.losses else None,
+    }
+
+
+def _days(exits: Sequence[Exit], capital: Capital) -> list[Day]:
+    pnl: dict[date, int] = {}
+    for exit in exits:
+        pnl[exit.day] = pnl.get(exit.day, 0) + exit.net
+    return [Day(pnl.get(day, 0), capital.flows.get(day, 0), capital.other_pnl.get(day, 0)) for day in capital.days]
+
+
+def _falls(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+    """The realised equity after each instant at which something was realised: fills of one instant are one change."""
+    changes: list[int] = []
+    flows: list[int] = []
+    dates: list[date] = []
+    waiting = sorted(capital.flows.items())
+    for (day, _at), fills in groupby(sorted(exits, key=_when), key=_when):
+        came_in = 0
+        while waiting and waiting[0][0] <= day:
+            came_in += waiting.pop(0)[1]
+        changes.append(sum(fill.net for fill in fills))
+        flows.append(came_in)
+        dates.append(day)
+    episodes = statistics.drawdowns(changes, capital.at_start, flows)
+    deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
+    first = capital.days[0] if capital.days else None
+    return {
+        "max_drawdown": _money(deepest.depth if deepest else 0),
+        "max_drawdown_pct": _largest_percent(steepest, episodes, capital.at_start),
+        **_span("max_drawdown", deepest, dates, first),
+        **_span("max_drawdown_pct", steepest, dates, first),
+    }
+
+
+def _when(exit: Exit) -> tuple[date, datetime]:
+    return exit.day, exit.at
+
+
+def _largest_percent(steepest: Drawdown | None, episodes: Sequence[Drawdown], capital: int) -> float | None:
+    if steepest is not None:
+        return steepest.percent
+    return None if episodes or capital <= 0 else 0.0
+
+
+def _span(name: str, episode: Drawdown | None, dates: Sequence[date], first: date | None) -> dict[str, str | None]:
+    if episode is None:
+        return {f"{name}_from": None, f"{name}_to": None}
+    began = dates[episode.began] if episode.began >= 0 else first or dates[0]
+    return {f"{name}_from": began.isoformat(), f"{name}_to": dates[episode.lowest].isoformat()}
+
+
+def _money(units: int) -> Decimal:
+    value = Decimal(units).scaleb(-_SCALE).normalize()
+    return value.quantize(Decimal(1)) if value == value.to_integral() else value
