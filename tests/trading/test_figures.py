@@ -15,11 +15,17 @@ from trading.domain.figures import Capital, ClosedTrade, Exit, day_figures, expo
 
 UNIT = 10**8
 MONDAY = date(2021, 4, 12)
-KEYS_OF_THE_FACE = (
-    "total_trades winning_trades losing_trades breakeven_trades win_rate total_pnl gross_pnl charges "
-    "trades_without_charges profit_factor avg_win avg_loss largest_win largest_loss payoff_ratio expectancy "
-    "expectancy_ratio expectancy_r max_drawdown max_drawdown_pct sharpe sortino calmar sqn avg_holding_seconds"
-).split()
+COUNTS_AND_MONEY = [
+    *("total_trades", "winning_trades", "losing_trades", "breakeven_trades"),
+    *("total_pnl", "gross_pnl", "charges", "trades_without_charges"),
+]
+KEYS_OF_THE_FACE = [
+    *("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "win_rate"),
+    *("total_pnl", "gross_pnl", "charges", "trades_without_charges", "profit_factor"),
+    *("avg_win", "avg_loss", "largest_win", "largest_loss", "payoff_ratio"),
+    *("expectancy", "expectancy_ratio", "expectancy_r", "max_drawdown", "max_drawdown_pct"),
+    *("sharpe", "sortino", "calmar", "sqn", "avg_holding_seconds"),
+]
 
 
 def at(day: int, minute: int = 0) -> datetime:
@@ -49,10 +55,7 @@ def test_every_key_of_the_face_is_there_in_its_order() -> None:
 def test_a_period_without_anything_has_zeros_for_sums_and_none_for_ratios() -> None:
     made = period_figures([], capital(30))
     zeros = [key for key in KEYS_OF_THE_FACE if made[key] == 0 and made[key] is not None]
-    assert zeros == [
-        *"total_trades winning_trades losing_trades breakeven_trades total_pnl gross_pnl charges".split(),
-        *"trades_without_charges max_drawdown max_drawdown_pct".split(),
-    ]
+    assert zeros == [*COUNTS_AND_MONEY, "max_drawdown", "max_drawdown_pct"]
     assert all(made[key] is None for key in KEYS_OF_THE_FACE if key not in zeros)
 
 
@@ -152,11 +155,7 @@ def test_the_order_of_the_rows_changes_nothing(exits: list[Exit], random: Any) -
 @given(exit_lists, exit_lists)
 def test_sums_and_counts_of_two_cuts_add_up(one: list[Exit], other: list[Exit]) -> None:
     cuts = [period_figures(exits, capital(5)) for exits in (one, other, one + other)]
-    for key in (
-        *"total_trades winning_trades losing_trades breakeven_trades total_pnl gross_pnl charges".split(),
-        "trades_without_charges",
-        "trades_with_initial_risk",
-    ):
+    for key in (*COUNTS_AND_MONEY, "trades_with_initial_risk"):
         assert cuts[0][key] + cuts[1][key] == cuts[2][key], key
 
 

@@ -27,7 +27,8 @@ class VeloxCommand(BaseCommand):
             raise CommandError(str(error), returncode=2) from error
         except DatabaseError as error:
             line = " ".join(str(error).split())
-            raise CommandError(f"the ledger cannot answer ({line}); is it migrated? `manage.py migrate`", returncode=2)
+            hint = "is it migrated? `manage.py migrate`"
+            raise CommandError(f"the ledger cannot answer ({line}): {hint}", returncode=2) from error
         if not is_fine:
             sys.exit(1)
 
