@@ -2,85 +2,265 @@
 
 from __future__ import annotations
 
+import os
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import structlog
+from django.conf import settings
+
+from timeseries import balance, clearing
+from timeseries.bell import Bell
+from timeseries.errors import FlushTimeout, VeloxError
 from timeseries.reader import Reader
+from timeseries.shipper import ship_slice
+from timeseries.spool import Lane, LeaseHeld, Spool
 from timeseries.stores.base import Store
-
-if TYPE_CHECKING:
-    from timeseries.spool import Spool
+from timeseries.stores.delta import DeltaStore
 
 LaneKey = tuple[str, str]  # source, measurement's name
+
+SECOND = 10**9
+DAY = 86_400 * SECOND
+LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit each would litter the store
+MANY = 20_000  # points that are worth a commit at once
+CARE_EVERY_NS = 60 * SECOND
+HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
+PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
+
+log = structlog.get_logger("system")
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What one pass did: points settled, lanes that hold, and in how many seconds to look again."""
+    """What one pass did: sequences settled, lanes that hold, and in how many seconds to look again."""
 
     settled: int = 0
     held: int = 0
     pause_seconds: float = 1.0
 
 
+@dataclass
+class _Care:
+    """What the pump remembers of a lane between passes; forgetting it costs nothing but a moment."""
+
+    waiting_since: int | None = None
+    failures: int = 0
+    hold_until: int = 0
+
+
 class Pump:
-    """One per companion. Every method may be called while other processes record, ship and read."""
+    """One per companion. Every method may be called while other processes record, ship and read.
+
+    Args:
+        keep_shipped_days: shipped segments older than this are removed, so that an emptied store can be filled again.
+        clock: ns UTC.
+    """
 
     def __init__(
         self, spool: Spool, store: Store, *, keep_shipped_days: int = 7, clock: Callable[[], int] = time.time_ns
     ) -> None:
-        self.spool, self.store = spool, store
+        self.spool, self.store, self.keep_shipped_days, self.clock = spool, store, keep_shipped_days, clock
+        self.bell = Bell(spool.root)
+        self.owner = f"pump {os.getpid()}"
+        self._lanes: dict[LaneKey, _Care] = {}
+        self._cared_at = 0
+        self._rung = False
+
+    # -- shipping ----------------------------------------------------------------------------------------------------
 
     def run_once(self, now: int | None = None) -> Sweep:
         """Ship what is due of every lane, then do the periodic work that is due. ``now`` in ns UTC."""
-        raise NotImplementedError
+        now = self.clock() if now is None else now
+        at_once, self._rung = self._rung, False
+        lanes = [lane for lane in self.spool.lanes() if self._due(lane, now, at_once=at_once)]
+        total = sum(self._ship(lane, now) for lane in lanes)
+        if now - self._cared_at >= CARE_EVERY_NS:
+            self._cared_at = now
+            self._care(now)
+        held = sum(care.failures > 0 for care in self._lanes.values())
+        return Sweep(total, held, LINGER_NS / SECOND)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until somebody rings, at most this long. After a ring the next pass ships at once what waits."""
+        self._rung = self.bell.wait(seconds) or self._rung
+        return self._rung
+
+    def ship(self, lane: Lane) -> int:
+        """Ship all that waits in the lane; returns how many sequences were settled.
+
+        Raises:
+            LeaseHeld: another process ships this lane now.
+            StoreUnavailable: the rest stays in the spool.
+        """
+        total = 0
+        while True:
+            clearing.resume(self.spool, self.store)
+            try:
+                with clearing.shipping_allowed(self.spool.root):
+                    shipment = ship_slice(lane, self.store, owner=self.owner)
+            except clearing.ClearingUnfinished:
+                continue
+            total += shipment.settled
+            if not shipment.settled or not shipment.more:
+                return total
+
+    def _due(self, lane: Lane, now: int, *, at_once: bool) -> bool:
+        care = self._lanes.setdefault(_key(lane), _Care())
+        waiting = lane.issued() - lane.outcome().through
+        if waiting <= 0:
+            care.waiting_since = None
+            return False
+        if now < care.hold_until:
+            return False
+        if care.waiting_since is None:
+            care.waiting_since = now
+        lingered = now - care.waiting_since >= LINGER_NS
+        return at_once or lingered or waiting >= MANY or self.spool.holder(lane.source) is None
+
+    def _ship(self, lane: Lane, now: int) -> int:
+        care = self._lanes[_key(lane)]
+        care.waiting_since = None
+        try:
+            settled = self.ship(lane)
+        except LeaseHeld:
+            return 0
+        except Exception as error:
+            self._hold(lane, care, now, error)
+            return 0
+        care.failures, care.hold_until = 0, 0
+        return settled
+
+    def _hold(self, lane: Lane, care: _Care, now: int, error: Exception) -> None:
+        first, longest = HOLD_SECONDS
+        seconds = min(longest, first * 2**care.failures) * random.uniform(0.5, 1.0)  # noqa: S311  (jitter)
+        care.failures, care.hold_until = min(care.failures + 1, 16), now + int(seconds * SECOND)
+        log.error(
+            "a lane holds: its points stay in the spool",
+            source=lane.source,
+            measurement=lane.measurement.name,
+            retry_seconds=round(seconds, 1),
+            error=str(error),
+            exc_info=not isinstance(error, VeloxError),
+        )
+
+    def _care(self, now: int) -> None:
+        try:
+            clearing.resume(self.spool, self.store)
+            self.store.care(now=now)
+            for lane in self.spool.lanes():
+                lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=lane.outcome().through)
+        except Exception as error:
+            log.error("the store's care failed", error=str(error), exc_info=not isinstance(error, VeloxError))
 
     def drain(self, timeout: float) -> bool:
         """Ship until nothing waits; False when the time (seconds) was up first."""
-        raise NotImplementedError
+        return not self._drain(self.everything(), time.monotonic() + timeout)
+
+    # -- flush -------------------------------------------------------------------------------------------------------
 
     def targets(self, *, source: str | None = None) -> dict[LaneKey, int]:
         """Return the last sequence of each lane of ``source`` and of every source that nobody holds."""
-        raise NotImplementedError
+        lanes = self.spool.lanes()
+        free = {name for name in {lane.source for lane in lanes} if name == source or self.spool.holder(name) is None}
+        return {_key(lane): lane.issued() for lane in lanes if lane.source in free}
+
+    def everything(self) -> dict[LaneKey, int]:
+        """Return the last sequence of every lane."""
+        return {_key(lane): lane.issued() for lane in self.spool.lanes()}
 
     def wait_until_settled(self, targets: Mapping[LaneKey, int], timeout: float) -> None:
-        """Return when every sequence up to the targets is settled; ships itself when no companion answers the bell.
+        """Return when every sequence up to the targets is settled; ships itself when no companion does.
 
         Raises:
             FlushTimeout: some still wait after ``timeout`` seconds; they stay in the spool.
         """
-        raise NotImplementedError
+        deadline = time.monotonic() + timeout
+        waiting = self._unsettled(targets)
+        if waiting and self.bell.ring():
+            waiting = self._watch(waiting, min(deadline, time.monotonic() + PATIENCE_SECONDS))
+        waiting = self._drain(waiting, deadline)
+        if waiting:
+            number = sum(last - self._lane(key).outcome().through for key, last in waiting.items())
+            raise FlushTimeout(
+                f"{number} points still wait after {timeout:g} s.",
+                hint="They are safe in the spool and are shipped as soon as the store answers; `manage.py spool` shows them.",
+            )
+
+    def _watch(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:
+        waiting = dict(targets)
+        while waiting and time.monotonic() < deadline:
+            time.sleep(0.005)
+            waiting = self._unsettled(waiting)
+        return waiting
+
+    def _drain(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:
+        waiting = self._unsettled(targets)
+        while waiting:
+            before = {key: self._lane(key).outcome().through for key in waiting}
+            for key in waiting:
+                self._ship(self._lane(key), self.clock())
+            waiting = self._unsettled(waiting)
+            if time.monotonic() >= deadline:
+                break
+            if any(self._lane(key).outcome().through == before[key] for key in waiting):
+                time.sleep(0.02)
+        return waiting
+
+    def _unsettled(self, targets: Mapping[LaneKey, int]) -> dict[LaneKey, int]:
+        return {key: last for key, last in targets.items() if self._lane(key).outcome().through < last}
+
+    def _lane(self, key: LaneKey) -> Lane:
+        self._lanes.setdefault(key, _Care())
+        return self.spool.lane(*key)
+
+    # -- what there is -----------------------------------------------------------------------------------------------
 
     def points(self) -> dict[str, Any]:
         """Return the object ``points`` of FACE §6."""
-        raise NotImplementedError
+        return balance.points(self.spool, now=self.clock())
 
     def sources(self) -> list[dict[str, Any]]:
         """Return the rows of ``manage.py spool --format json``."""
-        raise NotImplementedError
+        return balance.sources(self.spool)
 
     def clear_account(self, account: str) -> int:
         """Remove the account's points from store and spool and count them as cleared; returns how many. Repeatable."""
-        raise NotImplementedError
+        number = balance.of_account(self.spool, account)
+        clearing.clear(self.spool, self.store, account)
+        return number
+
+
+def _key(lane: Lane) -> LaneKey:
+    return lane.source, lane.measurement.name
+
+
+# -- the composition: which store, which folders, as the settings say ------------------------------------------------
 
 
 def open_spool() -> Spool:
     """Return the spool of this data folder."""
-    raise NotImplementedError
+    return Spool(settings.SPOOL_DIR, max_bytes=settings.VELOX_SPOOL_MAX_BYTES)
 
 
 def open_store() -> Store:
-    """Return the store that the settings choose."""
-    raise NotImplementedError
+    """Return the store of this data folder: Delta tables on local disk."""
+    return DeltaStore(settings.DELTA_DIR, zone=_zone(), retention_days=settings.VELOX_RETENTION_DAYS)
 
 
 def open_reader() -> Reader:
-    """Return the reader of this data folder."""
-    raise NotImplementedError
+    """Return the reader of this data folder. One may serve all threads of a process."""
+    return Reader(open_spool(), open_store(), zone=_zone())
 
 
 def open_pump() -> Pump:
     """Return a pump of this data folder."""
-    raise NotImplementedError
+    return Pump(open_spool(), open_store(), keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS)
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings.TIME_ZONE)

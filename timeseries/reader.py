@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from timeseries.measurements import Measurement
-from timeseries.stores.base import Session, Store
+from timeseries.measurements import INDICATORS, TICKS, TIMES, Kind, Measurement, PointBatch
+from timeseries.spool import Lane, Spool
+from timeseries.stores import candles
+from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
+from timeseries.stores.tables import point_schema, table_of, uncleared
 
-if TYPE_CHECKING:
-    from timeseries.spool import Spool
+SLICE = 100_000
+SECOND = 10**9
+INSTANT = pa.timestamp("ns", "UTC")
+# What a timestamp of 64-bit nanoseconds can hold; bounds of a reading may be any instant.
+FIRST, LAST = -(2**63) + 1, 2**63 - 1
+
+Span = tuple[int, int, str]  # start, stop, source
 
 
 class Reader:
     """Answers with every accepted point of this host. Instants are ns UTC; bounds are half-open and may be any integer.
+
+    Times in the answers are ``timestamp('ns', 'UTC')``, prices and quantities float64, absent values null. The tail is
+    read before the store: what is shipped in between stands in both and is taken once.
 
     Raises `StoreUnavailable` from every method when the store cannot answer now.
     """
@@ -25,8 +41,11 @@ class Reader:
         self.spool, self.store, self.zone = spool, store, zone
 
     def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table:
-        """Return FACE §4's columns, ascending; times are ``timestamp('ns', 'UTC')``, prices float64 with nulls."""
-        raise NotImplementedError
+        """Return FACE §4's columns, ascending: of one source, or day by day of the source with the day's first tick."""
+        query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account, "symbol": symbol})
+        points = self._one_source(query, source)
+        names = [*TIMES, "source", *(field.name for field in TICKS.fields)]
+        return _with_instants(points.select(names))
 
     def candles(
         self,
@@ -39,20 +58,191 @@ class Reader:
         account: str,
         sessions: Sequence[Session],
     ) -> pa.Table:
-        """Return candles labelled ``start <= time < stop``; ``every`` in ns, ``sessions`` one per calendar day."""
-        raise NotImplementedError
+        """Return candles labelled ``start <= time < stop``; ``every`` in ns, ``sessions`` one per calendar day.
 
-    def history(self, measurement: Measurement, start: int, stop: int, **tags: str) -> pa.Table:
-        """Return the points whose tags (account=, symbol=, strategy=, ...) equal these: times, tags, fields.
+        A tick on a day without a session is in no candle.
+        """
+        start, stop = _clamp(start), _clamp(stop)
+        days = candles.days_within(sessions, start, stop)
+        if not days:
+            return candles.SCHEMA.empty_table()
+        first, last = min(day.start for day in days), max(day.stop for day in days) + candles.MARGIN
+        tags = {"account": account, "symbol": symbol}
+        query = PointQuery(TICKS, _clamp(first), _clamp(last), tags, candles.FIELDS)
+        ticks = self._one_source(query, source)
+        return candles.candles_of(ticks, every=every, start=start, stop=stop, sessions=days)
+
+    def history(self, measurement: Measurement, start: int, stop: int, *, account: str, **tags: str) -> pa.Table:
+        """Return the account's points whose other tags (symbol=, strategy=, ...) equal these: times, tags, fields.
 
         The column `values` of INDICATORS becomes one float column per name that occurs.
         """
-        raise NotImplementedError
+        query = PointQuery(measurement, _clamp(start), _clamp(stop), {"account": account, **tags})
+        points = self._points(query)
+        names = [*TIMES, *measurement.series_tags, *(field.name for field in measurement.fields)]
+        table = _with_instants(points.select(names))
+        for field in measurement.fields:
+            if field.kind is Kind.NUMBERS:
+                table = _spread(table, field.name)
+        return table
 
     def latest_tick(self, symbol: str, account: str) -> dict[str, Any] | None:
-        """Return the newest tick by exchange time: its source, times (ns) and fields (None where absent)."""
-        raise NotImplementedError
+        """Return the newest tick by exchange time: its tags, times (ns) and fields (None where absent)."""
+        return self._newest(TICKS, {"account": account, "symbol": symbol})
 
     def latest_indicators(self, symbol: str, account: str, *, timeframe: str = "") -> dict[str, Any] | None:
-        """Return the newest indicators by exchange time: source, times (ns), and `values`."""
-        raise NotImplementedError
+        """Return the newest indicators by exchange time: tags, times (ns), and `values` as a dict."""
+        return self._newest(INDICATORS, {"account": account, "symbol": symbol, "timeframe": timeframe})
+
+    def _newest(self, measurement: Measurement, tags: dict[str, str]) -> dict[str, Any] | None:
+        query = PointQuery(measurement, FIRST, LAST, tags)
+        tail = self._tail(query)
+        found = merged(self.store.newest(query), [tail], query)
+        if not len(found):
+            return None
+        order = [("exchange_time", "descending"), ("time", "descending")]
+        newest: dict[str, Any] = found.take(pc.sort_indices(found, order)[:1]).to_pylist(maps_as_pydicts="strict")[0]
+        return newest
+
+    def _points(self, query: PointQuery) -> pa.Table:
+        tail = self._tail(query)
+        return merged(self.store.read(query), [tail], query)
+
+    def _one_source(self, query: PointQuery, source: str | None) -> pa.Table:
+        """Return the query's points of one source; without a name, of the source with the first point, per day."""
+        if source is not None:
+            return self._points(_narrow(query, query.start, query.stop, source))
+        days = replace(query, **self._whole_days(query))
+        tail = self._tail(days)  # before the store: see the class
+        firsts = [*self.store.first_points(days), *self._first_points(tail)]
+        parts = [
+            merged(self.store.read(part), [_cut(tail, part)], part)
+            for span in self._spans(firsts, query)
+            for part in [_narrow(query, *span)]
+        ]
+        return pa.concat_tables(parts) if parts else point_schema(query.measurement, query.fields).empty_table()
+
+    def _spans(self, firsts: list[FirstPoint], query: PointQuery) -> Iterator[Span]:
+        """Yield stretches of days that one source answers for, ascending."""
+        earliest: dict[date, FirstPoint] = {}
+        for point in firsts:
+            known = earliest.get(point.day)
+            if known is None or (point.time, point.source) < (known.time, known.source):
+                earliest[point.day] = point
+        days = sorted(earliest.values(), key=lambda point: point.day)
+        for source, group in groupby(days, key=lambda point: point.source):
+            stretch = list(group)
+            start = max(query.start, self._midnight(stretch[0].day))
+            stop = min(query.stop, self._midnight(stretch[-1].day + timedelta(days=1)))
+            if start < stop:
+                yield start, stop, source
+
+    def _first_points(self, tail: pa.Table) -> Iterator[FirstPoint]:
+        if not len(tail):
+            return
+        for source in pc.unique(tail.column("source")).to_pylist():
+            times = tail.filter(pc.equal(tail.column("source"), source)).column("time").to_numpy()
+            while len(times):
+                day = self._day_of(int(times.min()))
+                yield FirstPoint(day, source, int(times.min()))
+                times = times[times >= self._midnight(day + timedelta(days=1))]
+
+    def _whole_days(self, query: PointQuery) -> dict[str, int]:
+        try:
+            first, last = self._day_of(query.start), self._day_of(max(query.start, query.stop - 1))
+            return {"start": self._midnight(first), "stop": _clamp(self._midnight(last + timedelta(days=1)))}
+        except (ValueError, OverflowError):
+            return {"start": FIRST, "stop": LAST}
+
+    def _day_of(self, instant: int) -> date:
+        return datetime.fromtimestamp(instant // SECOND, self.zone).date()
+
+    def _midnight(self, day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
+
+    def _tail(self, query: PointQuery) -> pa.Table:
+        """Return what is not shipped yet, each point once."""
+        parts = [
+            table_of(batch, query.fields)
+            for lane in self.spool.lanes()
+            if lane.measurement == query.measurement and query.tags.get("source", lane.source) == lane.source
+            for batch in unshipped(lane)
+            for batch in [_matching(batch, query)]
+            if len(batch)
+        ]
+        return merged(None, parts, query)
+
+
+def unshipped(lane: Lane) -> Iterator[PointBatch]:
+    """Yield the lane's points that no store has acknowledged, without those of accounts cleared since."""
+    outcome = lane.outcome()
+    after = outcome.through
+    while True:
+        part = lane.pending(after=after, limit=SLICE)
+        if part.last_sequence <= after:
+            return
+        yield uncleared(part.batch, outcome.cleared_through)
+        after = part.last_sequence
+
+
+def _matching(batch: PointBatch, query: PointQuery) -> PointBatch:
+    if not len(batch):
+        return batch
+    wanted = [all(entry[tag] == value for tag, value in query.tags.items()) for entry in batch.series_table]
+    keep = np.array(wanted)[batch.series] & (batch.time >= query.start) & (batch.time < query.stop)
+    return batch.take(keep)
+
+
+def merged(stored: pa.Table | None, tail: list[pa.Table], query: PointQuery) -> pa.Table:
+    """Return both as one, ascending by time and tags; of equal series and time the point that was recorded last."""
+    schema = point_schema(query.measurement, query.fields)
+    waiting = [part.cast(schema) for part in tail if len(part)]
+    if not waiting:
+        return schema.empty_table() if stored is None else stored
+    points = pa.concat_tables(waiting if stored is None else [stored, *waiting])
+    free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
+    points = points.append_column("arrival", pa.array(np.arange(len(points))))
+    points = points.take(pc.sort_indices(points, [(name, "ascending") for name in ("time", *free, "arrival")]))
+    return points.filter(_last_of_each(points, ["time", *free])).drop_columns(["arrival"])
+
+
+def _last_of_each(points: pa.Table, keys: list[str]) -> pa.Array:
+    last = np.zeros(len(points), dtype=bool)
+    last[-1] = True
+    for name in keys:
+        column = points.column(name)
+        last[:-1] |= pc.not_equal(column[1:], column[:-1]).to_numpy()
+    return pa.array(last)
+
+
+def _cut(points: pa.Table, query: PointQuery) -> pa.Table:
+    time, source = points.column("time"), points.column("source")
+    inside = pc.and_(pc.greater_equal(time, query.start), pc.less(time, query.stop))
+    return points.filter(pc.and_(inside, pc.equal(source, query.tags["source"])))
+
+
+def _narrow(query: PointQuery, start: int, stop: int, source: str) -> PointQuery:
+    return replace(query, start=start, stop=stop, tags={**query.tags, "source": source})
+
+
+def _with_instants(points: pa.Table) -> pa.Table:
+    for name in TIMES:
+        number = points.column_names.index(name)
+        points = points.set_column(number, name, points.column(name).cast(INSTANT))
+    return points
+
+
+def _spread(table: pa.Table, name: str) -> pa.Table:
+    """Replace a column of named numbers by one float column per name, ascending by name."""
+    rows = table.column(name).to_pylist(maps_as_pydicts="strict")
+    names = sorted({key for row in rows if row for key in row})
+    table = table.drop_columns([name])
+    for key in names:
+        # A name may be that of a tag or a time; the indicator's column then says what it is.
+        column = key if key not in table.column_names else f"{name}.{key}"
+        table = table.append_column(column, pa.array([(row or {}).get(key) for row in rows], pa.float64()))
+    return table
+
+
+def _clamp(instant: int) -> int:
+    return max(FIRST, min(instant, LAST))

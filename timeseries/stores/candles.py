@@ -6,7 +6,7 @@ holds the nanosecond before. Candles are counted from the session's anchor, back
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -104,11 +104,10 @@ def _within(day: dict[str, Numbers], start: int, stop: int) -> dict[str, Numbers
     return {name: column[keep] for name, column in day.items()}
 
 
-def spans(sessions: Sequence[Session], start: int, stop: int, every: int) -> Iterator[Session]:
-    """Yield the sessions that can hold a candle labelled ``start <= time < stop``."""
-    for session in sessions:
-        reach = (
-            min(session.start, session.anchor) - min(every, DAY) < stop and max(session.stop, session.anchor) >= start
-        )
-        if reach:
-            yield session
+def days_within(sessions: Sequence[Session], start: int, stop: int) -> list[Session]:
+    """Return the sessions that can have a candle labelled ``start <= time < stop``."""
+    return [
+        session
+        for session in sessions
+        if min(session.start, session.anchor) < stop and max(session.stop - 1, session.anchor) >= start
+    ]

@@ -4,6 +4,7 @@ Every rewrite carries one transaction name, so of two that race from one snapsho
 compactions of the same files would both be kept, and a compaction would bring a removed account back.
 """
 
+# ruff: noqa: S608  (names in the SQL come from the schemas, whatever a caller said goes in as a parameter)
 from __future__ import annotations
 
 from collections import defaultdict
@@ -96,11 +97,11 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
     keys = ", ".join(f'"{name}"' for name in (*table.measurement.series_tags, "time"))
     unwanted = "" if without is None else "WHERE account <> $without"
     columns = ", ".join(f'"{name}"' for name in table.schema.names if name != "day")
-    source = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true) {unwanted}"  # noqa: S608
+    source = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true) {unwanted}"
     empty = "SELECT * FROM blank"
     sql = (
         f"COPY (SELECT {columns} FROM ({empty} UNION ALL BY NAME {source}){newest_sql(table)} ORDER BY {keys})"
-        f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"  # noqa: S608
+        f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
     )
     blank = table.schema.remove(table.schema.get_field_index("day")).empty_table()
     parameters: dict[str, Any] = {"files": selection.paths, "target": str(table.folder / path)}
@@ -119,7 +120,7 @@ def _statistics(engine: Engine, table: MeasurementTable, path: str) -> dict[str,
     ranged = [*table.measurement.series_tags, *(f.name for f in table.schema if pa.types.is_integer(f.type))]
     counts = ", ".join(f'count("{name}") AS "n_{name}"' for name in names)
     bounds = ", ".join(f'min("{name}") AS "min_{name}", max("{name}") AS "max_{name}"' for name in ranged)
-    sql = f"SELECT count(*) AS total, {counts}, {bounds} FROM read_parquet($files, hive_partitioning=false)"  # noqa: S608
+    sql = f"SELECT count(*) AS total, {counts}, {bounds} FROM read_parquet($files, hive_partitioning=false)"
     row = engine.ask(sql, {"files": [str(table.folder / path)]}).to_pylist()[0]
     return {
         "numRecords": row["total"],

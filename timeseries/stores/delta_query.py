@@ -3,6 +3,7 @@
 Names in the SQL come from the measurements' schemas; whatever a caller said goes in as a parameter.
 """
 
+# ruff: noqa: S608  (names in the SQL come from the schemas, whatever a caller said goes in as a parameter)
 from __future__ import annotations
 
 import threading
@@ -123,7 +124,7 @@ def rows_sql(table: MeasurementTable, selection: Selection, query: PointQuery, *
     wheres = ["time >= $start", "time < $stop", *(f"{_quoted(tag)} = ${tag}" for tag in query.tags)]
     return (
         f"SELECT {', '.join(columns)} FROM {files_sql(selection, held, len(fields))} WHERE {' AND '.join(wheres)}"
-        f"{newest_sql(table) if selection.overlapping else ''}"  # noqa: S608
+        f"{newest_sql(table) if selection.overlapping else ''}"
     )
 
 

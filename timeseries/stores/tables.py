@@ -40,6 +40,25 @@ def in_series_order(batch: PointBatch) -> PointBatch:
     return batch.take(order[last])
 
 
+def uncleared(batch: PointBatch, cleared_through: dict[str, int]) -> PointBatch:
+    """Return the points without those of an account that was cleared after they were recorded."""
+    if not cleared_through or not len(batch):
+        return batch
+    limit = np.array([cleared_through.get(entry["account"], 0) for entry in batch.series_table], dtype=np.int64)
+    return batch.take(batch.sequences > limit[batch.series])
+
+
+def accounts_of(batch: PointBatch) -> dict[str, int]:
+    """Return how many points each account has in the batch."""
+    counts: dict[str, int] = {}
+    for entry, number in zip(
+        batch.series_table, np.bincount(batch.series, minlength=len(batch.series_table)), strict=True
+    ):
+        if number:
+            counts[entry["account"]] = counts.get(entry["account"], 0) + int(number)
+    return counts
+
+
 def table_of(batch: PointBatch, fields: tuple[str, ...] | None = None) -> pa.Table:
     """Return the points in the order given; tags are dictionary-encoded, absent floats null."""
     wanted = point_schema(batch.measurement, fields)

@@ -1,0 +1,73 @@
+"""`manage.py spool`: where every accepted point is, and whether the sum is right."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console, Group
+from rich.table import Table
+
+from timeseries.errors import VeloxError
+from timeseries.pump import open_pump
+
+
+class Command(BaseCommand):
+    help = (
+        "Show where every accepted point is. Exit 0 when the sum is right, 1 when points are missing or quarantined, "
+        "2 could not run."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the one option."""
+        parser.add_argument("--format", choices=("table", "json"), default="table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Count, show, and leave with FACE §6's exit code."""
+        pump = open_pump()
+        try:
+            points, sources = pump.points(), pump.sources()
+        except (VeloxError, OSError) as error:
+            raise CommandError(str(error), returncode=2) from error
+        if options["format"] == "json":
+            self.stdout.write(json.dumps({"points": points, "sources": sources}, ensure_ascii=False))
+        else:
+            terminal = self.stdout.isatty()
+            Console(file=self.stdout._out, width=None if terminal else 140).print(_page(points, sources))
+        if points["balance"] or any(row["quarantined"] for row in sources):
+            sys.exit(1)
+
+
+def _page(points: dict[str, Any], sources: list[dict[str, Any]]) -> Group:
+    return Group(_sum(points), _verdict(points), _lanes(sources)) if sources else Group("Nothing was recorded yet.")
+
+
+def _sum(points: dict[str, Any]) -> Table:
+    table = Table(title="Points", title_justify="left")
+    for name in points:
+        table.add_column(name.replace("_", " "), justify="right")
+    table.add_row(*("-" if value is None else f"{value:,.0f}" for value in points.values()))
+    return table
+
+
+def _verdict(points: dict[str, Any]) -> str:
+    if points["balance"] == 0:
+        return "[green]Every accepted point is accounted for.[/]\n"
+    return f"[red]{abs(points['balance']):,} points are unaccounted for: was a segment removed by hand?[/]\n"
+
+
+def _lanes(sources: list[dict[str, Any]]) -> Table:
+    table = Table(title="Sources", title_justify="left")
+    for name, justify in (("source", "left"), ("measurement", "left"), ("waiting", "right"), ("oldest", "left"),
+                          ("quarantined", "right"), ("dead letters", "left")):  # fmt: skip
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for row in sources:
+        letters = ", ".join(f"{reason} {number:,}" for reason, number in row["dead_lettered"].items()) or "-"
+        table.add_row(
+            row["source"], row["measurement"], f"{row['spooled']:,}", row["oldest_at"] or "-",
+            f"{row['quarantined']:,}", letters,
+        )  # fmt: skip
+    return table

@@ -1,0 +1,76 @@
+"""Segment to store: one slice of a lane at a time, written, then settled.
+
+A crash between the two repeats the slice, and the store takes a repeat as nothing new. What the store does not
+acknowledge stays in the spool: a fault holds a lane, it never drops a point.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from timeseries.measurements import PointBatch
+from timeseries.spool import Lane, Outcome, PendingSlice
+from timeseries.stores.base import Store
+from timeseries.stores.tables import accounts_of, uncleared
+
+SLICE_ROWS = 50_000
+GATE = ".shipping"
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """How many sequences were settled, and whether more wait."""
+
+    settled: int
+    more: bool
+
+
+def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int = SLICE_ROWS) -> Shipment:
+    """Write the lane's next slice to the store, then settle it.
+
+    Raises:
+        LeaseHeld: another process ships this lane now.
+        StoreUnavailable: nothing was settled; try again later.
+    """
+    with lane.lease(owner=owner):
+        outcome = lane.outcome()
+        part = lane.pending(after=outcome.through, limit=rows)
+        if part.last_sequence <= outcome.through:
+            return Shipment(0, more=False)
+        keep = uncleared(part.batch, outcome.cleared_through)
+        if len(keep):
+            store.write(keep)
+        # Only now: settled before written, a crash in between would lose the slice.
+        lane.settle(settled(outcome, part, keep))
+        return Shipment(part.last_sequence - outcome.through, more=lane.issued() > part.last_sequence)
+
+
+def settled(outcome: Outcome, part: PendingSlice, kept: PointBatch) -> Outcome:
+    """Return the outcome after the slice: each of its records counted under exactly one word."""
+    stored = dict(outcome.stored)
+    for account, number in accounts_of(kept).items():
+        stored[account] = stored.get(account, 0) + number
+    return replace(
+        outcome,
+        through=part.last_sequence,
+        stored=stored,
+        damaged=outcome.damaged + part.damaged,
+        cleared=outcome.cleared + len(part.batch) - len(kept),
+    )
+
+
+@contextmanager
+def gate(root: Path, *, alone: bool = False) -> Iterator[None]:
+    """Hold the spool's gate: shippers pass it together, the clearing of an account has it alone."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(root / GATE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
