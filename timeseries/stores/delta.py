@@ -45,6 +45,8 @@ class DeltaStore:
 
     def __init__(self, root: Path, *, zone: ZoneInfo, retention_days: int | None = None) -> None:
         self.root, self.zone, self.retention_days = root, zone, retention_days
+        # A commit is made from the very snapshot that was checked: readers must not move it on, so they have their own.
+        self.writers = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
         self.tables = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
         self.engine = Engine(root / ".scratch")
         self._vacuumed_at = 0
@@ -53,8 +55,8 @@ class DeltaStore:
         """Keep the points; durable on return."""
         if not len(batch):
             return
-        table = self.tables[batch.measurement.name]
-        with engine():
+        table = self.writers[batch.measurement.name]
+        with engine(), table.lock:
             for attempt in range(ATTEMPTS):
                 try:
                     self._append(table, batch)
@@ -188,19 +190,19 @@ class DeltaStore:
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements."""
         with engine():
-            for table in self.tables.values():
+            for table in self.writers.values():
                 delta_care.delete_account(self.engine, table, account)
 
     def care(self, *, now: int) -> None:
         """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more."""
         with engine():
-            for table in self.tables.values():
+            for table in self.writers.values():
                 if self.retention_days is not None:
                     delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
                 delta_care.compact(self.engine, table)
             if now - self._vacuumed_at >= VACUUM_EVERY:
                 self._vacuumed_at = now
-                for table in self.tables.values():
+                for table in self.writers.values():
                     table.vacuum(grace_hours=delta_care.GRACE_HOURS)
 
     def ping(self) -> float:

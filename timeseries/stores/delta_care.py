@@ -7,6 +7,7 @@ compactions of the same files would both be kept, and a compaction would bring a
 # ruff: noqa: S608  (names in the SQL come from the schemas, whatever a caller said goes in as a parameter)
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,14 +43,13 @@ def compact(engine: Engine, table: MeasurementTable) -> None:
     """Merge small files of a day into larger ones, sorted by account, source, tags and time, each point once."""
     snapshot = table.snapshot()
     for group in _due(snapshot) if snapshot else ():
-        current = table.snapshot()
-        held = set(current.files.column("path").to_pylist()) if current else set()
-        if current is None or not held.issuperset(group.files.column("path").to_pylist()):
-            continue  # another process was here
-        try:
-            _rewrite(engine, table, current, [group], moved_only=True)
-        except Overtaken:
-            continue
+        with table.lock:
+            current = table.snapshot()
+            held = set(current.files.column("path").to_pylist()) if current else set()
+            if current is None or not held.issuperset(group.files.column("path").to_pylist()):
+                continue  # another process was here
+            with contextlib.suppress(Overtaken):
+                _rewrite(engine, table, current, [group], moved_only=True)
 
 
 def _due(snapshot: Snapshot) -> Iterator[Group]:
@@ -133,15 +133,12 @@ def _statistics(engine: Engine, table: MeasurementTable, path: str) -> dict[str,
 def delete_account(engine: Engine, table: MeasurementTable, account: str) -> None:
     """Rewrite the files that can hold the account's points, in one commit."""
     for _ in range(ATTEMPTS):
-        snapshot = table.snapshot()
-        groups = list(_holding(engine, table, snapshot, account)) if snapshot and len(snapshot.files) else []
-        if snapshot is None or not groups:
+        with table.lock, contextlib.suppress(Overtaken):
+            snapshot = table.snapshot()
+            groups = list(_holding(engine, table, snapshot, account)) if snapshot and len(snapshot.files) else []
+            if snapshot is not None and groups:
+                _rewrite(engine, table, snapshot, groups, moved_only=False, without=account)
             return
-        try:
-            _rewrite(engine, table, snapshot, groups, moved_only=False, without=account)
-        except Overtaken:
-            continue
-        return
     raise StoreUnavailable(
         f"The account's points in {table.folder.name} could not be removed: other writers came first."
     )
@@ -168,13 +165,11 @@ def _holding(engine: Engine, table: MeasurementTable, snapshot: Snapshot, accoun
 
 
 def expire(table: MeasurementTable, *, before: date) -> None:
-    """Remove the whole days before this one."""
-    snapshot = table.snapshot()
-    if snapshot is None or not len(snapshot.files):
-        return
-    old = snapshot.files.filter(pc.less(snapshot.files.column("partition.day"), before)).column("path").to_pylist()
-    try:
+    """Remove the whole days before this one; of two processes that do, one comes second and leaves it."""
+    with table.lock, contextlib.suppress(Overtaken):
+        snapshot = table.snapshot()
+        if snapshot is None or not len(snapshot.files):
+            return
+        old = snapshot.files.filter(pc.less(snapshot.files.column("partition.day"), before)).column("path").to_pylist()
         if old:
             table.commit(snapshot, added=[], removed=old, transaction=(REWRITE, snapshot.version + 1))
-    except Overtaken:
-        return  # the next care meets them again

@@ -218,8 +218,15 @@ class MeasurementTable:
         file.chmod(0o600)
         _sync(file)
         _sync(file.parent)
-        size = file.stat().st_size
-        return AddAction(path, size, {"day": day.isoformat()}, time.time_ns() // 10**6, True, json.dumps(statistics))
+        size, text = file.stat().st_size, json.dumps(statistics, ensure_ascii=False)  # escaped pairs are misread
+        return AddAction(
+            path,
+            size,
+            {"day": day.isoformat()},
+            time.time_ns() // 10**6,
+            True,
+            json.dumps(statistics, ensure_ascii=False),
+        )
 
     def vacuum(self, *, grace_hours: int) -> None:
         """Delete the files that no version of the last hours holds, half-written ones too, and the log's old part."""
