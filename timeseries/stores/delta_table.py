@@ -188,7 +188,7 @@ class MeasurementTable:
                     commit_properties=properties, post_commithook_properties=hooks,
                 )  # fmt: skip
             except CommitFailedError as error:
-                if "Concurrent transaction" in str(error):
+                if "concurrent" in str(error).lower():
                     raise Overtaken from error
                 raise
             self._table.update_incremental()
