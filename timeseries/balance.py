@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
-from timeseries.measurements import PointBatch
-from timeseries.spool import Lane, Outcome, Spool
+from timeseries.spool import Lane, Outcome, PendingSlice, Spool
+from timeseries.stores.tables import accounts_of, uncleared
 
 SLICE = 100_000
 ATTEMPTS = 8
@@ -18,11 +17,13 @@ TERMS = ("stored", "spooled", "dead_lettered", "expired", "damaged", "cleared")
 
 @dataclass(frozen=True)
 class Count:
-    """One lane at one moment; ``spooled`` counts the records that stand after what was settled."""
+    """One lane at one moment. ``spooled`` counts whole records that wait, quarantined ones too; ``damaged`` those that
+    are past reading, settled or not."""
 
     lane: Lane
     issued: int
     spooled: int
+    damaged: int
     quarantined: int
     oldest_ns: int | None
     outcome: Outcome
@@ -37,7 +38,7 @@ def points(spool: Spool, *, now: int) -> dict[str, Any]:
         "spooled": sum(one.spooled for one in counts),
         "dead_lettered": sum(sum(one.outcome.dead_lettered.values()) for one in counts),
         "expired": sum(one.outcome.expired for one in counts),
-        "damaged": sum(one.outcome.damaged for one in counts),
+        "damaged": sum(one.damaged for one in counts),
         "cleared": sum(one.outcome.cleared for one in counts),
     }
     oldest = min((one.oldest_ns for one in counts if one.oldest_ns is not None), default=None)
@@ -69,17 +70,55 @@ def count(lane: Lane) -> Count:
     for _ in range(ATTEMPTS):
         # The outcome before the counter: what is settled in between is still found among the frames.
         outcome = lane.outcome()
-        issued = lane.issued()
-        found = _frames(lane, outcome, issued)
+        found = _counted(lane, outcome, lane.issued())
         if lane.outcome().through == outcome.through:
             break
     return found
+
+
+def _counted(lane: Lane, outcome: Outcome, issued: int) -> Count:
+    # Frames come before the counter, so some of those found may be newer than the sum that is being struck.
+    behind = max(issued - outcome.through, 0)
+    whole = min(lane.waiting(after=outcome.through), behind)
+    damaged, quarantined = _unread(lane, outcome) if whole < behind else (0, 0)
+    return Count(
+        lane,
+        max(issued, outcome.through),
+        whole + outcome.quarantined,
+        outcome.damaged + damaged,
+        outcome.quarantined + quarantined,
+        lane.oldest_pending_ns(outcome.through) if whole else None,
+        outcome,
+    )
+
+
+def _unread(lane: Lane, outcome: Outcome) -> tuple[int, int]:
+    damaged = quarantined = 0
+    for part in _slices(lane, outcome):
+        damaged, quarantined = damaged + part.damaged, quarantined + part.quarantined
+    return damaged, quarantined
+
+
+def _slices(lane: Lane, outcome: Outcome) -> Iterator[PendingSlice]:
+    after = outcome.through
+    while True:
+        part = lane.pending(after=after, limit=SLICE)
+        if part.last_sequence <= after:
+            return
+        yield part
+        after = part.last_sequence
 
 
 def of_account(spool: Spool, account: str) -> int:
     """Count the account's points that are stored or waiting."""
     stored = sum(lane.outcome().stored.get(account, 0) for lane in spool.lanes())
     return stored + sum(_waiting(lane, account) for lane in spool.lanes())
+
+
+def _waiting(lane: Lane, account: str) -> int:
+    outcome = lane.outcome()
+    waiting = (uncleared(part.batch, outcome.cleared_through) for part in _slices(lane, outcome))
+    return sum(accounts_of(batch).get(account, 0) for batch in waiting)
 
 
 def _iso(instant: int) -> str:

@@ -68,6 +68,7 @@ class Pump:
         self.bell = Bell(spool.root)
         self.owner = f"pump {os.getpid()}"
         self._lanes: dict[LaneKey, _Care] = {}
+        self._adopted: set[str] = set()
         self._cared_at = 0
         self._rung = False
 
@@ -77,6 +78,7 @@ class Pump:
         """Ship what is due of every lane, then do the periodic work that is due. ``now`` in ns UTC."""
         now = self.clock() if now is None else now
         at_once, self._rung = self._rung, False
+        self._adopt()
         lanes = [lane for lane in self.spool.lanes() if self._due(lane, now, at_once=at_once)]
         total = sum(self._ship(lane, now) for lane in lanes)
         if now - self._cared_at >= CARE_EVERY_NS:
@@ -108,6 +110,15 @@ class Pump:
             total += shipment.settled
             if not shipment.settled or not shipment.more:
                 return total
+
+    def _adopt(self) -> None:
+        """Put the lanes of writers that are gone in order: repair their counters, seal their segments."""
+        sources = {lane.source for lane in self.spool.lanes()}
+        free = {source for source in sources if self.spool.holder(source) is None}
+        for source in free - self._adopted:
+            if self.spool.adopt(source):
+                self._adopted.add(source)
+        self._adopted &= free
 
     def _due(self, lane: Lane, now: int, *, at_once: bool) -> bool:
         care = self._lanes.setdefault(_key(lane), _Care())
@@ -165,12 +176,16 @@ class Pump:
 
     def targets(self, *, source: str | None = None) -> dict[LaneKey, int]:
         """Return the last sequence of each lane of ``source`` and of every source that nobody holds."""
-        lanes = self.spool.lanes()
-        free = {name for name in {lane.source for lane in lanes} if name == source or self.spool.holder(name) is None}
-        return {_key(lane): lane.issued() for lane in lanes if lane.source in free}
+        self._adopt()
+        return {
+            _key(lane): lane.issued()
+            for lane in self.spool.lanes()
+            if lane.source == source or self.spool.holder(lane.source) is None
+        }
 
     def everything(self) -> dict[LaneKey, int]:
         """Return the last sequence of every lane."""
+        self._adopt()
         return {_key(lane): lane.issued() for lane in self.spool.lanes()}
 
     def wait_until_settled(self, targets: Mapping[LaneKey, int], timeout: float) -> None:
@@ -188,7 +203,7 @@ class Pump:
             number = sum(last - self._lane(key).outcome().through for key, last in waiting.items())
             raise FlushTimeout(
                 f"{number} points still wait after {timeout:g} s.",
-                hint="They are safe in the spool and are shipped as soon as the store answers; `manage.py spool` shows them.",
+                hint="They are safe in the spool, and shipped as soon as the store answers: see `manage.py spool`.",
             )
 
     def _watch(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -94,6 +94,15 @@ class Reader:
         """Return the newest indicators by exchange time: tags, times (ns), and `values` as a dict."""
         return self._newest(INDICATORS, {"account": account, "symbol": symbol, "timeframe": timeframe})
 
+    def next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
+        """Return how many ns after ``instant`` the series' next point of that exchange time belongs (0: it holds none).
+
+        ``tags`` are all of the series' tags. What the recorder asks when its own segments are no longer there.
+        """
+        points = self._points(PointQuery(measurement, instant, _clamp(instant + SECOND), dict(tags), ()))
+        same = points.filter(pc.equal(points.column("exchange_time"), instant)).column("time")
+        return int(pc.max(same).as_py()) - instant + 1 if len(same) else 0
+
     def _newest(self, measurement: Measurement, tags: dict[str, str]) -> dict[str, Any] | None:
         query = PointQuery(measurement, FIRST, LAST, tags)
         tail = self._tail(query)
@@ -112,7 +121,7 @@ class Reader:
         """Return the query's points of one source; without a name, of the source with the first point, per day."""
         if source is not None:
             return self._points(_narrow(query, query.start, query.stop, source))
-        days = replace(query, **self._whole_days(query))
+        days = self._whole_days(query)
         tail = self._tail(days)  # before the store: see the class
         firsts = [*self.store.first_points(days), *self._first_points(tail)]
         parts = [
@@ -147,12 +156,13 @@ class Reader:
                 yield FirstPoint(day, source, int(times.min()))
                 times = times[times >= self._midnight(day + timedelta(days=1))]
 
-    def _whole_days(self, query: PointQuery) -> dict[str, int]:
+    def _whole_days(self, query: PointQuery) -> PointQuery:
         try:
             first, last = self._day_of(query.start), self._day_of(max(query.start, query.stop - 1))
-            return {"start": self._midnight(first), "stop": _clamp(self._midnight(last + timedelta(days=1)))}
+            start, stop = self._midnight(first), self._midnight(last + timedelta(days=1))
         except (ValueError, OverflowError):
-            return {"start": FIRST, "stop": LAST}
+            start, stop = FIRST, LAST
+        return replace(query, start=_clamp(start), stop=_clamp(stop))
 
     def _day_of(self, instant: int) -> date:
         return datetime.fromtimestamp(instant // SECOND, self.zone).date()

@@ -61,6 +61,7 @@ def settled(outcome: Outcome, part: PendingSlice, kept: PointBatch) -> Outcome:
         stored=stored,
         damaged=outcome.damaged + part.damaged,
         cleared=outcome.cleared + len(part.batch) - len(kept),
+        quarantined=outcome.quarantined + part.quarantined,
     )
 
 

@@ -59,7 +59,8 @@ def _columns(ticks: pa.Table) -> dict[str, Numbers]:
 
 
 def _floats(ticks: pa.Table, name: str) -> Numbers:
-    return ticks.column(name).to_numpy().astype(np.float64, copy=False)  # null becomes NaN
+    numbers: Numbers = ticks.column(name).to_numpy().astype(np.float64, copy=False)  # null becomes NaN
+    return numbers
 
 
 def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str, Numbers] | None:
@@ -93,7 +94,8 @@ def _labels(instant: Numbers, every: int, session: Session) -> Numbers:
 def _volume(day: dict[str, Numbers], first: Numbers) -> Numbers:
     if not np.isnan(day["day_volume"]).all():
         highest = np.fmax.accumulate(np.fmax.reduceat(day["day_volume"], first))
-        return np.diff(np.nan_to_num(highest), prepend=0.0)
+        steps: Numbers = np.diff(np.nan_to_num(highest), prepend=0.0)
+        return steps
     if not np.isnan(day["volume"]).all():
         return np.asarray(np.add.reduceat(np.nan_to_num(day["volume"]), first))
     return np.full(len(first), np.nan)

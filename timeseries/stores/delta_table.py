@@ -225,7 +225,7 @@ class MeasurementTable:
             {"day": day.isoformat()},
             time.time_ns() // 10**6,
             True,
-            json.dumps(statistics, ensure_ascii=False),
+            text,
         )
 
     def vacuum(self, *, grace_hours: int) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py flush`: wait until what was recorded stands in the store. It replaces Django's flush, which empties tables."""
+"""`manage.py flush`: wait until what was recorded is in the store. Django's own flush, which empties tables, is gone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
 
 from timeseries.errors import FlushTimeout, VeloxError
 from timeseries.pump import open_pump
@@ -66,6 +65,6 @@ class Command(BaseCommand):
             body = {"settled": not hint, "points": points, "elapsed_seconds": round(elapsed, 3), "detail": hint}
             self.stdout.write(json.dumps(body))
         elif hint:
-            Console(file=self.stderr._out, soft_wrap=True).print(f"[red]{hint}[/]")
+            self.stderr.write(hint)
         else:
             self.stdout.write(f"Every recorded point is in the store: {points['stored']:,} points, {elapsed:.1f} s.")

@@ -35,10 +35,16 @@ class Command(BaseCommand):
         if options["format"] == "json":
             self.stdout.write(json.dumps({"points": points, "sources": sources}, ensure_ascii=False))
         else:
-            terminal = self.stdout.isatty()
-            Console(file=self.stdout._out, width=None if terminal else 140).print(_page(points, sources))
+            self._show(_page(points, sources))
         if points["balance"] or any(row["quarantined"] for row in sources):
             sys.exit(1)
+
+    def _show(self, page: Group) -> None:
+        terminal = self.stdout.isatty()
+        console = Console(force_terminal=terminal, width=None if terminal else 140)
+        with console.capture() as shown:
+            console.print(page)
+        self.stdout.write(shown.get(), ending="")
 
 
 def _page(points: dict[str, Any], sources: list[dict[str, Any]]) -> Group:
