@@ -197,7 +197,7 @@ def _falls(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
     first = capital.days[0] if capital.days else None
     return {
         "max_drawdown": _money(deepest.depth if deepest else 0),
-        "max_drawdown_pct": _largest_percent(steepest, episodes, capital.at_start),
+        "max_drawdown_pct": _largest_percent(steepest, episodes, capital),
         **_span("max_drawdown", deepest, dates, first),
         **_span("max_drawdown_pct", steepest, dates, first),
     }
@@ -207,10 +207,11 @@ def _when(exit: Exit) -> tuple[date, datetime]:
     return exit.day, exit.at
 
 
-def _largest_percent(steepest: Drawdown | None, episodes: Sequence[Drawdown], capital: int) -> float | None:
+def _largest_percent(steepest: Drawdown | None, episodes: Sequence[Drawdown], capital: Capital) -> float | None:
     if steepest is not None:
         return steepest.percent
-    return None if episodes or capital <= 0 else 0.0
+    has_capital = capital.at_start + sum(capital.flows.values()) > 0
+    return 0.0 if has_capital and not episodes else None
 
 
 def _span(name: str, episode: Drawdown | None, dates: Sequence[date], first: date | None) -> dict[str, str | None]:

@@ -1,0 +1,53 @@
+"""`manage.py clear_account`: remove what an account holds, in the ledger and among the points."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from timeseries.pump import open_pump
+from trading.management.base import VeloxCommand
+from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.operations.clear_account import clear_account
+from trading.queries.accounts import get_account
+
+
+class Command(VeloxCommand):
+    help = (
+        "Remove every trade, signal, stop, summary and point of an account; the account itself stays. A live account "
+        "cannot be cleared. Asks first, unless --yes is given; may be repeated."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("code", help="the account")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        add_format_arguments(parser, formats=("table", "json"))
+
+    def answer(self, **options: Any) -> bool:
+        account = get_account(options["code"])
+        if account.book != "live" and not options["yes"]:
+            self._ask(account.code)
+        rows = clear_account(account.code)
+        # The ledger first: its refusal (a live account) leaves the points alone, and a repeat finishes what was cut
+        # off.
+        points = open_pump().clear_account(account.code)
+        emit(report(account.code, rows, points), form=options["format"], stdout=self.stdout, output=options["output"])
+        return True
+
+    def _ask(self, code: str) -> None:
+        self.stderr.write(f"Everything that account {code} holds will be removed. Type its code to go on: ", ending="")
+        try:
+            typed = input()
+        except EOFError:
+            typed = ""
+        if typed.strip() != code:
+            raise CommandError("Nothing was removed (--yes goes on without asking).", returncode=2)
+
+
+def report(code: str, rows: dict[str, int], points: int) -> Report:
+    """Return what was removed: rows of the ledger by kind, and points."""
+    counted = [[kind, count] for kind, count in [*sorted(rows.items()), ("points", points)]]
+    data = {"account": code, "rows": rows, "points": points}
+    return Report(f"Cleared {code}", data, [Table(f"Removed from {code}", ["What", "Count"], counted)])

@@ -1,0 +1,43 @@
+"""Accounts and their capital."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from django.db.models import BigIntegerField, QuerySet, Sum
+from django.db.models.functions import Cast
+
+from trading.errors import UnknownAccount
+from trading.models import Account, CapitalFlow, DayTotal
+
+
+def get_account(code: str) -> Account:
+    """Return the account of this code.
+
+    Raises: UnknownAccount.
+    """
+    account = Account.objects.filter(code=code).first() if isinstance(code, str) else None
+    if account is None:
+        raise UnknownAccount(
+            f"There is no account {code!r}.", field="account", hint="`manage.py account create` makes one."
+        )
+    return account
+
+
+def all_accounts() -> QuerySet[Account]:
+    """Return every account by code."""
+    return Account.objects.order_by("code")
+
+
+def capital_flows(account: Account, *, until: date) -> dict[date, int]:
+    """Return what came in (or, negative, went out) per date, in units, up to and including ``until``."""
+    rows = CapitalFlow.objects.filter(account=account, day__lte=until).values("day")
+    return dict(rows.annotate(units=Sum(Cast("amount", BigIntegerField()))).values_list("day", "units").order_by("day"))
+
+
+def pnl_by_day(account: Account, *, until: date) -> dict[date, int]:
+    """Return the account's realised P&L after known charges per trading day, in units, up to and including
+    ``until``."""
+    rows = DayTotal.objects.filter(account=account, day__lte=until).values("day")
+    sums = rows.annotate(gross=Sum(Cast("gross_pnl", BigIntegerField())), known=Sum(Cast("charges", BigIntegerField())))
+    return {day: gross - (known or 0) for day, gross, known in sums.values_list("day", "gross", "known")}

@@ -1,0 +1,74 @@
+"""What a caller means by a period: `days=30`, or two bounds."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from trading.errors import InvalidValue
+
+EARLIEST = date(2000, 1, 1)  # nothing is recorded before
+
+
+def desk_zone() -> ZoneInfo:
+    return ZoneInfo(settings.TIME_ZONE)
+
+
+def desk_date(now: datetime) -> date:
+    """Return the date at the desk at an aware instant."""
+    return now.astimezone(desk_zone()).date()
+
+
+def last_days(days: int, *, now: datetime) -> tuple[date, date]:
+    """Return the first and the last of so many calendar days that end today, inclusive."""
+    today = desk_date(now)
+    reach = min(days - 1, (today - EARLIEST).days)
+    return today - timedelta(days=reach), today
+
+
+def check_days(days: int | None) -> None:
+    """Raise InvalidValue unless ``days`` is None or an int of at least 1 (a bool is neither)."""
+    if days is None:
+        return
+    if isinstance(days, bool) or not isinstance(days, int) or days < 1:
+        raise InvalidValue(f"days is {days!r}.", field="days", hint="Give an integer of at least 1, or None for all.")
+
+
+def parse_day(value: date | datetime | str) -> date:
+    """Return the day that a caller names: a date, a datetime (its date at the desk) or ISO text.
+
+    Raises: InvalidValue.
+    """
+    if isinstance(value, datetime):
+        return desk_date(value) if value.tzinfo is not None else value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidValue(f"date is {value!r}.", field="date", hint="Give a date as YYYY-MM-DD.") from error
+
+
+def bounds(start: datetime | None, stop: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """Return two bounds as aware UTC; naive ones are in the desk's zone, None is open.
+
+    Raises: InvalidValue for anything that is not a datetime, and for a start after its stop.
+    """
+    first, last = _instant(start, "start"), _instant(stop, "stop")
+    if first is not None and last is not None and first > last:
+        raise InvalidValue(f"start {start} lies after stop {stop}.", field="start", hint="Give start <= stop.")
+    return first, last
+
+
+def _instant(value: datetime | None, field: str) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime):
+        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a datetime.")
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=desk_zone())
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError:  # the first and the last day of the calendar have no room for an offset
+        return aware.replace(tzinfo=UTC)

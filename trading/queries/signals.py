@@ -1,0 +1,41 @@
+"""Signals, taken and skipped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from trading.domain import values
+from trading.models import Signal
+from trading.queries.accounts import get_account
+from trading.queries.instruments import shown_symbol
+from trading.queries.period import bounds
+
+
+def get_signals(
+    account_code: str, strategy_id: str, start: datetime | None, stop: datetime | None
+) -> list[values.Signal]:
+    """Return a strategy's signals with ``start <= at < stop``, ascending by time; None leaves a side open.
+
+    Raises: UnknownAccount, InvalidValue.
+    """
+    account = get_account(account_code)
+    first, last = bounds(start, stop)
+    rows = Signal.objects.filter(account=account, strategy__code=strategy_id)
+    rows = rows if first is None else rows.filter(at__gte=first)
+    rows = rows if last is None else rows.filter(at__lt=last)
+    related = rows.select_related("account", "strategy", "instrument__exchange", "trade")
+    return [signal_value(row) for row in related.order_by("at", "pk")]
+
+
+def signal_value(row: Signal) -> values.Signal:
+    """Return the frozen value of a row whose account, strategy, instrument and trade are loaded."""
+    return values.Signal(
+        strategy_id=row.strategy.code,
+        symbol=shown_symbol(row.instrument.exchange.code, row.instrument.symbol),
+        account=row.account.code,
+        at=row.at,
+        decision=row.decision,
+        reason=row.reason,
+        conditions=dict(row.conditions),
+        trade_id=row.trade.trade_id if row.trade is not None else None,
+    )

@@ -1,0 +1,168 @@
+"""Trades and positions as the ledger has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from trading.domain import values
+from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
+from trading.models import Trade
+from trading.queries.accounts import get_account
+from trading.queries.instruments import shown_symbol, split_symbol
+from trading.queries.period import bounds
+
+OPEN, CLOSED, VOID = "OPEN", "CLOSED", "VOID"
+STATES = (OPEN, CLOSED, VOID)
+LONG, SHORT = "LONG", "SHORT"
+_EIGHTH = Decimal(1).scaleb(-8)
+
+
+def find_trade(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> Trade:
+    """Return the row that a call by id means: the open trade of that id, else the newest.
+
+    Raises: UnknownAccount, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
+    """
+    account = get_account(account_code)
+    rows = _loaded(Trade.objects.filter(account=account, trade_id=trade_id))
+    rows = rows if strategy_id is None else rows.filter(strategy__code=strategy_id)
+    still_open = list(rows.filter(state=OPEN)[:2])
+    if len(still_open) > 1:
+        raise AmbiguousTrade(
+            f"More than one open trade has the id {trade_id!r}.", field="trade_id", hint="Give strategy_id as well."
+        )
+    found = still_open[0] if still_open else rows.order_by("-opened_at", "-pk").first()
+    if found is None:
+        raise UnknownTrade(f"There is no trade {trade_id!r} in account {account_code!r}.", field="trade_id")
+    return found
+
+
+def get_trade(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> values.Trade:
+    """Return the trade that a call by id means (see `find_trade`)."""
+    return trade_value(find_trade(account_code, trade_id, strategy_id=strategy_id))
+
+
+def get_trades(
+    account_code: str,
+    *,
+    strategy_id: str | None = None,
+    symbol: str | None = None,
+    start: datetime | None = None,
+    stop: datetime | None = None,
+    state: str | None = None,
+) -> list[values.Trade]:
+    """Return the trades opened at ``start <= opened_at < stop``, ascending; None leaves a filter out.
+
+    Raises: UnknownAccount; InvalidValue for a start after its stop and for an unknown state.
+    """
+    if state is not None and state not in STATES:
+        raise InvalidValue(f"state is {state!r}.", field="state", hint=f"Give one of {', '.join(STATES)}.")
+    first, last = bounds(start, stop)
+    rows = _of(account_code, strategy_id=strategy_id, symbol=symbol)
+    rows = rows if state is None else rows.filter(state=state)
+    rows = rows if first is None else rows.filter(opened_at__gte=first)
+    rows = rows if last is None else rows.filter(opened_at__lt=last)
+    return [trade_value(row) for row in rows.order_by("opened_at", "pk")]
+
+
+def open_positions(account_code: str) -> list[values.Position]:
+    """Return one position per open trade, the oldest first. Last prices are not the ledger's: they are None here."""
+    rows = _of(account_code).filter(state=OPEN).order_by("opened_at", "pk")
+    return [values.Position(**trade_value(row).as_dict()) for row in rows]
+
+
+def position_of(account_code: str, strategy_id: str, symbol: str) -> values.Position:
+    """Return the sum of a strategy's open trades in one symbol (`sum_of`); flat where none is open."""
+    rows = _of(account_code, strategy_id=strategy_id, symbol=symbol).filter(state=OPEN).order_by("opened_at", "pk")
+    return sum_of(account_code, strategy_id, symbol, [trade_value(row) for row in rows])
+
+
+def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[values.Trade]) -> values.Position:
+    """Return open trades of one strategy and symbol as one position.
+
+    One trade is itself. Of several, side and open quantity are of the net (side None at zero), the average price is
+    the net's cost per unit, realised P&L and known charges are added; trade_id, stop, target and initial risk are
+    None.
+    """
+    if len(trades) == 1:
+        return values.Position(**trades[0].as_dict())
+    net = sum((_signed(trade) for trade in trades), Decimal(0))
+    cost = sum((_signed(trade) * (trade.avg_price or 0) for trade in trades), Decimal(0))
+    known = [trade.charges for trade in trades if trade.charges is not None]
+    return values.Position(
+        trade_id=None,
+        strategy_id=strategy_id,
+        symbol=symbol,
+        account=account_code,
+        side=(LONG if net > 0 else SHORT) if net else None,
+        state=OPEN if trades else CLOSED,
+        open_quantity=abs(net),
+        avg_price=plain_price(cost / net) if net else None,
+        realised_pnl=sum((trade.realised_pnl for trade in trades), Decimal(0)),
+        charges=sum(known, Decimal(0)) if known else None,
+        stop_price=None,
+        target_price=None,
+        initial_risk=None,
+        opened_at=min((trade.opened_at for trade in trades if trade.opened_at is not None), default=None),
+        flags=tuple(sorted({flag for trade in trades for flag in trade.flags})),
+    )
+
+
+def trade_value(row: Trade) -> values.Trade:
+    """Return the frozen value of a row whose account, strategy and instrument are loaded."""
+    return values.Trade(
+        trade_id=row.trade_id,
+        strategy_id=row.strategy.code,
+        symbol=shown_symbol(row.instrument.exchange.code, row.instrument.symbol),
+        account=row.account.code,
+        side=row.side,
+        state=row.state,
+        open_quantity=row.open_quantity,
+        avg_price=_average_price(row),
+        realised_pnl=row.realised_pnl,
+        charges=row.charges,
+        stop_price=row.stop_price,
+        target_price=row.target_price,
+        initial_risk=row.initial_risk,
+        opened_at=row.opened_at,
+        closed_at=row.closed_at,
+        exit_reason=row.exit_reason,
+        reported_pnl=row.reported_pnl,
+        flags=tuple(row.flags),
+    )
+
+
+def plain_price(value: Decimal) -> Decimal:
+    """Return a price rounded half-even to 8 decimals, without trailing zeros."""
+    rounded = value.quantize(_EIGHTH).normalize()
+    return rounded.quantize(Decimal(1)) if rounded == rounded.to_integral() else rounded
+
+
+def _of(account_code: str, *, strategy_id: str | None = None, symbol: str | None = None) -> QuerySet[Trade]:
+    rows = _loaded(Trade.objects.filter(account=get_account(account_code)))
+    rows = rows if strategy_id is None else rows.filter(strategy__code=strategy_id)
+    if symbol is None:
+        return rows
+    exchange, name = split_symbol(symbol)
+    return rows.filter(instrument__exchange__code=exchange, instrument__symbol=name)
+
+
+def _loaded(rows: QuerySet[Trade]) -> QuerySet[Trade]:
+    return rows.select_related("account", "strategy", "instrument__exchange")
+
+
+def _average_price(row: Trade) -> Decimal | None:
+    """What is open costs per unit; for a closed trade, what its entries cost."""
+    multiplier = row.instrument.multiplier
+    if row.open_quantity:
+        return plain_price(row.open_cost / row.open_quantity / multiplier)
+    if row.entry_quantity:
+        return plain_price(row.entry_value / row.entry_quantity / multiplier)
+    return None
+
+
+def _signed(trade: values.Trade) -> Decimal:
+    return trade.open_quantity if trade.side == LONG else -trade.open_quantity
