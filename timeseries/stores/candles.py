@@ -88,7 +88,8 @@ def _labels(instant: Numbers, every: int, session: Session) -> Numbers:
     if every >= DAY:
         return np.full(len(instant), session.anchor, dtype=np.int64)
     # The candle that the day's start cuts is labelled by that start: it is no part of the day before.
-    return np.maximum(session.anchor + (instant - session.anchor) // every * every, session.start)
+    labels: Numbers = np.maximum(session.anchor + (instant - session.anchor) // every * every, session.start)
+    return labels
 
 
 def _volume(day: dict[str, Numbers], first: Numbers) -> Numbers:
@@ -97,7 +98,8 @@ def _volume(day: dict[str, Numbers], first: Numbers) -> Numbers:
         steps: Numbers = np.diff(np.nan_to_num(highest), prepend=0.0)
         return steps
     if not np.isnan(day["volume"]).all():
-        return np.asarray(np.add.reduceat(np.nan_to_num(day["volume"]), first))
+        sums: Numbers = np.add.reduceat(np.nan_to_num(day["volume"]), first)
+        return sums
     return np.full(len(first), np.nan)
 
 

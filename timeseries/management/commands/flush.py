@@ -1,4 +1,4 @@
-"""`manage.py flush`: wait until what was recorded is in the store. Django's own flush, which empties tables, is gone."""
+"""`manage.py flush`: wait until what was recorded is in the store. Django's own flush, which empties tables, is out."""
 
 from __future__ import annotations
 
