@@ -24,7 +24,7 @@ class Session:
 class PointQuery:
     """Points of one measurement with ``start <= time < stop`` (ns UTC) whose tags equal ``tags`` (absent = any).
 
-    ``fields`` names the fields that are wanted (None = all): candles need five of the ticks' eleven.
+    ``fields`` names the fields that are wanted, without `received_time` (None = everything): candles need seven.
     """
 
     measurement: Measurement

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from timeseries.stores.base import Session
 
@@ -51,10 +52,10 @@ def candles_of(ticks: pa.Table, *, every: int, start: int, stop: int, sessions: 
 
 def _columns(ticks: pa.Table) -> dict[str, Numbers]:
     columns = {name: _floats(ticks, name) for name in FIELDS if name != "kind"}
-    bar = np.asarray(ticks.column("kind").combine_chunks().to_numpy(zero_copy_only=False) == "bar", dtype=bool)
+    bar: Numbers = pc.equal(ticks.column("kind"), "bar").to_numpy()
     columns["instant"] = ticks.column("exchange_time").to_numpy() - bar
     for name in ("open", "high", "low"):
-        columns[name] = np.where(bar, columns[name], columns["close"])
+        columns[name] = np.where(bar, columns[name], columns["close"]) if bar.any() else columns["close"]
     return columns
 
 

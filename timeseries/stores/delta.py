@@ -22,7 +22,7 @@ from timeseries.errors import StoreUnavailable
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
 from timeseries.stores import delta_care
 from timeseries.stores.base import FirstPoint, PointQuery
-from timeseries.stores.delta_query import Engine, Selection, chosen, parameters, rows_sql, select
+from timeseries.stores.delta_query import Engine, Selection, chosen, conditions, rows_of, select
 from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
@@ -125,13 +125,14 @@ class DeltaStore:
         return self._answer(table, query, lambda selection: self._points(table, selection, query))
 
     def _points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
-        schema = point_schema(query.measurement, query.fields)
         if not len(selection):
-            return schema.empty_table()
+            return point_schema(query.measurement, query.fields).empty_table()
+        question = rows_of(table, selection, query)
         free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
+        if not free:
+            return _ascending(_full(self.engine.ask(question.sql, question.parameters), query))
         order = ", ".join(f'"{name}"' for name in ("time", *free))
-        sql = f"{rows_sql(table, selection, query)} ORDER BY {order}"
-        return self.engine.ask(sql, parameters(selection, query)).cast(schema)
+        return _full(self.engine.ask(f"{question.sql} ORDER BY {order}", question.parameters), query)
 
     def newest(self, query: PointQuery) -> pa.Table:
         """Return the query's newest point by exchange time: of the last day first, then of all the days before."""
@@ -151,11 +152,11 @@ class DeltaStore:
         return self._answer(table, query, answer)
 
     def _newest(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
-        schema = point_schema(query.measurement, query.fields)
         if not len(selection):
-            return schema.empty_table()
-        sql = f"{rows_sql(table, selection, query)} ORDER BY exchange_time DESC, time DESC, source LIMIT 1"
-        return self.engine.ask(sql, parameters(selection, query)).cast(schema)
+            return point_schema(query.measurement, query.fields).empty_table()
+        question = rows_of(table, selection, query)
+        sql = f"FROM ({question.sql}) ORDER BY exchange_time DESC, time DESC LIMIT 1"
+        return _full(self.engine.ask(sql, question.parameters), query)
 
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query."""
@@ -165,12 +166,12 @@ class DeltaStore:
             if not len(selection):
                 return []
             days = dict(zip(selection.paths, selection.files.column("partition.day").to_pylist(), strict=True))
-            wheres = " AND ".join(["time >= $start", "time < $stop", *(f'"{tag}" = ${tag}' for tag in query.tags)])
+            where, parameters = conditions(selection, query)
             sql = (
                 "SELECT filename, source, min(time) AS first FROM "
-                f"read_parquet($files, hive_partitioning=false, filename=true) WHERE {wheres} GROUP BY ALL"
+                f"read_parquet($files, hive_partitioning=false, filename=true){where} GROUP BY ALL"
             )
-            rows = self.engine.ask(sql, parameters(selection, query)).to_pylist()
+            rows = self.engine.ask(sql, parameters).to_pylist()
             return [FirstPoint(days[row["filename"]], row["source"], row["first"]) for row in rows]
 
         return self._answer(table, query, answer)
@@ -223,3 +224,22 @@ class DeltaStore:
             return len(self.engine.ask("SELECT time FROM read_parquet($files) LIMIT 1", {"files": selection.paths[:1]}))
 
         return self._answer(table, query, answer)
+
+
+def _full(rows: pa.Table, query: PointQuery) -> pa.Table:
+    """Return the rows with every column of a reading: the tags that the query names are the same in all of them."""
+    schema = point_schema(query.measurement, query.fields)
+    columns = [
+        pa.repeat(pa.scalar(query.tags[field.name], field.type), len(rows))
+        if field.name in query.tags
+        else rows.column(field.name).cast(field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _ascending(rows: pa.Table) -> pa.Table:
+    time = rows.column("time").to_numpy()
+    if (time[1:] >= time[:-1]).all():  # a compacted file is in order already
+        return rows
+    return rows.take(pa.array(np.argsort(time, kind="stable")))

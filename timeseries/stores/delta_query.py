@@ -7,7 +7,7 @@ Names in the SQL come from the measurements' schemas; whatever a caller said goe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,24 +111,57 @@ def _int64(instant: int) -> int:
     return max(INT64.min, min(instant, INT64.max))
 
 
-def rows_sql(table: MeasurementTable, selection: Selection, query: PointQuery, *, extra: Sequence[str] = ()) -> str:
-    """Return the SELECT of the query's points, each once; its parameters are those of `parameters`."""
+@dataclass(frozen=True)
+class Question:
+    """SQL and the parameters that it names."""
+
+    sql: str
+    parameters: dict[str, Any]
+
+
+def rows_of(table: MeasurementTable, selection: Selection, query: PointQuery) -> Question:
+    """Ask for the query's points, each once, in no order; a tag that the query names is no column of the answer."""
     fields = {field.name: field for field in query.measurement.fields}
     held = _held(selection.files, list(fields))
     columns = [
         _quoted(name)
         if name not in fields or name in held
         else f"NULL::{SQL_TYPES[fields[name].kind]} AS {_quoted(name)}"
-        for name in (*point_schema(query.measurement, query.fields).names, *extra)
+        for name in point_schema(query.measurement, query.fields).names
+        if name not in query.tags
     ]
-    wheres = ["time >= $start", "time < $stop", *(f"{_quoted(tag)} = ${tag}" for tag in query.tags)]
-    return (
-        f"SELECT {', '.join(columns)} FROM {files_sql(selection, held, len(fields))} WHERE {' AND '.join(wheres)}"
-        f"{newest_sql(table) if selection.overlapping else ''}"
-    )
+    where, parameters = conditions(selection, query)
+    once = newest_sql(table) if selection.overlapping else ""
+    return Question(f"SELECT {', '.join(columns)} FROM {files_sql(selection, held)}{where}{once}", parameters)
 
 
-def files_sql(selection: Selection, held: dict[str, bool], fields: int) -> str:
+def conditions(selection: Selection, query: PointQuery) -> tuple[str, dict[str, Any]]:
+    """Return the WHERE of the query with its parameters, without what the files' bounds say of every row."""
+    files = selection.files
+    parameters: dict[str, Any] = {"files": selection.paths}
+    wheres = []
+    for tag, value in query.tags.items():
+        if not _all(files, pc.equal, f"min.{tag}", value) or not _all(files, pc.equal, f"max.{tag}", value):
+            wheres.append(f"{_quoted(tag)} = ${tag}")
+            parameters[tag] = value
+    for compare, bound, sign, name in (
+        (pc.greater_equal, "min.time", ">=", "start"),
+        (pc.less, "max.time", "<", "stop"),
+    ):
+        instant = _int64(getattr(query, name))
+        if not _all(files, compare, bound, instant):
+            wheres.append(f"time {sign} ${name}")
+            parameters[name] = instant
+    return (f" WHERE {' AND '.join(wheres)}" if wheres else ""), parameters
+
+
+def _all(files: pa.Table, compare: Callable[[Any, Any], Any], name: str, value: object) -> bool:
+    if name not in files.column_names:
+        return False
+    return bool(pc.all(pc.fill_null(compare(files.column(name), value), False)).as_py())
+
+
+def files_sql(selection: Selection, held: dict[str, bool]) -> str:
     # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
     uneven = len(held) and not all(held.values())
     return f"read_parquet($files, hive_partitioning=false, union_by_name={'true' if uneven else 'false'})"
@@ -137,11 +170,6 @@ def files_sql(selection: Selection, held: dict[str, bool], fields: int) -> str:
 def newest_sql(table: MeasurementTable) -> str:
     keys = ", ".join(_quoted(name) for name in (*table.measurement.series_tags, "time"))
     return f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {WRITTEN} DESC) = 1"
-
-
-def parameters(selection: Selection, query: PointQuery) -> dict[str, Any]:
-    bounds = {"start": _int64(query.start), "stop": _int64(query.stop)}
-    return {"files": selection.paths, **bounds, **query.tags}
 
 
 def _held(files: pa.Table, names: list[str]) -> dict[str, bool]:

@@ -20,10 +20,14 @@ TYPES = {
 
 
 def point_schema(measurement: Measurement, fields: tuple[str, ...] | None = None) -> pa.Schema:
-    """Return the columns of a reading: the series' tags, the three times (int64 ns), the fields (all or some)."""
+    """Return the columns of a reading: the series' tags, the times (int64 ns), the fields.
+
+    Of a reading of some fields only, received_time is no column.
+    """
+    times = TIMES if fields is None else TIMES[:2]
     return pa.schema(
         [(tag, pa.string()) for tag in measurement.series_tags]
-        + [(name, pa.int64()) for name in TIMES]
+        + [(name, pa.int64()) for name in times]
         + [(f.name, TYPES[f.kind]) for f in measurement.fields if fields is None or f.name in fields]
     )
 
@@ -67,7 +71,7 @@ def table_of(batch: PointBatch, fields: tuple[str, ...] | None = None) -> pa.Tab
         tag: pa.DictionaryArray.from_arrays(series, pa.array([entry[tag] for entry in batch.series_table], pa.string()))
         for tag in batch.measurement.series_tags
     }
-    columns |= {name: pa.array(getattr(batch, name)) for name in TIMES}
+    columns |= {name: pa.array(getattr(batch, name)) for name in TIMES if name in wanted.names}
     for field in batch.measurement.fields:
         if field.name in wanted.names:
             columns[field.name] = _column(batch.columns[field.name], field.kind)
