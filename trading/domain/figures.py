@@ -20,7 +20,7 @@ from trading.domain.statistics import Day, Drawdown, Outcomes
 
 TRADING_DAYS_MIN = 20
 TRADES_MIN = 5
-_SCALE = 8
+_SCALE, _EXPONENT = 10**8, -8
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,5 +222,5 @@ def _span(name: str, episode: Drawdown | None, dates: Sequence[date], first: dat
 
 
 def _money(units: int) -> Decimal:
-    value = Decimal(units).scaleb(-_SCALE).normalize()
-    return value.quantize(Decimal(1)) if value == value.to_integral() else value
+    whole, rest = divmod(units, _SCALE)
+    return Decimal(units).scaleb(_EXPONENT).normalize() if rest else Decimal(whole)

@@ -15,7 +15,7 @@ from math import fsum, prod, sqrt
 TRADING_DAYS_A_YEAR = 252
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Outcomes:
     """Counts and sums of closed trades; they add up over any cut. ``gross_loss`` is the sum of the losses, at most
     0."""
@@ -75,7 +75,10 @@ def profit_factor(made: Outcomes) -> float | None:
 
 def average(total: int, count: int) -> int | None:
     """Return total ÷ count in units, rounded half-even at the 8th decimal. None for no items."""
-    return round(Fraction(total, count)) if count else None
+    if not count:
+        return None
+    whole, rest = divmod(total, count)
+    return whole + (2 * rest > count or (2 * rest == count and whole % 2 == 1))
 
 
 def payoff_ratio(made: Outcomes) -> float | None:

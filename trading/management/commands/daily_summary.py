@@ -44,7 +44,7 @@ COLOURED = frozenset(COLUMNS[key] for key in ("gross_pnl", "total_pnl", "expecta
 class Command(VeloxCommand):
     help = (
         "The summary of a trading day, computed from its trades. The first run publishes it (version 1); a later run "
-        "changes nothing while the trades are the same. Exit 1 when the trades no longer agree with what was published: "
+        "changes nothing while the trades are the same. Exit 1 when they no longer agree with what was published: "
         "--rebuild then publishes the next version."
     )
 

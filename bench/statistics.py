@@ -1,0 +1,172 @@
+"""Statistics by strategy and by day over 100,000 trades: day totals against the naive ORM query over the trades."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.management import call_command
+from django.db import transaction
+from django.db.models import Avg, BigIntegerField, Count, F, Q, Sum
+from django.db.models.functions import Cast, Coalesce, TruncDate
+
+from bench.harness import Pair, Row
+from trading.models import Account, DayTotal, Exchange, Instrument, Strategy, Trade
+from trading.queries.statistics import by_strategy_and_day
+
+TRADES, STRATEGIES, DAYS = 100_000, 5, 250
+FIRST = date(2024, 1, 1)
+LAST = FIRST + timedelta(days=DAYS - 1)
+SCALE = 10**8
+
+
+@contextmanager
+def prepare() -> Iterator[Pair]:
+    """Both sides answer with the same figures per strategy and day; they are compared one by one before the race."""
+    call_command("migrate", verbosity=0)
+    with transaction.atomic():
+        fill()
+        ours, theirs = (
+            {(row["strategy_id"], row["day"]): row for row in rows}
+            for rows in (by_strategy_and_day("main", FIRST, LAST), naive())
+        )
+        assert ours.keys() == theirs.keys() and len(ours) == STRATEGIES * DAYS
+        for key, row in theirs.items():
+            for name, figure in row.items():
+                assert ours[key][name] == figure or abs(float(ours[key][name]) - float(figure)) < 1e-6, (key, name)
+        yield Pair(
+            lambda: sum(row["total_trades"] for row in by_strategy_and_day("main", FIRST, LAST)),
+            lambda: sum(row["total_trades"] for row in naive()),
+        )
+        transaction.set_rollback(True)
+
+
+def naive() -> list[dict[str, Any]]:
+    """What one writes first: group the trades by the date of their close, and let the database do the rest."""
+    gross, charges = Cast("realised_pnl", BigIntegerField()), Cast("charges", BigIntegerField())
+    rows = Trade.objects.filter(account__code="main", state="CLOSED", closed_at__isnull=False)
+    netted = rows.annotate(
+        day=TruncDate("closed_at"), gross=gross, known=Coalesce(charges, 0), net=F("gross") - F("known")
+    )
+    won, lost = Q(net__gt=0), Q(net__lt=0)
+    grouped = netted.values("strategy__code", "day").annotate(
+        trades=Count("pk"),
+        wins=Count("pk", filter=won),
+        losses=Count("pk", filter=lost),
+        gross_pnl=Sum("gross"),
+        charges_known=Sum("known"),
+        without_charges=Count("pk", filter=Q(charges=None)),
+        profit=Sum("net", filter=won, default=0),
+        loss=Sum("net", filter=lost, default=0),
+        avg_win=Avg("net", filter=won),
+        avg_loss=Avg("net", filter=lost),
+        expectancy=Avg("net"),
+    )
+    return [_figures(row) for row in grouped.order_by("day", "strategy__code")]
+
+
+def _figures(row: dict[str, Any]) -> dict[str, Any]:
+    net, loss = row["gross_pnl"] - row["charges_known"], -row["loss"]
+    return {
+        "strategy_id": row["strategy__code"],
+        "day": row["day"],
+        "total_trades": row["trades"],
+        "winning_trades": row["wins"],
+        "losing_trades": row["losses"],
+        "breakeven_trades": row["trades"] - row["wins"] - row["losses"],
+        "win_rate": 100 * row["wins"] / row["trades"],
+        "total_pnl": Decimal(net) / SCALE,
+        "gross_pnl": Decimal(row["gross_pnl"]) / SCALE,
+        "charges": Decimal(row["charges_known"]) / SCALE,
+        "trades_without_charges": row["without_charges"],
+        "profit_factor": row["profit"] / loss if loss else None,
+        "avg_win": Decimal(row["avg_win"] or 0) / SCALE,
+        "avg_loss": Decimal(row["avg_loss"] or 0) / SCALE,
+        "payoff_ratio": -row["avg_win"] / row["avg_loss"] if row["avg_win"] and row["avg_loss"] else None,
+        "expectancy": Decimal(row["expectancy"]) / SCALE,
+        "expectancy_ratio": -row["expectancy"] / row["avg_loss"] if row["avg_loss"] else None,
+    }
+
+
+def fill() -> None:
+    """Write the trades and the day totals that their fills would have left, into the account `main`."""
+    chance = random.Random(20210412)
+    account, exchange = Account.objects.get(code="main"), Exchange.objects.get(code="NSE")
+    instrument = Instrument.objects.create(exchange=exchange, symbol="BENCH", currency="INR")
+    strategies = [Strategy.objects.create(code=f"bench {number}") for number in range(STRATEGIES)]
+    totals: dict[tuple[int, date], DayTotal] = {}
+    trades = []
+    for number in range(TRADES):
+        day = FIRST + timedelta(days=number // STRATEGIES % DAYS)
+        strategy = strategies[number % STRATEGIES]
+        pnl = Decimal(chance.randrange(-100_000, 120_000)) / 100
+        trades.append(_trade(account, strategy, instrument, number, day, pnl))
+        key = (strategy.pk, day)
+        if key not in totals:
+            totals[key] = _empty_total(account, strategy, instrument, day)
+        _count(totals[key], pnl)
+    Trade.objects.bulk_create(trades, batch_size=5000)
+    DayTotal.objects.bulk_create(totals.values(), batch_size=1000)
+
+
+def _trade(account: Account, strategy: Strategy, instrument: Instrument, number: int, day: date, pnl: Decimal) -> Trade:
+    opened_at = datetime(day.year, day.month, day.day, 4, tzinfo=UTC) + timedelta(seconds=number % 20_000)
+    return Trade(
+        account=account,
+        strategy=strategy,
+        instrument=instrument,
+        trade_id=str(number),
+        trading_day=day,
+        side="LONG",
+        state="CLOSED",
+        opened_at=opened_at,
+        closed_at=opened_at + timedelta(minutes=7),
+        recorded_at=opened_at,
+        open_quantity=Decimal(0),
+        open_cost=Decimal(0),
+        entry_quantity=Decimal(10),
+        entry_value=Decimal(25_000),
+        realised_pnl=pnl,
+    )
+
+
+def _empty_total(account: Account, strategy: Strategy, instrument: Instrument, day: date) -> DayTotal:
+    zero = Decimal(0)
+    return DayTotal(
+        account=account,
+        strategy=strategy,
+        instrument=instrument,
+        day=day,
+        gross_pnl=zero,
+        charges=zero,
+        gross_profit=zero,
+        gross_loss=zero,
+    )
+
+
+def _count(total: DayTotal, pnl: Decimal) -> None:
+    total.gross_pnl += pnl
+    total.trades_closed += 1
+    total.trades_without_charges += 1
+    total.wins += pnl > 0
+    total.losses += pnl < 0
+    total.breakevens += pnl == 0
+    total.gross_profit += max(pnl, Decimal(0))
+    total.gross_loss += min(pnl, Decimal(0))
+
+
+ROWS = [
+    Row(
+        "statistics",
+        f"figures by strategy and by day over {TRADES:,} trades, against the ORM query over the trades",
+        prepare,
+        mark=40,
+        stretch=200,
+        unit="trades per second",
+        settings={"trades": f"{TRADES:,}", "strategies": str(STRATEGIES), "days": str(DAYS)},
+    )
+]

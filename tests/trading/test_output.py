@@ -1,0 +1,95 @@
+"""Commands answer as a table, as CSV, as JSON and as a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from trading.management.output import FORMATS, OutputFailed, Report, Table, emit, render, to_csv, to_json
+
+TABLE = Table(
+    "The day",
+    ["Strategy", "P&L", "Ratio", "Trades"],
+    [["ema [red]cross[/]", Decimal("-123456.5"), 1.2345, 3], ["=1+1", None, None, 0]],
+    currency="INR",
+    coloured=frozenset({"P&L"}),
+    last_is_total=True,
+)
+REPORT = Report("A <day>", {"pnl": Decimal("1E+3"), "at": datetime(2021, 4, 12, 3, 45, tzinfo=UTC)}, [TABLE], ["So."])
+
+
+def test_json_is_one_object_with_plain_decimals_and_utc_times() -> None:
+    assert json.loads(render(REPORT, "json")) == {"pnl": "1000", "at": "2021-04-12T03:45:00Z"}
+    assert render(REPORT, "json").count("\n") == 1
+    assert json.loads(to_json([Decimal("-0.00"), date(2021, 4, 12), "₹"])) == ["0", "2021-04-12", "₹"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN")])
+def test_json_refuses_what_it_cannot_say(value: object) -> None:
+    with pytest.raises(ValueError, match=r"JSON|Out of range"):
+        to_json({"value": value})
+
+
+def test_csv_keeps_numbers_and_disarms_formulas() -> None:
+    rows = list(csv.reader(io.StringIO(to_csv([TABLE]))))
+    assert rows == [
+        ["Strategy", "P&L", "Ratio", "Trades"],
+        ["ema [red]cross[/]", "-123456.5", "1.2345", "3"],
+        ["'=1+1", "", "", "0"],
+    ]
+
+
+@pytest.mark.parametrize("text", ["=cmd", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "＝1"])
+def test_no_text_cell_of_csv_can_run(text: str) -> None:
+    cell = next(csv.reader(io.StringIO(to_csv([Table("", [text], [])]), newline="")))[0]
+    assert cell == f"'{text}"
+
+
+def test_a_table_shows_grouped_money_dashes_and_no_markup_of_a_name() -> None:
+    shown = render(REPORT, "table")
+    assert "-1,23,456.50" in shown and "—" in shown and "1.23" in shown
+    assert "ema [red]cross[/]" in shown
+    assert "\x1b" not in shown
+    assert shown.rstrip().endswith("So.")
+
+
+def test_the_page_stands_alone_and_escapes_everything() -> None:
+    class Tags(HTMLParser):
+        seen: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.seen.append(tag)
+            assert not {"src", "href", "style", "onclick"} & {name for name, _ in attrs}
+
+    page = render(Report("<script>", {}, [Table("<b>", ["<i>"], [["<img src=x>"]])]), "html")
+    Tags().feed(page)
+    assert not {"script", "img", "i", "b", "link"} & set(Tags.seen)
+    assert {"html", "table", "caption", "td"} <= set(Tags.seen)
+    assert "&lt;img src=x&gt;" in page
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_file_gets_what_the_standard_output_would_get(form: str, tmp_path: Path) -> None:
+    stdout, target = io.StringIO(), tmp_path / "day of trading.out"
+    emit(REPORT, form=form, stdout=stdout, output=str(target))
+    assert stdout.getvalue() == ""
+    emit(REPORT, form=form, stdout=stdout)
+    assert target.read_bytes() == stdout.getvalue().encode()
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_file_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OutputFailed, match="cannot be written") as caught:
+        emit(REPORT, form="json", stdout=io.StringIO(), output=str(tmp_path / "nowhere" / "out.json"))
+    assert "\n" not in str(caught.value)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputFailed):
+        emit(REPORT, form="json", stdout=io.StringIO(), output=str(tmp_path / "folder"))
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

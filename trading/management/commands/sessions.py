@@ -1,0 +1,70 @@
+"""`manage.py sessions`: when an exchange trades on a day; and loading amended hours."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from trading.errors import InvalidValue
+from trading.management.base import VeloxCommand
+from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.operations.load_sessions import load_sessions
+from trading.queries.period import parse_day
+from trading.queries.sessions import DEFAULT_GROUP, calendar_of
+
+DATA_FILE = Path(__file__).resolve().parents[2] / "data" / "exchange_sessions.json"
+
+
+class Command(VeloxCommand):
+    help = "Show the phases of an exchange's day. With --load, first replace the hours by those of the data file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--date", metavar="YYYY-MM-DD", help="the day (default: today)")
+        parser.add_argument("--exchange", default=settings.VELOX_EXCHANGE)
+        parser.add_argument("--group", default=DEFAULT_GROUP, help="session group (default: equity)")
+        parser.add_argument(
+            "--load",
+            nargs="?",
+            const=str(DATA_FILE),
+            metavar="FILE",
+            help="load the hours from this file (default: trading/data/exchange_sessions.json)",
+        )
+        add_format_arguments(parser, formats=("table", "json"))
+
+    def answer(self, **options: Any) -> bool:
+        if options["load"] is not None:
+            loaded = load_sessions(_read(Path(options["load"])))
+            self.say(", ".join(f"{count} rows for {code}" for code, count in loaded.items()))
+        calendar = calendar_of(options["exchange"], options["group"])
+        day = parse_day(options["date"]) if options["date"] else calendar.day_of(datetime.now(UTC))
+        phases = [(phase.name, phase.opens_at, phase.closes_at) for phase in calendar.phases(day)]
+        shown = report(options["exchange"], options["group"], day, phases, is_open=calendar.is_trading_day(day))
+        emit(shown, form=options["format"], stdout=self.stdout, output=options["output"])
+        return True
+
+
+def report(
+    exchange: str, group: str, day: date, phases: list[tuple[str, datetime, datetime]], *, is_open: bool
+) -> Report:
+    """Return the phases of one day; an exchange that never closes is open and has none."""
+    data = {
+        "date": day,
+        "exchange": exchange,
+        "group": group,
+        "open": is_open,
+        "phases": [{"phase": name, "opens_at": opens, "closes_at": closes} for name, opens, closes in phases],
+    }
+    rows = [(name, f"{opens:%H:%M}", f"{closes:%H:%M}") for name, opens, closes in phases]
+    title = f"{exchange} ({group}) on {day}: {'open' if is_open else 'closed'}, times in UTC"
+    return Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"{path} cannot be read: {error}.", field="load") from error

@@ -1,0 +1,40 @@
+"""Load the hours of exchanges from the data file, in place of what the ledger has."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import structlog
+from django.db import transaction
+
+from trading.domain.sessions import ExchangeHours, parse_hours
+from trading.errors import InvalidValue
+from trading.models import Exchange, ExchangeSession
+
+log = structlog.get_logger("database")
+
+
+def load_sessions(text: str) -> dict[str, int]:
+    """Replace the sessions of every exchange in a data file's text; return the rows now there, by exchange.
+
+    Exchanges that the file does not name keep theirs.
+
+    Raises: InvalidValue where the file is wrong; nothing was changed.
+    """
+    try:
+        given = parse_hours(text)
+    except ValueError as error:
+        raise InvalidValue(f"The file of exchange sessions is wrong: {error}.", field="file") from error
+    with transaction.atomic(durable=True):
+        loaded = {hours.code: _replace(hours) for hours in given}
+    log.info("exchange sessions loaded", **loaded)
+    return loaded
+
+
+def _replace(hours: ExchangeHours) -> int:
+    known = {"name": hours.name, "zone": hours.zone}
+    exchange, _ = Exchange.objects.update_or_create(code=hours.code, defaults=known)
+    ExchangeSession.objects.filter(exchange=exchange).delete()
+    return len(
+        ExchangeSession.objects.bulk_create(ExchangeSession(exchange=exchange, **asdict(row)) for row in hours.rows)
+    )
