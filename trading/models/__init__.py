@@ -1,0 +1,44 @@
+"""The rows of the ledger: its public face. Fills and journal carry the truth, the rest follows from them."""
+
+from trading.models.book import (
+    Correction,
+    DailySummary,
+    DayTotal,
+    FollowerCursor,
+    Journal,
+    JournalHead,
+    Realisation,
+)
+from trading.models.reference import (
+    Account,
+    CapitalFlow,
+    Exchange,
+    ExchangeSession,
+    Instrument,
+    Strategy,
+    User,
+)
+from trading.models.trade import Fill, Review, Signal, SignalCondition, StopChange, Trade
+
+__all__ = [
+    "Account",
+    "CapitalFlow",
+    "Correction",
+    "DailySummary",
+    "DayTotal",
+    "Exchange",
+    "ExchangeSession",
+    "Fill",
+    "FollowerCursor",
+    "Instrument",
+    "Journal",
+    "JournalHead",
+    "Realisation",
+    "Review",
+    "Signal",
+    "SignalCondition",
+    "StopChange",
+    "Strategy",
+    "Trade",
+    "User",
+]

@@ -1,0 +1,124 @@
+"""Append-only tables: database triggers that refuse UPDATE and DELETE, whoever asks.
+
+They guard every account whose book is not `replay`, so that what was replayed can be cleared. SQLite drops triggers
+when a table is rebuilt: a migration that touches one of these tables ends with `Guard()`, and a system check compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import migrations
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+ACCOUNT = "SELECT book FROM trading_account WHERE id = OLD.account_id"
+OF_TRADE = "SELECT a.book FROM trading_account a JOIN trading_trade t ON t.account_id = a.id WHERE t.id = OLD.trade_id"
+OF_SIGNAL = (
+    "SELECT a.book FROM trading_account a JOIN trading_signal s ON s.account_id = a.id WHERE s.id = OLD.signal_id"
+)
+# Table to the book of a row's account. Their rows are facts: nothing of them is ever changed or removed.
+FACTS = {
+    "trading_capitalflow": ACCOUNT,
+    "trading_fill": OF_TRADE,
+    "trading_stopchange": OF_TRADE,
+    "trading_signal": ACCOUNT,
+    "trading_signalcondition": OF_SIGNAL,
+    "trading_realisation": ACCOUNT,
+    "trading_dailysummary": ACCOUNT,
+    "trading_correction": ACCOUNT,
+    "trading_journal": ACCOUNT,
+}
+# One thing may be added to a fact later: the trade that a signal led to.
+LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(
+    f"OLD.{name} = NEW.{name}"
+    for name in ("id", "account_id", "strategy_id", "instrument_id", "at", "decision", "reason", "conditions")
+)
+# Rows that follow from facts change with them, but never go away.
+KEPT = {"trading_trade": ACCOUNT, "trading_daytotal": ACCOUNT, "trading_journalhead": ACCOUNT}
+
+
+def triggers() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (name, table, event, condition) of every trigger."""
+    for table, book in FACTS.items():
+        condition = _guarded(book) + (f" AND NOT ({LINKED})" if table == "trading_signal" else "")
+        yield f"{table}_keeps_update", table, "UPDATE", condition
+        yield f"{table}_keeps_delete", table, "DELETE", _guarded(book)
+    for table, book in KEPT.items():
+        yield f"{table}_keeps_delete", table, "DELETE", _guarded(book)
+    yield "trading_account_keeps_delete", "trading_account", "DELETE", "1 = 1"
+    yield "trading_account_keeps_update", "trading_account", "UPDATE", "OLD.book <> NEW.book OR OLD.code <> NEW.code"
+
+
+def _guarded(book: str) -> str:
+    # Where the account cannot be found the row is guarded as well.
+    return f"COALESCE(({book}), '') <> 'replay'"
+
+
+def create_statements(vendor: str) -> Iterator[str]:
+    """Yield the SQL that makes every trigger anew."""
+    make = _on_postgres if vendor == "postgresql" else _on_sqlite
+    if vendor == "postgresql":
+        yield (
+            "CREATE OR REPLACE FUNCTION trading_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME "
+            "USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        )
+    for name, table, event, condition in triggers():
+        yield from make(name, table, event, condition)
+
+
+def _on_sqlite(name: str, table: str, event: str, condition: str) -> Iterator[str]:
+    yield f"DROP TRIGGER IF EXISTS {name}"
+    yield (
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN {condition} "
+        f"BEGIN SELECT RAISE(ABORT, 'append-only: {event} on {table} is refused'); END"
+    )
+
+
+def _on_postgres(name: str, table: str, event: str, condition: str) -> Iterator[str]:
+    yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+    if "SELECT" not in condition:
+        yield (
+            f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN ({condition}) "
+            "EXECUTE FUNCTION trading_refuse()"
+        )
+        return
+    # A WHEN of PostgreSQL holds no subquery: the condition goes into a function of the trigger's own.
+    yield (
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {condition} THEN "
+        f"RAISE EXCEPTION 'append-only: {event} on {table} is refused' "
+        "USING ERRCODE = 'integrity_constraint_violation'; "
+        f"END IF; RETURN {'NEW' if event == 'UPDATE' else 'OLD'}; END $$"
+    )
+    yield f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+
+
+def missing(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the triggers that the database lacks, or on SQLite has with another text."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")
+            there = {name for (name,) in cursor.fetchall()}
+            return sorted(name for name, *_ in triggers() if name not in there)
+        cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
+        texts = {text for (text,) in cursor.fetchall()}
+    return sorted(
+        sql.split()[2] for sql in create_statements("sqlite") if sql.startswith("CREATE") and sql not in texts
+    )
+
+
+class Guard(migrations.RunPython):
+    """Make every trigger anew: the last operation of a migration that touches an append-only table."""
+
+    def __init__(self) -> None:
+        super().__init__(_create, migrations.RunPython.noop)
+
+    def deconstruct(self) -> Any:
+        return "Guard", [], {}
+
+
+def _create(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    for statement in create_statements(schema_editor.connection.vendor):
+        schema_editor.execute(statement)

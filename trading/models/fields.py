@@ -1,0 +1,61 @@
+"""The field of money."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from trading.domain.money import from_units, parse_amount, to_units
+from trading.errors import InvalidValue
+
+if TYPE_CHECKING:
+    _Base = models.Field[Any, Any]
+else:
+    _Base = models.Field
+
+
+class MoneyField(_Base):
+    """An exact Decimal of at most 8 decimals, kept as a 64-bit integer of 10^-8.
+
+    Not a subclass of BigIntegerField on purpose: that one floors the values of look-ups. In SQL only Sum, Min, Max,
+    Count and comparison are exact; products, averages and ratios belong in ``trading.domain``.
+    """
+
+    description = "Exact money"
+
+    def get_internal_type(self) -> str:
+        return "BigIntegerField"
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        if connection.vendor != "sqlite" or self.column is None:
+            return None
+        column = connection.ops.quote_name(self.column)
+        # SQLite keeps 1.5 in an integer column as a float unless told otherwise.
+        return f"{column} IS NULL OR typeof({column}) = 'integer'"
+
+    def from_db_value(self, value: int | None, *_: object) -> Decimal | None:
+        return None if value is None else from_units(int(value))
+
+    def to_python(self, value: Any) -> Decimal | None:
+        if value is None:
+            return None
+        try:
+            return parse_amount(value, self.name)
+        except InvalidValue as error:
+            raise ValidationError(str(error)) from error
+
+    def get_prep_value(self, value: Any) -> Any:
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        return to_units(parse_amount(value, self.name))
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return str(self.value_from_object(obj))
+
+    def formfield(self, **kwargs: Any) -> Any:  # type: ignore[override]
+        return super().formfield(**{"form_class": forms.DecimalField, **kwargs})
