@@ -19,7 +19,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from html import escape
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, Protocol, cast
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -33,6 +33,14 @@ PIPE_WIDTH = 400  # a pipe has no width: rows stay on one line
 
 # A spreadsheet runs a text cell that begins like this as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+class Output(Protocol):
+    """What a report is written to: a command's `stdout`, or any text stream."""
+
+    def write(self, text: str, /) -> object: ...
+
+    def isatty(self) -> bool: ...
 
 
 class OutputFailed(VeloxError):
@@ -74,7 +82,7 @@ def add_format_arguments(parser: ArgumentParser, *, formats: Sequence[str] = FOR
     parser.add_argument("--output", metavar="FILE", help="write to this file instead of the standard output")
 
 
-def emit(report: Report, *, form: str, stdout: TextIO, output: str | None = None) -> None:
+def emit(report: Report, *, form: str, stdout: Output, output: str | None = None) -> None:
     """Write the report.
 
     Raises:
@@ -83,7 +91,8 @@ def emit(report: Report, *, form: str, stdout: TextIO, output: str | None = None
     if output is not None:
         write_file(Path(output), render(report, form))
     elif form == "table":
-        _print(report, Console(file=stdout, width=None if stdout.isatty() else PIPE_WIDTH, highlight=False))
+        width = None if stdout.isatty() else PIPE_WIDTH
+        _print(report, Console(file=cast(IO[str], stdout), width=width, highlight=False))
     else:
         stdout.write(render(report, form))
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Max, Min, Sum
+from django.db.models import BigIntegerField, Max, Min, QuerySet, Sum
 from django.db.models.functions import Cast
 
 from trading.domain import figures
@@ -18,7 +18,7 @@ from trading.models import Account, DayTotal, Realisation, Trade
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.instruments import find_instrument
 from trading.queries.period import check_days, last_days
-from trading.queries.sessions import calendar_of
+from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 
 OPEN = "OPEN"
 
@@ -76,6 +76,11 @@ def by_strategy(account_code: str, first: date, last: date) -> list[dict[str, An
     ]
 
 
+def by_day(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Return one row per day with exits, over all strategies, like `by_strategy_and_day`, ascending by day."""
+    return [{"day": day, **_of_sums(sums)} for day, *sums in _summed(account_code, first, last, "day")]
+
+
 def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
     """Yield (strategy_id, exit fill) for the days first..last, in one query."""
     rows = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).annotate(
@@ -110,9 +115,8 @@ def trading_days(cut: Cut, first: date, last: date) -> list[date]:
     totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last)
     groups = totals.values_list("instrument__exchange__code", "instrument__session_group").distinct()
     days = set(totals.values_list("day", flat=True))
-    for exchange, group in set(groups) or {(settings.VELOX_EXCHANGE, None)}:
-        calendar = calendar_of(exchange, group) if group else calendar_of(exchange)
-        days.update(calendar.trading_days(first, last))
+    for exchange, group in set(groups) or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
+        days.update(calendar_of(exchange, group).trading_days(first, last))
     return sorted(days)
 
 
@@ -159,7 +163,8 @@ def _summed(account_code: str, first: date, last: date, *by: str) -> Iterable[tu
     rows = DayTotal.objects.filter(account=get_account(account_code), day__gte=first, day__lte=last)
     money = {f"{name}_sum": Sum(Cast(name, BigIntegerField())) for name in _MONEY_SUMS}
     sums = {**money, **{f"{name}_sum": Sum(name) for name in _COUNT_SUMS}}
-    return rows.values(*by).annotate(**sums).order_by(*reversed(by)).values_list(*by, *sums)
+    grouped: QuerySet[DayTotal, Any] = rows.values(*by).annotate(**sums).order_by(*reversed(by))
+    return grouped.values_list(*by, *sums)
 
 
 def _of_sums(sums: Sequence[int]) -> dict[str, Any]:
