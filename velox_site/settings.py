@@ -135,7 +135,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": f"PRAGMA journal_mode={_journal_mode}; PRAGMA synchronous=FULL;",
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-JOURNAL_KEY_FILE = DATA_DIR / "journal.key"
+JOURNAL_KEY = lazy(lambda: kept_secret(DATA_DIR / "journal.key"), str)()
 
 # -- the hot state ---------------------------------------------------------------------------------------------------
 CACHE_URL = env.url("CACHE_URL", "", schemes=("redis", "rediss", "unix"))

@@ -1,0 +1,177 @@
+"""A real server process over a data folder, and a real Chromium that looks at it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+ROOT = Path(__file__).resolve().parent.parent
+LAPTOP, PHONE = (1366, 768), (390, 844)
+ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+
+
+def programs() -> tuple[str, str]:
+    """Return the paths of Chromium and its driver; skip (in CI: fail) where one is missing."""
+    found = shutil.which("chromium"), shutil.which("chromedriver")
+    if not all(found):
+        reason = "needs Chromium: apt-get install chromium chromium-driver"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return str(found[0]), str(found[1])
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    """Return the environment of a process that works on this data folder and on no server."""
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    return {**kept, "VELOX_DATA_DIR": str(data_dir), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **more}
+
+
+def manage(data_dir: Path, *arguments: str, text: str = "") -> str:
+    """Run a command of `manage.py` on the folder; return what it printed, raise with its complaint when it fails."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), *arguments],
+        env=environment(data_dir),
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+@contextmanager
+def server(data_dir: Path, **more: str) -> Iterator[str]:
+    """Serve the folder with uvicorn on a free port; yield its address. What it wrote to stderr must be nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = ["-m", "uvicorn", "velox_site.asgi:application", "--port", str(port), "--lifespan", "off"]
+    said = data_dir / "server.txt"
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command, "--log-level", "warning"],
+            env=environment(data_dir, VELOX_SITE_URL=address, **more),
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _await_answer(f"{address}/health/", process, said)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def _await_answer(address: str, process: subprocess.Popen[bytes], said: Path) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, said.read_text()
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except urllib.error.HTTPError:
+            return  # an answer that is no 200 is an answer
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"no answer within a minute: {said.read_text()}")
+
+
+class Browser:
+    """Chromium with what the tests ask of it."""
+
+    def __init__(self, driver: webdriver.Chrome, address: str) -> None:
+        self.driver, self.address = driver, address
+
+    def show(self, size: tuple[int, int], *, dark: bool = False) -> None:
+        """Look through a window of this inner size, in one of the two colour schemes."""
+        width, height = size
+        phone = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+
+    def open(self, path: str) -> None:
+        self.driver.get(self.address + path)
+
+    def log_in(self, username: str, password: str) -> None:
+        self.driver.delete_all_cookies()
+        self.open("/login/")
+        self.fill("username", username)
+        self.fill("password", password)
+        self.press("button")
+        WebDriverWait(self.driver, 20).until(lambda driver: "/login/" not in driver.current_url)
+
+    def fill(self, name: str, text: str) -> None:
+        field = self.driver.find_element(By.NAME, name)
+        field.clear()
+        field.send_keys(text)
+
+    def press(self, selector: str) -> None:
+        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+
+    def text(self, selector: str = "body") -> str:
+        return self.driver.find_element(By.CSS_SELECTOR, selector).text
+
+    def complaints(self) -> list[str]:
+        """Return what the console holds since the last call: errors and warnings alike."""
+        return [f"{entry['level']}: {entry['message']}" for entry in self.driver.get_log("browser")]
+
+    def overflow(self) -> int:
+        """Return by how many pixels the page is wider than its window."""
+        return int(
+            self.driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        )
+
+    def picture(self, path: Path, *, whole: bool = True) -> None:
+        """Write a PNG of the page, of its whole length unless told otherwise."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole, "format": "png"})
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+@contextmanager
+def chromium(profile: Path, address: str, *, extra: Sequence[str] = ()) -> Iterator[Browser]:
+    """Start Chromium with a profile of its own; it ends with the block."""
+    program, driver_program = programs()
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in (*ARGUMENTS, f"--user-data-dir={profile}", *extra):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(driver_program))
+    driver.set_page_load_timeout(30)
+    try:
+        yield Browser(driver, address)
+    finally:
+        driver.quit()

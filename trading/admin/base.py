@@ -1,0 +1,113 @@
+"""What the records' pages share: nothing of the ledger is added, changed or deleted here, one account at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from trading.domain import amounts
+from trading.queries.accounts import all_accounts
+
+if TYPE_CHECKING:
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+else:  # generic for the type checker alone
+    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+
+MAIN = "main"
+
+
+class ReadOnly:
+    """A record that people look at. Saving one by any way around the permissions is refused as well."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        raise PermissionError(f"{type(obj).__name__} is written by operations, never by the admin")
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        raise PermissionError(f"{type(obj).__name__} is never deleted here")
+
+
+class RecordAdmin(ReadOnly, ModelAdmin):
+    """A list and a page of records that nobody edits."""
+
+    actions = None
+    show_full_result_count = False
+
+
+class AccountFilter(admin.SimpleListFilter):
+    """One account at a time, `main` unless another is chosen: no list mixes two."""
+
+    title = "account"
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(account.code, f"{account.code} ({account.book})") for account in all_accounts()]
+
+    def has_output(self) -> bool:
+        return True
+
+    def value(self) -> str:
+        return super().value() or MAIN
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(account__code=self.value())
+
+    def choices(self, changelist: Any) -> Any:
+        for code, label in self.lookup_choices:
+            yield {
+                "selected": code == self.value(),
+                "query_string": changelist.get_query_string({self.parameter_name: code}),
+                "display": label,
+            }
+
+
+def figure(text: str, tone: str = "") -> SafeString:
+    """Return a right-aligned figure."""
+    return format_html('<span class="figure {}">{}</span>', tone, text)
+
+
+def money_column(
+    name: str, title: str, currency_of: Callable[[Any], str], *, signed: bool = False
+) -> Callable[[Any], SafeString]:
+    """Return a column that writes a MoneyField for people: grouped, in its currency; ``signed`` with sign and colour."""
+
+    @admin.display(description=title, ordering=name)
+    def column(row: Any) -> SafeString:
+        value: Decimal | None = getattr(row, name)
+        return figure(
+            amounts.amount(value, currency_of(row), signed=signed), amounts.tone(value) if signed else ""
+        )
+
+    return column
+
+
+def quantity_column(name: str, title: str) -> Callable[[Any], SafeString]:
+    """Return a column that writes a quantity without decimals that say nothing."""
+
+    @admin.display(description=title, ordering=name)
+    def column(row: Any) -> SafeString:
+        return figure(amounts.number(getattr(row, name), "INR"))
+
+    return column
+
+
+def condition_list(conditions: dict[str, Any]) -> SafeString:
+    """Return a signal's conditions as a list of names and values."""
+    items = SafeString("").join(format_html("<li><span>{}</span> {}</li>", *pair) for pair in conditions.items())
+    return format_html('<ul class="conditions">{}</ul>', items)

@@ -1,0 +1,86 @@
+"""What the ledger recorded beside the trades: signals, published summaries, the journal. Nobody edits any of it."""
+
+from __future__ import annotations
+
+import json
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from trading.admin.base import AccountFilter, RecordAdmin, condition_list
+from trading.models import DailySummary, Journal, Signal
+
+
+@admin.register(Signal)
+class SignalAdmin(RecordAdmin):
+    list_display = ("at", "strategy", "symbol", "decision", "reason", "shown_conditions", "shown_trade")
+    list_filter = (AccountFilter, "decision", "strategy", ("instrument", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("account", "strategy", "instrument__exchange", "trade")
+    date_hierarchy = "at"
+    search_fields = ("instrument__symbol", "strategy__code", "reason")
+    fields = (
+        "account", "strategy", "instrument", "at", "decision", "reason", "shown_conditions", "shown_trade", "recorded_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @admin.display(description="symbol", ordering="instrument__symbol")
+    def symbol(self, signal: Signal) -> str:
+        return signal.instrument.symbol
+
+    @admin.display(description="conditions")
+    def shown_conditions(self, signal: Signal) -> SafeString:
+        return condition_list(signal.conditions)
+
+    @admin.display(description="trade", ordering="trade__trade_id")
+    def shown_trade(self, signal: Signal) -> SafeString | str:
+        if signal.trade is None:
+            return "—"
+        return format_html(
+            '<a href="{}">{}</a>', reverse("admin:trading_trade_change", args=[signal.trade_id]), signal.trade.trade_id
+        )
+
+
+@admin.register(DailySummary)
+class DailySummaryAdmin(RecordAdmin):
+    list_display = ("day", "version", "account", "created_at", "journal_sequence")
+    list_filter = (AccountFilter,)
+    list_select_related = ("account",)
+    date_hierarchy = "day"
+    fields = readonly_fields = (
+        "account", "day", "version", "created_at", "journal_sequence", "journal_head", "shown_body",
+    )  # fmt: skip
+
+    @admin.display(description="body")
+    def shown_body(self, summary: DailySummary) -> SafeString:
+        return pretty(summary.body)
+
+
+@admin.register(Journal)
+class JournalAdmin(RecordAdmin):
+    list_display = ("sequence", "operation", "recorded_at", "recorded_by", "account", "shown_mac")
+    list_filter = (AccountFilter, "operation")
+    list_select_related = ("account",)
+    date_hierarchy = "recorded_at"
+    ordering = ("-sequence",)
+    fields = readonly_fields = (
+        "account", "sequence", "operation", "recorded_at", "recorded_by", "shown_body", "mac", "previous_mac",
+    )  # fmt: skip
+
+    @admin.display(description="head")
+    def shown_mac(self, entry: Journal) -> SafeString:
+        return format_html('<code title="{}">{}</code>', entry.mac, entry.mac[:12])
+
+    @admin.display(description="body")
+    def shown_body(self, entry: Journal) -> SafeString:
+        return pretty(entry.body)
+
+
+def pretty(body: str) -> SafeString:
+    """Return canonical JSON spread over lines; text that is no JSON as it is."""
+    try:
+        text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        text = body
+    return format_html('<pre class="body">{}</pre>', text)

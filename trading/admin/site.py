@@ -1,0 +1,28 @@
+"""The admin's site: VELOX's name on it, and one way to log in for all pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+
+
+class VeloxAdminSite(AdminSite):
+    site_header = "VELOX"
+    site_title = "VELOX"
+    index_title = "Records"
+
+    @method_decorator(never_cache)
+    @login_not_required
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """Send people to the login page of all pages, and back; a user who may not enter is told so there."""
+        index = reverse("admin:index", current_app=self.name)
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(index)
+        return redirect_to_login(request.GET.get("next", index))

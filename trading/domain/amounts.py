@@ -1,0 +1,49 @@
+"""Money as the pages write it: the currency's own sign, its grouping, plus or minus in front, and a word for its tone."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from trading.domain import display
+
+# Of a currency that is not here the code stands in front: CHF 1,200.00.
+SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+MINUS = "\u2212"  # as wide as a plus and never broken off its number
+_CENT = Decimal("0.01")
+
+
+def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
+    """Write money exactly: ₹12,34,567.50. ``signed`` puts a plus before a gain. None is a dash."""
+    if value is None:
+        return display.UNDEFINED
+    return f"{_direction(value, signed=signed)}{sign_of(currency)}{display.money(abs(value), currency)}"
+
+
+def rounded(value: Decimal | None) -> Decimal | None:
+    """Return an average rounded half-even to two decimals, for reading; sums stay as they are."""
+    return None if value is None else value.quantize(_CENT, rounding=ROUND_HALF_EVEN)
+
+
+def number(value: Decimal | int | None, currency: str) -> str:
+    """Write a quantity as its desk groups digits, without decimals that say nothing. None is a dash."""
+    if value is None:
+        return display.UNDEFINED
+    whole, point, decimals = display.plain(abs(Decimal(value))).partition(".")
+    grouped = display.grouped(whole, lakhs=currency in display.LAKH_CURRENCIES)
+    return f"{_direction(Decimal(value), signed=False)}{grouped}{point}{decimals}"
+
+
+def tone(value: Decimal | None) -> str:
+    """Return `gain`, `loss`, `flat` or `unknown`: what the colour of an amount repeats."""
+    if value is None:
+        return "unknown"
+    return "gain" if value > 0 else "loss" if value < 0 else "flat"
+
+
+def sign_of(currency: str) -> str:
+    """Return what stands directly before an amount."""
+    return SIGNS.get(currency, f"{currency}\u00a0")
+
+
+def _direction(value: Decimal, *, signed: bool) -> str:
+    return MINUS if value < 0 else "+" if signed and value > 0 else ""

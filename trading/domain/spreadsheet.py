@@ -1,0 +1,27 @@
+"""Cells of a CSV file that a spreadsheet opens: no text may run as a formula, and money stays a plain number."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from trading.domain.display import plain
+
+# A spreadsheet takes a cell that begins like this for a formula, whatever blank stands before it.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def cell(value: Any) -> str:
+    """Return one cell: decimals plain, dates and times ISO, None empty; text that could run gets an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    text = str(value)
+    is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
+    return f"'{text}" if is_formula else text

@@ -1,0 +1,48 @@
+"""How a trade went. A closed trade wins, loses or breaks even by its P&L after what is known of its charges (FACE §5)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db.models import F, Q
+
+from trading.models import Trade
+from trading.queries.trades import CLOSED, OPEN
+
+WIN, LOSS, BREAKEVEN = "win", "loss", "breakeven"
+RESULTS = (WIN, LOSS, BREAKEVEN, "open")
+
+
+def with_result(result: str) -> Q:
+    """Return the trades of one of `RESULTS`, as a lookup that compares columns and computes nothing.
+
+    Raises: KeyError for any other word.
+    """
+    return _LOOKUPS[result]
+
+
+def result_of(trade: Trade) -> str:
+    """Return one of `RESULTS`, or `void`."""
+    if trade.state != CLOSED:
+        return str(trade.state).lower()
+    earned = earned_by(trade)
+    return WIN if earned > 0 else LOSS if earned < 0 else BREAKEVEN
+
+
+def earned_by(trade: Trade) -> Decimal:
+    """Return the realised P&L less the charges that are known."""
+    return trade.realised_pnl - (trade.charges or 0)
+
+
+def _compared(comparison: str) -> Q:
+    unknown = Q(charges__isnull=True, **{f"realised_pnl{comparison}": 0})
+    known = Q(charges__isnull=False, **{f"realised_pnl{comparison}": F("charges")})
+    return Q(state=CLOSED) & (unknown | known)
+
+
+_LOOKUPS = {
+    WIN: _compared("__gt"),
+    LOSS: _compared("__lt"),
+    BREAKEVEN: _compared(""),
+    "open": Q(state=OPEN),
+}

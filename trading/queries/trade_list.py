@@ -1,0 +1,101 @@
+"""Trades as the pages list them: filtered, newest first, each as one frozen row; no query per row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Q, QuerySet
+
+from trading.domain import values
+from trading.models import Account, Review, Trade
+from trading.queries.results import earned_by, result_of, with_result
+from trading.queries.trades import plain_price, trade_value
+
+_HUNDREDTH = Decimal("0.01")
+TO_REVIEW, REVIEWED = "to_review", "reviewed"
+REVIEW_STATES = (TO_REVIEW, REVIEWED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeRow:
+    """One line of a list. ``quantity`` and ``entry_price`` are those of all entries; ``earned`` is the realised P&L less
+    known charges; ``r_multiple`` that over the initial risk of a closed trade, to two decimals, None where no stop was
+    given; ``result`` win, loss, breakeven, open or void; ``review_state`` one of `REVIEW_STATES`."""
+
+    pk: int
+    trading_day: date
+    quantity: Decimal
+    entry_price: Decimal
+    trade: values.Trade
+    result: str
+    earned: Decimal
+    r_multiple: Decimal | None
+    held_seconds: float | None
+    review: Review | None
+    review_state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeFilter:
+    """What a list is narrowed to; an empty value narrows nothing. ``day`` is the trading day of the opening."""
+
+    strategy: str = ""
+    symbol: str = ""
+    side: str = ""
+    state: str = ""
+    result: str = ""
+    review: str = ""
+    day: date | None = None
+
+
+def listed(account: Account, chosen: TradeFilter) -> QuerySet[Trade]:
+    """Return the account's trades under a filter, the newest opening first, with all that a row needs."""
+    lookups = {
+        "strategy__code": chosen.strategy,
+        "instrument__symbol__icontains": chosen.symbol,
+        "side": chosen.side,
+        "state": chosen.state,
+        "trading_day": chosen.day,
+    }
+    rows = Trade.objects.filter(account=account, **{name: value for name, value in lookups.items() if value})
+    rows = rows.filter(with_result(chosen.result)) if chosen.result else rows
+    rows = rows.filter(with_review(chosen.review)) if chosen.review else rows
+    return related(rows).order_by("-opened_at", "-pk")
+
+
+def related(rows: QuerySet[Trade]) -> QuerySet[Trade]:
+    return rows.select_related("account", "strategy", "instrument__exchange", "review")
+
+
+def trade_row(row: Trade) -> TradeRow:
+    """Return the line of a trade that came from `listed` (or `related`)."""
+    earned = earned_by(row)
+    review = getattr(row, "review", None)
+    return TradeRow(
+        pk=row.pk,
+        trading_day=row.trading_day,
+        quantity=row.entry_quantity,
+        entry_price=plain_price(row.entry_value / row.entry_quantity / row.instrument.multiplier),
+        trade=trade_value(row),
+        result=result_of(row),
+        earned=earned,
+        r_multiple=r_multiple(row, earned),
+        held_seconds=None if row.closed_at is None else (row.closed_at - row.opened_at).total_seconds(),
+        review=review,
+        review_state=REVIEWED if review is not None and review.state == Review.State.DONE else TO_REVIEW,
+    )
+
+
+def r_multiple(row: Trade, earned: Decimal) -> Decimal | None:
+    """Return what a closed trade earned in units of its initial risk, None where that is not known or nothing."""
+    if not row.initial_risk or row.closed_at is None:
+        return None
+    return (earned / row.initial_risk).quantize(_HUNDREDTH)
+
+
+def with_review(state: str) -> Q:
+    """Return the trades in one of `REVIEW_STATES`; one that nobody opened for review is to be reviewed."""
+    done = Q(review__state=Review.State.DONE)
+    return done if state == REVIEWED else Q(review__isnull=True) | ~done

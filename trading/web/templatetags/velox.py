@@ -1,0 +1,140 @@
+"""How the pages write money, numbers, times and durations. A builtin of every template, the admin's included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from trading.domain import amounts, display
+
+register = template.Library()
+
+PART_NAMES = {
+    "ledger": "Ledger",
+    "spool": "Spool of points",
+    "store": "Time-series store",
+    "shipper": "Shipping to the store",
+    "hot": "Newest values",
+    "broker": "Message broker",
+    "worker": "Workers",
+    "beat": "Schedule",
+    "feed": "Market feed",
+    "disk": "Disk",
+    "logs": "Logs",
+}
+
+
+@register.inclusion_tag("velox/parts/demo_banner.html")
+def demo_banner() -> dict[str, Any]:
+    """Show that the data folder is a demo's. A tag, so that pages without a request (500) have it too."""
+    return {"is_demo": settings.IS_DEMO}
+
+
+@register.filter
+def money(value: Decimal | None, currency: str) -> str:
+    return amounts.amount(value, currency)
+
+
+@register.filter
+def pnl(value: Decimal | None, currency: str) -> SafeString:
+    """Write a profit or loss: always with its sign, coloured as the sign says."""
+    text = amounts.amount(value, currency, signed=True)
+    return format_html('<span class="exact {}">{}</span>', amounts.tone(value), text)
+
+
+@register.filter
+def cents(value: Decimal | None) -> Decimal | None:
+    """Round an average to two decimals."""
+    return amounts.rounded(value)
+
+
+@register.filter
+def quantity(value: Decimal | int | None, currency: str) -> str:
+    return amounts.number(value, currency)
+
+
+@register.filter
+def ratio(value: float | None, decimals: int = 2) -> str:
+    text = display.ratio(value, decimals=decimals)
+    return text.replace("-", amounts.MINUS)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    return display.UNDEFINED if value is None else f"{ratio(value, 1)}\u00a0%"
+
+
+@register.filter
+def held(seconds: float | None) -> str:
+    return display.duration(seconds)
+
+
+@register.filter
+def clock(at: datetime | None) -> SafeString | str:
+    """Write the time of day at the desk; the whole instant is in the element, for a pointer and for programs."""
+    if at is None:
+        return display.UNDEFINED
+    local = timezone.localtime(at)
+    whole = f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), whole, f"{local:%H:%M:%S}")
+
+
+@register.filter
+def moment(at: datetime | None) -> SafeString | str:
+    """Write date and time at the desk."""
+    if at is None:
+        return display.UNDEFINED
+    local = timezone.localtime(at)
+    return format_html(
+        '<time class="nowrap" datetime="{}">{} {}</time>', local.isoformat(), day(local.date()), f"{local:%H:%M:%S}"
+    )
+
+
+@register.filter
+def day(value: date | None) -> str:
+    return display.UNDEFINED if value is None else f"{value.day} {value:%b %Y}"
+
+
+@register.filter
+def words(value: str) -> str:
+    """Write a code word for people: `reported_pnl_differs` is "reported pnl differs"."""
+    return value.replace("_", " ")
+
+
+@register.filter
+def pairs(conditions: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the entries of a dict; `.items` would find a key of that name first."""
+    return list(conditions.items())
+
+
+@register.filter
+def signed(value: Decimal | None) -> SafeString:
+    """Write a plain number with its sign, coloured as the sign says."""
+    text = amounts.number(value, "")
+    return format_html(
+        '<span class="exact {}">{}{}</span>', amounts.tone(value), "+" if value and value > 0 else "", text
+    )
+
+
+@register.filter
+def stars(rating: int) -> str:
+    return "★" * rating + "☆" * (5 - rating)
+
+
+@register.filter
+def listed(names: Sequence[str]) -> str:
+    return ", ".join(str(name) for name in names) or display.UNDEFINED
+
+
+@register.filter
+def part_name(name: str) -> str:
+    """Write the name of a part of VELOX for people."""
+    return PART_NAMES.get(name, name)

@@ -1,0 +1,16 @@
+"""The addresses of the pages."""
+
+from django.contrib.auth import views as auth
+from django.urls import path
+
+from trading.web import health, overview, strategies, trades
+
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("trades/", trades.trade_list, name="trades"),
+    path("trades/<int:pk>/", trades.trade_page, name="trade"),
+    path("strategies/", strategies.strategy_list, name="strategies"),
+    path("login/", auth.LoginView.as_view(), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("health/", health.health, name="health"),
+]
