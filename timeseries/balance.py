@@ -24,7 +24,6 @@ class Count:
     issued: int
     spooled: int
     damaged: int
-    quarantined: int
     oldest_ns: int | None
     outcome: Outcome
 
@@ -60,7 +59,7 @@ def _row(one: Count) -> dict[str, Any]:
         "measurement": one.lane.measurement.name,
         "spooled": one.spooled,
         "oldest_at": None if one.oldest_ns is None else _iso(one.oldest_ns),
-        "quarantined": one.quarantined,
+        "quarantined": one.outcome.quarantined + _quarantined(one.lane, one.outcome),
         "dead_lettered": dict(one.outcome.dead_lettered),
     }
 
@@ -77,26 +76,21 @@ def count(lane: Lane) -> Count:
 
 
 def _counted(lane: Lane, outcome: Outcome, issued: int) -> Count:
-    # Frames come before the counter, so some of those found may be newer than the sum that is being struck.
-    behind = max(issued - outcome.through, 0)
-    whole = min(lane.waiting(after=outcome.through), behind)
-    damaged, quarantined = _unread(lane, outcome) if whole < behind else (0, 0)
+    tail = lane.tail(after=outcome.through)
+    # Records that came after the counter was read are no part of the sum that is being struck.
+    whole = min(tail.whole, max(issued - outcome.through - tail.damaged, 0))
     return Count(
         lane,
-        max(issued, outcome.through),
+        issued,
         whole + outcome.quarantined,
-        outcome.damaged + damaged,
-        outcome.quarantined + quarantined,
+        outcome.damaged + tail.damaged,
         lane.oldest_pending_ns(outcome.through) if whole else None,
         outcome,
     )
 
 
-def _unread(lane: Lane, outcome: Outcome) -> tuple[int, int]:
-    damaged = quarantined = 0
-    for part in _slices(lane, outcome):
-        damaged, quarantined = damaged + part.damaged, quarantined + part.quarantined
-    return damaged, quarantined
+def _quarantined(lane: Lane, outcome: Outcome) -> int:
+    return sum(part.quarantined for part in _slices(lane, outcome))
 
 
 def _slices(lane: Lane, outcome: Outcome) -> Iterator[PendingSlice]:

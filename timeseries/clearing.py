@@ -6,13 +6,15 @@ finished. While an intent stands nothing is shipped: a shipper would count point
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import orjson
+
+from timeseries import durable
 from timeseries.shipper import gate
 from timeseries.spool import Outcome, Spool
 from timeseries.stores.base import Store
@@ -33,7 +35,7 @@ def clear(spool: Spool, store: Store, account: str) -> None:
     resume(spool, store)
     with gate(spool.root, alone=True):
         through = [[lane.source, lane.measurement.name, lane.issued()] for lane in spool.lanes()]
-        _write(spool.root / INTENT, {"account": account, "through": through})
+        durable.replace_file(spool.root / INTENT, orjson.dumps({"account": account, "through": through}))
         _carry_out(spool, store)
 
 
@@ -59,7 +61,7 @@ def shipping_allowed(root: Path) -> Iterator[None]:
 
 def _carry_out(spool: Spool, store: Store) -> None:
     try:
-        intent = json.loads((spool.root / INTENT).read_bytes())
+        intent = orjson.loads((spool.root / INTENT).read_bytes())
     except FileNotFoundError:
         return  # another process finished it
     for source, measurement, through in intent["through"]:
@@ -76,18 +78,3 @@ def cleared(outcome: Outcome, account: str, through: int) -> Outcome:
     marks = {**outcome.cleared_through, account: max(through, outcome.cleared_through.get(account, 0))}
     number = outcome.cleared + outcome.stored.get(account, 0)
     return replace(outcome, stored=stored, cleared=number, cleared_through=marks)
-
-
-def _write(path: Path, content: dict[str, object]) -> None:
-    candidate = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    candidate.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -259,7 +259,7 @@ def _key(lane: Lane) -> LaneKey:
 
 def open_spool() -> Spool:
     """Return the spool of this data folder."""
-    return Spool(settings.SPOOL_DIR, max_bytes=settings.VELOX_SPOOL_MAX_BYTES)
+    return Spool(settings.SPOOL_DIR)
 
 
 def open_store() -> Store:

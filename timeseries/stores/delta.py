@@ -22,7 +22,7 @@ from timeseries.errors import StoreUnavailable
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
 from timeseries.stores import delta_care
 from timeseries.stores.base import FirstPoint, PointQuery
-from timeseries.stores.delta_query import Engine, Selection, chosen, conditions, rows_of, select
+from timeseries.stores.delta_query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
 from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
@@ -130,9 +130,12 @@ class DeltaStore:
         question = rows_of(table, selection, query)
         free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
         if not free:
-            return _ascending(_full(self.engine.ask(question.sql, question.parameters), query))
+            return _ascending(self._ask(question, question.sql, query))
         order = ", ".join(f'"{name}"' for name in ("time", *free))
-        return _full(self.engine.ask(f"{question.sql} ORDER BY {order}", question.parameters), query)
+        return self._ask(question, f"{question.sql} ORDER BY {order}", query)
+
+    def _ask(self, question: Question, sql: str, query: PointQuery) -> pa.Table:
+        return filled(self.engine.ask(sql, question.parameters), question, query)
 
     def newest(self, query: PointQuery) -> pa.Table:
         """Return the query's newest point by exchange time: of the last day first, then of all the days before."""
@@ -156,7 +159,7 @@ class DeltaStore:
             return point_schema(query.measurement, query.fields).empty_table()
         question = rows_of(table, selection, query)
         sql = f"FROM ({question.sql}) ORDER BY exchange_time DESC, time DESC LIMIT 1"
-        return _full(self.engine.ask(sql, question.parameters), query)
+        return self._ask(question, sql, query)
 
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query."""
@@ -224,18 +227,6 @@ class DeltaStore:
             return len(self.engine.ask("SELECT time FROM read_parquet($files) LIMIT 1", {"files": selection.paths[:1]}))
 
         return self._answer(table, query, answer)
-
-
-def _full(rows: pa.Table, query: PointQuery) -> pa.Table:
-    """Return the rows with every column of a reading: the tags that the query names are the same in all of them."""
-    schema = point_schema(query.measurement, query.fields)
-    columns = [
-        pa.repeat(pa.scalar(query.tags[field.name], field.type), len(rows))
-        if field.name in query.tags
-        else rows.column(field.name).cast(field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _ascending(rows: pa.Table) -> pa.Table:

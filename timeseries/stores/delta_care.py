@@ -117,15 +117,14 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
 
 def _statistics(engine: Engine, table: MeasurementTable, path: str) -> dict[str, Any]:
     names = [field.name for field in table.schema if field.name != "day"]
-    ranged = [*table.measurement.series_tags, *(f.name for f in table.schema if pa.types.is_integer(f.type))]
     counts = ", ".join(f'count("{name}") AS "n_{name}"' for name in names)
-    bounds = ", ".join(f'min("{name}") AS "min_{name}", max("{name}") AS "max_{name}"' for name in ranged)
+    bounds = ", ".join(f'min("{name}") AS "min_{name}", max("{name}") AS "max_{name}"' for name in table.ranged)
     sql = f"SELECT count(*) AS total, {counts}, {bounds} FROM read_parquet($files, hive_partitioning=false)"
     row = engine.ask(sql, {"files": [str(table.folder / path)]}).to_pylist()[0]
     return {
         "numRecords": row["total"],
-        "minValues": {name: row[f"min_{name}"] for name in ranged if row[f"min_{name}"] is not None},
-        "maxValues": {name: row[f"max_{name}"] for name in ranged if row[f"max_{name}"] is not None},
+        "minValues": {name: row[f"min_{name}"] for name in table.ranged if row[f"min_{name}"] is not None},
+        "maxValues": {name: row[f"max_{name}"] for name in table.ranged if row[f"max_{name}"] is not None},
         "nullCount": {name: row["total"] - row[f"n_{name}"] for name in names},
     }
 

@@ -17,12 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.measurements import Kind
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta_table import WRITTEN, MeasurementTable, Snapshot
 from timeseries.stores.tables import point_schema
 
-SQL_TYPES = {Kind.FLOAT: "DOUBLE", Kind.INTEGER: "BIGINT", Kind.TEXT: "VARCHAR", Kind.NUMBERS: "MAP(VARCHAR, DOUBLE)"}
 INT64 = np.iinfo(np.int64)
 
 
@@ -113,26 +111,54 @@ def _int64(instant: int) -> int:
 
 @dataclass(frozen=True)
 class Question:
-    """SQL and the parameters that it names."""
+    """SQL, the parameters that it names, and the columns that are the same in every row and so need no reading."""
 
     sql: str
     parameters: dict[str, Any]
+    constants: dict[str, Any]
 
 
 def rows_of(table: MeasurementTable, selection: Selection, query: PointQuery) -> Question:
-    """Ask for the query's points, each once, in no order; a tag that the query names is no column of the answer."""
-    fields = {field.name: field for field in query.measurement.fields}
-    held = _held(selection.files, list(fields))
-    columns = [
-        _quoted(name)
-        if name not in fields or name in held
-        else f"NULL::{SQL_TYPES[fields[name].kind]} AS {_quoted(name)}"
-        for name in point_schema(query.measurement, query.fields).names
-        if name not in query.tags
-    ]
+    """Ask for the query's points, each once, in no order."""
+    names = point_schema(query.measurement, query.fields).names
+    constants = {**query.tags, **_constants(selection.files, [f.name for f in query.measurement.fields])}
+    columns = [name for name in names if name not in constants]
     where, parameters = conditions(selection, query)
     once = newest_sql(table) if selection.overlapping else ""
-    return Question(f"SELECT {', '.join(columns)} FROM {files_sql(selection, held)}{where}{once}", parameters)
+    source = files_sql(selection, columns)
+    return Question(f"SELECT {', '.join(map(_quoted, columns))} FROM {source}{where}{once}", parameters, constants)
+
+
+def filled(rows: pa.Table, question: Question, query: PointQuery) -> pa.Table:
+    """Return the answer with every column of a reading."""
+    columns = [
+        pa.repeat(pa.scalar(question.constants[field.name], field.type), len(rows))
+        if field.name in question.constants
+        else rows.column(field.name).cast(field.type)
+        for field in point_schema(query.measurement, query.fields)
+    ]
+    return pa.Table.from_arrays(columns, schema=point_schema(query.measurement, query.fields))
+
+
+def _constants(files: pa.Table, names: list[str]) -> dict[str, Any]:
+    """Map each field whose value the files' statistics tell for every row: absent in all, or one text in all."""
+    found: dict[str, Any] = {}
+    total = pc.sum(files.column("num_records")).as_py()
+    for name in names:
+        if f"null_count.{name}" not in files.column_names:
+            found[name] = None  # no file has it: it was added to the measurement later
+            continue
+        # A file without a count of its nulls has not the column: all its rows are without.
+        nulls = pc.sum(pc.coalesce(files.column(f"null_count.{name}"), files.column("num_records"))).as_py()
+        if nulls == total:
+            found[name] = None
+        elif nulls == 0 and f"min.{name}" in files.column_names:
+            bounds = pc.unique(
+                pa.chunked_array([*files.column(f"min.{name}").chunks, *files.column(f"max.{name}").chunks])
+            )
+            if len(bounds) == 1 and bounds[0].is_valid:
+                found[name] = bounds[0].as_py()
+    return found
 
 
 def conditions(selection: Selection, query: PointQuery) -> tuple[str, dict[str, Any]]:
@@ -161,22 +187,20 @@ def _all(files: pa.Table, compare: Callable[[Any, Any], Any], name: str, value: 
     return bool(pc.all(pc.fill_null(compare(files.column(name), value), False)).as_py())
 
 
-def files_sql(selection: Selection, held: dict[str, bool]) -> str:
+def files_sql(selection: Selection, columns: list[str]) -> str:
     # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
-    uneven = len(held) and not all(held.values())
+    counts = [selection.files.column(f"null_count.{name}") for name in columns if _counted(selection.files, name)]
+    uneven = any(count.null_count for count in counts)
     return f"read_parquet($files, hive_partitioning=false, union_by_name={'true' if uneven else 'false'})"
+
+
+def _counted(files: pa.Table, name: str) -> bool:
+    return f"null_count.{name}" in files.column_names
 
 
 def newest_sql(table: MeasurementTable) -> str:
     keys = ", ".join(_quoted(name) for name in (*table.measurement.series_tags, "time"))
     return f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {WRITTEN} DESC) = 1"
-
-
-def _held(files: pa.Table, names: list[str]) -> dict[str, bool]:
-    """Map each field that some file has to whether all have it: statistics count the nulls of what a file holds."""
-    known = [name for name in names if f"null_count.{name}" in files.column_names]
-    absent = {name: files.column(f"null_count.{name}").null_count for name in known}
-    return {name: absent[name] == 0 for name in known if absent[name] < len(files)}
 
 
 def _quoted(name: str) -> str:

@@ -27,7 +27,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
 from timeseries.errors import StoreUnavailable
-from timeseries.measurements import Measurement
+from timeseries.measurements import TIMES, Kind, Measurement
 from timeseries.stores.tables import point_schema
 
 WRITTEN = "written"
@@ -103,6 +103,9 @@ class MeasurementTable:
     def __init__(self, folder: Path, measurement: Measurement) -> None:
         self.folder, self.measurement = folder, measurement
         self.schema = pa.schema([("day", pa.date32()), *point_schema(measurement), (WRITTEN, pa.int64())])
+        texts = [field.name for field in measurement.fields if field.kind is Kind.TEXT]
+        # The columns whose least and greatest value each file tells: what is asked for, and what is often all the same.
+        self.ranged = (*measurement.series_tags, *texts, *TIMES, WRITTEN)
         self.lock = threading.RLock()
         self._table: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
@@ -219,7 +222,7 @@ class MeasurementTable:
         """Write the rows, durably, as a file of the day's partition that no version holds yet."""
         path = self.new_path(day)
         pq.write_table(rows, self.folder / path, compression="zstd", compression_level=1, store_schema=False)
-        return self.action(path, day, _statistics(rows, self.measurement.series_tags))
+        return self.action(path, day, _statistics(rows, self.ranged))
 
     def new_path(self, day: date) -> str:
         folder = self.folder / f"day={day.isoformat()}"
@@ -258,9 +261,8 @@ class MeasurementTable:
             (self.folder / action.path).unlink(missing_ok=True)
 
 
-def _statistics(rows: pa.Table, tags: Sequence[str]) -> dict[str, Any]:
-    """Return Delta's statistics: the least and greatest of tags, times and `written`, and each column's nulls."""
-    ranged = [*tags, *(field.name for field in rows.schema if pa.types.is_integer(field.type))]
+def _statistics(rows: pa.Table, ranged: Sequence[str]) -> dict[str, Any]:
+    """Return Delta's statistics: the bounds of some columns, and each column's nulls."""
     bounds = {name: pc.min_max(_plain(rows.column(name))).as_py() for name in ranged}
     return {
         "numRecords": len(rows),
