@@ -1,0 +1,61 @@
+"""Several files as one feed, by time; inside a file the order of its lines stands, also where time steps back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from trading.errors import InvalidValue
+from trading.feeds.ticks import FeedFile, Ticks, concatenated
+
+Span = tuple[int, int]
+
+
+def merged(files: Sequence[FeedFile]) -> Ticks:
+    """Return the ticks of all files in one order, which neither the files' names nor their places in the call change.
+
+    Raises: InvalidValue, when two files hold the same symbol over the same time: which tick came first is not known.
+    """
+    _refuse_overlaps(files)
+    ranked = sorted((file for file in files if len(file.ticks)), key=_rank)
+    ticks = concatenated([file.ticks for file in ranked])
+    if len(ranked) < 2:
+        return ticks
+    # A file's next line is due at the latest time that it has reached: a line that steps back follows its predecessor.
+    due = np.concatenate([np.maximum.accumulate(file.ticks.time) for file in ranked])
+    return ticks.take(np.argsort(due, kind="stable"))
+
+
+def _rank(file: FeedFile) -> tuple[list[str], int, int]:
+    present = sorted(spans(file.ticks))
+    return present, int(file.ticks.time.min()), int(file.ticks.time.max())
+
+
+def spans(ticks: Ticks) -> dict[str, Span]:
+    """Return the first and the last instant (ns UTC) of each symbol that has ticks."""
+    found = {}
+    for place, symbol in enumerate(ticks.symbols):
+        times = ticks.time[ticks.symbol == place]
+        if len(times):
+            found[symbol] = int(times.min()), int(times.max())
+    return found
+
+
+def _refuse_overlaps(files: Sequence[FeedFile]) -> None:
+    held = [(file, spans(file.ticks)) for file in files]
+    for (one, first), (other, second) in combinations(held, 2):
+        for symbol in sorted(first.keys() & second.keys()):
+            if _overlap(first[symbol], second[symbol]):
+                raise InvalidValue(
+                    f"{one.path} and {other.path} both hold {symbol} over the same time.",
+                    field="file",
+                    hint="Replay one of them under another --source.",
+                )
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    """Tell whether two spans share more than an end: a file cut in two within one second is still one."""
+    (_, end), (start, _) = sorted([one, other])
+    return start < end or one == other

@@ -1,0 +1,114 @@
+"""What a file comes to: columns of ticks that can be true, and the rows that cannot, each with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+# Why a row is refused: the first reason that holds. The first eight are promised, the rest may grow.
+REASONS = (
+    "unreadable",  # not a row of this file, or a cell that is no time, no number
+    "no_symbol",
+    "no_time",
+    "no_price",
+    "price_not_finite",
+    "price_not_positive",
+    "time_too_old",
+    "time_in_future",
+    "time_skipped",  # a wall time that the desk's zone never had: say it with its offset
+    "time_repeated",  # a wall time that the desk's zone had twice
+    "symbol_not_valid",
+    "price_ambiguous",  # two last prices that differ
+    "bar_not_enclosing",  # high and low do not enclose open and close
+    "volume_not_finite",
+    "volume_negative",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row that cannot be true; ``line`` is the physical line of the file, from 1."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Ticks as columns, one entry per tick: ``symbol`` indexes ``symbols``, ``time`` is ns UTC, NaN is absent.
+
+    ``close`` is the last price of a tick, or a bar's close; ``open``, ``high`` and ``low`` are a bar's. ``volume`` is
+    the tick's own, ``day_volume`` the day's so far.
+    """
+
+    symbols: tuple[str, ...]
+    symbol: IntArray
+    time: IntArray
+    close: FloatArray
+    open: FloatArray
+    high: FloatArray
+    low: FloatArray
+    volume: FloatArray
+    day_volume: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def take(self, which: npt.NDArray[Any] | slice) -> Ticks:
+        """Return the ticks that a mask, indices or a slice name, in that order."""
+        return Ticks(self.symbols, *(getattr(self, name)[which] for name in ("symbol", "time", *NUMBERS)))
+
+    def of(self, symbol: str) -> Ticks:
+        """Return one symbol's ticks."""
+        return self.take(self.symbol == self.symbols.index(symbol))
+
+    def columns(self) -> dict[str, Any]:
+        """Return the ticks as `DataManager.process_ticks` takes them."""
+        names = np.array(self.symbols, dtype=object)[self.symbol] if len(self) else np.array([], dtype=object)
+        columns: dict[str, Any] = {"symbol": names, "timestamp": self.time}
+        # A column that is absent throughout is left out: fewer to check, and a price alone is no bar.
+        filled = {name: getattr(self, name) for name in NUMBERS}
+        return {**columns, **{name: column for name, column in filled.items() if not np.isnan(column).all()}}
+
+
+NUMBERS = ("close", "open", "high", "low", "volume", "day_volume")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFile:
+    """A file as it was read: ``rows_read`` = ticks + rejects, in the order of its lines."""
+
+    path: Path
+    rows_read: int
+    ticks: Ticks
+    rejects: tuple[Reject, ...]
+    notes: tuple[str, ...] = ()
+
+
+def concatenated(parts: Sequence[Ticks]) -> Ticks:
+    """Return the ticks of all parts, one part after the other, with one table of symbols."""
+    symbols = tuple(dict.fromkeys(name for part in parts for name in part.symbols))
+    codes = [np.array([symbols.index(name) for name in part.symbols], dtype=np.int64) for part in parts]
+    symbol = [code[part.symbol] for code, part in zip(codes, parts, strict=True) if len(part)]
+    filled = [part for part in parts if len(part)]
+    if not filled:
+        return replace(empty(), symbols=symbols)
+    joined = (np.concatenate([getattr(part, name) for part in filled]) for name in ("time", *NUMBERS))
+    return Ticks(symbols, np.concatenate(symbol), *joined)
+
+
+def empty() -> Ticks:
+    """Return no ticks."""
+    none = np.array([], dtype=np.float64)
+    return Ticks((), np.array([], dtype=np.int64), np.array([], dtype=np.int64), *[none] * len(NUMBERS))

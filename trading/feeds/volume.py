@@ -1,0 +1,53 @@
+"""What a file's `volume` means: a tick's own, or the day's so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from trading.feeds.ticks import IntArray, Ticks
+
+CUMULATIVE, PER_TICK, AUTO = MODES = ("cumulative", "per_tick", "auto")
+SHARE = 0.95  # of a symbol-day's steps: within one second, rows of a cumulative feed come out of order
+HOUR = 3_600 * 10**9
+
+
+def with_volumes(ticks: Ticks, *, mode: str, zone: ZoneInfo) -> Ticks:
+    """Return ticks, in the order of their lines, whose `volume` went to where it belongs: `volume` or `day_volume`.
+
+    ``auto`` decides for each symbol and day of ``zone``. A `day_volume` that the file gave by name stays.
+    """
+    if mode == PER_TICK or not len(ticks):
+        return ticks
+    given = ~np.isnan(ticks.volume)
+    moved = given if mode == CUMULATIVE else given & _is_cumulative(ticks, zone)
+    day_volume = np.where(moved & np.isnan(ticks.day_volume), ticks.volume, ticks.day_volume)
+    return replace(ticks, volume=np.where(moved, np.nan, ticks.volume), day_volume=day_volume)
+
+
+def days_of(times: IntArray, zone: ZoneInfo) -> IntArray:
+    """Return the date in the zone of each instant (ns UTC), as its ordinal."""
+    # An offset changes on a quarter of an hour at most, and never at a date's first or last one.
+    quarters, which = np.unique(times // (HOUR // 4), return_inverse=True)
+    dates = [datetime.fromtimestamp(int(quarter) * 900, UTC).astimezone(zone).toordinal() for quarter in quarters]
+    return np.array(dates, dtype=np.int64)[which]
+
+
+def _is_cumulative(ticks: Ticks, zone: ZoneInfo) -> np.typing.NDArray[np.bool_]:
+    known = np.flatnonzero(~np.isnan(ticks.volume))
+    groups = np.stack([ticks.symbol[known], days_of(ticks.time[known], zone)])
+    _, group = np.unique(groups, axis=1, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    sorted_group, volume = group[order], ticks.volume[known][order]
+    is_step = sorted_group[1:] == sorted_group[:-1]
+    falls = is_step & (volume[1:] < volume[:-1])
+    size = int(group.max()) + 1 if len(group) else 0
+    steps = np.bincount(sorted_group[1:][is_step], minlength=size)
+    fallen = np.bincount(sorted_group[1:][falls], minlength=size)
+    result = np.zeros(len(ticks), dtype=bool)
+    # At least 95 % do not fall; in whole numbers, so that 19 of 20 is 95 %.
+    result[known] = (100 * fallen <= round(100 * (1 - SHARE)) * steps)[group]
+    return result
