@@ -56,6 +56,8 @@ class _Care:
 class Pump:
     """One per companion. Every method may be called while other processes record, ship and read.
 
+    The companion's loop: ``pump.bell.listen()``, then again and again ``pump.wait(pump.run_once().pause_seconds)``.
+
     Args:
         keep_shipped_days: shipped segments older than this are removed, so that an emptied store can be filled again.
         clock: ns UTC.
@@ -79,8 +81,7 @@ class Pump:
         now = self.clock() if now is None else now
         at_once, self._rung = self._rung, False
         self._adopt()
-        lanes = [lane for lane in self.spool.lanes() if self._due(lane, now, at_once=at_once)]
-        total = sum(self._ship(lane, now) for lane in lanes)
+        total = sum(self._visit(lane, now, at_once=at_once) for lane in self.spool.lanes())
         if now - self._cared_at >= CARE_EVERY_NS:
             self._cared_at = now
             self._care(now)
@@ -120,23 +121,25 @@ class Pump:
                 self._adopted.add(source)
         self._adopted &= free
 
-    def _due(self, lane: Lane, now: int, *, at_once: bool) -> bool:
-        care = self._lanes.setdefault(_key(lane), _Care())
+    def _due(self, lane: Lane, care: _Care, now: int, *, at_once: bool) -> bool:
+        if now < care.hold_until:
+            return False
         waiting = lane.issued() - lane.outcome().through
         if waiting <= 0:
             care.waiting_since = None
-            return False
-        if now < care.hold_until:
             return False
         if care.waiting_since is None:
             care.waiting_since = now
         lingered = now - care.waiting_since >= LINGER_NS
         return at_once or lingered or waiting >= MANY or self.spool.holder(lane.source) is None
 
-    def _ship(self, lane: Lane, now: int) -> int:
-        care = self._lanes[_key(lane)]
-        care.waiting_since = None
+    def _visit(self, lane: Lane, now: int, *, at_once: bool) -> int:
+        """Ship the lane if it is due; whatever goes wrong holds this lane and no other."""
+        care = self._lanes.setdefault(_key(lane), _Care())
         try:
+            if not self._due(lane, care, now, at_once=at_once):
+                return 0
+            care.waiting_since = None
             settled = self.ship(lane)
         except LeaseHeld:
             return 0
@@ -215,10 +218,12 @@ class Pump:
 
     def _drain(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:
         waiting = self._unsettled(targets)
+        for key in waiting:
+            self._lanes[key].hold_until = 0  # somebody asks now
         while waiting:
             before = {key: self._lane(key).outcome().through for key in waiting}
             for key in waiting:
-                self._ship(self._lane(key), self.clock())
+                self._visit(self._lane(key), self.clock(), at_once=True)
             waiting = self._unsettled(waiting)
             if time.monotonic() >= deadline:
                 break

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from timeseries.errors import StoreUnavailable
 from timeseries.measurements import PointBatch
 from timeseries.spool import Lane, Outcome, PendingSlice
 from timeseries.stores.base import Store
@@ -20,6 +22,7 @@ from timeseries.stores.tables import accounts_of, uncleared
 
 SLICE_ROWS = 50_000
 GATE = ".shipping"
+GATE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,26 @@ def settled(outcome: Outcome, part: PendingSlice, kept: PointBatch) -> Outcome:
 
 @contextmanager
 def gate(root: Path, *, alone: bool = False) -> Iterator[None]:
-    """Hold the spool's gate: shippers pass it together, the clearing of an account has it alone."""
+    """Hold the spool's gate: shippers pass it together, the clearing of an account has it alone.
+
+    Raises:
+        StoreUnavailable: the others did not leave it within `GATE_SECONDS`.
+    """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(root / GATE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        _lock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int, kind: int) -> None:
+    deadline = time.monotonic() + GATE_SECONDS
+    while True:
+        try:
+            return fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable("Another process ships or clears for a long time.", hint="Try again.") from None
+            time.sleep(0.002)
