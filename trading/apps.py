@@ -1,5 +1,31 @@
+"""The trading app."""
+
+import os
+
 from django.apps import AppConfig
+from django.db import connections
+
+_inherited: list[object] = []
 
 
 class TradingConfig(AppConfig):
     name = "trading"
+
+    def ready(self) -> None:
+        from trading import checks  # noqa: F401, PLC0415  (registers the system checks)
+
+        os.register_at_fork(after_in_child=_leave_connections_to_the_parent)
+
+
+def _leave_connections_to_the_parent() -> None:
+    """Give a forked child connections of its own.
+
+    An inherited one must be neither used nor closed: SQLite would drop the parent's locks, PostgreSQL its session. So
+    it is kept out of reach and never touched again.
+    """
+    for connection in connections.all(initialized_only=True):
+        _inherited.append(connection.connection)
+        connection.connection = None
+        connection.in_atomic_block = False
+        connection.savepoint_ids = []
+        connection.run_on_commit = []

@@ -32,7 +32,10 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Realised:
-    """What one exit fill realised, in units: P&L is gross of charges; ``closes`` where it reached zero."""
+    """What one exit fill realised, in units: P&L is gross; ``closes`` where it reached zero.
+
+    ``charges`` are its own and its share of what the entries were charged, None where nobody said a number.
+    """
 
     quantity: int
     cost: int
@@ -44,22 +47,17 @@ class Realised:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A trade so far, in units; ``charges`` is None as soon as those of one fill are unknown, ``known_charges`` the sum
-    of those that are known."""
+    """A trade so far, in units. ``open_charges`` are those of entries that no exit has taken over yet."""
 
     side: str
     multiplier: int = SCALE
     open_quantity: int = 0
     open_cost: int = 0
+    open_charges: int | None = None
     entry_quantity: int = 0
     entry_value: int = 0
     realised_pnl: int = 0
-    known_charges: int = 0
-    fills_without_charges: int = 0
-
-    @property
-    def charges(self) -> int | None:
-        return None if self.fills_without_charges else self.known_charges
+    charges: int | None = None
 
 
 class CrossesZeroError(ValueError):
@@ -77,14 +75,15 @@ def apply(holding: Holding, fill: Execution) -> tuple[Holding, Realised | None]:
     Raises: CrossesZeroError for an exit beyond the open quantity.
     """
     value = value_of(fill.price, fill.quantity, holding.multiplier)
-    charged = replace(
-        holding,
-        known_charges=holding.known_charges + (fill.charges or 0),
-        fills_without_charges=holding.fills_without_charges + (fill.charges is None),
-    )
+    charged = replace(holding, charges=added(holding.charges, fill.charges))
     if fill.side == ENTRY_SIDE[holding.side]:
-        return _entered(charged, fill.quantity, value), None
+        return _entered(charged, fill, value), None
     return _exited(charged, fill, value)
+
+
+def added(known: int | None, more: int | None) -> int | None:
+    """Return the sum of two charges; None is one that nobody has said, and only two of those stay unknown."""
+    return known if more is None else more if known is None else known + more
 
 
 def fold(side: str, multiplier: int, fills: Iterable[Execution]) -> tuple[Holding, list[Realised]]:
@@ -96,12 +95,13 @@ def fold(side: str, multiplier: int, fills: Iterable[Execution]) -> tuple[Holdin
     return holding, realised
 
 
-def _entered(holding: Holding, quantity: int, value: int) -> Holding:
+def _entered(holding: Holding, fill: Execution, value: int) -> Holding:
     return replace(
         holding,
-        open_quantity=holding.open_quantity + quantity,
+        open_quantity=holding.open_quantity + fill.quantity,
         open_cost=holding.open_cost + value,
-        entry_quantity=holding.entry_quantity + quantity,
+        open_charges=added(holding.open_charges, fill.charges),
+        entry_quantity=holding.entry_quantity + fill.quantity,
         entry_value=holding.entry_value + value,
     )
 
@@ -109,16 +109,24 @@ def _entered(holding: Holding, quantity: int, value: int) -> Holding:
 def _exited(holding: Holding, fill: Execution, proceeds: int) -> tuple[Holding, Realised]:
     if fill.quantity > holding.open_quantity:
         raise CrossesZeroError
-    closes = fill.quantity == holding.open_quantity
-    cost = holding.open_cost if closes else divide_half_even(holding.open_cost * fill.quantity, holding.open_quantity)
+    cost = _released(holding.open_cost, fill.quantity, holding.open_quantity)
     pnl = proceeds - cost if holding.side == LONG else cost - proceeds
+    entries = holding.open_charges
+    taken_over = None if entries is None else _released(entries, fill.quantity, holding.open_quantity)
     after = replace(
         holding,
         open_quantity=holding.open_quantity - fill.quantity,
         open_cost=holding.open_cost - cost,
+        open_charges=None if entries is None or taken_over is None else entries - taken_over,
         realised_pnl=holding.realised_pnl + pnl,
     )
-    return after, Realised(fill.quantity, cost, proceeds, pnl, fill.charges, closes)
+    charges = added(fill.charges, taken_over)
+    return after, Realised(fill.quantity, cost, proceeds, pnl, charges, closes=after.open_quantity == 0)
+
+
+def _released(held: int, quantity: int, open_quantity: int) -> int:
+    """Return the exit's part of what is held; the last exit takes all that is left."""
+    return held if quantity == open_quantity else divide_half_even(held * quantity, open_quantity)
 
 
 def pnl_percent(pnl: Decimal, entry_value: Decimal) -> Decimal | None:

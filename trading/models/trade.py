@@ -47,6 +47,7 @@ class Trade(models.Model):
     initial_stop_price = MoneyField(null=True)
     initial_risk = MoneyField(null=True)
     exit_reason = models.TextField(blank=True)
+    close_price = MoneyField(null=True)  # what `close_position` said; None until it was called
     reported_pnl = MoneyField(null=True)
     reported_pnl_percent = MoneyField(null=True)
     flags = models.JSONField(default=list)

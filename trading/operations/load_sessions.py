@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import structlog
-from django.db import transaction
 
 from trading.domain.sessions import ExchangeHours, parse_hours
 from trading.errors import InvalidValue
 from trading.models import Exchange, ExchangeSession
+from trading.operations.writing import writing
 
 log = structlog.get_logger("database")
 
@@ -25,7 +25,7 @@ def load_sessions(text: str) -> dict[str, int]:
         given = parse_hours(text)
     except ValueError as error:
         raise InvalidValue(f"The file of exchange sessions is wrong: {error}.", field="file") from error
-    with transaction.atomic(durable=True):
+    with writing():
         loaded = {hours.code: _replace(hours) for hours in given}
     log.info("exchange sessions loaded", **loaded)
     return loaded

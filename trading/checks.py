@@ -1,0 +1,52 @@
+"""System checks of the ledger: each has an id, and a hint that says what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
+from django.db.utils import DatabaseError
+
+from trading.models import append_only
+
+WAL_IS_SAFE_FROM = (3, 51, 3)
+
+
+@register(Tags.database)
+def sqlite_keeps_commits(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Warn where SQLite is too old for its WAL mode; the ledger then runs in the slower rollback mode."""
+    if connections["default"].vendor != "sqlite" or sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM:
+        return []
+    return [
+        Warning(
+            f"SQLite {sqlite3.sqlite_version} can lose a commit in WAL mode; the ledger uses the rollback journal.",
+            hint="Install a wheel of pysqlite3, or use PostgreSQL: it is several times faster with many writers.",
+            id="velox.W001",
+        )
+    ]
+
+
+@register(Tags.database)
+def append_only_tables_are_guarded(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Compare the triggers of a migrated ledger with what they should be (only when asked for with --database)."""
+    if not databases or "default" not in databases:
+        return []
+    connection = connections["default"]
+    try:
+        if "trading_journal" not in connection.introspection.table_names():
+            return []
+        absent = append_only.missing(connection)
+    except DatabaseError:
+        return []  # a ledger that cannot be asked is the health report's affair
+    if not absent:
+        return []
+    return [
+        Error(
+            f"Append-only tables are not guarded: {', '.join(absent)} missing or altered.",
+            hint="Find out who removed them, then restore the ledger from a backup that was checked.",
+            id="velox.E001",
+        )
+    ]

@@ -1,0 +1,30 @@
+"""Bring capital into an account, or take it out."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from trading.domain.money import parse_amount
+from trading.errors import InvalidValue
+from trading.models import CapitalFlow
+from trading.operations import arguments, journal
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+
+
+def add_capital(account_code: str, day: date, amount: Any, *, note: str = "", by: str = "") -> CapitalFlow:
+    """Return the flow: it counts from the start of ``day``. Every call is a flow of its own.
+
+    Raises: InvalidValue, UnknownAccount, LedgerBusy, LedgerNotReady.
+    """
+    flow = parse_amount(amount, "amount")
+    if not flow:
+        raise InvalidValue("amount is 0.", field="amount", hint="Give what comes in, or (negative) what goes out.")
+    note = arguments.free_text(note, "note")[:200]
+    now = datetime.now(UTC)
+    with writing():
+        account = get_account(account_code)
+        row = CapitalFlow.objects.create(account=account, day=day, amount=flow, note=note, recorded_at=now)
+        journal.append(account, "add_capital", {"day": day, "amount": flow, "note": note}, now=now, by=by)
+    return row

@@ -1,0 +1,74 @@
+"""Book one more fill on an open trade: scaling in or out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from timeseries.values import parse_name
+from trading.domain import money, position
+from trading.domain.values import Position
+from trading.errors import IdConflict, TradeClosed
+from trading.models import Trade
+from trading.operations import arguments, booking, journal
+from trading.operations.booking import NewFill
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+from trading.queries.trades import find_trade, trade_value
+
+
+def add_fill(
+    account_code: str,
+    trade_id: str,
+    side: str,
+    price: Any,
+    quantity: Any,
+    at: Any,
+    *,
+    strategy_id: str | None = None,
+    charges: Any = None,
+    fill_id: str | None = None,
+    order_id: str | None = None,
+) -> Position:
+    """Return the trade after the fill. A known ``fill_id`` with the same content answers with what is there.
+
+    Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, CrossesZero, UnknownAccount,
+        LedgerBusy, LedgerNotReady.
+    """
+    trade_id = arguments.identity(trade_id, "trade_id")
+    strategy_id = None if strategy_id is None else parse_name(strategy_id, "strategy_id")
+    side = arguments.one_of(side, "side", (position.BUY, position.SELL))
+    new = NewFill(
+        money.parse_price(price, "price"),
+        money.parse_quantity(quantity),
+        arguments.required_time(at, "at"),
+        money.parse_charge(charges),
+        arguments.optional_identity(fill_id, "fill_id"),
+        arguments.optional_identity(order_id, "order_id"),
+    )
+    now = datetime.now(UTC)
+    with writing():
+        journal.lock_head(get_account(account_code))
+        trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+        if not is_known(trade, side, new):
+            if trade.state != Trade.State.OPEN:
+                raise TradeClosed(f"Trade {trade_id} is closed.", field="trade_id", hint="Open a new trade instead.")
+            said = booking.book(trade, side, new, now=now)
+            journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now)
+    return Position(**trade_value(trade).as_dict())
+
+
+def is_known(trade: Trade, side: str, new: NewFill) -> bool:
+    """Tell whether the trade has this fill already. Raises: IdConflict where its id has other content."""
+    if new.fill_id is None:
+        return False
+    known = trade.fills.filter(fill_id=new.fill_id).first()
+    if known is None:
+        return False
+    if (known.side, known.price, known.quantity) != (side, new.price, new.quantity):
+        raise IdConflict(
+            f"Fill {new.fill_id} is known as {known.side} {known.quantity:f} at {known.price:f}.",
+            field="fill_id",
+            hint="Give another fill_id for another fill.",
+        )
+    return True

@@ -1,0 +1,186 @@
+"""Booking one fill on a trade, with all that follows from it, inside the operation's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Sum
+
+from trading.domain import position
+from trading.domain.money import MAX_UNITS, from_units, to_units
+from trading.domain.position import Execution, Holding, Realised
+from trading.errors import CrossesZero, InvalidValue
+from trading.models import DayTotal, Fill, Realisation, Trade
+from trading.operations import references
+from trading.queries.instruments import shown_symbol
+
+
+@dataclass(frozen=True, slots=True)
+class NewFill:
+    """A fill as its caller said it, checked and exact."""
+
+    price: Decimal
+    quantity: Decimal
+    at: datetime
+    charges: Decimal | None = None
+    fill_id: str | None = None
+    order_id: str | None = None
+
+
+def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, Any]:
+    """Write the fill, move the trade on, keep the day total; return what the journal says of it.
+
+    ``trade`` has its instrument loaded; it is saved here (a new one, too).
+
+    Raises: CrossesZero; InvalidValue for a time before the opening, off the quantity step, beyond the bound of money.
+    """
+    _check(trade, side, new)
+    before = _holding(trade)
+    execution = Execution(side, to_units(new.price), to_units(new.quantity), _units(new.charges))
+    after, realised = _applied(before, execution, trade)
+    trade.flags = sorted({*trade.flags, *references.grid_flags(new.price, new.quantity, trade.instrument)})
+    _move(trade, after, new.at)
+    trade.save()
+    fill = _written(trade, side, new, now)
+    said: dict[str, Any] = {"fill": _said(fill)}
+    if realised is not None:
+        said |= _realise(trade, fill, realised)
+    return said
+
+
+def holding_of(trade: Trade) -> Holding:
+    """Return the holding that the trade's fills make, computed from them alone."""
+    rows = trade.fills.order_by("sequence").values_list("side", "price", "quantity", "charges")
+    executions = [Execution(side, to_units(p), to_units(q), _units(c)) for side, p, q, c in rows]
+    return position.fold(trade.side, to_units(trade.instrument.multiplier), executions)[0]
+
+
+def said_of(trade: Trade) -> dict[str, Any]:
+    """Return how the journal names a trade."""
+    return {
+        "pk": trade.pk,
+        "trade_id": trade.trade_id,
+        "trading_day": trade.trading_day,
+        "strategy": trade.strategy.code,
+        "symbol": shown_symbol(trade.instrument.exchange.code, trade.instrument.symbol),
+        "side": trade.side,
+    }
+
+
+def _check(trade: Trade, side: str, new: NewFill) -> None:
+    if new.at < trade.opened_at:
+        raise InvalidValue(
+            "The fill lies before the trade's opening.", field="at", hint=f"It opened {trade.opened_at}."
+        )
+    references.must_be_on_step(new.quantity, trade.instrument)
+    is_exit = side == position.EXIT_SIDE[trade.side]
+    if is_exit and new.quantity > trade.open_quantity:
+        rest = new.quantity - trade.open_quantity
+        raise CrossesZero(
+            f"{side} {new.quantity:f} is more than the {trade.open_quantity:f} that are open.",
+            field="quantity",
+            hint=f"{trade.open_quantity:f} close the trade; open a new one with the rest of {rest:f}.",
+        )
+
+
+def _holding(trade: Trade) -> Holding:
+    return holding_of(trade) if trade.pk is not None else Holding(trade.side, to_units(trade.instrument.multiplier))
+
+
+def _applied(before: Holding, execution: Execution, trade: Trade) -> tuple[Holding, Realised | None]:
+    after, realised = position.apply(before, execution)
+    totals = (after.open_quantity, after.open_cost, after.entry_quantity, after.entry_value, abs(after.realised_pnl))
+    value = position.value_of(execution.price, execution.quantity, before.multiplier)
+    if max(*totals, value, after.charges or 0) > MAX_UNITS:
+        raise InvalidValue(
+            f"Trade {trade.trade_id} would be worth more than 92,233,720,368.",
+            field="quantity",
+            hint="Check price and quantity; book such a position as several trades.",
+        )
+    return after, realised
+
+
+def _move(trade: Trade, after: Holding, at: datetime) -> None:
+    trade.open_quantity, trade.open_cost = from_units(after.open_quantity), from_units(after.open_cost)
+    trade.entry_quantity, trade.entry_value = from_units(after.entry_quantity), from_units(after.entry_value)
+    trade.realised_pnl = from_units(after.realised_pnl)
+    trade.charges = None if after.charges is None else from_units(after.charges)
+    if not after.open_quantity:
+        trade.state, trade.closed_at = Trade.State.CLOSED, at
+
+
+def _written(trade: Trade, side: str, new: NewFill, now: datetime) -> Fill:
+    role = Fill.Role.ENTRY if side == position.ENTRY_SIDE[trade.side] else Fill.Role.EXIT
+    return Fill.objects.create(
+        trade=trade,
+        sequence=trade.fills.count() + 1,
+        fill_id=new.fill_id,
+        order_id=new.order_id,
+        side=side,
+        role=role,
+        price=new.price,
+        quantity=new.quantity,
+        charges=new.charges,
+        at=new.at,
+        recorded_at=now,
+    )
+
+
+def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
+    day = references.day_of(fill.at, trade.instrument)
+    row = Realisation.objects.create(
+        trade=trade,
+        fill=fill,
+        account=trade.account,
+        strategy=trade.strategy,
+        instrument=trade.instrument,
+        day=day,
+        at=fill.at,
+        quantity=from_units(realised.quantity),
+        cost=from_units(realised.cost),
+        proceeds=from_units(realised.proceeds),
+        charges=None if realised.charges is None else from_units(realised.charges),
+        pnl=from_units(realised.pnl),
+        closes=realised.closes,
+    )
+    _add_to_day(trade, row)
+    names = ("quantity", "cost", "proceeds", "charges", "pnl", "closes", "day")
+    return {"realised": {name: getattr(row, name) for name in names}, "day": day_so_far(trade, day)}
+
+
+def _add_to_day(trade: Trade, row: Realisation) -> None:
+    key = {"account": trade.account, "strategy": trade.strategy, "instrument": trade.instrument, "day": row.day}
+    total, _ = DayTotal.objects.select_for_update().get_or_create(**key)
+    total.gross_pnl += row.pnl
+    total.charges += row.charges or 0
+    if row.closes:
+        net = trade.realised_pnl - (trade.charges or 0)
+        total.trades_closed += 1
+        total.wins += net > 0
+        total.losses += net < 0
+        total.breakevens += net == 0
+        total.trades_without_charges += trade.charges is None
+        total.gross_profit += max(net, Decimal(0))
+        total.gross_loss += min(net, Decimal(0))
+    if max(abs(total.gross_pnl), total.charges, total.gross_profit, -total.gross_loss) > from_units(MAX_UNITS):
+        raise InvalidValue("The day's total would pass 92,233,720,368.", field="quantity", hint="Check the price.")
+    total.save()
+
+
+def day_so_far(trade: Trade, day: date) -> dict[str, Any]:
+    """Return the sums of the strategy's day in the trade's account."""
+    names = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
+    rows = DayTotal.objects.filter(account=trade.account, strategy=trade.strategy, day=day)
+    return {"day": day, **rows.aggregate(**{name: Sum(name) for name in names})}
+
+
+def _said(fill: Fill) -> dict[str, Any]:
+    names = ("sequence", "fill_id", "order_id", "side", "role", "price", "quantity", "charges", "at")
+    return {name: getattr(fill, name) for name in names}
+
+
+def _units(amount: Decimal | None) -> int | None:
+    return None if amount is None else to_units(amount)

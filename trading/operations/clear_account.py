@@ -1,0 +1,72 @@
+"""Remove what was replayed into an account."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.db.models import QuerySet
+
+from trading.errors import InvalidValue
+from trading.models import (
+    Account,
+    Correction,
+    DailySummary,
+    DayTotal,
+    Fill,
+    Journal,
+    Realisation,
+    Review,
+    Signal,
+    SignalCondition,
+    StopChange,
+    Trade,
+)
+from trading.operations import journal
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+
+MAIN = "main"
+
+
+def clear_account(account_code: str, *, by: str = "") -> dict[str, int]:
+    """Remove the account's trades, signals, summaries and chain in one transaction; return the rows removed by kind.
+
+    What remains of it is one row in the chain of `main`: who, how many, and where the chain ended. The account, its
+    capital and its sequence numbers stay; none is used again.
+
+    Raises: InvalidValue for an account whose book is not `replay`; UnknownAccount, LedgerBusy, LedgerNotReady.
+    """
+    now = datetime.now(UTC)
+    with writing():
+        account = get_account(account_code)
+        if account.book != Account.Book.REPLAY:
+            raise InvalidValue(
+                f"Account {account_code} is {account.book}.",
+                field="account",
+                hint="Only an account whose book is replay can be cleared.",
+            )
+        main = get_account(MAIN)
+        journal.lock_head(main)
+        head = journal.lock_head(account)
+        removed = {name: rows.delete()[0] for name, rows in _rows(account).items()}
+        if any(removed.values()):
+            body = {"cleared": account_code, "rows": removed, "last_sequence": head.sequence, "last_head": head.mac}
+            journal.append(main, "clear_account", body, now=now, by=by)
+    return removed
+
+
+def _rows(account: Account) -> dict[str, QuerySet]:  # type: ignore[type-arg]
+    """Return the account's rows by kind, the dependent ones first."""
+    return {
+        "summaries": DailySummary.objects.filter(account=account),
+        "corrections": Correction.objects.filter(account=account),
+        "reviews": Review.objects.filter(trade__account=account),
+        "day_totals": DayTotal.objects.filter(account=account),
+        "realisations": Realisation.objects.filter(account=account),
+        "fills": Fill.objects.filter(trade__account=account),
+        "stop_changes": StopChange.objects.filter(trade__account=account),
+        "conditions": SignalCondition.objects.filter(signal__account=account),
+        "signals": Signal.objects.filter(account=account),
+        "trades": Trade.objects.filter(account=account),
+        "journal": Journal.objects.filter(account=account),
+    }

@@ -1,0 +1,134 @@
+"""Close a trade: one exit fill for all that is still open, the reason, and what the caller reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from timeseries.values import parse_name
+from trading.domain import money, position, values
+from trading.errors import IdConflict, TradeClosed
+from trading.models import Trade
+from trading.operations import arguments, booking, journal
+from trading.operations.add_fill import is_known
+from trading.operations.booking import NewFill
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+from trading.queries.instruments import split_symbol
+from trading.queries.trades import find_trade, trade_value
+
+TOLERANCE = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A close as its caller said it, checked and exact."""
+
+    price: Decimal
+    at: datetime
+    reason: str
+    pnl: Decimal | None
+    pnl_percent: Decimal | None
+    charges: Decimal | None
+    fill_id: str | None
+    order_id: str | None
+
+
+def close_position(
+    account_code: str,
+    trade_id: str,
+    strategy_id: str | None,
+    symbol: str,
+    *,
+    exit_price: Any,
+    exit_time: Any,
+    pnl: Any = None,
+    pnl_percent: Any = None,
+    exit_reason: str = "",
+    charges: Any = None,
+    fill_id: str | None = None,
+    order_id: str | None = None,
+) -> values.Trade:
+    """Return the closed trade. Of many callers at once one closes it; the others get its answer or TradeClosed.
+
+    After exit fills that reached zero no fill is added: only the reason and the reported figures, and another price is
+    flagged. A second close with the same price answers with the first.
+
+    Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, UnknownAccount, LedgerBusy,
+        LedgerNotReady.
+    """
+    trade_id = arguments.identity(trade_id, "trade_id")
+    strategy_id = None if strategy_id is None else parse_name(strategy_id, "strategy_id")
+    symbol = parse_name(symbol, "symbol")
+    close = Close(
+        money.parse_price(exit_price, "exit_price"),
+        arguments.required_time(exit_time, "exit_time"),
+        arguments.free_text(exit_reason, "exit_reason"),
+        arguments.optional_amount(pnl, "pnl"),
+        arguments.optional_amount(pnl_percent, "pnl_percent"),
+        money.parse_charge(charges),
+        arguments.optional_identity(fill_id, "fill_id"),
+        arguments.optional_identity(order_id, "order_id"),
+    )
+    now = datetime.now(UTC)
+    with writing():
+        journal.lock_head(get_account(account_code))
+        # Looked up behind the lock: what another process closed a moment ago is closed here.
+        trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+        must_name(trade, symbol)
+        if trade.close_price is None:
+            said = _close(trade, close, now)
+            journal.append(trade.account, "close_position", {"trade": booking.said_of(trade), **said}, now=now)
+        elif trade.close_price != close.price:
+            raise TradeClosed(
+                f"Trade {trade_id} was closed at {trade.close_price:f}.",
+                field="trade_id",
+                hint="A correction needs an author and a reason; it is not a second close.",
+            )
+    return trade_value(trade)
+
+
+def must_name(trade: Trade, symbol: str) -> None:
+    """Raise IdConflict unless ``symbol`` is the trade's own."""
+    if split_symbol(symbol) != (trade.instrument.exchange.code, trade.instrument.symbol):
+        raise IdConflict(
+            f"Trade {trade.trade_id} is in {trade.instrument.symbol}, not in {symbol}.",
+            field="symbol",
+            hint="Check trade_id and symbol.",
+        )
+
+
+def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    flags: set[str] = set()
+    if trade.state == Trade.State.OPEN:
+        side = position.EXIT_SIDE[trade.side]
+        rest = NewFill(close.price, trade.open_quantity, close.at, close.charges, close.fill_id, close.order_id)
+        if is_known(trade, side, rest):
+            raise IdConflict(
+                f"Fill {close.fill_id} is on trade {trade.trade_id} already, and more is open.",
+                field="fill_id",
+                hint="Give the fill_id of the fill that closes it.",
+            )
+        said |= booking.book(trade, side, rest, now=now)
+    elif close.price != trade.fills.order_by("-sequence").values_list("price", flat=True)[0]:
+        flags.add("close_price_differs")
+    trade.close_price, trade.exit_reason = close.price, close.reason
+    trade.reported_pnl, trade.reported_pnl_percent = close.pnl, close.pnl_percent
+    trade.flags = sorted({*trade.flags, *flags, *_reported_flags(trade)})
+    trade.save()
+    reported = {"reported_pnl": close.pnl, "reported_pnl_percent": close.pnl_percent}
+    return {**said, "close_price": close.price, "at": close.at, "exit_reason": close.reason, **reported}
+
+
+def _reported_flags(trade: Trade) -> set[str]:
+    flags = set()
+    if trade.reported_pnl is not None and abs(trade.reported_pnl - trade.realised_pnl) > TOLERANCE:
+        flags.add("reported_pnl_differs")
+    percent = position.pnl_percent(trade.realised_pnl, trade.entry_value)
+    reported = trade.reported_pnl_percent
+    if reported is not None and percent is not None and abs(reported - percent) > TOLERANCE:
+        flags.add("reported_pnl_percent_differs")
+    return flags

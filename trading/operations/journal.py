@@ -1,0 +1,85 @@
+"""The journal: one row per operation, written in the operation's own transaction, chained by HMAC-SHA256.
+
+The body is canonical JSON: keys in order, no spaces, money as plain decimal strings, times ISO in UTC with ``Z``. Every
+body has ``account``, ``sequence``, ``op``, ``recorded_at`` and what the operation adds:
+
+- ``trade``: {pk, trade_id, trading_day, strategy, symbol, side} in every operation on a trade. ``symbol`` is the name
+  that callers use.
+- ``fill``: {sequence, fill_id, order_id, side, role, price, quantity, charges, at} where a fill was booked.
+- ``realised``: {quantity, cost, proceeds, charges, pnl, closes, day} where that fill was an exit.
+- ``day``: {day, gross_pnl, charges, trades_closed, wins, losses} after such a fill: the strategy's day so far.
+- ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
+- ``signal``: {at, decision, reason, conditions} where a signal was recorded.
+
+The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
+clear_account, publish_daily_summary, review_trade.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from trading.models import Account, Journal, JournalHead
+
+log = structlog.get_logger("trade")
+
+
+def lock_head(account: Account) -> JournalHead:
+    """Return the end of the account's chain, locked: whoever comes next waits here until this transaction ends."""
+    head, _ = JournalHead.objects.select_for_update().get_or_create(account=account)
+    return head
+
+
+def append(account: Account, operation: str, body: dict[str, Any], *, now: datetime, by: str = "") -> Journal:
+    """Add one row to the account's chain; call it inside the operation's transaction."""
+    head = lock_head(account)
+    sequence = head.sequence + 1
+    stamped = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
+    text = canonical({**body, **stamped})
+    row = Journal.objects.create(
+        account=account,
+        sequence=sequence,
+        operation=operation,
+        body=text,
+        mac=chain_code(head.mac, text),
+        previous_mac=head.mac,
+        recorded_at=now,
+        recorded_by=by,
+    )
+    head.sequence, head.mac = sequence, row.mac
+    head.save(update_fields=["sequence", "mac"])
+    # The head stands in the log too: a chain that is cut or made anew later does not agree with it.
+    transaction.on_commit(
+        lambda: log.info("journal", account=account.code, sequence=sequence, operation=operation, head=row.mac)
+    )
+    return row
+
+
+def chain_code(previous: str, body: str) -> str:
+    """Return the hex HMAC-SHA256 of the predecessor's code and the body."""
+    key = str(settings.JOURNAL_KEY).encode()
+    return hmac.new(key, f"{previous}\n{body}".encode(), hashlib.sha256).hexdigest()
+
+
+def canonical(body: dict[str, Any]) -> str:
+    """Return canonical JSON: equal bodies have equal texts."""
+    return json.dumps(body, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in the journal")

@@ -1,0 +1,131 @@
+"""Open a trade with its first fill."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from timeseries.values import parse_name
+from trading.domain import money, position
+from trading.domain.money import MAX_UNITS, from_units, to_units
+from trading.domain.values import Position
+from trading.errors import IdConflict, InvalidValue
+from trading.models import Account, Instrument, Signal, Strategy, Trade
+from trading.operations import arguments, booking, journal, references, signals
+from trading.operations.booking import NewFill
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+from trading.queries.trades import trade_value
+
+
+def open_position(
+    account_code: str,
+    trade_id: str,
+    strategy_id: str,
+    symbol: str,
+    *,
+    entry_price: Any,
+    quantity: Any,
+    entry_time: Any,
+    side: str = "LONG",
+    stop_price: Any = None,
+    target_price: Any = None,
+    charges: Any = None,
+    fill_id: str | None = None,
+    order_id: str | None = None,
+    signal_conditions: dict[str, Any] | None = None,
+) -> Position:
+    """Return the trade, opened and committed. The same again answers with what is there (FACE §2).
+
+    Raises: InvalidValue, IdConflict, NotTradable, UnknownAccount, LedgerBusy, LedgerNotReady.
+    """
+    trade_id = arguments.identity(trade_id, "trade_id")
+    strategy_id = parse_name(strategy_id, "strategy_id")
+    symbol = parse_name(symbol, "symbol")
+    side = arguments.one_of(side, "side", (position.LONG, position.SHORT))
+    fill = NewFill(
+        money.parse_price(entry_price, "entry_price"),
+        money.parse_quantity(quantity),
+        arguments.required_time(entry_time, "entry_time"),
+        money.parse_charge(charges),
+        arguments.optional_identity(fill_id, "fill_id"),
+        arguments.optional_identity(order_id, "order_id"),
+    )
+    stop = arguments.optional_price(stop_price, "stop_price")
+    target = arguments.optional_price(target_price, "target_price")
+    conditions = None if signal_conditions is None else arguments.conditions_of(signal_conditions, "signal_conditions")
+    now = datetime.now(UTC)
+    with writing():
+        account = get_account(account_code)
+        journal.lock_head(account)
+        instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
+        references.must_be_tradable(instrument)
+        known = _known(account, strategy, trade_id, instrument, fill.at)
+        if known is not None:
+            return _same_again(known, instrument, side, fill)
+        trade = _new(account, strategy, instrument, trade_id, side, fill, stop, target, now)
+        said = booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
+        if conditions is not None:
+            decided = {"at": fill.at, "decision": Signal.Decision.TAKEN, "reason": "", "conditions": conditions}
+            signals.keep(account, strategy, instrument, **decided, now=now, trade=trade)
+            said["signal"] = decided
+        plan = {"stop_price": stop, "target_price": target}
+        journal.append(account, "open_position", {"trade": booking.said_of(trade), **plan, **said}, now=now)
+    return Position(**trade_value(trade).as_dict())
+
+
+def _known(account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime) -> Trade | None:
+    rows = Trade.objects.select_related("account", "strategy", "instrument__exchange")
+    day = references.day_of(at, instrument)
+    return rows.filter(account=account, strategy=strategy, trade_id=trade_id, trading_day=day).first()
+
+
+def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) -> Position:
+    first = known.fills.get(sequence=1)
+    there = (known.instrument_id, known.side, first.price, first.quantity)
+    if there != (instrument.pk, side, fill.price, fill.quantity):
+        raise IdConflict(
+            f"Trade {known.trade_id} of {known.trading_day} is known as {known.side} {first.quantity:f} "
+            f"{known.instrument.symbol} at {first.price:f}.",
+            field="trade_id",
+            hint="Give another trade_id for another trade.",
+        )
+    return Position(**trade_value(known).as_dict())
+
+
+def _new(
+    account: Account,
+    strategy: Strategy,
+    instrument: Instrument,
+    trade_id: str,
+    side: str,
+    fill: NewFill,
+    stop: Decimal | None,
+    target: Decimal | None,
+    now: datetime,
+) -> Trade:
+    return Trade(
+        account=account,
+        strategy=strategy,
+        instrument=instrument,
+        trade_id=trade_id,
+        trading_day=references.day_of(fill.at, instrument),
+        side=side,
+        opened_at=fill.at,
+        recorded_at=now,
+        open_quantity=Decimal(0),
+        stop_price=stop,
+        initial_stop_price=stop,
+        target_price=target,
+        initial_risk=None if stop is None else _risk(fill, stop, instrument),
+        flags=[],
+    )
+
+
+def _risk(fill: NewFill, stop: Decimal, instrument: Instrument) -> Decimal:
+    distance = abs(to_units(fill.price) - to_units(stop))
+    risk = position.value_of(distance, to_units(fill.quantity), to_units(instrument.multiplier))
+    if risk > MAX_UNITS:
+        raise InvalidValue(f"stop_price is {stop}.", field="stop_price", hint="The risk would pass 92,233,720,368.")
+    return from_units(risk)

@@ -1,0 +1,53 @@
+"""Record a signal, taken or skipped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from timeseries.values import parse_name
+from trading.domain import values
+from trading.models import Signal
+from trading.operations import arguments, journal, references, signals
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+from trading.queries.instruments import shown_symbol
+from trading.queries.signals import signal_value
+
+DECISIONS = ("TAKEN", "SKIPPED")
+
+
+def record_signal(
+    account_code: str,
+    strategy_id: str,
+    symbol: str,
+    at: Any,
+    conditions: dict[str, Any],
+    *,
+    decision: str,
+    reason: str = "",
+) -> values.Signal:
+    """Return the signal as it is kept; the same again answers with what is there.
+
+    Raises: InvalidValue, IdConflict, UnknownAccount, LedgerBusy, LedgerNotReady.
+    """
+    strategy_id = parse_name(strategy_id, "strategy_id")
+    symbol = parse_name(symbol, "symbol")
+    said: dict[str, Any] = {
+        "at": arguments.required_time(at, "at"),
+        "decision": arguments.one_of(decision, "decision", DECISIONS),
+        "reason": arguments.free_text(reason, "reason"),
+        "conditions": arguments.conditions_of(conditions, "conditions"),
+    }
+    now = datetime.now(UTC)
+    with writing():
+        account = get_account(account_code)
+        journal.lock_head(account)
+        instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
+        signal, is_new = signals.keep(account, strategy, instrument, **said, now=now)
+        if is_new:
+            name = shown_symbol(instrument.exchange.code, instrument.symbol)
+            body = {"signal": said, "strategy": strategy.code, "symbol": name}
+            journal.append(account, "record_signal", body, now=now)
+    signal = Signal.objects.select_related("account", "strategy", "instrument__exchange", "trade").get(pk=signal.pk)
+    return signal_value(signal)

@@ -1,0 +1,53 @@
+"""Instruments and strategies by the names that callers use; they come into being at first use."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from trading.domain.money import to_units
+from trading.errors import InvalidValue, NotTradable
+from trading.models import Account, Exchange, Instrument, Strategy
+from trading.queries.instruments import split_symbol
+
+
+def instrument_of(symbol: str, account: Account) -> Instrument:
+    """Return the instrument, made with the desk's defaults and unreviewed where it is new."""
+    code, name = split_symbol(symbol)
+    exchange = Exchange.objects.get(code=code)
+    defaults = {"currency": account.currency}
+    instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
+    instrument.exchange = exchange
+    return instrument
+
+
+def strategy_of(strategy_id: str) -> Strategy:
+    strategy, _ = Strategy.objects.get_or_create(code=strategy_id)
+    return strategy
+
+
+def must_be_tradable(instrument: Instrument) -> None:
+    if instrument.kind == Instrument.Kind.INDEX:
+        raise NotTradable(
+            f"{instrument.symbol} is an index.", field="symbol", hint="Trade a future or a fund on it instead."
+        )
+
+
+def must_be_on_step(quantity: Decimal, instrument: Instrument) -> None:
+    if to_units(quantity) % to_units(instrument.quantity_step):
+        raise InvalidValue(
+            f"quantity is {quantity}.", field="quantity", hint=f"It goes in steps of {instrument.quantity_step:f}."
+        )
+
+
+def grid_flags(price: Decimal, quantity: Decimal, instrument: Instrument) -> set[str]:
+    """Return what is odd, but no reason to refuse: off the lot, off the price tick."""
+    off_lot = to_units(quantity) % to_units(instrument.lot)
+    off_tick = to_units(price) % to_units(instrument.price_tick)
+    return ({"off_lot"} if off_lot else set()) | ({"off_price_tick"} if off_tick else set())
+
+
+def day_of(instant: datetime, instrument: Instrument) -> date:
+    """Return the trading day: the date in the exchange's zone."""
+    return instant.astimezone(ZoneInfo(instrument.exchange.zone)).date()

@@ -1,0 +1,57 @@
+"""Keep what a person made of a trade."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from timeseries.values import parse_name
+from trading.errors import InvalidValue, UnknownTrade
+from trading.models import Review, Trade, User
+from trading.operations import arguments, journal
+from trading.operations.booking import said_of
+from trading.operations.writing import writing
+
+RATINGS = range(1, 6)
+
+
+def review_trade(
+    trade_pk: int,
+    *,
+    by: User,
+    rating: int | None = None,
+    tags: Sequence[str] = (),
+    mistakes: str = "",
+    notes: str = "",
+    state: str = Review.State.DONE,
+) -> Review:
+    """Return the review as it now stands; the journal keeps every version of it with its author.
+
+    Raises: InvalidValue, UnknownTrade, LedgerBusy, LedgerNotReady.
+    """
+    if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
+        raise InvalidValue(f"rating is {rating!r}.", field="rating", hint="Give 1 to 5, or none.")
+    said: dict[str, Any] = {
+        "state": arguments.one_of(state, "state", tuple(Review.State.values)),
+        "rating": rating,
+        "tags": [parse_name(tag, "tags") for tag in tags],
+        "mistakes": arguments.free_text(mistakes, "mistakes"),
+        "notes": arguments.free_text(notes, "notes"),
+    }
+    now = datetime.now(UTC)
+    with writing():
+        trade = Trade.objects.select_related("account", "strategy", "instrument__exchange").filter(pk=trade_pk).first()
+        if trade is None:
+            raise UnknownTrade(f"There is no trade {trade_pk}.", field="trade")
+        journal.lock_head(trade.account)
+        known = Review.objects.filter(trade=trade).first() or Review(trade=trade)
+        if known.pk is not None and all(getattr(known, name) == value for name, value in said.items()):
+            return known
+        for name, value in said.items():
+            setattr(known, name, value)
+        known.reviewed_by, known.reviewed_at = by, now
+        known.save()
+        body = {"trade": said_of(trade), "review": said}
+        journal.append(trade.account, "review_trade", body, now=now, by=by.get_username())
+    return known

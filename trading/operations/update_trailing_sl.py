@@ -1,0 +1,93 @@
+"""Move a trade's stop."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from timeseries.values import parse_name
+from trading.domain import money
+from trading.errors import InvalidValue, TradeClosed
+from trading.models import StopChange, Trade
+from trading.operations import arguments, booking, journal
+from trading.operations.close_position import must_name
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+from trading.queries.trades import find_trade
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+def update_trailing_sl(
+    account_code: str,
+    trade_id: str,
+    strategy_id: str | None,
+    symbol: str,
+    stop_price: Any,
+    extreme_price: Any,
+    method: str,
+    *,
+    at: Any,
+) -> bool:
+    """Return True: the stop is recorded, or stands there already. One that moves back is kept and flagged.
+
+    Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, UnknownAccount, LedgerBusy,
+        LedgerNotReady.
+    """
+    trade_id = arguments.identity(trade_id, "trade_id")
+    strategy_id = None if strategy_id is None else parse_name(strategy_id, "strategy_id")
+    symbol = parse_name(symbol, "symbol")
+    stop = money.parse_price(stop_price, "stop_price")
+    extreme = money.parse_price(extreme_price, "extreme_price")
+    method = parse_name(method, "method")
+    instant = arguments.required_time(at, "at")
+    now = datetime.now(UTC)
+    with writing():
+        journal.lock_head(get_account(account_code))
+        trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+        must_name(trade, symbol)
+        moment = _moment(trade, instant, stop)
+        if moment is None:
+            return True
+        if trade.state != Trade.State.OPEN:
+            raise TradeClosed(f"Trade {trade_id} is closed.", field="trade_id", hint="Its stop no longer moves.")
+        if moment < trade.opened_at:
+            raise InvalidValue("The stop lies before the trade's opening.", field="at", hint=f"{trade.opened_at}.")
+        change = _write(trade, moment, stop, extreme, method, now)
+        names = ("stop_price", "extreme_price", "method", "at", "moved_back")
+        said = {"stop": {name: getattr(change, name) for name in names}}
+        journal.append(trade.account, "update_trailing_sl", {"trade": booking.said_of(trade), **said}, now=now)
+    return True
+
+
+def _moment(trade: Trade, instant: datetime, stop: Decimal) -> datetime | None:
+    """Return when this change is kept; None where there is nothing to keep."""
+    changes = trade.stop_changes.order_by("at", "pk")
+    if not changes.filter(at=instant, stop_price=stop).exists():
+        return None if trade.stop_price == stop else instant  # an unchanged stop writes nothing
+    newest = changes.last()
+    if newest is None or newest.stop_price == stop or newest.at - instant > MICROSECOND * changes.count():
+        return None  # known: the same again
+    while changes.filter(at=instant, stop_price=stop).exists():
+        instant += MICROSECOND  # back to an earlier price within one instant
+    return max(instant, newest.at)
+
+
+def _write(trade: Trade, at: datetime, stop: Decimal, extreme: Decimal, method: str, now: datetime) -> StopChange:
+    before = trade.stop_price
+    is_long = trade.side == Trade.Side.LONG
+    moved_back = before is not None and (stop < before if is_long else stop > before)
+    trade.stop_price = stop
+    if moved_back:
+        trade.flags = sorted({*trade.flags, "stop_moved_back"})
+    trade.save(update_fields=["stop_price", "flags"])
+    return StopChange.objects.create(
+        trade=trade,
+        at=at,
+        stop_price=stop,
+        extreme_price=extreme,
+        method=method,
+        moved_back=moved_back,
+        recorded_at=now,
+    )
