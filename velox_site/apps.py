@@ -1,7 +1,7 @@
-"""Wires the admin's site in; it stands here because an app's configuration is read before any model may be."""
+"""Wires the admin's site in. It stands here: an app's configuration is read before any model may be."""
 
 from django.contrib.admin.apps import AdminConfig
 
 
 class VeloxAdminConfig(AdminConfig):
-    default_site = "trading.admin.site.VeloxAdminSite"
+    default_site = "velox_site.admin_site.VeloxAdminSite"

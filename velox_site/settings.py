@@ -112,6 +112,7 @@ TEMPLATES = [
     }
 ]
 LANGUAGE_CODE = "en-gb"
+FORMAT_MODULE_PATH = ["velox_site.formats"]  # times to the second, of 24 hours
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "static/"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from trading.domain import amounts
+from trading.domain.amounts import condition
 from trading.queries.accounts import all_accounts
 
 if TYPE_CHECKING:
@@ -43,7 +44,15 @@ class ReadOnly:
         raise PermissionError(f"{type(obj).__name__} is never deleted here")
 
 
-class RecordAdmin(ReadOnly, ModelAdmin):
+class Titled:
+    """A list is called by what it lists, not "Select trade to change"."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = str(self.model._meta.verbose_name_plural).capitalize()  # type: ignore[attr-defined]
+        return super().changelist_view(request, {"title": title} | (extra_context or {}))  # type: ignore[misc]
+
+
+class RecordAdmin(ReadOnly, Titled, ModelAdmin):
     """A list and a page of records that nobody edits."""
 
     actions = None
@@ -109,5 +118,5 @@ def quantity_column(name: str, title: str) -> Callable[[Any], SafeString]:
 
 def condition_list(conditions: dict[str, Any]) -> SafeString:
     """Return a signal's conditions as a list of names and values."""
-    items = SafeString("").join(format_html("<li><span>{}</span> {}</li>", *pair) for pair in conditions.items())
-    return format_html('<ul class="conditions">{}</ul>', items)
+    pairs = ((name, condition(value)) for name, value in conditions.items())
+    return format_html('<ul class="conditions">{}</ul>', format_html_join("", "<li><span>{}</span> {}</li>", pairs))

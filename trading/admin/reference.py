@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from trading.admin.base import ModelAdmin, ReadOnly, RecordAdmin, TabularInline, money_column
+from trading.admin.base import ModelAdmin, ReadOnly, RecordAdmin, TabularInline, Titled, money_column
 from trading.models import Account, CapitalFlow, Exchange, ExchangeSession, Instrument, Strategy
 
 
@@ -39,7 +39,7 @@ class ExchangeAdmin(RecordAdmin):
 
 
 @admin.register(ExchangeSession)
-class ExchangeSessionAdmin(ModelAdmin):
+class ExchangeSessionAdmin(Titled, ModelAdmin):
     """The hours of exchanges, which change: operators amend them here."""
 
     list_display = ("exchange", "kind", "group", "first_date", "last_date", "weekdays", "phase", "opens", "closes", "note")
@@ -49,7 +49,7 @@ class ExchangeSessionAdmin(ModelAdmin):
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(ModelAdmin):
+class InstrumentAdmin(Titled, ModelAdmin):
     """Instruments come into being at first use; operators check them here and mark them as reviewed."""
 
     list_display = ("symbol", "exchange", "kind", "currency", "multiplier", "lot", "price_tick", "session_group", "reviewed")
@@ -69,7 +69,7 @@ class InstrumentAdmin(ModelAdmin):
 
 
 @admin.register(Strategy)
-class StrategyAdmin(ModelAdmin):
+class StrategyAdmin(Titled, ModelAdmin):
     """Strategies come into being at first use; operators name them here and mark them as reviewed."""
 
     list_display = ("code", "name", "reviewed")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from trading.domain import display
 
@@ -31,6 +33,18 @@ def number(value: Decimal | int | None, currency: str) -> str:
     whole, point, decimals = display.plain(abs(Decimal(value))).partition(".")
     grouped = display.grouped(whole, lakhs=currency in display.LAKH_CURRENCIES)
     return f"{_direction(Decimal(value), signed=False)}{grouped}{point}{decimals}"
+
+
+def signed(value: Decimal | None) -> str:
+    """Write a plain number of two decimals with its sign. None is a dash."""
+    if value is None:
+        return display.UNDEFINED
+    return f"{_direction(value, signed=True)}{abs(value):.2f}"
+
+
+def condition(value: Any) -> str:
+    """Write one condition of a signal: text as it is, anything else as its JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def tone(value: Decimal | None) -> str:

@@ -116,6 +116,11 @@ def pairs(conditions: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 @register.filter
+def condition(value: Any) -> str:
+    return amounts.condition(value)
+
+
+@register.filter
 def signed(value: Decimal | None) -> SafeString:
     """Write a plain number with its sign, coloured as the sign says."""
     text = amounts.number(value, "")

@@ -1,4 +1,7 @@
-"""The admin's site: VELOX's name on it, and one way to log in for all pages."""
+"""The admin's site: VELOX's name on it, and one way to log in for all pages.
+
+Not in `trading.admin`: Django makes the site before it imports that package, which registers with the site.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ class VeloxAdminSite(AdminSite):
     site_header = "VELOX"
     site_title = "VELOX"
     index_title = "Records"
+    enable_nav_sidebar = False  # the lists need the width
 
     @method_decorator(never_cache)
     @login_not_required

@@ -1,0 +1,232 @@
+"""Trades to review. Everything the ledger knows is shown and cannot be edited; the review is edited through its
+operation, with the user who is logged in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from trading.admin.base import (
+    AccountFilter,
+    ModelAdmin,
+    ReadOnly,
+    TabularInline,
+    Titled,
+    condition_list,
+    figure,
+    money_column,
+    quantity_column,
+)
+from trading.admin.export import csv_response
+from trading.admin.filters import ResultFilter, ReviewFilter
+from trading.admin.review import FIELDS, ReviewForm
+from trading.domain import amounts
+from trading.errors import VeloxError
+from trading.models import Fill, Signal, StopChange, Trade
+from trading.operations.review_trade import review_trade
+from trading.queries.results import earned_by, result_of
+from trading.queries.trade_list import REVIEWED, r_multiple, related, trade_row
+
+EDIT = "trading.change_review"
+
+
+def _of_account(trade: Trade) -> str:
+    return trade.account.currency
+
+
+def _of_trade(row: Any) -> str:
+    return str(row.trade.account.currency)
+
+
+class FillInline(ReadOnly, TabularInline):
+    model = Fill
+    figure_price = staticmethod(money_column("price", "price", _of_trade))
+    figure_quantity = staticmethod(quantity_column("quantity", "quantity"))
+    figure_charges = staticmethod(money_column("charges", "charges", _of_trade))
+    fields = readonly_fields = (
+        "at", "side", "role", "figure_quantity", "figure_price", "figure_pnl", "figure_charges", "fill_id", "order_id",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Fill]:
+        return super().get_queryset(request).select_related("realisation")
+
+    @admin.display(description="P&L before charges")
+    def figure_pnl(self, fill: Fill) -> SafeString:
+        realised = getattr(fill, "realisation", None)
+        value = None if realised is None else realised.pnl
+        return figure(amounts.amount(value, _of_trade(fill), signed=True), amounts.tone(value))
+
+
+class StopInline(ReadOnly, TabularInline):
+    model = StopChange
+    figure_stop = staticmethod(money_column("stop_price", "stop", _of_trade))
+    figure_extreme = staticmethod(money_column("extreme_price", "extreme", _of_trade))
+    fields = readonly_fields = ("at", "figure_stop", "figure_extreme", "method", "direction")
+
+    @admin.display(description="")
+    def direction(self, change: StopChange) -> str:
+        return "moved back" if change.moved_back else ""
+
+
+class SignalInline(ReadOnly, TabularInline):
+    model = Signal
+    fields = readonly_fields = ("at", "decision", "reason", "shown_conditions")
+
+    @admin.display(description="conditions")
+    def shown_conditions(self, signal: Signal) -> SafeString:
+        return condition_list(signal.conditions)
+
+
+@admin.register(Trade)
+class TradeAdmin(ReadOnly, Titled, ModelAdmin):
+    form = ReviewForm
+    inlines = (FillInline, StopInline, SignalInline)
+    change_list_template = "admin/trade_list.html"
+    figure_quantity = staticmethod(quantity_column("entry_quantity", "quantity"))
+    figure_open = staticmethod(quantity_column("open_quantity", "still open"))
+    figure_pnl = staticmethod(money_column("realised_pnl", "P&L before charges", _of_account, signed=True))
+    figure_charges = staticmethod(money_column("charges", "charges", _of_account))
+    figure_stop = staticmethod(money_column("stop_price", "stop", _of_account))
+    figure_target = staticmethod(money_column("target_price", "target", _of_account))
+    figure_risk = staticmethod(money_column("initial_risk", "initial risk", _of_account))
+    figure_reported = staticmethod(money_column("reported_pnl", "reported P&L", _of_account, signed=True))
+    list_display = (
+        "trade_id", "symbol", "figure_pnl", "result", "side", "strategy", "opened", "figure_charges", "figure_r",
+        "figure_quantity", "figure_entry", "review_shown",
+    )  # fmt: skip
+    list_filter = (
+        AccountFilter, ReviewFilter, ResultFilter, "state", "side",
+        ("strategy", admin.RelatedOnlyFieldListFilter), ("instrument", admin.RelatedOnlyFieldListFilter),
+    )  # fmt: skip
+    date_hierarchy = "trading_day"
+    search_fields = (
+        "trade_id", "strategy__code", "instrument__symbol", "exit_reason", "review__notes", "review__mistakes",
+    )  # fmt: skip
+    show_full_result_count = False
+    list_per_page = 50
+    actions = ("download",)
+    facts = (
+        ("account", "trading_day"), ("strategy", "symbol"), ("side", "state"), ("opened_at", "closed_at"),
+        ("figure_quantity", "figure_open"), ("figure_entry", "figure_risk"), ("figure_stop", "figure_target"),
+        ("figure_pnl", "figure_charges"), ("result", "figure_r"), ("exit_reason", "figure_reported"), "shown_flags",
+    )  # fmt: skip
+    who = ("reviewed_by", "reviewed_at")
+    readonly_fields = (
+        *(name for line in facts for name in ([line] if isinstance(line, str) else line)), *who,
+        "rating_shown", "tags_shown", "mistakes_shown", "notes_shown", "review_shown",
+    )  # fmt: skip
+
+    # -- who may do what: ledger facts nobody, the review whoever may change reviews --------------------------------
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(EDIT)
+
+    def save_model(self, request: HttpRequest, obj: Trade, form: Any, change: bool) -> None:
+        """Store the review, and nothing of the trade."""
+        review_trade(obj.pk, by=request.user, **form.said())
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
+        # Not in the one transaction that the parent opens: the operation commits by itself.
+        title = {"title": "Review a trade" if self.has_change_permission(request) else "Trade"}
+        try:
+            return self._changeform_view(request, object_id, form_url, title | (extra_context or {}))
+        except VeloxError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    # -- the page of a trade ------------------------------------------------------------------------------------------
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        shown = ("rating_shown", "tags_shown", "mistakes_shown", "notes_shown", "review_shown")
+        review = FIELDS if self.has_change_permission(request, obj) else shown
+        return ((None, {"fields": self.facts}), ("Review", {"fields": (*review, self.who)}))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Trade]:
+        return related(super().get_queryset(request)).select_related("review__reviewed_by")
+
+    @admin.display(description="symbol", ordering="instrument__symbol")
+    def symbol(self, trade: Trade) -> str:
+        return trade_row(trade).trade.symbol
+
+    @admin.display(description="opened", ordering="opened_at")
+    def opened(self, trade: Trade) -> str:
+        return f"{timezone.localtime(trade.opened_at):%d %b %H:%M:%S}"
+
+    @admin.display(description="entry", ordering="entry_value")
+    def figure_entry(self, trade: Trade) -> SafeString:
+        return figure(amounts.amount(trade_row(trade).entry_price, trade.account.currency))
+
+    @admin.display(description="R")
+    def figure_r(self, trade: Trade) -> SafeString:
+        value = r_multiple(trade, earned_by(trade))
+        return figure(amounts.signed(value), amounts.tone(value))
+
+    @admin.display(description="result")
+    def result(self, trade: Trade) -> SafeString:
+        word = result_of(trade)
+        return format_html('<span class="badge {}">{}</span>', word, word)
+
+    @admin.display(description="flags")
+    def shown_flags(self, trade: Trade) -> str:
+        return ", ".join(flag.replace("_", " ") for flag in trade.flags) or "—"
+
+    @admin.display(description="rating", ordering="review__rating")
+    def rating_shown(self, trade: Trade) -> SafeString | str:
+        rating = _review(trade, "rating")
+        return format_html('<span title="{} of 5">{}</span>', rating, "★" * rating + "☆" * (5 - rating)) if rating else "—"
+
+    @admin.display(description="review", ordering="review__state")
+    def review_shown(self, trade: Trade) -> SafeString | str:
+        state = trade_row(trade).review_state
+        rated = self.rating_shown(trade)
+        return rated if state == REVIEWED and rated != "—" else state.replace("_", " ")
+
+    @admin.display(description="tags")
+    def tags_shown(self, trade: Trade) -> str:
+        return ", ".join(_review(trade, "tags") or ()) or "—"
+
+    @admin.display(description="mistakes")
+    def mistakes_shown(self, trade: Trade) -> str:
+        return _review(trade, "mistakes") or "—"
+
+    @admin.display(description="notes")
+    def notes_shown(self, trade: Trade) -> str:
+        return _review(trade, "notes") or "—"
+
+    @admin.display(description="reviewed by")
+    def reviewed_by(self, trade: Trade) -> str:
+        return str(_review(trade, "reviewed_by") or "—")
+
+    @admin.display(description="reviewed at")
+    def reviewed_at(self, trade: Trade) -> str:
+        at = _review(trade, "reviewed_at")
+        return f"{timezone.localtime(at):%d %b %Y %H:%M:%S}" if at else "—"
+
+    # -- CSV ----------------------------------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        export = path("csv/", self.admin_site.admin_view(self.export), name="trading_trade_csv")
+        return [export, *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """Return every trade of the list as it is filtered."""
+        if not self.has_view_permission(request):
+            return HttpResponse(status=403)
+        try:
+            chosen = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(reverse("admin:trading_trade_changelist"))
+        return csv_response(chosen.iterator(chunk_size=2000), name="trades")
+
+    @admin.action(description="Download the selected as CSV", permissions=["view"])
+    def download(self, request: HttpRequest, chosen: QuerySet[Trade]) -> HttpResponse:
+        return csv_response(chosen.iterator(chunk_size=2000), name="trades")
+
+
+def _review(trade: Trade, name: str) -> Any:
+    return getattr(getattr(trade, "review", None), name, None)
