@@ -1,113 +1,167 @@
-"""The crash-safe spool on local disk: which lanes there are, what waits in them, what became of it."""
+"""The crash-safe spool on local disk: which sources and lanes there are, and who holds them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import contextlib
+import fcntl
+import os
+import threading
+import time
 from pathlib import Path
+from urllib.parse import quote, unquote
 
-from timeseries.errors import VeloxError
-from timeseries.measurements import Measurement, PointBatch
+from timeseries.errors import SourceBusy
+from timeseries.lane import Lane, LeaseHeld, Outcome, PendingSlice, Tail
+from timeseries.measurements import MEASUREMENTS, Measurement
+from timeseries.mend import mend_lane
 
+__all__ = ["Lane", "LeaseHeld", "Outcome", "PendingSlice", "SourceLock", "Spool", "Tail"]
 
-class LeaseHeld(VeloxError):
-    """Another shipper holds this lane; look again later."""
-
-    code = "lease_held"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of the sequences up to ``through``; the counts are disjoint."""
-
-    through: int = 0
-    stored: dict[str, int] = field(default_factory=dict)  # account to count
-    dead_lettered: dict[str, int] = field(default_factory=dict)  # reason to count
-    expired: int = 0
-    damaged: int = 0
-    cleared: int = 0
-    cleared_through: dict[str, int] = field(default_factory=dict)  # account to sequence
-    quarantined: int = 0  # frames of a kind or version that this code does not know: kept on disk, still waiting
+PATIENCE_SECONDS = 2.0  # how long somebody who only looks or mends may keep a recorder waiting
 
 
-@dataclass(frozen=True)
-class PendingSlice:
-    """Frames after a sequence; ``last_sequence`` may exceed the batch's last one when records were skipped."""
-
-    batch: PointBatch
-    last_sequence: int
-    damaged: int
-    quarantined: int
+def folder_name(source: str) -> str:
+    """Return a safe name for the source's folder, from which `source_name` gives it back."""
+    name = quote(source, safe=" &=,+@")
+    return "%2E" + name[1:] if name.startswith(".") else name
 
 
-class Lane:
-    """The records of one source and one measurement, numbered 1, 2, 3, ..."""
+def source_name(folder: str) -> str:
+    return unquote(folder)
 
-    source: str
-    measurement: Measurement
-    folder: Path
 
-    def issued(self) -> int:
-        """Return the last sequence issued; take it before counting frames."""
-        raise NotImplementedError
+class SourceLock:
+    """One process at a time records under a source. The kernel frees the lock when the holder dies."""
 
-    def outcome(self) -> Outcome:
-        raise NotImplementedError
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._descriptor: int | None = None
 
-    def settle(self, outcome: Outcome) -> None:
-        """Make the outcome durable: temporary file, fsync, rename, fsync of the folder."""
-        raise NotImplementedError
+    def acquire(self, *, source: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Take the lock and leave the pid in it.
 
-    def pending(self, *, after: int, limit: int) -> PendingSlice:
-        """Return at most ``limit`` records with a sequence above ``after``, decoded."""
-        raise NotImplementedError
+        Raises:
+            SourceBusy: a living process holds it.
+            OSError: the disk refuses.
+        """
+        deadline = time.monotonic() + patience_seconds
+        while not self.try_acquire():
+            pid = self.holder()
+            if pid is not None and (pid == os.getpid() or _lives(pid)):
+                raise SourceBusy(
+                    f"Process {pid} records under the source {source!r}.", pid=pid, hint="Choose another source."
+                )
+            # Nobody's pid is in it: somebody only looks or mends, for moments.
+            if time.monotonic() > deadline:
+                raise SourceBusy(f"The source {source!r} is held.", hint="Try again.")
+            time.sleep(0.002)
+        self._write_pid(str(os.getpid()))
 
-    def waiting(self, *, after: int) -> int:
-        """Count the whole frames above ``after`` that are on disk (quarantined ones too)."""
-        raise NotImplementedError
+    def try_acquire(self) -> bool:
+        """Take the lock without leaving a pid; False when it is taken. Raises OSError."""
+        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
 
-    def segments(self) -> list[Path]:
-        raise NotImplementedError
+    def holder(self) -> int | None:
+        """Return the pid in the file, if any."""
+        try:
+            text = (self.folder / "lock").read_text()
+        except FileNotFoundError:
+            return None
+        return int(text) if text.strip().isdigit() else None
 
-    @contextmanager
-    def lease(self, *, owner: str) -> Iterator[None]:
-        """Keep two shippers apart. Raises LeaseHeld."""
-        raise NotImplementedError
-        yield
+    def release(self) -> None:
+        """Free the lock; its file stays, empty."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                self._write_pid("")
+            self.drop()
 
-    def sync(self) -> None:
-        """fsync what a power loss could still cost: segments, counter, folder."""
-        raise NotImplementedError
+    def drop(self) -> None:
+        """Close the file without a word: a forked child leaves the lock to its parent."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
-    def remove_kept(self, *, before_ns: int, through: int) -> int:
-        """Remove segments whose records are all settled (at most ``through``) and older than ``before_ns``."""
-        raise NotImplementedError
+    def _write_pid(self, text: str) -> None:
+        assert self._descriptor is not None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, text.encode(), 0)
 
-    def removed_until(self) -> int:
-        """Return the highest exchange_time of removed records, 0 for none."""
-        raise NotImplementedError
 
-    def oldest_pending_ns(self, after: int) -> int | None:
-        """Return the received_time of the first record above ``after``."""
-        raise NotImplementedError
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Spool:
+    """All sources below one folder. Reading needs no lock."""
+
     def __init__(self, root: Path, *, max_bytes: int | None = None, reserve_bytes: int | None = None) -> None:
-        self.root = Path(root)
+        """``max_bytes`` and ``reserve_bytes`` bound what may be recorded here (see `Room`)."""
+        self.root, self.max_bytes, self.reserve_bytes = Path(root), max_bytes, reserve_bytes
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._guard = threading.Lock()
+
+    def sources(self) -> list[str]:
+        """Return every source that has a folder here."""
+        try:
+            return sorted(source_name(entry.name) for entry in os.scandir(self.root) if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def folder(self, source: str) -> Path:
+        return self.root / folder_name(source)
 
     def lanes(self) -> list[Lane]:
-        """Return every lane on disk."""
-        raise NotImplementedError
+        """Return every lane on disk, by source and measurement."""
+        return [
+            self.lane(source, entry.name)
+            for source in self.sources()
+            for entry in sorted(os.scandir(self.folder(source)), key=lambda entry: entry.name)
+            if entry.is_dir()
+        ]
 
     def lane(self, source: str, measurement: str) -> Lane:
-        raise NotImplementedError
+        """Return the lane, whether or not it has records yet. The same object each time: it remembers its way."""
+        with self._guard:
+            key = (source, measurement)
+            if key not in self._lanes:
+                # Records of a measurement that only later code knows are kept, and told apart by decoding to nothing.
+                known = MEASUREMENTS.get(measurement) or Measurement(measurement, (), (), "unknown", version=0)
+                self._lanes[key] = Lane(self.folder(source) / measurement, source, known)
+            return self._lanes[key]
 
     def holder(self, source: str) -> int | None:
         """Return the pid of the living process that records under this source."""
-        raise NotImplementedError
+        lock = SourceLock(self.folder(source))
+        if not (lock.folder / "lock").exists():
+            return None
+        if lock.try_acquire():
+            lock.drop()
+            return None
+        return lock.holder()
 
     def adopt(self, source: str) -> bool:
-        """Repair counters and seal segments of a source that nobody holds; False when somebody does."""
-        raise NotImplementedError
+        """Put right what a writer that is gone left behind; False when somebody holds the source. Raises OSError."""
+        lock = SourceLock(self.folder(source))
+        if not lock.folder.is_dir() or not lock.try_acquire():
+            return False
+        try:
+            for lane in self.lanes():
+                if lane.source == source and any(lane.folder.iterdir()):
+                    mend_lane(lane)
+        finally:
+            lock.release()
+        return True

@@ -1,21 +1,205 @@
-"""The one parser of names, times and a tick's numbers (FACE §2)."""
+"""The one parser of names, times and numbers (FACE §2). It reads no clock and knows no settings."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+import numpy as np
 
-def parse_name(value: Any, field: str, max_bytes: int = 64) -> str:
-    """Return the name in NFC. Raises InvalidValue."""
-    raise NotImplementedError
+from timeseries.errors import InvalidValue
+
+NAME_BYTES_MAX = 64
+ID_BYTES_MAX = 128
+FIRST_YEAR = 2000
+FIRST_NS = 946_684_800 * 10**9  # 2000-01-01T00:00:00Z
+AHEAD_NS = 24 * 3600 * 10**9
+MICROSECOND = timedelta(microseconds=1)
+DAY_US = 86_400 * 10**6
+EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the naive zero that naive readings are counted from)
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# Cc is control characters (tab and newline among them), Zl and Zp are the other line breaks.
+_REFUSED_CATEGORIES = {"Cc", "Zl", "Zp"}
+
+
+def parse_name(value: Any, field: str, max_bytes: int = NAME_BYTES_MAX) -> str:
+    """Return the name in NFC, else exactly as given: inner spaces and any script are kept.
+
+    Raises:
+        InvalidValue: not text, empty, outer space, control characters, line breaks, lone surrogates, a backslash, or
+            more than ``max_bytes`` in UTF-8.
+    """
+    if not isinstance(value, str):
+        raise _refuse(field, f"must be text, not {type(value).__name__}")
+    if not value:
+        raise _refuse(field, "must not be empty")
+    name = unicodedata.normalize("NFC", value)
+    if name != name.strip():
+        raise _refuse(field, "must not begin or end with space")
+    if any(unicodedata.category(letter) in _REFUSED_CATEGORIES for letter in name):
+        raise _refuse(field, "must not hold control characters or line breaks")
+    if "\\" in name:
+        raise _refuse(field, "must not hold a backslash")
+    try:
+        size = len(name.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise _refuse(field, "must not hold lone surrogates") from None
+    if size > max_bytes:
+        raise _refuse(field, f"must have at most {max_bytes} bytes in UTF-8, this has {size}")
+    return str(name)
 
 
 def parse_time(value: Any, zone: ZoneInfo, now_ns: int, field: str) -> int:
-    """Return ns UTC of a datetime (naive = the zone's) or of integer nanoseconds. Raises InvalidValue."""
-    raise NotImplementedError
+    """Return ns UTC of a datetime (naive = a wall time of ``zone``) or of integer ns UTC, exactly as given.
+
+    Raises:
+        InvalidValue: another type, a naive time that the zone skips or repeats, a year before 2000, or more than
+            24 h after ``now_ns``.
+    """
+    if isinstance(value, datetime):
+        instant = _instant(value, zone, field)
+    elif isinstance(value, np.datetime64):
+        instant = _instant64(value, zone, field)
+    elif isinstance(value, int | np.integer) and not isinstance(value, bool):
+        instant = int(value)
+        if instant < FIRST_NS:
+            raise _too_old(field)
+    else:
+        raise _refuse(field, f"must be a datetime or integer nanoseconds, not {type(value).__name__}")
+    if instant > now_ns + AHEAD_NS:
+        raise InvalidValue(
+            f"{field} is more than 24 hours ahead of the clock.", field=field, code="time_in_future"
+        ) from None
+    return instant
 
 
-def parse_number(value: Any, field: str) -> float:
-    """Return a finite float that holds the value exactly by its shortest decimal form. Raises InvalidValue."""
-    raise NotImplementedError
+def wall_offset_us(naive: datetime, zone: ZoneInfo) -> int | None:
+    """Return the zone's offset from UTC in µs at this wall time; None where the zone skips or repeats it."""
+    first = naive.replace(tzinfo=zone, fold=0).utcoffset()
+    second = naive.replace(tzinfo=zone, fold=1).utcoffset()
+    return None if first != second or first is None else first // MICROSECOND
+
+
+def _instant(value: datetime, zone: ZoneInfo, field: str) -> int:
+    if value.year < FIRST_YEAR:
+        raise _too_old(field)
+    naive = value.replace(tzinfo=None)
+    offset = value.utcoffset()
+    if offset is None:
+        microseconds = wall_offset_us(naive, zone)
+        if microseconds is None:
+            raise _refuse(field, f"is a wall time that {zone.key} skips or repeats", "Give it with its UTC offset.")
+    else:
+        microseconds = offset // MICROSECOND
+    # pandas' timestamps are datetimes that also count the nanoseconds below the microsecond.
+    finer = int(getattr(value, "nanosecond", 0))
+    return ((naive - EPOCH) // MICROSECOND - microseconds) * 1000 + finer
+
+
+def _instant64(value: np.datetime64, zone: ZoneInfo, field: str) -> int:
+    if np.isnat(value):
+        raise _refuse(field, "must not be NaT")
+    whole = value.astype("datetime64[us]")
+    naive = whole.astype(datetime)
+    if not isinstance(naive, datetime):
+        raise _refuse(field, "is beyond the years of the calendar")
+    finer = int((value.astype("datetime64[ns]") - whole.astype("datetime64[ns]")).astype(np.int64))
+    return _instant(naive, zone, field) + finer
+
+
+class WallDay(NamedTuple):
+    """A day of the zone through which its offset from UTC holds: UTC = wall time − ``offset_us``.
+
+    The zone neither skips nor repeats a wall time w, counted in µs from EPOCH, with ``start_us <= w < stop_us``.
+    """
+
+    start_us: int = 0
+    stop_us: int = 0
+    offset_us: int = 0
+
+
+def wall_day(zone: ZoneInfo, wall_us: int) -> WallDay | None:
+    """Return the day around this wall time; None when its offset changes within it or the time is too old."""
+    start = wall_us - wall_us % DAY_US
+    first = EPOCH + start * MICROSECOND
+    if first.year < FIRST_YEAR:
+        return None
+    offsets = {wall_offset_us(first + timedelta(minutes=30 * half), zone) for half in range(49)}
+    offset = offsets.pop()
+    return None if offsets or offset is None else WallDay(start, start + DAY_US, offset)
+
+
+def parse_number(value: Any, field: str, what: str = "number") -> float:
+    """Return the float64 whose shortest decimal form is the given number.
+
+    Accepts int, float, Decimal, text of a plain or scientific number, and numpy's scalars (a float32 by its own
+    shortest form). ``what`` begins the error's code: ``price_not_finite``.
+
+    Raises:
+        InvalidValue: a bool, another type, NaN, infinity, or a number that no float64 stands for.
+    """
+    if isinstance(value, bool | np.bool_):
+        raise _refuse(field, "must be a number, not a bool")
+    if isinstance(value, float):
+        return _finite(float(value), field, what)
+    if isinstance(value, np.floating):
+        _finite(float(value), field, what)
+        return _exact(Decimal(str(value)), field)
+    if isinstance(value, int | np.integer):
+        return _exact(Decimal(int(value)), field)
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise _not_finite(field, what)
+        return _exact(value, field)
+    if isinstance(value, str):
+        return _exact(_decimal(value, field, what), field)
+    raise _refuse(field, f"must be a number, not {type(value).__name__}")
+
+
+def _decimal(text: str, field: str, what: str) -> Decimal:
+    if text.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
+        raise _not_finite(field, what)
+    if len(text) > 400 or not _NUMBER.fullmatch(text):
+        raise _refuse(field, "must be a number such as 2450.05")
+    return Decimal(text)
+
+
+def _exact(number: Decimal, field: str) -> float:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value) or Decimal(repr(value)) != number:
+        raise _refuse(field, "has more digits than a 64-bit float can hold exactly")
+    return value
+
+
+def _finite(value: float, field: str, what: str) -> float:
+    if not math.isfinite(value):
+        raise _not_finite(field, what)
+    return value
+
+
+def _not_finite(field: str, what: str) -> InvalidValue:
+    return InvalidValue(f"{field} must be finite.", field=field, hint="Leave it out.", code=f"{what}_not_finite")
+
+
+def _too_old(field: str) -> InvalidValue:
+    hint = "Integers count nanoseconds since 1970 UTC."
+    return InvalidValue(f"{field} is before the year 2000.", field=field, hint=hint, code="time_too_old")
+
+
+def _refuse(field: str, reason: str, hint: str = "") -> InvalidValue:
+    return InvalidValue(f"{field} {reason}.", field=field, hint=hint)
+
+
+def utc(instant_ns: int) -> datetime:
+    """Return the datetime of ns UTC, to the microsecond below."""
+    return datetime.fromtimestamp(instant_ns // 10**9, UTC) + timedelta(microseconds=instant_ns % 10**9 // 1000)

@@ -1,0 +1,275 @@
+"""Many ticks at once: columns checked and framed with a few operations per column, not per row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from timeseries.errors import InvalidValue
+from timeseries.frames import TickLayout
+from timeseries.measurements import IntArray
+from timeseries.ordinals import History, Series
+from timeseries.tick import KNOWN, read_tick, shape_of
+from timeseries.values import AHEAD_NS, DAY_US, EPOCH, FIRST_NS, MICROSECOND, parse_name, parse_time, wall_day
+from timeseries.writer import LaneWriter
+
+INTEGER_MAX = 2**53
+UNSET = -(2**63)  # a time that the column's way could not tell: the row is read by itself
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Rejected = tuple[int, str, str]
+
+
+@dataclass(frozen=True)
+class TickBatch:
+    """How many rows were accepted; ``rejected`` has (index, code, hint) of each that was not, by index."""
+
+    accepted: int
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Columns:
+    """A dict of equal-length columns. Columns that FACE does not name are ignored, as keys of a tick are."""
+
+    def __init__(self, given: Mapping[str, Any], symbol: str | None) -> None:
+        """Raises InvalidValue: no columns, or of different lengths."""
+        wanted = KNOWN | {"timestamp", "symbol"}
+        self.symbol = symbol
+        self.columns = {name: _sequence(column, name) for name, column in given.items() if name in wanted}
+        lengths = {len(column) for column in self.columns.values()}
+        if len(lengths) != 1:
+            raise InvalidValue("Ticks in columns need columns of one length.", field="ticks")
+        (self.length,) = lengths
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows as dicts."""
+        names = list(self.columns)
+        for values in zip(*self.columns.values(), strict=True):
+            yield dict(zip(names, values, strict=True))
+
+    def row(self, index: int) -> dict[str, Any]:
+        return {name: column[index] for name, column in self.columns.items()}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows that all may be recorded, in order: ``values`` has one row each, ``symbols`` indexes ``names``."""
+
+    layout: TickLayout
+    values: FloatArray
+    instants: IntArray
+    symbols: IntArray
+    names: list[str]
+    indexes: IntArray  # where each row stood in the input
+    rejected: list[Rejected]
+
+
+def read_columns(columns: Columns, *, cumulative: bool, zone: ZoneInfo, now: int) -> Batch | None:
+    """Check the columns; None when they are of types that are read row by row."""
+    shape = shape_of(columns.columns, cumulative=cumulative)
+    if shape is None or not columns.length:
+        return None
+    numbers = {name: _numbers(column) for name, column in columns.columns.items() if name in KNOWN}
+    instants = _instants(columns.columns.get("timestamp"), zone, now, columns.length)
+    names = _names(columns)
+    if instants is None or names is None or any(column is None for column in numbers.values()):
+        return None
+    picked = shape.values(numbers)
+    values = np.column_stack((picked,) if shape.single else picked)
+    good = _plausible(values, shape.positive, bar=shape.bar) & (instants <= now + AHEAD_NS) & (instants >= FIRST_NS)
+    known, symbols, table = names
+    good &= known[symbols]
+    rejected = _second_look(columns, good, values, instants, cumulative=cumulative, zone=zone, now=now)
+    kept = np.flatnonzero(good)
+    return Batch(shape.layout, values[kept], instants[kept], symbols[kept], table, kept, rejected)
+
+
+def write_columns(
+    lane: LaneWriter, series: Sequence[Series], batch: Batch, *, start: int, received: int, history: History | None
+) -> int:
+    """Write some of the rows from ``start`` on, with the lane's guard held; returns how many. ``series`` by symbol.
+
+    Raises:
+        StorageFault, StoreUnavailable: none of them was written.
+    """
+    take = len(batch.instants) - start
+    while True:
+        rows = slice(start, start + take)
+        used, inverse = np.unique(batch.symbols[rows], return_inverse=True)
+        instants = batch.instants[rows]
+        keys = [series[number].key for number in used.tolist()]
+        placed = lane.place_many(keys, batch.layout.size, int(instants.min()), int(instants.max()))
+        if placed is not None:
+            break
+        take = max(1, take // 2)
+    numbers, room = placed
+    if room < take:
+        rows, take = slice(start, start + room), room
+        instants, inverse = instants[:room], inverse[:room]
+    for number, index in zip(numbers, used.tolist(), strict=True):
+        series[index].number = number
+    frames = np.empty(take, dtype=batch.layout.dtype)
+    frames["prefix"] = batch.layout.prefix
+    frames["sequence"] = np.arange(lane.sequence + 1, lane.sequence + 1 + take)
+    frames["exchange_time"] = instants
+    frames["received_time"] = received
+    frames["series"] = np.array(numbers, dtype=np.uint32)[inverse]
+    frames["bitmap"] = batch.layout.bitmap
+    frames["values"] = batch.values[rows]
+    for position, index in enumerate(used.tolist()):
+        mine = np.flatnonzero(inverse == position) if len(used) > 1 else np.arange(take)
+        if len(mine):
+            times = instants[mine]
+            frames["ordinal"][mine] = _ordinals(lane, series[index], times, history)
+            _keep_latest(series[index], times, frames[mine], batch.layout)
+    lane.put(_with_sums(frames, lane.seed), take)
+    return take
+
+
+def _with_sums(frames: np.ndarray[Any, Any], seed: int) -> bytes:
+    view = memoryview(frames).cast("B")
+    size = frames.dtype.itemsize
+    starts, stops = range(0, len(view), size), range(size - 4, len(view), size)
+    frames["crc"] = [crc32(view[start:stop], seed) for start, stop in zip(starts, stops, strict=True)]
+    return frames.tobytes()
+
+
+def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: History | None) -> Any:
+    if times[0] > series.newest and (times[1:] > times[:-1]).all():
+        series.counts.update(dict.fromkeys(times.tolist(), 1))
+        series.newest = int(times[-1])
+        return 0
+    return [lane.ordinals.next(series, instant, history) for instant in times.tolist()]
+
+
+def _keep_latest(series: Series, times: IntArray, frames: np.ndarray[Any, Any], layout: TickLayout) -> None:
+    row = len(times) - 1 - int(times[::-1].argmax())
+    if series.latest is None or int(times[row]) >= series.latest[0]:
+        frame = frames[row]
+        values = tuple(frame["values"].tolist())
+        series.latest = (int(times[row]), int(frame["ordinal"]), int(frame["received_time"]), layout, values)
+
+
+def _sequence(column: Any, name: str) -> Any:
+    if hasattr(column, "to_numpy"):
+        column = column.to_numpy()
+    if isinstance(column, np.ndarray) and column.ndim == 1:
+        return column.tolist() if column.dtype == object else column
+    if isinstance(column, Sequence) and not isinstance(column, str | bytes):
+        return column
+    raise InvalidValue(f"{name} must be a column: a list or a one-dimensional array.", field=name)
+
+
+def _numbers(column: Any) -> FloatArray | None:
+    """Return the column as float64; None when it holds more than plain numbers."""
+    if isinstance(column, np.ndarray):
+        if column.dtype == np.float64:
+            return column
+        if column.dtype.kind not in "iu":
+            return None
+    elif not set(map(type, column)) <= {float, int}:
+        return None
+    try:
+        values = np.asarray(column, dtype=np.float64)
+    except OverflowError:
+        return None
+    return None if (np.abs(values) > INTEGER_MAX).any() else values
+
+
+def _instants(column: Any, zone: ZoneInfo, now: int, length: int) -> IntArray | None:
+    """Return ns UTC per row, UNSET where a row needs a look of its own; None when the column is of another type."""
+    if column is None:
+        return np.full(length, now, dtype=np.int64)
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind == "M":
+            whole = column.astype("datetime64[us]").astype(np.int64)
+            finer = column.astype("datetime64[ns]").astype(np.int64) - whole * 1000
+            walls = _from_wall(np.where(np.isnat(column), 0, whole), zone)
+            return np.where(walls == UNSET, UNSET, walls + finer)
+        return column.astype(np.int64) if column.dtype.kind in "iu" and column.dtype != np.uint64 else None
+    types = set(map(type, column))
+    if types == {int}:
+        try:
+            return np.array(column, dtype=np.int64)
+        except OverflowError:
+            return None
+    if types != {datetime}:
+        return None
+    try:
+        return _from_wall(np.array([(time - EPOCH) // MICROSECOND for time in column], dtype=np.int64), zone)
+    except TypeError:  # aware ones
+        return None
+
+
+def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
+    days = walls // DAY_US
+    instants = np.full(len(walls), UNSET, dtype=np.int64)
+    for number in np.unique(days).tolist():
+        day = wall_day(zone, number * DAY_US) if number > 0 else None
+        if day is not None:
+            rows = days == number
+            instants[rows] = (walls[rows] - day.offset_us) * 1000
+    return instants
+
+
+def _names(columns: Columns) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], IntArray, list[str]] | None:
+    """Return (which names are good, each row's name, the names); None when the column is of another type."""
+    given = columns.columns.get("symbol")
+    if given is None:
+        table, symbols = [columns.symbol], np.zeros(columns.length, dtype=np.int64)
+    else:
+        texts = given.tolist() if isinstance(given, np.ndarray) else given
+        if set(map(type, texts)) != {str}:
+            return None
+        index: dict[str, int] = {}
+        symbols = np.array([index.setdefault(text, len(index)) for text in texts], dtype=np.int64)
+        table = list(index)
+    names, known = [], []
+    for text in table:
+        try:
+            names.append(parse_name(text, "symbol"))
+            known.append(True)
+        except InvalidValue:
+            names.append("")
+            known.append(False)
+    return np.array(known), symbols, names
+
+
+def _plausible(values: FloatArray, positive: int, *, bar: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    good = np.isfinite(values).all(axis=1) & (values[:, :positive] > 0).all(axis=1) & (values >= 0).all(axis=1)
+    if bar:
+        close, first, high, low = (values[:, column] for column in range(4))
+        good &= (low <= first) & (first <= high) & (low <= close) & (close <= high)
+    return good
+
+
+def _second_look(
+    columns: Columns,
+    good: np.ndarray[Any, np.dtype[np.bool_]],
+    values: FloatArray,
+    instants: IntArray,
+    *,
+    cumulative: bool,
+    zone: ZoneInfo,
+    now: int,
+) -> list[Rejected]:
+    """Read each doubtful row by itself: what is wrong with it, or that nothing is."""
+    rejected = []
+    for index in np.flatnonzero(~good).tolist():
+        row = columns.row(index)
+        try:
+            parse_name(row.get("symbol", columns.symbol), "symbol")
+            _, numbers = read_tick(row, cumulative=cumulative)
+            at = row.get("timestamp")
+            instants[index] = now if at is None else parse_time(at, zone, now, "timestamp")
+            values[index] = numbers
+            good[index] = True
+        except InvalidValue as error:
+            rejected.append((index, error.code, error.hint))
+    return rejected

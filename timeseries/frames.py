@@ -1,0 +1,289 @@
+"""The bytes of a segment: its header, its frames, and how they are found again after damage.
+
+docs/decisions/0001-spool-format.md draws them. Little-endian throughout; every frame's length is a multiple of 8.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import orjson
+
+from timeseries.measurements import IntArray
+
+MAGIC = b"VELOXSEG"
+FORMAT_VERSION = 1
+HEADER_SIZE = 256
+FRAME_MAX = 128 * 1024  # an indicators' record holds at most 64 kB of JSON
+FRAME_MIN = 32
+
+MARKER = 0xA5F7
+MARKER_BYTES = MARKER.to_bytes(2, "little")
+SERIES, TICK, RECORD = 1, 2, 3
+SERIES_START = struct.pack("<HBB", MARKER, SERIES, 0)
+
+# The order of a tick's values in its frame and of their bits in its bitmap. Fields are only ever added at the end.
+TICK_FIELDS = ("close", "open", "high", "low", "bid", "ask", "last_quantity", "volume", "day_volume", "oi")
+TICK_BITS = {name: 1 << number for number, name in enumerate(TICK_FIELDS)}
+BAR = 1 << 31
+TICK_KNOWN = BAR | sum(TICK_BITS.values())
+
+_HEADER = struct.Struct("<8sHHHHQQqqqII16s64s64s")
+_PREFIX = struct.Struct("<HBBIQ")
+_RECORD = struct.Struct("<QQqqII")
+_SERIES = struct.Struct("<QQI")
+TICK_FIXED = np.dtype(
+    [
+        ("prefix", "<u8"),
+        ("sequence", "<u8"),
+        ("exchange_time", "<i8"),
+        ("received_time", "<i8"),
+        ("series", "<u4"),
+        ("bitmap", "<u4"),
+        ("ordinal", "<u4"),
+    ]
+)
+RECORD_FIXED = np.dtype(TICK_FIXED.descr[:5] + [("ordinal", "<u4")])
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first 256 bytes of a segment, repeated in its last 256: either copy tells whose frames these are.
+
+    ``last_sequence``, ``earliest`` and ``latest`` (bounds of exchange_time in ns) count once ``sealed``.
+    """
+
+    source: str
+    measurement: str
+    schema_version: int
+    first_sequence: int
+    created_ns: int
+    pid: int
+    writer: bytes
+    sealed: bool = False
+    last_sequence: int = 0
+    earliest: int = 0
+    latest: int = 0
+    version: int = FORMAT_VERSION
+
+    @property
+    def seed(self) -> int:
+        """Start every frame's CRC from the writer's random bytes: no text inside a frame can pass for one."""
+        return crc32(self.writer)
+
+    def seal(self, *, last_sequence: int, earliest: int, latest: int) -> Header:
+        return replace(self, sealed=True, last_sequence=last_sequence, earliest=earliest, latest=latest)
+
+    def pack(self) -> bytes:
+        body = _HEADER.pack(
+            MAGIC,
+            self.version,
+            HEADER_SIZE,
+            self.schema_version,
+            int(self.sealed),
+            self.first_sequence,
+            self.last_sequence,
+            self.earliest,
+            self.latest,
+            self.created_ns,
+            self.pid,
+            0,
+            self.writer,
+            self.source.encode(),
+            self.measurement.encode(),
+        ).ljust(HEADER_SIZE - 4, b"\0")
+        return body + crc32(body).to_bytes(4, "little")
+
+
+def unpack_header(data: bytes) -> Header | None:
+    """Return the header in these 256 bytes; None when damaged. A header of another version still tells its sequences."""
+    if len(data) != HEADER_SIZE or data[:8] != MAGIC or crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        return None
+    (_, version, _, schema, sealed, first, last, earliest, latest, created, pid, _, writer, source, name) = (
+        _HEADER.unpack_from(data)
+    )
+    return Header(
+        source=source.rstrip(b"\0").decode(),
+        measurement=name.rstrip(b"\0").decode(),
+        schema_version=schema,
+        first_sequence=first,
+        created_ns=created,
+        pid=pid,
+        writer=writer,
+        sealed=bool(sealed),
+        last_sequence=last,
+        earliest=earliest,
+        latest=latest,
+        version=version,
+    )
+
+
+def prefix_of(kind: int, size: int) -> int:
+    return MARKER | kind << 16 | size << 32
+
+
+class TickLayout:
+    """How a tick of one set of fields is packed: ``pack(prefix, sequence, exchange_time, received_time, series,
+    bitmap, ordinal, *values)`` gives the frame without its CRC; ``size`` counts the CRC."""
+
+    __slots__ = ("bar", "bitmap", "dtype", "names", "pack", "prefix", "size")
+
+    def __init__(self, names: tuple[str, ...], bar: bool) -> None:
+        packer = struct.Struct(f"<QQqqIII{len(names)}d")
+        self.names, self.bar = names, bar
+        self.pack = packer.pack
+        self.size = packer.size + 4
+        self.prefix = prefix_of(TICK, self.size)
+        self.bitmap = sum(TICK_BITS[name] for name in names) | (BAR if bar else 0)
+        self.dtype = np.dtype([*TICK_FIXED.descr, ("values", "<f8", (len(names),)), ("crc", "<u4")])
+
+
+@cache  # at most 2 × 2^10 of them exist
+def _layout(names: tuple[str, ...], bar: bool) -> TickLayout:
+    return TickLayout(names, bar)
+
+
+def tick_layout(names: list[str], *, bar: bool) -> TickLayout:
+    """Return the layout of these fields, which stand in the order of TICK_FIELDS."""
+    return _layout(tuple(names), bar)
+
+
+def with_crc(body: bytes, seed: int) -> bytes:
+    return body + crc32(body, seed).to_bytes(4, "little")
+
+
+def _padding(size: int) -> bytes:
+    # Spaces: they may follow any JSON.
+    return b" " * (-(size + 4) % 8)
+
+
+def series_body(number: int, tags: dict[str, str]) -> bytes:
+    text = orjson.dumps(tags)
+    padding = _padding(_SERIES.size + len(text))
+    size = _SERIES.size + len(text) + len(padding) + 4
+    return _SERIES.pack(prefix_of(SERIES, size), 0, number) + text + padding
+
+
+def record_body(sequence: int, exchange: int, received: int, series: int, ordinal: int, text: bytes) -> bytes:
+    padding = _padding(_RECORD.size + len(text))
+    size = _RECORD.size + len(text) + len(padding) + 4
+    return _RECORD.pack(prefix_of(RECORD, size), sequence, exchange, received, series, ordinal) + text + padding
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Whole frames in order: where each begins, its length, prefix (see `prefix_of`) and sequence.
+
+    ``position`` is where the next scan goes on; ``torn`` tells that some bytes on the way were no whole frame.
+    """
+
+    offsets: IntArray
+    lengths: IntArray
+    prefixes: IntArray
+    sequences: IntArray
+    position: int
+    torn: bool
+
+
+RUN = 16  # frames of one prefix in a row, from which on the next ones are checked in bulk
+
+
+def scan(data: bytes, *, seed: int, position: int, stop: int, last_sequence: int) -> Scan:
+    """Find the whole frames that begin in ``[position, stop)``, up to the one numbered ``last_sequence``.
+
+    ``data`` reaches FRAME_MAX beyond ``stop`` or to the file's end. Damaged bytes are skipped to the next whole frame.
+    """
+    found: list[tuple[int, int, int, int]] = []  # first offset, length, prefix, count
+    view = memoryview(data)
+    torn, same, previous, sequence = False, 0, -1, 0
+    while position < stop and sequence < last_sequence:
+        prefix = _whole(data, view, position, seed)
+        if prefix is None:
+            torn = True
+            position = _resync(data, view, position + 8, stop, seed)
+            continue
+        length = prefix >> 32
+        same = same + 1 if prefix == previous else 0
+        previous = prefix
+        count = 1 if same < RUN else _run(data, view, position, stop, prefix, seed)
+        found.append((position, length, prefix, count))
+        last = position + (count - 1) * length
+        if prefix >> 16 & 0xFF != SERIES:
+            sequence = int.from_bytes(data[last + 8 : last + 16], "little")
+        position = last + length
+    return _as_arrays(data, found, position, torn, last_sequence)
+
+
+def _whole(data: bytes, view: memoryview, position: int, seed: int) -> int | None:
+    """Return the prefix of the frame at this place; None when none is whole there."""
+    if data[position : position + 2] != MARKER_BYTES:
+        return None
+    prefix = int.from_bytes(data[position : position + 8], "little")
+    length = prefix >> 32
+    end = position + length
+    if length < FRAME_MIN or length % 8 or length > FRAME_MAX or end > len(data):
+        return None
+    if crc32(view[position : end - 4], seed) != int.from_bytes(data[end - 4 : end], "little"):
+        return None
+    return prefix
+
+
+def _run(data: bytes, view: memoryview, position: int, stop: int, prefix: int, seed: int) -> int:
+    """Count the frames of this prefix that follow one another whole, the one at ``position`` included."""
+    length = prefix >> 32
+    count = min((len(data) - position) // length, -(-(stop - position) // length))
+    rows = np.frombuffer(data, dtype=_row(length), count=count, offset=position)
+    unlike = rows["prefix"] != prefix
+    count = int(unlike.argmax()) if unlike.any() else count
+    ends = range(position, position + count * length, length)
+    body = length - 4
+    sums = np.array([crc32(view[start : start + body], seed) for start in ends], dtype=np.uint32)
+    broken = sums != rows["crc"][:count]
+    return int(broken.argmax()) if broken.any() else count
+
+
+@cache
+def _row(length: int) -> np.dtype[Any]:
+    return np.dtype(
+        {
+            "names": ["prefix", "sequence", "crc"],
+            "formats": ["<u8", "<u8", "<u4"],
+            "offsets": [0, 8, length - 4],
+            "itemsize": length,
+        }
+    )
+
+
+def _resync(data: bytes, view: memoryview, position: int, stop: int, seed: int) -> int:
+    while True:
+        position = data.find(MARKER_BYTES, position)
+        if position < 0 or position >= stop:
+            return stop
+        if position % 8 == 0 and _whole(data, view, position, seed) is not None:
+            return position
+        position += 1
+
+
+def _as_arrays(data: bytes, found: list[tuple[int, int, int, int]], position: int, torn: bool, last: int) -> Scan:
+    if not found:
+        none = np.empty(0, dtype=np.int64)
+        return Scan(none, none, none, none, position, torn)
+    table = np.array(found, dtype=np.int64)
+    counts = table[:, 3]
+    starts, lengths, prefixes = (np.repeat(table[:, column], counts) for column in range(3))
+    within = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
+    offsets = starts + within * lengths
+    words = np.frombuffer(data, dtype="<i8", count=len(data) // 8)
+    sequences = words[offsets // 8 + 1].astype(np.int64)
+    beyond = sequences > last
+    if beyond.any():
+        # A bulk check may run past the last one asked for: the next scan has to begin there.
+        count = int(beyond.argmax())
+        position = int(offsets[count])
+        offsets, lengths, prefixes, sequences = (part[:count] for part in (offsets, lengths, prefixes, sequences))
+    return Scan(offsets, lengths, prefixes, sequences, position, torn)

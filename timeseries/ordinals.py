@@ -1,0 +1,155 @@
+"""Which points share an instant: n of `time = exchange_time + n`, across restarts and without end (FACE §2, Time)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from timeseries.lane import Lane, Span
+from timeseries.measurements import IntArray, Measurement
+
+# How many points the series holds at an instant according to the store: for records whose segments are removed.
+History = Callable[[Measurement, Mapping[str, str], int], int]
+
+MARGIN_NS = 1_000_000  # n may reach into the ns after an instant, up to a million
+INSTANTS_MAX = 200_000  # remembered per lane before the older half is left to the segments
+SEGMENTS_KEPT = 8
+
+Taken = dict[tuple[str, ...], "Instants"]
+
+
+class Instants(NamedTuple):
+    """Points of one series in one segment."""
+
+    sequences: IntArray
+    exchange: IntArray
+    times: IntArray
+
+
+class Series:
+    """What a recorder remembers of one series: its newest time and what each instant holds.
+
+    ``counts`` maps an instant to the next n there; ``older`` is the former generation of it. At or below ``floor`` the
+    segments know more; of them only sequences above ``base`` count (-1: all, and the store). ``latest`` is the newest tick: (exchange_time, n, received_time, layout, values).
+    """
+
+    __slots__ = ("base", "counts", "floor", "key", "latest", "newest", "number", "older", "older_newest")
+
+    def __init__(self, key: tuple[str, ...], *, floor: int, base: int) -> None:
+        self.key, self.floor, self.base = key, floor, base
+        self.newest = floor
+        self.number = 0
+        self.counts: dict[int, int] = {}
+        self.older: dict[int, int] = {}
+        self.older_newest = floor
+        self.latest: tuple[int, int, int, Any, tuple[float, ...]] | None = None
+
+
+class Ordinals:
+    """All series of one lane in this process."""
+
+    def __init__(self, lane: Lane, *, latest: int) -> None:
+        """``latest`` bounds the exchange_time of all that is on disk or was removed."""
+        self._lane, self._latest = lane, latest
+        self._series: dict[tuple[Any, ...], Series] = {}
+        self._taken: OrderedDict[Path, Taken] = OrderedDict()
+
+    def series(self, key: tuple[str, ...], *, run: int | None) -> Series:
+        """Return what is known of a series. ``run`` is None, or the sequence after which a replay's own count began."""
+        series = self._series.get((key, run))
+        if series is None:
+            floor = self._latest + MARGIN_NS if run is None and self._latest else 0
+            series = self._series[(key, run)] = Series(key, floor=floor, base=-1 if run is None else run)
+        return series
+
+    def newest(self) -> int:
+        """Return a bound of every exchange_time recorded here."""
+        return max((series.newest for series in self._series.values() if series.counts or series.older), default=0)
+
+    def next(self, series: Series, instant: int, history: History | None) -> int:
+        """Return n for a point at ``instant`` and count it. Any order of instants; the usual one is the caller's."""
+        ordinal = self._held(series, instant, history)
+        while ordinal and self._is_taken(series, instant + ordinal):
+            ordinal += 1
+        series.counts[instant] = ordinal + 1
+        if ordinal:
+            # The ns that this point takes is an instant, too: a point of that instant goes behind it.
+            series.counts[instant + ordinal] = 1
+        series.newest = max(series.newest, instant + ordinal)
+        return ordinal
+
+    def forget(self) -> None:
+        """Bound the memory, now that the last segment is sealed: what is left out is in segments."""
+        if sum(len(series.counts) for series in self._series.values()) < INSTANTS_MAX:
+            return
+        for series in self._series.values():
+            series.floor = max(series.floor, series.older_newest)
+            series.older, series.counts = series.counts, {}
+            series.older_newest = series.newest
+
+    def _held(self, series: Series, instant: int, history: History | None) -> int:
+        ordinal = series.counts.get(instant)
+        if ordinal is None:
+            ordinal = series.older.get(instant)
+        if ordinal is None:
+            ordinal = self._on_disk(series, instant, history) if instant <= series.floor else 0
+        return ordinal
+
+    def _is_taken(self, series: Series, time: int) -> bool:
+        if time in series.counts or time in series.older:
+            return True
+        return time <= series.floor and any((found.times == time).any() for found in self._points(series, time))
+
+    def _on_disk(self, series: Series, instant: int, history: History | None) -> int:
+        ordinal = 0
+        for found in self._points(series, instant):
+            same = found.times[found.exchange == instant]
+            if len(same):
+                ordinal = max(ordinal, int(same.max()) - instant + 1)
+            elif (found.times == instant).any():
+                ordinal = max(ordinal, 1)
+        if history is not None and series.base < 0 and instant <= self._lane.removed_until():
+            tags = dict(zip(("account", *self._lane.measurement.tags), series.key, strict=True))
+            tags["source"] = self._lane.source
+            ordinal = max(ordinal, history(self._lane.measurement, tags, instant))
+        return ordinal
+
+    def _points(self, series: Series, instant: int) -> list[Instants]:
+        """Return the points of the series in every sealed segment that may hold the instant."""
+        found = []
+        for span in self._lane.spans(self._lane.issued()):
+            header = span.file.header
+            if header is None or not header.sealed or header.last_sequence <= series.base:
+                continue
+            if header.earliest <= instant <= header.latest + MARGIN_NS:
+                taken = self._read(span).get(series.key)
+                if taken is not None:
+                    own = taken.sequences > series.base
+                    found.append(taken if own.all() else Instants(*(part[own] for part in taken)))
+        return found
+
+    def _read(self, span: Span) -> Taken:
+        path = span.file.path
+        if path not in self._taken:
+            self._taken[path] = self._decoded(span)
+            while len(self._taken) > SEGMENTS_KEPT:
+                self._taken.popitem(last=False)
+        self._taken.move_to_end(path)
+        return self._taken[path]
+
+    def _decoded(self, span: Span) -> Taken:
+        parts: dict[tuple[str, ...], list[Instants]] = {}
+        names = ("account", *self._lane.measurement.tags)
+        for points, definitions in self._lane.points(span, span.last or 0):
+            for number in np.unique(points.series).tolist():
+                if number in definitions:
+                    key = tuple(definitions[number].get(name, "") for name in names)
+                    rows = points.series == number
+                    exchange = points.exchange_time[rows]
+                    times = exchange + points.ordinal[rows]
+                    parts.setdefault(key, []).append(Instants(points.sequences[rows], exchange, times))
+        return {key: Instants(*map(np.concatenate, zip(*found, strict=True))) for key, found in parts.items()}

@@ -1,0 +1,338 @@
+"""The one writer of a source in this process: its lock, its lanes, and how a segment follows another."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+import time
+from pathlib import Path
+
+from timeseries import durable
+from timeseries.counter import FAILED, FULL, ISSUED, REFUSED_NS, CounterMap
+from timeseries.errors import SpoolFailed, SpoolFull, VeloxError
+from timeseries.frames import Header, record_body
+from timeseries.measurements import Measurement
+from timeseries.mend import mend_lane
+from timeseries.ordinals import History, Ordinals, Series
+from timeseries.room import Room
+from timeseries.segment import SUFFIX, SegmentWriter
+from timeseries.spool import SourceLock, Spool
+
+SEGMENT_BYTES_MIN = 1 << 20
+SEGMENT_BYTES_MAX = 8 << 20
+# After a fault the disk is not asked again before this many times the cost of asking: recovery needs no restart, and a
+# full disk costs a strategy five percent of its time at most.
+PATIENCE = 20
+
+SeriesKey = tuple[str, ...]  # account, then the measurement's own tags
+
+
+class StorageFault(Exception):
+    """The disk refused; ``reason`` is counted, ``error`` is for who wants it raised."""
+
+    def __init__(self, error: VeloxError) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.reason = error.code
+
+
+def fault_of(error: OSError) -> StorageFault:
+    name = errno.errorcode.get(error.errno or 0, "EIO")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFault(SpoolFull(f"The disk is full: {error}.", hint="Make room on the disk.", code=name))
+    return StorageFault(SpoolFailed(f"The disk refused the spool: {error}.", hint="Look at the disk.", code=name))
+
+
+class LaneWriter:
+    """The open end of one lane. Callers hold ``guard`` of the source's writer around everything.
+
+    ``hot`` are dicts of what recorders remember of the open segment; they are emptied when another one follows.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_blocked_until",
+        "_counter",
+        "_earliest",
+        "_latest",
+        "_numbers",
+        "_room",
+        "hot",
+        "lane",
+        "measurement",
+        "number",
+        "ordinals",
+        "segment",
+        "segment_bytes",
+        "sequence",
+        "words",
+    )
+
+    def __init__(self, spool: Spool, source: str, measurement: Measurement, room: Room, segment_bytes: int) -> None:
+        """Put right what is on disk and go on behind it. Raises OSError."""
+        self.lane, self.measurement, self._room = spool.lane(source, measurement.name), measurement, room
+        self.lane.folder.mkdir(mode=0o700, exist_ok=True)
+        state = mend_lane(self.lane)
+        self.sequence, self.number = state.sequence, state.number
+        self.ordinals = Ordinals(self.lane, latest=state.latest)
+        self.segment: SegmentWriter | None = None
+        self.segment_bytes = segment_bytes
+        self.hot: list[dict[str, Series]] = []
+        self._numbers: dict[SeriesKey, int] = {}
+        self._counter = CounterMap(self.lane.folder)
+        self.words = self._counter.words
+        self._blocked: StorageFault | None = None
+        self._blocked_until = 0
+        self._earliest, self._latest = 2**63 - 1, 0
+
+    def place(self, key: SeriesKey, size: int, instant: int) -> int:
+        """Return the number of the series in the open segment, which then has room for ``size`` bytes.
+
+        Raises:
+            StorageFault: no further segment can be made.
+        """
+        while True:
+            if self.segment is not None:
+                number = self._number(key)
+                if number and self.segment.position + size <= self.segment.limit:
+                    self._earliest, self._latest = min(self._earliest, instant), max(self._latest, instant)
+                    return number
+            self.rotate()
+
+    def place_many(self, keys: list[SeriesKey], size: int, earliest: int, latest: int) -> tuple[list[int], int] | None:
+        """Return the series' numbers and how many frames of ``size`` fit; None when too many series at once.
+
+        Raises:
+            StorageFault: no further segment can be made.
+        """
+        for _ in range(2):
+            if self.segment is not None:
+                numbers = [number for key in keys if (number := self._number(key))]
+                room = (self.segment.limit - self.segment.position) // size
+                if len(numbers) == len(keys) and room > 0:
+                    self._earliest, self._latest = min(self._earliest, earliest), max(self._latest, latest)
+                    return numbers, room
+            self.rotate()
+        return None
+
+    def room_for(self, key: SeriesKey, text: bytes, instant: int) -> int:
+        """Return the number of the series in the open segment, which then has room for a record of this text."""
+        return self.place(key, len(record_body(0, 0, 0, 0, 0, text)) + 4, instant)
+
+    @property
+    def seed(self) -> int:
+        assert self.segment is not None
+        return self.segment.seed
+
+    def late(self, series: Series, instant: int, history: History | None) -> int:
+        """Return n for an instant that is not after the series' newest."""
+        self._earliest = min(self._earliest, instant)
+        return self.ordinals.next(series, instant, history)
+
+    def put(self, frame: bytes, count: int = 1) -> None:
+        """Append whole frames of the next sequences, for which `place` made room; then count them as issued."""
+        segment = self.segment
+        assert segment is not None
+        end = segment.position + len(frame)
+        segment.map[segment.position : end] = frame
+        # No signal can come between these: nothing here is called.
+        self.sequence += count
+        segment.position = end
+        self.words[ISSUED] = self.sequence
+
+    def rotate(self) -> None:
+        """Seal the open segment and make the next. Raises StorageFault."""
+        if self._blocked is not None and time.monotonic_ns() < self._blocked_until:
+            raise self._blocked
+        asked = time.monotonic_ns()
+        try:
+            self.seal()
+            self._room.claim(self.segment_bytes)
+            self.segment = self._next_segment()
+        except (OSError, SpoolFull) as error:
+            fault = StorageFault(error) if isinstance(error, SpoolFull) else fault_of(error)
+            now = time.monotonic_ns()
+            self._blocked, self._blocked_until = fault, now + PATIENCE * (now - asked)
+            raise fault from error
+        self._blocked = None
+        self.segment_bytes = min(2 * self.segment_bytes, max(SEGMENT_BYTES_MAX, self.segment_bytes))
+
+    def seal(self) -> None:
+        """Close the open segment. Raises OSError; the segment is then left for the next writer to mend."""
+        segment, self.segment = self.segment, None
+        for known in self.hot:
+            known.clear()
+        self._numbers.clear()
+        earliest, self._earliest = self._earliest, 2**63 - 1
+        if segment is not None:
+            segment.seal(
+                last_sequence=self.sequence, earliest=earliest, latest=max(self._latest, self.ordinals.newest())
+            )
+            self.ordinals.forget()
+
+    def refused(self, fault: StorageFault, count: int, now_ns: int) -> None:
+        """Count refused records where other processes see it."""
+        self.words[FULL if isinstance(fault.error, SpoolFull) else FAILED] += count
+        self.words[REFUSED_NS] = now_ns
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.seal()
+        self.words.release()
+        self._counter.close()
+
+    def abandon(self) -> None:
+        """Let go in a forked child: the parent goes on writing."""
+        if self.segment is not None:
+            self.segment.abandon()
+        self.segment = None
+        for known in self.hot:
+            known.clear()
+        self.words.release()
+        self._counter.close()
+
+    def _number(self, key: SeriesKey) -> int | None:
+        number = self._numbers.get(key)
+        if number is None:
+            assert self.segment is not None
+            tags = dict(zip(("account", *self.measurement.tags), key, strict=True))
+            number = len(self._numbers) + 1
+            if not self.segment.define(number, tags):
+                return None
+            self._numbers[key] = number
+        return number
+
+    def _next_segment(self) -> SegmentWriter:
+        header = Header(
+            source=self.lane.source,
+            measurement=self.measurement.name,
+            schema_version=self.measurement.version,
+            first_sequence=self.sequence + 1,
+            created_ns=time.time_ns(),
+            pid=os.getpid(),
+            writer=os.urandom(16),
+        )
+        path = self.lane.folder / f"{self.number + 1:010d}{SUFFIX}"
+        segment = SegmentWriter(path, header, self.segment_bytes)
+        self.number += 1
+        return segment
+
+
+class SourceWriter:
+    """Holds the source's lock; several recorders of this process share it."""
+
+    def __init__(
+        self, root: Path, source: str, guard: threading.Lock, *, max_bytes: int | None, segment_bytes: int
+    ) -> None:
+        """Take the source. Raises SourceBusy, OSError."""
+        self.spool, self.source, self.segment_bytes = Spool(root), source, segment_bytes
+        self.guard = guard
+        self.lanes: dict[str, LaneWriter] = {}
+        self.users: set[int] = set()
+        self.gone = False
+        folder = self.spool.folder(source)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._room = Room(root, max_bytes=max_bytes)
+        self._lock = SourceLock(folder)
+        self._lock.acquire(source=source)
+
+    def lane(self, measurement: Measurement) -> LaneWriter:
+        """Return the open end of the lane; with ``guard`` held. Raises StorageFault."""
+        lane = self.lanes.get(measurement.name)
+        if lane is None:
+            try:
+                lane = LaneWriter(self.spool, self.source, measurement, self._room, self.segment_bytes)
+            except OSError as error:
+                raise fault_of(error) from error
+            self.lanes[measurement.name] = lane
+        return lane
+
+    def close(self) -> None:
+        """Seal everything and free the source."""
+        with self.guard:
+            self.gone = True
+            for lane in self.lanes.values():
+                lane.close()
+            self._lock.release()
+
+    def sync(self) -> None:
+        """Make everything recorded so far survive a power loss. Raises OSError."""
+        for lane in list(self.lanes.values()):
+            lane.lane.sync()
+        durable.sync_file(self.spool.folder(self.source))
+
+    def abandon(self) -> None:
+        """In a forked child: leave lock and files to the parent, which goes on."""
+        self.gone = True
+        self._lock.drop()
+        for lane in self.lanes.values():
+            lane.abandon()
+
+
+Key = tuple[Path, str]
+_writers: dict[Key, SourceWriter] = {}
+_guards: dict[Key, threading.Lock] = {}
+# Taken before any guard, never the other way round.
+_opening = threading.Lock()
+
+
+def guard_of(root: Path, source: str) -> threading.Lock:
+    """Return the lock around everything that this process writes under the source; touches no disk."""
+    with _opening:
+        return _guards.setdefault((root.absolute(), source), threading.Lock())
+
+
+def open_source(root: Path, source: str, *, user: object, max_bytes: int | None, segment_bytes: int) -> SourceWriter:
+    """Return this process's writer of the source and note its user. Raises SourceBusy, OSError."""
+    key = (root.absolute(), source)
+    with _opening:
+        writer = _writers.get(key)
+        if writer is None:
+            guard = _guards[key]
+            writer = SourceWriter(key[0], source, guard, max_bytes=max_bytes, segment_bytes=segment_bytes)
+            _writers[key] = writer
+        writer.users.add(id(user))
+        return writer
+
+
+def leave_source(writer: SourceWriter, *, user: object) -> None:
+    """Forget a user; after the last one, seal and free the source."""
+    with _opening:
+        writer.users.discard(id(user))
+        if writer.gone or writer.users:
+            return
+        for key, known in list(_writers.items()):
+            if known is writer:
+                del _writers[key]
+        writer.close()
+
+
+_held: list[threading.Lock] = []
+
+
+def _before_fork() -> None:
+    # The forking thread holds every lock over the fork: a child never inherits one that nobody will free, nor a frame
+    # that another thread has half written.
+    _opening.acquire()
+    for guard in _guards.values():
+        guard.acquire()
+        _held.append(guard)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+    _opening.release()
+
+
+def _in_child() -> None:
+    for writer in _writers.values():
+        writer.abandon()
+    _writers.clear()
+    _after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)
