@@ -26,8 +26,8 @@ EVERYTHING = PointQuery(TICKS, 0, 2**62)
 class Worker:
     """A process and the lines it has said so far."""
 
-    def __init__(self, *arguments: object) -> None:
-        command = [sys.executable, "-m", "tests.timeseries.delta_workers", *map(str, arguments)]
+    def __init__(self, *arguments: object, module: str = "tests.timeseries.delta_workers") -> None:
+        command = [sys.executable, "-m", module, *map(str, arguments)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines: list[str] = []
         self.ear = threading.Thread(target=self._listen)

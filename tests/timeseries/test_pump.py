@@ -1,0 +1,361 @@
+"""The pump: every accepted point is somewhere, whatever fails in between."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.timeseries.batches import DAY, SECOND, at
+from tests.timeseries.desks import Desk, desk_in
+from timeseries import clearing, pump
+from timeseries.bell import Bell
+from timeseries.errors import FlushTimeout, StoreUnavailable
+
+OPEN = at("2021-04-12 09:15")
+NONE = {"dead_lettered": 0, "expired": 0, "damaged": 0, "cleared": 0, "balance": 0}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return desk_in(tmp_path)
+
+
+def record(desk: Desk, count: int, first: int = 0, **more: object) -> None:
+    numbers = range(first, first + count)
+    desk.record("A", [OPEN + n * SECOND for n in numbers], [float(n + 1) for n in numbers], **more)
+
+
+def closes(desk: Desk, account: str = "main") -> list[float]:
+    return desk.reader.ticks("A", 0, 2**62, account=account).column("close").to_pylist()
+
+
+def points(desk: Desk) -> dict:
+    found = desk.pump.points()
+    found.pop("oldest_seconds")
+    return found
+
+
+def test_nothing_recorded_is_a_balance_of_nothing(desk: Desk) -> None:
+    assert desk.pump.points() == {"accepted": 0, "stored": 0, "spooled": 0, **NONE, "oldest_seconds": None}
+    assert desk.pump.sources() == []
+    assert desk.pump.run_once().settled == 0
+    assert desk.pump.drain(0)
+
+
+def test_what_waits_is_shipped_and_counted(desk: Desk) -> None:
+    record(desk, 10)
+    assert points(desk) == {"accepted": 10, "stored": 0, "spooled": 10, **NONE}
+    desk.clock.move(5)
+    assert desk.pump.points()["oldest_seconds"] == pytest.approx(5, abs=2)
+    assert desk.pump.run_once().settled == 10
+    assert points(desk) == {"accepted": 10, "stored": 10, "spooled": 0, **NONE}
+    assert closes(desk) == [float(n) for n in range(1, 11)]
+
+
+def test_the_rows_of_the_spool_command_tell_each_lane(desk: Desk) -> None:
+    record(desk, 3)
+    recorder = desk.recorder(source="other")
+    recorder.indicators("A", {"ema": 1}, at=OPEN)
+    recorder.close()
+    rows = {(row["source"], row["measurement"]): row for row in desk.pump.sources()}
+    assert rows.keys() == {("default", "ticks"), ("other", "indicators")}
+    row = rows["default", "ticks"]
+    assert (row["spooled"], row["quarantined"], row["dead_lettered"]) == (3, 0, {})
+    assert row["oldest_at"].endswith("Z")
+    desk.pump.drain(10)
+    assert {row["oldest_at"] for row in desk.pump.sources()} == {None}
+
+
+def test_a_few_new_points_of_a_running_recorder_wait_a_moment_for_more(desk: Desk) -> None:
+    recorder = desk.recorder()
+    recorder.tick("A", {"ltp": 1, "timestamp": OPEN})
+    assert desk.pump.run_once().settled == 0
+    desk.clock.move(pump.LINGER_NS / SECOND)
+    assert desk.pump.run_once().settled == 1
+    recorder.tick("A", {"ltp": 2, "timestamp": OPEN})
+    assert desk.pump.run_once().settled == 0
+    desk.pump.bell.listen()
+    assert Bell(desk.spool.root).ring()
+    assert desk.pump.wait(1)
+    assert desk.pump.run_once().settled == 1
+    desk.pump.bell.close()
+    recorder.close()
+
+
+def test_many_new_points_do_not_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pump, "MANY", 5)
+    recorder = desk.recorder()
+    for number in range(5):
+        recorder.tick("A", {"ltp": 1, "timestamp": OPEN + number})
+    assert desk.pump.run_once().settled == 5
+    recorder.close()
+
+
+def test_large_lanes_go_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 4})
+    record(desk, 10)
+    assert desk.pump.run_once().settled == 10
+    assert [len(batch) for batch in desk.store.batches] == [4, 4, 2]
+    assert closes(desk) == [float(n) for n in range(1, 11)]
+
+
+def test_a_store_that_is_down_holds_the_lane_and_drops_nothing(desk: Desk) -> None:
+    record(desk, 3)
+    desk.store.down = True
+    first = desk.pump.run_once()
+    assert (first.settled, first.held) == (0, 1)
+    desk.store.down = False
+    assert desk.pump.run_once().settled == 0, "it was tried again without a pause"
+    desk.clock.move(pump.HOLD_SECONDS[0])
+    assert desk.pump.run_once().settled == 3
+    assert desk.pump.run_once().held == 0
+    assert points(desk) == {"accepted": 3, "stored": 3, "spooled": 0, **NONE}
+
+
+def test_the_pauses_of_a_held_lane_grow_to_a_bound(desk: Desk) -> None:
+    record(desk, 1)
+    desk.store.down = True
+    pauses = []
+    for _ in range(12):
+        desk.pump.run_once()
+        (care,) = desk.pump._lanes.values()
+        pauses.append((care.hold_until - desk.clock.now) / SECOND)
+        desk.clock.now = care.hold_until
+    shortest, longest = pump.HOLD_SECONDS
+    assert pauses[0] <= shortest
+    assert longest / 2 <= pauses[-1] <= longest
+    assert points(desk)["spooled"] == 1
+
+
+def test_a_crash_between_writing_and_settling_changes_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(desk, 5)
+    (lane,) = desk.spool.lanes()
+
+    def crash(outcome: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lane, "settle", crash)
+        with pytest.raises(OSError, match="killed"):
+            desk.pump.ship(lane)
+    assert points(desk) == {"accepted": 5, "stored": 0, "spooled": 5, **NONE}
+    record(desk, 2, first=5)
+    assert desk.pump.drain(10)
+    assert points(desk) == {"accepted": 7, "stored": 7, "spooled": 0, **NONE}
+    assert closes(desk) == [float(n) for n in range(1, 8)]
+
+
+def test_nothing_is_settled_before_it_is_written(desk: Desk) -> None:
+    record(desk, 5)
+    seen = []
+    write = desk.store.write
+    desk.store.write = lambda batch: (seen.append(desk.spool.lanes()[0].outcome().through), write(batch))  # type: ignore
+    assert desk.pump.drain(10)
+    assert seen == [0]
+
+
+def test_a_lane_that_another_ships_is_left_to_it(desk: Desk) -> None:
+    record(desk, 3)
+    (lane,) = desk.spool.lanes()
+    with lane.lease(owner="another"):
+        assert desk.pump.run_once().settled == 0
+        assert not desk.pump.drain(0.05)
+    assert desk.pump.run_once().settled == 3
+
+
+def test_a_segment_removed_by_hand_makes_the_sum_fail(desk: Desk) -> None:
+    record(desk, 3)
+    (lane,) = desk.spool.lanes()
+    for segment in lane.segments():
+        segment.unlink()
+    assert points(desk)["balance"] == 3
+    desk.pump.run_once()
+    assert points(desk)["balance"] == 3
+    record(desk, 2, first=3)
+    assert desk.pump.run_once().settled
+    found = points(desk)
+    assert (found["accepted"], found["stored"], found["balance"]) == (5, 2, 3)
+
+
+def test_a_damaged_record_is_counted_as_damaged_and_the_others_are_stored(desk: Desk) -> None:
+    record(desk, 50)
+    (lane,) = desk.spool.lanes()
+    (segment,) = lane.segments()
+    content = bytearray(segment.read_bytes())
+    middle = content.find(bytearray.fromhex("0000000000003940"))  # 25.0, the close of the 25th
+    content[middle] ^= 0xFF
+    segment.write_bytes(content)
+    before = points(desk)
+    assert (before["accepted"], before["spooled"], before["damaged"], before["balance"]) == (50, 49, 1, 0)
+    assert desk.pump.drain(10)
+    after = points(desk)
+    assert (after["stored"], after["spooled"], after["damaged"], after["balance"]) == (49, 0, 1, 0)
+    assert closes(desk) == [float(n) for n in range(1, 51) if n != 25]
+
+
+def test_two_accounts_of_one_source_are_counted_apart(desk: Desk) -> None:
+    record(desk, 3)
+    record(desk, 2, account="paper")
+    assert desk.pump.drain(10)
+    (lane,) = desk.spool.lanes()
+    assert lane.outcome().stored == {"main": 3, "paper": 2}
+
+
+def test_kept_segments_go_after_their_days_and_nothing_else_does(desk: Desk) -> None:
+    record(desk, 3)
+    (lane,) = desk.spool.lanes()
+    desk.pump.run_once()
+    assert lane.segments()
+    desk.clock.move(8 * DAY / SECOND)
+    desk.pump.run_once()
+    assert lane.segments() == []
+    assert points(desk) == {"accepted": 3, "stored": 3, "spooled": 0, **NONE}
+    assert closes(desk) == [1.0, 2.0, 3.0]
+
+
+def test_flush_ships_by_itself_where_no_companion_runs(desk: Desk) -> None:
+    record(desk, 3)
+    recorder = desk.recorder(source="mine")
+    recorder.tick("A", {"ltp": 1, "timestamp": OPEN})
+    targets = desk.pump.targets(source="mine")
+    assert targets == {("default", "ticks"): 3, ("mine", "ticks"): 1}
+    desk.pump.wait_until_settled(targets, 10)
+    assert points(desk) == {"accepted": 4, "stored": 4, "spooled": 0, **NONE}
+    recorder.close()
+
+
+def test_flush_does_not_wait_for_what_another_recorder_still_writes(desk: Desk) -> None:
+    other = desk.recorder(source="other")
+    other.tick("A", {"ltp": 1, "timestamp": OPEN})
+    assert desk.pump.targets(source="mine") == {}
+    assert desk.pump.everything() == {("other", "ticks"): 1}
+    other.close()
+    assert desk.pump.targets(source="mine") == {("other", "ticks"): 1}
+
+
+def test_flush_says_what_still_waits_when_the_time_is_up(desk: Desk) -> None:
+    record(desk, 3)
+    desk.store.down = True
+    started = time.monotonic()
+    with pytest.raises(FlushTimeout, match="3 points still wait") as caught:
+        desk.pump.wait_until_settled(desk.pump.everything(), 0.1)
+    assert caught.value.code == "flush_timeout"
+    assert time.monotonic() - started < 5
+    assert points(desk)["spooled"] == 3
+
+
+def test_flush_gives_a_companion_that_listens_but_does_nothing_a_moment_only(desk: Desk) -> None:
+    deaf = Bell(desk.spool.root)
+    deaf.listen()
+    record(desk, 3)
+    desk.pump.wait_until_settled(desk.pump.everything(), 10)
+    assert points(desk)["stored"] == 3
+    deaf.close()
+
+
+def test_a_bell_without_a_listener_is_not_heard(tmp_path: Path) -> None:
+    bell = Bell(tmp_path / "spool")
+    assert not bell.ring()
+    bell.listen()
+    assert bell.ring()
+    assert bell.wait(1)
+    assert not bell.wait(0)
+    for _ in range(100_000):
+        assert bell.ring()
+        if bell.wait(0):
+            break
+    bell.close()
+    assert not bell.ring()
+
+
+# -- clearing an account ---------------------------------------------------------------------------------------------
+
+
+def test_a_cleared_account_is_gone_from_store_and_spool_and_counted(desk: Desk) -> None:
+    record(desk, 4, source="replay", account="replay")
+    record(desk, 2)
+    assert desk.pump.drain(10)
+    record(desk, 3, first=4, source="replay", account="replay")
+    assert desk.pump.clear_account("replay") == 7
+    assert closes(desk, "replay") == []
+    assert closes(desk) == [1.0, 2.0]
+    assert points(desk)["balance"] == 0
+    assert desk.pump.drain(10)
+    assert points(desk) == {"accepted": 9, "stored": 2, "spooled": 0, **NONE, "cleared": 7}
+    assert closes(desk, "replay") == []
+    assert desk.pump.clear_account("replay") == 0
+
+
+def test_what_is_recorded_after_the_clearing_stays(desk: Desk) -> None:
+    record(desk, 4, account="replay")
+    assert desk.pump.drain(10)
+    desk.pump.clear_account("replay")
+    record(desk, 3, account="replay")
+    assert closes(desk, "replay") == [1.0, 2.0, 3.0]
+    assert desk.pump.drain(10)
+    assert closes(desk, "replay") == [1.0, 2.0, 3.0]
+    assert points(desk) == {"accepted": 7, "stored": 3, "spooled": 0, **NONE, "cleared": 4}
+
+
+@pytest.mark.parametrize("moment", ["before the lanes", "between the lanes", "in the store", "before it is forgotten"])
+def test_a_clearing_cut_short_is_finished_by_the_next_pass_and_takes_no_later_point(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    record(desk, 4, source="one", account="replay")
+    record(desk, 4, source="two", account="replay")
+    assert desk.pump.drain(10)
+    record(desk, 2, first=4, source="one", account="replay")
+    with monkeypatch.context() as patched:
+        cut(patched, desk, moment)
+        with pytest.raises((StoreUnavailable, OSError)):
+            desk.pump.clear_account("replay")
+    assert points(desk)["balance"] == 0
+    record(desk, 1, first=20, source="one", account="replay")
+    record(desk, 1, first=21, source="two", account="replay")
+    assert points(desk)["balance"] == 0
+    desk.clock.move(100)
+    assert desk.pump.drain(10)
+    assert sorted(desk.store.read(everything()).column("close").to_pylist()) == [21.0, 22.0]
+    assert points(desk) == {"accepted": 12, "stored": 2, "spooled": 0, **NONE, "cleared": 10}
+    assert not (desk.spool.root / clearing.INTENT).exists()
+
+
+def everything() -> object:
+    from timeseries.measurements import TICKS
+    from timeseries.stores.base import PointQuery
+
+    return PointQuery(TICKS, 0, 2**62)
+
+
+def cut(patched: pytest.MonkeyPatch, desk: Desk, moment: str) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise OSError("killed")
+
+    calls = []
+    real = clearing.cleared
+    if moment == "before the lanes":
+        patched.setattr(clearing, "_carry_out", die)
+    elif moment == "between the lanes":
+        patched.setattr(clearing, "cleared", lambda *a: die() if calls else (calls.append(1), real(*a))[1])
+    elif moment == "in the store":
+        patched.setattr(desk.store, "delete_account", die)
+    else:
+        patched.setattr(Path, "unlink", die)
+
+
+def test_while_a_clearing_stands_nothing_is_shipped(desk: Desk) -> None:
+    record(desk, 2, account="replay")
+    assert desk.pump.drain(10)
+    desk.store.down = True
+    with pytest.raises(StoreUnavailable):
+        desk.pump.clear_account("replay")
+    record(desk, 2)
+    assert desk.pump.run_once().settled == 0
+    desk.store.down = False
+    desk.clock.move(100)
+    assert desk.pump.drain(10)
+    assert closes(desk) == [1.0, 2.0]
+    assert json.loads(json.dumps(desk.pump.points()))["balance"] == 0

@@ -1,0 +1,259 @@
+"""Readings: what is shipped and what still waits, as one and exact."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from tests.timeseries.batches import DAY, INDIA, MINUTE, SECOND, at, session
+from tests.timeseries.desks import Desk, desk_in
+from timeseries.errors import StoreUnavailable
+from timeseries.measurements import EXECUTIONS, INDICATORS, POSITION_SNAPSHOTS, TICKS
+
+OPEN = at("2021-04-12 09:15")
+EVER = {"start": -(10**30), "stop": 10**30, "account": "main"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return desk_in(tmp_path)
+
+
+def closes(desk: Desk, symbol: str = "RELIANCE", **more: object) -> list[float]:
+    return desk.reader.ticks(symbol, **{**EVER, **more}).column("close").to_pylist()
+
+
+def test_nothing_recorded_reads_as_empty_tables_of_the_promised_columns(desk: Desk) -> None:
+    ticks = desk.reader.ticks("RELIANCE", **EVER)
+    assert ticks.column_names == [
+        "time", "exchange_time", "received_time", "source", "kind", "close", "open", "high", "low", "volume",
+        "day_volume", "bid", "ask", "last_quantity", "oi",
+    ]  # fmt: skip
+    candles = desk.reader.candles("RELIANCE", every=MINUTE, **EVER, sessions=[session("2021-04-12")])
+    assert candles.column_names == ["time", "open", "high", "low", "close", "volume", "ticks"]
+    assert (len(ticks), len(candles)) == (0, 0)
+    assert desk.reader.latest_tick("RELIANCE", "main") is None
+    assert desk.reader.latest_indicators("RELIANCE", "main") is None
+
+
+def test_what_waits_in_the_spool_reads_like_what_is_in_the_store(desk: Desk) -> None:
+    desk.record("M&M", [OPEN, OPEN, OPEN + SECOND], [1.0, 2.0, 3.0])
+    waiting = desk.reader.ticks("M&M", **EVER)
+    assert desk.pump.drain(10)
+    assert desk.reader.ticks("M&M", **EVER).equals(waiting)
+    assert waiting.schema.field("time").type == pa.timestamp("ns", "UTC")
+    assert waiting["close"].to_pylist() == [1.0, 2.0, 3.0]
+    assert waiting["exchange_time"].cast(pa.int64()).to_pylist() == [OPEN, OPEN, OPEN + SECOND]
+    assert waiting["time"].cast(pa.int64()).to_pylist() == [OPEN, OPEN + 1, OPEN + SECOND]
+
+
+def test_times_are_instants_in_utc(desk: Desk) -> None:
+    desk.record("A", [OPEN], [1.0])
+    assert desk.reader.ticks("A", **EVER)["time"].to_pylist() == [datetime(2021, 4, 12, 3, 45, tzinfo=UTC)]
+
+
+def test_half_shipped_reads_whole_and_each_point_once(desk: Desk) -> None:
+    desk.record("RELIANCE", [OPEN + n for n in range(1, 10)], range(1, 10))
+    assert desk.pump.drain(10)
+    desk.record("RELIANCE", [OPEN + n for n in range(10, 20)], range(10, 20))
+    assert closes(desk) == list(range(1, 20))
+    assert closes(desk, start=OPEN + 5, stop=OPEN + 15) == list(range(5, 15))
+
+
+def test_written_but_not_settled_reads_once(desk: Desk) -> None:
+    desk.record("RELIANCE", [OPEN + n for n in range(1, 11)], range(1, 11))
+    (lane,) = desk.spool.lanes()
+    desk.store.write(lane.pending(after=0, limit=6).batch)
+    assert closes(desk) == list(range(1, 11))
+
+
+def test_of_a_point_recorded_again_the_later_one_reads_shipped_or_not(desk: Desk) -> None:
+    desk.record("RELIANCE", [OPEN, OPEN + SECOND], [1.0, 2.0], ordinals="restart")
+    assert desk.pump.drain(10)
+    desk.record("RELIANCE", [OPEN], [5.0], ordinals="restart")
+    assert closes(desk) == [5.0, 2.0]
+    assert desk.pump.drain(10)
+    assert closes(desk) == [5.0, 2.0]
+
+
+def test_a_reading_is_of_one_account(desk: Desk) -> None:
+    desk.record("RELIANCE", [OPEN], [1.0])
+    desk.record("RELIANCE", [OPEN], [2.0], source="paper", account="paper")
+    assert closes(desk) == [1.0]
+    assert closes(desk, account="paper") == [2.0]
+    assert closes(desk, account="paper", source="default") == []
+
+
+@pytest.mark.parametrize("shipped", [True, False])
+def test_each_day_is_read_from_the_source_with_its_first_tick(desk: Desk, shipped: bool) -> None:
+    desk.record("A", [OPEN + SECOND, OPEN + DAY], [1.0, 2.0], source="one")
+    desk.record("A", [OPEN, OPEN + 2 * SECOND, OPEN + DAY + SECOND], [3.0, 4.0, 5.0], source="two")
+    if shipped:
+        assert desk.pump.drain(10)
+    table = desk.reader.ticks("A", **EVER)
+    assert list(zip(table["source"].to_pylist(), table["close"].to_pylist(), strict=True)) == [
+        ("two", 3.0), ("two", 4.0), ("one", 2.0)
+    ]  # fmt: skip
+    assert closes(desk, "A", source="one") == [1.0, 2.0]
+
+
+def test_the_first_tick_of_the_day_decides_even_before_the_readings_start(desk: Desk) -> None:
+    desk.record("A", [OPEN, OPEN + 10 * SECOND], [1.0, 2.0], source="one")
+    desk.record("A", [OPEN + 5 * SECOND, OPEN + 11 * SECOND], [3.0, 4.0], source="two")
+    assert closes(desk, "A", start=OPEN + 2 * SECOND, stop=OPEN + MINUTE) == [2.0]
+
+
+def test_the_first_tick_may_be_shipped_by_one_source_and_waiting_of_another(desk: Desk) -> None:
+    desk.record("A", [OPEN + SECOND], [1.0], source="one")
+    assert desk.pump.drain(10)
+    desk.record("A", [OPEN], [2.0], source="two")
+    assert closes(desk, "A") == [2.0]
+
+
+def test_candles_span_what_is_shipped_and_what_waits(desk: Desk) -> None:
+    recorder = desk.recorder(volume="cumulative")
+    for number in range(4):
+        recorder.tick(
+            "A", {"ltp": 10.0 + number, "volume": 100 * (number + 1), "timestamp": OPEN + number * 30 * SECOND}
+        )
+        if number == 2:
+            recorder.sync()
+            assert desk.pump.drain(10)
+    recorder.close()
+    table = desk.reader.candles("A", every=MINUTE, **EVER, sessions=[session("2021-04-12")])
+    rows = table.set_column(0, "time", table["time"].cast(pa.int64())).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        (OPEN, 10.0, 11.0, 10.0, 11.0, 200.0, 2), (OPEN + MINUTE, 12.0, 13.0, 12.0, 13.0, 200.0, 2)
+    ]  # fmt: skip
+
+
+def test_indicators_come_as_a_column_each(desk: Desk) -> None:
+    recorder = desk.recorder()
+    recorder.indicators("A", {"ema": 1.5, "rsi": 60}, at=OPEN)
+    recorder.indicators("A", {"ema": 2.5, "time": 7}, at=OPEN + SECOND)
+    recorder.indicators("A", {"ema": 9.0}, at=OPEN + SECOND, timeframe="5m")
+    recorder.close()
+    table = desk.reader.history(INDICATORS, OPEN, OPEN + DAY, account="main", symbol="A", timeframe="")
+    assert table.drop_columns(["time", "exchange_time", "received_time"]).to_pylist() == [
+        {
+            "account": "main",
+            "source": "default",
+            "symbol": "A",
+            "timeframe": "",
+            "ema": 1.5,
+            "rsi": 60.0,
+            "values.time": None,
+        },
+        {
+            "account": "main",
+            "source": "default",
+            "symbol": "A",
+            "timeframe": "",
+            "ema": 2.5,
+            "rsi": None,
+            "values.time": 7.0,
+        },
+    ]
+    assert len(desk.reader.history(INDICATORS, OPEN, OPEN + DAY, account="main", symbol="A")) == 3
+    newest = desk.reader.latest_indicators("A", "main")
+    assert newest and newest["values"] == {"ema": 2.5, "time": 7.0}
+    five = desk.reader.latest_indicators("A", "main", timeframe="5m")
+    assert five and five["values"] == {"ema": 9.0}
+
+
+def test_histories_answer_by_their_tags(desk: Desk) -> None:
+    recorder = desk.recorder()
+    recorder.snapshot("ema", "A", 10, 5, 1, 0.1, at=OPEN)
+    recorder.snapshot("orb", "A", 11, 5, 1, 0.1, at=OPEN)
+    recorder.close()
+    table = desk.reader.history(POSITION_SNAPSHOTS, OPEN, OPEN + 1, account="main", strategy="orb", symbol="A")
+    assert table["price"].to_pylist() == [11.0]
+    assert len(desk.reader.history(EXECUTIONS, OPEN, OPEN + 1, account="main")) == 0
+
+
+def test_the_latest_tick_is_the_newest_by_exchange_time_wherever_it_is(desk: Desk) -> None:
+    desk.record("A", [OPEN + 10 * SECOND], [10.0])
+    assert desk.pump.drain(10)
+    desk.record("A", [OPEN + 5 * SECOND], [5.0])
+    latest = desk.reader.latest_tick("A", "main")
+    assert latest and (latest["close"], latest["exchange_time"], latest["source"]) == (
+        10.0,
+        OPEN + 10 * SECOND,
+        "default",
+    )
+    desk.record("A", [OPEN + 20 * SECOND], [20.0], source="other")
+    latest = desk.reader.latest_tick("A", "main")
+    assert latest and (latest["close"], latest["source"]) == (20.0, "other")
+    assert desk.reader.latest_tick("A", "paper") is None
+
+
+def test_the_next_place_among_equal_times_is_known_from_the_store(desk: Desk) -> None:
+    desk.record("A", [OPEN, OPEN, OPEN + SECOND], [1.0, 2.0, 3.0])
+    assert desk.pump.drain(10)
+    tags = {"account": "main", "source": "default", "symbol": "A"}
+    assert desk.reader.next_ordinal(TICKS, tags, OPEN) == 2
+    assert desk.reader.next_ordinal(TICKS, tags, OPEN + SECOND) == 1
+    assert desk.reader.next_ordinal(TICKS, {**tags, "symbol": "B"}, OPEN) == 0
+
+
+def test_a_store_that_is_down_is_said_and_not_read_as_empty(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.record("A", [OPEN], [1.0])
+
+    def fail() -> None:
+        raise OSError("no disk")
+
+    monkeypatch.setattr(desk.store.tables["ticks"], "snapshot", fail)
+    with pytest.raises(StoreUnavailable):
+        desk.reader.ticks("A", **EVER)
+    with pytest.raises(StoreUnavailable):
+        desk.reader.latest_tick("A", "main")
+
+
+# file, symbol, rows, low, high, last day volume: the table of the data's README
+REAL = [
+    ("RELIANCE_12_April.csv", "RELIANCE", 21960, 1900.25, 1960.25, 9429114),
+    ("MM_12_April.csv", "M&M", 21735, 738.60, 775.60, 4557099),
+    ("BAJAJ_AUTO_12_April.csv", "BAJAJ-AUTO", 21450, 3480.20, 3599.00, 709292),
+    ("Nifty_12_April.csv", "NIFTY 50", 20680, 14249.70, 14610.35, 0),
+    ("Nifty_Bank_12_April.csv", "NIFTY BANK", 20820, 30522.50, 31526.10, 0),
+]
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("name", "symbol", "rows", "low", "high", "volume"), REAL, ids=[row[1] for row in REAL])
+def test_real_ticks_read_back_exactly_and_their_candles_add_up(
+    desk: Desk, market_data: Path, name: str, symbol: str, rows: int, low: float, high: float, volume: int
+) -> None:
+    with (market_data / "nse-ticks-2021" / name).open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    times = [
+        int(datetime.fromisoformat(line["timestamp"]).replace(tzinfo=INDIA).timestamp()) * SECOND for line in lines
+    ]
+    recorder = desk.recorder(account="replay", volume="cumulative", ordinals="restart")
+    columns = {
+        "timestamp": times,
+        "ltp": [float(line["ltp"]) for line in lines],
+        "volume": [float(line["volume"]) for line in lines],
+    }
+    assert recorder.ticks(columns, symbol=symbol).accepted == rows
+    recorder.close()
+    for shipped in (False, True):
+        assert not shipped or desk.pump.drain(30)
+        table = desk.reader.ticks(symbol, **{**EVER, "account": "replay"})
+        assert len(table) == rows
+        assert pc.min_max(table["close"]).as_py() == {"min": low, "max": high}
+        assert pc.max(table["day_volume"]).as_py() == volume
+        in_order = sorted(range(rows), key=lambda number: times[number])  # arrival stays within equal times
+        assert table["exchange_time"].cast(pa.int64()).to_pylist() == [times[n] for n in in_order]
+        assert table["close"].to_pylist() == [columns["ltp"][n] for n in in_order]
+        assert len(set(table["time"].cast(pa.int64()).to_pylist())) == rows
+        for every in (SECOND, MINUTE, 15 * MINUTE, DAY):
+            day = {"every": every, "sessions": [session("2021-04-12")], **EVER, "account": "replay"}
+            candles = desk.reader.candles(symbol, **day)
+            assert pc.sum(candles["volume"]).as_py() == volume
+            assert pc.sum(candles["ticks"]).as_py() == rows
