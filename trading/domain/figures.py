@@ -77,7 +77,7 @@ def period_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
 
     Money is Decimal, ratios float or None, dates ISO text or None; the order of ``exits`` does not matter.
     """
-    days = _days(exits, capital)
+    days = days_of(exits, capital)
     returns = statistics.daily_returns(days, capital.at_start)
     sampled = returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
     falls = _falls(exits, capital)
@@ -172,7 +172,8 @@ def _largest(made: Outcomes, high: int, low: int) -> dict[str, Decimal | None]:
     }
 
 
-def _days(exits: Sequence[Exit], capital: Capital) -> list[Day]:
+def days_of(exits: Sequence[Exit], capital: Capital) -> list[Day]:
+    """Return the days of the period as `statistics.daily_returns` takes them."""
     pnl: dict[date, int] = {}
     for exit in exits:
         pnl[exit.day] = pnl.get(exit.day, 0) + exit.net

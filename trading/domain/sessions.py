@@ -159,14 +159,17 @@ def parse_hours(text: str) -> list[ExchangeHours]:
     Raises: ValueError, naming the exchange, where something is missing or not a date, a time or a known phase.
     """
     content = json.loads(text)
-    hours = []
-    for code, given in content["exchanges"].items():
-        try:
-            ZoneInfo(given["zone"])
-            hours.append(ExchangeHours(code, given["name"], given["zone"], tuple(_rows(content, given))))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{code}: {error!r} is wrong or missing in the file of exchange sessions") from error
-    return hours
+    if not isinstance(content, dict) or not isinstance(content.get("exchanges"), dict):
+        raise ValueError("there are no exchanges in the file of exchange sessions")
+    return [_hours(content, code, given) for code, given in content["exchanges"].items()]
+
+
+def _hours(content: dict[str, Any], code: str, given: dict[str, Any]) -> ExchangeHours:
+    try:
+        ZoneInfo(given["zone"])
+        return ExchangeHours(code, given["name"], given["zone"], tuple(_rows(content, given)))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{code}: {error!r} is wrong or missing in the file of exchange sessions") from error
 
 
 def _rows(content: dict[str, Any], given: dict[str, Any]) -> Iterator[SessionRow]:

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import tempfile
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -76,10 +76,16 @@ class Report:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def add_format_arguments(parser: ArgumentParser, *, formats: Sequence[str] = FORMATS) -> None:
-    """Give a command its ``--format`` and ``--output``."""
-    parser.add_argument("--format", choices=formats, default="table", help="how to answer (default: table)")
-    parser.add_argument("--output", metavar="FILE", help="write to this file instead of the standard output")
+def add_format_arguments(
+    parser: ArgumentParser, *, formats: Sequence[str] = FORMATS, below_another: bool = False
+) -> None:
+    """Give a command its ``--format`` and ``--output``.
+
+    ``below_another`` is for the parser of a verb: its defaults would undo what stands before the verb.
+    """
+    form, output = (SUPPRESS, SUPPRESS) if below_another else ("table", None)
+    parser.add_argument("--format", choices=formats, default=form, help="how to answer (default: table)")
+    parser.add_argument("--output", metavar="FILE", default=output, help="write to this file instead of to stdout")
 
 
 def emit(report: Report, *, form: str, stdout: Output, output: str | None = None) -> None:

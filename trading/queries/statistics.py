@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -107,7 +108,7 @@ def capital_over(account: Account, days: list[date], exits: list[Exit]) -> Capit
     other = {day: value for day, value in pnl.items() if day >= first}
     for exit in exits:
         other[exit.day] = other.get(exit.day, 0) - exit.net
-    return Capital(at_start, days, _on_trading_days(flows, days), _on_trading_days(other, days))
+    return Capital(at_start, days, _before_trading_days(flows, days), _after_trading_days(other, days))
 
 
 def trading_days(cut: Cut, first: date, last: date) -> list[date]:
@@ -137,13 +138,22 @@ def _whole_span(cut: Cut) -> tuple[date, date] | None:
     return None if first is None or last is None else (first, last)
 
 
-def _on_trading_days(amounts: dict[date, int], days: list[date]) -> dict[date, int]:
-    """Move what falls on a closed day to the next day that counts; what lies after the last one is left out."""
+def _before_trading_days(amounts: dict[date, int], days: list[date]) -> dict[date, int]:
+    """Move capital of a closed day to the next day that counts: it is there when that one starts."""
     moved: dict[date, int] = {}
-    waiting = sorted((day, amount) for day, amount in amounts.items() if days[0] <= day)
-    for day in days:
-        while waiting and waiting[0][0] <= day:
-            moved[day] = moved.get(day, 0) + waiting.pop(0)[1]
+    for day, amount in amounts.items():
+        place = bisect_left(days, day)
+        if days[0] <= day and place < len(days):
+            moved[days[place]] = moved.get(days[place], 0) + amount
+    return moved
+
+
+def _after_trading_days(amounts: dict[date, int], days: list[date]) -> dict[date, int]:
+    """Move P&L of a day that does not count to the last one before it: the next one starts with it."""
+    moved: dict[date, int] = {}
+    for day, amount in amounts.items():
+        place = days[bisect_right(days, day) - 1]
+        moved[place] = moved.get(place, 0) + amount
     return moved
 
 

@@ -32,7 +32,9 @@ def find_trade(account_code: str, trade_id: str, *, strategy_id: str | None = No
     still_open = list(rows.filter(state=OPEN)[:2])
     if len(still_open) > 1:
         raise AmbiguousTrade(
-            f"More than one open trade has the id {trade_id!r}.", field="trade_id", hint="Give strategy_id as well."
+            f"More than one open trade has the id {trade_id!r}.",
+            field="trade_id",
+            hint="Give strategy_id as well." if strategy_id is None else "Both are of this strategy, from two days.",
         )
     found = still_open[0] if still_open else rows.order_by("-opened_at", "-pk").first()
     if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, ArgumentParser
+from argparse import ArgumentParser
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -90,5 +90,4 @@ def _row(account: Account) -> dict[str, Any]:
 
 
 def _formats(parser: ArgumentParser) -> None:
-    add_format_arguments(parser, formats=("table", "json"))
-    parser.set_defaults(format=SUPPRESS, output=SUPPRESS)  # else they would undo what stands before the verb
+    add_format_arguments(parser, formats=("table", "json"), below_another=True)

@@ -16,8 +16,8 @@ from trading.queries.accounts import get_account
 
 class Command(VeloxCommand):
     help = (
-        "Remove every trade, signal, stop, summary and point of an account; the account itself stays. A live account "
-        "cannot be cleared. Asks first, unless --yes is given; may be repeated."
+        "Remove every trade, signal, stop, summary and point of an account; the account itself stays. Only an account "
+        "whose book is replay can be cleared. Asks first, unless --yes is given; may be repeated."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,11 +27,10 @@ class Command(VeloxCommand):
 
     def answer(self, **options: Any) -> bool:
         account = get_account(options["code"])
-        if account.book != "live" and not options["yes"]:
+        if account.book == "replay" and not options["yes"]:
             self._ask(account.code)
         rows = clear_account(account.code)
-        # The ledger first: its refusal (a live account) leaves the points alone, and a repeat finishes what was cut
-        # off.
+        # The ledger first: its refusal leaves the points alone, and a repeat finishes what was cut off.
         points = open_pump().clear_account(account.code)
         emit(report(account.code, rows, points), form=options["format"], stdout=self.stdout, output=options["output"])
         return True

@@ -1,0 +1,231 @@
+"""`manage.py daily_summary` and the summary behind it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.trading import oracle
+from tests.trading.desk import STRATEGIES, make, plans, trade
+from trading.domain import display
+from trading.errors import UnknownAccount
+from trading.models import DailySummary, Realisation
+from trading.operations.add_fill import add_fill
+from trading.operations.open_position import open_position
+from trading.queries import daily_summary as queries
+
+pytestmark = pytest.mark.ledger
+
+MONDAY = datetime(2021, 4, 12, 4, tzinfo=UTC)
+DAY = date(2021, 4, 12)
+ROW_KEYS = [
+    "strategy_id",
+    *("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "win_rate"),
+    *("total_pnl", "gross_pnl", "charges", "trades_without_charges", "profit_factor"),
+    *("avg_win", "avg_loss", "largest_win", "largest_loss", "payoff_ratio"),
+    *("expectancy", "expectancy_ratio", "expectancy_r", "max_drawdown", "max_drawdown_pct"),
+    *("sqn", "avg_holding_seconds", "exposure_seconds"),
+]
+
+
+def run(*args: str) -> tuple[str, str, int]:
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    try:
+        call_command("daily_summary", *args, stdout=out, stderr=err)
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    return out.getvalue(), err.getvalue(), code
+
+
+def answer(*args: str) -> dict[str, Any]:
+    out, _, code = run(*args, "--format", "json")
+    assert code == 0
+    return dict(json.loads(out))
+
+
+@pytest.fixture
+def day(ledger: Any) -> None:
+    trade("40.5", at=MONDAY, charges=Decimal("1.25"), exit_charges=Decimal("1.75"), stop_price=Decimal(9_990))
+    trade(-20, at=MONDAY + timedelta(minutes=5), symbol="M&M")
+    trade(7, at=MONDAY + timedelta(minutes=30), strategy="breakout")
+    open_position(
+        "main", "held", "breakout", "M&M", entry_price=50, quantity=10, entry_time=MONDAY + timedelta(hours=5)
+    )
+    trade(999, at=MONDAY, account="replay")
+    trade(888, at=MONDAY - timedelta(days=3))
+
+
+class TestTheSummary:
+    def test_it_has_the_shape_that_was_promised(self, day: None) -> None:
+        summary = queries.build_daily_summary("main", DAY)
+        assert list(summary) == ["date", "account", "currency", "strategies", "total"]
+        assert (summary["date"], summary["account"], summary["currency"]) == ("2021-04-12", "main", "INR")
+        assert [row["strategy_id"] for row in summary["strategies"]] == ["breakout", "ema cross"]
+        for row in (*summary["strategies"], summary["total"]):
+            assert [key for key in ROW_KEYS if key not in row] == []
+        assert summary["total"]["strategy_id"] is None
+
+    def test_its_figures_are_the_days(self, day: None) -> None:
+        total = queries.build_daily_summary("main", DAY)["total"]
+        assert (total["total_trades"], total["winning_trades"], total["losing_trades"]) == (3, 2, 1)
+        assert (total["gross_pnl"], total["charges"], total["total_pnl"]) == (Decimal("27.5"), 3, Decimal("24.5"))
+        assert total["trades_without_charges"] == 2
+        assert total["expectancy_r"] == 3.75
+        assert total["max_drawdown"] == 20
+
+    def test_exposure_counts_what_is_open_once_and_ends_with_the_session(self, day: None) -> None:
+        summary = queries.build_daily_summary("main", DAY)
+        breakout, ema = summary["strategies"]
+        assert ema["exposure_seconds"] == 15 * 60  # 09:30 to 09:40 and 09:35 to 09:45
+        assert breakout["exposure_seconds"] == (10 + 60) * 60  # 10:00 to 10:10, and 14:30 to the close at 15:30
+        assert summary["total"]["exposure_seconds"] == (15 + 10 + 60) * 60
+        early = queries.build_daily_summary("main", DAY, now=MONDAY + timedelta(hours=5, minutes=20))
+        assert early["strategies"][0]["exposure_seconds"] == (10 + 20) * 60
+
+    def test_a_trade_held_over_night_is_in_the_market_on_both_days(self, day: None) -> None:
+        next_day = queries.build_daily_summary("main", DAY + timedelta(days=1))
+        assert [row["strategy_id"] for row in next_day["strategies"]] == ["breakout"]
+        assert next_day["total"]["exposure_seconds"] == 6.25 * 3600
+        holiday = queries.build_daily_summary("main", date(2021, 4, 14))
+        assert holiday["strategies"] == [] and holiday["total"]["exposure_seconds"] == 0
+
+    def test_another_account_has_a_day_of_its_own(self, day: None) -> None:
+        assert queries.build_daily_summary("replay", DAY)["total"]["total_pnl"] == 999
+        with pytest.raises(UnknownAccount):
+            queries.build_daily_summary("nobody", DAY)
+
+    def test_the_latest_day_is_one_with_a_trade_or_an_exit(self, day: None) -> None:
+        assert queries.latest_day("main") == DAY
+        add_fill("main", "held", "SELL", 51, 4, MONDAY + timedelta(days=2))
+        assert queries.latest_day("main") == date(2021, 4, 14)
+        assert queries.latest_day("replay") == DAY
+
+
+def test_every_day_of_the_desk_ties_out_with_its_fills_to_the_last_decimal(ledger: Any) -> None:
+    for plan in plans(30):
+        make(plan)
+    for on in sorted(set(Realisation.objects.values_list("day", flat=True))):
+        summary = queries.build_daily_summary("main", on)
+        rows = [(summary["total"], {})]
+        rows += [(row, {"strategy__code": row["strategy_id"]}) for row in summary["strategies"]]
+        for row, cut in rows:
+            told = oracle.figures("main", [on], **cut)
+            for key in ("gross_pnl", "charges", "total_pnl", "largest_win", "largest_loss", "max_drawdown"):
+                assert row[key] == told[key], (on, key)
+            for key in ("total_trades", "winning_trades", "losing_trades", "trades_without_charges"):
+                assert row[key] == told[key], (on, key)
+            for key in ("win_rate", "expectancy_r", "max_drawdown_pct", "avg_holding_seconds"):
+                assert row[key] == (told[key] if told[key] is None else pytest.approx(float(told[key])))
+        for key in ("gross_pnl", "charges", "total_pnl", "total_trades", "open_trades_pnl"):
+            assert sum(row[key] for row in summary["strategies"]) == summary["total"][key], (on, key)
+
+
+class TestTheCommand:
+    def test_json_is_the_summary_with_money_as_plain_text(self, day: None) -> None:
+        def plain(value: Any) -> Any:
+            return display.plain(value) if isinstance(value, Decimal) else value
+
+        summary = queries.build_daily_summary("main", DAY)
+        told = answer()
+        assert told["strategies"] == [
+            {key: plain(value) for key, value in row.items()} for row in summary["strategies"]
+        ]
+        assert told["total"]["total_pnl"] == "24.5" and told["date"] == "2021-04-12"
+
+    def test_the_same_again_adds_no_version_and_says_the_same(self, day: None) -> None:
+        first = answer()
+        assert answer("--date", "2021-04-12") == answer("--rebuild") == first
+        assert DailySummary.objects.filter(account__code="main").count() == 1
+
+    def test_a_finished_day_that_changed_ends_with_one_until_it_is_rebuilt(self, day: None) -> None:
+        answer()
+        trade(5, at=MONDAY + timedelta(hours=2))
+        out, err, code = run("--format", "json")
+        assert code == 1
+        assert json.loads(out)["total"]["total_pnl"] == "29.5"
+        assert err.count("\n") == 1 and "--rebuild" in err and "version 1" in err
+        assert DailySummary.objects.count() == 1
+        assert answer("--rebuild")["total"]["total_pnl"] == "29.5"
+        assert list(DailySummary.objects.order_by("version").values_list("version", flat=True)) == [1, 2]
+        assert answer() == answer("--rebuild")
+        assert DailySummary.objects.count() == 2
+
+    def test_a_report_made_before_the_day_was_over_is_followed_by_itself(self, ledger: Any) -> None:
+        now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+        trade(5, at=now)
+        answer()
+        trade(6, at=now + timedelta(minutes=1))
+        assert answer()["total"]["total_pnl"] == "11"
+        assert DailySummary.objects.count() == 2
+
+    def test_what_was_published_is_kept_word_for_word(self, day: None) -> None:
+        answer()
+        row = DailySummary.objects.get()
+        assert row.body == queries.canonical(queries.build_daily_summary("main", DAY))
+        assert json.loads(row.body)["total"]["total_pnl"] == "24.5"
+
+    def test_one_strategy_is_shown_and_the_whole_day_published(self, day: None) -> None:
+        told = answer("--strategy", "ema cross")
+        assert [row["strategy_id"] for row in told["strategies"]] == ["ema cross"]
+        assert told["total"]["total_pnl"] == told["strategies"][0]["total_pnl"] == "17.5"
+        assert len(json.loads(DailySummary.objects.get().body)["strategies"]) == 2
+
+    def test_a_strategy_that_did_nothing_that_day_has_zeros(self, day: None) -> None:
+        told = answer("--date", "2021-04-09", "--strategy", "breakout")
+        assert told["strategies"] == [] and told["total"]["total_pnl"] == "0"
+
+    def test_a_day_without_anything_is_zeros_and_not_published(self, day: None) -> None:
+        told = answer("--date", "2021-04-08")
+        assert (told["date"], told["strategies"], told["total"]["total_trades"]) == ("2021-04-08", [], 0)
+        assert DailySummary.objects.count() == 0
+
+    def test_an_empty_ledger_answers_for_today(self, ledger: Any) -> None:
+        told = answer()
+        assert told["total"]["total_pnl"] == "0"
+        assert run("--format", "json")[1].count("\n") == 1
+
+    def test_the_table_groups_rupees_and_says_what_is_not_known(self, day: None) -> None:
+        trade(123456, at=MONDAY + timedelta(hours=1), strategy="[bold]")
+        out, _, _ = run()
+        assert "1,23,456.00" in out and "[bold]" in out and "Total" in out
+        assert "The charges of 3 trades are unknown" in out
+        assert "net" not in out.lower().split()
+
+    def test_csv_has_a_row_per_strategy_and_a_total(self, day: None) -> None:
+        rows = list(csv.DictReader(io.StringIO(run("--format", "csv")[0])))
+        assert [row["Strategy"] for row in rows] == ["breakout", "ema cross", "Total"]
+        assert rows[-1]["P&L"] == "24.5" and rows[0]["Largest loss"] == ""
+
+    def test_a_page_goes_to_a_file(self, day: None, tmp_path: Path) -> None:
+        target = tmp_path / "the day.html"
+        out, _, code = run("--format", "html", "--output", str(target))
+        assert (out, code) == ("", 0)
+        assert "ema cross" in target.read_text() and "<script" not in target.read_text()
+
+    @pytest.mark.parametrize(
+        ("args", "said"),
+        [
+            (("--date", "12.04.2021"), "YYYY-MM-DD"),
+            (("--date", "2021-02-30"), "YYYY-MM-DD"),
+            (("--account", "nobody"), "manage.py account"),
+            (("--strategy", "nobody"), "no strategy"),
+            (("--output", "/nowhere/at/all"), "cannot be written"),
+        ],
+    )
+    def test_what_cannot_run_ends_with_two_and_one_line(self, day: None, args: tuple[str, ...], said: str) -> None:
+        with pytest.raises(CommandError, match=said) as caught:
+            run(*args)
+        assert caught.value.returncode == 2
+        assert "\n" not in str(caught.value)
+
+
+def test_strategies_of_the_desk_are_those_of_the_plans() -> None:
+    assert {plan.strategy_id for plan in plans(30)} == set(STRATEGIES)

@@ -1,0 +1,210 @@
+"""The statistics of the ledger against the slow and plain oracle, and what callers may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from tests.trading import oracle
+from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
+from trading.domain import figures
+from trading.domain.statistics import daily_returns
+from trading.errors import InvalidValue, UnknownAccount
+from trading.models import DayTotal, Realisation
+from trading.operations.add_capital import add_capital
+from trading.operations.add_fill import add_fill
+from trading.operations.open_position import open_position
+from trading.queries import statistics
+from trading.queries.sessions import calendar_of
+from trading.queries.statistics import (
+    account_stats,
+    by_day,
+    by_strategy,
+    by_strategy_and_day,
+    strategy_stats,
+    symbol_stats,
+)
+
+pytestmark = pytest.mark.ledger
+
+MONDAY = datetime(2021, 4, 12, 4, tzinfo=UTC)
+SUMS = ("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "trades_without_charges")
+MONEY = ("total_pnl", "gross_pnl", "charges")
+
+
+@pytest.fixture
+def desk(ledger: Any) -> Iterator[None]:
+    for plan in plans(30):
+        make(plan)
+    trade(40, at=datetime(2021, 4, 6, 5, tzinfo=UTC), account="replay")
+    yield
+
+
+def trading_days(first: date, last: date, **cut: Any) -> list[date]:
+    with_exits = Realisation.objects.filter(account__code="main", day__gte=first, day__lte=last, **cut)
+    open_days = calendar_of("NSE").trading_days(first, last)
+    return sorted({*open_days, *with_exits.values_list("day", flat=True)})
+
+
+def same(made: dict[str, Any], told: dict[str, Any]) -> None:
+    for key, expected in told.items():
+        got = made[key]
+        if isinstance(expected, Fraction) and isinstance(got, Decimal):
+            assert abs(Fraction(got) - expected) <= Fraction(1, 2 * 10**8), key
+        elif expected is None or isinstance(expected, int):
+            assert got == expected, key
+        else:
+            assert got == pytest.approx(float(expected), rel=1e-9, abs=1e-12), key
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_strategys_figures_are_those_of_the_oracle(desk: None, strategy: str) -> None:
+    for days in (1, 10, 30, 60, None):
+        made = strategy_stats("main", strategy, days, now=NOW)
+        first, last = date.fromisoformat(made["first_date"]), date.fromisoformat(made["last_date"])
+        if days is not None:
+            assert (first, last) == (date(2021, 4, 30) - timedelta(days=days - 1), date(2021, 4, 30))
+        span = trading_days(first, last, strategy__code=strategy)
+        assert made["trading_days"] == len(span)
+        same(made, oracle.figures("main", span, strategy__code=strategy))
+
+
+def test_a_symbols_figures_are_those_of_the_oracle(desk: None) -> None:
+    for symbol in SYMBOLS:
+        made = symbol_stats("main", symbol, 30, now=NOW)
+        name = symbol.removeprefix("BSE:")
+        span = trading_days(date(2021, 4, 1), date(2021, 4, 30), instrument__symbol=name)
+        assert made["total_trades"] > 0
+        same(made, oracle.figures("main", span, instrument__symbol=name))
+
+
+def test_the_accounts_figures_are_those_of_the_oracle(desk: None) -> None:
+    span = trading_days(date(2021, 4, 1), date(2021, 4, 30))
+    same(account_stats("main", 30, now=NOW), oracle.figures("main", span))
+
+
+def test_cuts_by_strategy_and_by_symbol_add_up_to_the_account(desk: None) -> None:
+    whole = account_stats("main", 60, now=NOW)
+    by_name = [strategy_stats("main", strategy, 60, now=NOW) for strategy in STRATEGIES]
+    by_symbol = [symbol_stats("main", symbol, 60, now=NOW) for symbol in SYMBOLS]
+    for key in (*SUMS, *MONEY, "open_trades_pnl"):
+        assert sum(cut[key] for cut in by_name) == sum(cut[key] for cut in by_symbol) == whole[key], key
+
+
+def test_day_totals_tell_the_same_as_the_trades(desk: None) -> None:
+    first, last = date(2021, 4, 1), date(2021, 5, 31)
+    for row in by_strategy_and_day("main", first, last):
+        same(
+            row | {"strategy_id": None},
+            _sums_of(oracle.figures("main", [row["day"]], strategy__code=row["strategy_id"])),
+        )
+    for row in by_strategy("main", first, last):
+        span = trading_days(first, last, strategy__code=row["strategy_id"])
+        same(row, _sums_of(oracle.figures("main", span, strategy__code=row["strategy_id"])))
+    for row in by_day("main", first, last):
+        same(row, _sums_of(oracle.figures("main", [row["day"]])))
+    assert {row["strategy_id"] for row in by_strategy("main", first, last)} == set(STRATEGIES)
+
+
+def _sums_of(told: dict[str, Any]) -> dict[str, Any]:
+    known = (*SUMS, *MONEY, "win_rate", "profit_factor", "avg_win", "avg_loss", "payoff_ratio", "expectancy")
+    return {key: told[key] for key in (*known, "expectancy_ratio")}
+
+
+def test_rows_by_day_read_no_trade(desk: None, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(2):
+        by_strategy_and_day("main", date(2021, 4, 1), date(2021, 4, 30))
+
+
+def test_a_period_costs_a_fixed_number_of_queries(desk: None, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(13):
+        strategy_stats("main", STRATEGIES[0], 30, now=NOW)
+
+
+def test_of_nothing_every_key_is_there(ledger: Any) -> None:
+    for days in (30, None):
+        made = strategy_stats("main", "nobody", days, now=NOW)
+        assert (made["total_trades"], made["total_pnl"], made["charges"], made["max_drawdown"]) == (0, 0, 0, 0)
+        assert [made[key] for key in ("win_rate", "profit_factor", "avg_win", "expectancy", "sharpe", "sqn")] == [
+            None
+        ] * 6
+        assert symbol_stats("main", "NOTHING", days, now=NOW).keys() == made.keys()
+
+
+@pytest.mark.parametrize("days", [0, -3, True, 2.5, "30"])
+def test_wrong_days_are_refused(ledger: Any, days: Any) -> None:
+    for stats, name in ((strategy_stats, "ema cross"), (symbol_stats, "RELIANCE")):
+        with pytest.raises(InvalidValue):
+            stats("main", name, days, now=NOW)
+
+
+def test_an_unknown_account_is_refused(ledger: Any) -> None:
+    with pytest.raises(UnknownAccount):
+        strategy_stats("nobody", "ema cross", now=NOW)
+
+
+def test_money_belongs_to_the_day_of_the_exit_and_the_trade_to_the_day_it_closes(ledger: Any) -> None:
+    open_position("main", "1", "ema cross", "RELIANCE", entry_price=100, quantity=10, entry_time=MONDAY)
+    add_fill("main", "1", "SELL", 110, 4, MONDAY + timedelta(days=1))
+    tuesday = strategy_stats("main", "ema cross", 1, now=MONDAY + timedelta(days=1))
+    assert (tuesday["total_trades"], tuesday["total_pnl"], tuesday["open_trades_pnl"]) == (0, 40, 40)
+    add_fill("main", "1", "SELL", 95, 6, MONDAY + timedelta(days=2))
+    wednesday = strategy_stats("main", "ema cross", 1, now=MONDAY + timedelta(days=2))
+    assert (wednesday["total_trades"], wednesday["total_pnl"], wednesday["winning_trades"]) == (1, -30, 1)
+    assert wednesday["avg_win"] == 10
+    both = strategy_stats("main", "ema cross", None, now=MONDAY)
+    assert (both["first_date"], both["last_date"], both["total_pnl"]) == ("2021-04-12", "2021-04-14", 10)
+    assert both["open_trades_pnl"] == 0
+
+
+def test_a_closed_day_with_an_exit_is_a_trading_day(ledger: Any) -> None:
+    holiday = datetime(2021, 4, 14, 5, tzinfo=UTC)
+    assert strategy_stats("main", "ema cross", 7, now=holiday)["trading_days"] == 4
+    trade(5, at=holiday)
+    assert strategy_stats("main", "ema cross", 7, now=holiday)["trading_days"] == 5
+
+
+def test_returns_divide_by_the_accounts_capital_of_the_morning(ledger: Any) -> None:
+    trade(1000, at=MONDAY, strategy="other")
+    trade(500, at=MONDAY + timedelta(days=1))
+    add_capital("main", date(2021, 4, 14), Decimal(98_500))
+    trade(-2000, at=MONDAY + timedelta(days=2))
+    cut = statistics.Cut(statistics.get_account("main"), "ema cross")
+    exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 12), date(2021, 4, 14))]
+    capital = statistics.capital_over(cut.account, [date(2021, 4, day) for day in (12, 13, 14)], exits)
+    assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000, -2000 / 200_000]
+
+
+def test_what_others_earned_on_a_closed_day_is_capital_of_the_next(ledger: Any) -> None:
+    trade(1000, at=MONDAY + timedelta(days=2), strategy="other")  # a holiday
+    trade(500, at=MONDAY + timedelta(days=3))
+    cut = statistics.Cut(statistics.get_account("main"), "ema cross")
+    exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 13), date(2021, 4, 15))]
+    capital = statistics.capital_over(cut.account, [date(2021, 4, 13), date(2021, 4, 15)], exits)
+    assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000]
+
+
+def test_capital_of_a_later_day_does_not_rewrite_the_past(desk: None) -> None:
+    before = strategy_stats("main", STRATEGIES[0], 30, now=NOW)
+    add_capital("main", date(2021, 5, 1), Decimal(10**9))
+    assert strategy_stats("main", STRATEGIES[0], 30, now=NOW) == before
+
+
+def test_the_order_in_which_equal_instants_were_booked_changes_nothing(ledger: Any) -> None:
+    pnls = [50, -80, 30, -10]
+    for account, order in (("main", pnls), ("replay", pnls[::-1])):
+        for number, pnl in enumerate(order):
+            name = str(number)
+            open_position(account, name, "ema cross", "RELIANCE", entry_price=1000, quantity=1, entry_time=MONDAY)
+            add_fill(account, name, "SELL", 1000 + pnl, 1, MONDAY + timedelta(minutes=5))
+    assert strategy_stats("main", "ema cross", 30, now=NOW) == strategy_stats("replay", "ema cross", 30, now=NOW)
+
+
+def test_day_totals_hold_one_row_per_strategy_instrument_and_day(desk: None) -> None:
+    keys = Realisation.objects.values_list("account", "strategy", "instrument", "day")
+    assert sorted(set(keys)) == sorted(DayTotal.objects.values_list("account", "strategy", "instrument", "day"))
