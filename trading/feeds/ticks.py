@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,13 +73,34 @@ class Ticks:
         """Return one symbol's ticks."""
         return self.take(self.symbol == self.symbols.index(symbol))
 
-    def columns(self) -> dict[str, Any]:
-        """Return the ticks as `DataManager.process_ticks` takes them."""
-        names = np.array(self.symbols, dtype=object)[self.symbol] if len(self) else np.array([], dtype=object)
-        columns: dict[str, Any] = {"symbol": names, "timestamp": self.time}
-        # A column that is absent throughout is left out: fewer to check, and a price alone is no bar.
-        filled = {name: getattr(self, name) for name in NUMBERS}
-        return {**columns, **{name: column for name, column in filled.items() if not np.isnan(column).all()}}
+    def batches(self) -> Iterator[dict[str, Any] | list[dict[str, Any]]]:
+        """Yield the ticks as `DataManager.process_ticks` takes them, each symbol's in their order.
+
+        Columns have no gaps: symbols whose ticks all have the same fields go by columns, any other row by row.
+        """
+        fields = sum(((~np.isnan(getattr(self, name))).astype(np.int64) << bit) for bit, name in enumerate(NUMBERS))
+        last = np.zeros(len(self.symbols), dtype=np.int64)
+        last[self.symbol] = fields
+        mixed = np.zeros(len(self.symbols), dtype=bool)
+        mixed[self.symbol[fields != last[self.symbol]]] = True
+        for kind in np.unique(last[~mixed & (last > 0)]).tolist():
+            yield self.take((fields == kind) & ~mixed[self.symbol])._columns(kind)
+        if mixed.any():
+            yield self.take(mixed[self.symbol])._rows()
+
+    def _columns(self, fields: int) -> dict[str, Any]:
+        names = np.array(self.symbols, dtype=object)[self.symbol]
+        numbers = {name: getattr(self, name) for bit, name in enumerate(NUMBERS) if fields >> bit & 1}
+        return {"symbol": names, "timestamp": self.time, **numbers}
+
+    def _rows(self) -> list[dict[str, Any]]:
+        names = [self.symbols[place] for place in self.symbol.tolist()]
+        columns = [names, self.time.tolist(), *(getattr(self, name).tolist() for name in NUMBERS)]
+        keys = ("symbol", "timestamp", *NUMBERS)
+        return [
+            {key: value for key, value in zip(keys, row, strict=True) if value == value}  # a NaN is not itself
+            for row in zip(*columns, strict=True)
+        ]
 
 
 NUMBERS = ("close", "open", "high", "low", "volume", "day_volume")

@@ -1,0 +1,105 @@
+"""Which point each tick of a feed becomes, and which of them a source holds already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from trading.errors import VeloxError
+from trading.feeds.ticks import NUMBERS, IntArray, Mask, Ticks
+
+# What a tick of a file never has; a stored point that has it came from elsewhere.
+FOREIGN = ("bid", "ask", "last_quantity", "oi")
+
+
+class OtherInput(VeloxError):
+    """The source holds other ticks over the same time: nothing was written."""
+
+    code = "other_input"
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """``time`` is each tick's key within its symbol: its own time plus n ns, n counting from the start of the feed.
+
+    ``instant`` numbers the ticks of one symbol that share a time: their n hang together.
+    """
+
+    time: IntArray
+    instant: IntArray
+
+
+def points_of(ticks: Ticks) -> Points:
+    """Return the points that a recorder makes of the ticks when it counts from their start."""
+    order = np.lexsort((np.arange(len(ticks)), ticks.time, ticks.symbol))
+    symbol, time = ticks.symbol[order], ticks.time[order]
+    is_first = np.ones(len(ticks), dtype=bool)
+    is_first[1:] = (symbol[1:] != symbol[:-1]) | (time[1:] != time[:-1])
+    number = np.cumsum(is_first) - 1
+    start = np.flatnonzero(is_first)
+    keys, instant = np.empty_like(ticks.time), np.empty_like(ticks.time)
+    keys[order] = time + np.arange(len(ticks)) - start[number] if len(ticks) else time
+    instant[order] = number
+    for place in range(len(ticks.symbols)):
+        rows = np.flatnonzero(ticks.symbol == place)
+        if len(np.unique(keys[rows])) < len(rows):  # times are nanoseconds apart: n must pass over those taken
+            keys[rows] = _next_free(ticks.time[rows].tolist())
+            instant[rows] = len(start) + place
+    return Points(keys, instant)
+
+
+def _next_free(times: list[int]) -> list[int]:
+    """Return keys as `timeseries.ordinals` gives them: a ns that a point takes is an instant of its own."""
+    taken: dict[int, int] = {}
+    keys = []
+    for time in times:
+        ordinal = taken.get(time, 0)
+        while ordinal and time + ordinal in taken:
+            ordinal += 1
+        taken[time] = ordinal + 1
+        if ordinal:
+            taken[time + ordinal] = 1
+        keys.append(time + ordinal)
+    return keys
+
+
+def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: Any, *, source: str) -> Mask:
+    """Return which ticks of one symbol are stored; ``stored`` is an Arrow table of FACE §4 within their range.
+
+    Raises: OtherInput, when a stored point is none of the ticks, or is one with other values.
+    """
+    known = np.zeros(len(ticks), dtype=bool)
+    if not len(stored):
+        return known
+    times = instants(stored, "time")
+    order = np.argsort(keys)
+    places = order[np.minimum(np.searchsorted(keys[order], times), len(keys) - 1)]
+    if not (keys[places] == times).all() or not _is_same(ticks.take(places), stored):
+        raise OtherInput(
+            f"Source {source!r} holds other ticks of {symbol} over the same time.",
+            field="source",
+            hint="Replay this file under another --source.",
+        )
+    known[places] = True
+    return known
+
+
+def instants(table: Any, name: str) -> IntArray:
+    """Return a column of times as ns UTC."""
+    return np.asarray(table.column(name).cast("int64").to_numpy(), dtype=np.int64)
+
+
+def _is_same(ticks: Ticks, stored: Any) -> bool:
+    columns = {name: stored.column(name).to_numpy() for name in (*NUMBERS, *FOREIGN)}
+    same = all(np.array_equal(getattr(ticks, name), columns[name], equal_nan=True) for name in NUMBERS)
+    foreign = any(not np.isnan(columns[name]).all() for name in FOREIGN)
+    return same and not foreign and np.array_equal(ticks.time, instants(stored, "exchange_time"))
+
+
+def wanting(points: Points, known: Mask) -> Mask:
+    """Return which ticks are to be recorded: those of every instant that is not stored whole."""
+    lacking = np.zeros(int(points.instant.max()) + 1 if len(known) else 0, dtype=bool)
+    lacking[points.instant[~known]] = True
+    return np.asarray(lacking[points.instant], dtype=bool)

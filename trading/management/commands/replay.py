@@ -1,0 +1,148 @@
+"""`manage.py replay`: market files recorded as ticks, and traded on by a strategy."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from django.conf import settings
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trading import replay
+from trading.data_manager import DataManager
+from trading.errors import InvalidValue
+from trading.feeds.names import SymbolNames
+from trading.feeds.ticks import Reject
+from trading.feeds.volume import AUTO, MODES
+from trading.management.base import VeloxCommand
+from trading.management.output import Report, Table, add_format_arguments, emit, write_file
+from trading.queries.accounts import get_account
+from trading.queries.period import desk_zone
+from trading.strategies.loading import NONE, load_strategy
+
+REPLAY = "replay"  # the account and the source that stand for it
+
+
+class Command(VeloxCommand):
+    help = (
+        "Record market files (CSV or CSV.gz with a header) as ticks, and let a strategy trade on them. Files are merged "
+        "by time. May be repeated: a replay meets its own points and trades. Exit 1 with --strict when rows were "
+        "rejected."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--symbol",
+            action="append",
+            default=[],
+            metavar="S | STEM=S",
+            help="the symbol of every file, or of the files of this stem (default: the file's name up to _<digits>)",
+        )
+        parser.add_argument("--strategy", default=NONE, metavar="NAME", help="ema_cross, opening_range, module:Class")
+        parser.add_argument("--source", default=REPLAY, help="who records (default: replay)")
+        parser.add_argument("--account", default=REPLAY, help="which account trades (default: replay)")
+        parser.add_argument("--volume", choices=MODES, default=AUTO, help="what the files' volume is (default: auto)")
+        parser.add_argument("--speed", type=_speed, metavar="N", help="N times real time (default: as fast as it goes)")
+        parser.add_argument("--rejects", type=Path, metavar="FILE", help="where to write the rows that cannot be true")
+        parser.add_argument("--strict", action="store_true", help="exit 1 when rows were rejected")
+        add_format_arguments(parser, formats=("table", "json"))
+
+    def answer(self, **options: Any) -> bool:
+        files, account, source = options["files"], get_account(options["account"]), options["source"]
+        strategy = load_strategy(options["strategy"])
+        began = time.perf_counter()
+        zone = desk_zone()
+        names = SymbolNames.parse(options["symbol"])
+        feed = replay.read_feed(files, names=names, volume=options["volume"], zone=zone, now_ns=time.time_ns())
+        for note in feed.notes:
+            self.say(note)
+        with DataManager.for_replay(source=source, account=account.code, volume="per_tick") as dm:
+            todo = replay.missing(dm, feed, source=source)
+            rejects = _write_rejects(options["rejects"], feed.rejects, files, source)
+            pace = replay.Pace(options["speed"])
+            with _progress(len(feed.ticks)) as advance:
+                replay.run(dm, feed, strategy, todo=todo, pace=pace, advance=advance)
+            replay.flush(dm, feed)
+            elapsed = time.perf_counter() - began
+            data = {
+                "source": source,
+                "account": account.code,
+                "strategy": options["strategy"],
+                "rows_read": feed.rows_read,
+                "accepted": len(feed.ticks),
+                "rejected": feed.rejected(),
+                "rejects_file": rejects,
+                **replay.outcome(dm, feed, strategy, source=source, zone=zone),
+                "elapsed_seconds": round(elapsed, 3),
+                "ticks_per_second": round(len(feed.ticks) / elapsed),
+            }
+        emit(_report(data, account.currency), form=options["format"], stdout=self.stdout, output=options["output"])
+        return not (options["strict"] and feed.rejects)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return speed
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[replay.Advance]:
+    """Show on a terminal how far the replay has come; stderr, so that stdout stays one object."""
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("ticks"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _write_rejects(given: Path | None, rejects: Sequence[Reject], files: Sequence[Path], source: str) -> str | None:
+    """Write the rejected rows and return the file; None when there are none and no file was asked for.
+
+    Raises: OutputFailed; InvalidValue, for a file that is replayed.
+    """
+    if given is None and not rejects:
+        return None
+    path = given or settings.DATA_DIR / "rejects" / f"{quote(source, safe=' ')}.csv"
+    if any(path.exists() and path.samefile(file) for file in files):
+        raise InvalidValue(f"{path} is one of the files to replay.", field="rejects")
+    if given is None:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "line", "reason", "text"])
+    writer.writerows([reject.file, reject.line, reject.reason, reject.text] for reject in rejects)
+    write_file(path, text.getvalue())
+    return str(path.absolute())
+
+
+def _report(data: dict[str, Any], currency: str) -> Report:
+    columns = ("symbol", "rows", "stored", "low", "high", "last_day_volume", "first_at", "last_at")
+    rows = [[symbol, *(told[name] for name in columns[1:])] for symbol, told in data["symbols"].items()]
+    titles = ("Symbol", "Rows", "Stored", "Low", "High", "Day volume", "From", "To")
+    title = f"{data['source']} · {data['account']}"
+    counts = ("rows_read", "accepted", "ticks_stored", "trades_opened", "trades_closed", "trades_open", "total_pnl")
+    names = ("Rows", "Accepted", "Rejected", "Stored", "Strategy", "Trades", "Closed", "Open", "P&L", "Ticks/s")
+    told = [data[name] for name in counts]
+    told = [*told[:2], data["rejected"]["total"], told[2], data["strategy"], *told[3:], data["ticks_per_second"]]
+    tables = [
+        Table(f"Ticks · {title}", titles, rows, currency=currency),
+        Table(f"Replay · {title}", names, [told], currency=currency, coloured=frozenset({"P&L"})),
+    ]
+    by_reason = ", ".join(f"{count} {reason}" for reason, count in data["rejected"]["by_reason"].items())
+    notes = [f"Rejected: {by_reason}; see {data['rejects_file']}"] if by_reason else []
+    return Report(f"Replay {title}", data, tables, notes)

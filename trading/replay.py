@@ -1,0 +1,261 @@
+"""Market files, replayed: recorded as ticks, traded on by a strategy, read back from the store (docs/decisions/0006)."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trading.data_manager import DataManager
+from trading.errors import VeloxError
+from trading.feeds.csv_file import read_csv
+from trading.feeds.merge import merged
+from trading.feeds.names import SymbolNames
+from trading.feeds.points import Points, instants, known_among, points_of, wanting
+from trading.feeds.ticks import REASONS, IntArray, Mask, Reject, Ticks
+from trading.feeds.volume import days_of, with_volumes
+from trading.strategies.base import Strategy, Tick, instant
+
+CHUNK = 20_000  # ticks that are recorded at a time
+FLUSH_SECONDS_MIN = 60.0
+FLUSHED_PER_SECOND = 5_000  # the least that a store takes, for how long to wait for it
+MICROSECOND = timedelta(microseconds=1)
+
+Advance = Callable[[int], None]
+
+
+class ReplayFailed(VeloxError):
+    """The replay stopped midway. Run it again: it meets what it recorded and goes on from there."""
+
+    code = "replay_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """All files as one input."""
+
+    ticks: Ticks
+    points: Points
+    rows_read: int
+    rejects: tuple[Reject, ...]
+    notes: tuple[str, ...] = ()
+
+    def rejected(self) -> dict[str, Any]:
+        counts = Counter(reject.reason for reject in self.rejects)
+        by_reason = {reason: counts[reason] for reason in REASONS if counts[reason]}
+        return {"total": len(self.rejects), "by_reason": by_reason}
+
+
+@dataclass(slots=True)
+class Pace:
+    """Waits so that ticks come ``speed`` times as fast as they did; None: as fast as it goes."""
+
+    speed: float | None = None
+    _began: tuple[int, float] | None = field(default=None, init=False)
+
+    def wait_for(self, due: int) -> None:
+        """Return when a tick of this time (ns) is due."""
+        if self.speed is None:
+            return
+        if self._began is None:
+            self._began = due, time.monotonic()
+        first, began = self._began
+        left = began + (due - first) / self.speed / 1e9 - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+
+
+def read_feed(paths: Sequence[Path], *, names: SymbolNames, volume: str, zone: ZoneInfo, now_ns: int) -> Feed:
+    """Read all files, before anything is written.
+
+    Raises: UnusableFile; InvalidValue, when two of them hold the same symbol over the same time.
+    """
+    files = [read_csv(path, zone=zone, now_ns=now_ns, names=names) for path in paths]
+    ticks = with_volumes(merged(files), mode=volume, zone=zone)
+    unused = [f"--symbol {stem}=…: no file is called so" for stem in names.unused(paths)]
+    return Feed(
+        ticks,
+        points_of(ticks),
+        sum(file.rows_read for file in files),
+        tuple(reject for file in files for reject in file.rejects),
+        (*unused, *(note for file in files for note in file.notes)),
+    )
+
+
+def missing(dm: DataManager, feed: Feed, *, source: str) -> Mask:
+    """Return which ticks of the feed are still to be recorded.
+
+    Raises: OtherInput, when the source holds other ticks of one of the symbols over the same time.
+    """
+    known = np.zeros(len(feed.ticks), dtype=bool)
+    for symbol, rows in _by_symbol(feed):
+        keys = feed.points.time[rows]
+        stored = _stored(dm, symbol, keys, source=source)
+        known[rows] = known_among(symbol, feed.ticks.take(rows), keys, stored, source=source)
+    return wanting(feed.points, known)
+
+
+def run(
+    dm: DataManager, feed: Feed, strategy: Strategy | None, *, todo: Mask, pace: Pace, advance: Advance = lambda _: None
+) -> None:
+    """Record the feed in its order; with a strategy each tick is recorded, then handed to it.
+
+    Raises: ReplayFailed, SourceBusy, and what the strategy's calls raise.
+    """
+    if strategy is None:
+        for piece in _pieces(feed.ticks, pace):
+            _record(dm, feed.ticks.take(piece).take(todo[piece]))
+            advance(piece.stop - piece.start)
+        return
+    _guarded(strategy, "at the start", strategy.on_start, dm)
+    for piece in _pieces(feed.ticks, pace):
+        for tick, is_new in zip(ticks_of(feed.ticks.take(piece)), todo[piece].tolist(), strict=True):
+            if is_new and not dm.process_tick(tick.symbol, told(tick), at=tick.time):
+                raise ReplayFailed("The spool refused a tick.", hint="See `manage.py health`; then run this again.")
+            _guarded(strategy, f"on {tick.symbol} at {tick.at}", strategy.on_tick, tick)
+        advance(piece.stop - piece.start)
+    _guarded(strategy, "at the end", strategy.on_end)
+
+
+def flush(dm: DataManager, feed: Feed) -> None:
+    """Return when the store has everything.
+
+    Raises: FlushTimeout, StoreUnavailable.
+    """
+    dm.flush(timeout=FLUSH_SECONDS_MIN + len(feed.ticks) / FLUSHED_PER_SECOND)
+
+
+def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> dict[str, Any]:
+    """Return what store and ledger hold of the feed now: `ticks_stored`, `symbols` and the trades of FACE §6."""
+    symbols = {
+        symbol: {"rows": len(rows), **_told_back(_stored(dm, symbol, feed.points.time[rows], source=source), zone)}
+        for symbol, rows in sorted(_by_symbol(feed))
+    }
+    stored = sum(told["stored"] for told in symbols.values())
+    return {"ticks_stored": stored, "symbols": symbols, **_trades(dm, feed, strategy)}
+
+
+def ticks_of(ticks: Ticks) -> Iterator[Tick]:
+    """Yield the ticks one by one; a bar's price is its close."""
+    high = np.where(np.isnan(ticks.high), ticks.close, ticks.high)
+    low = np.where(np.isnan(ticks.low), ticks.close, ticks.low)
+    volumes = [_given(ticks.volume), _given(ticks.day_volume), _given(ticks.open)]
+    columns = (ticks.symbol, ticks.time, ticks.close, high, low)
+    for place, *values in zip(*(column.tolist() for column in columns), *volumes, strict=True):
+        yield Tick(ticks.symbols[place], *values)
+
+
+def told(tick: Tick) -> dict[str, Any]:
+    """Return a tick as `process_tick` takes it."""
+    prices = {"ltp": tick.price}
+    if tick.open is not None:
+        prices = {"open": tick.open, "high": tick.high, "low": tick.low, "close": tick.price}
+    volumes = {"volume": tick.volume, "day_volume": tick.day_volume}
+    return prices | {name: volume for name, volume in volumes.items() if volume is not None}
+
+
+def _given(column: Any) -> list[float | None]:
+    return np.where(np.isnan(column), None, column).tolist()
+
+
+def _by_symbol(feed: Feed) -> Iterator[tuple[str, IntArray]]:
+    for place, symbol in enumerate(feed.ticks.symbols):
+        rows = np.flatnonzero(feed.ticks.symbol == place)
+        if len(rows):
+            yield symbol, rows
+
+
+def _pieces(ticks: Ticks, pace: Pace) -> Iterator[slice]:
+    """Yield stretches of the feed, each when it is due: at a pace, what came at one time together."""
+    size = len(ticks)
+    if pace.speed is None:
+        yield from (slice(start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
+        return
+    due = np.maximum.accumulate(ticks.time) if size else ticks.time
+    starts = [0, *(np.flatnonzero(due[1:] != due[:-1]) + 1).tolist(), size] if size else [0]
+    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+        pace.wait_for(int(due[start]))
+        yield slice(start, stop)
+
+
+def _record(dm: DataManager, ticks: Ticks) -> None:
+    for rows in ticks.batches():
+        batch = dm.process_ticks(rows)
+        if batch.rejected:  # each of them was looked at before: it is the spool that refuses
+            codes = ", ".join(sorted({code for _, code, _ in batch.rejected}))
+            raise ReplayFailed(
+                f"{len(batch.rejected)} ticks were refused ({codes}).",
+                hint="See `manage.py health`; then run this again.",
+            )
+
+
+def _guarded(strategy: Strategy, where: str, call: Callable[..., None], *arguments: Any) -> None:
+    try:
+        call(*arguments)
+    except VeloxError:
+        raise
+    except Exception as error:
+        name = strategy.strategy_id
+        raise ReplayFailed(f"Strategy {name} failed {where}: {type(error).__name__}: {error}") from error
+
+
+def _stored(dm: DataManager, symbol: str, keys: IntArray, *, source: str) -> pa.Table:
+    """Return the stored points of a symbol from the first key to the last."""
+    first, last = int(keys.min()), int(keys.max())
+    table = dm.get_ticks(symbol, instant(first), instant(last) + MICROSECOND, source=source)
+    times = instants(table, "time")
+    return table.filter(pa.array((times >= first) & (times <= last)))
+
+
+def _told_back(stored: pa.Table, zone: ZoneInfo) -> dict[str, Any]:
+    if not len(stored):
+        nothing = ("low", "high", "last_day_volume", "first_at", "last_at")
+        return {"stored": 0, **dict.fromkeys(nothing)}
+    times, close = instants(stored, "exchange_time"), stored.column("close")
+    low, high = (pc.coalesce(stored.column(name), close) for name in ("low", "high"))
+    return {
+        "stored": len(stored),
+        "low": _decimal(pc.min(low).as_py()),
+        "high": _decimal(pc.max(high).as_py()),
+        "last_day_volume": _last_day_volume(stored, times, zone),
+        "first_at": instant(int(times.min())),
+        "last_at": instant(int(times.max())),
+    }
+
+
+def _last_day_volume(stored: pa.Table, times: IntArray, zone: ZoneInfo) -> int | float | None:
+    """Return the highest volume so far of the last day; within one second rows come out of order."""
+    days = days_of(times, zone)
+    volume = pc.max(stored.column("day_volume").filter(pa.array(days == days.max()))).as_py()
+    return int(volume) if volume is not None and volume == int(volume) else volume
+
+
+def _decimal(number: float) -> Decimal:
+    return Decimal(repr(number))
+
+
+def _trades(dm: DataManager, feed: Feed, strategy: Strategy | None) -> dict[str, Any]:
+    """Count the strategy's trades that were opened within the feed, as the ledger has them."""
+    trades: list[Any] = []
+    if strategy is not None and len(feed.ticks):
+        first, last = instant(int(feed.ticks.time.min())), instant(int(feed.ticks.time.max())) + MICROSECOND
+        held = dm.get_trades(strategy_id=strategy.strategy_id, start=first, stop=last)
+        trades = [trade for trade in held if trade.symbol in feed.ticks.symbols]
+    states = Counter(trade.state for trade in trades)
+    pnl = sum((trade.realised_pnl - (trade.charges or 0) for trade in trades), Decimal(0))
+    return {
+        "trades_opened": len(trades),
+        "trades_closed": states["CLOSED"],
+        "trades_open": states["OPEN"],
+        "total_pnl": pnl,
+    }

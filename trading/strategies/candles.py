@@ -1,0 +1,30 @@
+"""Candles as a strategy sees them: built from its ticks, handed over when the next one begins."""
+
+from __future__ import annotations
+
+from talipp.ohlcv import OHLCV
+
+from trading.strategies.base import Tick
+
+
+class Candles:
+    """Builds candles of one length, counted from the session's opening (both in ns)."""
+
+    __slots__ = ("_close", "_current", "_high", "_low", "_open", "anchor", "every")
+
+    def __init__(self, anchor: int, every: int) -> None:
+        self.anchor, self.every = anchor, every
+        self._current: int | None = None
+        self._open = self._high = self._low = self._close = 0.0
+
+    def add(self, tick: Tick) -> OHLCV | None:
+        """Take a tick, no older than the last; return the candle that it shows to be complete."""
+        number = (tick.time - self.anchor) // self.every
+        if number == self._current:
+            self._high, self._low = max(self._high, tick.high), min(self._low, tick.low)
+            self._close = tick.price
+            return None
+        done = None if self._current is None else OHLCV(self._open, self._high, self._low, self._close)
+        self._current = number
+        self._open, self._high, self._low, self._close = tick.price, tick.high, tick.low, tick.price
+        return done

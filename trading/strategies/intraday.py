@@ -1,0 +1,296 @@
+"""What the strategies that come along share: a day per symbol, one trade at a time, stops, sizes, the square-off."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from talipp.ohlcv import OHLCV
+
+from trading.strategies.base import Strategy, Tick, nanoseconds
+from trading.strategies.candles import Candles
+
+LONG, SHORT = 1, -1
+SIDES = {LONG: "LONG", SHORT: "SHORT"}
+FILLS = {LONG: "BUY", SHORT: "SELL"}
+CENT = Decimal("0.01")
+
+
+@dataclass(slots=True)
+class Holding:
+    """The open trade of one symbol; ``extreme`` is the best price since it was opened, ``risk`` the first stop's
+    distance."""
+
+    trade_id: str
+    side: int
+    quantity: int
+    entry: Decimal
+    stop: Decimal
+    risk: Decimal
+    extreme: Decimal
+    has_scaled: bool = False
+    moved_at: int = 0  # when the stop was moved last, ns UTC
+
+    def gain(self, price: Decimal) -> Decimal:
+        """Return what one unit has won at a price."""
+        return self.side * (price - self.entry)
+
+    def is_stopped(self, price: Decimal) -> bool:
+        return self.side * (price - self.stop) <= 0
+
+
+@dataclass(slots=True)
+class Watch:
+    """One symbol on one day, which ends at ``stop``; ``opens`` to ``closes`` is its continuous session, empty on a
+    closed day. Times in ns UTC."""
+
+    symbol: str
+    stop: int
+    opens: int
+    closes: int
+    is_tradable: bool
+    candles: Candles
+    last: Tick
+    holding: Holding | None = None
+    state: Any = None  # what the strategy keeps of the day
+
+
+class IntradayStrategy(Strategy):
+    """Long and short in each symbol that comes along, flat before its continuous session ends.
+
+    A strategy of this kind says what it does in `start_day`, `on_candle` and, where it wants more than the stop, in
+    `manage`. A decision falls on the tick that shows a candle to be complete. Ticks outside the session, and a tick
+    older than its predecessor, are recorded but not traded on.
+
+    Args:
+        candle: the length of its candles; tagged as ``timeframe`` on the indicators.
+        risk_cash: what a trade may lose at its first stop; decides the quantity.
+        notional_max: what a trade may cost at most.
+        price_tick: the grid of stop prices.
+        charge_percent: the charges of a fill in percent of its value, None where they are not known.
+        carried: symbols whose trades are held over the close.
+    """
+
+    timeframe = "1m"
+    square_off_before = timedelta(minutes=15)
+    no_entry_before = timedelta(minutes=45)  # a trade needs time: later signals are skipped
+
+    def __init__(
+        self,
+        *,
+        candle: timedelta = timedelta(minutes=1),
+        risk_cash: Decimal = Decimal(500),
+        notional_max: Decimal = Decimal(50_000),
+        price_tick: Decimal = Decimal("0.05"),
+        charge_percent: Decimal | None = None,
+        carried: frozenset[str] = frozenset(),
+    ) -> None:
+        self.candle, self.risk_cash, self.notional_max = candle, risk_cash, notional_max
+        self.price_tick, self.charge_percent, self.carried = price_tick, charge_percent, carried
+        self._watches: dict[str, Watch] = {}
+
+    # -- what a strategy says ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def start_day(self, watch: Watch) -> Any:
+        """Return what the strategy keeps of one symbol's day."""
+
+    @abstractmethod
+    def on_candle(self, watch: Watch, candle: OHLCV, tick: Tick) -> None:
+        """Decide, knowing a complete candle and the tick that began the next."""
+
+    def manage(self, watch: Watch, holding: Holding, tick: Tick) -> None:
+        """Look after an open trade at a tick that its stop survived."""
+
+    # -- the day -------------------------------------------------------------------------------------------------------
+
+    def on_tick(self, tick: Tick) -> None:
+        watch = self._watches.get(tick.symbol)
+        if watch is None or tick.time >= watch.stop:
+            watch = self._turn_to(tick, watch)
+        if tick.time < watch.last.time or not watch.opens <= tick.time < watch.closes:
+            return
+        watch.last = tick
+        if watch.holding is not None:
+            self._look_after(watch, watch.holding, tick)
+        candle = watch.candles.add(tick)
+        if candle is not None and not self._is_over(watch, tick):
+            self.on_candle(watch, candle, tick)
+
+    def on_end(self) -> None:
+        """Close what is open at the last price seen: no more ticks come."""
+        for watch in self._watches.values():
+            self._leave(watch)
+
+    def _turn_to(self, tick: Tick, before: Watch | None) -> Watch:
+        if before is not None:
+            self._leave(before)
+        day = self.dm.get_market_day(tick.symbol, tick.at)
+        opens, closes = nanoseconds(day.opens_at or day.starts_at), nanoseconds(day.closes_at or day.starts_at)
+        candles = Candles(opens, _ns(self.candle))
+        watch = Watch(tick.symbol, nanoseconds(day.ends_at), opens, closes, day.is_tradable, candles, tick)
+        watch.holding = before.holding if before is not None else None
+        watch.state = self.start_day(watch)
+        self._watches[tick.symbol] = watch
+        return watch
+
+    def _leave(self, watch: Watch) -> None:
+        if watch.holding is not None and watch.symbol not in self.carried:
+            self.close(watch, watch.last, "ticks_stopped")
+
+    def _is_over(self, watch: Watch, tick: Tick) -> bool:
+        return watch.symbol not in self.carried and tick.time >= watch.closes - _ns(self.square_off_before)
+
+    def _look_after(self, watch: Watch, holding: Holding, tick: Tick) -> None:
+        price = exact(tick.price)
+        if self._is_over(watch, tick):
+            self.close(watch, tick, "square_off")
+        elif holding.is_stopped(price):
+            self.close(watch, tick, "stop")
+        else:
+            holding.extreme = max(holding.extreme, price) if holding.side == LONG else min(holding.extreme, price)
+            self.manage(watch, holding, tick)
+
+    # -- trades --------------------------------------------------------------------------------------------------------
+
+    def consider(
+        self, watch: Watch, side: int, stop: Decimal, tick: Tick, conditions: Mapping[str, Any], objection: str = ""
+    ) -> None:
+        """Take a signal, or record that it was skipped and why; ``objection`` is the strategy's own reason to skip."""
+        quantity = self._quantity(exact(tick.price), stop)
+        seen = {"side": SIDES[side], "price": tick.price, "stop": float(stop), "quantity": quantity, **conditions}
+        reason = self._objection(watch, tick, quantity) or objection
+        if reason:
+            self.dm.record_signal(self.strategy_id, watch.symbol, tick.at, seen, decision="SKIPPED", reason=reason)
+            return
+        self._open(watch, side, quantity, stop, tick, seen)
+
+    def _objection(self, watch: Watch, tick: Tick, quantity: int) -> str:
+        if not watch.is_tradable:
+            return "an index cannot be traded"
+        if watch.holding is not None:
+            return "a trade is open already"
+        if tick.time >= watch.closes - _ns(self.no_entry_before):
+            return "too late in the session"
+        return "" if quantity else "one unit is beyond the limits"
+
+    def _quantity(self, price: Decimal, stop: Decimal) -> int:
+        distance = abs(price - stop) or self.price_tick
+        return int(min(self.risk_cash / distance, self.notional_max / price))
+
+    def _open(
+        self, watch: Watch, side: int, quantity: int, stop: Decimal, tick: Tick, conditions: Mapping[str, Any]
+    ) -> None:
+        price = exact(tick.price)
+        trade_id = f"{self.strategy_id}-{watch.symbol}-{_stamp(tick)}"
+        self.dm.open_position(
+            trade_id,
+            self.strategy_id,
+            watch.symbol,
+            price,
+            quantity,
+            tick.at,
+            signal_conditions=conditions,
+            side=SIDES[side],
+            stop_price=stop,
+            charges=self._charges(price, quantity),
+            fill_id=f"{trade_id}-in",
+        )
+        watch.holding = Holding(trade_id, side, quantity, price, stop, abs(price - stop), price)
+
+    def scale_out(self, watch: Watch, tick: Tick) -> None:
+        """Book half of the open trade, once."""
+        holding = watch.holding
+        if holding is None or holding.has_scaled or holding.quantity < 2:
+            return
+        half = holding.quantity // 2
+        price = exact(tick.price)
+        self.dm.add_fill(
+            holding.trade_id,
+            FILLS[-holding.side],
+            price,
+            half,
+            tick.at,
+            strategy_id=self.strategy_id,
+            charges=self._charges(price, half),
+            fill_id=f"{holding.trade_id}-half",
+        )
+        holding.quantity -= half
+        holding.has_scaled = True
+
+    def close(self, watch: Watch, tick: Tick, reason: str) -> None:
+        """Book what is open as one fill."""
+        holding, watch.holding = watch.holding, None
+        if holding is None:
+            return
+        price = exact(tick.price)
+        self.dm.close_position(
+            holding.trade_id,
+            self.strategy_id,
+            watch.symbol,
+            price,
+            tick.at,
+            exit_reason=reason,
+            charges=self._charges(price, holding.quantity),
+            fill_id=f"{holding.trade_id}-out",
+        )
+
+    def move_stop(self, watch: Watch, stop: Decimal, tick: Tick, method: str) -> None:
+        """Bring the stop closer; one that would move back stays where it is.
+
+        At most once in an instant: a replay that repeats two moves of one second could not tell them from a move back.
+        """
+        holding = watch.holding
+        if holding is None or holding.side * (stop - holding.stop) <= 0 or tick.time == holding.moved_at:
+            return
+        holding.stop, holding.moved_at = stop, tick.time
+        self.dm.update_trailing_sl(
+            holding.trade_id, self.strategy_id, watch.symbol, stop, holding.extreme, method, at=tick.at
+        )
+
+    # -- what else is recorded -----------------------------------------------------------------------------------------
+
+    def record(self, watch: Watch, indicators: Mapping[str, float], tick: Tick) -> None:
+        """Record the indicators at a candle's close, and how the open trade stands."""
+        self.dm.cache_indicators(watch.symbol, indicators, at=tick.at, timeframe=self.timeframe)
+        holding = watch.holding
+        if holding is None:
+            return
+        gain = holding.gain(exact(tick.price))
+        self.dm.update_position_snapshot(
+            self.strategy_id,
+            watch.symbol,
+            tick.price,
+            holding.quantity,
+            gain * holding.quantity,
+            round(100 * gain / holding.entry, 8),
+            at=tick.at,
+        )
+
+    def stop_price(self, price: float) -> Decimal:
+        """Return a computed price on the grid."""
+        steps = (exact(price) / self.price_tick).to_integral_value(ROUND_HALF_EVEN)
+        return max(steps, Decimal(1)) * self.price_tick
+
+    def _charges(self, price: Decimal, quantity: int) -> Decimal | None:
+        if self.charge_percent is None:
+            return None
+        return (price * quantity * self.charge_percent / 100).quantize(CENT, ROUND_HALF_EVEN)
+
+
+def exact(number: float) -> Decimal:
+    """Return a float by its shortest decimal form."""
+    return Decimal(repr(float(number)))
+
+
+def _ns(duration: timedelta) -> int:
+    return duration // timedelta(microseconds=1) * 1000
+
+
+def _stamp(tick: Tick) -> str:
+    at = tick.at
+    return f"{at:%Y%m%dT%H%M%S}{f'.{at.microsecond:06}' if at.microsecond else ''}Z"
