@@ -195,7 +195,8 @@ class TestTheCommand:
     def test_the_table_groups_rupees_and_says_what_is_not_known(self, day: None) -> None:
         trade(123456, at=MONDAY + timedelta(hours=1), strategy="[bold]")
         out, _, _ = run()
-        assert "1,23,456.00" in out and "[bold]" in out and "Total" in out
+        assert "1,23,456.00" in out and "[bold]" in out and "Total" in out and "0:10:00" in out
+        assert max(map(len, out.splitlines())) <= 150
         assert "The charges of 3 trades are unknown" in out
         assert "net" not in out.lower().split()
 
@@ -203,6 +204,7 @@ class TestTheCommand:
         rows = list(csv.DictReader(io.StringIO(run("--format", "csv")[0])))
         assert [row["Strategy"] for row in rows] == ["breakout", "ema cross", "Total"]
         assert rows[-1]["P&L"] == "24.5" and rows[0]["Largest loss"] == ""
+        assert (rows[1]["Held, avg"], rows[1]["In the market"]) == ("600.0", "900.0")
 
     def test_a_page_goes_to_a_file(self, day: None, tmp_path: Path) -> None:
         target = tmp_path / "the day.html"

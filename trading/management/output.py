@@ -68,12 +68,16 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a command says: ``data`` is the JSON object, ``tables`` the same for people, ``notes`` single lines below
-    them."""
+    them.
+
+    ``sheet`` is what CSV gets where people are better served by several narrow tables.
+    """
 
     title: str
     data: Mapping[str, Any]
     tables: Sequence[Table]
     notes: Sequence[str] = field(default_factory=tuple)
+    sheet: Table | None = None
 
 
 def add_format_arguments(
@@ -108,7 +112,7 @@ def render(report: Report, form: str) -> str:
     if form == "json":
         return to_json(report.data) + "\n"
     if form == "csv":
-        return to_csv(report.tables)
+        return to_csv([report.sheet] if report.sheet is not None else report.tables)
     if form == "html":
         return to_html(report)
     text = io.StringIO()
@@ -165,7 +169,8 @@ def write_file(path: Path, text: str) -> None:
 
 def _print(report: Report, console: Console) -> None:
     for table in report.tables:
-        drawn = RichTable(title=Text(table.title), title_justify="left", title_style="bold")
+        console.print(Text(table.title, style="bold"), soft_wrap=True)
+        drawn = RichTable()
         for number, title in enumerate(table.columns):
             drawn.add_column(Text(title), justify="right" if _is_numeric(table, number) else "left", no_wrap=True)
         for index, row in enumerate(table.rows):

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from datetime import UTC, date, datetime
 from typing import Any
 
+from trading.domain import display
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
@@ -15,7 +16,7 @@ from trading.queries import daily_summary as queries
 from trading.queries.period import desk_date, parse_day
 from trading.queries.sessions import calendar_of
 
-COLUMNS = {
+RESULT = {
     "strategy_id": "Strategy",
     "total_trades": "Trades",
     "winning_trades": "Won",
@@ -26,6 +27,11 @@ COLUMNS = {
     "charges": "Charges",
     "trades_without_charges": "Charges unknown",
     "total_pnl": "P&L",
+    "max_drawdown": "Drawdown",
+    "max_drawdown_pct": "Drawdown %",
+}
+QUALITY = {
+    "strategy_id": "Strategy",
     "profit_factor": "Profit factor",
     "avg_win": "Avg win",
     "avg_loss": "Avg loss",
@@ -33,12 +39,12 @@ COLUMNS = {
     "largest_loss": "Largest loss",
     "expectancy": "Expectancy",
     "expectancy_r": "R",
-    "max_drawdown": "Drawdown",
-    "max_drawdown_pct": "Drawdown %",
-    "avg_holding_seconds": "Avg held (s)",
-    "exposure_seconds": "In the market (s)",
+    "sqn": "SQN",
+    "avg_holding_seconds": "Held, avg",
+    "exposure_seconds": "In the market",
 }
-COLOURED = frozenset(COLUMNS[key] for key in ("gross_pnl", "total_pnl", "expectancy"))
+SECONDS = frozenset({"avg_holding_seconds", "exposure_seconds"})
+COLOURED = frozenset({"Gross P&L", "P&L", "Expectancy"})
 
 
 class Command(VeloxCommand):
@@ -94,13 +100,29 @@ class Command(VeloxCommand):
 
 
 def report(summary: dict[str, Any]) -> Report:
-    """Return a daily summary as a report."""
-    currency, total = summary["currency"], summary["total"]
-    rows = [[row[key] for key in COLUMNS] for row in summary["strategies"]]
-    rows.append(["Total", *(total[key] for key in list(COLUMNS)[1:])])
-    title = f"{summary['date']} · {summary['account']} · {currency}"
-    table = Table(title, list(COLUMNS.values()), rows, currency=currency, coloured=COLOURED, last_is_total=True)
-    return Report(f"Daily summary {title}", summary, [table], _notes(total))
+    """Return a daily summary as a report: two tables for people, one wide one for a spreadsheet."""
+    title = f"{summary['date']} · {summary['account']} · {summary['currency']}"
+    tables = [_table(f"Result {title}", RESULT, summary), _table(f"Quality {title}", QUALITY, summary)]
+    sheet = _table(title, {**RESULT, **QUALITY}, summary, exact=True)
+    return Report(f"Daily summary {title}", summary, tables, _notes(summary["total"]), sheet)
+
+
+def _table(title: str, columns: dict[str, str], summary: dict[str, Any], *, exact: bool = False) -> Table:
+    total = {**summary["total"], "strategy_id": "Total"}
+    rows = [[_cell(key, row[key], exact=exact) for key in columns] for row in (*summary["strategies"], total)]
+    return Table(
+        title,
+        list(columns.values()),
+        rows,
+        currency=summary["currency"],
+        coloured=COLOURED,
+        last_is_total=True,
+    )
+
+
+def _cell(key: str, value: Any, *, exact: bool) -> Any:
+    """People read hours, minutes and seconds; a spreadsheet reads seconds."""
+    return display.duration(value) if key in SECONDS and not exact else value
 
 
 def _notes(total: dict[str, Any]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from trading.domain.sessions import Calendar
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
@@ -41,25 +42,23 @@ class Command(VeloxCommand):
             self.say(", ".join(f"{count} rows for {code}" for code, count in loaded.items()))
         calendar = calendar_of(options["exchange"], options["group"])
         day = parse_day(options["date"]) if options["date"] else calendar.day_of(datetime.now(UTC))
-        phases = [(phase.name, phase.opens_at, phase.closes_at) for phase in calendar.phases(day)]
-        shown = report(options["exchange"], options["group"], day, phases, is_open=calendar.is_trading_day(day))
+        shown = report(options["exchange"], options["group"], calendar, day)
         emit(shown, form=options["format"], stdout=self.stdout, output=options["output"])
         return True
 
 
-def report(
-    exchange: str, group: str, day: date, phases: list[tuple[str, datetime, datetime]], *, is_open: bool
-) -> Report:
+def report(exchange: str, group: str, calendar: Calendar, day: date) -> Report:
     """Return the phases of one day; an exchange that never closes is open and has none."""
+    phases, is_open = calendar.phases(day), calendar.is_trading_day(day)
     data = {
         "date": day,
         "exchange": exchange,
         "group": group,
         "open": is_open,
-        "phases": [{"phase": name, "opens_at": opens, "closes_at": closes} for name, opens, closes in phases],
+        "phases": [{"phase": p.name, "opens_at": p.opens_at, "closes_at": p.closes_at} for p in phases],
     }
-    rows = [(name, f"{opens:%H:%M}", f"{closes:%H:%M}") for name, opens, closes in phases]
-    title = f"{exchange} ({group}) on {day}: {'open' if is_open else 'closed'}, times in UTC"
+    rows = [(p.name, *(f"{at.astimezone(calendar.zone):%H:%M}" for at in (p.opens_at, p.closes_at))) for p in phases]
+    title = f"{exchange} ({group}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
     return Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)])
 
 
