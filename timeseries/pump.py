@@ -94,13 +94,15 @@ class Pump:
         return self._rung
 
     def ship(self, lane: Lane) -> int:
-        """Ship all that waits in the lane; returns how many sequences were settled.
+        """Ship all that waits in the lane now; returns how many sequences were settled.
+
+        What is recorded meanwhile waits for the next pass: a fast feed must not keep the pump from the other lanes.
 
         Raises:
             LeaseHeld: another process ships this lane now.
             StoreUnavailable: the rest stays in the spool.
         """
-        total = 0
+        total, goal = 0, lane.issued()
         while True:
             clearing.resume(self.spool, self.store)
             try:
@@ -109,7 +111,7 @@ class Pump:
             except clearing.ClearingUnfinished:
                 continue
             total += shipment.settled
-            if not shipment.settled or not shipment.more:
+            if not shipment.settled or shipment.through >= goal:
                 return total
 
     def _adopt(self) -> None:

@@ -27,10 +27,10 @@ GATE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Shipment:
-    """How many sequences were settled, and whether more wait."""
+    """How many sequences were settled, and up to which one."""
 
     settled: int
-    more: bool
+    through: int
 
 
 def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int = SLICE_ROWS) -> Shipment:
@@ -44,13 +44,13 @@ def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int = SLICE_ROWS) 
         outcome = lane.outcome()
         part = lane.pending(after=outcome.through, limit=rows)
         if part.last_sequence <= outcome.through:
-            return Shipment(0, more=False)
+            return Shipment(0, outcome.through)
         keep = uncleared(part.batch, outcome.cleared_through)
         if len(keep):
             store.write(keep)
         # Only now: settled before written, a crash in between would lose the slice.
         lane.settle(settled(outcome, part, keep))
-        return Shipment(part.last_sequence - outcome.through, more=lane.issued() > part.last_sequence)
+        return Shipment(part.last_sequence - outcome.through, part.last_sequence)
 
 
 def settled(outcome: Outcome, part: PendingSlice, kept: PointBatch) -> Outcome:

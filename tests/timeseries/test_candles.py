@@ -18,7 +18,7 @@ HOUR = 60 * MINUTE
 
 
 def made(
-    points: list[Point], *, every: int = MINUTE, days: list = None, exchange_times=None, start=0, stop=2**62
+    points: list[Point], *, every: int = MINUTE, days: list | None = None, exchange_times=None, start=0, stop=2**62
 ) -> list[tuple]:
     ordered = table_of(in_series_order(batch(points, exchange_times=exchange_times)))
     table = candles_of(ordered, every=every, start=start, stop=stop, sessions=days or [MONDAY])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.timeseries.desks import Desk, desk_in
 from timeseries import clearing, pump
 from timeseries.bell import Bell
 from timeseries.errors import FlushTimeout, StoreUnavailable
+from timeseries.measurements import TICKS
+from timeseries.stores.base import PointQuery
 
 OPEN = at("2021-04-12 09:15")
 NONE = {"dead_lettered": 0, "expired": 0, "damaged": 0, "cleared": 0, "balance": 0}
@@ -100,6 +103,22 @@ def test_large_lanes_go_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     assert desk.pump.run_once().settled == 10
     assert [len(batch) for batch in desk.store.batches] == [4, 4, 2]
     assert closes(desk) == [float(n) for n in range(1, 11)]
+
+
+def test_a_pass_ends_though_the_feed_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = desk.recorder()
+    recorder.tick("A", {"ltp": 1, "timestamp": OPEN})
+    write = desk.store.write
+
+    def write_while_recording(batch: object) -> None:
+        assert len(desk.store.batches) < 10, "the pump runs after the feed"
+        write(batch)  # type: ignore[arg-type]
+        recorder.tick("A", {"ltp": 1, "timestamp": OPEN})
+
+    monkeypatch.setattr(desk.store, "write", write_while_recording)
+    (lane,) = desk.spool.lanes()
+    assert desk.pump.ship(lane) == 1
+    recorder.close()
 
 
 def test_a_store_that_is_down_holds_the_lane_and_drops_nothing(desk: Desk) -> None:
@@ -318,16 +337,9 @@ def test_a_clearing_cut_short_is_finished_by_the_next_pass_and_takes_no_later_po
     assert points(desk)["balance"] == 0
     desk.clock.move(100)
     assert desk.pump.drain(10)
-    assert sorted(desk.store.read(everything()).column("close").to_pylist()) == [21.0, 22.0]
+    assert sorted(desk.store.read(PointQuery(TICKS, 0, 2**62)).column("close").to_pylist()) == [21.0, 22.0]
     assert points(desk) == {"accepted": 12, "stored": 2, "spooled": 0, **NONE, "cleared": 10}
     assert not (desk.spool.root / clearing.INTENT).exists()
-
-
-def everything() -> object:
-    from timeseries.measurements import TICKS
-    from timeseries.stores.base import PointQuery
-
-    return PointQuery(TICKS, 0, 2**62)
 
 
 def cut(patched: pytest.MonkeyPatch, desk: Desk, moment: str) -> None:
@@ -359,3 +371,57 @@ def test_while_a_clearing_stands_nothing_is_shipped(desk: Desk) -> None:
     assert desk.pump.drain(10)
     assert closes(desk) == [1.0, 2.0]
     assert json.loads(json.dumps(desk.pump.points()))["balance"] == 0
+
+
+def test_a_shipper_that_comes_while_an_account_is_cleared_is_turned_back(desk: Desk) -> None:
+    record(desk, 2, account="replay")
+    (lane,) = desk.spool.lanes()
+    with clearing.shipping_allowed(desk.spool.root):
+        pass
+    intent = {"account": "replay", "through": [[lane.source, lane.measurement.name, 2]]}
+    (desk.spool.root / clearing.INTENT).write_text(json.dumps(intent))
+    with pytest.raises(clearing.ClearingUnfinished), clearing.shipping_allowed(desk.spool.root):
+        pass
+    assert desk.pump.ship(lane) == 2
+    assert points(desk) == {"accepted": 2, "stored": 0, "spooled": 0, **NONE, "cleared": 2}
+
+
+def test_clearing_waits_for_shippers_and_gives_up_in_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(desk, 2, account="replay")
+    monkeypatch.setattr("timeseries.shipper.GATE_SECONDS", 0.05)
+    with clearing.shipping_allowed(desk.spool.root), pytest.raises(StoreUnavailable):
+        desk.pump.clear_account("replay")
+    assert closes(desk, "replay") == [1.0, 2.0]
+    assert desk.pump.clear_account("replay") == 2
+
+
+def test_the_sum_is_right_at_every_moment_of_a_running_recorder(desk: Desk) -> None:
+    stop = threading.Event()
+
+    def feed() -> None:
+        recorder = desk.recorder()
+        number = 0
+        while not stop.is_set():
+            recorder.tick("A", {"ltp": 1.0 + number % 7, "timestamp": OPEN + number * 1000})
+            number += 1
+            if number % 50 == 0:
+                stop.wait(0.001)  # some ten thousand ticks a second, and a turn for the others
+        recorder.close()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    try:
+        deadline = time.monotonic() + 3
+        sums = []
+        while time.monotonic() < deadline:
+            found = desk.pump.points()
+            sums.append(found["accepted"])
+            assert found["balance"] == 0, found
+            if len(sums) % 5 == 0:
+                desk.pump.run_once()
+                desk.clock.move(1)
+    finally:
+        stop.set()
+        feeder.join()
+    assert sums == sorted(sums)
+    assert len(set(sums)) > 5

@@ -89,6 +89,26 @@ def test_a_reading_is_of_one_account(desk: Desk) -> None:
     assert closes(desk, account="paper", source="default") == []
 
 
+def test_what_is_shipped_in_the_middle_of_a_reading_is_not_missed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whatever is asked of the store first, the pump has settled everything right after the store has answered.
+    for number, name in enumerate(["read", "first_points", "newest"]):
+        desk.record("RELIANCE", [OPEN + number * SECOND], [float(number + 1)])
+        real = getattr(desk.store, name)
+
+        def answer_then_ship(query: object, real: object = real) -> object:
+            answer = real(query)  # type: ignore[operator]
+            assert desk.pump.drain(10)
+            return answer
+
+        with monkeypatch.context() as patched:
+            patched.setattr(desk.store, name, answer_then_ship)
+            if name == "newest":
+                latest = desk.reader.latest_tick("RELIANCE", "main")
+                assert latest and latest["close"] == 3.0
+            else:
+                assert closes(desk, source="default" if name == "read" else None)[-1] == number + 1
+
+
 @pytest.mark.parametrize("shipped", [True, False])
 def test_each_day_is_read_from_the_source_with_its_first_tick(desk: Desk, shipped: bool) -> None:
     desk.record("A", [OPEN + SECOND, OPEN + DAY], [1.0, 2.0], source="one")

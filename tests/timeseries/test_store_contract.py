@@ -1,4 +1,4 @@
-"""What every store answers, whichever it is. A further store joins by another parameter of `store`, with no test changed."""
+"""What every store answers, whichever it is: a further one joins as another parameter of `store`, no test changed."""
 
 from __future__ import annotations
 
