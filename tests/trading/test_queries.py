@@ -35,7 +35,7 @@ class TestAccounts:
     def test_main_and_replay_are_there_from_the_start(self, ledger: Any) -> None:
         assert [(a.code, a.book) for a in accounts.all_accounts()] == [("main", "live"), ("replay", "replay")]
 
-    @pytest.mark.parametrize("code", ["nobody", "", "MAIN", None, 3])
+    @pytest.mark.parametrize("code", ["nobody", "", "MAIN", None, 3, "\ud800", "a\x00b"])
     def test_an_unknown_account_raises(self, ledger: Any, code: Any) -> None:
         with pytest.raises(UnknownAccount) as caught:
             accounts.get_account(code)
@@ -94,6 +94,10 @@ class TestTrades:
             ({"start": "2021-04-12"}, "start"),
             ({"stop": date(2021, 4, 12)}, "stop"),
             ({"state": "open"}, "state"),
+            ({"symbol": 5}, "symbol"),
+            ({"symbol": "A\x00"}, "symbol"),
+            ({"strategy_id": 7}, "strategy_id"),
+            ({"strategy_id": "\ud800"}, "strategy_id"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, ledger: Any, chosen: dict[str, Any], field: str) -> None:

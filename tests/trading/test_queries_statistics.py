@@ -143,6 +143,13 @@ def test_wrong_days_are_refused(ledger: Any, days: Any) -> None:
             stats("main", name, days, now=NOW)
 
 
+@pytest.mark.parametrize("name", [None, "", " x", "a\x00", "\ud800", 7])
+def test_what_is_no_name_is_refused(ledger: Any, name: Any) -> None:
+    for stats in (strategy_stats, symbol_stats):
+        with pytest.raises(InvalidValue):
+            stats("main", name, now=NOW)
+
+
 def test_an_unknown_account_is_refused(ledger: Any) -> None:
     with pytest.raises(UnknownAccount):
         strategy_stats("nobody", "ema cross", now=NOW)

@@ -26,13 +26,11 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from trading.domain import display
+from trading.domain.spreadsheet import cell
 from trading.errors import VeloxError
 
 FORMATS = ("table", "csv", "json", "html")
 PIPE_WIDTH = 400  # a pipe has no width: rows stay on one line
-
-# A spreadsheet runs a text cell that begins like this as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class Output(Protocol):
@@ -135,8 +133,8 @@ def to_csv(tables: Sequence[Table]) -> str:
     for number, table in enumerate(tables):
         if number:
             text.write("\r\n")
-        writer.writerow([_csv_cell(title) for title in table.columns])
-        writer.writerows([_csv_cell(value) for value in row] for row in table.rows)
+        writer.writerow([cell(title) for title in table.columns])
+        writer.writerows([cell(value) for value in row] for row in table.rows)
     return text.getvalue()
 
 
@@ -210,13 +208,6 @@ def _shown(value: Any, currency: str) -> str:
 
 def _text(value: Any) -> str:
     return str(_jsonable(value)) if isinstance(value, date | Decimal) else str(value)
-
-
-def _csv_cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = _text(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA_STARTS) else text
 
 
 def _html_table(table: Table) -> str:

@@ -7,7 +7,8 @@ from datetime import date
 from django.db.models import BigIntegerField, QuerySet, Sum
 from django.db.models.functions import Cast
 
-from trading.errors import UnknownAccount
+from timeseries.values import parse_name
+from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Account, CapitalFlow, DayTotal
 
 
@@ -16,12 +17,12 @@ def get_account(code: str) -> Account:
 
     Raises: UnknownAccount.
     """
-    account = Account.objects.filter(code=code).first() if isinstance(code, str) else None
-    if account is None:
+    try:
+        return Account.objects.get(code=parse_name(code, "account"))
+    except (Account.DoesNotExist, InvalidValue) as error:
         raise UnknownAccount(
             f"There is no account {code!r}.", field="account", hint="`manage.py account create` makes one."
-        )
-    return account
+        ) from error
 
 
 def all_accounts() -> QuerySet[Account]:

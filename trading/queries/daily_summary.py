@@ -16,6 +16,7 @@ from trading.domain.figures import Capital, Exit
 from trading.domain.sessions import Calendar
 from trading.models import Account, DailySummary, Realisation, Trade
 from trading.queries.accounts import get_account
+from trading.queries.period import desk_date, parse_day
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.statistics import Cut, capital_over, exits_of
 
@@ -56,6 +57,15 @@ def build_daily_summary(account_code: str, day: date, *, now: datetime | None = 
         ],
         "total": _row(None, everything, [span for held in spans.values() for span in held], capital),
     }
+
+
+def summary_of(account_code: str, day: date | datetime | str | None, *, now: datetime) -> dict[str, Any]:
+    """Return the summary of a day as a caller names it; None means the latest that has data, else today.
+
+    Raises: UnknownAccount, InvalidValue.
+    """
+    chosen = (latest_day(account_code) or desk_date(now)) if day is None else parse_day(day)
+    return build_daily_summary(account_code, chosen, now=now)
 
 
 def latest_day(account_code: str) -> date | None:

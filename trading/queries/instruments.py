@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from timeseries.values import parse_name
 from trading.models import Exchange, Instrument
 
 
 def split_symbol(symbol: str) -> tuple[str, str]:
-    """Return exchange and symbol of a caller's name: without a known exchange before a colon, the default one."""
+    """Return exchange and symbol of a caller's name: without a known exchange before a colon, the default one.
+
+    Raises: InvalidValue for what is no name.
+    """
+    symbol = parse_name(symbol, "symbol")
     code, colon, rest = symbol.partition(":")
     if colon and rest and Exchange.objects.filter(code=code).exists():
         return code, rest

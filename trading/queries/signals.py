@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from timeseries.values import parse_name
 from trading.domain import values
 from trading.models import Signal
 from trading.queries.accounts import get_account
@@ -20,7 +21,7 @@ def get_signals(
     """
     account = get_account(account_code)
     first, last = bounds(start, stop)
-    rows = Signal.objects.filter(account=account, strategy__code=strategy_id)
+    rows = Signal.objects.filter(account=account, strategy__code=parse_name(strategy_id, "strategy_id"))
     rows = rows if first is None else rows.filter(at__gte=first)
     rows = rows if last is None else rows.filter(at__lt=last)
     related = rows.select_related("account", "strategy", "instrument__exchange", "trade")

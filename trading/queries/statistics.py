@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import BigIntegerField, Max, Min, QuerySet, Sum
 from django.db.models.functions import Cast
 
+from timeseries.values import parse_name
 from trading.domain import figures
 from trading.domain.figures import Capital, ClosedTrade, Exit
 from trading.domain.statistics import Outcomes
@@ -40,10 +41,10 @@ class Cut:
 def strategy_stats(account_code: str, strategy_id: str, days: int | None = 30, *, now: datetime) -> dict[str, Any]:
     """Return FACE §5 for one strategy over ``days`` calendar days ending today (None: first trade to last exit).
 
-    Raises: UnknownAccount; InvalidValue for days that are not None or an int of at least 1.
+    Raises: UnknownAccount; InvalidValue for what is no name, and for days that are not None or an int of at least 1.
     """
     check_days(days)
-    return _period(Cut(get_account(account_code), strategy_id), days, now)
+    return _period(Cut(get_account(account_code), parse_name(strategy_id, "strategy_id")), days, now)
 
 
 def symbol_stats(account_code: str, symbol: str, days: int | None = 30, *, now: datetime) -> dict[str, Any]:

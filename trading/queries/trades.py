@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.db.models import QuerySet
 
+from timeseries.values import ID_BYTES_MAX, parse_name
 from trading.domain import values
 from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
 from trading.models import Trade
@@ -24,11 +25,11 @@ _EIGHTH = Decimal(1).scaleb(-8)
 def find_trade(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> Trade:
     """Return the row that a call by id means: the open trade of that id, else the newest.
 
-    Raises: UnknownAccount, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
+    Raises: InvalidValue, UnknownAccount, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
     """
     account = get_account(account_code)
-    rows = _loaded(Trade.objects.filter(account=account, trade_id=trade_id))
-    rows = rows if strategy_id is None else rows.filter(strategy__code=strategy_id)
+    rows = _loaded(Trade.objects.filter(account=account, trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX)))
+    rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     still_open = list(rows.filter(state=OPEN)[:2])
     if len(still_open) > 1:
         raise AmbiguousTrade(
@@ -58,7 +59,7 @@ def get_trades(
 ) -> list[values.Trade]:
     """Return the trades opened at ``start <= opened_at < stop``, ascending; None leaves a filter out.
 
-    Raises: UnknownAccount; InvalidValue for a start after its stop and for an unknown state.
+    Raises: UnknownAccount; InvalidValue for a start after its stop, an unknown state and what is no name.
     """
     if state is not None and state not in STATES:
         raise InvalidValue(f"state is {state!r}.", field="state", hint=f"Give one of {', '.join(STATES)}.")
@@ -145,7 +146,7 @@ def plain_price(value: Decimal) -> Decimal:
 
 def _of(account_code: str, *, strategy_id: str | None = None, symbol: str | None = None) -> QuerySet[Trade]:
     rows = _loaded(Trade.objects.filter(account=get_account(account_code)))
-    rows = rows if strategy_id is None else rows.filter(strategy__code=strategy_id)
+    rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     if symbol is None:
         return rows
     exchange, name = split_symbol(symbol)
