@@ -1,4 +1,4 @@
-"""Market files, replayed: recorded as ticks, traded on by a strategy, read back from the store (docs/decisions/0006)."""
+"""Market files, replayed: recorded as ticks, traded on by a strategy, read back from the store (decision 0006)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,8 +23,9 @@ from trading.feeds.csv_file import read_csv
 from trading.feeds.merge import merged
 from trading.feeds.names import SymbolNames
 from trading.feeds.points import Points, instants, known_among, points_of, wanting
-from trading.feeds.ticks import REASONS, IntArray, Mask, Reject, Ticks
+from trading.feeds.ticks import REASONS, IntArray, Mask, Reject, Ticks, concatenated
 from trading.feeds.volume import days_of, with_volumes
+from trading.simulator import SimulatedSymbol
 from trading.strategies.base import Strategy, Tick, instant
 
 CHUNK = 20_000  # ticks that are recorded at a time
@@ -90,6 +92,19 @@ def read_feed(paths: Sequence[Path], *, names: SymbolNames, volume: str, zone: Z
         tuple(reject for file in files for reject in file.rejects),
         (*unused, *(note for file in files for note in file.notes)),
     )
+
+
+def feed_of(symbols: Sequence[SimulatedSymbol]) -> Feed:
+    """Return simulated ticks as a feed, by time."""
+    parts = []
+    for symbol in symbols:
+        size = len(symbol.time)
+        code, absent = np.zeros(size, dtype=np.int64), np.full(size, np.nan)
+        prices = (symbol.price, absent, absent, absent)
+        parts.append(Ticks((symbol.name,), code, symbol.time, *prices, absent, symbol.day_volume))
+    ticks = concatenated(parts)
+    ticks = ticks.take(np.argsort(ticks.time, kind="stable"))
+    return Feed(ticks, points_of(ticks), len(ticks), ())
 
 
 def missing(dm: DataManager, feed: Feed, *, source: str) -> Mask:
@@ -183,7 +198,7 @@ def _pieces(ticks: Ticks, pace: Pace) -> Iterator[slice]:
         return
     due = np.maximum.accumulate(ticks.time) if size else ticks.time
     starts = [0, *(np.flatnonzero(due[1:] != due[:-1]) + 1).tolist(), size] if size else [0]
-    for start, stop in zip(starts[:-1], starts[1:], strict=True):
+    for start, stop in pairwise(starts):
         pace.wait_for(int(due[start]))
         yield slice(start, stop)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +99,7 @@ class Ticks:
         columns = [names, self.time.tolist(), *(getattr(self, name).tolist() for name in NUMBERS)]
         keys = ("symbol", "timestamp", *NUMBERS)
         return [
-            {key: value for key, value in zip(keys, row, strict=True) if value == value}  # a NaN is not itself
+            {key: value for key, value in zip(keys, row, strict=True) if not _is_absent(value)}
             for row in zip(*columns, strict=True)
         ]
 
@@ -115,6 +116,10 @@ class FeedFile:
     ticks: Ticks
     rejects: tuple[Reject, ...]
     notes: tuple[str, ...] = ()
+
+
+def _is_absent(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def concatenated(parts: Sequence[Ticks]) -> Ticks:

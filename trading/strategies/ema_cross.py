@@ -9,7 +9,7 @@ from talipp.indicators import ATR, EMA
 from talipp.ohlcv import OHLCV
 
 from trading.strategies.base import Tick
-from trading.strategies.intraday import LONG, SHORT, IntradayStrategy, Watch
+from trading.strategies.intraday import LONG, SHORT, IntradayStrategy, Watch, exact
 
 FAST, SLOW, ATR_PERIOD = 9, 21, 14
 
@@ -25,15 +25,16 @@ class Averages:
 class EmaCross(IntradayStrategy):
     """Buy when the fast average of one-minute closes crosses above the slow one, sell short when it crosses below.
 
-    The stop lies two average true ranges away and trails the best price at each candle's close; a cross the other way
-    closes the trade and may open the next. A cross in a market that hardly moves (an average true range below 0.03 % of
-    the price) is skipped.
+    The stop lies two average true ranges away and trails the best price, in steps of a quarter of one, at each candle's
+    close; a cross the other way closes the trade and may open the next. A cross in a market that hardly moves (an
+    average true range below 0.03 % of the price) is skipped.
     """
 
     strategy_id = "ema_cross"
     timeframe = "1m"
     stop_ranges = 2.0
     quiet_share = 0.0003
+    step_ranges = 0.25  # a stop that would move by less stays
 
     def start_day(self, watch: Watch) -> Averages:
         return Averages(EMA(FAST), EMA(SLOW), ATR(ATR_PERIOD))
@@ -63,8 +64,11 @@ class EmaCross(IntradayStrategy):
 
     def _trail(self, watch: Watch, atr: float, tick: Tick) -> None:
         holding = watch.holding
-        if holding is not None:
-            self.move_stop(watch, self._stop(float(holding.extreme), holding.side, atr), tick, "ATR")
+        if holding is None:
+            return
+        stop = self._stop(float(holding.extreme), holding.side, atr)
+        if abs(stop - holding.stop) >= exact(self.step_ranges * atr):
+            self.move_stop(watch, stop, tick, "ATR")
 
     def _stop(self, price: float, side: int, atr: float) -> Decimal:
         distance = max(self.stop_ranges * atr, float(self.price_tick))

@@ -34,9 +34,9 @@ REPLAY = "replay"  # the account and the source that stand for it
 
 class Command(VeloxCommand):
     help = (
-        "Record market files (CSV or CSV.gz with a header) as ticks, and let a strategy trade on them. Files are merged "
-        "by time. May be repeated: a replay meets its own points and trades. Exit 1 with --strict when rows were "
-        "rejected."
+        "Record market files (CSV or CSV.gz with a header) as ticks, and let a strategy trade on them. Files are "
+        "merged by time. May be repeated: a replay meets its own points and trades. Exit 1 with --strict when rows "
+        "were rejected."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
