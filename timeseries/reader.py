@@ -103,6 +103,10 @@ class Reader:
         same = points.filter(pc.equal(points.column("exchange_time"), instant)).column("time")
         return int(pc.max(same).as_py()) - instant + 1 if len(same) else 0
 
+    def latest_of_source(self, measurement: Measurement, source: str) -> dict[str, Any] | None:
+        """Return the newest point that a source recorded, of any series, by exchange time."""
+        return self._newest(measurement, {"source": source})
+
     def _newest(self, measurement: Measurement, tags: dict[str, str]) -> dict[str, Any] | None:
         query = PointQuery(measurement, FIRST, LAST, tags)
         tail = self._tail(query)

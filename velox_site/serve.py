@@ -106,7 +106,10 @@ def _serve(listener: socket.socket, *, demo: bool) -> int:
 def _start_companion() -> subprocess.Popen[bytes]:
     # In a session of its own: Ctrl-C reaches us alone, and we end it after the pages.
     return subprocess.Popen(
-        [*MANAGE, "ship", "--watch"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        [*MANAGE, "ship", "--watch", "--stay"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 

@@ -128,6 +128,7 @@ DATABASES = {
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "ledger.sqlite3"}
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["ENGINE"] = "velox_site.sqlite"
     # Before 3.51.3 SQLite's WAL mode can lose a commit; velox_site/__init__.py brings a later one where it can.
     _journal_mode = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "DELETE"
     DATABASES["default"]["OPTIONS"] = {
@@ -140,6 +141,21 @@ JOURNAL_KEY = lazy(lambda: kept_secret(DATA_DIR / "journal.key"), str)()
 
 # -- the hot state ---------------------------------------------------------------------------------------------------
 CACHE_URL = env.url("CACHE_URL", "", schemes=("redis", "rediss", "unix"))
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "velox",
+        "OPTIONS": {
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            # The client's default is seconds; what is hung must cost a caller no more than this.
+            "SOCKET_CONNECT_TIMEOUT": 0.2,
+            "SOCKET_TIMEOUT": 0.2,
+        },
+    }
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "velox"}
+}
 
 # -- the time series -------------------------------------------------------------------------------------------------
 SPOOL_DIR = DATA_DIR / "spool"
@@ -157,4 +173,6 @@ VELOX_RETENTION_DAYS = env.integer("VELOX_RETENTION_DAYS", None, minimum=1)
 # -- logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_DIR = DATA_DIR / "logs"
-LOGGING_CONFIG = None  # velox_site.logs configures logging, from AppConfig.ready
+LOGGING_CONFIG = "velox_site.logs.configure"
+LOGGING = {"folder": LOG_DIR, "level": LOG_LEVEL}
+DJANGO_STRUCTLOG_CELERY_ENABLED = False

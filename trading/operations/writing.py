@@ -36,6 +36,18 @@ def writing() -> Iterator[None]:
 
 
 @contextmanager
+def reading() -> Iterator[None]:
+    """Give a query the ledger as it is. Raises: LedgerNotReady where the tables are missing, LedgerBusy."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+    if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
+        raise not_ready()
+    with _translated():
+        yield
+
+
+@contextmanager
 def _writers_lock(database: dict[str, object], vendor: str) -> Iterator[None]:
     """Let SQLite's writers of all processes queue at a file beside the ledger.
 

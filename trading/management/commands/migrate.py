@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +18,7 @@ KEPT = 5
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        os.umask(0o077)  # whatever is made from here on is the desk's own
         connection = connections[options["database"]]
-        if connection.vendor == "sqlite":
-            Path(connection.settings_dict["NAME"]).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         executor = MigrationExecutor(connection)
         applied, known = set(executor.loader.applied_migrations), set(executor.loader.disk_migrations)
         newer = sorted(f"{app}.{name}" for app, name in applied - known if app == "trading")

@@ -1,0 +1,144 @@
+"""The companion: the one process per data folder that does what no strategy should wait for.
+
+It syncs open segments to disk, ships the spool, follows the journal, and copies the newest values into a shared hot
+state. Each part fails and recovers on its own. It ends when nobody has recorded for a while, or its folder is gone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from timeseries import pump
+from timeseries.measurements import INDICATORS, TICKS
+from timeseries.reader import unshipped
+from timeseries.recorder import PROJECTING_SOURCE
+from trading import hot
+from trading.errors import LedgerNotReady, VeloxError
+from trading.follower import Follower
+
+IDLE_SECONDS = 60.0
+FOLLOW_EVERY_SECONDS = 0.5
+COPY_EVERY_SECONDS = 0.5
+RETRY_SECONDS = (1.0, 30.0)
+
+log = structlog.get_logger("system")
+
+
+@dataclass
+class Part:
+    """One thing the companion does again and again; after a fault it waits longer each time."""
+
+    name: str
+    work: Callable[[], Any]
+    every_seconds: float
+    due_at: float = 0.0
+    failures: int = 0
+
+    def run(self, now: float, *, at_once: bool) -> None:
+        if now < self.due_at and not (at_once and not self.failures):
+            return
+        try:
+            self.work()
+        except LedgerNotReady:
+            self.due_at = now + RETRY_SECONDS[0]  # a desk that only records ticks has no ledger yet
+        except Exception as error:
+            first, longest = RETRY_SECONDS
+            self.due_at = now + min(longest, first * 2**self.failures)
+            self.failures = min(self.failures + 1, 10)
+            log.error(f"{self.name} failed", error=str(error), exc_info=not isinstance(error, VeloxError))
+        else:
+            self.failures, self.due_at = 0, now + self.every_seconds
+
+
+class Companion:
+    """Call `run` while holding the companion's lock (`summon.being_the_companion`)."""
+
+    def __init__(self, *, stays: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        """``stays``: live on without a recorder, as the companion of a running web server does."""
+        self.stays, self.clock = stays, clock
+        self.pump = pump.open_pump()
+        self.spool = self.pump.spool
+        self.follower = Follower()
+        self.stopped = False
+        self._last_recorder = clock()
+        self._copied: dict[tuple[str, str], int] = {}
+        sync_seconds = settings.VELOX_SPOOL_SYNC_MS / 1000
+        self.parts = [
+            Part("the sync of the spool", self._sync, sync_seconds),
+            Part("the shipping", self.pump.run_once, 0.0),
+            Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
+            Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
+        ]
+        self.pause_seconds = min(sync_seconds, FOLLOW_EVERY_SECONDS)
+
+    def run(self) -> None:
+        """Work until there is nothing left to do for anybody, or `stop`."""
+        self.pump.bell.listen()
+        log.info("the companion works", data_folder=str(settings.DATA_DIR))
+        rung = False
+        while not self.stopped and not self._is_over():
+            for part in self.parts:
+                part.run(self.clock(), at_once=rung)
+            rung = self.pump.wait(self.pause_seconds)
+        self._end()
+
+    def stop(self, *_: object) -> None:
+        """Finish the pass at hand and end; a signal's handler."""
+        self.stopped = True
+
+    def _end(self) -> None:
+        for part in self.parts:
+            if Path(settings.DATA_DIR).is_dir():
+                part.run(self.clock(), at_once=True)
+        self.follower.close()
+        self.pump.bell.close()
+        log.info("the companion ends")
+
+    def _is_over(self) -> bool:
+        if not Path(settings.DATA_DIR).is_dir():
+            return True
+        sources = [source for source in self.spool.sources() if source != PROJECTING_SOURCE]
+        if self.stays or any(self.spool.holder(source) is not None for source in sources):
+            self._last_recorder = self.clock()
+        return self.clock() - self._last_recorder > IDLE_SECONDS
+
+    def _sync(self) -> None:
+        for lane in self.spool.lanes():
+            lane.sync()
+
+    def _copy(self) -> None:
+        """Put what came since the last pass into the hot state, where other processes can see it."""
+        if not hot.is_shared():
+            return
+        for lane in self.spool.lanes():
+            if lane.measurement in (TICKS, INDICATORS):
+                for batch in unshipped(lane):
+                    self._copy_batch(batch)
+
+    def _copy_batch(self, batch: Any) -> None:
+        kind = "tick" if batch.measurement == TICKS else "indicators"
+        newest: dict[str, dict[str, Any]] = {}
+        for row in range(len(batch)):
+            tags = batch.series_table[int(batch.series[row])]
+            name = hot.key(kind, *(tags[tag] for tag in ("account", *batch.measurement.tags)))
+            instant = int(batch.exchange_time[row])
+            if name not in newest or newest[name]["exchange_time"] <= instant:
+                fields = {field: _plain(column[row]) for field, column in batch.columns.items()}
+                times = {"time": int(batch.time[row]), "exchange_time": instant}
+                received = {"received_time": int(batch.received_time[row]), "source": batch.source}
+                newest[name] = {**tags, **times, **received, **fields}
+        if newest:
+            hot.put_newest(kind, newest)
+
+
+def _plain(value: Any) -> Any:
+    plain = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and math.isnan(plain) else plain

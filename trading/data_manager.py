@@ -1,0 +1,316 @@
+"""The facade: the one object that a strategy calls. Every method delegates; nothing is decided here.
+
+What the words mean, what raises and what never does: the package's README and ARCHITECTURE.md; each operation's and
+query's own docstring is the contract of the method that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from timeseries.recorder import TickBatch
+from trading import ledger
+from trading.domain.values import Position, Signal, Trade
+from trading.operations.writing import reading
+from trading.queries import daily_summary, health, history, statistics, trades, valuation
+from trading.queries import signals as signal_queries
+from trading.queries.market_day import MarketDay, market_day
+from trading.telemetry import Telemetry
+
+
+class DataManager:
+    """Records and reads for one source and one account; touches no disk until the first record.
+
+    Args:
+        source: who records; held by one process at a time.
+        account: code of the account that everything belongs to.
+        on_storage_fault: ``count`` (telemetry returns False) or ``raise``.
+        volume: what the key ``volume`` of a tick means: ``per_tick`` its own, ``cumulative`` the day's so far.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: str = "default",
+        account: str = "main",
+        on_storage_fault: str = "count",
+        volume: str = "per_tick",
+    ) -> None:
+        self._begin(source, account, on_storage_fault, volume, ordinals="continue")
+
+    @classmethod
+    def for_replay(cls, *, source: str, account: str, volume: str = "per_tick") -> Self:
+        """Return a facade that counts points of one instant from the start of its input, so a repeat meets its own."""
+        made = cls.__new__(cls)
+        made._begin(source, account, "raise", volume, ordinals="restart")
+        return made
+
+    def _begin(self, source: str, account: str, on_storage_fault: str, volume: str, *, ordinals: str) -> None:
+        self.telemetry = Telemetry(
+            source=source, account=account, on_storage_fault=on_storage_fault, volume=volume, ordinals=ordinals
+        )
+        self.source, self.account = self.telemetry.recorder.source, self.telemetry.recorder.account
+        self.ledger = ledger.Ledger(self.account)
+
+    # -- the ledger --------------------------------------------------------------------------------------------------
+
+    def open_position(
+        self,
+        trade_id: str,
+        strategy_id: str,
+        symbol: str,
+        entry_price: Any,
+        quantity: Any,
+        entry_time: datetime | int,
+        *,
+        signal_conditions: dict[str, Any] | None = None,
+        side: str = "LONG",
+        stop_price: Any = None,
+        target_price: Any = None,
+        charges: Any = None,
+        fill_id: str | None = None,
+        order_id: str | None = None,
+    ) -> Position:
+        """Open a trade with its first fill; returned means committed (`operations.open_position`)."""
+        return self.ledger.open_position(
+            trade_id,
+            strategy_id,
+            symbol,
+            entry_price=entry_price,
+            quantity=quantity,
+            entry_time=entry_time,
+            signal_conditions=signal_conditions,
+            side=side,
+            stop_price=stop_price,
+            target_price=target_price,
+            charges=charges,
+            fill_id=fill_id,
+            order_id=order_id,
+        )
+
+    def add_fill(
+        self,
+        trade_id: str,
+        side: str,
+        price: Any,
+        quantity: Any,
+        at: datetime | int,
+        *,
+        strategy_id: str | None = None,
+        charges: Any = None,
+        fill_id: str | None = None,
+        order_id: str | None = None,
+    ) -> Position:
+        """Book one more fill on an open trade (`operations.add_fill`)."""
+        said = {"charges": charges, "fill_id": fill_id, "order_id": order_id}
+        return self.ledger.add_fill(trade_id, side, price, quantity, at, strategy_id=strategy_id, **said)
+
+    def close_position(
+        self,
+        trade_id: str,
+        strategy_id: str | None,
+        symbol: str,
+        exit_price: Any,
+        exit_time: datetime | int,
+        pnl: Any = None,
+        pnl_percent: Any = None,
+        exit_reason: str = "",
+        *,
+        charges: Any = None,
+        fill_id: str | None = None,
+        order_id: str | None = None,
+    ) -> Trade:
+        """Close a trade; ``pnl`` and ``pnl_percent`` are kept as reported (`operations.close_position`)."""
+        return self.ledger.close_position(
+            trade_id,
+            strategy_id,
+            symbol,
+            exit_price=exit_price,
+            exit_time=exit_time,
+            pnl=pnl,
+            pnl_percent=pnl_percent,
+            exit_reason=exit_reason,
+            charges=charges,
+            fill_id=fill_id,
+            order_id=order_id,
+        )
+
+    def update_trailing_sl(
+        self,
+        trade_id: str,
+        strategy_id: str | None,
+        symbol: str,
+        stop_price: Any,
+        extreme_price: Any,
+        method: str,
+        *,
+        at: datetime | int | None = None,
+    ) -> bool:
+        """Move a trade's stop: True when recorded or unchanged, False when the ledger is at fault."""
+        return self.ledger.update_trailing_sl(trade_id, strategy_id, symbol, stop_price, extreme_price, method, at=at)
+
+    def record_signal(
+        self,
+        strategy_id: str,
+        symbol: str,
+        at: datetime | int,
+        conditions: dict[str, Any],
+        *,
+        decision: str,
+        reason: str = "",
+    ) -> Signal:
+        """Record a signal, TAKEN or SKIPPED (`operations.record_signal`)."""
+        return self.ledger.record_signal(strategy_id, symbol, at, conditions, decision=decision, reason=reason)
+
+    # -- telemetry ---------------------------------------------------------------------------------------------------
+
+    def process_tick(self, symbol: str, tick: Mapping[str, Any], *, at: datetime | int | None = None) -> bool:
+        """Record a tick: True once it survives the death of this process (`Recorder.tick`)."""
+        self.telemetry.admit()
+        # From the second tick on this name is the recorder's own: the tick path has no room for a call in between.
+        self.process_tick = self.telemetry.recorder.tick  # type: ignore[method-assign]
+        return self.telemetry.recorder.tick(symbol, tick, at)
+
+    def process_ticks(
+        self, ticks: Sequence[Mapping[str, Any]] | Mapping[str, Any], *, symbol: str | None = None
+    ) -> TickBatch:
+        """Record many ticks and keep the good rows (`Recorder.ticks`)."""
+        self.telemetry.admit()
+        return self.telemetry.recorder.ticks(ticks, symbol=symbol)
+
+    def cache_indicators(
+        self, symbol: str, values: Mapping[str, Any], *, at: datetime | int | None = None, timeframe: str = ""
+    ) -> bool:
+        """Record named numbers of a symbol, and keep them as the newest."""
+        return self.telemetry.cache_indicators(symbol, values, at=at, timeframe=timeframe)
+
+    def update_position_snapshot(
+        self,
+        strategy_id: str,
+        symbol: str,
+        current_price: Any,
+        quantity: Any,
+        pnl: Any = None,
+        pnl_percent: Any = None,
+        *,
+        at: datetime | int | None = None,
+    ) -> bool:
+        """Record how an open position stands."""
+        self.telemetry.admit()
+        recorder = self.telemetry.recorder
+        return recorder.snapshot(strategy_id, symbol, current_price, quantity, pnl, pnl_percent, at=at)
+
+    # -- what is true now --------------------------------------------------------------------------------------------
+
+    def get_position(self, strategy_id: str, symbol: str) -> Position:
+        """Return the sum of the strategy's open trades in the symbol."""
+        return self.ledger.read(valuation.position_of, strategy_id, symbol, self.telemetry.latest_tick)
+
+    def get_open_positions(self) -> list[Position]:
+        """Return one entry per open trade, the oldest first."""
+        return self.ledger.read(valuation.open_positions, self.telemetry.latest_tick)
+
+    def get_latest_tick(self, symbol: str) -> dict[str, Any] | None:
+        """Return the newest tick by exchange time (`Telemetry.latest_tick`)."""
+        return self.telemetry.latest_tick(symbol)
+
+    def get_indicators(self, symbol: str, *, timeframe: str = "") -> dict[str, float] | None:
+        """Return the newest indicators, name to number, None where nothing is known."""
+        return self.telemetry.latest_indicators(symbol, timeframe)
+
+    # -- what was ----------------------------------------------------------------------------------------------------
+
+    def get_trade(self, trade_id: str, *, strategy_id: str | None = None) -> Trade:
+        """Return the open trade of that id, else the newest."""
+        return self.ledger.read(trades.get_trade, trade_id, strategy_id=strategy_id)
+
+    def get_trades(
+        self,
+        *,
+        strategy_id: str | None = None,
+        symbol: str | None = None,
+        start: datetime | None = None,
+        stop: datetime | None = None,
+        state: str | None = None,
+    ) -> list[Trade]:
+        """Return the trades opened at ``start <= opened_at < stop``, ascending."""
+        cut = {"strategy_id": strategy_id, "symbol": symbol, "start": start, "stop": stop, "state": state}
+        return self.ledger.read(trades.get_trades, **cut)
+
+    def get_signals(self, strategy_id: str, start: datetime | None, stop: datetime | None) -> list[Signal]:
+        """Return the strategy's signals with ``start <= at < stop``, ascending."""
+        return self.ledger.read(signal_queries.get_signals, strategy_id, start, stop)
+
+    def get_executions(self, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
+        """Return the trade's fills (`queries.history.executions`)."""
+        return self.ledger.read(history.executions, trade_id, strategy_id=strategy_id)
+
+    def get_trailing_sl_history(self, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
+        """Return the trade's stop changes (`queries.history.stops`)."""
+        return self.ledger.read(history.stops, trade_id, strategy_id=strategy_id)
+
+    def get_ticks(self, symbol: str, start: Any, stop: Any, *, source: str | None = None) -> pa.Table:
+        """Return the ticks of one source (None: day by day, of the source with the day's first)."""
+        return self.telemetry.ticks(symbol, start, stop, source)
+
+    def get_candles(self, symbol: str, every: str, start: Any, stop: Any, *, source: str | None = None) -> pa.Table:
+        """Return candles counted from the session's open, labelled by their start; empty ones are absent."""
+        return self.telemetry.candles(symbol, every, start, stop, source)
+
+    def get_indicator_history(self, symbol: str, start: Any, stop: Any) -> pa.Table:
+        """Return recorded indicators: times, tags, one float column per name."""
+        return self.telemetry.indicator_history(symbol, start, stop)
+
+    def get_position_history(self, strategy_id: str, symbol: str, start: Any, stop: Any) -> pa.Table:
+        """Return recorded position snapshots."""
+        return self.telemetry.position_history(strategy_id, symbol, start, stop)
+
+    def get_strategy_metrics(self, strategy_id: str, start: Any, stop: Any) -> pa.Table:
+        """Return the strategy's day so far at each of its exit fills."""
+        return self.telemetry.strategy_metrics(strategy_id, start, stop)
+
+    def get_market_day(self, symbol: str, at: datetime) -> MarketDay:
+        """Return the symbol's trading day at an aware instant: its session, and whether it can be traded."""
+        with reading():
+            return market_day(symbol, at)
+
+    # -- figures -----------------------------------------------------------------------------------------------------
+
+    def get_strategy_stats(self, strategy_id: str, days: int | None = 30) -> dict[str, Any]:
+        """Return the strategy's statistics over the last calendar days (None: all)."""
+        return self.ledger.read(statistics.strategy_stats, strategy_id, days, now=datetime.now(UTC))
+
+    def get_symbol_stats(self, symbol: str, days: int | None = 30) -> dict[str, Any]:
+        """Return the symbol's statistics over the last calendar days (None: all)."""
+        return self.ledger.read(statistics.symbol_stats, symbol, days, now=datetime.now(UTC))
+
+    def get_daily_summary(self, date: date | datetime | str | None = None) -> dict[str, Any]:
+        """Return the summary of a day at the desk (None: the latest that has data, else today)."""
+        return self.ledger.read(daily_summary.summary_of, date, now=datetime.now(UTC))
+
+    def health(self) -> dict[str, Any]:
+        """Return how every part of VELOX is, with what cures it."""
+        return health.report(now=datetime.now(UTC))
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def flush(self, timeout: float = 5.0) -> None:
+        """Wait until every earlier point is in the store (`Telemetry.flush`). Raises: FlushTimeout."""
+        self.telemetry.flush(timeout)
+
+    def close(self) -> None:
+        """Seal what was recorded; waits for no store and takes at most five seconds. Twice is once."""
+        self.telemetry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

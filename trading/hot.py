@@ -1,0 +1,117 @@
+"""The hot state: newest ticks and indicators of all processes, in the cache. The only module that touches it.
+
+Values are JSON texts; whatever cannot be decoded is a miss. A fault of the cache costs the caller at most its time-out,
+and nothing after three in a row: a breaker keeps away from it and lets one call try again after a while.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+
+LIFETIME_SECONDS = {"tick": 60, "indicators": 300}
+FAILURES_MAX = 3
+AWAY_SECONDS = 5.0
+
+log = structlog.get_logger("system")
+
+
+class Breaker:
+    """Keeps callers away from a cache that failed three times in a row."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.failures, self._until = 0, 0.0
+
+    def is_open(self) -> bool:
+        """Tell whether to keep away; after the pause one caller at a time is let through to try."""
+        with self._lock:
+            if self.failures < FAILURES_MAX:
+                return False
+            if time.monotonic() < self._until:
+                return True
+            self._until = time.monotonic() + AWAY_SECONDS
+            return False
+
+    def succeeded(self) -> None:
+        self.failures = 0
+
+    def failed(self, error: Exception) -> None:
+        with self._lock:
+            self.failures += 1
+            self._until = time.monotonic() + AWAY_SECONDS
+        if self.failures == FAILURES_MAX:
+            log.error("the cache is left alone for now", error=str(error), retry_seconds=AWAY_SECONDS)
+
+
+breaker = Breaker()
+
+
+def is_shared() -> bool:
+    """Tell whether other processes see what is put here: only with a Redis."""
+    return bool(settings.CACHE_URL)
+
+
+def key(kind: str, *parts: str) -> str:
+    """Return the cache's key: names are coded, so that no separator inside one can make two keys equal."""
+    return ":".join([kind, *(part.encode().hex() for part in parts)])
+
+
+def put_newest(kind: str, entries: Mapping[str, dict[str, Any]]) -> None:
+    """Put entries by key; one whose ``exchange_time`` (ns) is lower than what is there changes nothing."""
+    known = get_many(list(entries))
+    newer = {
+        name: orjson.dumps(entry).decode()
+        for name, entry in entries.items()
+        if name not in known or known[name].get("exchange_time", 0) <= entry["exchange_time"]
+    }
+    if newer:
+        _guarded(lambda: cache.set_many(newer, LIFETIME_SECONDS[kind]), None)
+
+
+def get(name: str) -> dict[str, Any] | None:
+    """Return an entry, None where there is none, it cannot be decoded, or the cache does not answer."""
+    return get_many([name]).get(name)
+
+
+def get_many(names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the entries that are there."""
+    found: Mapping[str, Any] = _guarded(lambda: cache.get_many(names), {})
+    decoded = {name: _decoded(value) for name, value in found.items()}
+    return {name: value for name, value in decoded.items() if value is not None}
+
+
+def ping() -> float:
+    """Return the milliseconds of a write and a read. Raises what the cache raises; ValueError on a wrong answer."""
+    started = time.perf_counter()
+    cache.set("ping", "pong", 10)
+    if cache.get("ping") != "pong":
+        raise ValueError("the cache does not keep what it is given")
+    return (time.perf_counter() - started) * 1000
+
+
+def _guarded(call: Any, otherwise: Any) -> Any:
+    if breaker.is_open():
+        return otherwise
+    try:
+        answer = call()
+    except Exception as error:
+        breaker.failed(error)
+        return otherwise
+    breaker.succeeded()
+    return answer
+
+
+def _decoded(value: Any) -> dict[str, Any] | None:
+    try:
+        entry = orjson.loads(value)
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+    return entry if isinstance(entry, dict) else None

@@ -1,0 +1,74 @@
+"""`manage.py ship`: ship the spool once, or keep doing it as the data folder's companion."""
+
+from __future__ import annotations
+
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from timeseries.pump import open_pump
+from trading import summon
+from trading.companion import Companion
+from trading.errors import LedgerNotReady
+from trading.follower import Follower
+from trading.management.base import VeloxCommand
+
+PASS_SECONDS = 1.0
+STALLED_PASSES = 10
+
+
+class Command(VeloxCommand):
+    help = "Ship what waits in the spool. With --watch be the companion: exit 0 at once where one lives already."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--watch", action="store_true", help="keep shipping until nobody records any more")
+        parser.add_argument("--stay", action="store_true", help="with --watch: stay, recorders or none")
+
+    def answer(self, **options: Any) -> bool:
+        return self._watch(stays=options["stay"]) if options["watch"] else self._once()
+
+    def _watch(self, *, stays: bool) -> bool:
+        with summon.being_the_companion() as is_companion:
+            if is_companion:
+                companion = Companion(stays=stays)
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, companion.stop)
+                companion.run()
+            else:
+                self.say("A companion works on this folder already.")
+        return True
+
+    def _once(self) -> bool:
+        with summon.being_the_companion() as is_companion:
+            if is_companion:
+                self._follow()
+        return self._drain()
+
+    def _follow(self) -> None:
+        follower = Follower()
+        try:
+            while follower.run_once():
+                pass
+        except LedgerNotReady:
+            pass  # a desk that only records ticks has no ledger yet
+        finally:
+            follower.close()
+
+    def _drain(self) -> bool:
+        """Ship until nothing waits; False when nothing moved for a while."""
+        pump = open_pump()
+        total, stalled = pump.points()["spooled"], 0
+        columns = (TextColumn("shipping"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("ship", total=total or None)
+            waiting = total
+            while not pump.drain(PASS_SECONDS) and stalled < STALLED_PASSES:
+                before, waiting = waiting, pump.points()["spooled"]
+                stalled = stalled + 1 if waiting >= before else 0
+                progress.update(bar, completed=total - waiting)
+        points = pump.points()
+        self.stdout.write(f"{points['stored']:,} points stored, {points['spooled']:,} waiting.")
+        return bool(points["spooled"] == 0)

@@ -1,0 +1,65 @@
+"""Open positions with the last price seen: unrealised P&L from exact cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from trading.domain import position
+from trading.domain.money import from_units, to_units
+from trading.domain.values import Position
+from trading.models import Trade
+from trading.queries.accounts import get_account
+from trading.queries.instruments import shown_symbol, split_symbol
+from trading.queries.trades import LONG, OPEN, sum_of, trade_value
+
+# Symbol to the newest tick of all processes (see `Telemetry.latest_tick`), None where none is known.
+LastTick = Callable[[str], Mapping[str, Any] | None]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def open_positions(account_code: str, last_tick: LastTick) -> list[Position]:
+    """Return one position per open trade, the oldest first."""
+    return [_valued(Position(**trade_value(row).as_dict()), [row], last_tick) for row in _open(account_code)]
+
+
+def position_of(account_code: str, strategy_id: str, symbol: str, last_tick: LastTick) -> Position:
+    """Return the sum of a strategy's open trades in one symbol; flat (side None, quantity 0) where none is open."""
+    exchange, name = split_symbol(symbol)
+    rows = [
+        row
+        for row in _open(account_code, strategy__code=strategy_id)
+        if (row.instrument.exchange.code, row.instrument.symbol) == (exchange, name)
+    ]
+    summed = sum_of(account_code, strategy_id, symbol, [trade_value(row) for row in rows])
+    return _valued(summed, rows, last_tick)
+
+
+def _open(account_code: str, **lookups: Any) -> Iterable[Trade]:
+    rows = Trade.objects.filter(account=get_account(account_code), state=OPEN, **lookups)
+    return rows.select_related("account", "strategy", "instrument__exchange").order_by("opened_at", "pk")
+
+
+def _valued(held: Position, rows: list[Trade], last_tick: LastTick) -> Position:
+    if not rows:
+        return held
+    instrument = rows[0].instrument
+    tick = last_tick(shown_symbol(instrument.exchange.code, instrument.symbol))
+    if tick is None:
+        return held
+    price = Decimal(repr(float(tick["close"])))
+    at = _EPOCH + timedelta(microseconds=tick["exchange_time"] // 1000)
+    return replace(held, last_price=price, last_price_at=at, unrealised_pnl=unrealised(rows, price))
+
+
+def unrealised(rows: Iterable[Trade], price: Decimal) -> Decimal:
+    """Return what closing all of these trades at the price would bring, before charges."""
+    total = 0
+    for row in rows:
+        worth = position.value_of(to_units(price), to_units(row.open_quantity), to_units(row.instrument.multiplier))
+        cost = to_units(row.open_cost)
+        total += worth - cost if row.side == LONG else cost - worth
+    return from_units(total)

@@ -1,0 +1,222 @@
+"""The telemetry of one DataManager: recording, the newest values, readings, flushing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+from django.conf import settings
+
+from timeseries import pump
+from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, Measurement
+from timeseries.reader import Reader
+from timeseries.recorder import PROJECTING_SOURCE, Recorder
+from timeseries.values import parse_name
+from trading import hot, summon
+from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady
+from trading.operations.writing import reading
+from trading.queries.accounts import get_account
+from trading.queries.projection import is_behind
+from trading.queries.sessions import candle_sessions
+
+SECOND = 10**9
+EVERY = {
+    "1s": SECOND,
+    "5s": 5 * SECOND,
+    "15s": 15 * SECOND,
+    "1m": 60 * SECOND,
+    "3m": 180 * SECOND,
+    "5m": 300 * SECOND,
+    "10m": 600 * SECOND,
+    "15m": 900 * SECOND,
+    "30m": 1800 * SECOND,
+    "1h": 3600 * SECOND,
+    "1d": 86_400 * SECOND,
+}
+_FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
+
+
+class Telemetry:
+    """One source and account. Nothing here waits for a store while recording; readings may raise StoreUnavailable."""
+
+    def __init__(self, *, source: str, account: str, on_storage_fault: str, volume: str, ordinals: str) -> None:
+        self.source, self.account = source, account
+        self.zone = ZoneInfo(settings.TIME_ZONE)
+        self.recorder = Recorder(
+            settings.SPOOL_DIR,
+            source=source,
+            account=account,
+            zone=self.zone,
+            volume=volume,
+            on_storage_fault=on_storage_fault,
+            max_bytes=settings.VELOX_SPOOL_MAX_BYTES,
+            history=self._next_ordinal,
+            on_first_record=summon.summon,
+            ordinals=ordinals,
+        )
+        self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
+        self._admitted = False
+
+    @cached_property
+    def reader(self) -> Reader:
+        return pump.open_reader()
+
+    @cached_property
+    def pump(self) -> pump.Pump:
+        return pump.open_pump()
+
+    # -- recording ---------------------------------------------------------------------------------------------------
+
+    def admit(self) -> None:
+        """Check once, before the first record, that the account is there. Raises: UnknownAccount.
+
+        A ledger that cannot answer keeps no tick from being recorded.
+        """
+        if self._admitted:
+            return
+        try:
+            with reading():
+                get_account(self.account)
+        except (LedgerBusy, LedgerNotReady):
+            pass
+        self._admitted = True
+
+    def cache_indicators(self, symbol: str, values: Mapping[str, Any], *, at: Any, timeframe: str) -> bool:
+        """Record indicators and remember them as this process's newest."""
+        self.admit()
+        instant = time.time_ns() if at is None else at
+        kept = self.recorder.indicators(symbol, values, at=instant, timeframe=timeframe)
+        if kept:
+            moment = instant if isinstance(instant, int) else int(_exact_ns(instant, self.zone))
+            known = self._indicators.get((symbol, timeframe))
+            if known is None or known["exchange_time"] <= moment:
+                self._indicators[symbol, timeframe] = {"exchange_time": moment, "values": dict(values)}
+        return kept
+
+    def _next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
+        """Return the next free n of a series at an instant whose segments are removed: what the store holds there."""
+        named = {name: tags[name] for name in measurement.tags}
+        there = self.reader.history(measurement, instant, instant + SECOND, account=tags["account"], **named)
+        same = there.filter(pa.compute.equal(there.column("exchange_time").cast(pa.int64()), instant))
+        return len(same)
+
+    # -- the newest values -------------------------------------------------------------------------------------------
+
+    def latest_tick(self, symbol: str) -> dict[str, Any] | None:
+        """Return the newest tick by exchange time that this process, the hot state or the spool knows, else None.
+
+        Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC), last_price, and the fields it
+        had.
+        """
+        symbol = parse_name(symbol, "symbol")
+        known = [self.recorder.latest(symbol)]
+        if hot.is_shared():
+            known.append(hot.get(hot.key("tick", self.account, symbol)))
+        found = _newest(known) or self.reader.latest_tick(symbol, self.account)
+        if found is None:
+            return None
+        there = {name: value for name, value in found.items() if value is not None}
+        return {**there, "last_price": there["close"]}
+
+    def latest_indicators(self, symbol: str, timeframe: str) -> dict[str, float] | None:
+        """Return the newest values, name to number, None where nothing is known."""
+        symbol = parse_name(symbol, "symbol")
+        known = [self._indicators.get((symbol, timeframe))]
+        if hot.is_shared():
+            known.append(hot.get(hot.key("indicators", self.account, symbol, timeframe)))
+        found = _newest(known) or self.reader.latest_indicators(symbol, self.account, timeframe=timeframe)
+        return None if found is None else {name: float(value) for name, value in dict(found["values"]).items()}
+
+    # -- readings ----------------------------------------------------------------------------------------------------
+
+    def ticks(self, symbol: str, start: Any, stop: Any, source: str | None) -> pa.Table:
+        first, last = self.bounds(start, stop)
+        with reading():
+            get_account(self.account)
+        return self.reader.ticks(parse_name(symbol, "symbol"), first, last, source=source, account=self.account)
+
+    def candles(self, symbol: str, every: str, start: Any, stop: Any, source: str | None) -> pa.Table:
+        if every not in EVERY:
+            raise InvalidValue(f"every is {every!r}.", field="every", hint=f"Give one of {' '.join(EVERY)}.")
+        first, last = self.bounds(start, stop)
+        symbol = parse_name(symbol, "symbol")
+        with reading():
+            get_account(self.account)
+            sessions = candle_sessions(symbol, first, last)
+        return self.reader.candles(
+            symbol,
+            every=EVERY[every],
+            start=first,
+            stop=last,
+            source=source,
+            account=self.account,
+            sessions=sessions,
+        )
+
+    def indicator_history(self, symbol: str, start: Any, stop: Any) -> pa.Table:
+        return self._history(INDICATORS, start, stop, symbol=parse_name(symbol, "symbol"))
+
+    def position_history(self, strategy_id: str, symbol: str, start: Any, stop: Any) -> pa.Table:
+        tags = {"strategy": parse_name(strategy_id, "strategy_id"), "symbol": parse_name(symbol, "symbol")}
+        return self._history(POSITION_SNAPSHOTS, start, stop, **tags)
+
+    def strategy_metrics(self, strategy_id: str, start: Any, stop: Any) -> pa.Table:
+        return self._history(STRATEGY_METRICS, start, stop, strategy=parse_name(strategy_id, "strategy_id"))
+
+    def _history(self, measurement: Measurement, start: Any, stop: Any, **tags: str) -> pa.Table:
+        first, last = self.bounds(start, stop)
+        with reading():
+            get_account(self.account)
+        return self.reader.history(measurement, first, last, account=self.account, **tags)
+
+    def bounds(self, start: Any, stop: Any) -> tuple[int, int]:
+        """Return two bounds of a reading as ns UTC: any datetime (naive: desk time) or integer ns.
+
+        Raises: InvalidValue.
+        """
+        first, last = self._bound(start, "start"), self._bound(stop, "stop")
+        if first > last:
+            raise InvalidValue("start lies after stop.", field="start", hint="Give start <= stop.")
+        return first, last
+
+    def _bound(self, value: Any, field: str) -> int:
+        if isinstance(value, datetime):
+            return max(_FIRST_NS, min(_exact_ns(value, self.zone), _LAST_NS))
+        if isinstance(value, int | np.integer) and not isinstance(value, bool):
+            return max(_FIRST_NS, min(int(value), _LAST_NS))
+        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a datetime or integer nanoseconds.")
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def flush(self, timeout: float) -> None:
+        """Wait until every earlier point is settled, and the journal is projected. Raises: FlushTimeout."""
+        deadline = time.monotonic() + timeout
+        summon.summon()
+        while is_behind():
+            if time.monotonic() >= deadline:
+                raise FlushTimeout(
+                    "The journal is not projected yet.", hint="Nothing is lost: the companion goes on with it."
+                )
+            self.pump.bell.ring()
+            time.sleep(0.01)
+        targets = {**self.pump.targets(source=PROJECTING_SOURCE), **self.pump.targets(source=self.source)}
+        self.pump.wait_until_settled(targets, max(0.0, deadline - time.monotonic()))
+
+    def close(self) -> None:
+        self.recorder.close()
+
+
+def _newest(known: list[dict[str, Any] | None]) -> dict[str, Any] | None:
+    return max((one for one in known if one is not None), key=lambda one: one["exchange_time"], default=None)
+
+
+def _exact_ns(value: datetime, zone: ZoneInfo) -> int:
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
+    since = aware - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+    return (since // timedelta(microseconds=1)) * 1000 + int(getattr(value, "nanosecond", 0))
