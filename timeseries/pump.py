@@ -28,7 +28,7 @@ SECOND = 10**9
 DAY = 86_400 * SECOND
 LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit each would litter the store
 MANY = 20_000  # points that are worth a commit at once
-CARE_EVERY_NS = 60 * SECOND
+CARE_EVERY_NS = 15 * SECOND
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
 PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
 
@@ -281,7 +281,7 @@ def open_reader() -> Reader:
 
 def open_pump() -> Pump:
     """Return a pump of this data folder."""
-    return Pump(open_spool(), open_store(), keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS)
+    return Pump(open_spool(), open_store(), keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS or 0)
 
 
 def _zone() -> ZoneInfo:

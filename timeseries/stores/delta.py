@@ -29,6 +29,7 @@ from timeseries.stores.tables import in_series_order, point_schema, table_of
 ATTEMPTS = 5
 SECOND = 10**9
 VACUUM_EVERY = 1800 * SECOND
+CARE_SECONDS = 2.0
 Answer = TypeVar("Answer")
 
 
@@ -199,11 +200,12 @@ class DeltaStore:
 
     def care(self, *, now: int) -> None:
         """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more."""
+        deadline = time.monotonic() + CARE_SECONDS
         with engine():
             for table in self.writers.values():
                 if self.retention_days is not None:
                     delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
-                delta_care.compact(self.engine, table)
+                delta_care.compact(self.engine, table, deadline=deadline)
             if now - self._vacuumed_at >= VACUUM_EVERY:
                 self._vacuumed_at = now
                 for table in self.writers.values():

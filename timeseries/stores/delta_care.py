@@ -8,6 +8,7 @@ compactions of the same files would both be kept, and a compaction would bring a
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
 from timeseries.errors import StoreUnavailable
-from timeseries.stores.delta_query import Engine, chosen, newest_sql
-from timeseries.stores.delta_table import MeasurementTable, Overtaken, Snapshot
+from timeseries.stores.delta_query import Engine, chosen
+from timeseries.stores.delta_table import WRITTEN, MeasurementTable, Overtaken, Snapshot
 
 REWRITE = "velox/rewrite"
 GRACE_HOURS = 1  # a reader may hold a snapshot this long before its files are removed
@@ -39,10 +40,15 @@ class Group:
     files: pa.Table
 
 
-def compact(engine: Engine, table: MeasurementTable) -> None:
-    """Merge small files of a day into larger ones, sorted by account, source, tags and time, each point once."""
+def compact(engine: Engine, table: MeasurementTable, *, deadline: float) -> None:
+    """Merge small files of a day into larger ones, sorted by account, source, tags and time, each point once.
+
+    No merge begins after the deadline (`time.monotonic`): shipping waits meanwhile, and the next care goes on.
+    """
     snapshot = table.snapshot()
     for group in _due(snapshot) if snapshot else ():
+        if time.monotonic() > deadline:
+            return
         with table.lock:
             current = table.snapshot()
             held = set(current.files.column("path").to_pylist()) if current else set()
@@ -95,12 +101,12 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
     selection = chosen(table, group.files)
     path = table.new_path(group.day)
     keys = ", ".join(f'"{name}"' for name in (*table.measurement.series_tags, "time"))
-    unwanted = "" if without is None else "WHERE account <> $without"
     columns = ", ".join(f'"{name}"' for name in table.schema.names if name != "day")
-    source = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true) {unwanted}"
-    empty = "SELECT * FROM blank"
+    once = f"DISTINCT ON ({keys})" if selection.overlapping else ""
+    unwanted = "" if without is None else "WHERE account <> $without"
+    files = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true) {unwanted}"
     sql = (
-        f"COPY (SELECT {columns} FROM ({empty} UNION ALL BY NAME {source}){newest_sql(table)} ORDER BY {keys})"
+        f"COPY (SELECT {once} {columns} FROM (FROM blank UNION ALL BY NAME {files}) ORDER BY {keys}, {WRITTEN} DESC)"
         f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
     )
     blank = table.schema.remove(table.schema.get_field_index("day")).empty_table()
