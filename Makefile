@@ -56,6 +56,7 @@ clean: ## remove what can be made again; never the data in var/
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "VELOX needs Python 3.11 or newer: make run PYTHON=python3.11")'
 	mkdir -p var/tmp
 	$(PYTHON) -m venv .venv
+	$(PY) -c 'import os, pathlib, site; pathlib.Path(site.getsitepackages()[0], "velox.pth").write_text(os.getcwd())'
 	touch .venv/made
 
 .venv/run: .venv/made requirements.txt
