@@ -121,4 +121,5 @@ class Guard(migrations.RunPython):
 
 def _create(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     for statement in create_statements(schema_editor.connection.vendor):
-        schema_editor.execute(statement)
+        # Without parameters at all: a % of the text is a % for the database, too.
+        schema_editor.execute(statement, params=None)
