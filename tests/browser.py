@@ -150,7 +150,9 @@ class Browser:
     def overflow(self) -> int:
         """Return by how many pixels the page is wider than its window."""
         return int(
-            self.driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            self.driver.execute_script(
+                "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
         )
 
     def picture(self, path: Path, *, whole: bool = True) -> None:

@@ -75,14 +75,12 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "servestatic",
     "django.contrib.staticfiles",
     "django_structlog",
     "csp",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -117,8 +115,6 @@ USE_I18N = False
 USE_TZ = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "trading" / "web" / "static"]
-SERVESTATIC_USE_FINDERS = True  # no collected manifest is needed
-SERVESTATIC_ALLOW_ALL_ORIGINS = False
 
 # -- the ledger ------------------------------------------------------------------------------------------------------
 DATABASE_URL = env.url("DATABASE_URL", "", schemes=("sqlite", "postgres", "postgresql"))

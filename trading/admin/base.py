@@ -99,9 +99,7 @@ def money_column(
     @admin.display(description=title, ordering=name)
     def column(row: Any) -> SafeString:
         value: Decimal | None = getattr(row, name)
-        return figure(
-            amounts.amount(value, currency_of(row), signed=signed), amounts.tone(value) if signed else ""
-        )
+        return figure(amounts.amount(value, currency_of(row), signed=signed), amounts.tone(value) if signed else "")
 
     return column
 

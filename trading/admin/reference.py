@@ -42,7 +42,18 @@ class ExchangeAdmin(RecordAdmin):
 class ExchangeSessionAdmin(Titled, ModelAdmin):
     """The hours of exchanges, which change: operators amend them here."""
 
-    list_display = ("exchange", "kind", "group", "first_date", "last_date", "weekdays", "phase", "opens", "closes", "note")
+    list_display = (
+        "exchange",
+        "kind",
+        "group",
+        "first_date",
+        "last_date",
+        "weekdays",
+        "phase",
+        "opens",
+        "closes",
+        "note",
+    )
     list_filter = ("exchange", "kind", "group", "phase")
     list_select_related = ("exchange",)
     search_fields = ("note",)
@@ -52,7 +63,17 @@ class ExchangeSessionAdmin(Titled, ModelAdmin):
 class InstrumentAdmin(Titled, ModelAdmin):
     """Instruments come into being at first use; operators check them here and mark them as reviewed."""
 
-    list_display = ("symbol", "exchange", "kind", "currency", "multiplier", "lot", "price_tick", "session_group", "reviewed")
+    list_display = (
+        "symbol",
+        "exchange",
+        "kind",
+        "currency",
+        "multiplier",
+        "lot",
+        "price_tick",
+        "session_group",
+        "reviewed",
+    )
     list_filter = ("reviewed", "kind", "exchange", "session_group")
     list_select_related = ("exchange",)
     search_fields = ("symbol",)

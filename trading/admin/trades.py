@@ -56,7 +56,7 @@ class FillInline(ReadOnly, TabularInline):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fill]:
-        return super().get_queryset(request).select_related("realisation")
+        return super().get_queryset(request).select_related("realisation", "trade__account")
 
     @admin.display(description="P&L before charges")
     def figure_pnl(self, fill: Fill) -> SafeString:
@@ -70,6 +70,9 @@ class StopInline(ReadOnly, TabularInline):
     figure_stop = staticmethod(money_column("stop_price", "stop", _of_trade))
     figure_extreme = staticmethod(money_column("extreme_price", "extreme", _of_trade))
     fields = readonly_fields = ("at", "figure_stop", "figure_extreme", "method", "direction")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StopChange]:
+        return super().get_queryset(request).select_related("trade__account")
 
     @admin.display(description="")
     def direction(self, change: StopChange) -> str:
@@ -132,7 +135,9 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
         """Store the review, and nothing of the trade."""
         review_trade(obj.pk, by=request.user, **form.said())
 
-    def changeform_view(self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None) -> Any:
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
         # Not in the one transaction that the parent opens: the operation commits by itself.
         title = {"title": "Review a trade" if self.has_change_permission(request) else "Trade"}
         try:
@@ -179,7 +184,9 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     @admin.display(description="rating", ordering="review__rating")
     def rating_shown(self, trade: Trade) -> SafeString | str:
         rating = _review(trade, "rating")
-        return format_html('<span title="{} of 5">{}</span>', rating, "★" * rating + "☆" * (5 - rating)) if rating else "—"
+        return (
+            format_html('<span title="{} of 5">{}</span>', rating, "★" * rating + "☆" * (5 - rating)) if rating else "—"
+        )
 
     @admin.display(description="review", ordering="review__state")
     def review_shown(self, trade: Trade) -> SafeString | str:

@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from trading.web import health, overview, strategies, trades
+from trading.web import health, overview, static_files, strategies, trades
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -13,4 +13,5 @@ urlpatterns = [
     path("login/", auth.LoginView.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("health/", health.health, name="health"),
+    path("static/<path:name>", static_files.static_file, name="static"),
 ]

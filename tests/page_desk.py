@@ -1,0 +1,140 @@
+"""A desk with one day of trades to look at, written through the operations. `python -m tests.page_desk` fills a folder.
+
+Names are chosen to do harm where a page does not escape them: a symbol `<b>`, a strategy with quotes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING:
+    from trading.models import User
+
+PASSWORD = "lakhpati-9"
+EVIL_SYMBOL, EVIL_STRATEGY = "<b>", "say \"<i>\" & 'go'"
+DAY = datetime(2024, 3, 15, tzinfo=UTC)
+OPENING = DAY + timedelta(hours=3, minutes=50)  # 09:20 at the desk
+PRICES = {"RELIANCE": 2450.05, "M&M": 760.0, "BAJAJ-AUTO": 3520.4, EVIL_SYMBOL: 101.25}
+STRATEGIES = ("ema_cross", "opening_range", EVIL_STRATEGY)
+
+
+def member(group: str, *, password: str | None = None) -> User:
+    """Return the user of a group, made at the first call; `asha` may do everything. Without a password none logs in."""
+    from django.contrib.auth.models import Group
+
+    from trading.models import User
+
+    known = User.objects.filter(username=group).first()
+    if known is not None:
+        return known
+    if group == "asha":
+        return User.objects.create_superuser("asha", password=password)
+    user = User.objects.create_user(group, password=password, is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def trades(count: int, *, account: str = "main", first: int = 1) -> None:
+    """Book trades 5 minutes apart, ids `T<first>` on: wins, losses, an even one, shorts, half without charges."""
+    for number in range(first, first + count):
+        trade(f"T{number}", number, account=account)
+
+
+def trade(trade_id: str, number: int, *, account: str = "main") -> None:
+    """Book one closed trade; what it is made of follows from the number."""
+    from trading.operations.close_position import close_position
+    from trading.operations.open_position import open_position
+    from trading.operations.update_trailing_sl import update_trailing_sl
+
+    symbol, strategy = list(PRICES)[number % len(PRICES)], STRATEGIES[number % len(STRATEGIES)]
+    side, price, at = ("LONG", "SHORT")[number % 2], PRICES[symbol], OPENING + timedelta(minutes=5 * (number % 70))
+    away = -8 if side == "LONG" else 8
+    open_position(
+        account,
+        trade_id,
+        strategy,
+        symbol,
+        entry_price=price,
+        quantity=25,
+        entry_time=at,
+        side=side,
+        stop_price=price + away,
+        charges=11.8,
+        signal_conditions={
+            "ema_fast": round(price + 1, 2),
+            "ema_slow": price,
+            "regime": {"trend": "up"},
+            "note": "<u>",
+        },
+    )
+    update_trailing_sl(
+        account, trade_id, strategy, symbol, price + away / 2, price - away, "ATR", at=at + timedelta(minutes=1)
+    )
+    close_position(
+        account,
+        trade_id,
+        strategy,
+        symbol,
+        exit_price=round(price + (number % 9 - 4) * 1.35, 2),
+        exit_time=at + timedelta(minutes=17, seconds=number % 60),
+        exit_reason=("stop", "target", "session end")[number % 3],
+        charges=None if number % 2 else 11.8,
+    )
+
+
+def open_trade(trade_id: str = "held", *, account: str = "main") -> None:
+    """Book a trade that sold a part of what it bought and holds the rest."""
+    from trading.operations.add_fill import add_fill
+    from trading.operations.open_position import open_position
+
+    at = OPENING + timedelta(hours=5)
+    open_position(
+        account,
+        trade_id,
+        "ema_cross",
+        "RELIANCE",
+        entry_price="2460.10",
+        quantity=1200,
+        entry_time=at,
+        stop_price="2448",
+    )
+    add_fill(account, trade_id, "SELL", "2466.35", 400, at + timedelta(minutes=4))
+
+
+def skipped(count: int, *, account: str = "main") -> None:
+    """Record signals that were not taken."""
+    from trading.operations.record_signal import record_signal
+
+    for number in range(count):
+        at = OPENING + timedelta(minutes=7 * number)
+        conditions = {"spread": 0.4, "limit": 0.25}
+        record_signal(account, "ema_cross", "M&M", at, conditions, decision="SKIPPED", reason="spread too wide")
+
+
+def reviewed(trade_id: str, *, by: str = "asha", **other: str) -> None:
+    """Keep a review of a trade of `main`."""
+    from trading.models import Trade, User
+    from trading.operations.review_trade import review_trade
+
+    row = Trade.objects.get(account__code="main", trade_id=trade_id)
+    said = {"rating": 4, "tags": ["late entry", "trend"], "mistakes": "chased", "notes": "Waited,\nthen <b>went</b>."}
+    review_trade(row.pk, by=User.objects.get(username=by), **{**said, **other})
+
+
+def fill() -> None:
+    """Fill an empty ledger with everything that the pages can show."""
+    for group in ("asha", "viewer", "reviewer", "operator"):
+        member(group, password=PASSWORD)
+    trades(64)
+    trades(3, account="replay", first=901)
+    open_trade()
+    skipped(5)
+    reviewed("T3")
+
+
+if __name__ == "__main__":
+    django.setup()
+    fill()

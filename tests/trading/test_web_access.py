@@ -1,0 +1,197 @@
+"""Who sees which page, what stands in the headers, and the pages that say that something went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests import page_desk
+from trading.models import User
+from trading.web import health, overview
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+OPEN = {"/login/", "/health/", "/static/1"}
+SAMPLES = {"<int:pk>": "1", "<path:object_id>": "1", "<path:name>": "1", "<path:content_type_id>": "1", "<id>": "1"}
+
+
+def addresses(patterns: list[Any], prefix: str = "/") -> Iterator[str]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from addresses(pattern.url_patterns, route)
+        elif isinstance(pattern, URLPattern):
+            for name, value in SAMPLES.items():
+                route = route.replace(name, value)
+            yield route
+
+
+@pytest.fixture
+def asha(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("asha"))
+    return client
+
+
+def test_every_page_but_login_health_and_static_files_asks_who_is_there(client: Client) -> None:
+    walked = [address for address in addresses(get_resolver().url_patterns) if "(?" not in address]
+    assert len(walked) > 40
+    for address in set(walked) - OPEN:
+        answer = client.get(address)
+        assert answer.status_code == 302, f"{address} answers {answer.status_code}"
+        assert "/login/?next=" in answer["Location"], f"{address} sends to {answer['Location']}"
+
+
+def test_the_admins_own_login_is_the_login_of_all_pages(client: Client) -> None:
+    answer = client.get("/admin/login/?next=/admin/trading/trade/")
+    assert answer["Location"] == "/login/?next=/admin/trading/trade/"
+
+
+def test_a_login_leads_back_to_the_page_that_was_asked_for(client: Client) -> None:
+    User.objects.create_superuser("asha", password=page_desk.PASSWORD)
+    sent = {"username": "asha", "password": page_desk.PASSWORD, "next": "/trades/"}
+    assert client.post("/login/", sent)["Location"] == "/trades/"
+    assert client.get("/trades/").status_code == 200
+
+
+def test_a_login_never_leads_to_another_host(client: Client) -> None:
+    User.objects.create_superuser("asha", password=page_desk.PASSWORD)
+    for place in ("https://evil.example/", "//evil.example"):
+        sent = {"username": "asha", "password": page_desk.PASSWORD, "next": place}
+        assert client.post("/login/", sent)["Location"] == "/"
+
+
+def test_a_wrong_password_is_told_without_a_hint_at_which_part_was_wrong(client: Client) -> None:
+    User.objects.create_superuser("asha", password=page_desk.PASSWORD)
+    pages = [client.post("/login/", {"username": name, "password": "no"}) for name in ("asha", "nobody")]
+    errors = {str(page.context["form"].non_field_errors()) for page in pages}
+    assert len(errors) == 1
+    assert "correct username and password" in errors.pop()
+
+
+def test_a_user_who_may_not_enter_the_admin_is_told_so(client: Client) -> None:
+    client.force_login(User.objects.create_user("guest"))
+    page = client.get("/admin/", follow=True)
+    assert "guest, who may not open that page" in page.content.decode()
+
+
+def test_cookies_work_on_plain_http(client: Client) -> None:
+    User.objects.create_superuser("asha", password=page_desk.PASSWORD)
+    client.get("/login/")
+    client.post("/login/", {"username": "asha", "password": page_desk.PASSWORD})
+    session = client.cookies[settings.SESSION_COOKIE_NAME]
+    assert not session["secure"]
+    assert session["httponly"]
+    assert session["samesite"] == "Lax"
+
+
+def test_logging_out_needs_a_post(asha: Client) -> None:
+    assert asha.get("/logout/").status_code == 405
+    assert asha.post("/logout/")["Location"] == "/login/"
+    assert asha.get("/").status_code == 302
+
+
+@pytest.mark.parametrize("address", ["/login/", "/", "/trades/", "/strategies/", "/admin/", "/nothing/", "/health/"])
+def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(asha: Client, address: str) -> None:
+    policy = asha.get(address)["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "*" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("address", ["/login/", "/", "/trades/", "/strategies/", "/admin/", "/admin/trading/trade/"])
+def test_pages_hold_nothing_that_the_policy_forbids(asha: Client, address: str) -> None:
+    text = asha.get(address).content.decode()
+    for forbidden in ("<style", " style=", " onclick=", " onload=", "javascript:", "http://", "https://"):
+        assert forbidden not in text.replace("http://www.w3.org/2000/svg", ""), forbidden
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 200), ("degraded", 200), ("down", 503)])
+def test_health_says_one_word_to_everybody(
+    client: Client, monkeypatch: pytest.MonkeyPatch, status: str, code: int
+) -> None:
+    monkeypatch.setattr(health, "report", lambda **_: {"status": status, "parts": {"ledger": {"detail": "secret"}}})
+    answer = client.get("/health/")
+    assert (answer.status_code, answer.json()) == (code, {"status": status})
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("velox/velox.css", "text/css; charset=utf-8"),
+        ("velox/icon.svg", "image/svg+xml"),
+        ("admin/css/base.css", "text/css; charset=utf-8"),
+        ("admin/js/core.js", "text/javascript; charset=utf-8"),
+    ],
+)
+def test_a_static_file_is_served_once_and_then_known(client: Client, name: str, kind: str) -> None:
+    first = client.get(f"/static/{name}")
+    assert (first.status_code, first["Content-Type"]) == (200, kind)
+    assert len(first.content) > 100
+    again = client.get(f"/static/{name}", headers={"if-none-match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing.css", "velox", "", "../settings.py", "..%2f..%2f..%2fmanage.py", "/etc/passwd", "velox/../../urls.py"],
+)
+def test_nothing_else_on_the_disk_is_served(client: Client, name: str) -> None:
+    assert client.get(f"/static/{name}").status_code in (400, 404)
+
+
+def test_an_unknown_address_has_a_page(client: Client) -> None:
+    page = client.get("/nothing/")
+    assert page.status_code == 404
+    assert "Nothing at this address" in page.content.decode()
+
+
+def test_an_unknown_account_or_day_is_named_and_escaped(asha: Client) -> None:
+    for query in ("account=<script>x</script>", "day=<script>x</script>", "day=9999-12-31", "day=0001-01-01"):
+        page = asha.get(f"/?{query}")
+        assert page.status_code == 404
+        assert "<script>" not in page.content.decode()
+    assert "There is no account “&lt;script&gt;" in asha.get("/?account=<script>").content.decode()
+
+
+def test_a_fault_has_a_page_that_tells_nothing_of_the_inside(asha: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("the inside")
+
+    monkeypatch.setattr(overview, "chosen_account", fail)
+    asha.raise_request_exception = False
+    page = asha.get("/")
+    assert page.status_code == 500
+    assert "Something broke" in page.content.decode()
+    assert "the inside" not in page.content.decode()
+
+
+def test_a_form_from_elsewhere_is_refused_with_a_page() -> None:
+    page = Client(enforce_csrf_checks=True).post("/login/", {"username": "asha", "password": "x"})
+    assert page.status_code == 403
+    assert "out of date" in page.content.decode()
+
+
+@pytest.mark.parametrize("address", ["/", "/trades/", "/strategies/", "/admin/", "/admin/trading/trade/", "/nothing/"])
+def test_a_demo_says_so_on_every_page(asha: Client, settings: Any, address: str) -> None:
+    banner = '<p class="demo-banner"'
+    assert banner not in asha.get(address).content.decode()
+    settings.IS_DEMO = True
+    assert banner in asha.get(address).content.decode()
+
+
+def test_a_demo_says_so_before_the_login_and_after_a_fault(client: Client, settings: Any) -> None:
+    settings.IS_DEMO = True
+    assert '<p class="demo-banner"' in client.get(reverse("login")).content.decode()
+    client.raise_request_exception = False
+    client.force_login(User.objects.create_user("guest"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(overview, "chosen_account", None)
+        assert '<p class="demo-banner"' in client.get("/").content.decode()

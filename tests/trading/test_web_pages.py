@@ -1,0 +1,298 @@
+"""What the pages say: the figures, the words around them, one account at a time, and no query per row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from tests import page_desk
+from trading.domain import amounts
+from trading.models import Account, Trade, User
+from trading.queries.daily_summary import build_daily_summary
+from trading.queries.trades import OPEN
+from trading.web import overview
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+Read = Callable[..., str]
+DAY = page_desk.DAY.date()
+
+
+@pytest.fixture
+def read(client: Client) -> Read:
+    """Return a page's text as somebody who is logged in gets it, its markup as it is."""
+    client.force_login(User.objects.create_user("lead"))
+
+    def get(address: str, **query: Any) -> str:
+        answer = client.get(address, query)
+        assert answer.status_code == 200, address
+        return answer.content.decode()
+
+    return get
+
+
+def words(page: str) -> str:
+    """Return what a reader sees of a page, blanks made one."""
+    body = re.sub(r"<(head|script)\b.*?</\1>", " ", page, flags=re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", body).replace("&amp;", "&").split())
+
+
+def test_the_overview_shows_the_figures_of_the_daily_summary(read: Read) -> None:
+    page_desk.trades(12)
+    total = build_daily_summary("main", DAY)["total"]
+    page = words(read("/", day=DAY.isoformat()))
+    assert f"Realised P&L {amounts.amount(total['total_pnl'], 'INR', signed=True)}" in page
+    assert f"{amounts.amount(total['gross_pnl'], 'INR', signed=True)} before charges" in page
+    assert f"Trades closed {total['total_trades']}" in page
+    assert f"{total['winning_trades']} won · {total['losing_trades']} lost" in page
+
+
+def test_the_overview_opens_on_the_newest_day_with_trades(read: Read) -> None:
+    page_desk.trades(2)
+    assert "Friday, 15 Mar 2024" in words(read("/"))
+
+
+def test_money_is_grouped_in_lakhs_with_its_sign_and_a_colour_that_repeats_it(read: Read) -> None:
+    big("lakh", entry="2450.05", leave="2573.50", quantity=10_000)
+    big("loss", entry="2450.05", leave="2449.05", quantity=10)
+    page = read("/trades/")
+    assert '<span class="exact gain">+₹12,34,500.00</span>' in page
+    assert '<span class="exact loss">−₹10.00</span>' in page
+
+
+def test_no_page_says_net_while_charges_are_unknown(read: Read) -> None:
+    big("T1", entry=100, leave=101, quantity=10)
+    for address in ("/", "/trades/", f"/trades/{Trade.objects.get().pk}/", "/strategies/?days=all"):
+        assert not re.search(r"\bnet\b", words(read(address)), re.I), address
+    assert "unknown for 1 trade" in words(read("/"))
+
+
+def test_charges_that_are_known_are_subtracted_and_said(read: Read) -> None:
+    big("T1", entry=100, leave=101, quantity=10, charges="1.25")
+    page = words(read("/"))
+    assert "Realised P&L +₹8.75 +₹10.00 before charges ₹1.25 charges" in page
+    assert "unknown" not in page.partition("Unrealised")[0]
+
+
+def test_what_is_undefined_is_a_dash_and_never_a_zero(read: Read) -> None:
+    page_desk.open_trade()
+    page = words(read("/"))
+    assert "Unrealised P&L, now — last price known for 0 of 1 open" in page
+    assert "win rate —" in page
+
+
+def test_unrealised_adds_up_what_is_known_and_counts_the_rest() -> None:
+    page_desk.open_trade("one")
+    page_desk.open_trade("two")
+    known, unknown = overview.priced_positions(Account.objects.get(code="main"))
+    priced = overview.OpenPosition(known.pk, with_pnl(known.position, Decimal("40.5")))
+    assert overview.unrealised_of([priced, unknown]) == overview.Unrealised(Decimal("40.5"), 1, 2)
+    assert overview.unrealised_of([unknown]).total is None
+
+
+def test_an_empty_desk_says_what_to_do_next(read: Read) -> None:
+    page = words(read("/"))
+    assert "This account has no trades yet" in page
+    assert "manage.py replay" in page
+    assert "from velox_site.desk import DataManager" in page
+    assert "No trade is open" in page
+
+
+def test_an_empty_day_leads_to_the_days_beside_it(read: Read) -> None:
+    page_desk.trades(1)
+    page = read("/", day="2024-03-18")
+    assert "Nothing was traded on 18 Mar 2024" in words(page)
+    assert "?day=2024-03-15" in page
+    assert "?day=2024-03-15" in read("/", day="2024-03-11")
+
+
+def test_no_page_mixes_two_accounts(read: Read) -> None:
+    page_desk.trades(3)
+    page_desk.trades(2, account="replay", first=901)
+    page_desk.open_trade("held-in-replay", account="replay")
+    for address in ("/", "/trades/"):
+        of_main, of_replay = read(address), read(address, account="replay")
+        assert "T901" not in of_main
+        assert "T901" in of_replay
+        assert re.search(r"\bT1\b", of_main)
+        assert not re.search(r"\bT1\b", of_replay)
+    assert "held-in-replay" not in read("/")
+    assert "3 trades" in words(read("/trades/"))
+    replayed = build_daily_summary("replay", DAY)["total"]["total_pnl"]
+    assert amounts.amount(replayed, "INR", signed=True) in words(read("/", account="replay"))
+
+
+def test_links_stay_in_the_account_that_was_chosen(read: Read) -> None:
+    page_desk.trades(60, account="replay", first=1)
+    assert 'href="/trades/?account=replay"' in read("/", account="replay")
+    assert "account=replay&amp;side=LONG&amp;page=2" not in read("/trades/", account="replay", side="LONG")  # one page
+    assert 'href="?account=replay&amp;page=2"' in read("/trades/", account="replay")
+
+
+def test_the_filter_offers_only_strategies_of_the_account(read: Read) -> None:
+    big("T1", entry=100, leave=101, quantity=1, strategy="secret of replay", account="replay")
+    big("T1", entry=100, leave=101, quantity=1, strategy="of main")
+    assert "secret of replay" not in read("/trades/")
+    assert "secret of replay" not in read("/strategies/", days="all")
+    assert "secret of replay" in read("/strategies/", days="all", account="replay")
+
+
+def test_names_that_would_do_harm_are_shown_as_they_are(read: Read) -> None:
+    page_desk.trades(12)
+    evil = Trade.objects.filter(instrument__symbol=page_desk.EVIL_SYMBOL, strategy__code=page_desk.EVIL_STRATEGY).get()
+    page_desk.reviewed(evil.trade_id, by="lead")
+    for address in ("/", "/trades/", f"/trades/{evil.pk}/", "/strategies/?days=all"):
+        page = read(address)
+        assert "<i>" not in page
+        assert "<u>" not in page
+        assert "<b>" not in page
+    assert "&lt;b&gt;" in read(f"/trades/{evil.pk}/")
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({"side": "SHORT"}, {"lost"}),
+        ({"state": "OPEN"}, {"held"}),
+        ({"state": "CLOSED"}, {"won", "lost", "even", "eaten"}),
+        ({"result": "win"}, {"won"}),
+        ({"result": "loss"}, {"lost", "eaten"}),
+        ({"result": "breakeven"}, {"even"}),
+        ({"result": "open"}, {"held"}),
+        ({"symbol": "relian"}, {"held"}),
+        ({"strategy": "ema_cross"}, {"held"}),
+        ({"day": "2024-03-15"}, {"won", "lost", "even", "eaten", "held"}),
+        ({"day": "2024-03-14"}, set()),
+        ({"review": "reviewed"}, {"won"}),
+        ({"review": "to_review"}, {"lost", "even", "eaten", "held"}),
+        ({"side": "sideways"}, {"won", "lost", "even", "eaten", "held"}),
+    ],
+)
+def test_the_list_is_narrowed(read: Read, query: dict[str, str], ids: set[str]) -> None:
+    big("won", entry=100, leave=102, quantity=10, charges="1")
+    big("lost", entry=100, leave=102, quantity=10, side="SHORT")
+    big("even", entry=100, leave=100, quantity=10)
+    big("eaten", entry=100, leave=101, quantity=10, charges="10.5")  # a gain that its charges turn into a loss
+    page_desk.open_trade("held")
+    page_desk.reviewed("won", by="lead")
+    shown = set(re.findall(r'class="under">[^<]*· ([^<]+)<', read("/trades/", **query)))
+    assert shown == ids
+
+
+def test_a_trade_shows_fills_stops_signals_and_its_review(read: Read) -> None:
+    page_desk.trades(3)
+    page_desk.reviewed("T3", by="lead")
+    page = words(read(f"/trades/{Trade.objects.get(trade_id='T3').pk}/"))
+    for shown in (
+        "09:35:00",
+        "Entry",
+        "entry",
+        "exit",
+        "ATR",
+        "taken",
+        "ema_slow 101.25",
+        "{&quot;trend&quot;: &quot;up&quot;}",
+    ):
+        assert shown.lower() in page.lower(), shown
+    for shown in ("★★★★☆", "late entry, trend", "chased", "lead"):
+        assert shown in page, shown
+
+
+def test_a_partial_exit_shows_what_it_realised_and_what_is_open(read: Read) -> None:
+    page_desk.open_trade()
+    page = words(read(f"/trades/{Trade.objects.get().pk}/"))
+    assert "+₹2,500.00" in page
+    assert "Still open 800" in page
+
+
+def test_a_trade_that_is_not_there_is_a_404(client: Client) -> None:
+    client.force_login(User.objects.create_user("lead"))
+    assert client.get("/trades/4711/").status_code == 404
+
+
+def test_only_a_reviewer_is_offered_the_review(client: Client) -> None:
+    page_desk.trades(1)
+    address = f"/trades/{Trade.objects.get().pk}/"
+    for name, offered in (("viewer", False), ("reviewer", True), ("operator", True)):
+        client.force_login(page_desk.member(name))
+        assert ("Review this trade" in client.get(address).content.decode()) is offered
+
+
+def test_strategies_show_sample_sizes_and_dashes(read: Read) -> None:
+    big("T1", entry=100, leave=102, quantity=10, strategy="winner")
+    page = words(read("/strategies/", days="all", strategy="winner"))
+    assert "winner 1 1 0 100.0 % +₹20.00 ₹0.00 1 trade — ₹20.00 — — +₹20.00" in page
+    assert "Sharpe (from 20 days) —" in page
+    assert "SQN (from 5 trades) —" in page
+
+
+def test_a_period_without_exits_leads_to_all_of_it(read: Read) -> None:
+    page_desk.trades(1)
+    assert "Nothing was realised in this period. Look at all of it." in words(read("/strategies/", days="7"))
+
+
+@pytest.mark.parametrize("address", ["/", "/trades/", "/strategies/?days=all", "/trades/{pk}/"])
+def test_the_number_of_queries_does_not_follow_the_number_of_rows(read: Read, address: str) -> None:
+    page_desk.trades(3)
+    page_desk.open_trade("a")
+    address = address.format(pk=Trade.objects.get(trade_id="a").pk)
+    few = queries(read, address)
+    page_desk.trades(30, first=4)
+    for name in "bcdef":
+        page_desk.open_trade(name)
+    for name in ("T1", "T2", "T7"):
+        page_desk.reviewed(name, by="lead")
+    assert queries(read, address) == few
+
+
+def test_the_number_of_queries_of_a_trade_does_not_follow_its_fills(read: Read) -> None:
+    from trading.operations.add_fill import add_fill
+
+    page_desk.open_trade("few")
+    page_desk.open_trade("many")
+    for number in range(20):
+        at = page_desk.OPENING.replace(hour=9, minute=30 + number)
+        add_fill("main", "many", "SELL", 2470, 10, at, charges=1)
+    counts = {queries(read, f"/trades/{trade.pk}/") for trade in Trade.objects.filter(state=OPEN)}
+    assert len(counts) == 1
+
+
+def queries(read: Read, address: str) -> int:
+    read(address)  # what is kept for later requests is there now
+    with CaptureQueriesContext(connection) as captured:
+        read(address)
+    return len(captured)
+
+
+def with_pnl(position: Any, pnl: Decimal) -> Any:
+    return type(position)(**{**position.as_dict(), "unrealised_pnl": pnl, "last_price": Decimal(1)})
+
+
+def big(
+    trade_id: str,
+    *,
+    entry: Any,
+    leave: Any,
+    quantity: int,
+    side: str = "LONG",
+    charges: Any = None,
+    strategy: str = "breakout",
+    account: str = "main",
+) -> None:
+    """Book one round trip without a stop."""
+    from trading.operations.close_position import close_position
+    from trading.operations.open_position import open_position
+
+    at = page_desk.OPENING
+    open_position(
+        account, trade_id, strategy, "INFY", entry_price=entry, quantity=quantity, entry_time=at, side=side,
+        charges=charges and 0,
+    )  # fmt: skip
+    close_position(account, trade_id, strategy, "INFY", exit_price=leave, exit_time=at, charges=charges)

@@ -1,0 +1,23 @@
+"""`/health/`: for a load balancer, a container, `make run`. Open to everybody, so it says one word."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from trading.queries.health import report
+
+
+DOWN = "down"
+
+
+@require_safe
+@never_cache
+@login_not_required
+def health(request: HttpRequest) -> JsonResponse:
+    """Answer `{"status"}`: 503 where it is `down`, else 200. What is wrong stands on the overview, behind the login."""
+    status = report(now=timezone.now())["status"]
+    return JsonResponse({"status": status}, status=503 if status == DOWN else 200)

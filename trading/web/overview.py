@@ -1,0 +1,65 @@
+"""The first page: how the day goes in one account, what is open, what was last traded, and whether VELOX is well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from trading.queries.daily_summary import latest_day
+from trading.queries.day import day_figures, neighbours, signal_counts, trades_of_day
+
+from trading.queries.health import report
+
+
+from trading.queries.period import desk_date
+from trading.queries.trade_list import trade_row
+from trading.web.choice import account_query, chosen_account, chosen_day, page
+from trading.web.positions import OpenPosition, priced_positions
+
+LATEST = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Unrealised:
+    """The unrealised P&L of the positions whose last price is known; ``total`` is None where none is."""
+
+    total: Decimal | None
+    priced: int
+    positions: int
+
+
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    account, now = chosen_account(request), timezone.now()
+    today = desk_date(now)
+    day = chosen_day(request) or latest_day(account.code) or today
+    positions = priced_positions(account)
+    trades = list(trades_of_day(account, day)[: LATEST + 1])
+    return page(
+        request,
+        "velox/overview.html",
+        "overview",
+        account,
+        day=day,
+        is_today=day == today,
+        neighbours=neighbours(account, day),
+        figures=day_figures(account, day),
+        signals=signal_counts(account, day),
+        positions=positions,
+        unrealised=unrealised_of(positions),
+        trades=[trade_row(row) for row in trades[:LATEST]],
+        has_more=len(trades) > LATEST,
+        day_query=account_query(account, day=day.isoformat()),
+        health=report(now=now),
+    )
+
+
+def unrealised_of(positions: Sequence[OpenPosition]) -> Unrealised:
+    """Add up what is known; an unknown price is never taken as zero."""
+    known = [one.position.unrealised_pnl for one in positions if one.position.unrealised_pnl is not None]
+    return Unrealised(sum(known, Decimal(0)) if known else None, len(known), len(positions))
