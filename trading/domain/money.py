@@ -46,19 +46,24 @@ def parse_amount(value: Any, field: str) -> Decimal:
 
     Raises: InvalidValue for anything else, for more than 8 decimals and beyond the bound.
     """
-    number = _decimal(value)
-    if number is None or not number.is_finite() or abs(number) > MAX:
-        raise InvalidValue(f"{field} is {_shown(value)}.", field=field, hint=_HINT)
-    exact = number.quantize(_EIGHTH, context=_EXACT)
-    if exact != number:
+    exact, is_exact = _rounded(value, field)
+    if not is_exact:
         raise InvalidValue(f"{field} is {_shown(value)}: more than 8 decimals.", field=field, hint=_HINT)
-    return plain(exact)
+    return exact
+
+
+def parse_reported(value: Any, field: str) -> Decimal | None:
+    """Return a figure that a caller computed, rounded to 8 decimals: it is kept, no other figure follows from it.
+
+    Raises: InvalidValue for what is no finite number within the bound.
+    """
+    return None if value is None else _rounded(value, field)[0]
 
 
 def plain(value: Decimal) -> Decimal:
     """Return the same value without trailing zeros and without an exponent."""
     normal = value.normalize(_EXACT)
-    return normal.quantize(Decimal(1), context=_EXACT) if int(normal.as_tuple().exponent) > 0 else normal + 0
+    return normal.quantize(Decimal(1), context=_EXACT) if int(normal.as_tuple().exponent) > 0 else _EXACT.add(normal, 0)
 
 
 def to_units(amount: Decimal) -> int:
@@ -78,15 +83,29 @@ def divide_half_even(numerator: int, denominator: int) -> int:
     return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))
 
 
+def _rounded(value: Any, field: str) -> tuple[Decimal, bool]:
+    """Return the amount at 8 decimals, and whether that is all of it."""
+    number = _decimal(value)
+    if number is None or not number.is_finite() or number.copy_abs() > MAX:
+        raise InvalidValue(f"{field} is {_shown(value)}.", field=field, hint=_HINT)
+    rounded = number.quantize(_EIGHTH, context=_EXACT)
+    return plain(rounded), rounded == number
+
+
 def _decimal(value: Any) -> Decimal | None:
-    if hasattr(value, "item") and not isinstance(value, (bool, int, float)):
-        value = value.item()  # a numpy scalar
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
         return Decimal(float.__repr__(value))
-    is_number = isinstance(value, str) and len(value) <= 64 and _NUMBER.fullmatch(value) is not None
-    return Decimal(value) if is_number or isinstance(value, (int, Decimal)) else None
+    if isinstance(value, (int, Decimal)):
+        return Decimal(value)
+    text = value if isinstance(value, str) else _scalar(value)
+    return Decimal(text) if len(text) <= 64 and _NUMBER.fullmatch(text) else None
+
+
+def _scalar(value: Any) -> str:
+    """Return a numpy number by its own shortest form: a float32 of 2450.05 is 2450.05."""
+    return str(value) if hasattr(value, "dtype") and getattr(value, "shape", None) == () else ""
 
 
 def _above_zero(amount: Decimal, field: str) -> Decimal:
@@ -96,4 +115,5 @@ def _above_zero(amount: Decimal, field: str) -> Decimal:
 
 
 def _shown(value: Any) -> str:
-    return repr(value)[:60]
+    is_huge = isinstance(value, int) and abs(value) > MAX  # Python does not write an int of 5,000 digits
+    return f"an int of {value.bit_length()} bits" if is_huge else repr(value)[:60]
