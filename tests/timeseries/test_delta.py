@@ -93,6 +93,16 @@ def test_compaction_leaves_few_files_sorted_by_series_and_time_each_point_once(s
     assert keys == sorted(set(keys))
 
 
+def test_a_replay_kept_several_times_takes_its_room_once_after_compaction(store: DeltaStore) -> None:
+    times = [OPEN + n * SECOND for n in range(10)]
+    for number in range(delta_care.MERGE_FILES):
+        store.write(batch(prices("A", times, [number + 1.0] * 10), first=1 + number * 10))
+    store.care(now=OPEN)
+    (file,) = files(store)
+    assert pq.read_table(file)["close"].to_pylist() == [float(delta_care.MERGE_FILES)] * 10
+    assert store.read(EVERYTHING)["close"].to_pylist() == [float(delta_care.MERGE_FILES)] * 10
+
+
 def test_a_day_that_is_over_becomes_one_file(store: DeltaStore) -> None:
     write_many(store, 3)
     write_many(store, 1, day=1)
