@@ -133,7 +133,7 @@ def write_columns(
 
 
 def _with_sums(frames: np.ndarray[Any, Any], seed: int) -> bytes:
-    view = memoryview(frames).cast("B")
+    view = memoryview(frames.data).cast("B")
     size = frames.dtype.itemsize
     starts, stops = range(0, len(view), size), range(size - 4, len(view), size)
     frames["crc"] = [crc32(view[start:stop], seed) for start, stop in zip(starts, stops, strict=True)]
@@ -187,24 +187,25 @@ def _instants(column: Any, zone: ZoneInfo, now: int, length: int) -> IntArray | 
     if column is None:
         return np.full(length, now, dtype=np.int64)
     if isinstance(column, np.ndarray):
-        if column.dtype.kind == "M":
-            whole = column.astype("datetime64[us]").astype(np.int64)
-            finer = column.astype("datetime64[ns]").astype(np.int64) - whole * 1000
-            walls = _from_wall(np.where(np.isnat(column), 0, whole), zone)
-            return np.where(walls == UNSET, UNSET, walls + finer)
-        return column.astype(np.int64) if column.dtype.kind in "iu" and column.dtype != np.uint64 else None
+        return _from_array(column, zone)
     types = set(map(type, column))
-    if types == {int}:
-        try:
-            return np.array(column, dtype=np.int64)
-        except OverflowError:
-            return None
-    if types != {datetime}:
-        return None
     try:
-        return _from_wall(np.array([(time - EPOCH) // MICROSECOND for time in column], dtype=np.int64), zone)
-    except TypeError:  # aware ones
+        if types == {int}:
+            return np.array(column, dtype=np.int64)
+        if types == {datetime}:
+            return _from_wall(np.array([(time - EPOCH) // MICROSECOND for time in column], dtype=np.int64), zone)
+    except (OverflowError, TypeError):  # too large; aware
         return None
+    return None
+
+
+def _from_array(column: np.ndarray[Any, Any], zone: ZoneInfo) -> IntArray | None:
+    if column.dtype.kind == "M":
+        whole = column.astype("datetime64[us]").astype(np.int64)
+        finer = column.astype("datetime64[ns]").astype(np.int64) - whole * 1000
+        instants = _from_wall(np.where(np.isnat(column), 0, whole), zone)
+        return np.where(instants == UNSET, UNSET, instants + finer)
+    return column.astype(np.int64) if column.dtype.kind in "iu" and column.dtype != np.uint64 else None
 
 
 def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
@@ -246,7 +247,7 @@ def _plausible(values: FloatArray, positive: int, *, bar: bool) -> np.ndarray[An
     if bar:
         close, first, high, low = (values[:, column] for column in range(4))
         good &= (low <= first) & (first <= high) & (low <= close) & (close <= high)
-    return good
+    return np.asarray(good)
 
 
 def _second_look(

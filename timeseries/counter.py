@@ -1,6 +1,6 @@
 """The last sequence issued of a lane, outside its segments, so that a lost segment is missed.
 
-The file is one page: magic, last sequence, records refused because the spool was full, because it failed, and when last.
+The file is one page: magic, last sequence, records refused because the spool was full, because it failed, when last.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Counter(NamedTuple):
 
 
 class CounterMap:
-    """The writer's view: ``words[ISSUED] = n`` is one store of eight bytes, never half done when the process is killed."""
+    """The writer's view: ``words[ISSUED] = n`` is one store of eight bytes, never half done by a kill."""
 
     __slots__ = ("_map", "words")
 

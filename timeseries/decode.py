@@ -129,9 +129,11 @@ def _gather(data: bytes, offsets: IntArray, length: int, fixed: np.dtype[Any]) -
     layout.append(("rest", f"V{length - np.dtype(layout).itemsize}"))
     row = np.dtype(layout)
     if len(offsets) and int(offsets[-1] - offsets[0]) == (len(offsets) - 1) * length and row.itemsize == length:
-        return np.frombuffer(data, dtype=row, count=len(offsets), offset=int(offsets[0]))
+        rows: np.ndarray[Any, Any] = np.frombuffer(data, dtype=row, count=len(offsets), offset=int(offsets[0]))
+        return rows
     octets = np.frombuffer(data, dtype=np.uint8)
-    return octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
+    gathered: np.ndarray[Any, Any] = octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
+    return gathered
 
 
 def _place(points: Points, rows: IntArray, fixed: np.ndarray[Any, Any]) -> None:
@@ -144,7 +146,8 @@ def _place(points: Points, rows: IntArray, fixed: np.ndarray[Any, Any]) -> None:
 
 def _empty(measurement: Measurement, count: int) -> Points:
     columns = {item.name: _column(item.kind, count) for item in measurement.fields}
-    return Points(*(np.zeros(count, dtype=np.int64) for _ in range(5)), columns=columns)
+    sequences, exchange, received, ordinal, series = np.zeros((5, count), dtype=np.int64)
+    return Points(sequences, exchange, received, ordinal, series, columns)
 
 
 def _column(kind: Kind, count: int) -> np.ndarray[Any, Any]:

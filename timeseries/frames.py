@@ -33,6 +33,7 @@ TICK_BITS = {name: 1 << number for number, name in enumerate(TICK_FIELDS)}
 BAR = 1 << 31
 TICK_KNOWN = BAR | sum(TICK_BITS.values())
 
+put_crc = struct.Struct("<I").pack_into
 _HEADER = struct.Struct("<8sHHHHQQqqqII16s64s64s")
 _PREFIX = struct.Struct("<HBBIQ")
 _RECORD = struct.Struct("<QQqqII")
@@ -48,7 +49,7 @@ TICK_FIXED = np.dtype(
         ("ordinal", "<u4"),
     ]
 )
-RECORD_FIXED = np.dtype(TICK_FIXED.descr[:5] + [("ordinal", "<u4")])
+RECORD_FIXED = np.dtype([*TICK_FIXED.descr[:5], ("ordinal", "<u4")])
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Header:
 
 
 def unpack_header(data: bytes) -> Header | None:
-    """Return the header in these 256 bytes; None when damaged. A header of another version still tells its sequences."""
+    """Return the header in these 256 bytes; None when damaged. Another version's still tells its sequences."""
     if len(data) != HEADER_SIZE or data[:8] != MAGIC or crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         return None
     (_, version, _, schema, sealed, first, last, earliest, latest, created, pid, _, writer, source, name) = (

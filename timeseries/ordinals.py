@@ -17,31 +17,43 @@ History = Callable[[Measurement, Mapping[str, str], int], int]
 
 MARGIN_NS = 1_000_000  # n may reach into the ns after an instant, up to a million
 INSTANTS_MAX = 200_000  # remembered per lane before the older half is left to the segments
-SEGMENTS_KEPT = 8
+SEGMENTS_KEPT = 16
 
 Taken = dict[tuple[str, ...], "Instants"]
 
 
 class Instants(NamedTuple):
-    """Points of one series in one segment."""
+    """Points of one series in one segment: exchange_time with its time, ascending; and the times alone, ascending."""
 
-    sequences: IntArray
     exchange: IntArray
+    its_time: IntArray
     times: IntArray
+
+    def next_at(self, instant: int) -> int:
+        """Return the n that follows those of this instant; 0 when it is free."""
+        first, behind = np.searchsorted(self.exchange, (instant, instant + 1))
+        if behind > first:
+            return int(self.its_time[first:behind].max()) - instant + 1
+        return int(self.takes(instant))
+
+    def takes(self, time: int) -> bool:
+        place = int(np.searchsorted(self.times, time))
+        return place < len(self.times) and int(self.times[place]) == time
 
 
 class Series:
     """What a recorder remembers of one series: its newest time and what each instant holds.
 
     ``counts`` maps an instant to the next n there; ``older`` is the former generation of it. At or below ``floor`` the
-    segments know more; of them only sequences above ``base`` count (-1: all, and the store). ``latest`` is the newest tick: (exchange_time, n, received_time, layout, values).
+    segments know more; of them only sequences above ``base`` count (-1: all, and the store). ``latest`` is the newest
+    tick: (exchange_time, n, received_time, layout, values). ``mark`` is what ``newest`` was when the segment began.
     """
 
-    __slots__ = ("base", "counts", "floor", "key", "latest", "newest", "number", "older", "older_newest")
+    __slots__ = ("base", "counts", "floor", "key", "latest", "mark", "newest", "number", "older", "older_newest")
 
     def __init__(self, key: tuple[str, ...], *, floor: int, base: int) -> None:
         self.key, self.floor, self.base = key, floor, base
-        self.newest = floor
+        self.newest = self.mark = floor
         self.number = 0
         self.counts: dict[int, int] = {}
         self.older: dict[int, int] = {}
@@ -56,7 +68,8 @@ class Ordinals:
         """``latest`` bounds the exchange_time of all that is on disk or was removed."""
         self._lane, self._latest = lane, latest
         self._series: dict[tuple[Any, ...], Series] = {}
-        self._taken: OrderedDict[Path, Taken] = OrderedDict()
+        self._taken: OrderedDict[tuple[Path, int], Taken] = OrderedDict()
+        self._spans: list[Span] | None = None
 
     def series(self, key: tuple[str, ...], *, run: int | None) -> Series:
         """Return what is known of a series. ``run`` is None, or the sequence after which a replay's own count began."""
@@ -67,8 +80,8 @@ class Ordinals:
         return series
 
     def newest(self) -> int:
-        """Return a bound of every exchange_time recorded here."""
-        return max((series.newest for series in self._series.values() if series.counts or series.older), default=0)
+        """Return the highest time that a series reached since the last segment was sealed; 0 when none moved on."""
+        return max((series.newest for series in self._series.values() if series.newest > series.mark), default=0)
 
     def next(self, series: Series, instant: int, history: History | None) -> int:
         """Return n for a point at ``instant`` and count it. Any order of instants; the usual one is the caller's."""
@@ -84,6 +97,9 @@ class Ordinals:
 
     def forget(self) -> None:
         """Bound the memory, now that the last segment is sealed: what is left out is in segments."""
+        self._spans = None
+        for series in self._series.values():
+            series.mark = series.newest
         if sum(len(series.counts) for series in self._series.values()) < INSTANTS_MAX:
             return
         for series in self._series.values():
@@ -102,16 +118,10 @@ class Ordinals:
     def _is_taken(self, series: Series, time: int) -> bool:
         if time in series.counts or time in series.older:
             return True
-        return time <= series.floor and any((found.times == time).any() for found in self._points(series, time))
+        return time <= series.floor and any(found.takes(time) for found in self._points(series, time))
 
     def _on_disk(self, series: Series, instant: int, history: History | None) -> int:
-        ordinal = 0
-        for found in self._points(series, instant):
-            same = found.times[found.exchange == instant]
-            if len(same):
-                ordinal = max(ordinal, int(same.max()) - instant + 1)
-            elif (found.times == instant).any():
-                ordinal = max(ordinal, 1)
+        ordinal = max((found.next_at(instant) for found in self._points(series, instant)), default=0)
         if history is not None and series.base < 0 and instant <= self._lane.removed_until():
             tags = dict(zip(("account", *self._lane.measurement.tags), series.key, strict=True))
             tags["source"] = self._lane.source
@@ -120,36 +130,40 @@ class Ordinals:
 
     def _points(self, series: Series, instant: int) -> list[Instants]:
         """Return the points of the series in every sealed segment that may hold the instant."""
+        if self._spans is None:
+            self._spans = [span for span in self._lane.spans(self._lane.issued()) if span.file.sealed]
         found = []
-        for span in self._lane.spans(self._lane.issued()):
+        for span in self._spans:
             header = span.file.header
-            if header is None or not header.sealed or header.last_sequence <= series.base:
-                continue
-            if header.earliest <= instant <= header.latest + MARGIN_NS:
-                taken = self._read(span).get(series.key)
+            if header is not None and header.earliest <= instant <= header.latest + MARGIN_NS:
+                taken = self._read(span, series.base).get(series.key)
                 if taken is not None:
-                    own = taken.sequences > series.base
-                    found.append(taken if own.all() else Instants(*(part[own] for part in taken)))
+                    found.append(taken)
         return found
 
-    def _read(self, span: Span) -> Taken:
-        path = span.file.path
-        if path not in self._taken:
-            self._taken[path] = self._decoded(span)
+    def _read(self, span: Span, base: int) -> Taken:
+        key = (span.file.path, base)
+        if key not in self._taken:
+            self._taken[key] = self._decoded(span, base)
             while len(self._taken) > SEGMENTS_KEPT:
                 self._taken.popitem(last=False)
-        self._taken.move_to_end(path)
-        return self._taken[path]
+        self._taken.move_to_end(key)
+        return self._taken[key]
 
-    def _decoded(self, span: Span) -> Taken:
-        parts: dict[tuple[str, ...], list[Instants]] = {}
+    def _decoded(self, span: Span, base: int) -> Taken:
+        parts: dict[tuple[str, ...], list[tuple[IntArray, IntArray]]] = {}
         names = ("account", *self._lane.measurement.tags)
         for points, definitions in self._lane.points(span, span.last or 0):
             for number in np.unique(points.series).tolist():
                 if number in definitions:
                     key = tuple(definitions[number].get(name, "") for name in names)
-                    rows = points.series == number
+                    rows = (points.series == number) & (points.sequences > base)
                     exchange = points.exchange_time[rows]
-                    times = exchange + points.ordinal[rows]
-                    parts.setdefault(key, []).append(Instants(points.sequences[rows], exchange, times))
-        return {key: Instants(*map(np.concatenate, zip(*found, strict=True))) for key, found in parts.items()}
+                    parts.setdefault(key, []).append((exchange, exchange + points.ordinal[rows]))
+        return {key: _sorted(found) for key, found in parts.items()}
+
+
+def _sorted(parts: list[tuple[IntArray, IntArray]]) -> Instants:
+    exchange, times = (np.concatenate(side) for side in zip(*parts, strict=True))
+    order = np.argsort(exchange, kind="stable")
+    return Instants(exchange[order], times[order], np.sort(times))

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import orjson
 
 from timeseries.bulk import Batch, Columns, TickBatch, read_columns, write_columns
 from timeseries.counter import ISSUED
-from timeseries.errors import InvalidValue, RecorderClosed, StoreUnavailable, VeloxError
-from timeseries.frames import TICK_FIELDS, TickLayout, record_body, with_crc
+from timeseries.errors import InvalidValue, StoreUnavailable
+from timeseries.frames import TickLayout, put_crc, record_body, with_crc
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
 from timeseries.ordinals import History, Series
+from timeseries.source_user import SourceUser
 from timeseries.spool import Spool
-from timeseries.tick import CAREFUL, Shape, read_tick, shape_of
+from timeseries.telemetry import indicators_text, snapshot_text
+from timeseries.tick import CAREFUL, INFINITY, INTEGER_MAX, Shape, read_tick, shape_of
 from timeseries.values import (
     AHEAD_NS,
     EPOCH,
@@ -32,33 +31,20 @@ from timeseries.values import (
     MICROSECOND,
     WallDay,
     parse_name,
-    parse_number,
     parse_time,
     wall_day,
 )
-from timeseries.writer import (
-    SEGMENT_BYTES_MIN,
-    LaneWriter,
-    SourceWriter,
-    StorageFault,
-    fault_of,
-    guard_of,
-    leave_source,
-    open_source,
-)
+from timeseries.writer import SEGMENT_BYTES_MIN, LaneWriter, StorageFault
 
 __all__ = ["History", "Recorder", "TickBatch", "parse_name", "parse_time"]
 
 PROJECTING_SOURCE = "ledger"
-VALUES_BYTES_MAX = 64 * 1024
 SHAPES_MAX = 1024
-INFINITY = float("inf")
-INTEGER_MAX = 2**53
 
 SeriesKey = tuple[str, ...]
 
 
-class Recorder:
+class Recorder(SourceUser):
     """Records telemetry of one source and account; touches no disk until the first record.
 
     Several threads may share one; several recorders of one source in this process share its files. Bad input raises
@@ -88,26 +74,26 @@ class Recorder:
         ``ordinals="restart"`` counts n from the start of this recorder's input. ``projecting`` is the follower's: its
         source is ``ledger``, which nobody else may take.
         """
-        self.source, self.account = parse_name(source, "source"), parse_name(account, "account")
-        if (self.source == PROJECTING_SOURCE) != projecting:
+        if (source == PROJECTING_SOURCE) != projecting:
             raise InvalidValue(f"The source {source!r} is kept for what the ledger projects.", field="source")
+        super().__init__(
+            Path(root),
+            parse_name(source, "source"),
+            raises=_one_of(on_storage_fault, "on_storage_fault", ("count", "raise")) == "raise",
+            max_bytes=max_bytes,
+            segment_bytes=segment_bytes,
+            clock=clock,
+            on_first_record=on_first_record,
+        )
+        self.account, self.zone, self.history = parse_name(account, "account"), zone, history
         self.cumulative = _one_of(volume, "volume", ("per_tick", "cumulative")) == "cumulative"
-        self.raises = _one_of(on_storage_fault, "on_storage_fault", ("count", "raise")) == "raise"
         self.restarts = _one_of(ordinals, "ordinals", ("continue", "restart")) == "restart"
-        self.root, self.zone, self.history = Path(root), zone, history
-        self.faults: dict[str, int] = {}
-        self._max_bytes, self._segment_bytes = max_bytes, segment_bytes
-        self._clock, self._on_first_record = clock, on_first_record
         self._wall = WallDay()
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._known: dict[str, Series] = {}
         self._symbols: dict[str, Series] = {}  # those that the open segment of ticks defines
-        self._guard = guard_of(self.root, self.source)
-        self._writer: SourceWriter | None = None
         self._ticks: LaneWriter | None = None
         self._runs: dict[str, int] = {}
-        self._closed = self._told = False
-        self._last_fault: StorageFault | None = None
 
     def tick(self, symbol: str, tick: Mapping[str, Any], at: datetime | int | None = None) -> bool:
         """Record a tick: True once it survives the death of this process, False on a storage fault.
@@ -131,13 +117,10 @@ class Recorder:
             return self._tick(symbol, tick, at)
         if shape.single:
             values = (values,)
-        for value in values:
+        for value, least in zip(values, shape.least):  # noqa: B905  (its keyword costs as much as two of the checks)
             kind = type(value)
-            if kind is not float and (kind is not int or value > INTEGER_MAX) and kind is not np.float64:
+            if not least <= value < INFINITY if kind is float else not (kind is int and least <= value <= INTEGER_MAX):
                 return self._tick(symbol, tick, at)
-        low = min(values)
-        if not (low > 0.0 or (low == 0.0 and 0.0 not in values[: shape.positive])) or not sum(values) < INFINITY:
-            return self._tick(symbol, tick, at)
         if shape.bar:
             close, first, high, low = values[:4]
             if not low <= first <= high or not low <= close <= high:
@@ -188,8 +171,10 @@ class Recorder:
                     body = shape.pack(
                         shape.prefix, sequence, instant, received, series.number, shape.bitmap, ordinal, *values
                     )
-                    segment.map[start:end] = body + crc32(body, segment.seed).to_bytes(4, "little")
-                    # The frame, then the counter; no signal comes between these, for nothing here is called.
+                    crc = crc32(body, segment.seed)
+                    segment.map[start : end - 4] = body
+                    put_crc(segment.map, end - 4, crc)
+                    # The frame, its CRC, then the counter; no signal comes between these, for nothing here is called.
                     lane.sequence = sequence
                     segment.position = end
                     lane.words[ISSUED] = sequence
@@ -212,7 +197,7 @@ class Recorder:
             batch = read_columns(columns, cumulative=self.cumulative, zone=self.zone, now=received)
             if batch is not None:
                 return self._columns(batch, received)
-            rows = columns.rows()
+            return self._rows(columns.rows(), symbol)
         return self._rows(rows, symbol)
 
     def indicators(
@@ -221,10 +206,8 @@ class Recorder:
         """Record named numbers of a symbol at an instant (None: the clock). Answers and raises as `tick`."""
         name = parse_name(symbol, "symbol")
         frame = "" if timeframe == "" else parse_name(timeframe, "timeframe")
-        numbers = _indicators(values)
-        received, instant = self._instant(at)
-        key = (self.account, name, frame)
-        return self._record(INDICATORS, key, orjson.dumps({"values": numbers}), instant, received)
+        text = indicators_text(values)
+        return self._record(INDICATORS, (self.account, name, frame), text, at)
 
     def snapshot(
         self,
@@ -239,14 +222,8 @@ class Recorder:
     ) -> bool:
         """Record how a position stands. ``pnl`` and ``pnl_percent`` may be None. Answers and raises as `tick`."""
         strategy = parse_name(strategy_id, "strategy_id", ID_BYTES_MAX)
-        name = parse_name(symbol, "symbol")
-        given = {"price": price, "quantity": quantity, "pnl": pnl, "pnl_percent": pnl_percent}
-        fields = {field: parse_number(value, field) for field, value in given.items() if value is not None}
-        for field in ("price", "quantity"):
-            if not fields.get(field, 0.0) > 0:
-                raise InvalidValue(f"{field} must be above zero.", field=field)
-        received, instant = self._instant(at)
-        return self._record(POSITION_SNAPSHOTS, (self.account, name, strategy), orjson.dumps(fields), instant, received)
+        key = (self.account, parse_name(symbol, "symbol"), strategy)
+        return self._record(POSITION_SNAPSHOTS, key, snapshot_text(price, quantity, pnl, pnl_percent), at)
 
     def project(
         self, measurement: Measurement, tags: Mapping[str, str], fields: Mapping[str, Any], *, time_ns: int
@@ -291,31 +268,6 @@ class Recorder:
         """Return the last sequence issued of each of this source's measurements."""
         spool = Spool(self.root)
         return {lane.measurement.name: lane.issued() for lane in spool.lanes() if lane.source == self.source}
-
-    def sync(self) -> None:
-        """Make everything recorded so far survive a power loss. Raises OSError."""
-        if self._writer is not None and not self._writer.gone:
-            self._writer.sync()
-
-    def close(self, timeout: float = 5.0) -> None:
-        """Seal the segments and free the source, in at most ``timeout`` seconds. Again: nothing."""
-        with self._guard:
-            self._closed = True
-            self._symbols.clear()
-            if self._ticks is not None:
-                self._ticks.hot = [known for known in self._ticks.hot if known is not self._symbols]
-            writer, self._writer = self._writer, None
-        if writer is None or writer.gone:
-            return
-        # A disk that hangs must not hang the strategy: the thread is left behind then, and the kernel frees the lock.
-        closing = threading.Thread(target=self._leave, args=(writer,), name="velox-close", daemon=True)
-        closing.start()
-        closing.join(timeout)
-
-    def _leave(self, writer: SourceWriter) -> None:
-        leave_source(writer, user=self)
-        with contextlib.suppress(OSError):
-            writer.sync()
 
     def _tick(self, symbol: Any, tick: Any, at: Any) -> bool:
         """Record a tick with all care; learn its shape and symbol for the next."""
@@ -369,7 +321,7 @@ class Recorder:
             series.latest = (instant, ordinal, received, layout, values)
         return ordinal
 
-    def _rows(self, rows: Sequence[Mapping[str, Any]], symbol: str | None) -> TickBatch:
+    def _rows(self, rows: Iterable[Mapping[str, Any]], symbol: str | None) -> TickBatch:
         rejected: list[tuple[int, str, str]] = []
         accepted = 0
         for index, row in enumerate(rows):
@@ -406,7 +358,8 @@ class Recorder:
             self._first_record()
         return TickBatch(done, tuple(rejected))
 
-    def _record(self, measurement: Measurement, key: SeriesKey, text: bytes, instant: int, received: int) -> bool:
+    def _record(self, measurement: Measurement, key: SeriesKey, text: bytes, at: Any) -> bool:
+        received, instant = self._instant(at)
         try:
             with self._lane(measurement) as lane:
                 series = lane.ordinals.series(key, run=self._run(lane))
@@ -425,53 +378,10 @@ class Recorder:
         body = record_body(lane.sequence + 1, instant, received, number, ordinal, text)
         lane.put(with_crc(body, lane.seed))
 
-    @contextlib.contextmanager
-    def _lane(self, measurement: Measurement) -> Iterator[LaneWriter]:
-        """Hold the guard and give the lane's open end. Raises StorageFault, SourceBusy, RecorderClosed."""
-        while True:
-            writer = self._open()
-            with self._guard:
-                if self._closed:
-                    raise RecorderClosed("This recorder is closed.", hint="Open a new DataManager.")
-                if not writer.gone:
-                    yield writer.lane(measurement)
-                    return
-
-    def _open(self) -> SourceWriter:
-        if self._closed:
-            raise RecorderClosed("This recorder is closed.", hint="Open a new DataManager.")
-        writer = self._writer
-        if writer is None or writer.gone:
-            try:
-                writer = open_source(
-                    self.root,
-                    self.source,
-                    user=self,
-                    max_bytes=self._max_bytes,
-                    segment_bytes=self._segment_bytes,
-                )
-            except OSError as error:
-                raise fault_of(error) from error
-            self._writer, self._told = writer, False
-        return writer
-
-    def _first_record(self) -> None:
-        if not self._told:
-            self._told = True
-            if self._on_first_record is not None:
-                self._on_first_record()
-
-    def _refused(self, measurement: Measurement, fault: StorageFault, count: int) -> bool:
-        with self._guard:
-            self._last_fault = fault
-            self.faults[fault.reason] = self.faults.get(fault.reason, 0) + count
-            writer = self._writer
-            lane = writer.lanes.get(measurement.name) if writer is not None and not writer.gone else None
-            if lane is not None:
-                lane.refused(fault, count, self._clock())
-        if self.raises:
-            raise fault.error
-        return False
+    def _let_go(self) -> None:
+        self._symbols.clear()
+        if self._ticks is not None:
+            self._ticks.hot = [known for known in self._ticks.hot if known is not self._symbols]
 
     def _run(self, lane: LaneWriter) -> int | None:
         """Return the sequence from which this replay counts; None when it goes on from what is there."""
@@ -495,20 +405,3 @@ def _one_of(value: str, field: str, known: tuple[str, ...]) -> str:
     if value not in known:
         raise InvalidValue(f"{field} must be one of {', '.join(known)}.", field=field)
     return value
-
-
-def _indicators(values: Any) -> dict[str, float]:
-    if not isinstance(values, Mapping):
-        raise InvalidValue(f"Indicators are a dict of numbers, not {type(values).__name__}.", field="values")
-    numbers = {}
-    for name, value in values.items():
-        if not isinstance(name, str):
-            raise InvalidValue("Indicators have names of text.", field="values")
-        numbers[name] = parse_number(value, name)
-    try:
-        size = len(orjson.dumps(numbers))
-    except TypeError as error:
-        raise InvalidValue(f"An indicator's name cannot be written: {error}.", field="values") from error
-    if size > VALUES_BYTES_MAX:
-        raise InvalidValue(f"Indicators take at most {VALUES_BYTES_MAX} bytes, these take {size}.", field="values")
-    return numbers

@@ -10,6 +10,10 @@ from timeseries.errors import AmbiguousTick, InvalidValue
 from timeseries.frames import TICK_FIELDS, TickLayout, tick_layout
 from timeseries.values import parse_number
 
+INFINITY = float("inf")
+INTEGER_MAX = 2**53
+TINY = 5e-324  # the smallest float above zero
+
 LAST_PRICES = ("ltp", "last_price", "price")
 BAR_PRICES = ("open", "high", "low", "close")
 PRICES = {"close", "open", "high", "low", "bid", "ask"}
@@ -24,10 +28,11 @@ Reading = tuple[TickLayout, tuple[float, ...]]
 class Shape:
     """How dicts with one set of keys are read, so that the next of the same shape needs no thought.
 
-    ``values`` picks the numbers in the frame's order; ``positive`` of them, from the left, must be above zero.
+    ``values`` picks the numbers in the frame's order; ``least`` is what each must reach; ``positive`` of them, from the left,
+    must be above zero.
     """
 
-    __slots__ = ("bar", "bitmap", "layout", "pack", "positive", "prefix", "single", "size", "timed", "values")
+    __slots__ = ("bar", "bitmap", "layout", "least", "pack", "positive", "prefix", "single", "size", "timed", "values")
 
     def __init__(self, keys: dict[str, str], *, bar: bool, timed: bool) -> None:
         """``keys`` maps each field of the frame to the dict's key for it."""
@@ -36,6 +41,7 @@ class Shape:
         self.bar, self.bitmap, self.single = bar, self.layout.bitmap, len(names) == 1
         self.values: Callable[[Any], Any] = itemgetter(*(keys[name] for name in names))
         self.positive = sum(name not in MAY_BE_ZERO for name in names)
+        self.least = (TINY,) * self.positive + (0.0,) * (len(names) - self.positive)
         self.timed = timed
         self.pack, self.prefix, self.size = self.layout.pack, self.layout.prefix, self.layout.size
 

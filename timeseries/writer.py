@@ -128,7 +128,7 @@ class LaneWriter:
 
     def late(self, series: Series, instant: int, history: History | None) -> int:
         """Return n for an instant that is not after the series' newest."""
-        self._earliest = min(self._earliest, instant)
+        self._earliest, self._latest = min(self._earliest, instant), max(self._latest, instant)
         return self.ordinals.next(series, instant, history)
 
     def put(self, frame: bytes, count: int = 1) -> None:
@@ -165,11 +165,10 @@ class LaneWriter:
         for known in self.hot:
             known.clear()
         self._numbers.clear()
-        earliest, self._earliest = self._earliest, 2**63 - 1
+        earliest, latest = self._earliest, max(self._latest, self.ordinals.newest())
+        self._earliest, self._latest = 2**63 - 1, 0
         if segment is not None:
-            segment.seal(
-                last_sequence=self.sequence, earliest=earliest, latest=max(self._latest, self.ordinals.newest())
-            )
+            segment.seal(last_sequence=self.sequence, earliest=earliest, latest=latest)
             self.ordinals.forget()
 
     def refused(self, fault: StorageFault, count: int, now_ns: int) -> None:
