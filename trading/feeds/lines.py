@@ -7,11 +7,9 @@ number of commas is read by itself, so that one torn line costs no other.
 from __future__ import annotations
 
 import csv
-import gzip
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 NEWLINE, RETURN, COMMA, QUOTE = b'\n\r,"'
 SHOWN_MAX = 4096  # characters of a rejected line that are kept
-PIECE = 1 << 20
+GZIP_WBITS = 31  # zlib's word for: a gzip header and checksum
 BLOCK = 1 << 26  # more than any line: Arrow reads a line within one or two blocks
 
 
@@ -92,7 +90,7 @@ def split_line(raw: bytes) -> list[str] | None:
     if b"\0" in raw:
         return None
     try:
-        cells = next(csv.reader([raw.decode("utf-8", "replace")], strict=True), [])
+        cells = next(csv.reader([raw.decode("utf-8", "replace")], strict=True, skipinitialspace=True), [])
     except csv.Error:  # a quote that does not end, or a cell beyond any reason
         return None
     return [cell.strip(" \t") for cell in cells]
@@ -121,15 +119,18 @@ def read_cells(lines: Lines, header: Sequence[str], wanted: Sequence[str]) -> Ce
 def _decompressed(path: Path, content: bytes) -> tuple[bytes, bool]:
     """Return what a gzip file holds, and whether it ends too early: a recorder that was killed leaves such files."""
     pieces = []
-    try:
-        with gzip.open(BytesIO(content)) as stream:
-            while piece := stream.read(PIECE):
-                pieces.append(piece)
-    except EOFError:
-        return b"".join(pieces), True
-    except (gzip.BadGzipFile, zlib.error) as error:
-        # Its checksum is wrong: any of its bytes may be, so none of its rows can be taken for true.
-        raise UnusableFile(f"{path} is a damaged gzip file ({error}).", field="file") from error
+    while content.startswith(GZIP_MAGIC):  # a file may be several, one after the other
+        member = zlib.decompressobj(wbits=GZIP_WBITS)
+        try:
+            pieces.append(member.decompress(content))
+        except zlib.error as error:
+            # Its checksum is wrong: any of its bytes may be, so none of its rows can be taken for true.
+            raise UnusableFile(f"{path} is a damaged gzip file ({error}).", field="file") from error
+        if not member.eof:
+            return b"".join(pieces), True
+        content = member.unused_data.lstrip(b"\0")
+    if content:
+        raise UnusableFile(f"{path} is a damaged gzip file: something else follows it.", field="file")
     return b"".join(pieces), False
 
 

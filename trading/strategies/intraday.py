@@ -174,7 +174,7 @@ class IntradayStrategy(Strategy):
             return "an index cannot be traded"
         if watch.holding is not None:
             return "a trade is open already"
-        if tick.time >= watch.closes - _ns(self.no_entry_before):
+        if watch.symbol not in self.carried and tick.time >= watch.closes - _ns(self.no_entry_before):
             return "too late in the session"
         return "" if quantity else "one unit is beyond the limits"
 

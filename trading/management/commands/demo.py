@@ -1,0 +1,176 @@
+"""`manage.py demo`: a finished trading day to look at, in a data folder of its own. `make run` calls it.
+
+Two steps, since the account's book is decided by the first migration: `--prepare` marks the folder as a demo,
+`--fill` (once it is migrated) records the day. Both may be repeated: they complete what was cut off and add nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from argparse import ArgumentParser
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Group
+
+from trading import replay
+from trading.data_manager import DataManager
+from trading.domain import sessions
+from trading.domain.sessions import Calendar
+from trading.errors import InvalidValue
+from trading.management.base import VeloxCommand
+from trading.management.output import write_file
+from trading.models import Account, User
+from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.queries import daily_summary
+from trading.queries.accounts import get_account
+from trading.queries.period import desk_zone
+from trading.simulator import simulate
+from trading.strategies.base import nanoseconds
+from trading.strategies.ema_cross import EmaCross
+from trading.strategies.intraday import IntradayStrategy
+from trading.strategies.opening_range import OpeningRangeBreakout
+from trading.strategies.together import Together
+
+SEED = 11
+ACCOUNT, SOURCE = "main", "simulator"
+USER, GROUPS = "demo", ("reviewer", "operator")
+FULL_DAY = timedelta(minutes=375)  # for which the strategies' times are meant
+CHARGE_PERCENT = Decimal("0.03")
+CARRIED = frozenset({"INFY"})  # the trade that is still open in the evening
+
+
+@dataclass(frozen=True)
+class DemoDay:
+    """What `demo.json` holds: the session, chosen once. ``filled`` spares a second run the work."""
+
+    day: date
+    opens_at: datetime
+    closes_at: datetime
+    seed: int = SEED
+    filled: bool = False
+
+
+class Command(VeloxCommand):
+    help = "Prepare the demo's data folder, or fill it with a finished trading day. `make run` does both."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        steps = parser.add_mutually_exclusive_group(required=True)
+        steps.add_argument(
+            "--prepare", action="store_true", help="mark the (new) data folder as a demo; before migrate"
+        )
+        steps.add_argument("--fill", action="store_true", help="record the demo day; after migrate")
+
+    def answer(self, **options: Any) -> bool:
+        if options["prepare"]:
+            prepare(settings.DATA_DIR, now=datetime.now(UTC))
+        else:
+            self._fill(settings.DATA_DIR)
+        return True
+
+    def _fill(self, folder: Path) -> None:
+        account = _demo_account()
+        day = read_day(folder)
+        if not (day.filled and account.trades.exists()):
+            self.say(f"Recording a demo day: {day.day}.")
+            record(day)
+            write_day(folder, replace(day, filled=True))
+        make_user(*(folder / "login").read_text(encoding="utf-8").split())
+
+
+def prepare(folder: Path, *, now: datetime) -> None:
+    """Choose the last completed session and a password; what was chosen before stays.
+
+    Raises: InvalidValue, for the folder of a real desk.
+    """
+    if marker(folder).exists():
+        return
+    if (folder / "ledger.sqlite3").exists():
+        raise InvalidValue(
+            f"{folder} holds a ledger that is no demo.", hint="Give the demo a folder of its own: VELOX_DATA_DIR."
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_file(folder / "login", f"{USER} {secrets.token_urlsafe(12)}\n")
+    session = _calendar().last_completed(now)
+    write_day(folder, DemoDay(session.day, session.opens_at, session.closes_at))
+
+
+def marker(folder: Path) -> Path:
+    return folder / "demo.json"
+
+
+def read_day(folder: Path) -> DemoDay:
+    """Return the day that was prepared.
+
+    Raises: InvalidValue, when the folder is no demo's.
+    """
+    if not marker(folder).exists():
+        raise InvalidValue(
+            f"{folder} is not prepared for a demo.", hint="Run `manage.py demo --prepare`, then migrate."
+        )
+    kept = json.loads(marker(folder).read_text(encoding="utf-8"))
+    times = {name: datetime.fromisoformat(kept[name]) for name in ("opens_at", "closes_at")}
+    return DemoDay(day=date.fromisoformat(kept["day"]), seed=kept["seed"], filled=kept["filled"], **times)
+
+
+def write_day(folder: Path, day: DemoDay) -> None:
+    write_file(marker(folder), json.dumps(asdict(day), default=str, indent=1) + "\n")
+
+
+def record(day: DemoDay) -> None:
+    """Record the day's ticks, trade on them, publish the summary. Repeating it changes nothing."""
+    symbols = simulate(nanoseconds(day.opens_at), nanoseconds(day.closes_at), seed=day.seed)
+    feed = replay.feed_of(symbols)
+    with DataManager.for_replay(source=SOURCE, account=ACCOUNT) as dm:
+        todo = replay.missing(dm, feed, source=SOURCE)
+        replay.run(dm, feed, Together(strategies(day.closes_at - day.opens_at)), todo=todo, pace=replay.Pace())
+        replay.flush(dm, feed)
+    summary = daily_summary.build_daily_summary(ACCOUNT, day.day, now=datetime.now(UTC))
+    publish_daily_summary(ACCOUNT, day.day, daily_summary.canonical(summary))
+
+
+def strategies(session: timedelta) -> list[IntradayStrategy]:
+    """Return the demo's strategies, their times shortened with the session."""
+    share = session / FULL_DAY
+    chosen: list[IntradayStrategy] = [
+        EmaCross(candle=timedelta(minutes=1) * share, charge_percent=CHARGE_PERCENT),
+        OpeningRangeBreakout(candle=timedelta(minutes=3) * share, charge_percent=CHARGE_PERCENT, carried=CARRIED),
+    ]
+    for strategy in chosen:
+        strategy.square_off_before *= share
+        strategy.no_entry_before *= share
+    return chosen
+
+
+def make_user(name: str, password: str) -> None:
+    """Make the user who may look and review, with the password of the login file."""
+    user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
+    user.groups.add(*Group.objects.filter(name__in=GROUPS))
+
+
+def _demo_account() -> Account:
+    account = get_account(ACCOUNT)
+    if account.book != Account.Book.DEMO:
+        raise InvalidValue(
+            f"Account {ACCOUNT} is a {account.book} one: nothing is made up in it.",
+            hint="A demo folder is prepared before its first migration.",
+        )
+    return account
+
+
+def _calendar() -> Calendar:
+    """Return the exchange's calendar from the data file: there is no ledger yet that could tell."""
+    path = Path(apps.get_app_config("trading").path) / "data" / "exchange_sessions.json"
+    for hours in sessions.parse_hours(path.read_text(encoding="utf-8")):
+        if hours.code == settings.VELOX_EXCHANGE:
+            return Calendar(desk_zone(), sessions.rows_for(hours.rows, "equity"))
+    return Calendar(desk_zone())
