@@ -4,71 +4,107 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pkgutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from decimal import localcontext
+from decimal import ROUND_HALF_EVEN, Context, localcontext
 from pathlib import Path
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
+from trading import migrations
+from trading.domain.money import EXACT
 from trading.errors import LedgerBusy, LedgerNotReady
 
 PATIENCE_SECONDS = 2.0
 _PAUSE_SECONDS = (0.0005, 0.01)
+# What a caller set on its thread (a precision of six, say) must not reach a figure.
+_DECIMALS = Context(prec=28, rounding=ROUND_HALF_EVEN)
+MIGRATIONS = frozenset(module.name for module in pkgutil.iter_modules(migrations.__path__))
+_fitting: set[tuple[str, ...]] = set()
 
 
 @contextmanager
 def writing() -> Iterator[None]:
     """Hold the writers' lock and one transaction that is on disk when this returns, or undone when it raises.
 
-    Raises: LedgerBusy when it is not free within two seconds; LedgerNotReady where the tables are missing. In both
-    cases nothing was written.
+    Raises: LedgerBusy when it is not free within two seconds; LedgerNotReady where the tables are missing, or of
+        another version than the code. In both cases nothing was written.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    connection.close_if_unusable_or_obsolete()
-    lock = _writers_lock(connection.settings_dict, connection.vendor)
-    with _translated(), lock, transaction.atomic(durable=True):
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = '{int(PATIENCE_SECONDS * 1000)}ms'")
-        yield
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with localcontext(_DECIMALS), _translated():
+        _be_ready(connection)
+        with _writers_lock(connection, deadline):
+            _allow_a_wait_until(deadline, connection)
+            with transaction.atomic(durable=True):
+                if connection.vendor == "postgresql":
+                    _allow_a_wait_until(deadline, connection)
+                yield
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Give a query the ledger as it is. Raises: LedgerNotReady where the tables are missing, LedgerBusy."""
-    connection = connections[DEFAULT_DB_ALIAS]
+    """Give a query the ledger as it is. Raises: LedgerNotReady as `writing`, LedgerBusy."""
+    with localcontext(_DECIMALS), _translated():
+        _be_ready(connections[DEFAULT_DB_ALIAS])
+        yield
+
+
+def _be_ready(connection: BaseDatabaseWrapper) -> None:
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
     if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
         raise not_ready()
-    with _translated():
-        yield
+    ledger = tuple(str(connection.settings_dict[key]) for key in ("NAME", "HOST", "PORT"))
+    if ledger not in _fitting:
+        _must_fit(connection)
+        _fitting.add(ledger)
+
+
+def _must_fit(connection: BaseDatabaseWrapper) -> None:
+    """Raise LedgerNotReady unless the ledger is exactly as new as the code."""
+    applied = {name for app, name in MigrationRecorder(connection).applied_migrations() if app == "trading"}
+    if newer := sorted(applied - MIGRATIONS):
+        raise LedgerNotReady(f"The ledger is newer than this code ({newer[-1]}).", hint="Install the newer VELOX.")
+    if MIGRATIONS - applied:
+        raise not_ready()
 
 
 @contextmanager
-def _writers_lock(database: dict[str, object], vendor: str) -> Iterator[None]:
+def _writers_lock(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[None]:
     """Let SQLite's writers of all processes queue at a file beside the ledger.
 
     SQLite's own wait sleeps in growing steps and lets newcomers pass: eight processes then see waits of seconds.
     """
-    if vendor != "sqlite":
+    if connection.vendor != "sqlite":
         yield
         return
-    ledger = Path(str(database["NAME"]))
-    if not ledger.exists():
-        raise not_ready()
-    descriptor = os.open(ledger.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    path = Path(str(connection.settings_dict["NAME"])).with_suffix(".lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _wait_for(descriptor)
+        _wait_for(descriptor, deadline)
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait_for(descriptor: int) -> None:
-    deadline, (pause, longest) = time.monotonic() + PATIENCE_SECONDS, _PAUSE_SECONDS
+def _allow_a_wait_until(deadline: float, connection: BaseDatabaseWrapper) -> None:
+    """Tell the database how long it may wait for whoever writes without our lock (the admin's sessions, a tool)."""
+    left = max(1, int((deadline - time.monotonic()) * 1000))
+    word = "SET LOCAL lock_timeout" if connection.vendor == "postgresql" else "PRAGMA busy_timeout"
+    if connection.vendor == "sqlite" or connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{word} = {left}")
+
+
+def _wait_for(descriptor: int, deadline: float) -> None:
+    pause, longest = _PAUSE_SECONDS
     while True:
         with suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
