@@ -111,25 +111,24 @@ def test_kills_of_writers_and_compactors_lose_nothing_and_readers_see_no_wrong_m
     chance = random.Random(20210412)
     acknowledged = {"one": 0, "two": 0}
     store = DeltaStore(tmp_path, zone=INDIA)
-    deadline = time.monotonic() + 12
-    readings = kills = 0
-    while time.monotonic() < deadline:
+    readings = 0
+    for _ in range(4):
         with workers() as running:
             writers = {
                 source: Worker("write", tmp_path, source, done, done + 10_000) for source, done in acknowledged.items()
             }
             running += [*writers.values(), Worker("care", tmp_path)]
-            running[0].said(1)
-            until = time.monotonic() + chance.uniform(0.3, 1.5)
+            for writer in writers.values():
+                writer.said(chance.randint(1, 6))
+            until = time.monotonic() + chance.uniform(0.3, 1.0)
             while time.monotonic() < until:
                 before = {source: done + len(writers[source].lines) for source, done in acknowledged.items()}
                 found = stored(store)
                 for source, done in before.items():
                     assert_prefix(found, source, done)
                 readings += 1
-            kills += len(running)
         acknowledged = {source: done + len(writers[source].lines) for source, done in acknowledged.items()}
-    assert min(acknowledged.values()) > 3 and readings > 5 and kills >= 9
+    assert min(acknowledged.values()) >= 5 and readings >= 5
     found = stored(DeltaStore(tmp_path, zone=INDIA))
     for source, done in acknowledged.items():
         assert_prefix(found, source, done)

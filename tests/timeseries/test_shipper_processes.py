@@ -84,12 +84,11 @@ def test_two_pumps_share_the_lanes_and_each_slice_is_committed_once(desk: Desk) 
 def test_pumps_killed_at_random_while_ticks_are_recorded_lose_and_double_nothing(desk: Desk) -> None:
     chance = random.Random(12)
     recorded = 0
-    for _ in range(6):
+    for _ in range(4):
         with workers() as running:
             running += [pump_process("ship", desk) for _ in range(2)]
             running[0].said(1)
-            deadline = time.monotonic() + chance.uniform(0.1, 0.8)
-            while time.monotonic() < deadline:
+            for _ in range(chance.randint(2, 8)):
                 record(desk, "default", recorded, 37)
                 recorded += 37
                 found = desk.pump.points()
