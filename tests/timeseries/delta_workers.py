@@ -1,4 +1,4 @@
-"""Processes of their own for the tests of the embedded store: `python -m tests.timeseries.delta_workers ROLE FOLDER ...`."""
+"""Processes of their own for the tests of the store: `python -m tests.timeseries.delta_workers ROLE FOLDER ...`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = 50
 
 
 def slice_of(source: str, number: int):
-    """Return the slice of this number: its points' times and prices follow from it, and each overlaps the one before."""
+    """Return the slice of this number: its times and prices follow from it, and it overlaps the one before."""
     first = number * ROWS + 1
     times = [OPEN + (first + step - (step % 7)) * SECOND + step for step in range(ROWS)]
     return batch(prices("RELIANCE", times, [float(first + step) for step in range(ROWS)]), source=source, first=first)
