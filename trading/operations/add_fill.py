@@ -11,7 +11,7 @@ from trading.domain.values import Position
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
 from trading.operations import arguments, booking, journal
-from trading.operations.booking import NewFill
+from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
 from trading.queries.accounts import get_account
 from trading.queries.trades import find_trade, trade_value
@@ -53,9 +53,11 @@ def add_fill(
         if not is_known(trade, side, new):
             if trade.state != Trade.State.OPEN:
                 raise TradeClosed(f"Trade {trade_id} is closed.", field="trade_id", hint="Open a new trade instead.")
+            seen = Seen.of(trade)
             said = booking.book(trade, side, new, now=now)
+            booking.keep(trade, seen)
             journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now)
-    return Position(**trade_value(trade).as_dict())
+        return Position(**trade_value(trade).as_dict())
 
 
 def is_known(trade: Trade, side: str, new: NewFill) -> bool:

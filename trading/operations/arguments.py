@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from timeseries.values import ID_BYTES_MAX, parse_name, parse_time
-from trading.domain.money import parse_amount, parse_price
+from trading.domain.money import parse_price
 from trading.errors import InvalidValue
 
 DEPTH_MAX = 16
@@ -43,13 +43,6 @@ def optional_price(value: Any, field: str) -> Decimal | None:
     return None if value is None else parse_price(value, field)
 
 
-def optional_amount(value: Any, field: str) -> Decimal | None:
-    """Return an amount kept as reported: a float is rounded to 8 decimals, since no figure follows from it."""
-    if isinstance(value, float):
-        value = round(value, 8)
-    return None if value is None else parse_amount(value, field)
-
-
 def one_of(value: Any, field: str, choices: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise InvalidValue(f"{field} is {value!r}.", field=field, hint=f"Give {' or '.join(choices)}.")
@@ -69,7 +62,7 @@ def conditions_of(value: Any, field: str) -> dict[str, Any]:
         raise InvalidValue(f"{field} must be an object, not {type(value).__name__}.", field=field)
     plain = _plain(value, field, 1)
     try:
-        size = len(json.dumps(plain, ensure_ascii=False, allow_nan=False).encode())
+        size = len(json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
     except (ValueError, UnicodeEncodeError) as error:
         raise InvalidValue(f"{field} holds what JSON cannot.", field=field) from error
     if size > CONDITIONS_BYTES_MAX:
@@ -78,7 +71,7 @@ def conditions_of(value: Any, field: str) -> dict[str, Any]:
 
 
 def _plain(value: Any, field: str, depth: int) -> Any:
-    if depth > DEPTH_MAX:
+    if depth > DEPTH_MAX and isinstance(value, (Mapping, list, tuple)):
         raise InvalidValue(f"{field} is nested deeper than {DEPTH_MAX}.", field=field)
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
@@ -90,7 +83,7 @@ def _plain(value: Any, field: str, depth: int) -> Any:
 
 
 def _leaf(value: Any, field: str) -> Any:
-    if hasattr(value, "item") and not isinstance(value, (bool, int, float)):
+    if getattr(value, "ndim", None) == 0 and not isinstance(value, (bool, int, float)):
         value = value.item()  # a numpy scalar
     if isinstance(value, Decimal) and value.is_finite():
         value = float(value)
@@ -100,7 +93,8 @@ def _leaf(value: Any, field: str) -> Any:
         return value
     if isinstance(value, float) and value - value == 0:
         return value
-    raise InvalidValue(f"{field} holds {value!r}.", field=field, hint="Give finite numbers, texts, booleans or None.")
+    shown = repr(value)[:60]
+    raise InvalidValue(f"{field} holds {shown}.", field=field, hint="Give finite numbers, texts, booleans or None.")
 
 
 def _text(value: str, field: str) -> str:

@@ -15,6 +15,7 @@ from trading.domain.position import Execution, Holding, Realised
 from trading.errors import CrossesZero, InvalidValue
 from trading.models import DayTotal, Fill, Realisation, Trade
 from trading.operations import references
+from trading.operations.writing import busy
 from trading.queries.instruments import shown_symbol
 
 
@@ -28,12 +29,44 @@ class NewFill:
     charges: Decimal | None = None
     fill_id: str | None = None
     order_id: str | None = None
+    time_field: str = "at"  # what the caller calls its time
+
+
+# What moves in a trade after its opening.
+MOVING = (
+    *("state", "closed_at", "open_quantity", "open_cost", "entry_quantity", "entry_value", "realised_pnl", "charges"),
+    *("close_price", "exit_reason", "reported_pnl", "reported_pnl_percent", "flags"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A trade as it was read: `keep` writes only over that."""
+
+    state: str
+    open_quantity: Decimal
+    close_price: Decimal | None
+
+    @classmethod
+    def of(cls, trade: Trade) -> Seen:
+        return cls(trade.state, trade.open_quantity, trade.close_price)
+
+
+def keep(trade: Trade, seen: Seen) -> None:
+    """Write how the trade stands now, if it still stands as it was seen: of many closes at once one is made.
+
+    Raises: LedgerBusy where somebody else was first; nothing of this operation remains then.
+    """
+    rows = Trade.objects.filter(pk=trade.pk, state=seen.state, open_quantity=seen.open_quantity)
+    rows = rows.filter(close_price__isnull=True) if seen.close_price is None else rows.filter(close_price=seen.close_price)
+    if rows.update(**{name: getattr(trade, name) for name in MOVING}) != 1:
+        raise busy(f"trade {trade.trade_id} changed at the same time")
 
 
 def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, Any]:
     """Write the fill, move the trade on, keep the day total; return what the journal says of it.
 
-    ``trade`` has its instrument loaded; it is saved here (a new one, too).
+    ``trade`` has its instrument loaded. A new one is saved here, one that was read is to be written with `keep`.
 
     Raises: CrossesZero; InvalidValue for a time before the opening, off the quantity step, beyond the bound of money.
     """
@@ -43,7 +76,8 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     after, realised = _applied(before, execution, trade)
     trade.flags = sorted({*trade.flags, *references.grid_flags(new.price, new.quantity, trade.instrument)})
     _move(trade, after, new.at)
-    trade.save()
+    if trade.pk is None:
+        trade.save()
     fill = _written(trade, side, new, now)
     said: dict[str, Any] = {"fill": _said(fill)}
     if realised is not None:
@@ -73,7 +107,7 @@ def said_of(trade: Trade) -> dict[str, Any]:
 def _check(trade: Trade, side: str, new: NewFill) -> None:
     if new.at < trade.opened_at:
         raise InvalidValue(
-            "The fill lies before the trade's opening.", field="at", hint=f"It opened {trade.opened_at}."
+            "The fill lies before the trade's opening.", field=new.time_field, hint=f"It opened {trade.opened_at}."
         )
     references.must_be_on_step(new.quantity, trade.instrument)
     is_exit = side == position.EXIT_SIDE[trade.side]

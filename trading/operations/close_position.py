@@ -13,7 +13,7 @@ from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
 from trading.operations import arguments, booking, journal
 from trading.operations.add_fill import is_known
-from trading.operations.booking import NewFill
+from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
 from trading.queries.accounts import get_account
 from trading.queries.instruments import split_symbol
@@ -66,8 +66,8 @@ def close_position(
         money.parse_price(exit_price, "exit_price"),
         arguments.required_time(exit_time, "exit_time"),
         arguments.free_text(exit_reason, "exit_reason"),
-        arguments.optional_amount(pnl, "pnl"),
-        arguments.optional_amount(pnl_percent, "pnl_percent"),
+        money.parse_reported(pnl, "pnl"),
+        money.parse_reported(pnl_percent, "pnl_percent"),
         money.parse_charge(charges),
         arguments.optional_identity(fill_id, "fill_id"),
         arguments.optional_identity(order_id, "order_id"),
@@ -87,7 +87,7 @@ def close_position(
                 field="trade_id",
                 hint="A correction needs an author and a reason; it is not a second close.",
             )
-    return trade_value(trade)
+        return trade_value(trade)
 
 
 def must_name(trade: Trade, symbol: str) -> None:
@@ -103,9 +103,11 @@ def must_name(trade: Trade, symbol: str) -> None:
 def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
     said: dict[str, Any] = {}
     flags: set[str] = set()
+    seen = Seen.of(trade)
     if trade.state == Trade.State.OPEN:
         side = position.EXIT_SIDE[trade.side]
-        rest = NewFill(close.price, trade.open_quantity, close.at, close.charges, close.fill_id, close.order_id)
+        ids = (close.fill_id, close.order_id, "exit_time")
+        rest = NewFill(close.price, trade.open_quantity, close.at, close.charges, *ids)
         if is_known(trade, side, rest):
             raise IdConflict(
                 f"Fill {close.fill_id} is on trade {trade.trade_id} already, and more is open.",
@@ -113,14 +115,21 @@ def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
                 hint="Give the fill_id of the fill that closes it.",
             )
         said |= booking.book(trade, side, rest, now=now)
-    elif close.price != trade.fills.order_by("-sequence").values_list("price", flat=True)[0]:
-        flags.add("close_price_differs")
+    else:
+        flags |= _late_flags(trade, close)
     trade.close_price, trade.exit_reason = close.price, close.reason
     trade.reported_pnl, trade.reported_pnl_percent = close.pnl, close.pnl_percent
     trade.flags = sorted({*trade.flags, *flags, *_reported_flags(trade)})
-    trade.save()
+    booking.keep(trade, seen)
     reported = {"reported_pnl": close.pnl, "reported_pnl_percent": close.pnl_percent}
     return {**said, "close_price": close.price, "at": close.at, "exit_reason": close.reason, **reported}
+
+
+def _late_flags(trade: Trade, close: Close) -> set[str]:
+    """Return what a close says that cannot be booked any more: exit fills have reached zero."""
+    last = trade.fills.order_by("-sequence").values_list("price", flat=True)[0]
+    differs = {"close_price_differs"} if close.price != last else set()
+    return differs | ({"close_charges_not_booked"} if close.charges is not None else set())
 
 
 def _reported_flags(trade: Trade) -> set[str]:
