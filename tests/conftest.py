@@ -101,11 +101,10 @@ def _on_postgres(connection: Any, name: str) -> Callable[[Path], str]:
     import psycopg
 
     url = urlsplit(os.environ["DATABASE_URL"])
+    desk = urlunsplit(url._replace(scheme="postgresql", path="/postgres"))
 
     def create(new: str, template: str) -> None:
-        with psycopg.connect(
-            urlunsplit(url._replace(scheme="postgresql", path="/postgres")), autocommit=True
-        ) as server:
+        with psycopg.connect(desk, autocommit=True) as server:
             server.execute(f'DROP DATABASE IF EXISTS "{new}" WITH (FORCE)')
             server.execute(f'CREATE DATABASE "{new}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         connection.settings_dict["NAME"] = new

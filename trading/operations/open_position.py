@@ -68,11 +68,14 @@ def open_position(
         said = booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
         if conditions is not None:
             decided = {"at": fill.at, "decision": Signal.Decision.TAKEN, "reason": "", "conditions": conditions}
-            signals.keep(account, strategy, instrument, **decided, now=now, trade=trade)
+            signal, _ = signals.keep(account, strategy, instrument, **decided, now=now, trade=trade)
             said["signal"] = decided
+            if not signals.is_same(signal.conditions, conditions):
+                trade.flags = sorted({*trade.flags, "signal_conditions_differ"})
+                trade.save(update_fields=["flags"])
         plan = {"stop_price": stop, "target_price": target}
         journal.append(account, "open_position", {"trade": booking.said_of(trade), **plan, **said}, now=now)
-    return Position(**trade_value(trade).as_dict())
+        return Position(**trade_value(trade).as_dict())
 
 
 def _known(account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime) -> Trade | None:
