@@ -8,7 +8,6 @@ import pkgutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from decimal import localcontext
 from decimal import ROUND_HALF_EVEN, Context, localcontext
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
 from trading import migrations
-from trading.domain.money import EXACT
 from trading.errors import LedgerBusy, LedgerNotReady
 
 PATIENCE_SECONDS = 2.0
