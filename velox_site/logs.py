@@ -2,158 +2,168 @@
 
 ``from velox_site.logs import strategy_log`` and so on; rooms use ``structlog.get_logger("trade")``. A constant message,
 data in keywords. Whatever a sink's disk or pipe does never reaches the caller. Files are opened at the first message.
+
+Lines are made and written here and not by the standard library's handlers, which cost several times as much; its own
+records (Django's, Celery's, any package's) take the same way from WARNING on.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import logging.config
 import os
 import sys
-from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
+import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
-from structlog.types import EventDict, WrappedLogger
+from structlog.types import EventDict, FilteringBoundLogger
+
+from velox_site.log_files import DailyFile, LogFile, SizedFile
+from velox_site.log_lines import Line, as_json, as_text, as_text_bytes, in_colour
 
 NAMES = ("strategy", "trade", "market_data", "risk", "database", "system")
 TEXT_BYTES_MAX = 50 * 1024 * 1024
 TEXT_BACKUPS = 10
+# One line per row of the ledger's journal goes to the files; on the console it would drown what the strategy says.
+NOT_ON_CONSOLE = frozenset({("trade", "journal")})
 
-strategy_log = structlog.get_logger("strategy")
-trade_log = structlog.get_logger("trade")
-market_data_log = structlog.get_logger("market_data")
-risk_log = structlog.get_logger("risk")
-database_log = structlog.get_logger("database")
-system_log = structlog.get_logger("system")
+strategy_log: FilteringBoundLogger = structlog.get_logger("strategy")
+trade_log: FilteringBoundLogger = structlog.get_logger("trade")
+market_data_log: FilteringBoundLogger = structlog.get_logger("market_data")
+risk_log: FilteringBoundLogger = structlog.get_logger("risk")
+database_log: FilteringBoundLogger = structlog.get_logger("database")
+system_log: FilteringBoundLogger = structlog.get_logger("system")
 
-_SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
-]
+_LEVELS = {"exception": "error", "warn": "warning", "fatal": "critical", "msg": "info"}
+_OURS = frozenset(NAMES)
+_QUIET = frozenset({"debug", "info"})
 
 
 def configure(options: dict[str, Any]) -> None:
-    """Set logging up; Django calls it with ``settings.LOGGING``: {"folder": Path, "level": name}."""
-    logging.raiseExceptions = False  # a full disk under a sink is no business of whoever logs
-    folder, level = Path(options["folder"]), options["level"]
-    console = _handler(_Console(), _console_renderer())
-    files = [
-        _handler(_DailyFile(folder), _as_json),
-        _handler(_TextFile(folder), structlog.dev.ConsoleRenderer(colors=False)),
-    ]
-    root = logging.getLogger()
-    for old in list(root.handlers):
-        root.removeHandler(old)
-    root.setLevel(logging.WARNING)
-    for handler in (console, *files):
-        root.addHandler(handler)
-    for name in NAMES:
-        logging.getLogger(name).setLevel(level)
-    console.setLevel(logging.WARNING if level == "INFO" else level)
+    """Set logging up; Django calls it with ``settings.LOGGING``: {"folder": Path, "level": name}. Writes nothing."""
+    level = logging.getLevelNamesMapping()[options["level"]]
+    sinks.open_in(Path(options["folder"]))
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=_PROCESSORS,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_Named,
         cache_logger_on_first_use=True,
     )
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if isinstance(old, _Foreign | logging.StreamHandler):
+            root.removeHandler(old)
+    root.addHandler(_Foreign())
+    root.setLevel(logging.WARNING)
+    for name in NAMES:
+        logging.getLogger(name).setLevel(level)
 
 
-def _handler(handler: logging.Handler, renderer: Any) -> logging.Handler:
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processor=renderer, foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()], keep_exc_info=True
-        )
-    )
-    return handler
+class Sinks:
+    """Where lines go. Each sink fails on its own, and silently: the health report looks at the folder."""
 
+    def __init__(self) -> None:
+        self.files: list[tuple[LogFile, Callable[[Line], bytes]]] = []
 
-def _console_renderer() -> Any:
-    colours = bool(sys.stderr and sys.stderr.isatty())
-    return structlog.dev.ConsoleRenderer(colors=colours)
+    def open_in(self, folder: Path) -> None:
+        """Send what follows to the files of this folder; they are made at the first line."""
+        self.close()
+        text = SizedFile(folder / "velox.log", bytes_max=TEXT_BYTES_MAX, backups=TEXT_BACKUPS)
+        self.files = [(DailyFile(folder, "velox-{:%Y-%m-%d}.jsonl"), as_json), (text, as_text_bytes)]
 
-
-def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
-    """Return the predecessor's shape: timestamp, level, logger, message, context."""
-    event.pop("_record", None)
-    event.pop("_from_structlog", None)
-    error = event.pop("exc_info", None)
-    if error:
-        event["exception"] = structlog.processors.format_exc_info(None, "", {"exc_info": error}).get("exception")
-    line = {
-        "timestamp": event.pop("timestamp", ""),
-        "level": str(event.pop("level", "info")).upper(),
-        "logger": event.pop("logger", ""),
-        "message": event.pop("event", ""),
-        "context": event,
-    }
-    return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-
-
-class _Console(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes to stderr as it is now (tests and services replace it); a closed one swallows the line."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.stream = sys.stderr
-        if self.stream is not None and not self.stream.closed:
-            super().emit(record)
-
-
-class _DailyFile(logging.Handler):
-    """One JSON file a day (UTC). Each line is one append of the kernel, so processes never tear each other's lines."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder, self._day, self._descriptor = folder, "", -1
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._file(), (self.format(record) + "\n").encode("utf-8", "backslashreplace"))
-
-    def _file(self) -> int:
-        day = f"{datetime.now(UTC):%Y-%m-%d}"
-        if day != self._day:
-            self.close_file()
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._descriptor = os.open(self.folder / f"velox-{day}.jsonl", flags, 0o600)
-            self._day = day
-        return self._descriptor
-
-    def close_file(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor, self._day = -1, ""
+    def write(self, line: Line) -> None:
+        for file, render in self.files:
+            try:
+                file.write(render(line), line.seconds)
+            except Exception:  # noqa: S112  (no fault of a log may reach who logs)
+                continue
+        if (line.logger, line.message) not in NOT_ON_CONSOLE:
+            _to_console(line)
 
     def close(self) -> None:
-        self.close_file()
-        super().close()
+        for file, _ in self.files:
+            file.close()
 
 
-class _TextFile(RotatingFileHandler):
-    """The same for people: text, 50 MB, ten backups."""
+sinks = Sinks()
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(
-            folder / "velox.log", maxBytes=TEXT_BYTES_MAX, backupCount=TEXT_BACKUPS, delay=True, encoding="utf-8"
-        )
 
-    def _open(self) -> Any:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+def _to_console(line: Line) -> None:
+    """Write to stderr as it is now: services and tests replace it. A closed one swallows the line."""
+    try:
+        stream = sys.stderr
+        stream.write(in_colour(line) if stream.isatty() else as_text(line))
+        stream.flush()
+    except Exception:  # noqa: S110
+        pass
 
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Swallow: a full disk under the log is told by the health report, not to whoever logs."""
+
+class _Named:
+    """What structlog's loggers wrap: all that a line still needs of it is the name. The sinks have written already."""
+
+    def __init__(self, name: str = "system", *_: Any) -> None:
+        self.name = name
+
+    def _written(self, _: str) -> None:
+        return None
+
+    debug = info = warning = warn = error = exception = critical = fatal = msg = log = _written
+
+
+def _write(logger: _Named, method: str, event: EventDict) -> str:
+    level = _LEVELS.get(method, method)
+    if level in _QUIET and logger.name not in _OURS:
+        return ""
+    try:
+        context = dict(event)
+        message = context.pop("event")
+        if "exc_info" in context:
+            _tell_exception(context)
+        sinks.write(Line(time.time_ns(), level, logger.name, message, context))
+    except Exception:  # noqa: S110  (what cannot be told is not told)
+        pass
+    return ""
+
+
+_PROCESSORS: list[Any] = [structlog.contextvars.merge_contextvars, _write]
+
+
+def _tell_exception(context: dict[str, Any]) -> None:
+    """Replace ``exc_info`` by what it tells, as data."""
+    said = context.pop("exc_info")
+    error = sys.exception() if said is True else said[1] if isinstance(said, tuple) else said
+    if isinstance(error, BaseException):
+        context["exception"] = {
+            "type": type(error).__qualname__,
+            "message": str(error),
+            "traceback": "".join(traceback.format_exception(error)),
+        }
+
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class _Foreign(logging.Handler):
+    """Takes the records of everything that logs by the standard library."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            context = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+            if record.exc_info:
+                context["exc_info"] = record.exc_info
+                _tell_exception(context)
+            level = record.levelname.lower()
+            sinks.write(Line(int(record.created * 1e9), level, record.name, record.getMessage(), context))
+        except Exception:  # noqa: S110
+            pass
+
+
+def _after_fork() -> None:
+    for file, _ in sinks.files:
+        file.forget_lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
