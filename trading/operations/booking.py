@@ -58,7 +58,9 @@ def keep(trade: Trade, seen: Seen) -> None:
     Raises: LedgerBusy where somebody else was first; nothing of this operation remains then.
     """
     rows = Trade.objects.filter(pk=trade.pk, state=seen.state, open_quantity=seen.open_quantity)
-    rows = rows.filter(close_price__isnull=True) if seen.close_price is None else rows.filter(close_price=seen.close_price)
+    rows = (
+        rows.filter(close_price__isnull=True) if seen.close_price is None else rows.filter(close_price=seen.close_price)
+    )
     if rows.update(**{name: getattr(trade, name) for name in MOVING}) != 1:
         raise busy(f"trade {trade.trade_id} changed at the same time")
 

@@ -17,6 +17,7 @@ from trading.queries.accounts import get_account
 from trading.queries.trades import find_trade
 
 MICROSECOND = timedelta(microseconds=1)
+PROCESS_BEGAN = datetime.now(UTC)
 
 
 def update_trailing_sl(
@@ -47,13 +48,13 @@ def update_trailing_sl(
         journal.lock_head(get_account(account_code))
         trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
         must_name(trade, symbol)
+        if instant < trade.opened_at:
+            raise InvalidValue("The stop lies before the trade's opening.", field="at", hint=f"{trade.opened_at}.")
         moment = _moment(trade, instant, stop)
         if moment is None:
             return True
         if trade.state != Trade.State.OPEN:
             raise TradeClosed(f"Trade {trade_id} is closed.", field="trade_id", hint="Its stop no longer moves.")
-        if moment < trade.opened_at:
-            raise InvalidValue("The stop lies before the trade's opening.", field="at", hint=f"{trade.opened_at}.")
         change = _write(trade, moment, stop, extreme, method, now)
         names = ("stop_price", "extreme_price", "method", "at", "moved_back")
         said = {"stop": {name: getattr(change, name) for name in names}}
@@ -62,23 +63,45 @@ def update_trailing_sl(
 
 
 def _moment(trade: Trade, instant: datetime, stop: Decimal) -> datetime | None:
-    """Return when this change is kept; None where there is nothing to keep."""
-    changes = trade.stop_changes.order_by("at", "pk")
-    if not changes.filter(at=instant, stop_price=stop).exists():
-        return None if trade.stop_price == stop else instant  # an unchanged stop writes nothing
-    newest = changes.last()
-    if newest is None or newest.stop_price == stop or newest.at - instant > MICROSECOND * changes.count():
-        return None  # known: the same again
-    while changes.filter(at=instant, stop_price=stop).exists():
-        instant += MICROSECOND  # back to an earlier price within one instant
-    return max(instant, newest.at)
+    """Return when this change is kept; None where there is nothing to keep.
+
+    What stood at that instant decides, not what stands now: a strategy that is replayed says its early stops again.
+    """
+    said = _said_at(trade, instant)
+    if not said:
+        is_within = trade.closed_at is None or instant <= trade.closed_at
+        return None if is_within and _standing(trade, instant) == stop else instant
+    last = said[-1]
+    if stop not in {change.stop_price for change in said}:
+        return last.at
+    is_newest = not trade.stop_changes.filter(at__gt=last.at).exists()
+    # Back to an earlier price within one instant, if this very process moved the stop on; else the same again.
+    is_back = stop != last.stop_price and is_newest and last.recorded_at >= PROCESS_BEGAN
+    return last.at + MICROSECOND if is_back and trade.state == Trade.State.OPEN else None
+
+
+def _said_at(trade: Trade, instant: datetime) -> list[StopChange]:
+    """Return the changes of an instant, with those that were put a microsecond after one another."""
+    said: list[StopChange] = []
+    for change in trade.stop_changes.filter(at__gte=instant).order_by("at", "pk"):
+        if change.at - (said[-1].at if said else instant) > (MICROSECOND if said else timedelta(0)):
+            break
+        said.append(change)
+    return said
+
+
+def _standing(trade: Trade, instant: datetime) -> Decimal | None:
+    """Return the stop that stood at an instant."""
+    change = trade.stop_changes.filter(at__lte=instant).order_by("at", "pk").last()
+    return trade.initial_stop_price if change is None else change.stop_price
 
 
 def _write(trade: Trade, at: datetime, stop: Decimal, extreme: Decimal, method: str, now: datetime) -> StopChange:
-    before = trade.stop_price
+    before = _standing(trade, at)
     is_long = trade.side == Trade.Side.LONG
     moved_back = before is not None and (stop < before if is_long else stop > before)
-    trade.stop_price = stop
+    if not trade.stop_changes.filter(at__gt=at).exists():
+        trade.stop_price = stop  # a late one does not move what stands now
     if moved_back:
         trade.flags = sorted({*trade.flags, "stop_moved_back"})
     trade.save(update_fields=["stop_price", "flags"])
