@@ -23,12 +23,13 @@ from trading.feeds.csv_file import read_csv
 from trading.feeds.merge import merged
 from trading.feeds.names import SymbolNames
 from trading.feeds.points import Points, instants, known_among, points_of, wanting
-from trading.feeds.ticks import REASONS, IntArray, Mask, Reject, Ticks, concatenated
+from trading.feeds.ticks import REASONS, FloatArray, IntArray, Mask, Reject, Ticks, concatenated
 from trading.feeds.volume import days_of, with_volumes
 from trading.simulator import SimulatedSymbol
 from trading.strategies.base import Strategy, Tick, instant
 
 CHUNK = 20_000  # ticks that are recorded at a time
+ORDINALS_MAX = 10**6  # points of one instant lie within a millisecond of it
 FLUSH_SECONDS_MIN = 60.0
 FLUSHED_PER_SECOND = 5_000  # the least that a store takes, for how long to wait for it
 MICROSECOND = timedelta(microseconds=1)
@@ -115,8 +116,8 @@ def missing(dm: DataManager, feed: Feed, *, source: str) -> Mask:
     known = np.zeros(len(feed.ticks), dtype=bool)
     for symbol, rows in _by_symbol(feed):
         keys = feed.points.time[rows]
-        stored = _stored(dm, symbol, keys, source=source)
-        known[rows] = known_among(symbol, feed.ticks.take(rows), keys, stored, source=source)
+        ticks = feed.ticks.take(rows)
+        known[rows] = known_among(symbol, ticks, keys, _stored(dm, symbol, ticks.time, source=source), source=source)
     return wanting(feed.points, known)
 
 
@@ -153,7 +154,7 @@ def flush(dm: DataManager, feed: Feed) -> None:
 def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> dict[str, Any]:
     """Return what store and ledger hold of the feed now: `ticks_stored`, `symbols` and the trades of FACE §6."""
     symbols = {
-        symbol: {"rows": len(rows), **_told_back(_stored(dm, symbol, feed.points.time[rows], source=source), zone)}
+        symbol: {"rows": len(rows), **_told_back(_stored(dm, symbol, feed.ticks.time[rows], source=source), zone)}
         for symbol, rows in sorted(_by_symbol(feed))
     }
     stored = sum(told["stored"] for told in symbols.values())
@@ -179,8 +180,12 @@ def told(tick: Tick) -> dict[str, Any]:
     return prices | {name: volume for name, volume in volumes.items() if volume is not None}
 
 
-def _given(column: Any) -> list[float | None]:
-    return np.where(np.isnan(column), None, column).tolist()
+def _given(column: FloatArray) -> list[float | None]:
+    absent = np.isnan(column)
+    given: list[float | None] = column.tolist()
+    for place in np.flatnonzero(absent).tolist():
+        given[place] = None
+    return given
 
 
 def _by_symbol(feed: Feed) -> Iterator[tuple[str, IntArray]]:
@@ -224,12 +229,11 @@ def _guarded(strategy: Strategy, where: str, call: Callable[..., None], *argumen
         raise ReplayFailed(f"Strategy {name} failed {where}: {type(error).__name__}: {error}") from error
 
 
-def _stored(dm: DataManager, symbol: str, keys: IntArray, *, source: str) -> pa.Table:
-    """Return the stored points of a symbol from the first key to the last."""
-    first, last = int(keys.min()), int(keys.max())
-    table = dm.get_ticks(symbol, instant(first), instant(last) + MICROSECOND, source=source)
-    times = instants(table, "time")
-    return table.filter(pa.array((times >= first) & (times <= last)))
+def _stored(dm: DataManager, symbol: str, times: IntArray, *, source: str) -> pa.Table:
+    """Return the stored points of a symbol from the first instant to the last."""
+    first, last = int(times.min()), int(times.max())
+    table = dm.get_ticks(symbol, first, last + ORDINALS_MAX, source=source)
+    return table.filter(pa.array(instants(table, "exchange_time") <= last))
 
 
 def _told_back(stored: pa.Table, zone: ZoneInfo) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _next_free(times: list[int]) -> list[int]:
 
 
 def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: Any, *, source: str) -> Mask:
-    """Return which ticks of one symbol are stored; ``stored`` is an Arrow table of FACE §4 within their range.
+    """Return which ticks of one symbol are stored; ``stored`` is an Arrow table of FACE §4 within their times.
 
     Raises: OtherInput, when a stored point is none of the ticks, or is one with other values.
     """

@@ -183,7 +183,7 @@ class IntradayStrategy(Strategy):
         return int(min(self.risk_cash / distance, self.notional_max / price))
 
     def _open(
-        self, watch: Watch, side: int, quantity: int, stop: Decimal, tick: Tick, conditions: Mapping[str, Any]
+        self, watch: Watch, side: int, quantity: int, stop: Decimal, tick: Tick, conditions: dict[str, Any]
     ) -> None:
         price = exact(tick.price)
         trade_id = f"{self.strategy_id}-{watch.symbol}-{_stamp(tick)}"

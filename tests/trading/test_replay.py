@@ -1,0 +1,364 @@
+"""`manage.py replay` on small files: what it answers, what it refuses, what a repeat changes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from timeseries.spool import Spool
+from trading import replay, summon
+from trading.data_manager import DataManager
+from trading.errors import UnknownAccount
+from trading.feeds.lines import UnusableFile
+from trading.strategies.base import Strategy
+from trading.strategies.loading import load_strategy
+
+ROWS = ("09:15:08,1958.05,100", "09:15:08,1958.05,100", "09:15:08,1957,150", "09:15:07,1956,150")
+GOOD = "".join(f"2021-04-12 {row}\n" for row in ROWS)
+
+
+@pytest.fixture(autouse=True)
+def alone(ledger, monkeypatch):
+    """No companion: what a test writes it ships itself."""
+    monkeypatch.setattr(summon, "summon", lambda: None)
+
+
+@pytest.fixture
+def feed(tmp_path):
+    def write(rows: str = GOOD, name: str = "RELIANCE_12_April.csv", header: str = "timestamp,ltp,volume") -> Path:
+        path = tmp_path / name
+        content = f"{header}\n{rows}".encode()
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return path
+
+    return write
+
+
+def run(*arguments) -> dict:
+    out = io.StringIO()
+    call_command("replay", *map(str, arguments), "--format", "json", stdout=out, stderr=io.StringIO())
+    return json.loads(out.getvalue())
+
+
+def refused(*arguments) -> str:
+    with pytest.raises(CommandError) as error:
+        run(*arguments)
+    assert error.value.returncode == 2
+    return str(error.value)
+
+
+def ticks(source: str = "replay", symbol: str = "RELIANCE", account: str = "replay") -> list[tuple]:
+    dm = DataManager(source="reader", account=account)
+    table = dm.get_ticks(symbol, datetime(2000, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC), source=source)
+    return list(
+        zip(
+            *(table.column(name).to_pylist() for name in ("time", "received_time", "close", "day_volume", "volume")),
+            strict=True,
+        )
+    )
+
+
+def issued(data_dir: Path) -> int:
+    return sum(lane.issued() for lane in Spool(data_dir / "spool").lanes())
+
+
+def test_the_answer_has_every_key_in_its_order_and_says_what_the_store_holds(feed):
+    told = run(feed())
+    assert list(told) == [
+        *(
+            "source",
+            "account",
+            "strategy",
+            "rows_read",
+            "accepted",
+            "rejected",
+            "rejects_file",
+            "ticks_stored",
+            "symbols",
+        ),
+        *("trades_opened", "trades_closed", "trades_open", "total_pnl", "elapsed_seconds", "ticks_per_second"),
+    ]
+    assert told["symbols"] == {
+        "RELIANCE": {
+            "rows": 4,
+            "stored": 4,
+            "low": "1956",
+            "high": "1958.05",
+            "last_day_volume": 150,
+            "first_at": "2021-04-12T03:45:07Z",
+            "last_at": "2021-04-12T03:45:08Z",
+        }
+    }
+    assert (told["source"], told["account"], told["strategy"], told["rejects_file"]) == (
+        "replay",
+        "replay",
+        "none",
+        None,
+    )
+    assert (told["rows_read"], told["accepted"], told["ticks_stored"]) == (4, 4, 4)
+    assert (told["trades_opened"], told["total_pnl"]) == (0, "0")
+    assert told["rejected"] == {"total": 0, "by_reason": {}}
+    assert told["ticks_per_second"] == pytest.approx(4 / told["elapsed_seconds"], rel=0.1)
+
+
+def test_points_of_one_second_lie_nanoseconds_apart_in_the_order_of_their_lines(feed):
+    run(feed())
+    found = ticks()
+    assert [(time.value % 10**9, close) for time, _, close, *_ in found] == [
+        (0, 1956),
+        (0, 1958.05),
+        (1, 1958.05),
+        (2, 1957),
+    ]
+
+
+def test_a_repeat_renamed_and_gzipped_writes_nothing_again(feed, data_dir):
+    first = run(feed())
+    before, count = ticks(), issued(data_dir)
+    second = run(feed(name="x.csv.gz"), "--symbol", "x=RELIANCE")
+    assert {**second, "elapsed_seconds": 0, "ticks_per_second": 0} == {
+        **first,
+        "elapsed_seconds": 0,
+        "ticks_per_second": 0,
+    }
+    assert ticks() == before
+    assert issued(data_dir) == count
+
+
+def test_a_longer_file_adds_what_is_new_to_every_instant(feed):
+    rows = GOOD.splitlines(keepends=True)
+    run(feed("".join(rows[:2])), "--volume", "cumulative")
+    assert len(ticks()) == 2
+    told = run(feed(), "--volume", "cumulative")
+    assert told["ticks_stored"] == 4
+    assert [close for _, _, close, *_ in ticks()] == [1956, 1958.05, 1958.05, 1957]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        GOOD.replace("1957", "1957.05"),
+        GOOD.replace(",150", ",151"),
+        "".join(GOOD.splitlines(keepends=True)[:3]) + "2021-04-12 09:15:07,1955,150\n",
+        "2021-04-12 09:15:07,1956,150\n2021-04-12 09:15:08,1958.05,100\n",  # the stored has more of that second
+    ],
+)
+def test_another_file_over_the_same_time_is_refused_before_anything_is_written(feed, other, data_dir):
+    run(feed(), "--volume", "cumulative")
+    before, count = ticks(), issued(data_dir)
+    words = refused(feed(other, "RELIANCE_13_April.csv"), feed(name="TCS_1.csv"), "--volume", "cumulative")
+    assert "another --source" in words
+    assert ticks() == before
+    assert ticks(symbol="TCS") == []
+    assert issued(data_dir) == count
+    told = run(feed(other, "RELIANCE_13_April.csv"), "--source", "second feed", "--volume", "cumulative")
+    assert told["ticks_stored"] == told["accepted"]
+    assert ticks() == before
+
+
+def test_another_time_of_the_same_symbol_goes_beside_it(feed):
+    run(feed())
+    told = run(feed(GOOD.replace("04-12", "04-13"), "RELIANCE_13_April.csv"))
+    assert told["symbols"]["RELIANCE"]["stored"] == 4
+    assert told["symbols"]["RELIANCE"]["first_at"] == "2021-04-13T03:45:07Z"
+    assert len(ticks()) == 8
+
+
+def test_rejected_rows_are_written_down_with_file_line_reason_and_text(feed, tmp_path, data_dir):
+    path = feed(GOOD + 'torn\n2021-04-12 09:15:09,nan,1\n,5,1\n2021-04-12 09:15:09,"=1+1, 2",1\n')
+    told = run(path)
+    assert told["rejected"] == {"total": 4, "by_reason": {"unreadable": 2, "no_time": 1, "price_not_finite": 1}}
+    assert told["rows_read"] == told["accepted"] + 4 == 8
+    written = Path(told["rejects_file"])
+    assert written.parent == data_dir / "rejects"
+    rows = list(csv.reader(io.StringIO(written.read_text())))
+    assert rows == [
+        ["file", "line", "reason", "text"],
+        [str(path), "6", "unreadable", "torn"],
+        [str(path), "7", "price_not_finite", "2021-04-12 09:15:09,nan,1"],
+        [str(path), "8", "no_time", ",5,1"],
+        [str(path), "9", "unreadable", '2021-04-12 09:15:09,"=1+1, 2",1'],
+    ]
+    assert written.stat().st_mode & 0o777 == 0o600
+
+
+def test_strict_exits_1_on_rejected_rows_having_recorded_the_others(feed):
+    with pytest.raises(SystemExit) as end:
+        run(feed(GOOD + "torn\n"), "--strict")
+    assert end.value.code == 1
+    assert len(ticks()) == 4
+    assert run(feed(GOOD), "--strict")["rejected"]["total"] == 0
+
+
+def test_the_rejects_file_may_be_named_but_is_never_one_of_the_inputs(feed, tmp_path):
+    assert run(feed(), "--rejects", tmp_path / "r.csv")["rejects_file"] == str(tmp_path / "r.csv")
+    assert (tmp_path / "r.csv").read_text() == "file,line,reason,text\n"
+    path = feed(GOOD + "torn\n", "TCS_1.csv")
+    assert "one of the files" in refused(path, "--rejects", path)
+    assert path.read_text().endswith("torn\n")
+    assert "cannot be written" in refused(path, "--rejects", tmp_path / "none" / "r.csv")
+    assert ticks(symbol="TCS") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["/no/such/file.csv"], "cannot be read"),
+        (["{}", "/no/such/file.csv"], "cannot be read"),
+        (["{}", "{}"], "both hold RELIANCE"),
+        (["{}", "--account", "nobody"], "no account"),
+        (["{}", "--strategy", "nothing"], "no strategy"),
+        (["{}", "--symbol", "A", "--symbol", "B"], "names both"),
+        (["{}", "--source", "ledger"], "ledger"),
+        (["{}", "--source", "a\nb"], "source"),
+    ],
+)
+def test_what_cannot_run_exits_2_with_one_line_and_writes_nothing(feed, data_dir, arguments, words):
+    path = feed()
+    assert words in refused(*(argument.format(path) for argument in arguments))
+    assert issued(data_dir) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{}", "--speed", "0"], "above 0"),
+        (["{}", "--speed", "nan"], "above 0"),
+        (["{}", "--volume", "sometimes"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_refused(feed, data_dir, arguments, words):
+    with pytest.raises(CommandError, match=words):
+        run(*(argument.format(feed()) for argument in arguments))
+    assert issued(data_dir) == 0
+
+
+def test_the_table_shows_what_was_stored_and_rejected(feed, capsys):
+    call_command("replay", str(feed(GOOD + "torn\n")))
+    out = capsys.readouterr().out
+    assert "1,958.05" in out
+    assert "2021-04-12T03:45:08Z" in out
+    assert "Rejected: 1 unreadable" in out
+
+
+def test_bars_and_ticks_of_one_symbol_and_rows_without_a_volume_are_all_kept(feed):
+    bars = feed(
+        "2021-04-12 09:16:00,2,3,1,2.5,10\n2021-04-12 09:17:00,2,4,2,3,\n",
+        "B_1.csv",
+        "timestamp,open,high,low,close,volume",
+    )
+    prices = feed("2021-04-12 09:18:00,9,1\n2021-04-12 09:18:00,8,\n2021-04-12 09:18:00,7,2\n", "B_2.csv")
+    told = run(bars, prices, "--volume", "per_tick")
+    assert told["symbols"]["B"] == {
+        "rows": 5,
+        "stored": 5,
+        "low": "1",
+        "high": "9",
+        "last_day_volume": None,
+        "first_at": "2021-04-12T03:46:00Z",
+        "last_at": "2021-04-12T03:48:00Z",
+    }
+    assert [(close, volume) for _, _, close, _, volume in ticks(symbol="B")] == [
+        (2.5, 10),
+        (3, None),
+        (9, 1),
+        (8, None),
+        (7, 2),
+    ]
+
+
+def test_at_a_pace_ticks_come_as_they_did(feed):
+    rows = "".join(f"2021-04-12 09:15:0{second},5,1\n" for second in (1, 2, 2, 5))
+    began = time.monotonic()
+    run(feed(rows), "--speed", "10")
+    assert time.monotonic() - began >= 0.4  # four seconds, ten times as fast
+    assert len(ticks()) == 4
+
+
+class Watching(Strategy):
+    """Remembers what was recorded when it was handed a tick."""
+
+    strategy_id = "watching"
+
+    def on_tick(self, tick):
+        self.seen = [*getattr(self, "seen", []), (tick, self.dm.get_latest_tick(tick.symbol)["close"])]
+
+
+def fed(paths, strategy, *, account="replay"):
+    with DataManager.for_replay(source="replay", account=account) as dm:
+        names = replay.SymbolNames()
+        read = replay.read_feed(
+            paths, names=names, volume="auto", zone=replay.ZoneInfo("Asia/Kolkata"), now_ns=time.time_ns()
+        )
+        todo = replay.missing(dm, read, source="replay")
+        replay.run(dm, read, strategy, todo=todo, pace=replay.Pace())
+    return read
+
+
+def test_a_strategy_is_handed_each_tick_when_it_is_recorded(feed):
+    strategy = Watching()
+    fed([feed(GOOD.replace("09:15:07,1956", "09:15:09,1956"))], strategy)
+    assert [(tick.price, latest) for tick, latest in strategy.seen] == [
+        (1958.05, 1958.05),
+        (1958.05, 1958.05),
+        (1957, 1957),
+        (1956, 1956),
+    ]
+    assert {tick.at.tzinfo for tick, _ in strategy.seen} == {UTC}
+
+
+class Failing(Strategy):
+    strategy_id = "failing"
+
+    def on_tick(self, tick):
+        raise ZeroDivisionError("oh")
+
+
+def test_a_strategy_that_fails_is_named_with_the_tick(feed):
+    with pytest.raises(replay.ReplayFailed, match=r"Strategy failing failed on RELIANCE at 2021-04-12 03:45:08.*oh"):
+        fed([feed()], Failing())
+
+
+class Trader(Strategy):
+    """Buys at its first tick and sells at its last."""
+
+    strategy_id = "trader"
+
+    def on_tick(self, tick):
+        self.dm.open_position("T", self.strategy_id, tick.symbol, 1958.05, 2, tick.at) if not hasattr(
+            self, "last"
+        ) else None
+        self.last = tick
+
+    def on_end(self):
+        self.dm.close_position("T", self.strategy_id, self.last.symbol, self.last.price, self.last.at)
+
+
+def test_trades_are_told_from_the_ledger(feed):
+    strategy = Trader()
+    read = fed([feed(GOOD.replace("09:15:07,1956", "09:15:09,1956"))], strategy)
+    with DataManager.for_replay(source="replay", account="replay") as dm:
+        told = replay.outcome(dm, read, strategy, source="replay", zone=replay.ZoneInfo("Asia/Kolkata"))
+        assert (told["trades_opened"], told["trades_closed"], told["trades_open"]) == (1, 1, 0)
+        assert told["total_pnl"] == Decimal("-4.10")
+        others = replay.outcome(
+            dm, read, load_strategy("ema_cross"), source="replay", zone=replay.ZoneInfo("Asia/Kolkata")
+        )
+        assert (others["trades_opened"], others["total_pnl"]) == (0, 0)
+
+
+def test_an_unknown_account_and_a_file_that_is_none_are_told_apart(feed, tmp_path):
+    with pytest.raises(UnknownAccount):
+        fed([feed()], None, account="nobody")
+    with pytest.raises(UnusableFile):
+        fed([tmp_path / "none"], None)
