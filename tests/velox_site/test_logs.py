@@ -186,7 +186,9 @@ class TestFiles:
         assert sorted((f["context"]["who"], f["context"]["n"]) for f in kept(tmp_path / "logs")) == expected
         texts = [file.read_text().splitlines() for file in (tmp_path / "logs").glob("velox.log*")]
         assert sum(map(len, texts)) == len(expected)
-        assert len(texts) >= 5
+        sizes = [file.stat().st_size for file in (tmp_path / "logs").glob("velox.log.*")]
+        assert len(sizes) >= 5
+        assert min(sizes) >= 20_000  # none was put away before its time
 
     def test_threads_share_the_files(self, folder: Path) -> None:
         def work() -> None:
