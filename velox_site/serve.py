@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.demo or "VELOX_SITE_URL" not in os.environ:
         os.environ["VELOX_SITE_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    return _prepare(demo=options.demo) or _serve(listener, demo=options.demo)
+    code = _manage(["demo", "--prepare"]) if options.demo else 0
+    code = code or _manage(["migrate", "--verbosity", "0"])
+    return code or _with_companion(listener, demo=options.demo)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -74,32 +77,30 @@ def _listen(host: str, port: int | None) -> socket.socket:
     return listener
 
 
-def _prepare(*, demo: bool) -> int:
-    """Bring the data folder to where it can be served; return the exit code of the step that failed, else 0."""
-    steps = [["migrate", "--verbosity", "0"]]
-    if demo:
-        steps = [["demo", "--prepare"], *steps, ["demo", "--fill"]]
-    for step in steps:
-        code = subprocess.run([*MANAGE, *step], check=False).returncode
-        if code:
-            return code
-    return 0
+def _manage(command: list[str]) -> int:
+    return subprocess.run([*MANAGE, *command], check=False).returncode
+
+
+def _with_companion(listener: socket.socket, *, demo: bool) -> int:
+    # Before anything is recorded: a recorder that finds none starts one of its own, which would outlive us.
+    companion = _start_companion()
+    try:
+        return (_manage(["demo", "--fill"]) if demo else 0) or _serve(listener, demo=demo)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _end(companion)
 
 
 def _serve(listener: socket.socket, *, demo: bool) -> int:
-    companion = _start_companion()
     config = uvicorn.Config(
         "velox_site.asgi:application", lifespan="off", log_level="warning", access_log=False, server_header=False
     )
     server = uvicorn.Server(config)
     signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
     threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
-    try:
+    with suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C again once it has shut down
         server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        pass  # uvicorn raises Ctrl-C again once it has shut down
-    finally:
-        _end(companion)
     return 0 if server.started else 2
 
 
@@ -109,6 +110,7 @@ def _start_companion() -> subprocess.Popen[bytes]:
         [*MANAGE, "ship", "--watch", "--stay"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
 
