@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import structlog
 from django.conf import settings
 
 from timeseries import pump
-from timeseries.measurements import INDICATORS, TICKS
-from timeseries.reader import unshipped
+from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
 from trading import hot
 from trading.errors import LedgerNotReady, VeloxError
@@ -27,6 +27,7 @@ from trading.follower import Follower
 IDLE_SECONDS = 60.0
 FOLLOW_EVERY_SECONDS = 0.5
 COPY_EVERY_SECONDS = 0.5
+COPY_ROWS_MAX = 50_000
 RETRY_SECONDS = (1.0, 30.0)
 
 log = structlog.get_logger("system")
@@ -120,23 +121,31 @@ class Companion:
             return
         for lane in self.spool.lanes():
             if lane.measurement in (TICKS, INDICATORS):
-                for batch in unshipped(lane):
-                    self._copy_batch(batch)
+                # From where the last pass stood: what was shipped meanwhile still lies in the kept segments.
+                after = self._copied.setdefault((lane.source, lane.measurement.name), lane.outcome().through)
+                part = lane.pending(after=max(after, lane.issued() - COPY_ROWS_MAX), limit=COPY_ROWS_MAX)
+                self._copy_batch(part.batch)
+                self._copied[lane.source, lane.measurement.name] = max(after, part.last_sequence)
 
-    def _copy_batch(self, batch: Any) -> None:
+    def _copy_batch(self, batch: PointBatch) -> None:
         kind = "tick" if batch.measurement == TICKS else "indicators"
         newest: dict[str, dict[str, Any]] = {}
-        for row in range(len(batch)):
+        for row in _newest_rows(batch):
             tags = batch.series_table[int(batch.series[row])]
             name = hot.key(kind, *(tags[tag] for tag in ("account", *batch.measurement.tags)))
-            instant = int(batch.exchange_time[row])
-            if name not in newest or newest[name]["exchange_time"] <= instant:
-                fields = {field: _plain(column[row]) for field, column in batch.columns.items()}
-                times = {"time": int(batch.time[row]), "exchange_time": instant}
-                received = {"received_time": int(batch.received_time[row]), "source": batch.source}
-                newest[name] = {**tags, **times, **received, **fields}
+            times = {field: int(getattr(batch, field)[row]) for field in TIMES}
+            fields = {field: _plain(column[row]) for field, column in batch.columns.items()}
+            newest[name] = {**tags, "source": batch.source, **times, **fields}
         if newest:
             hot.put_newest(kind, newest)
+
+
+def _newest_rows(batch: PointBatch) -> list[int]:
+    """Return the row of each series' newest point by exchange time; of equal ones the last to arrive."""
+    order = np.lexsort((np.arange(len(batch)), batch.exchange_time, batch.series))
+    series = batch.series[order]
+    last = np.append(series[1:] != series[:-1], True) if len(series) else np.zeros(0, dtype=bool)
+    return [int(row) for row in order[last]]
 
 
 def _plain(value: Any) -> Any:

@@ -100,11 +100,7 @@ class Telemetry:
         return kept
 
     def _next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
-        """Return the next free n of a series at an instant whose segments are removed: what the store holds there."""
-        named = {name: tags[name] for name in measurement.tags}
-        there = self.reader.history(measurement, instant, instant + SECOND, account=tags["account"], **named)
-        same = there.filter(pa.compute.equal(there.column("exchange_time").cast(pa.int64()), instant))
-        return len(same)
+        return self.reader.next_ordinal(measurement, tags, instant)
 
     # -- the newest values -------------------------------------------------------------------------------------------
 
