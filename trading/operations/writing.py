@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from decimal import ROUND_HALF_EVEN, Context, localcontext
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -25,6 +26,7 @@ _PAUSE_SECONDS = (0.0005, 0.01)
 _DECIMALS = Context(prec=28, rounding=ROUND_HALF_EVEN)
 MIGRATIONS = frozenset(module.name for module in pkgutil.iter_modules(migrations.__path__))
 _fitting: set[tuple[str, ...]] = set()
+_files: WeakKeyDictionary[BaseDatabaseWrapper, tuple[int, int]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -55,14 +57,27 @@ def reading() -> Iterator[None]:
 
 
 def _be_ready(connection: BaseDatabaseWrapper) -> None:
-    if not connection.in_atomic_block:
+    if connection.errors_occurred and not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
-    if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
-        raise not_ready()
+    if connection.vendor == "sqlite":
+        _be_on_this_file(connection)
     ledger = tuple(str(connection.settings_dict[key]) for key in ("NAME", "HOST", "PORT"))
     if ledger not in _fitting:
         _must_fit(connection)
         _fitting.add(ledger)
+
+
+def _be_on_this_file(connection: BaseDatabaseWrapper) -> None:
+    """Leave a ledger that was replaced (a restored backup): what is open still would take writes that nobody finds."""
+    try:
+        stat = os.stat(str(connection.settings_dict["NAME"]))
+    except FileNotFoundError:
+        raise not_ready() from None
+    file = (stat.st_dev, stat.st_ino)
+    if _files.get(connection) != file:
+        if not connection.in_atomic_block:
+            connection.close()
+        _files[connection] = file
 
 
 def _must_fit(connection: BaseDatabaseWrapper) -> None:
