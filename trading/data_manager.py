@@ -239,8 +239,9 @@ class DataManager:
         state: str | None = None,
     ) -> list[Trade]:
         """Return the trades opened at ``start <= opened_at < stop``, ascending."""
-        cut = {"strategy_id": strategy_id, "symbol": symbol, "start": start, "stop": stop, "state": state}
-        return self.ledger.read(trades.get_trades, **cut)
+        return self.ledger.read(
+            trades.get_trades, strategy_id=strategy_id, symbol=symbol, start=start, stop=stop, state=state
+        )
 
     def get_signals(self, strategy_id: str, start: datetime | None, stop: datetime | None) -> list[Signal]:
         """Return the strategy's signals with ``start <= at < stop``, ascending."""

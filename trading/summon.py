@@ -68,11 +68,16 @@ def summon() -> None:
         "VELOX_DATA_DIR": str(settings.DATA_DIR),
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "velox_site.settings"),
     }
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
         # A session of its own: a Ctrl-C for the strategy is none for it.
         process = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, env=environment, start_new_session=True, close_fds=True, **quiet
+            command,
+            cwd=settings.BASE_DIR,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
     except OSError:
         return

@@ -3,7 +3,6 @@
 Sets Django up by itself and hands on the facade. Inside Django import it from ``trading.data_manager``.
 """
 
-
 from __future__ import annotations
 
 import os

@@ -46,10 +46,14 @@ class Environment:
             raise _wrong(name, text, "on or off")
         return words[text.lower()]
 
-    def integer(self, name: str, default: int | None, *, minimum: int) -> int | None:
+    def integer(self, name: str, default: int, *, minimum: int) -> int:
+        number = self.optional_integer(name, minimum=minimum)
+        return default if number is None else number
+
+    def optional_integer(self, name: str, *, minimum: int) -> int | None:
         text = self.text(name)
         if not text:
-            return default
+            return None
         try:
             number = int(text)
         except ValueError as error:

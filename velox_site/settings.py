@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -118,20 +119,21 @@ STATICFILES_DIRS = [BASE_DIR / "trading" / "web" / "static"]
 
 # -- the ledger ------------------------------------------------------------------------------------------------------
 DATABASE_URL = env.url("DATABASE_URL", "", schemes=("sqlite", "postgres", "postgresql"))
-DATABASES = {
-    "default": environ.Env.db_url_config(DATABASE_URL)
-    if DATABASE_URL
-    else {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "ledger.sqlite3"}
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["ENGINE"] = "velox_site.sqlite"
+_database: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "ledger.sqlite3"}
+if DATABASE_URL:
+    _database = environ.Env.db_url_config(DATABASE_URL)
+if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Before 3.51.3 SQLite's WAL mode can lose a commit; velox_site/__init__.py brings a later one where it can.
     _journal_mode = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "DELETE"
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 5,
-        "init_command": f"PRAGMA journal_mode={_journal_mode}; PRAGMA synchronous=FULL;",
+    _database |= {
+        "ENGINE": "velox_site.sqlite",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 5,
+            "init_command": f"PRAGMA journal_mode={_journal_mode}; PRAGMA synchronous=FULL;",
+        },
     }
+DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JOURNAL_KEY = lazy(lambda: kept_secret(DATA_DIR / "journal.key"), str)()
 
@@ -162,9 +164,9 @@ INFLUXDB_V2_ORG = env.text("INFLUXDB_V2_ORG")
 INFLUXDB_V2_BUCKET = env.text("INFLUXDB_V2_BUCKET")
 INFLUXDB_V2_TOKEN = env.text("INFLUXDB_V2_TOKEN")
 VELOX_SPOOL_SYNC_MS = env.integer("VELOX_SPOOL_SYNC_MS", 200, minimum=1)
-VELOX_SPOOL_MAX_BYTES = env.integer("VELOX_SPOOL_MAX_BYTES", None, minimum=64 * 1024 * 1024)
+VELOX_SPOOL_MAX_BYTES = env.optional_integer("VELOX_SPOOL_MAX_BYTES", minimum=64 * 1024 * 1024)
 VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
-VELOX_RETENTION_DAYS = env.integer("VELOX_RETENTION_DAYS", None, minimum=1)
+VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
