@@ -1,0 +1,77 @@
+"""Processes that write the ledger for a test: `python -m tests.trading.ledger_workers JOB ARGUMENT...`.
+
+Each waits for a byte on its input, so that all begin at once, and says a line of JSON for what returned.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+import django
+
+django.setup()
+
+from django.db import DatabaseError  # noqa: E402  (the settings come first)
+
+from tests.trading.book import AT, MINUTE, closed, opened  # noqa: E402
+from trading.errors import VeloxError  # noqa: E402
+from trading.operations import writing  # noqa: E402
+
+# A machine that does much else may keep sixteen writers waiting for longer than two seconds; what these jobs show is
+# who wins and that nobody is refused, not how long it took (bench/ledger.py measures that).
+PATIENCE = 60.0
+
+
+def say(**said: object) -> None:
+    print(json.dumps(said), flush=True)
+
+
+def close(price: str) -> None:
+    """Close T1."""
+    writing.PATIENCE_SECONDS = PATIENCE
+    try:
+        say(closed=str(closed(price=price).realised_pnl))
+    except VeloxError as error:
+        say(refused=error.code)
+
+
+def write(name: str, count: str, patience: str = str(PATIENCE)) -> None:
+    """Open and close trades of one's own in the same strategy and symbol; say the worst wait and what was refused."""
+    writing.PATIENCE_SECONDS = float(patience)
+    worst, refused = 0.0, []
+    for number in range(int(count)):
+        for call, more in ((opened, {"entry_time": AT}), (closed, {"exit_time": AT + MINUTE})):
+            started = time.monotonic()
+            try:
+                call(f"{name}-{number}", **more)
+            except (VeloxError, DatabaseError) as error:
+                refused.append(str(error))
+            worst = max(worst, time.monotonic() - started)
+    say(worst=worst, refused=refused)
+
+
+def endure(first: str) -> None:
+    """Open and close trades until killed; each returned call is acknowledged."""
+    number = int(first)
+    while True:
+        opened(f"K{number}", signal_conditions={"rsi": number})
+        say(opened=number)
+        closed(f"K{number}")
+        say(closed=number)
+        number += 1
+
+
+def hold(seconds: str) -> None:
+    """Hold the ledger as a writer does."""
+    with writing.writing():
+        say(held=True)
+        time.sleep(float(seconds))
+
+
+if __name__ == "__main__":
+    job, *arguments = sys.argv[1:]
+    say(ready=True)
+    sys.stdin.read(1)
+    {"close": close, "write": write, "endure": endure, "hold": hold}[job](*arguments)

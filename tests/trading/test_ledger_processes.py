@@ -1,0 +1,155 @@
+"""The ledger among processes: one close of many, no lock reaches a caller, kill -9 loses and halves nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from tests.trading import oracle
+from tests.trading.book import closed, fills, opened, row, snapshot
+from trading.errors import LedgerBusy
+from trading.models import DayTotal, Fill, Journal, JournalHead, Realisation, Signal, Trade
+from trading.operations.journal import chain_code
+
+pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
+
+ROOT = Path(__file__).resolve().parents[2]
+CLOSERS, WRITERS, TRADES_EACH = 16, 8, 4
+KILLS = 6
+
+
+@contextmanager
+def workers(ledger: Any, *jobs: tuple[str, ...]) -> Iterator[list[subprocess.Popen[str]]]:
+    """Start one process per job, all ready and waiting; end those that still run."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.trading.ledger_workers", *job],
+            cwd=ROOT,
+            env=ledger.env,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for job in jobs
+    ]
+    try:
+        for one in started:
+            assert one.stdout and json.loads(one.stdout.readline()) == {"ready": True}
+        yield started
+    finally:
+        for one in started:
+            one.kill()
+            one.communicate()
+
+
+def go(started: list[subprocess.Popen[str]]) -> None:
+    for one in started:
+        assert one.stdin
+        one.stdin.write("\n")
+        one.stdin.flush()
+
+
+def answers(started: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
+    return [json.loads(one.communicate()[0]) for one in started]
+
+
+def test_of_sixteen_processes_closing_one_trade_one_closes_it(ledger: Any) -> None:
+    opened()
+    prices = [str(2460 + number % 4) for number in range(CLOSERS)]
+    with workers(ledger, *(("close", price) for price in prices)) as closers:
+        go(closers)
+        said = answers(closers)
+    trade, (_, exit_fill) = row(), fills()
+    assert (trade.state, Realisation.objects.count(), Fill.objects.count()) == ("CLOSED", 1, 2)
+    assert Journal.objects.filter(operation="close_position").count() == 1
+    assert (DayTotal.objects.get().trades_closed, DayTotal.objects.get().gross_pnl) == (1, trade.realised_pnl)
+    for price, one in zip(prices, said, strict=True):
+        same = exit_fill.price == int(price)
+        assert one == ({"closed": f"{trade.realised_pnl:f}"} if same else {"refused": "trade_closed"})
+
+
+def test_eight_writers_are_never_told_that_the_ledger_is_locked(ledger: Any) -> None:
+    with workers(ledger, *(("write", f"W{number}", str(TRADES_EACH)) for number in range(WRITERS))) as writers:
+        go(writers)
+        said = answers(writers)
+    assert [one["refused"] for one in said] == [[]] * WRITERS
+    count = WRITERS * TRADES_EACH
+    assert Trade.objects.filter(state="CLOSED").count() == DayTotal.objects.get().trades_closed == count
+    whole()
+
+
+@pytest.mark.parametrize("call", [lambda: opened("T2"), closed], ids=["open", "close"])
+def test_a_held_ledger_is_busy_after_two_seconds_and_nothing_is_written(ledger: Any, call: Any) -> None:
+    opened()
+    before = snapshot()
+    with workers(ledger, ("hold", "30")) as (holder,):
+        go([holder])
+        assert holder.stdout and json.loads(holder.stdout.readline()) == {"held": True}
+        started = time.monotonic()
+        with pytest.raises(LedgerBusy):
+            call()
+        waited = time.monotonic() - started
+        holder.kill()
+        holder.wait()
+        assert 1.5 < waited < 3.5
+    assert snapshot() == before
+    assert call(), "its holder is gone: the lock went with it"
+
+
+def test_killed_at_any_time_nothing_acknowledged_is_lost_and_nothing_is_half_done(ledger: Any) -> None:
+    chance, number = random.Random(3), 0
+    for _ in range(KILLS):
+        with workers(ledger, ("endure", str(number))) as (worker,):
+            go([worker])
+            assert worker.stdout
+            first = json.loads(worker.stdout.readline())  # one call at least went through
+            time.sleep(chance.uniform(0, 0.08))
+            worker.kill()
+            rest = [json.loads(line) for line in worker.stdout if line.endswith("\n")]
+            worker.wait()
+        connections.close_all()
+        said = [first, *rest]
+        for one in said:
+            trade = row(f"K{one.get('opened', one.get('closed'))}")
+            assert trade.state == "CLOSED" or "opened" in one
+        last = max(one.get("opened", one.get("closed")) for one in said)
+        whole()
+        for unsure in (last, last + 1):  # what was under way is done once, by doing it again
+            opened(f"K{unsure}", signal_conditions={"rsi": unsure})
+            closed(f"K{unsure}")
+        whole()
+        number = last + 2
+    assert set(Trade.objects.values_list("state", flat=True)) == {"CLOSED"}
+    assert Trade.objects.count() == DayTotal.objects.get().trades_closed == number
+
+
+def whole() -> None:
+    """Every trade, its fills, realisations, signals, the day's total and the journal say the same."""
+    for trade in Trade.objects.prefetch_related("fills"):
+        is_closed = trade.state == "CLOSED"
+        assert [fill.role for fill in trade.fills.all()] == ["ENTRY", "EXIT"][: 1 + is_closed]
+        assert trade.realisations.count() == is_closed
+        assert trade.realised_pnl == oracle.tell(trade).pnl
+    totals = DayTotal.objects.all()
+    assert sum(total.gross_pnl for total in totals) == sum(trade.realised_pnl for trade in Trade.objects.all())
+    assert sum(total.trades_closed for total in totals) == Realisation.objects.count()
+    assert not Signal.objects.filter(trade=None).exists()
+    rows = list(Journal.objects.filter(account__code="main"))
+    assert len(rows) == Fill.objects.count()
+    assert [one.sequence for one in rows] == list(range(1, len(rows) + 1))
+    previous = rows[0].previous_mac if rows else ""
+    for one in rows:
+        assert (one.previous_mac, one.mac) == (previous, chain_code(previous, one.body))
+        previous = one.mac
+    head = JournalHead.objects.get(account__code="main")
+    assert (head.sequence, head.mac) == (len(rows), previous)
