@@ -65,10 +65,16 @@ def step(value: Fraction) -> Fraction:
     return round(value / STEP) * STEP
 
 
-def figures(account: str, days: list[date], **cut: Any) -> dict[str, Any]:
-    """Return the figures of the trading days ``days`` for one cut of the account (strategy__code=..., ...)."""
-    told = [tell(trade) for trade in Trade.objects.filter(account__code=account, **cut)]
-    everyone = [tell(trade) for trade in Trade.objects.filter(account__code=account)]
+def book(account: str) -> list[Told]:
+    """Tell every trade of the account."""
+    return [tell(trade) for trade in Trade.objects.filter(account__code=account)]
+
+
+def figures(
+    account: str, days: list[date], everyone: list[Told], *, strategy: str | None = None, symbol: str | None = None
+) -> dict[str, Any]:
+    """Return the figures of the trading days ``days`` for one cut of the account, whose trades are ``everyone``."""
+    told = [one for one in everyone if strategy in (None, one.strategy) and symbol in (None, one.symbol)]
     inside = set(days)
     closed = [one for one in told if one.closed_at and day_of(one.closed_at) in inside]
     nets = [one.net for one in closed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -39,7 +40,7 @@ MONEY = ("total_pnl", "gross_pnl", "charges")
 
 @pytest.fixture
 def desk(ledger: Any) -> Iterator[None]:
-    for plan in plans(30):
+    for plan in plans(24):
         make(plan)
     trade(40, at=datetime(2021, 4, 6, 5, tzinfo=UTC), account="replay")
     yield
@@ -62,52 +63,46 @@ def same(made: dict[str, Any], told: dict[str, Any]) -> None:
             assert got == pytest.approx(float(expected), rel=1e-9, abs=1e-12), key
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_strategys_figures_are_those_of_the_oracle(desk: None, strategy: str) -> None:
-    for days in (1, 10, 30, 60, None):
+def test_the_figures_of_every_cut_are_those_of_the_oracle_and_add_up(desk: None) -> None:
+    book, span = oracle.book("main"), (date(2021, 4, 1), date(2021, 4, 30))
+    whole = account_stats("main", 30, now=NOW)
+    same(whole, oracle.figures("main", trading_days(*span), book))
+    by_name = [strategy_stats("main", strategy, 30, now=NOW) for strategy in STRATEGIES]
+    for made, strategy in zip(by_name, STRATEGIES, strict=True):
+        same(made, oracle.figures("main", trading_days(*span, strategy__code=strategy), book, strategy=strategy))
+    by_symbol = [symbol_stats("main", symbol, 30, now=NOW) for symbol in SYMBOLS]
+    for made, symbol in zip(by_symbol, SYMBOLS, strict=True):
+        name = symbol.removeprefix("BSE:")
+        assert made["total_trades"] > 0
+        same(made, oracle.figures("main", trading_days(*span, instrument__symbol=name), book, symbol=name))
+    for key in (*SUMS, *MONEY, "open_trades_pnl"):
+        assert sum(cut[key] for cut in by_name) == sum(cut[key] for cut in by_symbol) == whole[key], key
+
+
+def test_any_period_is_that_of_the_oracle(desk: None) -> None:
+    book = oracle.book("main")
+    for strategy, days in itertools.product(STRATEGIES, (1, 10, 60, None)):
         made = strategy_stats("main", strategy, days, now=NOW)
         first, last = date.fromisoformat(made["first_date"]), date.fromisoformat(made["last_date"])
         if days is not None:
             assert (first, last) == (date(2021, 4, 30) - timedelta(days=days - 1), date(2021, 4, 30))
         span = trading_days(first, last, strategy__code=strategy)
         assert made["trading_days"] == len(span)
-        same(made, oracle.figures("main", span, strategy__code=strategy))
-
-
-def test_a_symbols_figures_are_those_of_the_oracle(desk: None) -> None:
-    for symbol in SYMBOLS:
-        made = symbol_stats("main", symbol, 30, now=NOW)
-        name = symbol.removeprefix("BSE:")
-        span = trading_days(date(2021, 4, 1), date(2021, 4, 30), instrument__symbol=name)
-        assert made["total_trades"] > 0
-        same(made, oracle.figures("main", span, instrument__symbol=name))
-
-
-def test_the_accounts_figures_are_those_of_the_oracle(desk: None) -> None:
-    span = trading_days(date(2021, 4, 1), date(2021, 4, 30))
-    same(account_stats("main", 30, now=NOW), oracle.figures("main", span))
-
-
-def test_cuts_by_strategy_and_by_symbol_add_up_to_the_account(desk: None) -> None:
-    whole = account_stats("main", 60, now=NOW)
-    by_name = [strategy_stats("main", strategy, 60, now=NOW) for strategy in STRATEGIES]
-    by_symbol = [symbol_stats("main", symbol, 60, now=NOW) for symbol in SYMBOLS]
-    for key in (*SUMS, *MONEY, "open_trades_pnl"):
-        assert sum(cut[key] for cut in by_name) == sum(cut[key] for cut in by_symbol) == whole[key], key
+        same(made, oracle.figures("main", span, book, strategy=strategy))
 
 
 def test_day_totals_tell_the_same_as_the_trades(desk: None) -> None:
-    first, last = date(2021, 4, 1), date(2021, 5, 31)
+    first, last, book = date(2021, 4, 1), date(2021, 5, 31), oracle.book("main")
     for row in by_strategy_and_day("main", first, last):
         same(
             row | {"strategy_id": None},
-            _sums_of(oracle.figures("main", [row["day"]], strategy__code=row["strategy_id"])),
+            _sums_of(oracle.figures("main", [row["day"]], book, strategy=row["strategy_id"])),
         )
     for row in by_strategy("main", first, last):
         span = trading_days(first, last, strategy__code=row["strategy_id"])
-        same(row, _sums_of(oracle.figures("main", span, strategy__code=row["strategy_id"])))
+        same(row, _sums_of(oracle.figures("main", span, book, strategy=row["strategy_id"])))
     for row in by_day("main", first, last):
-        same(row, _sums_of(oracle.figures("main", [row["day"]])))
+        same(row, _sums_of(oracle.figures("main", [row["day"]], book)))
     assert {row["strategy_id"] for row in by_strategy("main", first, last)} == set(STRATEGIES)
 
 
@@ -116,13 +111,14 @@ def _sums_of(told: dict[str, Any]) -> dict[str, Any]:
     return {key: told[key] for key in (*known, "expectancy_ratio")}
 
 
-def test_rows_by_day_read_no_trade(desk: None, django_assert_num_queries: Any) -> None:
+def test_rows_by_day_read_no_trade_and_a_period_costs_a_fixed_number_of_queries(
+    ledger: Any, django_assert_num_queries: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(8):
+        trade(number, at=MONDAY + timedelta(days=number))
     with django_assert_num_queries(2):
         by_strategy_and_day("main", date(2021, 4, 1), date(2021, 4, 30))
-
-
-def test_a_period_costs_a_fixed_number_of_queries(desk: None, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(9):
         strategy_stats("main", STRATEGIES[0], 30, now=NOW)
 
 
@@ -136,18 +132,15 @@ def test_of_nothing_every_key_is_there(ledger: Any) -> None:
         assert symbol_stats("main", "NOTHING", days, now=NOW).keys() == made.keys()
 
 
-@pytest.mark.parametrize("days", [0, -3, True, 2.5, "30"])
-def test_wrong_days_are_refused(ledger: Any, days: Any) -> None:
-    for stats, name in ((strategy_stats, "ema cross"), (symbol_stats, "RELIANCE")):
-        with pytest.raises(InvalidValue):
-            stats("main", name, days, now=NOW)
-
-
-@pytest.mark.parametrize("name", [None, "", " x", "a\x00", "\ud800", 7])
-def test_what_is_no_name_is_refused(ledger: Any, name: Any) -> None:
-    for stats in (strategy_stats, symbol_stats):
-        with pytest.raises(InvalidValue):
-            stats("main", name, now=NOW)
+def test_wrong_days_and_what_is_no_name_are_refused(ledger: Any) -> None:
+    for days in (0, -3, True, 2.5, "30"):
+        for stats, name in ((strategy_stats, "ema cross"), (symbol_stats, "RELIANCE")):
+            with pytest.raises(InvalidValue):
+                stats("main", name, days, now=NOW)  # type: ignore[arg-type]
+    for wrong in (None, "", " x", "a\x00", "\ud800", 7):
+        for stats in (strategy_stats, symbol_stats):
+            with pytest.raises(InvalidValue):
+                stats("main", wrong, now=NOW)  # type: ignore[arg-type]
 
 
 def test_an_unknown_account_is_refused(ledger: Any) -> None:
