@@ -37,6 +37,7 @@ class FakeDesk:
     def __init__(self, opens: time = time(9, 15), closes: time = time(15, 30), closed_days: tuple = ()) -> None:
         self.opens, self.closes, self.closed_days = opens, closes, closed_days
         self.trades: dict[str, FakeTrade] = {}
+        self.scaled_out: list[str] = []
         self.signals: list[tuple[str, datetime, str, str, dict[str, Any]]] = []
         self.indicators: list[tuple[str, str, datetime, dict[str, float]]] = []
         self.snapshots: list[tuple[str, datetime, Any, Any]] = []
@@ -61,6 +62,7 @@ class FakeDesk:
     def add_fill(self, trade_id, side, price, quantity, at, **said):
         self._exit(trade_id, price, quantity, at)
         assert self.trades[trade_id].open_quantity > 0
+        self.scaled_out.append(trade_id)
         assert said["fill_id"]
         assert side == ("SELL" if self.trades[trade_id].side == "LONG" else "BUY")
 
