@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -11,14 +12,14 @@ from django.db import DatabaseError
 from trading.errors import VeloxError
 
 
-class VeloxCommand(BaseCommand):
+class VeloxCommand(BaseCommand, ABC):
     """A command whose `answer` does the work and returns whether it found nothing to object to."""
 
     requires_system_checks: list[str] = []
 
+    @abstractmethod
     def answer(self, **options: Any) -> bool:
         """Do the work. Return False for findings (exit 1); raise a `VeloxError` for what cannot run (exit 2)."""
-        raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
