@@ -129,10 +129,15 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "ENGINE": "velox_site.sqlite",
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "timeout": 5,
-            "init_command": f"PRAGMA journal_mode={_journal_mode}; PRAGMA synchronous=FULL;",
+            "timeout": 2,
+            # Recursive triggers: else INSERT OR REPLACE would take an append-only row away without a word.
+            "init_command": (
+                f"PRAGMA journal_mode={_journal_mode}; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;"
+            ),
         },
     }
+elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["OPTIONS"] = {"connect_timeout": 2, **_database.get("OPTIONS", {})}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JOURNAL_KEY = lazy(lambda: kept_secret(DATA_DIR / "journal.key"), str)()

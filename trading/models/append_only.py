@@ -37,6 +37,7 @@ LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(
 )
 # Rows that follow from facts change with them, but never go away.
 KEPT = {"trading_trade": ACCOUNT, "trading_daytotal": ACCOUNT, "trading_journalhead": ACCOUNT}
+REFUSE = "trading_refuse"  # PostgreSQL's function behind a trigger whose condition asks for no other row
 
 
 def triggers() -> Iterator[tuple[str, str, str, str]]:
@@ -61,7 +62,7 @@ def create_statements(vendor: str) -> Iterator[str]:
     make = _on_postgres if vendor == "postgresql" else _on_sqlite
     if vendor == "postgresql":
         yield (
-            "CREATE OR REPLACE FUNCTION trading_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"CREATE OR REPLACE FUNCTION {REFUSE}() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME "
             "USING ERRCODE = 'integrity_constraint_violation'; END $$"
         )
@@ -82,7 +83,7 @@ def _on_postgres(name: str, table: str, event: str, condition: str) -> Iterator[
     if "SELECT" not in condition:
         yield (
             f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN ({condition}) "
-            "EXECUTE FUNCTION trading_refuse()"
+            f"EXECUTE FUNCTION {REFUSE}()"
         )
         return
     # A WHEN of PostgreSQL holds no subquery: the condition goes into a function of the trigger's own.
@@ -99,14 +100,24 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the triggers that the database lacks, or on SQLite has with another text."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")
-            there = {name for (name,) in cursor.fetchall()}
-            return sorted(name for name, *_ in triggers() if name not in there)
+            cursor.execute(
+                "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+                "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'"
+            )
+            there = dict(cursor.fetchall())
+            return sorted(name for name, body in _bodies().items() if there.get(name) != body)
         cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
         texts = {text for (text,) in cursor.fetchall()}
     return sorted(
         sql.split()[2] for sql in create_statements("sqlite") if sql.startswith("CREATE") and sql not in texts
     )
+
+
+def _bodies() -> dict[str, str]:
+    """Return the text of the function behind each trigger on PostgreSQL."""
+    functions = [sql.split("$$") for sql in create_statements("postgresql") if "$$" in sql]
+    bodies = {head.split()[4].partition("(")[0]: body for head, body, _ in functions}
+    return {name: bodies.get(name, bodies[REFUSE]) for name, *_ in triggers()}
 
 
 class Guard(migrations.RunPython):
