@@ -20,7 +20,9 @@ from django.conf import settings
 from timeseries import pump
 from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
-from trading import hot
+from timeseries.spool import Lane, Spool
+from timeseries.stores.tables import uncleared
+from trading import hot, summon
 from trading.errors import LedgerNotReady, VeloxError
 from trading.follower import Follower
 
@@ -62,15 +64,19 @@ class Part:
 class Companion:
     """Call `run` while holding the companion's lock (`summon.being_the_companion`)."""
 
-    def __init__(self, *, stays: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, stays: bool = False, idle_seconds: float = IDLE_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """``stays``: live on without a recorder, as the companion of a running web server does."""
-        self.stays, self.clock = stays, clock
+        self.stays, self.idle_seconds, self.clock = stays, idle_seconds, clock
         self.pump = pump.open_pump()
         self.spool = self.pump.spool
         self.follower = Follower()
         self.stopped = False
         self._last_recorder = clock()
         self._copied: dict[tuple[str, str], int] = {}
+        self._synced: dict[tuple[str, str], int] = {}
+        self._lock = _identity()
         sync_seconds = settings.VELOX_SPOOL_SYNC_MS / 1000
         self.parts = [
             Part("the sync of the spool", self._sync, sync_seconds),
@@ -97,47 +103,77 @@ class Companion:
 
     def _end(self) -> None:
         for part in self.parts:
-            if Path(settings.DATA_DIR).is_dir():
+            if self._has_folder():
                 part.run(self.clock(), at_once=True)
         self.follower.close()
         self.pump.bell.close()
         log.info("the companion ends")
 
+    def is_wanted(self) -> bool:
+        """Tell whether there is a folder to work on and somebody who records into it."""
+        return self._has_folder() and (self.stays or is_recorded(self.spool))
+
     def _is_over(self) -> bool:
-        if not Path(settings.DATA_DIR).is_dir():
-            return True
-        sources = [source for source in self.spool.sources() if source != PROJECTING_SOURCE]
-        if self.stays or any(self.spool.holder(source) is not None for source in sources):
+        if self.is_wanted():
             self._last_recorder = self.clock()
-        return self.clock() - self._last_recorder > IDLE_SECONDS
+        return not self._has_folder() or self.clock() - self._last_recorder > self.idle_seconds
+
+    def _has_folder(self) -> bool:
+        """Tell whether the data folder is there, and still the one whose lock is held: one made anew has its own."""
+        return Path(settings.DATA_DIR).is_dir() and _identity() == self._lock
 
     def _sync(self) -> None:
         for lane in self.spool.lanes():
-            lane.sync()
+            key, issued = (lane.source, lane.measurement.name), lane.issued()
+            if self._synced.get(key) != issued:  # nothing new costs the disk nothing
+                lane.sync()
+                self._synced[key] = issued
 
     def _copy(self) -> None:
         """Put what came since the last pass into the hot state, where other processes can see it."""
-        if not hot.is_shared():
-            return
-        for lane in self.spool.lanes():
-            if lane.measurement in (TICKS, INDICATORS):
-                # From where the last pass stood: what was shipped meanwhile still lies in the kept segments.
-                after = self._copied.setdefault((lane.source, lane.measurement.name), lane.outcome().through)
-                part = lane.pending(after=max(after, lane.issued() - COPY_ROWS_MAX), limit=COPY_ROWS_MAX)
-                self._copy_batch(part.batch)
-                self._copied[lane.source, lane.measurement.name] = max(after, part.last_sequence)
+        if hot.is_shared():
+            for lane in self.spool.lanes():
+                if lane.measurement in (TICKS, INDICATORS):
+                    self._copy_lane(lane)
 
-    def _copy_batch(self, batch: PointBatch) -> None:
-        kind = "tick" if batch.measurement == TICKS else "indicators"
-        newest: dict[str, dict[str, Any]] = {}
-        for row in _newest_rows(batch):
-            tags = batch.series_table[int(batch.series[row])]
-            name = hot.key(kind, *(tags[tag] for tag in ("account", *batch.measurement.tags)))
-            times = {field: int(getattr(batch, field)[row]) for field in TIMES}
-            fields = {field: _plain(column[row]) for field, column in batch.columns.items()}
-            newest[name] = {**tags, "source": batch.source, **times, **fields}
-        if newest:
-            hot.put_newest(kind, newest)
+    def _copy_lane(self, lane: Lane) -> None:
+        key, issued = (lane.source, lane.measurement.name), lane.issued()
+        # From where the last pass stood: what was shipped meanwhile still lies in the segments. Not all of a long tail:
+        # what is older than an entry's lifetime is no news.
+        after = self._copied.setdefault(key, max(lane.outcome().through, issued - COPY_ROWS_MAX))
+        while after < issued:
+            part = lane.pending(after=after, limit=COPY_ROWS_MAX)
+            # Where the cache did not take it this must come again: an older entry would stand for up to a minute.
+            batch = uncleared(part.batch, lane.outcome().cleared_through)
+            if part.last_sequence <= after or not hot.put_newest(*_newest_of(batch)):
+                return
+            after = self._copied[key] = part.last_sequence
+
+
+def _newest_of(batch: PointBatch) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return the kind of the hot state's entries, and each series' newest point by the entry's key."""
+    kind = "tick" if batch.measurement == TICKS else "indicators"
+    newest: dict[str, dict[str, Any]] = {}
+    for row in _newest_rows(batch):
+        tags = batch.series_table[int(batch.series[row])]
+        times = {field: int(getattr(batch, field)[row]) for field in TIMES}
+        fields = {field: _plain(column[row]) for field, column in batch.columns.items()}
+        name = hot.key(kind, *(tags[tag] for tag in ("account", *batch.measurement.tags)))
+        newest[name] = {**tags, "source": batch.source, **times, **fields}
+    return kind, newest
+
+
+def _identity() -> tuple[int, int] | None:
+    try:
+        status = summon.lock_path().stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def is_recorded(spool: Spool) -> bool:
+    """Tell whether somebody records into this spool, the follower aside."""
+    return any(spool.holder(source) is not None for source in spool.sources() if source != PROJECTING_SOURCE)
 
 
 def _newest_rows(batch: PointBatch) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -64,16 +65,38 @@ def key(kind: str, *parts: str) -> str:
     return ":".join([kind, *(part.encode().hex() for part in parts)])
 
 
-def put_newest(kind: str, entries: Mapping[str, dict[str, Any]]) -> None:
-    """Put entries by key; one whose ``exchange_time`` (ns) is lower than what is there changes nothing."""
-    known = get_many(list(entries))
+def put_newest(kind: str, entries: Mapping[str, dict[str, Any]]) -> bool:
+    """Put entries by key; one older by ``exchange_time``, then ``time`` (ns), than what is there changes nothing.
+
+    Only the companion calls this, and there is one: that is what makes looking before putting enough. Returns False
+    where the cache did not take it.
+    """
+    known = _guarded(lambda: cache.get_many(list(entries)), None)
+    if known is None:
+        return False
     newer = {
         name: orjson.dumps(entry).decode()
         for name, entry in entries.items()
-        if name not in known or known[name].get("exchange_time", 0) <= entry["exchange_time"]
+        if _version(entry) >= _version(_decoded(known.get(name)))
     }
-    if newer:
-        _guarded(lambda: cache.set_many(newer, LIFETIME_SECONDS[kind]), None)
+    return not newer or bool(_guarded(lambda: [cache.set_many(newer, LIFETIME_SECONDS[kind])], False))
+
+
+def _version(entry: dict[str, Any] | None) -> tuple[int, int]:
+    try:
+        return (0, 0) if entry is None else (int(entry["exchange_time"]), int(entry["time"]))
+    except (KeyError, TypeError, ValueError):
+        return (0, 0)
+
+
+def forget(account: str) -> None:
+    """Drop what is kept of an account whose points were cleared."""
+    for kind in LIFETIME_SECONDS if is_shared() else ():
+        _guarded(partial(_drop, f"{key(kind, account)}:*"), None)
+
+
+def _drop(pattern: str) -> None:  # django-redis alone has this
+    cache.delete_pattern(pattern)  # type: ignore[attr-defined]
 
 
 def get(name: str) -> dict[str, Any] | None:
@@ -83,7 +106,7 @@ def get(name: str) -> dict[str, Any] | None:
 
 def get_many(names: list[str]) -> dict[str, dict[str, Any]]:
     """Return the entries that are there."""
-    found: Mapping[str, Any] = _guarded(lambda: cache.get_many(names), {})
+    found: Mapping[str, Any] = _guarded(lambda: cache.get_many(names), {})  # one round trip
     decoded = {name: _decoded(value) for name, value in found.items()}
     return {name: value for name, value in decoded.items() if value is not None}
 

@@ -1,7 +1,12 @@
-"""One companion per data folder: its lock, and how whoever records first brings it to life."""
+"""One companion per data folder: its lock, and how whoever records first brings it to life.
+
+The lock is taken before the companion is started and handed to it open: of two that record at once one starts it, and
+none is taken for living that is not. The kernel frees the lock with the last process that holds it open.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import subprocess
@@ -12,7 +17,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-_started: list[subprocess.Popen[bytes]] = []
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+OUTPUT_BYTES_MAX = 1 << 20
+ATTEMPTS = 5
 
 
 def lock_path() -> Path:
@@ -20,28 +27,23 @@ def lock_path() -> Path:
 
 
 @contextmanager
-def being_the_companion() -> Iterator[bool]:
-    """Hold the companion's lock; gives False where another process is the companion."""
-    lock_path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(lock_path(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def being_the_companion(handed: int | None = None) -> Iterator[bool]:
+    """Hold the companion's lock; gives False where another process is the companion.
+
+    ``handed`` is the descriptor of the lock that `summon` has taken for us.
+    """
+    descriptor = _open() if handed is None or not _is_lock(handed) else handed
     try:
-        yield _take(descriptor)
+        is_ours = _take(descriptor)
+        if is_ours:
+            _sign(descriptor, str(os.getpid()))
+        yield is_ours
     finally:
         os.close(descriptor)  # the kernel frees the lock, also when we are killed
 
 
-def _take(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return True
-
-
 def companion_pid() -> int | None:
-    """Return the pid of the living companion, None where there is none."""
+    """Return the pid of the living companion (0 while it starts), None where there is none."""
     try:
         descriptor = os.open(lock_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -59,26 +61,83 @@ def companion_pid() -> int | None:
 
 def summon() -> None:
     """Start a companion where none lives; return at once. A fault of this is told by the health report."""
-    _started[:] = [process for process in _started if process.poll() is None]
-    if _started or companion_pid() is not None:
-        return
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "ship", "--watch"]
+    with contextlib.suppress(OSError):
+        descriptor = _open()
+        try:
+            for _ in range(ATTEMPTS):
+                if _take(descriptor):
+                    _sign(descriptor, "")
+                    _start(descriptor)
+                    break
+                if companion_pid() is not None:
+                    break
+                # Nobody's companion, yet not free: somebody was just looking, as `companion_pid` does.
+        finally:
+            os.close(descriptor)
+
+
+def _open() -> int:
+    lock_path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(lock_path(), _FLAGS, 0o600)
+
+
+def _is_lock(descriptor: int) -> bool:
+    """Tell whether the descriptor is the lock of this data folder: the folder may have been made anew meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(lock_path(), follow_symlinks=False))
+    except OSError:
+        return False
+
+
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sign(descriptor: int, text: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(), 0)
+
+
+def _start(descriptor: int) -> None:
+    """Start `ship --watch` in a session of its own, with its own output, as nobody's child.
+
+    The shell only lets go of it: a strategy that waits for its children must not meet this one, nor leave a zombie.
+    """
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py"), "ship", "--watch", "--lock", str(descriptor)]
     environment = {
         **os.environ,
         "VELOX_DATA_DIR": str(settings.DATA_DIR),
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "velox_site.settings"),
     }
+    output = _output()
     try:
-        # A session of its own: a Ctrl-C for the strategy is none for it.
-        process = subprocess.Popen(
-            command,
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" &', "sh", *manage],
             cwd=settings.BASE_DIR,
             env=environment,
-            start_new_session=True,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            pass_fds=[descriptor],
+            start_new_session=True,  # a Ctrl-C for the strategy is none for it
+            check=False,
         )
+    finally:
+        os.close(output)
+
+
+def _output() -> int:
+    """Open the file that keeps what the companion says before and beside its log."""
+    try:
+        folder = Path(settings.DATA_DIR) / "logs"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        output = os.open(folder / "companion.log", _FLAGS | os.O_APPEND, 0o600)
+        if os.fstat(output).st_size > OUTPUT_BYTES_MAX:
+            os.ftruncate(output, 0)
     except OSError:
-        return
-    _started.append(process)
+        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    return output

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import signal
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from timeseries.pump import open_pump
+from timeseries.pump import open_pump, open_spool
 from trading import summon
-from trading.companion import Companion
+from trading.companion import Companion, is_recorded
 from trading.errors import LedgerNotReady
 from trading.follower import Follower
 from trading.management.base import VeloxCommand
@@ -26,26 +26,34 @@ class Command(VeloxCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--watch", action="store_true", help="keep shipping until nobody records any more")
         parser.add_argument("--stay", action="store_true", help="with --watch: stay, recorders or none")
+        parser.add_argument("--lock", type=int, help=SUPPRESS)  # the open lock that `summon` hands on
 
     def answer(self, **options: Any) -> bool:
-        return self._watch(stays=options["stay"]) if options["watch"] else self._once()
+        return self._watch(options["lock"], stays=options["stay"]) if options["watch"] else self._once()
 
-    def _watch(self, *, stays: bool) -> bool:
-        with summon.being_the_companion() as is_companion:
-            if is_companion:
+    def _watch(self, lock: int | None, *, stays: bool) -> bool:
+        while True:
+            with summon.being_the_companion(lock) as is_companion:
+                if not is_companion:
+                    self.say("A companion works on this folder already.")
+                    return True
                 companion = Companion(stays=stays)
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, companion.stop)
                 companion.run()
-            else:
-                self.say("A companion works on this folder already.")
-        return True
+            # Who began to record while the lock was still held has not started another: so look once more without it.
+            if companion.stopped or not companion.is_wanted():
+                return True
+            lock = None
 
     def _once(self) -> bool:
         with summon.being_the_companion() as is_companion:
             if is_companion:
                 self._follow()
-        return self._drain()
+        is_fine = self._drain()
+        if is_companion and is_recorded(open_spool()):
+            summon.summon()  # who began to record meanwhile found the lock taken
+        return is_fine
 
     def _follow(self) -> None:
         follower = Follower()
