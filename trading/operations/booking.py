@@ -78,9 +78,12 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     after, realised = _applied(before, execution, trade)
     trade.flags = sorted({*trade.flags, *references.grid_flags(new.price, new.quantity, trade.instrument)})
     _move(trade, after, new.at)
+    sequence = 1
     if trade.pk is None:
         trade.save()
-    fill = _written(trade, side, new, now)
+    else:
+        sequence += trade.fills.count()
+    fill = _written(trade, side, new, sequence, now)
     said: dict[str, Any] = {"fill": _said(fill)}
     if realised is not None:
         said |= _realise(trade, fill, realised)
@@ -148,11 +151,11 @@ def _move(trade: Trade, after: Holding, at: datetime) -> None:
         trade.state, trade.closed_at = Trade.State.CLOSED, at
 
 
-def _written(trade: Trade, side: str, new: NewFill, now: datetime) -> Fill:
+def _written(trade: Trade, side: str, new: NewFill, sequence: int, now: datetime) -> Fill:
     role = Fill.Role.ENTRY if side == position.ENTRY_SIDE[trade.side] else Fill.Role.EXIT
     return Fill.objects.create(
         trade=trade,
-        sequence=trade.fills.count() + 1,
+        sequence=sequence,
         fill_id=new.fill_id,
         order_id=new.order_id,
         side=side,

@@ -74,13 +74,14 @@ def close_position(
     )
     now = datetime.now(UTC)
     with writing():
-        journal.lock_head(get_account(account_code))
+        head = journal.lock_head(get_account(account_code))
         # Looked up behind the lock: what another process closed a moment ago is closed here.
         trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
         must_name(trade, symbol)
         if trade.close_price is None:
             said = _close(trade, close, now)
-            journal.append(trade.account, "close_position", {"trade": booking.said_of(trade), **said}, now=now)
+            body = {"trade": booking.said_of(trade), **said}
+            journal.append(trade.account, "close_position", body, now=now, head=head)
         elif trade.close_price != close.price:
             raise TradeClosed(
                 f"Trade {trade_id} was closed at {trade.close_price:f}.",

@@ -39,9 +39,17 @@ def lock_head(account: Account) -> JournalHead:
     return head
 
 
-def append(account: Account, operation: str, body: dict[str, Any], *, now: datetime, by: str = "") -> Journal:
-    """Add one row to the account's chain; call it inside the operation's transaction."""
-    head = lock_head(account)
+def append(
+    account: Account,
+    operation: str,
+    body: dict[str, Any],
+    *,
+    now: datetime,
+    by: str = "",
+    head: JournalHead | None = None,
+) -> Journal:
+    """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already."""
+    head = head or lock_head(account)
     sequence = head.sequence + 1
     stamped = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
     text = canonical({**body, **stamped})

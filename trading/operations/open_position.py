@@ -58,7 +58,7 @@ def open_position(
     now = datetime.now(UTC)
     with writing():
         account = get_account(account_code)
-        journal.lock_head(account)
+        head = journal.lock_head(account)
         instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
         references.must_be_tradable(instrument)
         known = _known(account, strategy, trade_id, instrument, fill.at)
@@ -74,14 +74,14 @@ def open_position(
                 trade.flags = sorted({*trade.flags, "signal_conditions_differ"})
                 trade.save(update_fields=["flags"])
         plan = {"stop_price": stop, "target_price": target}
-        journal.append(account, "open_position", {"trade": booking.said_of(trade), **plan, **said}, now=now)
+        body = {"trade": booking.said_of(trade), **plan, **said}
+        journal.append(account, "open_position", body, now=now, head=head)
         return Position(**trade_value(trade).as_dict())
 
 
 def _known(account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime) -> Trade | None:
-    rows = Trade.objects.select_related("account", "strategy", "instrument__exchange")
     day = references.day_of(at, instrument)
-    return rows.filter(account=account, strategy=strategy, trade_id=trade_id, trading_day=day).first()
+    return Trade.objects.filter(account=account, strategy=strategy, trade_id=trade_id, trading_day=day).first()
 
 
 def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) -> Position:

@@ -21,7 +21,8 @@ from trading import migrations
 from trading.errors import LedgerBusy, LedgerNotReady
 
 PATIENCE_SECONDS = 2.0
-_PAUSE_SECONDS = (0.0005, 0.01)
+# Shorter than the time between two operations of one writer: a longer sleep lets it pass all who wait, again and again.
+_PAUSE_SECONDS = (0.0002, 0.001)
 # What a caller set on its thread (a precision of six, say) must not reach a figure.
 _DECIMALS = Context(prec=28, rounding=ROUND_HALF_EVEN)
 MIGRATIONS = frozenset(module.name for module in pkgutil.iter_modules(migrations.__path__))
