@@ -195,6 +195,7 @@ class TestTheCommand:
         trade(123456, at=MONDAY + timedelta(hours=1), strategy="[bold]")
         out, _, _ = run()
         assert "1,23,456.00" in out and "[bold]" in out and "Total" in out and "0:10:00" in out
+        assert "41,166.83" in out  # the average of three wins, to two decimals for people
         assert max(map(len, out.splitlines())) <= 150
         assert "The charges of 3 trades are unknown" in out
         assert "net" not in out.lower().split()

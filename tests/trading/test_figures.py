@@ -191,5 +191,8 @@ class TestDisplay:
         assert Decimal(text) == value
         assert "E" not in text and text != "-0"
 
+    def test_ratios_are_short_and_have_no_negative_zero(self) -> None:
+        assert [display.ratio(value) for value in (1.005, -0.001, -1.5, 1e6)] == ["1.00", "0.00", "-1.50", "1000000.00"]
+
     def test_durations(self) -> None:
         assert display.duration(3725.4) == "1:02:05"

@@ -27,7 +27,7 @@ def money(value: Decimal | None, currency: str) -> str:
 
 def ratio(value: float | None, *, decimals: int = 2) -> str:
     """Write a ratio for people; None is a dash."""
-    return UNDEFINED if value is None else f"{value:.{decimals}f}"
+    return UNDEFINED if value is None else f"{round(value, decimals) + 0.0:.{decimals}f}"  # no negative zero
 
 
 def duration(seconds: float | None) -> str:

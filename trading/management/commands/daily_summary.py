@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from datetime import UTC, date, datetime
 from typing import Any
 
-from trading.domain import display
+from trading.domain import amounts, display
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
@@ -44,6 +44,7 @@ QUALITY = {
     "exposure_seconds": "In the market",
 }
 SECONDS = frozenset({"avg_holding_seconds", "exposure_seconds"})
+AVERAGES = frozenset({"avg_win", "avg_loss", "expectancy"})
 COLOURED = frozenset({"Gross P&L", "P&L", "Expectancy"})
 
 
@@ -121,8 +122,12 @@ def _table(title: str, columns: dict[str, str], summary: dict[str, Any], *, exac
 
 
 def _cell(key: str, value: Any, *, exact: bool) -> Any:
-    """People read hours, minutes and seconds; a spreadsheet reads seconds."""
-    return display.duration(value) if key in SECONDS and not exact else value
+    """People read hours, minutes and seconds, and averages to two decimals; a spreadsheet reads what there is."""
+    if exact:
+        return value
+    if key in SECONDS:
+        return display.duration(value)
+    return amounts.rounded(value) if key in AVERAGES else value
 
 
 def _notes(total: dict[str, Any]) -> list[str]:
