@@ -16,7 +16,7 @@ import pyarrow as pa
 from timeseries.recorder import TickBatch
 from trading import ledger
 from trading.domain.values import Position, Signal, Trade
-from trading.operations.writing import reading
+from trading.ledger_thread import at_the_ledger
 from trading.queries import daily_summary, health, history, statistics, trades, valuation
 from trading.queries import signals as signal_queries
 from trading.queries.market_day import MarketDay, market_day
@@ -55,7 +55,7 @@ class DataManager:
             source=source, account=account, on_storage_fault=on_storage_fault, volume=volume, ordinals=ordinals
         )
         self.source, self.account = self.telemetry.recorder.source, self.telemetry.recorder.account
-        self.ledger = ledger.Ledger(self.account)
+        self.ledger = ledger.Ledger(self.account, raises=on_storage_fault == "raise")
 
     # -- the ledger --------------------------------------------------------------------------------------------------
 
@@ -277,8 +277,7 @@ class DataManager:
 
     def get_market_day(self, symbol: str, at: datetime) -> MarketDay:
         """Return the symbol's trading day at an aware instant: its session, and whether it can be traded."""
-        with reading():
-            return market_day(symbol, at)
+        return at_the_ledger(ledger.ask, market_day, symbol, at)
 
     # -- figures -----------------------------------------------------------------------------------------------------
 
@@ -296,7 +295,7 @@ class DataManager:
 
     def health(self) -> dict[str, Any]:
         """Return how every part of VELOX is, with what cures it."""
-        return health.report(now=datetime.now(UTC))
+        return at_the_ledger(health.report, now=datetime.now(UTC))
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 LIFETIME_SECONDS = {"tick": 60, "indicators": 300}
+VALUE = {"tick": "close", "indicators": "values"}
 FAILURES_MAX = 3
 AWAY_SECONDS = 5.0
 
@@ -99,9 +100,13 @@ def _drop(pattern: str) -> None:  # django-redis alone has this
     cache.delete_pattern(pattern)  # type: ignore[attr-defined]
 
 
-def get(name: str) -> dict[str, Any] | None:
-    """Return an entry, None where there is none, it cannot be decoded, or the cache does not answer."""
-    return get_many([name]).get(name)
+def newest(kind: str, *parts: str) -> dict[str, Any] | None:
+    """Return what other processes told last, None where nothing is there, it makes no sense, or the cache is silent."""
+    name = key(kind, *parts)
+    entry = get_many([name]).get(name)
+    if entry is None or not isinstance(entry.get("exchange_time"), int) or not isinstance(entry.get("time"), int):
+        return None
+    return entry if isinstance(entry.get(VALUE[kind]), int | float | dict) else None
 
 
 def get_many(names: list[str]) -> dict[str, dict[str, Any]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -14,12 +16,13 @@ import pyarrow as pa
 from django.conf import settings
 
 from timeseries import pump
-from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, Measurement
+from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
 from timeseries.reader import Reader
 from timeseries.recorder import PROJECTING_SOURCE, Recorder
-from timeseries.values import parse_name
+from timeseries.values import parse_name, parse_time
 from trading import hot, summon
 from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady
+from trading.ledger_thread import at_the_ledger
 from trading.operations.writing import reading
 from trading.queries.accounts import get_account
 from trading.queries.projection import is_behind
@@ -39,6 +42,10 @@ EVERY = {
     "1h": 3600 * SECOND,
     "1d": 86_400 * SECOND,
 }
+LOOK_EVERY_SECONDS = 1.0
+KINDS = {TICKS.name: "tick", INDICATORS.name: "indicators"}
+Newest = dict[str, Any] | None
+Marks = tuple[tuple[str, int, int], ...]
 _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 
 
@@ -61,7 +68,9 @@ class Telemetry:
             ordinals=ordinals,
         )
         self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
+        self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}
         self._admitted = False
+        self._look_at = 0.0
 
     @cached_property
     def reader(self) -> Reader:
@@ -79,13 +88,21 @@ class Telemetry:
         A ledger that cannot answer keeps no tick from being recorded.
         """
         if self._admitted:
+            self.look_after()
             return
-        try:
-            with reading():
-                get_account(self.account)
-        except (LedgerBusy, LedgerNotReady):
-            pass
+        with contextlib.suppress(LedgerBusy, LedgerNotReady):
+            self._known_account()
         self._admitted = True
+
+    def look_after(self) -> None:
+        """Once a second at most: start another companion where the one that was has died."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_SECONDS
+            summon.summon()
+
+    def _known_account(self) -> None:
+        at_the_ledger(_ask, get_account, self.account)
 
     def cache_indicators(self, symbol: str, values: Mapping[str, Any], *, at: Any, timeframe: str) -> bool:
         """Record indicators and remember them as this process's newest."""
@@ -93,10 +110,13 @@ class Telemetry:
         instant = time.time_ns() if at is None else at
         kept = self.recorder.indicators(symbol, values, at=instant, timeframe=timeframe)
         if kept:
-            moment = instant if isinstance(instant, int) else int(_exact_ns(instant, self.zone))
-            known = self._indicators.get((symbol, timeframe))
+            moment, series = (
+                parse_time(instant, self.zone, time.time_ns(), "at"),
+                (parse_name(symbol, "symbol"), timeframe),
+            )
+            known = self._indicators.get(series)
             if known is None or known["exchange_time"] <= moment:
-                self._indicators[symbol, timeframe] = {"exchange_time": moment, "values": dict(values)}
+                self._indicators[series] = {"exchange_time": moment, "values": dict(values)}
         return kept
 
     def _next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
@@ -111,49 +131,65 @@ class Telemetry:
         had.
         """
         symbol = parse_name(symbol, "symbol")
-        known = [self.recorder.latest(symbol)]
-        if hot.is_shared():
-            known.append(hot.get(hot.key("tick", self.account, symbol)))
-        found = _newest(known) or self.reader.latest_tick(symbol, self.account)
+        own = self.recorder.latest(symbol)
+        told = self._told(TICKS, (symbol,), own, lambda: self.reader.latest_tick(symbol, self.account))
+        found = _newest(own, told)
         if found is None:
             return None
         there = {name: value for name, value in found.items() if value is not None}
         return {**there, "last_price": there["close"]}
 
     def latest_indicators(self, symbol: str, timeframe: str) -> dict[str, float] | None:
-        """Return the newest values, name to number, None where nothing is known."""
-        symbol = parse_name(symbol, "symbol")
-        known = [self._indicators.get((symbol, timeframe))]
-        if hot.is_shared():
-            known.append(hot.get(hot.key("indicators", self.account, symbol, timeframe)))
-        found = _newest(known) or self.reader.latest_indicators(symbol, self.account, timeframe=timeframe)
+        """Return the newest values by exchange time, name to number, None where nothing is known."""
+        series = symbol, timeframe = parse_name(symbol, "symbol"), timeframe and parse_name(timeframe, "timeframe")
+        own = self._indicators.get(series)
+        told = self._told(
+            INDICATORS, series, own, lambda: self.reader.latest_indicators(symbol, self.account, timeframe=timeframe)
+        )
+        found = _newest(own, told)
         return None if found is None else {name: float(value) for name, value in dict(found["values"]).items()}
+
+    def _told(
+        self, measurement: Measurement, series: tuple[str, ...], own: Newest, read: Callable[[], Newest]
+    ) -> Newest:
+        """Return the newest that the hot state tells; where that knows nothing, what is read from spool and store.
+
+        It is read again only when somebody else has recorded since: our own newest is known anyway.
+        """
+        if hot.is_shared() and (found := hot.newest(KINDS[measurement.name], self.account, *series)) is not None:
+            return found
+        marks, key = self._marks(measurement, own), (measurement.name, *series)
+        known = self._elsewhere.get(key)
+        if known is None or known[0] != marks:
+            known = self._elsewhere[key] = (marks, read())
+        return known[1]
+
+    def _marks(self, measurement: Measurement, own: Newest) -> Marks:
+        """Return how far each source has come that could know anything newer."""
+        spool = self.reader.spool
+        ours = self.source if own is not None and spool.holder(self.source) == os.getpid() else None
+        lanes = (lane for lane in spool.lanes() if lane.measurement == measurement and lane.source != ours)
+        return tuple((lane.source, lane.issued(), lane.outcome().cleared) for lane in lanes)
 
     # -- readings ----------------------------------------------------------------------------------------------------
 
     def ticks(self, symbol: str, start: Any, stop: Any, source: str | None) -> pa.Table:
         first, last = self.bounds(start, stop)
-        with reading():
-            get_account(self.account)
-        return self.reader.ticks(parse_name(symbol, "symbol"), first, last, source=source, account=self.account)
+        name = parse_name(symbol, "symbol")
+        source = None if source is None else parse_name(source, "source")
+        self._known_account()
+        return self.reader.ticks(name, first, last, source=source, account=self.account)
 
     def candles(self, symbol: str, every: str, start: Any, stop: Any, source: str | None) -> pa.Table:
-        if every not in EVERY:
+        if not isinstance(every, str) or every not in EVERY:
             raise InvalidValue(f"every is {every!r}.", field="every", hint=f"Give one of {' '.join(EVERY)}.")
         first, last = self.bounds(start, stop)
         symbol = parse_name(symbol, "symbol")
-        with reading():
-            get_account(self.account)
-            sessions = candle_sessions(symbol, first, last)
-        return self.reader.candles(
-            symbol,
-            every=EVERY[every],
-            start=first,
-            stop=last,
-            source=source,
-            account=self.account,
-            sessions=sessions,
-        )
+        source = None if source is None else parse_name(source, "source")
+        self._known_account()
+        sessions = at_the_ledger(_ask, candle_sessions, symbol, first, last)
+        span = {"every": EVERY[every], "start": first, "stop": last}
+        return self.reader.candles(symbol, **span, source=source, account=self.account, sessions=sessions)
 
     def indicator_history(self, symbol: str, start: Any, stop: Any) -> pa.Table:
         return self._history(INDICATORS, start, stop, symbol=parse_name(symbol, "symbol"))
@@ -167,8 +203,7 @@ class Telemetry:
 
     def _history(self, measurement: Measurement, start: Any, stop: Any, **tags: str) -> pa.Table:
         first, last = self.bounds(start, stop)
-        with reading():
-            get_account(self.account)
+        self._known_account()
         return self.reader.history(measurement, first, last, account=self.account, **tags)
 
     def bounds(self, start: Any, stop: Any) -> tuple[int, int]:
@@ -192,9 +227,9 @@ class Telemetry:
 
     def flush(self, timeout: float) -> None:
         """Wait until every earlier point is settled, and the journal is projected. Raises: FlushTimeout."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + parse_seconds(timeout, "timeout")
         summon.summon()
-        while is_behind():
+        while at_the_ledger(is_behind):
             if time.monotonic() >= deadline:
                 raise FlushTimeout(
                     "The journal is not projected yet.", hint="Nothing is lost: the companion goes on with it."
@@ -208,8 +243,21 @@ class Telemetry:
         self.recorder.close()
 
 
-def _newest(known: list[dict[str, Any] | None]) -> dict[str, Any] | None:
+def _newest(*known: Newest) -> Newest:
+    """Return the newest by exchange time, of equal ones the first: what this process recorded itself."""
     return max((one for one in known if one is not None), key=lambda one: one["exchange_time"], default=None)
+
+
+def _ask(query: Any, *arguments: Any) -> Any:
+    with reading():
+        return query(*arguments)
+
+
+def parse_seconds(value: Any, field: str) -> float:
+    """Return a number of seconds, 0 or more. Raises: InvalidValue."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a number of seconds, 0 or more.")
+    return float(value)
 
 
 def _exact_ns(value: datetime, zone: ZoneInfo) -> int:
