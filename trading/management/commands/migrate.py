@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,16 +39,35 @@ def _backup(ledger: Path) -> Path:
     folder = settings.DATA_DIR / "backups"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy: Path = folder / f"before-migrate-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.sqlite3"
-    source, target = sqlite3.connect(ledger), sqlite3.connect(copy)
-    try:
-        source.backup(target)
-        ((answer,),) = target.execute("PRAGMA integrity_check").fetchall()
-    finally:
-        source.close()
-        target.close()
+    unfinished = copy.with_suffix(".part")
+    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    answer = _copied(ledger, unfinished)
     if answer != "ok":
-        copy.unlink()
+        unfinished.unlink()
         raise CommandError(f"The ledger does not pass SQLite's own check ({answer}): nothing was changed.")
+    _synced(unfinished)
+    unfinished.rename(copy)
     for old in sorted(folder.glob("before-migrate-*.sqlite3"))[:-KEPT]:
         old.unlink()
     return copy
+
+
+def _copied(ledger: Path, copy: Path) -> str:
+    """Return what SQLite's own check says of the copy."""
+    source, target = sqlite3.connect(ledger), sqlite3.connect(copy)
+    try:
+        source.backup(target)
+        return str(target.execute("PRAGMA integrity_check").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    finally:
+        source.close()
+        target.close()
+
+
+def _synced(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
