@@ -179,7 +179,8 @@ def _numbers(column: Any) -> FloatArray | None:
         values = np.asarray(column, dtype=np.float64)
     except OverflowError:
         return None
-    return None if (np.abs(values) > INTEGER_MAX).any() else values
+    # At the bound itself a larger integer may have been rounded down to it.
+    return None if (np.abs(values) >= INTEGER_MAX).any() else values
 
 
 def _instants(column: Any, zone: ZoneInfo, now: int, length: int) -> IntArray | None:

@@ -59,6 +59,7 @@ class LaneWriter:
         "_latest",
         "_numbers",
         "_room",
+        "_smallest",
         "hot",
         "lane",
         "measurement",
@@ -78,7 +79,7 @@ class LaneWriter:
         self.sequence, self.number = state.sequence, state.number
         self.ordinals = Ordinals(self.lane, latest=state.latest)
         self.segment: SegmentWriter | None = None
-        self.segment_bytes = segment_bytes
+        self.segment_bytes = self._smallest = segment_bytes
         self.hot: list[dict[str, Series]] = []
         self._numbers: dict[SeriesKey, int] = {}
         self._counter = CounterMap(self.lane.folder)
@@ -149,7 +150,6 @@ class LaneWriter:
         asked = time.monotonic_ns()
         try:
             self.seal()
-            self._room.claim(self.segment_bytes)
             self.segment = self._next_segment()
         except (OSError, SpoolFull) as error:
             fault = StorageFault(error) if isinstance(error, SpoolFull) else fault_of(error)
@@ -157,7 +157,6 @@ class LaneWriter:
             self._blocked, self._blocked_until = fault, now + PATIENCE * (now - asked)
             raise fault from error
         self._blocked = None
-        self.segment_bytes = min(2 * self.segment_bytes, max(SEGMENT_BYTES_MAX, self.segment_bytes))
 
     def seal(self) -> None:
         """Close the open segment. Raises OSError; the segment is then left for the next writer to mend."""
@@ -204,6 +203,19 @@ class LaneWriter:
         return number
 
     def _next_segment(self) -> SegmentWriter:
+        """Make the next segment: twice the last one's size, or a small one where there is no room for that."""
+        try:
+            segment = self._segment_of(self.segment_bytes)
+        except (OSError, SpoolFull):
+            if self.segment_bytes == self._smallest:
+                raise
+            self.segment_bytes = self._smallest
+            segment = self._segment_of(self.segment_bytes)
+        self.segment_bytes = max(self.segment_bytes, min(2 * self.segment_bytes, SEGMENT_BYTES_MAX))
+        return segment
+
+    def _segment_of(self, size: int) -> SegmentWriter:
+        self._room.claim(size)
         header = Header(
             source=self.lane.source,
             measurement=self.measurement.name,
@@ -213,8 +225,7 @@ class LaneWriter:
             pid=os.getpid(),
             writer=os.urandom(16),
         )
-        path = self.lane.folder / f"{self.number + 1:010d}{SUFFIX}"
-        segment = SegmentWriter(path, header, self.segment_bytes)
+        segment = SegmentWriter(self.lane.folder / f"{self.number + 1:010d}{SUFFIX}", header, size)
         self.number += 1
         return segment
 

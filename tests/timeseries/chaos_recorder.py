@@ -1,8 +1,8 @@
 """Kill recorders with SIGKILL at random moments and count what is left: `python -m tests.timeseries.chaos_recorder`.
 
 The child acknowledges each returned call through a pipe. Segments are tiny, so that many kills fall into sealing and
-rotation. After each kill every acknowledged record has to be there once and unaltered; of those not acknowledged at most
-the one call in flight may be there, too.
+rotation. Every acknowledged record has to be there once and unaltered; of those not acknowledged at most the one call
+in flight may be there, too.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def frame_ends(data: bytes) -> list[int]:
 
 
 def test_a_lost_block_in_the_middle_costs_the_records_it_touched(tmp_path: Path) -> None:
-    found, before = small_lane(tmp_path, sealed=True)
+    found, _ = small_lane(tmp_path, sealed=True)
     (path,) = found.segments()
     good = path.read_bytes()
     ends = frame_ends(good)
@@ -172,7 +172,7 @@ def test_a_tick_with_a_field_of_later_code_is_kept_and_counted(alien: tuple[Path
 
 
 def test_a_segment_of_a_later_format_is_kept_whole(tmp_path: Path) -> None:
-    found, before = small_lane(tmp_path, sealed=True)
+    found, _ = small_lane(tmp_path, sealed=True)
     (path,) = found.segments()
     data = path.read_bytes()
     later = bytearray(data[: HEADER_SIZE - 4])

@@ -1,0 +1,522 @@
+"""What may be recorded, what is refused, and that nothing is written when it is."""
+
+from __future__ import annotations
+
+import os
+import threading
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.timeseries.spools import INDIA, NOW, OPEN, OPEN_NS, files, lane, recorder, stored
+from timeseries.errors import AmbiguousTick, InvalidValue, RecorderClosed
+from timeseries.measurements import EXECUTIONS
+from timeseries.recorder import Recorder, TickBatch
+
+NAN, INF = float("nan"), float("inf")
+BAR = {"open": 10, "high": 12, "low": 9, "close": 11}
+KITE = {
+    "tradable": True,
+    "mode": "full",
+    "instrument_token": 738561,
+    "last_price": 2450.05,
+    "last_traded_quantity": 5,
+    "average_traded_price": 2449.1,
+    "volume_traded": 1000,
+    "total_buy_quantity": 10,
+    "ohlc": {"open": 2440.0, "high": 2460.0, "low": 2430.0, "close": 2445.0},
+    "change": 0.2,
+    "oi": 0,
+    "depth": {"buy": [], "sell": []},
+}
+
+ACCEPTED_TICKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"ltp": 2450.05}, {"kind": "price", "close": 2450.05}),
+    ({"last_price": 2450}, {"kind": "price", "close": 2450.0}),
+    ({"price": "2450.05"}, {"kind": "price", "close": 2450.05}),
+    ({"close": Decimal("2450.05")}, {"kind": "price", "close": 2450.05}),
+    ({"ltp": np.float64(1.5)}, {"kind": "price", "close": 1.5}),
+    ({"ltp": np.float32(1958.05)}, {"kind": "price", "close": 1958.05}),
+    ({"ltp": np.int64(15)}, {"kind": "price", "close": 15.0}),
+    ({"ltp": 1e-8}, {"kind": "price", "close": 1e-8}),
+    ({"ltp": 5, "price": 5.0}, {"kind": "price", "close": 5.0}),
+    ({"ltp": 5, "volume": 0}, {"close": 5.0, "volume": 0.0}),
+    ({"ltp": 5, "volume": None, "bid": None}, {"kind": "price", "close": 5.0}),
+    ({"ltp": 5, "day_volume": 10**15, "oi": 0}, {"close": 5.0, "day_volume": 1e15, "oi": 0.0}),
+    ({"ltp": 5, "bid": 4, "ask": 6, "last_quantity": 1}, {"close": 5.0, "bid": 4.0, "ask": 6.0, "last_quantity": 1.0}),
+    (BAR, {"kind": "bar", "open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0}),
+    ({**BAR, "volume": 3}, {"kind": "bar", "volume": 3.0}),
+    ({"open": 5, "high": 5, "low": 5, "close": 5}, {"kind": "bar", "high": 5.0}),
+    (KITE, {"kind": "price", "close": 2450.05, "oi": 0.0}),
+    ({"ltp": 5, "open": 4, "high": 6, "low": 4}, {"kind": "price", "close": 5.0}),
+    ({"ltp": 5, "nonsense": object, 7: 8}, {"close": 5.0}),
+    ({"ltp": 5, "close": None}, {"kind": "price", "close": 5.0}),
+]
+
+REFUSED_TICKS: list[tuple[Any, str]] = [
+    ({}, "no_price"),
+    ({"volume": 5}, "no_price"),
+    ({"ltp": None}, "no_price"),
+    ({"open": 10, "high": 12, "low": 9}, "no_price"),
+    ({"ltp": 0}, "price_not_positive"),
+    ({"ltp": 0.0}, "price_not_positive"),
+    ({"ltp": -0.0}, "price_not_positive"),
+    ({"ltp": -1}, "price_not_positive"),
+    ({"ltp": NAN}, "price_not_finite"),
+    ({"ltp": INF}, "price_not_finite"),
+    ({"ltp": "nan"}, "price_not_finite"),
+    ({"ltp": Decimal("NaN")}, "price_not_finite"),
+    ({"ltp": True}, "invalid_value"),
+    ({"ltp": np.bool_(True)}, "invalid_value"),
+    ({"ltp": "abc"}, "invalid_value"),
+    ({"ltp": ""}, "invalid_value"),
+    ({"ltp": [1]}, "invalid_value"),
+    ({"ltp": 2**53 + 1}, "invalid_value"),
+    ({"ltp": Decimal("0.12345678901234567890")}, "invalid_value"),
+    ({"ltp": 10**400}, "invalid_value"),
+    ({"ltp": 5, "volume": -1}, "invalid_value"),
+    ({"ltp": 5, "volume": NAN}, "volume_not_finite"),
+    ({"ltp": 5, "volume": INF}, "volume_not_finite"),
+    ({"ltp": 5, "volume": True}, "invalid_value"),
+    ({"ltp": 5, "volume": "many"}, "invalid_value"),
+    ({"ltp": 5, "day_volume": -0.5}, "invalid_value"),
+    ({"ltp": 5, "oi": -1}, "invalid_value"),
+    ({"ltp": 5, "bid": 0}, "price_not_positive"),
+    ({"ltp": 5, "ask": NAN}, "price_not_finite"),
+    ({"ltp": 5, "last_quantity": 0}, "invalid_value"),
+    ({"ltp": 5, "close": 4}, "ambiguous_tick"),
+    ({"ltp": 5, "close": 5}, "ambiguous_tick"),
+    ({"ltp": 5, "last_price": 6}, "ambiguous_tick"),
+    ({**BAR, "ltp": 11}, "ambiguous_tick"),
+    ({"ltp": 5, "high": 4}, "ambiguous_tick"),
+    ({"ltp": 5, "low": 6}, "ambiguous_tick"),
+    ({"close": 5, "high": 6}, "ambiguous_tick"),
+    ({"close": 5, "open": 5, "low": 5}, "ambiguous_tick"),
+    ({**BAR, "high": 10.5}, "ambiguous_tick"),
+    ({**BAR, "low": 10.5}, "ambiguous_tick"),
+    ({**BAR, "high": 8, "low": 13}, "ambiguous_tick"),
+    ({**BAR, "open": 0}, "price_not_positive"),
+    ({**BAR, "low": NAN}, "price_not_finite"),
+    (None, "invalid_value"),
+    ([("ltp", 5)], "invalid_value"),
+    ("ltp", "invalid_value"),
+    (5, "invalid_value"),
+    ({"ltp": 5, "timestamp": 5}, "time_too_old"),
+    ({"ltp": 5, "timestamp": "2025-10-09"}, "invalid_value"),
+    ({"ltp": 5, "timestamp": 1.5}, "invalid_value"),
+    ({"ltp": 5, "timestamp": True}, "invalid_value"),
+    ({"ltp": 5, "timestamp": NOW + 25 * 3600 * 10**9}, "time_in_future"),
+    ({"ltp": 5, "timestamp": datetime(1999, 12, 31, 23, 59)}, "time_too_old"),
+    ({"ltp": 5, "timestamp": datetime(2025, 10, 11, tzinfo=UTC)}, "time_in_future"),
+]
+BAD_NAMES: list[Any] = ["", " A", "A ", "A\nB", "A\x00", "A\\B", "A\ud800", "x" * 65, None, 5, b"A", ["A"], True]
+
+
+@pytest.mark.parametrize(("tick", "expected"), ACCEPTED_TICKS, ids=str)
+def test_a_tick_that_can_be_true_is_stored(tmp_path: Path, tick: dict[str, Any], expected: dict[str, Any]) -> None:
+    desk = recorder(tmp_path)
+    # Twice: the first of its shape goes the careful way, the second the fast one.
+    assert desk.tick("RELIANCE", tick, OPEN_NS) is True
+    assert desk.tick("RELIANCE", tick, OPEN_NS + 5) is True
+    for point in stored(tmp_path):
+        assert {name: point.get(name) for name in expected} == expected
+    desk.close()
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Recorder]:
+    """A recorder that knows every shape of the refused half, so that the fast way has to refuse them, too."""
+    root = tmp_path_factory.mktemp("warm")
+    desk = recorder(root)
+    assert desk.tick("RELIANCE", {"ltp": 5, "timestamp": OPEN})
+    for tick, _ in REFUSED_TICKS:
+        if isinstance(tick, dict):
+            desk._learn(tick, None)
+    return root, desk
+
+
+@pytest.mark.parametrize(("tick", "code"), REFUSED_TICKS, ids=str)
+def test_a_tick_that_cannot_be_true_is_refused_and_nothing_is_written(
+    warm: tuple[Path, Recorder], tick: Any, code: str
+) -> None:
+    root, desk = warm
+    before = files(root)
+    with pytest.raises(InvalidValue) as error:
+        desk.tick("RELIANCE", tick)
+    assert error.value.code == code
+    assert error.value.hint
+    assert isinstance(error.value, AmbiguousTick) == (code == "ambiguous_tick")
+    assert files(root) == before
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=repr)
+def test_a_bad_name_is_refused_everywhere_and_nothing_is_written(warm: tuple[Path, Recorder], name: Any) -> None:
+    root, desk = warm
+    before = files(root)
+    calls = [
+        lambda: desk.tick(name, {"ltp": 5, "timestamp": OPEN}),
+        lambda: desk.indicators(name, {"ema": 1}),
+        lambda: desk.indicators("RELIANCE", {"ema": 1}, timeframe=name) if name != "" else desk.indicators("", {}),
+        lambda: desk.snapshot("ORB", name, 1, 1, None, None),
+        lambda: desk.snapshot(name if name != "x" * 65 else "x" * 129, "RELIANCE", 1, 1, None, None),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidValue):
+            call()
+    assert files(root) == before
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        None, [1], "ema", {"ema": NAN}, {"ema": INF}, {"ema": True}, {"ema": None}, {"ema": "high"}, {5: 1}, {None: 1},
+        {"ema": [1]}, {"ema": {"fast": 1}}, {"e\ud800": 1}, {"ema": 2**53 + 1}, {f"name {n}": n for n in range(9000)},
+    ],
+    ids=lambda value: str(value)[:30],
+)  # fmt: skip
+def test_indicators_that_are_no_numbers_are_refused(warm: tuple[Path, Recorder], values: Any) -> None:
+    root, desk = warm
+    before = files(root)
+    with pytest.raises(InvalidValue):
+        desk.indicators("RELIANCE", values)
+    assert files(root) == before
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"ema": 1}, {"rsi": -0.5, "EMA 20": Decimal("1.5"), "x": "2"}, {"a" * 100: np.float64(3)}, {"ø, =": 0}],
+    ids=str,
+)
+def test_indicators_are_read_back_by_name(tmp_path: Path, values: dict[str, Any]) -> None:
+    with_frame = recorder(tmp_path)
+    assert with_frame.indicators("M&M", values, at=OPEN, timeframe="5m")
+    (point,) = stored(tmp_path, "indicators")
+    assert point["values"] == {name: float(value) for name, value in values.items()}
+    assert (point["symbol"], point["timeframe"], point["time"]) == ("M&M", "5m", OPEN_NS)
+    with_frame.close()
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        (0, 1, None, None), (-1, 1, None, None), (1, 0, None, None), (1, -1, None, None), (NAN, 1, None, None),
+        (1, INF, None, None), (1, 1, NAN, None), (1, 1, None, INF), (True, 1, None, None), (1, None, None, None),
+        (None, 1, None, None), (1, 1, "x", None), (1, 1, None, True),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_snapshot_that_cannot_be_true_is_refused(warm: tuple[Path, Recorder], figures: tuple[Any, ...]) -> None:
+    root, desk = warm
+    before = files(root)
+    with pytest.raises(InvalidValue):
+        desk.snapshot("ORB", "RELIANCE", *figures)
+    assert files(root) == before
+
+
+def test_a_snapshot_is_read_back(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    assert desk.snapshot("ORB", "RELIANCE", "2450.05", 10, -5, None, at=OPEN)
+    (point,) = stored(tmp_path, "position_snapshots")
+    assert (point["price"], point["quantity"], point["pnl"], point.get("pnl_percent")) == (2450.05, 10.0, -5.0, None)
+    assert (point["strategy"], point["account"]) == ("ORB", "main")
+    desk.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"source": "ledger"}, {"source": ""}, {"account": "a\\b"}, {"volume": "often"}, {"on_storage_fault": "ignore"},
+        {"ordinals": "never"}, {"source": "other", "projecting": True},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_recorder_with_a_bad_setting_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue):
+        recorder(tmp_path, **options)
+
+
+def test_nothing_touches_the_disk_before_the_first_record(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    with pytest.raises(InvalidValue):
+        desk.tick("RELIANCE", {"ltp": 0})
+    assert desk.latest("RELIANCE") is None
+    assert desk.issued() == {}
+    desk.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cumulative_feed_reads_volume_as_the_days(tmp_path: Path) -> None:
+    desk = recorder(tmp_path, volume="cumulative")
+    for step in range(2):
+        desk.tick("RELIANCE", {"ltp": 5, "volume": 100}, OPEN_NS + step)
+    desk.tick("RELIANCE", {"ltp": 5, "volume": 100, "day_volume": 100}, OPEN_NS + 2)
+    desk.ticks({"ltp": [5.0, 6.0], "volume": [100, 100], "timestamp": [OPEN_NS + 3, OPEN_NS + 4]}, symbol="RELIANCE")
+    with pytest.raises(AmbiguousTick):
+        desk.tick("RELIANCE", {"ltp": 5, "volume": 100, "day_volume": 101})
+    assert [(p.get("volume"), p["day_volume"]) for p in stored(tmp_path)] == [(None, 100.0)] * 5
+    desk.close()
+
+
+def test_the_time_is_the_arguments_else_the_ticks_else_the_clocks(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    for _ in range(2):
+        desk.tick("A", {"ltp": 5, "timestamp": OPEN}, OPEN_NS + 7)
+        desk.tick("B", {"ltp": 5, "timestamp": OPEN})
+        desk.tick("C", {"ltp": 5})
+        desk.tick("D", {"ltp": 5, "timestamp": None})
+        desk.tick("E", {"ltp": 5, "timestamp": OPEN.replace(tzinfo=INDIA)})
+        desk.tick("F", {"ltp": 5, "timestamp": OPEN_NS + 9})
+    times = {point["symbol"]: point["exchange_time"] for point in stored(tmp_path)}
+    assert times == {"A": OPEN_NS + 7, "B": OPEN_NS, "C": NOW, "D": NOW, "E": OPEN_NS, "F": OPEN_NS + 9}
+    desk.close()
+
+
+def test_naive_times_follow_the_zone_over_many_days(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    moments = [OPEN - timedelta(days=day, hours=hour) for day in range(3) for hour in range(24)]
+    for moment in [*moments, *reversed(moments)]:
+        desk.tick("A", {"ltp": 5, "timestamp": moment})
+    expected = [int(moment.replace(tzinfo=INDIA).timestamp()) * 10**9 for moment in [*moments, *reversed(moments)]]
+    assert [point["exchange_time"] for point in stored(tmp_path)] == expected
+    desk.close()
+
+
+def test_the_newest_tick_is_the_one_of_the_latest_exchange_time(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    desk.tick("A", {"ltp": 1}, OPEN_NS + 10)
+    desk.tick("A", {"ltp": 2}, OPEN_NS)
+    newest = desk.latest("A")
+    assert newest is not None
+    assert (newest["close"], newest["time"], newest["kind"]) == (1.0, OPEN_NS + 10, "price")
+    desk.tick("A", {"ltp": 3}, OPEN_NS + 10)
+    assert desk.latest("A")["close"] == 3.0  # type: ignore[index]
+    desk.close()
+
+
+def test_after_close_nothing_is_recorded(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    desk.tick("A", {"ltp": 1}, OPEN_NS)
+    desk.close()
+    desk.close()
+    before = files(tmp_path)
+    for call in (
+        lambda: desk.tick("A", {"ltp": 1}, OPEN_NS),
+        lambda: desk.ticks([{"symbol": "A", "ltp": 1}]),
+        lambda: desk.ticks({"ltp": [1.0]}, symbol="A"),
+        lambda: desk.indicators("A", {"ema": 1}),
+        lambda: desk.snapshot("S", "A", 1, 1, None, None),
+    ):
+        with pytest.raises(RecorderClosed):
+            call()
+    assert files(tmp_path) == before
+
+
+def test_threads_share_a_recorder_without_losing_a_tick(tmp_path: Path) -> None:
+    desk = recorder(tmp_path, segment_bytes=8192)
+    start = threading.Barrier(4)
+
+    def feed(worker: int) -> None:
+        start.wait()
+        for number in range(2000):
+            assert desk.tick(f"S{number % 5}", {"ltp": 1 + worker * 10_000 + number}, OPEN_NS + number // 50)
+
+    threads = [threading.Thread(target=feed, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    points = stored(tmp_path)
+    assert sorted(int(point["close"]) for point in points) == sorted(
+        1 + worker * 10_000 + number for worker in range(4) for number in range(2000)
+    )
+    assert [point["sequence"] for point in points] == list(range(1, 8001))
+    assert len({(point["symbol"], point["time"]) for point in points}) == 8000
+    for point in points:
+        assert point["symbol"] == f"S{(int(point['close']) - 1) % 10_000 % 5}"
+    desk.close()
+
+
+def test_the_follower_projects_points_at_their_exact_time(tmp_path: Path) -> None:
+    ledger = recorder(tmp_path, source="ledger", projecting=True)
+    tags = {"symbol": "M&M", "strategy": "ORB"}
+    for _ in range(2):
+        ledger.project(EXECUTIONS, tags, {"trade_id": "T1", "price": 5.0, "trade_pk": 2**60}, time_ns=OPEN_NS)
+    ledger.project(EXECUTIONS, {**tags, "account": "paper"}, {"trade_pk": 1}, time_ns=OPEN_NS)
+    ledger.sync()
+    points = stored(tmp_path, "executions", "ledger")
+    assert [point["time"] for point in points] == [OPEN_NS] * 3
+    assert [point["account"] for point in points] == ["main", "main", "paper"]
+    assert points[0]["trade_pk"] == 2**60
+    ledger.close()
+
+
+class TestManyAtOnce:
+    def test_rows_and_columns_and_single_ticks_store_the_same(self, tmp_path: Path) -> None:
+        times = [OPEN + timedelta(seconds=step // 3) for step in range(300)]
+        symbols = [("A", "B", "C")[step * step % 3] for step in range(300)]
+        prices = [100 + step / 4 for step in range(300)]
+        volumes = [step % 7 for step in range(300)]
+        columns = {"symbol": symbols, "ltp": prices, "volume": volumes, "timestamp": times}
+        lists = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        arrays = {
+            "symbol": symbols,
+            "ltp": np.array(prices),
+            "volume": np.array(volumes),
+            "timestamp": np.array(times, dtype="datetime64[us]"),
+        }
+        for name, rows in (("rows", lists), ("columns", columns), ("arrays", arrays)):
+            desk = recorder(tmp_path / name, segment_bytes=4096)
+            assert desk.ticks(rows) == TickBatch(300)
+            desk.close()
+        desk = recorder(tmp_path / "single")
+        for row in lists:
+            desk.tick(row["symbol"], row)
+        desk.close()
+        first = stored(tmp_path / "single")
+        assert len(first) == 300
+        for name in ("rows", "columns", "arrays"):
+            assert stored(tmp_path / name) == first
+
+    def test_good_rows_are_kept_and_bad_ones_told_by_index(self, tmp_path: Path) -> None:
+        desk = recorder(tmp_path)
+        columns = {
+            "symbol": ["A", "A", " B", "A", "A", "A"],
+            "ltp": [1.0, NAN, 3.0, 0.0, 5.0, 6.0],
+            "volume": [1, 1, 1, 1, -1, 0],
+            "timestamp": [OPEN_NS, OPEN_NS, OPEN_NS, OPEN_NS, OPEN_NS, OPEN_NS],
+        }
+        batch = desk.ticks(columns)
+        assert batch.accepted == 2
+        assert [(index, code) for index, code, _ in batch.rejected] == [
+            (1, "price_not_finite"), (2, "invalid_value"), (3, "price_not_positive"), (4, "invalid_value"),
+        ]  # fmt: skip
+        assert all(hint for _, _, hint in batch.rejected)
+        lists = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        assert desk.ticks(lists).rejected == batch.rejected
+        assert [point["close"] for point in stored(tmp_path)] == [1.0, 6.0, 1.0, 6.0]
+        desk.close()
+
+    @pytest.mark.parametrize(
+        "rows",
+        [
+            {"ltp": [1.0, 2.0], "volume": [1]}, {"ltp": 5}, {"ltp": "abc"}, {}, {"mode": ["full"]},
+            {"ltp": np.ones((2, 2))},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_columns_that_do_not_fit_are_refused(self, tmp_path: Path, rows: Any) -> None:
+        desk = recorder(tmp_path)
+        with pytest.raises(InvalidValue):
+            desk.ticks(rows, symbol="A")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_columns_of_many_types_are_read_row_by_row(self, tmp_path: Path) -> None:
+        desk = recorder(tmp_path)
+        batch = desk.ticks(
+            {
+                "ltp": ["1.5", Decimal(2), 3, True, None, 2**53 + 1],
+                "volume": [None, 1, 2.5, 3, 4, 5],
+                "timestamp": [OPEN, OPEN.replace(tzinfo=UTC), OPEN_NS, OPEN_NS, OPEN_NS, OPEN_NS],
+            },
+            symbol="A",
+        )
+        assert batch.accepted == 3
+        assert [index for index, _, _ in batch.rejected] == [3, 4, 5]
+        assert [(point["close"], point.get("volume")) for point in stored(tmp_path)] == [(1.5, None), (2, 1), (3, 2.5)]
+        desk.close()
+
+    @pytest.mark.parametrize(
+        "column",
+        [np.array([True, True]), [True, 1.0], [2**53 + 1, 1], np.array([2**53 + 1, 1]), [2**70, 1.0]],
+        ids=str,
+    )
+    def test_a_column_hides_no_bool_and_no_rounded_integer(self, tmp_path: Path, column: Any) -> None:
+        desk = recorder(tmp_path)
+        batch = desk.ticks({"ltp": column}, symbol="A")
+        assert batch.accepted == 2 - len(batch.rejected)
+        assert batch.rejected[0][0] == 0
+        desk.close()
+
+    def test_a_column_of_narrow_floats_is_read_by_its_shortest_form(self, tmp_path: Path) -> None:
+        desk = recorder(tmp_path)
+        assert desk.ticks({"ltp": np.array([1958.05, 0.1], dtype=np.float32)}, symbol="A").accepted == 2
+        assert [point["close"] for point in stored(tmp_path)] == [1958.05, 0.1]
+        desk.close()
+
+    def test_a_column_of_wall_times_around_a_change_of_clocks(self, tmp_path: Path) -> None:
+        desk = recorder(tmp_path, zone=ZoneInfo("Europe/Berlin"))
+        times = [datetime(2025, 3, 30, 1, 30), datetime(2025, 3, 30, 2, 30), datetime(2025, 3, 30, 3, 30)]
+        for column in (times, np.array(times, dtype="datetime64[ns]")):
+            batch = desk.ticks({"ltp": [1.0, 2.0, 3.0], "timestamp": column}, symbol="A")
+            assert (batch.accepted, [row[0] for row in batch.rejected]) == (2, [1])
+        first, second, *_ = [point["exchange_time"] for point in stored(tmp_path)]
+        assert second - first == 3600 * 10**9
+        desk.close()
+
+    def test_no_rows_are_no_ticks(self, tmp_path: Path) -> None:
+        desk = recorder(tmp_path)
+        assert desk.ticks([]) == TickBatch(0)
+        assert desk.ticks({"ltp": []}, symbol="A") == TickBatch(0)
+        assert desk.ticks([{"ltp": 1}, None, 5]).rejected[0][1] == "no_symbol"  # type: ignore[list-item]
+        desk.close()
+
+    def test_a_batch_larger_than_a_segment_goes_over_several(self, tmp_path: Path) -> None:
+        desk = recorder(tmp_path, segment_bytes=4096)
+        names = [f"SYMBOL {number}" for number in range(200)]
+        count = 5000
+        columns = {
+            "symbol": [names[number % 200] for number in range(count)],
+            "ltp": np.arange(1, count + 1, dtype=np.float64),
+            "timestamp": np.full(count, OPEN_NS),
+        }
+        assert desk.ticks(columns).accepted == count
+        points = stored(tmp_path)
+        assert [point["close"] for point in points] == list(range(1, count + 1))
+        assert [point["time"] - OPEN_NS for point in points] == [number // 200 for number in range(count)]
+        assert [point["symbol"] for point in points] == columns["symbol"]
+        assert len(lane(tmp_path).segments()) > 1
+        desk.close()
+
+
+NAMES = st.text(
+    st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\\"), min_size=1, max_size=16
+)
+NUMBERS = st.floats(min_value=5e-324, allow_infinity=False, allow_nan=False)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            NAMES.filter(lambda name: name == name.strip()),
+            NUMBERS,
+            st.integers(0, 2**53),
+            st.integers(946_684_800 * 10**9, NOW),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_whatever_is_accepted_is_read_back_as_it_was_given(rows: list[tuple[str, float, int, int]]) -> None:
+    root = Path(os.environ["VELOX_DATA_DIR"]) / f"property-{os.urandom(6).hex()}"
+    desk = recorder(root, segment_bytes=4096)
+    accepted = []
+    for name, price, volume, instant in rows:
+        try:
+            desk.tick(name, {"ltp": price, "volume": volume}, instant)
+        except InvalidValue as error:
+            assert error.field == "symbol"  # too long in bytes
+        else:
+            accepted.append((unicodedata.normalize("NFC", name), price, float(volume), instant))
+    if accepted:
+        found = [(point["symbol"], point["close"], point["volume"], point["exchange_time"]) for point in stored(root)]
+        assert found == accepted
+        assert len({(point["symbol"], point["time"]) for point in stored(root)}) == len(accepted)
+    desk.close()
