@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -12,13 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import OperationalError
 
 from timeseries import pump
 from timeseries.measurements import TICKS
-from timeseries.recorder import PROJECTING_SOURCE
 from trading import hot, summon
 from trading.models import JournalHead
 from trading.queries.sessions import continuous_session, trading_day_of
@@ -28,6 +29,14 @@ ESSENTIAL = ("ledger", "spool")
 FREE_BYTES_LOW, FREE_BYTES_OUT = 1 << 30, 64 << 20
 OLD_SECONDS = 60.0
 QUIET_SECONDS = 60.0
+REFUSED_SECONDS = (60.0, 3600.0)  # so long after a refusal the spool is down, and so long degraded
+MIGRATE = "Run `manage.py migrate`."
+NO_POINTS: dict[str, Any] = {
+    **dict.fromkeys(("accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"), 0),
+    "oldest_seconds": None,
+}
+
+log = structlog.get_logger("system")
 
 _since: dict[str, tuple[str, datetime]] = {}
 
@@ -42,22 +51,36 @@ class State:
 
 def report(*, now: datetime) -> dict[str, Any]:
     """Return the object `health` of FACE §6. It reads, and never raises for what it finds."""
-    points, feeds = _points(), _feeds(now)
+    points, feeds = _found(_points), _found(lambda: _feeds(now))
     checks: dict[str, Callable[[], State]] = {
         "ledger": _ledger,
-        "spool": lambda: _spool(points),
+        "spool": lambda: _spool(points, now),
         "store": _store,
         "shipper": lambda: _shipper(points),
         "hot": _hot,
-        "broker": _unused("No broker is set: the companion ships by itself."),
-        "worker": _unused("No broker is set."),
-        "beat": _unused("No broker is set."),
+        "broker": _unused("The companion ships by itself."),
+        "worker": _unused("No work is handed to a worker."),
+        "beat": _unused("No work is scheduled by a broker."),
         "feed": lambda: _feed(feeds, now),
         "disk": _disk,
         "logs": _logs,
     }
     parts = {name: _checked(name, check, now) for name, check in checks.items()}
-    return {"status": _overall(parts), "checked_at": _iso(now), "parts": parts, "points": points, "feeds": feeds}
+    return {
+        "status": _overall(parts),
+        "checked_at": _iso(now),
+        "parts": parts,
+        "points": points or NO_POINTS,
+        "feeds": feeds or {},
+    }
+
+
+def _found(count: Callable[[], dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        return count()
+    except Exception as error:
+        log.error("the spool cannot be counted", error=str(error), exc_info=True)
+        return None
 
 
 def _checked(name: str, check: Callable[[], State], now: datetime) -> dict[str, Any]:
@@ -88,25 +111,55 @@ def _overall(parts: dict[str, dict[str, Any]]) -> str:
 
 def _ledger() -> State:
     connection = connections[DEFAULT_DB_ALIAS]
-    migrate = "Run `manage.py migrate`."
-    if connection.vendor == "sqlite":
-        ledger = Path(str(connection.settings_dict["NAME"]))
-        if not ledger.exists():
-            return State(DOWN, "ledger_not_ready", "There is no ledger yet.", migrate)
-        if not os.access(ledger, os.W_OK) or not os.access(ledger.parent, os.W_OK):
-            return State(DOWN, "ledger_read_only", f"{ledger} cannot be written.", "Check owner and mode of the file.")
+    if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
+        return State(DOWN, "ledger_not_ready", "There is no ledger yet.", MIGRATE)
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return State(DOWN, "ledger_not_ready", "The ledger's tables are older than the code.", migrate)
+        return State(DOWN, "ledger_not_ready", "The ledger's tables are older than the code.", MIGRATE)
+    if unknown := set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations):
+        detail = f"The ledger is newer than the code ({max(unknown)[1]})."
+        return State(DOWN, "ledger_not_ready", detail, "Install the newer VELOX.")
     rows = sum(JournalHead.objects.values_list("sequence", flat=True))
+    try:
+        _begin_to_write(connection)
+    except OperationalError as error:
+        if "locked" in str(error):
+            return State(DEGRADED, "ledger_busy", "Another writer holds the ledger for long.", "Look who writes to it.")
+        return State(DOWN, "ledger_read_only", f"The ledger cannot be written: {error}.", "Check owner, mode and disk.")
     return State(OK, "", f"{rows} operations in the journal.")
+
+
+def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
+    """Raise OperationalError where nothing can be written now; writes nothing."""
+    if connection.in_atomic_block:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA busy_timeout = 500")
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+        else:
+            cursor.execute("SHOW transaction_read_only")
+            if cursor.fetchone() != ("off",):
+                raise OperationalError("the server takes no writes")
 
 
 def _points() -> dict[str, Any]:
     return pump.open_pump().points()
 
 
-def _spool(points: dict[str, Any]) -> State:
+def _spool(points: dict[str, Any] | None, now: datetime) -> State:
+    if points is None:
+        return State(DOWN, "spool_failed", "The spool cannot be counted.", "Look at the disk and at the log.")
+    folder = Path(settings.SPOOL_DIR)
+    if folder.is_dir():
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return State(DOWN, "spool_failed", f"The spool cannot be written: {error}.", "Look at the disk.")
+    if (refused := _refused(now)) is not None:
+        return refused
     if points["balance"]:
         return State(
             DEGRADED,
@@ -114,11 +167,20 @@ def _spool(points: dict[str, Any]) -> State:
             f"{points['balance']} accepted points are neither stored nor waiting.",
             "`manage.py spool` names the source; look for segments that were removed by hand.",
         )
-    folder = Path(settings.SPOOL_DIR)
-    if folder.is_dir():
-        with tempfile.TemporaryFile(dir=folder):
-            pass
     return State(OK, "", f"{points['accepted']} points accepted, {points['spooled']} waiting.")
+
+
+def _refused(now: datetime) -> State | None:
+    """Return how it is when records were refused lately: nothing of them was kept, so somebody should know."""
+    counts = [lane.refused() for lane in pump.open_spool().lanes()]
+    full, failed = sum(count[0] for count in counts), sum(count[1] for count in counts)
+    age = now.timestamp() - max((count[2] for count in counts), default=0) / 10**9
+    if not full + failed or age > REFUSED_SECONDS[1]:
+        return None
+    code = "spool_full" if full else "spool_failed"
+    cure = "Make room on the disk; recording goes on by itself." if full else "Look at the disk."
+    detail = f"{full + failed} records were refused, the last {age:.0f} s ago."
+    return State(DOWN if age < REFUSED_SECONDS[0] else DEGRADED, code, detail, cure)
 
 
 def _store() -> State:
@@ -126,15 +188,18 @@ def _store() -> State:
     return State(OK, "", f"Delta tables answer in {latency:.0f} ms.")
 
 
-def _shipper(points: dict[str, Any]) -> State:
-    pid = summon.companion_pid()
-    if pid is not None:
-        return State(OK, "", f"The companion works (process {pid}).")
-    if points["spooled"] and (points["oldest_seconds"] or 0) > OLD_SECONDS:
-        return State(
-            DEGRADED, "nobody_ships", f"{points['spooled']} points wait and nobody ships them.", "Run `manage.py ship`."
-        )
-    return State(OK, "", "Nothing waits; the companion comes with the next recorder.")
+def _shipper(points: dict[str, Any] | None) -> State:
+    pid, waiting = summon.companion_pid(), points or {}
+    is_old = (waiting.get("oldest_seconds") or 0) > OLD_SECONDS
+    if pid is None and is_old:
+        detail = f"{waiting['spooled']} points wait and nobody ships them."
+        return State(DEGRADED, "nobody_ships", detail, "Run `manage.py ship`.")
+    if is_old:
+        detail = f"The oldest of {waiting['spooled']} waiting points is {waiting['oldest_seconds']:.0f} s old."
+        return State(DEGRADED, "behind", detail, "The companion goes on trying; its log says why it waits.")
+    if pid is None:
+        return State(OK, "", "Nothing waits; the companion comes with the next recorder.")
+    return State(OK, "", f"The companion works (process {pid})." if pid else "The companion is starting.")
 
 
 def _hot() -> State:
@@ -155,26 +220,26 @@ def _unused(detail: str) -> Callable[[], State]:
 
 def _feeds(now: datetime) -> dict[str, Any]:
     """Return each source of ticks that is being recorded, with the time of its last tick."""
-    spool, reader = pump.open_spool(), pump.open_reader()
-    names = {lane.source for lane in spool.lanes() if lane.measurement == TICKS and lane.source != PROJECTING_SOURCE}
+    spool = pump.open_spool()
     feeds: dict[str, Any] = {}
-    for source in sorted(name for name in names if spool.holder(name) is not None):
-        newest = reader.latest_of_source(TICKS, source)
-        if newest is not None:
-            at = datetime.fromtimestamp(newest["received_time"] / 10**9, UTC)
-            feeds[source] = {"last_at": _iso(at), "age_seconds": max(0.0, (now - at).total_seconds())}
+    for lane in spool.lanes():
+        if lane.measurement != TICKS or spool.holder(lane.source) is None:
+            continue
+        newest = lane.pending(after=lane.issued() - 1, limit=1).batch.received_time
+        if len(newest):
+            at = datetime.fromtimestamp(int(newest[-1]) / 10**9, UTC)
+            feeds[lane.source] = {"last_at": _iso(at), "age_seconds": max(0.0, (now - at).total_seconds())}
     return feeds
 
 
-def _feed(feeds: dict[str, Any], now: datetime) -> State:
+def _feed(feeds: dict[str, Any] | None, now: datetime) -> State:
     if not feeds:
         return State(OFF, "", "Nobody records ticks now.")
     quiet = [source for source, feed in feeds.items() if feed["age_seconds"] > QUIET_SECONDS]
-    session = continuous_session(settings.VELOX_EXCHANGE, trading_day_of(now))
-    if quiet and session is not None and session[0] <= now < session[1]:
-        return State(
-            DEGRADED, "quiet", f"No tick for a minute: {', '.join(quiet)}.", "Look at the broker's connection."
-        )
+    session = continuous_session(settings.VELOX_EXCHANGE, trading_day_of(now)) if quiet else None
+    if session is not None and session[0] <= now < session[1]:
+        detail = f"No tick for a minute: {', '.join(quiet)}."
+        return State(DEGRADED, "quiet", detail, "Look at the broker's connection.")
     return State(OK, "", f"{len(feeds)} recording.")
 
 
@@ -191,8 +256,12 @@ def _disk() -> State:
 
 def _logs() -> State:
     folder = Path(settings.LOG_DIR)
-    if folder.is_dir() and not os.access(folder, os.W_OK):
-        return State(DEGRADED, "logs_read_only", f"{folder} cannot be written.", "Check owner and mode of the folder.")
+    if folder.exists():
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return State(DEGRADED, "logs_read_only", f"{folder} cannot be written: {error}.", "Check the folder.")
     return State(OK, "", f"Logs go to {folder.name}/.")
 
 
