@@ -17,7 +17,8 @@ from django.db import DatabaseError  # noqa: E402  (the settings come first)
 
 from tests.trading.book import AT, MINUTE, closed, opened  # noqa: E402
 from trading.errors import VeloxError  # noqa: E402
-from trading.operations import writing  # noqa: E402
+from trading.operations import journal, writing  # noqa: E402
+from trading.queries.accounts import get_account  # noqa: E402
 
 # A machine that does much else may keep sixteen writers waiting for longer than two seconds; what these jobs show is
 # who wins and that nobody is refused, not how long it took (bench/ledger.py measures that).
@@ -64,8 +65,9 @@ def endure(first: str) -> None:
 
 
 def hold(seconds: str) -> None:
-    """Hold the ledger as a writer does."""
+    """Hold the ledger as a writer to `main` does."""
     with writing.writing():
+        journal.lock_head(get_account("main"))
         say(held=True)
         time.sleep(float(seconds))
 

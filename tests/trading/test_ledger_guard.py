@@ -40,6 +40,12 @@ from trading.operations.update_trailing_sl import update_trailing_sl
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
 DAY = date(2024, 3, 15)
+# Named here once more: a table that is forgotten in the code is found by this list.
+FACTS = (
+    *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
+    *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
+)
+KEPT = ("trading_trade", "trading_daytotal", "trading_journalhead")
 
 
 def everything(account: str = "main") -> Trade:
@@ -65,13 +71,13 @@ class TestAppendOnly:
         sql(f"DROP TRIGGER {name}" + (f" ON {table}" if connection.vendor == "postgresql" else ""))
         assert append_only.missing(connection) == [name]
 
-    @pytest.mark.parametrize("table", [*append_only.FACTS, *append_only.KEPT])
+    @pytest.mark.parametrize("table", [*FACTS, *KEPT])
     def test_no_fact_of_a_live_account_is_changed_or_removed(self, table: str) -> None:
         everything()
         before = snapshot()
         assert before[table]
         statements = [f"DELETE FROM {table}"]
-        if table in append_only.FACTS:
+        if table in FACTS:
             statements.append(f"UPDATE {table} SET id = id")
         for statement in statements:
             with pytest.raises(DatabaseError, match="append-only"):
