@@ -28,9 +28,9 @@ def merged(files: Sequence[FeedFile]) -> Ticks:
     return ticks.take(np.argsort(due, kind="stable"))
 
 
-def _rank(file: FeedFile) -> tuple[list[str], int, int]:
-    present = sorted(spans(file.ticks))
-    return present, int(file.ticks.time.min()), int(file.ticks.time.max())
+def _rank(file: FeedFile) -> tuple[int, int, list[str]]:
+    """Return what decides between ticks of one time: never a name that a copy of the file may not have."""
+    return int(file.ticks.time.min()), int(file.ticks.time.max()), sorted(spans(file.ticks))
 
 
 def spans(ticks: Ticks) -> dict[str, Span]:

@@ -33,20 +33,20 @@ class Points:
 
 def points_of(ticks: Ticks) -> Points:
     """Return the points that a recorder makes of the ticks when it counts from their start."""
-    order = np.lexsort((np.arange(len(ticks)), ticks.time, ticks.symbol))
+    order = np.lexsort((ticks.time, ticks.symbol))  # stable: of one instant the order of arrival stands
     symbol, time = ticks.symbol[order], ticks.time[order]
     is_first = np.ones(len(ticks), dtype=bool)
     is_first[1:] = (symbol[1:] != symbol[:-1]) | (time[1:] != time[:-1])
     number = np.cumsum(is_first) - 1
     start = np.flatnonzero(is_first)
+    ordered = time + np.arange(len(ticks)) - start[number] if len(ticks) else time
     keys, instant = np.empty_like(ticks.time), np.empty_like(ticks.time)
-    keys[order] = time + np.arange(len(ticks)) - start[number] if len(ticks) else time
-    instant[order] = number
-    for place in range(len(ticks.symbols)):
+    keys[order], instant[order] = ordered, number
+    is_taken = (symbol[1:] == symbol[:-1]) & (ordered[1:] <= ordered[:-1])
+    for place in np.unique(symbol[1:][is_taken]):  # times are nanoseconds apart: n must pass over those taken
         rows = np.flatnonzero(ticks.symbol == place)
-        if len(np.unique(keys[rows])) < len(rows):  # times are nanoseconds apart: n must pass over those taken
-            keys[rows] = _next_free(ticks.time[rows].tolist())
-            instant[rows] = len(start) + place
+        keys[rows] = _next_free(ticks.time[rows].tolist())
+        instant[rows] = len(start) + place
     return Points(keys, instant)
 
 

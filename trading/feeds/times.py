@@ -18,6 +18,7 @@ from trading.feeds.ticks import IntArray, Mask
 SECOND = 10**9
 QUARTER = 900 * SECOND  # no zone has changed its offset within a quarter of an hour since 2000
 INT64 = 2**63
+SPREAD_MAX = 2_000_000  # quarters of an hour in 57 years
 # The power of ten that brings a count of seconds, milli-, micro- or nanoseconds since 1970 to nanoseconds. Instants of
 # one unit read as another lie before 1974 or after the year 5000.
 MAGNITUDES = ((10**11, 9), (10**14, 6), (10**17, 3), (INT64, 0))
@@ -148,7 +149,7 @@ def _offset_ns(text: str) -> int:
 def _leave_zone(found: Instants, places: Sequence[int] | IntArray, zone: ZoneInfo) -> None:
     """Turn wall times into UTC: one look-up per quarter of an hour, and one per row where the zone changes."""
     walls = found.time[places]
-    quarters, which = np.unique(walls // QUARTER, return_inverse=True)
+    quarters, which = distinct(walls // QUARTER)
     starts = [EPOCH + timedelta(seconds=int(quarter) * 900) for quarter in quarters]
     offsets = [_steady_offset(start, zone) for start in starts]
     known = np.array([0 if offset is None else offset for offset in offsets], dtype=np.int64)
@@ -156,6 +157,16 @@ def _leave_zone(found: Instants, places: Sequence[int] | IntArray, zone: ZoneInf
     unsteady = np.array([offset is None for offset in offsets], dtype=bool)
     for index in np.asarray(places)[unsteady[which]] if len(quarters) else ():
         _leave_zone_slowly(found, int(index), zone)
+
+
+def distinct(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the values that occur, ascending, and for each value its place among them."""
+    if not len(values) or int(values.max()) - int(values.min()) >= SPREAD_MAX:
+        found, places = np.unique(values, return_inverse=True)
+        return found, places
+    shifted = values - values.min()
+    occurs = np.bincount(shifted) > 0
+    return np.flatnonzero(occurs) + values.min(), (np.cumsum(occurs) - 1)[shifted]
 
 
 def _steady_offset(start: datetime, zone: ZoneInfo) -> int | None:

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from trading.feeds.ticks import IntArray, Ticks
+from trading.feeds.ticks import IntArray, Mask, Ticks
+from trading.feeds.times import QUARTER, distinct
 
 CUMULATIVE, PER_TICK, AUTO = MODES = ("cumulative", "per_tick", "auto")
-SHARE = 0.95  # of a symbol-day's steps: within one second, rows of a cumulative feed come out of order
-HOUR = 3_600 * 10**9
+FALLS_PERCENT_MAX = 5  # of a symbol-day's steps: within one second, rows of a cumulative feed come out of order
 
 
 def with_volumes(ticks: Ticks, *, mode: str, zone: ZoneInfo) -> Ticks:
@@ -29,25 +29,23 @@ def with_volumes(ticks: Ticks, *, mode: str, zone: ZoneInfo) -> Ticks:
 
 
 def days_of(times: IntArray, zone: ZoneInfo) -> IntArray:
-    """Return the date in the zone of each instant (ns UTC), as its ordinal."""
-    # An offset changes on a quarter of an hour at most, and never at a date's first or last one.
-    quarters, which = np.unique(times // (HOUR // 4), return_inverse=True)
-    dates = [datetime.fromtimestamp(int(quarter) * 900, UTC).astimezone(zone).toordinal() for quarter in quarters]
+    """Return the date in the zone of each instant (ns UTC), as its ordinal. Dates begin with a quarter of an hour."""
+    quarters, which = distinct(times // QUARTER)
+    dates = [datetime.fromtimestamp(quarter * 900, UTC).astimezone(zone).toordinal() for quarter in quarters.tolist()]
     return np.array(dates, dtype=np.int64)[which]
 
 
-def _is_cumulative(ticks: Ticks, zone: ZoneInfo) -> np.typing.NDArray[np.bool_]:
+def _is_cumulative(ticks: Ticks, zone: ZoneInfo) -> Mask:
     known = np.flatnonzero(~np.isnan(ticks.volume))
-    groups = np.stack([ticks.symbol[known], days_of(ticks.time[known], zone)])
-    _, group = np.unique(groups, axis=1, return_inverse=True)
+    days, day = distinct(days_of(ticks.time[known], zone))
+    _, group = distinct(ticks.symbol[known] * len(days) + day)
     order = np.argsort(group, kind="stable")
-    sorted_group, volume = group[order], ticks.volume[known][order]
-    is_step = sorted_group[1:] == sorted_group[:-1]
+    ordered, volume = group[order], ticks.volume[known][order]
+    is_step = ordered[1:] == ordered[:-1]
     falls = is_step & (volume[1:] < volume[:-1])
     size = int(group.max()) + 1 if len(group) else 0
-    steps = np.bincount(sorted_group[1:][is_step], minlength=size)
-    fallen = np.bincount(sorted_group[1:][falls], minlength=size)
+    steps = np.bincount(ordered[1:][is_step], minlength=size)
+    fallen = np.bincount(ordered[1:][falls], minlength=size)
     result = np.zeros(len(ticks), dtype=bool)
-    # At least 95 % do not fall; in whole numbers, so that 19 of 20 is 95 %.
-    result[known] = (100 * fallen <= round(100 * (1 - SHARE)) * steps)[group]
+    result[known] = (100 * fallen <= FALLS_PERCENT_MAX * steps)[group]
     return result
