@@ -191,7 +191,12 @@ def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
 
 
 def _add_to_day(trade: Trade, row: Realisation) -> None:
-    key = {"account": trade.account, "strategy": trade.strategy, "instrument": trade.instrument, "day": row.day}
+    key: dict[str, Any] = {
+        "account": trade.account,
+        "strategy": trade.strategy,
+        "instrument": trade.instrument,
+        "day": row.day,
+    }
     total, _ = DayTotal.objects.select_for_update().get_or_create(**key)
     total.gross_pnl += row.pnl
     total.charges += row.charges or 0

@@ -9,7 +9,7 @@ body has ``account``, ``sequence``, ``op``, ``recorded_at`` and what the operati
 - ``realised``: {quantity, cost, proceeds, charges, pnl, closes, day} where that fill was an exit.
 - ``day``: {day, gross_pnl, charges, trades_closed, wins, losses} after such a fill: the strategy's day so far.
 - ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
-- ``signal``: {at, decision, reason, conditions} where a signal was recorded.
+- ``signal``: {at, decision, reason, conditions} where a signal was recorded (not where a trade took up a known one).
 
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade.

@@ -67,16 +67,22 @@ def open_position(
         trade = _new(account, strategy, instrument, trade_id, side, fill, stop, target, now)
         said = booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
         if conditions is not None:
-            decided = {"at": fill.at, "decision": Signal.Decision.TAKEN, "reason": "", "conditions": conditions}
-            signal, _ = signals.keep(account, strategy, instrument, **decided, now=now, trade=trade)
-            said["signal"] = decided
-            if not signals.is_same(signal.conditions, conditions):
-                trade.flags = sorted({*trade.flags, "signal_conditions_differ"})
-                trade.save(update_fields=["flags"])
+            said |= _with_signal(trade, conditions, now)
         plan = {"stop_price": stop, "target_price": target}
         body = {"trade": booking.said_of(trade), **plan, **said}
         journal.append(account, "open_position", body, now=now, head=head)
         return Position(**trade_value(trade).as_dict())
+
+
+def _with_signal(trade: Trade, conditions: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Keep the signal that the trade was opened on; one recorded before stays as it is and gets its trade."""
+    decided: dict[str, Any] = {"at": trade.opened_at, "decision": Signal.Decision.TAKEN, "reason": ""}
+    decided |= {"conditions": conditions}
+    signal, is_new = signals.keep(trade.account, trade.strategy, trade.instrument, **decided, now=now, trade=trade)
+    if not signals.is_same(signal.conditions, conditions):
+        trade.flags = sorted({*trade.flags, "signal_conditions_differ"})
+        trade.save(update_fields=["flags"])
+    return {"signal": decided} if is_new else {}
 
 
 def _known(account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime) -> Trade | None:

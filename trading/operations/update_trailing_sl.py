@@ -93,7 +93,8 @@ def _said_at(trade: Trade, instant: datetime) -> list[StopChange]:
 def _standing(trade: Trade, instant: datetime) -> Decimal | None:
     """Return the stop that stood at an instant."""
     change = trade.stop_changes.filter(at__lte=instant).order_by("at", "pk").last()
-    return trade.initial_stop_price if change is None else change.stop_price
+    stood: Decimal | None = trade.initial_stop_price if change is None else change.stop_price
+    return stood
 
 
 def _write(trade: Trade, at: datetime, stop: Decimal, extreme: Decimal, method: str, now: datetime) -> StopChange:
