@@ -150,7 +150,7 @@ CACHES = {
         "LOCATION": CACHE_URL,
         "KEY_PREFIX": "velox",
         "OPTIONS": {
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SERIALIZER": "trading.hot.AsItIs",  # JSON, made and read there: no pickle, whatever stands in the cache
             # The client's default is seconds; what is hung must cost a caller no more than this.
             "SOCKET_CONNECT_TIMEOUT": 0.2,
             "SOCKET_TIMEOUT": 0.2,

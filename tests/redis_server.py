@@ -1,0 +1,71 @@
+"""A Redis of one test's own, on a free port of 127.0.0.1: started, frozen and ended by its pid."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class RedisServer:
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Accept connections (the kernel does) and answer nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def tell(self, *words: str) -> bytes:
+        """Send one command without any client's package and return the raw reply."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall((" ".join(words) + "\r\n").encode())
+            return connection.recv(65536)
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[RedisServer]:
+    """Skip, with the line that would bring it, where there is no redis-server."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("there is no redis-server: apt-get install --no-install-recommends redis-server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    server = RedisServer(port, process)
+    try:
+        _wait_until_it_answers(server)
+        yield server
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+
+
+def _wait_until_it_answers(server: RedisServer) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            if server.tell("PING") == b"+PONG\r\n":
+                return
+        time.sleep(0.02)
+    raise TimeoutError("redis-server does not answer")
