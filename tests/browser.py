@@ -19,6 +19,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,6 +67,17 @@ def manage(data_dir: Path, *arguments: str, text: str = "") -> str:
     )
     assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
+
+
+def filled(data_dir: Path) -> Path:
+    """Migrate a new data folder and fill it with the desk of `tests.page_desk`."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    manage(data_dir, "migrate", "--verbosity", "0")
+    settings = environment(data_dir, DJANGO_SETTINGS_MODULE="velox_site.settings")
+    subprocess.run(
+        [sys.executable, "-m", "tests.page_desk"], env=settings, cwd=ROOT, check=True, timeout=120, capture_output=True
+    )
+    return data_dir
 
 
 @contextmanager
@@ -129,8 +141,8 @@ class Browser:
         self.open("/login/")
         self.fill("username", username)
         self.fill("password", password)
-        self.press("button")
-        WebDriverWait(self.driver, 20).until(lambda driver: "/login/" not in driver.current_url)
+        self.follow("button")
+        assert "/login/" not in self.driver.current_url, self.text()
 
     def fill(self, name: str, text: str) -> None:
         field = self.driver.find_element(By.NAME, name)
@@ -140,12 +152,21 @@ class Browser:
     def press(self, selector: str) -> None:
         self.driver.find_element(By.CSS_SELECTOR, selector).click()
 
+    def follow(self, selector: str, by: str = By.CSS_SELECTOR) -> None:
+        """Press what leads to another page and wait until that page stands."""
+        before = self.driver.find_element(By.TAG_NAME, "html")
+        self.driver.find_element(by, selector).click()
+        wait = WebDriverWait(self.driver, 20)
+        wait.until(expected_conditions.staleness_of(before))
+        wait.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+
     def text(self, selector: str = "body") -> str:
         return self.driver.find_element(By.CSS_SELECTOR, selector).text
 
     def complaints(self) -> list[str]:
-        """Return what the console holds since the last call: errors and warnings alike."""
-        return [f"{entry['level']}: {entry['message']}" for entry in self.driver.get_log("browser")]
+        """Return the errors and warnings that the console holds since the last call."""
+        found = [entry for entry in self.driver.get_log("browser") if entry["level"] in {"WARNING", "SEVERE"}]
+        return [f"{entry['level']}: {entry['message']}" for entry in found]
 
     def overflow(self) -> int:
         """Return by how many pixels the page is wider than its window."""

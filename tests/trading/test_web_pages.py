@@ -17,7 +17,7 @@ from trading.domain import amounts
 from trading.models import Account, Trade, User
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.trades import OPEN
-from trading.web import overview
+from trading.web import overview, trades
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -129,11 +129,14 @@ def test_no_page_mixes_two_accounts(read: Read) -> None:
     assert amounts.amount(replayed, "INR", signed=True) in words(read("/", account="replay"))
 
 
-def test_links_stay_in_the_account_that_was_chosen(read: Read) -> None:
-    page_desk.trades(60, account="replay", first=1)
+def test_links_stay_in_the_account_and_the_filter(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trades, "PER_PAGE", 2)
+    page_desk.trades(5, account="replay", first=1)
     assert 'href="/trades/?account=replay"' in read("/", account="replay")
-    assert "account=replay&amp;side=LONG&amp;page=2" not in read("/trades/", account="replay", side="LONG")  # one page
     assert 'href="?account=replay&amp;page=2"' in read("/trades/", account="replay")
+    assert 'href="?account=replay&amp;side=SHORT&amp;page=2"' in read("/trades/", account="replay", side="SHORT")
+    assert "Page 2 of 2" in words(read("/trades/", account="replay", side="SHORT", page=2))
+    assert "Page 3 of 3" in words(read("/trades/", account="replay", page=99))
 
 
 def test_the_filter_offers_only_strategies_of_the_account(read: Read) -> None:
@@ -228,7 +231,7 @@ def test_only_a_reviewer_is_offered_the_review(client: Client) -> None:
 def test_strategies_show_sample_sizes_and_dashes(read: Read) -> None:
     big("T1", entry=100, leave=102, quantity=10, strategy="winner")
     page = words(read("/strategies/", days="all", strategy="winner"))
-    assert "winner 1 1 0 100.0 % +₹20.00 ₹0.00 1 trade — ₹20.00 — — +₹20.00" in page
+    assert "winner +₹20.00 1 1 0 100.0 % ₹0.00 1 trade — ₹20.00 — — +₹20.00" in page
     assert "Sharpe (from 20 days) —" in page
     assert "SQN (from 5 trades) —" in page
 
@@ -244,8 +247,8 @@ def test_the_number_of_queries_does_not_follow_the_number_of_rows(read: Read, ad
     page_desk.open_trade("a")
     address = address.format(pk=Trade.objects.get(trade_id="a").pk)
     few = queries(read, address)
-    page_desk.trades(30, first=4)
-    for name in "bcdef":
+    page_desk.trades(7, first=4)
+    for name in "bcd":
         page_desk.open_trade(name)
     for name in ("T1", "T2", "T7"):
         page_desk.reviewed(name, by="lead")
@@ -257,7 +260,7 @@ def test_the_number_of_queries_of_a_trade_does_not_follow_its_fills(read: Read) 
 
     page_desk.open_trade("few")
     page_desk.open_trade("many")
-    for number in range(20):
+    for number in range(6):
         at = page_desk.OPENING.replace(hour=9, minute=30 + number)
         add_fill("main", "many", "SELL", 2470, 10, at, charges=1)
     counts = {queries(read, f"/trades/{trade.pk}/") for trade in Trade.objects.filter(state=OPEN)}

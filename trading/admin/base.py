@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -37,15 +37,17 @@ class ReadOnly:
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         raise PermissionError(f"{type(obj).__name__} is written by operations, never by the admin")
 
-    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
         raise PermissionError(f"{type(obj).__name__} is never deleted here")
 
 
 class Titled:
     """A list is called by what it lists, not "Select trade to change"."""
+
+    list_per_page = 50
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         title = str(self.model._meta.verbose_name_plural).capitalize()  # type: ignore[attr-defined]
@@ -75,7 +77,9 @@ class AccountFilter(admin.SimpleListFilter):
         return super().value() or MAIN
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(account__code=self.value())
+        # By its key: a join would keep the database from reading the rows in the order of their index.
+        known = {account.code: account.pk for account in all_accounts()}
+        return queryset.filter(account=known.get(self.value()))
 
     def choices(self, changelist: Any) -> Any:
         for code, label in self.lookup_choices:
@@ -94,7 +98,7 @@ def figure(text: str, tone: str = "") -> SafeString:
 def money_column(
     name: str, title: str, currency_of: Callable[[Any], str], *, signed: bool = False
 ) -> Callable[[Any], SafeString]:
-    """Return a column that writes a MoneyField for people: grouped, in its currency; ``signed`` with sign and colour."""
+    """Return a column that writes a MoneyField in its currency; ``signed`` adds a plus to gains, and colour."""
 
     @admin.display(description=title, ordering=name)
     def column(row: Any) -> SafeString:

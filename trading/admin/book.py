@@ -16,12 +16,13 @@ from trading.models import DailySummary, Journal, Signal
 @admin.register(Signal)
 class SignalAdmin(RecordAdmin):
     list_display = ("at", "strategy", "symbol", "decision", "reason", "shown_conditions", "shown_trade")
-    list_filter = (AccountFilter, "decision", "strategy", ("instrument", admin.RelatedOnlyFieldListFilter))
+    # No date hierarchy here and in the journal: it would read every row of the account to name the years.
+    list_filter = (AccountFilter, "decision", "at", "strategy", ("instrument", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("account", "strategy", "instrument__exchange", "trade")
-    date_hierarchy = "at"
     search_fields = ("instrument__symbol", "strategy__code", "reason")
     fields = (
-        "account", "strategy", "instrument", "at", "decision", "reason", "shown_conditions", "shown_trade", "recorded_at",
+        "account", "strategy", "instrument", "at", "decision", "reason", "shown_conditions", "shown_trade",
+        "recorded_at",
     )  # fmt: skip
     readonly_fields = fields
 
@@ -60,9 +61,9 @@ class DailySummaryAdmin(RecordAdmin):
 @admin.register(Journal)
 class JournalAdmin(RecordAdmin):
     list_display = ("sequence", "operation", "recorded_at", "recorded_by", "account", "shown_mac")
-    list_filter = (AccountFilter, "operation")
+    list_filter = (AccountFilter, "recorded_at")
+    search_fields = ("operation", "recorded_by")
     list_select_related = ("account",)
-    date_hierarchy = "recorded_at"
     ordering = ("-sequence",)
     fields = readonly_fields = (
         "account", "sequence", "operation", "recorded_at", "recorded_by", "shown_body", "mac", "previous_mac",

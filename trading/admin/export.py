@@ -15,10 +15,11 @@ from trading.models import Review, Trade
 from trading.queries.trade_list import TradeRow, trade_row
 
 HEADER = (
-    "account", "currency", "trade_id", "strategy", "symbol", "side", "state", "result", "trading_day", "opened_at", "closed_at",
-    "entry_quantity", "open_quantity", "entry_price", "stop_price", "target_price", "initial_risk", "gross_pnl", "charges",
-    "r_multiple", "exit_reason", "reported_pnl", "flags", "review", "rating", "tags", "mistakes", "notes", "reviewed_by",
-    "reviewed_at",
+    "account", "currency", "trade_id", "strategy", "symbol", "side", "state", "result",
+    "trading_day", "opened_at", "closed_at", "entry_quantity", "open_quantity", "entry_price",
+    "stop_price", "target_price", "initial_risk", "gross_pnl", "charges", "r_multiple",
+    "exit_reason", "reported_pnl", "flags",
+    "review", "rating", "tags", "mistakes", "notes", "reviewed_by", "reviewed_at",
 )  # fmt: skip
 
 
@@ -36,11 +37,12 @@ def csv_response(trades: Iterable[Trade], *, name: str) -> HttpResponse:
 def _line(row: TradeRow, record: Trade) -> tuple[object, ...]:
     trade, review = row.trade, row.review
     return (
-        trade.account, record.account.currency, trade.trade_id, trade.strategy_id, trade.symbol, trade.side, trade.state,
-        row.result, row.trading_day, _desk(trade.opened_at), _desk(trade.closed_at), row.quantity, trade.open_quantity,
-        row.entry_price, trade.stop_price, trade.target_price, trade.initial_risk, trade.realised_pnl, trade.charges,
-        row.r_multiple, trade.exit_reason, trade.reported_pnl, " ".join(trade.flags), row.review_state,
-        *(_review(review) if review is not None else (None,) * 6),
+        trade.account, record.account.currency, trade.trade_id, trade.strategy_id, trade.symbol, trade.side,
+        trade.state, row.result, row.trading_day, _desk(trade.opened_at), _desk(trade.closed_at), row.quantity,
+        trade.open_quantity, row.entry_price, trade.stop_price, trade.target_price, trade.initial_risk,
+        trade.realised_pnl, trade.charges, row.r_multiple,
+        trade.exit_reason, trade.reported_pnl, " ".join(trade.flags),
+        row.review_state, *(_review(review) if review is not None else (None,) * 6),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@ operation, with the user who is logged in."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -30,7 +30,7 @@ from trading.admin.filters import ResultFilter, ReviewFilter
 from trading.admin.review import FIELDS, ReviewForm
 from trading.domain import amounts
 from trading.errors import VeloxError
-from trading.models import Fill, Signal, StopChange, Trade
+from trading.models import Fill, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
 from trading.queries.results import earned_by, result_of
 from trading.queries.trade_list import REVIEWED, r_multiple, related, trade_row
@@ -114,7 +114,6 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
         "trade_id", "strategy__code", "instrument__symbol", "exit_reason", "review__notes", "review__mistakes",
     )  # fmt: skip
     show_full_result_count = False
-    list_per_page = 50
     actions = ("download",)
     facts = (
         ("account", "trading_day"), ("strategy", "symbol"), ("side", "state"), ("opened_at", "closed_at"),
@@ -133,7 +132,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Trade, form: Any, change: bool) -> None:
         """Store the review, and nothing of the trade."""
-        review_trade(obj.pk, by=request.user, **form.said())
+        review_trade(obj.pk, by=cast(User, request.user), **form.said())
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
@@ -141,10 +140,15 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
         # Not in the one transaction that the parent opens: the operation commits by itself.
         title = {"title": "Review a trade" if self.has_change_permission(request) else "Trade"}
         try:
-            return self._changeform_view(request, object_id, form_url, title | (extra_context or {}))
+            return self._changeform_view(  # type: ignore[attr-defined]
+                request, object_id, form_url, title | (extra_context or {})
+            )
         except VeloxError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+    def view_on_site(self, trade: Trade) -> str:
+        return reverse("trade", args=[trade.pk])
 
     # -- the page of a trade ------------------------------------------------------------------------------------------
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

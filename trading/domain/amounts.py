@@ -1,4 +1,4 @@
-"""Money as the pages write it: the currency's own sign, its grouping, plus or minus in front, and a word for its tone."""
+"""Money as the pages write it: the currency's own sign, its grouping, plus or minus in front, a word for its tone."""
 
 from __future__ import annotations
 

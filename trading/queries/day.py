@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -65,15 +65,17 @@ def signal_counts(account: Account, day: date) -> SignalCounts:
 
 def neighbours(account: Account, day: date) -> Neighbours:
     """Return the nearest days before and after on which a trade was opened or something was realised."""
-    opened = Trade.objects.filter(account=account).exclude(state=VOID)
-    realised = DayTotal.objects.filter(account=account)
+    opened = Trade.objects.filter(account=account).exclude(state=VOID).values_list("trading_day", flat=True)
+    realised = DayTotal.objects.filter(account=account).values_list("day", flat=True)
+    start, stop = day_bounds(day)
+    # In the order of an index and one row each: a MIN or MAX over the days would read every trade.
     before = [
-        opened.filter(trading_day__lt=day).aggregate(day=Max("trading_day"))["day"],
-        realised.filter(day__lt=day).aggregate(on=Max("day"))["on"],
+        opened.filter(opened_at__lt=start, trading_day__lt=day).order_by("-opened_at").first(),
+        realised.filter(day__lt=day).order_by("-day").first(),
     ]
     after = [
-        opened.filter(trading_day__gt=day).aggregate(day=Min("trading_day"))["day"],
-        realised.filter(day__gt=day).aggregate(on=Min("day"))["on"],
+        opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at").first(),
+        realised.filter(day__gt=day).order_by("day").first(),
     ]
     return Neighbours(
         before=max((found for found in before if found), default=None),

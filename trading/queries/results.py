@@ -1,4 +1,4 @@
-"""How a trade went. A closed trade wins, loses or breaks even by its P&L after what is known of its charges (FACE §5)."""
+"""How a trade went: a closed one wins, loses or breaks even by its P&L after what is known of its charges."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def result_of(trade: Trade) -> str:
 
 def earned_by(trade: Trade) -> Decimal:
     """Return the realised P&L less the charges that are known."""
-    return trade.realised_pnl - (trade.charges or 0)
+    earned: Decimal = trade.realised_pnl - (trade.charges or 0)
+    return earned
 
 
 def _compared(comparison: str) -> Q:

@@ -20,9 +20,9 @@ REVIEW_STATES = (TO_REVIEW, REVIEWED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeRow:
-    """One line of a list. ``quantity`` and ``entry_price`` are those of all entries; ``earned`` is the realised P&L less
-    known charges; ``r_multiple`` that over the initial risk of a closed trade, to two decimals, None where no stop was
-    given; ``result`` win, loss, breakeven, open or void; ``review_state`` one of `REVIEW_STATES`."""
+    """One line of a list. ``quantity`` and ``entry_price`` are those of all entries; ``earned`` is the realised P&L
+    less known charges; ``r_multiple`` that over the initial risk of a closed trade, to two decimals, None where no stop
+    was given; ``result`` win, loss, breakeven, open or void; ``review_state`` one of `REVIEW_STATES`."""
 
     pk: int
     trading_day: date
@@ -92,7 +92,8 @@ def r_multiple(row: Trade, earned: Decimal) -> Decimal | None:
     """Return what a closed trade earned in units of its initial risk, None where that is not known or nothing."""
     if not row.initial_risk or row.closed_at is None:
         return None
-    return (earned / row.initial_risk).quantize(_HUNDREDTH)
+    in_risks: Decimal = (earned / row.initial_risk).quantize(_HUNDREDTH)
+    return in_risks
 
 
 def with_review(state: str) -> Q:

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_safe
 
 from trading.queries.health import report
 
-
 DOWN = "down"
 
 

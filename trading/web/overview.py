@@ -12,10 +12,7 @@ from django.views.decorators.http import require_safe
 
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import day_figures, neighbours, signal_counts, trades_of_day
-
 from trading.queries.health import report
-
-
 from trading.queries.period import desk_date
 from trading.queries.trade_list import trade_row
 from trading.web.choice import account_query, chosen_account, chosen_day, page

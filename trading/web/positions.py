@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from trading.data_manager import DataManager
@@ -36,7 +36,7 @@ def _last_ticks(account: Account) -> LastTick:
     """Return a look-up of the newest tick that asks once per symbol; a store that is away makes prices unknown."""
     facade = DataManager(account=account.code)
 
-    @lru_cache(maxsize=None)
+    @cache
     def last_tick(symbol: str) -> Mapping[str, Any] | None:
         try:
             return facade.telemetry.latest_tick(symbol)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import urlencode
@@ -23,6 +25,10 @@ def _any(*words: str) -> list[tuple[str, str]]:
     return [("", "Any"), *((word, word.replace("_", " ").capitalize()) for word in words)]
 
 
+def _any_of(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [("", "Any"), *((name, name) for name in names)]
+
+
 class FilterForm(forms.Form):
     """What the list can be narrowed to; the fields are those of `TradeFilter`."""
 
@@ -37,11 +43,9 @@ class FilterForm(forms.Form):
     def __init__(self, data: Any, account: Account) -> None:
         super().__init__(data, label_suffix="")
         # Only what this account traded: a name from another account would tell of it.
-        codes = Strategy.objects.filter(trades__account=account).distinct().order_by("code")
-        self.fields["strategy"].choices = [
-            ("", "Any"),
-            *((code, code) for code in codes.values_list("code", flat=True)),
-        ]
+        traded = Exists(Trade.objects.filter(account=account, strategy=OuterRef("pk")))
+        names = Strategy.objects.filter(traded).order_by("code").values_list("code", flat=True)
+        self.fields["strategy"] = forms.ChoiceField(required=False, choices=_any_of(names))
 
     def chosen(self) -> TradeFilter:
         """Return the filter; a field that cannot be read narrows nothing, and the form says so beside it."""
@@ -54,7 +58,7 @@ def trade_list(request: HttpRequest) -> HttpResponse:
     account = chosen_account(request)
     form = FilterForm(request.GET, account)
     shown = Paginator(listed(account, form.chosen()), PER_PAGE).get_page(request.GET.get("page"))
-    kept = {name: value for name, value in request.GET.items() if value and name != "page"}
+    kept = {name: str(value) for name, value in request.GET.items() if value and name != "page"}
     return page(
         request,
         "velox/trades.html",

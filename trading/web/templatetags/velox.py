@@ -123,10 +123,7 @@ def condition(value: Any) -> str:
 @register.filter
 def signed(value: Decimal | None) -> SafeString:
     """Write a plain number with its sign, coloured as the sign says."""
-    text = amounts.number(value, "")
-    return format_html(
-        '<span class="exact {}">{}{}</span>', amounts.tone(value), "+" if value and value > 0 else "", text
-    )
+    return format_html('<span class="exact {}">{}</span>', amounts.tone(value), amounts.signed(value))
 
 
 @register.filter

@@ -1,0 +1,175 @@
+"""A reviewer's evening in a real Chromium: log in, look at the day, find a trade, review it.
+
+On a laptop and on a phone, light and dark; the console stays silent and the page never scrolls sideways.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+from tests import page_desk
+from tests.browser import LAPTOP, PHONE, Browser, chromium, filled, server
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PAGES = {
+    "/": "Friday, 15 Mar 2024",
+    "/trades/": "65 trades",
+    "/trades/?result=loss&side=SHORT": "match the filter",
+    "/trades/3/": "Why: signals",
+    "/strategies/?days=all&strategy=ema_cross": "Deepest drawdown",
+    "/?account=replay": "Account replay",
+    "/admin/": "Trades",
+    "/admin/trading/trade/": "65 results",
+    "/admin/trading/trade/?result=win&review=to_review": "Trades",
+    "/admin/trading/trade/3/change/": "Stop changes",
+    "/admin/trading/signal/": "69 results",
+    "/admin/trading/instrument/": "RELIANCE",
+    "/admin/trading/instrument/add/": "Price tick",
+    "/admin/trading/exchangesession/add/": "Exchange session",
+    "/admin/trading/journal/": "review_trade",
+    "/admin/trading/user/add/": "Username",
+}
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(tmp_path_factory.mktemp("desk") / "data folder")
+
+
+@pytest.fixture(scope="module")
+def window(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with server(data_dir) as address, chromium(tmp_path_factory.mktemp("profile"), address) as browser:
+        yield browser
+    assert (data_dir / "server.txt").read_text() == ""  # a warning is an error, and would stand here
+
+
+@pytest.fixture
+def asha(window: Browser) -> Browser:
+    """The browser with somebody logged in who may do everything."""
+    window.show(LAPTOP)
+    if not window.driver.get_cookie("velox_session"):
+        window.log_in("asha", page_desk.PASSWORD)
+    window.complaints()
+    return window
+
+
+def test_a_stranger_is_led_to_the_login_and_from_there_to_the_page(window: Browser) -> None:
+    window.show(LAPTOP)
+    window.driver.delete_all_cookies()
+    window.open("/trades/?side=LONG")
+    assert window.text("h1") == "Log in"
+    window.fill("username", "asha")
+    window.fill("password", page_desk.PASSWORD)
+    window.follow("button")
+    assert window.driver.current_url.endswith("/trades/?side=LONG")
+    assert window.text("h1") == "Trades"
+    assert window.complaints() == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_every_page_fits_and_nothing_complains(asha: Browser, size: tuple[int, int], dark: bool) -> None:
+    asha.show(size, dark=dark)
+    for address, shown in PAGES.items():
+        asha.open(address)
+        assert shown in asha.text(), address
+        assert asha.complaints() == [], address
+        assert asha.overflow() <= 0, f"{address} is {asha.overflow()} px too wide"
+        assert is_dark(asha) is dark, address
+
+
+def test_a_review_is_edited_and_stored_with_its_user(window: Browser, data_dir: Path) -> None:
+    window.show(LAPTOP)
+    window.log_in("reviewer", page_desk.PASSWORD)
+    window.open("/trades/?symbol=M%26M")
+    window.follow("tbody .symbol")
+    window.follow(".page-head .button")
+    Select(window.driver.find_element(By.NAME, "rating")).select_by_value("5")
+    window.fill("tags", "patience, by the plan")
+    window.fill("notes", "Waited for the second touch; ₹12 better.")
+    pk = window.driver.current_url.split("/")[-3]
+    window.follow("input[name=_save]")
+    assert "was changed successfully" in window.text()
+    window.open(f"/trades/{pk}/")
+    for said in ("★★★★★", "patience, by the plan", "Waited for the second touch; ₹12 better.", "reviewer"):
+        assert said in window.text(), said
+    assert window.complaints() == []
+    assert stored(data_dir, pk) == [(5, "DONE", "reviewer")]
+    window.driver.delete_all_cookies()
+
+
+def test_a_list_in_the_admin_is_filtered_by_a_click(asha: Browser) -> None:
+    asha.open("/admin/trading/trade/")
+    asha.follow("Short", By.LINK_TEXT)
+    sides = {cell.text for cell in asha.driver.find_elements(By.CSS_SELECTOR, "#result_list .field-side")}
+    assert sides == {"Short"}
+    assert asha.complaints() == []
+
+
+def test_figures_stand_right_and_have_digits_of_one_width(asha: Browser) -> None:
+    asha.open("/trades/")
+    cells = asha.driver.find_elements(By.CSS_SELECTOR, "td.figure:nth-child(2)")
+    assert len(cells) > 10
+    assert {cell.value_of_css_property("text-align") for cell in cells} == {"right"}
+    assert {cell.value_of_css_property("font-variant-numeric") for cell in cells} == {"tabular-nums"}
+    gain, loss = (asha.driver.find_element(By.CSS_SELECTOR, f"td .{tone}") for tone in ("gain", "loss"))
+    assert gain.text.startswith("+₹")
+    assert loss.text.startswith("−₹")
+    assert gain.value_of_css_property("color") != loss.value_of_css_property("color")
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(asha: Browser) -> None:
+    asha.open("/")
+    page = asha.driver.switch_to
+    page.active_element.send_keys(Keys.TAB)
+    assert page.active_element.text == "Skip to the content"
+    assert page.active_element.value_of_css_property("outline-style") == "solid"
+    page.active_element.send_keys(Keys.ENTER)
+    assert page.active_element.get_attribute("id") == "content"
+    asha.open("/")
+    reached = set()
+    for _ in range(40):
+        page.active_element.send_keys(Keys.TAB)
+        reached.add(page.active_element.text or page.active_element.get_attribute("name"))
+    assert {"Overview", "Trades", "Strategies", "Admin", "day", "Show", "All trades"} <= reached
+
+
+def test_the_account_is_switched_from_the_menu(asha: Browser) -> None:
+    asha.open("/trades/")
+    asha.press(".menu summary")
+    asha.follow("replay", By.PARTIAL_LINK_TEXT)
+    assert "Account replay · 3 trades" in asha.text()
+    assert asha.driver.current_url.endswith("/trades/?account=replay")
+
+
+def test_logging_out_ends_it(asha: Browser) -> None:
+    asha.open("/")
+    asha.press(".menu:last-of-type summary")
+    asha.follow("//button[text()='Log out']", By.XPATH)
+    assert asha.text("h1") == "Log in"
+    asha.open("/trades/")
+    assert asha.text("h1") == "Log in"
+    asha.driver.delete_all_cookies()
+
+
+def is_dark(browser: Browser) -> bool:
+    colour = browser.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    red, green, blue = (int(part) for part in colour.strip("rgba()").split(",")[:3])
+    return red + green + blue < 150
+
+
+def stored(data_dir: Path, pk: str) -> list[tuple[int, str, str]]:
+    query = (
+        "SELECT rating, state, username FROM trading_review r JOIN trading_user u ON u.id = r.reviewed_by_id"
+        " WHERE r.trade_id = ?"
+    )
+    with sqlite3.connect(data_dir / "ledger.sqlite3") as ledger:
+        return ledger.execute(query, [pk]).fetchall()
