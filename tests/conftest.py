@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import pytest
 
 from tests.data_folder import FOLDER
 
 # The one thing that a CI has not: a server of InfluxDB.
 MAY_BE_SKIPPED = "VELOX_TEST_INFLUX_URL"
+
+# A time limit per example says something about the machine of the moment, nothing about the code.
+hypothesis.settings.register_profile("velox", deadline=None)
+hypothesis.settings.load_profile("velox")
 
 
 @dataclass(frozen=True)
