@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,7 @@ def _open(path: Path) -> int:
         os.close(descriptor)
 
 
-class LogFile:
+class LogFile(ABC):
     """Raises OSError from `write` where the disk does not want the line; the next line tries again."""
 
     def __init__(self) -> None:
@@ -36,8 +37,9 @@ class LogFile:
         self._torn = False
         self.size = 0
 
+    @abstractmethod
     def path(self, seconds: int) -> Path:
-        raise NotImplementedError
+        """Return the file that a line of this time belongs to."""
 
     def write(self, data: bytes, seconds: int) -> None:
         """Append a line; ``seconds`` since 1970 UTC is its time."""
