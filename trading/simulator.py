@@ -13,8 +13,8 @@ import numpy.typing as npt
 MILLISECOND = 10**6
 GRID = 0.05  # rupees
 TURNS = 9  # how often a day's trend may turn
-TURN_SHARE = 0.004  # how far a trend goes, as a share of the price (one standard deviation)
-NOISE_SHARE = 0.008  # how far the noise walks in a day
+TURN_SHARE = 0.005  # how far a trend goes, as a share of the price (one standard deviation)
+NOISE_SHARE = 0.0065  # how far the noise walks in a day
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,6 +357,16 @@ def test_trades_are_told_from_the_ledger(feed):
         assert (others["trades_opened"], others["total_pnl"]) == (0, 0)
 
 
+def test_what_is_told_of_the_store_is_read_there_not_counted_on_the_way_in(feed):
+    read = fed([feed()], None)
+    unrecorded = replay.Feed(read.ticks, read.points, read.rows_read, read.rejects)
+    with DataManager.for_replay(source="nobody", account="replay") as dm:
+        told = replay.outcome(dm, unrecorded, None, source="nobody", zone=replay.ZoneInfo("Asia/Kolkata"))
+    nothing = dict.fromkeys(("low", "high", "last_day_volume", "first_at", "last_at"))
+    assert told["symbols"] == {"RELIANCE": {"rows": 4, "stored": 0, **nothing}}
+    assert told["ticks_stored"] == 0
+
+
 def test_an_unknown_account_and_a_file_that_is_none_are_told_apart(feed, tmp_path):
     with pytest.raises(UnknownAccount):
         fed([feed()], None, account="nobody")
