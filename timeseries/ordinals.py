@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from timeseries.frames import TickLayout
 from timeseries.lane import Lane, Span
 from timeseries.measurements import IntArray, Measurement
 
@@ -58,7 +59,19 @@ class Series:
         self.counts: dict[int, int] = {}
         self.older: dict[int, int] = {}
         self.older_newest = floor
-        self.latest: tuple[int, int, int, Any, tuple[float, ...]] | None = None
+        self.latest: tuple[int, int, int, TickLayout, tuple[float, ...]] | None = None
+
+    def newest_tick(self) -> dict[str, Any]:
+        """Return the newest tick's kind, times and fields; there has to be one."""
+        assert self.latest is not None
+        instant, ordinal, received, layout, values = self.latest
+        return {
+            "kind": "bar" if layout.bar else "price",
+            "time": instant + ordinal,
+            "exchange_time": instant,
+            "received_time": received,
+            **dict(zip(layout.names, map(float, values), strict=True)),
+        }
 
 
 class Ordinals:

@@ -11,6 +11,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import orjson
+from numpy import float64
 
 from timeseries.bulk import Batch, Columns, TickBatch, read_columns, write_columns
 from timeseries.counter import ISSUED
@@ -32,6 +33,7 @@ from timeseries.values import (
     WallDay,
     parse_name,
     parse_time,
+    parse_word,
     wall_day,
 )
 from timeseries.writer import SEGMENT_BYTES_MIN, LaneWriter, StorageFault
@@ -79,15 +81,15 @@ class Recorder(SourceUser):
         super().__init__(
             Path(root),
             parse_name(source, "source"),
-            raises=_one_of(on_storage_fault, "on_storage_fault", ("count", "raise")) == "raise",
+            raises=parse_word(on_storage_fault, "on_storage_fault", ("count", "raise")) == "raise",
             max_bytes=max_bytes,
             segment_bytes=segment_bytes,
             clock=clock,
             on_first_record=on_first_record,
         )
         self.account, self.zone, self.history = parse_name(account, "account"), zone, history
-        self.cumulative = _one_of(volume, "volume", ("per_tick", "cumulative")) == "cumulative"
-        self.restarts = _one_of(ordinals, "ordinals", ("continue", "restart")) == "restart"
+        self.cumulative = parse_word(volume, "volume", ("per_tick", "cumulative")) == "cumulative"
+        self.restarts = parse_word(ordinals, "ordinals", ("continue", "restart")) == "restart"
         self._wall = WallDay()
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._known: dict[str, Series] = {}
@@ -95,7 +97,9 @@ class Recorder(SourceUser):
         self._ticks: LaneWriter | None = None
         self._runs: dict[str, int] = {}
 
-    def tick(self, symbol: str, tick: Mapping[str, Any], at: datetime | int | None = None) -> bool:
+    def tick(  # noqa: PLR0911, PLR0912, PLR0915
+        self, symbol: str, tick: Mapping[str, Any], at: datetime | int | None = None
+    ) -> bool:
         """Record a tick: True once it survives the death of this process, False on a storage fault.
 
         The tick's time is ``at``, else its ``timestamp``, else the clock. Keys that FACE does not name are ignored.
@@ -105,8 +109,8 @@ class Recorder(SourceUser):
             SourceBusy: another process records under this source.
             RecorderClosed: after `close`.
         """
-        # One long function on purpose: it runs for every tick of a feed, and each call it made would cost a tenth of
-        # it. It takes only what is surely right; whatever is unusual, wrong or first of its kind goes to `_tick`, which
+        # One long function on purpose: it runs for every tick of a feed, and each call in it would cost a tenth of it.
+        # It takes only what is surely right; the unusual, the wrong and the first of its kind go to `_tick`, which
         # alone decides what to refuse.
         try:
             shape = self._shapes[tuple(tick)]
@@ -119,8 +123,12 @@ class Recorder(SourceUser):
             values = (values,)
         for value, least in zip(values, shape.least):  # noqa: B905  (its keyword costs as much as two of the checks)
             kind = type(value)
-            if not least <= value < INFINITY if kind is float else not (kind is int and least <= value <= INTEGER_MAX):
-                return self._tick(symbol, tick, at)
+            if kind is float or kind is float64:
+                if least <= value < INFINITY:
+                    continue
+            elif kind is int and least <= value <= INTEGER_MAX:
+                continue
+            return self._tick(symbol, tick, at)
         if shape.bar:
             close, first, high, low = values[:4]
             if not low <= first <= high or not low <= close <= high:
@@ -248,21 +256,10 @@ class Recorder(SourceUser):
 
         Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC) and the fields it had.
         """
-        name = parse_name(symbol, "symbol")
-        series = self._known.get(name)
+        series = self._known.get(parse_name(symbol, "symbol"))
         if series is None or series.latest is None:
             return None
-        instant, ordinal, received, layout, values = series.latest
-        return {
-            "symbol": series.key[1],
-            "source": self.source,
-            "account": self.account,
-            "kind": "bar" if layout.bar else "price",
-            "time": instant + ordinal,
-            "exchange_time": instant,
-            "received_time": received,
-            **dict(zip(layout.names, map(float, values), strict=True)),
-        }
+        return {"symbol": series.key[1], "source": self.source, "account": self.account, **series.newest_tick()}
 
     def issued(self) -> dict[str, int]:
         """Return the last sequence issued of each of this source's measurements."""
@@ -399,9 +396,3 @@ class Recorder(SourceUser):
             self._shapes[keys] = shape_of(keys, cumulative=self.cumulative) or CAREFUL
         if isinstance(at, datetime) and at.tzinfo is None:
             self._wall = wall_day(self.zone, (at - EPOCH) // MICROSECOND) or self._wall
-
-
-def _one_of(value: str, field: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise InvalidValue(f"{field} must be one of {', '.join(known)}.", field=field)
-    return value

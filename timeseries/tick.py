@@ -28,7 +28,7 @@ Reading = tuple[TickLayout, tuple[float, ...]]
 class Shape:
     """How dicts with one set of keys are read, so that the next of the same shape needs no thought.
 
-    ``values`` picks the numbers in the frame's order; ``least`` is what each must reach; ``positive`` of them, from the left,
+    ``values`` picks the numbers in the frame's order; ``least`` is what each must reach; the first ``positive`` of them
     must be above zero.
     """
 

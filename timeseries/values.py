@@ -56,6 +56,13 @@ def parse_name(value: Any, field: str, max_bytes: int = NAME_BYTES_MAX) -> str:
     return str(name)
 
 
+def parse_word(value: Any, field: str, known: tuple[str, ...]) -> str:
+    """Return the value when it is one of these. Raises InvalidValue."""
+    if value not in known:
+        raise _refuse(field, f"must be one of {', '.join(known)}")
+    return str(value)
+
+
 def parse_time(value: Any, zone: ZoneInfo, now_ns: int, field: str) -> int:
     """Return ns UTC of a datetime (naive = a wall time of ``zone``) or of integer ns UTC, exactly as given.
 

@@ -22,6 +22,8 @@ from timeseries.errors import SourceBusy, SpoolFailed, SpoolFull
 from timeseries.recorder import Recorder
 from timeseries.spool import Spool
 
+# Python 3.12 warns of every fork beside threads; that it works is what is tested here.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.timeseries.golden.make import GOLDEN, fill
@@ -16,7 +17,7 @@ from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder, rows, stored
 from timeseries.frames import FORMAT_VERSION, HEADER_SIZE, Header, unpack_header, with_crc
 from timeseries.lane import Lane
 from timeseries.measurements import TICKS
-from timeseries.segment import SegmentWriter
+from timeseries.segment import CHUNK, SegmentWriter
 from timeseries.spool import Spool
 
 TICKS_COUNT = 5
@@ -99,6 +100,33 @@ def test_a_lost_block_in_the_middle_costs_the_records_it_touched(tmp_path: Path)
     left, last, damaged, _ = read(found.folder)
     assert [point["sequence"] for point in left] == [1, 2, 5]
     assert (last, damaged) == (5, 2)
+
+
+def test_damage_in_a_long_run_of_frames_costs_the_records_touched(tmp_path: Path) -> None:
+    desk = recorder(tmp_path, segment_bytes=1 << 22)
+    count = 30_000  # more than one chunk of reading
+    times = np.arange(OPEN_NS, OPEN_NS + count)
+    assert desk.ticks({"ltp": np.arange(1.0, count + 1), "timestamp": times}, symbol="RELIANCE").accepted == count
+    desk.close()
+    found = lane(tmp_path)
+    (path,) = found.segments()
+    data = bytearray(path.read_bytes())
+    chance, start, length = random.Random(3), frame_start(bytes(data)), 56
+    first_beyond_a_chunk = (CHUNK - start + HEADER_SIZE) // length
+    touched = {*chance.sample(range(count), 40), *range(first_beyond_a_chunk - 2, first_beyond_a_chunk + 3)}
+    for frame in touched:
+        data[start + frame * length + chance.randrange(length)] ^= 1 << chance.randrange(8)
+    path.write_bytes(data)
+    for limit in (count, 777):
+        numbers, after, damaged = [], 0, 0
+        reader = Lane(found.folder, "desk", TICKS)
+        while (part := reader.pending(after=after, limit=limit)).last_sequence > after:
+            assert (part.batch.columns["close"] == part.batch.sequences).all()
+            numbers += part.batch.sequences.tolist()
+            after, damaged = part.last_sequence, damaged + part.damaged
+        assert set(range(1, count + 1)) - set(numbers) == {frame + 1 for frame in touched}
+        assert (after, damaged) == (count, len(touched))
+        assert reader.tail(after=0) == (count - len(touched), len(touched))
 
 
 def test_a_damaged_open_segment_is_sealed_without_losing_more(tmp_path: Path) -> None:
