@@ -206,6 +206,10 @@ class Recorder(SourceUser):
             if batch is not None:
                 return self._columns(batch, received)
             return self._rows(columns.rows(), symbol)
+        if not isinstance(rows, Iterable):
+            raise InvalidValue(
+                f"Many ticks are dicts, or one dict of columns, not {type(rows).__name__}.", field="ticks"
+            )
         return self._rows(rows, symbol)
 
     def indicators(
