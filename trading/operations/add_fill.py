@@ -13,7 +13,6 @@ from trading.models import Trade
 from trading.operations import arguments, booking, journal
 from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
-from trading.queries.accounts import get_account
 from trading.queries.trades import find_trade, trade_value
 
 
@@ -48,15 +47,15 @@ def add_fill(
     )
     now = datetime.now(UTC)
     with writing():
-        journal.lock_head(get_account(account_code))
-        trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+        account, head = journal.lock_account(account_code)
+        trade = find_trade(account, trade_id, strategy_id=strategy_id)
         if not is_known(trade, side, new):
             if trade.state != Trade.State.OPEN:
                 raise TradeClosed(f"Trade {trade_id} is closed.", field="trade_id", hint="Open a new trade instead.")
             seen = Seen.of(trade)
             said = booking.book(trade, side, new, now=now)
             booking.keep(trade, seen)
-            journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now)
+            journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now, head=head)
         return Position(**trade_value(trade).as_dict())
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
-
-from django.db.models import Sum
 
 from trading.domain import position
 from trading.domain.money import MAX_UNITS, from_units, to_units
@@ -73,16 +71,13 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     Raises: CrossesZero; InvalidValue for a time before the opening, off the quantity step, beyond the bound of money.
     """
     _check(trade, side, new)
-    before = _holding(trade)
+    before, sequence = _before(trade)
     execution = Execution(side, to_units(new.price), to_units(new.quantity), _units(new.charges))
     after, realised = _applied(before, execution, trade)
     trade.flags = sorted({*trade.flags, *references.grid_flags(new.price, new.quantity, trade.instrument)})
     _move(trade, after, new.at)
-    sequence = 1
     if trade.pk is None:
         trade.save()
-    else:
-        sequence += trade.fills.count()
     fill = _written(trade, side, new, sequence, now)
     said: dict[str, Any] = {"fill": _said(fill)}
     if realised is not None:
@@ -92,9 +87,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
 
 def holding_of(trade: Trade) -> Holding:
     """Return the holding that the trade's fills make, computed from them alone."""
-    rows = trade.fills.order_by("sequence").values_list("side", "price", "quantity", "charges")
-    executions = [Execution(side, to_units(p), to_units(q), _units(c)) for side, p, q, c in rows]
-    return position.fold(trade.side, to_units(trade.instrument.multiplier), executions)[0]
+    return _before(trade)[0]
 
 
 def said_of(trade: Trade) -> dict[str, Any]:
@@ -125,8 +118,14 @@ def _check(trade: Trade, side: str, new: NewFill) -> None:
         )
 
 
-def _holding(trade: Trade) -> Holding:
-    return holding_of(trade) if trade.pk is not None else Holding(trade.side, to_units(trade.instrument.multiplier))
+def _before(trade: Trade) -> tuple[Holding, int]:
+    """Return the holding that the fills so far make, and the sequence of the next one."""
+    multiplier = to_units(trade.instrument.multiplier)
+    if trade.pk is None:
+        return Holding(trade.side, multiplier), 1
+    rows = trade.fills.order_by("sequence").values_list("side", "price", "quantity", "charges")
+    executions = [Execution(side, to_units(p), to_units(q), _units(c)) for side, p, q, c in rows]
+    return position.fold(trade.side, multiplier, executions)[0], len(executions) + 1
 
 
 def _applied(before: Holding, execution: Execution, trade: Trade) -> tuple[Holding, Realised | None]:
@@ -185,19 +184,25 @@ def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
         pnl=from_units(realised.pnl),
         closes=realised.closes,
     )
-    _add_to_day(trade, row)
     names = ("quantity", "cost", "proceeds", "charges", "pnl", "closes", "day")
-    return {"realised": {name: getattr(row, name) for name in names}, "day": day_so_far(trade, day)}
+    return {"realised": {name: getattr(row, name) for name in names}, "day": _day_so_far(trade, row)}
 
 
-def _add_to_day(trade: Trade, row: Realisation) -> None:
-    key: dict[str, Any] = {
-        "account": trade.account,
-        "strategy": trade.strategy,
-        "instrument": trade.instrument,
-        "day": row.day,
-    }
-    total, _ = DayTotal.objects.select_for_update().get_or_create(**key)
+def _day_so_far(trade: Trade, row: Realisation) -> dict[str, Any]:
+    """Keep the day total; return the sums of the strategy's day, over all instruments."""
+    of_day: dict[str, Any] = {"account": trade.account, "strategy": trade.strategy, "day": row.day}
+    totals = list(DayTotal.objects.select_for_update().filter(**of_day).order_by())
+    total = next((one for one in totals if one.instrument_id == trade.instrument_id), None)
+    if total is None:
+        total = DayTotal(**of_day, instrument=trade.instrument)
+        totals.append(total)
+    _add(total, trade, row)
+    total.save()
+    names = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
+    return {"day": row.day, **{name: sum(getattr(one, name) for one in totals) for name in names}}
+
+
+def _add(total: DayTotal, trade: Trade, row: Realisation) -> None:
     total.gross_pnl += row.pnl
     total.charges += row.charges or 0
     if row.closes:
@@ -211,14 +216,6 @@ def _add_to_day(trade: Trade, row: Realisation) -> None:
         total.gross_loss += min(net, Decimal(0))
     if max(abs(total.gross_pnl), total.charges, total.gross_profit, -total.gross_loss) > from_units(MAX_UNITS):
         raise InvalidValue("The day's total would pass 92,233,720,368.", field="quantity", hint="Check the price.")
-    total.save()
-
-
-def day_so_far(trade: Trade, day: date) -> dict[str, Any]:
-    """Return the sums of the strategy's day in the trade's account."""
-    names = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
-    rows = DayTotal.objects.filter(account=trade.account, strategy=trade.strategy, day=day)
-    return {"day": day, **rows.aggregate(**{name: Sum(name) for name in names})}
 
 
 def _said(fill: Fill) -> dict[str, Any]:

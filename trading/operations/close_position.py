@@ -15,7 +15,6 @@ from trading.operations import arguments, booking, journal
 from trading.operations.add_fill import is_known
 from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
-from trading.queries.accounts import get_account
 from trading.queries.instruments import split_symbol
 from trading.queries.trades import find_trade, trade_value
 
@@ -74,9 +73,9 @@ def close_position(
     )
     now = datetime.now(UTC)
     with writing():
-        head = journal.lock_head(get_account(account_code))
+        account, head = journal.lock_account(account_code)
         # Looked up behind the lock: what another process closed a moment ago is closed here.
-        trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+        trade = find_trade(account, trade_id, strategy_id=strategy_id)
         must_name(trade, symbol)
         if trade.close_price is None:
             said = _close(trade, close, now)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,7 +29,10 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 
+from timeseries.values import parse_name
+from trading.errors import InvalidValue
 from trading.models import Account, Journal, JournalHead
+from trading.queries.accounts import get_account
 
 log = structlog.get_logger("trade")
 
@@ -37,6 +41,16 @@ def lock_head(account: Account) -> JournalHead:
     """Return the end of the account's chain, locked: whoever comes next waits here until this transaction ends."""
     head, _ = JournalHead.objects.select_for_update().get_or_create(account=account)
     return head
+
+
+def lock_account(code: str) -> tuple[Account, JournalHead]:
+    """Return the account of this code with the end of its chain, locked. Raises: UnknownAccount."""
+    heads = JournalHead.objects.select_for_update(of=("self",)).select_related("account")
+    with suppress(InvalidValue, JournalHead.DoesNotExist):
+        head = heads.get(account__code=parse_name(code, "account"))
+        return head.account, head
+    account = get_account(code)
+    return account, lock_head(account)
 
 
 def append(

@@ -15,7 +15,6 @@ from trading.models import Account, Instrument, Signal, Strategy, Trade
 from trading.operations import arguments, booking, journal, references, signals
 from trading.operations.booking import NewFill
 from trading.operations.writing import writing
-from trading.queries.accounts import get_account
 from trading.queries.trades import trade_value
 
 
@@ -57,8 +56,7 @@ def open_position(
     conditions = None if signal_conditions is None else arguments.conditions_of(signal_conditions, "signal_conditions")
     now = datetime.now(UTC)
     with writing():
-        account = get_account(account_code)
-        head = journal.lock_head(account)
+        account, head = journal.lock_account(account_code)
         instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
         references.must_be_tradable(instrument)
         known = _known(account, strategy, trade_id, instrument, fill.at)

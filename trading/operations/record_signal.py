@@ -10,7 +10,6 @@ from trading.domain import values
 from trading.models import Signal
 from trading.operations import arguments, journal, references, signals
 from trading.operations.writing import writing
-from trading.queries.accounts import get_account
 from trading.queries.instruments import shown_symbol
 from trading.queries.signals import signal_value
 
@@ -41,13 +40,12 @@ def record_signal(
     }
     now = datetime.now(UTC)
     with writing():
-        account = get_account(account_code)
-        journal.lock_head(account)
+        account, head = journal.lock_account(account_code)
         instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
         signal, is_new = signals.keep(account, strategy, instrument, **said, now=now)
         if is_new:
             name = shown_symbol(instrument.exchange.code, instrument.symbol)
             body = {"signal": said, "strategy": strategy.code, "symbol": name}
-            journal.append(account, "record_signal", body, now=now)
+            journal.append(account, "record_signal", body, now=now, head=head)
     signal = Signal.objects.select_related("account", "strategy", "instrument__exchange", "trade").get(pk=signal.pk)
     return signal_value(signal)

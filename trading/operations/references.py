@@ -15,10 +15,12 @@ from trading.queries.instruments import split_symbol
 def instrument_of(symbol: str, account: Account) -> Instrument:
     """Return the instrument, made with the desk's defaults and unreviewed where it is new."""
     code, name = split_symbol(symbol)
+    known = Instrument.objects.select_related("exchange").filter(exchange__code=code, symbol=name).order_by().first()
+    if known is not None:
+        return known
     exchange = Exchange.objects.get(code=code)
     defaults = {"currency": account.currency}
     instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
-    instrument.exchange = exchange
     return instrument
 
 

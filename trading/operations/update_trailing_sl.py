@@ -13,7 +13,6 @@ from trading.models import StopChange, Trade
 from trading.operations import arguments, booking, journal
 from trading.operations.close_position import must_name
 from trading.operations.writing import writing
-from trading.queries.accounts import get_account
 from trading.queries.trades import find_trade
 
 MICROSECOND = timedelta(microseconds=1)
@@ -45,8 +44,8 @@ def update_trailing_sl(
     instant = arguments.required_time(at, "at")
     now = datetime.now(UTC)
     with writing():
-        journal.lock_head(get_account(account_code))
-        trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+        account, head = journal.lock_account(account_code)
+        trade = find_trade(account, trade_id, strategy_id=strategy_id)
         must_name(trade, symbol)
         if instant < trade.opened_at:
             raise InvalidValue("The stop lies before the trade's opening.", field="at", hint=f"{trade.opened_at}.")
@@ -58,7 +57,9 @@ def update_trailing_sl(
         change = _write(trade, moment, stop, extreme, method, now)
         names = ("stop_price", "extreme_price", "method", "at", "moved_back")
         said = {"stop": {name: getattr(change, name) for name in names}}
-        journal.append(trade.account, "update_trailing_sl", {"trade": booking.said_of(trade), **said}, now=now)
+        journal.append(
+            trade.account, "update_trailing_sl", {"trade": booking.said_of(trade), **said}, now=now, head=head
+        )
     return True
 
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from timeseries.values import ID_BYTES_MAX, parse_name
 from trading.domain import values
 from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
-from trading.models import Trade
+from trading.models import Account, Trade
 from trading.queries.accounts import get_account
 from trading.queries.instruments import shown_symbol, split_symbol
 from trading.queries.period import bounds
@@ -22,12 +22,12 @@ LONG, SHORT = "LONG", "SHORT"
 _EIGHTH = Decimal(1).scaleb(-8)
 
 
-def find_trade(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> Trade:
+def find_trade(account_code: str | Account, trade_id: str, *, strategy_id: str | None = None) -> Trade:
     """Return the row that a call by id means: the open trade of that id, else the newest.
 
     Raises: InvalidValue, UnknownAccount, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
     """
-    account = get_account(account_code)
+    account = account_code if isinstance(account_code, Account) else get_account(account_code)
     rows = _loaded(Trade.objects.filter(account=account, trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX)))
     rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     still_open = list(rows.filter(state=OPEN)[:2])
@@ -39,7 +39,7 @@ def find_trade(account_code: str, trade_id: str, *, strategy_id: str | None = No
         )
     found = still_open[0] if still_open else rows.order_by("-opened_at", "-pk").first()
     if found is None:
-        raise UnknownTrade(f"There is no trade {trade_id!r} in account {account_code!r}.", field="trade_id")
+        raise UnknownTrade(f"There is no trade {trade_id!r} in account {account.code!r}.", field="trade_id")
     return found
 
 
