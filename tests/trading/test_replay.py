@@ -17,8 +17,9 @@ from django.core.management import CommandError, call_command
 from timeseries.spool import Spool
 from trading import replay, summon
 from trading.data_manager import DataManager
-from trading.errors import UnknownAccount
+from trading.errors import LedgerBusy, UnknownAccount
 from trading.feeds.lines import UnusableFile
+from trading.models import StopChange
 from trading.strategies.base import Strategy
 from trading.strategies.loading import load_strategy
 
@@ -327,6 +328,45 @@ class Failing(Strategy):
 def test_a_strategy_that_fails_is_named_with_the_tick(feed):
     with pytest.raises(replay.ReplayFailed, match=r"Strategy failing failed on RELIANCE at 2021-04-12 03:45:08.*oh"):
         fed([feed()], Failing())
+
+
+class Trailing(Strategy):
+    """Moves a stop at every tick."""
+
+    strategy_id = "trailing"
+
+    def on_tick(self, tick):
+        self.dm.open_position("T", self.strategy_id, tick.symbol, 2000, 1, tick.at)
+        self.dm.update_trailing_sl("T", self.strategy_id, tick.symbol, tick.price, tick.price, "X", at=tick.at)
+
+
+def test_a_stop_change_that_the_ledger_does_not_take_ends_the_replay_there(feed, monkeypatch):
+    def busy(*args, **said):
+        raise LedgerBusy("The ledger could not be written.")
+
+    rows = GOOD.replace("09:15:07", "09:15:09")
+    with monkeypatch.context() as patch:
+        patch.setattr("trading.ledger.update_trailing_sl", busy)
+        # Else the change were lost: once its trade is closed, no repeat could bring it back.
+        with pytest.raises(LedgerBusy):
+            fed([feed(rows)], Trailing())
+    assert StopChange.objects.count() == 0
+    fed([feed(rows)], Trailing())
+    assert [str(change.stop_price.normalize()) for change in StopChange.objects.order_by("at")] == [
+        "1958.05",
+        "1957",
+        "1956",
+    ]
+
+
+def test_ctrl_c_ends_a_replay_with_one_line_and_the_next_completes_it(feed, monkeypatch):
+    def interrupted(*args, **said):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(replay, "_record", interrupted)
+        assert "Run it again" in refused(feed())
+    assert run(feed())["ticks_stored"] == 4
 
 
 class Trader(Strategy):

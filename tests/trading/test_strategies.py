@@ -229,6 +229,20 @@ def test_charges_are_said_when_they_are_known(kind):
     assert {charge for _, charge in played(kind(), wave(), Charged()).charges} == {None}
 
 
+class Eager(OpeningRangeBreakout):
+    """Moves its stop at every tick."""
+
+    def manage(self, watch, holding, tick):
+        self.move_stop(watch, holding.stop + holding.side * Decimal("0.05"), tick, "EAGER")
+
+
+def test_a_stop_moves_at_most_once_in_an_instant_so_that_a_repeat_can_tell_it_from_a_move_back():
+    ticks = [one for one in rising_late() for _ in range(2)]  # two of every second
+    trades = played(Eager(), ticks).trades.values()
+    assert all(len({at for at, _ in trade.stops}) == len(trade.stops) for trade in trades)
+    assert max(len(trade.stops) for trade in trades) > 5
+
+
 # -- EMA cross ---------------------------------------------------------------------------------------------------------
 
 

@@ -70,7 +70,7 @@ class Command(VeloxCommand):
             todo = replay.missing(dm, feed, source=source)
             rejects = _write_rejects(options["rejects"], feed.rejects, files, source)
             pace = replay.Pace(options["speed"])
-            with _progress(len(feed.ticks)) as advance:
+            with _stoppable(), _progress(len(feed.ticks)) as advance:
                 replay.run(dm, feed, strategy, todo=todo, pace=pace, advance=advance)
             replay.flush(dm, feed)
             elapsed = time.perf_counter() - began
@@ -98,6 +98,14 @@ def _speed(text: str) -> float:
     if not 0 < speed < float("inf"):
         raise ArgumentTypeError(f"{text!r} is no number above 0")
     return speed
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise replay.ReplayFailed("Stopped midway.", hint="Run it again: it goes on from there.") from None
 
 
 @contextmanager
