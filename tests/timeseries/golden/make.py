@@ -24,7 +24,7 @@ def fill(root: Path) -> None:
     desk.tick("RELIANCE", {"ltp": 2450.05, "day_volume": 100}, OPEN_NS)
     desk.tick("RELIANCE", {"ltp": 2450.1, "day_volume": 100}, OPEN_NS)
     desk.tick("M&M", {"open": 10, "high": 12.5, "low": 9.5, "close": 11, "volume": 4}, OPEN_NS + 60 * 10**9)
-    desk.tick("टाटा = 1, \"2\"", {"price": 11, **EVERYTHING}, OPEN_NS - 10**9)
+    desk.tick('टाटा = 1, "2"', {"price": 11, **EVERYTHING}, OPEN_NS - 10**9)
     desk.tick("NIFTY 50", {"close": 1e-5}, 1_700_000_000 * 10**9 + 123_456_789)
     desk.indicators("RELIANCE", {"EMA 20": 2449.123456789, "rsi": 0, "neg": -1e-300}, at=OPEN_NS, timeframe="5m")
     desk.indicators("RELIANCE", {"ema": 1}, at=OPEN_NS)
@@ -33,7 +33,9 @@ def fill(root: Path) -> None:
     desk.close()
     ledger = recorder(root, source="ledger", projecting=True)
     tags = {"symbol": "M&M", "strategy": "ORB & co"}
-    ledger.project(EXECUTIONS, tags, {"trade_id": "T-1", "price": 11.0, "trade_pk": 2**60, "pnl": None}, time_ns=OPEN_NS)
+    ledger.project(
+        EXECUTIONS, tags, {"trade_id": "T-1", "price": 11.0, "trade_pk": 2**60, "pnl": None}, time_ns=OPEN_NS
+    )
     ledger.project(EXECUTIONS, {**tags, "account": "paper"}, {"side": "BUY", "trade_pk": 7}, time_ns=OPEN_NS)
     ledger.close()
 
