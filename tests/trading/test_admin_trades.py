@@ -75,6 +75,7 @@ def test_a_review_is_stored_with_who_and_when(as_user: As, group: str) -> None:
     assert review.reviewed_at is not None
 
 
+@pytest.mark.ledger
 def test_the_journal_keeps_every_version_of_a_review_with_its_author(as_user: As) -> None:
     trade, client = one_trade(), as_user("reviewer")
     client.post(page_of(trade), SAID | NO_INLINES)
@@ -183,6 +184,7 @@ def test_the_page_shows_fills_stops_signals_and_conditions(as_user: As) -> None:
         assert shown in page, shown
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
@@ -303,6 +305,7 @@ def test_the_csv_of_chosen_rows_holds_those(as_user: As) -> None:
     assert {row["trade_id"] for row in lines(answer)} == {"T1", "T3"}
 
 
+@pytest.mark.ledger
 def test_money_in_the_csv_is_plain_and_adds_up(as_user: As) -> None:
     big("lakh", entry="2450.05", leave="2573.50", quantity=10_000, charges="12.5")
     big("loss", entry="2450.05", leave="2449.05", quantity=10)

@@ -18,6 +18,7 @@ from trading.models import Account, Trade, User
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.trades import OPEN
 from trading.web import overview, trades
+from trading.web.templatetags import velox
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -44,6 +45,7 @@ def words(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", body).replace("&amp;", "&").split())
 
 
+@pytest.mark.ledger
 def test_the_overview_shows_the_figures_of_the_daily_summary(read: Read) -> None:
     page_desk.trades(12)
     total = build_daily_summary("main", DAY)["total"]
@@ -105,6 +107,7 @@ def test_an_empty_desk_says_what_to_do_next(read: Read) -> None:
     assert "No trade is open" in page
 
 
+@pytest.mark.ledger
 def test_an_empty_day_leads_to_the_days_beside_it(read: Read) -> None:
     page_desk.trades(1)
     page = read("/", day="2024-03-18")
@@ -113,6 +116,7 @@ def test_an_empty_day_leads_to_the_days_beside_it(read: Read) -> None:
     assert "?day=2024-03-15" in read("/", day="2024-03-11")
 
 
+@pytest.mark.ledger
 def test_no_page_mixes_two_accounts(read: Read) -> None:
     page_desk.trades(3)
     page_desk.trades(2, account="replay", first=901)
@@ -159,6 +163,7 @@ def test_names_that_would_do_harm_are_shown_as_they_are(read: Read) -> None:
     assert "&lt;b&gt;" in read(f"/trades/{evil.pk}/")
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize(
     ("query", "ids"),
     [
@@ -185,7 +190,7 @@ def test_the_list_is_narrowed(read: Read, query: dict[str, str], ids: set[str]) 
     big("eaten", entry=100, leave=101, quantity=10, charges="10.5")  # a gain that its charges turn into a loss
     page_desk.open_trade("held")
     page_desk.reviewed("won", by="lead")
-    shown = set(re.findall(r'class="under">[^<]*· ([^<]+)<', read("/trades/", **query)))
+    shown = set(re.findall(r'class="under clip"[^>]*>[^<]*· ([^<]+)<', read("/trades/", **query)))
     assert shown == ids
 
 
@@ -208,6 +213,7 @@ def test_a_trade_shows_fills_stops_signals_and_its_review(read: Read) -> None:
         assert shown in page, shown
 
 
+@pytest.mark.ledger
 def test_a_partial_exit_shows_what_it_realised_and_what_is_open(read: Read) -> None:
     page_desk.open_trade()
     page = words(read(f"/trades/{Trade.objects.get().pk}/"))
@@ -228,6 +234,7 @@ def test_only_a_reviewer_is_offered_the_review(client: Client) -> None:
         assert ("Review this trade" in client.get(address).content.decode()) is offered
 
 
+@pytest.mark.ledger
 def test_strategies_show_sample_sizes_and_dashes(read: Read) -> None:
     big("T1", entry=100, leave=102, quantity=10, strategy="winner")
     page = words(read("/strategies/", days="all", strategy="winner"))
@@ -299,3 +306,32 @@ def big(
         charges=charges and 0,
     )  # fmt: skip
     close_position(account, trade_id, strategy, "INFY", exit_price=leave, exit_time=at, charges=charges)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("643.84285714", "+₹643.84"),
+        ("-1122.05714286", "−₹1,122.06"),
+        ("1234567.5", "+₹12,34,567.50"),
+        ("0", "₹0.00"),
+        ("0.00000012", "+₹0.00000012"),
+        (None, "—"),
+    ],
+)
+def test_amounts_are_rounded_for_reading_and_none_vanishes(value: str | None, shown: str) -> None:
+    amount = amounts.rounded(None if value is None else Decimal(value))
+    assert amounts.amount(amount, "INR", signed=True) == shown
+
+
+def test_what_was_rounded_off_shows_under_the_pointer() -> None:
+    assert str(velox.pnl(Decimal("643.84285714"), "INR")) == (
+        '<span class="exact gain" title="+₹643.84285714">+₹643.84</span>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"), [("INR", "₹12,34,567.50"), ("USD", "$1,234,567.50"), ("CHF", "CHF\u00a01,234,567.50")]
+)
+def test_digits_are_grouped_by_the_accounts_currency(currency: str, shown: str) -> None:
+    assert amounts.amount(Decimal("1234567.5"), currency) == shown

@@ -95,15 +95,30 @@ def figure(text: str, tone: str = "") -> SafeString:
     return format_html('<span class="figure {}">{}</span>', tone, text)
 
 
-def money_column(
-    name: str, title: str, currency_of: Callable[[Any], str], *, signed: bool = False
-) -> Callable[[Any], SafeString]:
-    """Return a column that writes a MoneyField in its currency; ``signed`` adds a plus to gains, and colour."""
+def price_column(name: str, title: str, currency_of: Callable[[Any], str]) -> Callable[[Any], SafeString]:
+    """Return a column that writes a price exactly, in its currency."""
 
     @admin.display(description=title, ordering=name)
     def column(row: Any) -> SafeString:
-        value: Decimal | None = getattr(row, name)
-        return figure(amounts.amount(value, currency_of(row), signed=signed), amounts.tone(value) if signed else "")
+        return figure(amounts.amount(getattr(row, name), currency_of(row)))
+
+    return column
+
+
+def money(value: Decimal | None, currency: str, *, signed: bool = False) -> SafeString:
+    """Return an amount as a figure, rounded for reading; ``signed`` adds a plus to gains, and colour."""
+    text = amounts.amount(amounts.rounded(value), currency, signed=signed)
+    return figure(text, amounts.tone(value) if signed else "")
+
+
+def money_column(
+    name: str, title: str, currency_of: Callable[[Any], str], *, signed: bool = False
+) -> Callable[[Any], SafeString]:
+    """Return a column that writes an amount as `money` does."""
+
+    @admin.display(description=title, ordering=name)
+    def column(row: Any) -> SafeString:
+        return money(getattr(row, name), currency_of(row), signed=signed)
 
     return column
 

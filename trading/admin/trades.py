@@ -22,7 +22,9 @@ from trading.admin.base import (
     Titled,
     condition_list,
     figure,
+    money,
     money_column,
+    price_column,
     quantity_column,
 )
 from trading.admin.export import csv_response
@@ -48,7 +50,7 @@ def _of_trade(row: Any) -> str:
 
 class FillInline(ReadOnly, TabularInline):
     model = Fill
-    figure_price = staticmethod(money_column("price", "price", _of_trade))
+    figure_price = staticmethod(price_column("price", "price", _of_trade))
     figure_quantity = staticmethod(quantity_column("quantity", "quantity"))
     figure_charges = staticmethod(money_column("charges", "charges", _of_trade))
     fields = readonly_fields = (
@@ -62,13 +64,13 @@ class FillInline(ReadOnly, TabularInline):
     def figure_pnl(self, fill: Fill) -> SafeString:
         realised = getattr(fill, "realisation", None)
         value = None if realised is None else realised.pnl
-        return figure(amounts.amount(value, _of_trade(fill), signed=True), amounts.tone(value))
+        return money(value, _of_trade(fill), signed=True)
 
 
 class StopInline(ReadOnly, TabularInline):
     model = StopChange
-    figure_stop = staticmethod(money_column("stop_price", "stop", _of_trade))
-    figure_extreme = staticmethod(money_column("extreme_price", "extreme", _of_trade))
+    figure_stop = staticmethod(price_column("stop_price", "stop", _of_trade))
+    figure_extreme = staticmethod(price_column("extreme_price", "extreme", _of_trade))
     fields = readonly_fields = ("at", "figure_stop", "figure_extreme", "method", "direction")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StopChange]:
@@ -97,8 +99,8 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     figure_open = staticmethod(quantity_column("open_quantity", "still open"))
     figure_pnl = staticmethod(money_column("realised_pnl", "P&L before charges", _of_account, signed=True))
     figure_charges = staticmethod(money_column("charges", "charges", _of_account))
-    figure_stop = staticmethod(money_column("stop_price", "stop", _of_account))
-    figure_target = staticmethod(money_column("target_price", "target", _of_account))
+    figure_stop = staticmethod(price_column("stop_price", "stop", _of_account))
+    figure_target = staticmethod(price_column("target_price", "target", _of_account))
     figure_risk = staticmethod(money_column("initial_risk", "initial risk", _of_account))
     figure_reported = staticmethod(money_column("reported_pnl", "reported P&L", _of_account, signed=True))
     list_display = (
@@ -169,7 +171,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
 
     @admin.display(description="entry", ordering="entry_value")
     def figure_entry(self, trade: Trade) -> SafeString:
-        return figure(amounts.amount(trade_row(trade).entry_price, trade.account.currency))
+        return figure(amounts.amount(amounts.average(trade_row(trade).entry_price), trade.account.currency))
 
     @admin.display(description="R")
     def figure_r(self, trade: Trade) -> SafeString:

@@ -11,7 +11,7 @@ from trading.domain import display
 # Of a currency that is not here the code stands in front: CHF 1,200.00.
 SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 MINUS = "\u2212"  # as wide as a plus and never broken off its number
-_CENT = Decimal("0.01")
+_CENT, _TEN_THOUSANDTH = Decimal("0.01"), Decimal("0.0001")
 
 
 def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
@@ -22,8 +22,19 @@ def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str
 
 
 def rounded(value: Decimal | None) -> Decimal | None:
-    """Return an average rounded half-even to two decimals, for reading; sums stay as they are."""
-    return None if value is None else value.quantize(_CENT, rounding=ROUND_HALF_EVEN)
+    """Return an amount rounded half-even to two decimals, for reading: shares of charges have eight.
+
+    One that would vanish stays as it is; the CSV and the daily summary have all of them exactly.
+    """
+    if value is None:
+        return None
+    cents = value.quantize(_CENT, rounding=ROUND_HALF_EVEN)
+    return value if value and not cents else cents
+
+
+def average(value: Decimal | None) -> Decimal | None:
+    """Return an average price rounded half-even to four decimals, for reading; one below 1 stays as it is."""
+    return value if value is None or abs(value) < 1 else value.quantize(_TEN_THOUSANDTH, rounding=ROUND_HALF_EVEN)
 
 
 def number(value: Decimal | int | None, currency: str) -> str:

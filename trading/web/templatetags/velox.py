@@ -39,21 +39,35 @@ def demo_banner() -> dict[str, Any]:
 
 
 @register.filter
-def money(value: Decimal | None, currency: str) -> str:
+def price(value: Decimal | None, currency: str) -> str:
+    """Write a price exactly."""
     return amounts.amount(value, currency)
+
+
+@register.filter
+def average(value: Decimal | None, currency: str) -> str:
+    """Write an average price, which may have more decimals than anybody reads."""
+    return amounts.amount(amounts.average(value), currency)
+
+
+@register.filter
+def money(value: Decimal | None, currency: str) -> SafeString:
+    """Write an amount of money, rounded for reading; what was cut off shows under the pointer."""
+    return _amount(value, currency, "exact", signed=False)
 
 
 @register.filter
 def pnl(value: Decimal | None, currency: str) -> SafeString:
     """Write a profit or loss: always with its sign, coloured as the sign says."""
-    text = amounts.amount(value, currency, signed=True)
-    return format_html('<span class="exact {}">{}</span>', amounts.tone(value), text)
+    return _amount(value, currency, f"exact {amounts.tone(value)}", signed=True)
 
 
-@register.filter
-def cents(value: Decimal | None) -> Decimal | None:
-    """Round an average to two decimals."""
-    return amounts.rounded(value)
+def _amount(value: Decimal | None, currency: str, css: str, *, signed: bool) -> SafeString:
+    shown, exact = amounts.rounded(value), amounts.amount(value, currency, signed=signed)
+    if shown == value:
+        return format_html('<span class="{}">{}</span>', css, exact)
+    text = amounts.amount(shown, currency, signed=signed)
+    return format_html('<span class="{}" title="{}">{}</span>', css, exact, text)
 
 
 @register.filter
