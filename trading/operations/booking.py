@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
 from trading.errors import CrossesZero, InvalidValue
 from trading.models import DayTotal, Fill, Realisation, Trade
-from trading.operations import references
+from trading.operations import references, rows
 from trading.operations.writing import busy
 from trading.queries.instruments import shown_symbol
 
@@ -37,6 +37,13 @@ MOVING = (
 )
 
 
+# What moves in a day's total.
+SUMS = (
+    *("gross_pnl", "charges", "gross_profit", "gross_loss"),
+    *("trades_closed", "wins", "losses", "breakevens", "trades_without_charges"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A trade as it was read: `keep` writes only over that."""
@@ -55,11 +62,7 @@ def keep(trade: Trade, seen: Seen) -> None:
 
     Raises: LedgerBusy where somebody else was first; nothing of this operation remains then.
     """
-    rows = Trade.objects.filter(pk=trade.pk, state=seen.state, open_quantity=seen.open_quantity)
-    rows = (
-        rows.filter(close_price__isnull=True) if seen.close_price is None else rows.filter(close_price=seen.close_price)
-    )
-    if rows.update(**{name: getattr(trade, name) for name in MOVING}) != 1:
+    if not rows.update(trade, MOVING, **asdict(seen)):
         raise busy(f"trade {trade.trade_id} changed at the same time")
 
 
@@ -77,7 +80,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     trade.flags = sorted({*trade.flags, *references.grid_flags(new.price, new.quantity, trade.instrument)})
     _move(trade, after, new.at)
     if trade.pk is None:
-        trade.save()
+        rows.insert(trade)
     fill = _written(trade, side, new, sequence, now)
     said: dict[str, Any] = {"fill": _said(fill)}
     if realised is not None:
@@ -123,8 +126,8 @@ def _before(trade: Trade) -> tuple[Holding, int]:
     multiplier = to_units(trade.instrument.multiplier)
     if trade.pk is None:
         return Holding(trade.side, multiplier), 1
-    rows = trade.fills.order_by("sequence").values_list("side", "price", "quantity", "charges")
-    executions = [Execution(side, to_units(p), to_units(q), _units(c)) for side, p, q, c in rows]
+    fills = trade.fills.order_by("sequence").values_list("side", "price", "quantity", "charges")
+    executions = [Execution(side, to_units(p), to_units(q), _units(c)) for side, p, q, c in fills]
     return position.fold(trade.side, multiplier, executions)[0], len(executions) + 1
 
 
@@ -152,7 +155,7 @@ def _move(trade: Trade, after: Holding, at: datetime) -> None:
 
 def _written(trade: Trade, side: str, new: NewFill, sequence: int, now: datetime) -> Fill:
     role = Fill.Role.ENTRY if side == position.ENTRY_SIDE[trade.side] else Fill.Role.EXIT
-    return Fill.objects.create(
+    fill = Fill(
         trade=trade,
         sequence=sequence,
         fill_id=new.fill_id,
@@ -165,11 +168,13 @@ def _written(trade: Trade, side: str, new: NewFill, sequence: int, now: datetime
         at=new.at,
         recorded_at=now,
     )
+    rows.insert(fill)
+    return fill
 
 
 def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
     day = references.day_of(fill.at, trade.instrument)
-    row = Realisation.objects.create(
+    row = Realisation(
         trade=trade,
         fill=fill,
         account=trade.account,
@@ -184,6 +189,7 @@ def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
         pnl=from_units(realised.pnl),
         closes=realised.closes,
     )
+    rows.insert(row)
     names = ("quantity", "cost", "proceeds", "charges", "pnl", "closes", "day")
     return {"realised": {name: getattr(row, name) for name in names}, "day": _day_so_far(trade, row)}
 
@@ -197,7 +203,10 @@ def _day_so_far(trade: Trade, row: Realisation) -> dict[str, Any]:
         total = DayTotal(**of_day, instrument=trade.instrument)
         totals.append(total)
     _add(total, trade, row)
-    total.save()
+    if total.pk is None:
+        rows.insert(total)
+    else:
+        rows.update(total, SUMS)
     names = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
     return {"day": row.day, **{name: sum(getattr(one, name) for one in totals) for name in names}}
 

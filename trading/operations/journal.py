@@ -17,7 +17,6 @@ clear_account, publish_daily_summary, review_trade.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from contextlib import suppress
@@ -32,6 +31,7 @@ from django.db import transaction
 from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.models import Account, Journal, JournalHead
+from trading.operations import rows
 from trading.queries.accounts import get_account
 
 log = structlog.get_logger("trade")
@@ -67,7 +67,7 @@ def append(
     sequence = head.sequence + 1
     stamped = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
     text = canonical({**body, **stamped})
-    row = Journal.objects.create(
+    row = Journal(
         account=account,
         sequence=sequence,
         operation=operation,
@@ -77,8 +77,9 @@ def append(
         recorded_at=now,
         recorded_by=by,
     )
+    rows.insert(row)
     head.sequence, head.mac = sequence, row.mac
-    head.save(update_fields=["sequence", "mac"])
+    rows.update(head, ("sequence", "mac"))
     # The head stands in the log too: a chain that is cut or made anew later does not agree with it.
     transaction.on_commit(
         lambda: log.info("journal", account=account.code, sequence=sequence, operation=operation, head=row.mac)
@@ -89,7 +90,7 @@ def append(
 def chain_code(previous: str, body: str) -> str:
     """Return the hex HMAC-SHA256 of the predecessor's code and the body."""
     key = str(settings.JOURNAL_KEY).encode()
-    return hmac.new(key, f"{previous}\n{body}".encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, f"{previous}\n{body}".encode(), "sha256").hex()
 
 
 def canonical(body: dict[str, Any]) -> str:

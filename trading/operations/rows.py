@@ -1,0 +1,59 @@
+"""Writing one row in one statement, whose SQL is built once.
+
+The ORM builds the same SQL anew at every call, which costs ten times what SQLite takes to run it. Values go through the
+model's own fields, constraints and triggers are the database's: nothing else of the ORM is left out.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Field, Model
+
+Fields = tuple["Field[Any, Any]", ...]
+
+
+def insert(row: Model) -> None:
+    """Write a new row and give it its key."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    sql, fields = _insertion(type(row))
+    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        (row.pk,) = cursor.fetchone()
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def update(row: Model, names: tuple[str, ...], **seen: Any) -> bool:
+    """Write these fields of a row where it still stands as it was seen; tell whether it did."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    present = tuple(name for name, value in seen.items() if value is not None)
+    absent = tuple(name for name, value in seen.items() if value is None)
+    sql, fields = _change(type(row), names, present, absent)
+    said = [*(getattr(row, name) for name in names), row.pk, *(seen[name] for name in present)]
+    values = [field.get_db_prep_save(value, connection) for field, value in zip(fields, said, strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return bool(cursor.rowcount == 1)
+
+
+@cache
+def _insertion(model: type[Model]) -> tuple[str, Fields]:
+    fields = tuple(field for field in model._meta.local_concrete_fields if not field.primary_key)
+    columns, marks = ", ".join(f'"{field.column}"' for field in fields), ", ".join(["%s"] * len(fields))
+    key = model._meta.pk.column
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({marks}) RETURNING "{key}"', fields  # noqa: S608
+
+
+@cache
+def _change(
+    model: type[Model], names: tuple[str, ...], present: tuple[str, ...], absent: tuple[str, ...]
+) -> tuple[str, Fields]:
+    by_name: dict[str, Any] = {field.attname: field for field in model._meta.local_concrete_fields}
+    changes = ", ".join(f'"{by_name[name].column}" = %s' for name in names)
+    conditions = [f'"{model._meta.pk.column}" = %s', *(f'"{by_name[name].column}" = %s' for name in present)]
+    conditions += [f'"{by_name[name].column}" IS NULL' for name in absent]
+    sql = f'UPDATE "{model._meta.db_table}" SET {changes} WHERE {" AND ".join(conditions)}'  # noqa: S608
+    return sql, (*(by_name[name] for name in names), model._meta.pk, *(by_name[name] for name in present))
