@@ -24,7 +24,7 @@ class Room:
 
     def __init__(self, root: Path, *, max_bytes: int | None = None, reserve_bytes: int | None = None) -> None:
         self.root, self._max_bytes, self._reserve_bytes = root, max_bytes, reserve_bytes
-        self.file = root / "reserve"
+        self.file = root / ".reserve"  # no source's folder begins with a dot
 
     def claim(self, size: int) -> None:
         """Return when a segment of this many bytes may be made.

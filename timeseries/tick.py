@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import itemgetter
 from typing import Any
+
+from numpy import float64
 
 from timeseries.errors import AmbiguousTick, InvalidValue
 from timeseries.frames import TICK_FIELDS, TickLayout, tick_layout
@@ -29,12 +31,25 @@ class Shape:
     """How dicts with one set of keys are read, so that the next of the same shape needs no thought.
 
     ``values`` picks the numbers in the frame's order; ``least`` is what each must reach; the first ``positive`` of them
-    must be above zero.
+    must be above zero. A dict with ``count`` keys that has all of these has no others; -1 where others were seen.
     """
 
-    __slots__ = ("bar", "bitmap", "layout", "least", "pack", "positive", "prefix", "single", "size", "timed", "values")
+    __slots__ = (
+        "bar",
+        "bitmap",
+        "count",
+        "layout",
+        "least",
+        "pack",
+        "positive",
+        "prefix",
+        "single",
+        "size",
+        "timed",
+        "values",
+    )
 
-    def __init__(self, keys: dict[str, str], *, bar: bool, timed: bool) -> None:
+    def __init__(self, keys: dict[str, str], *, bar: bool, timed: bool, others: bool = False) -> None:
         """``keys`` maps each field of the frame to the dict's key for it."""
         names = [name for name in TICK_FIELDS if name in keys]
         self.layout = tick_layout(names, bar=bar)
@@ -43,18 +58,31 @@ class Shape:
         self.positive = sum(name not in MAY_BE_ZERO for name in names)
         self.least = (TINY,) * self.positive + (0.0,) * (len(names) - self.positive)
         self.timed = timed
+        self.count = -1 if others else len(keys) + timed
         self.pack, self.prefix, self.size = self.layout.pack, self.layout.prefix, self.layout.size
+
+    def allows(self, values: tuple[Any, ...]) -> bool:
+        """Tell whether all are plain numbers (numpy's float64, too) within their bounds."""
+        for value, least in zip(values, self.least):  # noqa: B905  (in the tick path)
+            kind = type(value)
+            if kind is int:
+                if least <= value <= INTEGER_MAX:
+                    continue
+            elif (kind is float or kind is float64) and least <= value < INFINITY:
+                continue
+            return False
+        return True
 
 
 def _none_of(tick: Any) -> Any:
     raise KeyError
 
 
-CAREFUL = Shape({"close": "close"}, bar=False, timed=False)  # of dicts that are to be read one by one
+CAREFUL = Shape({"close": "close"}, bar=False, timed=False, others=True)  # of dicts that are to be read one by one
 CAREFUL.values = _none_of
 
 
-def shape_of(keys: Iterable[Any], *, cumulative: bool) -> Shape | None:
+def shape_of(keys: Collection[Any], *, cumulative: bool) -> Shape | None:
     """Return how dicts with these keys are read at once; None when each needs `read_tick`."""
     known = [key for key in keys if isinstance(key, str) and key in KNOWN]
     lasts = [key for key in known if key in LAST_PRICES]
@@ -66,7 +94,8 @@ def shape_of(keys: Iterable[Any], *, cumulative: bool) -> Shape | None:
     fields = {("close" if key in LAST_PRICES else key): key for key in known}
     if cumulative and "volume" in fields:
         fields["day_volume"] = fields.pop("volume")
-    return Shape(fields, bar=len(bars) == 4, timed="timestamp" in keys)
+    timed = "timestamp" in keys
+    return Shape(fields, bar=len(bars) == 4, timed=timed, others=len(keys) != len(known) + timed)
 
 
 def read_tick(tick: Mapping[str, Any], *, cumulative: bool) -> Reading:

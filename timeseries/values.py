@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,8 +20,8 @@ ID_BYTES_MAX = 128
 FIRST_YEAR = 2000
 FIRST_NS = 946_684_800 * 10**9  # 2000-01-01T00:00:00Z
 AHEAD_NS = 24 * 3600 * 10**9
+DAYS_TO_2000 = FIRST_NS // (86_400 * 10**9) + 1  # from 1970; a day later, so that it holds in every zone
 MICROSECOND = timedelta(microseconds=1)
-DAY_US = 86_400 * 10**6
 EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the naive zero that naive readings are counted from)
 
@@ -122,25 +123,26 @@ def _instant64(value: np.datetime64, zone: ZoneInfo, field: str) -> int:
 
 
 class WallDay(NamedTuple):
-    """A day of the zone through which its offset from UTC holds: UTC = wall time − ``offset_us``.
+    """A day of the zone through which its offset from UTC holds; the zone skips and repeats none of its wall times."""
 
-    The zone neither skips nor repeats a wall time w, counted in µs from EPOCH, with ``start_us <= w < stop_us``.
-    """
-
-    start_us: int = 0
-    stop_us: int = 0
-    offset_us: int = 0
+    start: datetime  # naive midnight
+    start_ns: int  # the same instant in ns UTC
 
 
-def wall_day(zone: ZoneInfo, wall_us: int) -> WallDay | None:
-    """Return the day around this wall time; None when its offset changes within it or the time is too old."""
-    start = wall_us - wall_us % DAY_US
-    first = EPOCH + start * MICROSECOND
-    if first.year < FIRST_YEAR:
+NO_DAY = WallDay(EPOCH - timedelta(days=1), 0)  # no time that is accepted falls in it
+
+
+@lru_cache(maxsize=4096)
+def wall_day(zone: ZoneInfo, day: date) -> WallDay | None:
+    """Return this day; None when the zone's offset changes within it or it is too old."""
+    if not FIRST_YEAR <= day.year < 9999:
         return None
+    first = datetime(day.year, day.month, day.day)  # noqa: DTZ001
     offsets = {wall_offset_us(first + timedelta(minutes=30 * half), zone) for half in range(49)}
     offset = offsets.pop()
-    return None if offsets or offset is None else WallDay(start, start + DAY_US, offset)
+    if offsets or offset is None:
+        return None
+    return WallDay(first, ((first - EPOCH) // MICROSECOND - offset) * 1000)
 
 
 def parse_number(value: Any, field: str, what: str = "number") -> float:

@@ -465,7 +465,9 @@ class TestManyAtOnce:
         desk = recorder(tmp_path)
         assert desk.ticks([]) == TickBatch(0)
         assert desk.ticks({"ltp": []}, symbol="A") == TickBatch(0)
-        assert desk.ticks([{"ltp": 1}, None, 5]).rejected[0][1] == "no_symbol"  # type: ignore[list-item]
+        rejected = desk.ticks([{"ltp": 1}, None, 5]).rejected  # type: ignore[list-item]
+        assert [row[:2] for row in rejected] == [(0, "no_symbol"), (1, "no_symbol"), (2, "no_symbol")]
+        assert desk.ticks([{"ltp": 1}]).rejected == desk.ticks({"ltp": [1]}).rejected == rejected[:1]
         desk.close()
 
     def test_a_batch_larger_than_a_segment_goes_over_several(self, tmp_path: Path) -> None:

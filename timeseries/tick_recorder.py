@@ -1,0 +1,266 @@
+"""The tick path: validate, stamp, frame, and nothing that could make a strategy wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from timeseries.counter import ISSUED
+from timeseries.errors import StoreUnavailable
+from timeseries.frames import TickLayout, put_crc, with_crc
+from timeseries.measurements import TICKS
+from timeseries.ordinals import History, Series
+from timeseries.source_user import SourceUser
+from timeseries.tick import CAREFUL, INFINITY, INTEGER_MAX, Shape, read_tick, shape_of
+from timeseries.values import (
+    AHEAD_NS,
+    DAYS_TO_2000,
+    EPOCH_UTC,
+    FIRST_NS,
+    MICROSECOND,
+    NO_DAY,
+    parse_name,
+    parse_time,
+    wall_day,
+)
+from timeseries.writer import LaneWriter, StorageFault
+
+SHAPES_MAX = 1024
+
+
+class TickRecorder(SourceUser):
+    """Records single ticks of one source and account."""
+
+    def __init__(
+        self,
+        root: Path,
+        source: str,
+        account: str,
+        zone: ZoneInfo,
+        *,
+        cumulative: bool,
+        restarts: bool,
+        raises: bool,
+        max_bytes: int | None,
+        segment_bytes: int,
+        clock: Callable[[], int],
+        history: History | None,
+        on_first_record: Callable[[], None] | None,
+    ) -> None:
+        super().__init__(
+            root,
+            source,
+            raises=raises,
+            max_bytes=max_bytes,
+            segment_bytes=segment_bytes,
+            clock=clock,
+            on_first_record=on_first_record,
+        )
+        self.account, self.zone, self.history = account, zone, history
+        self.cumulative, self.restarts = cumulative, restarts
+        self._day = NO_DAY
+        self._shapes: dict[tuple[Any, ...], Shape] = {}
+        self._shape = CAREFUL  # that of the last tick
+        self._known: dict[str, Series] = {}
+        self._symbols: dict[str, Series] = {}  # those that the open segment of ticks defines
+        self._ticks: LaneWriter | None = None
+        self._runs: dict[str, int] = {}
+
+    def tick(  # noqa: PLR0911, PLR0912, PLR0915
+        self, symbol: str, tick: Mapping[str, Any], at: datetime | int | None = None
+    ) -> bool:
+        """Record a tick: True once it survives the death of this process, False on a storage fault.
+
+        The tick's time is ``at``, else its ``timestamp``, else the clock. Keys that FACE does not name are ignored.
+
+        Raises:
+            InvalidValue, AmbiguousTick: nothing was written.
+            SourceBusy: another process records under this source.
+            RecorderClosed: after `close`.
+        """
+        # One long function on purpose: it runs for every tick of a feed, and each call in it would cost a tenth of it.
+        # It takes only what is surely right; the unusual, the wrong and the first of its kind go to `_tick`, which
+        # alone decides what to refuse.
+        shape = self._shape
+        try:
+            if len(tick) != shape.count:
+                raise KeyError
+            values = shape.values(tick)
+        except (KeyError, TypeError):
+            values = None
+        if values is None:
+            shape = self._shape_of(tick)
+            try:
+                values = shape.values(tick)
+            except (KeyError, TypeError):
+                values = None
+            if values is None:
+                return self._tick(symbol, tick, at)
+        if shape.single:
+            values = (values,)
+        for value in values:
+            if type(value) is float:
+                if 0.0 < value < INFINITY:
+                    continue
+            elif type(value) is int and 0 < value <= INTEGER_MAX:
+                continue
+            if shape.allows(values):
+                break
+            return self._tick(symbol, tick, at)
+        if shape.bar:
+            close, first, high, low = values[:4]
+            if not low <= first <= high or not low <= close <= high:
+                return self._tick(symbol, tick, at)
+        received = self._clock()
+        instant: Any = tick["timestamp"] if at is None and shape.timed else at
+        if instant is None:
+            instant = received
+        elif type(instant) is not int:
+            if type(instant) is not datetime:
+                return self._tick(symbol, tick, at)
+            if instant.tzinfo is None:
+                midnight, start_ns = self._day
+                since = instant - midnight
+                if since.days:
+                    return self._tick(symbol, tick, at)
+            else:
+                start_ns = 0
+                try:
+                    since = instant - EPOCH_UTC
+                except TypeError:  # its zone does not know its offset
+                    since = MICROSECOND
+                if since.days < DAYS_TO_2000:
+                    return self._tick(symbol, tick, at)
+            instant = start_ns + ((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+        elif instant < FIRST_NS:
+            return self._tick(symbol, tick, at)
+        if instant > received + AHEAD_NS:
+            return self._tick(symbol, tick, at)
+        try:
+            with self._guard:
+                series = self._symbols.get(symbol)
+                if series is not None:
+                    lane: LaneWriter = self._ticks  # type: ignore[assignment]
+                    segment: Any = lane.segment
+                    start = segment.position
+                    end = start + shape.size
+                    if end <= segment.limit:
+                        if instant > series.newest:
+                            series.newest = instant
+                            series.counts[instant] = 1
+                            ordinal = 0
+                            series.latest = (instant, 0, received, shape.layout, values)
+                        else:
+                            ordinal = self._late(lane, series, instant, received, shape.layout, values)
+                        sequence = lane.sequence + 1
+                        head = (shape.prefix, sequence, instant, received, series.number, shape.bitmap, ordinal)
+                        body = shape.pack(*head, *values)
+                        crc = crc32(body, segment.seed)
+                        segment.map[start : end - 4] = body
+                        put_crc(segment.map, end - 4, crc)
+                        # Frame, CRC, then the counter; no signal comes between these, for nothing here is called.
+                        lane.sequence = sequence
+                        segment.position = end
+                        lane.words[ISSUED] = sequence
+                        return True
+        except StorageFault as fault:
+            return self._refused(TICKS, fault, 1)
+        except TypeError:
+            pass  # a symbol that cannot be looked up
+        return self._tick(symbol, tick, at)
+
+    def latest(self, symbol: str) -> dict[str, Any] | None:
+        """Return this recorder's newest tick by exchange time, or None.
+
+        Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC) and the fields it had.
+        """
+        series = self._known.get(parse_name(symbol, "symbol"))
+        if series is None or series.latest is None:
+            return None
+        return {"symbol": series.key[1], "source": self.source, "account": self.account, **series.newest_tick()}
+
+    def _tick(self, symbol: Any, tick: Any, at: Any) -> bool:
+        """Record a tick with all care; learn its shape and symbol for the next."""
+        name = parse_name(symbol, "symbol")
+        layout, values = read_tick(tick, cumulative=self.cumulative)
+        if at is None:
+            at = tick.get("timestamp")
+        received, instant = self._instant(at)
+        self._learn(tick, at)
+        try:
+            self._put_tick(symbol, name, layout, values, instant, received)
+        except StorageFault as fault:
+            return self._refused(TICKS, fault, 1)
+        self._first_record()
+        return True
+
+    def _put_tick(
+        self, symbol: str, name: str, layout: TickLayout, values: tuple[float, ...], instant: int, received: int
+    ) -> None:
+        with self._lane(TICKS) as lane:
+            self._ticks = lane
+            series = lane.ordinals.series((self.account, name), run=self._run(lane))
+            series.number = lane.place(series.key, layout.size, instant)
+            ordinal = self._late(lane, series, instant, received, layout, values)
+            body = layout.pack(
+                layout.prefix,
+                lane.sequence + 1,
+                instant,
+                received,
+                series.number,
+                layout.bitmap,
+                ordinal,
+                *values,
+            )
+            lane.put(with_crc(body, lane.seed))
+            self._remember(lane, symbol, name, series)
+
+    def _remember(self, lane: LaneWriter, symbol: str, name: str, series: Series) -> None:
+        if not any(known is self._symbols for known in lane.hot):
+            lane.hot.append(self._symbols)
+        self._symbols[symbol] = self._symbols[name] = self._known[name] = series
+
+    def _late(
+        self, lane: LaneWriter, series: Series, instant: int, received: int, layout: TickLayout, values: Any
+    ) -> int:
+        try:
+            ordinal = lane.late(series, instant, self.history)
+        except StoreUnavailable as error:
+            raise StorageFault(error) from error
+        if series.latest is None or instant >= series.latest[0]:
+            series.latest = (instant, ordinal, received, layout, values)
+        return ordinal
+
+    def _let_go(self) -> None:
+        self._symbols.clear()
+        if self._ticks is not None:
+            self._ticks.hot = [known for known in self._ticks.hot if known is not self._symbols]
+
+    def _run(self, lane: LaneWriter) -> int | None:
+        """Return the sequence from which this replay counts; None when it goes on from what is there."""
+        return self._runs.setdefault(lane.measurement.name, lane.sequence) if self.restarts else None
+
+    def _instant(self, at: Any) -> tuple[int, int]:
+        received = self._clock()
+        return received, received if at is None else parse_time(at, self.zone, received, "timestamp")
+
+    def _shape_of(self, tick: Any) -> Shape:
+        try:
+            shape = self._shapes[tuple(tick)]
+        except (KeyError, TypeError):
+            return CAREFUL
+        self._shape = shape
+        return shape
+
+    def _learn(self, tick: Mapping[str, Any], at: Any) -> None:
+        keys = tuple(tick)
+        if keys not in self._shapes:
+            if len(self._shapes) >= SHAPES_MAX:
+                self._shapes.clear()
+            self._shapes[keys] = shape_of(keys, cumulative=self.cumulative) or CAREFUL
+        if isinstance(at, datetime) and at.tzinfo is None:
+            self._day = wall_day(self.zone, at.date()) or self._day
