@@ -126,8 +126,10 @@ def _before(trade: Trade) -> tuple[Holding, int]:
     multiplier = to_units(trade.instrument.multiplier)
     if trade.pk is None:
         return Holding(trade.side, multiplier), 1
-    fills = trade.fills.order_by("sequence").values_list("side", "price", "quantity", "charges")
-    executions = [Execution(side, to_units(p), to_units(q), _units(c)) for side, p, q, c in fills]
+    fills = rows.fetch(Fill, trade_id=trade.pk, order_by="sequence")
+    executions = [
+        Execution(fill.side, to_units(fill.price), to_units(fill.quantity), _units(fill.charges)) for fill in fills
+    ]
     return position.fold(trade.side, multiplier, executions)[0], len(executions) + 1
 
 
@@ -196,8 +198,8 @@ def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
 
 def _day_so_far(trade: Trade, row: Realisation) -> dict[str, Any]:
     """Keep the day total; return the sums of the strategy's day, over all instruments."""
-    of_day: dict[str, Any] = {"account": trade.account, "strategy": trade.strategy, "day": row.day}
-    totals = list(DayTotal.objects.select_for_update().filter(**of_day).order_by())
+    of_day: dict[str, Any] = {"account_id": trade.account_id, "strategy_id": trade.strategy_id, "day": row.day}
+    totals = rows.fetch(DayTotal, lock=True, **of_day)
     total = next((one for one in totals if one.instrument_id == trade.instrument_id), None)
     if total is None:
         total = DayTotal(**of_day, instrument=trade.instrument)

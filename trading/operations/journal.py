@@ -39,16 +39,15 @@ log = structlog.get_logger("trade")
 
 def lock_head(account: Account) -> JournalHead:
     """Return the end of the account's chain, locked: whoever comes next waits here until this transaction ends."""
-    head, _ = JournalHead.objects.select_for_update().get_or_create(account=account)
-    return head
+    known = rows.fetch(JournalHead, account_id=account.pk, lock=True)
+    return known[0] if known else JournalHead.objects.select_for_update().get_or_create(account=account)[0]
 
 
 def lock_account(code: str) -> tuple[Account, JournalHead]:
     """Return the account of this code with the end of its chain, locked. Raises: UnknownAccount."""
-    heads = JournalHead.objects.select_for_update(of=("self",)).select_related("account")
-    with suppress(InvalidValue, JournalHead.DoesNotExist):
-        head = heads.get(account__code=parse_name(code, "account"))
-        return head.account, head
+    with suppress(InvalidValue):  # what is no name is no account's name either
+        if account := rows.one(Account, code=parse_name(code, "account")):
+            return account, lock_head(account)
     account = get_account(code)
     return account, lock_head(account)
 

@@ -12,7 +12,7 @@ from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.values import Position
 from trading.errors import IdConflict, InvalidValue
 from trading.models import Account, Instrument, Signal, Strategy, Trade
-from trading.operations import arguments, booking, journal, references, signals
+from trading.operations import arguments, booking, journal, references, rows, signals
 from trading.operations.booking import NewFill
 from trading.operations.writing import writing
 from trading.queries.trades import trade_value
@@ -85,7 +85,7 @@ def _with_signal(trade: Trade, conditions: dict[str, Any], now: datetime) -> dic
 
 def _known(account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime) -> Trade | None:
     day = references.day_of(at, instrument)
-    return Trade.objects.filter(account=account, strategy=strategy, trade_id=trade_id, trading_day=day).first()
+    return rows.one(Trade, account_id=account.pk, strategy_id=strategy.pk, trade_id=trade_id, trading_day=day)
 
 
 def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) -> Position:

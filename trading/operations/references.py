@@ -9,24 +9,24 @@ from zoneinfo import ZoneInfo
 from trading.domain.money import to_units
 from trading.errors import InvalidValue, NotTradable
 from trading.models import Account, Exchange, Instrument, Strategy
+from trading.operations import rows
 from trading.queries.instruments import split_symbol
 
 
 def instrument_of(symbol: str, account: Account) -> Instrument:
     """Return the instrument, made with the desk's defaults and unreviewed where it is new."""
     code, name = split_symbol(symbol)
-    known = Instrument.objects.select_related("exchange").filter(exchange__code=code, symbol=name).order_by().first()
-    if known is not None:
-        return known
-    exchange = Exchange.objects.get(code=code)
-    defaults = {"currency": account.currency}
-    instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
+    exchange = rows.one(Exchange, code=code) or Exchange.objects.get(code=code)
+    instrument = rows.one(Instrument, exchange_id=exchange.pk, symbol=name)
+    if instrument is None:
+        defaults = {"currency": account.currency}
+        instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
+    instrument.exchange = exchange
     return instrument
 
 
 def strategy_of(strategy_id: str) -> Strategy:
-    strategy, _ = Strategy.objects.get_or_create(code=strategy_id)
-    return strategy
+    return rows.one(Strategy, code=strategy_id) or Strategy.objects.get_or_create(code=strategy_id)[0]
 
 
 def must_be_tradable(instrument: Instrument) -> None:

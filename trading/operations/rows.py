@@ -1,4 +1,4 @@
-"""Writing one row in one statement, whose SQL is built once.
+"""Reading and writing rows of one table in one statement, whose SQL is built once.
 
 The ORM builds the same SQL anew at every call, which costs ten times what SQLite takes to run it. Values go through the
 model's own fields, constraints and triggers are the database's: nothing else of the ORM is left out.
@@ -6,13 +6,34 @@ model's own fields, constraints and triggers are the database's: nothing else of
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Field, Model
 
 Fields = tuple["Field[Any, Any]", ...]
+Converter = Callable[[Any, Any, Any], Any]
+Row = TypeVar("Row", bound=Model)
+
+
+def fetch(model: type[Row], *, order_by: str = "", lock: bool = False, **where: Any) -> list[Row]:
+    """Return the rows whose columns equal ``where``, whole; locked on PostgreSQL until the transaction ends."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    sql, fields = _selection(model, tuple(where), order_by, lock and connection.vendor == "postgresql")
+    converters = _converters(model, connection.vendor)
+    values = [field.get_db_prep_value(value, connection) for field, value in zip(fields, where.values(), strict=True)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        found = cursor.fetchall()
+    names = [field.attname for field in model._meta.concrete_fields]
+    return [model.from_db(DEFAULT_DB_ALIAS, names, _converted(row, converters, connection)) for row in found]
+
+
+def one(model: type[Row], **where: Any) -> Row | None:
+    """Return the row that a unique constraint leaves, None where there is none."""
+    return next(iter(fetch(model, **where)), None)
 
 
 def insert(row: Model) -> None:
@@ -37,6 +58,35 @@ def update(row: Model, names: tuple[str, ...], **seen: Any) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return bool(cursor.rowcount == 1)
+
+
+@cache
+def _selection(model: type[Model], names: tuple[str, ...], order_by: str, lock: bool) -> tuple[str, Fields]:
+    by_name = {field.attname: field for field in model._meta.concrete_fields}
+    columns = ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
+    conditions = " AND ".join(f'"{by_name[name].column}" = %s' for name in names)
+    order = f' ORDER BY "{by_name[order_by].column}"' if order_by else ""
+    sql = f'SELECT {columns} FROM "{model._meta.db_table}" WHERE {conditions}{order}'  # noqa: S608
+    return sql + (" FOR UPDATE" if lock else ""), tuple(by_name[name] for name in names)
+
+
+@cache
+def _converters(model: type[Model], vendor: str) -> tuple[tuple[int, Converter, Any], ...]:
+    """Return (column, what makes the field's value of it, its expression), as the ORM would apply them."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    columns = [field.get_col(model._meta.db_table) for field in model._meta.concrete_fields]
+    return tuple(
+        (number, convert, column)
+        for number, column in enumerate(columns)
+        for convert in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection))
+    )
+
+
+def _converted(row: Sequence[Any], converters: tuple[tuple[int, Converter, Any], ...], connection: Any) -> list[Any]:
+    values = list(row)
+    for number, convert, column in converters:
+        values[number] = convert(values[number], column, connection)
+    return values
 
 
 @cache
