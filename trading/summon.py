@@ -11,6 +11,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from django.conf import settings
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 OUTPUT_BYTES_MAX = 1 << 20
-ATTEMPTS = 5
+ATTEMPTS, PAUSE_SECONDS = 20, 0.001
 
 
 def lock_path() -> Path:
@@ -71,7 +72,7 @@ def summon() -> None:
                     break
                 if companion_pid() is not None:
                     break
-                # Nobody's companion, yet not free: somebody was just looking, as `companion_pid` does.
+                time.sleep(PAUSE_SECONDS)  # nobody's, yet not free: somebody was just looking, as `companion_pid` does
         finally:
             os.close(descriptor)
 
