@@ -726,9 +726,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="trade",
-            index=models.Index(
-                condition=models.Q(("state", "OPEN")), fields=["account", "strategy", "instrument"], name="trade_open"
-            ),
+            index=models.Index(fields=["account", "state"], name="trade_by_state"),
         ),
         migrations.AddConstraint(
             model_name="trade",
@@ -830,6 +828,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="signal",
             index=models.Index(fields=["account", "strategy", "at"], name="signal_by_strategy"),
+        ),
+        migrations.AddIndex(
+            model_name="signal",
+            index=models.Index(fields=["account", "at"], name="signal_by_time"),
         ),
         migrations.AddConstraint(
             model_name="signal",

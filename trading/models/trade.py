@@ -78,7 +78,7 @@ class Trade(models.Model):
             Index(name="trade_by_id", fields=("account", "trade_id")),
             Index(name="trade_by_opening", fields=("account", "-opened_at")),
             Index(name="trade_by_strategy", fields=("account", "strategy", "trading_day")),
-            Index(name="trade_open", fields=("account", "strategy", "instrument"), condition=Q(state="OPEN")),
+            Index(name="trade_by_state", fields=("account", "state")),
         ]
 
     def __str__(self) -> str:
@@ -170,7 +170,10 @@ class Signal(models.Model):
             UniqueConstraint(name="signal_once", fields=("account", "strategy", "instrument", "at", "decision")),
             CheckConstraint(name="signal_decision", condition=Q(decision__in=("TAKEN", "SKIPPED"))),
         ]
-        indexes = [Index(name="signal_by_strategy", fields=("account", "strategy", "at"))]
+        indexes = [
+            Index(name="signal_by_strategy", fields=("account", "strategy", "at")),
+            Index(name="signal_by_time", fields=("account", "at")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.strategy} {self.decision} {self.at:%Y-%m-%d %H:%M:%S}"
