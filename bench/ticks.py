@@ -155,8 +155,8 @@ ROWS = [
         "ticks-rows",
         "process_ticks, 50,000 rows as dicts: against a Point loop",
         lambda: many_at_once(columns=False),
-        mark=10,
-        stretch=20,
+        mark=5,
+        stretch=10,
         unit="rows per second",
     ),
 ]

@@ -25,6 +25,7 @@ INTEGER_MAX = 2**53
 DAY_US = 86_400 * 10**6
 ROWS_AT_ONCE = 4096  # they stay in the processor's cache from the first look to the last
 DAYS_MAX = 100_000  # the calendar goes on, the clock does not
+BLOCK_MIN = 256  # fewer instants are remembered one by one
 NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.")
 UNSET = -(2**63)  # a time that the column's way could not tell: the row is read by itself
 
@@ -196,8 +197,11 @@ def _with_sums(frames: np.ndarray[Any, Any], seed: int) -> bytes:
 
 def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: History | None) -> Any:
     if times[0] > series.newest and (times[1:] > times[:-1]).all():
-        series.counts.update(dict.fromkeys(times.tolist(), 1))
-        series.newest = int(times[-1])
+        if len(times) >= BLOCK_MIN:
+            series.add_block(times)
+        else:
+            series.counts.update(dict.fromkeys(times.tolist(), 1))
+            series.newest = int(times[-1])
         return 0
     return [lane.ordinals.next(series, instant, history) for instant in times.tolist()]
 

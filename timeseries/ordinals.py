@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,19 +39,33 @@ class Instants(NamedTuple):
         return int(self.takes(instant))
 
     def takes(self, time: int) -> bool:
-        place = int(np.searchsorted(self.times, time))
-        return place < len(self.times) and int(self.times[place]) == time
+        return _holds(self.times, time)
 
 
 class Series:
     """What a recorder remembers of one series: its newest time and what each instant holds.
 
-    ``counts`` maps an instant to the next n there; ``older`` is the former generation of it. At or below ``floor`` the
-    segments know more; of them only sequences above ``base`` count (-1: all, and the store). ``latest`` is the newest
-    tick: (exchange_time, n, received_time, layout, values). ``mark`` is what ``newest`` was when the segment began.
+    ``counts`` maps an instant to the next n there; ``older`` is the former generation of it. ``blocks`` are instants
+    that came many at once, each with one point: rising arrays, one behind the other, of which ``block_ends`` are the
+    last ones. At or below ``floor`` the segments know more; of them only sequences above ``base`` count (-1: all, and
+    the store). ``latest`` is the newest tick: (exchange_time, n, received_time, layout, values). ``mark`` is what
+    ``newest`` was when the segment began.
     """
 
-    __slots__ = ("base", "counts", "floor", "key", "latest", "mark", "newest", "number", "older", "older_newest")
+    __slots__ = (
+        "base",
+        "block_ends",
+        "blocks",
+        "counts",
+        "floor",
+        "key",
+        "latest",
+        "mark",
+        "newest",
+        "number",
+        "older",
+        "older_newest",
+    )
 
     def __init__(self, key: tuple[str, ...], *, floor: int, base: int) -> None:
         self.key, self.floor, self.base = key, floor, base
@@ -58,8 +73,31 @@ class Series:
         self.number = 0
         self.counts: dict[int, int] = {}
         self.older: dict[int, int] = {}
+        self.blocks: list[IntArray] = []
+        self.block_ends: list[int] = []
         self.older_newest = floor
         self.latest: tuple[int, int, int, TickLayout, tuple[float, ...]] | None = None
+
+    def add_block(self, instants: IntArray) -> None:
+        """Take rising instants that all come after the newest."""
+        self.newest = int(instants[-1])
+        self.blocks.append(instants.copy())
+        self.block_ends.append(self.newest)
+
+    def in_block(self, instant: int) -> bool:
+        number = bisect_left(self.block_ends, instant)
+        return number < len(self.blocks) and _holds(self.blocks[number], instant)
+
+    def remembered(self) -> int:
+        return len(self.counts) + sum(map(len, self.blocks))
+
+    def forget(self) -> None:
+        """Let the older generation go and begin a new one."""
+        self.floor = max(self.floor, self.older_newest)
+        kept = bisect_right(self.block_ends, self.floor)
+        self.blocks, self.block_ends = self.blocks[kept:], self.block_ends[kept:]
+        self.older, self.counts = self.counts, {}
+        self.older_newest = self.newest
 
     def newest_tick(self) -> dict[str, Any]:
         """Return the newest tick's kind, times and fields; there has to be one."""
@@ -113,23 +151,23 @@ class Ordinals:
         self._spans = None
         for series in self._series.values():
             series.mark = series.newest
-        if sum(len(series.counts) for series in self._series.values()) < INSTANTS_MAX:
+        if sum(series.remembered() for series in self._series.values()) < INSTANTS_MAX:
             return
         for series in self._series.values():
-            series.floor = max(series.floor, series.older_newest)
-            series.older, series.counts = series.counts, {}
-            series.older_newest = series.newest
+            series.forget()
 
     def _held(self, series: Series, instant: int, history: History | None) -> int:
         ordinal = series.counts.get(instant)
         if ordinal is None:
             ordinal = series.older.get(instant)
-        if ordinal is None:
-            ordinal = self._on_disk(series, instant, history) if instant <= series.floor else 0
-        return ordinal
+        if ordinal is not None:
+            return ordinal
+        if series.in_block(instant):
+            return 1
+        return self._on_disk(series, instant, history) if instant <= series.floor else 0
 
     def _is_taken(self, series: Series, time: int) -> bool:
-        if time in series.counts or time in series.older:
+        if time in series.counts or time in series.older or series.in_block(time):
             return True
         return time <= series.floor and any(found.takes(time) for found in self._points(series, time))
 
@@ -180,3 +218,8 @@ def _sorted(parts: list[tuple[IntArray, IntArray]]) -> Instants:
     exchange, times = (np.concatenate(side) for side in zip(*parts, strict=True))
     order = np.argsort(exchange, kind="stable")
     return Instants(exchange[order], times[order], np.sort(times))
+
+
+def _holds(rising: IntArray, instant: int) -> bool:
+    place = int(np.searchsorted(rising, instant))
+    return place < len(rising) and int(rising[place]) == instant

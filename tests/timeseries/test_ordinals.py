@@ -111,6 +111,27 @@ def test_columns_count_as_single_ticks_do(tmp_path: Path) -> None:
     assert offsets(tmp_path / "single") == offsets(tmp_path / "columns")
 
 
+@pytest.mark.parametrize("limit", [10**6, 500])
+def test_instants_that_came_many_at_once_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(ordinals, "INSTANTS_MAX", limit)
+    desk = recorder(tmp_path, segment_bytes=16_384)
+    expected: Counter[int] = Counter()
+    wanted = []
+    for first in range(0, 3000, 600):
+        times = list(range(OPEN_NS + first * SECOND, OPEN_NS + (first + 600) * SECOND, SECOND))
+        assert desk.ticks({"ltp": [1.0] * 600, "timestamp": times}, symbol="A").accepted == 600
+        late = [OPEN_NS + (first - 300 + step * 40) * SECOND + step % 2 * 500 for step in range(20)]
+        for instant in [*late, *late]:
+            desk.tick("A", {"ltp": 1.0}, instant)
+        for instant in [*times, *late, *late]:
+            wanted.append(expected[instant])
+            expected[instant] += 1
+    assert offsets(tmp_path) == wanted
+    desk.close()
+
+
 @pytest.fixture
 def removed(tmp_path: Path) -> Iterator[Path]:
     """A lane whose segments were shipped and removed."""
