@@ -371,7 +371,7 @@ ACCEPTED = [
     ),
     Accepted(
         "an entry 23 hours ahead",
-        opened(trade_id="N1", entry_time=FUTURE - timedelta(hours=2)),
+        opened(trade_id="N1", entry_time=datetime.now(UTC) + timedelta(hours=23)),
         lambda dm: dm.get_trade("N1").state,
         "OPEN",
     ),
