@@ -101,6 +101,8 @@ class Recorder(TickRecorder):
             InvalidValue: the input as a whole makes no sense.
             SourceBusy, RecorderClosed: as in `tick`.
         """
+        if not isinstance(rows, Mapping | Iterable):
+            raise InvalidValue("ticks are a list of dicts, or a dict of columns.", field="ticks")
         whole = given_columns(rows, symbol) if isinstance(rows, Mapping) else list(rows)
         accepted, rejected, received = 0, [], self._clock()
         for start in range(0, whole.length if isinstance(whole, Columns) else len(whole), ROWS_AT_ONCE):
