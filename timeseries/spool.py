@@ -17,6 +17,7 @@ from timeseries.mend import mend_lane
 
 __all__ = ["Lane", "LeaseHeld", "Outcome", "PendingSlice", "SourceLock", "Spool", "Tail"]
 
+GLANCE_SECONDS = 0.05  # how long somebody who only looks holds the lock at most
 PATIENCE_SECONDS = 2.0  # how long somebody who only looks or mends may keep a recorder waiting
 
 
@@ -44,15 +45,16 @@ class SourceLock:
             SourceBusy: a living process holds it.
             OSError: the disk refuses.
         """
-        deadline = time.monotonic() + patience_seconds
+        started = time.monotonic()
         while not self.try_acquire():
-            pid = self.holder()
-            if pid is not None and (pid == os.getpid() or _lives(pid)):
+            pid, waited = self.holder(), time.monotonic() - started
+            # A killed holder's pid stays in the file, and another process may have it by now: not at the first look.
+            if pid is not None and waited > GLANCE_SECONDS and _lives(pid):
                 raise SourceBusy(
                     f"Process {pid} records under the source {source!r}.", pid=pid, hint="Choose another source."
                 )
             # Nobody's pid is in it: somebody only looks or mends, for moments.
-            if time.monotonic() > deadline:
+            if waited > patience_seconds:
                 raise SourceBusy(f"The source {source!r} is held.", hint="Try again.")
             time.sleep(0.002)
         self._write_pid(str(os.getpid()))

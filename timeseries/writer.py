@@ -289,15 +289,20 @@ _guards: dict[Key, threading.Lock] = {}
 _opening = threading.Lock()
 
 
+def _key(root: Path, source: str) -> Key:
+    # One folder may be reached by several paths; the lock on it would then be this process's own.
+    return Path(os.path.realpath(root)), source
+
+
 def guard_of(root: Path, source: str) -> threading.Lock:
     """Return the lock around everything that this process writes under the source; touches no disk."""
     with _opening:
-        return _guards.setdefault((root.absolute(), source), threading.Lock())
+        return _guards.setdefault(_key(root, source), threading.Lock())
 
 
 def open_source(root: Path, source: str, *, user: object, max_bytes: int | None, segment_bytes: int) -> SourceWriter:
     """Return this process's writer of the source and note its user. Raises SourceBusy, OSError."""
-    key = (root.absolute(), source)
+    key = _key(root, source)
     with _opening:
         writer = _writers.get(key)
         if writer is None:

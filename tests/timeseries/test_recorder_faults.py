@@ -302,6 +302,16 @@ def test_two_recorders_of_a_process_share_the_source(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_folder_reached_by_two_paths_is_one(tmp_path: Path) -> None:
+    (tmp_path / "other").symlink_to(tmp_path)
+    first, second = recorder(tmp_path), recorder(tmp_path / "other")
+    assert first.tick("A", {"ltp": 1}, OPEN_NS)
+    assert second.tick("A", {"ltp": 2}, OPEN_NS)
+    first.close()
+    second.close()
+    assert len(stored(tmp_path)) == 2
+
+
 def test_the_first_record_is_told_once(tmp_path: Path) -> None:
     told: list[int] = []
     desk = recorder(tmp_path, on_first_record=lambda: told.append(1))
