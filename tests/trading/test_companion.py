@@ -50,7 +50,7 @@ def points() -> dict[str, Any]:
 
 class TestSummoned:
     def test_the_first_record_brings_one_that_keeps_nothing_of_ours(self, ledger: Any, ended: None) -> None:
-        reading, writing = os.pipe()
+        reading, writing = os.pipe2(os.O_NONBLOCK)
         os.set_inheritable(writing, True)  # as a harness does that reads until its children are gone
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
