@@ -70,8 +70,7 @@ def _moment(trade: Trade, instant: datetime, stop: Decimal) -> datetime | None:
     """
     said = _said_at(trade, instant)
     if not said:
-        is_within = trade.closed_at is None or instant <= trade.closed_at
-        return None if is_within and _standing(trade, instant) == stop else instant
+        return None if _standing(trade, instant) == stop else instant  # unchanged, after the close as before it
     last = said[-1]
     if stop not in {change.stop_price for change in said}:
         return last.at
