@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -108,18 +109,36 @@ def _on_postgres(connection: Any, name: str) -> Callable[[Path], str]:
     url = urlsplit(os.environ["DATABASE_URL"])
     desk = urlunsplit(url._replace(scheme="postgresql", path="/postgres"))
 
-    def create(new: str, template: str) -> None:
+    def create(new: str, template: str, *, gone: str) -> None:
         with psycopg.connect(desk, autocommit=True) as server:
-            server.execute(f'DROP DATABASE IF EXISTS "{new}" WITH (FORCE)')
+            server.execute(f'DROP DATABASE IF EXISTS "{gone}" WITH (FORCE)')
             server.execute(f'CREATE DATABASE "{new}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         connection.settings_dict["NAME"] = new
 
-    def make(_data_dir: Path) -> str:
-        create(f"{name}_test", f"{name}_template")
-        return urlunsplit(url._replace(path=f"/{name}_test"))
+    number = itertools.count()
+    template = f"{name}_template"
 
-    create(f"{name}_template", "template0")
+    def make(_data_dir: Path) -> str:
+        # Never a name again: the companion of an earlier test may live still, and would follow this one's journal.
+        now = next(number)
+        create(f"{name}_{now}", template, gone=f"{name}_{now - 1}")
+        return urlunsplit(url._replace(path=f"/{name}_{now}"))
+
+    create(template, "template0", gone=template)
     return make
+
+
+@pytest.fixture
+def no_tables(data_dir: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> Iterator[Path]:
+    """A ledger that nobody has migrated; gives the file that it would be on SQLite."""
+    from django.db import connections
+
+    connection, nothing = connections["default"], data_dir / "nothing.sqlite3"
+    monkeypatch.setitem(connection.settings_dict, "NAME", nothing if connection.vendor == "sqlite" else "postgres")
+    with django_db_blocker.unblock():
+        connections.close_all()
+        yield nothing
+        connections.close_all()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -151,14 +151,8 @@ class TestBeforeAnything:
         DataManager().close()
         assert not (data_dir / "new").exists()
 
-    def test_without_tables_a_ledger_call_says_migrate_and_a_tick_is_kept(
-        self, alone: None, data_dir: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
-    ) -> None:
-        if connections["default"].vendor != "sqlite":
-            pytest.skip("a server's ledger is not a file")
-        monkeypatch.setitem(connections["default"].settings_dict, "NAME", data_dir / "ledger.sqlite3")
-        with django_db_blocker.unblock(), DataManager() as dm:
-            connections.close_all()
+    def test_without_tables_a_ledger_call_says_migrate_and_a_tick_is_kept(self, alone: None, no_tables: Path) -> None:
+        with DataManager() as dm:
             with pytest.raises(LedgerNotReady, match="migrate"):
                 opened(dm)
             with pytest.raises(LedgerNotReady, match="migrate"):
@@ -166,7 +160,7 @@ class TestBeforeAnything:
             assert dm.update_trailing_sl("T1", "ema", "RELIANCE", 1, 2, "ATR") is False
             assert dm.ledger.faults == {"ledger_not_ready": 1}
             assert dm.process_tick("RELIANCE", {"ltp": 1}) is True
-            assert not (data_dir / "ledger.sqlite3").exists()
+            assert not no_tables.exists()
 
 
 class TestPositions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -178,13 +179,8 @@ def test_rows_cleared_before_they_were_followed_do_not_stop_it(follower: Followe
     assert dict(FollowerCursor.objects.values_list("account__code", "sequence")).items() <= sequences.items()
 
 
-def test_without_a_ledger_it_says_so(data_dir: Any, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> None:
-    from django.db import connections
-
-    monkeypatch.setitem(connections["default"].settings_dict, "NAME", data_dir / "nothing.sqlite3")
-    if connections["default"].vendor != "sqlite":
-        pytest.skip("a server's ledger is not a file")
-    with django_db_blocker.unblock(), pytest.raises(LedgerNotReady):
+def test_without_a_ledger_it_says_so(no_tables: Path) -> None:
+    with pytest.raises(LedgerNotReady):
         Follower().run_once()
-    assert not (data_dir / "nothing.sqlite3").exists()
+    assert not no_tables.exists()
     assert not settings.SPOOL_DIR.exists()
