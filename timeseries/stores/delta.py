@@ -214,6 +214,8 @@ class DeltaStore:
     def ping(self) -> float:
         """Return the milliseconds of a small real read."""
         started = time.perf_counter()
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreUnavailable(f"{self.root.name} is no folder.", hint="Move it away; the tables are made anew.")
         for measurement in MEASUREMENTS.values():
             if self._one(measurement):
                 break
