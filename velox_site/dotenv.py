@@ -14,7 +14,7 @@ MARK = "change-me"
 def main() -> int:
     """Copy `.env.example` to `.env` (0600), a fresh secret in place of every ``change-me``."""
     lines = (BASE_DIR / ".env.example").read_text(encoding="utf-8").splitlines()
-    filled = [line.replace(MARK, secrets.token_urlsafe(32)) for line in lines]
+    filled = [line.replace(MARK, secrets.token_urlsafe(48)) for line in lines]
     try:
         descriptor = os.open(BASE_DIR / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -68,19 +68,20 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
     inside = (columns["instant"] >= session.start) & (columns["instant"] < session.stop)
     if not inside.any():
         return None
-    day = {name: column[inside] for name, column in columns.items()}
+    day = columns if inside.all() else {name: column[inside] for name, column in columns.items()}
     label = _labels(day["instant"], every, session)
-    order = np.argsort(label, kind="stable")  # a late tick goes to its own candle; within one, arrival's time order
-    first = np.flatnonzero(np.concatenate(([True], np.diff(label[order]) != 0)))
-    last = np.append(first[1:], len(order)) - 1
-    sorted_day = {name: column[order] for name, column in day.items()}
+    if (label[1:] < label[:-1]).any():  # a late tick goes to its own candle; within one, arrival's time order
+        order = np.argsort(label, kind="stable")
+        label, day = label[order], {name: column[order] for name, column in day.items()}
+    first = np.flatnonzero(np.concatenate(([True], np.diff(label) != 0)))
+    last = np.append(first[1:], len(label)) - 1
     return {
-        "time": label[order][first],
-        "open": sorted_day["open"][first],
-        "high": np.fmax.reduceat(sorted_day["high"], first),
-        "low": np.fmin.reduceat(sorted_day["low"], first),
-        "close": sorted_day["close"][last],
-        "volume": _volume(sorted_day, first),
+        "time": label[first],
+        "open": day["open"][first],
+        "high": np.fmax.reduceat(day["high"], first),
+        "low": np.fmin.reduceat(day["low"], first),
+        "close": day["close"][last],
+        "volume": _volume(day, first),
         "ticks": last - first + 1,
     }
 
