@@ -37,11 +37,15 @@ def snapshot_text(price: Any, quantity: Any, pnl: Any, pnl_percent: Any) -> byte
     Raises:
         InvalidValue: a figure that cannot be true.
     """
-    fields = {"price": parse_number(price, "price", "price"), "quantity": parse_number(quantity, "quantity")}
-    for field, value in fields.items():
-        if value <= 0:
-            raise InvalidValue(f"{field} must be above zero.", field=field)
+    fields = {"price": _above_zero(price, "current_price"), "quantity": _above_zero(quantity, "quantity")}
     for field, figure in (("pnl", pnl), ("pnl_percent", pnl_percent)):
         if figure is not None:
             fields[field] = parse_number(figure, field)
     return orjson.dumps(fields)
+
+
+def _above_zero(value: Any, field: str) -> float:
+    number = parse_number(value, field)
+    if number <= 0:
+        raise InvalidValue(f"{field} must be above zero.", field=field, hint="Give a number above zero.")
+    return number

@@ -197,7 +197,8 @@ def _finite(value: float, field: str, what: str) -> float:
 
 
 def _not_finite(field: str, what: str) -> InvalidValue:
-    return InvalidValue(f"{field} must be finite.", field=field, hint="Leave it out.", code=f"{what}_not_finite")
+    hint = "Give a finite number."
+    return InvalidValue(f"{field} must be finite.", field=field, hint=hint, code=f"{what}_not_finite")
 
 
 def _too_old(field: str) -> InvalidValue:
