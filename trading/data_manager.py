@@ -140,6 +140,10 @@ class DataManager:
             order_id=order_id,
         )
 
+    def set_charges(self, trade_id: str, amount: Any, *, source: str, strategy_id: str | None = None) -> Trade:
+        """Say what the trade cost in charges so far, and where that stands (`operations.set_charges`)."""
+        return self.ledger.set_charges(trade_id, amount, source=source, strategy_id=strategy_id)
+
     def update_trailing_sl(
         self,
         trade_id: str,

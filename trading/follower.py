@@ -15,7 +15,7 @@ from django.conf import settings
 
 from timeseries.measurements import EXECUTIONS, STRATEGY_METRICS, TRAILING_SL, Measurement
 from timeseries.recorder import PROJECTING_SOURCE, Recorder
-from trading.models import Account, Fill, FollowerCursor, Journal, JournalHead, Realisation, StopChange
+from trading.models import Account, Fill, FollowerCursor, Journal, JournalHead, StopChange
 from trading.operations.writing import reading, writing
 
 BATCH = 1000
@@ -79,9 +79,9 @@ class Follower:
         self, tags: dict[str, str], known: dict[str, Any], fill: dict[str, Any], realised: dict[str, Any] | None
     ) -> None:
         row = Fill.objects.get(trade_id=known["trade_pk"], sequence=fill["sequence"])
+        # Over all strategies: a correction may move a trade to another one, a time must repeat exactly nevertheless.
         same = Fill.objects.filter(
             trade__account_id=row.trade.account_id,
-            trade__strategy_id=row.trade.strategy_id,
             trade__instrument_id=row.trade.instrument_id,
             at=row.at,
             pk__lt=row.pk,
@@ -96,7 +96,6 @@ class Follower:
         row = StopChange.objects.get(trade_id=known["trade_pk"], at=at, stop_price=stop["stop_price"])
         same = StopChange.objects.filter(
             trade__account_id=row.trade.account_id,
-            trade__strategy_id=row.trade.strategy_id,
             trade__instrument_id=row.trade.instrument_id,
             at=at,
             pk__lt=row.pk,
@@ -112,9 +111,9 @@ class Follower:
         realised: dict[str, Any],
         day: dict[str, Any],
     ) -> None:
-        row = Realisation.objects.get(fill__trade_id=known["trade_pk"], fill__sequence=fill["sequence"])
-        same = Realisation.objects.filter(
-            account_id=row.account_id, strategy_id=row.strategy_id, at=row.at, pk__lt=row.pk
+        row = Fill.objects.get(trade_id=known["trade_pk"], sequence=fill["sequence"])
+        same = Fill.objects.filter(
+            trade__account_id=row.trade.account_id, role=Fill.Role.EXIT, at=row.at, pk__lt=row.pk
         ).count()
         fields = {
             "realised_pnl": _float(realised["pnl"]),

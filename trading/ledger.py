@@ -15,6 +15,7 @@ from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
+from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.writing import reading
 
@@ -40,6 +41,9 @@ class Ledger:
 
     def close_position(self, *said: Any, **more: Any) -> Trade:
         return at_the_ledger(close_position, self.account, *said, **more)
+
+    def set_charges(self, *said: Any, **more: Any) -> Trade:
+        return at_the_ledger(set_charges, self.account, *said, **more)
 
     def record_signal(self, *said: Any, **more: Any) -> Signal:
         return at_the_ledger(record_signal, self.account, *said, **more)

@@ -30,6 +30,7 @@ from trading.models import (
     append_only,
 )
 from trading.operations.add_capital import add_capital
+from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
 from trading.operations.publish_daily_summary import publish_daily_summary
@@ -57,11 +58,9 @@ def everything(account: str = "main") -> Trade:
     record_signal(account, "ema cross", "RELIANCE", AT, {"rsi": 40}, decision="SKIPPED")
     publish_daily_summary(account, DAY, "{}")
     add_capital(account, DAY, 1000)
-    trade = row(account=account)
-    Correction.objects.create(
-        account=trade.account, trade=trade, kind="fill", reason="typing error", author="asha", recorded_at=AT
-    )
-    return trade
+    opened("T2", account_code=account)
+    amend(row("T2", account).pk, price=2451, by="asha", reason="typing error")
+    return row(account=account)
 
 
 class TestAppendOnly:
@@ -105,11 +104,11 @@ class TestAppendOnly:
         main = "account_id = (SELECT id FROM trading_account WHERE code = 'main')"
         kept = snapshot()
         removed = clear_account("replay", by="asha")
-        assert removed["trades"] == removed["summaries"] == removed["corrections"] == 1
-        assert (removed["fills"], removed["signals"], removed["realisations"]) == (3, 2, 2)
+        assert removed["summaries"] == removed["corrections"] == 1
+        assert (removed["trades"], removed["fills"], removed["signals"], removed["realisations"]) == (2, 4, 2, 2)
         for model in (Trade, Journal, DailySummary, Correction):
             assert {one.account.code for one in model.objects.all()} == {"main"}
-        assert len(snapshot()["trading_fill"]) == len(kept["trading_fill"]) - 3
+        assert len(snapshot()["trading_fill"]) == len(kept["trading_fill"]) - 4
         with pytest.raises(DatabaseError, match="append-only"):
             sql(f"DELETE FROM trading_journal WHERE {main}")
 
@@ -134,6 +133,9 @@ CONSTRAINTS = [
         ("trading_journal", "sequence = 1"),
         ("trading_journal", "previous_mac = ''"),
         ("trading_correction", "reason = ''"),
+        ("trading_correction", "author = ''"),
+        ("trading_correction", "kind = 'guess'"),
+        ("trading_correction", "from_day = '2024-03-15'"),
     ),
     *(("trading_account", "book = 'fun'"), ("trading_account", "code = ''"), ("trading_instrument", "multiplier = 0")),
     *(("trading_instrument", f"{name} = 0") for name in ("lot", "quantity_step", "price_tick")),
@@ -197,7 +199,7 @@ class TestJournal:
         review_trade(row().pk, by=User.objects.create_user("asha"), rating=3)
         assert [one.operation for one in Journal.objects.filter(account__code="main")] == [
             *("open_position", "update_trailing_sl", "add_fill", "close_position", "record_signal"),
-            *("publish_daily_summary", "add_capital", "review_trade"),
+            *("publish_daily_summary", "add_capital", "open_position", "amend", "review_trade"),
         ]
 
     def test_a_fill_is_told_exactly(self) -> None:

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from trading.admin.base import (
@@ -27,13 +27,15 @@ from trading.admin.base import (
     price_column,
     quantity_column,
 )
+from trading.admin.correct import correct
 from trading.admin.export import csv_response
 from trading.admin.filters import ResultFilter, ReviewFilter
 from trading.admin.review import FIELDS, ReviewForm
-from trading.domain import amounts
+from trading.domain import amounts, corrections
 from trading.errors import VeloxError
-from trading.models import Fill, Signal, StopChange, Trade, User
+from trading.models import Correction, Fill, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
+from trading.queries import facts
 from trading.queries.results import earned_by, result_of
 from trading.queries.trade_list import REVIEWED, r_multiple, related, trade_row
 
@@ -50,6 +52,7 @@ def _of_trade(row: Any) -> str:
 
 class FillInline(ReadOnly, TabularInline):
     model = Fill
+    verbose_name_plural = "Fills as they were recorded"
     figure_price = staticmethod(price_column("price", "price", _of_trade))
     figure_quantity = staticmethod(quantity_column("quantity", "quantity"))
     figure_charges = staticmethod(money_column("charges", "charges", _of_trade))
@@ -95,6 +98,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     form = ReviewForm
     inlines = (FillInline, StopInline, SignalInline)
     change_list_template = "admin/trade_list.html"
+    change_form_template = "admin/trade_change.html"
     figure_quantity = staticmethod(quantity_column("entry_quantity", "quantity"))
     figure_open = staticmethod(quantity_column("open_quantity", "still open"))
     figure_pnl = staticmethod(money_column("realised_pnl", "P&L before charges", _of_account, signed=True))
@@ -121,6 +125,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
         ("account", "trading_day"), ("strategy", "symbol"), ("side", "state"), ("opened_at", "closed_at"),
         ("figure_quantity", "figure_open"), ("figure_entry", "figure_risk"), ("figure_stop", "figure_target"),
         ("figure_pnl", "figure_charges"), ("result", "figure_r"), ("exit_reason", "figure_reported"), "shown_flags",
+        "shown_corrections",
     )  # fmt: skip
     who = ("reviewed_by", "reviewed_at")
     readonly_fields = (
@@ -187,6 +192,11 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     def shown_flags(self, trade: Trade) -> str:
         return ", ".join(flag.replace("_", " ") for flag in trade.flags) or "—"
 
+    @admin.display(description="corrections")
+    def shown_corrections(self, trade: Trade) -> SafeString | str:
+        made = facts.corrections_of(trade)
+        return format_html_join("", "{}<br>", ((_told(one, trade.account.currency),) for one in made)) or "—"
+
     @admin.display(description="rating", ordering="review__rating")
     def rating_shown(self, trade: Trade) -> SafeString | str:
         rating = _review(trade, "rating")
@@ -224,7 +234,8 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     # -- CSV ----------------------------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
         export = path("csv/", self.admin_site.admin_view(self.export), name="trading_trade_csv")
-        return [export, *super().get_urls()]
+        page = path("<int:pk>/correct/", self.admin_site.admin_view(correct), name="trading_trade_correct")
+        return [export, page, *super().get_urls()]
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """Return every trade of the list as it is filtered."""
@@ -243,3 +254,11 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
 
 def _review(trade: Trade, name: str) -> Any:
     return getattr(getattr(trade, "review", None), name, None)
+
+
+def _told(made: Correction, currency: str) -> str:
+    what = "" if made.fill is None else f" fill {made.fill.sequence}"
+    changed = corrections.changes(made.body, currency, timezone.get_default_timezone())
+    texts = ", ".join(f"{name} {before} → {after}" for name, before, after in changed)
+    at = f"{timezone.localtime(made.recorded_at):%d %b %Y %H:%M:%S}"
+    return f"{at} {made.get_kind_display()}{what}{': ' if texts else ''}{texts}; by {made.author}: {made.reason}"

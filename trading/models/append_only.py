@@ -1,7 +1,8 @@
 """Append-only tables: database triggers that refuse UPDATE and DELETE, whoever asks.
 
 They guard every account whose book is not `replay`, so that what was replayed can be cleared. SQLite drops triggers
-when a table is rebuilt: a migration that touches one of these tables ends with `Guard()`, and a system check compares.
+when a table is rebuilt: a migration that touches one of these tables begins with `Unguard()` and ends with
+`Guard(unguarded=True)`, and a system check compares.
 """
 
 from __future__ import annotations
@@ -35,19 +36,28 @@ LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(
     f"OLD.{name} = NEW.{name}"
     for name in ("id", "account_id", "strategy_id", "instrument_id", "at", "decision", "reason", "conditions")
 )
+# What a trade realised is as firm as its fills, until somebody corrects that trade.
+UNCORRECTED = "NOT EXISTS (SELECT 1 FROM trading_correction c WHERE c.trade_id = OLD.trade_id)"
 # Rows that follow from facts change with them, but never go away.
 KEPT = {"trading_trade": ACCOUNT, "trading_daytotal": ACCOUNT, "trading_journalhead": ACCOUNT}
+# But for the total of a day on which, after a correction, nothing was realised.
+REALISED = (
+    "EXISTS (SELECT 1 FROM trading_realisation r WHERE r.account_id = OLD.account_id "
+    "AND r.strategy_id = OLD.strategy_id AND r.instrument_id = OLD.instrument_id AND r.day = OLD.day)"
+)
 REFUSE = "trading_refuse"  # PostgreSQL's function behind a trigger whose condition asks for no other row
 
 
 def triggers() -> Iterator[tuple[str, str, str, str]]:
     """Yield (name, table, event, condition) of every trigger."""
     for table, book in FACTS.items():
-        condition = _guarded(book) + (f" AND NOT ({LINKED})" if table == "trading_signal" else "")
+        guarded = _guarded(book) + (f" AND {UNCORRECTED}" if table == "trading_realisation" else "")
+        condition = guarded + (f" AND NOT ({LINKED})" if table == "trading_signal" else "")
         yield f"{table}_keeps_update", table, "UPDATE", condition
-        yield f"{table}_keeps_delete", table, "DELETE", _guarded(book)
+        yield f"{table}_keeps_delete", table, "DELETE", guarded
     for table, book in KEPT.items():
-        yield f"{table}_keeps_delete", table, "DELETE", _guarded(book)
+        condition = _guarded(book) + (f" AND {REALISED}" if table == "trading_daytotal" else "")
+        yield f"{table}_keeps_delete", table, "DELETE", condition
     yield "trading_account_keeps_delete", "trading_account", "DELETE", "1 = 1"
     yield "trading_account_keeps_update", "trading_account", "UPDATE", "OLD.book <> NEW.book OR OLD.code <> NEW.code"
 
@@ -121,13 +131,36 @@ def _bodies() -> dict[str, str]:
 
 
 class Guard(migrations.RunPython):
-    """Make every trigger anew: the last operation of a migration that touches an append-only table."""
+    """Make every trigger anew: the last operation of a migration that touches an append-only table.
 
-    def __init__(self) -> None:
-        super().__init__(_create, migrations.RunPython.noop)
+    ``unguarded`` where the migration begins with `Unguard`: the way back then begins and ends in the same order.
+    """
+
+    def __init__(self, *, unguarded: bool = False) -> None:
+        self.unguarded = unguarded
+        super().__init__(_create, _drop if unguarded else migrations.RunPython.noop)
 
     def deconstruct(self) -> Any:
-        return "Guard", [], {}
+        return "Guard", [], {"unguarded": True} if self.unguarded else {}
+
+
+class Unguard(migrations.RunPython):
+    """Take the triggers away: the first operation of a migration that `Guard` ends.
+
+    SQLite makes a table anew to change it, and refuses to while another table's trigger reads it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_drop, _create)
+
+    def deconstruct(self) -> Any:
+        return "Unguard", [], {}
+
+
+def _drop(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    on_table = schema_editor.connection.vendor == "postgresql"
+    for name, table, *_ in triggers():
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if on_table else ""), params=None)
 
 
 def _create(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:

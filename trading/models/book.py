@@ -97,20 +97,41 @@ class DailySummary(models.Model):
 
 
 class Correction(models.Model):
-    """A fact that was wrong, said right in a new row: what, by whom, why. The fact itself stays as it was."""
+    """A fact that was wrong, said right in a new row: what, by whom, why. The fact itself stays as it was.
+
+    ``body``: ``was`` and ``now`` (field to text) of what an amendment changed; ``by_fill`` (sequence to amount) and
+    ``source`` of charges; empty for a void. ``from_strategy`` and ``from_day`` are set where the trade moved: callers
+    who name it as it was once called still find it.
+    """
+
+    class Kind(models.TextChoices):
+        AMEND = "amend", "Amended"
+        VOID = "void", "Voided"
+        CHARGES = "charges", "Charges"
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="corrections")
     trade = models.ForeignKey(Trade, models.PROTECT, related_name="corrections")
     fill = models.ForeignKey(Fill, models.PROTECT, null=True, related_name="corrections")
-    kind = models.CharField(max_length=16)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
     body = models.JSONField(default=dict)
     reason = models.TextField()
     author = models.CharField(max_length=150)
     recorded_at = models.DateTimeField()
+    from_strategy = models.ForeignKey(Strategy, models.PROTECT, null=True, related_name="+")
+    from_day = models.DateField(null=True)
 
     class Meta:
         ordering = ("recorded_at", "pk")
-        constraints = [CheckConstraint(name="correction_has_a_reason", condition=~Q(reason=""))]
+        constraints = [
+            CheckConstraint(name="correction_has_a_reason", condition=~Q(reason="")),
+            CheckConstraint(name="correction_has_an_author", condition=~Q(author="")),
+            CheckConstraint(name="correction_kind", condition=Q(kind__in=("amend", "void", "charges"))),
+            CheckConstraint(
+                name="correction_moved_from",
+                condition=Q(from_strategy=None, from_day=None) | Q(from_strategy__isnull=False, from_day__isnull=False),
+            ),
+        ]
+        indexes = [Index(name="correction_moved", fields=("account", "from_strategy", "from_day"))]
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.trade}"

@@ -13,6 +13,7 @@ from trading.models import Trade
 from trading.operations import arguments, booking, journal
 from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
+from trading.queries import facts
 from trading.queries.trades import find_trade, trade_value
 
 
@@ -50,13 +51,19 @@ def add_fill(
         account, head = journal.lock_account(account_code)
         trade = find_trade(account, trade_id, strategy_id=strategy_id)
         if not is_known(trade, side, new):
-            if trade.state != Trade.State.OPEN:
-                raise TradeClosed(f"Trade {trade_id} is closed.", field="trade_id", hint="Open a new trade instead.")
+            must_be_open(trade, hint="Open a new trade instead.")
             seen = Seen.of(trade)
             said = booking.book(trade, side, new, now=now)
             booking.keep(trade, seen)
             journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now, head=head)
         return Position(**trade_value(trade).as_dict())
+
+
+def must_be_open(trade: Trade, *, hint: str) -> None:
+    """Raise TradeClosed for a trade that is closed or void."""
+    if trade.state != Trade.State.OPEN:
+        word = "void" if trade.state == Trade.State.VOID else "closed"
+        raise TradeClosed(f"Trade {trade.trade_id} is {word}.", field="trade_id", hint=hint)
 
 
 def is_known(trade: Trade, side: str, new: NewFill) -> bool:
@@ -66,7 +73,8 @@ def is_known(trade: Trade, side: str, new: NewFill) -> bool:
     known = trade.fills.filter(fill_id=new.fill_id).first()
     if known is None:
         return False
-    if (known.side, known.price, known.quantity) != (side, new.price, new.quantity):
+    said = [known, *(fill for fill in facts.fills_of(trade) if fill.pk == known.pk)]  # as said, and as put right
+    if (side, new.price, new.quantity) not in {(one.side, one.price, one.quantity) for one in said}:
         raise IdConflict(
             f"Fill {new.fill_id} is known as {known.side} {known.quantity:f} at {known.price:f}.",
             field="fill_id",

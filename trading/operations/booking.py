@@ -11,9 +11,10 @@ from trading.domain import position
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
 from trading.errors import CrossesZero, InvalidValue
-from trading.models import DayTotal, Fill, Realisation, Trade
+from trading.models import Correction, DayTotal, Fill, Instrument, Realisation, Trade
 from trading.operations import references, rows
 from trading.operations.writing import busy
+from trading.queries import facts
 from trading.queries.instruments import shown_symbol
 
 
@@ -78,7 +79,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     execution = Execution(side, to_units(new.price), to_units(new.quantity), _units(new.charges))
     after, realised = _applied(before, execution, trade)
     trade.flags = sorted({*trade.flags, *references.grid_flags(new.price, new.quantity, trade.instrument)})
-    _move(trade, after, new.at)
+    stand(trade, after, new.at)
     if trade.pk is None:
         rows.insert(trade)
     fill = _written(trade, side, new, sequence, now)
@@ -105,6 +106,15 @@ def said_of(trade: Trade) -> dict[str, Any]:
     }
 
 
+def initial_risk(price: Decimal, quantity: Decimal, stop: Decimal, instrument: Instrument) -> Decimal:
+    """Return |entry − stop| × quantity × multiplier of an opening fill. Raises: InvalidValue beyond the bound."""
+    distance = abs(to_units(price) - to_units(stop))
+    risk = position.value_of(distance, to_units(quantity), to_units(instrument.multiplier))
+    if risk > MAX_UNITS:
+        raise InvalidValue(f"stop_price is {stop}.", field="stop_price", hint="The risk would pass 92,233,720,368.")
+    return from_units(risk)
+
+
 def _check(trade: Trade, side: str, new: NewFill) -> None:
     if new.at < trade.opened_at:
         raise InvalidValue(
@@ -127,10 +137,10 @@ def _before(trade: Trade) -> tuple[Holding, int]:
     if trade.pk is None:
         return Holding(trade.side, multiplier), 1
     fills = rows.fetch(Fill, trade_id=trade.pk, order_by="sequence")
-    executions = [
-        Execution(fill.side, to_units(fill.price), to_units(fill.quantity), _units(fill.charges)) for fill in fills
-    ]
-    return position.fold(trade.side, multiplier, executions)[0], len(executions) + 1
+    following = len(fills) + 1
+    if facts.CORRECTED in trade.flags:
+        fills = facts.corrected(fills, rows.fetch(Correction, trade_id=trade.pk, order_by="id"))
+    return position.fold(trade.side, multiplier, facts.executions(fills))[0], following
 
 
 def _applied(before: Holding, execution: Execution, trade: Trade) -> tuple[Holding, Realised | None]:
@@ -146,7 +156,8 @@ def _applied(before: Holding, execution: Execution, trade: Trade) -> tuple[Holdi
     return after, realised
 
 
-def _move(trade: Trade, after: Holding, at: datetime) -> None:
+def stand(trade: Trade, after: Holding, at: datetime) -> None:
+    """Put a holding into the trade's columns; one of nothing is closed ``at``."""
     trade.open_quantity, trade.open_cost = from_units(after.open_quantity), from_units(after.open_cost)
     trade.entry_quantity, trade.entry_value = from_units(after.entry_quantity), from_units(after.entry_value)
     trade.realised_pnl = from_units(after.realised_pnl)
@@ -211,6 +222,13 @@ def _day_so_far(trade: Trade, row: Realisation) -> dict[str, Any]:
         rows.update(total, SUMS)
     names = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
     return {"day": row.day, **{name: sum(getattr(one, name) for one in totals) for name in names}}
+
+
+def total_of(total: DayTotal, parts: list[Realisation]) -> DayTotal:
+    """Return an empty total with these realisations added; each has its trade loaded."""
+    for part in parts:
+        _add(total, part.trade, part)
+    return total
 
 
 def _add(total: DayTotal, trade: Trade, row: Realisation) -> None:

@@ -15,6 +15,7 @@ from trading.operations import arguments, booking, journal
 from trading.operations.add_fill import is_known
 from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
+from trading.queries import facts
 from trading.queries.instruments import shown_symbol, split_symbol
 from trading.queries.trades import find_trade, trade_value
 
@@ -77,11 +78,13 @@ def close_position(
         # Looked up behind the lock: what another process closed a moment ago is closed here.
         trade = find_trade(account, trade_id, strategy_id=strategy_id)
         must_name(trade, symbol)
+        if trade.state == Trade.State.VOID:
+            raise TradeClosed(f"Trade {trade_id} is void.", field="trade_id", hint="It was taken back: open another.")
         if trade.close_price is None:
             said = _close(trade, close, now)
             body = {"trade": booking.said_of(trade), **said}
             journal.append(trade.account, "close_position", body, now=now, head=head)
-        elif trade.close_price != close.price:
+        elif close.price not in (trade.close_price, _last_price(trade)):  # as said, and as put right
             raise TradeClosed(
                 f"Trade {trade_id} was closed at {trade.close_price:f}.",
                 field="trade_id",
@@ -120,7 +123,7 @@ def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
         flags |= _late_flags(trade, close)
     trade.close_price, trade.exit_reason = close.price, close.reason
     trade.reported_pnl, trade.reported_pnl_percent = close.pnl, close.pnl_percent
-    trade.flags = sorted({*trade.flags, *flags, *_reported_flags(trade)})
+    trade.flags = sorted({*trade.flags, *flags, *reported_flags(trade)})
     booking.keep(trade, seen)
     reported = {"reported_pnl": close.pnl, "reported_pnl_percent": close.pnl_percent}
     return {**said, "close_price": close.price, "at": close.at, "exit_reason": close.reason, **reported}
@@ -128,12 +131,17 @@ def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
 
 def _late_flags(trade: Trade, close: Close) -> set[str]:
     """Return what a close says that cannot be booked any more: exit fills have reached zero."""
-    last = trade.fills.order_by("-sequence").values_list("price", flat=True)[0]
-    differs = {"close_price_differs"} if close.price != last else set()
+    differs = {"close_price_differs"} if close.price != _last_price(trade) else set()
     return differs | ({"close_charges_not_booked"} if close.charges is not None else set())
 
 
-def _reported_flags(trade: Trade) -> set[str]:
+def _last_price(trade: Trade) -> Decimal:
+    price: Decimal = facts.fills_of(trade)[-1].price
+    return price
+
+
+def reported_flags(trade: Trade) -> set[str]:
+    """Return whether what the caller reported is over 0.01 away from the ledger's own."""
     flags = set()
     if trade.reported_pnl is not None and abs(trade.reported_pnl - trade.realised_pnl) > TOLERANCE:
         flags.add("reported_pnl_differs")

@@ -11,8 +11,23 @@ body has ``account``, ``sequence``, ``op``, ``recorded_at`` and what the operati
 - ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
 - ``signal``: {at, decision, reason, conditions} where a signal was recorded (not where a trade took up a known one).
 
+A correction (amend, void, set_charges) has ``trade`` as it is named from then on, and:
+
+- ``correction``: the row written: {kind, fill, body, reason, author, from_strategy, from_day}. ``kind`` is amend, void
+  or charges; ``fill`` the sequence of the fill meant, null for the trade; ``from_strategy`` (code) and ``from_day``
+  where the trade was found until then, null where it did not move. ``body`` of an amend: {was, now}, each {price,
+  quantity, at, charges, strategy} as far as they changed, as texts, null for what was not known; of charges: {was:
+  {charges}, now: {charges}, by_fill: {sequence: charges}, source}; of a void: {}.
+- ``stands``: the columns of the trade after it that may have changed: {strategy, trading_day, state, opened_at,
+  closed_at, open_quantity, open_cost, entry_quantity, entry_value, realised_pnl, charges, initial_risk, close_price,
+  exit_reason, reported_pnl, reported_pnl_percent, flags}. They follow from the fills with all corrections read over
+  them (`queries.facts`), folded in order of sequence.
+- ``realisations``: all rows of what the trade realised after it: [{fill, day, at, quantity, cost, proceeds, charges,
+  pnl, closes}], their strategy the trade's; a void trade has none. The totals of the days touched, before and after,
+  are the sums of what is realised on them; a total of nothing is no row.
+
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
-clear_account, publish_daily_summary, review_trade.
+clear_account, publish_daily_summary, review_trade, amend, void, set_charges.
 """
 
 from __future__ import annotations

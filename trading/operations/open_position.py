@@ -8,13 +8,13 @@ from typing import Any
 
 from timeseries.values import parse_name
 from trading.domain import money, position
-from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.values import Position
-from trading.errors import IdConflict, InvalidValue
-from trading.models import Account, Instrument, Signal, Strategy, Trade
+from trading.errors import IdConflict
+from trading.models import Account, Correction, Instrument, Signal, Strategy, Trade
 from trading.operations import arguments, booking, journal, references, rows, signals
 from trading.operations.booking import NewFill
 from trading.operations.writing import writing
+from trading.queries import facts
 from trading.queries.trades import trade_value
 
 
@@ -85,16 +85,22 @@ def _with_signal(trade: Trade, conditions: dict[str, Any], now: datetime) -> dic
 
 def _known(account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime) -> Trade | None:
     day = references.day_of(at, instrument)
-    return rows.one(Trade, account_id=account.pk, strategy_id=strategy.pk, trade_id=trade_id, trading_day=day)
+    known = rows.one(Trade, account_id=account.pk, strategy_id=strategy.pk, trade_id=trade_id, trading_day=day)
+    if known is not None:
+        return known
+    # A correction may have moved it away: who says it again means that one still.
+    moved = rows.fetch(Correction, account_id=account.pk, from_strategy_id=strategy.pk, from_day=day)
+    return next((one.trade for one in moved if one.trade.trade_id == trade_id), None)
 
 
 def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) -> Position:
-    first = known.fills.get(sequence=1)
-    there = (known.instrument_id, known.side, first.price, first.quantity)
-    if there != (instrument.pk, side, fill.price, fill.quantity):
+    """Answer what was said before with what is there: as it was said, or as a correction has put it right."""
+    said = [known.fills.get(sequence=1), *facts.fills_of(known)[:1]]
+    same = (instrument.pk, side, fill.price, fill.quantity)
+    if same not in {(known.instrument_id, known.side, first.price, first.quantity) for first in said}:
         raise IdConflict(
-            f"Trade {known.trade_id} of {known.trading_day} is known as {known.side} {first.quantity:f} "
-            f"{known.instrument.symbol} at {first.price:f}.",
+            f"Trade {known.trade_id} of {known.trading_day} is known as {known.side} {said[-1].quantity:f} "
+            f"{known.instrument.symbol} at {said[-1].price:f}.",
             field="trade_id",
             hint="Give another trade_id for another trade.",
         )
@@ -125,14 +131,6 @@ def _new(
         stop_price=stop,
         initial_stop_price=stop,
         target_price=target,
-        initial_risk=None if stop is None else _risk(fill, stop, instrument),
+        initial_risk=None if stop is None else booking.initial_risk(fill.price, fill.quantity, stop, instrument),
         flags=[],
     )
-
-
-def _risk(fill: NewFill, stop: Decimal, instrument: Instrument) -> Decimal:
-    distance = abs(to_units(fill.price) - to_units(stop))
-    risk = position.value_of(distance, to_units(fill.quantity), to_units(instrument.multiplier))
-    if risk > MAX_UNITS:
-        raise InvalidValue(f"stop_price is {stop}.", field="stop_price", hint="The risk would pass 92,233,720,368.")
-    return from_units(risk)

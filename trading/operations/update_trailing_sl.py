@@ -8,9 +8,10 @@ from typing import Any
 
 from timeseries.values import parse_name
 from trading.domain import money
-from trading.errors import InvalidValue, TradeClosed
+from trading.errors import InvalidValue
 from trading.models import StopChange, Trade
 from trading.operations import arguments, booking, journal
+from trading.operations.add_fill import must_be_open
 from trading.operations.close_position import must_name
 from trading.operations.writing import writing
 from trading.queries.trades import find_trade
@@ -52,8 +53,7 @@ def update_trailing_sl(
         moment = _moment(trade, instant, stop)
         if moment is None:
             return True
-        if trade.state != Trade.State.OPEN:
-            raise TradeClosed(f"Trade {trade_id} is closed.", field="trade_id", hint="Its stop no longer moves.")
+        must_be_open(trade, hint="Its stop no longer moves.")
         change = _write(trade, moment, stop, extreme, method, now)
         names = ("stop_price", "extreme_price", "method", "at", "moved_back")
         said = {"stop": {name: getattr(change, name) for name in names}}

@@ -30,6 +30,11 @@ def all_accounts() -> QuerySet[Account]:
     return Account.objects.order_by("code")
 
 
+def currency_of(code: str) -> str:
+    """Return an account's currency. Raises: UnknownAccount."""
+    return get_account(code).currency
+
+
 def capital_flows(account: Account, *, until: date) -> dict[date, int]:
     """Return what came in (or, negative, went out) per date, in units, up to and including ``until``."""
     rows = CapitalFlow.objects.filter(account=account, day__lte=until).values("day")

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from trading.models import Trade
+from trading.queries import facts
 from trading.queries.trades import find_trade
 
 INSTANT = pa.timestamp("ns", "UTC")
@@ -42,7 +43,7 @@ STOPS = pa.schema(
 
 
 def executions(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
-    """Return a trade's fills, ascending; ``pnl`` (gross) is that of an exit, null for an entry.
+    """Return a trade's fills as they are right, ascending; ``pnl`` (gross) is that of an exit, null for an entry.
 
     Raises: UnknownAccount, UnknownTrade, AmbiguousTrade.
     """
@@ -56,11 +57,11 @@ def executions(account_code: str, trade_id: str, *, strategy_id: str | None = No
             "price": _float(fill.price),
             "quantity": _float(fill.quantity),
             "charges": _float(fill.charges),
-            "pnl": _float(fill.realisation.pnl) if hasattr(fill, "realisation") else None,
+            "pnl": _float(pnl),
             "fill_id": fill.fill_id,
             "order_id": fill.order_id,
         }
-        for fill in trade.fills.select_related("realisation").order_by("at", "sequence")
+        for fill, pnl in sorted(facts.fills_with_pnl(trade), key=lambda pair: (pair[0].at, pair[0].sequence))
     ]
     return pa.Table.from_pylist(rows, schema=EXECUTIONS)
 

@@ -51,6 +51,15 @@ def parse_day(value: date | datetime | str) -> date:
         raise InvalidValue(f"date is {value!r}.", field="date", hint="Give a date as YYYY-MM-DD.") from error
 
 
+def parse_moment(text: str) -> datetime:
+    """Return the instant that a text in ISO form names; without an offset it is at the desk. Raises: InvalidValue."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidValue(f"at is {text!r}.", field="at", hint="Give a time such as 2024-03-15 09:31:05.") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=desk_zone())
+
+
 def bounds(start: datetime | None, stop: datetime | None) -> tuple[datetime | None, datetime | None]:
     """Return two bounds as aware UTC; naive ones are in the desk's zone, None is open.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import QuerySet
@@ -35,12 +35,41 @@ def find_trade(account_code: str | Account, trade_id: str, *, strategy_id: str |
         raise AmbiguousTrade(
             f"More than one open trade has the id {trade_id!r}.",
             field="trade_id",
-            hint="Give strategy_id as well." if strategy_id is None else "Both are of this strategy, from two days.",
+            hint="Give strategy_id as well."
+            if strategy_id is None
+            else f"They are {' and '.join(f'pk {row.pk} of {row.trading_day}' for row in still_open)}: correct one.",
         )
-    found = still_open[0] if still_open else rows.order_by("-opened_at", "-pk").first()
+    found = still_open[0] if still_open else _newest(account, trade_id, rows, strategy_id)
     if found is None:
         raise UnknownTrade(f"There is no trade {trade_id!r} in account {account.code!r}.", field="trade_id")
     return found
+
+
+def pk_of(account_code: str, trade_id: str, *, strategy_id: str | None = None, day: date | None = None) -> int:
+    """Return the primary key of the trade of an id (`find_trade`), with a day that of its opening.
+
+    Raises: InvalidValue, UnknownAccount, UnknownTrade, AmbiguousTrade.
+    """
+    if day is None:
+        return int(find_trade(account_code, trade_id, strategy_id=strategy_id).pk)
+    rows = _of(account_code, strategy_id=strategy_id)
+    found = list(rows.filter(trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX), trading_day=day)[:2])
+    if not found:
+        raise UnknownTrade(f"There is no trade {trade_id!r} of {day}.", field="trade_id")
+    if len(found) > 1:
+        raise AmbiguousTrade(
+            f"Several strategies have a trade {trade_id!r} of {day}.", field="trade_id", hint="Give the strategy."
+        )
+    return int(found[0].pk)
+
+
+def _newest(account: Account, trade_id: str, rows: QuerySet[Trade], strategy_id: str | None) -> Trade | None:
+    """Return the newest of these, or a trade that a correction moved away from this strategy: open ones first."""
+    newest = list(rows.order_by("-opened_at", "-pk")[:1])
+    if strategy_id is not None:
+        moved = Trade.objects.filter(account=account, trade_id=trade_id, corrections__from_strategy__code=strategy_id)
+        newest += _loaded(moved.distinct())
+    return max(newest, key=lambda row: (row.state == OPEN, row.opened_at, row.pk), default=None)
 
 
 def get_trade(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> values.Trade:

@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from trading.models import Account, Strategy, Trade
+from trading.queries import facts
 from trading.queries.results import RESULTS
 from trading.queries.trade_list import REVIEW_STATES, TradeFilter, listed, related, trade_row
 from trading.web.choice import chosen_account, page
@@ -82,7 +83,9 @@ def trade_page(request: HttpRequest, pk: int) -> HttpResponse:
         row.account,
         row=trade_row(row),
         can_review=request.user.is_staff and request.user.has_perm("trading.change_review"),
-        fills=row.fills.select_related("realisation").order_by("sequence"),
+        can_correct=request.user.is_staff and request.user.has_perm("trading.add_correction"),
+        fills=facts.fills_with_pnl(row),
+        corrections=facts.corrections_of(row),
         stops=row.stop_changes.order_by("at", "pk"),
         signals=row.signals.order_by("at", "pk"),
     )

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from trading.domain import amounts, display
+from trading.domain import amounts, corrections, display
 
 register = template.Library()
 
@@ -132,6 +132,12 @@ def pairs(conditions: Mapping[str, Any]) -> list[tuple[str, Any]]:
 @register.filter
 def condition(value: Any) -> str:
     return amounts.condition(value)
+
+
+@register.filter
+def changes(body: Mapping[str, Any], currency: str) -> list[tuple[str, str, str]]:
+    """Return what a correction changed as (field, before, after)."""
+    return corrections.changes(body, currency, timezone.get_default_timezone())
 
 
 @register.filter

@@ -1,0 +1,56 @@
+"""How commands name one trade, and how they show it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import Any
+
+from trading.domain.values import Trade
+from trading.errors import InvalidValue
+from trading.management.output import Report, Table
+from trading.queries.period import parse_day
+from trading.queries.trades import pk_of
+
+COLUMNS = {
+    "trade_id": "Trade",
+    "strategy_id": "Strategy",
+    "symbol": "Symbol",
+    "side": "Side",
+    "state": "State",
+    "open_quantity": "Open",
+    "realised_pnl": "P&L",
+    "charges": "Charges",
+}
+
+
+def add_trade_arguments(parser: ArgumentParser) -> None:
+    """Give a correcting command its trade, author and reason."""
+    parser.add_argument("trade", metavar="TRADE", nargs="?", help="the trade's id: the open one, else the newest")
+    parser.add_argument("--pk", type=int, help="its primary key instead, as in the address of its page")
+    parser.add_argument("--day", metavar="YYYY-MM-DD", help="the one opened on this trading day")
+    parser.add_argument("--strategy", metavar="ID", help="the one of this strategy")
+    parser.add_argument("--account", default="main", help="the account (default: main)")
+    parser.add_argument("--fill", type=int, metavar="N", help="the fill's number within the trade, the opening is 1")
+    parser.add_argument("--by", required=True, help="who corrects")
+    parser.add_argument("--reason", required=True, help="why; kept with the correction")
+
+
+def trade_pk(options: Mapping[str, Any]) -> int:
+    """Return the primary key of the trade that a command names.
+
+    Raises: InvalidValue, UnknownAccount, UnknownTrade, AmbiguousTrade.
+    """
+    if (options["trade"] is None) == (options["pk"] is None):
+        raise InvalidValue("Name one trade.", field="trade", hint="Give its id, or --pk.")
+    if options["pk"] is not None:
+        return int(options["pk"])
+    day = None if options["day"] is None else parse_day(options["day"])
+    return pk_of(options["account"], options["trade"], strategy_id=options["strategy"], day=day)
+
+
+def trade_report(pk: int, trade: Trade, currency: str) -> Report:
+    """Return one trade as a report; ``data`` has its primary key beside its value."""
+    row = [getattr(trade, name) for name in COLUMNS]
+    table = Table(f"Trade {trade.trade_id}", list(COLUMNS.values()), [row], currency=currency)
+    return Report(table.title, {"pk": pk, **trade.as_dict()}, [table])

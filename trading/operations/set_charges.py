@@ -1,0 +1,78 @@
+"""Say what a trade cost in charges: the broker's note that comes after the trade."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from timeseries.values import parse_name
+from trading.domain import money, values
+from trading.domain.money import from_units, to_units
+from trading.errors import InvalidValue, TradeClosed
+from trading.models import Fill, JournalHead, Trade
+from trading.operations import arguments, correcting, journal
+from trading.operations.writing import writing
+from trading.queries import facts
+from trading.queries.trades import find_trade, trade_value
+
+
+def set_charges(
+    account_code: str, trade_id: str, amount: Any, *, source: str, strategy_id: str | None = None
+) -> values.Trade:
+    """Return the trade with ``amount`` as the charges of all its fills so far, in place of what was known of them.
+
+    They are shared among the fills by their value; a later fill adds its own. ``source`` is where the figure comes
+    from ("contract note 4711"). The amount that is known already changes nothing.
+
+    Raises: InvalidValue, UnknownTrade, AmbiguousTrade, TradeClosed for a void trade, UnknownAccount, LedgerBusy,
+        LedgerNotReady.
+    """
+    trade_id = arguments.identity(trade_id, "trade_id")
+    strategy_id = None if strategy_id is None else parse_name(strategy_id, "strategy_id")
+    total, source = _amount(amount), arguments.identity(source, "source")
+    now = datetime.now(UTC)
+    with writing():
+        account, head = journal.lock_account(account_code)
+        trade = find_trade(account, trade_id, strategy_id=strategy_id)
+        return _set(trade, head, total, source=source, by=source, reason=f"Charges from {source}", now=now)
+
+
+def set_charges_of(trade_pk: int, amount: Any, *, by: str, reason: str) -> values.Trade:
+    """Do the same for the trade of this primary key, as a person's correction with author and reason."""
+    total, by, reason = _amount(amount), correcting.author(by), correcting.why(reason)
+    now = datetime.now(UTC)
+    with writing():
+        trade, head = correcting.locked(trade_pk)
+        return _set(trade, head, total, source=by, by=by, reason=reason, now=now)
+
+
+def _amount(value: Any) -> Decimal:
+    amount = money.parse_charge(value, "amount")
+    if amount is None:
+        raise InvalidValue("amount is missing.", field="amount", hint="Give 0 or more.")
+    return amount
+
+
+def _set(
+    trade: Trade, head: JournalHead, amount: Decimal, *, source: str, by: str, reason: str, now: datetime
+) -> values.Trade:
+    if trade.state == Trade.State.VOID:
+        raise TradeClosed(f"Trade {trade.trade_id} is void.", field="trade_id", hint="It has no charges.")
+    if trade.charges == amount:
+        return trade_value(trade)
+    body = {
+        "was": {"charges": correcting.text_of(trade.charges)},
+        "now": {"charges": correcting.text_of(amount)},
+        "by_fill": _shares(facts.fills_of(trade), amount),
+        "source": source,
+    }
+    return correcting.write(trade, head, kind=facts.CHARGES, body=body, reason=reason, by=by, now=now)
+
+
+def _shares(fills: list[Fill], amount: Decimal) -> dict[str, str]:
+    """Return each fill's share by its value, in whole units; the last takes what is left."""
+    worths = [to_units(fill.price) * to_units(fill.quantity) for fill in fills]
+    shares = [to_units(amount) * worth // sum(worths) for worth in worths[:-1]]
+    shares.append(to_units(amount) - sum(shares))
+    return {str(fill.sequence): f"{from_units(share):f}" for fill, share in zip(fills, shares, strict=True)}

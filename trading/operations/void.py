@@ -1,0 +1,40 @@
+"""Take back a trade that never was, or one fill of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from trading.domain import values
+from trading.errors import TradeClosed
+from trading.models import Trade
+from trading.operations import correcting
+from trading.operations.writing import writing
+from trading.queries import facts
+from trading.queries.trades import trade_value
+
+
+def void(trade_pk: int, *, by: str, reason: str, fill: int | None = None) -> values.Trade:
+    """Return the trade as it stands now: VOID, or without the fill of this sequence.
+
+    A void trade holds nothing, brought nothing and counts nowhere; its rows stay, its id is not free again. To void it
+    again changes nothing.
+
+    Raises: InvalidValue, CrossesZero where what is left makes no trade; UnknownTrade, TradeClosed for a fill of a void
+        trade, LedgerBusy, LedgerNotReady.
+    """
+    by, reason = correcting.author(by), correcting.why(reason)
+    now = datetime.now(UTC)
+    with writing():
+        trade, head = correcting.locked(trade_pk)
+        if trade.state == Trade.State.VOID:
+            if fill is None:
+                return trade_value(trade)
+            raise TradeClosed(f"Trade {trade.trade_id} is void.", field="trade", hint="None of its fills counts.")
+        if fill is not None and _is_void(trade, fill):
+            return trade_value(trade)
+        meant = None if fill is None else correcting.fill_of(trade, fill)
+        return correcting.write(trade, head, kind=facts.VOID, fill=meant, reason=reason, by=by, now=now)
+
+
+def _is_void(trade: Trade, sequence: int) -> bool:
+    return trade.corrections.filter(kind=facts.VOID, fill__sequence=sequence).exists()

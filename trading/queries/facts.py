@@ -1,0 +1,81 @@
+"""A trade's fills as corrections have left them. The rows stay as they were said; what is right is read over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from trading.domain import position
+from trading.domain.money import to_units
+from trading.domain.position import Execution
+from trading.models import Correction, Fill, Trade
+
+CORRECTED = "corrected"  # the flag of a trade that has corrections
+AMEND, VOID, CHARGES = "amend", "void", "charges"
+
+
+def fills_of(trade: Trade) -> list[Fill]:
+    """Return the trade's fills as they are right, in order of booking; those that never were are left out.
+
+    The rows returned are for reading: what a correction says stands in them, not what their columns hold.
+    """
+    fills = list(trade.fills.order_by("sequence"))
+    return corrected(fills, trade.corrections.order_by("pk")) if CORRECTED in trade.flags else fills
+
+
+def fills_with_pnl(trade: Trade) -> list[tuple[Fill, Decimal | None]]:
+    """Return the same with what each exit realised, gross; None for an entry and in a void trade."""
+    realised: dict[int, Decimal] = dict(trade.realisations.values_list("fill_id", "pnl"))
+    return [(fill, realised.get(fill.pk)) for fill in fills_of(trade)]
+
+
+def corrections_of(trade: Trade) -> list[Correction]:
+    """Return the trade's corrections with their fills, the oldest first."""
+    return list(trade.corrections.select_related("fill").order_by("pk")) if CORRECTED in trade.flags else []
+
+
+def corrected(fills: Iterable[Fill], corrections: Iterable[Correction]) -> list[Fill]:
+    """Return fills with these corrections (oldest first) read over them, without those that were voided."""
+    by_key = {fill.pk: fill for fill in fills}
+    for correction in corrections:
+        if correction.kind == VOID and correction.fill_id is not None:
+            by_key.pop(correction.fill_id, None)
+        elif correction.kind == AMEND and correction.fill_id in by_key:
+            _amend(by_key[correction.fill_id], correction.body["now"])
+        elif correction.kind == CHARGES:
+            for fill in by_key.values():
+                fill.charges = _money(correction.body["by_fill"].get(str(fill.sequence)), fill.charges)
+    return list(by_key.values())
+
+
+def executions(fills: Iterable[Fill]) -> list[Execution]:
+    """Return fills as `position.fold` takes them."""
+    return [
+        Execution(
+            fill.side,
+            to_units(fill.price),
+            to_units(fill.quantity),
+            None if fill.charges is None else to_units(fill.charges),
+        )
+        for fill in fills
+    ]
+
+
+def folded(trade: Trade, fills: Iterable[Fill]) -> tuple[position.Holding, list[position.Realised]]:
+    """Return the holding that fills make of a trade, and what each exit realised.
+
+    Raises: position.CrossesZeroError.
+    """
+    return position.fold(trade.side, to_units(trade.instrument.multiplier), executions(fills))
+
+
+def _amend(fill: Fill, now: dict[str, Any]) -> None:
+    fill.price, fill.quantity = _money(now.get("price"), fill.price), _money(now.get("quantity"), fill.quantity)
+    fill.charges = _money(now.get("charges"), fill.charges)
+    fill.at = datetime.fromisoformat(now["at"]) if "at" in now else fill.at
+
+
+def _money(text: str | None, otherwise: Any) -> Any:
+    return otherwise if text is None else Decimal(text)
