@@ -15,7 +15,8 @@ from itertools import groupby
 from math import fsum
 from typing import Any
 
-from trading.domain import statistics
+from trading.domain import intervals, runs, statistics
+from trading.domain.intervals import Interval
 from trading.domain.statistics import Day, Drawdown, Outcomes
 
 TRADING_DAYS_MIN = 20
@@ -104,6 +105,70 @@ def day_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
     return {**made, **falls, **last, **apart}
 
 
+def report_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+    """Return `period_figures` and what a report tells beyond them: streaks, the drawdown now and its recovery, best and
+    worst day, growth, and how sure the averages are (95 %).
+
+    `cagr` is the compound return a year of 252 days, in percent, None below `TRADING_DAYS_MIN` days.
+    """
+    made = period_figures(exits, capital)
+    days = days_of(exits, capital)
+    returns = statistics.daily_returns(days, capital.at_start)
+    sampled = returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
+    return {
+        **made,
+        "cagr": None if sampled is None else statistics.annualised_return(sampled),
+        **_order_figures(exits, capital),
+        **sureness(exits),
+    }
+
+
+def sureness(exits: Sequence[Exit]) -> dict[str, Any]:
+    """Return the 95 % intervals of win rate (percent), expectancy (money, rounded to 8 decimals) and expectancy in R,
+    each as two keys `_low` and `_high`; None where the sample cannot tell."""
+    trades = [exit.closed for exit in exits if exit.closed is not None]
+    nets = [trade.net for trade in trades]
+    multiples = [trade.net / trade.initial_risk for trade in trades if trade.initial_risk]
+    mean = intervals.of_mean(nets)
+    return {
+        **_ends("win_rate", intervals.of_share(sum(net > 0 for net in nets), len(nets))),
+        "expectancy_low": None if mean is None else _money(round(mean.low)),
+        "expectancy_high": None if mean is None else _money(round(mean.high)),
+        **_ends("expectancy_r", intervals.of_mean(multiples)),
+    }
+
+
+def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
+    low, high = (None, None) if interval is None else (interval.low, interval.high)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
+def _order_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+    streaks = runs.streaks([(exit.at, exit.closed.net) for exit in exits if exit.closed is not None])
+    changes, flows, dates = _changes(exits, capital)
+    episodes = statistics.drawdowns(changes, capital.at_start, flows)
+    deepest = statistics.deepest(episodes)
+    now, now_percent = runs.current_drawdown(episodes, *runs.peak_of(changes, capital.at_start, flows))
+    recovered = dates[deepest.ended].isoformat() if deepest is not None and deepest.ended is not None else None
+    pnl: dict[date, int] = {}
+    for exit in exits:
+        pnl[exit.day] = pnl.get(exit.day, 0) + exit.net
+    ends = runs.best_and_worst(pnl)
+    return {
+        "longest_winning_streak": streaks.longest_wins,
+        "longest_losing_streak": streaks.longest_losses,
+        "current_streak": streaks.current,
+        "current_drawdown": _money(now),
+        "current_drawdown_pct": now_percent,
+        "max_drawdown_recovered": recovered,
+        "recovery_factor": runs.recovery_factor(sum(pnl.values()), deepest.depth if deepest else 0),
+        "best_day": None if ends is None else _money(ends[0][1]),
+        "best_day_date": None if ends is None else ends[0][0].isoformat(),
+        "worst_day": None if ends is None else _money(ends[1][1]),
+        "worst_day_date": None if ends is None else ends[1][0].isoformat(),
+    }
+
+
 def trade_figures(exits: Sequence[Exit]) -> dict[str, Any]:
     """Return the figures of trades and of money; those of days and of capital are not among them."""
     trades = [exit.closed for exit in exits if exit.closed is not None]
@@ -180,8 +245,8 @@ def days_of(exits: Sequence[Exit], capital: Capital) -> list[Day]:
     return [Day(pnl.get(day, 0), capital.flows.get(day, 0), capital.other_pnl.get(day, 0)) for day in capital.days]
 
 
-def _falls(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
-    """The realised equity after each instant at which something was realised: fills of one instant are one change."""
+def _changes(exits: Sequence[Exit], capital: Capital) -> tuple[list[int], list[int], list[date]]:
+    """What each instant realised, what capital came in before it, and its day: fills of one instant are one change."""
     changes: list[int] = []
     flows: list[int] = []
     dates: list[date] = []
@@ -193,6 +258,12 @@ def _falls(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
         changes.append(sum(fill.net for fill in fills))
         flows.append(came_in)
         dates.append(day)
+    return changes, flows, dates
+
+
+def _falls(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+    """The drawdowns of the realised equity."""
+    changes, flows, dates = _changes(exits, capital)
     episodes = statistics.drawdowns(changes, capital.at_start, flows)
     deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
     first = capital.days[0] if capital.days else None

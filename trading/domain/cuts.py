@@ -1,0 +1,138 @@
+"""Ways to cut the exits of a period: every exit falls into exactly one part of each cut, so all cuts have one total.
+
+Pure. Tags and conditions are of many kinds at once; a trade is filed under its whole set of tags, and under one bucket
+of a condition, never under two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from trading.domain.figures import Exit
+
+NONE = "—"
+STILL_OPEN = "still open"
+HELD = (
+    (timedelta(minutes=1), "under 1 min"),
+    (timedelta(minutes=5), "1 to 5 min"),
+    (timedelta(minutes=15), "5 to 15 min"),
+    (timedelta(hours=1), "15 to 60 min"),
+    (timedelta(hours=4), "1 to 4 h"),
+)
+HELD_LONGEST = "over 4 h"
+OVERNIGHT = "overnight"
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+BUCKETS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What a cut may ask of a trade. Times are in the zone of its exchange."""
+
+    strategy_id: str
+    symbol: str
+    side: str
+    exit_reason: str
+    opened_at: datetime
+    closed_at: datetime | None
+    tags: tuple[str, ...] = ()
+    conditions: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One exit fill and the trade that it is of."""
+
+    exit: Exit
+    trade: Traded
+
+
+Key = Callable[[Part], str]
+
+
+def cut(parts: Iterable[Part], key: Key) -> dict[str, list[Exit]]:
+    """Return the exits by key; together they are all exits, once each. Buckets of time in their order, else by name."""
+    found: dict[str, list[Exit]] = {}
+    for part in parts:
+        found.setdefault(key(part), []).append(part.exit)
+    return {name: found[name] for name in sorted(found, key=_rank)}
+
+
+def holding(part: Part) -> str:
+    """Return the bucket of how long the trade was held, half-open; `overnight` beyond the day of its opening."""
+    opened_at, closed_at = part.trade.opened_at, part.trade.closed_at
+    if closed_at is None:
+        return STILL_OPEN
+    if closed_at.date() != opened_at.date():
+        return OVERNIGHT
+    held = closed_at - opened_at
+    return next((name for limit, name in HELD if held < limit), HELD_LONGEST)
+
+
+def week(part: Part) -> str:
+    """Return the ISO week of the exit's day: 2021-W15."""
+    year, number, _ = part.exit.day.isocalendar()
+    return f"{year}-W{number:02d}"
+
+
+CUTS: dict[str, Key] = {
+    "day": lambda part: part.exit.day.isoformat(),
+    "week": week,
+    "month": lambda part: f"{part.exit.day:%Y-%m}",
+    "strategy": lambda part: part.trade.strategy_id,
+    "symbol": lambda part: part.trade.symbol,
+    "side": lambda part: part.trade.side,
+    "exit_reason": lambda part: part.trade.exit_reason or (NONE if part.trade.closed_at else STILL_OPEN),
+    "tag": lambda part: ", ".join(sorted(part.trade.tags)) or NONE,
+    "hour": lambda part: f"{part.trade.opened_at:%H}:00",
+    "weekday": lambda part: WEEKDAYS[part.trade.opened_at.weekday()],
+    "holding": holding,
+}
+
+
+def by_condition(name: str, edges: Sequence[float] | None) -> Key:
+    """Return the cut by one condition: yes and no where ``edges`` is None, else the bucket between two edges."""
+
+    def key(part: Part) -> str:
+        value = part.trade.conditions.get(name)
+        return NONE if value is None else bucket(value, edges)
+
+    return key
+
+
+def bucket(value: float, edges: Sequence[float] | None) -> str:
+    """Return the name of a value's bucket; one on an edge belongs below it."""
+    if edges is None:
+        return "yes" if value else "no"
+    if not edges:
+        return "all"
+    place = sum(value > edge for edge in edges)
+    if place == 0:
+        return f"up to {edges[0]:.6g}"
+    if place == len(edges):
+        return f"over {edges[-1]:.6g}"
+    return f"{edges[place - 1]:.6g} to {edges[place]:.6g}"
+
+
+def edges_of(values: Sequence[float], *, is_boolean: bool, buckets: int = BUCKETS) -> tuple[float, ...] | None:
+    """Return the edges between quantile buckets: the values at each k/n of the sorted sample (nearest rank).
+
+    None for a boolean. Equal edges fall together, so there may be fewer buckets than asked for.
+    """
+    if is_boolean:
+        return None
+    ordered = sorted(values)
+    places = (-(-len(ordered) * number // buckets) - 1 for number in range(1, buckets))
+    edges = sorted({ordered[place] for place in places if place >= 0})
+    return tuple(edge for edge in edges if edge < ordered[-1])
+
+
+_ORDER = {name: f"{place:02d}" for place, name in enumerate((*(name for _, name in HELD), HELD_LONGEST, OVERNIGHT))}
+_ORDER |= {name: f"{place}" for place, name in enumerate(WEEKDAYS)}
+
+
+def _rank(name: str) -> tuple[bool, str]:
+    """Buckets of time in their own order, everything else by name; what is not known comes last."""
+    return name in (NONE, STILL_OPEN), _ORDER.get(name, name)

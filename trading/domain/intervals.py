@@ -1,0 +1,90 @@
+"""How sure a figure is: confidence intervals, the difference of two groups, and the price of looking at many.
+
+Pure. Values are floats in whatever unit goes in; confidence is a share (0.95). None where the sample cannot tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import fsum, inf, sqrt
+from statistics import NormalDist
+
+from trading.domain.student import quantile, two_sided
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One group's mean less another's, its interval, and how likely one at least as large is by chance alone."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
+    """Return Student's interval of the mean: mean ± t(n − 1) × sd (ddof 1) ÷ √n (Student 1908). None below two
+    values."""
+    if len(values) < 2:
+        return None
+    mean, variance = _moments(values)
+    reach = quantile(confidence, len(values) - 1) * sqrt(variance / len(values))
+    return Interval(mean - reach, mean + reach)
+
+
+def of_share(count: int, of: int, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return Wilson's score interval of a share, in percent (Wilson 1927). None of nothing."""
+    if not of:
+        return None
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share, weight = count / of, z * z / of
+    middle = (share + weight / 2) / (1 + weight)
+    reach = z * sqrt(share * (1 - share) / of + weight / of / 4) / (1 + weight)
+    return Interval(max(0.0, 100 * (middle - reach)), min(100.0, 100 * (middle + reach)))
+
+
+def difference(one: Sequence[float], other: Sequence[float], confidence: float = CONFIDENCE) -> Difference | None:
+    """Return the difference of two means with Welch's interval and p (Welch 1947: the variances need not be equal).
+
+    None where a group has fewer than two values.
+    """
+    if len(one) < 2 or len(other) < 2:
+        return None
+    (mean, variance), (other_mean, other_variance) = _moments(one), _moments(other)
+    parts = variance / len(one), other_variance / len(other)
+    gap, spread = mean - other_mean, sqrt(sum(parts))
+    if spread == 0:
+        return Difference(gap, gap, gap, 1.0 if gap == 0 else 0.0)
+    # Relative parts: squares of large or tiny money would leave the range of floats.
+    shares = [part / sum(parts) for part in parts]
+    freedom = 1 / (shares[0] ** 2 / (len(one) - 1) + shares[1] ** 2 / (len(other) - 1))
+    reach = quantile(confidence, freedom) * spread
+    return Difference(gap, gap - reach, gap + reach, two_sided(gap / spread, freedom))
+
+
+def holm(chances: Sequence[float | None]) -> list[float | None]:
+    """Return each p as it counts among all that were looked at (Holm 1979); None stays None and counts for nothing.
+
+    The smallest is multiplied by their number, the next by one less, and so on, never below the one before.
+    """
+    known = sorted((p, place) for place, p in enumerate(chances) if p is not None)
+    adjusted: list[float | None] = [None] * len(chances)
+    reached = -inf
+    for rank, (p, place) in enumerate(known):
+        reached = max(reached, min(1.0, p * (len(known) - rank)))
+        adjusted[place] = reached
+    return adjusted
+
+
+def _moments(values: Sequence[float]) -> tuple[float, float]:
+    mean = fsum(values) / len(values)
+    return mean, fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
