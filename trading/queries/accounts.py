@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import BigIntegerField, QuerySet, Sum
 from django.db.models.functions import Cast
@@ -35,9 +35,14 @@ def currency_of(code: str) -> str:
     return get_account(code).currency
 
 
-def capital_flows(account: Account, *, until: date) -> dict[date, int]:
-    """Return what came in (or, negative, went out) per date, in units, up to and including ``until``."""
-    rows = CapitalFlow.objects.filter(account=account, day__lte=until).values("day")
+def capital_flows(account: Account, *, until: date, known_at: datetime | None = None) -> dict[date, int]:
+    """Return what came in (or, negative, went out) per date, in units, up to and including ``until``.
+
+    ``known_at`` leaves out what was recorded later.
+    """
+    found = CapitalFlow.objects.filter(account=account, day__lte=until)
+    found = found if known_at is None else found.filter(recorded_at__lt=known_at)
+    rows = found.values("day")
     return dict(rows.annotate(units=Sum(Cast("amount", BigIntegerField()))).values_list("day", "units").order_by("day"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from trading.domain import display, figures
 from trading.domain.figures import Capital, Exit
 from trading.domain.sessions import Calendar
 from trading.models import Account, DailySummary, Realisation, Trade
+from trading.queries import as_known
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_date, parse_day
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
@@ -33,20 +34,23 @@ class Published:
     created_at: datetime
 
 
-def build_daily_summary(account_code: str, day: date, *, now: datetime | None = None) -> dict[str, Any]:
+def build_daily_summary(
+    account_code: str, day: date, *, now: datetime | None = None, known_at: datetime | None = None
+) -> dict[str, Any]:
     """Return `{"date", "account", "currency", "strategies": [ROW], "total": ROW}` for one trading day.
 
     A ROW holds strategy_id (None in the total), the keys of FACE §5 that fit a day, and exposure_seconds: how long at
     least one trade was open. Money is Decimal, ratios float or None, the date ISO text. A trade that stays open
-    counts until the day's continuous trading ends, or until ``now``.
+    counts until the day's continuous trading ends, or until ``now``. ``known_at`` leaves out what was recorded from
+    that instant on: trades, corrections, capital.
 
     Raises: UnknownAccount.
     """
     account = get_account(account_code)
-    exits = list(exits_of(Cut(account), day, day))
-    spans = _spans(account, day, now)
+    exits = list(exits_of(Cut(account, known_at=known_at), day, day))
+    spans = _spans(account, day, now, known_at)
     everything = [exit for _, exit in exits]
-    capital = capital_over(account, [day], everything)
+    capital = capital_over(account, [day], everything, known_at=known_at)
     names = sorted({name for name, _ in exits} | spans.keys())
     return {
         "date": day.isoformat(),
@@ -100,11 +104,11 @@ def _row(strategy_id: str | None, exits: list[Exit], spans: list[Span], capital:
     return {"strategy_id": strategy_id, **made, "exposure_seconds": figures.exposure_seconds(spans)}
 
 
-def _spans(account: Account, day: date, now: datetime | None) -> dict[str, list[Span]]:
+def _spans(account: Account, day: date, now: datetime | None, known_at: datetime | None) -> dict[str, list[Span]]:
     """How long each strategy's trades were open on the day; one that was opened but held for no time is there too."""
     spans: dict[str, list[Span]] = {}
     calendars: dict[tuple[str, str], Calendar] = {}
-    for strategy_id, exchange, group, opened_at, closed_at in _touching(account, day):
+    for strategy_id, exchange, group, opened_at, closed_at in _touching(account, day, known_at):
         calendar = calendars.setdefault((exchange, group), calendar_of(exchange, group or DEFAULT_GROUP))
         span = _held(calendar, day, opened_at, closed_at)
         if span is None:
@@ -114,12 +118,20 @@ def _spans(account: Account, day: date, now: datetime | None) -> dict[str, list[
     return spans
 
 
-def _touching(account: Account, day: date) -> Iterable[tuple[str, str, str, datetime, datetime | None]]:
+def _touching(
+    account: Account, day: date, known_at: datetime | None
+) -> Iterator[tuple[str, str, str, datetime, datetime | None]]:
     rows: QuerySet[Trade] = Trade.objects.filter(account=account, trading_day__lte=day).exclude(state=VOID)
+    if known_at is not None:
+        rows = rows.filter(as_known.untouched(known_at))
+        for known in as_known.retold(account, known_at):
+            instrument = known.trade.instrument
+            where = (instrument.exchange.code, instrument.session_group)
+            yield known.strategy_id, *where, known.opened_at, known.closed_at
     # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
     since = datetime.combine(day, time(), UTC) - timedelta(days=1)
     still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))
-    return still.values_list(
+    yield from still.values_list(
         "strategy__code", "instrument__exchange__code", "instrument__session_group", "opened_at", "closed_at"
     )
 

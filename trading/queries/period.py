@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,6 +19,16 @@ def desk_zone() -> ZoneInfo:
 def desk_date(now: datetime) -> date:
     """Return the date at the desk at an aware instant."""
     return now.astimezone(desk_zone()).date()
+
+
+def date_in(instant: datetime, zone: str) -> date:
+    """Return the date of an aware instant in a zone."""
+    return instant.astimezone(ZoneInfo(zone)).date()
+
+
+def end_of(day: date) -> datetime:
+    """Return the first instant after a day at the desk."""
+    return datetime.combine(day + timedelta(days=1), time.min, desk_zone())
 
 
 def last_days(days: int, *, now: datetime) -> tuple[date, date]:

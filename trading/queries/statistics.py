@@ -17,9 +17,10 @@ from trading.domain import figures
 from trading.domain.figures import Capital, ClosedTrade, Exit
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Trade
+from trading.queries import as_known
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.instruments import find_instrument
-from trading.queries.period import check_days, last_days
+from trading.queries.period import EARLIEST, check_days, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 
 OPEN = "OPEN"
@@ -27,11 +28,12 @@ OPEN = "OPEN"
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Which part of an account is looked at; None is all of it."""
+    """Which part of an account is looked at, None is all of it; and as it was known when, None is now."""
 
     account: Account
     strategy_id: str | None = None
     instrument_id: int | None = None
+    known_at: datetime | None = None
 
     def lookups(self) -> dict[str, Any]:
         chosen = {"strategy__code": self.strategy_id, "instrument_id": self.instrument_id}
@@ -84,10 +86,12 @@ def by_day(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
 
 
 def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
-    """Yield (strategy_id, exit fill) for the days first..last, in one query."""
-    rows = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).annotate(
-        **{f"{name}_units": Cast(path, BigIntegerField()) for name, path in _EXIT_MONEY.items()}
-    )
+    """Yield (strategy_id, exit fill) for the days first..last, in one query; as known once, with those told anew."""
+    found = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last)
+    if cut.known_at is not None:
+        yield from _retold(cut, cut.known_at, first, last)
+        found = found.filter(as_known.untouched(cut.known_at, of="trade__"))
+    rows = found.annotate(**{f"{name}_units": Cast(path, BigIntegerField()) for name, path in _EXIT_MONEY.items()})
     for strategy_id, at, day, closes, state, opened_at, closed_at, pnl, charges, whole, known, risk in rows.values_list(
         "strategy__code", "at", "day", "closes", "trade__state", "trade__opened_at", "trade__closed_at",
         *(f"{name}_units" for name in _EXIT_MONEY),
@@ -98,12 +102,28 @@ def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
         yield strategy_id, Exit(at, day, pnl, charges, closed, state == OPEN)
 
 
-def capital_over(account: Account, days: list[date], exits: list[Exit]) -> Capital:
-    """Return the account's capital as the cut of these exits sees it on these days."""
+def _retold(cut: Cut, at: datetime, first: date, last: date) -> Iterator[tuple[str, Exit]]:
+    for known in as_known.retold(cut.account, at):
+        if cut.strategy_id in (None, known.strategy_id) and cut.instrument_id in (None, known.trade.instrument_id):
+            yield from ((known.strategy_id, exit) for exit in known.exits if first <= exit.day <= last)
+
+
+def _pnl_by_day(account: Account, until: date, known_at: datetime | None) -> dict[date, int]:
+    """Return the account's P&L by day as it was known."""
+    if known_at is None:
+        return pnl_by_day(account, until=until)
+    pnl: dict[date, int] = {}
+    for _, exit in exits_of(Cut(account, known_at=known_at), EARLIEST, until):
+        pnl[exit.day] = pnl.get(exit.day, 0) + exit.net
+    return pnl
+
+
+def capital_over(account: Account, days: list[date], exits: list[Exit], *, known_at: datetime | None = None) -> Capital:
+    """Return the account's capital as the cut of these exits sees it on these days, and as it was known."""
     if not days:
         return Capital(0, [], {}, {})
     first, last = days[0], days[-1]
-    flows, pnl = capital_flows(account, until=last), pnl_by_day(account, until=last)
+    flows, pnl = capital_flows(account, until=last, known_at=known_at), _pnl_by_day(account, last, known_at)
     at_start = sum(value for day, value in flows.items() if day < first)
     at_start += sum(value for day, value in pnl.items() if day < first)
     other = {day: value for day, value in pnl.items() if day >= first}
@@ -117,6 +137,8 @@ def trading_days(cut: Cut, first: date, last: date) -> list[date]:
     totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last)
     groups = totals.values_list("instrument__exchange__code", "instrument__session_group").distinct()
     days = set(totals.values_list("day", flat=True))
+    if cut.known_at is not None:
+        days = {exit.day for _, exit in exits_of(cut, first, last)}
     for exchange, group in set(groups) or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
         days.update(calendar_of(exchange, group).trading_days(first, last))
     return sorted(days)
@@ -128,7 +150,7 @@ def _period(cut: Cut, days: int | None, now: datetime) -> dict[str, Any]:
         return figures.period_figures([], Capital(0, [], {}, {})) | {"first_date": None, "last_date": None}
     first, last = span
     exits = [exit for _, exit in exits_of(cut, first, last)]
-    capital = capital_over(cut.account, trading_days(cut, first, last), exits)
+    capital = capital_over(cut.account, trading_days(cut, first, last), exits, known_at=cut.known_at)
     made = figures.period_figures(exits, capital)
     return {**made, "first_date": first.isoformat(), "last_date": last.isoformat()}
 

@@ -13,7 +13,7 @@ from trading.management.output import Report, Table, add_format_arguments, emit
 from trading.models import Strategy
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries import daily_summary as queries
-from trading.queries.period import desk_date, parse_day
+from trading.queries.period import desk_date, end_of, parse_day
 from trading.queries.sessions import calendar_of
 
 RESULT = {
@@ -59,6 +59,9 @@ class Command(VeloxCommand):
         parser.add_argument("--date", metavar="YYYY-MM-DD", help="the trading day (default: the latest that has data)")
         parser.add_argument("--account", default="main", help="the account (default: main)")
         parser.add_argument("--strategy", metavar="ID", help="show this strategy only; the whole day is published")
+        parser.add_argument(
+            "--as-known-on", metavar="YYYY-MM-DD", help="without what was recorded after that day; publishes nothing"
+        )
         parser.add_argument("--rebuild", action="store_true", help="publish a new version where the day has changed")
         add_format_arguments(parser)
 
@@ -68,8 +71,13 @@ class Command(VeloxCommand):
         strategy = options["strategy"]
         if strategy is not None and not Strategy.objects.filter(code=strategy).exists():
             raise InvalidValue(f"There is no strategy {strategy!r}.", field="strategy")
-        summary = queries.build_daily_summary(account, day, now=now)
-        agrees = self._publish(summary, day, now=now, rebuild=options["rebuild"])
+        if options["as_known_on"] is not None:
+            known_on = parse_day(options["as_known_on"])
+            known = queries.build_daily_summary(account, day, now=min(now, end_of(known_on)), known_at=end_of(known_on))
+            summary, agrees = {**known, "as_known_on": known_on.isoformat()}, True
+        else:
+            summary = queries.build_daily_summary(account, day, now=now)
+            agrees = self._publish(summary, day, now=now, rebuild=options["rebuild"])
         shown = summary if strategy is None else queries.only(summary, strategy)
         emit(report(shown), form=options["format"], stdout=self.stdout, output=options["output"])
         return agrees
@@ -102,7 +110,8 @@ class Command(VeloxCommand):
 
 def report(summary: dict[str, Any]) -> Report:
     """Return a daily summary as a report: two tables for people, one wide one for a spreadsheet."""
-    title = f"{summary['date']} · {summary['account']} · {summary['currency']}"
+    known = f" · as known on {summary['as_known_on']}" if "as_known_on" in summary else ""
+    title = f"{summary['date']} · {summary['account']} · {summary['currency']}{known}"
     tables = [_table(f"Result {title}", RESULT, summary), _table(f"Quality {title}", QUALITY, summary)]
     sheet = _table(title, {**RESULT, **QUALITY}, summary, exact=True)
     return Report(f"Daily summary {title}", summary, tables, _notes(summary["total"]), sheet)

@@ -1,0 +1,93 @@
+"""Figures as they were known: whatever is recorded later, the answer for an instant stays the same."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from tests.trading.book import AT, MINUTE, closed, filled, opened, row
+from trading.models import DailySummary
+from trading.operations.add_capital import add_capital
+from trading.operations.amend import amend
+from trading.operations.set_charges import set_charges
+from trading.operations.void import void
+from trading.queries.accounts import get_account
+from trading.queries.daily_summary import build_daily_summary
+from trading.queries.period import desk_date
+from trading.queries.statistics import Cut, exits_of
+
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+WHO = {"by": "asha", "reason": "typing error"}
+DAYS = (date(2024, 3, 14), date(2024, 3, 15), date(2024, 3, 18))
+LATER = datetime(2024, 3, 20, tzinfo=UTC)
+
+STEPS: list[Callable[[], Any]] = [
+    lambda: opened("T1", stop_price=2440),
+    lambda: opened("T2", strategy_id="orb", charges=5),
+    lambda: closed("T2", strategy_id="orb", price=2440, charges=5),
+    lambda: filled("SELL", 2460, 4),
+    lambda: amend(row("T1").pk, fill=2, price=2461, **WHO),
+    lambda: closed("T1"),
+    lambda: set_charges("main", "T1", "20.5", source="note"),
+    lambda: amend(row("T2").pk, strategy_id="vwap", **WHO),
+    lambda: amend(row("T1").pk, fill=3, quantity=5, **WHO),
+    lambda: add_capital("main", DAYS[0], 5000),
+    lambda: opened("T3", entry_time=AT - timedelta(days=1)),
+    lambda: amend(row("T3").pk, at=AT, **WHO),
+    lambda: amend(row("T2").pk, strategy_id="orb", **WHO),
+    lambda: closed("T3", exit_time=AT + timedelta(days=3)),
+    lambda: void(row("T1").pk, fill=2, **WHO),
+    lambda: void(row("T2").pk, **WHO),
+    lambda: closed("T1", price=2470, exit_time=AT + 9 * MINUTE),
+    lambda: void(row("T1").pk, **WHO),
+]
+
+
+def now_known() -> dict[str, Any]:
+    return {str(day): build_daily_summary("main", day, now=LATER) for day in DAYS}
+
+
+def known(at: datetime) -> dict[str, Any]:
+    return {str(day): build_daily_summary("main", day, now=LATER, known_at=at) for day in DAYS}
+
+
+def test_every_instant_is_answered_as_it_was_then() -> None:
+    answers = []
+    for do in STEPS:
+        do()
+        answers.append((datetime.now(UTC), now_known()))
+    for at, was in answers:
+        assert known(at) == was
+    assert any(left != right for (_, left), (_, right) in zip(answers, answers[1:], strict=False))
+
+
+def test_one_strategy_is_cut_as_it_was() -> None:
+    opened()
+    closed()
+    then = datetime.now(UTC)
+    amend(row().pk, strategy_id="orb", **WHO)
+    account = get_account("main")
+    for strategy, at, count in (("ema cross", then, 1), ("orb", then, 0), ("ema cross", None, 0), ("orb", None, 1)):
+        assert len(list(exits_of(Cut(account, strategy, known_at=at), DAYS[0], DAYS[2]))) == count
+
+
+def test_the_command_says_it_and_publishes_nothing() -> None:
+    opened()
+    closed()
+
+    def answer(on: date) -> dict[str, Any]:
+        out = io.StringIO()
+        call_command("daily_summary", "--date", "2024-03-15", "--as-known-on", str(on), "--format", "json", stdout=out)
+        return dict(json.loads(out.getvalue()))
+
+    today = desk_date(datetime.now(UTC))
+    said = answer(today)
+    assert (said["total"]["gross_pnl"], said["as_known_on"]) == ("149.5", today.isoformat())
+    assert answer(today - timedelta(days=1))["total"]["total_trades"] == 0
+    assert not DailySummary.objects.exists()
