@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from timeseries.recorder import TickBatch
 from trading import ledger
+from trading.aio import Awaitables
 from trading.domain.values import Position, Signal, Trade
 from trading.ledger_thread import at_the_ledger
 from trading.queries import daily_summary, health, history, statistics, trades, valuation
@@ -55,6 +56,7 @@ class DataManager:
             source=source, account=account, on_storage_fault=on_storage_fault, volume=volume, ordinals=ordinals
         )
         self.source, self.account = self.telemetry.recorder.source, self.telemetry.recorder.account
+        self.aio = Awaitables(self)
         self.ledger = ledger.Ledger(self.account, raises=on_storage_fault == "raise")
 
     # -- the ledger --------------------------------------------------------------------------------------------------
@@ -105,9 +107,11 @@ class DataManager:
         charges: Any = None,
         fill_id: str | None = None,
         order_id: str | None = None,
+        flip_to: str | None = None,
     ) -> Position:
-        """Book one more fill on an open trade (`operations.add_fill`)."""
-        said = {"charges": charges, "fill_id": fill_id, "order_id": order_id}
+        """Book one more fill on an open trade; ``flip_to`` opens the opposite one with the rest
+        (`operations.add_fill`)."""
+        said = {"charges": charges, "fill_id": fill_id, "order_id": order_id, "flip_to": flip_to}
         return self.ledger.add_fill(trade_id, side, price, quantity, at, strategy_id=strategy_id, **said)
 
     def close_position(

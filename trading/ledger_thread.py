@@ -1,7 +1,7 @@
 """Where a ledger call runs: here, or on the process's ledger thread where an event loop runs here.
 
 Django refuses its ORM to a thread that runs an event loop. A strategy written with asyncio calls the same facade; it
-waits for the answer as any other does, at most the ledger's two seconds.
+waits for the answer as any other does, at most the ledger's two seconds, or awaits it (`DataManager.aio`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,13 @@ def at_the_ledger(call: Callable[P, Answer], *arguments: P.args, **more: P.kwarg
         return call(*arguments, **more)
     context = contextvars.copy_context()
     return _thread().submit(lambda: context.run(call, *arguments, **more)).result()
+
+
+async def awaited(call: Callable[P, Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
+    """Return the call's answer while the event loop goes on; calls are carried out one after another, in order."""
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_thread(), lambda: context.run(call, *arguments, **more))
 
 
 def _thread() -> ThreadPoolExecutor:

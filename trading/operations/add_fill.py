@@ -12,6 +12,7 @@ from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
 from trading.operations import arguments, booking, journal
 from trading.operations.booking import NewFill, Seen
+from trading.operations.flipping import flip, known_flip, must_reverse
 from trading.operations.writing import writing
 from trading.queries import facts
 from trading.queries.trades import find_trade, trade_value
@@ -29,8 +30,13 @@ def add_fill(
     charges: Any = None,
     fill_id: str | None = None,
     order_id: str | None = None,
+    flip_to: str | None = None,
 ) -> Position:
     """Return the trade after the fill. A known ``fill_id`` with the same content answers with what is there.
+
+    ``flip_to`` is the id of the trade that opens with what of an exit is more than open (a stop-and-reverse): the fill
+    becomes two rows under its one id, with its charges shared by quantity, and the trade that opened is returned. An
+    exit of no more than is open needs no other trade.
 
     Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, CrossesZero, UnknownAccount,
         LedgerBusy, LedgerNotReady.
@@ -46,10 +52,18 @@ def add_fill(
         arguments.optional_identity(fill_id, "fill_id"),
         arguments.optional_identity(order_id, "order_id"),
     )
+    flip_to = arguments.optional_identity(flip_to, "flip_to")
     now = datetime.now(UTC)
     with writing():
         account, head = journal.lock_account(account_code)
         trade = find_trade(account, trade_id, strategy_id=strategy_id)
+        if flip_to is not None:
+            must_reverse(trade, side)
+            opened = known_flip(trade, side, new, flip_to)
+            if opened is None and trade.state == Trade.State.OPEN and new.quantity > trade.open_quantity:
+                opened = flip(trade, side, new, flip_to, now=now, head=head)
+            if opened is not None:
+                return Position(**trade_value(opened).as_dict())
         if not is_known(trade, side, new):
             must_be_open(trade, hint="Open a new trade instead.")
             seen = Seen.of(trade)

@@ -127,7 +127,7 @@ def _check(trade: Trade, side: str, new: NewFill) -> None:
         raise CrossesZero(
             f"{side} {new.quantity:f} is more than the {trade.open_quantity:f} that are open.",
             field="quantity",
-            hint=f"{trade.open_quantity:f} close the trade; open a new one with the rest of {rest:f}.",
+            hint=f"{trade.open_quantity:f} close the trade; give flip_to to open one with the rest of {rest:f}.",
         )
 
 

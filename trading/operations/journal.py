@@ -8,6 +8,8 @@ body has ``account``, ``sequence``, ``op``, ``recorded_at`` and what the operati
 - ``fill``: {sequence, fill_id, order_id, side, role, price, quantity, charges, at} where a fill was booked.
 - ``realised``: {quantity, cost, proceeds, charges, pnl, closes, day} where that fill was an exit.
 - ``day``: {day, gross_pnl, charges, trades_closed, wins, losses} after such a fill: the strategy's day so far.
+- ``flip``: {to: trade_id} in the add_fill that closed, {from: trade_id} in the open_position that follows it, where one
+  fill of the broker reversed a trade.
 - ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
 - ``signal``: {at, decision, reason, conditions} where a signal was recorded (not where a trade took up a known one).
 

@@ -59,10 +59,10 @@ def open_position(
         account, head = journal.lock_account(account_code)
         instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
         references.must_be_tradable(instrument)
-        known = _known(account, strategy, trade_id, instrument, fill.at)
+        known = known_trade(account, strategy, trade_id, instrument, fill.at)
         if known is not None:
             return _same_again(known, instrument, side, fill)
-        trade = _new(account, strategy, instrument, trade_id, side, fill, stop, target, now)
+        trade = new_trade(account, strategy, instrument, trade_id, side, fill, stop=stop, target=target, now=now)
         said = booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
         if conditions is not None:
             said |= _with_signal(trade, conditions, now)
@@ -83,7 +83,10 @@ def _with_signal(trade: Trade, conditions: dict[str, Any], now: datetime) -> dic
     return {"signal": decided} if is_new else {}
 
 
-def _known(account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime) -> Trade | None:
+def known_trade(
+    account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime
+) -> Trade | None:
+    """Return the trade of this id that was opened on the day of ``at``, None where there is none."""
     day = references.day_of(at, instrument)
     known = rows.one(Trade, account_id=account.pk, strategy_id=strategy.pk, trade_id=trade_id, trading_day=day)
     if known is not None:
@@ -107,17 +110,19 @@ def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) 
     return Position(**trade_value(known).as_dict())
 
 
-def _new(
+def new_trade(
     account: Account,
     strategy: Strategy,
     instrument: Instrument,
     trade_id: str,
     side: str,
     fill: NewFill,
+    *,
     stop: Decimal | None,
     target: Decimal | None,
     now: datetime,
 ) -> Trade:
+    """Return a trade that `booking.book` is to save with its opening fill."""
     return Trade(
         account=account,
         strategy=strategy,

@@ -1,0 +1,28 @@
+"""The facade for who runs an event loop: `await dm.aio.open_position(...)`, and every other method alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from trading.ledger_thread import awaited
+
+
+class Awaitables:
+    """Each public method of a facade as one that is awaited, with the same arguments, answers and errors.
+
+    They run on the process's ledger thread, one after another in the order of the calls: the loop is never blocked.
+    """
+
+    def __init__(self, facade: object) -> None:
+        self._facade = facade
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = None if name.startswith("_") else getattr(self._facade, name)
+        if not callable(method):
+            raise AttributeError(f"The facade has no method {name!r}.")
+        return partial(awaited, method)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(self._facade) if not name.startswith("_")]
