@@ -57,7 +57,8 @@ CANDLE_COLUMNS = "time open high low close volume ticks"
 FACE = {
     "open_position": "trade_id strategy_id symbol entry_price quantity entry_time * signal_conditions side stop_price "
     "target_price charges fill_id order_id",
-    "add_fill": "trade_id side price quantity at * charges fill_id order_id",
+    "add_fill": "trade_id side price quantity at * charges fill_id order_id flip_to",
+    "set_charges": "trade_id amount * source",
     "close_position": "trade_id strategy_id symbol exit_price exit_time pnl pnl_percent exit_reason * charges fill_id "
     "order_id",
     "update_trailing_sl": "trade_id strategy_id symbol stop_price extreme_price method * at",
