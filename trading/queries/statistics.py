@@ -19,7 +19,7 @@ from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Trade
 from trading.queries import as_known
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
-from trading.queries.instruments import find_instrument
+from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.period import EARLIEST, check_days, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 
@@ -80,6 +80,16 @@ def by_strategy(account_code: str, first: date, last: date) -> list[dict[str, An
     ]
 
 
+def by_symbol(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Return one row per symbol over the period, like `by_strategy_and_day`, ascending by exchange and symbol."""
+    return [
+        {"symbol": shown_symbol(exchange, symbol), **_of_sums(sums)}
+        for symbol, exchange, *sums in _summed(
+            account_code, first, last, "instrument__symbol", "instrument__exchange__code"
+        )
+    ]
+
+
 def by_day(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
     """Return one row per day with exits, over all strategies, like `by_strategy_and_day`, ascending by day."""
     return [{"day": day, **_of_sums(sums)} for day, *sums in _summed(account_code, first, last, "day")]
@@ -91,10 +101,10 @@ def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
     if cut.known_at is not None:
         yield from _retold(cut, cut.known_at, first, last)
         found = found.filter(as_known.untouched(cut.known_at, of="trade__"))
-    rows = found.annotate(**{f"{name}_units": Cast(path, BigIntegerField()) for name, path in _EXIT_MONEY.items()})
+    rows = found.annotate(**{f"{name}_units": Cast(path, BigIntegerField()) for name, path in EXIT_MONEY.items()})
     for strategy_id, at, day, closes, state, opened_at, closed_at, pnl, charges, whole, known, risk in rows.values_list(
         "strategy__code", "at", "day", "closes", "trade__state", "trade__opened_at", "trade__closed_at",
-        *(f"{name}_units" for name in _EXIT_MONEY),
+        *(f"{name}_units" for name in EXIT_MONEY),
     ):  # fmt: skip
         closed = None
         if closes and closed_at is not None:
@@ -145,7 +155,7 @@ def trading_days(cut: Cut, first: date, last: date) -> list[date]:
 
 
 def _period(cut: Cut, days: int | None, now: datetime) -> dict[str, Any]:
-    span = last_days(days, now=now) if days is not None else _whole_span(cut)
+    span = last_days(days, now=now) if days is not None else whole_span(cut)
     if span is None:
         return figures.period_figures([], Capital(0, [], {}, {})) | {"first_date": None, "last_date": None}
     first, last = span
@@ -155,7 +165,8 @@ def _period(cut: Cut, days: int | None, now: datetime) -> dict[str, Any]:
     return {**made, "first_date": first.isoformat(), "last_date": last.isoformat()}
 
 
-def _whole_span(cut: Cut) -> tuple[date, date] | None:
+def whole_span(cut: Cut) -> tuple[date, date] | None:
+    """Return the day of the cut's first trade and that of its last exit, None where one of them is missing."""
     first = Trade.objects.filter(**cut.lookups()).aggregate(day=Min("trading_day"))["day"]
     last = Realisation.objects.filter(**cut.lookups()).aggregate(day=Max("day"))["day"]
     return None if first is None or last is None else (first, last)
@@ -180,7 +191,7 @@ def _after_trading_days(amounts: dict[date, int], days: list[date]) -> dict[date
     return moved
 
 
-_EXIT_MONEY = {
+EXIT_MONEY = {
     "pnl": "pnl",
     "charges": "charges",
     "whole": "trade__realised_pnl",

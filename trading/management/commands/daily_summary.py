@@ -6,46 +6,19 @@ from argparse import ArgumentParser
 from datetime import UTC, date, datetime
 from typing import Any
 
-from trading.domain import amounts, display
 from trading.errors import InvalidValue
+from trading.management import figure_tables
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.figure_tables import figure_table, notes_of
+from trading.management.output import Report, add_format_arguments, emit
 from trading.models import Strategy
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries import daily_summary as queries
 from trading.queries.period import desk_date, end_of, parse_day
 from trading.queries.sessions import calendar_of
 
-RESULT = {
-    "strategy_id": "Strategy",
-    "total_trades": "Trades",
-    "winning_trades": "Won",
-    "losing_trades": "Lost",
-    "breakeven_trades": "Even",
-    "win_rate": "Win %",
-    "gross_pnl": "Gross P&L",
-    "charges": "Charges",
-    "trades_without_charges": "Charges unknown",
-    "total_pnl": "P&L",
-    "max_drawdown": "Drawdown",
-    "max_drawdown_pct": "Drawdown %",
-}
-QUALITY = {
-    "strategy_id": "Strategy",
-    "profit_factor": "Profit factor",
-    "avg_win": "Avg win",
-    "avg_loss": "Avg loss",
-    "largest_win": "Largest win",
-    "largest_loss": "Largest loss",
-    "expectancy": "Expectancy",
-    "expectancy_r": "R",
-    "sqn": "SQN",
-    "avg_holding_seconds": "Held, avg",
-    "exposure_seconds": "In the market",
-}
-SECONDS = frozenset({"avg_holding_seconds", "exposure_seconds"})
-AVERAGES = frozenset({"avg_win", "avg_loss", "expectancy"})
-COLOURED = frozenset({"Gross P&L", "P&L", "Expectancy"})
+RESULT = {"strategy_id": "Strategy", **figure_tables.RESULT, **figure_tables.DRAWDOWN}
+QUALITY = {"strategy_id": "Strategy", **figure_tables.QUALITY, "exposure_seconds": "In the market"}
 
 
 class Command(VeloxCommand):
@@ -112,40 +85,14 @@ def report(summary: dict[str, Any]) -> Report:
     """Return a daily summary as a report: two tables for people, one wide one for a spreadsheet."""
     known = f" · as known on {summary['as_known_on']}" if "as_known_on" in summary else ""
     title = f"{summary['date']} · {summary['account']} · {summary['currency']}{known}"
-    tables = [_table(f"Result {title}", RESULT, summary), _table(f"Quality {title}", QUALITY, summary)]
-    sheet = _table(title, {**RESULT, **QUALITY}, summary, exact=True)
-    return Report(f"Daily summary {title}", summary, tables, _notes(summary["total"]), sheet)
-
-
-def _table(title: str, columns: dict[str, str], summary: dict[str, Any], *, exact: bool = False) -> Table:
-    total = {**summary["total"], "strategy_id": "Total"}
-    rows = [[_cell(key, row[key], exact=exact) for key in columns] for row in (*summary["strategies"], total)]
-    return Table(
-        title,
-        list(columns.values()),
-        rows,
-        currency=summary["currency"],
-        coloured=COLOURED,
-        last_is_total=True,
-    )
-
-
-def _cell(key: str, value: Any, *, exact: bool) -> Any:
-    """People read hours, minutes and seconds, and averages to two decimals; a spreadsheet reads what there is."""
-    if exact:
-        return value
-    if key in SECONDS:
-        return display.duration(value)
-    return amounts.rounded(value) if key in AVERAGES else value
-
-
-def _notes(total: dict[str, Any]) -> list[str]:
-    notes = []
-    if total["trades_without_charges"]:
-        notes.append(f"The charges of {total['trades_without_charges']} trades are unknown: P&L is before those.")
-    if total["open_trades_pnl"]:
-        notes.append("P&L includes partial exits of trades that are still open.")
-    return notes
+    currency, total = summary["currency"], {**summary["total"], "strategy_id": "Total"}
+    rows = [*summary["strategies"], total]
+    tables = [
+        figure_table(f"{name} {title}", columns, rows, currency=currency, last_is_total=True)
+        for name, columns in (("Result", RESULT), ("Quality", QUALITY))
+    ]
+    sheet = figure_table(title, {**RESULT, **QUALITY}, rows, currency=currency, exact=True, last_is_total=True)
+    return Report(f"Daily summary {title}", summary, tables, notes_of(total), sheet)
 
 
 def _end_of(day: date) -> datetime:

@@ -1,0 +1,191 @@
+"""The reports over a period: they tie out with the trades, in every format and under every cut."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.trading import oracle
+from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans
+from trading.domain.cuts import CUTS
+from trading.models import Realisation, Trade, User
+from trading.operations.review_trade import review_trade
+from trading.operations.void import void
+from trading.queries.reports import selection, strategy_report, symbol_report
+from trading.queries.statistics import account_stats, by_symbol, strategy_stats, symbol_stats
+from trading.queries.trade_export import HEADER
+
+pytestmark = pytest.mark.ledger
+
+ADDED = ("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "trades_without_charges")
+MONEY = ("total_pnl", "gross_pnl", "charges", "open_trades_pnl")
+SPAN = {"first": "2021-04-01", "last": "2021-04-30"}
+
+
+@pytest.fixture
+def desk(ledger: Any) -> Iterator[None]:
+    for plan in plans(24):
+        make(plan)
+    yield
+
+
+def told(command: str, form: str, *options: str) -> str:
+    out = io.StringIO()
+    call_command(command, *options, "--format", form, stdout=out)
+    return out.getvalue()
+
+
+def test_rows_and_every_cut_add_up_to_the_total_and_the_total_is_the_ledgers(desk: None) -> None:
+    for made, rows in (
+        (strategy_report(selection("main")), "strategies"),
+        (symbol_report(selection("main")), "symbols"),
+    ):
+        realised = Realisation.objects.filter(account__code="main").values_list("pnl", flat=True)
+        assert made["total"]["gross_pnl"] == sum(realised)
+        assert set(made["by"]) == set(CUTS)
+        for cut, parts in {rows: made[rows], **made["by"]}.items():
+            for figure in (*ADDED, *MONEY):
+                assert sum(part[figure] for part in parts) == made["total"][figure], (cut, figure)
+        assert sum(row["pnl"] for row in made["days"]) == made["total"]["total_pnl"]
+
+
+def test_a_row_is_what_the_statistics_of_that_strategy_and_symbol_tell(desk: None) -> None:
+    by_name = {row["strategy_id"]: row for row in strategy_report(selection("main", **SPAN))["strategies"]}
+    by_instrument = {row["symbol"]: row for row in symbol_report(selection("main", **SPAN))["symbols"]}
+    pairs = [(by_name[name], strategy_stats("main", name, 30, now=NOW)) for name in STRATEGIES]
+    pairs += [(by_instrument[name], symbol_stats("main", name, 30, now=NOW)) for name in SYMBOLS]
+    pairs += [(strategy_report(selection("main", **SPAN))["total"], account_stats("main", 30, now=NOW))]
+    for row, figures in pairs:
+        for key in row.keys() & figures.keys():
+            assert row[key] == figures[key], key
+        assert len(row.keys() & figures.keys()) > 30
+
+
+def test_day_totals_tell_each_symbol_the_same(desk: None) -> None:
+    rows = symbol_report(selection("main", **SPAN))["symbols"]
+    totals = {row["symbol"]: row for row in by_symbol("main", date(2021, 4, 1), date(2021, 4, 30))}
+    assert totals.keys() == {row["symbol"] for row in rows}
+    for row in rows:
+        for key, figure in totals[row["symbol"]].items():
+            assert row[key] == figure, key
+
+
+def test_a_report_is_narrowed_to_a_strategy_a_symbol_and_a_period(desk: None) -> None:
+    whole = json.loads(told("strategy_report", "json"))
+    assert (whole["account"], whole["currency"]) == ("main", "INR")
+    one = json.loads(told("strategy_report", "json", "--strategy", "breakout", "--symbol", "M&M"))
+    assert [row["strategy_id"] for row in one["strategies"]] == ["breakout"]
+    assert (one["strategy"], one["symbol"]) == ("breakout", "M&M")
+    assert {part["key"] for part in one["by"]["symbol"]} == {"M&M"}
+    week = json.loads(told("strategy_report", "json", "--from", "2021-04-12", "--to", "2021-04-16"))
+    assert 0 < week["total"]["total_trades"] < whole["total"]["total_trades"]
+    assert all("2021-04-12" <= row["day"] <= "2021-04-16" for row in week["days"])
+    book = oracle.book("main")
+    figures = oracle.figures("main", [date.fromisoformat(row["day"]) for row in week["days"]], book)
+    assert Decimal(week["total"]["total_pnl"]) == Decimal(float(figures["total_pnl"])).quantize(Decimal("1e-8"))
+
+
+@pytest.mark.parametrize("command", ["strategy_report", "symbol_report", "trade_export"])
+def test_an_account_without_a_trade_has_an_empty_report(command: str, ledger: Any) -> None:
+    made = json.loads(told(command, "json"))
+    assert made["from"] is None
+    assert made.get("total", {"total_trades": 0})["total_trades"] == 0
+    for form in ("table", "csv", "html"):
+        assert told(command, form)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--account", "nobody"], "no account"),
+        (["--strategy", "unheard of"], "no strategy"),
+        (["--symbol", "UNHEARD"], "no symbol"),
+        (["--from", "2021-05-01", "--to", "2021-04-01"], "lies after"),
+        (["--from", "yesterday"], "YYYY-MM-DD"),
+    ],
+)
+@pytest.mark.parametrize("command", ["strategy_report", "symbol_report", "trade_export"])
+def test_what_is_not_there_is_said_in_one_line(command: str, options: list[str], message: str, ledger: Any) -> None:
+    with pytest.raises(CommandError, match=message) as caught:
+        told(command, "json", *options)
+    assert caught.value.returncode == 2
+
+
+def test_the_tags_of_a_review_are_a_cut(desk: None) -> None:
+    trade = Trade.objects.filter(account__code="main", state="CLOSED").first()
+    assert trade is not None
+    review_trade(trade.pk, tags=["late", "fomo"], by=User.objects.create(username="meera"))
+    tags = {row["key"]: row for row in strategy_report(selection("main"))["by"]["tag"]}
+    assert tags["fomo, late"]["total_trades"] == 1
+    assert set(tags) == {"fomo, late", "—"}
+
+
+def test_the_page_stands_alone_with_charts_in_it(desk: None) -> None:
+    class Page(HTMLParser):
+        seen: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.seen.append(tag)
+            assert not {"src", "href", "style"} & {name for name, _ in attrs}
+
+    page = told("strategy_report", "html")
+    Page().feed(page)
+    assert {"svg", "polyline", "rect", "table", "figure"} <= set(Page.seen)
+    assert not {"script", "img", "link"} & set(Page.seen)
+    assert "@media print" in page and "prefers-color-scheme: dark" in page
+    assert "http" not in page
+
+
+def test_an_export_has_every_trade_and_the_same_in_csv_json_and_parquet(desk: None, tmp_path: Path) -> None:
+    rows = json.loads(told("trade_export", "json"))["trades"]
+    sheet = list(csv.DictReader(io.StringIO(told("trade_export", "csv"))))
+    target = tmp_path / "trades.parquet"
+    told("trade_export", "parquet", "--output", str(target))
+    table = pq.read_table(target).to_pylist()
+    in_ledger = Trade.objects.filter(account__code="main")
+    assert len(rows) == len(sheet) == len(table) == in_ledger.count()
+    assert tuple(rows[0]) == tuple(sheet[0]) == tuple(table[0]) == HEADER
+    for row, line, record in zip(rows, sheet, table, strict=True):
+        assert Decimal(row["gross_pnl"]) == Decimal(line["gross_pnl"]) == record["gross_pnl"]
+        assert (row["charges"] is None, line["charges"] == "") == (record["charges"] is None,) * 2
+        assert row["trade_id"] == line["trade_id"] == record["trade_id"]
+    assert sum(record["gross_pnl"] for record in table) == sum(in_ledger.values_list("realised_pnl", flat=True))
+
+
+def test_an_export_of_names_that_could_run_runs_nothing(ledger: Any) -> None:
+    make(replace(next(plans(1)), strategy_id="=1+1"))
+    (row,) = csv.DictReader(io.StringIO(told("trade_export", "csv")))
+    assert row["strategy"] == "'=1+1"
+
+
+def test_parquet_needs_a_file(ledger: Any) -> None:
+    with pytest.raises(CommandError, match="--output"):
+        told("trade_export", "parquet")
+
+
+def test_a_void_trade_is_exported_as_void_and_counts_nowhere(desk: None) -> None:
+    trade = Trade.objects.filter(account__code="main", state="CLOSED").first()
+    assert trade is not None
+    before = strategy_report(selection("main"))["total"]
+    void(trade.pk, by="desk", reason="never was")
+    after = strategy_report(selection("main"))["total"]
+    assert after["total_trades"] == before["total_trades"] - 1
+    states = [row["state"] for row in json.loads(told("trade_export", "json"))["trades"]]
+    assert states.count("VOID") == 1 and len(states) == Trade.objects.filter(account__code="main").count()
+
+
+def test_a_report_costs_a_fixed_number_of_queries(desk: None, django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(80):
+        strategy_report(selection("main"))

@@ -1,0 +1,24 @@
+"""`manage.py symbol_report`: the figures of each symbol over a period, and the same trades cut in other ways."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from trading.management.base import VeloxCommand
+from trading.management.output import emit
+from trading.management.period_report import add_period_arguments, chosen, period_report
+from trading.queries.reports import symbol_report
+
+
+class Command(VeloxCommand):
+    help = "The figures of each symbol over a period, with intervals, and the same trades cut in every other way."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_period_arguments(parser)
+
+    def answer(self, **options: Any) -> bool:
+        made = symbol_report(chosen(options))
+        report = period_report("Symbol report", made, rows="symbols", key="symbol", word="Symbol")
+        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+        return True

@@ -1,0 +1,91 @@
+"""What the reports over a period share: their arguments, and how their figures become tables and charts."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from typing import Any
+
+from trading.management import figure_tables
+from trading.management.figure_tables import figure_table, notes_of
+from trading.management.output import FORMATS, add_format_arguments
+from trading.management.report import Chart, Report
+from trading.queries.reports import Selection, selection
+
+CUT_TITLES = {
+    "month": "By month",
+    "week": "By week",
+    "strategy": "By strategy",
+    "symbol": "By symbol",
+    "side": "By side",
+    "exit_reason": "By exit reason",
+    "tag": "By tags",
+    "hour": "By hour of entry",
+    "weekday": "By weekday of entry",
+    "holding": "By time held",
+    "day": "By day",
+}
+CUT = {"key": "", **figure_tables.RESULT, "expectancy": "Expectancy", "expectancy_low": "from", "expectancy_high": "to"}
+
+
+def add_period_arguments(parser: ArgumentParser, *, formats: tuple[str, ...] = FORMATS) -> None:
+    """Give a report its period, its account and what it is narrowed to, ``--format`` and ``--output``."""
+    parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="the first day (default: the first trade's)")
+    parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="the last day (default: the last trade's)")
+    parser.add_argument("--account", default="main", help="the account (default: main)")
+    parser.add_argument("--strategy", metavar="ID", help="this strategy only")
+    parser.add_argument("--symbol", metavar="S", help="this symbol only")
+    add_format_arguments(parser, formats=formats)
+
+
+def chosen(options: Mapping[str, Any]) -> Selection:
+    """Return what the arguments name. Raises: UnknownAccount, InvalidValue."""
+    return selection(
+        options["account"],
+        first=options["first"],
+        last=options["last"],
+        strategy_id=options["strategy"],
+        symbol=options["symbol"],
+    )
+
+
+def title_of(name: str, made: Mapping[str, Any]) -> str:
+    """Return the title of a report: what, of whom, from when to when."""
+    narrowed = [made[key] for key in ("strategy", "symbol") if made.get(key)]
+    span = f"{made['from']} to {made['to']}" if made["from"] else "nothing was traded"
+    return " · ".join([name, made["account"], *narrowed, span, made["currency"]])
+
+
+def period_report(name: str, made: Mapping[str, Any], *, rows: str, key: str, word: str) -> Report:
+    """Return a report of `queries.reports` for people and spreadsheets."""
+    currency, first = made["currency"], {key: word}
+    lines = [*made[rows], {**made["total"], key: "Total"}]
+    groups = {
+        "Result": {**first, **figure_tables.RESULT, **figure_tables.DRAWDOWN},
+        "Quality": {**first, **figure_tables.QUALITY},
+        "Returns and runs": {**first, **figure_tables.RETURNS},
+        "How sure (95 %)": {**first, "total_trades": "Trades", "win_rate": "Win %", **figure_tables.SURE},
+    }
+    tables = [
+        figure_table(title, columns, lines, currency=currency, last_is_total=True) for title, columns in groups.items()
+    ]
+    tables += [
+        figure_table(title, {**CUT, "key": title.removeprefix("By ").capitalize()}, made["by"][cut], currency=currency)
+        for cut, title in CUT_TITLES.items()
+        if made["by"][cut] and cut != word.lower()
+    ]
+    sheet = figure_table(name, _everything(made["total"], key, word), lines, currency=currency, exact=True)
+    return Report(title_of(name, made), made, tables, notes_of(made["total"]), sheet, _charts(made))
+
+
+def _everything(total: Mapping[str, Any], key: str, word: str) -> dict[str, str]:
+    """A spreadsheet gets every figure under its own name."""
+    return {key: word.lower()} | {name: name for name in total if name != key}
+
+
+def _charts(made: Mapping[str, Any]) -> list[Chart]:
+    labels = [row["day"] for row in made["days"]]
+    return [
+        Chart("Equity", labels, [row["equity"] for row in made["days"]], made["currency"], is_line=True),
+        Chart("P&L by day", labels, [row["pnl"] for row in made["days"]], made["currency"]),
+    ]

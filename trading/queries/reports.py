@@ -1,0 +1,156 @@
+"""Reports over a period: the figures of each strategy or symbol, and the same exits cut in every other way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Max, Min
+
+from timeseries.values import parse_name
+from trading.domain import cuts, figures
+from trading.domain.cuts import CUTS, Part
+from trading.domain.figures import Exit
+from trading.errors import InvalidValue
+from trading.models import Realisation, Strategy, Trade
+from trading.queries.accounts import get_account
+from trading.queries.instruments import find_instrument
+from trading.queries.parts import parts_of
+from trading.queries.period import parse_day
+from trading.queries.statistics import Cut, capital_over, trading_days
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a report is about, as `selection` read it. ``first`` and ``last`` are None where nothing was traded."""
+
+    cut: Cut
+    first: date | None
+    last: date | None
+    symbol: str | None
+
+    def head(self) -> dict[str, Any]:
+        """Return what every report begins with."""
+        return {
+            "account": self.cut.account.code,
+            "currency": self.cut.account.currency,
+            "from": None if self.first is None else self.first.isoformat(),
+            "to": None if self.last is None else self.last.isoformat(),
+            "strategy": self.cut.strategy_id,
+            "symbol": self.symbol,
+        }
+
+
+def selection(
+    account_code: str,
+    *,
+    first: str | date | None = None,
+    last: str | date | None = None,
+    strategy_id: str | None = None,
+    symbol: str | None = None,
+) -> Selection:
+    """Return what a caller asks for; without a day, from the first opening's to the last opening's or
+    exit's.
+
+    Raises: UnknownAccount; InvalidValue for a strategy or symbol that was never used, and for days that are none or
+    the wrong way round.
+    """
+    account = get_account(account_code)
+    if strategy_id is not None and not Strategy.objects.filter(code=parse_name(strategy_id, "strategy_id")).exists():
+        raise InvalidValue(f"There is no strategy {strategy_id!r}.", field="strategy")
+    instrument = None if symbol is None else find_instrument(symbol)
+    if symbol is not None and instrument is None:
+        raise InvalidValue(f"There is no symbol {symbol!r}.", field="symbol")
+    cut = Cut(account, strategy_id, None if instrument is None else instrument.pk)
+    days = [None if day is None else parse_day(day) for day in (first, last)]
+    begins, ends = days
+    if begins is not None and ends is not None and begins > ends:
+        raise InvalidValue(f"{begins} lies after {ends}.", field="from", hint="Give --from before --to.")
+    if None in days:
+        whole = _span(cut)
+        begins, ends = begins or whole[0], ends or whole[1]
+    if begins is None or ends is None or begins > ends:
+        begins = ends = None
+    return Selection(cut, begins, ends, symbol)
+
+
+def _span(cut: Cut) -> tuple[date | None, date | None]:
+    """Return the days of the first opening and of the last opening or exit."""
+    opened = Trade.objects.filter(**cut.lookups()).aggregate(first=Min("trading_day"), last=Max("trading_day"))
+    exited = Realisation.objects.filter(**cut.lookups()).aggregate(last=Max("day"))["last"]
+    return opened["first"], max((day for day in (opened["last"], exited) if day is not None), default=None)
+
+
+def strategy_report(chosen: Selection) -> dict[str, Any]:
+    """Return `{"account", "currency", "from", "to", "strategy", "symbol", "strategies": [ROW], "total": ROW,
+    "by": {CUT: [PART]}, "days": [{"day", "pnl", "equity"}]}`.
+
+    ROW: strategy_id (None in the total) and the keys of `figures.report_figures`; PART: key, and the keys of
+    `figures.trade_figures` and `figures.sureness`. Every cut adds up to the total. ``equity`` is the account's capital
+    at the start and the P&L chosen since.
+    """
+    return _report(chosen, "strategies", "strategy_id", lambda part: part.trade.strategy_id, _of_strategy)
+
+
+def symbol_report(chosen: Selection) -> dict[str, Any]:
+    """Return the same by symbol: `symbols` instead of `strategies`, and ROW with `symbol`."""
+    return _report(chosen, "symbols", "symbol", lambda part: part.trade.symbol, _of_symbol)
+
+
+def _report(
+    chosen: Selection, rows: str, name: str, key: cuts.Key, narrowed: Callable[[Cut, str], Cut]
+) -> dict[str, Any]:
+    parts = _parts(chosen)
+    groups = cuts.cut(parts, key)
+    everything = [part.exit for part in parts]
+    return {
+        **chosen.head(),
+        rows: [{name: group, **_figures(chosen, narrowed(chosen.cut, group), groups[group])} for group in groups],
+        "total": {name: None, **_figures(chosen, chosen.cut, everything)},
+        "by": {cut: part_rows(cuts.cut(parts, CUTS[cut])) for cut in CUTS},
+        "days": _days(chosen, everything),
+    }
+
+
+def part_rows(groups: dict[str, list[Exit]]) -> list[dict[str, Any]]:
+    """Return one row per part of a cut."""
+    return [{"key": key, **figures.trade_figures(exits), **figures.sureness(exits)} for key, exits in groups.items()]
+
+
+def _parts(chosen: Selection) -> list[Part]:
+    if chosen.first is None or chosen.last is None:
+        return []
+    return parts_of(chosen.cut, chosen.first, chosen.last)
+
+
+def _figures(chosen: Selection, cut: Cut, exits: Sequence[Exit]) -> dict[str, Any]:
+    days = [] if chosen.first is None or chosen.last is None else trading_days(cut, chosen.first, chosen.last)
+    return figures.report_figures(exits, capital_over(cut.account, days, list(exits)))
+
+
+def _of_strategy(cut: Cut, name: str) -> Cut:
+    return replace(cut, strategy_id=name)
+
+
+def _of_symbol(cut: Cut, name: str) -> Cut:
+    instrument = find_instrument(name)
+    return replace(cut, instrument_id=-1 if instrument is None else instrument.pk)
+
+
+def _days(chosen: Selection, exits: Sequence[Exit]) -> list[dict[str, Any]]:
+    if chosen.first is None or chosen.last is None:
+        return []
+    days = trading_days(chosen.cut, chosen.first, chosen.last)
+    capital = capital_over(chosen.cut.account, days, list(exits))
+    rows, reached = [], capital.at_start
+    for day, made in zip(days, figures.days_of(exits, capital), strict=True):
+        reached += made.flow + made.pnl
+        rows.append({"day": day.isoformat(), "pnl": _money(made.pnl), "equity": _money(reached)})
+    return rows
+
+
+def _money(units: int) -> Decimal:
+    return figures.to_money(units) or Decimal(0)
