@@ -22,7 +22,7 @@ from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
 from timeseries.spool import Lane, Spool
 from timeseries.stores.tables import uncleared
-from trading import hot, summon
+from trading import hot, intake, summon
 from trading.errors import LedgerNotReady, VeloxError
 from trading.follower import Follower
 
@@ -72,6 +72,7 @@ class Companion:
         self.pump = pump.open_pump()
         self.spool = self.pump.spool
         self.follower = Follower()
+        self.intake = intake.of_this_folder()
         self.stopped = False
         self._last_recorder = clock()
         self._copied: dict[tuple[str, str], int] = {}
@@ -81,6 +82,7 @@ class Companion:
         self.parts = [
             Part("the sync of the spool", self._sync, sync_seconds),
             Part("the shipping", self.pump.run_once, 0.0),
+            Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
             Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
         ]
@@ -110,8 +112,8 @@ class Companion:
         log.info("the companion ends")
 
     def is_wanted(self) -> bool:
-        """Tell whether there is a folder to work on and somebody who records into it."""
-        return self._has_folder() and (self.stays or is_recorded(self.spool))
+        """Tell whether there is a folder to work on, and somebody who records into it or a fact that waits."""
+        return self._has_folder() and (self.stays or is_recorded(self.spool) or bool(self.intake.waiting()))
 
     def _is_over(self) -> bool:
         if self.is_wanted():

@@ -17,6 +17,7 @@ from timeseries.recorder import TickBatch
 from trading import ledger
 from trading.aio import Awaitables
 from trading.domain.values import Position, Signal, Trade
+from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
 from trading.queries import daily_summary, health, history, statistics, trades, valuation
 from trading.queries import signals as signal_queries
@@ -32,6 +33,8 @@ class DataManager:
         account: code of the account that everything belongs to.
         on_storage_fault: ``count`` (telemetry returns False) or ``raise``.
         volume: what the key ``volume`` of a tick means: ``per_tick`` its own, ``cumulative`` the day's so far.
+        ledger_intake: where the ledger cannot answer, keep the fact on disk and return a `Pending` in place of the
+            answer; the companion posts it, in order, and `manage.py intake` tells what became of it.
     """
 
     def __init__(
@@ -41,8 +44,11 @@ class DataManager:
         account: str = "main",
         on_storage_fault: str = "count",
         volume: str = "per_tick",
+        ledger_intake: bool = False,
     ) -> None:
         self._begin(source, account, on_storage_fault, volume, ordinals="continue")
+        if ledger_intake:
+            self.ledger.intake = of_this_folder()
 
     @classmethod
     def for_replay(cls, *, source: str, account: str, volume: str = "per_tick") -> Self:

@@ -8,8 +8,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from trading.domain.values import Position, Signal, Trade
+from trading import summon
+from trading.domain.values import Pending, Position, Signal, Trade
 from trading.errors import LedgerBusy, LedgerNotReady
+from trading.intake import Intake
 from trading.ledger_thread import at_the_ledger
 from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
@@ -28,37 +30,48 @@ log = structlog.get_logger("risk")
 class Ledger:
     """Every call waits for a durable commit, at most two seconds, then raises LedgerBusy with nothing written."""
 
-    def __init__(self, account: str, *, raises: bool = False) -> None:
-        """``raises``: let a stop raise where the ledger is at fault, as every other call does."""
-        self.account, self.raises = account, raises
+    def __init__(self, account: str, *, raises: bool = False, intake: Intake | None = None) -> None:
+        """``raises``: let a stop raise where the ledger is at fault, as every other call does.
+
+        ``intake``: keep there what the ledger cannot take, and answer with a `Pending`.
+        """
+        self.account, self.raises, self.intake = account, raises, intake
         self.faults: dict[str, int] = {}
 
     def open_position(self, *said: Any, **more: Any) -> Position:
-        return at_the_ledger(open_position, self.account, *said, **more)
+        return self._answer(open_position, *said, **more)
 
     def add_fill(self, *said: Any, **more: Any) -> Position:
-        return at_the_ledger(add_fill, self.account, *said, **more)
+        return self._answer(add_fill, *said, **more)
 
     def close_position(self, *said: Any, **more: Any) -> Trade:
-        return at_the_ledger(close_position, self.account, *said, **more)
+        return self._answer(close_position, *said, **more)
 
     def set_charges(self, *said: Any, **more: Any) -> Trade:
-        return at_the_ledger(set_charges, self.account, *said, **more)
+        return self._answer(set_charges, *said, **more)
 
     def record_signal(self, *said: Any, **more: Any) -> Signal:
-        return at_the_ledger(record_signal, self.account, *said, **more)
+        return self._answer(record_signal, *said, **more)
 
     def update_trailing_sl(self, trade_id: str, *said: Any, at: Any) -> bool:
         """Return False, counted, where the ledger is at fault: a stop must not stop a strategy."""
         moment = datetime.now(UTC) if at is None else at
         try:
-            return at_the_ledger(update_trailing_sl, self.account, trade_id, *said, at=moment)
+            return self._answer(update_trailing_sl, trade_id, *said, at=moment)
         except (LedgerBusy, LedgerNotReady) as error:
             self.faults[error.code] = self.faults.get(error.code, 0) + 1
             log.error("a stop change was not recorded", trade_id=trade_id, error=str(error))
             if self.raises:
                 raise
             return False
+
+    def _answer(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
+        if self.intake is None:
+            return at_the_ledger(operation, self.account, *said, **more)
+        answer: Answer = at_the_ledger(self.intake.take, operation.__name__, self.account, said, more)
+        if isinstance(answer, Pending):
+            summon.summon()
+        return answer
 
     def read(self, query: Callable[Concatenate[str, P], Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
         """Return the query's answer for this account. Raises: LedgerNotReady, LedgerBusy, and what the query raises."""

@@ -130,6 +130,7 @@ class TestSignatures:
             "account": "main",
             "on_storage_fault": "count",
             "volume": "per_tick",
+            "ledger_intake": False,
         }
         assert {parameter.kind for parameter in parameters} == {inspect.Parameter.KEYWORD_ONLY}
 

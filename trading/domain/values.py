@@ -68,3 +68,18 @@ class Signal(AsDict):
     reason: str = ""
     conditions: dict[str, Any] = field(default_factory=dict)
     trade_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending(AsDict):
+    """A fact that the ledger could not take yet: it is kept on disk and posted in order.
+
+    ``sequence`` is its place in the intake (`manage.py intake` tells what became of it); ``operation`` what was called.
+    """
+
+    sequence: int
+    operation: str
+    account: str
+    trade_id: str | None
+    queued_at: datetime
+    state: str = "PENDING"

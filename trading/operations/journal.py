@@ -1,7 +1,8 @@
 """The journal: one row per operation, written in the operation's own transaction, chained by HMAC-SHA256.
 
 The body is canonical JSON: keys in order, no spaces, money as plain decimal strings, times ISO in UTC with ``Z``. Every
-body has ``account``, ``sequence``, ``op``, ``recorded_at`` and what the operation adds:
+body has ``account``, ``sequence``, ``op``, ``recorded_at``, ``by`` and what the operation adds (and ``intake``, the id
+of the fact, where it was called with an intake):
 
 - ``trade``: {pk, trade_id, trading_day, strategy, symbol, side} in every operation on a trade. ``symbol`` is the name
   that callers use.
@@ -36,7 +37,9 @@ from __future__ import annotations
 
 import hmac
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -52,6 +55,17 @@ from trading.operations import rows
 from trading.queries.accounts import get_account
 
 log = structlog.get_logger("trade")
+_intake: ContextVar[str] = ContextVar("intake", default="")
+
+
+@contextmanager
+def from_intake(fact: str) -> Iterator[None]:
+    """Let every row written within name the fact of the intake that it comes from."""
+    token = _intake.set(fact)
+    try:
+        yield
+    finally:
+        _intake.reset(token)
 
 
 def lock_head(account: Account) -> JournalHead:
@@ -82,6 +96,7 @@ def append(
     head = head or lock_head(account)
     sequence = head.sequence + 1
     stamped = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
+    stamped |= {"intake": fact} if (fact := _intake.get()) else {}
     text = canonical({**body, **stamped})
     row = Journal(
         account=account,

@@ -8,6 +8,7 @@ import pkgutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from decimal import ROUND_HALF_EVEN, Context, localcontext
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -30,6 +31,19 @@ _fitting: set[tuple[str, ...]] = set()
 _files: WeakKeyDictionary[BaseDatabaseWrapper, tuple[int, int]] = WeakKeyDictionary()
 
 
+_aside: ContextVar[bool] = ContextVar("aside", default=False)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let operations within check what they are given, and then find the ledger busy."""
+    token = _aside.set(True)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
+
+
 @contextmanager
 def writing() -> Iterator[None]:
     """Hold the writers' lock and one transaction that is on disk when this returns, or undone when it raises.
@@ -37,6 +51,8 @@ def writing() -> Iterator[None]:
     Raises: LedgerBusy when it is not free within two seconds; LedgerNotReady where the tables are missing, or of
         another version than the code. In both cases nothing was written.
     """
+    if _aside.get():
+        raise busy("earlier facts wait for it")
     connection = connections[DEFAULT_DB_ALIAS]
     deadline = time.monotonic() + PATIENCE_SECONDS
     with localcontext(_DECIMALS), _translated():

@@ -1,0 +1,111 @@
+"""The files of the intake: facts that wait for the ledger, and what became of each. Crash-safe, of many processes.
+
+Both are sequences of frames, only ever appended to: a mark that no text contains, length, CRC, one JSON object. What a
+killed process left half written is passed over: its call never returned.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from timeseries import durable
+
+MARK = b"\xffVX1"  # 0xff is in no UTF-8 text
+_HEAD = struct.Struct("<4sII")
+_FLAGS = os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class FrameLog:
+    """One file of frames. Reading needs no lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: list[dict[str, Any]] = []
+        self._position, self._identity = 0, (0, 0)
+        self._guard = threading.Lock()
+
+    def append(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Write and return this with the next sequence (1, 2, ...); it is on disk when this returns.
+
+        Raises: OSError.
+        """
+        is_new = not self.path.exists()
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | _FLAGS, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            known = self.frames()
+            said = {**said, "sequence": (known[-1]["sequence"] if known else 0) + 1}
+            text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+            frame = _HEAD.pack(MARK, len(text), zlib.crc32(text)) + text
+            if os.write(descriptor, frame) != len(frame):
+                raise OSError("the disk took only a part of a fact")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if is_new:
+            durable.sync_file(self.path.parent)
+        return said
+
+    def frames(self) -> list[dict[str, Any]]:
+        """Return every whole frame, in order."""
+        with self._guard:
+            return list(self._frames())
+
+    def _frames(self) -> list[dict[str, Any]]:
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return []
+        try:
+            status = os.fstat(descriptor)
+            identity = (status.st_dev, status.st_ino)
+            if identity != self._identity:
+                self._read, self._position, self._identity = [], 0, identity
+            data = os.pread(descriptor, max(0, status.st_size - self._position), self._position)
+        finally:
+            os.close(descriptor)
+        begin = self._position
+        for end, said in _frames_in(data):
+            self._read.append(said)
+            self._position = begin + end
+        return self._read
+
+
+def _frames_in(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (where it ends, what it says) of every whole frame."""
+    at = data.find(MARK)
+    while 0 <= at <= len(data) - _HEAD.size:
+        _, length, crc = _HEAD.unpack_from(data, at)
+        text = data[at + _HEAD.size : at + _HEAD.size + length]
+        if len(text) == length and zlib.crc32(text) == crc:
+            at += _HEAD.size + length
+            yield at, json.loads(text)
+            at = data.find(MARK, at)
+        else:
+            at = data.find(MARK, at + 1)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[bool]:
+    """Give True to one process at a time, False to the others at once; the kernel frees it with a killed holder."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | _FLAGS, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
