@@ -9,7 +9,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, register
+
+from timeseries.errors import StoreMisconfigured
+from timeseries.pump import open_store
 
 
 @register()
@@ -27,19 +30,13 @@ def folders_can_be_written(app_configs: Sequence[AppConfig] | None, **kwargs: An
 
 
 @register()
-def the_store_is_the_one_that_was_asked_for(
-    app_configs: Sequence[AppConfig] | None, **kwargs: Any
-) -> list[CheckMessage]:
-    """timeseries.W001: a server is named that this version does not write to."""
-    if not settings.INFLUXDB_V2_URL:
-        return []
-    return [
-        Warning(
-            "INFLUXDB_V2_URL is set, but this version keeps telemetry in Delta tables only.",
-            hint="Unset INFLUXDB_V2_URL; every point is kept in the data folder's delta/.",
-            id="timeseries.W001",
-        )
-    ]
+def influxdb_is_named_in_full(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """timeseries.E002: InfluxDB is switched on, but not where to write and as whom."""
+    try:
+        open_store()
+    except StoreMisconfigured as error:
+        return [Error(error.message, hint=error.hint, id="timeseries.E002")]
+    return []
 
 
 def _faults(folder: Path) -> Iterator[str]:

@@ -55,9 +55,24 @@ class SourceBusy(VeloxError):
 
 
 class StoreUnavailable(VeloxError):
-    """The time-series store cannot answer now; nothing accepted is lost."""
+    """The time-series store cannot answer now; nothing accepted is lost.
+
+    ``retry_after`` are the seconds for which the store asked to be left alone, or None.
+    """
 
     code = "store_unavailable"
+
+    def __init__(
+        self, message: str, *, field: str | None = None, hint: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, field=field, hint=hint)
+        self.retry_after = retry_after
+
+
+class StoreMisconfigured(StoreUnavailable):
+    """The store refuses this desk: address, organisation, bucket or token is wrong. Everything stays in the spool."""
+
+    code = "store_misconfigured"
 
 
 class FlushTimeout(VeloxError):

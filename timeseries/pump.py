@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,12 +16,13 @@ from django.conf import settings
 
 from timeseries import balance, clearing
 from timeseries.bell import Bell
-from timeseries.errors import FlushTimeout, VeloxError
+from timeseries.errors import FlushTimeout, StoreMisconfigured, StoreUnavailable, VeloxError
 from timeseries.reader import Reader
 from timeseries.shipper import ship_slice
 from timeseries.spool import Lane, LeaseHeld, Spool
 from timeseries.stores.base import Store
 from timeseries.stores.delta import DeltaStore
+from timeseries.stores.influx import InfluxServer, InfluxStore
 
 LaneKey = tuple[str, str]  # source, measurement's name
 
@@ -30,6 +32,7 @@ LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit eac
 MANY = 20_000  # points that are worth a commit at once
 CARE_EVERY_NS = 15 * SECOND
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
+INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
 PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
 
 log = structlog.get_logger("system")
@@ -154,6 +157,8 @@ class Pump:
     def _hold(self, lane: Lane, care: _Care, now: int, error: Exception) -> None:
         first, longest = HOLD_SECONDS
         seconds = min(longest, first * 2**care.failures) * random.uniform(0.5, 1.0)  # noqa: S311  (jitter)
+        if isinstance(error, StoreUnavailable) and error.retry_after is not None:
+            seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311  (never before the store asked for it)
         care.failures, care.hold_until = min(care.failures + 1, 16), now + int(seconds * SECOND)
         log.error(
             "a lane holds: its points stay in the spool",
@@ -270,8 +275,33 @@ def open_spool() -> Spool:
 
 
 def open_store() -> Store:
-    """Return the store of this data folder: Delta tables on local disk."""
-    return DeltaStore(settings.DELTA_DIR, zone=_zone(), retention_days=settings.VELOX_RETENTION_DAYS)
+    """Return the store of this data folder: InfluxDB 2 where its address is set, else Delta tables on local disk.
+
+    Raises:
+        StoreMisconfigured: INFLUXDB_V2_URL is set and another of the four variables is not.
+    """
+    if not settings.INFLUXDB_V2_URL:
+        return DeltaStore(settings.DELTA_DIR, zone=_zone(), retention_days=settings.VELOX_RETENTION_DAYS)
+    if missing := [name for name in INFLUX_VARIABLES if not getattr(settings, name)]:
+        raise StoreMisconfigured(
+            f"INFLUXDB_V2_URL is set, but {' and '.join(missing)} not.",
+            field=missing[0],
+            hint="Set all four, or unset INFLUXDB_V2_URL to keep telemetry in the data folder.",
+        )
+    server = _influx_server(settings.INFLUXDB_V2_URL, settings.INFLUXDB_V2_ORG, settings.INFLUXDB_V2_TOKEN)
+    retention = settings.VELOX_RETENTION_DAYS
+    return InfluxStore(server, bucket=settings.INFLUXDB_V2_BUCKET, zone=_zone(), retention_days=retention)
+
+
+@cache
+def _influx_server(url: str, org: str, token: str) -> InfluxServer:
+    # One for all that a process opens: who asks again and again, as health does, keeps its connections.
+    return InfluxServer(url, org=org, token=token)
+
+
+def count_points() -> dict[str, Any]:
+    """Return the object ``points`` of FACE §6 of this data folder. It needs no store."""
+    return balance.points(open_spool(), now=time.time_ns())
 
 
 def open_reader() -> Reader:

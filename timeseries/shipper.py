@@ -9,18 +9,19 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from timeseries import dead_letters
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import PointBatch
 from timeseries.spool import Lane, Outcome, PendingSlice
-from timeseries.stores.base import Store
+from timeseries.stores.base import Refusal, Store
 from timeseries.stores.tables import accounts_of, uncleared
 
-SLICE_ROWS = 50_000
 GATE = ".shipping"
 GATE_SECONDS = 30.0
 
@@ -33,8 +34,8 @@ class Shipment:
     through: int
 
 
-def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int = SLICE_ROWS) -> Shipment:
-    """Write the lane's next slice to the store, then settle it.
+def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int | None = None) -> Shipment:
+    """Write the lane's next slice (``rows`` points; None: what the store takes fastest) to the store, then settle it.
 
     Raises:
         LeaseHeld: another process ships this lane now.
@@ -42,26 +43,28 @@ def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int = SLICE_ROWS) 
     """
     with lane.lease(owner=owner):
         outcome = lane.outcome()
-        part = lane.pending(after=outcome.through, limit=rows)
+        part = lane.pending(after=outcome.through, limit=rows or store.slice_rows)
         if part.last_sequence <= outcome.through:
             return Shipment(0, outcome.through)
         keep = uncleared(part.batch, outcome.cleared_through)
-        if len(keep):
-            store.write(keep)
+        refusals = store.write(keep) if len(keep) else ()
+        dead_letters.append(lane.folder, [refusal for refusal in refusals if not refusal.expired])
         # Only now: settled before written, a crash in between would lose the slice.
-        lane.settle(settled(outcome, part, keep))
+        lane.settle(settled(outcome, part, keep, refusals))
         return Shipment(part.last_sequence - outcome.through, part.last_sequence)
 
 
-def settled(outcome: Outcome, part: PendingSlice, kept: PointBatch) -> Outcome:
+def settled(outcome: Outcome, part: PendingSlice, kept: PointBatch, refusals: Sequence[Refusal] = ()) -> Outcome:
     """Return the outcome after the slice: each of its records counted under exactly one word."""
-    stored = dict(outcome.stored)
-    for account, number in accounts_of(kept).items():
-        stored[account] = stored.get(account, 0) + number
+    refused = Counter(refusal.account for refusal in refusals)
+    stored = Counter(outcome.stored) + (Counter(accounts_of(kept)) - refused)
+    letters = Counter(refusal.word for refusal in refusals if not refusal.expired)
     return replace(
         outcome,
         through=part.last_sequence,
-        stored=stored,
+        stored=dict(stored),
+        dead_lettered=dict(Counter(outcome.dead_lettered) + letters),
+        expired=outcome.expired + sum(refusal.expired for refusal in refusals),
         damaged=outcome.damaged + part.damaged,
         cleared=outcome.cleared + len(part.batch) - len(kept),
         quarantined=outcome.quarantined + part.quarantined,

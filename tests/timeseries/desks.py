@@ -15,6 +15,7 @@ from timeseries.pump import Pump
 from timeseries.reader import Reader
 from timeseries.recorder import Recorder
 from timeseries.spool import Spool
+from timeseries.stores.base import Refusal
 from timeseries.stores.delta import DeltaStore
 
 
@@ -26,11 +27,11 @@ class Switched(DeltaStore):
         self.down = False
         self.batches: list[PointBatch] = []
 
-    def write(self, batch: PointBatch) -> None:
+    def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
         if self.down:
             raise StoreUnavailable("The store is switched off.")
         self.batches.append(batch)
-        super().write(batch)
+        return super().write(batch)
 
     def delete_account(self, account: str) -> None:
         if self.down:

@@ -110,10 +110,11 @@ def test_a_pass_ends_though_the_feed_goes_on(desk: Desk, monkeypatch: pytest.Mon
     recorder.tick("A", {"ltp": 1, "timestamp": OPEN})
     write = desk.store.write
 
-    def write_while_recording(batch: object) -> None:
+    def write_while_recording(batch: object) -> object:
         assert len(desk.store.batches) < 10, "the pump runs after the feed"
-        write(batch)  # type: ignore[arg-type]
+        refusals = write(batch)  # type: ignore[arg-type]
         recorder.tick("A", {"ltp": 1, "timestamp": OPEN})
+        return refusals
 
     monkeypatch.setattr(desk.store, "write", write_while_recording)
     (lane,) = desk.spool.lanes()
@@ -171,7 +172,7 @@ def test_nothing_is_settled_before_it_is_written(desk: Desk) -> None:
     record(desk, 5)
     seen = []
     write = desk.store.write
-    desk.store.write = lambda batch: (seen.append(desk.spool.lanes()[0].outcome().through), write(batch))  # type: ignore
+    desk.store.write = lambda batch: (seen.append(desk.spool.lanes()[0].outcome().through), write(batch))[1]  # type: ignore
     assert desk.pump.drain(10)
     assert seen == [0]
 

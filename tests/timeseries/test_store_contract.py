@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.timeseries.batches import INDIA, SECOND, at, batch, indicators, prices
+from tests.timeseries.influx_real import influx_store
 from timeseries.measurements import EXECUTIONS, INDICATORS, MEASUREMENTS, TICKS, TRAILING_SL
 from timeseries.stores.base import FirstPoint, PointQuery, Store
 from timeseries.stores.delta import DeltaStore
@@ -22,9 +23,13 @@ OPEN = at("2021-04-12 09:15")
 EVER = (-(2**63) + 1, 2**63 - 1)
 
 
-@pytest.fixture(params=["delta"])
+@pytest.fixture(params=["delta", "influx"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    yield DeltaStore(tmp_path / "a folder" / "delta", zone=INDIA)
+    if request.param == "influx":
+        with influx_store() as store:
+            yield store
+    else:
+        yield DeltaStore(tmp_path / "a folder" / "delta", zone=INDIA)
 
 
 def ticks(**tags: str) -> PointQuery:

@@ -171,6 +171,13 @@ class TestOthers:
         assert part("store")[0] == "degraded"
         assert report(now=now())["status"] == "degraded"
 
+    def test_a_store_that_is_named_in_part_is_degraded_and_the_points_are_counted(self, settings: Any) -> None:
+        settings.INFLUXDB_V2_URL = "http://127.0.0.1:9"
+        assert part("store") == ("degraded", "store_misconfigured")
+        assert part("spool") == ("ok", "")
+        settings.INFLUXDB_V2_ORG = settings.INFLUXDB_V2_BUCKET = settings.INFLUXDB_V2_TOKEN = "velox"
+        assert part("store") == ("degraded", "store_unavailable")
+
     def test_points_that_nobody_ships_are_told_after_a_minute(self) -> None:
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
@@ -245,14 +252,14 @@ class monkeypatched_clock:
     def __enter__(self) -> None:
         from timeseries import pump
 
-        self.real, real = pump.Pump.points, pump.balance.points
+        self.real = real = pump.balance.points
         ahead = int(self.seconds * 10**9)
-        pump.Pump.points = lambda this: real(this.spool, now=this.clock() + ahead)  # type: ignore[method-assign]
+        pump.balance.points = lambda spool, *, now: real(spool, now=now + ahead)
 
     def __exit__(self, *_: object) -> None:
         from timeseries import pump
 
-        pump.Pump.points = self.real  # type: ignore[method-assign]
+        pump.balance.points = self.real
 
 
 def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

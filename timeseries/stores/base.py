@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -43,14 +44,32 @@ class FirstPoint:
     time: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A point that the store will never take, as it was sent; ``expired``: only because the retention is over it."""
+
+    sequence: int
+    account: str
+    line: bytes
+    status: int
+    word: str  # the kind of refusal, under which it is counted
+    reason: str  # the store's own words
+    expired: bool = False
+
+
 class Store(Protocol):
-    """Raises `StoreUnavailable` from every method when the store cannot answer now."""
+    """Raises `StoreUnavailable` from every method when the store cannot answer now.
+
+    ``label`` names it to people; ``slice_rows`` points at a time are what it takes fastest.
+    """
 
     name: str
+    label: str
+    slice_rows: int
 
-    def write(self, batch: PointBatch) -> None:
-        """Keep the points; durable on return. Writing the same batch again changes nothing; of two points of one series
-        and time the one written last stands."""
+    def write(self, batch: PointBatch) -> Sequence[Refusal]:
+        """Keep the points but those returned; durable on return. Writing the same batch again changes nothing; of two
+        points of one series and time the one written last stands."""
 
     def read(self, query: PointQuery) -> pa.Table:
         """Return the points as `tables.point_schema` orders the columns, ascending by time, then by their tags."""

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
 from timeseries.stores import delta_care
-from timeseries.stores.base import FirstPoint, PointQuery
+from timeseries.stores.base import FirstPoint, PointQuery, Refusal
 from timeseries.stores.delta_query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
 from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
@@ -43,6 +43,8 @@ class DeltaStore:
     """
 
     name = "delta"
+    label = "Delta tables"
+    slice_rows = 50_000
 
     def __init__(self, root: Path, *, zone: ZoneInfo, retention_days: int | None = None) -> None:
         self.root, self.zone, self.retention_days = root, zone, retention_days
@@ -52,10 +54,10 @@ class DeltaStore:
         self.engine = Engine(root / ".scratch")
         self._vacuumed_at = 0
 
-    def write(self, batch: PointBatch) -> None:
-        """Keep the points; durable on return."""
+    def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
+        """Keep the points; durable on return. None is ever refused."""
         if not len(batch):
-            return
+            return ()
         table = self.writers[batch.measurement.name]
         with engine(), table.lock:
             for attempt in range(ATTEMPTS):
@@ -68,7 +70,7 @@ class DeltaStore:
                         raise
                     table.forget()  # the folder may have been emptied or replaced
                 else:
-                    return
+                    return ()
         raise StoreUnavailable("Other writers of this lane kept coming first.", hint="It is tried again.")
 
     def _append(self, table: MeasurementTable, batch: PointBatch) -> None:

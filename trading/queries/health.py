@@ -19,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
 from timeseries import pump
+from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
 from trading import hot, summon
 from trading.models import JournalHead
@@ -145,7 +146,7 @@ def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
 
 
 def _points() -> dict[str, Any]:
-    return pump.open_pump().points()
+    return pump.count_points()
 
 
 def _spool(points: dict[str, Any] | None, now: datetime) -> State:
@@ -184,8 +185,12 @@ def _refused(now: datetime) -> State | None:
 
 
 def _store() -> State:
-    latency = pump.open_store().ping()
-    return State(OK, "", f"Delta tables answer in {latency:.0f} ms.")
+    try:
+        store = pump.open_store()
+        latency = store.ping()
+    except StoreUnavailable as error:
+        return State(DEGRADED, error.code, error.message, error.hint)
+    return State(OK, "", f"{store.label}: a read takes {latency:.0f} ms.")
 
 
 def _shipper(points: dict[str, Any] | None) -> State:

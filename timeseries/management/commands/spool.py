@@ -10,8 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console, Group
 from rich.table import Table
 
+from timeseries.balance import sources as sources_of
 from timeseries.errors import VeloxError
-from timeseries.pump import open_pump
+from timeseries.pump import count_points, open_spool
 
 
 class Command(BaseCommand):
@@ -27,9 +28,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Count, show, and leave with FACE §6's exit code."""
-        pump = open_pump()
         try:
-            points, sources = pump.points(), pump.sources()
+            points, sources = count_points(), sources_of(open_spool())
         except (VeloxError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         if options["format"] == "json":

@@ -1,0 +1,280 @@
+"""InfluxDB 2 as a store; the only module that imports its client.
+
+Only 204 is stored. A time-out is never taken as success, a refused line is found by halving, and whatever else goes
+wrong leaves the points in the spool.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from influxdb_client import Dialect, InfluxDBClient, WriteService
+from influxdb_client.rest import ApiException
+from urllib3.exceptions import HTTPError
+
+from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable
+from timeseries.measurements import PointBatch
+from timeseries.stores import influx_read
+from timeseries.stores.base import FirstPoint, PointQuery, Refusal
+from timeseries.stores.influx_lines import Lines, encode
+from timeseries.stores.influx_names import coded
+from timeseries.stores.influx_replies import Held, Refused, Reply, Stored, TooLarge, TryLater, reply_of
+from timeseries.stores.tables import point_schema
+
+SECOND = 10**9
+DAY = 86_400 * SECOND
+LINES_MAX = 20_000  # in one body
+TIMEOUT_SECONDS = (2.0, 10.0)  # to connect; between two pieces of an answer
+FIRST_DAY, LAST_DAY = "1677-09-21T00:12:43.145224194Z", "2262-04-11T23:47:16.854775806Z"
+DIALECT = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#", date_time_format="RFC3339Nano")
+WORDS = {400: "unreadable", 413: "too_large", 422: "refused"}
+
+
+class InfluxServer:
+    """One organisation of a server, through its client. Threads may share it; a forked child connects anew."""
+
+    def __init__(
+        self, url: str, *, org: str, token: str, timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS
+    ) -> None:
+        self.url, self.org = url, org
+        self._token, self._timeout = token, tuple(int(seconds * 1000) for seconds in timeout_seconds)
+        self._lock = threading.Lock()
+        self._made: tuple[int, InfluxDBClient] | None = None
+
+    @property
+    def client(self) -> InfluxDBClient:
+        with self._lock:
+            if self._made is None or self._made[0] != os.getpid():
+                made = InfluxDBClient(self.url, self._token, timeout=self._timeout, org=self.org)
+                self._made = (os.getpid(), made)
+                # Left to the interpreter's last moments, the client's own tidying would write a traceback.
+                atexit.register(self.close)
+            return self._made[1]
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        with self._lock:
+            if self._made is not None and self._made[0] == os.getpid():
+                self._made[1].close()
+            self._made = None
+        atexit.unregister(self.close)
+
+    def post(self, bucket: str, body: bytes) -> Reply:
+        """Send lines and return what the server says of them; never raises for its faults."""
+        service = WriteService(self.client.api_client)
+        try:
+            _, status, headers = service.post_write_with_http_info(
+                self.org, bucket, body, precision="ns", content_type="text/plain; charset=utf-8"
+            )
+        except ApiException as error:
+            # Status 0: the client could not speak to it (TLS).
+            if not error.status:
+                return TryLater(0, str(error.reason))
+            return reply_of(error.status, dict(error.headers or {}), error.body)
+        except (HTTPError, OSError) as error:
+            return TryLater(0, f"{type(error).__name__}: {error}")
+        return reply_of(status, dict(headers), None)
+
+    def ask(self, flux: str, parameters: Mapping[str, Any]) -> bytes:
+        """Return the answer to a question as CSV without annotations.
+
+        Raises:
+            InvalidValue: the question is wrong.
+            StoreUnavailable: no answer, or the server refuses this desk.
+        """
+        with faults():
+            answer = self.client.query_api().query_raw(flux, dialect=DIALECT, params=dict(parameters))
+            return bytes(answer.data)
+
+    def delete(self, bucket: str, predicate: str) -> None:
+        """Remove every point that the predicate names. Raises StoreUnavailable."""
+        with faults():
+            self.client.delete_api().delete(FIRST_DAY, LAST_DAY, predicate, bucket, self.org)
+
+    def retention_seconds(self, bucket: str) -> int | None:
+        """Return the bucket's retention; None when there is none, or the token may not ask."""
+        try:
+            with faults():
+                found = self.client.buckets_api().find_bucket_by_name(bucket)
+        except (StoreUnavailable, InvalidValue):
+            return None
+        rules = found.retention_rules if found else []
+        return next((rule.every_seconds for rule in rules if rule.every_seconds), None)
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """Raise what the client raises as errors of ours."""
+    try:
+        yield
+    except ApiException as error:
+        raise _error_of(error) from error
+    except (HTTPError, OSError) as error:
+        detail = f"InfluxDB does not answer ({type(error).__name__})."
+        raise StoreUnavailable(
+            detail, hint="Points wait in the spool; look at the server and INFLUXDB_V2_URL."
+        ) from error
+
+
+def _error_of(error: ApiException) -> Exception:
+    reply = reply_of(error.status or 0, dict(error.headers or {}), error.body)
+    if isinstance(reply, Refused):
+        return InvalidValue(f"InfluxDB refuses the question: {reply.reason}")
+    return unavailable(reply)
+
+
+def unavailable(reply: Reply) -> StoreUnavailable:
+    """Return the error that a reply without success is to whoever waits for it."""
+    if isinstance(reply, TryLater):
+        said = f"status {reply.status}" if reply.status else "no answer"
+        return StoreUnavailable(
+            f"InfluxDB cannot take it now ({said}: {reply.reason}).",
+            hint="It is tried again.",
+            retry_after=reply.retry_after,
+        )
+    status = getattr(reply, "status", 0)
+    hint = {
+        401: "Correct INFLUXDB_V2_TOKEN.",
+        403: "The token may not do this: `manage.py setup_influx` makes one that may.",
+        404: "Correct INFLUXDB_V2_ORG and INFLUXDB_V2_BUCKET, or make them with `manage.py setup_influx`.",
+    }.get(status, "Correct INFLUXDB_V2_URL: this is no answer of InfluxDB 2.")
+    return StoreMisconfigured(
+        f"InfluxDB refuses this desk (status {status}: {getattr(reply, 'reason', '')}).", hint=hint
+    )
+
+
+class InfluxStore:
+    """`Store` on a server's bucket. Any number of processes may read and write one bucket at once.
+
+    Args:
+        zone: the desk's zone, whose days `first_points` counts by.
+        retention_days: what is known of the bucket's retention without asking; None: the server is asked.
+    """
+
+    name = "influx"
+    slice_rows = LINES_MAX
+
+    def __init__(
+        self,
+        server: InfluxServer,
+        *,
+        bucket: str,
+        zone: ZoneInfo,
+        retention_days: int | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.server, self.bucket, self.zone, self.retention_days = server, bucket, zone, retention_days
+        self.label = f"InfluxDB at {urlsplit(server.url).netloc}"
+        self.clock = clock
+        self._lines_max = LINES_MAX
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def write(self, batch: PointBatch) -> list[Refusal]:
+        """Keep the points but those returned; durable on return."""
+        if not len(batch):
+            return []
+        lines = encode(batch)
+        return self._send(lines, 0, len(lines))
+
+    def _send(self, lines: Lines, first: int, stop: int) -> list[Refusal]:
+        refusals: list[Refusal] = []
+        while first < stop:
+            part = min(first + self._lines_max, stop)
+            refusals += self._post(lines, first, part)
+            first = part
+        return refusals
+
+    def _post(self, lines: Lines, first: int, stop: int) -> list[Refusal]:
+        reply = self.server.post(self.bucket, lines.body(first, stop))
+        if isinstance(reply, Stored):
+            return []
+        if isinstance(reply, Held | TryLater):
+            raise unavailable(reply)
+        before = self._retained_from() if reply.status == 422 else None
+        if stop - first == 1:
+            return [_refusal(lines, first, reply, before)]
+        if isinstance(reply, TooLarge):
+            self._lines_max = max(1, min(self._lines_max, (stop - first + 1) // 2))
+            return self._send(lines, first, stop)
+        if before is not None and bool((lines.times[first:stop] < before).all()):
+            return [_refusal(lines, number, reply, before) for number in range(first, stop)]
+        # A line that is stored already changes nothing when it comes again; left before right keeps their order.
+        middle = (first + stop) // 2
+        return self._post(lines, first, middle) + self._post(lines, middle, stop)
+
+    def _retained_from(self) -> int | None:
+        """Return the instant before which the bucket keeps nothing; None when no retention is known."""
+        seconds = self.server.retention_seconds(self.bucket)
+        if seconds is None and self.retention_days is not None:
+            seconds = self.retention_days * 86_400
+        return None if seconds is None else self.clock() - seconds * SECOND
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, query: PointQuery) -> pa.Table:
+        """Return the points of the query, each once."""
+        if query.start >= query.stop:
+            return point_schema(query.measurement, query.fields).empty_table()
+        return influx_read.read_points(self.server.ask, self.bucket, query)
+
+    def newest(self, query: PointQuery) -> pa.Table:
+        """Return the query's newest point by exchange time."""
+        empty = point_schema(query.measurement, query.fields).empty_table()
+        if query.start >= query.stop:
+            return empty
+        last = influx_read.newest_time(self.server.ask, self.bucket, query)
+        if last is None:
+            return empty
+        # A point's time is its exchange time + n ns, n below a second: the newest stands within the last one.
+        near = PointQuery(query.measurement, max(query.start, last - SECOND), last + 1, query.tags, query.fields)
+        points = self.read(near)
+        return points.sort_by([("exchange_time", "descending"), ("time", "descending")]).slice(0, 1)
+
+    def first_points(self, query: PointQuery) -> list[FirstPoint]:
+        """Return the first point of each day and source in the query."""
+        if query.start >= query.stop:
+            return []
+        # Midnight of every zone of today falls on a quarter of an hour, in summer and in winter.
+        found = influx_read.first_times(self.server.ask, self.bucket, query, every="15m")
+        first: dict[tuple[date, str], int] = {}
+        for source, instant in found:
+            key = (self._day_of(instant), source)
+            first[key] = min(instant, first.get(key, instant))
+        return [FirstPoint(day, source, instant) for (day, source), instant in first.items()]
+
+    def _day_of(self, instant: int) -> date:
+        return datetime.fromtimestamp(instant // SECOND, UTC).astimezone(self.zone).date()
+
+    # -- care --------------------------------------------------------------------------------------------------------
+
+    def delete_account(self, account: str) -> None:
+        """Remove every point of the account, in all measurements."""
+        value = coded(account).replace('"', '\\"')
+        self.server.delete(self.bucket, f'account="{value}"')
+
+    def care(self, *, now: int) -> None:
+        """Do nothing: the server compacts by itself, and the bucket's retention is set by `setup_influx`."""
+
+    def ping(self) -> float:
+        """Return the milliseconds of a small real read."""
+        started = time.perf_counter()
+        self.server.ask("from(bucket: bucket) |> range(start: -1s) |> limit(n: 1)", {"bucket": self.bucket})
+        return (time.perf_counter() - started) * 1000
+
+
+def _refusal(lines: Lines, number: int, reply: Refused | TooLarge, retained_from: int | None) -> Refusal:
+    sequence = int(lines.sequences[number])
+    expired = retained_from is not None and int(lines.times[number]) < retained_from
+    word = WORDS[reply.status]
+    return Refusal(sequence, lines.account(number), lines.line(number), reply.status, word, reply.reason, expired)
