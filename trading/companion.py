@@ -25,11 +25,16 @@ from timeseries.stores.tables import uncleared
 from trading import hot, intake, summon
 from trading.errors import LedgerNotReady, VeloxError
 from trading.follower import Follower
+from trading.operations.measure_excursions import measure_excursions
+from trading.operations.writing import reading
+from trading.queries.excursions import accounts_unmeasured
 
 IDLE_SECONDS = 60.0
 FOLLOW_EVERY_SECONDS = 0.5
 COPY_EVERY_SECONDS = 0.5
 COPY_ROWS_MAX = 50_000
+MEASURE_EVERY_SECONDS = 30.0
+MEASURED_MAX = 500  # trades of one account in one pass: the other parts wait for it
 RETRY_SECONDS = (1.0, 30.0)
 
 log = structlog.get_logger("system")
@@ -44,9 +49,10 @@ class Part:
     every_seconds: float
     due_at: float = 0.0
     failures: int = 0
+    waits: bool = False  # for its time, whoever rings
 
     def run(self, now: float, *, at_once: bool) -> None:
-        if now < self.due_at and not (at_once and not self.failures):
+        if now < self.due_at and (self.waits or self.failures or not at_once):
             return
         try:
             self.work()
@@ -85,6 +91,9 @@ class Companion:
             Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
             Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
+            Part(
+                "the measuring of trades", _measure, MEASURE_EVERY_SECONDS, clock() + MEASURE_EVERY_SECONDS, waits=True
+            ),
         ]
         self.pause_seconds = min(sync_seconds, FOLLOW_EVERY_SECONDS)
 
@@ -150,6 +159,14 @@ class Companion:
             if part.last_sequence <= after or not hot.put_newest(*_newest_of(batch)):
                 return
             after = self._copied[key] = part.last_sequence
+
+
+def _measure() -> None:
+    """Measure closed trades from their ticks, those of a few symbols at a time."""
+    with reading():
+        codes = accounts_unmeasured()
+    for code in codes:
+        measure_excursions(code, pump.open_reader(), limit=MEASURED_MAX)
 
 
 def _newest_of(batch: PointBatch) -> tuple[str, dict[str, dict[str, Any]]]:

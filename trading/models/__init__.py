@@ -9,6 +9,7 @@ from trading.models.book import (
     JournalHead,
     Realisation,
 )
+from trading.models.measured import Excursion, FeedGap
 from trading.models.reference import (
     Account,
     CapitalFlow,
@@ -28,6 +29,8 @@ __all__ = [
     "DayTotal",
     "Exchange",
     "ExchangeSession",
+    "Excursion",
+    "FeedGap",
     "Fill",
     "FollowerCursor",
     "Instrument",

@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from trading.models import Review, Trade
+from trading.queries.excursions import FIELDS as EXCURSION
+from trading.queries.excursions import fields_of
 from trading.queries.reports import Selection
 from trading.queries.trade_list import TradeRow, related, trade_row
 
@@ -19,12 +21,14 @@ HEADER = (
     "stop_price", "target_price", "initial_risk", "gross_pnl", "charges", "r_multiple",
     "exit_reason", "reported_pnl", "flags",
     "review", "rating", "tags", "mistakes", "notes", "reviewed_by", "reviewed_at",
+    *EXCURSION,
 )  # fmt: skip
 _AMOUNTS = ("entry_quantity", "open_quantity", "entry_price", "stop_price", "target_price", "initial_risk")
-MONEY = frozenset((*_AMOUNTS, "gross_pnl", "charges", "r_multiple", "reported_pnl"))
-TIMES = frozenset(("opened_at", "closed_at", "reviewed_at"))
+_EXTREMES = ("mae", "mae_price", "mae_r", "mfe", "mfe_price", "mfe_r", "given_back")
+MONEY = frozenset((*_AMOUNTS, *_EXTREMES, "gross_pnl", "charges", "r_multiple", "reported_pnl"))
+TIMES = frozenset(("opened_at", "closed_at", "reviewed_at", "mae_at", "mfe_at"))
 DAYS = frozenset(("trading_day",))
-COUNTS = frozenset(("rating",))
+COUNTS = frozenset(("rating", "ticks"))
 
 
 def export_rows(trades: Iterable[Trade]) -> Iterator[tuple[Any, ...]]:
@@ -51,6 +55,7 @@ def _line(row: TradeRow, record: Trade) -> tuple[Any, ...]:
         trade.realised_pnl, trade.charges, row.r_multiple,
         trade.exit_reason, trade.reported_pnl, " ".join(trade.flags),
         row.review_state, *(_review(review) if review is not None else (None,) * 6),
+        *(_desk(value) if isinstance(value, datetime) else value for value in fields_of(record).values()),
     )  # fmt: skip
 
 

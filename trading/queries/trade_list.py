@@ -66,7 +66,7 @@ def listed(account: Account, chosen: TradeFilter) -> QuerySet[Trade]:
 
 
 def related(rows: QuerySet[Trade]) -> QuerySet[Trade]:
-    return rows.select_related("account", "strategy", "instrument__exchange", "review")
+    return rows.select_related("account", "strategy", "instrument__exchange", "review", "excursion")
 
 
 def trade_row(row: Trade) -> TradeRow:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from trading.models import Account, Strategy, Trade
 from trading.queries import facts
+from trading.queries.excursions import fields_of
 from trading.queries.results import RESULTS
 from trading.queries.trade_list import REVIEW_STATES, TradeFilter, listed, related, trade_row
 from trading.web.choice import chosen_account, page
@@ -82,6 +83,7 @@ def trade_page(request: HttpRequest, pk: int) -> HttpResponse:
         "trades",
         row.account,
         row=trade_row(row),
+        excursion=fields_of(row),
         can_review=request.user.is_staff and request.user.has_perm("trading.change_review"),
         can_correct=request.user.is_staff and request.user.has_perm("trading.add_correction"),
         fills=facts.fills_with_pnl(row),

@@ -1,0 +1,127 @@
+"""Trades measured from stored ticks: kept once, made anew after a correction, gone with their account."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from timeseries.pump import open_reader
+from trading import companion, summon
+from trading.data_manager import DataManager
+from trading.models import Excursion, FeedGap, Journal, Trade
+from trading.operations.amend import amend
+from trading.operations.clear_account import clear_account
+from trading.operations.measure_excursions import Kept, measure_excursions
+
+pytestmark = pytest.mark.ledger
+
+AT = datetime(2021, 4, 12, 4, 0, tzinfo=UTC)  # 09:30 at the desk
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def desk(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataManager]:
+    """A steady feed of RELIANCE, 500 ticks up by one from 1000, silent for 20 s after the 100th; one long trade."""
+    monkeypatch.setattr(summon, "summon", lambda: None)
+    with DataManager(source="test", account="replay") as dm:
+        for number in range(500):
+            at = AT + (number + 20 * (number >= 100)) * SECOND
+            dm.process_tick("RELIANCE", {"ltp": 1000 + number, "timestamp": at}, at=at)
+        yield dm
+
+
+def trade(dm: DataManager, opened: int, closed: int, name: str = "T1", **more: Any) -> None:
+    dm.open_position(name, "orb", "RELIANCE", 1000 + opened, 2, AT + opened * SECOND, stop_price=990 + opened, **more)
+    dm.close_position(name, "orb", "RELIANCE", 1000 + opened, AT + closed * SECOND)
+
+
+def measure(**more: Any) -> Kept:
+    return measure_excursions("replay", open_reader(), **more)
+
+
+def test_a_closed_trade_is_measured_once_and_no_fact_changes(desk: DataManager) -> None:
+    trade(desk, 10, 50)
+    desk.open_position("T2", "orb", "RELIANCE", 1060, 2, AT + 60 * SECOND)  # open still
+    journal = Journal.objects.count()
+    assert measure() == Kept(1, 1)
+    found = Excursion.objects.get()
+    assert (found.trade.trade_id, found.ticks, found.quiet_seconds) == ("T1", 41, None)
+    assert (found.mae, found.mfe, found.mfe_price) == (0, 80, 1050)
+    assert found.mfe_at == AT + 50 * SECOND
+    assert measure() == Kept(0, 0)
+    assert Journal.objects.count() == journal
+
+
+def test_a_trade_that_was_open_in_a_gap_carries_the_mark_and_the_gap_is_stored(desk: DataManager) -> None:
+    trade(desk, 90, 200, "in")
+    trade(desk, 210, 260, "after")
+    measure()
+    gap = FeedGap.objects.get()
+    assert (gap.symbol, str(gap.day)) == ("RELIANCE", "2021-04-12")
+    assert (gap.starts_at, gap.ends_at) == (AT + 99 * SECOND, AT + 120 * SECOND)
+    assert Excursion.objects.get(trade__trade_id="in").quiet_seconds == 21
+    assert Excursion.objects.get(trade__trade_id="after").quiet_seconds is None
+    measure(rebuild=True)
+    assert FeedGap.objects.count() == 1 and Excursion.objects.count() == 2
+
+
+def test_a_corrected_trade_is_measured_again(desk: DataManager) -> None:
+    trade(desk, 10, 50)
+    measure()
+    row = Trade.objects.get(trade_id="T1")
+    amend(row.pk, by="meera", reason="typo", fill=1, price="1005")
+    assert measure() == Kept(1, 1)
+    assert Excursion.objects.get().mfe == Decimal(90)
+    assert measure() == Kept(0, 0)
+
+
+def test_ticks_that_came_later_count_after_a_rebuild(desk: DataManager) -> None:
+    trade(desk, 10, 50)
+    measure()
+    at = AT + 30 * SECOND
+    desk.process_tick("RELIANCE", {"ltp": 900, "timestamp": at}, at=at)
+    measure(rebuild=True)
+    assert Excursion.objects.get().mae == -220
+
+
+def test_it_goes_with_its_account(desk: DataManager) -> None:
+    trade(desk, 90, 200)
+    measure()
+    removed = clear_account("replay")
+    assert (removed["excursions"], removed["feed_gaps"]) == (1, 1)
+    assert not Excursion.objects.exists() and not FeedGap.objects.exists()
+
+
+def test_the_command_measures_and_tells_in_risks(desk: DataManager) -> None:
+    trade(desk, 90, 200)
+    out = io.StringIO()
+    call_command("excursions", "--account", "replay", "--format", "json", stdout=out, stderr=io.StringIO())
+    told = json.loads(out.getvalue())
+    (row,), (gap,) = told["trades"], told["gaps"]
+    assert (row["mfe"], row["mfe_r"], row["given_back"]) == ("180", "9", "180")
+    assert row["gap"] == "21 s without ticks"
+    assert gap["seconds"] == 21
+    for form in ("table", "csv", "html"):
+        call_command("excursions", "--account", "replay", "--format", form, stdout=out, stderr=io.StringIO())
+
+
+def test_the_companion_measures_of_itself(desk: DataManager) -> None:
+    trade(desk, 10, 50)
+    companion._measure()
+    assert Excursion.objects.get().ticks == 41
+
+
+def test_ringing_does_not_make_a_part_run_that_waits_for_its_time() -> None:
+    ran: list[int] = []
+    part = companion.Part("slow", lambda: ran.append(1), 30.0, due_at=30.0, waits=True)
+    part.run(1.0, at_once=True)
+    assert ran == []
+    part.run(31.0, at_once=False)
+    assert ran == [1]

@@ -1,0 +1,100 @@
+"""How far a trade went for and against its holder before it was closed: MAE and MFE (Sweeney 1996), from ticks.
+
+The path is the whole trade's gross P&L, realised and open, at every tick and at every fill: each price counts with the
+quantity that was held then, so scaling in and out weighs itself. MAE is its lowest point, at most 0, MFE its highest,
+at least 0; the final P&L lies between them, and MFE − P&L is what was given back.
+
+A tick at the very instant of a fill may have come before or after it: it counts with what was held before the fill, at
+the opening with what was opened. Money in units of 10^-8, instants in ns UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.domain import position
+from trading.domain.money import SCALE
+from trading.domain.position import LONG, Execution, Holding
+
+Instants = npt.NDArray[np.int64]
+Prices = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """One end of the path: the P&L there, the price that made it, and when it was first seen."""
+
+    pnl: int
+    price: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excursion:
+    """``ticks`` is how many prices were seen while the trade was open; without any, only the fills speak."""
+
+    mae: Extreme
+    mfe: Extreme
+    ticks: int
+
+
+class Walk:
+    """Follow one trade through its ticks, day by day in any pieces that ascend.
+
+    Args:
+        side: LONG or SHORT.
+        multiplier: of the instrument, in units.
+        fills: (instant, fill), in order of booking; the first opens the trade.
+    """
+
+    def __init__(self, side: str, multiplier: int, fills: Sequence[tuple[int, Execution]]) -> None:
+        self.side = side
+        self._spans = _spans(Holding(side, multiplier), fills)
+        self._ticks = 0
+        at, opening = fills[0]
+        start = Extreme(0, opening.price, at)
+        self._worst = self._best = start
+        for (instant, fill), (holding, _, _) in zip(fills, self._spans, strict=True):
+            self._see(Extreme(worth(holding, fill.price), fill.price, instant))
+
+    def add(self, times: Instants, lows: Prices, highs: Prices) -> None:
+        """Take ticks, ascending by instant: one price each (lows and highs alike), or bars with both ends."""
+        for holding, after, until in self._spans:
+            start, stop = np.searchsorted(times, after, side="right"), np.searchsorted(times, until, side="right")
+            if start >= stop or not holding.open_quantity:
+                continue
+            self._ticks += int(stop - start)
+            low, high = int(start + np.argmin(lows[start:stop])), int(start + np.argmax(highs[start:stop]))
+            for place, price in ((low, lows[low]), (high, highs[high])):
+                units = round(float(price) * SCALE)
+                self._see(Extreme(worth(holding, units), units, int(times[place])))
+
+    def result(self) -> Excursion:
+        return Excursion(self._worst, self._best, self._ticks)
+
+    def _see(self, seen: Extreme) -> None:
+        if (seen.pnl, seen.at) < (self._worst.pnl, self._worst.at):
+            self._worst = seen
+        if (-seen.pnl, seen.at) < (-self._best.pnl, self._best.at):
+            self._best = seen
+
+
+def worth(holding: Holding, price: int) -> int:
+    """Return a holding's whole gross P&L at a price: what is realised and what closing the rest would bring."""
+    value = position.value_of(price, holding.open_quantity, holding.multiplier)
+    return holding.realised_pnl + (value - holding.open_cost if holding.side == LONG else holding.open_cost - value)
+
+
+def _spans(holding: Holding, fills: Sequence[tuple[int, Execution]]) -> list[tuple[Holding, int, int]]:
+    """Return what was held after each fill, and the instants (after, until] in which that counts."""
+    spans = []
+    for place, (at, fill) in enumerate(fills):
+        holding, _ = position.apply(holding, fill)
+        after = at if place else at - 1  # the instant of the opening belongs to what was opened
+        until = fills[place + 1][0] if place + 1 < len(fills) else np.iinfo(np.int64).max
+        spans.append((holding, after, int(until)))
+    return spans

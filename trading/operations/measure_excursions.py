@@ -1,0 +1,102 @@
+"""Measure trades and feeds from ticks, and keep what was found. Derived: no fact changes, so the journal has no row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from trading.domain.excursions import Extreme
+from trading.domain.money import from_units
+from trading.models import Account, Excursion, FeedGap, Trade
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
+from trading.queries.excursions import Measured, SymbolMeasured, TickReader, measure, symbol_of, unmeasured
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many trades were measured, and how many gaps found on the days that were read."""
+
+    trades: int
+    gaps: int
+
+
+def measure_excursions(
+    account_code: str,
+    reader: TickReader,
+    *,
+    trades: Sequence[Trade] | None = None,
+    days: Iterable[tuple[str, date]] = (),
+    rebuild: bool = False,
+    limit: int | None = None,
+) -> Kept:
+    """Measure closed trades that were not, or were corrected since; with ``rebuild`` those too that were.
+
+    ``trades`` narrows it; ``days`` are (symbol, day) whose feeds are looked at for gaps, traded or not. One symbol is
+    one transaction.
+
+    Raises: UnknownAccount, StoreUnavailable, LedgerBusy, LedgerNotReady.
+    """
+    account = get_account(account_code)
+    wanted = unmeasured(account, rebuild=rebuild).order_by("pk")
+    found = list(wanted[:limit] if limit is not None else wanted)
+    if trades is not None:
+        chosen = {trade.pk for trade in trades}
+        found = [trade for trade in found if trade.pk in chosen]
+    by_symbol: dict[str, tuple[list[Trade], set[date]]] = {}
+    for trade in found:
+        by_symbol.setdefault(symbol_of(trade), ([], set()))[0].append(trade)
+    for symbol, day in days:
+        by_symbol.setdefault(symbol, ([], set()))[1].add(day)
+    gaps = 0
+    for symbol, (held, also) in sorted(by_symbol.items()):
+        made = measure(reader, account.code, symbol, held, also)
+        _keep(account, made)
+        gaps += sum(len(of_day) for of_day in made.gaps.values())
+    return Kept(len(found), gaps)
+
+
+def _keep(account: Account, made: SymbolMeasured) -> None:
+    now = datetime.now(UTC)
+    with writing():
+        # An account may have been cleared while its ticks were read.
+        there = set(Trade.objects.filter(pk__in=[one.trade_pk for one in made.trades]).values_list("pk", flat=True))
+        rows = [_row(one, now) for one in made.trades if one.trade_pk in there]
+        Excursion.objects.filter(trade_id__in=there).delete()
+        Excursion.objects.bulk_create(rows, batch_size=500)
+        FeedGap.objects.filter(account=account, symbol=made.symbol, day__in=list(made.gaps)).delete()
+        FeedGap.objects.bulk_create(
+            FeedGap(
+                account=account, symbol=made.symbol, day=day, starts_at=instant(gap.start), ends_at=instant(gap.stop)
+            )
+            for day, gaps in made.gaps.items()
+            for gap in gaps
+        )
+
+
+def _row(one: Measured, now: datetime) -> Excursion:
+    found = one.excursion
+    return Excursion(
+        trade_id=one.trade_pk,
+        **_end("mae", found.mae),
+        **_end("mfe", found.mfe),
+        ticks=found.ticks,
+        quiet_seconds=one.quiet_seconds,
+        measured_at=now,
+    )
+
+
+def _end(name: str, extreme: Extreme) -> dict[str, object]:
+    return {
+        name: from_units(extreme.pnl),
+        f"{name}_price": from_units(extreme.price),
+        f"{name}_at": instant(extreme.at),
+    }
+
+
+def instant(at: int) -> datetime:
+    """Return ns UTC as an aware datetime, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=at // 1000)

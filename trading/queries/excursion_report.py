@@ -1,0 +1,88 @@
+"""What the trades of a period went through, and the gaps of their feeds, as they were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from trading.models import FeedGap, Instrument, Signal, Trade
+from trading.queries.excursions import fields_of, symbol_of
+from trading.queries.instruments import shown_symbol
+from trading.queries.reports import Selection
+from trading.queries.trade_list import r_multiple, related
+
+
+def trades_of(chosen: Selection) -> QuerySet[Trade]:
+    """Return the closed trades opened on the days chosen, the oldest first."""
+    if chosen.first is None or chosen.last is None:
+        return Trade.objects.none()
+    days = {"trading_day__gte": chosen.first, "trading_day__lte": chosen.last}
+    rows = Trade.objects.filter(**chosen.cut.lookups(), **days, state="CLOSED")
+    return related(rows).order_by("opened_at", "pk")
+
+
+def symbols_of_days(chosen: Selection) -> list[tuple[str, date]]:
+    """Return the symbols and days of the period on which something was traded or signalled."""
+    if chosen.first is None or chosen.last is None:
+        return []
+    found = {(symbol_of(trade), trade.trading_day) for trade in trades_of(chosen)}
+    for signal in Signal.objects.filter(**chosen.cut.lookups()).select_related("instrument__exchange").iterator():
+        day = timezone.localdate(signal.at)
+        if chosen.first <= day <= chosen.last:
+            found.add((_shown(signal.instrument), day))
+    return sorted(found)
+
+
+def excursion_report(chosen: Selection) -> dict[str, Any]:
+    """Return `{head of a report, "trades": [ROW], "gaps": [{"symbol", "day", "starts_at", "ends_at", "seconds"}]}`.
+
+    ROW: trade_id, strategy_id, symbol, side, gross_pnl, r_multiple and `excursions.FIELDS`; those are None where a
+    trade was not measured. ``gap`` is the mark that the trade carries.
+    """
+    return {
+        **chosen.head(),
+        "trades": [_row(trade) for trade in trades_of(chosen)],
+        "gaps": [
+            {
+                "symbol": gap.symbol,
+                "day": gap.day,
+                "starts_at": gap.starts_at,
+                "ends_at": gap.ends_at,
+                "seconds": (gap.ends_at - gap.starts_at).total_seconds(),
+            }
+            for gap in _gaps(chosen)
+        ],
+    }
+
+
+def gaps_of(account_pk: int, symbol: str, trade: Trade) -> Sequence[FeedGap]:
+    """Return the stored gaps that a trade was open in, ascending."""
+    rows = FeedGap.objects.filter(account_id=account_pk, symbol=symbol, ends_at__gt=trade.opened_at)
+    return list(rows if trade.closed_at is None else rows.filter(starts_at__lt=trade.closed_at))
+
+
+def _row(trade: Trade) -> dict[str, Any]:
+    return {
+        "trade_id": trade.trade_id,
+        "strategy_id": trade.strategy.code,
+        "symbol": symbol_of(trade),
+        "side": trade.side,
+        "gross_pnl": trade.realised_pnl,
+        "r_multiple": r_multiple(trade, trade.realised_pnl - (trade.charges or 0)),
+        **fields_of(trade),
+    }
+
+
+def _gaps(chosen: Selection) -> QuerySet[FeedGap]:
+    if chosen.first is None or chosen.last is None:
+        return FeedGap.objects.none()
+    rows = FeedGap.objects.filter(account=chosen.cut.account, day__gte=chosen.first, day__lte=chosen.last)
+    return rows if chosen.symbol is None else rows.filter(symbol=chosen.symbol)
+
+
+def _shown(instrument: Instrument) -> str:
+    return shown_symbol(instrument.exchange.code, instrument.symbol)

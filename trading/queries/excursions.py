@@ -1,0 +1,170 @@
+"""What trades went through between opening and close, walked over the stored ticks; and which were not measured yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from trading.domain.excursions import Excursion, Instants, Prices, Walk
+from trading.domain.feed_gaps import Gap, gaps, mark
+from trading.domain.money import to_units
+from trading.domain.sessions import Calendar, days_between
+from trading.models import Account, Correction, Trade
+from trading.queries import facts
+from trading.queries.instruments import shown_symbol
+from trading.queries.sessions import calendar_of_symbol
+from trading.queries.trades import CLOSED
+
+FIELDS = ("mae", "mae_price", "mae_r", "mae_at", "mfe", "mfe_price", "mfe_r", "mfe_at", "given_back", "ticks", "gap")
+_HUNDREDTH = Decimal("0.01")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TickReader(Protocol):
+    """Where ticks come from: `timeseries.reader.Reader`."""
+
+    def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One trade as it was walked; ``quiet_seconds`` is the longest gap that it was open in."""
+
+    trade_pk: int
+    excursion: Excursion
+    quiet_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolMeasured:
+    """One symbol: its trades, and the gaps of each day that was read."""
+
+    symbol: str
+    trades: list[Measured]
+    gaps: dict[date, list[Gap]]
+
+
+def unmeasured(account: Account, *, rebuild: bool = False) -> QuerySet[Trade]:
+    """Return the closed trades that were never measured or were corrected since; all of them to ``rebuild``."""
+    closed = Trade.objects.filter(account=account, state=CLOSED).select_related("strategy", "instrument__exchange")
+    if rebuild:
+        return closed
+    since = Correction.objects.filter(trade=OuterRef("pk"), recorded_at__gt=OuterRef("excursion__measured_at"))
+    return closed.filter(Q(excursion__isnull=True) | Exists(since))
+
+
+def accounts_unmeasured() -> list[str]:
+    """Return the codes of the accounts that have such trades."""
+    fresh = Exists(Trade.objects.filter(account=OuterRef("pk"), state=CLOSED, excursion__isnull=True))
+    return list(Account.objects.filter(fresh).values_list("code", flat=True))
+
+
+def symbol_of(trade: Trade) -> str:
+    return shown_symbol(trade.instrument.exchange.code, trade.instrument.symbol)
+
+
+def measure(
+    reader: TickReader, account_code: str, symbol: str, trades: Sequence[Trade], days: Iterable[date] = ()
+) -> SymbolMeasured:
+    """Return what trades of one symbol went through; gaps of the days that they were open on, and of ``days``.
+
+    A trade that is open still is walked to the end of its last fill's day, or of ``days``.
+
+    Raises: StoreUnavailable.
+    """
+    calendar = calendar_of_symbol(symbol)
+    walks = {trade.pk: _walk(trade) for trade in trades}
+    held = {trade.pk: _held(trade) for trade in trades}
+    wanted = {day for trade in trades for day in _days(calendar, trade)} | set(days)
+    found: dict[date, list[Gap]] = {}
+    for day in sorted(wanted):
+        start, stop = (ns(instant) for instant in calendar.bounds(day))
+        times, lows, highs = _ticks(reader.ticks(symbol, start, stop, account=account_code))
+        found[day] = _gaps(calendar, day, times)
+        for trade in trades:
+            if held[trade.pk][0] < stop and start <= held[trade.pk][1]:
+                within = times[: np.searchsorted(times, held[trade.pk][1], side="right")]
+                walks[trade.pk].add(within, lows[: len(within)], highs[: len(within)])
+    everything = [gap for day in sorted(found) for gap in found[day]]
+    measured = [
+        Measured(pk, walk.result(), max((gap.seconds for gap in everything if gap.touches(*held[pk])), default=None))
+        for pk, walk in walks.items()
+    ]
+    return SymbolMeasured(symbol, measured, found)
+
+
+def fields_of(trade: Trade) -> dict[str, Any]:
+    """Return `FIELDS` of a trade whose excursion is loaded, each None where it was not measured."""
+    found = getattr(trade, "excursion", None)
+    if found is None:
+        return dict.fromkeys(FIELDS)
+    return {
+        "mae": found.mae,
+        "mae_price": found.mae_price,
+        "mae_r": in_risks(found.mae, trade),
+        "mae_at": found.mae_at,
+        "mfe": found.mfe,
+        "mfe_price": found.mfe_price,
+        "mfe_r": in_risks(found.mfe, trade),
+        "mfe_at": found.mfe_at,
+        "given_back": found.mfe - trade.realised_pnl,
+        "ticks": found.ticks,
+        "gap": mark(found.quiet_seconds),
+    }
+
+
+def in_risks(amount: Decimal, trade: Trade) -> Decimal | None:
+    """Return an amount in units of the trade's initial risk, to two decimals; None where that is not known."""
+    return (amount / trade.initial_risk).quantize(_HUNDREDTH) if trade.initial_risk else None
+
+
+def path_of(reader: TickReader, trade: Trade, until: datetime) -> list[float]:
+    """Return the prices seen while a trade was open, ascending by time; one that is open still, up to an instant."""
+    stop = trade.closed_at or until
+    table = reader.ticks(symbol_of(trade), ns(trade.opened_at), ns(stop) + 1, account=trade.account.code)
+    prices: list[float] = table.column("close").to_pylist()
+    return prices
+
+
+def ns(instant: datetime) -> int:
+    """Return an aware instant as ns UTC, exactly."""
+    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def _walk(trade: Trade) -> Walk:
+    fills = facts.fills_of(trade)
+    booked = list(zip((ns(fill.at) for fill in fills), facts.executions(fills), strict=True))
+    return Walk(trade.side, to_units(trade.instrument.multiplier), booked)
+
+
+def _held(trade: Trade) -> tuple[int, int]:
+    return ns(trade.opened_at), np.iinfo(np.int64).max if trade.closed_at is None else ns(trade.closed_at)
+
+
+def _days(calendar: Calendar, trade: Trade) -> Iterable[date]:
+    return days_between(calendar.day_of(trade.opened_at), calendar.day_of(trade.closed_at or trade.opened_at))
+
+
+def _ticks(table: pa.Table) -> tuple[Instants, Prices, Prices]:
+    """Return instants, lowest and highest prices, ascending by the exchange's own time; a tick's price is both."""
+    times = table.column("exchange_time").cast(pa.int64()).to_numpy()
+    order = np.argsort(times, kind="stable")
+    close = _numbers(table, "close")
+    lows, highs = np.fmin(close, _numbers(table, "low")), np.fmax(close, _numbers(table, "high"))
+    return times[order], lows[order], highs[order]
+
+
+def _numbers(table: pa.Table, name: str) -> Any:
+    return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+
+
+def _gaps(calendar: Calendar, day: date, times: Instants) -> list[Gap]:
+    session = calendar.continuous(day)
+    return [] if session is None else gaps(times, ns(session.opens_at), ns(session.closes_at))
