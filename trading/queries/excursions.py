@@ -133,6 +133,13 @@ def path_of(reader: TickReader, trade: Trade, until: datetime) -> list[float]:
     return prices
 
 
+def ticks_of(table: pa.Table) -> tuple[Instants, Prices]:
+    """Return the instants of a reading's ticks (ns UTC, as the exchange gave them), ascending, and their prices."""
+    times = table.column("exchange_time").cast(pa.int64()).to_numpy()
+    order = np.argsort(times, kind="stable")
+    return times[order], _numbers(table, "close")[order]
+
+
 def ns(instant: datetime) -> int:
     """Return an aware instant as ns UTC, exactly."""
     return (instant - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -1,0 +1,131 @@
+"""What conditions were worth, and what followed the signals that were not taken."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from trading import summon
+from trading.data_manager import DataManager
+from trading.domain.attribution import Aftermath, Judged, aftermath, attribute
+
+AT = datetime(2021, 4, 12, 4, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_condition_that_decides_is_found_among_many_that_do_not() -> None:
+    chance = random.Random(5)
+    trades = []
+    for _ in range(200):
+        noise = {f"noise {number}": chance.random() for number in range(10)}
+        trend = float(chance.random() < 0.5)
+        trades.append(Judged("orb", round(chance.gauss(100 if trend else -100, 150)), {**noise, "trend": trend}))
+    rows = attribute(trades)
+    convincing = {row.condition for row in rows if row.p_adjusted is not None and row.p_adjusted < 0.05}
+    assert convincing == {"trend"}
+    (trend,) = [row for row in rows if row.condition == "trend"]
+    assert trend.bucket == "yes" and trend.difference is not None and trend.difference.low > 0
+    with_it = [trade.net for trade in trades if trade.conditions["trend"]]
+    without = [trade.net for trade in trades if not trade.conditions["trend"]]
+    assert trend.difference.p == pytest.approx(stats.ttest_ind(with_it, without, equal_var=False).pvalue, rel=1e-6)
+    assert (trend.with_it, trend.without_it) == (len(with_it), len(without))
+
+
+judged = st.lists(
+    st.builds(
+        Judged,
+        st.sampled_from(("orb", "ema")),
+        st.integers(-(10**9), 10**9),
+        st.dictionaries(st.sampled_from(("rsi", "trend")), st.floats(0, 100) | st.sampled_from((0.0, 1.0)), max_size=2),
+    ),
+    max_size=30,
+)
+
+
+@given(judged)
+def test_with_and_without_are_all_trades_of_the_strategy_and_the_buckets_all_that_have_it(trades: list[Judged]) -> None:
+    rows = attribute(trades)
+    for row in rows:
+        assert row.with_it + row.without_it == sum(trade.strategy_id == row.strategy_id for trade in trades)
+        if row.difference is not None:
+            assert row.p_adjusted is not None and row.p_adjusted >= row.difference.p - 1e-12
+    for strategy, name in {(row.strategy_id, row.condition) for row in rows}:
+        values = [t.conditions[name] for t in trades if t.strategy_id == strategy and name in t.conditions]
+        if not set(values) <= {0.0, 1.0}:
+            mine = [row for row in rows if (row.strategy_id, row.condition) == (strategy, name)]
+            assert sum(row.with_it for row in mine) == len(values)
+
+
+class TestAftermath:
+    TIMES, PRICES = np.array([10, 20, 30, 40]), np.array([100.0, 110.0, 90.0, 105.0])
+
+    def test_it_counts_from_the_price_at_the_signal_in_its_direction(self) -> None:
+        assert aftermath(self.TIMES, self.PRICES, 10, 40, "LONG") == Aftermath(
+            pytest.approx(5), pytest.approx(10), pytest.approx(-10)
+        )
+        assert aftermath(self.TIMES, self.PRICES, 15, 30, "SHORT") == Aftermath(
+            pytest.approx(10), pytest.approx(10), pytest.approx(-10)
+        )
+
+    def test_it_is_unknown_without_a_price_before_or_after(self) -> None:
+        assert aftermath(self.TIMES, self.PRICES, 9, 40, "LONG") is None
+        assert aftermath(self.TIMES, self.PRICES, 40, 90, "LONG") is None
+
+
+@pytest.fixture
+def desk(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataManager]:
+    """A price that rises by one every minute; two trades taken on a trend, two without, a long and a short skipped."""
+    monkeypatch.setattr(summon, "summon", lambda: None)
+    with DataManager(source="test", account="replay") as dm:
+        for minute in range(120):
+            dm.process_tick("RELIANCE", {"ltp": 1000 + minute}, at=AT + minute * MINUTE)
+        for number, (trend, pnl) in enumerate([(True, 10), (True, 14), (False, -5), (False, -9)]):
+            at, said = AT + number * MINUTE, {"trend": trend, "rsi": 50 + number, "side": "LONG"}
+            dm.open_position(str(number), "orb", "RELIANCE", 1000, 1, at, signal_conditions=said)
+            dm.close_position(str(number), "orb", "RELIANCE", 1000 + pnl, at + MINUTE)
+        for side in ("LONG", "SHORT"):
+            at = AT + 10 * MINUTE + (side == "SHORT") * MINUTE
+            dm.record_signal("orb", "RELIANCE", at, {"side": side}, decision="SKIPPED", reason=f"{side} is shut")
+        yield dm
+
+
+def told(*options: str) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("signal_report", "--account", "replay", "--format", "json", *options, stdout=out)
+    return json.loads(out.getvalue())
+
+
+@pytest.mark.ledger
+def test_the_report_tells_conditions_and_what_was_skipped(desk: DataManager) -> None:
+    made = told("--minutes", "20")
+    rows = {(row["condition"], row["bucket"]): row for row in made["conditions"]}
+    trend = rows["trend", "yes"]
+    assert (trend["trades_with"], trend["expectancy_with"]) == (2, "12")
+    assert (trend["trades_without"], trend["expectancy_without"], trend["difference"]) == (2, "-7", "19")
+    assert sum(row["trades_with"] for (name, _), row in rows.items() if name == "rsi") == 4
+    skipped = {row["reason"]: row for row in made["signals"] if row["decision"] == "SKIPPED"}
+    assert skipped["LONG is shut"]["mean_move"] == pytest.approx(100 * 20 / 1010)
+    assert skipped["SHORT is shut"]["mean_move"] == pytest.approx(-100 * 20 / 1011)
+    assert [row["signals"] for row in made["signals"] if row["decision"] == "TAKEN"] == [4]
+
+
+@pytest.mark.ledger
+def test_it_answers_in_every_format_and_refuses_an_odd_span(desk: DataManager) -> None:
+    for form in ("table", "csv", "html"):
+        out = io.StringIO()
+        call_command("signal_report", "--account", "replay", "--format", form, stdout=out)
+        assert "trend" in out.getvalue()
+    with pytest.raises(CommandError, match="minutes"):
+        told("--minutes", "0")
+    assert json.loads(json.dumps(told("--account", "main")))["conditions"] == []

@@ -1,0 +1,120 @@
+"""Which conditions of the signals were worth something, and what the signals that were not taken would have brought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from statistics import fmean
+from typing import Any
+
+from trading.domain import attribution, figures, intervals
+from trading.domain.attribution import LONG, SHORT, Aftermath, Attribution, Judged
+from trading.models import Signal
+from trading.queries.day import day_bounds
+from trading.queries.excursions import TickReader, ns, ticks_of
+from trading.queries.instruments import shown_symbol
+from trading.queries.parts import parts_of
+from trading.queries.reports import Selection
+
+UNKNOWN_SIDE = ""
+PRICE_AGE_MAX = timedelta(hours=1)  # of the last price before the first signal of a day
+
+
+def signal_report(chosen: Selection, reader: TickReader, *, minutes: int) -> dict[str, Any]:
+    """Return `{head of a report, "minutes", "looked_at", "conditions": [ROW], "signals": [GROUP]}`.
+
+    ROW: strategy_id, condition, bucket, trades_with, expectancy_with, trades_without, expectancy_without, difference,
+    difference_low, difference_high, p, p_adjusted. GROUP, by strategy, decision and reason: signals, with_ticks, and in
+    percent of the price mean_move with its interval, share_up, mean_best and mean_worst of the next ``minutes``, in the
+    direction that the condition `side` names, else upwards.
+
+    Raises: StoreUnavailable.
+    """
+    if chosen.first is None or chosen.last is None:
+        return {**chosen.head(), "minutes": minutes, "looked_at": 0, "conditions": [], "signals": []}
+    parts = parts_of(chosen.cut, chosen.first, chosen.last, with_conditions=True)
+    judged = [
+        Judged(part.trade.strategy_id, part.exit.closed.net, part.trade.conditions)
+        for part in parts
+        if part.exit.closed is not None
+    ]
+    rows = attribution.attribute(judged)
+    return {
+        **chosen.head(),
+        "minutes": minutes,
+        "looked_at": sum(row.difference is not None for row in rows),
+        "conditions": [_row(row) for row in rows],
+        "signals": list(_groups(_followed(chosen, reader, timedelta(minutes=minutes)))),
+    }
+
+
+def _row(row: Attribution) -> dict[str, Any]:
+    found = row.difference
+    return {
+        "strategy_id": row.strategy_id,
+        "condition": row.condition,
+        "bucket": row.bucket,
+        "trades_with": row.with_it,
+        "expectancy_with": figures.to_money(row.expectancy_with),
+        "trades_without": row.without_it,
+        "expectancy_without": figures.to_money(row.expectancy_without),
+        "difference": None if found is None else figures.to_money(round(found.value)),
+        "difference_low": None if found is None else figures.to_money(round(found.low)),
+        "difference_high": None if found is None else figures.to_money(round(found.high)),
+        "p": None if found is None else found.p,
+        "p_adjusted": row.p_adjusted,
+    }
+
+
+Followed = tuple[tuple[str, str, str], Aftermath | None]
+
+
+def _followed(chosen: Selection, reader: TickReader, span: timedelta) -> Iterator[Followed]:
+    """Yield each signal of the period with what came after it; ticks are read once per symbol and day."""
+    by_day: dict[tuple[str, date], list[Signal]] = {}
+    for signal in _signals(chosen):
+        name = shown_symbol(signal.instrument.exchange.code, signal.instrument.symbol)
+        by_day.setdefault((name, signal.at.date()), []).append(signal)
+    for (symbol, _), signals in by_day.items():
+        start, stop = signals[0].at - PRICE_AGE_MAX, signals[-1].at + span
+        table = reader.ticks(symbol, ns(start), ns(stop) + 1, account=chosen.cut.account.code)
+        times, prices = ticks_of(table)
+        for signal in signals:
+            found = attribution.aftermath(times, prices, ns(signal.at), ns(signal.at + span), _side(signal))
+            yield (signal.strategy.code, str(signal.decision), signal.reason), found
+
+
+def _signals(chosen: Selection) -> Iterable[Signal]:
+    if chosen.first is None or chosen.last is None:
+        return Signal.objects.none()
+    start, stop = day_bounds(chosen.first)[0], day_bounds(chosen.last)[1]
+    rows = Signal.objects.filter(**chosen.cut.lookups(), at__gte=start, at__lt=stop)
+    return rows.select_related("strategy", "instrument__exchange").order_by("at", "pk")
+
+
+def _side(signal: Signal) -> str:
+    side = signal.conditions.get("side")
+    return side if side in (LONG, SHORT) else UNKNOWN_SIDE
+
+
+def _groups(followed: Iterable[Followed]) -> Iterator[dict[str, Any]]:
+    groups: dict[tuple[str, str, str], list[Aftermath | None]] = {}
+    for key, found in followed:
+        groups.setdefault(key, []).append(found)
+    for (strategy, decision, reason), found_of in sorted(groups.items()):
+        known = [found for found in found_of if found is not None]
+        ends = [found.end for found in known]
+        interval = intervals.of_mean(ends)
+        yield {
+            "strategy_id": strategy,
+            "decision": decision,
+            "reason": reason,
+            "signals": len(found_of),
+            "with_ticks": len(known),
+            "mean_move": fmean(ends) if ends else None,
+            "mean_move_low": None if interval is None else interval.low,
+            "mean_move_high": None if interval is None else interval.high,
+            "share_up": 100 * sum(end > 0 for end in ends) / len(ends) if ends else None,
+            "mean_best": fmean(found.best for found in known) if known else None,
+            "mean_worst": fmean(found.worst for found in known) if known else None,
+        }
