@@ -19,6 +19,7 @@ from trading.models.reference import (
     Strategy,
     User,
 )
+from trading.models.sealing import Seal
 from trading.models.trade import Fill, Review, Signal, SignalCondition, StopChange, Trade
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "JournalHead",
     "Realisation",
     "Review",
+    "Seal",
     "Signal",
     "SignalCondition",
     "StopChange",

@@ -9,6 +9,7 @@ from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
 
 from trading.models.fields import MoneyField
 from trading.models.reference import Account, Instrument, Strategy
+from trading.models.sealing import Sealed
 from trading.models.trade import Fill, Trade
 
 ZERO = Decimal(0)
@@ -162,12 +163,16 @@ class Journal(models.Model):
         return f"{self.account} {self.sequence} {self.operation}"
 
 
-class JournalHead(models.Model):
-    """The end of an account's chain, locked before it is read; a sequence number is never used again."""
+class JournalHead(Sealed):
+    """The end of an account's chain, locked before it is read; a sequence number is never used again.
+
+    ``ledger`` is the ledger's own identity, the same in every row: heads that were published name it.
+    """
 
     account = models.OneToOneField(Account, models.PROTECT, related_name="journal_head")
     sequence = models.BigIntegerField(default=0)
     mac = models.CharField(max_length=64, default="")
+    ledger = models.CharField(max_length=32, default="")
 
     def __str__(self) -> str:
         return f"{self.account} {self.sequence}"

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models import CheckConstraint, Q, UniqueConstraint
 
 from trading.models.fields import MoneyField
+from trading.models.sealing import Sealed, SealedQuerySet, seal_relations
 
 NAME_BYTES = 64
 
 
-class User(AbstractUser):
+class _Users(UserManager.from_queryset(SealedQuerySet)):  # type: ignore[misc]
+    use_in_migrations = False
+
+
+class User(Sealed, AbstractUser):
     """Who reviews, leads or operates; groups say what each may do."""
 
+    objects: ClassVar[Any] = _Users()
 
-class Account(models.Model):
+    class Meta(AbstractUser.Meta):
+        abstract = False
+
+
+seal_relations(User)
+
+
+class Account(Sealed):
     """What every trade, signal, stop, summary and point belongs to; no figure adds two."""
 
     class Book(models.TextChoices):
@@ -42,7 +56,7 @@ class Account(models.Model):
         return self.code
 
 
-class CapitalFlow(models.Model):
+class CapitalFlow(Sealed):
     """Capital that came in (or, negative, went out) on a day: dated, so that a setting never rewrites the past."""
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="capital_flows")
@@ -59,7 +73,7 @@ class CapitalFlow(models.Model):
         return f"{self.day} {self.amount}"
 
 
-class Exchange(models.Model):
+class Exchange(Sealed):
     code = models.CharField(max_length=16, unique=True)
     name = models.CharField(max_length=80, blank=True)
     zone = models.CharField(max_length=64)
@@ -71,7 +85,7 @@ class Exchange(models.Model):
         return self.code
 
 
-class ExchangeSession(models.Model):
+class ExchangeSession(Sealed):
     """One dated row of an exchange's hours (see ``trading.domain.sessions``); wall time of the exchange."""
 
     exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="sessions")
@@ -98,7 +112,7 @@ class ExchangeSession(models.Model):
         return f"{self.exchange} {self.kind} {self.first_date} {self.phase}"
 
 
-class Instrument(models.Model):
+class Instrument(Sealed):
     """Exchange and symbol, with what the desk must know to trade it."""
 
     class Kind(models.TextChoices):
@@ -134,7 +148,7 @@ class Instrument(models.Model):
         return f"{self.exchange}:{self.symbol}"
 
 
-class Strategy(models.Model):
+class Strategy(Sealed):
     """A strategy comes into being at first use and is shown as unreviewed until somebody looked at it."""
 
     code = models.CharField(max_length=NAME_BYTES, unique=True)

@@ -25,6 +25,7 @@ def add_capital(account_code: str, day: date, amount: Any, *, note: str = "", by
     now = datetime.now(UTC)
     with writing():
         account = get_account(account_code)
+        head = journal.lock_head(account)  # before the seal of the flow, as every operation takes the two
         row = CapitalFlow.objects.create(account=account, day=day, amount=flow, note=note, recorded_at=now)
-        journal.append(account, "add_capital", {"day": day, "amount": flow, "note": note}, now=now, by=by)
+        journal.append(account, "add_capital", {"day": day, "amount": flow, "note": note}, now=now, by=by, head=head)
     return row

@@ -83,7 +83,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     if trade.pk is None:
         rows.insert(trade)
     fill = _written(trade, side, new, sequence, now)
-    said: dict[str, Any] = {"fill": _said(fill)}
+    said: dict[str, Any] = {"fill": _said(fill), "fill_pk": fill.pk}
     if realised is not None:
         said |= _realise(trade, fill, realised)
     return said
@@ -103,6 +103,9 @@ def said_of(trade: Trade) -> dict[str, Any]:
         "strategy": trade.strategy.code,
         "symbol": shown_symbol(trade.instrument.exchange.code, trade.instrument.symbol),
         "side": trade.side,
+        "strategy_pk": trade.strategy_id,
+        "instrument_pk": trade.instrument_id,
+        "flags": trade.flags,
     }
 
 
@@ -204,11 +207,13 @@ def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
     )
     rows.insert(row)
     names = ("quantity", "cost", "proceeds", "charges", "pnl", "closes", "day")
-    return {"realised": {name: getattr(row, name) for name in names}, "day": _day_so_far(trade, row)}
+    day_so_far, total = _day_so_far(trade, row)
+    keys = {"realisation_pk": row.pk, "day_total_pk": total.pk}
+    return {"realised": {name: getattr(row, name) for name in names}, "day": day_so_far, **keys}
 
 
-def _day_so_far(trade: Trade, row: Realisation) -> dict[str, Any]:
-    """Keep the day total; return the sums of the strategy's day, over all instruments."""
+def _day_so_far(trade: Trade, row: Realisation) -> tuple[dict[str, Any], DayTotal]:
+    """Keep the day total; return the sums of the strategy's day, over all instruments, and the total."""
     of_day: dict[str, Any] = {"account_id": trade.account_id, "strategy_id": trade.strategy_id, "day": row.day}
     totals = rows.fetch(DayTotal, lock=True, **of_day)
     total = next((one for one in totals if one.instrument_id == trade.instrument_id), None)
@@ -221,7 +226,7 @@ def _day_so_far(trade: Trade, row: Realisation) -> dict[str, Any]:
     else:
         rows.update(total, SUMS)
     names = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
-    return {"day": row.day, **{name: sum(getattr(one, name) for one in totals) for name in names}}
+    return {"day": row.day, **{name: sum(getattr(one, name) for one in totals) for name in names}}, total
 
 
 def total_of(total: DayTotal, parts: list[Realisation]) -> DayTotal:

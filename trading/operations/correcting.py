@@ -94,7 +94,7 @@ def write(
     stands = refolding.follow(trade, seen, fills)
     said |= {"fill": None if fill is None else fill.sequence, "author": by, "from_day": row.from_day}
     said["from_strategy"] = None if row.from_strategy is None else row.from_strategy.code
-    told = {"trade": booking.said_of(trade), "correction": said, **stands}
+    told = {"trade": booking.said_of(trade), "correction": said, "correction_pk": row.pk, **stands}
     journal.append(trade.account, OPERATIONS[kind], told, now=now, by=by, head=head)
     return trade_value(trade)
 

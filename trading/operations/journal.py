@@ -4,15 +4,18 @@ The body is canonical JSON: keys in order, no spaces, money as plain decimal str
 body has ``account``, ``sequence``, ``op``, ``recorded_at``, ``by`` and what the operation adds (and ``intake``, the id
 of the fact, where it was called with an intake):
 
-- ``trade``: {pk, trade_id, trading_day, strategy, symbol, side} in every operation on a trade. ``symbol`` is the name
-  that callers use.
+- ``trade``: {pk, trade_id, trading_day, strategy, symbol, side, strategy_pk, instrument_pk, flags} in every operation
+  on a trade. ``symbol`` is the name that callers use, ``flags`` are those after the operation.
 - ``fill``: {sequence, fill_id, order_id, side, role, price, quantity, charges, at} where a fill was booked.
 - ``realised``: {quantity, cost, proceeds, charges, pnl, closes, day} where that fill was an exit.
 - ``day``: {day, gross_pnl, charges, trades_closed, wins, losses} after such a fill: the strategy's day so far.
 - ``flip``: {to: trade_id} in the add_fill that closed, {from: trade_id} in the open_position that follows it, where one
   fill of the broker reversed a trade.
 - ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
-- ``signal``: {at, decision, reason, conditions} where a signal was recorded (not where a trade took up a known one).
+- ``signal``: {at, decision, reason, conditions} where a signal was recorded; where a trade took up a known one
+  ``signal_taken`` is its key.
+- ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk``: the keys of the rows that
+  the operation wrote, so that `manage.py verify_ledger` can compare every column with what was said here.
 
 A correction (amend, void, set_charges) has ``trade`` as it is named from then on, and:
 
@@ -25,9 +28,10 @@ A correction (amend, void, set_charges) has ``trade`` as it is named from then o
   closed_at, open_quantity, open_cost, entry_quantity, entry_value, realised_pnl, charges, initial_risk, close_price,
   exit_reason, reported_pnl, reported_pnl_percent, flags}. They follow from the fills with all corrections read over
   them (`queries.facts`), folded in order of sequence.
-- ``realisations``: all rows of what the trade realised after it: [{fill, day, at, quantity, cost, proceeds, charges,
+- ``realisations``: all rows of what the trade realised after it: [{fill, pk, day, at, quantity, cost, proceeds, charges,
   pnl, closes}], their strategy the trade's; a void trade has none. The totals of the days touched, before and after,
   are the sums of what is realised on them; a total of nothing is no row.
+- ``correction_pk``, and ``day_totals``: [{strategy_pk, day, pk}] of the days touched, pk null where no row is left.
 
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade, amend, void, set_charges.
@@ -35,26 +39,23 @@ clear_account, publish_daily_summary, review_trade, amend, void, set_charges.
 
 from __future__ import annotations
 
-import hmac
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db import transaction
 
 from timeseries.values import parse_name
+from trading import heads
+from trading.domain.chain import canonical, chain_code
 from trading.errors import InvalidValue
 from trading.models import Account, Journal, JournalHead
 from trading.operations import rows
 from trading.queries.accounts import get_account
 
-log = structlog.get_logger("trade")
 _intake: ContextVar[str] = ContextVar("intake", default="")
 
 
@@ -71,7 +72,11 @@ def from_intake(fact: str) -> Iterator[None]:
 def lock_head(account: Account) -> JournalHead:
     """Return the end of the account's chain, locked: whoever comes next waits here until this transaction ends."""
     known = rows.fetch(JournalHead, account_id=account.pk, lock=True)
-    return known[0] if known else JournalHead.objects.select_for_update().get_or_create(account=account)[0]
+    if known:
+        return known[0]
+    ledger = JournalHead.objects.exclude(ledger="").values_list("ledger", flat=True).first() or ""
+    new = {"defaults": {"ledger": ledger}}
+    return JournalHead.objects.select_for_update().get_or_create(account=account, **new)[0]
 
 
 def lock_account(code: str) -> tuple[Account, JournalHead]:
@@ -103,7 +108,7 @@ def append(
         sequence=sequence,
         operation=operation,
         body=text,
-        mac=chain_code(head.mac, text),
+        mac=chain_code(str(settings.JOURNAL_KEY), head.mac, text),
         previous_mac=head.mac,
         recorded_at=now,
         recorded_by=by,
@@ -111,29 +116,5 @@ def append(
     rows.insert(row)
     head.sequence, head.mac = sequence, row.mac
     rows.update(head, ("sequence", "mac"))
-    # The head stands in the log too: a chain that is cut or made anew later does not agree with it.
-    transaction.on_commit(
-        lambda: log.info("journal", account=account.code, sequence=sequence, operation=operation, head=row.mac)
-    )
+    transaction.on_commit(lambda: heads.publish(head.ledger, account.code, sequence, row.mac, operation))
     return row
-
-
-def chain_code(previous: str, body: str) -> str:
-    """Return the hex HMAC-SHA256 of the predecessor's code and the body."""
-    key = str(settings.JOURNAL_KEY).encode()
-    return hmac.digest(key, f"{previous}\n{body}".encode(), "sha256").hex()
-
-
-def canonical(body: dict[str, Any]) -> str:
-    """Return canonical JSON: equal bodies have equal texts."""
-    return json.dumps(body, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in the journal")

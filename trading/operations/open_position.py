@@ -8,6 +8,7 @@ from typing import Any
 
 from timeseries.values import parse_name
 from trading.domain import money, position
+from trading.domain.conditions import is_same
 from trading.domain.values import Position
 from trading.errors import IdConflict
 from trading.models import Account, Correction, Instrument, Signal, Strategy, Trade
@@ -77,10 +78,12 @@ def _with_signal(trade: Trade, conditions: dict[str, Any], now: datetime) -> dic
     decided: dict[str, Any] = {"at": trade.opened_at, "decision": Signal.Decision.TAKEN, "reason": ""}
     decided |= {"conditions": conditions}
     signal, is_new = signals.keep(trade.account, trade.strategy, trade.instrument, **decided, now=now, trade=trade)
-    if not signals.is_same(signal.conditions, conditions):
+    if not is_same(signal.conditions, conditions):
         trade.flags = sorted({*trade.flags, "signal_conditions_differ"})
         trade.save(update_fields=["flags"])
-    return {"signal": decided} if is_new else {}
+    if is_new:
+        return {"signal": decided, **signals.keys_of(signal)}
+    return {"signal_taken": signal.pk} if signal.trade_id == trade.pk else {}
 
 
 def known_trade(

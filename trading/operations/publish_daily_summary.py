@@ -32,6 +32,6 @@ def publish_daily_summary(account_code: str, day: date, body: str, *, by: str = 
             journal_sequence=head.sequence,
             journal_head=head.mac,
         )
-        said = {"day": day, "version": version, "summary": body}
+        said = {"day": day, "version": version, "summary": body, "summary_pk": row.pk}
         journal.append(account, "publish_daily_summary", said, now=now, by=by)
     return row

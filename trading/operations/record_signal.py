@@ -45,7 +45,7 @@ def record_signal(
         signal, is_new = signals.keep(account, strategy, instrument, **said, now=now)
         if is_new:
             name = shown_symbol(instrument.exchange.code, instrument.symbol)
-            body = {"signal": said, "strategy": strategy.code, "symbol": name}
+            body = {"signal": said, "strategy": strategy.code, "symbol": name, **signals.keys_of(signal)}
             journal.append(account, "record_signal", body, now=now, head=head)
     signal = Signal.objects.select_related("account", "strategy", "instrument__exchange", "trade").get(pk=signal.pk)
     return signal_value(signal)

@@ -63,10 +63,12 @@ def follow(trade: Trade, seen: Seen, fills: list[Fill]) -> dict[str, Any]:
         raise busy(f"trade {trade.trade_id} changed at the same time")
     before = _keys(trade)
     told = _realise(trade, [] if trade.state == Trade.State.VOID else fills)
-    for strategy_id, day in sorted(before | _keys(trade)):
-        _total(trade, strategy_id, day)
+    totals = [
+        {"strategy_pk": strategy_id, "day": day, "pk": _total(trade, strategy_id, day)}
+        for strategy_id, day in sorted(before | _keys(trade))
+    ]
     stands = {name: getattr(trade, name) for name in TOLD}
-    return {"stands": {**stands, "strategy": trade.strategy.code}, "realisations": told}
+    return {"stands": {**stands, "strategy": trade.strategy.code}, "realisations": told, "day_totals": totals}
 
 
 def _keys(trade: Trade) -> set[Key]:
@@ -148,7 +150,7 @@ def _realise(trade: Trade, fills: list[Fill]) -> list[dict[str, Any]]:
         _fill_in(row, trade, fill, part)
         rows.insert(row) if row.pk is None else rows.update(row, FIGURES)
         names = ("day", "at", "quantity", "cost", "proceeds", "charges", "pnl", "closes")
-        told.append({"fill": fill.sequence, **{name: getattr(row, name) for name in names}})
+        told.append({"fill": fill.sequence, "pk": row.pk, **{name: getattr(row, name) for name in names}})
     Realisation.objects.filter(pk__in=[row.pk for row in known.values()]).delete()
     return told
 
@@ -160,13 +162,14 @@ def _fill_in(row: Realisation, trade: Trade, fill: Fill, part: Realised) -> None
     row.pnl, row.closes = from_units(part.pnl), part.closes
 
 
-def _total(trade: Trade, strategy_id: int, day: date) -> None:
-    """Make the day's total that of its realisations; none is left where nothing was realised."""
+def _total(trade: Trade, strategy_id: int, day: date) -> int | None:
+    """Make the day's total that of its realisations and return its key; none is left where nothing was realised."""
     key = {"account_id": trade.account_id, "strategy_id": strategy_id, "instrument_id": trade.instrument_id, "day": day}
     parts = list(Realisation.objects.filter(**key).select_related("trade").order_by("pk"))
     if not parts:
         DayTotal.objects.filter(**key).delete()
-        return
+        return None
     total = rows.one(DayTotal, **key)
     made = booking.total_of(DayTotal(pk=None if total is None else total.pk, **key), parts)
     rows.insert(made) if total is None else rows.update(made, booking.SUMS)
+    return int(made.pk)

@@ -52,6 +52,6 @@ def review_trade(
             setattr(known, name, value)
         known.reviewed_by, known.reviewed_at = by, now
         known.save()
-        body = {"trade": said_of(trade), "review": said}
+        body = {"trade": said_of(trade), "review": said, "review_pk": known.pk}
         journal.append(trade.account, "review_trade", body, now=now, by=by.get_username())
     return known

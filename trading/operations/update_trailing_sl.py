@@ -56,7 +56,7 @@ def update_trailing_sl(
         must_be_open(trade, hint="Its stop no longer moves.")
         change = _write(trade, moment, stop, extreme, method, now)
         names = ("stop_price", "extreme_price", "method", "at", "moved_back")
-        said = {"stop": {name: getattr(change, name) for name in names}}
+        said = {"stop": {name: getattr(change, name) for name in names}, "stop_pk": change.pk}
         journal.append(
             trade.account, "update_trailing_sl", {"trade": booking.said_of(trade), **said}, now=now, head=head
         )

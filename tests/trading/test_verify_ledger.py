@@ -1,0 +1,294 @@
+"""`verify_ledger` names whatever was changed past VELOX, and nothing that was not."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.utils import DatabaseError, IntegrityError
+
+from tests.trading.book import AT, MINUTE, closed, filled, opened, row, sql
+from tests.trading.desk import make, plans
+from tests.trading.tampering import filled_tables, others, typed, unguarded
+from trading.domain.chain import chain_code
+from trading.errors import VeloxError
+from trading.models import Exchange, Instrument, Strategy, User
+from trading.operations.add_capital import add_capital
+from trading.operations.clear_account import clear_account
+from trading.operations.create_account import create_account
+from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.operations.record_signal import record_signal
+from trading.operations.review_trade import review_trade
+from trading.operations.update_trailing_sl import update_trailing_sl
+from trading.queries.verify import verify_ledger
+
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+
+DAY = date(2024, 3, 15)
+# What people edit about a trade, and how far the follower came: nothing else is exempt.
+EXEMPT = {
+    *(("trading_review", name) for name in ("state", "rating", "tags", "mistakes", "notes", "reviewed_at")),
+    ("trading_review", "reviewed_by_id"),
+}
+
+
+def a_desks_days() -> None:
+    """At least a row in every table that operations fill, in two accounts."""
+    create_account("paper", book="paper", currency="INR", zone="Asia/Kolkata", capital=5000, capital_date=DAY)
+    for plan in plans(8):
+        make(plan)
+    for account in ("main", "paper"):
+        _one_of_everything(account)
+    asha = User.objects.create_user("asha", password="a secret", is_staff=True)
+    asha.groups.add(Group.objects.get(name="reviewer"))
+    asha.user_permissions.add(Permission.objects.get(codename="view_trade"))
+    review_trade(row("X").pk, by=asha, rating=3)
+
+
+def _one_of_everything(account: str) -> None:
+    record_signal(account, "ema cross", "RELIANCE", AT, {"rsi": 40, "big": 1e300}, decision="TAKEN")
+    opened("X", account_code=account, signal_conditions={"rsi": 41}, charges=1, stop_price=2440, fill_id="F")
+    update_trailing_sl(account, "X", "ema cross", "RELIANCE", 2445, 2460, "atr", at=AT + MINUTE)
+    update_trailing_sl(account, "X", "ema cross", "RELIANCE", 2444, 2460, "atr", at=AT + MINUTE / 2)
+    filled("SELL", 2460, 4, "X", account_code=account)
+    closed("X", account_code=account, pnl=3, exit_reason="target")
+    conditions = {"rsi": 61.5, "trend": {"up": True}, "name": "ä"}
+    opened("Y", account_code=account, signal_conditions=conditions, entry_time=AT + MINUTE)
+    publish_daily_summary(account, DAY, '{"a":1}')
+    add_capital(account, DAY, "-20.5", note="fee")
+
+
+def found(**more: Any) -> set[tuple[str, str | None]]:
+    """Return (table, field) of every difference."""
+    return {(one.table, one.field) for one in verify_ledger(**more).differences}
+
+
+class TestUntouched:
+    def test_a_ledger_that_nobody_touched_is_proved(self) -> None:
+        a_desks_days()
+        proof = verify_ledger()
+        assert proof.differences == []
+        assert proof.checked["trade"] == 12 and proof.checked["journal"] > 30 and proof.checked["heads"] > 3
+        assert proof.head["main"]["sequence"] > 20 and len(proof.head["main"]["mac"]) == 64
+
+    def test_an_empty_one_too(self) -> None:
+        assert verify_ledger().ok
+
+    def test_what_is_written_in_the_ordinary_ways_is_sealed(self, client: Any) -> None:
+        a_desks_days()
+        user = User.objects.get()
+        client.force_login(user)
+        user.set_password("another")
+        user.save()
+        user.groups.set(Group.objects.all())
+        user.groups.remove(Group.objects.first())
+        Strategy.objects.update(name="x")
+        Instrument.objects.filter(symbol="RELIANCE").update(reviewed=True)
+        Exchange.objects.update_or_create(code="BSE", defaults={"name": "The other"})
+        User.objects.create_user("gone").delete()
+        left = User.objects.create_user("left")
+        left.groups.set(Group.objects.all())
+        User.objects.filter(pk=left.pk).delete()
+        call_command("sessions", "--load", verbosity=0)
+        assert verify_ledger().differences == []
+
+    def test_what_was_cleared_is_not_missed(self) -> None:
+        _one_of_everything("replay")
+        clear_account("replay")
+        assert verify_ledger().ok
+        opened("Z", account_code="replay")
+        assert verify_ledger().ok
+
+
+class TestTamper:
+    def test_every_column_of_every_table_with_rows(self) -> None:
+        a_desks_days()
+        tables = filled_tables()
+        assert len(tables) >= 20, sorted(tables)
+        missed, refused = [], []
+        for table, columns in tables.items():
+            kinds = typed(table)
+            for column in columns:
+                if (table, column) in EXEMPT:
+                    continue
+                for newest in (False, True):
+                    outcome = _tampered(table, column, kinds[column], newest=newest)
+                    missed += [(table, column, newest)] if outcome == "missed" else []
+                    refused += [(table, column)] if outcome == "refused" else []
+        assert not missed, "\n".join(map(str, missed))
+        assert connection.vendor == "postgresql" or refused == []
+        assert verify_ledger().differences == []
+
+    def test_one_row_of_every_table(self) -> None:
+        a_desks_days()
+        missed = []
+        for table in filled_tables():
+            for order in ("ASC", "DESC"):
+                with unguarded() as cursor:
+                    cursor.execute(f"CREATE TABLE kept AS SELECT * FROM {table} ORDER BY id {order} LIMIT 1")
+                    cursor.execute(f"DELETE FROM {table} WHERE id = (SELECT id FROM kept)")
+                if table not in {one for one, _ in found()}:
+                    missed.append((table, order))
+                with unguarded() as cursor:
+                    cursor.execute(f"INSERT INTO {table} SELECT * FROM kept")
+                    cursor.execute("DROP TABLE kept")
+        assert missed == []
+        assert verify_ledger().differences == []
+
+
+def _tampered(table: str, column: str, kind: str, *, newest: bool) -> str:
+    """Change one value, look whether it is named, and put the row back."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS kept")
+        cursor.execute(f"CREATE TABLE kept AS SELECT * FROM {table} ORDER BY id {'DESC' if newest else 'ASC'} LIMIT 1")
+        cursor.execute("SELECT id FROM kept")
+        ((pk,),) = cursor.fetchall()
+    for expression in others(kind):
+        now = _changed(table, column, expression.format(f'"{column}"'), pk)
+        if now is None:
+            continue
+        named = (table, column) in found()
+        with unguarded() as cursor:
+            cursor.execute(f"DELETE FROM {table} WHERE id = %s", [now])
+            cursor.execute(f"INSERT INTO {table} SELECT * FROM kept")
+            cursor.execute("DROP TABLE kept")
+        return "named" if named else "missed"
+    return "refused"
+
+
+def _changed(table: str, column: str, expression: str, pk: int) -> int | None:
+    """Return the row's key afterwards, None where the database took no such value."""
+    try:
+        with unguarded() as cursor:
+            cursor.execute(f'UPDATE {table} SET "{column}" = {expression} WHERE id = %s', [pk])
+            if column != "id":
+                return pk
+            cursor.execute(f"SELECT CAST({expression.replace(chr(34) + 'id' + chr(34), str(pk))} AS integer)")
+            return int(cursor.fetchone()[0])
+    except (IntegrityError, DatabaseError):
+        return None
+
+
+class TestChain:
+    @pytest.mark.parametrize("keeps_head", [True, False])
+    def test_a_cut_tail_is_named(self, keeps_head: bool) -> None:
+        a_desks_days()
+        with unguarded() as cursor:
+            cursor.execute("SELECT MAX(id), MAX(sequence) FROM trading_journal WHERE account_id = 1")
+            ((pk, sequence),) = cursor.fetchall()
+            cursor.execute("DELETE FROM trading_journal WHERE id = %s", [pk])
+            if not keeps_head:
+                _rewind(cursor)
+        differences = verify_ledger().differences
+        assert any(one.table == "trading_journal" for one in differences)
+        assert any(str(sequence) in str(one.expected) for one in differences)
+
+    def test_a_tail_cut_with_all_its_rows_is_known_by_the_published_head(self) -> None:
+        opened("A")
+        opened("B")
+        with unguarded() as cursor:
+            for table, where in (("fill", "trade_id"), ("trade", "id")):
+                cursor.execute(f"DELETE FROM trading_{table} WHERE {where} = (SELECT MAX(id) FROM trading_trade)")
+            cursor.execute("DELETE FROM trading_journal WHERE sequence = 2")
+            _rewind(cursor)
+        (one,) = verify_ledger().differences
+        assert (one.kind, one.table) == ("head", "trading_journal")
+        assert one.field == "sequence, published in the heads' folder"
+
+    def test_a_chain_made_anew_without_the_key_is_named(self) -> None:
+        a_desks_days()
+        with unguarded() as cursor:
+            cursor.execute("SELECT id, body FROM trading_journal WHERE account_id = 1 ORDER BY sequence")
+            previous = ""
+            for pk, body in cursor.fetchall():
+                mac = chain_code("a guess", previous, body)
+                cursor.execute(
+                    "UPDATE trading_journal SET mac = %s, previous_mac = %s WHERE id = %s", [mac, previous, pk]
+                )
+                previous = mac
+            cursor.execute("UPDATE trading_journalhead SET mac = %s WHERE account_id = 1", [previous])
+        assert ("trading_journal", "body") in found()
+
+    def test_a_key_that_is_lost_is_one_finding_and_not_made_anew(self, data_dir: Path) -> None:
+        a_desks_days()
+        (data_dir / "journal.key").unlink()
+        (one,) = verify_ledger().differences
+        assert (one.kind, one.field) == ("key", "journal.key")
+        assert not (data_dir / "journal.key").exists()
+
+    def test_a_key_that_was_made_anew_is_one_finding(self, data_dir: Path) -> None:
+        a_desks_days()
+        (data_dir / "journal.key").write_text("made anew")
+        (one,) = verify_ledger().differences
+        assert (one.kind, one.field, one.stored) == ("key", "journal.key", "another key")
+
+    def test_an_operation_that_was_undone_is_no_finding(self) -> None:
+        opened("A")
+        with pytest.raises(VeloxError):
+            filled("SELL", 2460, 11, "A")
+        assert verify_ledger().ok
+
+
+class TestSchema:
+    def test_a_trigger_that_is_gone_or_strange_is_named(self) -> None:
+        on = " ON trading_fill" if connection.vendor == "postgresql" else ""
+        sql(f"DROP TRIGGER trading_fill_keeps_update{on}")
+        assert ("trading_fill", "trading_fill_keeps_update") in found()
+
+    def test_a_constraint_that_is_gone_is_named(self) -> None:
+        if connection.vendor == "postgresql":
+            sql("ALTER TABLE trading_fill DROP CONSTRAINT fill_price_positive")
+        else:
+            sql("PRAGMA writable_schema = ON")
+            sql(
+                "UPDATE sqlite_master SET sql = replace(sql, '\"price\" > 0', '\"price\" > -9') "
+                "WHERE name = 'trading_fill'"
+            )
+            sql("PRAGMA writable_schema = RESET")
+        assert ("trading_fill", "fill_price_positive") in found()
+
+
+class TestCommand:
+    def test_it_answers_and_ends_as_promised(self, capsys: Any) -> None:
+        a_desks_days()
+        call_command("verify_ledger", format="json")
+        said = json.loads(capsys.readouterr().out)
+        assert said["ok"] is True and said["differences"] == [] and said["head"]["main"]["sequence"] > 1
+        with unguarded() as cursor:
+            cursor.execute("UPDATE trading_fill SET price = price + 1 WHERE id = 1")
+        with pytest.raises(SystemExit) as ended:
+            call_command("verify_ledger", format="json")
+        assert ended.value.code == 1
+        said = json.loads(capsys.readouterr().out)
+        (one,) = said["differences"]
+        assert (one["kind"], one["table"], one["pk"], one["field"]) == ("differs", "trading_fill", 1, "price")
+        assert one["stored"] == one["expected"] + 1
+
+    def test_since_leaves_out_what_nothing_was_recorded_of(self, capsys: Any) -> None:
+        a_desks_days()
+        with unguarded() as cursor:
+            cursor.execute("UPDATE trading_fill SET price = price + 1 WHERE id = 1")
+        call_command("verify_ledger", since="2100-01-01", format="json")
+        assert json.loads(capsys.readouterr().out)["checked"]["fill"] == 0
+        with pytest.raises(SystemExit):
+            call_command("verify_ledger", since="2020-01-01")
+
+    def test_without_a_ledger_it_could_not_run(self, no_tables: Path) -> None:
+        with pytest.raises(CommandError) as ended:
+            call_command("verify_ledger")
+        assert ended.value.returncode == 2
+
+
+def _rewind(cursor: Any) -> None:
+    last = "FROM trading_journal j WHERE j.account_id = trading_journalhead.account_id ORDER BY sequence DESC LIMIT 1"
+    cursor.execute(
+        f"UPDATE trading_journalhead SET sequence = (SELECT j.sequence {last}), mac = (SELECT j.mac {last}) "
+        "WHERE account_id = 1"
+    )

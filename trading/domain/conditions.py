@@ -1,0 +1,34 @@
+"""A signal's conditions: which of them are numbers, and whether two are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+NAME_MAX = 255
+
+
+def is_same(left: Any, right: Any) -> bool:
+    """Tell whether two JSON values are the same; PostgreSQL gives 1e300 back as an int."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(is_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(is_same, left, right))
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, float) and isinstance(right, int):
+        return is_same(right, left)
+    if isinstance(left, int) and isinstance(right, float):
+        return left == right or str(left) == f"{Decimal(repr(right)):f}"
+    return bool(left == right)
+
+
+def numbers(conditions: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield each number (a boolean as 0 or 1) with its dotted path."""
+    for key, value in conditions.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from numbers(value, f"{name}.")
+        elif isinstance(value, (bool, int, float)) and abs(value) < 1e300 and 0 < len(name) <= NAME_MAX:
+            yield name, float(value)

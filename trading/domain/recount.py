@@ -1,0 +1,256 @@
+"""What a trade's rows must be, counted anew from the bodies of its journal alone. Pure.
+
+Each operation on a trade has one function in `OPERATIONS` that takes the trade so far and the operation's body. A new
+operation: journal everything that its rows hold (with the rows' keys), write its function here, and name the rows it
+makes in `rows`; `trading.queries.verification` compares every column it names, whatever the table. A column that is
+left out of ``values`` is not compared.
+
+Values are in the forms of the journal: money in units of 10^-8, times as ISO texts, keys as ints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from trading.domain import position
+from trading.domain.money import SCALE
+from trading.domain.position import EXIT, Execution, Holding, Realised
+
+Body = dict[str, Any]
+MONEY = ("price", "quantity", "charges")
+VOID, CHARGES = "void", "charges"  # kinds of a correction
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One row as it must stand: ``key`` are the columns that name it where its ``id`` was not journaled."""
+
+    table: str
+    key: tuple[Any, ...]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What the seals tell of the rows that trades refer to."""
+
+    accounts: dict[str, int]
+    strategies: dict[str, int]
+    instruments: dict[tuple[str, str], int]
+    multipliers: dict[int, int]
+    default_exchange: str
+
+    def strategy(self, said: Body, name: str = "strategy") -> int | None:
+        return said.get("strategy_pk", self.strategies.get(said[name]))
+
+    def instrument(self, said: Body) -> int | None:
+        if "instrument_pk" in said:
+            return int(said["instrument_pk"])
+        symbol: str = said["symbol"]
+        exchange, _, rest = symbol.partition(":")
+        return self.instruments.get((exchange, rest)) or self.instruments.get((self.default_exchange, symbol))
+
+
+@dataclass(slots=True)
+class Recount:
+    """A trade, operation after operation. ``fills`` are its rows; ``standing`` what corrections have made of them."""
+
+    references: References
+    account: int
+    trade: Body = field(default_factory=dict)
+    fills: list[Body] = field(default_factory=list)
+    standing: dict[int, Body] = field(default_factory=dict)
+    exits: list[Body] = field(default_factory=list)
+    stops: list[Body] = field(default_factory=list)
+    corrections: list[Body] = field(default_factory=list)
+    review: Body | None = None
+    is_void: bool = False
+
+    def take(self, body: Body) -> None:
+        """Count one operation. Raises: KeyError for an operation that nobody knows, or a body that lacks something."""
+        OPERATIONS[body["op"]](self, body)
+        if "flags" in body["trade"]:
+            self.trade["flags"] = body["trade"]["flags"]
+
+    def folded(self) -> tuple[Holding, list[Realised]]:
+        """Fold the fills that stand."""
+        multiplier = self.references.multipliers.get(self.trade["instrument_id"], SCALE)
+        executions = (
+            Execution(one["side"], one["price"], one["quantity"], one["charges"]) for one in self.standing.values()
+        )
+        return position.fold(self.trade["side"], multiplier, executions)
+
+    def rows(self) -> Iterator[Expected]:
+        """Yield every row that the trade must have now."""
+        pk, said = self.trade["id"], self.trade
+        holding, realised = self.folded()
+        self._stand(holding)
+        self.exits = [] if self.is_void else self._exits(realised)
+        key = (self.account, said["strategy_id"], said["trade_id"], said["trading_day"])
+        yield Expected("trading_trade", key, said)
+        for fill in self.fills:
+            yield Expected("trading_fill", (pk, fill["sequence"]), fill)
+        for stop in self.stops:
+            yield Expected("trading_stopchange", (pk, stop["at"], stop["stop_price"]), stop)
+        for exit in self.exits:
+            yield Expected("trading_realisation", (pk, exit["at"], exit["quantity"]), exit)
+        for correction in self.corrections:
+            yield Expected("trading_correction", (pk, correction["recorded_at"]), correction)
+        if self.review is not None:
+            yield Expected("trading_review", (pk,), self.review)
+
+    def _stand(self, holding: Holding) -> None:
+        # A void trade holds nothing and brought nothing; what its entries were stays.
+        names = ("open_quantity", "open_cost", "realised_pnl", "charges")
+        nothing = {**dict.fromkeys(names, 0), "charges": None}
+        self.trade |= nothing if self.is_void else {name: getattr(holding, name) for name in names}
+        self.trade |= {"entry_quantity": holding.entry_quantity, "entry_value": holding.entry_value}
+        is_open = bool(holding.open_quantity)
+        self.trade["state"] = "VOID" if self.is_void else "OPEN" if is_open else "CLOSED"
+        last = next(reversed(self.standing.values()))
+        self.trade["closed_at"] = None if is_open or self.is_void else last["at"]
+
+    def _exits(self, realised: list[Realised]) -> list[Body]:
+        names = ("account_id", "strategy_id", "instrument_id")
+        of_trade = {"trade_id": self.trade["id"], **{name: self.trade[name] for name in names}}
+        figures = ("quantity", "cost", "proceeds", "charges", "pnl", "closes")
+        made = []
+        for fill, part in zip((one for one in self.standing.values() if one["role"] == EXIT), realised, strict=True):
+            exit = {**of_trade, "at": fill["at"], "day": fill["day"], **{name: getattr(part, name) for name in figures}}
+            keys = {"id": fill.get("realisation_pk"), "fill_id": fill.get("id")}
+            made.append(exit | {name: key for name, key in keys.items() if key is not None})
+        return made
+
+
+def units(amount: str | None) -> int | None:
+    """Return a plain decimal text of at most 8 decimals in units of 10^-8."""
+    if amount is None:
+        return None
+    whole, _, rest = amount.lstrip("-").partition(".")
+    value = int(whole) * SCALE + int(f"{rest:0<8}")
+    return -value if amount.startswith("-") else value
+
+
+def _opened(recount: Recount, body: Body) -> None:
+    said, fill, stop = body["trade"], body["fill"], units(body["stop_price"])
+    instrument = recount.references.instrument(said)
+    recount.trade |= {
+        "id": said["pk"],
+        "account_id": recount.account,
+        "strategy_id": recount.references.strategy(said),
+        "instrument_id": instrument,
+        "trade_id": said["trade_id"],
+        "trading_day": said["trading_day"],
+        "side": said["side"],
+        "opened_at": fill["at"],
+        "recorded_at": body["recorded_at"],
+        "stop_price": stop,
+        "initial_stop_price": stop,
+        "target_price": units(body["target_price"]),
+        "exit_reason": "",
+        "close_price": None,
+        "reported_pnl": None,
+        "reported_pnl_percent": None,
+    }
+    _filled(recount, body)
+    _risk(recount)
+
+
+def _risk(recount: Recount) -> None:
+    first, stop = next(iter(recount.standing.values())), recount.trade["initial_stop_price"]
+    multiplier = recount.references.multipliers.get(recount.trade["instrument_id"], SCALE)
+    distance = 0 if stop is None else abs(first["price"] - stop)
+    risk = None if stop is None else position.value_of(distance, first["quantity"], multiplier)
+    recount.trade["initial_risk"] = risk
+
+
+def _filled(recount: Recount, body: Body) -> None:
+    said = body["fill"]
+    row = {**said, **{name: units(said[name]) for name in MONEY}, "trade_id": recount.trade["id"]}
+    row = _keyed(row | {"recorded_at": body["recorded_at"]}, body, "fill_pk")
+    recount.fills.append(row)
+    day = body["realised"]["day"] if "realised" in body else None
+    recount.standing[said["sequence"]] = {**row, "day": day, "realisation_pk": body.get("realisation_pk")}
+
+
+def _closed(recount: Recount, body: Body) -> None:
+    if "fill" in body:
+        _filled(recount, body)
+    recount.trade |= {
+        "close_price": units(body["close_price"]),
+        "exit_reason": body["exit_reason"],
+        "reported_pnl": units(body["reported_pnl"]),
+        "reported_pnl_percent": units(body["reported_pnl_percent"]),
+    }
+
+
+def _stopped(recount: Recount, body: Body) -> None:
+    said = body["stop"]
+    price = units(said["stop_price"])
+    if all(stop["at"] <= said["at"] for stop in recount.stops):
+        recount.trade["stop_price"] = price  # a late one does not move what stands now
+    row = {**said, "stop_price": price, "extreme_price": units(said["extreme_price"])}
+    row |= {"trade_id": recount.trade["id"], "recorded_at": body["recorded_at"]}
+    recount.stops.append(_keyed(row, body, "stop_pk"))
+
+
+def _reviewed(recount: Recount, body: Body) -> None:
+    # What a review says is the reviewer's own; that it is there, and of which trade, is compared.
+    recount.review = _keyed({"trade_id": recount.trade["id"]}, body, "review_pk")
+
+
+def _corrected(recount: Recount, body: Body) -> None:
+    said, named, trade = body["correction"], body["trade"], recount.trade
+    keys = {fill["sequence"]: fill.get("id") for fill in recount.fills}
+    moved = said["from_strategy"]
+    row = {
+        **{name: said[name] for name in ("kind", "body", "reason", "author", "from_day")},
+        "account_id": recount.account,
+        "trade_id": trade["id"],
+        "fill_id": None if said["fill"] is None else keys[said["fill"]],
+        "from_strategy_id": None if moved is None else recount.references.strategies.get(moved),
+        "recorded_at": body["recorded_at"],
+    }
+    recount.corrections.append(_keyed(row, body, "correction_pk"))
+    trade |= {"strategy_id": recount.references.strategy(named), "trading_day": named["trading_day"]}
+    if said["kind"] == VOID and said["fill"] is None:
+        recount.is_void = True
+        return
+    _read_over(recount, said)
+    trade["opened_at"] = next(iter(recount.standing.values()))["at"]
+    for part in body["realisations"]:
+        recount.standing[part["fill"]] |= {"day": part["day"], "realisation_pk": part.get("pk")}
+    if recount.folded()[0].open_quantity:  # open again, or still: what a close had said stays in the journal alone
+        trade |= {"close_price": None, "exit_reason": "", "reported_pnl": None, "reported_pnl_percent": None}
+    _risk(recount)
+
+
+def _read_over(recount: Recount, said: Body) -> None:
+    """Read a correction over the fills that stand."""
+    if said["kind"] == VOID:
+        del recount.standing[said["fill"]]
+    elif said["kind"] == CHARGES:
+        for sequence, charges in said["body"]["by_fill"].items():
+            recount.standing[int(sequence)]["charges"] = units(charges)
+    elif said["fill"] is not None:
+        right = {name: value for name, value in said["body"]["now"].items() if name in (*MONEY, "at")}
+        right |= {name: units(right[name]) for name in MONEY if name in right}
+        recount.standing[said["fill"]] |= right
+
+
+def _keyed(row: Body, body: Body, name: str) -> Body:
+    return {**row, "id": body[name]} if name in body else row
+
+
+OPERATIONS: dict[str, Callable[[Recount, Body], None]] = {
+    "open_position": _opened,
+    "add_fill": _filled,
+    "close_position": _closed,
+    "update_trailing_sl": _stopped,
+    "review_trade": _reviewed,
+    "amend": _corrected,
+    "void": _corrected,
+    "set_charges": _corrected,
+}

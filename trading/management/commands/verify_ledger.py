@@ -1,0 +1,74 @@
+"""`manage.py verify_ledger`: prove that nobody touched the ledger."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from trading.management.base import VeloxCommand
+from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.operations.writing import reading
+from trading.queries.period import parse_day
+from trading.queries.verification import Progress as Told
+from trading.queries.verification import Proof
+from trading.queries.verify import verify_ledger
+
+COLUMNS = ("Kind", "Table", "Row", "Field", "Stored", "Expected")
+
+
+class Command(VeloxCommand):
+    help = (
+        "Compute everything anew from the fills and the journal, walk its chain and its published heads, check "
+        "triggers and constraints, and list each difference. Exit 0 when there is none, 1 for findings."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--since", metavar="DAY", help="only trades of which something was recorded from that day on"
+        )
+        add_format_arguments(parser, formats=("table", "json"))
+
+    def answer(self, **options: Any) -> bool:
+        since = None if options["since"] is None else parse_day(options["since"])
+        with reading(), shown_progress() as progress:
+            proof = verify_ledger(since=since, progress=progress)
+        emit(report(proof), form=options["format"], stdout=self.stdout, output=options["output"])
+        return proof.ok
+
+
+@contextmanager
+def shown_progress() -> Iterator[Told]:
+    """Give what shows how far a proof is, on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in bars:
+                bars[stage] = progress.add_task(stage)
+            progress.update(bars[stage], completed=done, total=total)
+
+        yield show
+
+
+def report(proof: Proof) -> Report:
+    """Return a proof as people and machines read it."""
+    verdict = "The ledger is proved" if proof.ok else f"{len(proof.differences):,} differences"
+    counted = [[name.replace("_", " "), count] for name, count in proof.checked.items()]
+    found = [
+        [one.kind, one.table, one.pk, one.field, _text(one.stored), _text(one.expected)] for one in proof.differences
+    ]
+    tables = [Table(verdict, ["Checked", "Number"], counted)]
+    tables += [Table("Differences", list(COLUMNS), found)] if found else []
+    notes = [f"{proof.left_off:,} more were found and left off."] if proof.left_off else []
+    return Report("Verification of the ledger", proof.as_dict(), tables, notes)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)

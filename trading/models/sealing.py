@@ -1,0 +1,253 @@
+"""Seals: how reference rows stand, chained like the journal, so that a row changed past VELOX is seen.
+
+Accounts and their capital, exchanges and their hours, instruments, strategies, users and their rights are written in
+many places (the admin, a log-in, first use by an operation). Their models are `Sealed`: whatever writes one through
+Django adds a link here, in the same transaction, that tells the rows as they stand in the database afterwards.
+
+A migration that writes such rows, or changes a column of their tables, ends with `SealAll()`.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import connections, migrations, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from trading import heads
+from trading.domain.chain import canonical, chain_code
+
+Row = TypeVar("Row", bound=models.Model)
+CHUNK = 500  # SQLite takes no more than some thousand parameters
+# What nobody may read in a seal stands there as its keyed code.
+SECRET = {("trading_user", "password")}
+# Where not the whole row is sealed: the rest moves with every operation, and the chain itself proves it.
+ONLY = {"trading_journalhead": ("id", "account_id", "ledger")}
+TABLES = (
+    *("trading_account", "trading_capitalflow", "trading_exchange", "trading_exchangesession", "trading_instrument"),
+    *("trading_strategy", "trading_user", "trading_user_groups", "trading_user_user_permissions"),
+    "trading_journalhead",
+)
+
+
+class Seal(models.Model):
+    """One link: the rows of one table as they stood after a change; a row that went away is null."""
+
+    sequence = models.BigIntegerField(unique=True)
+    table = models.CharField(max_length=64, db_column="table_name")
+    body = models.TextField()
+    mac = models.CharField(max_length=64)
+    previous_mac = models.CharField(max_length=64, unique=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("sequence",)
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.table}"
+
+
+class SealedQuerySet(models.QuerySet[Row]):
+    """Writes of many rows at once, sealed."""
+
+    def update(self, **values: Any) -> int:
+        with transaction.atomic(using=self.db):
+            keys = list(self.order_by().values_list("pk", flat=True))
+            count = super().update(**values)
+            seal(self.model._meta.db_table, keys, using=self.db)
+        return count
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic(using=self.db):
+            keys = list(self.order_by().values_list("pk", flat=True))
+            _forget_relations(self.model, keys, self.db)
+            answer = super().delete()
+            seal(self.model._meta.db_table, keys, using=self.db)
+        return answer
+
+    delete.alters_data = delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def bulk_create(self, objs: Iterable[Row], *args: Any, **kwargs: Any) -> list[Row]:
+        with transaction.atomic(using=self.db):
+            newest = self.model._base_manager.using(self.db).aggregate(newest=models.Max("pk"))["newest"] or 0
+            made = super().bulk_create(objs, *args, **kwargs)
+            # Rows that were there already have no key here: so those that are new are asked for.
+            new = self.model._base_manager.using(self.db).filter(pk__gt=newest).values_list("pk", flat=True)
+            seal(self.model._meta.db_table, list(new), using=self.db)
+        return made
+
+
+class Sealed(models.Model):
+    """A reference row: saved and removed together with its seal."""
+
+    objects = SealedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        using = kwargs.get("using") or self._state.db or "default"
+        with transaction.atomic(using=using):
+            super().save(*args, **kwargs)
+            seal(self._meta.db_table, [self.pk], using=using)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        using, key = kwargs.get("using") or self._state.db or "default", self.pk
+        with transaction.atomic(using=using):
+            _forget_relations(type(self), [key], using)
+            answer = super().delete(*args, **kwargs)
+            seal(self._meta.db_table, [key], using=using)
+        return answer
+
+
+def seal_relations(model: type[models.Model]) -> None:
+    """Let what `model`'s many-to-many fields write be sealed: their rows go through their table's own manager."""
+    for field in model._meta.many_to_many:
+        through: Any = field.remote_field.through
+        through._meta.local_managers.clear()
+        through.add_to_class("objects", SealedQuerySet.as_manager())
+
+
+def _forget_relations(model: type[models.Model], keys: Collection[Any], using: str) -> None:
+    # The database's cascade would take them away without a seal.
+    for field in model._meta.many_to_many:
+        of_these = {f"{field.m2m_field_name()}__in": keys}
+        through: Any = field.remote_field.through
+        through._default_manager.using(using).filter(**of_these).delete()
+
+
+def seal(table: str, keys: Collection[Any], *, using: str = "default") -> None:
+    """Add a link that tells how these rows stand now, inside the transaction that wrote them."""
+    if not keys:
+        return
+    connection = connections[using]
+    previous = _locked_end(connection)
+    known = {row["id"]: row for row in read(connection, table, keys)}
+    rows = {str(key): told(table, known[key]) if key in known else None for key in sorted(keys)}
+    _append(connection, previous, table, {"rows": rows})
+
+
+def told(table: str, row: dict[str, Any], key: str | None = None) -> dict[str, Any]:
+    """Return a row as its seal tells it, by the desk's own key if no other is given."""
+    only = ONLY.get(table)
+    said = {name: value for name, value in row.items() if only is None or name in only}
+    hidden = {name: str(value) for name, value in said.items() if (table, name) in SECRET}
+    by = (key or str(settings.JOURNAL_KEY)) if hidden else ""
+    return said | {name: chain_code(by, f"{table}.{name}", value) for name, value in hidden.items()}
+
+
+def read(connection: BaseDatabaseWrapper, table: str, keys: Collection[Any] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield rows as the database has them, in forms that JSON knows and that are the same on every database."""
+    chosen: Sequence[Any] = [None] if keys is None else list(keys)
+    for start in range(0, len(chosen), CHUNK):
+        part = chosen[start : start + CHUNK]
+        marks = "" if keys is None else f" WHERE id IN ({', '.join(['%s'] * len(part))})"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {table}{marks}", None if keys is None else part)  # noqa: S608
+            names = [column[0] for column in cursor.description]
+            found = cursor.fetchall()
+        for row in found:
+            yield {name: plain(value) for name, value in zip(names, row, strict=True)}
+
+
+def plain(value: Any) -> Any:
+    """Return a column's value as SQLite would keep it."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, datetime):
+        return str(value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None))
+    if isinstance(value, date | time | Decimal):
+        return str(value)
+    return value if value is None or isinstance(value, int | float | str) else str(value)
+
+
+def _locked_end(connection: BaseDatabaseWrapper) -> tuple[int, str]:
+    """Return sequence and code of the last link; whoever comes next waits for this transaction."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT id FROM trading_seal WHERE sequence = 1 FOR UPDATE")
+        cursor.execute("SELECT sequence, mac FROM trading_seal ORDER BY sequence DESC LIMIT 1")
+        return cursor.fetchone() or (0, "")
+
+
+def _append(connection: BaseDatabaseWrapper, previous: tuple[int, str], table: str, said: dict[str, Any]) -> None:
+    sequence, now = previous[0] + 1, datetime.now(UTC)
+    body = canonical({**said, "sequence": sequence, "table": table, "recorded_at": now})
+    mac = chain_code(str(settings.JOURNAL_KEY), previous[1], body)
+    values = (sequence, table, body, mac, previous[1], connection.ops.adapt_datetimefield_value(now))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO trading_seal (sequence, table_name, body, mac, previous_mac, recorded_at) "
+            "VALUES (%s, %s, %s, %s, %s, %s)",
+            values,
+        )
+        cursor.execute("SELECT ledger FROM trading_journalhead WHERE ledger <> '' LIMIT 1")
+        ledger = cursor.fetchone()
+    if ledger is not None:
+        transaction.on_commit(
+            lambda: heads.publish(ledger[0], heads.REFERENCES, sequence, mac, f"seal {table}"), using=connection.alias
+        )
+
+
+def name_ledger(connection: BaseDatabaseWrapper, **more: Any) -> str:
+    """Give the ledger a new identity, in a link of its own; heads that were published before belong to the old one."""
+    ledger = uuid.uuid4().hex
+    previous = _locked_end(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE trading_journalhead SET ledger = %s", [ledger])
+    _append(connection, previous, "", {"ledger": ledger, **more})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM trading_journalhead")
+        keys = [key for (key,) in cursor.fetchall()]
+    seal("trading_journalhead", keys, using=connection.alias)
+    return ledger
+
+
+class SealAll(migrations.RunPython):
+    """Seal every reference row that stands otherwise than its last seal tells, or has none."""
+
+    def __init__(self) -> None:
+        super().__init__(_seal_all, migrations.RunPython.noop)
+
+    def deconstruct(self) -> Any:
+        return "SealAll", [], {}
+
+
+def standing(connection: BaseDatabaseWrapper) -> dict[str, dict[int, dict[str, Any]]]:
+    """Return table to key to row, as the seals tell them."""
+    rows: dict[str, dict[int, dict[str, Any]]] = {table: {} for table in TABLES}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name, body FROM trading_seal ORDER BY sequence")
+        for table, body in cursor.fetchall():
+            apply(rows, table, json.loads(body))
+    return rows
+
+
+def apply(rows: dict[str, dict[int, dict[str, Any]]], table: str, body: dict[str, Any]) -> None:
+    """Bring what the seals told so far up to one more link."""
+    of_table = rows.setdefault(table, {})
+    for key, row in body.get("rows", {}).items():
+        of_table.pop(int(key), None)
+        if row is not None:
+            of_table[int(key)] = row
+
+
+def _seal_all(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    connection = schema_editor.connection
+    if _locked_end(connection)[0] == 0:
+        name_ledger(connection)
+    sealed = standing(connection)
+    for table in TABLES:
+        there = {row["id"]: told(table, row) for row in read(connection, table)}
+        keys = [key for key in {*there, *sealed[table]} if there.get(key) != sealed[table].get(key)]
+        for start in range(0, len(keys), CHUNK):
+            seal(table, keys[start : start + CHUNK], using=connection.alias)
