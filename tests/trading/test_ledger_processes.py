@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from tests.trading import oracle
 from tests.trading.book import closed, fills, opened, row, snapshot
+from trading.domain.chain import chain_code
 from trading.errors import LedgerBusy
 from trading.models import DayTotal, Fill, Journal, JournalHead, Realisation, Signal, Trade
-from trading.operations.journal import chain_code
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 
@@ -149,7 +150,7 @@ def whole() -> None:
     assert [one.sequence for one in rows] == list(range(1, len(rows) + 1))
     previous = rows[0].previous_mac if rows else ""
     for one in rows:
-        assert (one.previous_mac, one.mac) == (previous, chain_code(previous, one.body))
+        assert (one.previous_mac, one.mac) == (previous, chain_code(str(settings.JOURNAL_KEY), previous, one.body))
         previous = one.mac
     head = JournalHead.objects.get(account__code="main")
     assert (head.sequence, head.mac) == (len(rows), previous)

@@ -28,9 +28,9 @@ A correction (amend, void, set_charges) has ``trade`` as it is named from then o
   closed_at, open_quantity, open_cost, entry_quantity, entry_value, realised_pnl, charges, initial_risk, close_price,
   exit_reason, reported_pnl, reported_pnl_percent, flags}. They follow from the fills with all corrections read over
   them (`queries.facts`), folded in order of sequence.
-- ``realisations``: all rows of what the trade realised after it: [{fill, pk, day, at, quantity, cost, proceeds, charges,
-  pnl, closes}], their strategy the trade's; a void trade has none. The totals of the days touched, before and after,
-  are the sums of what is realised on them; a total of nothing is no row.
+- ``realisations``: all rows of what the trade realised after it: [{fill, pk, day, at, quantity, cost, proceeds,
+  charges, pnl, closes}], their strategy the trade's; a void trade has none. The totals of the days touched, before
+  and after, are the sums of what is realised on them; a total of nothing is no row.
 - ``correction_pk``, and ``day_totals``: [{strategy_pk, day, pk}] of the days touched, pk null where no row is left.
 
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
