@@ -19,7 +19,7 @@ from tests.trading.desk import make, plans
 from tests.trading.tampering import filled_tables, others, typed, unguarded
 from trading.domain.chain import chain_code
 from trading.errors import VeloxError
-from trading.models import Exchange, Instrument, Strategy, User
+from trading.models import Exchange, Excursion, FeedGap, Instrument, Strategy, User
 from trading.operations.add_capital import add_capital
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
@@ -53,6 +53,10 @@ def a_desks_days() -> None:
     asha.groups.add(Group.objects.get(name="reviewer"))
     asha.user_permissions.add(Permission.objects.get(codename="view_trade"))
     _corrections()
+    low = {"mae": -5, "mae_price": 2440, "mae_at": AT, "mfe": 9, "mfe_price": 2470, "mfe_at": AT + MINUTE}
+    Excursion.objects.bulk_create([Excursion(trade=row("X"), **low, ticks=7, quiet_seconds=61.25, measured_at=AT)])
+    gap = {"account": row("X").account, "symbol": "RELIANCE", "day": DAY}
+    FeedGap.objects.create(**gap, starts_at=AT, ends_at=AT + MINUTE)
     review_trade(row("X").pk, by=asha, rating=3)
 
 

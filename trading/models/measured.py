@@ -7,10 +7,11 @@ from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 
 from trading.models.fields import MoneyField
 from trading.models.reference import NAME_BYTES, Account
+from trading.models.sealing import Sealed
 from trading.models.trade import Trade
 
 
-class Excursion(models.Model):
+class Excursion(Sealed):
     """How far a closed trade went against its holder and for him (``trading.domain.excursions``), gross of charges.
 
     ``quiet_seconds`` is the longest gap of its symbol's feed that it was open in, None without one.
@@ -37,7 +38,7 @@ class Excursion(models.Model):
         return f"{self.mae} to {self.mfe}"
 
 
-class FeedGap(models.Model):
+class FeedGap(Sealed):
     """A stretch of a symbol's continuous session without a tick, where it normally ticks."""
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="feed_gaps")

@@ -1,8 +1,9 @@
 """Seals: how reference rows stand, chained like the journal, so that a row changed past VELOX is seen.
 
 Accounts and their capital, exchanges and their hours, instruments, strategies, users and their rights are written in
-many places (the admin, a log-in, first use by an operation). Their models are `Sealed`: whatever writes one through
-Django adds a link here, in the same transaction, that tells the rows as they stand in the database afterwards.
+many places (the admin, a log-in, first use by an operation); what was measured of trades is in no journal. Their models
+are `Sealed`: whatever writes one through Django adds a link here, in the same transaction, that tells the rows as they
+stand in the database afterwards.
 
 A migration that writes such rows, or changes a column of their tables, ends with `SealAll()`.
 """
@@ -33,7 +34,7 @@ ONLY = {"trading_journalhead": ("id", "account_id", "ledger")}
 TABLES = (
     *("trading_account", "trading_capitalflow", "trading_exchange", "trading_exchangesession", "trading_instrument"),
     *("trading_strategy", "trading_user", "trading_user_groups", "trading_user_user_permissions"),
-    "trading_journalhead",
+    *("trading_excursion", "trading_feedgap", "trading_journalhead"),
 )
 
 
