@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
-RUNS = [
-    ["tests.timeseries.chaos_recorder", "--kills", "200"],
+LEDGER = {
+    "VELOX_MODEL_DESKS": "100",  # of a thousand operations each
+    "VELOX_RACE_TRADES": "300",
+}
+LONG = ["pytest", "-q", "--timeout", "3600"]
+OF_LEDGER = [*LONG, "tests/trading/test_ledger_model.py", "tests/trading/test_ledger_processes.py"]
+RUNS: list[tuple[list[str], dict[str, str]]] = [
+    (["tests.timeseries.chaos_recorder", "--kills", "200"], {}),
+    (OF_LEDGER, LEDGER),
+    (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
 ]
 
 
 def main() -> int:
-    for run in RUNS:
+    for run, more in RUNS:
         print("$ python -m " + " ".join(run), flush=True)
-        code = subprocess.run([sys.executable, "-m", *run], check=False).returncode
+        code = subprocess.run([sys.executable, "-m", *run], env={**os.environ, **more}, check=False).returncode
         if code:
             return code
     return 0

@@ -6,6 +6,7 @@ Each waits for a byte on its input, so that all begin at once, and says a line o
 from __future__ import annotations
 
 import json
+import random
 import sys
 import time
 
@@ -15,7 +16,7 @@ django.setup()
 
 from django.db import DatabaseError  # noqa: E402  (the settings come first)
 
-from tests.trading.book import AT, MINUTE, closed, opened  # noqa: E402
+from tests.trading.book import AT, MINUTE, closed, filled, opened  # noqa: E402
 from trading.errors import VeloxError  # noqa: E402
 from trading.operations import journal, writing  # noqa: E402
 from trading.queries.accounts import get_account  # noqa: E402
@@ -53,6 +54,27 @@ def write(name: str, count: str, patience: str = str(PATIENCE)) -> None:
     say(worst=worst, refused=refused)
 
 
+def race(name: str, count: str) -> None:
+    """Open, scale out and close the trades that all the others open, scale out and close, in an order of one's own."""
+    writing.PATIENCE_SECONDS = PATIENCE
+    numbers, refused = list(range(int(count))), []
+    random.Random(name).shuffle(numbers)
+    for number in numbers:
+        trade_id, price = f"R{number}", 2465 + int(name) % 4
+        for call in (
+            lambda trade_id=trade_id: opened(trade_id),
+            lambda trade_id=trade_id: filled("SELL", 2460, 4, trade_id, fill_id="F1"),
+            lambda trade_id=trade_id, price=price: closed(trade_id, price=price),
+        ):
+            try:
+                call()
+            except VeloxError as error:
+                refused.append(error.code)
+            except DatabaseError as error:
+                refused.append(str(error))
+    say(refused=sorted(set(refused)))
+
+
 def endure(first: str) -> None:
     """Open and close trades until killed; each returned call is acknowledged."""
     number = int(first)
@@ -76,4 +98,4 @@ if __name__ == "__main__":
     job, *arguments = sys.argv[1:]
     say(ready=True)
     sys.stdin.read(1)
-    {"close": close, "write": write, "endure": endure, "hold": hold}[job](*arguments)
+    {"close": close, "write": write, "endure": endure, "hold": hold, "race": race}[job](*arguments)

@@ -87,9 +87,13 @@ def test_what_cannot_be_leaves_both_as_they_were(monkeypatch: pytest.MonkeyPatch
         filled("BUY", 2460, 25, **FLIP)
     with pytest.raises(CrossesZero):
         filled("SELL", 2460, 25)
+    filled("SELL", 2460, 1, fill_id="B7")
+    with pytest.raises(IdConflict):
+        flipped(flip_to="T3")
+    before = snapshot()
     monkeypatch.setattr(flipping, "new_trade", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        flipped(flip_to="T3")
+        flipped(flip_to="T3", fill_id="B8")
     assert snapshot() == before, "the closing part goes with the opening one"
 
 

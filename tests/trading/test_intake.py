@@ -193,7 +193,8 @@ def test_without_an_intake_a_busy_ledger_raises_and_keeps_nothing(ledger: Any, i
     assert not of_this_folder().folder.exists()
 
 
-def test_the_companion_posts(ledger: Any, impatient: None) -> None:
+def test_the_companion_posts(ledger: Any, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", ledger.url)  # what a companion started from here is to use
     with ended_afterwards(), DataManager(ledger_intake=True) as dm:
         with held(ledger):
             assert isinstance(dm.open_position(*OPEN), Pending)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 ROOT = Path(__file__).resolve().parents[2]
 CLOSERS, WRITERS, TRADES_EACH = 16, 8, 4
 KILLS = 6
+RACED = int(os.environ.get("VELOX_RACE_TRADES", "12"))  # 300 in `make chaos`
 
 
 @contextmanager
@@ -77,6 +81,23 @@ def test_of_sixteen_processes_closing_one_trade_one_closes_it(ledger: Any) -> No
     for price, one in zip(prices, said, strict=True):
         same = exit_fill.price == int(price)
         assert one == ({"closed": f"{trade.realised_pnl:f}"} if same else {"refused": "trade_closed"})
+
+
+def test_sixteen_processes_racing_for_the_same_trades_make_each_once(ledger: Any) -> None:
+    with workers(ledger, *(("race", str(number), str(RACED)) for number in range(CLOSERS))) as racers:
+        go(racers)
+        said = answers(racers)
+    assert {code for one in said for code in one["refused"]} <= {"trade_closed"}
+    trades = list(Trade.objects.prefetch_related("fills"))
+    assert {trade.trade_id for trade in trades} == {f"R{number}" for number in range(RACED)}
+    for trade in trades:
+        assert [(fill.quantity, fill.role) for fill in trade.fills.all()] == [(10, "ENTRY"), (4, "EXIT"), (6, "EXIT")]
+        assert trade.realised_pnl == oracle.tell(trade).pnl == 6 * trade.close_price + 9840 - Decimal("24500.5")
+    operations = Counter(Journal.objects.values_list("operation", flat=True))
+    assert operations == dict.fromkeys(("open_position", "add_fill", "close_position"), RACED)
+    total = DayTotal.objects.get()
+    assert (total.trades_closed, total.gross_pnl) == (RACED, sum(trade.realised_pnl for trade in trades))
+    chained()
 
 
 def test_eight_writers_are_never_told_that_the_ledger_is_locked(ledger: Any) -> None:
@@ -145,8 +166,13 @@ def whole() -> None:
     assert sum(total.gross_pnl for total in totals) == sum(trade.realised_pnl for trade in Trade.objects.all())
     assert sum(total.trades_closed for total in totals) == Realisation.objects.count()
     assert not Signal.objects.filter(trade=None).exists()
+    assert Journal.objects.filter(account__code="main").count() == Fill.objects.count()
+    chained()
+
+
+def chained() -> None:
+    """The journal is one chain."""
     rows = list(Journal.objects.filter(account__code="main"))
-    assert len(rows) == Fill.objects.count()
     assert [one.sequence for one in rows] == list(range(1, len(rows) + 1))
     previous = rows[0].previous_mac if rows else ""
     for one in rows:

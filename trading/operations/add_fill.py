@@ -60,7 +60,8 @@ def add_fill(
         if flip_to is not None:
             must_reverse(trade, side)
             opened = known_flip(trade, side, new, flip_to)
-            if opened is None and trade.state == Trade.State.OPEN and new.quantity > trade.open_quantity:
+            crosses = trade.state == Trade.State.OPEN and new.quantity > trade.open_quantity
+            if opened is None and crosses and not is_known(trade, side, new):
                 opened = flip(trade, side, new, flip_to, now=now, head=head)
             if opened is not None:
                 return Position(**trade_value(opened).as_dict())
