@@ -66,6 +66,12 @@ class Ledger:
             return False
 
     def _answer(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
+        # Every operation but the signal's is about a trade: what is logged on the way says which.
+        about = {} if operation is record_signal else {"trade_id": said[0]}
+        with structlog.contextvars.bound_contextvars(**about):
+            return self._carried_out(operation, *said, **more)
+
+    def _carried_out(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
         if self.intake is None:
             return at_the_ledger(operation, self.account, *said, **more)
         answer: Answer = at_the_ledger(self.intake.take, operation.__name__, self.account, said, more)

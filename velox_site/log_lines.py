@@ -70,7 +70,7 @@ def as_text_bytes(line: Line) -> bytes:
 
 def as_text(line: Line) -> str:
     """Return time, level, logger, message and the data as name=value: one line, and an exception's traceback below."""
-    head = f"{line.timestamp()} {line.level.upper():<8} [{line.logger}] {_printable(line.message)}"
+    head = f"{line.timestamp()} {line.level.upper():<8} [{_printable(line.logger)}] {_printable(line.message)}"
     return head + _data(line.context)
 
 
@@ -78,7 +78,7 @@ def in_colour(line: Line) -> str:
     colour = _COLOURS.get(line.level, "35")
     head = (
         f"{_DIM}{line.timestamp()}{_PLAIN} \x1b[{colour}m{line.level.upper():<8}{_PLAIN} "
-        f"[{line.logger}] {_BOLD}{_printable(line.message)}{_PLAIN}"
+        f"[{_printable(line.logger)}] {_BOLD}{_printable(line.message)}{_PLAIN}"
     )
     return head + _data(line.context)
 
@@ -87,10 +87,15 @@ def _data(context: dict[str, Any]) -> str:
     parts, below = [], ""
     for name, value in context.items():
         if name == "exception" and isinstance(value, dict):
-            below = str(value.get("traceback", ""))
+            below = _indented(str(value.get("traceback", "")))
         else:
-            parts.append(f" {name}={_shown(value)}")
+            parts.append(f" {_printable(name)}={_shown(value)}")
     return f"{''.join(parts)}\n{below}"
+
+
+def _indented(traceback: str) -> str:
+    """Return a traceback whose every line is marked as one: an exception's text could look like a line of the log."""
+    return "".join(f"  | {_printable(line)}\n" for line in traceback.splitlines())
 
 
 def _shown(value: Any) -> str:

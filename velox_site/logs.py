@@ -4,7 +4,8 @@
 data in keywords. Whatever a sink's disk or pipe does never reaches the caller. Files are opened at the first message.
 
 Lines are made and written here and not by the standard library's handlers, which cost several times as much; its own
-records (Django's, Celery's, any package's) take the same way from WARNING on.
+records (Django's, Celery's, any package's) take the same way from WARNING on. An event is masked once, and made into a
+line once per sink.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from typing import Any
 import structlog
 from structlog.types import EventDict, FilteringBoundLogger
 
+from velox_site.log_ecs import as_ecs
 from velox_site.log_files import DailyFile, LogFile, SizedFile
 from velox_site.log_lines import Line, as_json, as_text, as_text_bytes, in_colour
+from velox_site.log_masks import mask, masked_text
 
 NAMES = ("strategy", "trade", "market_data", "risk", "database", "system")
 TEXT_BYTES_MAX = 50 * 1024 * 1024
 TEXT_BACKUPS = 10
+FORMATS = {"velox": as_json, "ecs": as_ecs}
 # One line per row of the ledger's journal goes to the files; on the console it would drown what the strategy says.
 NOT_ON_CONSOLE = frozenset({("trade", "journal")})
 
@@ -43,9 +47,12 @@ _QUIET = frozenset({"debug", "info"})
 
 
 def configure(options: dict[str, Any]) -> None:
-    """Set logging up; Django calls it with ``settings.LOGGING``: {"folder": Path, "level": name}. Writes nothing."""
+    """Set logging up; Django calls it with ``settings.LOGGING``. Writes nothing.
+
+    ``options``: {"folder": Path, "level": name, "format": one of `FORMATS`, "velox" where it is absent}.
+    """
     level = logging.getLevelNamesMapping()[options["level"]]
-    sinks.open_in(Path(options["folder"]))
+    sinks.open_in(Path(options["folder"]), FORMATS[options.get("format", "velox")])
     structlog.configure(
         processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -68,11 +75,11 @@ class Sinks:
     def __init__(self) -> None:
         self.files: list[tuple[LogFile, Callable[[Line], bytes]]] = []
 
-    def open_in(self, folder: Path) -> None:
+    def open_in(self, folder: Path, json_line: Callable[[Line], bytes] = as_json) -> None:
         """Send what follows to the files of this folder; they are made at the first line."""
         self.close()
         text = SizedFile(folder / "velox.log", bytes_max=TEXT_BYTES_MAX, backups=TEXT_BACKUPS)
-        self.files = [(DailyFile(folder, "velox-{:%Y-%m-%d}.jsonl"), as_json), (text, as_text_bytes)]
+        self.files = [(DailyFile(folder, "velox-{:%Y-%m-%d}.jsonl"), json_line), (text, as_text_bytes)]
 
     def write(self, line: Line) -> None:
         for file, render in self.files:
@@ -122,6 +129,9 @@ def _write(logger: _Named, method: str, event: EventDict) -> str:
         message = context.pop("event")
         if "exc_info" in context:
             _tell_exception(context)
+        mask(context)
+        if type(message) is str and (":" in message or "=" in message):
+            message = masked_text(message)
         sinks.write(Line(time.time_ns(), level, logger.name, message, context))
     except Exception:  # noqa: S110  (what cannot be told is not told)
         pass
@@ -155,8 +165,9 @@ class _Foreign(logging.Handler):
             if record.exc_info:
                 context["exc_info"] = record.exc_info
                 _tell_exception(context)
-            level = record.levelname.lower()
-            sinks.write(Line(int(record.created * 1e9), level, record.name, record.getMessage(), context))
+            mask(context)
+            level, message = record.levelname.lower(), masked_text(record.getMessage())
+            sinks.write(Line(int(record.created * 1e9), level, record.name, message, context))
         except Exception:  # noqa: S110
             pass
 

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "timeseries.apps.TimeseriesConfig",
     "trading.apps.TradingConfig",
     "velox_site.apps.VeloxAdminConfig",
+    "velox_site.apps.VeloxSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -177,5 +178,7 @@ VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_DIR = DATA_DIR / "logs"
 LOGGING_CONFIG = "velox_site.logs.configure"
-LOGGING = {"folder": LOG_DIR, "level": LOG_LEVEL}
-DJANGO_STRUCTLOG_CELERY_ENABLED = False
+VELOX_LOG_FORMAT = env.choice("VELOX_LOG_FORMAT", "VELOX", ("VELOX", "ECS"))
+LOGGING = {"folder": LOG_DIR, "level": LOG_LEVEL, "format": VELOX_LOG_FORMAT.lower()}
+# Task ids, and the request's that asked for a task. Without a broker there are no tasks, and Celery is not imported.
+DJANGO_STRUCTLOG_CELERY_ENABLED = bool(CELERY_BROKER_URL)

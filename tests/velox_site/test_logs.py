@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.velox_site.chaos_logs import run
 from velox_site import logs
 from velox_site.log_files import DailyFile, SizedFile
 from velox_site.log_lines import Line, as_json, as_text, in_colour
@@ -175,20 +176,10 @@ class TestFiles:
         assert (tmp_path / "velox.log.3").read_text().startswith("line 0030\n")
 
     def test_processes_that_log_at_once_tear_and_lose_no_line(self, tmp_path: Path) -> None:
-        script = (
-            f"import sys; {SET_UP}"
-            "logs.sinks.files[1][0].bytes_max, logs.sinks.files[1][0].backups, sys.stderr = 20_000, 1000, None\n"
-            "for n in range(400): logs.strategy_log.info('line', who=sys.argv[1], n=n, pad='x' * 100)"
-        )
-        workers = [start_script(script, tmp_path, str(number)) for number in range(3)]
-        assert [worker.communicate(timeout=60)[1] for worker in workers] == ["", "", ""]
-        expected = [(who, n) for who in "012" for n in range(400)]
-        assert sorted((f["context"]["who"], f["context"]["n"]) for f in kept(tmp_path / "logs")) == expected
-        texts = [file.read_text().splitlines() for file in (tmp_path / "logs").glob("velox.log*")]
-        assert sum(map(len, texts)) == len(expected)
-        sizes = [file.stat().st_size for file in (tmp_path / "logs").glob("velox.log.*")]
-        assert len(sizes) >= 5
-        assert min(sizes) >= 20_000  # none was put away before its time
+        found = run(tmp_path, processes=8, lines=400, bytes_max=20_000)
+        assert found["json"] == found["text"] == found["expected"]
+        assert found["rotations"] >= 3
+        assert found["smallest"] >= 20_000  # none was put away before its time
 
     def test_threads_share_the_files(self, folder: Path) -> None:
         def work() -> None:

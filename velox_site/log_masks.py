@@ -1,0 +1,65 @@
+"""Secrets do not reach a log: by the name they go by, and by how they look inside a text."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+MASK = "***"
+DEPTH_MAX = 8
+_NAME = re.compile(
+    r"passw(or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|journal_?key|authori[sz]ation|cookie"
+    r"|credential|session_?key|(^|_)dsn$",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"(://)[^\s/@'\"]*@")
+_SAID = re.compile(
+    r"((?:passw(?:or)?d|secret|token|api[_-]?key|private[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*)"
+    r"(?:'[^']*'|\"[^\"]*\"|[^\s,;&'\"]+)",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(r"\b((?:authorization:\s*)?(?:bearer|basic|token)\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def is_secret(name: str) -> bool:
+    """Tell whether what goes by this name is not for a log."""
+    return _NAME.search(name) is not None
+
+
+def masked_text(text: str) -> str:
+    """Mask what a URL says before its ``@``, what follows ``password=`` and its like, and an authorization header."""
+    if "@" in text and "://" in text:
+        text = _URL.sub(rf"\1{MASK}@", text)
+    if "=" in text or ":" in text:
+        text = _SAID.sub(rf"\1{MASK}", text)
+    return _HEADER.sub(rf"\1{MASK}", text) if " " in text else text
+
+
+def mask(context: dict[str, Any]) -> None:
+    """Mask an event's data in place; what is nested is copied, since it is the caller's."""
+    for name, value in context.items():
+        kind = type(value)
+        if type(name) is str and is_secret(name):
+            context[name] = MASK
+        elif kind is str:
+            if "=" in value or ":" in value or " " in value:
+                context[name] = masked_text(value)
+        elif kind is not int and kind is not float and kind is not bool and value is not None:
+            context[name] = _masked(value, DEPTH_MAX)
+
+
+def _masked(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return masked_text(value)
+    if isinstance(value, BaseException):
+        return masked_text(str(value))
+    if isinstance(value, dict) and depth:
+        return {
+            name: MASK if isinstance(name, str) and is_secret(name) else _masked(inner, depth - 1)
+            for name, inner in value.items()
+        }
+    if type(value) in (list, tuple) and depth:
+        return [_masked(inner, depth - 1) for inner in value]
+    return value

@@ -1,0 +1,128 @@
+"""Reads the JSON logs back: the days' files in order, filtered, and what is still being written."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from trading.errors import InvalidValue
+from velox_site.log_ecs import FIELDS
+from velox_site.log_lines import Line
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+FOLLOW_SECONDS = 0.25
+_SPAN = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which lines are wanted; None and "" leave a filter out."""
+
+    trade_id: str | None = None
+    logger: str | None = None
+    level: str = "debug"
+    since: datetime | None = None
+
+    def takes(self, line: Line) -> bool:
+        return (
+            (self.logger is None or line.logger == self.logger)
+            and (line.level not in LEVELS or LEVELS.index(line.level) >= LEVELS.index(self.level))
+            and (self.since is None or line.at_ns >= _ns(self.since))
+            and (self.trade_id is None or str(line.context.get("trade_id")) == self.trade_id)
+        )
+
+
+def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """Return the instant that ``90s``, ``15m``, ``2h``, ``1d`` ago or an ISO time (naive: ``zone``) means.
+
+    Raises: InvalidValue.
+    """
+    span = _SPAN.fullmatch(text.strip())
+    try:
+        if span is not None:
+            return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise InvalidValue(
+            f"{text!r} is no time.", field="since", hint="Give 15m, 2h, 1d or 2026-11-23T09:15."
+        ) from None
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+class Reader:
+    """Reads a folder of ``velox-YYYY-MM-DD.jsonl`` on from where it stood; a half-written last line waits."""
+
+    def __init__(self, folder: Path, wanted: Filter) -> None:
+        self.folder, self.wanted = folder, wanted
+        self.unreadable = 0
+        self._read: dict[Path, int] = {}
+
+    def lines(self) -> Iterator[Line]:
+        """Give what has come since the last call, day by day, each day in the order it was written."""
+        first = "" if self.wanted.since is None else f"velox-{self.wanted.since:%Y-%m-%d}.jsonl"
+        for path in sorted(path for path in self.folder.glob("velox-*.jsonl") if path.name >= first):
+            yield from self._lines_of(path)
+
+    def follow(self, wait: Callable[[float], None] = time.sleep) -> Iterator[Line]:
+        """Give what is there, then what comes, for ever."""
+        while True:
+            yield from self.lines()
+            wait(FOLLOW_SECONDS)
+
+    def _lines_of(self, path: Path) -> Iterator[Line]:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return
+        with file:
+            file.seek(self._read.get(path, 0))
+            for raw in file:
+                if not raw.endswith(b"\n"):
+                    break
+                self._read[path] = self._read.get(path, 0) + len(raw)
+                line = parsed(raw)
+                if line is None:
+                    self.unreadable += 1
+                elif self.wanted.takes(line):
+                    yield line
+
+
+def parsed(raw: bytes) -> Line | None:
+    """Return a line of either shape, None where it is none."""
+    try:
+        said = orjson.loads(raw)
+        return _of_ecs(said) if "@timestamp" in said else _of_velox(said)
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _of_velox(said: dict[str, Any]) -> Line:
+    at = _ns(datetime.fromisoformat(said["timestamp"]))
+    return Line(at, said["level"].lower(), said["logger"], said["message"], dict(said["context"]))
+
+
+def _of_ecs(said: dict[str, Any]) -> Line:
+    context = dict(said.get("labels", {}))
+    for name, path in FIELDS.items():
+        found: Any = said
+        for part in path:
+            found = found.get(part, {})
+        if found:
+            context[name] = found
+    if "error" in said:
+        names = {"type": "type", "message": "message", "stack_trace": "traceback"}
+        context["exception"] = {names[name]: value for name, value in said["error"].items() if name in names}
+    at = _ns(datetime.fromisoformat(said["@timestamp"]))
+    return Line(at, said["log"]["level"], said["log"]["logger"], said["message"], context)
+
+
+def _ns(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000

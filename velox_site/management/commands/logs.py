@@ -1,0 +1,52 @@
+"""`manage.py logs`: what was logged, by trade, logger, level and time; in colour on a terminal."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from trading.management.base import VeloxCommand
+from velox_site.log_lines import as_json, as_text, in_colour
+from velox_site.log_reader import LEVELS, Filter, Reader, parse_since
+
+
+class Command(VeloxCommand):
+    help = "Read the logs back, the oldest first. `--format json` gives one object a line, as the files have them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--trade", metavar="ID", help="lines about this trade only")
+        parser.add_argument("--logger", metavar="NAME", help="lines of this logger only: trade, risk, ...")
+        parser.add_argument(
+            "--level", metavar="LEVEL", type=str.lower, choices=LEVELS, default="debug", help="at least"
+        )
+        parser.add_argument("--since", metavar="TIME", help="15m, 2h, 1d, or a time such as 2026-11-23T09:15")
+        parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+
+    def answer(self, **options: Any) -> bool:
+        now, since = datetime.now(UTC), options["since"]
+        wanted = Filter(
+            trade_id=options["trade"],
+            logger=options["logger"],
+            level=options["level"],
+            since=None if since is None else parse_since(since, now, ZoneInfo(settings.TIME_ZONE)),
+        )
+        reader = Reader(settings.LOG_DIR, wanted)
+        is_coloured = not options["no_color"] and (options["force_color"] or self.stdout.isatty())
+        try:
+            for line in reader.follow() if options["follow"] else reader.lines():
+                if options["format"] == "json":
+                    self.stdout.write(as_json(line).decode(), ending="")
+                else:
+                    self.stdout.write(in_colour(line) if is_coloured else as_text(line), ending="")
+                if options["follow"]:
+                    self.stdout.flush()
+        except (KeyboardInterrupt, BrokenPipeError):
+            pass
+        if reader.unreadable:
+            self.say(f"{reader.unreadable} lines could not be read.")
+        return True
