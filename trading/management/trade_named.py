@@ -24,13 +24,18 @@ COLUMNS = {
 }
 
 
-def add_trade_arguments(parser: ArgumentParser) -> None:
-    """Give a correcting command its trade, author and reason."""
+def add_name_arguments(parser: ArgumentParser) -> None:
+    """Give a command its trade."""
     parser.add_argument("trade", metavar="TRADE", nargs="?", help="the trade's id: the open one, else the newest")
     parser.add_argument("--pk", type=int, help="its primary key instead, as in the address of its page")
     parser.add_argument("--day", metavar="YYYY-MM-DD", help="the one opened on this trading day")
     parser.add_argument("--strategy", metavar="ID", help="the one of this strategy")
     parser.add_argument("--account", default="main", help="the account (default: main)")
+
+
+def add_trade_arguments(parser: ArgumentParser) -> None:
+    """Give a correcting command its trade, author and reason."""
+    add_name_arguments(parser)
     parser.add_argument("--fill", type=int, metavar="N", help="the fill's number within the trade, the opening is 1")
     parser.add_argument("--by", required=True, help="who corrects")
     parser.add_argument("--reason", required=True, help="why; kept with the correction")

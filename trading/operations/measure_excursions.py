@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from trading.domain.excursions import Extreme
 from trading.domain.money import from_units
 from trading.models import Account, Excursion, FeedGap, Trade
 from trading.operations.writing import writing
 from trading.queries.accounts import get_account
-from trading.queries.excursions import Measured, SymbolMeasured, TickReader, measure, symbol_of, unmeasured
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from trading.queries.excursions import Measured, SymbolMeasured, TickReader, instant, measure, symbol_of, unmeasured
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +93,3 @@ def _end(name: str, extreme: Extreme) -> dict[str, object]:
         f"{name}_price": from_units(extreme.price),
         f"{name}_at": instant(extreme.at),
     }
-
-
-def instant(at: int) -> datetime:
-    """Return ns UTC as an aware datetime, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=at // 1000)

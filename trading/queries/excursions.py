@@ -85,7 +85,7 @@ def measure(
     wanted = {day for trade in trades for day in _days(calendar, trade)} | set(days)
     found: dict[date, list[Gap]] = {}
     for day in sorted(wanted):
-        start, stop = (ns(instant) for instant in calendar.bounds(day))
+        start, stop = (ns(bound) for bound in calendar.bounds(day))
         times, lows, highs = _ticks(reader.ticks(symbol, start, stop, account=account_code))
         found[day] = _gaps(calendar, day, times)
         for trade in trades:
@@ -108,11 +108,11 @@ def fields_of(trade: Trade) -> dict[str, Any]:
     return {
         "mae": found.mae,
         "mae_price": found.mae_price,
-        "mae_r": in_risks(found.mae, trade),
+        "mae_r": in_risks(found.mae, trade.initial_risk),
         "mae_at": found.mae_at,
         "mfe": found.mfe,
         "mfe_price": found.mfe_price,
-        "mfe_r": in_risks(found.mfe, trade),
+        "mfe_r": in_risks(found.mfe, trade.initial_risk),
         "mfe_at": found.mfe_at,
         "given_back": found.mfe - trade.realised_pnl,
         "ticks": found.ticks,
@@ -120,17 +120,9 @@ def fields_of(trade: Trade) -> dict[str, Any]:
     }
 
 
-def in_risks(amount: Decimal, trade: Trade) -> Decimal | None:
-    """Return an amount in units of the trade's initial risk, to two decimals; None where that is not known."""
-    return (amount / trade.initial_risk).quantize(_HUNDREDTH) if trade.initial_risk else None
-
-
-def path_of(reader: TickReader, trade: Trade, until: datetime) -> list[float]:
-    """Return the prices seen while a trade was open, ascending by time; one that is open still, up to an instant."""
-    stop = trade.closed_at or until
-    table = reader.ticks(symbol_of(trade), ns(trade.opened_at), ns(stop) + 1, account=trade.account.code)
-    prices: list[float] = table.column("close").to_pylist()
-    return prices
+def in_risks(amount: Decimal, initial_risk: Decimal | None) -> Decimal | None:
+    """Return an amount in units of a trade's initial risk, to two decimals; None where that is not known."""
+    return (amount / initial_risk).quantize(_HUNDREDTH) if initial_risk else None
 
 
 def ticks_of(table: pa.Table) -> tuple[Instants, Prices]:
@@ -140,9 +132,14 @@ def ticks_of(table: pa.Table) -> tuple[Instants, Prices]:
     return times[order], _numbers(table, "close")[order]
 
 
-def ns(instant: datetime) -> int:
+def ns(at: datetime) -> int:
     """Return an aware instant as ns UTC, exactly."""
-    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000
+    return (at - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def instant(at: int) -> datetime:
+    """Return ns UTC as an aware datetime, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=at // 1000)
 
 
 def _walk(trade: Trade) -> Walk:

@@ -1,0 +1,87 @@
+"""One trade's whole life: its figures, why it was opened, its fills and stops, its prices, its review, its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from trading.domain.excursions import Excursion
+from trading.domain.feed_gaps import mark
+from trading.domain.money import from_units
+from trading.models import Fill, Journal, Signal, StopChange, Trade
+from trading.queries import facts
+from trading.queries.excursions import TickReader, in_risks, instant, measure, ns, symbol_of, ticks_of
+from trading.queries.trade_list import TradeRow, related, trade_row
+
+
+@dataclass(frozen=True, slots=True)
+class TradeLife:
+    """Everything that is known of one trade. ``times`` (ns UTC) and ``prices`` are the ticks while it was open;
+    ``excursion`` is None of a void trade."""
+
+    row: TradeRow
+    currency: str
+    fills: Sequence[tuple[Fill, Decimal | None]]
+    stops: Sequence[StopChange]
+    signals: Sequence[Signal]
+    journal: Sequence[Journal]
+    excursion: Excursion | None
+    quiet_seconds: float | None
+    initial_risk: Decimal | None
+    initial_stop_price: Decimal | None
+    times: Sequence[int]
+    prices: Sequence[float]
+
+    def excursion_fields(self) -> dict[str, Any]:
+        """Return MAE and MFE in money and R, where and when, what was given back of it, and the mark of a gap."""
+        found = self.excursion
+        if found is None:
+            return {}
+        ends = {"mae": found.mae, "mfe": found.mfe}
+        made: dict[str, Any] = {}
+        for name, extreme in ends.items():
+            pnl = from_units(extreme.pnl)
+            risks = in_risks(pnl, self.initial_risk)
+            made |= {name: pnl, f"{name}_r": risks, f"{name}_price": from_units(extreme.price)}
+            made[f"{name}_at"] = instant(extreme.at)
+        made["given_back"] = made["mfe"] - self.row.trade.realised_pnl
+        return {**made, "ticks": found.ticks, "gap": mark(self.quiet_seconds)}
+
+
+def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
+    """Return the life of a trade so far; its ticks are walked anew.
+
+    Raises: Trade.DoesNotExist, StoreUnavailable.
+    """
+    trade = related(Trade.objects.all()).get(pk=pk)
+    fills = facts.fills_with_pnl(trade)
+    is_void = trade.state == Trade.State.VOID or not fills
+    symbol = symbol_of(trade)
+    stop = trade.closed_at or now
+    table = reader.ticks(symbol, ns(trade.opened_at), ns(stop) + 1000, account=trade.account.code)
+    times, prices = ticks_of(table)
+    found = None if is_void else measure(reader, trade.account.code, symbol, [trade]).trades[0]
+    return TradeLife(
+        row=trade_row(trade),
+        currency=trade.account.currency,
+        fills=fills,
+        stops=list(trade.stop_changes.order_by("at", "pk")),
+        signals=list(trade.signals.order_by("at", "pk")),
+        journal=_journal(trade),
+        excursion=None if found is None else found.excursion,
+        quiet_seconds=None if found is None else found.quiet_seconds,
+        initial_risk=trade.initial_risk,
+        initial_stop_price=trade.initial_stop_price,
+        times=times.tolist(),
+        prices=prices.tolist(),
+    )
+
+
+def _journal(trade: Trade) -> list[Journal]:
+    """Return the journal's rows of a trade, in order: bodies are canonical, so its key is found as text."""
+    of = f'"trade":{{"pk":{trade.pk},'
+    rows = Journal.objects.filter(account=trade.account, recorded_at__gte=trade.recorded_at, body__contains=of)
+    return list(rows.order_by("sequence"))
