@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,7 +82,7 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
 
 
 def _journal(trade: Trade) -> list[Journal]:
-    """Return the journal's rows of a trade, in order: bodies are canonical, so its key is found as text."""
-    of = f'"trade":{{"pk":{trade.pk},'
-    rows = Journal.objects.filter(account=trade.account, recorded_at__gte=trade.recorded_at, body__contains=of)
-    return list(rows.order_by("sequence"))
+    """Return the journal's rows of a trade, in order. The text only narrows it: what a body says is what counts."""
+    rows = Journal.objects.filter(account=trade.account, recorded_at__gte=trade.recorded_at)
+    near = rows.filter(body__contains=f'"pk":{trade.pk},').order_by("sequence")
+    return [row for row in near if json.loads(row.body).get("trade", {}).get("pk") == trade.pk]
