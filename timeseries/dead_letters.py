@@ -7,7 +7,7 @@ line stands. Appended and synced before the slice is settled, so no settled poin
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -66,8 +66,8 @@ def append(folder: Path, refusals: Sequence[_Refused]) -> None:
     durable.sync_file(folder)
 
 
-def read(folder: Path) -> list[DeadLetter]:
-    """Return the letters by sequence, each once; a torn line was never settled and counts for nothing."""
+def read(folder: Path, *, but: Collection[int] = ()) -> list[DeadLetter]:
+    """Return the letters by sequence, each once, without those of ``but``; a torn line was never settled."""
     try:
         content = (folder / FILE).read_bytes()
     except FileNotFoundError:
@@ -80,7 +80,7 @@ def read(folder: Path) -> list[DeadLetter]:
         except (ValueError, TypeError, KeyError):
             continue
         found[letter.sequence] = letter
-    return [found[sequence] for sequence in sorted(found)]
+    return [found[sequence] for sequence in sorted(found.keys() - set(but))]
 
 
 def replace(folder: Path, letters: Iterable[DeadLetter]) -> None:

@@ -75,6 +75,12 @@ class StoreMisconfigured(StoreUnavailable):
     code = "store_misconfigured"
 
 
+class WrongLanguage(VeloxError):
+    """The store that is on speaks another query language; the hint names the method for it."""
+
+    code = "wrong_language"
+
+
 class FlushTimeout(VeloxError):
     """Points were still waiting when the time was up; they stay in the spool."""
 

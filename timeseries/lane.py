@@ -42,6 +42,7 @@ class Outcome:
     damaged: int = 0
     cleared: int = 0
     cleared_through: dict[str, int] = field(default_factory=dict)  # account to sequence
+    retried: tuple[int, ...] = ()  # dead letters that were settled anew and may still stand in their file
     quarantined: int = 0  # frames of a kind or version that this code does not know: kept on disk
 
 

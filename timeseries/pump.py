@@ -7,14 +7,14 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
+from django.utils.module_loading import import_string
 
-from timeseries import balance, clearing
+from timeseries import balance, clearing, dead_letters, resending
 from timeseries.bell import Bell
 from timeseries.errors import FlushTimeout, StoreMisconfigured, StoreUnavailable, VeloxError
 from timeseries.reader import Reader
@@ -22,7 +22,6 @@ from timeseries.shipper import ship_slice
 from timeseries.spool import Lane, LeaseHeld, Spool
 from timeseries.stores.base import Store
 from timeseries.stores.delta import DeltaStore
-from timeseries.stores.influx import InfluxServer, InfluxStore
 
 LaneKey = tuple[str, str]  # source, measurement's name
 
@@ -255,6 +254,14 @@ class Pump:
         """Return the rows of ``manage.py spool --format json``."""
         return balance.sources(self.spool)
 
+    def resend(self, since: int) -> resending.Resent:
+        """Send again what was recorded since ``since`` (ns UTC) and is kept still; see `resending.resend`."""
+        return resending.resend(self.spool, self.store, since, owner=self.owner)
+
+    def retry_dead_letters(self) -> resending.Retried:
+        """Offer every dead letter to the store once more; see `resending.retry`."""
+        return resending.retry(self.spool, self.store, owner=self.owner)
+
     def clear_account(self, account: str) -> int:
         """Remove the account's points from store and spool and count them as cleared; returns how many. Repeatable."""
         number = balance.of_account(self.spool, account)
@@ -288,20 +295,39 @@ def open_store() -> Store:
             field=missing[0],
             hint="Set all four, or unset INFLUXDB_V2_URL to keep telemetry in the data folder.",
         )
-    server = _influx_server(settings.INFLUXDB_V2_URL, settings.INFLUXDB_V2_ORG, settings.INFLUXDB_V2_TOKEN)
-    retention = settings.VELOX_RETENTION_DAYS
-    return InfluxStore(server, bucket=settings.INFLUXDB_V2_BUCKET, zone=_zone(), retention_days=retention)
-
-
-@cache
-def _influx_server(url: str, org: str, token: str) -> InfluxServer:
-    # One for all that a process opens: who asks again and again, as health does, keeps its connections.
-    return InfluxServer(url, org=org, token=token)
+    # By name: its client takes half a second to import, which a desk without InfluxDB should not pay.
+    store: Store = import_string("timeseries.stores.influx.open_influx")(
+        settings.INFLUXDB_V2_URL,
+        settings.INFLUXDB_V2_ORG,
+        settings.INFLUXDB_V2_TOKEN,
+        bucket=settings.INFLUXDB_V2_BUCKET,
+        zone=_zone(),
+        retention_days=settings.VELOX_RETENTION_DAYS,
+    )
+    return store
 
 
 def count_points() -> dict[str, Any]:
     """Return the object ``points`` of FACE §6 of this data folder. It needs no store."""
     return balance.points(open_spool(), now=time.time_ns())
+
+
+def list_dead_letters() -> list[dict[str, Any]]:
+    """Return every dead letter of this data folder, as `manage.py dead_letters` shows them."""
+    return [
+        {
+            "source": lane.source,
+            "measurement": lane.measurement.name,
+            "sequence": letter.sequence,
+            "account": letter.account,
+            "status": letter.status,
+            "word": letter.word,
+            "reason": letter.reason,
+            "line": letter.line.decode(),
+        }
+        for lane in open_spool().lanes()
+        for letter in dead_letters.read(lane.folder, but=lane.outcome().retried)
+    ]
 
 
 def open_reader() -> Reader:

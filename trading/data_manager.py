@@ -289,6 +289,20 @@ class DataManager:
         """Return the strategy's day so far at each of its exit fills."""
         return self.telemetry.strategy_metrics(strategy_id, start, stop)
 
+    def query_flux(self, text: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return InfluxDB's answer to a question in Flux, shipped points only; `bucket` is always a parameter of it.
+
+        Raises: WrongLanguage (the embedded store is on: `query_sql`), InvalidValue, StoreUnavailable.
+        """
+        return self.telemetry.query_flux(text, params)
+
+    def query_sql(self, text: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        """Return the embedded store's answer to one SELECT over a view per measurement, shipped points only.
+
+        Raises: WrongLanguage (InfluxDB is on: `query_flux`), InvalidValue, StoreUnavailable.
+        """
+        return self.telemetry.query_sql(text, params)
+
     def get_market_day(self, symbol: str, at: datetime) -> MarketDay:
         """Return the symbol's trading day at an aware instant: its session, and whether it can be traded."""
         return at_the_ledger(ledger.ask, market_day, symbol, at)

@@ -12,6 +12,7 @@ from timeseries.errors import (
     SpoolFull,
     StoreUnavailable,
     VeloxError,
+    WrongLanguage,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "UnknownAccount",
     "UnknownTrade",
     "VeloxError",
+    "WrongLanguage",
 ]
 
 

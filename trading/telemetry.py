@@ -80,6 +80,14 @@ class Telemetry:
     def pump(self) -> pump.Pump:
         return pump.open_pump()
 
+    # -- free questions ----------------------------------------------------------------------------------------------
+
+    def query_flux(self, text: str, parameters: Mapping[str, Any] | None) -> pa.Table:
+        return self.reader.store.query_flux(text, dict(parameters or {}))
+
+    def query_sql(self, text: str, parameters: Mapping[str, Any] | None) -> pa.Table:
+        return self.reader.store.query_sql(text, dict(parameters or {}))
+
     # -- recording ---------------------------------------------------------------------------------------------------
 
     def admit(self) -> None:

@@ -17,6 +17,7 @@ from timeseries import dead_letters
 from timeseries.errors import StoreMisconfigured, StoreUnavailable
 from timeseries.pump import Pump
 from timeseries.recorder import Recorder
+from timeseries.resending import Resent, Retried
 from timeseries.shipper import ship_slice
 from timeseries.spool import Lane, Spool
 from timeseries.stores.influx import InfluxServer, InfluxStore
@@ -219,3 +220,49 @@ def test_a_forked_child_makes_connections_of_its_own(desk: Desk) -> None:
         os._exit(desk.store.server.client is first)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     desk.store.write(batch(prices("A", [OPEN], [1.0])))
+
+
+def test_dead_letters_are_offered_again_and_counted_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.influx.behaviour.bad = lambda line: 400 * (b"close=2 " in line or b"close=4 " in line)
+    desk.record(5)
+    desk.settle()
+    assert desk.pump.retry_dead_letters() == Retried(refused=2)
+    desk.influx.behaviour.bad = lambda line: 400 * (b"close=4 " in line)
+    with monkeypatch.context() as patch:
+        patch.setattr(dead_letters, "replace", lambda *_: (_ for _ in ()).throw(OSError("crash")))
+        with pytest.raises(OSError, match="crash"):
+            desk.pump.retry_dead_letters()
+    for _ in range(2):
+        found = desk.pump.points()
+        assert (found["stored"], found["dead_lettered"], found["balance"]) == (4, 1, 0)
+        assert desk.pump.retry_dead_letters() == Retried(refused=1)
+    desk.influx.behaviour.bad = lambda line: 0
+    assert desk.pump.retry_dead_letters() == Retried(stored=1)
+    assert desk.influx.closes("A") == whole(5)
+    assert dead_letters.read(desk.lane().folder) == []
+    found = desk.pump.points()
+    assert (found["stored"], found["dead_lettered"], found["balance"]) == (5, 0, 0)
+
+
+def test_a_dead_letter_of_a_cleared_account_is_not_sent(desk: Desk) -> None:
+    desk.influx.behaviour.bad = lambda line: 400 * (b"close=2 " in line)
+    desk.record(3)
+    desk.settle()
+    desk.pump.clear_account("main")
+    desk.influx.bodies.clear()
+    assert desk.pump.retry_dead_letters() == Retried(cleared=1)
+    found = desk.pump.points()
+    assert (desk.influx.bodies, found["cleared"], found["dead_lettered"], found["balance"]) == ([], 3, 0, 0)
+
+
+def test_what_is_sent_again_leaves_out_dead_letters_and_counts_nothing_twice(desk: Desk) -> None:
+    desk.influx.behaviour.bad = lambda line: 422 * (b"close=2 " in line)
+    desk.record(50)
+    desk.settle()
+    before = desk.pump.points()
+    desk.influx.points.clear()
+    desk.influx.bodies.clear()
+    assert desk.pump.resend(0) == Resent(49, 0)
+    assert len(desk.influx.bodies) == 1
+    assert desk.influx.closes("A") == [close for close in whole(50) if close != 2]
+    assert {name: before[name] for name in before if name != "oldest_seconds"}.items() <= desk.pump.points().items()

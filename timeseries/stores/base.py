@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -79,6 +79,12 @@ class Store(Protocol):
 
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query, in any order."""
+
+    def query_flux(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Return the answer to a question in Flux. Raises: WrongLanguage, InvalidValue."""
+
+    def query_sql(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Return the answer to one SELECT in SQL, measurements as views. Raises: WrongLanguage, InvalidValue."""
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements; repeating it changes nothing."""

@@ -8,19 +8,19 @@ only that one. Exactness never rests on the transaction that a lane's commits ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.errors import StoreUnavailable
+from timeseries.errors import StoreUnavailable, WrongLanguage
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
-from timeseries.stores import delta_care
+from timeseries.stores import delta_care, delta_sql
 from timeseries.stores.base import FirstPoint, PointQuery, Refusal
 from timeseries.stores.delta_query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
 from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
@@ -193,6 +193,15 @@ class DeltaStore:
                         raise
                     table.forget()
         raise AssertionError("unreachable")
+
+    def query_sql(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Return the answer to one SELECT over a view per measurement: times int64 ns UTC, `$name` a parameter."""
+        with engine():
+            return delta_sql.ask(self.tables.values(), text, parameters)
+
+    def query_flux(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Refuse: this store speaks SQL."""
+        raise WrongLanguage("The embedded store speaks SQL.", hint="Use query_sql; query_flux is for InfluxDB.")
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements."""

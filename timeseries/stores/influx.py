@@ -10,19 +10,20 @@ import atexit
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-from influxdb_client import Dialect, InfluxDBClient, WriteService
+from influxdb_client import AuthorizationsService, Dialect, InfluxDBClient, WriteService
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
-from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable
+from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import PointBatch
 from timeseries.stores import influx_read
 from timeseries.stores.base import FirstPoint, PointQuery, Refusal
@@ -100,6 +101,12 @@ class InfluxServer:
         """Remove every point that the predicate names. Raises StoreUnavailable."""
         with faults():
             self.client.delete_api().delete(FIRST_DAY, LAST_DAY, predicate, bucket, self.org)
+
+    def authorize(self, asked: Mapping[str, Any]) -> str:
+        """Make the token that is asked for, and return it."""
+        with faults():
+            service = AuthorizationsService(self.client.api_client)
+            return str(service.post_authorizations(authorization_post_request=dict(asked)).token)
 
     def retention_seconds(self, bucket: str) -> int | None:
         """Return the bucket's retention; None when there is none, or the token may not ask."""
@@ -220,6 +227,16 @@ class InfluxStore:
             seconds = self.retention_days * 86_400
         return None if seconds is None else self.clock() - seconds * SECOND
 
+    def offer(self, lines: Sequence[bytes]) -> list[Refused | TooLarge | None]:
+        """Send each line by itself; return what was said of it, None where it is stored now."""
+        answers: list[Refused | TooLarge | None] = []
+        for line in lines:
+            reply = self.server.post(self.bucket, line)
+            if isinstance(reply, Held | TryLater):
+                raise unavailable(reply)
+            answers.append(None if isinstance(reply, Stored) else reply)
+        return answers
+
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, query: PointQuery) -> pa.Table:
@@ -256,6 +273,18 @@ class InfluxStore:
     def _day_of(self, instant: int) -> date:
         return datetime.fromtimestamp(instant // SECOND, UTC).astimezone(self.zone).date()
 
+    def query_flux(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Return the answer to a question in Flux; ``bucket`` is a parameter that is always there.
+
+        Raises:
+            InvalidValue: the server refuses the question, or its answer is several tables of differing columns.
+        """
+        return influx_read.free_table(self.server.ask(text, {"bucket": self.bucket, **parameters}))
+
+    def query_sql(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+        """Refuse: this store speaks Flux."""
+        raise WrongLanguage("InfluxDB speaks Flux.", hint="Use query_flux; query_sql is for the embedded store.")
+
     # -- care --------------------------------------------------------------------------------------------------------
 
     def delete_account(self, account: str) -> None:
@@ -278,3 +307,15 @@ def _refusal(lines: Lines, number: int, reply: Refused | TooLarge, retained_from
     expired = retained_from is not None and int(lines.times[number]) < retained_from
     word = WORDS[reply.status]
     return Refusal(sequence, lines.account(number), lines.line(number), reply.status, word, reply.reason, expired)
+
+
+def open_influx(
+    url: str, org: str, token: str, *, bucket: str, zone: ZoneInfo, retention_days: int | None
+) -> InfluxStore:
+    """Return the store on a bucket; all of one process that name the same server share its connections."""
+    return InfluxStore(_shared(url, org, token), bucket=bucket, zone=zone, retention_days=retention_days)
+
+
+@cache
+def _shared(url: str, org: str, token: str) -> InfluxServer:
+    return InfluxServer(url, org=org, token=token)

@@ -7,6 +7,7 @@ several types would come as several with headers of their own, so each kind of v
 from __future__ import annotations
 
 from collections.abc import Callable
+from csv import reader
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from timeseries.errors import StoreUnavailable
+from timeseries.errors import InvalidValue, StoreUnavailable
 from timeseries.measurements import Kind, Measurement
 from timeseries.stores.base import PointQuery
 from timeseries.stores.influx_lines import masked
@@ -25,6 +26,7 @@ from timeseries.stores.tables import TYPES, point_schema
 
 # The first and the last instant that the server knows.
 FIRST, LAST = -(2**63) + 2, 2**63 - 2
+MULTILINE = csv.ParseOptions(newlines_in_values=True)
 KEY = "exchange_time"  # every point has it
 Ask = Callable[[str, dict[str, Any]], bytes]
 Numbers = npt.NDArray[Any]
@@ -240,3 +242,25 @@ def _parse(answer: bytes, columns: tuple[str, ...], value: pa.DataType | None = 
         raise StoreUnavailable("InfluxDB broke its answer off.", hint="It is asked again.") from error
     number = table.column_names.index("_time")
     return table.set_column(number, "_time", table.column("_time").cast(pa.int64()))
+
+
+def free_table(answer: bytes) -> pa.Table:
+    """Return an answer of any columns as one table, types as Arrow infers them; times are ns UTC.
+
+    Raises:
+        InvalidValue: it is several tables of differing columns.
+    """
+    if not answer.strip():
+        return pa.table({})
+    names = next(iter(reader(answer[:65536].decode("utf-8", "replace").splitlines())))
+    times = {name: pa.timestamp("ns", "UTC") for name in ("_time", "_start", "_stop") if name in names}
+    try:
+        table = csv.read_csv(
+            pa.py_buffer(answer), convert_options=csv.ConvertOptions(column_types=times), parse_options=MULTILINE
+        )
+    except pa.ArrowInvalid as error:
+        raise InvalidValue(
+            "The answer is several tables of differing columns.",
+            hint="Bring them together: keep(), pivot() or group().",
+        ) from error
+    return table.drop_columns([name for name in ("", "result", "table") if name in table.column_names])

@@ -1,0 +1,106 @@
+"""query, resend, dead_letters and setup_influx as they are typed."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.timeseries.influx_server import faulty_influx
+from timeseries import pump
+from timeseries.recorder import Recorder
+from trading import summon
+from trading.data_manager import DataManager
+from trading.errors import InvalidValue, WrongLanguage
+from trading.management.commands.query import parameters_of
+from trading.management.commands.resend import instant
+
+pytestmark = pytest.mark.usefixtures("data_dir")
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summon, "summon", lambda: None)
+
+
+def said(name: str, *arguments: str) -> Any:
+    out = StringIO()
+    call_command(name, *arguments, "--format", "json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+def record(settings: Any, count: int) -> None:
+    recorder = Recorder(settings.SPOOL_DIR, source="default", account="main", zone=pump._zone())
+    for n in range(count):
+        assert recorder.tick("TCS", {"ltp": n + 1.0, "timestamp": 1_618_199_100_000_000_000 + n})
+    recorder.close()
+
+
+def test_a_question_in_a_file_is_answered_with_its_parameters(settings: Any, tmp_path: Path) -> None:
+    record(settings, 3)
+    assert pump.open_pump().drain(20)
+    (tmp_path / "q.sql").write_text("SELECT symbol, close FROM ticks WHERE close > $least ORDER BY time")
+    found = said("query", str(tmp_path / "q.sql"), "--param", "least=1.5")
+    assert found == {
+        "columns": ["symbol", "close"],
+        "rows": [{"symbol": "TCS", "close": 2.0}, {"symbol": "TCS", "close": 3.0}],
+    }
+    with pytest.raises(CommandError) as caught:
+        call_command("query", str(tmp_path / "absent.sql"))
+    assert caught.value.returncode == 2
+
+
+def test_the_facade_asks_the_store_that_is_on(settings: Any) -> None:
+    with DataManager() as dm:
+        assert dm.query_sql("SELECT $a + 1 AS b", {"a": 1}).to_pylist() == [{"b": 2}]
+        with pytest.raises(WrongLanguage, match="query_sql"):
+            dm.query_flux("from(bucket: bucket)")
+
+
+def test_parameters_are_numbers_where_they_look_like_it() -> None:
+    assert parameters_of(["a=1", "b=1.5", "c=M&M", "d="]) == {"a": 1, "b": 1.5, "c": "M&M", "d": ""}
+    for bad in ("a", "=1", "a b=1"):
+        with pytest.raises(InvalidValue):
+            parameters_of([bad])
+
+
+def test_kept_points_are_sent_again(settings: Any) -> None:
+    record(settings, 3)
+    assert pump.open_pump().drain(20)
+    assert said("resend", "--since", "2020-01-01") == {"points": 3, "refused": 0}
+    with pytest.raises(CommandError, match="no date"):
+        call_command("resend", "--since", "yesterday")
+
+
+def test_a_time_without_a_zone_is_the_desks() -> None:
+    assert instant("2021-04-12T09:15") == instant("2021-04-12T03:45+00:00") == 1_618_199_100 * 10**9
+
+
+def test_dead_letters_are_shown_with_their_reason_and_offered_again(settings: Any) -> None:
+    record(settings, 3)
+    with faulty_influx() as influx:
+        settings.INFLUXDB_V2_URL = influx.url
+        settings.INFLUXDB_V2_ORG = settings.INFLUXDB_V2_BUCKET = settings.INFLUXDB_V2_TOKEN = "velox"
+        influx.behaviour.bad = lambda line: 400 * (b"close=2 " in line)
+        assert pump.open_pump().drain(20)
+        out = StringIO()
+        with pytest.raises(SystemExit) as ended:
+            call_command("dead_letters", "--format", "json", stdout=out)
+        (letter,) = json.loads(out.getvalue())["dead_letters"]
+        assert (ended.value.code, letter["sequence"], letter["status"], letter["word"]) == (1, 2, 400, "unreadable")
+        assert "close=2 " in letter["line"]
+        influx.behaviour.bad = lambda line: 0
+        assert said("dead_letters", "--retry") == {
+            "dead_letters": [],
+            "retried": {"stored": 1, "cleared": 0, "refused": 0},
+        }
+
+
+def test_set_up_without_its_variables_names_the_first_that_is_missing(settings: Any) -> None:
+    settings.INFLUXDB_V2_URL = "http://127.0.0.1:9"
+    with pytest.raises(CommandError, match="INFLUXDB_V2_ORG is not set"):
+        call_command("setup_influx")

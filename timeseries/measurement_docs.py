@@ -1,0 +1,45 @@
+"""docs/measurements.md, made from the schemas: `python -m timeseries.measurement_docs > docs/measurements.md`."""
+
+from __future__ import annotations
+
+import sys
+
+from timeseries.measurements import MEASUREMENTS, Kind, Measurement
+
+HEAD = """\
+# Measurements
+
+Made from `timeseries/measurements.py` by `python -m timeseries.measurement_docs`; do not edit it.
+
+Every point has its tags, three times in ns since 1970 UTC (`time`: its key, exchange time + n ns; `exchange_time`:
+exactly as given; `received_time`: the recorder's clock), and the fields below. A field that a point has not is null.
+
+- `manage.py query FILE` and `dm.query_sql` (embedded store): a view per measurement, one column per tag, time and
+  field; a set of named numbers is a MAP. `SELECT symbol, count(*) FROM ticks WHERE time >= $since GROUP BY symbol`.
+- `manage.py query FILE` and `dm.query_flux` (InfluxDB): a measurement each, tags as tags, fields as fields, `bucket` as
+  a parameter; a set of named numbers is a field per name. An empty tag is `-`. The field `present` says in bits which
+  fields the last write of a point had.
+  `from(bucket: bucket) |> range(start: -1h) |> filter(fn: (r) => r._measurement == "ticks" and r._field == "close")`.
+"""
+KINDS = {
+    Kind.FLOAT: "64-bit float",
+    Kind.INTEGER: "64-bit integer",
+    Kind.TEXT: "text",
+    Kind.NUMBERS: "a set of named 64-bit floats",
+}
+
+
+def markdown() -> str:
+    """Return the whole document."""
+    return "\n".join([HEAD, *(_section(measurement) for measurement in MEASUREMENTS.values())])
+
+
+def _section(measurement: Measurement) -> str:
+    tags = ", ".join(f"`{tag}`" for tag in measurement.series_tags)
+    rows = [f"| `{f.name}` | {KINDS[f.kind]} | {f.unit} | {f.meaning} |" for f in measurement.fields]
+    head = [f"## {measurement.name}", "", f"{measurement.meaning.capitalize()}. Tags: {tags}.", ""]
+    return "\n".join([*head, "| field | type | unit | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

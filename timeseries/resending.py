@@ -1,0 +1,124 @@
+"""Sending again: kept segments to a store that was emptied, and dead letters whose reason is gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from timeseries import clearing, dead_letters
+from timeseries.dead_letters import DeadLetter
+from timeseries.errors import WrongLanguage
+from timeseries.spool import Lane, Outcome, Spool
+from timeseries.stores.base import Store
+from timeseries.stores.tables import uncleared
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """How many points were sent again, and how many of these the store refused or has no retention for."""
+
+    points: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """How many dead letters are stored now, were of an account that was cleared since, and were refused again."""
+
+    stored: int = 0
+    cleared: int = 0
+    refused: int = 0
+
+
+@runtime_checkable
+class _TakesLines(Protocol):
+    def offer(self, lines: Sequence[bytes]) -> Sequence[object | None]: ...
+
+
+def resend(spool: Spool, store: Store, since: int, *, owner: str) -> Resent:
+    """Send again every settled point recorded since ``since`` (received_time, ns UTC) whose segment is kept.
+
+    What the store has already stays as it is, so a repeat changes nothing; what was counted stays counted.
+
+    Raises:
+        LeaseHeld: a lane is being shipped now; try again.
+        StoreUnavailable: some were not sent; repeat it.
+    """
+    clearing.resume(spool, store)
+    points = refused = 0
+    with clearing.shipping_allowed(spool.root):
+        for lane in spool.lanes():
+            with lane.lease(owner=owner):
+                found = _resend_lane(lane, store, since)
+            points, refused = points + found.points, refused + found.refused
+    return Resent(points, refused)
+
+
+def _resend_lane(lane: Lane, store: Store, since: int) -> Resent:
+    outcome = lane.outcome()
+    dead = [letter.sequence for letter in dead_letters.read(lane.folder, but=outcome.retried)]
+    after = points = refused = 0
+    while after < outcome.through:
+        part = lane.pending(after=after, limit=min(store.slice_rows, outcome.through - after))
+        if part.last_sequence <= after:
+            break
+        after = part.last_sequence
+        batch = uncleared(part.batch, outcome.cleared_through)
+        settled = (batch.sequences <= outcome.through) & ~np.isin(batch.sequences, dead)
+        batch = batch.take(settled & (batch.received_time >= since))
+        if len(batch):
+            points, refused = points + len(batch), refused + len(store.write(batch))
+    return Resent(points, refused)
+
+
+def retry(spool: Spool, store: Store, *, owner: str) -> Retried:
+    """Offer every dead letter once more, byte for byte; what is stored now is counted so and leaves the file.
+
+    Raises:
+        WrongLanguage: the store that is on does not take lines.
+        StoreUnavailable: the rest stays dead; repeat it.
+    """
+    if not isinstance(store, _TakesLines):
+        raise WrongLanguage("Dead letters are InfluxDB's.", hint="Set the four INFLUXDB_V2_* variables.")
+    clearing.resume(spool, store)
+    total = Counter[str]()
+    with clearing.shipping_allowed(spool.root):
+        for lane in spool.lanes():
+            if (lane.folder / dead_letters.FILE).exists():
+                with lane.lease(owner=owner):
+                    total += _retry_lane(lane, store)
+    return Retried(total["stored"], total["cleared"], total["refused"])
+
+
+def _retry_lane(lane: Lane, store: _TakesLines) -> Counter[str]:
+    outcome = lane.outcome()
+    letters = dead_letters.read(lane.folder, but=outcome.retried)
+    # A letter beyond the outcome is of a slice that is not settled yet: it comes again with its slice.
+    letters = [letter for letter in letters if letter.sequence <= outcome.through]
+    cleared = [letter for letter in letters if letter.sequence <= outcome.cleared_through.get(letter.account, 0)]
+    live = [letter for letter in letters if letter not in cleared]
+    answers = store.offer([letter.line for letter in live])
+    stored = [letter for letter, answer in zip(live, answers, strict=True) if answer is None]
+    if done := [*cleared, *stored]:
+        in_file = {letter.sequence for letter in dead_letters.read(lane.folder)}
+        lane.settle(_without(outcome, cleared, stored, in_file))
+        gone = {letter.sequence for letter in done}
+        kept = [letter for letter in dead_letters.read(lane.folder, but=outcome.retried) if letter.sequence not in gone]
+        # After the settling: a crash in between leaves letters in the file that the outcome knows are done.
+        dead_letters.replace(lane.folder, kept)
+    return Counter(stored=len(stored), cleared=len(cleared), refused=len(live) - len(stored))
+
+
+def _without(outcome: Outcome, cleared: list[DeadLetter], stored: list[DeadLetter], in_file: set[int]) -> Outcome:
+    done = [*cleared, *stored]
+    return replace(
+        outcome,
+        stored=dict(Counter(outcome.stored) + Counter(letter.account for letter in stored)),
+        dead_lettered=dict(Counter(outcome.dead_lettered) - Counter(letter.word for letter in done)),
+        cleared=outcome.cleared + len(cleared),
+        retried=tuple(sorted({letter.sequence for letter in done} | (set(outcome.retried) & in_file))),
+    )

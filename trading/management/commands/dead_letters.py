@@ -1,0 +1,42 @@
+"""`manage.py dead_letters`: the points that InfluxDB refused, each with its line and the reason."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from timeseries.pump import list_dead_letters, open_pump
+from timeseries.resending import Retried
+from trading.management.base import VeloxCommand
+from trading.management.output import add_format_arguments, emit
+from trading.management.report import Report, Table
+
+COLUMNS = ["Source", "Measurement", "Sequence", "Account", "Status", "Reason", "Line"]
+
+
+class Command(VeloxCommand):
+    help = (
+        "Show the points that the store will not take, or offer them once more. Exit 0 there is none, 1 there are "
+        "some, 2 could not run."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--retry", action="store_true", help="offer each once more, byte for byte")
+        add_format_arguments(parser, formats=("table", "json", "csv"))
+
+    def answer(self, **options: Any) -> bool:
+        retried = open_pump().retry_dead_letters() if options["retry"] else None
+        letters = list_dead_letters()
+        emit(report(letters, retried), form=options["format"], stdout=self.stdout, output=options["output"])
+        return not letters
+
+
+def report(letters: list[dict[str, Any]], retried: Retried | None) -> Report:
+    """Return the letters, after a retry with what became of them."""
+    data: dict[str, Any] = {"dead_letters": letters}
+    notes = [] if letters else ["There is no dead letter."]
+    if retried is not None:
+        data["retried"] = {"stored": retried.stored, "cleared": retried.cleared, "refused": retried.refused}
+        notes.append(f"{retried.stored} are stored now, {retried.refused} were refused again.")
+    rows = [[letter[name.lower()] for name in COLUMNS] for letter in letters]
+    return Report("Dead letters", data, [Table("Dead letters", COLUMNS, rows)] if rows else [], notes)

@@ -1,0 +1,66 @@
+"""`manage.py setup_influx`: the bucket and the tokens of this desk on an InfluxDB 2."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from timeseries.pump import INFLUX_VARIABLES
+from timeseries.stores.influx import InfluxServer
+from timeseries.stores.influx_setup import SetUp, set_up
+from trading.errors import InvalidValue
+from trading.management.base import VeloxCommand
+from trading.management.output import add_format_arguments, emit
+from trading.management.report import Report, Table
+
+
+class Command(VeloxCommand):
+    help = (
+        "Make this desk's bucket on InfluxDB, with the retention of VELOX_RETENTION_DAYS where it is set, and two "
+        "tokens: one that writes and reads the bucket (INFLUXDB_V2_TOKEN of the desk), one that only reads it (for "
+        "dashboards). A token is shown once. Repeating it changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--token-file", metavar="FILE", help="a token that may do this (default: INFLUXDB_V2_TOKEN)"
+        )
+        parser.add_argument("--new-tokens", action="store_true", help="make new tokens; the former ones end")
+        add_format_arguments(parser, formats=("table", "json"))
+
+    def answer(self, **options: Any) -> bool:
+        token = _token(options["token_file"])
+        org, bucket = settings.INFLUXDB_V2_ORG, settings.INFLUXDB_V2_BUCKET
+        names = ("INFLUXDB_V2_URL", *INFLUX_VARIABLES)
+        for name, value in zip(names, (settings.INFLUXDB_V2_URL, org, bucket, token), strict=True):
+            if not value:
+                raise InvalidValue(f"{name} is not set.", field=name, hint="Set it in .env or in the environment.")
+        server = InfluxServer(settings.INFLUXDB_V2_URL, org=org, token=token)
+        retention = settings.VELOX_RETENTION_DAYS
+        done = set_up(server, bucket, retention_days=retention, new_tokens=options["new_tokens"])
+        emit(report(bucket, done), form=options["format"], stdout=self.stdout, output=options["output"])
+        return True
+
+
+def _token(file: str | None) -> str:
+    if file is None:
+        return str(settings.INFLUXDB_V2_TOKEN)
+    try:
+        return Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"{file} cannot be read: {error}.", field="token_file") from error
+
+
+def report(bucket: str, done: SetUp) -> Report:
+    """Return what was made, with each new token."""
+    data = {"bucket": bucket, "done": done.bucket, "write_token": done.write_token, "read_token": done.read_token}
+    shown = [
+        (f"bucket {bucket}", done.bucket),
+        ("token of the desk (INFLUXDB_V2_TOKEN)", done.write_token or "made earlier"),
+        ("token for reading", done.read_token or "made earlier"),
+    ]
+    notes = ["Keep the tokens now: they are not shown again."] if done.write_token or done.read_token else []
+    return Report("InfluxDB", data, [Table("InfluxDB", ["What", "Is"], shown)], notes)
