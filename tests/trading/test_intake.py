@@ -31,6 +31,7 @@ from trading.intake import Intake, of_this_folder
 from trading.intake_log import MARK, FrameLog, alone
 from trading.models import Fill, Journal, Signal, Trade
 from trading.operations import writing
+from trading.queries.verify import verify_ledger
 
 pytestmark = pytest.mark.ledger
 OPEN = ("T1", "orb", "RELIANCE", 2450.05, 10, AT)
@@ -106,6 +107,7 @@ def test_a_busy_ledgers_facts_are_pending_and_posted_in_order(dm: DataManager, l
     ]
     told, code = shown()
     assert (told["posted"], told["waiting"], code) == (6, 0, 0)
+    assert verify_ledger().ok
     assert dm.open_position("T2", *OPEN[1:]).state == "OPEN", "nothing waits any more: at once again"
 
 
