@@ -66,6 +66,13 @@ def writing() -> Iterator[None]:
 
 
 @contextmanager
+def writers_alone() -> Iterator[None]:
+    """Hold the writers' lock without a transaction: no operation writes meanwhile. Raises: LedgerBusy."""
+    with _writers_lock(connections[DEFAULT_DB_ALIAS], time.monotonic() + PATIENCE_SECONDS):
+        yield
+
+
+@contextmanager
 def reading() -> Iterator[None]:
     """Give a query the ledger as it is. Raises: LedgerNotReady as `writing`, LedgerBusy."""
     with localcontext(_DECIMALS), _translated():

@@ -38,6 +38,8 @@ class Proof:
     checked: dict[str, int]
     head: dict[str, dict[str, Any]]
     left_off: int = 0
+    ledger: str = ""
+    references_end: tuple[int, str] = (0, "")
 
     @property
     def ok(self) -> bool:
@@ -109,7 +111,7 @@ class Verification:
             self._day_totals(tables)
             self._summaries(tables, walk.index)
         head = {code: {"sequence": number, "mac": mac} for code, (number, mac) in walk.ends.items()}
-        return Proof(self.findings.finish(), self.checked, head, self.findings.left_off)
+        return Proof(self.findings.finish(), self.checked, head, self.findings.left_off, sealed.ledger, sealed.end)
 
     def _key(self, tables: Tables) -> str | None:
         """Return the key if it is the ledger's own; one that was lost or made anew is one finding, not one per row."""

@@ -1,0 +1,160 @@
+"""A backup proves itself, and is what comes back; nothing newer is lost for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connections
+
+from tests.trading.book import closed, opened
+from tests.trading.tampering import unguarded
+from tests.trading.test_verify_ledger import a_desks_days
+from trading.models import Journal, Trade
+from trading.operations.back_up import back_up
+from trading.operations.copying import CopyRefused, beside
+from trading.operations.restore import restore
+from trading.queries.verify import verify_ledger
+
+pytestmark = [pytest.mark.ledger]
+
+
+def test_a_backup_is_private_noted_and_rotated(ledger: Any) -> None:
+    opened()
+    made = [back_up(keep=2) for _ in range(3)]
+    there = sorted((ledger.data_dir / "backups").iterdir())
+    assert there == sorted([*made[1:], *map(beside, made[1:])])
+    assert {path.stat().st_mode & 0o777 for path in there} == {0o600}
+    assert (ledger.data_dir / "backups").stat().st_mode & 0o777 == 0o700
+    note = json.loads(beside(made[-1]).read_text())
+    last = Journal.objects.get()
+    assert note["heads"]["main"] == [last.sequence, last.mac]
+
+
+def test_what_was_backed_up_comes_back_and_is_proved(ledger: Any) -> None:
+    a_desks_days()
+    backup = back_up()
+    trades = Trade.objects.count()
+    opened("later")
+    with pytest.raises(CopyRefused, match="rows that the backup has not"):
+        restore(backup)
+    assert Trade.objects.filter(trade_id="later").exists()
+    done = restore(backup, force=True)
+    assert Trade.objects.count() == trades
+    assert verify_ledger().differences == []
+    opened("after")
+    assert verify_ledger().ok
+    # The ledger that was replaced is among the backups, and newer than what stands now.
+    assert done.replaced is not None
+    restore(done.replaced, force=True)
+    assert Trade.objects.filter(trade_id="later").exists() and verify_ledger().ok
+
+
+def test_a_ledger_that_was_put_back_by_hand_is_told_by_its_heads(ledger: Any) -> None:
+    if ledger.vendor != "sqlite":
+        return
+    opened("A")
+    backup = back_up()
+    opened("B")
+    connections.close_all()
+    shutil.copy(backup, ledger.data_dir / "ledger.sqlite3")
+    for end in ("-wal", "-shm"):
+        (ledger.data_dir / f"ledger.sqlite3{end}").unlink(missing_ok=True)
+    assert {one.kind for one in verify_ledger().differences} == {"head"}
+
+
+@pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.parametrize("harm", ["cut", "altered"])
+def test_a_copy_that_was_cut_or_altered_is_refused(ledger: Any, harm: str, noted: bool) -> None:
+    a_desks_days()
+    backup = back_up()
+    before = Journal.objects.count()
+    content = bytearray(backup.read_bytes())
+    if harm == "cut":
+        content = content[: len(content) * 2 // 3]
+    elif ledger.vendor == "sqlite":
+        place = content.index(b"typing error")
+        content[place : place + 6] = b"wiping"
+    else:
+        content[len(content) // 2 : len(content) // 2 + 200] = bytes(200)
+    backup.write_bytes(content)
+    if not noted:
+        beside(backup).unlink()
+    with pytest.raises(CopyRefused):
+        restore(backup, force=True)
+    with pytest.raises(CommandError) as ended:
+        call_command("restore", str(backup), "--force")
+    assert ended.value.returncode == 2
+    assert Journal.objects.count() == before and verify_ledger().ok
+
+
+def test_a_ledger_that_does_not_prove_itself_is_not_backed_up(ledger: Any) -> None:
+    a_desks_days()
+    with unguarded() as cursor:
+        cursor.execute("UPDATE trading_fill SET price = price + 1 WHERE id = 1")
+    with pytest.raises(CopyRefused, match="trading_fill price"):
+        back_up()
+    assert list((ledger.data_dir / "backups").iterdir()) == []
+
+
+def test_a_backup_under_load_is_restored_elsewhere(ledger: Any, tmp_path: Path) -> None:
+    """Writers go on while it is copied; in another folder, with the key, it proves itself."""
+    command = [sys.executable, "-m", "tests.trading.ledger_workers", "endure"]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    writers = [subprocess.Popen([*command, str(number * 10**6)], env=ledger.env, **pipes) for number in range(2)]
+    try:
+        for writer in writers:
+            writer.stdin.write("\n")
+            writer.stdin.flush()
+            for _ in range(6):
+                assert writer.stdout.readline()
+        backups = [back_up() for _ in range(2)]
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+    written = Journal.objects.count()
+    assert verify_ledger().ok
+    if ledger.vendor != "sqlite":
+        restore(backups[-1], force=True)
+        assert 0 < Journal.objects.count() <= written and verify_ledger().ok
+        return
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    shutil.copy(ledger.data_dir / "journal.key", elsewhere)
+    env = {**ledger.env, "VELOX_DATA_DIR": str(elsewhere)}
+    for arguments in (["restore", str(backups[-1])], ["verify_ledger", "--format", "json"]):
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["ok"] and 0 < said["head"]["main"]["sequence"] <= written
+    assert (elsewhere / "ledger.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+def test_writers_that_live_on_find_the_restored_ledger(ledger: Any) -> None:
+    opened("A")
+    backup = back_up()
+    opened("B")
+    restore(backup, force=True)
+    assert opened("C").trade_id == "C" and closed("C").state == "CLOSED"
+    assert set(Trade.objects.values_list("trade_id", flat=True)) == {"A", "C"}
+
+
+def test_the_commands_answer(ledger: Any, capsys: Any) -> None:
+    opened()
+    call_command("backup", format="json")
+    path = Path(json.loads(capsys.readouterr().out)["file"])
+    call_command("restore", str(path), format="json")
+    assert json.loads(capsys.readouterr().out)["heads"]["main"][0] == 1
+    with pytest.raises(CommandError) as ended:
+        call_command("restore", str(path.with_name("none")))
+    assert ended.value.returncode == 2

@@ -1,0 +1,141 @@
+"""Put a backup in the ledger's place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.utils import DatabaseError
+
+from trading import heads
+from trading.models import JournalHead
+from trading.models.sealing import name_ledger
+from trading.operations import copying
+from trading.operations.copying import CopyRefused
+from trading.operations.writing import busy, writers_alone
+from trading.queries.verification import Progress
+
+Ends = dict[str, tuple[int, str]]
+
+log = structlog.get_logger("database")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Where the chains end now, and where the ledger that stood there before was put."""
+
+    heads: Ends
+    replaced: Path | None
+
+
+def restore(path: Path, *, force: bool = False, progress: Progress = lambda *_: None) -> Restored:
+    """Prove the backup, then let it take the ledger's place in one step; the one replaced is kept among the backups.
+
+    Writers wait meanwhile, and find the restored ledger at their next call. It gets a new identity: heads that were
+    published of the one before are no longer its own.
+
+    Raises: CopyRefused for a copy that does not prove itself, and, without ``force``, where the ledger in place has
+        rows that the copy has not. Nothing was changed then.
+    """
+    if not path.is_file():
+        raise CopyRefused(f"There is no file {path}.")
+    copying.check_note(path)
+    proof = copying.must_be_proved(path, progress)
+    ends = {code: (end["sequence"], end["mac"]) for code, end in proof.head.items()}
+    replaced = (_on_sqlite if copying.vendor() == "sqlite" else _on_postgres)(path, lambda: _allow(ends, force))
+    _publish(path)
+    log.warning("ledger restored", file=path.name, replaced=None if replaced is None else replaced.name)
+    return Restored(ends, replaced)
+
+
+def _allow(ends: Ends, force: bool) -> bool:
+    """Tell whether a ledger with anything in it is there. Raises: CopyRefused where it is newer than the copy."""
+    with transaction.atomic():
+        try:
+            there = list(JournalHead.objects.values_list("account__code", "sequence", "mac"))
+        except DatabaseError:
+            return False
+    newer = [code for code, sequence, mac in there if sequence and _is_ahead(ends.get(code), sequence, mac)]
+    if newer and not force:
+        raise CopyRefused(
+            f"The ledger in place has rows that the backup has not (in {', '.join(sorted(newer))}).",
+            hint="--force replaces it all the same; it is kept among the backups.",
+        )
+    return True
+
+
+def _is_ahead(end: tuple[int, str] | None, sequence: int, mac: str) -> bool:
+    return end is None or sequence > end[0] or (sequence == end[0] and mac != end[1])
+
+
+def _on_sqlite(path: Path, allow: Callable[[], bool]) -> Path | None:
+    connection = connections[DEFAULT_DB_ALIAS]
+    ledger = Path(str(connection.settings_dict["NAME"]))
+    ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = ledger.with_name(f"{ledger.name}.restoring")
+    fresh.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    try:
+        shutil.copyfile(path, fresh)
+        copying.synced(fresh)
+        with writers_alone():
+            replaced = _set_aside() if ledger.exists() and allow() else None
+            connection.close()
+            _swap(ledger, fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return replaced
+
+
+def _swap(ledger: Path, fresh: Path) -> None:
+    """Replace the file. What its log held is in it by then: a log left beside a new file would be played into that."""
+    logs = [ledger.with_name(ledger.name + end) for end in ("-wal", "-shm")]
+    if ledger.exists():
+        with closing(sqlite3.connect(ledger, isolation_level=None)) as old:
+            old.execute("PRAGMA busy_timeout = 10000")
+            if old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise busy("somebody reads it without an end")
+            old.execute("BEGIN IMMEDIATE")  # who writes without the writers' lock (the admin's sessions) waits too
+            for log_file in logs:
+                log_file.unlink(missing_ok=True)
+            os.replace(fresh, ledger)
+    else:
+        for log_file in logs:
+            log_file.unlink(missing_ok=True)
+        os.replace(fresh, ledger)
+    copying.synced(ledger.parent)
+
+
+def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:
+    connection = connections[DEFAULT_DB_ALIAS]
+    replaced = _set_aside() if allow() else None
+    connection.close()
+    # One transaction: others see the one ledger or the other.
+    arguments = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-owner")
+    copying.run("pg_restore", *arguments, f"--dbname={connection.settings_dict['NAME']}", str(path))
+    return replaced
+
+
+def _set_aside() -> Path:
+    name = f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{copying.SUFFIX[copying.vendor()]}"
+    copy: Path = copying.folder() / name
+    copying.copy_to(copy)
+    return copy
+
+
+def _publish(path: Path) -> None:
+    connection = connections[DEFAULT_DB_ALIAS]
+    with transaction.atomic():
+        ledger = name_ledger(connection, restored=path.name)
+    for code, sequence, mac in JournalHead.objects.filter(sequence__gt=0).values_list(
+        "account__code", "sequence", "mac"
+    ):
+        heads.publish(ledger, code, sequence, mac, "restore")
