@@ -10,10 +10,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench chaos screenshots env lock clean
+.PHONY: help run serve test check bench chaos screenshots record-influx env lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/run ## the demo: a finished trading day to look at, in var/demo [PORT=n]
 	@exec $(PY) -m velox_site.serve --demo $(if $(PORT),--port $(PORT))
@@ -40,6 +40,9 @@ chaos: .venv/dev ## the long kill tests (minutes)
 
 screenshots: .venv/dev ## open every page in Chromium, pictures in var/screenshots
 	@$(PY) -m tests.screenshots
+
+record-influx: .venv/dev ## record a real InfluxDB's answers for the tests (VELOX_TEST_INFLUX_URL, _ORG, _TOKEN)
+	@$(PY) -m tests.timeseries.influx_recording
 
 env: ## write .env with random secrets (0600); never overwrites one
 	@$(PYTHON) -m velox_site.dotenv
