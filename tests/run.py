@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {
     "redis-server": "redis-server",
+    "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server*",
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
     "chromium": "chromium",
     "chromium-driver": "chromedriver",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -89,6 +89,11 @@ class Pump:
             self._care(now)
         held = sum(care.failures > 0 for care in self._lanes.values())
         return Sweep(total, held, LINGER_NS / SECOND)
+
+    def look(self, lanes: Iterable[Lane]) -> int:
+        """Ship at once what waits in these lanes, but for one that holds; returns how many sequences were settled."""
+        now = self.clock()
+        return sum(self._visit(lane, now, at_once=True) for lane in lanes)
 
     def wait(self, seconds: float) -> bool:
         """Sleep until somebody rings, at most this long. After a ring the next pass ships at once what waits."""

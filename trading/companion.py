@@ -17,7 +17,9 @@ import numpy as np
 import structlog
 from django.conf import settings
 
-from timeseries import pump
+from timeseries import presence, pump
+from timeseries.broker import BrokerBell
+from timeseries.dispatch import Dispatcher
 from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
 from timeseries.spool import Lane, Spool
@@ -79,6 +81,7 @@ class Companion:
         self.spool = self.pump.spool
         self.follower = Follower()
         self.intake = intake.of_this_folder()
+        self.broker: BrokerBell | None = None
         self.stopped = False
         self._last_recorder = clock()
         self._copied: dict[tuple[str, str], int] = {}
@@ -87,7 +90,7 @@ class Companion:
         sync_seconds = settings.VELOX_SPOOL_SYNC_MS / 1000
         self.parts = [
             Part("the sync of the spool", self._sync, sync_seconds),
-            Part("the shipping", self.pump.run_once, 0.0),
+            Part("the shipping", self._shipping(), 0.0),
             Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
             Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
@@ -112,11 +115,24 @@ class Companion:
         """Finish the pass at hand and end; a signal's handler."""
         self.stopped = True
 
+    def _shipping(self) -> Callable[[], Any]:
+        if not settings.CELERY_BROKER_URL:
+            return self.pump.run_once
+        self.broker = BrokerBell(settings.CELERY_BROKER_URL)
+        return Dispatcher(
+            self.pump,
+            self.broker,
+            is_worker_there=lambda: presence.is_there(settings.DATA_DIR, "worker"),
+            clock=self.clock,
+        ).run_once
+
     def _end(self) -> None:
         for part in self.parts:
             if self._has_folder():
                 part.run(self.clock(), at_once=True)
         self.follower.close()
+        if self.broker is not None:
+            self.broker.close()
         self.pump.bell.close()
         log.info("the companion ends")
 

@@ -7,11 +7,15 @@ repeat after a crash writes the very same points again.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import DatabaseError
 
 from timeseries.measurements import EXECUTIONS, STRATEGY_METRICS, TRAILING_SL, Measurement
 from timeseries.recorder import PROJECTING_SOURCE, Recorder
@@ -19,6 +23,7 @@ from trading.models import Account, Fill, FollowerCursor, Journal, JournalHead, 
 from trading.operations.writing import reading, writing
 
 BATCH = 1000
+FOLLOWERS_LOCK = 0x76656C6F78  # any number, the same on every host
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,6 +47,10 @@ class Follower:
         """
         with reading():
             waiting = list(JournalHead.objects.select_related("account", "account__follower_cursor"))
+        with _alone() as is_alone:
+            return self._follow_all(waiting) if is_alone else 0
+
+    def _follow_all(self, waiting: list[JournalHead]) -> int:
         return sum(self._follow(head.account) for head in waiting if head.sequence > _cursor(head.account))
 
     def close(self) -> None:
@@ -131,6 +140,27 @@ class Follower:
         """Write one point; ``same`` earlier ones of its series have the same instant, so it is that many ns later."""
         instant = (at - _EPOCH) // timedelta(microseconds=1) * 1000 + same
         self.recorder.project(measurement, tags, fields, time_ns=instant)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Hold the ledger's lock of followers: hosts that share a server must not project one row each.
+
+    Followers of a file share its folder, where the source of projections is locked already.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor != "postgresql":
+        yield True
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [FOLLOWERS_LOCK])
+        (is_alone,) = cursor.fetchone()
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            with suppress(DatabaseError), connection.cursor() as cursor:  # a lost session has freed it
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [FOLLOWERS_LOCK])
 
 
 def _cursor(account: Account) -> int:

@@ -1,15 +1,72 @@
-"""The Celery app: JSON only, nothing that a message could run."""
+"""The Celery app: doorbells in JSON, nothing that a message could run, and nothing that a lost one could lose.
+
+A worker and the beat run beside the desk on the same data folder:
+``celery -A velox_site worker`` and ``celery -A velox_site beat``.
+"""
+
+from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, heartbeat_sent, setup_logging, worker_init
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.steps import DjangoStructLogInitStep
+
+from timeseries import presence
+from timeseries.broker import FOLLOW, QUEUE, SWEEP, transport_options
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
 
+SWEEP_SECONDS = 2.0
+
 app = Celery("velox")
-app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.update(accept_content=["json"], task_serializer="json", result_serializer="json", task_ignore_result=True)
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_transport_options=transport_options(settings.CELERY_BROKER_URL, seconds=10.0),
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a broker that is away for the night finds its worker waiting
+    accept_content=["json"],
+    task_serializer="json",
+    result_serializer="json",
+    task_ignore_result=True,
+    task_default_queue=QUEUE,
+    # A task killed at its limit repeats its slice at the next ring; the store takes a repeat as nothing new.
+    task_soft_time_limit=300,
+    task_time_limit=330,
+    task_acks_late=False,  # the message is worth nothing: the sweep comes anyway
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=10.0,
+    worker_redirect_stdouts=False,
+    timezone=settings.TIME_ZONE,
+    beat_scheduler="velox_site.beat:MarkingScheduler",
+    beat_schedule={
+        "sweep": {"task": SWEEP, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+        "follow": {"task": FOLLOW, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}},
+    },
+)
 app.autodiscover_tasks()
+<<<<<<< HEAD
 app.conf.worker_hijack_root_logger = False  # what a worker logs takes our way, too
 app.steps["worker"].add(DjangoStructLogInitStep)  # binds the task's id, and the ids of who asked for it
+=======
+
+
+@setup_logging.connect
+def _logs_are_ours(**_: Any) -> None:
+    """Keep Celery from configuring logging: Django's set-up has done it."""
+
+
+@heartbeat_sent.connect
+def _worker_is_there(**_: Any) -> None:
+    presence.mark(settings.DATA_DIR, "worker")
+
+
+@worker_init.connect
+@beat_init.connect
+def _needs_a_broker(**_: Any) -> None:
+    if not settings.CELERY_BROKER_URL:
+        raise ImproperlyConfigured("Set CELERY_BROKER_URL (redis://... or amqp://...); without it the companion ships.")
+>>>>>>> 96d4794 (Ship through Celery where a broker is set: the companion rings, a worker looks, a schedule sweeps, and who is missing is told)

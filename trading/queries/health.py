@@ -23,6 +23,7 @@ from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
 from trading import hot, summon
 from trading.models import JournalHead
+from trading.queries import messaging
 from trading.queries.sessions import continuous_session, trading_day_of
 
 OK, DEGRADED, DOWN, OFF = "ok", "degraded", "down", "off"
@@ -59,9 +60,9 @@ def report(*, now: datetime) -> dict[str, Any]:
         "store": _store,
         "shipper": lambda: _shipper(points),
         "hot": _hot,
-        "broker": _unused("The companion ships by itself."),
-        "worker": _unused("No work is handed to a worker."),
-        "beat": _unused("No work is scheduled by a broker."),
+        "broker": _messaging(messaging.broker, "The companion ships by itself."),
+        "worker": _messaging(messaging.worker, "No work is handed to a worker."),
+        "beat": _messaging(messaging.beat, "No work is scheduled by a broker."),
         "feed": lambda: _feed(feeds, now),
         "disk": _disk,
         "logs": _logs,
@@ -219,8 +220,8 @@ def _hot() -> State:
     return State(OK, "", f"Redis answers in {latency:.1f} ms.")
 
 
-def _unused(detail: str) -> Callable[[], State]:
-    return lambda: State(OFF, "", detail)
+def _messaging(look: Callable[[], messaging.Word], unused: str) -> Callable[[], State]:
+    return lambda: State(*look()) if settings.CELERY_BROKER_URL else State(OFF, "", unused)
 
 
 def _feeds(now: datetime) -> dict[str, Any]:
