@@ -48,10 +48,7 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
-<<<<<<< HEAD
-app.conf.worker_hijack_root_logger = False  # what a worker logs takes our way, too
 app.steps["worker"].add(DjangoStructLogInitStep)  # binds the task's id, and the ids of who asked for it
-=======
 
 
 @setup_logging.connect
@@ -69,4 +66,3 @@ def _worker_is_there(**_: Any) -> None:
 def _needs_a_broker(**_: Any) -> None:
     if not settings.CELERY_BROKER_URL:
         raise ImproperlyConfigured("Set CELERY_BROKER_URL (redis://... or amqp://...); without it the companion ships.")
->>>>>>> 96d4794 (Ship through Celery where a broker is set: the companion rings, a worker looks, a schedule sweeps, and who is missing is told)

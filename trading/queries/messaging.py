@@ -32,8 +32,10 @@ def broker() -> Word:
 
 def _ask(url: str) -> None:
     if not urlsplit(url).scheme.startswith("redis"):
-        with Connection(url, connect_timeout=ANSWER_SECONDS, transport_options=transport_options(url, ANSWER_SECONDS)) as amqp:
-            amqp.connect()
+        with Connection(
+            url, connect_timeout=ANSWER_SECONDS, transport_options=transport_options(url, ANSWER_SECONDS)
+        ) as amqp:
+            amqp.ensure_connection(max_retries=1, interval_start=0)
         return
     # Straight, not through Celery's transport: that asks several times and waits in between.
     times = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}

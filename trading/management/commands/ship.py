@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -32,14 +34,14 @@ class Command(VeloxCommand):
         return self._watch(options["lock"], stays=options["stay"]) if options["watch"] else self._once()
 
     def _watch(self, lock: int | None, *, stays: bool) -> bool:
+        _on_a_signal(lambda *_: sys.exit(0))  # as soon as the lock names us; there is nothing to finish yet
         while True:
             with summon.being_the_companion(lock) as is_companion:
                 if not is_companion:
                     self.say("A companion works on this folder already.")
                     return True
                 companion = Companion(stays=stays)
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, companion.stop)
+                _on_a_signal(companion.stop)
                 companion.run()
             # Who began to record while the lock was still held has not started another: so look once more without it.
             if companion.stopped or not companion.is_wanted():
@@ -80,3 +82,8 @@ class Command(VeloxCommand):
         points = pump.points()
         self.stdout.write(f"{points['stored']:,} points stored, {points['spooled']:,} waiting.")
         return bool(points["spooled"] == 0)
+
+
+def _on_a_signal(handler: Callable[..., object]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
