@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
 from timeseries.spool import Lane, Spool
 from timeseries.stores.tables import uncleared
-from trading import hot, intake, summon
+from trading import hot, hot_book, intake, summon
 from trading.errors import LedgerNotReady, VeloxError
 from trading.follower import Follower
 from trading.operations.measure_excursions import measure_excursions
@@ -35,6 +36,7 @@ IDLE_SECONDS = 60.0
 FOLLOW_EVERY_SECONDS = 0.5
 COPY_EVERY_SECONDS = 0.5
 COPY_ROWS_MAX = 50_000
+COMPARE_EVERY_SECONDS = 60.0
 MEASURE_EVERY_SECONDS = 30.0
 MEASURED_MAX = 500  # trades of one account in one pass: the other parts wait for it
 RETRY_SECONDS = (1.0, 30.0)
@@ -86,6 +88,7 @@ class Companion:
         self._last_recorder = clock()
         self._copied: dict[tuple[str, str], int] = {}
         self._synced: dict[tuple[str, str], int] = {}
+        self._books: dict[str, tuple[int, float]] = {}
         self._lock = _identity()
         sync_seconds = settings.VELOX_SPOOL_SYNC_MS / 1000
         self.parts = [
@@ -94,6 +97,7 @@ class Companion:
             Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
             Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
+            Part("the copy of the ledger to the hot state", self._copy_books, COPY_EVERY_SECONDS),
             Part(
                 "the measuring of trades", _measure, MEASURE_EVERY_SECONDS, clock() + MEASURE_EVERY_SECONDS, waits=True
             ),
@@ -163,6 +167,14 @@ class Companion:
                 if lane.measurement in (TICKS, INDICATORS):
                     self._copy_lane(lane)
 
+    def _copy_books(self) -> None:
+        """Copy the ledger's newest state where it has changed; once a minute compare it, and mend what is not so."""
+        for account, sequence in hot_book.sequences().items() if hot.is_shared() else ():
+            copied, due_at = self._books.get(account, (-1, 0.0))
+            if sequence != copied or self.clock() >= due_at:
+                hot_book.rebuild(account, datetime.now(UTC))
+                self._books[account] = (sequence, self.clock() + COMPARE_EVERY_SECONDS)
+
     def _copy_lane(self, lane: Lane) -> None:
         key, issued = (lane.source, lane.measurement.name), lane.issued()
         # From where the last pass stood: what was shipped meanwhile still lies in the segments. Not all of a long tail:
@@ -183,6 +195,22 @@ def _measure() -> None:
         codes = accounts_unmeasured()
     for code in codes:
         measure_excursions(code, pump.open_reader(), limit=MEASURED_MAX)
+
+
+def copy_newest(spool: Spool) -> dict[str, int]:
+    """Put the newest values that the spool still has into the hot state; return how many entries of each measurement.
+
+    Raises: ConnectionError where the cache did not take them.
+    """
+    copied = {TICKS.name: 0, INDICATORS.name: 0}
+    for lane in spool.lanes():
+        if lane.measurement in (TICKS, INDICATORS) and lane.issued():
+            part = lane.pending(after=max(0, lane.issued() - COPY_ROWS_MAX), limit=COPY_ROWS_MAX)
+            kind, entries = _newest_of(uncleared(part.batch, lane.outcome().cleared_through))
+            if not hot.put_newest(kind, entries):
+                raise ConnectionError("the cache took nothing")
+            copied[lane.measurement.name] += len(entries)
+    return copied
 
 
 def _newest_of(batch: PointBatch) -> tuple[str, dict[str, dict[str, Any]]]:

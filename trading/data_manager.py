@@ -19,7 +19,7 @@ from trading.aio import Awaitables
 from trading.domain.values import Position, Signal, Trade
 from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
-from trading.queries import daily_summary, health, history, statistics, trades, valuation
+from trading.queries import daily_summary, health, history, statistics, trades
 from trading.queries import signals as signal_queries
 from trading.queries.market_day import MarketDay, market_day
 from trading.telemetry import Telemetry
@@ -223,11 +223,11 @@ class DataManager:
 
     def get_position(self, strategy_id: str, symbol: str) -> Position:
         """Return the sum of the strategy's open trades in the symbol."""
-        return self.ledger.read(valuation.position_of, strategy_id, symbol, self.telemetry.latest_tick)
+        return self.ledger.position_of(strategy_id, symbol, self.telemetry.latest_tick)
 
     def get_open_positions(self) -> list[Position]:
         """Return one entry per open trade, the oldest first."""
-        return self.ledger.read(valuation.open_positions, self.telemetry.latest_tick)
+        return self.ledger.open_positions(self.telemetry.latest_tick)
 
     def get_latest_tick(self, symbol: str) -> dict[str, Any] | None:
         """Return the newest tick by exchange time (`Telemetry.latest_tick`)."""

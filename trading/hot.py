@@ -1,6 +1,7 @@
-"""The hot state: newest ticks and indicators of all processes, in the cache. The only module that touches it.
+"""The hot state: newest ticks and indicators of all processes, and a copy of the ledger's newest state (`hot_book`).
 
-Values are JSON texts; whatever cannot be decoded is a miss. A fault of the cache costs the caller at most its time-out,
+The only module that touches the cache. Each entry carries a version, and a lower one never overwrites a higher. Values
+are JSON texts; whatever cannot be decoded is a miss. A fault of the cache costs the caller at most its time-out,
 and nothing after three in a row: a breaker keeps away from it and lets one call try again after a while.
 """
 
@@ -17,10 +18,29 @@ import structlog
 from django.conf import settings
 from django.core.cache import cache
 
-LIFETIME_SECONDS = {"tick": 60, "indicators": 300}
+LIFETIME_SECONDS = {"tick": 60, "indicators": 300, "book": 300}
 VALUE = {"tick": "close", "indicators": "values"}
 FAILURES_MAX = 3
 AWAY_SECONDS = 5.0
+
+_VERSION_DIGITS = 40
+# Looking and putting are one step on the server, so that writers in several processes cannot pass each other. What is
+# no JSON of ours (another type of key, a broken text) has no version and gives way.
+_PUT = """
+local kept = 0
+for i, key in ipairs(KEYS) do
+  local there = redis.pcall('GET', key)
+  local version = ''
+  if type(there) == 'string' and pcall(cjson.decode, there) then
+    version = string.match(there, '^{"version":"(%d+)"') or ''
+  end
+  if #version ~= 40 or version <= ARGV[2 * i] then
+    redis.call('SET', key, ARGV[2 * i + 1], 'EX', ARGV[1])
+    kept = kept + 1
+  end
+end
+return kept
+"""
 
 log = structlog.get_logger("system")
 
@@ -82,18 +102,54 @@ def key(kind: str, *parts: str) -> str:
 def put_newest(kind: str, entries: Mapping[str, dict[str, Any]]) -> bool:
     """Put entries by key; one older by ``exchange_time``, then ``time`` (ns), than what is there changes nothing.
 
-    Only the companion calls this, and there is one: that is what makes looking before putting enough. Returns False
-    where the cache did not take it.
+    Returns False where the cache did not take it.
     """
-    known = _guarded(lambda: cache.get_many(list(entries)), None)
-    if known is None:
-        return False
-    newer = {
-        name: orjson.dumps(entry)
-        for name, entry in entries.items()
-        if _version(entry) >= _version(_decoded(known.get(name)))
-    }
-    return not newer or bool(_guarded(lambda: [cache.set_many(newer, LIFETIME_SECONDS[kind])], False))
+    return put(kind, entries, {name: _version(entry) for name, entry in entries.items()})
+
+
+def put(kind: str, entries: Mapping[str, dict[str, Any]], versions: Mapping[str, tuple[int, int]]) -> bool:
+    """Put entries by key, all in one step; one whose version is below that of what is there changes nothing.
+
+    Returns False where the cache did not take it.
+    """
+    texts = {name: f"{versions[name][0]:020d}{versions[name][1]:020d}" for name in entries}
+    said = {name: orjson.dumps({"version": texts[name], **entry}) for name, entry in entries.items()}
+    if not said:
+        return True
+    answer: bool = _guarded(partial(_put, LIFETIME_SECONDS[kind], said, texts), False)
+    return answer
+
+
+def _put(lifetime_seconds: int, said: Mapping[str, bytes], texts: Mapping[str, str]) -> bool:
+    if hasattr(cache, "client"):  # a Redis
+        words = [word for name in said for word in (texts[name], said[name])]
+        keys = [str(cache.make_key(name)) for name in said]
+        cache.client.get_client(write=True).eval(_PUT, len(keys), *keys, lifetime_seconds, *words)
+        return True
+    with _local:
+        there = cache.get_many(list(said))
+        newer = {name: value for name, value in said.items() if texts[name] >= _version_text(there.get(name))}
+        cache.set_many(newer, lifetime_seconds)
+    return True
+
+
+_local = threading.Lock()
+
+
+def _version_text(value: Any) -> str:
+    text = (_loaded(value) or {}).get("version")
+    return text if isinstance(text, str) and len(text) == _VERSION_DIGITS and text.isdecimal() else ""
+
+
+def drop(names: list[str]) -> bool:
+    """Take entries away, whatever their version. Returns False where the cache did not do it."""
+    answer: bool = _guarded(partial(_delete, names), False)
+    return answer
+
+
+def _delete(names: list[str]) -> bool:
+    cache.delete_many(names)
+    return True
 
 
 def _version(entry: dict[str, Any] | None) -> tuple[int, int]:
@@ -151,6 +207,13 @@ def _guarded(call: Any, otherwise: Any) -> Any:
 
 
 def _decoded(value: Any) -> dict[str, Any] | None:
+    entry = _loaded(value)
+    if entry is not None:
+        entry.pop("version", None)
+    return entry
+
+
+def _loaded(value: Any) -> dict[str, Any] | None:
     try:
         entry = orjson.loads(value)
     except (orjson.JSONDecodeError, TypeError):

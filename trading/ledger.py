@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from trading import summon
+from trading import hot_book, summon
 from trading.domain.values import Pending, Position, Signal, Trade
 from trading.errors import LedgerBusy, LedgerNotReady
 from trading.intake import Intake
@@ -20,6 +21,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.writing import reading
+from trading.queries import valuation
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -37,6 +39,7 @@ class Ledger:
         """
         self.account, self.raises, self.intake = account, raises, intake
         self.faults: dict[str, int] = {}
+        self._written_ns = 0
 
     def open_position(self, *said: Any, **more: Any) -> Position:
         return self._answer(open_position, *said, **more)
@@ -69,7 +72,9 @@ class Ledger:
         # Every operation but the signal's is about a trade: what is logged on the way says which.
         about = {} if operation is record_signal else {"trade_id": said[0]}
         with structlog.contextvars.bound_contextvars(**about):
-            return self._carried_out(operation, *said, **more)
+            answer = self._carried_out(operation, *said, **more)
+        self._written_ns = time.time_ns()
+        return answer
 
     def _carried_out(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
         if self.intake is None:
@@ -78,6 +83,27 @@ class Ledger:
         if isinstance(answer, Pending):
             summon.summon()
         return answer
+
+    def open_positions(self, last_tick: valuation.LastTick) -> list[Position]:
+        """Return what is open; where the ledger is busy, what the hot state says, unless we have written since."""
+        try:
+            return self.read(valuation.open_positions, last_tick)
+        except LedgerBusy:
+            copied = hot_book.open_positions(self.account, last_tick, since_ns=self._written_ns)
+            if copied is None:
+                raise
+            return copied
+
+    def position_of(self, strategy_id: str, symbol: str, last_tick: valuation.LastTick) -> Position:
+        """Return the sum of a strategy's open trades in a symbol; where the ledger is busy as `open_positions`."""
+        try:
+            return self.read(valuation.position_of, strategy_id, symbol, last_tick)
+        except LedgerBusy:
+            since = self._written_ns
+            copied = hot_book.position_of(self.account, strategy_id, symbol, last_tick, since_ns=since)
+            if copied is None:
+                raise
+            return copied
 
     def read(self, query: Callable[Concatenate[str, P], Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
         """Return the query's answer for this account. Raises: LedgerNotReady, LedgerBusy, and what the query raises."""

@@ -158,7 +158,11 @@ CACHES = {
         },
     }
     if CACHE_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "velox"}
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "velox",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default of 300 drops what a desk of a few hundred symbols keeps
+    }
 }
 
 # -- the time series -------------------------------------------------------------------------------------------------

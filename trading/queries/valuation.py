@@ -50,16 +50,25 @@ def _valued(held: Position, rows: list[Trade], last_tick: LastTick) -> Position:
     tick = last_tick(shown_symbol(instrument.exchange.code, instrument.symbol))
     if tick is None:
         return held
-    price = Decimal(repr(float(tick["close"])))
-    at = _EPOCH + timedelta(microseconds=tick["exchange_time"] // 1000)
+    price, at = price_of(tick)
     return replace(held, last_price=price, last_price_at=at, unrealised_pnl=unrealised(rows, price))
 
 
 def unrealised(rows: Iterable[Trade], price: Decimal) -> Decimal:
     """Return what closing all of these trades at the price would bring, before charges."""
-    total = 0
-    for row in rows:
-        worth = position.value_of(to_units(price), to_units(row.open_quantity), to_units(row.instrument.multiplier))
-        cost = to_units(row.open_cost)
-        total += worth - cost if row.side == LONG else cost - worth
-    return from_units(total)
+    return sum(
+        (earned(row.side, row.open_quantity, row.open_cost, row.instrument.multiplier, price) for row in rows),
+        Decimal(0),
+    )
+
+
+def earned(side: str, quantity: Decimal, cost: Decimal, multiplier: Decimal, price: Decimal) -> Decimal:
+    """Return what closing a quantity that cost so much would bring at the price, before charges."""
+    worth = position.value_of(to_units(price), to_units(quantity), to_units(multiplier))
+    return from_units(worth - to_units(cost) if side == LONG else to_units(cost) - worth)
+
+
+def price_of(tick: Mapping[str, Any]) -> tuple[Decimal, datetime]:
+    """Return a newest tick's price and its time."""
+    at = _EPOCH + timedelta(microseconds=tick["exchange_time"] // 1000)
+    return Decimal(repr(float(tick["close"]))), at

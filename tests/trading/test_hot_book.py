@@ -1,0 +1,215 @@
+"""The ledger's copy in the hot state: what it holds, when it answers, how it is mended."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache, caches
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from tests.redis_server import RedisServer, redis_server
+from tests.trading.test_hot import use
+from trading import hot, hot_book, summon
+from trading.companion import Companion
+from trading.data_manager import DataManager
+from trading.errors import LedgerBusy
+from trading.queries import valuation
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def shared(redis: RedisServer, settings: Any, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
+    use(redis.url, settings)
+    redis.tell("FLUSHALL")
+    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    monkeypatch.setattr(summon, "summon", lambda: None)
+    return redis
+
+
+@pytest.fixture
+def dm(shared: RedisServer) -> Iterator[DataManager]:
+    with DataManager() as made:
+        made.open_position("T1", "scalping", "RELIANCE", "2450.05", 10, NOW, stop_price="2440")
+        made.open_position("T2", "scalping", "M&M", 700, 5, NOW, side="SHORT")
+        made.update_trailing_sl("T1", "scalping", "RELIANCE", "2445.5", "2460", "atr")
+        made.record_signal("scalping", "TCS", NOW, {"rsi": 30}, decision="SKIPPED", reason="late")
+        yield made
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Call it, and the ledger answers no reader."""
+
+    def begin() -> None:
+        def refuse(*_: Any) -> Any:
+            raise LedgerBusy("another writer holds it")
+
+        monkeypatch.setattr(valuation, "open_positions", refuse)
+        monkeypatch.setattr(valuation, "position_of", refuse)
+
+    return begin
+
+
+def without_origin(positions: list[Any]) -> list[dict[str, Any]]:
+    return [{**position.as_dict(), "origin": ""} for position in positions]
+
+
+class TestCopy:
+    def test_it_holds_positions_stops_counters_and_the_days_sums(self, dm: DataManager) -> None:
+        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 4, "behind": 0, "wrong": 0}
+        [position] = hot_book.read("main", "positions")
+        assert (position["trade_id"], position["open_quantity"], position["avg_price"]) == ("T1", "10", "2450.05")
+        [stop] = hot_book.read("main", "stops")
+        assert (stop["trade_id"], stop["stop_price"], stop["method"]) == ("T1", "2445.5", "atr")
+        assert hot_book.read("main", "counters")["scalping"] == {
+            "trades_opened": 2, "trades_closed": 1, "trades_open": 1, "signals_taken": 0, "signals_skipped": 1,
+        }  # fmt: skip
+        assert Decimal(hot_book.read("main", "day")["gross_pnl"]) == 50
+
+    def test_a_busy_ledgers_positions_come_from_it_and_say_so(self, dm: DataManager, busy: Any) -> None:
+        dm.process_tick("RELIANCE", {"ltp": 2460.05})
+        hot_book.rebuild("main", datetime.now(UTC))
+        true, one = dm.get_open_positions(), dm.get_position("scalping", "RELIANCE")
+        busy()
+        copied = dm.get_open_positions()
+        assert without_origin(copied) == without_origin(true)
+        assert copied[0].unrealised_pnl == 100
+        assert {position.origin for position in copied} == {"hot"}
+        assert without_origin([dm.get_position("scalping", "RELIANCE")]) == without_origin([one])
+        flat = dm.get_position("scalping", "TCS")
+        assert (flat.side, flat.open_quantity, flat.origin) == (None, 0, "hot")
+
+    def test_unknown_is_never_flat(self, dm: DataManager, busy: Any) -> None:
+        busy()
+        for _ in range(2):
+            with pytest.raises(LedgerBusy):
+                dm.get_open_positions()
+            with pytest.raises(LedgerBusy):
+                dm.get_position("scalping", "RELIANCE")
+            caches["default"].client.get_client().set(
+                cache.make_key(hot_book.name_of("main", "positions")),
+                json.dumps({"as_of": 2**62, "sequence": 1, "positions": [{"trade_id": "T1"}]}),
+            )
+
+    def test_a_copy_from_before_our_own_write_does_not_answer(self, dm: DataManager, busy: Any) -> None:
+        hot_book.rebuild("main", datetime.now(UTC))
+        dm.open_position("T3", "scalping", "TCS", 100, 1, NOW)
+        busy()
+        with pytest.raises(LedgerBusy):
+            dm.get_open_positions()
+
+    def test_an_account_without_trades_is_known_to_be_flat(self, shared: RedisServer) -> None:
+        hot_book.rebuild("main", datetime.now(UTC))
+        assert hot_book.open_positions("main", lambda _: None, since_ns=0) == []
+
+
+class TestMending:
+    def test_what_is_not_what_the_ledger_says_is_found_and_mended(self, dm: DataManager) -> None:
+        hot_book.rebuild("main", datetime.now(UTC))
+        name = hot_book.name_of("main", "positions")
+        true = hot.get_many([name])[name]
+        for wrong in ({**true, "positions": []}, {**true, "sequence": 10**9}, {"positions": 7}):
+            hot.drop([name])
+            hot.put("book", {name: wrong}, {name: (10**9, 0)})
+            assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 0, "wrong": 1}
+            assert hot.get_many([name])[name]["positions"] == true["positions"]
+        assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 0, "wrong": 0}
+
+    def test_what_is_behind_is_no_fault(self, dm: DataManager) -> None:
+        hot_book.rebuild("main", datetime.now(UTC))
+        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 4, "wrong": 0}
+
+    def test_a_slow_writers_older_copy_changes_nothing(self, dm: DataManager) -> None:
+        version, old = hot_book._from_ledger("main", NOW.date())
+        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        hot_book.rebuild("main", datetime.now(UTC))
+        names = {hot_book.name_of("main", part): entry for part, entry in old.items()}
+        hot.put("book", names, dict.fromkeys(names, version))
+        assert [row["trade_id"] for row in hot_book.read("main", "positions")] == ["T1"]
+
+    def test_the_companion_copies_what_changed_and_mends_once_a_minute(self, dm: DataManager) -> None:
+        clock = [1000.0]
+        companion = Companion(clock=lambda: clock[0])
+        companion._copy_books()
+        assert len(hot_book.read("main", "positions")) == 2
+        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        companion._copy_books()
+        assert len(hot_book.read("main", "positions")) == 1
+        cache.clear()
+        companion._copy_books()
+        assert hot_book.read("main", "positions") is None
+        clock[0] += 61
+        companion._copy_books()
+        assert len(hot_book.read("main", "positions")) == 1
+
+
+class TestCommand:
+    def test_it_makes_everything_anew(self, dm: DataManager) -> None:
+        dm.process_tick("RELIANCE", {"ltp": 2460})
+        dm.cache_indicators("RELIANCE", {"rsi": 45.5})
+        out = io.StringIO()
+        call_command("rebuild_cache", format="json", stdout=out)
+        report = json.loads(out.getvalue())
+        assert report["shared"] is True
+        assert report["accounts"]["main"] == {"missing": 4, "behind": 0, "wrong": 0}
+        assert report["newest"] == {"ticks": 1, "indicators": 1}
+        found = hot.newest("tick", "main", "RELIANCE")
+        assert found is not None
+        assert found["close"] == 2460
+        assert len(hot_book.read("main", "positions")) == 2
+
+    def test_without_a_redis_there_is_nothing_to_do(self, ledger: Any) -> None:
+        out = io.StringIO()
+        call_command("rebuild_cache", stdout=out)
+        assert "no shared hot state" in out.getvalue()
+
+    def test_a_redis_that_is_gone_is_said(self, dm: DataManager, settings: Any) -> None:
+        use("redis://127.0.0.1:1/0", settings)
+        with pytest.raises(CommandError, match="Redis") as refused:
+            call_command("rebuild_cache", stdout=io.StringIO())
+        assert refused.value.returncode == 2
+
+    def test_an_unknown_account_is_refused(self, shared: RedisServer) -> None:
+        with pytest.raises(CommandError):
+            call_command("rebuild_cache", account="nobody", stdout=io.StringIO())
+
+
+def test_with_redis_hung_and_the_ledger_locked_telemetry_goes_on_and_raises_nothing(
+    dm: DataManager, shared: RedisServer, settings: Any
+) -> None:
+    path = Path(str(connection.settings_dict["NAME"]))
+    if connection.vendor != "sqlite":
+        path = Path(":memory:")
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("BEGIN EXCLUSIVE")
+    try:
+        with shared.frozen():
+            for number in range(1, 2001):
+                assert dm.process_tick("RELIANCE", {"ltp": 2400 + number / 100})
+            assert dm.cache_indicators("RELIANCE", {"rsi": 45.5})
+            assert dm.update_position_snapshot("scalping", "RELIANCE", 2460, 10)
+            tick = dm.get_latest_tick("RELIANCE")
+            assert tick is not None
+            assert tick["last_price"] == 2420
+            assert dm.get_indicators("RELIANCE") == {"rsi": 45.5}
+    finally:
+        locker.execute("ROLLBACK")
+        locker.close()

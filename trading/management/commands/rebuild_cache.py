@@ -1,0 +1,49 @@
+"""`manage.py rebuild_cache`: the hot state made anew from the ledger and the spool."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import Any
+
+from timeseries import pump
+from trading import hot, hot_book
+from trading.companion import copy_newest
+from trading.errors import StoreUnavailable
+from trading.management.base import VeloxCommand
+from trading.queries.accounts import get_account
+
+
+class Command(VeloxCommand):
+    help = "Make the hot state in Redis anew: positions, stops, counters, day sums, newest ticks and indicators."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--account", help="this account's book only (default: all)")
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+
+    def answer(self, **options: Any) -> bool:
+        wanted = options["account"]
+        if wanted is not None:
+            get_account(wanted)
+        report: dict[str, Any] = {"shared": hot.is_shared(), "accounts": {}, "newest": {}}
+        if report["shared"]:
+            self._rebuild(report, wanted)
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(report))
+        elif not report["shared"]:
+            self.stdout.write("No CACHE_URL is set: there is no shared hot state to rebuild.")
+        else:
+            for account, found in report["accounts"].items():
+                self.stdout.write(f"{account}: " + ", ".join(f"{number} {kind}" for kind, number in found.items()))
+            self.stdout.write(", ".join(f"{number} {name}" for name, number in report["newest"].items()))
+        return True
+
+    def _rebuild(self, report: dict[str, Any], wanted: str | None) -> None:
+        now = datetime.now(UTC)
+        try:
+            for account in [wanted] if wanted is not None else hot_book.sequences():
+                report["accounts"][account] = hot_book.rebuild(account, now)
+            report["newest"] = copy_newest(pump.open_spool())
+        except ConnectionError as error:
+            raise StoreUnavailable(f"Redis does not answer: {error}.", hint="Start it or mend CACHE_URL.") from error
