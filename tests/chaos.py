@@ -9,9 +9,11 @@ import sys
 LEDGER = {
     "VELOX_MODEL_DESKS": "100",  # of a thousand operations each
     "VELOX_RACE_TRADES": "300",
+    "VELOX_KILL_SHARE": "1",  # at every statement
 }
 LONG = ["pytest", "-q", "--timeout", "3600"]
 OF_LEDGER = [*LONG, "tests/trading/test_ledger_model.py", "tests/trading/test_ledger_processes.py"]
+OF_LEDGER += ["tests/trading/test_ledger_kills.py"]
 RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.timeseries.chaos_recorder", "--kills", "200"], {}),
     (OF_LEDGER, LEDGER),
