@@ -41,16 +41,28 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[RedisServer]:
-    """Skip, with the line that would bring it, where there is no redis-server."""
+def redis_server(folder: Path, *more: str) -> Iterator[RedisServer]:
+    """Start one, with ``more`` options. Skip, with the line that would bring it, where there is no redis-server."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("there is no redis-server: apt-get install --no-install-recommends redis-server")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
-    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    options = [
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        str(folder),
+        *more,
+    ]
+    process = subprocess.Popen([program, *options, *more], stdout=subprocess.DEVNULL)
     server = RedisServer(port, process)
     try:
         _wait_until_it_answers(server)

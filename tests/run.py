@@ -19,6 +19,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server*",
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
+    "docker-compose": "docker-compose",
     "chromium": "chromium",
     "chromium-driver": "chromedriver",
 }

@@ -1,12 +1,13 @@
 """Who works beside us on this data folder: worker and beat leave the time at which they were last there.
 
 The time is the machine's monotonic clock, which all its processes share, so that a step of the wall clock makes nobody
-look dead or alive.
+look dead or alive. ``python -m timeseries.presence FOLDER NAME`` exits with 0 where it is there, else 1.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -41,3 +42,7 @@ def is_there(data_dir: Path, name: str) -> bool:
     """Tell whether ``name`` was there within the last `ABSENT_SECONDS`."""
     age = seconds_since(data_dir, name)
     return age is not None and age <= ABSENT_SECONDS
+
+
+if __name__ == "__main__":
+    sys.exit(not is_there(Path(sys.argv[1]), sys.argv[2]))

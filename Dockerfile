@@ -1,0 +1,13 @@
+# The image of web, worker and beat in docker-compose.yml.
+FROM python:3.11-slim-bookworm
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
+WORKDIR /velox
+COPY requirements.txt .
+RUN pip install --require-hashes -r requirements.txt
+COPY manage.py ./
+COPY velox_site velox_site
+COPY trading trading
+COPY timeseries timeseries
+RUN useradd --uid 1000 velox && mkdir -m 0700 /data && chown velox /data
+USER velox
+VOLUME /data
