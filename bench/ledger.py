@@ -33,11 +33,13 @@ from trading.models import (
     Trade,
 )
 from trading.operations.close_position import close_position
+from trading.operations.import_trades import import_trades
 from trading.operations.open_position import open_position
 
 ROOT = Path(__file__).resolve().parent.parent
 TRADES = 20
 WRITERS, EACH = 8, 10
+IMPORTED = 500
 AT = datetime(2024, 3, 15, 4, tzinfo=UTC)
 LATER = AT + timedelta(minutes=5)
 ENTRY, EXIT, QUANTITY = Decimal("2450.05"), Decimal("2465.00"), Decimal(10)
@@ -184,6 +186,29 @@ def plain_ledger() -> Iterator[None]:
 
 
 @contextmanager
+def prepare_import() -> Iterator[Pair]:
+    with ledger_of_its_own():
+        numbers = iter(range(10**9))
+        yield Pair(lambda: in_batches(numbers), lambda: one_by_one(numbers))
+
+
+def in_batches(numbers: Iterator[int]) -> int:
+    """Import trades, a durable transaction for all of a batch."""
+    return import_trades("main", imported(numbers), batch_size=IMPORTED).accepted
+
+
+def one_by_one(numbers: Iterator[int]) -> int:
+    """Import the same, a durable transaction each."""
+    return import_trades("main", imported(numbers), batch_size=1).accepted
+
+
+def imported(numbers: Iterator[int]) -> list[dict[str, Any]]:
+    of_all = {"strategy_id": "ema cross", "symbol": "RELIANCE", "quantity": QUANTITY}
+    of_all |= {"entry_price": ENTRY, "entry_time": AT, "exit_price": EXIT, "exit_time": LATER}
+    return [{**of_all, "trade_id": f"I{next(numbers)}"} for _ in range(IMPORTED)]
+
+
+@contextmanager
 def prepare_writers() -> Iterator[Figures]:
     with ledger_of_its_own() as folder:
         rounds = iter(range(10**9))
@@ -223,5 +248,6 @@ ROWS = [
         mark=1.5,
         stretch=4,
     ),
+    _row("import", "500 trades imported in one batch, against one by one", prepare_import, mark=1, stretch=2, rounds=3),
     _row("writers", "eight processes writing at once", prepare_writers, rounds=3),
 ]

@@ -44,6 +44,20 @@ def aside() -> Iterator[None]:
         _aside.reset(token)
 
 
+_together: ContextVar[bool] = ContextVar("together", default=False)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Let the operations within share one transaction: all of them are committed when this returns, or none is."""
+    with writing():
+        token = _together.set(True)
+        try:
+            yield
+        finally:
+            _together.reset(token)
+
+
 @contextmanager
 def writing() -> Iterator[None]:
     """Hold the writers' lock and one transaction that is on disk when this returns, or undone when it raises.
@@ -53,6 +67,9 @@ def writing() -> Iterator[None]:
     """
     if _aside.get():
         raise busy("earlier facts wait for it")
+    if _together.get():
+        yield
+        return
     connection = connections[DEFAULT_DB_ALIAS]
     deadline = time.monotonic() + PATIENCE_SECONDS
     with localcontext(_DECIMALS), _translated():

@@ -1,0 +1,84 @@
+"""Bring many finished or open trades in at once: from a broker's file, or from the system before this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
+from trading.operations.close_position import close_position
+from trading.operations.open_position import open_position
+from trading.operations.writing import together
+
+BATCH = 500
+NAMES = ("trade_id", "strategy_id", "symbol")
+OPENING = ("entry_price", "quantity", "entry_time")
+OPTIONAL = ("side", "stop_price", "target_price", "charges", "fill_id", "order_id", "signal_conditions")
+CLOSING = ("exit_price", "exit_time", "exit_reason", "pnl", "pnl_percent")
+EXIT_FILL = {"exit_charges": "charges", "exit_fill_id": "fill_id", "exit_order_id": "order_id"}
+KNOWN = frozenset((*NAMES, *OPENING, *OPTIONAL, *CLOSING, *EXIT_FILL))
+FATAL = (LedgerBusy, LedgerNotReady, UnknownAccount)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many rows are in the ledger now, and the others: (index, code, message)."""
+
+    accepted: int
+    rejected: tuple[tuple[int, str, str], ...]
+
+
+def import_trades(account_code: str, rows: Sequence[Mapping[str, Any]], *, batch_size: int = BATCH) -> Imported:
+    """Book each row as `open_position` and, where it has an ``exit_price``, `close_position` would.
+
+    A row has the arguments of the two; those of the exit fill are ``exit_charges``, ``exit_fill_id``,
+    ``exit_order_id``. Batches are committed one after another, each whole: where a row of one is refused, its good rows
+    are committed one by one. To import a file again changes nothing. A batch holds the writers' lock for its length.
+
+    Raises: LedgerBusy, LedgerNotReady, UnknownAccount: earlier batches stay, call again.
+    """
+    rejected: list[tuple[int, str, str]] = []
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        if not _is_taken_whole(account_code, batch):
+            rejected += _one_by_one(account_code, batch, start)
+    return Imported(len(rows) - len(rejected), tuple(rejected))
+
+
+def _is_taken_whole(account_code: str, batch: Sequence[Mapping[str, Any]]) -> bool:
+    try:
+        with together():
+            for row in batch:
+                _book(account_code, row)
+    except FATAL:
+        raise
+    except VeloxError:
+        return False
+    return True
+
+
+def _one_by_one(account_code: str, batch: Sequence[Mapping[str, Any]], start: int) -> list[tuple[int, str, str]]:
+    rejected = []
+    for index, row in enumerate(batch, start):
+        try:
+            with together():
+                _book(account_code, row)
+        except FATAL:
+            raise
+        except VeloxError as error:
+            rejected.append((index, error.code, str(error)))
+    return rejected
+
+
+def _book(account_code: str, row: Mapping[str, Any]) -> None:
+    if unknown := sorted(set(row) - KNOWN):
+        raise InvalidValue(f"A row has the unknown key {unknown[0]!r}.", field=unknown[0])
+    if missing := [name for name in (*NAMES, *OPENING) if name not in row]:
+        raise InvalidValue(f"A row has no {missing[0]}.", field=missing[0])
+    named = [row[name] for name in NAMES]
+    open_position(account_code, *named, **{name: row[name] for name in (*OPENING, *OPTIONAL) if name in row})
+    if row.get("exit_price") is not None:
+        said = {name: row[name] for name in CLOSING if name in row}
+        said |= {name: row[key] for key, name in EXIT_FILL.items() if key in row}
+        close_position(account_code, *named, **{"exit_time": None, **said})
