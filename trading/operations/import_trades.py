@@ -11,7 +11,7 @@ from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.writing import together
 
-BATCH = 500
+BATCH = 200  # well within the two seconds for which a strategy waits behind it
 NAMES = ("trade_id", "strategy_id", "symbol")
 OPENING = ("entry_price", "quantity", "entry_time")
 OPTIONAL = ("side", "stop_price", "target_price", "charges", "fill_id", "order_id", "signal_conditions")
