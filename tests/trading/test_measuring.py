@@ -19,6 +19,7 @@ from trading.models import Excursion, FeedGap, Journal, Trade
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.measure_excursions import Kept, measure_excursions
+from trading.queries.reports import selection, strategy_report
 
 pytestmark = pytest.mark.ledger
 
@@ -110,6 +111,17 @@ def test_the_command_measures_and_tells_in_risks(desk: DataManager) -> None:
     assert gap["seconds"] == 21
     for form in ("table", "csv", "html"):
         call_command("excursions", "--account", "replay", "--format", form, stdout=out, stderr=io.StringIO())
+
+
+def test_a_report_tells_what_was_given_back(desk: DataManager) -> None:
+    trade(desk, 90, 200, "in")
+    trade(desk, 210, 260, "after")
+    assert strategy_report(selection("replay"))["total"]["measured_trades"] == 0
+    measure()
+    for made in strategy_report(selection("replay"))["strategies"]:
+        assert (made["measured_trades"], made["trades_in_feed_gaps"]) == (2, 1)
+        best = sum(row.mfe for row in Excursion.objects.all())
+        assert (made["avg_mfe"], made["given_back"]) == (best / 2, best - made["gross_pnl"])
 
 
 def test_the_companion_measures_of_itself(desk: DataManager) -> None:

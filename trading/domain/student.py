@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import exp, inf, lgamma, log, log1p
 
 _TINY = 1e-300
@@ -19,6 +20,7 @@ def two_sided(t: float, freedom: float) -> float:
     return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
+@lru_cache(maxsize=4096)  # the parts of a report are often of one size
 def quantile(confidence: float, freedom: float) -> float:
     """Return the t that the given share of values (0.95, say) stays within, either side of 0."""
     low, high = 0.0, 1.0

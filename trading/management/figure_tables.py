@@ -61,6 +61,13 @@ RETURNS = {
     "longest_losing_streak": "Losses in a row",
     "current_streak": "Streak now",
 }
+EXCURSIONS = {
+    "measured_trades": "Measured",
+    "avg_mae": "Avg MAE",
+    "avg_mfe": "Avg MFE",
+    "given_back": "Given back",
+    "trades_in_feed_gaps": "In feed gaps",
+}
 SECONDS = frozenset({"avg_holding_seconds", "exposure_seconds"})
 AVERAGES = frozenset({"avg_win", "avg_loss", "expectancy", "expectancy_low", "expectancy_high"}) | {
     "max_drawdown",

@@ -64,6 +64,7 @@ def period_report(name: str, made: Mapping[str, Any], *, rows: str, key: str, wo
         "Result": {**first, **figure_tables.RESULT, **figure_tables.DRAWDOWN},
         "Quality": {**first, **figure_tables.QUALITY},
         "Returns and runs": {**first, **figure_tables.RETURNS},
+        "Excursions": {**first, **figure_tables.EXCURSIONS},
         "How sure (95 %)": {**first, "total_trades": "Trades", "win_rate": "Win %", **figure_tables.SURE},
     }
     tables = [

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max, Min
+from django.db.models import BigIntegerField, Max, Min
+from django.db.models.functions import Cast
 
 from timeseries.values import parse_name
-from trading.domain import cuts, figures
+from trading.domain import cuts, figures, statistics
 from trading.domain.cuts import CUTS, Part
 from trading.domain.figures import Exit
 from trading.errors import InvalidValue
@@ -88,8 +89,8 @@ def strategy_report(chosen: Selection) -> dict[str, Any]:
     """Return `{"account", "currency", "from", "to", "strategy", "symbol", "strategies": [ROW], "total": ROW,
     "by": {CUT: [PART]}, "days": [{"day", "pnl", "equity"}]}`.
 
-    ROW: strategy_id (None in the total) and the keys of `figures.report_figures`; PART: key, and the keys of
-    `figures.trade_figures` and `figures.sureness`. Every cut adds up to the total. ``equity`` is the account's capital
+    ROW: strategy_id (None in the total), the keys of `figures.report_figures` and those of `_excursions`;
+    PART: key, and the keys of `figures.trade_figures` and `figures.sureness`. Every cut adds up to the total. ``equity`` is the account's capital
     at the start and the P&L chosen since.
     """
     return _report(chosen, "strategies", "strategy_id", lambda part: part.trade.strategy_id, _of_strategy)
@@ -128,7 +129,32 @@ def _parts(chosen: Selection) -> list[Part]:
 
 def _figures(chosen: Selection, cut: Cut, exits: Sequence[Exit]) -> dict[str, Any]:
     days = [] if chosen.first is None or chosen.last is None else trading_days(cut, chosen.first, chosen.last)
-    return figures.report_figures(exits, capital_over(cut.account, days, list(exits)))
+    made = figures.report_figures(exits, capital_over(cut.account, days, list(exits)))
+    return {**made, **_excursions(chosen, cut)}
+
+
+def _excursions(chosen: Selection, cut: Cut) -> dict[str, Any]:
+    """Return what the measured trades that closed in the period went through, gross: `measured_trades`, `avg_mae`,
+    `avg_mfe`, `given_back` (the sum of MFE less P&L) and `trades_in_feed_gaps`."""
+    if chosen.first is None or chosen.last is None:
+        return _through([])
+    closing = Realisation.objects.filter(**cut.lookups(), day__gte=chosen.first, day__lte=chosen.last, closes=True)
+    rows = closing.filter(trade__excursion__isnull=False).order_by()
+    money = {name: Cast(f"trade__excursion__{name}", BigIntegerField()) for name in ("mae", "mfe")}
+    pnl = Cast("trade__realised_pnl", BigIntegerField())
+    return _through(rows.annotate(**money, whole=pnl).values_list(*money, "whole", "trade__excursion__quiet_seconds"))
+
+
+def _through(rows: Iterable[tuple[int, int, int, float | None]]) -> dict[str, Any]:
+    found = list(rows)
+    maes, mfes = sum(row[0] for row in found), sum(row[1] for row in found)
+    return {
+        "measured_trades": len(found),
+        "avg_mae": figures.to_money(statistics.average(maes, len(found))),
+        "avg_mfe": figures.to_money(statistics.average(mfes, len(found))),
+        "given_back": _money(mfes - sum(row[2] for row in found)),
+        "trades_in_feed_gaps": sum(row[3] is not None for row in found),
+    }
 
 
 def _of_strategy(cut: Cut, name: str) -> Cut:
