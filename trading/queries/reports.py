@@ -89,9 +89,9 @@ def strategy_report(chosen: Selection) -> dict[str, Any]:
     """Return `{"account", "currency", "from", "to", "strategy", "symbol", "strategies": [ROW], "total": ROW,
     "by": {CUT: [PART]}, "days": [{"day", "pnl", "equity"}]}`.
 
-    ROW: strategy_id (None in the total), the keys of `figures.report_figures` and those of `_excursions`;
-    PART: key, and the keys of `figures.trade_figures` and `figures.sureness`. Every cut adds up to the total. ``equity`` is the account's capital
-    at the start and the P&L chosen since.
+    ROW: strategy_id (None in the total), the keys of `figures.report_figures` and those of `_excursions`; PART: key and
+    the keys of `figures.trade_figures` and `figures.sureness`. Every cut adds up to the total. ``equity`` is the
+    account's capital at the start and the P&L chosen since.
     """
     return _report(chosen, "strategies", "strategy_id", lambda part: part.trade.strategy_id, _of_strategy)
 
