@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 from django.contrib import admin
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from trading.admin.base import AccountFilter, RecordAdmin, condition_list
+from trading.admin.proof import proof_page
 from trading.models import DailySummary, Journal, Signal
 
 
@@ -65,9 +66,14 @@ class JournalAdmin(RecordAdmin):
     search_fields = ("operation", "recorded_by")
     list_select_related = ("account",)
     ordering = ("-sequence",)
+    change_list_template = "admin/journal_list.html"
     fields = readonly_fields = (
         "account", "sequence", "operation", "recorded_at", "recorded_by", "shown_body", "mac", "previous_mac",
     )  # fmt: skip
+
+    def get_urls(self) -> list[URLPattern]:
+        page = path("verify/", self.admin_site.admin_view(proof_page), name="trading_journal_verify")
+        return [page, *super().get_urls()]
 
     @admin.display(description="head")
     def shown_mac(self, entry: Journal) -> SafeString:

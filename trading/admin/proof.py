@@ -1,0 +1,37 @@
+"""The page on which an operator has the ledger proved."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from trading.queries.verification import Proof
+from trading.queries.verify import verify_ledger
+
+VERIFY = "trading.add_correction"  # who may correct the ledger may have it proved
+SHOWN_MAX = 500
+
+
+def proof_page(request: HttpRequest) -> HttpResponse:
+    """Show the button; once it was pressed, what the proof found."""
+    if not request.user.has_perm(VERIFY):
+        return HttpResponse(status=403)
+    proof, error = _proof() if request.method == "POST" else (None, "")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Verify the ledger",
+        "proof": proof,
+        "error": error,
+        "differences": proof.differences[:SHOWN_MAX] if proof else [],
+        "checked": [(name.replace("_", " "), count) for name, count in proof.checked.items()] if proof else [],
+    }
+    return TemplateResponse(request, "admin/proof.html", context)
+
+
+def _proof() -> tuple[Proof | None, str]:
+    try:
+        return verify_ledger(), ""
+    except DatabaseError as error:
+        return None, f"The ledger cannot be read: {error}"
