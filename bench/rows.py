@@ -1,5 +1,15 @@
 """Every row of the table, in the order of the design's list."""
 
-from bench import hot, influx, ledger, logs, replay, statistics, store, ticks
+from bench import hot, influx, ledger, logs, replay, statistics, store, ticks, verification
 
-ROWS = [*ticks.ROWS, *store.ROWS, *influx.ROWS, *hot.ROWS, *logs.ROWS, *ledger.ROWS, *statistics.ROWS, *replay.ROWS]
+ROWS = [
+    *ticks.ROWS,
+    *store.ROWS,
+    *influx.ROWS,
+    *hot.ROWS,
+    *logs.ROWS,
+    *ledger.ROWS,
+    *statistics.ROWS,
+    *replay.ROWS,
+    *verification.ROWS,
+]
