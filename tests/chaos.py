@@ -18,6 +18,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.timeseries.chaos_recorder", "--kills", "200"], {}),
     (OF_LEDGER, LEDGER),
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
+    ([*LONG, "tests/timeseries/test_influx_shipping.py", "-k", "at_random"], {"VELOX_KILLS": "300"}),
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, prices
 from tests.timeseries.desks import Clock
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
+from tests.timeseries.test_delta_processes import Worker, workers
 from timeseries import dead_letters
 from timeseries.errors import StoreMisconfigured, StoreUnavailable
 from timeseries.pump import Pump
@@ -143,6 +145,7 @@ def test_points_older_than_the_retention_expire_without_a_dead_letter(desk: Desk
     found = desk.settle()
     assert (found["stored"], found["expired"], found["dead_lettered"], found["balance"]) == (70, 30, 0, 0)
     assert len(desk.influx.bodies) < 30
+    assert dead_letters.read(desk.lane().folder) == []
 
 
 def test_a_body_that_is_too_large_is_halved_and_the_next_ones_stay_small(desk: Desk) -> None:
@@ -266,3 +269,39 @@ def test_what_is_sent_again_leaves_out_dead_letters_and_counts_nothing_twice(des
     assert len(desk.influx.bodies) == 1
     assert desk.influx.closes("A") == [close for close in whole(50) if close != 2]
     assert {name: before[name] for name in before if name != "oldest_seconds"}.items() <= desk.pump.points().items()
+
+
+def test_pumps_killed_at_random_before_a_server_that_fails_at_random_lose_and_double_nothing(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """`make chaos` sets VELOX_KILLS and VELOX_SEED; accepted is counted here, outside VELOX."""
+    chance = random.Random(int(os.environ.get("VELOX_SEED", "7")))
+    acts = [204] * 6 + [401, 404, 413, 429, 500, 503, "drop before", "drop after", "hang"]
+    desk.influx.behaviour.bad = lambda line: (
+        400 * line.endswith(b"77000000000") or 422 * line.endswith(b"0123000000000")
+    )
+    recorder = Recorder(desk.spool.root, source="default", account="main", zone=INDIA)
+    accepted: dict[int, float] = {}
+    for kill in range(int(os.environ.get("VELOX_KILLS", "3"))):
+        with workers() as running:
+            running += [
+                Worker(tmp_path, desk.influx.url, module="tests.timeseries.influx_pump_worker") for _ in range(2)
+            ]
+            running[kill % 2].said(1)
+            for _ in range(chance.randint(1, 4)):
+                desk.influx.behaviour.plan = chance.choices(acts, k=8)
+                for n in range(len(accepted), len(accepted) + 150):
+                    assert recorder.tick("A", {"ltp": n + 0.5, "timestamp": OPEN + n * SECOND})
+                    accepted[OPEN + n * SECOND] = n + 0.5
+                time.sleep(chance.random() * 0.05)
+                assert desk.pump.points()["balance"] == 0
+    recorder.close()
+    desk.influx.behaviour.plan = []
+    found = desk.settle()
+    bad = {instant for instant in accepted if desk.influx.behaviour.bad(str(instant).encode())}
+    assert (found["accepted"], found["stored"], found["balance"]) == (len(accepted), len(accepted) - len(bad), 0)
+    assert {key[1]: fields for key, fields in desk.influx.points.items()}.keys() == accepted.keys() - bad
+    assert desk.influx.closes("A") == [close for instant, close in accepted.items() if instant not in bad]
+    letters = dead_letters.read(desk.lane().folder)
+    assert {int(letter.line.rsplit(b" ", 1)[1]) for letter in letters} == bad
+    assert found["dead_lettered"] == len(letters) == len(bad) > 0
