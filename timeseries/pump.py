@@ -14,7 +14,7 @@ import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from timeseries import balance, clearing, dead_letters, resending
+from timeseries import audit, balance, clearing, dead_letters, resending
 from timeseries.bell import Bell
 from timeseries.errors import FlushTimeout, StoreMisconfigured, StoreUnavailable, VeloxError
 from timeseries.reader import Reader
@@ -315,6 +315,11 @@ def open_store() -> Store:
 def count_points() -> dict[str, Any]:
     """Return the object ``points`` of FACE §6 of this data folder. It needs no store."""
     return balance.points(open_spool(), now=time.time_ns())
+
+
+def audit_store() -> list[dict[str, Any]]:
+    """Look for each kept point in the store; see `audit.audit`."""
+    return audit.audit(open_spool(), open_store(), retention_days=settings.VELOX_RETENTION_DAYS)
 
 
 def list_dead_letters() -> list[dict[str, Any]]:

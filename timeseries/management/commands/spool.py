@@ -8,35 +8,42 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
 
 from timeseries.balance import sources as sources_of
 from timeseries.errors import VeloxError
-from timeseries.pump import count_points, open_spool
+from timeseries.pump import audit_store, count_points, open_spool
 
 
 class Command(BaseCommand):
     help = (
         "Show where every accepted point is. Exit 0 when the sum is right, 1 when points are missing or quarantined, "
-        "2 could not run."
+        "2 could not run. With --audit also look for each kept point in the store."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the one option."""
+        """Add the options."""
+        parser.add_argument("--audit", action="store_true", help="compare the kept segments' keys with the store's")
         parser.add_argument("--format", choices=("table", "json"), default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Count, show, and leave with FACE §6's exit code."""
         try:
             points, sources = count_points(), sources_of(open_spool())
+            audited = audit_store() if options["audit"] else None
         except (VeloxError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         if options["format"] == "json":
-            self.stdout.write(json.dumps({"points": points, "sources": sources}, ensure_ascii=False))
+            more = {} if audited is None else {"audit": audited}
+            self.stdout.write(json.dumps({"points": points, "sources": sources, **more}, ensure_ascii=False))
         else:
             self._show(_page(points, sources))
-        if points["balance"] or any(row["quarantined"] for row in sources):
+            if audited is not None:
+                self._show(Group(_findings(audited)))
+        is_lost = any(row["missing"] for row in audited or ())
+        if is_lost or points["balance"] or any(row["quarantined"] for row in sources):
             sys.exit(1)
 
     def _show(self, page: Group) -> None:
@@ -49,6 +56,22 @@ class Command(BaseCommand):
 
 def _page(points: dict[str, Any], sources: list[dict[str, Any]]) -> Group:
     return Group(_sum(points), _verdict(points), _lanes(sources)) if sources else Group("Nothing was recorded yet.")
+
+
+def _findings(audited: list[dict[str, Any]]) -> str:
+    checked = sum(row["checked"] for row in audited)
+    missing = sum(row["missing"] for row in audited)
+    if not missing:
+        return f"[green]Audit: all of {checked:,} kept points are in the store.[/]"
+    lines = [
+        f"[red]Audit: {missing:,} of {checked:,} kept points are not in the store (`manage.py resend` fills it):[/]"
+    ]
+    for row in audited:
+        for example in row["examples"]:
+            lines.append(escape(f"  {row['measurement']}: {', '.join(f'{k}={v}' for k, v in example.items())}"))
+        if (more := row["missing"] - len(row["examples"])) > 0:
+            lines.append(escape(f"  {row['measurement']} of {row['source']}: and {more:,} more"))
+    return "\n".join(lines)
 
 
 def _sum(points: dict[str, Any]) -> Table:
