@@ -49,7 +49,38 @@ def indicators() -> Iterator[Pair]:
             recorder.close()
 
 
+@contextmanager
+def latest_tick() -> Iterator[Pair]:
+    """Give both sides the newest tick of 50 symbols, and read it where it was recorded."""
+    with tempfile.TemporaryDirectory(prefix="velox-bench-") as name, reference.redis_cache() as cache:
+        recorder = Recorder(Path(name) / "spool", source="bench", account="main", zone=ZONE)
+        tick = {"ltp": 2450.05, "bid": 2450.0, "ask": 2450.1, "volume": 5.0, "oi": 1.0}
+        for symbol in SYMBOLS:
+            assert recorder.tick(symbol, tick)
+            cache.set(f"tick:{symbol}", tick, 60)
+
+        def ours() -> int:
+            return sum(recorder.latest(symbol)["close"] == tick["ltp"] for symbol in SYMBOLS)  # type: ignore[index]
+
+        def theirs() -> int:
+            return sum(cache.get(f"tick:{symbol}")["ltp"] == tick["ltp"] for symbol in SYMBOLS)
+
+        assert ours() == theirs() == len(SYMBOLS)
+        try:
+            yield Pair(ours, theirs)
+        finally:
+            recorder.close()
+
+
 ROWS = [
+    Row(
+        "latest-tick",
+        "the newest tick of a symbol, read in the process that records it, against cache.get",
+        latest_tick,
+        mark=10,
+        stretch=50,
+        unit="reads per second",
+    ),
     Row(
         "indicators",
         "50 symbols with 20 indicators each, a call per symbol, against 1,000 cache.set",
@@ -57,5 +88,5 @@ ROWS = [
         mark=60,
         stretch=100,
         unit="values per second",
-    )
+    ),
 ]

@@ -1,9 +1,10 @@
 """Every row of the table, in the order of the design's list."""
 
-from bench import hot, influx, ledger, logs, replay, statistics, store, ticks, verification
+from bench import faults, hot, influx, ledger, logs, replay, statistics, store, ticks, verification
 
 ROWS = [
     *ticks.ROWS,
+    *faults.ROWS,
     *store.ROWS,
     *influx.ROWS,
     *hot.ROWS,
