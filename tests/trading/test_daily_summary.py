@@ -21,6 +21,7 @@ from trading.models import DailySummary, Realisation
 from trading.operations.add_fill import add_fill
 from trading.operations.open_position import open_position
 from trading.queries import daily_summary as queries
+from trading.queries.reports import selection, strategy_report
 
 pytestmark = pytest.mark.ledger
 
@@ -224,6 +225,79 @@ class TestTheCommand:
                 run(*args)
             assert caught.value.returncode == 2
             assert "\n" not in str(caught.value)
+
+
+class TestASpan:
+    def test_each_day_with_data_is_what_the_day_alone_says_and_the_total_is_the_reports(self, ledger: Any) -> None:
+        for plan in plans(20):
+            make(plan)
+        told = answer("--from", "2021-04-01", "--to", "2021-04-30")
+        alone = [answer("--date", f"2021-04-{number:02d}") for number in range(1, 31)]
+        assert told["days"] == [summary for summary in alone if summary["strategies"]]
+        assert len(told["days"]) > 2
+        whole = strategy_report(selection("main", first="2021-04-01", last="2021-04-30"))["total"]
+        for key in ("total_pnl", "charges", "max_drawdown", "largest_win", "total_trades", "sqn", "expectancy_r"):
+            value = whole[key]
+            assert told["total"][key] == (display.plain(value) if isinstance(value, Decimal) else value), key
+        held = [day["total"]["exposure_seconds"] for day in told["days"]]
+        assert told["total"]["exposure_seconds"] == pytest.approx(sum(held))
+
+    def test_a_position_carried_over_days_makes_each_of_them_a_day_and_no_other(self, day: None) -> None:
+        add_fill("main", "held", "SELL", 51, 10, MONDAY + timedelta(days=3))
+        told = answer("--from", "2021-04-10", "--to", "2021-04-20")
+        assert [made["date"] for made in told["days"]] == ["2021-04-12", "2021-04-13", "2021-04-15"]  # 14th: closed
+        assert [made["total"]["exposure_seconds"] for made in told["days"][1:]] == [6.25 * 3600, 15 * 60]
+        assert (told["from"], told["to"], told["symbol"]) == ("2021-04-10", "2021-04-20", None)
+
+    def test_it_begins_and_ends_with_the_data_and_can_be_narrowed(self, day: None) -> None:
+        told = answer("--from", "2021-04-01", "--to", "2021-04-12", "--strategy", "ema cross", "--symbol", "M&M")
+        assert [made["date"] for made in told["days"]] == ["2021-04-12"]
+        assert told["total"]["total_pnl"] == "-20"
+        assert answer("--to", "2021-04-11")["total"]["total_pnl"] == "888"
+        assert answer("--to", "2021-04-11")["from"] == "2021-04-09"
+
+    def test_days_that_hold_nothing_have_an_empty_span(self, day: None, ledger: Any) -> None:
+        told = answer("--from", "2021-03-01", "--to", "2021-03-05")
+        assert (told["days"], told["total"]["total_trades"]) == ([], 0)
+        assert answer("--from", "2021-03-01", "--account", "replay")["days"] != []
+
+    def test_as_known_before_it_was_recorded_it_is_empty(self, day: None) -> None:
+        told = answer("--from", "2021-04-01", "--to", "2021-04-12", "--as-known-on", "2021-05-01")
+        assert (told["days"], told["as_known_on"]) == ([], "2021-05-01")
+
+    def test_neither_a_span_nor_a_symbol_is_published(self, day: None) -> None:
+        answer("--from", "2021-04-12", "--to", "2021-04-12")
+        told = answer("--symbol", "M&M")
+        assert (told["date"], told["symbol"], told["total"]["total_pnl"]) == ("2021-04-12", "M&M", "-20")
+        assert DailySummary.objects.count() == 0
+        answer()
+        assert json.loads(DailySummary.objects.get().body)["total"]["total_pnl"] == "24.5"
+
+    def test_tables_have_a_block_per_day_and_one_total(self, day: None) -> None:
+        rows = list(
+            csv.DictReader(io.StringIO(run("--from", "2021-04-09", "--to", "2021-04-12", "--format", "csv")[0]))
+        )
+        assert [(row["Day"], row["Strategy"]) for row in rows] == [
+            ("2021-04-09", "ema cross"), ("2021-04-09", "All"),
+            ("2021-04-12", "breakout"), ("2021-04-12", "ema cross"), ("2021-04-12", "All"),
+            ("Total", ""),
+        ]  # fmt: skip
+        assert rows[-1]["P&L"] == "912.5"
+        assert (
+            "Daily summaries · main · 2021-04-09 to 2021-04-12" in run("--from", "2021-04-09", "--to", "2021-04-12")[0]
+        )
+
+    def test_what_contradicts_itself_is_said(self, day: None) -> None:
+        for *args, said in (
+            ("--date", "2021-04-12", "--from", "2021-04-12", "one day"),
+            ("--from", "2021-04-12", "--rebuild", "whole day"),
+            ("--symbol", "M&M", "--rebuild", "whole day"),
+            ("--symbol", "UNHEARD", "no symbol"),
+            ("--from", "2021-04-13", "--to", "2021-04-12", "lies after"),
+        ):
+            with pytest.raises(CommandError, match=said) as caught:
+                run(*args)
+            assert caught.value.returncode == 2
 
 
 def test_strategies_of_the_desk_are_those_of_the_plans() -> None:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max
 
 from trading.domain import display, figures
 from trading.domain.figures import Capital, Exit
-from trading.domain.sessions import Calendar
-from trading.models import Account, DailySummary, Realisation, Trade
-from trading.queries import as_known
+from trading.models import DailySummary, Realisation, Trade
 from trading.queries.accounts import get_account
+from trading.queries.exposure import Held, Span, held_over
 from trading.queries.period import desk_date, parse_day
-from trading.queries.sessions import DEFAULT_GROUP, calendar_of
-from trading.queries.statistics import Cut, capital_over, exits_of
+from trading.queries.reports import Selection
+from trading.queries.statistics import Cut, capital_over, exits_of, trading_days
 
 VOID = "VOID"
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +44,64 @@ def build_daily_summary(
 
     Raises: UnknownAccount.
     """
-    account = get_account(account_code)
-    exits = list(exits_of(Cut(account, known_at=known_at), day, day))
-    spans = _spans(account, day, now, known_at)
+    return summary_of_cut(Cut(get_account(account_code), known_at=known_at), day, now=now)
+
+
+def summary_of_cut(cut: Cut, day: date, *, now: datetime | None = None) -> dict[str, Any]:
+    """Return the same of a part of the account, such as one symbol."""
+    exits = list(exits_of(cut, day, day))
+    return _told(cut, day, exits, _spans(held_over(cut, day, day, now=now)))
+
+
+def build_span(chosen: Selection, *, now: datetime) -> dict[str, Any]:
+    """Return `{"account", "currency", "from", "to", "strategy", "symbol", "days": [SUMMARY], "total": ROW}`.
+
+    SUMMARY is `build_daily_summary` of what was chosen; days without a trade, an exit or a position are left out. In
+    the total the drawdown runs across the days. A day that has not come yet holds nothing.
+    """
+    cut, first, last = chosen.cut, chosen.first, chosen.last
+    if first is None or last is None:
+        return {**chosen.head(), "days": [], "total": _row(None, [], [], Capital(0, [], {}, {}))}
+    exits = list(exits_of(cut, first, last))
+    held: dict[date, list[Held]] = {}
+    for one in held_over(cut, first, min(last, desk_date(now)), now=now):
+        held.setdefault(one.day, []).append(one)
+    by_day: dict[date, list[tuple[str, Exit]]] = {}
+    for strategy_id, exit in exits:
+        by_day.setdefault(exit.day, []).append((strategy_id, exit))
     everything = [exit for _, exit in exits]
-    capital = capital_over(account, [day], everything, known_at=known_at)
+    capital = capital_over(cut.account, trading_days(cut, first, last), everything, known_at=cut.known_at)
+    spans = [one.span for of_day in held.values() for one in of_day]
+    return {
+        **chosen.head(),
+        "days": [
+            _told(cut, day, by_day.get(day, []), _spans(held.get(day, []))) for day in sorted(by_day.keys() | held)
+        ],
+        "total": _row(None, everything, spans, capital),
+    }
+
+
+def _told(cut: Cut, day: date, exits: list[tuple[str, Exit]], spans: dict[str, list[Span]]) -> dict[str, Any]:
+    everything = [exit for _, exit in exits]
+    capital = capital_over(cut.account, [day], everything, known_at=cut.known_at)
     names = sorted({name for name, _ in exits} | spans.keys())
     return {
         "date": day.isoformat(),
-        "account": account.code,
-        "currency": account.currency,
+        "account": cut.account.code,
+        "currency": cut.account.currency,
         "strategies": [
             _row(name, [exit for of, exit in exits if of == name], spans.get(name, []), capital) for name in names
         ],
         "total": _row(None, everything, [span for held in spans.values() for span in held], capital),
     }
+
+
+def _spans(held: Iterable[Held]) -> dict[str, list[Span]]:
+    """Return how long each strategy's trades were open on a day."""
+    spans: dict[str, list[Span]] = {}
+    for one in held:
+        spans.setdefault(one.strategy_id, []).append(one.span)
+    return spans
 
 
 def summary_of(account_code: str, day: date | datetime | str | None, *, now: datetime) -> dict[str, Any]:
@@ -102,53 +143,6 @@ def only(summary: Mapping[str, Any], strategy_id: str) -> dict[str, Any]:
 def _row(strategy_id: str | None, exits: list[Exit], spans: list[Span], capital: Capital) -> dict[str, Any]:
     made = figures.day_figures(exits, capital)
     return {"strategy_id": strategy_id, **made, "exposure_seconds": figures.exposure_seconds(spans)}
-
-
-def _spans(account: Account, day: date, now: datetime | None, known_at: datetime | None) -> dict[str, list[Span]]:
-    """How long each strategy's trades were open on the day; one that was opened but held for no time is there too."""
-    spans: dict[str, list[Span]] = {}
-    calendars: dict[tuple[str, str], Calendar] = {}
-    for strategy_id, exchange, group, opened_at, closed_at in _touching(account, day, known_at):
-        calendar = calendars.setdefault((exchange, group), calendar_of(exchange, group or DEFAULT_GROUP))
-        span = _held(calendar, day, opened_at, closed_at)
-        if span is None:
-            continue
-        start, stop = span[0], min(span[1], now) if now is not None and closed_at is None else span[1]
-        spans.setdefault(strategy_id, []).append((start, max(start, stop)))
-    return spans
-
-
-def _touching(
-    account: Account, day: date, known_at: datetime | None
-) -> Iterator[tuple[str, str, str, datetime, datetime | None]]:
-    rows: QuerySet[Trade] = Trade.objects.filter(account=account, trading_day__lte=day).exclude(state=VOID)
-    if known_at is not None:
-        rows = rows.filter(as_known.untouched(known_at))
-        for known in as_known.retold(account, known_at):
-            instrument = known.trade.instrument
-            where = (instrument.exchange.code, instrument.session_group)
-            yield known.strategy_id, *where, known.opened_at, known.closed_at
-    # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
-    since = datetime.combine(day, time(), UTC) - timedelta(days=1)
-    still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))
-    yield from still.values_list(
-        "strategy__code", "instrument__exchange__code", "instrument__session_group", "opened_at", "closed_at"
-    )
-
-
-def _held(calendar: Calendar, day: date, opened_at: datetime, closed_at: datetime | None) -> Span | None:
-    """What of a trade lies in the day: a trade carried in starts with the day's trading, one carried on ends with
-    it."""
-    midnight, next_midnight = calendar.bounds(day)
-    if opened_at >= next_midnight or (closed_at is not None and closed_at < midnight):
-        return None
-    session = calendar.continuous(day)
-    opens = session.opens_at if session else midnight
-    closes = session.closes_at if session else (next_midnight if not calendar.rows else midnight)
-    start = opened_at if opened_at >= midnight else opens
-    stop = closed_at if closed_at is not None and closed_at < next_midnight else closes
-    carried_through_a_closed_day = start != opened_at and stop <= start
-    return None if carried_through_a_closed_day else (start, max(start, stop))
 
 
 def _plain(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,10 +12,11 @@ from trading.management import figure_tables
 from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import Report, add_format_arguments, emit
-from trading.models import Strategy
+from trading.management.period_report import chosen, title_of
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries import daily_summary as queries
 from trading.queries.period import desk_date, end_of, parse_day
+from trading.queries.reports import Selection
 from trading.queries.sessions import calendar_of
 
 RESULT = {"strategy_id": "Strategy", **figure_tables.RESULT, **figure_tables.DRAWDOWN}
@@ -30,8 +32,11 @@ class Command(VeloxCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--date", metavar="YYYY-MM-DD", help="the trading day (default: the latest that has data)")
+        parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="every day from this one that has data")
+        parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="every day up to this one that has data")
         parser.add_argument("--account", default="main", help="the account (default: main)")
         parser.add_argument("--strategy", metavar="ID", help="show this strategy only; the whole day is published")
+        parser.add_argument("--symbol", metavar="S", help="this symbol only; publishes nothing, nor do --from and --to")
         parser.add_argument(
             "--as-known-on", metavar="YYYY-MM-DD", help="without what was recorded after that day; publishes nothing"
         )
@@ -39,21 +44,28 @@ class Command(VeloxCommand):
         add_format_arguments(parser)
 
     def answer(self, **options: Any) -> bool:
-        now, account = datetime.now(UTC), options["account"]
-        day = self._day(options["date"], account, now)
-        strategy = options["strategy"]
-        if strategy is not None and not Strategy.objects.filter(code=strategy).exists():
-            raise InvalidValue(f"There is no strategy {strategy!r}.", field="strategy")
-        if options["as_known_on"] is not None:
-            known_on = parse_day(options["as_known_on"])
-            known = queries.build_daily_summary(account, day, now=min(now, end_of(known_on)), known_at=end_of(known_on))
-            summary, agrees = {**known, "as_known_on": known_on.isoformat()}, True
+        now = datetime.now(UTC)
+        spanned = options["first"] is not None or options["last"] is not None
+        _check_together(options, spanned=spanned)
+        if spanned:
+            span = queries.build_span(_chosen(options), now=_known_until(options, now))
+            made, agrees = span_report({**span, **_known(options)}), True
         else:
-            summary = queries.build_daily_summary(account, day, now=now)
-            agrees = self._publish(summary, day, now=now, rebuild=options["rebuild"])
-        shown = summary if strategy is None else queries.only(summary, strategy)
-        emit(report(shown), form=options["format"], stdout=self.stdout, output=options["output"])
+            shown, agrees = self._one_day(options, now)
+            made = report(shown)
+        emit(made, form=options["format"], stdout=self.stdout, output=options["output"])
         return agrees
+
+    def _one_day(self, options: dict[str, Any], now: datetime) -> tuple[dict[str, Any], bool]:
+        """Return the summary as it is shown, and whether it agrees with what was published."""
+        selected = _chosen(options)
+        day, strategy = self._day(options["date"], options["account"], now), options["strategy"]
+        cut = replace(selected.cut, strategy_id=None)
+        summary, agrees = queries.summary_of_cut(cut, day, now=_known_until(options, now)), True
+        if cut.known_at is None and selected.symbol is None:
+            agrees = self._publish(summary, day, now=now, rebuild=options["rebuild"])
+        summary |= _known(options) | ({"symbol": selected.symbol} if selected.symbol is not None else {})
+        return summary if strategy is None else queries.only(summary, strategy), agrees
 
     def _day(self, text: str | None, account: str, now: datetime) -> date:
         if text is not None:
@@ -81,10 +93,35 @@ class Command(VeloxCommand):
         return False
 
 
+def _check_together(options: dict[str, Any], *, spanned: bool) -> None:
+    if spanned and options["date"] is not None:
+        raise InvalidValue("--date is one day.", field="date", hint="Give --date, or --from and --to.")
+    if options["rebuild"] and (spanned or options["symbol"] is not None):
+        raise InvalidValue("Only a whole day is published.", field="rebuild", hint="Give --rebuild with --date alone.")
+
+
+def _chosen(options: dict[str, Any]) -> Selection:
+    selected = chosen(options)
+    if options["as_known_on"] is None:
+        return selected
+    return replace(selected, cut=replace(selected.cut, known_at=end_of(parse_day(options["as_known_on"]))))
+
+
+def _known(options: dict[str, Any]) -> dict[str, str]:
+    known_on = options["as_known_on"]
+    return {} if known_on is None else {"as_known_on": parse_day(known_on).isoformat()}
+
+
+def _known_until(options: dict[str, Any], now: datetime) -> datetime:
+    """What was not known yet had not happened: a position counts to the end of the day named."""
+    return now if options["as_known_on"] is None else min(now, end_of(parse_day(options["as_known_on"])))
+
+
 def report(summary: dict[str, Any]) -> Report:
     """Return a daily summary as a report: two tables for people, one wide one for a spreadsheet."""
     known = f" · as known on {summary['as_known_on']}" if "as_known_on" in summary else ""
-    title = f"{summary['date']} · {summary['account']} · {summary['currency']}{known}"
+    symbol = f" · {summary['symbol']}" if "symbol" in summary else ""
+    title = f"{summary['date']} · {summary['account']}{symbol} · {summary['currency']}{known}"
     currency, total = summary["currency"], {**summary["total"], "strategy_id": "Total"}
     rows = [*summary["strategies"], total]
     tables = [
@@ -93,6 +130,25 @@ def report(summary: dict[str, Any]) -> Report:
     ]
     sheet = figure_table(title, {**RESULT, **QUALITY}, rows, currency=currency, exact=True, last_is_total=True)
     return Report(f"Daily summary {title}", summary, tables, notes_of(total), sheet)
+
+
+def span_report(made: dict[str, Any]) -> Report:
+    """Return the summaries of several days as a report: in each table a row per day and strategy, then the total."""
+    currency, total = made["currency"], {**made["total"], "date": "Total"}
+    rows = [{**row, "date": day["date"]} for day in made["days"] for row in (*day["strategies"], _whole_day(day))]
+    rows.append(total)
+    known = f" · as known on {made['as_known_on']}" if "as_known_on" in made else ""
+    title, first = title_of("Daily summaries", made) + known, {"date": "Day"}
+    tables = [
+        figure_table(f"{name} · {title}", {**first, **columns}, rows, currency=currency, last_is_total=True)
+        for name, columns in (("Result", RESULT), ("Quality", QUALITY))
+    ]
+    sheet = figure_table(title, {**first, **RESULT, **QUALITY}, rows, currency=currency, exact=True, last_is_total=True)
+    return Report(title, made, tables, notes_of(total), sheet)
+
+
+def _whole_day(day: dict[str, Any]) -> dict[str, Any]:
+    return {**day["total"], "strategy_id": "All"}
 
 
 def _end_of(day: date) -> datetime:

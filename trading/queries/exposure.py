@@ -1,0 +1,98 @@
+"""When the trades of an account were in the market: one stretch per trade and day, ending with the day's trading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db.models import Q, QuerySet
+
+from trading.domain.sessions import Calendar, DaySession, days_between
+from trading.models import Trade
+from trading.queries import as_known
+from trading.queries.instruments import shown_symbol
+from trading.queries.sessions import DEFAULT_GROUP, calendar_of
+from trading.queries.statistics import Cut
+from trading.queries.trades import VOID
+
+Span = tuple[datetime, datetime]
+_Row = tuple[str, str, str, str, datetime, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What of one trade lies in one day; a trade that was opened but held for no time is there with an empty span."""
+
+    strategy_id: str
+    symbol: str
+    day: date
+    span: Span
+
+
+@dataclass(slots=True)
+class _Days:
+    """A calendar that works out each day once: trades share them by the thousand."""
+
+    calendar: Calendar
+    _known: dict[date, tuple[Span, DaySession | None]]
+
+    def of(self, day: date) -> tuple[Span, DaySession | None]:
+        if day not in self._known:
+            self._known[day] = self.calendar.bounds(day), self.calendar.continuous(day)
+        return self._known[day]
+
+
+def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None) -> Iterator[Held]:
+    """Yield what of each trade of the cut lies in each day of first..last, in no order.
+
+    A trade that stays open counts until the day's continuous trading ends, or until ``now``.
+    """
+    calendars: dict[tuple[str, str], _Days] = {}
+    for strategy_id, symbol, exchange, group, opened_at, closed_at in _touching(cut, first, last):
+        days = calendars.get((exchange, group))
+        if days is None:
+            days = calendars[exchange, group] = _Days(calendar_of(exchange, group or DEFAULT_GROUP), {})
+        begins = max(first, days.calendar.day_of(opened_at))
+        ends = last if closed_at is None else min(last, days.calendar.day_of(closed_at))
+        for day in days_between(begins, ends):
+            span = _held(days, day, opened_at, closed_at)
+            if span is not None:
+                start, stop = span[0], min(span[1], now) if now is not None and closed_at is None else span[1]
+                yield Held(strategy_id, shown_symbol(exchange, symbol), day, (start, max(start, stop)))
+
+
+def _touching(cut: Cut, first: date, last: date) -> Iterator[_Row]:
+    rows: QuerySet[Trade] = Trade.objects.filter(**cut.lookups(), trading_day__lte=last).exclude(state=VOID)
+    if cut.known_at is not None:
+        rows = rows.filter(as_known.untouched(cut.known_at))
+        for known in as_known.retold(cut.account, cut.known_at):
+            instrument = known.trade.instrument
+            if cut.strategy_id in (None, known.strategy_id) and cut.instrument_id in (None, instrument.pk):
+                where = (instrument.symbol, instrument.exchange.code, instrument.session_group)
+                yield known.strategy_id, *where, known.opened_at, known.closed_at
+    # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
+    since = datetime.combine(first, time(), UTC) - timedelta(days=1)
+    still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))
+    yield from still.values_list(
+        "strategy__code",
+        "instrument__symbol",
+        "instrument__exchange__code",
+        "instrument__session_group",
+        "opened_at",
+        "closed_at",
+    )
+
+
+def _held(days: _Days, day: date, opened_at: datetime, closed_at: datetime | None) -> Span | None:
+    """What of a trade lies in the day: a trade carried in starts with the day's trading, one carried on ends with
+    it."""
+    (midnight, next_midnight), session = days.of(day)
+    if opened_at >= next_midnight or (closed_at is not None and closed_at < midnight):
+        return None
+    opens = session.opens_at if session else midnight
+    closes = session.closes_at if session else (next_midnight if not days.calendar.rows else midnight)
+    start = opened_at if opened_at >= midnight else opens
+    stop = closed_at if closed_at is not None and closed_at < next_midnight else closes
+    carried_through_a_closed_day = start != opened_at and stop <= start
+    return None if carried_through_a_closed_day else (start, max(start, stop))
