@@ -56,6 +56,9 @@ def test_every_cut_has_the_total_of_the_whole(made: list[Part]) -> None:
         rows = [figures.trade_figures(exits) for exits in cuts.cut(made, key).values()]
         for figure in (*ADDED, *ALSO):
             assert sum(row[figure] for row in rows) == whole[figure], (name, figure)
+    for name, groups in cuts.by_each_condition(made).items():
+        told = [id(exit) for exits in groups.values() for exit in exits]
+        assert sorted(told) == sorted(id(part.exit) for part in made), name
 
 
 @given(everything.flatmap(lambda made: st.tuples(st.just(made), st.permutations(made))))

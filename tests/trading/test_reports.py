@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,11 +18,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.trading import oracle
-from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans
+from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
 from trading.domain.cuts import CUTS
 from trading.models import Realisation, Trade, User
+from trading.operations.open_position import open_position
 from trading.operations.review_trade import review_trade
 from trading.operations.void import void
+from trading.queries.daily_summary import build_daily_summary
 from trading.queries.reports import selection, strategy_report, symbol_report
 from trading.queries.statistics import account_stats, by_symbol, strategy_stats, symbol_stats
 from trading.queries.trade_export import HEADER
@@ -32,6 +34,9 @@ pytestmark = pytest.mark.ledger
 ADDED = ("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "trades_without_charges")
 MONEY = ("total_pnl", "gross_pnl", "charges", "open_trades_pnl")
 SPAN = {"first": "2021-04-01", "last": "2021-04-30"}
+
+
+MONDAY = datetime(2021, 4, 12, 4, tzinfo=UTC)  # 09:30 at the desk
 
 
 @pytest.fixture
@@ -189,3 +194,54 @@ def test_a_void_trade_is_exported_as_void_and_counts_nowhere(desk: None) -> None
 def test_a_report_costs_a_fixed_number_of_queries(desk: None, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(80):
         strategy_report(selection("main"))
+
+
+def test_the_time_in_the_market_is_the_sum_of_the_days_and_a_share_of_their_sessions(desk: None) -> None:
+    made = strategy_report(selection("main", **SPAN), now=NOW)
+    days = [date(2021, 4, 1) + timedelta(days=number) for number in range(30)]
+    summaries = [build_daily_summary("main", day, now=NOW) for day in days]
+    assert made["total"]["exposure_seconds"] == pytest.approx(
+        sum(day["total"]["exposure_seconds"] for day in summaries)
+    )
+    for row in made["strategies"]:
+        told = [one for day in summaries for one in day["strategies"] if one["strategy_id"] == row["strategy_id"]]
+        assert row["exposure_seconds"] == pytest.approx(sum(one["exposure_seconds"] for one in told))
+        assert 0 < row["exposure_pct"] <= made["total"]["exposure_pct"] <= 100
+
+
+def test_two_positions_at_a_time_count_once_and_an_hour_outside_the_session_is_no_share_of_it(ledger: Any) -> None:
+    trade(5, at=MONDAY, minutes=75)
+    trade(5, at=MONDAY + timedelta(minutes=30), minutes=45, symbol="M&M")
+    trade(5, at=MONDAY + timedelta(hours=7), minutes=60, strategy="late")  # 16:30: NSE has closed
+    rows = {row["strategy_id"]: row for row in strategy_report(selection("main"))["strategies"]}
+    assert (rows["ema cross"]["exposure_seconds"], rows["ema cross"]["exposure_pct"]) == (75 * 60, 20.0)  # of 375
+    assert (rows["late"]["exposure_seconds"], rows["late"]["exposure_pct"]) == (3600, 0.0)
+    total = strategy_report(selection("main"))["total"]
+    assert (total["exposure_seconds"], total["exposure_pct"]) == (75 * 60 + 3600, 20.0)
+    week = strategy_report(selection("main", first="2021-04-12", last="2021-04-16"))["total"]
+    assert week["exposure_pct"] == 5.0  # the 14th was a holiday: four sessions
+    by_symbol = {row["symbol"]: row for row in symbol_report(selection("main"))["symbols"]}
+    assert by_symbol["M&M"]["exposure_pct"] == 12.0
+
+
+def test_an_open_position_is_in_the_market_until_now_of_the_session_until_now(ledger: Any) -> None:
+    open_position("main", "held", "breakout", "M&M", entry_price=50, quantity=10, entry_time=MONDAY)
+    noon = MONDAY + timedelta(hours=1, minutes=45)  # 11:15: two hours after the open
+    total = strategy_report(selection("main"), now=noon)["total"]
+    assert (total["exposure_seconds"], total["exposure_pct"]) == (105 * 60, 87.5)
+    assert strategy_report(selection("main"))["total"]["exposure_pct"] == 96.0
+
+
+def test_a_condition_is_a_cut_that_adds_up_too(desk: None) -> None:
+    for number in range(12):
+        conditions = {"above_vwap": number % 3 == 0, "ema": {"gap": number / 4}}
+        trade(number - 6, at=MONDAY + timedelta(minutes=number), symbol="TCS", signal_conditions=conditions)
+    made = strategy_report(selection("main"))
+    assert list(made["by_condition"]) == ["above_vwap", "ema.gap"]
+    for name, rows in made["by_condition"].items():
+        for figure in (*ADDED, *MONEY):
+            assert sum(row[figure] for row in rows) == made["total"][figure], (name, figure)
+    assert [row["key"] for row in made["by_condition"]["above_vwap"]] == ["yes", "no", "—"]
+    buckets = ["up to 0.5", "0.5 to 1.25", "1.25 to 2", "over 2", "—"]
+    assert [row["key"] for row in made["by_condition"]["ema.gap"]] == buckets
+    assert "By ema.gap" in told("strategy_report", "table") and "By ema.gap" in told("strategy_report", "html")

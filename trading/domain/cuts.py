@@ -102,6 +102,21 @@ def by_condition(name: str, edges: Sequence[float] | None) -> Key:
     return key
 
 
+def by_each_condition(parts: Sequence[Part]) -> dict[str, dict[str, list[Exit]]]:
+    """Return the cut by each condition that was recorded, by name: yes before no, quantile buckets ascending, and last
+    the exits of trades without it."""
+    trades = {id(part.trade): part.trade for part in parts}.values()
+    found: dict[str, dict[str, list[Exit]]] = {}
+    for name in sorted({name for trade in trades for name in trade.conditions}):
+        values = sorted(trade.conditions[name] for trade in trades if name in trade.conditions)
+        is_boolean = set(values) <= {0.0, 1.0}
+        edges = edges_of(values, is_boolean=is_boolean)
+        groups = cut(parts, by_condition(name, edges))
+        ordered = dict.fromkeys(bucket(value, edges) for value in (reversed(values) if is_boolean else values))
+        found[name] = {key: groups[key] for key in (*ordered, NONE) if key in groups}
+    return found
+
+
 def bucket(value: float, edges: Sequence[float] | None) -> str:
     """Return the name of a value's bucket; one on an edge belongs below it."""
     if edges is None:

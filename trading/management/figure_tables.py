@@ -68,6 +68,12 @@ EXCURSIONS = {
     "given_back": "Given back",
     "trades_in_feed_gaps": "In feed gaps",
 }
+EXPOSURE = {
+    "total_trades": "Trades",
+    "avg_holding_seconds": "Held, avg",
+    "exposure_seconds": "In the market",
+    "exposure_pct": "% of the session",
+}
 SECONDS = frozenset({"avg_holding_seconds", "exposure_seconds"})
 AVERAGES = frozenset({"avg_win", "avg_loss", "expectancy", "expectancy_low", "expectancy_high"}) | {
     "max_drawdown",

@@ -65,6 +65,7 @@ def period_report(name: str, made: Mapping[str, Any], *, rows: str, key: str, wo
         "Quality": {**first, **figure_tables.QUALITY},
         "Returns and runs": {**first, **figure_tables.RETURNS},
         "Excursions": {**first, **figure_tables.EXCURSIONS},
+        "In the market": {**first, **figure_tables.EXPOSURE},
         "How sure (95 %)": {**first, "total_trades": "Trades", "win_rate": "Win %", **figure_tables.SURE},
     }
     tables = [
@@ -74,6 +75,10 @@ def period_report(name: str, made: Mapping[str, Any], *, rows: str, key: str, wo
         figure_table(title, {**CUT, "key": title.removeprefix("By ").capitalize()}, made["by"][cut], currency=currency)
         for cut, title in CUT_TITLES.items()
         if made["by"][cut] and cut != word.lower()
+    ]
+    tables += [
+        figure_table(f"By {name}", {**CUT, "key": name}, parts, currency=currency)
+        for name, parts in made["by_condition"].items()
     ]
     sheet = figure_table(name, _everything(made["total"], key, word), lines, currency=currency, exact=True)
     return Report(title_of(name, made), made, tables, notes_of(made["total"]), sheet, _charts(made))

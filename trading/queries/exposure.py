@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from trading.domain import figures
 from trading.domain.sessions import Calendar, DaySession, days_between
 from trading.models import Trade
 from trading.queries import as_known
@@ -17,6 +20,7 @@ from trading.queries.statistics import Cut
 from trading.queries.trades import VOID
 
 Span = tuple[datetime, datetime]
+Market = tuple[str, str]  # the codes of an exchange and of its session group
 _Row = tuple[str, str, str, str, datetime, datetime | None]
 
 
@@ -26,6 +30,7 @@ class Held:
 
     strategy_id: str
     symbol: str
+    market: Market
     day: date
     span: Span
 
@@ -48,7 +53,7 @@ def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None)
 
     A trade that stays open counts until the day's continuous trading ends, or until ``now``.
     """
-    calendars: dict[tuple[str, str], _Days] = {}
+    calendars: dict[Market, _Days] = {}
     for strategy_id, symbol, exchange, group, opened_at, closed_at in _touching(cut, first, last):
         days = calendars.get((exchange, group))
         if days is None:
@@ -59,7 +64,38 @@ def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None)
             span = _held(days, day, opened_at, closed_at)
             if span is not None:
                 start, stop = span[0], min(span[1], now) if now is not None and closed_at is None else span[1]
-                yield Held(strategy_id, shown_symbol(exchange, symbol), day, (start, max(start, stop)))
+                name, market = shown_symbol(exchange, symbol), (exchange, group)
+                yield Held(strategy_id, name, market, day, (start, max(start, stop)))
+
+
+def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | None = None) -> dict[str, Any]:
+    """Return `exposure_seconds`, in which at least one of these was open, and `exposure_pct`: what of the continuous
+    trading of first..last (up to ``now``) on their exchanges that covers. None where there was no trading.
+    """
+    sessions: dict[Market, dict[date, Span]] = {}
+    for market in {one.market for one in held} or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
+        sessions[market] = dict(_sessions(market, first, last, now))
+    whole = figures.exposure_seconds(span for days in sessions.values() for span in days.values())
+    inside = [_common(one.span, sessions[one.market][one.day]) for one in held if one.day in sessions[one.market]]
+    covered = figures.exposure_seconds(inside)
+    return {
+        "exposure_seconds": figures.exposure_seconds(one.span for one in held),
+        "exposure_pct": 100 * covered / whole if whole else None,
+    }
+
+
+def _sessions(market: Market, first: date, last: date, now: datetime | None) -> Iterator[tuple[date, Span]]:
+    exchange, group = market
+    calendar = calendar_of(exchange, group or DEFAULT_GROUP)
+    for day in calendar.trading_days(first, last):
+        session = calendar.continuous(day)
+        opens, closes = (session.opens_at, session.closes_at) if session else calendar.bounds(day)
+        yield day, (opens, closes if now is None else max(opens, min(closes, now)))
+
+
+def _common(one: Span, other: Span) -> Span:
+    start = max(one[0], other[0])
+    return start, max(start, min(one[1], other[1]))
 
 
 def _touching(cut: Cut, first: date, last: date) -> Iterator[_Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -18,9 +18,10 @@ from trading.domain.figures import Exit
 from trading.errors import InvalidValue
 from trading.models import Realisation, Strategy, Trade
 from trading.queries.accounts import get_account
+from trading.queries.exposure import Held, exposure, held_over
 from trading.queries.instruments import find_instrument
 from trading.queries.parts import parts_of
-from trading.queries.period import parse_day
+from trading.queries.period import desk_date, parse_day
 from trading.queries.statistics import Cut, capital_over, trading_days
 
 
@@ -85,33 +86,59 @@ def _span(cut: Cut) -> tuple[date | None, date | None]:
     return opened["first"], max((day for day in (opened["last"], exited) if day is not None), default=None)
 
 
-def strategy_report(chosen: Selection) -> dict[str, Any]:
+def strategy_report(chosen: Selection, *, now: datetime | None = None) -> dict[str, Any]:
     """Return `{"account", "currency", "from", "to", "strategy", "symbol", "strategies": [ROW], "total": ROW,
-    "by": {CUT: [PART]}, "days": [{"day", "pnl", "equity"}]}`.
+    "by": {CUT: [PART]}, "by_condition": {NAME: [PART]}, "days": [{"day", "pnl", "equity"}]}`.
 
-    ROW: strategy_id (None in the total), the keys of `figures.report_figures` and those of `_excursions`; PART: key and
-    the keys of `figures.trade_figures` and `figures.sureness`. Every cut adds up to the total. ``equity`` is the
-    account's capital at the start and the P&L chosen since.
+    ROW: strategy_id (None in the total), the keys of `figures.report_figures`, of `_excursions` and of
+    `exposure.exposure`; PART: key and the keys of `figures.trade_figures` and `figures.sureness`. Every cut adds up to
+    the total, that by a condition too. ``equity`` is the account's capital at the start and the P&L chosen since. An
+    open position is in the market until ``now``, without it to the end of the last day's trading.
     """
-    return _report(chosen, "strategies", "strategy_id", lambda part: part.trade.strategy_id, _of_strategy)
+    by = _By("strategies", "strategy_id", lambda part: part.trade.strategy_id, lambda one: one.strategy_id)
+    return _report(chosen, by, _of_strategy, now)
 
 
-def symbol_report(chosen: Selection) -> dict[str, Any]:
+def symbol_report(chosen: Selection, *, now: datetime | None = None) -> dict[str, Any]:
     """Return the same by symbol: `symbols` instead of `strategies`, and ROW with `symbol`."""
-    return _report(chosen, "symbols", "symbol", lambda part: part.trade.symbol, _of_symbol)
+    by = _By("symbols", "symbol", lambda part: part.trade.symbol, lambda one: one.symbol)
+    return _report(chosen, by, _of_symbol, now)
 
 
-def _report(
-    chosen: Selection, rows: str, name: str, key: cuts.Key, narrowed: Callable[[Cut, str], Cut]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _By:
+    """What the rows of a report are: their list, their name, and which of them an exit and a position belong to."""
+
+    rows: str
+    name: str
+    of_part: cuts.Key
+    of_held: Callable[[Held], str]
+
+
+def _report(chosen: Selection, by: _By, narrowed: Callable[[Cut, str], Cut], now: datetime | None) -> dict[str, Any]:
     parts = _parts(chosen)
-    groups = cuts.cut(parts, key)
+    groups = cuts.cut(parts, by.of_part)
     everything = [part.exit for part in parts]
+    held: dict[str, list[Held]] = {}
+    for one in _held(chosen, now):
+        held.setdefault(by.of_held(one), []).append(one)
     return {
         **chosen.head(),
-        rows: [{name: group, **_figures(chosen, narrowed(chosen.cut, group), groups[group])} for group in groups],
-        "total": {name: None, **_figures(chosen, chosen.cut, everything)},
+        by.rows: [
+            {
+                by.name: group,
+                **_figures(chosen, narrowed(chosen.cut, group), groups[group]),
+                **_exposure(chosen, held.get(group, []), now),
+            }
+            for group in groups
+        ],
+        "total": {
+            by.name: None,
+            **_figures(chosen, chosen.cut, everything),
+            **_exposure(chosen, [one for of in held.values() for one in of], now),
+        },
         "by": {cut: part_rows(cuts.cut(parts, CUTS[cut])) for cut in CUTS},
+        "by_condition": {name: part_rows(found) for name, found in cuts.by_each_condition(parts).items()},
         "days": _days(chosen, everything),
     }
 
@@ -124,7 +151,20 @@ def part_rows(groups: dict[str, list[Exit]]) -> list[dict[str, Any]]:
 def _parts(chosen: Selection) -> list[Part]:
     if chosen.first is None or chosen.last is None:
         return []
-    return parts_of(chosen.cut, chosen.first, chosen.last)
+    return parts_of(chosen.cut, chosen.first, chosen.last, with_conditions=True)
+
+
+def _held(chosen: Selection, now: datetime | None) -> Iterable[Held]:
+    if chosen.first is None or chosen.last is None:
+        return ()
+    last = chosen.last if now is None else min(chosen.last, desk_date(now))
+    return held_over(chosen.cut, chosen.first, last, now=now)
+
+
+def _exposure(chosen: Selection, held: Sequence[Held], now: datetime | None) -> dict[str, Any]:
+    if chosen.first is None or chosen.last is None:
+        return {"exposure_seconds": 0.0, "exposure_pct": None}
+    return exposure(held, chosen.first, chosen.last, now=now)
 
 
 def _figures(chosen: Selection, cut: Cut, exits: Sequence[Exit]) -> dict[str, Any]:

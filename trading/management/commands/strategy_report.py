@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from datetime import UTC, datetime
 from typing import Any
 
 from trading.management.base import VeloxCommand
@@ -18,7 +19,7 @@ class Command(VeloxCommand):
         add_period_arguments(parser)
 
     def answer(self, **options: Any) -> bool:
-        made = strategy_report(chosen(options))
+        made = strategy_report(chosen(options), now=datetime.now(UTC))
         report = period_report("Strategy report", made, rows="strategies", key="strategy_id", word="Strategy")
         emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
         return True
