@@ -1,4 +1,4 @@
-"""process_tick while Redis hangs and the ledger is locked, both at once, against the same when all is well."""
+"""process_tick while Redis, broker and InfluxDB hang and the ledger is locked, all at once, and when all is well."""
 
 from __future__ import annotations
 
@@ -35,14 +35,36 @@ for line in sys.stdin:
     print(sorted(taken)[int(0.99 * len(taken))], flush=True)
 """
 
+TAKES_ALL = """
+import http.server
+class TakesAll(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *said): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), TakesAll)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
 
 @contextmanager
 def prepare() -> Iterator[Figures]:
     with (
         tempfile.TemporaryDirectory(prefix="velox-bench-", ignore_cleanup_errors=True) as folder,
         redis() as (url, pid),
+        influx() as (influx_url, influx_pid),
     ):
-        environment = {**os.environ, "VELOX_DATA_DIR": folder, "CACHE_URL": url, "PYTHONPATH": str(ROOT)}
+        environment = {
+            **os.environ,
+            "VELOX_DATA_DIR": folder,
+            "CACHE_URL": url,
+            "CELERY_BROKER_URL": url.replace("/0", "/1"),
+            "INFLUXDB_V2_URL": influx_url,
+            **dict.fromkeys(("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN"), "bench"),
+            "PYTHONPATH": str(ROOT),
+        }
         subprocess.run([sys.executable, str(ROOT / "manage.py"), "migrate", "-v", "0"], env=environment, check=True)
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         with subprocess.Popen([sys.executable, "-c", STRATEGY], env=environment, text=True, **pipes) as strategy:
@@ -56,7 +78,7 @@ def prepare() -> Iterator[Figures]:
 
             def measure() -> dict[str, float]:
                 healthy = p99()
-                with hung(pid), locked(Path(folder, "ledger.sqlite3")):
+                with hung(pid), hung(influx_pid), locked(Path(folder, "ledger.sqlite3")):
                     return {FIGURE: p99() / healthy}
 
             p99()
@@ -73,6 +95,17 @@ def redis() -> Iterator[tuple[str, int]]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
             yield f"redis://127.0.0.1:{port}/0", server.pid
+        finally:
+            server.kill()
+
+
+@contextmanager
+def influx() -> Iterator[tuple[str, int]]:
+    """A server that takes every write."""
+    with subprocess.Popen([sys.executable, "-c", TAKES_ALL], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}", server.pid
         finally:
             server.kill()
 
@@ -97,4 +130,10 @@ def locked(ledger: Path) -> Iterator[None]:
         connection.close()
 
 
-ROWS = [Row("tick-faults", "process_tick's p99 with Redis hung and the ledger locked, over the healthy one", prepare)]
+ROWS = [
+    Row(
+        "tick-faults",
+        "process_tick's p99 with Redis, broker and InfluxDB hung and the ledger locked, over the healthy one",
+        prepare,
+    )
+]

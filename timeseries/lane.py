@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,7 +114,8 @@ class Lane:
         except FileNotFoundError:
             return Outcome()
         known = {item.name for item in fields(Outcome)}
-        return Outcome(**{name: value for name, value in kept.items() if name in known})
+        found = Outcome(**{name: value for name, value in kept.items() if name in known})
+        return replace(found, retried=tuple(found.retried))  # JSON knows lists alone
 
     def settle(self, outcome: Outcome) -> None:
         """Make the outcome durable. Raises OSError; then the former one stands."""

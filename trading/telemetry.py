@@ -21,7 +21,7 @@ from timeseries.reader import Reader
 from timeseries.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.values import parse_name, parse_time
 from trading import hot, summon
-from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady
+from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady, StoreUnavailable
 from trading.ledger_thread import at_the_ledger
 from trading.operations.writing import reading
 from trading.queries.accounts import get_account
@@ -169,7 +169,7 @@ class Telemetry:
         marks, key = self._marks(measurement, own), (measurement.name, *series)
         known = self._elsewhere.get(key)
         if known is None or known[0] != marks:
-            known = self._elsewhere[key] = (marks, read())
+            known = self._elsewhere[key] = (marks, _read_beside(own, read))
         return known[1]
 
     def _marks(self, measurement: Measurement, own: Newest) -> Marks:
@@ -256,6 +256,16 @@ class Telemetry:
 
     def close(self) -> None:
         self.recorder.close()
+
+
+def _read_beside(own: Newest, read: Callable[[], Newest]) -> Newest:
+    """Return what is read; None where the store cannot answer, but we know a value ourselves that is answer enough."""
+    try:
+        return read()
+    except StoreUnavailable:
+        if own is None:
+            raise
+        return None
 
 
 def _newest(*known: Newest) -> Newest:

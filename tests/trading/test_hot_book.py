@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -192,9 +193,18 @@ class TestCommand:
             call_command("rebuild_cache", account="nobody", stdout=io.StringIO())
 
 
-def test_with_redis_hung_and_the_ledger_locked_telemetry_goes_on_and_raises_nothing(
+def test_with_every_server_hung_and_the_ledger_locked_telemetry_goes_on_and_raises_nothing(
     dm: DataManager, shared: RedisServer, settings: Any
 ) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
+        port = silent.getsockname()[1]
+        settings.CELERY_BROKER_URL = f"amqp://guest:guest@127.0.0.1:{port}//"
+        settings.INFLUXDB_V2_URL, settings.INFLUXDB_V2_TOKEN = f"http://127.0.0.1:{port}", "x"
+        settings.INFLUXDB_V2_ORG = settings.INFLUXDB_V2_BUCKET = "velox"
+        _records_all_the_same(dm, shared)
+
+
+def _records_all_the_same(dm: DataManager, shared: RedisServer) -> None:
     path = Path(str(connection.settings_dict["NAME"]))
     if connection.vendor != "sqlite":
         path = Path(":memory:")
