@@ -47,6 +47,13 @@ class Reader:
         names = [*TIMES, "source", *(field.name for field in TICKS.fields)]
         return _with_instants(points.select(names))
 
+    def symbols(self, start: int, stop: int, *, account: str) -> list[str]:
+        """Return the symbols that have a tick with ``start <= time < stop``, of any source, by name."""
+        query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account}, ())
+        tail = self._tail(query)  # before the store: see the class
+        parts = (tail, self.store.read(query))
+        return sorted({name for part in parts for name in pc.unique(part.column("symbol")).to_pylist()})
+
     def candles(
         self,
         symbol: str,

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -159,6 +159,15 @@ def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: s
     }
     stored = sum(told["stored"] for told in symbols.values())
     return {"ticks_stored": stored, "symbols": symbols, **_trades(dm, feed, strategy)}
+
+
+def days(feed: Feed, zone_of: Callable[[str], ZoneInfo]) -> list[tuple[str, date]]:
+    """Return the symbols of the feed with each day that they tick on, by the symbol's own zone."""
+    return [
+        (symbol, date.fromordinal(int(day)))
+        for symbol, rows in _by_symbol(feed)
+        for day in np.unique(days_of(feed.ticks.time[rows], zone_of(symbol)))
+    ]
 
 
 def ticks_of(ticks: Ticks) -> Iterator[Tick]:

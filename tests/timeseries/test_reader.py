@@ -65,6 +65,16 @@ def test_half_shipped_reads_whole_and_each_point_once(desk: Desk) -> None:
     assert closes(desk, start=OPEN + 5, stop=OPEN + 15) == list(range(5, 15))
 
 
+def test_the_symbols_that_ticked_are_told_wherever_their_ticks_are(desk: Desk) -> None:
+    desk.record("M&M", [OPEN, OPEN + SECOND], [1.0, 2.0])
+    assert desk.pump.drain(10)
+    desk.record("RELIANCE", [OPEN + 2 * SECOND], [1.0])
+    assert desk.reader.symbols(OPEN, OPEN + 3 * SECOND, account="main") == ["M&M", "RELIANCE"]
+    assert desk.reader.symbols(OPEN + 2 * SECOND, OPEN + 3 * SECOND, account="main") == ["RELIANCE"]
+    assert desk.reader.symbols(OPEN, OPEN + 2 * SECOND, account="main") == ["M&M"]
+    assert desk.reader.symbols(OPEN, OPEN + 3 * SECOND, account="other") == []
+
+
 def test_written_but_not_settled_reads_once(desk: Desk) -> None:
     desk.record("RELIANCE", [OPEN + n for n in range(1, 11)], range(1, 11))
     (lane,) = desk.spool.lanes()

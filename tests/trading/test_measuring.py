@@ -113,6 +113,16 @@ def test_the_command_measures_and_tells_in_risks(desk: DataManager) -> None:
         call_command("excursions", "--account", "replay", "--format", form, stdout=out, stderr=io.StringIO())
 
 
+def test_the_command_keeps_the_gaps_of_a_feed_that_nobody_traded(desk: DataManager) -> None:
+    options = ("--account", "replay", "--from", "2021-04-11", "--to", "2021-04-13", "--format", "json")
+    for _ in range(2):
+        out = io.StringIO()
+        call_command("excursions", *options, stdout=out, stderr=io.StringIO())
+        told = json.loads(out.getvalue())
+        assert (told["trades"], [(gap["symbol"], gap["seconds"]) for gap in told["gaps"]]) == ([], [("RELIANCE", 21)])
+    assert FeedGap.objects.count() == 1
+
+
 def test_a_report_tells_what_was_given_back(desk: DataManager) -> None:
     trade(desk, 90, 200, "in")
     trade(desk, 210, 260, "after")

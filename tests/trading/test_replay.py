@@ -19,7 +19,8 @@ from trading import replay, summon
 from trading.data_manager import DataManager
 from trading.errors import LedgerBusy, UnknownAccount
 from trading.feeds.lines import UnusableFile
-from trading.models import StopChange
+from trading.management.commands import replay as command
+from trading.models import FeedGap, StopChange
 from trading.strategies.base import Strategy
 from trading.strategies.loading import load_strategy
 
@@ -276,6 +277,33 @@ def test_bars_and_ticks_of_one_symbol_and_rows_without_a_volume_are_all_kept(fee
         (8, None),
         (7, 2),
     ]
+
+
+def steady(day: str, *, silent: int) -> str:
+    """400 ticks a second apart from 09:30, silent for so many seconds after the 100th."""
+    seconds = (number + silent * (number >= 100) for number in range(400))
+    return "".join(f"{day} 09:{30 + at // 60:02d}:{at % 60:02d},1958,100\n" for at in seconds)
+
+
+def test_a_replay_without_a_strategy_keeps_the_gaps_of_each_symbol_and_day(feed):
+    two_days = steady("2021-04-12", silent=30) + steady("2021-04-13", silent=15)
+    files = feed(two_days), feed(steady("2021-04-12", silent=0), name="TCS_12_April.csv")
+    for _ in range(2):  # a repeat finds the same
+        run(*files)
+        gaps = FeedGap.objects.filter(account__code="replay").order_by("starts_at")
+        told = [(gap.symbol, f"{gap.day}", (gap.ends_at - gap.starts_at).total_seconds()) for gap in gaps]
+        assert told == [("RELIANCE", "2021-04-12", 31), ("RELIANCE", "2021-04-13", 16)]
+
+
+def test_gaps_that_a_busy_ledger_did_not_take_are_said_and_fail_no_replay(feed, monkeypatch, capsys):
+    def busy(*_: object, **__: object) -> None:
+        raise LedgerBusy("locked")
+
+    monkeypatch.setattr(command, "measure_excursions", busy)
+    call_command("replay", str(feed()), "--format", "json")
+    told = capsys.readouterr()
+    assert json.loads(told.out)["ticks_stored"] == 4
+    assert "were not kept (locked" in told.err and "manage.py excursions" in told.err
 
 
 def test_at_a_pace_ticks_come_as_they_did(feed):

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, Protocol
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from trading.domain.sessions import days_between
 from trading.models import FeedGap, Instrument, Signal, Trade
-from trading.queries.excursions import fields_of, symbol_of
+from trading.queries.excursions import fields_of, ns, symbol_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
 from trading.queries.trade_list import r_multiple, related
+
+
+class SymbolReader(Protocol):
+    """Where the names of what ticked come from: `timeseries.reader.Reader`."""
+
+    def symbols(self, start: int, stop: int, *, account: str) -> list[str]: ...
 
 
 def trades_of(chosen: Selection) -> QuerySet[Trade]:
@@ -35,6 +42,22 @@ def symbols_of_days(chosen: Selection) -> list[tuple[str, date]]:
         if chosen.first <= day <= chosen.last:
             found.add((_shown(signal.instrument), day))
     return sorted(found)
+
+
+def symbols_ticking(chosen: Selection, reader: SymbolReader) -> list[tuple[str, date]]:
+    """Return the symbols and days of the period that have a tick, traded or not.
+
+    Raises: StoreUnavailable.
+    """
+    if chosen.first is None or chosen.last is None:
+        return []
+    account, zone = chosen.cut.account.code, timezone.get_default_timezone()
+    found = []
+    for day in days_between(chosen.first, chosen.last):
+        start, stop = (datetime.combine(day + timedelta(days=more), time(), zone) for more in (0, 1))
+        names = reader.symbols(ns(start), ns(stop), account=account)
+        found += [(name, day) for name in names if chosen.symbol in (None, name)]
+    return found
 
 
 def excursion_report(chosen: Selection) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from trading.management.output import emit
 from trading.management.period_report import add_period_arguments, chosen, title_of
 from trading.management.report import Report, Table
 from trading.operations.measure_excursions import measure_excursions
-from trading.queries.excursion_report import excursion_report, symbols_of_days, trades_of
+from trading.queries.excursion_report import excursion_report, symbols_of_days, symbols_ticking, trades_of
 
 SHOWN = {
     "trade_id": "Trade",
@@ -41,7 +41,7 @@ GAPS = {"symbol": "Symbol", "day": "Day", "starts_at": "From", "ends_at": "To", 
 class Command(VeloxCommand):
     help = (
         "Measure the closed trades of a period that were not measured yet, from their ticks, and show how far each "
-        "went for and against its holder; and the gaps of the feeds of what was traded or signalled."
+        "went for and against its holder; and the gaps of every feed, traded or not."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,12 +49,12 @@ class Command(VeloxCommand):
         parser.add_argument("--rebuild", action="store_true", help="measure those again that were measured")
 
     def answer(self, **options: Any) -> bool:
-        selected = chosen(options)
+        selected, reader = chosen(options), open_reader()
         kept = measure_excursions(
             selected.cut.account.code,
-            open_reader(),
+            reader,
             trades=list(trades_of(selected)),
-            days=symbols_of_days(selected),
+            days={*symbols_of_days(selected), *symbols_ticking(selected, reader)},
             rebuild=options["rebuild"],
         )
         self.say(f"{kept.trades} trades measured.")

@@ -17,16 +17,19 @@ from django.conf import settings
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from timeseries.pump import open_reader
 from trading import replay
 from trading.data_manager import DataManager
-from trading.errors import InvalidValue
+from trading.errors import InvalidValue, LedgerBusy
 from trading.feeds.names import SymbolNames
 from trading.feeds.ticks import Reject
 from trading.feeds.volume import AUTO, MODES
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit, write_file
+from trading.operations.measure_excursions import measure_excursions
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_zone
+from trading.queries.sessions import calendar_of_symbol
 from trading.strategies.loading import NONE, load_strategy
 
 REPLAY = "replay"  # the account and the source that stand for it
@@ -86,8 +89,17 @@ class Command(VeloxCommand):
                 "elapsed_seconds": round(elapsed, 3),
                 "ticks_per_second": round(len(feed.ticks) / elapsed),
             }
+            self._keep_gaps(account.code, feed)
         emit(_report(data, account.currency), form=options["format"], stdout=self.stdout, output=options["output"])
         return not (options["strict"] and feed.rejects)
+
+    def _keep_gaps(self, account: str, feed: replay.Feed) -> None:
+        """The ticks are in: a ledger that is busy now is no reason to call the replay failed."""
+        days = replay.days(feed, lambda symbol: calendar_of_symbol(symbol).zone)
+        try:
+            measure_excursions(account, open_reader(), days=days, limit=0)
+        except LedgerBusy as error:
+            self.say(f"The gaps of the feeds were not kept ({error}); `manage.py excursions` keeps them.")
 
 
 def _speed(text: str) -> float:
