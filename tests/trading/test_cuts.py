@@ -136,7 +136,7 @@ class TestBuckets:
     def test_weeks_are_iso_weeks(self) -> None:
         trade = Traded("a", "b", LONG, "", START, None)
         day = date(2021, 1, 3)
-        assert cuts.week(Part(Exit(datetime(2021, 1, 3, tzinfo=UTC), day, 0, None), trade)) == "2020-W53"
+        assert CUTS["week"](Part(Exit(datetime(2021, 1, 3, tzinfo=UTC), day, 0, None), trade)) == "2020-W53"
 
     def test_quantile_edges_put_each_value_in_one_bucket(self) -> None:
         edges = cuts.edges_of([1, 2, 3, 4, 5, 6, 7, 8], is_boolean=False)

@@ -26,7 +26,7 @@ from trading.operations.review_trade import review_trade
 from trading.operations.void import void
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.reports import selection, strategy_report, symbol_report
-from trading.queries.statistics import account_stats, by_symbol, strategy_stats, symbol_stats
+from trading.queries.statistics import account_stats, by_month, by_symbol, by_week, strategy_stats, symbol_stats
 from trading.queries.trade_export import HEADER
 
 pytestmark = pytest.mark.ledger
@@ -84,6 +84,19 @@ def test_day_totals_tell_each_symbol_the_same(desk: None) -> None:
     assert totals.keys() == {row["symbol"] for row in rows}
     for row in rows:
         for key, figure in totals[row["symbol"]].items():
+            assert row[key] == figure, key
+
+
+@pytest.mark.parametrize(("cut", "told_by"), [("week", by_week), ("month", by_month)])
+def test_day_totals_tell_each_week_and_month_what_single_trades_tell(cut: str, told_by: Any, desk: None) -> None:
+    trade(7, at=MONDAY + timedelta(days=40))
+    span = {"first": "2021-04-07", "last": "2021-05-31"}  # from the middle of a week
+    rows = strategy_report(selection("main", **span))["by"][cut]
+    totals = told_by("main", date(2021, 4, 7), date(2021, 5, 31))
+    assert [row["key"] for row in rows] == [row.pop(cut) for row in totals]
+    assert len(rows) > 1
+    for row, figures in zip(rows, totals, strict=True):
+        for key, figure in figures.items():
             assert row[key] == figure, key
 
 

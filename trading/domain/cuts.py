@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from trading.domain.figures import Exit
 
@@ -71,16 +71,21 @@ def holding(part: Part) -> str:
     return next((name for limit, name in HELD if held < limit), HELD_LONGEST)
 
 
-def week(part: Part) -> str:
-    """Return the ISO week of the exit's day: 2021-W15."""
-    year, number, _ = part.exit.day.isocalendar()
+def week_of(day: date) -> str:
+    """Return the ISO week of a day: 2021-W15."""
+    year, number, _ = day.isocalendar()
     return f"{year}-W{number:02d}"
+
+
+def month_of(day: date) -> str:
+    """Return the month of a day: 2021-04."""
+    return f"{day:%Y-%m}"
 
 
 CUTS: dict[str, Key] = {
     "day": lambda part: part.exit.day.isoformat(),
-    "week": week,
-    "month": lambda part: f"{part.exit.day:%Y-%m}",
+    "week": lambda part: week_of(part.exit.day),
+    "month": lambda part: month_of(part.exit.day),
     "strategy": lambda part: part.trade.strategy_id,
     "symbol": lambda part: part.trade.symbol,
     "side": lambda part: part.trade.side,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -14,6 +14,7 @@ from django.db.models.functions import Cast
 
 from timeseries.values import parse_name
 from trading.domain import figures
+from trading.domain.cuts import month_of, week_of
 from trading.domain.figures import Capital, ClosedTrade, Exit
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Trade
@@ -93,6 +94,27 @@ def by_symbol(account_code: str, first: date, last: date) -> list[dict[str, Any]
 def by_day(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
     """Return one row per day with exits, over all strategies, like `by_strategy_and_day`, ascending by day."""
     return [{"day": day, **_of_sums(sums)} for day, *sums in _summed(account_code, first, last, "day")]
+
+
+def by_week(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Return one row per ISO week with exits (`week`: 2021-W15), like `by_day`, ascending."""
+    return _by_period("week", week_of, account_code, first, last)
+
+
+def by_month(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Return one row per month with exits (`month`: 2021-04), like `by_day`, ascending."""
+    return _by_period("month", month_of, account_code, first, last)
+
+
+def _by_period(
+    name: str, period_of: Callable[[date], str], account_code: str, first: date, last: date
+) -> list[dict[str, Any]]:
+    """Add up the days here: databases differ over what a week is, and days are few."""
+    found: dict[str, list[int]] = {}
+    for day, *sums in _summed(account_code, first, last, "day"):
+        known = found.setdefault(period_of(day), [0] * len(sums))
+        known[:] = [one + (more or 0) for one, more in zip(known, sums, strict=True)]
+    return [{name: period, **_of_sums(sums)} for period, sums in found.items()]
 
 
 def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
