@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -154,11 +154,11 @@ class Browser:
 
     def follow(self, selector: str, by: str = By.CSS_SELECTOR) -> None:
         """Press what leads to another page and wait until that page stands."""
-        before = self.driver.find_element(By.TAG_NAME, "html")
+        self.driver.execute_script("window.isLeft = true")
         self.driver.find_element(by, selector).click()
-        wait = WebDriverWait(self.driver, 20)
-        wait.until(expected_conditions.staleness_of(before))
-        wait.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+        # Between two documents Chromium answers with errors of its own.
+        wait = WebDriverWait(self.driver, 60, ignored_exceptions=[WebDriverException])
+        wait.until(lambda driver: driver.execute_script("return !window.isLeft && document.readyState === 'complete'"))
 
     def text(self, selector: str = "body") -> str:
         return self.driver.find_element(By.CSS_SELECTOR, selector).text
