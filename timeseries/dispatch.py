@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
-from timeseries.broker import FLUSH_SNAPSHOTS, FLUSH_TICKS, BrokerBell
+from timeseries.broker import FLUSH_SNAPSHOTS, FLUSH_TICKS
 from timeseries.measurements import INDICATORS, TICKS
 from timeseries.pump import Pump
+
+if TYPE_CHECKING:
+    from timeseries.broker_client import BrokerBell
 
 RING_EVERY_SECONDS = 1.0
 WORKER_SECONDS = 5.0  # so long a worker may take until something of what waits is settled

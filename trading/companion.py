@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import structlog
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from timeseries import presence, pump
-from timeseries.broker import BrokerBell
 from timeseries.dispatch import Dispatcher
 from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
@@ -31,6 +31,9 @@ from trading.follower import Follower
 from trading.operations.measure_excursions import measure_excursions
 from trading.operations.writing import reading
 from trading.queries.excursions import accounts_unmeasured
+
+if TYPE_CHECKING:
+    from timeseries.broker_client import BrokerBell
 
 IDLE_SECONDS = 60.0
 FOLLOW_EVERY_SECONDS = 0.5
@@ -122,10 +125,10 @@ class Companion:
     def _shipping(self) -> Callable[[], Any]:
         if not settings.CELERY_BROKER_URL:
             return self.pump.run_once
-        self.broker = BrokerBell(settings.CELERY_BROKER_URL)
+        self.broker = bell = import_string("timeseries.broker_client.BrokerBell")(settings.CELERY_BROKER_URL)
         return Dispatcher(
             self.pump,
-            self.broker,
+            bell,
             is_worker_there=lambda: presence.is_there(settings.DATA_DIR, "worker"),
             clock=self.clock,
         ).run_once

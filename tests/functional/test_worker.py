@@ -18,7 +18,8 @@ from tests.rabbit_server import rabbit_server
 from tests.redis_server import redis_server
 from tests.workers import BEAT, WORKER, celery
 from timeseries import presence, pump
-from timeseries.broker import FLUSH_TICKS, SWEEP, BrokerBell
+from timeseries.broker import FLUSH_TICKS, SWEEP
+from timeseries.broker_client import BrokerBell
 from trading import summon
 from trading.data_manager import DataManager
 from trading.queries.health import report
