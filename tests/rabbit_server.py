@@ -34,7 +34,7 @@ def rabbit_server(folder: Path) -> Iterator[RabbitServer]:
     program = PROGRAM if PROGRAM.exists() else shutil.which("rabbitmq-server")
     if program is None:
         pytest.skip("there is no rabbitmq-server: apt-get install --no-install-recommends rabbitmq-server")
-    port, distribution, mapper = _free_ports(3)
+    port, distribution, mapper = free_ports(3)
     environment = {
         **os.environ,
         "HOME": str(folder),  # the node's cookie is made here
@@ -64,7 +64,7 @@ def rabbit_server(folder: Path) -> Iterator[RabbitServer]:
         _end_mapper(mapper)
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(closing(socket.socket())) for _ in range(number)]
         for one in sockets:
