@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group
 from django.test import Client
 
 from tests import page_desk
@@ -12,7 +13,7 @@ from tests.trading.test_admin_trades import As, as_user, queries
 from tests.trading.test_web_pages import words
 from trading.models import Account, DailySummary, ExchangeSession, Instrument, Journal, Signal, Strategy, Trade, User
 from trading.operations.publish_daily_summary import publish_daily_summary
-from trading.queries.daily_summary import build_daily_summary, canonical
+from trading.queries.verify import verify_ledger
 
 __all__ = ["as_user"]
 
@@ -27,8 +28,7 @@ def address(model: type, *rest: str) -> str:
 
 def desk() -> None:
     page_desk.trades(2)
-    summary = build_daily_summary("main", page_desk.DAY.date())
-    publish_daily_summary("main", page_desk.DAY.date(), canonical(summary))
+    publish_daily_summary("main", page_desk.DAY.date())
 
 
 @pytest.mark.parametrize("group", ["viewer", "reviewer", "operator"])
@@ -190,3 +190,16 @@ def test_the_number_of_queries_of_the_user_list_does_not_follow_its_rows(as_user
     for group in ("viewer", "reviewer", "operator"):
         page_desk.member(group)
     assert queries(client, "/admin/trading/user/") == few
+
+
+def test_a_group_with_members_is_not_deleted(as_user: As) -> None:
+    asha = as_user("asha")
+    page_desk.member("viewer")
+    group = Group.objects.get(name="viewer")
+    page, said = f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}
+    assert asha.post(page, said).status_code == 403
+    assert asha.get("/admin/auth/group/").status_code == 200
+    User.objects.get(username="viewer").groups.clear()
+    assert asha.post(page, said).status_code == 302
+    assert not Group.objects.filter(name="viewer").exists()
+    assert verify_ledger().differences == []

@@ -48,7 +48,7 @@ OPERATIONS: dict[str, tuple[Call, Call]] = {
     "void": (finished, lambda: void(row().pk, **WHO)),
     "void a fill": (traded, lambda: void(row().pk, fill=2, **WHO)),
     "charges": (finished, lambda: set_charges("main", "T1", "20.5", source="note")),
-    "publish": (finished, lambda: publish_daily_summary("main", AT.date(), "{}")),
+    "publish": (finished, lambda: publish_daily_summary("main", AT.date())),
 }
 
 

@@ -37,6 +37,7 @@ from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.update_trailing_sl import update_trailing_sl
+from trading.operations.void import void
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
@@ -56,7 +57,7 @@ def everything(account: str = "main") -> Trade:
     filled("SELL", 2460, 4, account_code=account)
     closed(account_code=account)
     record_signal(account, "ema cross", "RELIANCE", AT, {"rsi": 40}, decision="SKIPPED")
-    publish_daily_summary(account, DAY, "{}")
+    publish_daily_summary(account, DAY)
     add_capital(account, DAY, 1000)
     opened("T2", account_code=account)
     amend(row("T2", account).pk, price=2451, by="asha", reason="typing error")
@@ -319,15 +320,18 @@ class TestAccounts:
 class TestDaysAndReviews:
     def test_a_summary_that_differs_is_a_new_version(self) -> None:
         opened()
-        first = publish_daily_summary("main", DAY, '{"a":1}', by="asha")
-        assert publish_daily_summary("main", DAY, '{"a":1}') == first
-        second = publish_daily_summary("main", DAY, '{"a":2}')
+        first = publish_daily_summary("main", DAY, by="asha")
+        assert publish_daily_summary("main", DAY) == first
+        filled("SELL", 2460, 4)
+        second = publish_daily_summary("main", DAY)
         assert (first.version, second.version) == (1, 2)
-        assert (second.journal_sequence, first.journal_sequence) == (2, 1)
+        assert (second.journal_sequence, first.journal_sequence) == (3, 1)
         assert first.journal_head == Journal.objects.get(sequence=1).mac
-        assert publish_daily_summary("main", DAY, '{"a":1}').version == 3
+        void(row().pk, by="asha", reason="typing error")
+        opened()
+        assert publish_daily_summary("main", DAY).version == 3
         with pytest.raises(UnknownAccount):
-            publish_daily_summary("nobody", DAY, "{}")
+            publish_daily_summary("nobody", DAY)
 
     def test_a_review_is_kept_with_its_author_and_every_version_in_the_journal(self) -> None:
         opened()

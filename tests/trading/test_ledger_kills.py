@@ -55,7 +55,7 @@ CASES = [
     Case("void", lambda name: void(row(name).pk, **SAID), lambda name: (opened(name), closed(name))),
     Case("charges", lambda name: set_charges("main", name, "12.35", source="note")),
     Case("review", lambda name: review_trade(row(name).pk, by=User.objects.get(username="asha"), rating=3)),
-    Case("summary", lambda name: publish_daily_summary("main", DAY, f'"{name}"'), lambda _: None),
+    Case("summary", lambda _: publish_daily_summary("main", DAY), lambda name: (opened(name), closed(name))),
     Case("account", lambda name: create_account(
         name, book="paper", currency="INR", zone="UTC", capital=5, capital_date=DAY), lambda _: None),
 ]  # fmt: skip

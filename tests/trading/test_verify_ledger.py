@@ -30,6 +30,7 @@ from trading.operations.review_trade import review_trade
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.queries.daily_summary import build_daily_summary
 from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
@@ -84,7 +85,7 @@ def _one_of_everything(account: str) -> None:
     closed("X", account_code=account, pnl=3, exit_reason="target")
     conditions = {"rsi": 61.5, "trend": {"up": True}, "name": "ä"}
     opened("Y", account_code=account, signal_conditions=conditions, entry_time=AT + MINUTE)
-    publish_daily_summary(account, DAY, '{"a":1}')
+    publish_daily_summary(account, DAY)
     add_capital(account, DAY, "-20.5", note="fee")
 
 
@@ -128,6 +129,43 @@ class TestUntouched:
         assert verify_ledger().ok
         opened("Z", account_code="replay")
         assert verify_ledger().ok
+
+
+class TestReports:
+    """A published report is told again as its trades were known when it was published."""
+
+    def test_each_version_is_told_as_of_its_own_place_in_the_journal(self) -> None:
+        said = {"by": "asha", "reason": "typing error"}
+        opened()
+        opened("T2", strategy_id="orb", charges=1)
+        steps = [
+            lambda: filled("SELL", 2460, 4),
+            lambda: closed(),
+            lambda: closed("T2", strategy_id="orb"),
+            lambda: amend(row().pk, fill=2, price=2461, **said),
+            lambda: amend(row().pk, strategy_id="another", **said),
+            lambda: set_charges("main", "T1", "12.35", source="note"),
+            lambda: void(row("T2").pk, **said),
+        ]
+        for number, step in enumerate(steps, 1):
+            step()
+            assert publish_daily_summary("main", DAY).version == number
+        review_trade(row().pk, by=User.objects.create_user("asha"), rating=3)
+        proof = verify_ledger()
+        assert (proof.differences, proof.checked["reports"]) == ([], len(steps))
+
+    @pytest.mark.parametrize("name", ["total_pnl", "charges", "winning_trades", "trades_without_charges"])
+    def test_one_that_says_otherwise_is_named(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        def wrong(*arguments: Any, **named: Any) -> dict[str, Any]:
+            made = build_daily_summary(*arguments, **named)
+            made["strategies"][0][name] += 1
+            return made
+
+        monkeypatch.setattr("trading.operations.publish_daily_summary.build_daily_summary", wrong)
+        opened()
+        closed()
+        publish_daily_summary("main", DAY)
+        assert found() == {("trading_dailysummary", f"body: ema cross {name}")}
 
 
 class TestTamper:

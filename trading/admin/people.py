@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -27,3 +28,17 @@ class DeskUserAdmin(UserAdmin):  # type: ignore[type-arg]
     @admin.display(description="groups")
     def shown_groups(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all()) or "—"
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class DeskGroupAdmin(GroupAdmin):
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The database would take the members out by itself, and nobody would have said so in the journal."""
+        return obj is not None and not obj.user_set.exists() and super().has_delete_permission(request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Many at once would be deleted without a look at their members."""
+        return {}

@@ -67,10 +67,15 @@ class Recount:
     corrections: list[Body] = field(default_factory=list)
     review: Body | None = None
     is_void: bool = False
+    taken: int = 0
 
-    def take(self, body: Body) -> None:
-        """Count one operation. Raises: KeyError for an operation that nobody knows, or a body that lacks something."""
+    def take(self, body: Body, row: int) -> None:
+        """Count one operation, and note its ``row`` in the journal.
+
+        Raises: KeyError for an operation that nobody knows, or a body that lacks something.
+        """
         OPERATIONS[body["op"]](self, body)
+        self.taken = row
         if "flags" in body["trade"]:
             self.trade["flags"] = body["trade"]["flags"]
 
@@ -82,12 +87,16 @@ class Recount:
         )
         return position.fold(self.trade["side"], multiplier, executions)
 
-    def rows(self) -> Iterator[Expected]:
-        """Yield every row that the trade must have now."""
-        pk, said = self.trade["id"], self.trade
+    def settle(self) -> None:
+        """Fold what was taken so far: ``trade`` and ``exits`` tell how the trade stands."""
         holding, realised = self.folded()
         self._stand(holding)
         self.exits = [] if self.is_void else self._exits(realised)
+
+    def rows(self) -> Iterator[Expected]:
+        """Yield every row that the trade must have now; settles it."""
+        self.settle()
+        pk, said = self.trade["id"], self.trade
         key = (self.account, said["strategy_id"], said["trade_id"], said["trading_day"])
         yield Expected("trading_trade", key, said)
         for fill in self.fills:

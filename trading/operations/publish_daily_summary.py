@@ -8,17 +8,20 @@ from trading.models import DailySummary
 from trading.operations import journal
 from trading.operations.writing import writing
 from trading.queries.accounts import get_account
+from trading.queries.daily_summary import build_daily_summary, canonical
 
 
-def publish_daily_summary(account_code: str, day: date, body: str, *, by: str = "") -> DailySummary:
-    """Return the newest version: a new one where ``body`` (canonical JSON) differs from the last, which stays.
+def publish_daily_summary(account_code: str, day: date, *, now: datetime | None = None, by: str = "") -> DailySummary:
+    """Return the newest version: a new one where what the trades say at ``now`` differs from the last, which stays.
 
-    Raises: UnknownAccount, LedgerBusy, LedgerNotReady.
+    The report is made while the journal's end is locked, so it tells what the journal held up to ``journal_sequence``,
+    neither more nor less. Raises: UnknownAccount, LedgerBusy, LedgerNotReady.
     """
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     with writing():
         account = get_account(account_code)
         head = journal.lock_head(account)
+        body = canonical(build_daily_summary(account_code, day, now=now))
         last = DailySummary.objects.filter(account=account, day=day).order_by("-version").first()
         if last is not None and last.body == body:
             return last

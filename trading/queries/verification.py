@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from trading.domain.conditions import numbers
 from trading.domain.recount import Expected, Recount, References
 from trading.queries.verification_chain import CHAIN, JOURNAL, KEY, Index, Published, Walk, loaded
 from trading.queries.verification_references import SEAL, Sealed, check_heads, compare_references, is_by, read_seals
+from trading.queries.verification_reports import DaySums, Reports
 from trading.queries.verification_rows import Difference, Findings, Tables
 from trading.queries.verification_schema import check_schema
 
@@ -51,35 +52,6 @@ class Proof:
 
 
 @dataclass(slots=True)
-class DayRecount:
-    """One day total, counted anew, in units."""
-
-    gross_pnl: int = 0
-    charges: int = 0
-    gross_profit: int = 0
-    gross_loss: int = 0
-    trades_closed: int = 0
-    wins: int = 0
-    losses: int = 0
-    breakevens: int = 0
-    trades_without_charges: int = 0
-    id: int | None = None
-
-    def add(self, realised: dict[str, Any], trade: dict[str, Any]) -> None:
-        self.gross_pnl += realised["pnl"]
-        self.charges += realised["charges"] or 0
-        if realised["closes"]:
-            net = trade["realised_pnl"] - (trade["charges"] or 0)
-            self.trades_closed += 1
-            self.wins += net > 0
-            self.losses += net < 0
-            self.breakevens += net == 0
-            self.trades_without_charges += trade["charges"] is None
-            self.gross_profit += max(net, 0)
-            self.gross_loss += min(net, 0)
-
-
-@dataclass(slots=True)
 class Verification:
     """One proof of one ledger. ``key`` is None where it is lost; ``since`` is the ISO text of an instant in UTC."""
 
@@ -90,7 +62,7 @@ class Verification:
     progress: Progress = lambda _stage, _done, _total: None
     findings: Findings = field(default_factory=Findings)
     checked: dict[str, int] = field(default_factory=dict)
-    days: dict[Day, DayRecount] = field(default_factory=lambda: defaultdict(DayRecount))
+    days: dict[Day, DaySums] = field(default_factory=lambda: defaultdict(DaySums))
 
     def run(self) -> Proof:
         """Return the proof. Raises: DatabaseError where the ledger cannot be read."""
@@ -106,10 +78,13 @@ class Verification:
             self.checked |= {"seals": sealed.count, "references": compare_references(tables, sealed, key)}
             walk = self._walk(tables, sealed, key, published)
             references = sealed.references()
-            self._trades(tables, references, walk.index)
+            reports = Reports(tables, walk.index, references)
+            self._trades(tables, references, walk.index, reports)
             self._signals(tables, references, walk.index)
-            self._day_totals(tables)
+            self._day_totals(tables, walk.index)
             self._summaries(tables, walk.index)
+            if self.since is None:  # else not every trade was counted
+                self.checked["reports"] = reports.compare(self.findings)
         head = {code: {"sequence": number, "mac": mac} for code, (number, mac) in walk.ends.items()}
         return Proof(self.findings.finish(), self.checked, head, self.findings.left_off, sealed.ledger, sealed.end)
 
@@ -155,7 +130,7 @@ class Verification:
         return walk
 
     # -- trades ------------------------------------------------------------------------------------------------------
-    def _trades(self, tables: Tables, references: References, index: Index) -> None:
+    def _trades(self, tables: Tables, references: References, index: Index, reports: Reports) -> None:
         told = np.frombuffer(index.trades, dtype=np.int64).reshape(-1, 3) if index.trades else np.empty((0, 3), int)
         told = told[np.argsort(told[:, 0], kind="stable")]
         keys, starts = np.unique(told[:, 0], return_index=True)
@@ -165,14 +140,20 @@ class Verification:
             part = told[bounds[number] : bounds[number + 1]] if len(keys) else told
             is_last = number >= len(bounds) - 2
             high = None if is_last else int(part[-1][0])
-            self._some_trades(tables, references, part, (low, high), index)
+            recounts = self._recounted(tables, references, part, reports)
+            self._some_trades(tables, recounts, part, (low, high), index, reports)
             low = high
             self.progress("trades", min((number + 1) * BATCH, len(keys)), len(keys))
 
     def _some_trades(
-        self, tables: Tables, references: References, told: Any, span: tuple[int | None, int | None], index: Index
+        self,
+        tables: Tables,
+        recounts: dict[int, Recount],
+        told: Any,
+        span: tuple[int | None, int | None],
+        index: Index,
+        reports: Reports,
     ) -> None:
-        recounts = self._recounted(tables, references, told)
         expected: dict[str, list[Expected]] = defaultdict(list)
         known = {int(pk) for pk in told[:, 0]}
         for pk, recount in recounts.items():
@@ -185,7 +166,8 @@ class Verification:
                 continue
             for one in rows:
                 expected[one.table].append(one)
-            self._of_days(recount, index)
+            self._of_days(recount)
+            reports.add(recount, reports.waiting(recount, None))
         for table, column in (("trading_trade", "id"), *((table, "trade_id") for table in OF_TRADE)):
             stored: Iterable[Any] = tables.between(table, column, *span)
             if self.since is not None:
@@ -193,14 +175,17 @@ class Verification:
                 stored = [row for row in stored if row[place] not in left]
             self._count(table, tables.compare(table, expected[table], stored))
 
-    def _recounted(self, tables: Tables, references: References, told: Any) -> dict[int, Recount]:
+    def _recounted(self, tables: Tables, references: References, told: Any, reports: Reports) -> dict[int, Recount]:
         sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
         bodies = dict(tables.in_parts(sql, told[:, 1].tolist()))
         recounts: dict[int, Recount] = {}
         for pk, row, account in told.tolist():
             recount = recounts.setdefault(pk, Recount(references, account))
             try:
-                recount.take(loaded(bodies[row]))
+                if due := reports.waiting(recount, row):
+                    recount.settle()
+                    reports.add(recount, due)
+                recount.take(loaded(bodies[row]), row)
             except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
                 self._garbled(pk, error, row)
         return recounts
@@ -209,27 +194,26 @@ class Verification:
         what = f"trade {trade} cannot be counted from it: {type(error).__name__} {error}"
         self.findings.add(CHAIN, JOURNAL, row, "body", what, "what the operation wrote")
 
-    def _of_days(self, recount: Recount, index: Index) -> None:
+    def _of_days(self, recount: Recount) -> None:
         trade = recount.trade
         for realised in recount.exits:
             key = (recount.account, trade["strategy_id"], trade["instrument_id"], realised["day"])
             self.days[key].add(realised, trade)
-            self.days[key].id = index.day_totals.get(key)
 
     def _count(self, table: str, count: int) -> None:
         name = table.removeprefix("trading_")
         self.checked[name] = self.checked.get(name, 0) + count
 
     # -- what follows, and what stands beside --------------------------------------------------------------------------
-    def _day_totals(self, tables: Tables) -> None:
+    def _day_totals(self, tables: Tables, index: Index) -> None:
         table, names = "trading_daytotal", ("account_id", "strategy_id", "instrument_id", "day")
         day = None if self.since is None else self.since[:10]
         expected = []
         for key, total in self.days.items():
             if day is None or key[3] >= day:
-                sums = {name: getattr(total, name) for name in DayRecount.__slots__ if name != "id"}
-                keyed = {} if total.id is None else {"id": total.id}
-                expected.append(Expected(table, key, dict(zip(names, key, strict=True)) | sums | keyed))
+                keyed = {"id": index.day_totals[key]} if key in index.day_totals else {}
+                values = dict(zip(names, key, strict=True)) | asdict(total) | keyed
+                expected.append(Expected(table, key, values))
         stored = tables.between(table, "id", None, None)
         if day is not None:
             place = tables.shape(table).index["day"]

@@ -84,7 +84,7 @@ class Command(VeloxCommand):
         if published is not None and published.body == body:
             return True
         if published is None or rebuild or published.created_at < _end_of(day):
-            publish_daily_summary(account, day, body)
+            publish_daily_summary(account, day, now=now)
             return True
         self.say(
             f"{day} is not what was published as version {published.version}: shown is what the trades say now; "

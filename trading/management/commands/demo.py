@@ -28,7 +28,6 @@ from trading.management.base import VeloxCommand
 from trading.management.output import write_file
 from trading.models import Account, User
 from trading.operations.publish_daily_summary import publish_daily_summary
-from trading.queries import daily_summary
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_zone
 from trading.simulator import simulate
@@ -131,8 +130,7 @@ def record(day: DemoDay) -> None:
         todo = replay.missing(dm, feed, source=SOURCE)
         replay.run(dm, feed, Together(strategies(day.closes_at - day.opens_at)), todo=todo, pace=replay.Pace())
         replay.flush(dm, feed)
-    summary = daily_summary.build_daily_summary(ACCOUNT, day.day, now=datetime.now(UTC))
-    publish_daily_summary(ACCOUNT, day.day, daily_summary.canonical(summary))
+    publish_daily_summary(ACCOUNT, day.day)
 
 
 def strategies(session: timedelta) -> list[IntradayStrategy]:
