@@ -18,14 +18,36 @@ import pytest
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
-@dataclass(frozen=True)
+@dataclass
 class RabbitServer:
+    folder: Path
+    program: str
     port: int
-    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def start(self) -> None:
+        with (self.folder / "output").open("ab") as output:
+            self.process = subprocess.Popen(
+                [self.program],
+                env=self.environment,
+                cwd=self.folder,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        _wait_until_it_answers(self.port, self.process)
+
+    def kill(self) -> None:
+        """End the node and all that it started with SIGKILL."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
 @contextmanager
@@ -50,17 +72,12 @@ def rabbit_server(folder: Path) -> Iterator[RabbitServer]:
         "RABBITMQ_CONFIG_FILE": str(folder / "none"),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +A 8",
     }
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            [program], env=environment, cwd=folder, stdout=output, stderr=output, start_new_session=True
-        )
+    server = RabbitServer(folder, str(program), port, environment)
     try:
-        _wait_until_it_answers(port, process)
-        yield RabbitServer(port, process)
+        server.start()
+        yield server
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        server.kill()
         _end_mapper(mapper)
 
 

@@ -1,4 +1,4 @@
-"""A Redis of one test's own, on a free port of 127.0.0.1: started, frozen and ended by its pid."""
+"""A Redis of one test's own, on a free port of 127.0.0.1: started, frozen, killed and ended by its pid."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 
-@dataclass(frozen=True)
+@dataclass
 class RedisServer:
     port: int
+    command: list[str]
     process: subprocess.Popen[bytes]
 
     @property
@@ -32,6 +33,15 @@ class RedisServer:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+
+    def start(self) -> None:
+        """Start it anew after `kill`: on its port, and empty."""
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL)
+        _wait_until_it_answers(self)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def tell(self, *words: str) -> bytes:
         """Send one command without any client's package and return the raw reply."""
@@ -62,15 +72,14 @@ def redis_server(folder: Path, *more: str) -> Iterator[RedisServer]:
         str(folder),
         *more,
     ]
-    process = subprocess.Popen([program, *options, *more], stdout=subprocess.DEVNULL)
-    server = RedisServer(port, process)
+    command = [program, *options, *more]
+    server = RedisServer(port, command, subprocess.Popen(command, stdout=subprocess.DEVNULL))
     try:
         _wait_until_it_answers(server)
         yield server
     finally:
-        process.send_signal(signal.SIGCONT)
-        process.kill()
-        process.wait()
+        server.process.send_signal(signal.SIGCONT)
+        server.kill()
 
 
 def _wait_until_it_answers(server: RedisServer) -> None:

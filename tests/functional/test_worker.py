@@ -114,6 +114,21 @@ def test_a_worker_killed_at_any_moment_loses_and_doubles_nothing(desk: Ledger, a
     assert prices() == [float(number + 1) for number in range(4000)]
 
 
+def test_a_broker_killed_and_restarted_midway_loses_and_doubles_nothing(desk: Ledger, broker: Any, alone: None) -> None:
+    with closing(BrokerBell(broker.url)) as bell, celery(desk.data_dir, desk.env, *WORKER):
+        recorded(1000)
+        assert bell.ring(FLUSH_TICKS)
+        until(lambda: points()["stored"] > 0)
+        broker.kill()
+        recorded(1000, first=1000)
+        assert bell.ring(FLUSH_TICKS) is False
+        broker.start()
+        recorded(1000, first=2000)
+        # The worker, which was there all the time, hears again by itself.
+        until(lambda: bell.ring(FLUSH_TICKS) and stored(3000))
+    assert prices() == [float(number + 1) for number in range(3000)]
+
+
 @only_redis
 def test_the_journal_is_followed_by_the_worker_where_no_companion_lives(desk: Ledger, alone: None) -> None:
     with DataManager() as dm:
