@@ -135,6 +135,18 @@ def test_a_crash_between_dead_letter_and_settling_doubles_no_letter(
     assert [letter.sequence for letter in dead_letters.read(desk.lane().folder)] == [3]
 
 
+def test_a_dead_letter_that_cannot_be_kept_keeps_its_slice(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.influx.behaviour.bad = lambda line: 400 * (b"close=3 " in line)
+    desk.record(5)
+    with monkeypatch.context() as patch:
+        patch.setattr(dead_letters, "append", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            ship_slice(desk.lane(), desk.store, owner="test")
+    assert (desk.lane().outcome().through, desk.pump.points()["spooled"]) == (0, 5)
+    found = desk.settle()
+    assert (found["stored"], found["dead_lettered"], found["balance"]) == (4, 1, 0)
+
+
 def test_points_older_than_the_retention_expire_without_a_dead_letter(desk: Desk) -> None:
     desk.influx.behaviour.retention_seconds = DAY // SECOND
     edge = OPEN + 30 * SECOND

@@ -116,7 +116,7 @@ def test_what_is_shipped_in_the_middle_of_a_reading_is_not_missed(desk: Desk, mo
                 latest = desk.reader.latest_tick("RELIANCE", "main")
                 assert latest and latest["close"] == 3.0
             else:
-                assert closes(desk, source="default" if name == "read" else None)[-1] == number + 1
+                assert closes(desk, source="default" if name == "read" else None)[-1:] == [number + 1]
 
 
 @pytest.mark.parametrize("shipped", [True, False])

@@ -14,6 +14,7 @@ import pytest
 
 from tests.timeseries.golden.make import GOLDEN, fill
 from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder, rows, stored
+from timeseries.counter import ISSUED, CounterMap
 from timeseries.frames import FORMAT_VERSION, HEADER_SIZE, Header, unpack_header, with_crc
 from timeseries.lane import Lane
 from timeseries.measurements import TICKS
@@ -142,12 +143,15 @@ def test_a_damaged_open_segment_is_sealed_without_losing_more(tmp_path: Path) ->
 
 
 def test_text_that_looks_like_a_frame_is_not_taken_for_one(tmp_path: Path) -> None:
-    desk = recorder(tmp_path, segment_bytes=4096)
+    desk, other = recorder(tmp_path), recorder(tmp_path, source="other")
     desk.tick("RELIANCE", {"ltp": 1}, OPEN_NS)
-    segment = lane(tmp_path).segments()[0].read_bytes()
+    for number in range(2):
+        other.tick("RELIANCE", {"ltp": 1}, OPEN_NS + number)
+    segment = lane(tmp_path, source="other").segments()[0].read_bytes()
     start = frame_start(segment)
-    forged = segment[start : start + 56]
-    desk.close()
+    forged = segment[start + 56 : start + 112]
+    assert int.from_bytes(forged[8:16], "little") == 2  # whole, and of the sequence that is missing
+    desk.close(), other.close()
     # The same bytes in a segment of another writer, where the frame that held them is damaged.
     path = tmp_path / "spool/desk/ticks/0000000002.seg"
     header = Header("desk", "ticks", 1, 2, NOW, 1, os.urandom(16))
@@ -155,7 +159,11 @@ def test_text_that_looks_like_a_frame_is_not_taken_for_one(tmp_path: Path) -> No
     writer.define(1, {"account": "main", "symbol": "M&M"})
     writer.map[writer.position : writer.position + len(forged)] = forged
     writer.abandon()
+    counter = CounterMap(path.parent)
+    counter.words[ISSUED] = 2
+    counter.close()
     assert [point["symbol"] for point in stored(tmp_path)] == ["RELIANCE"]
+    assert lane(tmp_path).tail(after=0) == (1, 1)
 
 
 def frame_start(data: bytes) -> int:
