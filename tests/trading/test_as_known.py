@@ -13,14 +13,16 @@ import pytest
 from django.core.management import call_command
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row
-from trading.models import DailySummary
+from trading.models import DailySummary, User
 from trading.operations.add_capital import add_capital
 from trading.operations.amend import amend
+from trading.operations.review_trade import review_trade
 from trading.operations.set_charges import set_charges
 from trading.operations.void import void
 from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.period import desk_date
+from trading.queries.reports import selection, strategy_report, symbol_report
 from trading.queries.statistics import Cut, exits_of
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
@@ -34,7 +36,7 @@ STEPS: list[Callable[[], Any]] = [
     lambda: closed("T2", strategy_id="orb", price=2440, charges=5),
     lambda: filled("SELL", 2460, 4),
     lambda: amend(row("T1").pk, fill=2, price=2461, **WHO),
-    lambda: closed("T1"),
+    lambda: closed("T1", exit_reason="stop"),
     lambda: set_charges("main", "T1", "20.5", source="note"),
     lambda: amend(row("T2").pk, strategy_id="vwap", **WHO),
     lambda: amend(row("T1").pk, fill=3, quantity=5, **WHO),
@@ -45,7 +47,7 @@ STEPS: list[Callable[[], Any]] = [
     lambda: closed("T3", exit_time=AT + timedelta(days=3)),
     lambda: void(row("T1").pk, fill=2, **WHO),
     lambda: void(row("T2").pk, **WHO),
-    lambda: closed("T1", price=2470, exit_time=AT + 9 * MINUTE),
+    lambda: closed("T1", price=2470, exit_time=AT + 9 * MINUTE, exit_reason="target"),
     lambda: void(row("T1").pk, **WHO),
 ]
 
@@ -66,6 +68,30 @@ def test_every_instant_is_answered_as_it_was_then() -> None:
     for at, was in answers:
         assert known(at) == was
     assert any(left != right for (_, left), (_, right) in pairwise(answers))
+
+
+def reports(at: datetime | None = None) -> list[dict[str, Any]]:
+    made = []
+    for narrowed in ({}, {"strategy_id": "orb"}, {"symbol": "RELIANCE"}):
+        chosen = selection("main", first=DAYS[0], last=DAYS[2], known_at=at, **narrowed)
+        made += [strategy_report(chosen, now=LATER), symbol_report(chosen, now=LATER)]
+        whole = selection("main", known_at=at, **narrowed)
+        made += [strategy_report(whole, now=LATER)]
+    return made
+
+
+def test_every_report_is_answered_as_it_was_then() -> None:
+    """With every cut, conditions and reasons of exits among them."""
+    opened("T0", strategy_id="orb", signal_conditions={"rsi": 61, "up": True})
+    answers = []
+    for do in [lambda: closed("T0", strategy_id="orb", exit_reason="target"), *STEPS]:
+        do()
+        answers.append((datetime.now(UTC), reports()))
+        if do is STEPS[5]:
+            review_trade(row("T1").pk, by=User.objects.create_user("asha"), tags=["early"])
+            answers.append((datetime.now(UTC), reports()))
+    for number, (at, was) in enumerate(answers):
+        assert reports(at) == was, number
 
 
 def test_one_strategy_is_cut_as_it_was() -> None:
@@ -92,3 +118,16 @@ def test_the_command_says_it_and_publishes_nothing() -> None:
     assert (said["total"]["gross_pnl"], said["as_known_on"]) == ("149.5", today.isoformat())
     assert answer(today - timedelta(days=1))["total"]["total_trades"] == 0
     assert not DailySummary.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["strategy_report", "symbol_report", "signal_report"])
+def test_the_reports_take_the_day(name: str) -> None:
+    opened(signal_conditions={"rsi": 61})
+    closed()
+    today = desk_date(datetime.now(UTC))
+    for on, there in ((today, True), (today - timedelta(days=1), False)):
+        out = io.StringIO()
+        call_command(name, "--as-known-on", str(on), "--format", "json", stdout=out)
+        said = json.loads(out.getvalue())
+        assert (said["as_known_on"], said["from"]) == (on.isoformat(), "2024-03-15" if there else None)
+        assert len(said[{"signal_report": "conditions"}.get(name, "days")]) == there

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from trading.management import figure_tables
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import FORMATS, add_format_arguments
 from trading.management.report import Chart, Report
+from trading.queries.period import end_of, parse_day
 from trading.queries.reports import Selection, selection
 
 CUT_TITLES = {
@@ -38,22 +40,42 @@ def add_period_arguments(parser: ArgumentParser, *, formats: tuple[str, ...] = F
     add_format_arguments(parser, formats=formats)
 
 
+def add_known_argument(parser: ArgumentParser, *, more: str = "") -> None:
+    """Give a report ``--as-known-on``."""
+    parser.add_argument("--as-known-on", metavar="YYYY-MM-DD", help=f"without what was recorded after that day{more}")
+
+
 def chosen(options: Mapping[str, Any]) -> Selection:
     """Return what the arguments name. Raises: UnknownAccount, InvalidValue."""
+    known_on = options.get("as_known_on")
     return selection(
         options["account"],
         first=options["first"],
         last=options["last"],
         strategy_id=options["strategy"],
         symbol=options["symbol"],
+        known_at=None if known_on is None else end_of(parse_day(known_on)),
     )
+
+
+def known_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a report says of ``--as-known-on``: `as_known_on`, or nothing."""
+    known_on = options.get("as_known_on")
+    return {} if known_on is None else {"as_known_on": parse_day(known_on).isoformat()}
+
+
+def known_until(options: Mapping[str, Any], now: datetime) -> datetime:
+    """What was not known yet had not happened: a position counts to the end of the day named."""
+    known_on = options.get("as_known_on")
+    return now if known_on is None else min(now, end_of(parse_day(known_on)))
 
 
 def title_of(name: str, made: Mapping[str, Any]) -> str:
     """Return the title of a report: what, of whom, from when to when."""
     narrowed = [made[key] for key in ("strategy", "symbol") if made.get(key)]
     span = f"{made['from']} to {made['to']}" if made["from"] else "nothing was traded"
-    return " · ".join([name, made["account"], *narrowed, span, made["currency"]])
+    known = [f"as known on {made['as_known_on']}"] if "as_known_on" in made else []
+    return " · ".join([name, made["account"], *narrowed, span, made["currency"], *known])
 
 
 def period_report(name: str, made: Mapping[str, Any], *, rows: str, key: str, word: str) -> Report:

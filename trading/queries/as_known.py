@@ -5,6 +5,7 @@ Only the trades that something recorded later has touched are told anew from the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,7 @@ class KnownTrade:
     strategy_id: str
     opened_at: datetime
     closed_at: datetime | None
+    exit_reason: str
     exits: list[Exit]
 
 
@@ -65,7 +67,16 @@ def _retold(trade: Trade, at: datetime) -> KnownTrade | None:
         seconds = (closed_at - fills[0].at).total_seconds()
         closed = ClosedTrade(holding.realised_pnl, holding.charges, _risk(trade, fills[0]), seconds)
     exits = _exits(trade, fills, realised, closed)
-    return KnownTrade(trade, moved[0] if moved else trade.strategy.code, fills[0].at, closed_at, exits)
+    strategy_id, reason = moved[0] if moved else trade.strategy.code, _reason(trade, closed_at, at)
+    return KnownTrade(trade, strategy_id, fills[0].at, closed_at, reason, exits)
+
+
+def _reason(trade: Trade, closed_at: datetime | None, at: datetime) -> str:
+    """Return what its last close before ``at`` gave as the reason: a trade that was opened again keeps none."""
+    if closed_at is None:
+        return ""
+    bodies = [json.loads(row.body) for row in facts.journal_of(trade) if row.recorded_at < at]
+    return next((body["exit_reason"] for body in reversed(bodies) if "exit_reason" in body), "")
 
 
 def _moves(correction: Correction) -> bool:

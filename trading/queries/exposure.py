@@ -16,7 +16,7 @@ from trading.models import Trade
 from trading.queries import as_known
 from trading.queries.instruments import shown_symbol
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
-from trading.queries.statistics import Cut
+from trading.queries.statistics import Cut, retold_of
 from trading.queries.trades import VOID
 
 Span = tuple[datetime, datetime]
@@ -102,11 +102,10 @@ def _touching(cut: Cut, first: date, last: date) -> Iterator[_Row]:
     rows: QuerySet[Trade] = Trade.objects.filter(**cut.lookups(), trading_day__lte=last).exclude(state=VOID)
     if cut.known_at is not None:
         rows = rows.filter(as_known.untouched(cut.known_at))
-        for known in as_known.retold(cut.account, cut.known_at):
+        for known in retold_of(cut, cut.known_at):
             instrument = known.trade.instrument
-            if cut.strategy_id in (None, known.strategy_id) and cut.instrument_id in (None, instrument.pk):
-                where = (instrument.symbol, instrument.exchange.code, instrument.session_group)
-                yield known.strategy_id, *where, known.opened_at, known.closed_at
+            where = (instrument.symbol, instrument.exchange.code, instrument.session_group)
+            yield known.strategy_id, *where, known.opened_at, known.closed_at
     # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
     since = datetime.combine(first, time(), UTC) - timedelta(days=1)
     still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))

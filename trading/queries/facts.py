@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 from trading.domain import position
 from trading.domain.money import to_units
 from trading.domain.position import Execution
-from trading.models import Correction, Fill, Trade
+from trading.models import Correction, Fill, Journal, Trade
 
 CORRECTED = "corrected"  # the flag of a trade that has corrections
 AMEND, VOID, CHARGES = "amend", "void", "charges"
@@ -34,6 +35,13 @@ def fills_with_pnl(trade: Trade) -> list[tuple[Fill, Decimal | None]]:
 def corrections_of(trade: Trade) -> list[Correction]:
     """Return the trade's corrections with their fills, the oldest first."""
     return list(trade.corrections.select_related("fill").order_by("pk")) if CORRECTED in trade.flags else []
+
+
+def journal_of(trade: Trade) -> list[Journal]:
+    """Return the journal's rows of a trade, in order. The text only narrows it: what a body says is what counts."""
+    rows = Journal.objects.filter(account=trade.account, recorded_at__gte=trade.recorded_at)
+    near = rows.filter(body__contains=f'"pk":{trade.pk},').order_by("sequence")
+    return [row for row in near if json.loads(row.body).get("trade", {}).get("pk") == trade.pk]
 
 
 def corrected(fills: Iterable[Fill], corrections: Iterable[Correction]) -> list[Fill]:

@@ -18,11 +18,12 @@ from trading.domain.figures import Exit
 from trading.errors import InvalidValue
 from trading.models import Realisation, Strategy, Trade
 from trading.queries.accounts import get_account
+from trading.queries.as_known import untouched
 from trading.queries.exposure import Held, exposure, held_over
 from trading.queries.instruments import find_instrument
 from trading.queries.parts import parts_of
-from trading.queries.period import desk_date, parse_day
-from trading.queries.statistics import Cut, capital_over, trading_days
+from trading.queries.period import date_in, desk_date, parse_day
+from trading.queries.statistics import Cut, capital_over, retold_of, trading_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,10 @@ def selection(
     last: str | date | None = None,
     strategy_id: str | None = None,
     symbol: str | None = None,
+    known_at: datetime | None = None,
 ) -> Selection:
     """Return what a caller asks for; without a day, from the first opening's to the last opening's or
-    exit's.
+    exit's. ``known_at`` leaves out what was recorded from that instant on.
 
     Raises: UnknownAccount; InvalidValue for a strategy or symbol that was never used, and for days that are none or
     the wrong way round.
@@ -66,7 +68,7 @@ def selection(
     instrument = None if symbol is None else find_instrument(symbol)
     if symbol is not None and instrument is None:
         raise InvalidValue(f"There is no symbol {symbol!r}.", field="symbol")
-    cut = Cut(account, strategy_id, None if instrument is None else instrument.pk)
+    cut = Cut(account, strategy_id, None if instrument is None else instrument.pk, known_at)
     days = [None if day is None else parse_day(day) for day in (first, last)]
     begins, ends = days
     if begins is not None and ends is not None and begins > ends:
@@ -81,9 +83,17 @@ def selection(
 
 def _span(cut: Cut) -> tuple[date | None, date | None]:
     """Return the days of the first opening and of the last opening or exit."""
-    opened = Trade.objects.filter(**cut.lookups()).aggregate(first=Min("trading_day"), last=Max("trading_day"))
-    exited = Realisation.objects.filter(**cut.lookups()).aggregate(last=Max("day"))["last"]
-    return opened["first"], max((day for day in (opened["last"], exited) if day is not None), default=None)
+    trades, exits = Trade.objects.filter(**cut.lookups()), Realisation.objects.filter(**cut.lookups())
+    days: list[date] = []
+    if cut.known_at is not None:
+        trades = trades.filter(untouched(cut.known_at))
+        exits = exits.filter(untouched(cut.known_at, of="trade__"))
+        for known in retold_of(cut, cut.known_at):
+            days += [date_in(known.opened_at, known.trade.instrument.exchange.zone), *(one.day for one in known.exits)]
+    of_trades = trades.aggregate(first=Min("trading_day"), last=Max("trading_day"))
+    found = (*of_trades.values(), exits.aggregate(last=Max("day"))["last"])
+    days += [day for day in found if day is not None]
+    return min(days, default=None), max(days, default=None)
 
 
 def strategy_report(chosen: Selection, *, now: datetime | None = None) -> dict[str, Any]:
@@ -169,7 +179,7 @@ def _exposure(chosen: Selection, held: Sequence[Held], now: datetime | None) -> 
 
 def _figures(chosen: Selection, cut: Cut, exits: Sequence[Exit]) -> dict[str, Any]:
     days = [] if chosen.first is None or chosen.last is None else trading_days(cut, chosen.first, chosen.last)
-    made = figures.report_figures(exits, capital_over(cut.account, days, list(exits)))
+    made = figures.report_figures(exits, capital_over(cut.account, days, list(exits), known_at=cut.known_at))
     return {**made, **_excursions(chosen, cut)}
 
 
@@ -179,6 +189,8 @@ def _excursions(chosen: Selection, cut: Cut) -> dict[str, Any]:
     if chosen.first is None or chosen.last is None:
         return _through([])
     closing = Realisation.objects.filter(**cut.lookups(), day__gte=chosen.first, day__lte=chosen.last, closes=True)
+    if cut.known_at is not None:
+        closing = closing.filter(untouched(cut.known_at, of="trade__"), trade__excursion__measured_at__lt=cut.known_at)
     rows = closing.filter(trade__excursion__isnull=False).order_by()
     money = {name: Cast(f"trade__excursion__{name}", BigIntegerField()) for name in ("mae", "mfe")}
     pnl = Cast("trade__realised_pnl", BigIntegerField())
@@ -210,7 +222,7 @@ def _days(chosen: Selection, exits: Sequence[Exit]) -> list[dict[str, Any]]:
     if chosen.first is None or chosen.last is None:
         return []
     days = trading_days(chosen.cut, chosen.first, chosen.last)
-    capital = capital_over(chosen.cut.account, days, list(exits))
+    capital = capital_over(chosen.cut.account, days, list(exits), known_at=chosen.cut.known_at)
     rows, reached = [], capital.at_start
     for day, made in zip(days, figures.days_of(exits, capital), strict=True):
         reached += made.flow + made.pnl

@@ -89,6 +89,8 @@ def _signals(chosen: Selection) -> Iterable[Signal]:
         return Signal.objects.none()
     start, stop = day_bounds(chosen.first)[0], day_bounds(chosen.last)[1]
     rows = Signal.objects.filter(**chosen.cut.lookups(), at__gte=start, at__lt=stop)
+    if chosen.cut.known_at is not None:
+        rows = rows.filter(recorded_at__lt=chosen.cut.known_at)
     return rows.select_related("strategy", "instrument__exchange").order_by("at", "pk")
 
 

@@ -20,6 +20,7 @@ from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Trade
 from trading.queries import as_known
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
+from trading.queries.as_known import KnownTrade
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.period import EARLIEST, check_days, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
@@ -135,9 +136,15 @@ def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
 
 
 def _retold(cut: Cut, at: datetime, first: date, last: date) -> Iterator[tuple[str, Exit]]:
+    for known in retold_of(cut, at):
+        yield from ((known.strategy_id, exit) for exit in known.exits if first <= exit.day <= last)
+
+
+def retold_of(cut: Cut, at: datetime) -> Iterator[KnownTrade]:
+    """Yield the trades of the cut that were touched since ``at``, as they were known."""
     for known in as_known.retold(cut.account, at):
         if cut.strategy_id in (None, known.strategy_id) and cut.instrument_id in (None, known.trade.instrument_id):
-            yield from ((known.strategy_id, exit) for exit in known.exits if first <= exit.day <= last)
+            yield known
 
 
 def _pnl_by_day(account: Account, until: date, known_at: datetime | None) -> dict[date, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,7 +70,7 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
         fills=fills,
         stops=list(trade.stop_changes.order_by("at", "pk")),
         signals=list(trade.signals.order_by("at", "pk")),
-        journal=_journal(trade),
+        journal=facts.journal_of(trade),
         excursion=None if found is None else found.excursion,
         quiet_seconds=None if found is None else found.quiet_seconds,
         initial_risk=trade.initial_risk,
@@ -79,10 +78,3 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
         times=times.tolist(),
         prices=prices.tolist(),
     )
-
-
-def _journal(trade: Trade) -> list[Journal]:
-    """Return the journal's rows of a trade, in order. The text only narrows it: what a body says is what counts."""
-    rows = Journal.objects.filter(account=trade.account, recorded_at__gte=trade.recorded_at)
-    near = rows.filter(body__contains=f'"pk":{trade.pk},').order_by("sequence")
-    return [row for row in near if json.loads(row.body).get("trade", {}).get("pk") == trade.pk]

@@ -12,11 +12,10 @@ from trading.management import figure_tables
 from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import Report, add_format_arguments, emit
-from trading.management.period_report import chosen, title_of
+from trading.management.period_report import add_known_argument, chosen, known_of, known_until, title_of
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries import daily_summary as queries
-from trading.queries.period import desk_date, end_of, parse_day
-from trading.queries.reports import Selection
+from trading.queries.period import desk_date, parse_day
 from trading.queries.sessions import calendar_of
 
 RESULT = {"strategy_id": "Strategy", **figure_tables.RESULT, **figure_tables.DRAWDOWN}
@@ -37,9 +36,7 @@ class Command(VeloxCommand):
         parser.add_argument("--account", default="main", help="the account (default: main)")
         parser.add_argument("--strategy", metavar="ID", help="show this strategy only; the whole day is published")
         parser.add_argument("--symbol", metavar="S", help="this symbol only; publishes nothing, nor do --from and --to")
-        parser.add_argument(
-            "--as-known-on", metavar="YYYY-MM-DD", help="without what was recorded after that day; publishes nothing"
-        )
+        add_known_argument(parser, more="; publishes nothing")
         parser.add_argument("--rebuild", action="store_true", help="publish a new version where the day has changed")
         add_format_arguments(parser)
 
@@ -48,8 +45,8 @@ class Command(VeloxCommand):
         spanned = options["first"] is not None or options["last"] is not None
         _check_together(options, spanned=spanned)
         if spanned:
-            span = queries.build_span(_chosen(options), now=_known_until(options, now))
-            made, agrees = span_report({**span, **_known(options)}), True
+            span = queries.build_span(chosen(options), now=known_until(options, now))
+            made, agrees = span_report({**span, **known_of(options)}), True
         else:
             shown, agrees = self._one_day(options, now)
             made = report(shown)
@@ -58,13 +55,13 @@ class Command(VeloxCommand):
 
     def _one_day(self, options: dict[str, Any], now: datetime) -> tuple[dict[str, Any], bool]:
         """Return the summary as it is shown, and whether it agrees with what was published."""
-        selected = _chosen(options)
+        selected = chosen(options)
         day, strategy = self._day(options["date"], options["account"], now), options["strategy"]
         cut = replace(selected.cut, strategy_id=None)
-        summary, agrees = queries.summary_of_cut(cut, day, now=_known_until(options, now)), True
+        summary, agrees = queries.summary_of_cut(cut, day, now=known_until(options, now)), True
         if cut.known_at is None and selected.symbol is None:
             agrees = self._publish(summary, day, now=now, rebuild=options["rebuild"])
-        summary |= _known(options) | ({"symbol": selected.symbol} if selected.symbol is not None else {})
+        summary |= known_of(options) | ({"symbol": selected.symbol} if selected.symbol is not None else {})
         return summary if strategy is None else queries.only(summary, strategy), agrees
 
     def _day(self, text: str | None, account: str, now: datetime) -> date:
@@ -100,23 +97,6 @@ def _check_together(options: dict[str, Any], *, spanned: bool) -> None:
         raise InvalidValue("Only a whole day is published.", field="rebuild", hint="Give --rebuild with --date alone.")
 
 
-def _chosen(options: dict[str, Any]) -> Selection:
-    selected = chosen(options)
-    if options["as_known_on"] is None:
-        return selected
-    return replace(selected, cut=replace(selected.cut, known_at=end_of(parse_day(options["as_known_on"]))))
-
-
-def _known(options: dict[str, Any]) -> dict[str, str]:
-    known_on = options["as_known_on"]
-    return {} if known_on is None else {"as_known_on": parse_day(known_on).isoformat()}
-
-
-def _known_until(options: dict[str, Any], now: datetime) -> datetime:
-    """What was not known yet had not happened: a position counts to the end of the day named."""
-    return now if options["as_known_on"] is None else min(now, end_of(parse_day(options["as_known_on"])))
-
-
 def report(summary: dict[str, Any]) -> Report:
     """Return a daily summary as a report: two tables for people, one wide one for a spreadsheet."""
     known = f" · as known on {summary['as_known_on']}" if "as_known_on" in summary else ""
@@ -137,8 +117,7 @@ def span_report(made: dict[str, Any]) -> Report:
     currency, total = made["currency"], {**made["total"], "date": "Total"}
     rows = [{**row, "date": day["date"]} for day in made["days"] for row in (*day["strategies"], _whole_day(day))]
     rows.append(total)
-    known = f" · as known on {made['as_known_on']}" if "as_known_on" in made else ""
-    title, first = title_of("Daily summaries", made) + known, {"date": "Day"}
+    title, first = title_of("Daily summaries", made), {"date": "Day"}
     tables = [
         figure_table(f"{name} · {title}", {**first, **columns}, rows, currency=currency, last_is_total=True)
         for name, columns in (("Result", RESULT), ("Quality", QUALITY))

@@ -10,7 +10,7 @@ from trading.domain import amounts
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import emit
-from trading.management.period_report import add_period_arguments, chosen, title_of
+from trading.management.period_report import add_known_argument, add_period_arguments, chosen, known_of, title_of
 from trading.management.report import Report, Table
 from trading.queries.signal_report import signal_report
 
@@ -53,6 +53,7 @@ class Command(VeloxCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_period_arguments(parser)
+        add_known_argument(parser)
         parser.add_argument(
             "--minutes", type=int, default=MINUTES, help=f"how far to look beyond a signal (default: {MINUTES})"
         )
@@ -60,7 +61,7 @@ class Command(VeloxCommand):
     def answer(self, **options: Any) -> bool:
         if not 1 <= options["minutes"] <= MINUTES_MAX:
             raise InvalidValue(f"minutes is {options['minutes']}.", field="minutes", hint=f"Give 1 to {MINUTES_MAX}.")
-        made = signal_report(chosen(options), open_reader(), minutes=options["minutes"])
+        made = signal_report(chosen(options), open_reader(), minutes=options["minutes"]) | known_of(options)
         emit(_report(made), form=options["format"], stdout=self.stdout, output=options["output"])
         return True
 

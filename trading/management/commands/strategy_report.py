@@ -8,7 +8,14 @@ from typing import Any
 
 from trading.management.base import VeloxCommand
 from trading.management.output import emit
-from trading.management.period_report import add_period_arguments, chosen, period_report
+from trading.management.period_report import (
+    add_known_argument,
+    add_period_arguments,
+    chosen,
+    known_of,
+    known_until,
+    period_report,
+)
 from trading.queries.reports import strategy_report
 
 
@@ -17,9 +24,10 @@ class Command(VeloxCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_period_arguments(parser)
+        add_known_argument(parser)
 
     def answer(self, **options: Any) -> bool:
-        made = strategy_report(chosen(options), now=datetime.now(UTC))
+        made = strategy_report(chosen(options), now=known_until(options, datetime.now(UTC))) | known_of(options)
         report = period_report("Strategy report", made, rows="strategies", key="strategy_id", word="Strategy")
         emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
         return True
