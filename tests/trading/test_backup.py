@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from trading.models import Journal, Trade
 from trading.operations.back_up import back_up
 from trading.operations.copying import CopyRefused, beside
 from trading.operations.restore import restore
+from trading.queries.health import report
 from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger]
@@ -36,6 +38,7 @@ def test_a_backup_is_private_noted_and_rotated(ledger: Any) -> None:
     note = json.loads(beside(made[-1]).read_text())
     last = Journal.objects.get()
     assert note["heads"]["main"] == [last.sequence, last.mac]
+    assert "The last backup is 0.0 h old." in report(now=datetime.now(UTC))["parts"]["ledger"]["detail"]
 
 
 def test_what_was_backed_up_comes_back_and_is_proved(ledger: Any) -> None:

@@ -127,7 +127,7 @@ class TestLedger:
     def test_it_counts_the_journal(self) -> None:
         with DataManager() as dm:
             dm.open_position("T1", "ema", "TCS", 1, 1, OPEN_HOURS - timedelta(days=900))
-        assert report(now=now())["parts"]["ledger"]["detail"] == "1 operations in the journal."
+        assert report(now=now())["parts"]["ledger"]["detail"] == "1 operations in the journal. No backup was made yet."
 
 
 class TestSpool:

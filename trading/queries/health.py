@@ -55,7 +55,7 @@ def report(*, now: datetime) -> dict[str, Any]:
     """Return the object `health` of FACE §6. It reads, and never raises for what it finds."""
     points, feeds = _found(_points), _found(lambda: _feeds(now))
     checks: dict[str, Callable[[], State]] = {
-        "ledger": _ledger,
+        "ledger": lambda: _ledger(now),
         "spool": lambda: _spool(points, now),
         "store": _store,
         "shipper": lambda: _shipper(points),
@@ -111,7 +111,7 @@ def _overall(parts: dict[str, dict[str, Any]]) -> str:
     return DEGRADED if any(part["status"] in (DEGRADED, DOWN) for part in parts.values()) else OK
 
 
-def _ledger() -> State:
+def _ledger(now: datetime) -> State:
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
         return State(DOWN, "ledger_not_ready", "There is no ledger yet.", MIGRATE)
@@ -128,7 +128,15 @@ def _ledger() -> State:
         if "locked" in str(error):
             return State(DEGRADED, "ledger_busy", "Another writer holds the ledger for long.", "Look who writes to it.")
         return State(DOWN, "ledger_read_only", f"The ledger cannot be written: {error}.", "Check owner, mode and disk.")
-    return State(OK, "", f"{rows} operations in the journal.")
+    return State(OK, "", f"{rows} operations in the journal. {_backed_up(now)}")
+
+
+def _backed_up(now: datetime) -> str:
+    folder = Path(settings.DATA_DIR) / "backups"
+    made = [path.stat().st_mtime for kind in ("sqlite3", "pgdump") for path in folder.glob(f"ledger-*.{kind}")]
+    if not made:
+        return "No backup was made yet."
+    return f"The last backup is {max(0.0, now.timestamp() - max(made)) / 3600:.1f} h old."
 
 
 def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
