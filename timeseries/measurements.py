@@ -99,7 +99,7 @@ EXECUTIONS = Measurement(
         *_floats("charges", "pnl", unit="money"),
         Field("trade_pk", Kind.INTEGER, "", "the trade's row in the ledger"),
     ),
-    "fills, projected from the ledger's journal",
+    "fills as they were recorded, projected from the ledger's journal; what was corrected since is in the ledger alone",
 )
 TRAILING_SL = Measurement(
     "trailing_sl",
