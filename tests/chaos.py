@@ -20,6 +20,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (OF_LEDGER, LEDGER),
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
     ([*LONG, "tests/timeseries/test_influx_shipping.py", "-k", "at_random"], {"VELOX_KILLS": "300"}),
+    (["tests.timeseries.outage"], {}),  # an hour's ticks
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
 ]
 

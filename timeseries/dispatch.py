@@ -10,7 +10,7 @@ import structlog
 
 from timeseries.broker import FLUSH_SNAPSHOTS, FLUSH_TICKS
 from timeseries.measurements import INDICATORS, TICKS
-from timeseries.pump import Pump
+from timeseries.pump import PASS_SECONDS, Pump
 
 if TYPE_CHECKING:
     from timeseries.broker_client import BrokerBell
@@ -52,7 +52,7 @@ class Dispatcher:
             self._note(self.is_worker_there() and all(self.bell.ring(task) for task in sorted(tasks)))
         if not self._hears or now - self._moved_at >= WORKER_SECONDS:
             self._moved_at = now
-            self.pump.run_once()
+            self.pump.run_once(seconds=PASS_SECONDS)
 
     def _waiting(self) -> set[str]:
         """Return the tasks whose lanes have points that wait, and note when a lane moved on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -30,6 +31,7 @@ DAY = 86_400 * SECOND
 LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit each would litter the store
 MANY = 20_000  # points that are worth a commit at once
 CARE_EVERY_NS = 15 * SECOND
+PASS_SECONDS = 0.2  # so long whoever has other work, as the companion has, ships at a time
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
 INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
 PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
@@ -75,20 +77,25 @@ class Pump:
         self._adopted: set[str] = set()
         self._cared_at = 0
         self._rung = False
+        self.is_behind = False  # the last pass was cut short: look again at once
 
     # -- shipping ----------------------------------------------------------------------------------------------------
 
-    def run_once(self, now: int | None = None) -> Sweep:
-        """Ship what is due of every lane, then do the periodic work that is due. ``now`` in ns UTC."""
+    def run_once(self, now: int | None = None, *, seconds: float = math.inf) -> Sweep:
+        """Ship what is due of every lane, then do the periodic work that is due. ``now`` in ns UTC.
+
+        After ``seconds`` no lane begins another slice, and the pump `is_behind`.
+        """
         now = self.clock() if now is None else now
-        at_once, self._rung = self._rung, False
+        at_once, self._rung, self.is_behind = self._rung, False, False
         self._adopt()
-        total = sum(self._visit(lane, now, at_once=at_once) for lane in self.spool.lanes())
+        until = time.monotonic() + seconds
+        total = sum(self._visit(lane, now, at_once=at_once, until=until) for lane in self.spool.lanes())
         if now - self._cared_at >= CARE_EVERY_NS:
             self._cared_at = now
             self._care(now)
         held = sum(care.failures > 0 for care in self._lanes.values())
-        return Sweep(total, held, LINGER_NS / SECOND)
+        return Sweep(total, held, 0.0 if self.is_behind else LINGER_NS / SECOND)
 
     def look(self, lanes: Iterable[Lane]) -> int:
         """Ship at once what waits in these lanes, but for one that holds; returns how many sequences were settled."""
@@ -100,10 +107,11 @@ class Pump:
         self._rung = self.bell.wait(seconds) or self._rung
         return self._rung
 
-    def ship(self, lane: Lane) -> int:
+    def ship(self, lane: Lane, *, until: float = math.inf) -> int:
         """Ship all that waits in the lane now; returns how many sequences were settled.
 
-        What is recorded meanwhile waits for the next pass: a fast feed must not keep the pump from the other lanes.
+        What is recorded meanwhile waits for the next pass: a fast feed must not keep the pump from the other lanes. Nor
+        must a long backlog: after a slice that ends beyond ``until`` (monotonic seconds) the rest waits, too.
 
         Raises:
             LeaseHeld: another process ships this lane now.
@@ -119,6 +127,9 @@ class Pump:
                 continue
             total += shipment.settled
             if not shipment.settled or shipment.through >= goal:
+                return total
+            if time.monotonic() >= until:
+                self.is_behind = True
                 return total
 
     def _adopt(self) -> None:
@@ -142,14 +153,14 @@ class Pump:
         lingered = now - care.waiting_since >= LINGER_NS
         return at_once or lingered or waiting >= MANY or self.spool.holder(lane.source) is None
 
-    def _visit(self, lane: Lane, now: int, *, at_once: bool) -> int:
+    def _visit(self, lane: Lane, now: int, *, at_once: bool, until: float = math.inf) -> int:
         """Ship the lane if it is due; whatever goes wrong holds this lane and no other."""
         care = self._lanes.setdefault(_key(lane), _Care())
         try:
             if not self._due(lane, care, now, at_once=at_once):
                 return 0
             care.waiting_since = None
-            settled = self.ship(lane)
+            settled = self.ship(lane, until=until)
         except LeaseHeld:
             return 0
         except Exception as error:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +116,7 @@ class Companion:
         while not self.stopped and not self._is_over():
             for part in self.parts:
                 part.run(self.clock(), at_once=rung)
-            rung = self.pump.wait(self.pause_seconds)
+            rung = self.pump.wait(0.0 if self.pump.is_behind else self.pause_seconds)
         self._end()
 
     def stop(self, *_: object) -> None:
@@ -124,7 +125,8 @@ class Companion:
 
     def _shipping(self) -> Callable[[], Any]:
         if not settings.CELERY_BROKER_URL:
-            return self.pump.run_once
+            # A long backlog, all of it at once, would keep the sync waiting that a power loss must find done.
+            return partial(self.pump.run_once, seconds=pump.PASS_SECONDS)
         self.broker = bell = import_string("timeseries.broker_client.BrokerBell")(settings.CELERY_BROKER_URL)
         return Dispatcher(
             self.pump,

@@ -23,6 +23,7 @@ from tests.companions import until
 from tests.conftest import Ledger
 from tests.influxd_server import BUCKET, ORG, TOKEN, InfluxdServer, Key, influxd_server
 from tests.redis_server import redis_server
+from tests.timeseries import outage
 from tests.timeseries.batches import INDIA, SECOND, at
 from tests.timeseries.desks import Clock
 from tests.timeseries.influx_recording import BODIES, Played
@@ -76,17 +77,19 @@ class Desk:
     store: InfluxStore
     now: int
     accepted: dict[Key, dict[str, Any]] = field(default_factory=dict)
-    held: Counter[tuple[str, tuple[str, ...], int]] = field(default_factory=Counter)
+    taken: set[tuple[str, tuple[str, ...], int]] = field(default_factory=set)
 
     def recorder(self, **more: Any) -> Recorder:
         given = {"source": "default", "account": "main", "zone": INDIA, "clock": lambda: self.now}
         return Recorder(self.root, **{**given, **more})
 
     def expect(self, measurement: str, tags: dict[str, str], instant: int, fields: dict[str, Any]) -> None:
-        """Note a point: its time is the instant + the number of points that its series holds there already."""
-        series = (measurement, tuple(tags.values()), instant)
-        self.note(measurement, {"account": "main", "source": "default", **tags}, instant, self.held[series], fields)
-        self.held[series] += 1
+        """Note a point: its time is the first at or after its instant that no point of its series has."""
+        series, n = (measurement, tuple(tags.values())), 0
+        while (*series, instant + n) in self.taken:
+            n += 1
+        self.taken.add((*series, instant + n))
+        self.note(measurement, {"account": "main", "source": "default", **tags}, instant, n, fields)
 
     def note(self, measurement: str, tags: dict[str, str], instant: int, n: int, fields: dict[str, Any]) -> None:
         key = tuple(sorted((name, coded(value)) for name, value in tags.items()))
@@ -159,7 +162,7 @@ def record_ticks(desk: Desk, chance: random.Random) -> None:
     recorder = desk.recorder()
     for name in NAMES:
         for number, value in enumerate([*FLOATS, *(any_float(chance, 0.0) for _ in range(10))]):
-            instant = OPEN + number // 3 * SECOND + chance.choice([0, 1000, 999_999_000]) * (number % 2)
+            instant = OPEN + number // 3 * SECOND + chance.choice([0, 1, 999_999_999]) * (number % 2)
             tick = {"ltp": value, "day_volume": number, "oi": 0}
             assert recorder.tick(name, tick, instant)
             fields = {"kind": "price", "close": value, "day_volume": float(number), "oi": 0.0}
@@ -299,6 +302,17 @@ def test_a_real_day_through_a_worker_while_the_engine_is_killed_thrice(
     tags = {symbol: (("account", "main"), ("source", "default"), ("symbol", symbol)) for symbol in files}
     kept_now = {key: (fields["close"], fields["day_volume"]) for key, fields in kept(engine).items()}
     assert kept_now == {("ticks", tags[symbol], time): values for (symbol, time), values in expected.items()}
+
+
+def test_an_outage_loses_nothing_and_costs_no_memory(ledger: Ledger, engine: InfluxdServer, settings: Any) -> None:
+    """`make chaos` runs it with an hour's ticks (`python -m tests.timeseries.outage`)."""
+    for name, value in engine.environment.items():
+        setattr(settings, name, value)
+    seen = outage.run(100_000, engine=engine, environment={**ledger.env, **engine.environment})
+    assert (seen.wrong, seen.refused) == ([], 0)
+    # A recorder remembers the instants of some ticks (100 bytes each, bounded), a companion one slice.
+    assert seen.recorder[-1] - seen.recorder[0] < 25
+    assert max(seen.draining) - seen.companion[0] < 120
 
 
 def points() -> dict[str, Any]:

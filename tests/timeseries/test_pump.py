@@ -105,6 +105,18 @@ def test_large_lanes_go_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     assert closes(desk) == [float(n) for n in range(1, 11)]
 
 
+def test_a_pass_ends_when_its_time_is_up_though_a_backlog_is_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 4})
+    record(desk, 10)
+    record(desk, 10, source="other")
+    found = []
+    while (sweep := desk.pump.run_once(seconds=0)).settled:
+        found.append((sweep.settled, desk.pump.is_behind, sweep.pause_seconds > 0))
+    # Each lane has one slice of each pass, and the last one leaves nothing behind.
+    assert found == [(8, True, False), (8, True, False), (4, False, True)]
+    assert points(desk) == {"accepted": 20, "stored": 20, "spooled": 0, **NONE}
+
+
 def test_a_pass_ends_though_the_feed_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = desk.recorder()
     recorder.tick("A", {"ltp": 1, "timestamp": OPEN})

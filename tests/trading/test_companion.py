@@ -230,6 +230,26 @@ class TestLife:
         assert points()["stored"] == 1
         assert not (data_dir / "ledger.sqlite3").exists()
 
+    def test_between_the_slices_of_a_long_backlog_all_parts_have_their_turn_and_nothing_is_slept(
+        self, alone: None, ledger: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(pump, "PASS_SECONDS", 0.0)
+        monkeypatch.setattr(pump, "MANY", 1)
+        monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 4})
+        made, waits = Companion(), []
+
+        def wait(seconds: float) -> bool:
+            waits.append((seconds, points()["stored"]))
+            made.stopped = points()["spooled"] == 0
+            return True
+
+        monkeypatch.setattr(made.pump, "wait", wait)
+        with DataManager() as dm:
+            for number in range(12):
+                dm.process_tick("TCS", {"ltp": number + 1})
+            made.run()
+        assert waits == [(0.0, 4), (0.0, 8), (made.pause_seconds, 12)]
+
     def test_it_syncs_what_is_new_and_only_that(self, quick: Companion, monkeypatch: pytest.MonkeyPatch) -> None:
         synced: list[str] = []
         monkeypatch.setattr("timeseries.lane.Lane.sync", lambda lane: synced.append(lane.measurement.name))
