@@ -16,10 +16,10 @@ OF_LEDGER = [*LONG, "tests/trading/test_ledger_model.py", "tests/trading/test_le
 OF_LEDGER += ["tests/trading/test_ledger_kills.py"]
 RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.timeseries.chaos_recorder", "--kills", "200"], {}),
+    (["tests.timeseries.chaos_kills", "--kills", "1800"], {}),
     ([*LONG, "tests/timeseries/test_damage.py"], {"VELOX_DAMAGES": "2000"}),
     (OF_LEDGER, LEDGER),
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
-    ([*LONG, "tests/timeseries/test_influx_shipping.py", "-k", "at_random"], {"VELOX_KILLS": "300"}),
     (["tests.timeseries.outage"], {}),  # an hour's ticks
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
 ]

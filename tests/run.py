@@ -21,6 +21,7 @@ PACKAGES = {
     "redis-server": "redis-server",
     "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server*",
     "influxdb": "influxd",  # 1.6.7: its engine is that of 2, behind tests/influxd_adapter.py
+    "strace": "strace",
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
     "docker-compose": "docker-compose",
     "chromium": "chromium",

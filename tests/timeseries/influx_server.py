@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import socket
+import sys
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +25,7 @@ class Behaviour:
     """What the server does with the next writes; 204 once ``plan`` is used up.
 
     An entry is a status (answered without storing), or "hang" (no answer), "drop before", "drop after" (the connection
-    is cut before or after the body was applied).
+    is cut before or after the body was applied), "cut gzip before", "cut gzip after" (so is the gzip of an answer 500).
     """
 
     plan: list[int | str] = field(default_factory=list)
@@ -29,6 +33,11 @@ class Behaviour:
     bad: Callable[[bytes], int] = lambda line: 0  # 400 or 422 for a line that is refused, else 0
     lines_max: int = 10**9  # above it 413
     retention_seconds: int = 0
+    sparing: bool = False  # no single line is refused by a status of the plan: it would be a dead letter
+
+
+REFUSING = (400, 413, 422)
+AFTER = ("drop after", "cut gzip after")
 
 
 class FaultyInflux:
@@ -43,6 +52,17 @@ class FaultyInflux:
         self.released = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
+        self.ear: socket.socket | None = None
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Refuse every new connection until the block ends."""
+        assert self.ear
+        self.ear.shutdown(socket.SHUT_RD)
+        try:
+            yield
+        finally:
+            self.ear.listen(128)
 
     def closes(self, symbol: str) -> list[float]:
         """Return the field close of a symbol's points, ascending by time."""
@@ -56,9 +76,11 @@ class FaultyInflux:
         with self.lock:
             self.bodies.append(body)
             act = self.behaviour.plan.pop(0) if self.behaviour.plan else 204
-            if act not in (204, "drop after"):
-                return act
             lines = body.splitlines()
+            if self.behaviour.sparing and act in REFUSING and len(lines) == 1:
+                act = 204
+            if act not in (204, *AFTER):
+                return act
             if len(lines) > self.behaviour.lines_max:
                 return 413
             refused = {number: status for number, line in enumerate(lines) if (status := self.behaviour.bad(line))}
@@ -76,10 +98,16 @@ class FaultyInflux:
 def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # head and body in one piece: two would wait for one another 40 ms
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             where = urlsplit(self.path)
+            if self.headers.get("Content-Encoding") == "gzip":
+                try:
+                    body = gzip.decompress(body)
+                except (EOFError, OSError, zlib.error):
+                    return self._say(500)  # as 2.7 does; nothing is stored
             if where.path == "/api/v2/delete":
                 influx.deletes.append({"bucket": parse_qs(where.query)["bucket"][0], **json.loads(body)})
                 return self._say(204)
@@ -87,6 +115,8 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
             act = influx.answer(body)
             if act == "hang":
                 influx.released.wait(30)
+            if act in ("cut gzip before", "cut gzip after"):
+                self._say_half(500)
             if isinstance(act, str):
                 self.close_connection = True
                 return None
@@ -112,18 +142,43 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body)
 
+        def _say_half(self, status: int) -> None:
+            body = gzip.compress(json.dumps({"code": "x", "message": "cut in the middle"}).encode())
+            self.send_response(status)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: len(body) // 2])
+
         def log_message(self, *_: object) -> None:
             pass
 
     return Handler
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that were killed."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def _free_port() -> int:
+    # One that was asked for stays the socket's own while it refuses; one that the kernel chose does not.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def faulty_influx() -> Iterator[FaultyInflux]:
     """Serve on a free port of this machine until the block ends."""
     influx = FaultyInflux()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(influx))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", _free_port()), _handler(influx))
+    influx.ear = server.socket
     influx.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

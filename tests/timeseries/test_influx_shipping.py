@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, prices
 from tests.timeseries.desks import Clock
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
-from tests.timeseries.test_delta_processes import Worker, workers
 from timeseries import dead_letters
 from timeseries.errors import StoreMisconfigured, StoreUnavailable
 from timeseries.pump import Pump
@@ -78,8 +78,12 @@ def test_all_lines_of_a_slice_go_in_one_body_and_are_stored_once(desk: Desk) -> 
 
 
 @pytest.mark.parametrize(
-    "fault", [401, 403, 404, 408, 429, 500, 502, 503, 200, 301, 418, "hang", "drop before", "drop after"]
-)
+    "fault",
+    [
+        401, 403, 404, 408, 429, 500, 502, 503, 200, 301, 418, "hang", "drop before", "drop after", "cut gzip before",
+        "cut gzip after",
+    ],
+)  # fmt: skip
 def test_after_any_fault_the_same_bytes_go_again_until_204(desk: Desk, fault: int | str) -> None:
     desk.influx.behaviour.plan = [fault, fault]
     desk.record(50)
@@ -170,6 +174,14 @@ def test_a_body_that_is_too_large_is_halved_and_the_next_ones_stay_small(desk: D
     desk.record(100, first=100)
     desk.settle()
     assert all(len(body.splitlines()) <= 30 for body in desk.influx.bodies)
+
+
+def test_a_server_that_refuses_connections_is_asked_again(desk: Desk) -> None:
+    desk.record(50)
+    with desk.influx.refusing(), pytest.raises(StoreUnavailable, match="refused"):
+        desk.pump.ship(desk.lane())
+    found = desk.settle()
+    assert (found["stored"], found["balance"], len(desk.influx.bodies)) == (50, 0, 1)
 
 
 def test_one_line_that_is_too_large_is_a_dead_letter(desk: Desk) -> None:
@@ -283,37 +295,8 @@ def test_what_is_sent_again_leaves_out_dead_letters_and_counts_nothing_twice(des
     assert {name: before[name] for name in before if name != "oldest_seconds"}.items() <= desk.pump.points().items()
 
 
-def test_pumps_killed_at_random_before_a_server_that_fails_at_random_lose_and_double_nothing(
-    desk: Desk, tmp_path: Path
-) -> None:
-    """`make chaos` sets VELOX_KILLS and VELOX_SEED; accepted is counted here, outside VELOX."""
-    chance = random.Random(int(os.environ.get("VELOX_SEED", "7")))
-    acts = [204] * 6 + [401, 404, 413, 429, 500, 503, "drop before", "drop after", "hang"]
-    desk.influx.behaviour.bad = lambda line: (
-        400 * line.endswith(b"77000000000") or 422 * line.endswith(b"0123000000000")
-    )
-    recorder = Recorder(desk.spool.root, source="default", account="main", zone=INDIA)
-    accepted: dict[int, float] = {}
-    for kill in range(int(os.environ.get("VELOX_KILLS", "3"))):
-        with workers() as running:
-            running += [
-                Worker(tmp_path, desk.influx.url, module="tests.timeseries.influx_pump_worker") for _ in range(2)
-            ]
-            running[kill % 2].said(1)
-            for _ in range(chance.randint(1, 4)):
-                desk.influx.behaviour.plan = chance.choices(acts, k=8)
-                for n in range(len(accepted), len(accepted) + 150):
-                    assert recorder.tick("A", {"ltp": n + 0.5, "timestamp": OPEN + n * SECOND})
-                    accepted[OPEN + n * SECOND] = n + 0.5
-                time.sleep(chance.random() * 0.05)
-                assert desk.pump.points()["balance"] == 0
-    recorder.close()
-    desk.influx.behaviour.plan = []
-    found = desk.settle()
-    bad = {instant for instant in accepted if desk.influx.behaviour.bad(str(instant).encode())}
-    assert (found["accepted"], found["stored"], found["balance"]) == (len(accepted), len(accepted) - len(bad), 0)
-    assert {key[1]: fields for key, fields in desk.influx.points.items()}.keys() == accepted.keys() - bad
-    assert desk.influx.closes("A") == [close for instant, close in accepted.items() if instant not in bad]
-    letters = dead_letters.read(desk.lane().folder)
-    assert {int(letter.line.rsplit(b" ", 1)[1]) for letter in letters} == bad
-    assert found["dead_lettered"] == len(letters) == len(bad) > 0
+def test_a_request_whose_gzip_was_cut_is_refused_as_2_7_refuses_it(desk: Desk) -> None:
+    whole = gzip.compress(b"ticks,symbol=A close=1 1\n")
+    where, coding = f"{desk.influx.url}/api/v2/write?precision=ns", {"Content-Encoding": "gzip"}
+    told = [urllib3.request("POST", where, body=body, headers=coding).status for body in (whole[:-9], whole)]
+    assert (told, desk.influx.closes("A")) == ([500, 204], [1.0])
