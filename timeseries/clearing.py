@@ -66,8 +66,8 @@ def _carry_out(spool: Spool, store: Store) -> None:
         return  # another process finished it
     for source, measurement, through in intent["through"]:
         lane = spool.lane(source, measurement)
-        with lane.lease(owner=f"clear {os.getpid()}"):
-            lane.settle(cleared(lane.outcome(), intent["account"], through))
+        with lane.lease(owner=f"clear {os.getpid()}") as lease:
+            lane.settle(cleared(lane.outcome(), intent["account"], through), lease)
     store.delete_account(intent["account"])
     (spool.root / INTENT).unlink()
 

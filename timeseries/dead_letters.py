@@ -6,6 +6,7 @@ line stands. Appended and synced before the slice is settled, so no settled poin
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from typing import Protocol
 import orjson
 
 from timeseries import durable
+from timeseries.lease import Lease
 
 FILE = "dead_letters.jsonl"
+_suspect: set[Path] = set()  # folders whose file this process could not sync
 
 
 class _Refused(Protocol):
@@ -50,17 +53,24 @@ def append(folder: Path, refusals: Sequence[_Refused]) -> None:
     """Keep the refused points; durable on return. Raises OSError; then the slice must not be settled."""
     if not refusals:
         return
+    body = _file(refusals)
+    if folder in _suspect:
+        durable.replace_file(folder / FILE, _file(read(folder)) + body)
+        _suspect.discard(folder)
+        return
     descriptor = os.open(folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    size = os.fstat(descriptor).st_size
     try:
-        body = b"".join(_coded(refusal) for refusal in refusals)
         # A former append may have been torn by a crash: its rest must not swallow the first of these.
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            body = b"\n" + body
-        view = memoryview(body)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        durable.write_all(descriptor, b"\n" + body if size else body)
         os.fsync(descriptor)
+    except OSError:
+        # The kernel may have dropped what it could not write, and would call the next fsync of this file a success:
+        # these letters go, and the next ones are written to another file together with all that stood here.
+        _suspect.add(folder)
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
     finally:
         os.close(descriptor)
     durable.sync_file(folder)
@@ -83,9 +93,13 @@ def read(folder: Path, *, but: Collection[int] = ()) -> list[DeadLetter]:
     return [found[sequence] for sequence in sorted(found.keys() - set(but))]
 
 
-def replace(folder: Path, letters: Iterable[DeadLetter]) -> None:
-    """Keep these letters alone. Raises OSError; then the former ones stand."""
-    durable.replace_file(folder / FILE, b"".join(_coded(letter) for letter in letters))
+def replace(held: Lease, letters: Iterable[DeadLetter]) -> None:
+    """Keep these letters alone. Raises LeaseLost, OSError; then the former ones stand."""
+    held.put(FILE, _file(letters))
+
+
+def _file(letters: Iterable[_Refused]) -> bytes:
+    return b"".join(_coded(letter) for letter in letters)
 
 
 def _coded(letter: _Refused) -> bytes:

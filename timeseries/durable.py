@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
+FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put the content in place of the file, whole or not at all, durable on return. Raises OSError."""
+    """Put the content in place of the file, whole or not at all, durable on return. Raises OSError.
+
+    After an error the file is the former one or the new one, whole. Repeating the call never trusts what a disk has
+    refused once: it writes another file and another entry of the folder.
+    """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_file(fresh, content)
     os.rename(fresh, path)
     sync_file(path.parent)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that nobody reads yet, durable on return; after an error there is none. Raises OSError."""
+    descriptor = os.open(path, FRESH, 0o600)
+    try:
+        write_all(descriptor, content)
+        os.fsync(descriptor)
+    except BaseException:
+        # What could not be synced once is never asked again: the kernel would say yes to pages that it has dropped.
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write every byte: a disk that fills up takes a part and says so only in the number it returns. Raises OSError."""
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def sync_file(path: Path) -> None:

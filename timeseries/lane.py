@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,21 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from timeseries import durable
+from timeseries import durable, lease
 from timeseries.counter import read_counter
 from timeseries.decode import Batching, Points, decode, parse_definition
-from timeseries.errors import VeloxError
 from timeseries.frames import HEADER_SIZE, MARKER_BYTES, SERIES, Scan
+from timeseries.lease import Lease, LeaseHeld, LeaseLost
 from timeseries.measurements import Measurement, PointBatch
 from timeseries.segment import SUFFIX, SegmentFile, find_definitions, find_segment, read_frames
 
+__all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "Span", "Tail"]
+
 MARKS = 32  # places remembered in each segment, so that the next slice begins where the last ended
-
-
-class LeaseHeld(VeloxError):
-    """Another shipper holds this lane; look again later."""
-
-    code = "lease_held"
 
 
 @dataclass(frozen=True)
@@ -117,9 +111,14 @@ class Lane:
         found = Outcome(**{name: value for name, value in kept.items() if name in known})
         return replace(found, retried=tuple(found.retried))  # JSON knows lists alone
 
-    def settle(self, outcome: Outcome) -> None:
-        """Make the outcome durable. Raises OSError; then the former one stands."""
-        durable.replace_file(self.folder / "outcome", orjson.dumps(asdict(outcome)))
+    def settle(self, outcome: Outcome, held: Lease) -> None:
+        """Make the outcome durable.
+
+        Raises:
+            LeaseLost: another shipper has taken over, and its outcome stands.
+            OSError: the disk refuses; settle again before the outcome is relied upon.
+        """
+        held.put("outcome", orjson.dumps(asdict(outcome)))
 
     def segments(self) -> list[Path]:
         """Return the segment files, oldest first."""
@@ -187,21 +186,12 @@ class Lane:
         batch = self.pending(after=after, limit=1).batch
         return int(batch.received_time[0]) if len(batch) else None
 
-    @contextmanager
-    def lease(self, *, owner: str) -> Iterator[None]:
-        """Keep two shippers apart; freed by the kernel when the holder dies. Raises LeaseHeld at once."""
-        descriptor = os.open(self.folder / "lease", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                holder = os.pread(descriptor, 200, 0).decode(errors="replace")
-                raise LeaseHeld(f"{self.measurement.name} of {self.source} is being shipped by {holder}.") from None
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, owner.encode(), 0)
-            yield
-        finally:
-            os.close(descriptor)
+    def lease(self, *, owner: str) -> AbstractContextManager[Lease]:
+        """Keep two shippers apart: free when the holder dies, taken over when it is silent (see `lease.hold`).
+
+        Raises LeaseHeld at once.
+        """
+        return lease.hold(self.folder, owner=owner)
 
     def sync(self) -> None:
         """fsync what a power loss could still cost: segments written since, the counter, the folder. Raises OSError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -189,7 +190,8 @@ class Pump:
             clearing.resume(self.spool, self.store)
             self.store.care(now=now)
             for lane in self.spool.lanes():
-                lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=lane.outcome().through)
+                with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
+                    lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=lane.outcome().through)
         except Exception as error:
             log.error("the store's care failed", error=str(error), exc_info=not isinstance(error, VeloxError))
 

@@ -12,7 +12,7 @@ import numpy as np
 from timeseries import clearing, dead_letters
 from timeseries.dead_letters import DeadLetter
 from timeseries.errors import WrongLanguage
-from timeseries.spool import Lane, Outcome, Spool
+from timeseries.spool import Lane, Lease, Outcome, Spool
 from timeseries.stores.base import Store
 from timeseries.stores.tables import uncleared
 
@@ -89,12 +89,12 @@ def retry(spool: Spool, store: Store, *, owner: str) -> Retried:
     with clearing.shipping_allowed(spool.root):
         for lane in spool.lanes():
             if (lane.folder / dead_letters.FILE).exists():
-                with lane.lease(owner=owner):
-                    total += _retry_lane(lane, store)
+                with lane.lease(owner=owner) as lease:
+                    total += _retry_lane(lane, store, lease)
     return Retried(total["stored"], total["cleared"], total["refused"])
 
 
-def _retry_lane(lane: Lane, store: _TakesLines) -> Counter[str]:
+def _retry_lane(lane: Lane, store: _TakesLines, lease: Lease) -> Counter[str]:
     outcome = lane.outcome()
     letters = dead_letters.read(lane.folder, but=outcome.retried)
     # A letter beyond the outcome is of a slice that is not settled yet: it comes again with its slice.
@@ -105,11 +105,11 @@ def _retry_lane(lane: Lane, store: _TakesLines) -> Counter[str]:
     stored = [letter for letter, answer in zip(live, answers, strict=True) if answer is None]
     if done := [*cleared, *stored]:
         in_file = {letter.sequence for letter in dead_letters.read(lane.folder)}
-        lane.settle(_without(outcome, cleared, stored, in_file))
+        lane.settle(_without(outcome, cleared, stored, in_file), lease)
         gone = {letter.sequence for letter in done}
         kept = [letter for letter in dead_letters.read(lane.folder, but=outcome.retried) if letter.sequence not in gone]
         # After the settling: a crash in between leaves letters in the file that the outcome knows are done.
-        dead_letters.replace(lane.folder, kept)
+        dead_letters.replace(lease, kept)
     return Counter(stored=len(stored), cleared=len(cleared), refused=len(live) - len(stored))
 
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from timeseries import dead_letters
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import PointBatch
@@ -24,6 +26,8 @@ from timeseries.stores.tables import accounts_of, uncleared
 
 GATE = ".shipping"
 GATE_SECONDS = 30.0
+
+log = structlog.get_logger("system")
 
 
 @dataclass(frozen=True)
@@ -38,19 +42,22 @@ def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int | None = None)
     """Write the lane's next slice (``rows`` points; None: what the store takes fastest) to the store, then settle it.
 
     Raises:
-        LeaseHeld: another process ships this lane now.
+        LeaseHeld: another process ships this lane now, or has taken it over meanwhile: nothing was settled.
         StoreUnavailable: nothing was settled; try again later.
     """
-    with lane.lease(owner=owner):
+    with lane.lease(owner=owner) as lease:
+        for silent in lease.overtaken:
+            log.warning("a silent shipper's lease was taken over", measurement=lane.measurement.name, owner=silent)
         outcome = lane.outcome()
         part = lane.pending(after=outcome.through, limit=rows or store.slice_rows)
         if part.last_sequence <= outcome.through:
             return Shipment(0, outcome.through)
         keep = uncleared(part.batch, outcome.cleared_through)
         refusals = store.write(keep) if len(keep) else ()
+        lease.check()  # a letter that is appended twice counts once
         dead_letters.append(lane.folder, [refusal for refusal in refusals if not refusal.expired])
         # Only now: settled before written, a crash in between would lose the slice.
-        lane.settle(settled(outcome, part, keep, refusals))
+        lane.settle(settled(outcome, part, keep, refusals), lease)
         return Shipment(part.last_sequence - outcome.through, part.last_sequence)
 
 

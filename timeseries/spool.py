@@ -11,11 +11,11 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from timeseries.errors import SourceBusy
-from timeseries.lane import Lane, LeaseHeld, Outcome, PendingSlice, Tail
+from timeseries.lane import Lane, Lease, LeaseHeld, LeaseLost, Outcome, PendingSlice, Tail
 from timeseries.measurements import MEASUREMENTS, Measurement
 from timeseries.mend import mend_lane
 
-__all__ = ["Lane", "LeaseHeld", "Outcome", "PendingSlice", "SourceLock", "Spool", "Tail"]
+__all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "SourceLock", "Spool", "Tail"]
 
 GLANCE_SECONDS = 0.05  # how long somebody who only looks holds the lock at most
 PATIENCE_SECONDS = 2.0  # how long somebody who only looks or mends may keep a recorder waiting

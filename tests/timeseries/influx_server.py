@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import re
@@ -34,6 +35,8 @@ class Behaviour:
     lines_max: int = 10**9  # above it 413
     retention_seconds: int = 0
     sparing: bool = False  # no single line is refused by a status of the plan: it would be a dead letter
+    everything: int = 0  # the one answer of something that stands before the server and knows no lines
+    drip_seconds: float = 0.0  # between two bytes of each answer
 
 
 REFUSING = (400, 413, 422)
@@ -74,6 +77,10 @@ class FaultyInflux:
 
     def answer(self, body: bytes) -> int | str:
         with self.lock:
+            if self.behaviour.everything:
+                return self.behaviour.everything
+            if body.startswith(b"#"):
+                return 204
             self.bodies.append(body)
             act = self.behaviour.plan.pop(0) if self.behaviour.plan else 204
             lines = body.splitlines()
@@ -124,7 +131,7 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             rules = [{"type": "expire", "everySeconds": influx.behaviour.retention_seconds}]
-            self._say(200, {"buckets": [{"id": "b1", "name": "velox", "orgID": "o1", "retentionRules": rules}]})
+            return self._say(200, {"buckets": [{"id": "b1", "name": "velox", "orgID": "o1", "retentionRules": rules}]})
 
         def _say(self, status: int, content: object = None) -> None:
             body = (
@@ -132,6 +139,8 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
                 if status == 204
                 else json.dumps(content or {"code": "x", "message": f"told to say {status}"}).encode()
             )
+            if influx.behaviour.drip_seconds:
+                return self._drip()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             if status >= 400:
@@ -141,6 +150,16 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+            return None
+
+        def _drip(self) -> None:
+            """Answer a byte at a time, never late by any time-out between two of them, until nobody listens."""
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 204 N")
+                while not influx.released.wait(influx.behaviour.drip_seconds):
+                    self.wfile.write(b"o")
+                    self.wfile.flush()
+            self.close_connection = True
 
         def _say_half(self, status: int) -> None:
             body = gzip.compress(json.dumps({"code": "x", "message": "cut in the middle"}).encode())

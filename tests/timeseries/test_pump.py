@@ -166,7 +166,7 @@ def test_a_crash_between_writing_and_settling_changes_nothing(desk: Desk, monkey
     record(desk, 5)
     (lane,) = desk.spool.lanes()
 
-    def crash(outcome: object) -> None:
+    def crash(*_: object) -> None:
         raise OSError("killed")
 
     with monkeypatch.context() as patched:

@@ -98,7 +98,8 @@ def test_an_outcome_is_durable_and_whole(tmp_path: Path) -> None:
     found = fill(tmp_path, 3)
     assert found.outcome() == Outcome()
     outcome = Outcome(2, {"main": 1}, {"400": 1}, expired=3, cleared_through={"replay": 9})
-    found.settle(outcome)
+    with found.lease(owner="the test") as lease:
+        found.settle(outcome, lease)
     assert lane(tmp_path).outcome() == outcome
     (found.folder / "outcome").write_text('{"through": 5, "of later code": 1}')
     assert found.outcome().through == 5
@@ -265,7 +266,7 @@ def test_the_folders_are_for_their_owner_alone_and_links_are_refused(tmp_path: P
         assert path.stat().st_mode & 0o077 == 0, path
     (target := tmp_path / "elsewhere").write_bytes(b"")
     (found.folder / "0000000002.new").symlink_to(target)
-    (found.folder / "lease").symlink_to(target)
+    (found.folder / "leases").symlink_to(target)
     with pytest.raises(OSError, match="symbolic links"), found.lease(owner="x"):
         pass
     desk = recorder(tmp_path)

@@ -27,6 +27,7 @@ from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable
 from timeseries.measurements import PointBatch
 from timeseries.stores import influx_read
 from timeseries.stores.base import FirstPoint, PointQuery, Refusal
+from timeseries.stores.deadline import limited, whole_request
 from timeseries.stores.influx_lines import Lines, encode
 from timeseries.stores.influx_names import coded
 from timeseries.stores.influx_replies import Held, Refused, Reply, Stored, TooLarge, TryLater, reply_of
@@ -36,6 +37,8 @@ SECOND = 10**9
 DAY = 86_400 * SECOND
 LINES_MAX = 20_000  # in one body
 TIMEOUT_SECONDS = (2.0, 10.0)  # to connect; between two pieces of an answer
+WRITE_SECONDS = 20.0  # a whole write, from the connecting to the last byte of its answer: a lane is held meanwhile
+PROBE = b"# Are lines taken here?\n"  # a comment of line protocol: 204 of a server that takes lines, and nothing stored
 FIRST_DAY, LAST_DAY = "1677-09-21T00:12:43.145224194Z", "2262-04-11T23:47:16.854775806Z"
 DIALECT = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#", date_time_format="RFC3339Nano")
 WORDS = {400: "unreadable", 413: "too_large", 422: "refused"}
@@ -45,9 +48,15 @@ class InfluxServer:
     """One organisation of a server, through its client. Threads may share it; a forked child connects anew."""
 
     def __init__(
-        self, url: str, *, org: str, token: str, timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS
+        self,
+        url: str,
+        *,
+        org: str,
+        token: str,
+        timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
+        write_seconds: float = WRITE_SECONDS,
     ) -> None:
-        self.url, self.org = url, org
+        self.url, self.org, self._write_seconds = url, org, write_seconds
         self._token, self._timeout = token, tuple(int(seconds * 1000) for seconds in timeout_seconds)
         self._lock = threading.Lock()
         self._made: tuple[int, InfluxDBClient] | None = None
@@ -57,6 +66,7 @@ class InfluxServer:
         with self._lock:
             if self._made is None or self._made[0] != os.getpid():
                 made = InfluxDBClient(self.url, self._token, timeout=self._timeout, org=self.org)
+                limited(made.api_client.rest_client.pool_manager)
                 self._made = (os.getpid(), made)
                 # Left to the interpreter's last moments, the client's own tidying would write a traceback.
                 atexit.register(self.close)
@@ -74,9 +84,10 @@ class InfluxServer:
         """Send lines and return what the server says of them; never raises for its faults."""
         service = WriteService(self.client.api_client)
         try:
-            _, status, headers = service.post_write_with_http_info(
-                self.org, bucket, body, precision="ns", content_type="text/plain; charset=utf-8"
-            )
+            with whole_request(self._write_seconds):
+                _, status, headers = service.post_write_with_http_info(
+                    self.org, bucket, body, precision="ns", content_type="text/plain; charset=utf-8"
+                )
         except ApiException as error:
             # Status 0: the client could not speak to it (TLS).
             if not error.status:
@@ -111,7 +122,7 @@ class InfluxServer:
     def retention_seconds(self, bucket: str) -> int | None:
         """Return the bucket's retention; None when there is none, or the token may not ask."""
         try:
-            with faults():
+            with faults(), whole_request(self._write_seconds):
                 found = self.client.buckets_api().find_bucket_by_name(bucket)
         except (StoreUnavailable, InvalidValue):
             return None
@@ -202,12 +213,14 @@ class InfluxStore:
             first = part
         return refusals
 
-    def _post(self, lines: Lines, first: int, stop: int) -> list[Refusal]:
+    def _post(self, lines: Lines, first: int, stop: int, *, halved: bool = False) -> list[Refusal]:
         reply = self.server.post(self.bucket, lines.body(first, stop))
         if isinstance(reply, Stored):
             return []
         if isinstance(reply, Held | TryLater):
             raise unavailable(reply)
+        if not halved or stop - first == 1:
+            self._check_that_lines_are_taken()
         before = self._retained_from() if reply.status == 422 else None
         if stop - first == 1:
             return [_refusal(lines, first, reply, before)]
@@ -218,7 +231,18 @@ class InfluxStore:
             return [_refusal(lines, number, reply, before) for number in range(first, stop)]
         # A line that is stored already changes nothing when it comes again; left before right keeps their order.
         middle = (first + stop) // 2
-        return self._post(lines, first, middle) + self._post(lines, middle, stop)
+        return self._post(lines, first, middle, halved=True) + self._post(lines, middle, stop, halved=True)
+
+    def _check_that_lines_are_taken(self) -> None:
+        """Raise StoreUnavailable where not even a comment is taken: then no line is at fault, but who answers."""
+        reply = self.server.post(self.bucket, PROBE)
+        if isinstance(reply, Held | TryLater):
+            raise unavailable(reply)
+        if not isinstance(reply, Stored):
+            raise StoreMisconfigured(
+                f"Whoever answers at {self.server.url} refuses every line (status {reply.status}: {reply.reason}).",
+                hint="Look for a proxy before InfluxDB; nothing becomes a dead letter for it.",
+            )
 
     def _retained_from(self) -> int | None:
         """Return the instant before which the bucket keeps nothing; None when no retention is known."""

@@ -46,7 +46,7 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder))
-        shutil.copytree(Path(folder) / "spool", GOLDEN, ignore=shutil.ignore_patterns("lock", "lease"))
+        shutil.copytree(Path(folder) / "spool", GOLDEN, ignore=shutil.ignore_patterns("lock", "leases"))
     return 0
 
 
