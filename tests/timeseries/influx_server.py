@@ -34,6 +34,8 @@ class Behaviour:
     bad: Callable[[bytes], int] = lambda line: 0  # 400 or 422 for a line that is refused, else 0
     lines_max: int = 10**9  # above it 413
     retention_seconds: int = 0
+    answer: bytes = b"\r\n"  # to every question
+    packed: bool = False  # as a proxy may that has not read the request
     sparing: bool = False  # no single line is refused by a status of the plan: it would be a dead letter
     everything: int = 0  # the one answer of something that stands before the server and knows no lines
     drip_seconds: float = 0.0  # between two bytes of each answer
@@ -118,6 +120,8 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
             if where.path == "/api/v2/delete":
                 influx.deletes.append({"bucket": parse_qs(where.query)["bucket"][0], **json.loads(body)})
                 return self._say(204)
+            if where.path == "/api/v2/query":
+                return self._answer()
             assert (where.path, parse_qs(where.query)["precision"]) == ("/api/v2/write", ["ns"])
             act = influx.answer(body)
             if act == "hang":
@@ -128,6 +132,14 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return None
             return self._say(act)
+
+        def _answer(self) -> None:
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            if influx.behaviour.packed:
+                self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            self.wfile.write(influx.behaviour.answer)
 
         def do_GET(self) -> None:
             rules = [{"type": "expire", "everySeconds": influx.behaviour.retention_seconds}]

@@ -16,7 +16,7 @@ from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, prices
 from tests.timeseries.desks import Clock
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
 from timeseries import dead_letters
-from timeseries.errors import StoreMisconfigured, StoreUnavailable
+from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable
 from timeseries.pump import Pump
 from timeseries.recorder import Recorder
 from timeseries.resending import Resent, Retried
@@ -300,3 +300,29 @@ def test_a_request_whose_gzip_was_cut_is_refused_as_2_7_refuses_it(desk: Desk) -
     where, coding = f"{desk.influx.url}/api/v2/write?precision=ns", {"Content-Encoding": "gzip"}
     told = [urllib3.request("POST", where, body=body, headers=coding).status for body in (whole[:-9], whole)]
     assert (told, desk.influx.closes("A")) == ([500, 204], [1.0])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_cut_at_any_byte_is_no_answer(desk: Desk, packed: bool) -> None:
+    # Without a length, as some proxies hand it on, nothing below the CSV tells that it was cut.
+    table = b",result,table,_value\r\n" + b"".join(b",,0,%d.25\r\n" % (1000 + n) for n in range(3)) + b"\r\n"
+    whole = gzip.compress(table) if packed else table
+    desk.influx.behaviour.packed = packed
+
+    def prices_of(answer: bytes) -> list[float] | None:
+        desk.influx.behaviour.answer = answer
+        try:
+            return desk.store.query_flux("from(bucket: bucket)", {}).column("_value").to_pylist()
+        except StoreUnavailable:
+            return None
+        except InvalidValue:
+            return []  # the question is blamed
+
+    true = prices_of(whole)
+    assert true == [1000.25, 1001.25, 1002.25]
+    # The last bytes of a packed one are its checksum: the text is whole without them.
+    answers = [prices_of(whole[:cut]) for cut in range(len(whole))]
+    assert [answer for answer in answers if answer not in (None, true)] == []
+    assert answers.count(None) > len(whole) - 16
+    desk.influx.behaviour.answer = gzip.compress(b"\r\n") if packed else b"\r\n"
+    assert len(desk.store.query_flux("from(bucket: bucket)", {})) == 0

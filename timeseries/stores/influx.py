@@ -41,6 +41,7 @@ WRITE_SECONDS = 20.0  # a whole write, from the connecting to the last byte of i
 PROBE = b"# Are lines taken here?\n"  # a comment of line protocol: 204 of a server that takes lines, and nothing stored
 FIRST_DAY, LAST_DAY = "1677-09-21T00:12:43.145224194Z", "2262-04-11T23:47:16.854775806Z"
 DIALECT = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#", date_time_format="RFC3339Nano")
+NOTHING, TABLE_END = b"\r\n", b"\r\n\r\n"
 WORDS = {400: "unreadable", 413: "too_large", 422: "refused"}
 
 
@@ -106,7 +107,11 @@ class InfluxServer:
         """
         with faults():
             answer = self.client.query_api().query_raw(flux, dialect=DIALECT, params=dict(parameters))
-            return bytes(answer.data)
+            data = bytes(answer.data)
+        # Each table ends with an empty line. What was cut on its way may else end within a number and be another one.
+        if data != NOTHING and not data.endswith(TABLE_END):
+            raise StoreUnavailable("InfluxDB broke its answer off.", hint="It is asked again.")
+        return data
 
     def delete(self, bucket: str, predicate: str) -> None:
         """Remove every point that the predicate names. Raises StoreUnavailable."""
