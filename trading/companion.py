@@ -26,7 +26,7 @@ from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
 from timeseries.spool import Lane, Spool
 from timeseries.stores.tables import uncleared
-from trading import hot, hot_book, intake, summon
+from trading import hot, hot_book, hot_compared, intake, summon
 from trading.errors import LedgerNotReady, VeloxError
 from trading.follower import Follower
 from trading.operations.measure_excursions import measure_excursions
@@ -176,9 +176,15 @@ class Companion:
         """Copy the ledger's newest state where it has changed; once a minute compare it, and mend what is not so."""
         for account, sequence in hot_book.sequences().items() if hot.is_shared() else ():
             copied, due_at = self._books.get(account, (-1, 0.0))
-            if sequence != copied or self.clock() >= due_at:
-                hot_book.rebuild(account, datetime.now(UTC))
-                self._books[account] = (sequence, self.clock() + COMPARE_EVERY_SECONDS)
+            is_due = self.clock() >= due_at
+            if sequence == copied and not is_due:
+                continue
+            now = datetime.now(UTC)
+            found = hot_book.rebuild(account, now)
+            if is_due or found["wrong"]:
+                hot_compared.note(account, found, now)
+                due_at = self.clock() + COMPARE_EVERY_SECONDS
+            self._books[account] = (sequence, due_at)
 
     def _copy_lane(self, lane: Lane) -> None:
         key, issued = (lane.source, lane.measurement.name), lane.issued()

@@ -132,17 +132,20 @@ class Intake:
 
     def _decide(self, one: dict[str, Any], *, is_in_doubt: bool) -> bool:
         """Post one fact and write its outcome; False where the ledger cannot answer now."""
-        try:
-            if not (is_in_doubt and _is_posted(one)):
-                with journal.from_intake(one["fact"]):
-                    OPERATIONS[one["operation"]](one["account"], **one["arguments"])
-        except (LedgerBusy, LedgerNotReady):
-            return False
-        except Exception as error:  # whatever it is, it must not keep the facts behind it from being posted
-            self._refuse(one, error)
-        else:
-            self._outcomes.append({"fact": one["fact"], "state": POSTED, "decided_at": _now()})
-        return True
+        trade_id = one["arguments"].get("trade_id")
+        about = {} if trade_id is None else {"trade_id": trade_id}
+        with structlog.contextvars.bound_contextvars(**about):  # as where the strategy itself reaches the ledger
+            try:
+                if not (is_in_doubt and _is_posted(one)):
+                    with journal.from_intake(one["fact"]):
+                        OPERATIONS[one["operation"]](one["account"], **one["arguments"])
+            except (LedgerBusy, LedgerNotReady):
+                return False
+            except Exception as error:  # whatever it is, it must not keep the facts behind it from being posted
+                self._refuse(one, error)
+            else:
+                self._outcomes.append({"fact": one["fact"], "state": POSTED, "decided_at": _now()})
+            return True
 
     def _refuse(self, one: dict[str, Any], error: Exception) -> None:
         known = isinstance(error, VeloxError)

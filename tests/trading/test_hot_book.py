@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,11 +20,12 @@ from django.db import connection
 
 from tests.redis_server import RedisServer, redis_server
 from tests.trading.test_hot import use
-from trading import hot, hot_book, summon
+from trading import hot, hot_book, hot_compared, summon
 from trading.companion import Companion
 from trading.data_manager import DataManager
 from trading.errors import LedgerBusy
 from trading.queries import valuation
+from trading.queries.health import report
 
 NOW = datetime.now(UTC)
 
@@ -162,16 +164,59 @@ class TestMending:
         assert len(hot_book.read("main", "positions")) == 1
 
 
+class TestReport:
+    def test_what_comparing_found_is_told_by_health_until_it_is_well_again(self, dm: DataManager) -> None:
+        clock = [1000.0]
+        companion = Companion(clock=lambda: clock[0])
+
+        def compared() -> dict[str, Any]:
+            clock[0] += 61
+            companion._copy_books()
+            found: dict[str, Any] = report(now=datetime.now(UTC))["parts"]["hot"]
+            return found
+
+        assert "not compared" in report(now=datetime.now(UTC))["parts"]["hot"]["detail"]
+        compared()
+        name = hot_book.name_of("main", "stops")
+        hot.put("book", {name: {"sequence": 10**9, "stops": []}}, {name: (10**9, 0)})
+        found = compared()
+        assert (found["status"], found["code"]) == ("degraded", "mended")
+        assert "1 entries were wrong and are mended" in found["detail"]
+        found = compared()
+        assert found["status"] == "ok"
+        assert "nothing was wrong; 1 wrong entries were mended before" in found["detail"]
+
+    def test_two_who_compare_at_once_lose_no_count(self, ledger: Any) -> None:
+        found = {"missing": 0, "behind": 0, "wrong": 1}
+        threads = [Thread(target=hot_compared.note, args=(code, found, NOW)) for code in ("main", "replay") * 20]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {code: one.mended for code, one in hot_compared.last().items()} == {"main": 20, "replay": 20}
+
+    @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"main": 1}', '{"main": {"at": 1}}', "\x80"])
+    def test_a_file_that_makes_no_sense_is_none(self, ledger: Any, settings: Any, text: str) -> None:
+        Path(settings.DATA_DIR, "hot_compared.json").write_text(text)
+        assert hot_compared.last() == {}
+        hot_compared.note("main", {"missing": 0, "behind": 0, "wrong": 0}, NOW)
+        assert set(hot_compared.last()) == {"main"}
+
+
 class TestCommand:
     def test_it_makes_everything_anew(self, dm: DataManager) -> None:
         dm.process_tick("RELIANCE", {"ltp": 2460})
         dm.cache_indicators("RELIANCE", {"rsi": 45.5})
         out = io.StringIO()
         call_command("rebuild_cache", format="json", stdout=out)
-        report = json.loads(out.getvalue())
-        assert report["shared"] is True
-        assert report["accounts"]["main"] == {"missing": 4, "behind": 0, "wrong": 0}
-        assert report["newest"] == {"ticks": 1, "indicators": 1}
+        told = json.loads(out.getvalue())
+        assert told["shared"] is True
+        assert told["accounts"]["main"] == {"missing": 4, "behind": 0, "wrong": 0}
+        assert told["newest"] == {"ticks": 1, "indicators": 1}
+        assert told["compared"] == {}
+        out = io.StringIO()
+        call_command("rebuild_cache", stdout=out)
+        assert "main: compared before at 20" in out.getvalue()
         found = hot.newest("tick", "main", "RELIANCE")
         assert found is not None
         assert found["close"] == 2460

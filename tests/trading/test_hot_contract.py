@@ -105,9 +105,9 @@ def test_whatever_happens_to_redis_no_wrong_answer_is_served(
     monkeypatch.setattr(hot, "AWAY_SECONDS", 0.01)
     monkeypatch.setattr(hot, "breaker", hot.Breaker())
     chance = random.Random(seed)
-    with redis_server(tmp_path) as first:
-        use(first.url, settings)
-        Model(chance, first).run(150)
+    with redis_server(tmp_path, "--maxmemory-policy", "allkeys-lru") as server:
+        use(server.url, settings)
+        Model(chance, server).run(150)
 
 
 class Model:
@@ -123,8 +123,8 @@ class Model:
 
     def run(self, steps: int) -> None:
         weighted: list[tuple[Callable[[str], None], int]] = [
-            (self.write, 8), (self.read, 8), (self.flush, 1), (self.garbage, 2), (self.evict, 1), (self.hang, 1),
-            (self.forget_connections, 1),
+            (self.write, 8), (self.read, 8), (self.flush, 1), (self.garbage, 2), (self.expire, 1), (self.evict, 1),
+            (self.hang, 1), (self.forget_connections, 1), (self.restart, 1),
         ]  # fmt: skip
         for _ in range(steps):
             [step] = self.chance.choices([one for one, _ in weighted], [weight for _, weight in weighted])
@@ -159,9 +159,19 @@ class Model:
         self.raw().flushall()
         self.highest.clear()
 
-    def evict(self, symbol: str) -> None:
+    def expire(self, symbol: str) -> None:
         self.raw().delete(cache.make_key(self.name(symbol)))
         self.highest.pop(symbol, None)
+
+    def evict(self, symbol: str) -> None:
+        """No memory is left: Redis evicts everything and takes nothing."""
+        self.raw().config_set("maxmemory", 1)
+        self.at += 1
+        self.put[symbol].add(self.at)
+        assert not hot.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
+        assert hot.newest("tick", "main", symbol) is None
+        self.raw().config_set("maxmemory", 0)
+        self.highest.clear()
 
     def garbage(self, symbol: str) -> None:
         name = cache.make_key(self.name(symbol))
@@ -183,5 +193,15 @@ class Model:
         time.sleep(hot.AWAY_SECONDS)
 
     def forget_connections(self, _: str) -> None:
-        """As after a restart: every connection in the pool is dead."""
         self.raw().client_kill_filter(_type="normal", skipme=True)
+
+    def restart(self, symbol: str) -> None:
+        """The server dies, is away for a moment, and comes back empty: as another process on the same port."""
+        pid = self.server.process.pid
+        self.server.kill()
+        assert hot.newest("tick", "main", symbol) is None
+        self.at += 1
+        assert not hot.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
+        self.server.start()
+        assert self.server.process.pid != pid
+        self.highest.clear()

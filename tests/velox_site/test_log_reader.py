@@ -18,8 +18,11 @@ from django.test import RequestFactory
 from django_structlog.middlewares import RequestMiddleware
 
 from tests.velox_site.test_logs import folder, kept, run_script
+from trading import summon
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue
+from trading.intake import of_this_folder
+from trading.operations import writing
 from velox_site import logs
 from velox_site.log_reader import Filter, Reader, parse_since
 
@@ -139,6 +142,20 @@ class TestIds:
         journal = [found["context"] for found in kept(folder) if found["message"] == "journal"]
         assert journal
         assert {context.get("trade_id") for context in journal} == {"T1"}
+        assert structlog.contextvars.get_contextvars() == {}
+
+    def test_what_posting_from_the_intake_logs_carries_the_trades_id(
+        self, folder: Path, ledger: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(summon, "summon", lambda: None)
+        with DataManager(ledger_intake=True) as dm:
+            with writing.aside():
+                for trade in ("T1", "T2"):
+                    dm.open_position(trade, "s", "TCS", 100, 1, NOW)
+                dm.record_signal("s", "TCS", NOW, {"rsi": 30}, decision="SKIPPED")
+            assert of_this_folder().post() == 3
+        journal = [found["context"] for found in kept(folder) if found["message"] == "journal"]
+        assert {"T1", "T2", None} == {context.get("trade_id") for context in journal}
         assert structlog.contextvars.get_contextvars() == {}
 
     def test_a_task_carries_its_own_id_and_the_requests_that_asked_for_it(self, tmp_path: Path) -> None:

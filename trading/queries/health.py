@@ -21,7 +21,7 @@ from django.db.utils import OperationalError
 from timeseries import pump
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
-from trading import hot, summon
+from trading import hot, hot_compared, summon
 from trading.models import JournalHead
 from trading.queries import messaging
 from trading.queries.sessions import continuous_session, trading_day_of
@@ -59,7 +59,7 @@ def report(*, now: datetime) -> dict[str, Any]:
         "spool": lambda: _spool(points, now),
         "store": _store,
         "shipper": lambda: _shipper(points),
-        "hot": _hot,
+        "hot": lambda: _hot(now),
         "broker": _messaging(messaging.broker, "The companion ships by itself."),
         "worker": _messaging(messaging.worker, "No work is handed to a worker."),
         "beat": _messaging(messaging.beat, "No work is scheduled by a broker."),
@@ -216,7 +216,7 @@ def _shipper(points: dict[str, Any] | None) -> State:
     return State(OK, "", f"The companion works (process {pid})." if pid else "The companion is starting.")
 
 
-def _hot() -> State:
+def _hot(now: datetime) -> State:
     if not hot.is_shared():
         return State(OFF, "", "No CACHE_URL is set: each process keeps its own newest values.")
     try:
@@ -225,7 +225,17 @@ def _hot() -> State:
         return State(
             DEGRADED, "cache_unreachable", f"Redis does not answer: {error}.", "Start Redis or mend CACHE_URL."
         )
-    return State(OK, "", f"Redis answers in {latency:.1f} ms.")
+    detail, known = f"Redis answers in {latency:.1f} ms.", hot_compared.last().values()
+    if not known:
+        return State(OK, "", f"{detail} It was not compared with the ledger yet.")
+    oldest = min(datetime.fromisoformat(one.at) for one in known)
+    detail = f"{detail} Compared with the ledger {max(0.0, (now - oldest).total_seconds()):.0f} s ago"
+    if wrong := sum(one.wrong for one in known):
+        cure = "Nothing is to be mended; look who else writes into the Redis of CACHE_URL."
+        return State(DEGRADED, "mended", f"{detail}: {wrong} entries were wrong and are mended.", cure)
+    mended = sum(one.mended for one in known)
+    last = f"; {mended} wrong entries were mended before" if mended else ""
+    return State(OK, "", f"{detail}: nothing was wrong{last}.")
 
 
 def _messaging(look: Callable[[], messaging.Word], unused: str) -> Callable[[], State]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from timeseries import pump
-from trading import hot, hot_book
+from trading import hot, hot_book, hot_compared
 from trading.companion import copy_newest
 from trading.errors import StoreUnavailable
 from trading.management.base import VeloxCommand
@@ -26,8 +27,9 @@ class Command(VeloxCommand):
         wanted = options["account"]
         if wanted is not None:
             get_account(wanted)
-        report: dict[str, Any] = {"shared": hot.is_shared(), "accounts": {}, "newest": {}}
+        report: dict[str, Any] = {"shared": hot.is_shared(), "accounts": {}, "newest": {}, "compared": {}}
         if report["shared"]:
+            report["compared"] = {code: asdict(one) for code, one in hot_compared.last().items()}
             self._rebuild(report, wanted)
         if options["format"] == "json":
             self.stdout.write(json.dumps(report))
@@ -37,13 +39,17 @@ class Command(VeloxCommand):
             for account, found in report["accounts"].items():
                 self.stdout.write(f"{account}: " + ", ".join(f"{number} {kind}" for kind, number in found.items()))
             self.stdout.write(", ".join(f"{number} {name}" for name, number in report["newest"].items()))
+            for account, before in report["compared"].items():
+                said = f"compared before at {before['at']}, {before['wrong']} wrong, {before['mended']} mended in all"
+                self.stdout.write(f"{account}: {said}")
         return True
 
     def _rebuild(self, report: dict[str, Any], wanted: str | None) -> None:
         now = datetime.now(UTC)
         try:
             for account in [wanted] if wanted is not None else hot_book.sequences():
-                report["accounts"][account] = hot_book.rebuild(account, now)
+                report["accounts"][account] = found = hot_book.rebuild(account, now)
+                hot_compared.note(account, found, now)
             report["newest"] = copy_newest(pump.open_spool())
         except ConnectionError as error:
             raise StoreUnavailable(f"Redis does not answer: {error}.", hint="Start it or mend CACHE_URL.") from error
