@@ -16,7 +16,7 @@ OF_LEDGER = [*LONG, "tests/trading/test_ledger_model.py", "tests/trading/test_le
 OF_LEDGER += ["tests/trading/test_ledger_kills.py"]
 RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.timeseries.chaos_recorder", "--kills", "200"], {}),
-    (["tests.timeseries.chaos_kills", "--kills", "1800"], {}),
+    (["tests.timeseries.chaos_kills", "--kills", "2300"], {}),
     ([*LONG, "tests/timeseries/test_damage.py"], {"VELOX_DAMAGES": "2000"}),
     (OF_LEDGER, LEDGER),
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),

@@ -369,7 +369,7 @@ def run(folder: Path, *, kills: int, seed: int) -> Summary:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--kills", type=int, default=1800)
+    arguments.add_argument("--kills", type=int, default=2300)
     arguments.add_argument("--seed", type=int, default=None)
     options = arguments.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -53,7 +54,8 @@ def test_a_process_killed_at_a_call_has_not_made_it(tmp_path: Path, strace: None
 
 @pytest.mark.chaos
 def test_what_is_killed_is_the_whole_life_of_a_segment(tmp_path: Path, strace: None, influx: FaultyInflux) -> None:
-    names = {role: {name for name, _ in Life(role, tmp_path / role, influx).calls()} for role in ROLES}
+    lives = {role: Life(role, tmp_path / role, influx).calls() for role in ROLES}
+    names = {role: {re.sub(r"at2?$", "", name) for name, _ in calls} for role, calls in lives.items()}
     assert names["recorder"] >= {"mkdir", "flock", "fallocate", "rename", "truncate", "pwrite64", "ftruncate", "fsync"}
     assert names["shipper"] >= {"flock", "connect", "sendto", "recvfrom", "write", "fsync", "rename"}
     assert names["pump"] >= {*names["shipper"], "pwrite64", "ftruncate", "unlink"}

@@ -1,0 +1,102 @@
+"""What a power loss could cost: contents reach the disk before their name does, and both before anybody trusts them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.timeseries.spools import OPEN_NS, lane, recorder
+from tests.timeseries.victims import Victim
+from timeseries import dead_letters, durable
+from timeseries.lane import Outcome
+from timeseries.spool import Spool
+from timeseries.stores.base import Refusal
+
+Step = tuple[str, str]  # what was done, to which file
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[Step]:
+    """The writes, syncs and renames of this process, by the names of their files."""
+    done: list[Step] = []
+    real = {name: getattr(os, name) for name in ("write", "pwrite", "ftruncate", "fsync", "rename")}
+
+    def on_descriptor(name: str) -> None:
+        def call(descriptor: int, *more: object) -> object:
+            done.append(("fsync" if name == "fsync" else "change", Path(f"/proc/self/fd/{descriptor}").resolve().name))
+            return real[name](descriptor, *more)
+
+        monkeypatch.setattr(os, name, call)
+
+    def rename(old: Path, new: Path) -> None:
+        done.append((f"rename {Path(old).name}", Path(new).name))
+        real["rename"](old, new)
+
+    for name in ("write", "pwrite", "ftruncate", "fsync"):
+        on_descriptor(name)
+    monkeypatch.setattr(os, "rename", rename)
+    return done
+
+
+def test_a_small_file_is_synced_before_it_takes_its_place_and_its_folder_after(
+    tmp_path: Path, steps: list[Step]
+) -> None:
+    durable.replace_file(tmp_path / "file", b"content")
+    fresh = f".file.{os.getpid()}"
+    assert steps == [("change", fresh), ("fsync", fresh), (f"rename {fresh}", "file"), ("fsync", tmp_path.name)]
+
+
+def test_an_outcome_is_synced_before_it_takes_its_place_and_its_folder_after(tmp_path: Path, steps: list[Step]) -> None:
+    desk = recorder(tmp_path)
+    desk.tick("A", {"ltp": 1}, OPEN_NS)
+    desk.close()
+    found = lane(tmp_path)
+    with found.lease(owner="test") as held:
+        steps.clear()
+        found.settle(Outcome(1), held)
+        done = list(steps)
+    assert done == [("change", "outcome"), ("fsync", "outcome"), ("rename outcome", "outcome"), ("fsync", "ticks")]
+
+
+def letter(sequence: int) -> Refusal:
+    return Refusal(sequence, "main", b"line %d" % sequence, 400, "unreadable", "bad")
+
+
+def test_a_dead_letter_is_on_the_disk_when_it_was_appended(tmp_path: Path, steps: list[Step]) -> None:
+    dead_letters.append(tmp_path, [letter(1)])
+    assert steps == [("change", dead_letters.FILE), ("fsync", dead_letters.FILE), ("fsync", tmp_path.name)]
+
+
+def test_letters_that_the_disk_refused_are_written_anew(
+    tmp_path: Path, steps: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    dead_letters.append(tmp_path, [letter(1)])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            dead_letters.append(tmp_path, [letter(2)])
+    steps.clear()
+    dead_letters.append(tmp_path, [letter(2), letter(3)])
+    # The same file's next fsync would say yes to pages that the kernel has dropped.
+    assert ("fsync", dead_letters.FILE) not in steps
+    assert [step for step, name in steps if name == dead_letters.FILE] == [f"rename .{dead_letters.FILE}.{os.getpid()}"]
+    assert [found.sequence for found in dead_letters.read(tmp_path)] == [1, 2, 3]
+
+
+def test_a_segment_that_is_mended_is_synced_before_it_is_left(tmp_path: Path, steps: list[Step]) -> None:
+    def die() -> None:
+        recorder(tmp_path).tick("A", {"ltp": 1}, OPEN_NS)
+
+    victim = Victim(die)
+    victim.go()
+    assert victim.end() == 0
+    assert Spool(tmp_path / "spool").adopt("desk")
+    (segment,) = lane(tmp_path).segments()
+    of_segment = [step for step, name in steps if name == segment.name]
+    assert (of_segment[0], of_segment[-1]) == ("change", "fsync")
