@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from timeseries.measurements import MEASUREMENTS, Kind, Measurement
+from timeseries.measurements import MEASUREMENTS, MINUTES, Kind, Measurement
 
 HEAD = """\
 # Measurements
@@ -31,7 +31,7 @@ KINDS = {
 
 def markdown() -> str:
     """Return the whole document."""
-    return "\n".join([HEAD, *(_section(measurement) for measurement in MEASUREMENTS.values())])
+    return "\n".join([HEAD, *(_section(measurement) for measurement in (*MEASUREMENTS.values(), MINUTES))])
 
 
 def _section(measurement: Measurement) -> str:

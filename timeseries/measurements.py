@@ -123,6 +123,20 @@ STRATEGY_METRICS = Measurement(
 
 MEASUREMENTS = {m.name: m for m in (TICKS, INDICATORS, POSITION_SNAPSHOTS, EXECUTIONS, TRAILING_SL, STRATEGY_METRICS)}
 
+# Nobody records these: they are counted from the ticks that a store took, and outlast them. A minute's `volume` is the
+# sum of its ticks' own, its `day_volume` the highest; so it follows from the ticks of that minute alone.
+MINUTES = Measurement(
+    "candles_1m",
+    ("symbol",),
+    (
+        *_floats("open", "high", "low", "close", unit="price"),
+        *_floats("volume", "day_volume", unit="quantity"),
+        Field("ticks", Kind.INTEGER, "", "how many ticks and bars are in it"),
+        Field("first_time", Kind.INTEGER, "ns UTC", "the time of the first of them"),
+    ),
+    "what the ticks of a minute (UTC) come to, stamped at its start; in a bucket of InfluxDB's own beside the others",
+)
+
 IntArray = npt.NDArray[np.int64]
 
 

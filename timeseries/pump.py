@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from django.utils.module_loading import import_string
 from timeseries import audit, balance, clearing, dead_letters, resending
 from timeseries.bell import Bell
 from timeseries.errors import FlushTimeout, StoreMisconfigured, StoreUnavailable, VeloxError
+from timeseries.measurements import TICKS
+from timeseries.minute_keeper import MinuteKeeper, place_of
 from timeseries.reader import Reader
 from timeseries.shipper import ship_slice
 from timeseries.spool import Lane, LeaseHeld, Spool
@@ -32,6 +35,7 @@ DAY = 86_400 * SECOND
 LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit each would litter the store
 MANY = 20_000  # points that are worth a commit at once
 CARE_EVERY_NS = 15 * SECOND
+MINUTES_EVERY_NS = 2 * SECOND
 PASS_SECONDS = 0.2  # so long whoever has other work, as the companion has, ships at a time
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
 INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
@@ -76,7 +80,9 @@ class Pump:
         self.owner = f"pump {os.getpid()}"
         self._lanes: dict[LaneKey, _Care] = {}
         self._adopted: set[str] = set()
-        self._cared_at = 0
+        self._cared_at = self._minutes_at = 0
+        self._keeper = MinuteKeeper(spool, store, clock=clock)
+        self.keeping: threading.Thread | None = None
         self._rung = False
         self.is_behind = False  # the last pass was cut short: look again at once
 
@@ -92,6 +98,7 @@ class Pump:
         self._adopt()
         until = time.monotonic() + seconds
         total = sum(self._visit(lane, now, at_once=at_once, until=until) for lane in self.spool.lanes())
+        self._keep_minutes(now)
         if now - self._cared_at >= CARE_EVERY_NS:
             self._cared_at = now
             self._care(now)
@@ -185,15 +192,29 @@ class Pump:
             exc_info=not isinstance(error, VeloxError),
         )
 
+    def _keep_minutes(self, now: int) -> None:
+        """Let the minutes that are due be kept in a thread of its own: ticks read back must not hold up shipping."""
+        if now < self._minutes_at or (self.keeping is not None and self.keeping.is_alive()):
+            return
+        self._minutes_at = now + MINUTES_EVERY_NS
+        self.keeping = threading.Thread(target=self._keeper.run, name="minutes", daemon=True)
+        self.keeping.start()
+
     def _care(self, now: int) -> None:
         try:
             clearing.resume(self.spool, self.store)
             self.store.care(now=now)
             for lane in self.spool.lanes():
                 with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
-                    lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=lane.outcome().through)
+                    lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=self._done_with(lane))
         except Exception as error:
             log.error("the store's care failed", error=str(error), exc_info=not isinstance(error, VeloxError))
+
+    def _done_with(self, lane: Lane) -> int:
+        """Return up to which sequence neither the store nor the keeper of minutes needs the lane's segments."""
+        through = lane.outcome().through
+        waits = lane.measurement == TICKS and self.store.keeps_minutes()
+        return min(through, place_of(lane)) if waits else through
 
     def drain(self, timeout: float) -> bool:
         """Ship until nothing waits; False when the time (seconds) was up first."""

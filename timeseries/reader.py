@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.measurements import INDICATORS, TICKS, TIMES, Kind, Measurement, PointBatch
+from timeseries.measurements import INDICATORS, MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
 from timeseries.spool import Lane, Spool
 from timeseries.stores import candles
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
@@ -71,13 +71,46 @@ class Reader:
         """
         start, stop = _clamp(start), _clamp(stop)
         days = candles.days_within(sessions, start, stop)
+        kept = self._kept_minutes(days, every, {"account": account, "symbol": symbol}, source)
+        parts = [
+            candles.candles_of(candles.ticks_of(minutes), every=every, start=start, stop=stop, sessions=[day])
+            for day, minutes in kept
+        ]
+        known = {day.start for day, _ in kept}
+        days = [day for day in days if day.start not in known]
         if not days:
-            return candles.SCHEMA.empty_table()
+            return pa.concat_tables(parts) if parts else candles.SCHEMA.empty_table()
         first, last = min(day.start for day in days), max(day.stop for day in days) + candles.MARGIN
         tags = {"account": account, "symbol": symbol}
         query = PointQuery(TICKS, _clamp(first), _clamp(last), tags, candles.FIELDS)
         ticks = self._one_source(query, source)
-        return candles.candles_of(ticks, every=every, start=start, stop=stop, sessions=days)
+        parts.append(candles.candles_of(ticks, every=every, start=start, stop=stop, sessions=days))
+        return pa.concat_tables(parts).sort_by("time") if len(parts) > 1 else parts[0]
+
+    def _kept_minutes(
+        self, days: Sequence[Session], every: int, tags: dict[str, str], source: str | None
+    ) -> list[tuple[Session, pa.Table]]:
+        """Return the days whose ticks may be gone, each with its kept minutes of one source; none that has no minute.
+
+        Only candles of whole minutes, counted from a whole minute, can be made of minutes.
+        """
+        oldest = self.store.ticks_from()
+        aged = [day for day in days if day.start < oldest and day.anchor % candles.MINUTE == 0]
+        if not aged or every % candles.MINUTE:
+            return []
+        chosen = tags if source is None else {**tags, "source": source}
+        first, last = min(day.start for day in aged), max(day.stop for day in aged)
+        minutes = self.store.minutes(PointQuery(MINUTES, _clamp(first), _clamp(last), chosen))
+        found = []
+        for day in aged:
+            inside = pc.and_(
+                pc.greater_equal(minutes.column("time"), day.start), pc.less(minutes.column("time"), day.stop)
+            )
+            part = minutes.filter(inside)
+            if len(part):
+                of = part.sort_by([("first_time", "ascending"), ("source", "ascending")]).column("source")[0]
+                found.append((day, part.filter(pc.equal(part.column("source"), of))))
+        return found
 
     def history(self, measurement: Measurement, start: int, stop: int, *, account: str, **tags: str) -> pa.Table:
         """Return the account's points whose other tags (symbol=, strategy=, ...) equal these: times, tags, fields.

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from timeseries import clearing, dead_letters
+from timeseries import clearing, dead_letters, minute_keeper
 from timeseries.dead_letters import DeadLetter
 from timeseries.errors import WrongLanguage
 from timeseries.spool import Lane, Lease, Outcome, Spool
@@ -62,6 +62,7 @@ def _resend_lane(lane: Lane, store: Store, since: int) -> Resent:
     outcome = lane.outcome()
     dead = [letter.sequence for letter in dead_letters.read(lane.folder, but=outcome.retried)]
     after = points = refused = 0
+    first = outcome.through + 1
     while after < outcome.through:
         part = lane.pending(after=after, limit=min(store.slice_rows, outcome.through - after))
         if part.last_sequence <= after:
@@ -71,7 +72,9 @@ def _resend_lane(lane: Lane, store: Store, since: int) -> Resent:
         settled = (batch.sequences <= outcome.through) & ~np.isin(batch.sequences, dead)
         batch = batch.take(settled & (batch.received_time >= since))
         if len(batch):
+            first = min(first, int(batch.sequences[0]))
             points, refused = points + len(batch), refused + len(store.write(batch))
+    minute_keeper.rewind(lane, first - 1)
     return Resent(points, refused)
 
 
@@ -110,6 +113,7 @@ def _retry_lane(lane: Lane, store: _TakesLines, lease: Lease) -> Counter[str]:
         kept = [letter for letter in dead_letters.read(lane.folder, but=outcome.retried) if letter.sequence not in gone]
         # After the settling: a crash in between leaves letters in the file that the outcome knows are done.
         dead_letters.replace(lease, kept)
+        minute_keeper.rewind(lane, min(gone) - 1)
     return Counter(stored=len(stored), cleared=len(cleared), refused=len(live) - len(stored))
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.timeseries.batches import DAY, MINUTE, SECOND, Point, at, batch, prices, session
-from timeseries.stores.candles import SCHEMA, candles_of, days_within
+from timeseries.measurements import MINUTES
+from timeseries.stores.candles import SCHEMA, candles_of, days_within, minutes_of, ticks_of
 from timeseries.stores.tables import in_series_order, table_of
 
 MONDAY = session("2021-04-12")
@@ -172,6 +173,50 @@ def test_candles_hold_every_tick_once_and_their_volumes_add_up_to_the_highest(ev
             ]
         closes = [c for _, c in inside]
         assert (open_, high, low, close, count) == (closes[0], max(closes), min(closes), closes[-1], len(closes))
+
+
+TICK = st.tuples(
+    st.integers(0, 3 * DAY // SECOND - 1),
+    st.sampled_from(["price", "bar"]),
+    st.integers(1, 9999),
+    st.one_of(st.none(), st.integers(0, 10_000)),
+    st.one_of(st.none(), st.integers(0, 10_000)),
+)
+
+
+@pytest.mark.parametrize("every", [MINUTE, 15 * MINUTE, HOUR, DAY])
+@given(ticks=st.lists(TICK, min_size=1, max_size=60, unique_by=lambda tick: tick[0]))
+def test_candles_of_minutes_are_those_of_their_ticks(every: int, ticks: list[tuple]) -> None:
+    """Price ticks and bars, with and without volumes, on whole minutes and between them."""
+    days = [MONDAY, session("2021-04-13", "18:00"), session("2021-04-14", "09:00")]
+    points = [
+        (
+            {"symbol": "A"},
+            MONDAY.start + (second - second % 30) * SECOND + number,
+            {"kind": kind, "close": c, "open": c + 1, "high": c + 2, "low": c - 2, "volume": v, "day_volume": d},
+        )
+        for number, (second, kind, c, v, d) in enumerate(sorted(ticks))
+    ]
+    exact = [time - number for number, (_, time, _) in enumerate(points)]
+    table = table_of(in_series_order(batch(points, exchange_times=exact)))
+    minutes = minutes_of(table)
+    assert sum(minutes["ticks"]) == len(ticks)
+    assert not (minutes["time"] % MINUTE).any()
+    bounds = {"every": every, "start": 0, "stop": 2**62, "sessions": days}
+    kept = ticks_of(pa.table({field.name: minutes[field.name] for field in MINUTES.fields} | {"time": minutes["time"]}))
+    assert candles_of(kept, **bounds).equals(candles_of(table, **bounds))
+
+
+def test_minutes_are_counted_symbol_by_symbol() -> None:
+    times = [at("2021-04-12 09:15:10"), at("2021-04-12 09:15:50"), at("2021-04-12 09:16:10")]
+    table = table_of(in_series_order(batch([*prices("B", times, [1, 2, 3]), *prices("A", times[:2], [7, 8])])))
+    made = minutes_of(table.sort_by("time"))
+    keys = ("symbol", "time", "open", "close", "ticks", "first_time")
+    assert sorted(zip(*(made[key].tolist() for key in keys), strict=True)) == [
+        ("A", at("2021-04-12 09:15"), 7, 8, 2, times[0]),
+        ("B", at("2021-04-12 09:15"), 1, 2, 2, times[0]),
+        ("B", at("2021-04-12 09:16"), 3, 3, 1, times[2]),
+    ]
 
 
 def test_labels_are_utc_instants() -> None:

@@ -17,7 +17,7 @@ from timeseries.pump import Pump
 from timeseries.recorder import Recorder
 from timeseries.spool import Spool
 from timeseries.stores.base import PointQuery
-from timeseries.stores.influx import InfluxServer, InfluxStore
+from timeseries.stores.influx import InfluxServer, InfluxStore, minutes_bucket
 from timeseries.stores.influx_replies import Held, RefusedInPart, RefusedWhole, Stored
 from timeseries.stores.influx_setup import set_up
 
@@ -74,7 +74,8 @@ def test_older_than_the_retention_is_expired(store: InfluxStore) -> None:
 
 def drop(server: InfluxServer, name: str) -> None:
     buckets, tokens = server.client.buckets_api(), server.client.authorizations_api()
-    buckets.delete_bucket(buckets.find_bucket_by_name(name))
+    for bucket in (name, minutes_bucket(name)):
+        buckets.delete_bucket(buckets.find_bucket_by_name(bucket))
     for token in tokens.find_authorizations(org=server.org):
         if token.description.endswith(name):
             tokens.delete_authorization(token)
@@ -91,6 +92,9 @@ def test_set_up_makes_what_is_missing_once_and_its_tokens_can_do_what_they_shoul
         reading = InfluxStore(InfluxServer(server.url, org=server.org, token=first.read_token), bucket=name, zone=INDIA)
         writing.write(batch(prices("A", [OPEN], [1])))
         assert closes(writing) == closes(reading) == [1.0]
+        assert (first.candles, second.candles) == ("made", "kept")
+        assert writing.keeps_minutes()
+        assert reading.keeps_minutes()
         with pytest.raises(StoreMisconfigured):
             reading.write(batch(prices("A", [OPEN + 1], [2])))
         with pytest.raises(StoreMisconfigured):

@@ -86,6 +86,19 @@ class Store(Protocol):
     def query_sql(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
         """Return the answer to one SELECT in SQL, measurements as views. Raises: WrongLanguage, InvalidValue."""
 
+    def ticks_from(self) -> int:
+        """Return the instant (ns UTC) before which ticks may be gone for their age; the first instant of all if none
+        is."""
+
+    def keeps_minutes(self) -> bool:
+        """Tell whether there is a place for one-minute candles that outlast the ticks."""
+
+    def keep_minutes(self, batch: PointBatch) -> None:
+        """Keep points of MINUTES; durable on return. One that is there already is replaced."""
+
+    def minutes(self, query: PointQuery) -> pa.Table:
+        """Return the kept points of MINUTES as `read` does; no row where there is no place for them."""
+
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements; repeating it changes nothing."""
 

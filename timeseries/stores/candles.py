@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from timeseries.stores.base import Session
 
 FIELDS = ("kind", "close", "open", "high", "low", "volume", "day_volume")
+MINUTE = 60 * 10**9
 DAY = 86_400 * 10**9
 SCHEMA = pa.schema(
     [
@@ -54,6 +55,8 @@ def _columns(ticks: pa.Table) -> dict[str, Numbers]:
     columns = {name: _floats(ticks, name) for name in FIELDS if name != "kind"}
     bar: Numbers = pc.equal(ticks.column("kind"), "bar").to_numpy()
     columns["instant"] = ticks.column("exchange_time").to_numpy() - bar
+    if "ticks" in ticks.column_names:  # bars that were counted before: `ticks_of`
+        columns["number"] = ticks.column("ticks").to_numpy()
     for name in ("open", "high", "low"):
         columns[name] = np.where(bar, columns[name], columns["close"]) if bar.any() else columns["close"]
     return columns
@@ -69,10 +72,11 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
     if not inside.any():
         return None
     day = columns if inside.all() else {name: column[inside] for name, column in columns.items()}
+    instant = day["instant"]
+    if (instant[1:] < instant[:-1]).any():  # what a bar tells came before a price of its stamp
+        order = np.argsort(instant, kind="stable")
+        day = {name: column[order] for name, column in day.items()}
     label = _labels(day["instant"], every, session)
-    if (label[1:] < label[:-1]).any():  # a late tick goes to its own candle; within one, arrival's time order
-        order = np.argsort(label, kind="stable")
-        label, day = label[order], {name: column[order] for name, column in day.items()}
     first = np.flatnonzero(np.concatenate(([True], np.diff(label) != 0)))
     last = np.append(first[1:], len(label)) - 1
     return {
@@ -82,7 +86,7 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
         "low": np.fmin.reduceat(day["low"], first),
         "close": day["close"][last],
         "volume": _volume(day, first),
-        "ticks": last - first + 1,
+        "ticks": np.add.reduceat(day["number"], first) if "number" in day else last - first + 1,
     }
 
 
@@ -117,3 +121,53 @@ def days_within(sessions: Sequence[Session], start: int, stop: int) -> list[Sess
         for session in sessions
         if min(session.start, session.anchor) < stop and max(session.stop - 1, session.anchor) >= start
     ]
+
+
+def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
+    """Return the ticks minute by minute: ``symbol``, ``time`` (the minute's start, ns UTC), and `MINUTES`'s fields.
+
+    Args:
+        ticks: at least one, ascending by time, of one source and account, as `candles_of` takes them and with
+            ``symbol`` and ``time``.
+    """
+    columns = _columns(ticks)
+    symbols = ticks.column("symbol").combine_chunks().dictionary_encode()
+    code = symbols.indices.to_numpy()
+    minute = columns["instant"] // MINUTE * MINUTE
+    order = np.lexsort((columns["instant"], code))  # stable: those of one instant stay in order of time
+    code, minute = code[order], minute[order]
+    day = {name: column[order] for name, column in columns.items()}
+    first = np.flatnonzero(np.concatenate(([True], (np.diff(code) != 0) | (np.diff(minute) != 0))))
+    last = np.append(first[1:], len(code)) - 1
+    names: Numbers = symbols.dictionary.to_numpy(zero_copy_only=False)
+    return {
+        "symbol": names[code[first]],
+        "time": minute[first],
+        "open": day["open"][first],
+        "high": np.fmax.reduceat(day["high"], first),
+        "low": np.fmin.reduceat(day["low"], first),
+        "close": day["close"][last],
+        "volume": _sums(day["volume"], first),
+        "day_volume": np.fmax.reduceat(day["day_volume"], first),
+        "ticks": last - first + 1,
+        "first_time": ticks.column("time").to_numpy()[order][first],
+    }
+
+
+def ticks_of(minutes: pa.Table) -> pa.Table:
+    """Return whole minutes as `candles_of` takes ticks: bars, stamped at their end, each with its number of ticks.
+
+    Candles of whole minutes made of them are those made of the ticks themselves.
+    """
+    ends = pa.array(minutes.column("time").to_numpy() + MINUTE)
+    columns = {name: minutes.column(name) for name in FIELDS if name != "kind"}
+    kind = pa.array(["bar"] * len(minutes), pa.string())
+    return pa.table({"time": ends, "exchange_time": ends, "kind": kind, **columns, "ticks": minutes.column("ticks")})
+
+
+def _sums(values: Numbers, first: Numbers) -> Numbers:
+    """Sum each part; NaN where it has no value at all."""
+    sums = np.add.reduceat(np.nan_to_num(values), first)
+    some = np.add.reduceat((~np.isnan(values)).astype(np.int64), first)
+    made: Numbers = np.where(some > 0, sums, np.nan)
+    return made

@@ -203,6 +203,24 @@ class DeltaStore:
         """Refuse: this store speaks SQL."""
         raise WrongLanguage("The embedded store speaks SQL.", hint="Use query_sql; query_flux is for InfluxDB.")
 
+    def ticks_from(self) -> int:
+        """Return the first instant: what the retention has removed here has no candles left beside it."""
+        return -(2**63) + 1
+
+    def keeps_minutes(self) -> bool:
+        """Tell that there is no place for them: the candles of this store are always counted from its ticks."""
+        return False
+
+    def keep_minutes(self, batch: PointBatch) -> None:
+        """Refuse: nobody asks this where `keeps_minutes` is false."""
+        raise StoreMisconfigured(
+            "The embedded store has no place for candles.", hint="They are counted from its ticks."
+        )
+
+    def minutes(self, query: PointQuery) -> pa.Table:
+        """Return no row."""
+        return point_schema(query.measurement, query.fields).empty_table()
+
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements."""
         with engine():

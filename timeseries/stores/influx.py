@@ -42,6 +42,7 @@ PROBE = b"# Are lines taken here?\n"  # a comment of line protocol: 204 of a ser
 FIRST_DAY, LAST_DAY = "1677-09-21T00:12:43.145224194Z", "2262-04-11T23:47:16.854775806Z"
 DIALECT = Dialect(header=True, annotations=[], delimiter=",", comment_prefix="#", date_time_format="RFC3339Nano")
 NOTHING, TABLE_END = b"\r\n", b"\r\n\r\n"
+KNOWN_SECONDS = 60.0  # how long what was asked of the buckets is taken for granted
 WORDS = {400: "unreadable", 413: "too_large", 422: "refused"}
 
 
@@ -134,6 +135,17 @@ class InfluxServer:
         rules = found.retention_rules if found else []
         return next((rule.every_seconds for rule in rules if rule.every_seconds), None)
 
+    def has_bucket(self, name: str) -> bool:
+        """Tell whether there is such a bucket for this token. Raises StoreUnavailable where nobody answers."""
+        with faults():
+            try:
+                found = self.client.buckets_api().find_bucket_by_name(name)
+            except ApiException as error:
+                if not error.status:
+                    raise
+                return False
+        return found is not None and found.name == name
+
 
 @contextmanager
 def faults() -> Iterator[None]:
@@ -200,6 +212,7 @@ class InfluxStore:
         self.label = f"InfluxDB at {urlsplit(server.url).netloc}"
         self.clock = clock
         self._lines_max = LINES_MAX
+        self._known: tuple[float, int, bool] | None = None
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -266,6 +279,43 @@ class InfluxStore:
             answers.append(None if isinstance(reply, Stored) else reply)
         return answers
 
+    # -- the minutes that are kept ----------------------------------------------------------------------------------
+
+    def ticks_from(self) -> int:
+        """Return the instant (ns UTC) before which the bucket may have forgotten ticks."""
+        return self._kept()[0]
+
+    def keeps_minutes(self) -> bool:
+        """Tell whether the bucket of the candles is there, and may be seen."""
+        return self._kept()[1]
+
+    def keep_minutes(self, batch: PointBatch) -> None:
+        """Keep points of MINUTES in their bucket. Raises: StoreUnavailable, also where one of them is refused."""
+        refused = self._beside().write(batch)
+        if refused:
+            raise StoreMisconfigured(
+                f"InfluxDB refuses candles in {minutes_bucket(self.bucket)}: {refused[0].reason}",
+                hint="Nobody else may write measurements of VELOX's names into its buckets.",
+            )
+
+    def minutes(self, query: PointQuery) -> pa.Table:
+        """Return the kept points of MINUTES."""
+        if not self.keeps_minutes():
+            return point_schema(query.measurement, query.fields).empty_table()
+        return self._beside().read(query)
+
+    def _beside(self) -> InfluxStore:
+        return InfluxStore(self.server, bucket=minutes_bucket(self.bucket), zone=self.zone, clock=self.clock)
+
+    def _kept(self) -> tuple[int, bool]:
+        """Return what is known of the buckets; asked again each minute, for either may be made or changed."""
+        now = time.monotonic()
+        if self._known is None or now - self._known[0] > KNOWN_SECONDS:
+            there = self.server.has_bucket(minutes_bucket(self.bucket))
+            oldest = self._retained_from()
+            self._known = (now, influx_read.FIRST if oldest is None else oldest, there)
+        return self._known[1:]
+
     # -- reading -----------------------------------------------------------------------------------------------------
 
     def read(self, query: PointQuery) -> pa.Table:
@@ -320,6 +370,8 @@ class InfluxStore:
         """Remove every point of the account, in all measurements."""
         value = coded(account).replace('"', '\\"')
         self.server.delete(self.bucket, f'account="{value}"')
+        if self.keeps_minutes():
+            self.server.delete(minutes_bucket(self.bucket), f'account="{value}"')
 
     def care(self, *, now: int) -> None:
         """Do nothing: the server compacts by itself, and the bucket's retention is set by `setup_influx`."""
@@ -336,6 +388,11 @@ def _refusal(lines: Lines, number: int, reply: Refused | TooLarge, retained_from
     expired = retained_from is not None and int(lines.times[number]) < retained_from
     word = WORDS[reply.status]
     return Refusal(sequence, lines.account(number), lines.line(number), reply.status, word, reply.reason, expired)
+
+
+def minutes_bucket(bucket: str) -> str:
+    """Return the bucket of the one-minute candles beside this one: it has no retention."""
+    return f"{bucket}-candles"
 
 
 def open_influx(

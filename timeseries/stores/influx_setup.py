@@ -1,12 +1,11 @@
-"""What a desk needs on an InfluxDB 2: its bucket, a token that writes and reads it, and one that only reads."""
+"""What a desk needs on an InfluxDB 2: its two buckets, a token that writes and reads them, and one that only reads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from timeseries.errors import StoreMisconfigured
-from timeseries.stores.influx import InfluxServer, faults
+from timeseries.stores.influx import InfluxServer, faults, minutes_bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +13,7 @@ class SetUp:
     """What was done. A token is None when it was made earlier: it is shown once, when it is made."""
 
     bucket: str  # "made", "kept", "retention changed"
+    candles: str  # the bucket of the one-minute candles: "made", "kept"
     write_token: str | None
     read_token: str | None
 
@@ -28,10 +28,11 @@ def set_up(server: InfluxServer, bucket: str, *, retention_days: int | None, new
     with faults():
         organisation = _organisation(server)
         done, identity = _bucket(server, bucket, organisation, retention_days)
-        make = _Tokens(server, organisation, identity, new_tokens)
+        candles, beside = _bucket(server, minutes_bucket(bucket), organisation, None)
+        make = _Tokens(server, organisation, (identity, beside), new_tokens)
         write = make.token(f"VELOX desk, {bucket}", ("read", "write"))
         read = make.token(f"VELOX reading, {bucket}", ("read",))
-    return SetUp(done, write, read)
+    return SetUp(done, candles, write, read)
 
 
 def _organisation(server: InfluxServer) -> str:
@@ -60,18 +61,18 @@ def _bucket(server: InfluxServer, name: str, organisation: str, retention_days: 
 class _Tokens:
     server: InfluxServer
     organisation: str
-    bucket: str
+    buckets: tuple[str, ...]
     anew: bool
 
     def token(self, description: str, actions: tuple[str, ...]) -> str | None:
-        """Return a new token that may do this with the bucket; None when there is one of this description."""
+        """Return a new token that may do this with the buckets; None when there is one of this description."""
         tokens = self.server.client.authorizations_api()
         everyone = tokens.find_authorizations(org_id=self.organisation)
         known = [one for one in everyone if one.description == description]
         if known and not self.anew:
             return None
-        resource: dict[str, Any] = {"type": "buckets", "id": self.bucket, "orgID": self.organisation}
-        permissions = [{"action": action, "resource": resource} for action in actions]
+        resources = [{"type": "buckets", "id": bucket, "orgID": self.organisation} for bucket in self.buckets]
+        permissions = [{"action": action, "resource": resource} for resource in resources for action in actions]
         made = self.server.authorize(
             {"orgID": self.organisation, "description": description, "permissions": permissions}
         )

@@ -199,7 +199,10 @@ def _store() -> State:
         latency = store.ping()
     except StoreUnavailable as error:
         return State(DEGRADED, error.code, error.message, error.hint)
-    return State(OK, "", f"{store.label}: a read takes {latency:.0f} ms.")
+    detail = f"{store.label}: a read takes {latency:.0f} ms."
+    if store.name == "influx" and not store.keeps_minutes():
+        detail += " One-minute candles are not kept: `manage.py setup_influx` makes their bucket."
+    return State(OK, "", detail)
 
 
 def _shipper(points: dict[str, Any] | None) -> State:

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from timeseries.pump import INFLUX_VARIABLES
-from timeseries.stores.influx import InfluxServer
+from timeseries.stores.influx import InfluxServer, minutes_bucket
 from timeseries.stores.influx_setup import SetUp, set_up
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
@@ -19,9 +19,9 @@ from trading.management.report import Report, Table
 
 class Command(VeloxCommand):
     help = (
-        "Make this desk's bucket on InfluxDB, with the retention of VELOX_RETENTION_DAYS where it is set, and two "
-        "tokens: one that writes and reads the bucket (INFLUXDB_V2_TOKEN of the desk), one that only reads it (for "
-        "dashboards). A token is shown once. Repeating it changes nothing."
+        "Make this desk's bucket on InfluxDB, with the retention of VELOX_RETENTION_DAYS where it is set, a second one "
+        "where one-minute candles stay for good, and two tokens: one that writes and reads both (INFLUXDB_V2_TOKEN of "
+        "the desk), one that only reads them (for dashboards). A token is shown once. Repeating it changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -56,11 +56,16 @@ def _token(file: str | None) -> str:
 
 def report(bucket: str, done: SetUp) -> Report:
     """Return what was made, with each new token."""
-    data = {"bucket": bucket, "done": done.bucket, "write_token": done.write_token, "read_token": done.read_token}
+    beside = minutes_bucket(bucket)
+    data: dict[str, Any] = {"bucket": bucket, "done": done.bucket, "candles_bucket": beside, "candles": done.candles}
+    data |= {"write_token": done.write_token, "read_token": done.read_token}
     shown = [
         (f"bucket {bucket}", done.bucket),
+        (f"bucket {beside}, of one-minute candles", done.candles),
         ("token of the desk (INFLUXDB_V2_TOKEN)", done.write_token or "made earlier"),
         ("token for reading", done.read_token or "made earlier"),
     ]
     notes = ["Keep the tokens now: they are not shown again."] if done.write_token or done.read_token else []
+    if done.candles == "made" and not done.write_token:
+        notes.append("The tokens made earlier know nothing of the bucket of candles: --new-tokens makes some that do.")
     return Report("InfluxDB", data, [Table("InfluxDB", ["What", "Is"], shown)], notes)
