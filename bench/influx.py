@@ -19,8 +19,9 @@ from timeseries.measurements import TICKS, PointBatch
 from timeseries.pump import Pump
 from timeseries.recorder import Recorder
 from timeseries.spool import Spool
-from timeseries.stores.influx import InfluxServer, InfluxStore
+from timeseries.stores.influx import InfluxStore
 from timeseries.stores.influx_lines import encode
+from timeseries.stores.influx_server import InfluxServer
 
 URL = "VELOX_TEST_INFLUX_URL"
 POINTS, SHIPPED, BODY = 5_000, 100_000, 20_000

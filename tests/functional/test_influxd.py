@@ -36,8 +36,9 @@ from timeseries.measurements import EXECUTIONS, MEASUREMENTS, STRATEGY_METRICS, 
 from timeseries.pump import Pump, Sweep
 from timeseries.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.spool import Spool
-from timeseries.stores.influx import InfluxServer, InfluxStore
+from timeseries.stores.influx import InfluxStore
 from timeseries.stores.influx_names import coded, coded_key, coded_text
+from timeseries.stores.influx_server import InfluxServer
 from trading import summon
 from trading.data_manager import DataManager
 

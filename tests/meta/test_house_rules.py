@@ -50,7 +50,7 @@ def test_only_the_store_for_it_imports_the_influx_client() -> None:
         for path in sources(*PACKAGES)
         if any("influxdb_client" in n for n in imported(path))
     }
-    assert users <= {"timeseries/stores/influx.py"}
+    assert users <= {"timeseries/stores/influx_server.py"}
 
 
 def test_only_the_hot_state_touches_the_cache() -> None:

@@ -27,7 +27,8 @@ from timeseries.errors import StoreUnavailable
 from timeseries.recorder import Recorder
 from timeseries.shipper import ship_slice
 from timeseries.spool import LeaseHeld, Spool
-from timeseries.stores.influx import InfluxServer, InfluxStore
+from timeseries.stores.influx import InfluxStore
+from timeseries.stores.influx_server import InfluxServer
 
 OPEN = at("2021-04-12 09:15")
 SEGMENT_BYTES = 4096

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.timeseries.batches import INDIA
-from timeseries.stores.influx import InfluxServer, InfluxStore
+from timeseries.stores.influx import InfluxStore
+from timeseries.stores.influx_server import InfluxServer
 
 URL = "VELOX_TEST_INFLUX_URL"
 

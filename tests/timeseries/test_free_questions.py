@@ -11,7 +11,8 @@ from timeseries.errors import InvalidValue, WrongLanguage
 from timeseries.measurement_docs import markdown
 from timeseries.measurements import MEASUREMENTS
 from timeseries.stores.delta import DeltaStore
-from timeseries.stores.influx import InfluxServer, InfluxStore
+from timeseries.stores.influx import InfluxStore
+from timeseries.stores.influx_server import InfluxServer
 
 OPEN = at("2021-04-12 09:15")
 

@@ -17,8 +17,9 @@ from timeseries.pump import Pump
 from timeseries.recorder import Recorder
 from timeseries.spool import Spool
 from timeseries.stores.base import PointQuery
-from timeseries.stores.influx import InfluxServer, InfluxStore, minutes_bucket
+from timeseries.stores.influx import InfluxStore, minutes_bucket
 from timeseries.stores.influx_replies import Held, RefusedInPart, RefusedWhole, Stored
+from timeseries.stores.influx_server import InfluxServer
 from timeseries.stores.influx_setup import set_up
 
 OPEN = at("2021-04-12 09:15")

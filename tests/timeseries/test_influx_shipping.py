@@ -22,8 +22,9 @@ from timeseries.recorder import Recorder
 from timeseries.resending import Resent, Retried
 from timeseries.shipper import ship_slice
 from timeseries.spool import Lane, Spool
-from timeseries.stores.influx import InfluxServer, InfluxStore
+from timeseries.stores.influx import InfluxStore
 from timeseries.stores.influx_replies import Held, RefusedInPart, RefusedWhole, Stored, TooLarge, TryLater, reply_of
+from timeseries.stores.influx_server import InfluxServer
 
 OPEN = at("2021-04-12 09:15")
 

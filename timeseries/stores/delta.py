@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.errors import StoreUnavailable, WrongLanguage
+from timeseries.errors import StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
 from timeseries.stores import delta_care, delta_sql
 from timeseries.stores.base import FirstPoint, PointQuery, Refusal

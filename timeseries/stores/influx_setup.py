@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from timeseries.errors import StoreMisconfigured
-from timeseries.stores.influx import InfluxServer, faults, minutes_bucket
+from timeseries.stores.influx import minutes_bucket
+from timeseries.stores.influx_server import InfluxServer, faults
 
 
 @dataclass(frozen=True, slots=True)

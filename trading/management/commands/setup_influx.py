@@ -9,7 +9,8 @@ from typing import Any
 from django.conf import settings
 
 from timeseries.pump import INFLUX_VARIABLES
-from timeseries.stores.influx import InfluxServer, minutes_bucket
+from timeseries.stores.influx import minutes_bucket
+from timeseries.stores.influx_server import InfluxServer
 from timeseries.stores.influx_setup import SetUp, set_up
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
