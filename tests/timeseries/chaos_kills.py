@@ -8,8 +8,10 @@ and as it was given, or the lane its dead letter. Of what was never acknowledged
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -22,7 +24,7 @@ from pathlib import Path
 from tests.timeseries.batches import DAY, INDIA, SECOND, at
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
 from tests.timeseries.victims import CallNumber, Told, Victim, calls_of, kill_at, why_strace_cannot_trace
-from timeseries import dead_letters, pump, source_user
+from timeseries import dead_letters, lease, pump, source_user
 from timeseries.errors import StoreUnavailable
 from timeseries.recorder import Recorder
 from timeseries.shipper import ship_slice
@@ -38,6 +40,7 @@ FAULTS: tuple[int | str, ...] = (
     "cut gzip after",
 )  # fmt: skip
 ROUNDS_PER_SPOOL = 20
+STALE_SECONDS = 0.05  # a shipper that is silent for so long is overtaken: the tests have no patience
 TICKS_PER_ROUND = 300
 
 Ticks = dict[int, float]  # time in ns to price
@@ -58,7 +61,7 @@ class Summary:
         return (
             f"{self.kills.total()} kills ({_listed(self.kills)}), {self.accepted} accepted, {self.stored} stored, "
             f"{self.dead_lettered} dead letters, {self.in_flight} in flight: {state}\n"
-            f"the server's faults: {_listed(self.answers)}"
+            f"met: {_listed(self.answers) or 'nothing else'}"
         )
 
     def add(self, other: Summary) -> None:
@@ -291,7 +294,7 @@ def at_calls(folder: Path, influx: FaultyInflux, *, share: Callable[[list[CallNu
 
 
 def at_random(root: Path, influx: FaultyInflux, chance: random.Random, *, rounds: int) -> Summary:
-    """Kill the three of them in each round while the server does whatever it can do wrong."""
+    """Kill the three of them in each round while the server does whatever it can do wrong; some are stopped before."""
     total = Summary()
     influx.behaviour.bad, influx.behaviour.sparing = bad, True
     for first in range(0, rounds, ROUNDS_PER_SPOOL):
@@ -314,13 +317,18 @@ def _one_spool(root: Path, influx: FaultyInflux, chance: random.Random, rounds: 
         with influx.refusing() if refuses else nullcontext():
             victims = {
                 "recorder": Victim(lambda: _record_slowly(root, told)),
-                "shipper": Victim(lambda: ship(root, influx.url, endless=True)),
-                "pump": Victim(lambda: sweep(root, influx.url, endless=True)),
+                "shipper": Victim(lambda: _impatient(ship, root, influx.url)),
+                "pump": Victim(lambda: _impatient(sweep, root, influx.url)),
             }
             for victim in victims.values():
                 victim.go()
             time.sleep(chance.uniform(0, 0.03))
         time.sleep(chance.uniform(0, 0.08))
+        if chance.random() < 0.2:
+            stopped = chance.choice(("shipper", "pump"))
+            answers[f"stopped {stopped}s"] += 1
+            _overtake(victims[stopped])
+            time.sleep(chance.uniform(0, 0.03))
         for name in chance.sample(ROLES, 3):
             victims[name].kill()
             time.sleep(chance.choice((0, 0.001, 0.005)))
@@ -336,6 +344,18 @@ def _one_spool(root: Path, influx: FaultyInflux, chance: random.Random, rounds: 
     summary = check(root, influx, accepted, possible)
     summary.kills, summary.answers = kills, answers
     return summary
+
+
+def _impatient(work: Callable[..., None], root: Path, url: str) -> None:
+    lease.BEAT_SECONDS, lease.STALE_SECONDS = STALE_SECONDS / 5, STALE_SECONDS
+    work(root, url, endless=True)
+
+
+def _overtake(victim: Victim) -> None:
+    """Stop the process for so long that others take its leases over, and let it wake up."""
+    os.kill(victim.pid, signal.SIGSTOP)
+    time.sleep(2 * STALE_SECONDS)
+    os.kill(victim.pid, signal.SIGCONT)
 
 
 def _record_slowly(root: Path, told: Told) -> None:
