@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ import urllib3
 from influxdb_client import Point
 
 from bench.harness import ROUNDS, Pair, Row
+from bench.influx_server import a_server, server_name
 from bench.store import OPEN, SECOND, SEGMENT_ROWS, SYMBOLS, ZONE, points
 from timeseries.measurements import TICKS, PointBatch
 from timeseries.pump import Pump
@@ -23,7 +22,6 @@ from timeseries.stores.influx import InfluxStore
 from timeseries.stores.influx_lines import encode
 from timeseries.stores.influx_server import InfluxServer
 
-URL = "VELOX_TEST_INFLUX_URL"
 POINTS, SHIPPED, BODY = 5_000, 100_000, 20_000
 
 
@@ -55,14 +53,13 @@ def encoding() -> Iterator[Pair]:
 @contextmanager
 def shipping() -> Iterator[Pair]:
     """Ship recorded ticks from their spool until they are settled; the reference posts ready bodies of such points."""
-    org, token = os.environ["VELOX_TEST_INFLUX_ORG"], os.environ["VELOX_TEST_INFLUX_TOKEN"]
-    server = InfluxServer(os.environ[URL], org=org, token=token)
-    buckets = server.client.buckets_api()
-    bucket = buckets.create_bucket(bucket_name=f"velox-bench-{uuid.uuid4().hex[:8]}", org=org)
-    store = InfluxStore(server, bucket=bucket.name, zone=ZONE)
-    address = f"{server.url}/api/v2/write?" + urlencode({"org": org, "bucket": bucket.name, "precision": "ns"})
-    pool, headers = urllib3.PoolManager(), {"Authorization": f"Token {token}"}
-    with tempfile.TemporaryDirectory() as folder:
+    with a_server() as server, tempfile.TemporaryDirectory() as folder:
+        store = InfluxStore(
+            InfluxServer(server.url, org=server.org, token=server.token), bucket=server.bucket, zone=ZONE
+        )
+        asked = urlencode({"org": server.org, "bucket": server.bucket, "precision": "ns"})
+        address = f"{server.url}/api/v2/write?{asked}"
+        pool, headers = urllib3.PoolManager(), {"Authorization": f"Token {server.token}"}
         # Every round ships points of its own, recorded and encoded before the clock runs.
         spools = [recorded(Path(folder) / str(n), n) for n in range(ROUNDS + 1)]
         bodies = [encoded(ROUNDS + 1 + n) for n in range(ROUNDS + 1)]
@@ -78,7 +75,7 @@ def shipping() -> Iterator[Pair]:
             return SHIPPED
 
         yield Pair(ours, reference)
-    buckets.delete_bucket(bucket)
+        store.server.close()
 
 
 def recorded(folder: Path, number: int) -> Spool:
@@ -110,7 +107,7 @@ ROWS = [
     ),
 ]
 # Without a server there is nothing to ship to.
-if os.environ.get(URL):
+if server_name():
     ROWS.append(
         Row(
             "influx_shipping",
@@ -118,7 +115,7 @@ if os.environ.get(URL):
             shipping,
             mark=0.7,
             stretch=0.95,
-            unit="points per second",
+            unit=f"points per second, {server_name()}",
             settings={"points a round": f"{SHIPPED:,} of 50 symbols", "lines a body": f"{BODY:,}"},
         )
     )

@@ -1,12 +1,13 @@
 """Every row of the table, in the order of the design's list."""
 
-from bench import faults, hot, influx, ledger, logs, replay, statistics, store, ticks, verification
+from bench import faults, hot, influx, influx_desk, ledger, logs, replay, statistics, store, ticks, verification
 
 ROWS = [
     *ticks.ROWS,
     *faults.ROWS,
     *store.ROWS,
     *influx.ROWS,
+    *influx_desk.ROWS,
     *hot.ROWS,
     *logs.ROWS,
     *ledger.ROWS,

@@ -96,9 +96,10 @@ class InfluxdServer:
         assert "error" not in result, result
         return list(result.get("series", []))
 
-    def count(self, measurement: str, key: str = "exchange_time") -> int:
-        """Return how many points have the field."""
-        found = self.tell(f'SELECT count("{key}") FROM "{measurement}"')
+    def count(self, measurement: str, *, symbol: str = "") -> int:
+        """Return how many points there are, of one symbol if asked."""
+        where = f" WHERE symbol = '{symbol}'" if symbol else ""
+        found = self.tell(f'SELECT count("close") FROM "{measurement}"{where}')
         return int(found[0]["values"][0][1]) if found else 0
 
     def write(self, line: bytes) -> None:
