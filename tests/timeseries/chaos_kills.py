@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.timeseries.batches import DAY, INDIA, SECOND, at
-from tests.timeseries.influx_server import FaultyInflux, faulty_influx
+from tests.timeseries.influx_server import FaultyInflux, Key, faulty_influx
 from tests.timeseries.victims import CallNumber, Told, Victim, calls_of, kill_at, why_strace_cannot_trace
-from timeseries import dead_letters, lease, pump, source_user
+from timeseries import dead_letters, lease, pump, resending, source_user
 from timeseries.errors import StoreUnavailable
 from timeseries.recorder import Recorder
 from timeseries.shipper import ship_slice
@@ -82,6 +82,10 @@ def bad(line: bytes) -> int:
     """One line in fifty is refused for good."""
     last = line[-11:-9]
     return {b"17": 400, b"67": 422}.get(last, 0)
+
+
+def good(_: bytes) -> int:
+    return 0
 
 
 def tick_of(number: int) -> tuple[int, float]:
@@ -164,7 +168,9 @@ def check(root: Path, influx: FaultyInflux, accepted: Ticks, possible: Ticks) ->
         sweeper.run_once()
     found = sweeper.points()
     server.close()
-    letters = [letter for lane in spool.lanes() for letter in dead_letters.read(lane.folder)]
+    letters = [
+        letter for lane in spool.lanes() for letter in dead_letters.read(lane.folder, but=lane.outcome().retried)
+    ]
     summary.faults += _compared(influx, accepted, possible, [letter.line for letter in letters])
     there = sum(instant in accepted or instant in possible for _, instant in influx.points)
     summary.stored, summary.dead_lettered = there, len(letters)
@@ -210,6 +216,8 @@ def _without_reception(line: bytes) -> bytes:
 # -- at every system call --------------------------------------------------------------------------------------------
 
 ROLES = ("recorder", "shipper", "pump")
+RETRY = "retry of dead letters"
+LIVES = (*ROLES, RETRY)
 RECORDED = 150  # ticks of which a killed recorder left the last in an open segment
 MORE = 250  # that the recorder records: three segments follow one another
 
@@ -238,19 +246,27 @@ class Life:
         victim = Victim(die)  # ends without closing
         victim.go()
         assert victim.end() == 0
+        self.stored: dict[Key, bytes] = {}
+        if self.role == RETRY:
+            self.influx.behaviour.bad = bad
+            check(self.template, self.influx, self._accepted(), {})  # ships everything
+            self.stored = dict(self.influx.points)
 
     def begin(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
         shutil.copytree(self.template, self.root)
         self.told.number = RECORDED
-        self.influx.points.clear()
-        self.influx.behaviour.plan = [503, 204, "drop after", 204, 404, 204] if self.role != "recorder" else []
+        self.influx.points = dict(self.stored)
+        self.influx.behaviour.bad = good if self.role == RETRY else bad
+        self.influx.behaviour.plan = [503, 204, "drop after", 204, 404, 204] if self.role in ("shipper", "pump") else []
 
     def work(self) -> None:
         if self.role == "recorder":
             record(self.root, self.told, MORE)
         elif self.role == "shipper":
             ship(self.root, self.influx.url)
+        elif self.role == RETRY:
+            resending.retry(Spool(self.root), _store(self.influx.url), owner="operator")
         else:
             sweep(self.root, self.influx.url)
 
@@ -272,16 +288,19 @@ class Life:
         return summary
 
     def verdict(self) -> Summary:
-        ticks = dict(map(tick_of, range(self.told.number)))
         flight = dict([tick_of(self.told.number)]) if self.role == "recorder" else {}
-        return check(self.root, self.influx, ticks, flight)
+        if self.role == RETRY:
+            self.work()
+        return check(self.root, self.influx, self._accepted(), flight)
+
+    def _accepted(self) -> Ticks:
+        return dict(map(tick_of, range(self.told.number)))
 
 
 def at_calls(folder: Path, influx: FaultyInflux, *, share: Callable[[list[CallNumber]], list[CallNumber]]) -> Summary:
     """Kill each role at the share of its system calls."""
     total = Summary()
-    influx.behaviour.bad = bad
-    for role in ROLES:
+    for role in LIVES:
         life = Life(role, folder / role, influx)
         for call in share(life.calls()):
             total.add(life.kill(call))
