@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 ROUNDS = 7
 
@@ -22,6 +22,13 @@ class Pair:
 
     ours: Callable[[], int]
     reference: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Several races over one preparation, each with its mark; what prepares them has run both sides once."""
+
+    pairs: dict[str, tuple[Pair, float]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Row:
 
     name: str
     what: str
-    prepare: Callable[[], AbstractContextManager[Pair | Figures]]
+    prepare: Callable[[], AbstractContextManager[Pair | Pairs | Figures]]
     mark: float = 0.0
     stretch: float = 0.0
     unit: str = "per second"
@@ -64,13 +71,16 @@ def run(row: Row) -> Iterator[Result]:
     """Measure the row: one result for a pair, one per figure for figures."""
     with row.prepare() as subject:
         if isinstance(subject, Pair):
+            subject.ours(), subject.reference()  # the warm-up is not counted
             yield _race(row, subject)
+        elif isinstance(subject, Pairs):
+            for name, (pair, mark) in subject.pairs.items():
+                yield _race(replace(row, name=f"{row.name}/{name}", what=f"{row.what}: {name}", mark=mark), pair)
         else:
             yield from _figures(row, subject)
 
 
 def _race(row: Row, pair: Pair) -> Result:
-    pair.ours(), pair.reference()  # the warm-up is not counted
     ours, reference = [], []
     for number in range(row.rounds):
         # Who goes first changes, so that a drift of the machine favours neither.

@@ -1,6 +1,6 @@
 """Every row of the table, in the order of the design's list."""
 
-from bench import faults, hot, influx, influx_desk, ledger, logs, replay, statistics, store, ticks, verification
+from bench import faults, hot, influx, influx_desk, ledger, logs, replay, reports, statistics, store, ticks, verification
 
 ROWS = [
     *ticks.ROWS,
@@ -12,6 +12,7 @@ ROWS = [
     *logs.ROWS,
     *ledger.ROWS,
     *statistics.ROWS,
+    *reports.ROWS,
     *replay.ROWS,
     *verification.ROWS,
 ]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from time import perf_counter
 from typing import Any
 
 from django.core.management import call_command
@@ -15,12 +14,10 @@ from django.db import transaction
 from django.db.models import Avg, BigIntegerField, Count, F, Q, Sum
 from django.db.models.functions import Cast, Coalesce, TruncDate
 
-from bench.harness import Figures, Pair, Row
-from trading.models import Account, DayTotal, Exchange, Fill, Instrument, Realisation, Strategy, Trade
-from trading.queries import reports
+from bench.harness import Pair, Row
+from trading.models import Account, DayTotal, Exchange, Instrument, Strategy, Trade
 from trading.queries.period import desk_zone
 from trading.queries.statistics import by_day, by_strategy
-from trading.queries.trade_export import export_rows, exported
 
 TRADES, STRATEGIES, DAYS = 100_000, 5, 250
 FIRST = date(2024, 1, 1)
@@ -76,58 +73,6 @@ def _aggregated(rows: Any) -> Any:
         avg_win=Avg("net", filter=won),
         avg_loss=Avg("net", filter=lost),
         expectancy=Avg("net"),
-    )
-
-
-@contextmanager
-def prepare_reports() -> Iterator[Figures]:
-    """Whole reports with every cut and interval, from each trade's own exit: seconds for the figures of each."""
-    call_command("migrate", verbosity=0)
-    with transaction.atomic():
-        fill()
-        _realise()
-        chosen = reports.selection("main")
-        whole = reports.strategy_report(chosen)
-        assert whole["total"]["total_trades"] == TRADES
-        assert sum(part["total_pnl"] for part in whole["by"]["hour"]) == whole["total"]["total_pnl"]
-        yield Figures(lambda: {name: _seconds(make, chosen) for name, make in REPORTS.items()}, REPORT_MARKS, "seconds")
-        transaction.set_rollback(True)
-
-
-def _seconds(make: Callable[[reports.Selection], Any], chosen: reports.Selection) -> float:
-    started = perf_counter()
-    make(chosen)
-    return perf_counter() - started
-
-
-def _realise() -> None:
-    """Write the closing fill of every trade and what it realised."""
-    fills = [
-        Fill(
-            trade=trade, sequence=1, side="SELL", role="EXIT", price=Decimal(2500), quantity=Decimal(10),
-            at=trade.closed_at, recorded_at=trade.closed_at,
-        )
-        for trade in Trade.objects.all()
-    ]  # fmt: skip
-    Fill.objects.bulk_create(fills, batch_size=5000)
-    Realisation.objects.bulk_create((_realisation(fill) for fill in fills), batch_size=5000)
-
-
-def _realisation(fill: Fill) -> Realisation:
-    trade = fill.trade
-    return Realisation(
-        trade=trade,
-        fill=fill,
-        account_id=trade.account_id,
-        strategy_id=trade.strategy_id,
-        instrument_id=trade.instrument_id,
-        day=trade.trading_day,
-        at=fill.at,
-        quantity=fill.quantity,
-        cost=trade.entry_value,
-        proceeds=trade.entry_value + trade.realised_pnl,
-        pnl=trade.realised_pnl,
-        closes=True,
     )
 
 
@@ -223,13 +168,6 @@ def _count(total: DayTotal, pnl: Decimal) -> None:
     total.gross_loss += min(pnl, Decimal(0))
 
 
-REPORTS: dict[str, Callable[[reports.Selection], Any]] = {
-    "strategy_report": reports.strategy_report,
-    "symbol_report": reports.symbol_report,
-    "trade_export": lambda chosen: list(export_rows(exported(chosen))),
-}
-REPORT_MARKS = {"strategy_report": 15.0, "symbol_report": 15.0, "trade_export": 20.0}
-
 ROWS = [
     Row(
         "statistics",
@@ -239,12 +177,5 @@ ROWS = [
         stretch=200,
         unit="trades per second",
         settings={"trades": f"{TRADES:,}", "strategies": str(STRATEGIES), "days": str(DAYS)},
-    ),
-    Row(
-        "reports",
-        f"each report over {TRADES:,} trades, every cut and interval",
-        prepare_reports,
-        rounds=3,
-        settings={"trades": f"{TRADES:,}"},
     ),
 ]

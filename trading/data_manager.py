@@ -19,7 +19,7 @@ from trading.aio import Awaitables
 from trading.domain.values import Position, Signal, Trade
 from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
-from trading.queries import daily_summary, health, history, statistics, trades
+from trading.queries import daily_summary, health, history, statistics, stats_by, trades
 from trading.queries import signals as signal_queries
 from trading.queries.market_day import MarketDay, market_day
 from trading.telemetry import Telemetry
@@ -316,6 +316,14 @@ class DataManager:
     def get_symbol_stats(self, symbol: str, days: int | None = 30) -> dict[str, Any]:
         """Return the symbol's statistics over the last calendar days (None: all)."""
         return self.ledger.read(statistics.symbol_stats, symbol, days, now=datetime.now(UTC))
+
+    def get_stats_by(self, cut: str, days: int | None = 30, *, condition: str | None = None) -> list[dict[str, Any]]:
+        """Return a row per part of a cut, such as `month` or `exit_reason`: its `key`, and what sums alone can tell.
+
+        `condition` needs the name of one that signals recorded. Every cut adds up to the same total; day, week, month,
+        strategy and symbol come from day totals, in milliseconds over any number of trades.
+        """
+        return self.ledger.read(stats_by.stats_by, cut, days, condition=condition, now=datetime.now(UTC))
 
     def get_daily_summary(self, date: date | datetime | str | None = None) -> dict[str, Any]:
         """Return the summary of a day at the desk (None: the latest that has data, else today)."""

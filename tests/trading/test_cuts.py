@@ -57,8 +57,28 @@ def test_every_cut_has_the_total_of_the_whole(made: list[Part]) -> None:
         for figure in (*ADDED, *ALSO):
             assert sum(row[figure] for row in rows) == whole[figure], (name, figure)
     for name, groups in cuts.by_each_condition(made).items():
-        told = [id(exit) for exits in groups.values() for exit in exits]
-        assert sorted(told) == sorted(id(part.exit) for part in made), name
+        assert sorted(place for of in groups.values() for place in of) == list(range(len(made))), name
+
+
+@given(everything, st.sampled_from(sorted(CUTS)), st.integers(1, 10**9))
+def test_a_part_read_from_the_sheet_is_the_part_read_from_its_exits(made: list[Part], name: str, size: int) -> None:
+    # Beyond 64 bits too: no sum may depend on how large its numbers are.
+    exits = [part.exit._replace(pnl=part.exit.pnl * size) for part in made]
+    sheet, groups = figures.Sheet(exits), cuts.places(made, CUTS[name])
+    for of in groups.values():
+        alone = [exits[place] for place in of]
+        expected = {**figures.trade_figures(alone), **figures.sureness(alone)}
+        assert figures.part_figures(sheet.sample(of)) == expected
+    assert {key: [exits[place].at for place in of] for key, of in groups.items()} == {
+        key: [exit.at for exit in of] for key, of in cuts.cut(made, CUTS[name]).items()
+    }
+
+
+def test_time_held_is_elapsed_also_over_a_change_of_the_clocks() -> None:
+    there = ZoneInfo("America/New_York")
+    opened_at, closed_at = datetime(2021, 3, 14, 1, 55, tzinfo=there), datetime(2021, 3, 14, 3, 5, tzinfo=there)
+    trade = Traded("a", "b", LONG, "", opened_at, closed_at)
+    assert cuts.holding(Part(Exit(closed_at, closed_at.date(), 0, None), trade)) == "5 to 15 min"
 
 
 @given(everything.flatmap(lambda made: st.tuples(st.just(made), st.permutations(made))))

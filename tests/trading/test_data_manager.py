@@ -83,6 +83,7 @@ FACE = {
     "get_strategy_metrics": "strategy_id start stop",
     "get_strategy_stats": "strategy_id days",
     "get_symbol_stats": "symbol days",
+    "get_stats_by": "cut days * condition",
     "get_daily_summary": "date",
     "health": "",
     "flush": "timeout",

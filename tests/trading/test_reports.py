@@ -20,6 +20,7 @@ from django.core.management import CommandError, call_command
 from tests.trading import oracle
 from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
 from trading.domain.cuts import CUTS
+from trading.errors import InvalidValue
 from trading.models import Realisation, Trade, User
 from trading.operations.open_position import open_position
 from trading.operations.review_trade import review_trade
@@ -27,6 +28,7 @@ from trading.operations.void import void
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.reports import selection, strategy_report, symbol_report
 from trading.queries.statistics import account_stats, by_month, by_symbol, by_week, strategy_stats, symbol_stats
+from trading.queries.stats_by import stats_by
 from trading.queries.trade_export import HEADER
 
 pytestmark = pytest.mark.ledger
@@ -98,6 +100,39 @@ def test_day_totals_tell_each_week_and_month_what_single_trades_tell(cut: str, t
     for row, figures in zip(rows, totals, strict=True):
         for key, figure in figures.items():
             assert row[key] == figure, key
+
+
+@pytest.mark.parametrize("days", [5, 30, None])
+def test_the_facade_tells_every_cut_and_all_have_one_total(days: int | None, desk: None) -> None:
+    for number in range(8):
+        conditions = {"above_vwap": number % 3 == 0, "rsi": number * 10}
+        trade(number - 3, at=NOW - timedelta(days=number, hours=4), signal_conditions=conditions)
+    whole = account_stats("main", days, now=NOW)
+    ways = [(cut, None) for cut in CUTS] + [("condition", name) for name in ("above_vwap", "rsi", "unheard of")]
+    for cut, condition in ways:
+        rows = stats_by("main", cut, days, condition=condition, now=NOW)
+        assert len({row["key"] for row in rows}) == len(rows) > 0
+        for figure in (*ADDED, *MONEY[:3]):
+            assert sum(row[figure] for row in rows) == whole[figure], (cut, condition, figure)
+    assert [row["key"] for row in stats_by("main", "condition", days, condition="unheard of", now=NOW)] == ["—"]
+
+
+def test_what_day_totals_tell_is_what_single_exits_tell(desk: None) -> None:
+    made = strategy_report(selection("main", **SPAN))["by"]
+    for cut in ("day", "week", "month", "strategy", "symbol"):
+        rows = stats_by("main", cut, 30, now=NOW)
+        assert [row["key"] for row in rows] == [part["key"] for part in made[cut]], cut
+        for row, part in zip(rows, made[cut], strict=True):
+            assert row == {name: part[name] for name in row}, cut
+
+
+@pytest.mark.parametrize(
+    ("cut", "condition"), [("year", None), ("", None), ("condition", None), ("day", "rsi"), ("condition", 5), (7, None)]
+)
+def test_a_cut_that_is_none_is_refused(cut: Any, condition: Any, ledger: Any) -> None:
+    with pytest.raises(InvalidValue):
+        stats_by("main", cut, 30, condition=condition, now=NOW)
+    assert stats_by("main", "day", None, now=NOW) == stats_by("main", "hour", None, now=NOW) == []
 
 
 def test_a_report_is_narrowed_to_a_strategy_a_symbol_and_a_period(desk: None) -> None:

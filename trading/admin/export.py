@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 
 from trading.domain.spreadsheet import cell
@@ -13,7 +13,7 @@ from trading.models import Trade
 from trading.queries.trade_export import HEADER, export_rows
 
 
-def csv_response(trades: Iterable[Trade], *, name: str) -> HttpResponse:
+def csv_response(trades: QuerySet[Trade], *, name: str) -> HttpResponse:
     """Return the trades as a file to keep; a spreadsheet that opens it runs nothing."""
     text = io.StringIO()
     writer = csv.writer(text)

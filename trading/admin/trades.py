@@ -245,11 +245,11 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
             chosen = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse("admin:trading_trade_changelist"))
-        return csv_response(chosen.iterator(chunk_size=2000), name="trades")
+        return csv_response(chosen, name="trades")
 
     @admin.action(description="Download the selected as CSV", permissions=["view"])
     def download(self, request: HttpRequest, chosen: QuerySet[Trade]) -> HttpResponse:
-        return csv_response(chosen.iterator(chunk_size=2000), name="trades")
+        return csv_response(chosen, name="trades")
 
 
 def _review(trade: Trade, name: str) -> Any:

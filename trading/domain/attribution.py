@@ -109,6 +109,8 @@ def aftermath(
 
     The price at the signal is the last one up to ``at``. None without one, and without a tick in ``at < t <= until``.
     """
+    if not len(times):
+        return None
     first, last = np.searchsorted(times, at, side="right"), np.searchsorted(times, until, side="right")
     if first in (0, last):
         return None

@@ -6,9 +6,14 @@ of a condition, never under two.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from types import MappingProxyType
+from typing import NamedTuple
 
 from trading.domain.figures import Exit
 
@@ -25,10 +30,10 @@ HELD_LONGEST = "over 4 h"
 OVERNIGHT = "overnight"
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 BUCKETS = 4
+DAYS_KNOWN = 4096  # exits share their days by the thousand
 
 
-@dataclass(frozen=True, slots=True)
-class Traded:
+class Traded(NamedTuple):
     """What a cut may ask of a trade. Times are in the zone of its exchange."""
 
     strategy_id: str
@@ -38,11 +43,10 @@ class Traded:
     opened_at: datetime
     closed_at: datetime | None
     tags: tuple[str, ...] = ()
-    conditions: Mapping[str, float] = field(default_factory=dict)
+    conditions: Mapping[str, float] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One exit fill and the trade that it is of."""
 
     exit: Exit
@@ -50,13 +54,20 @@ class Part:
 
 
 Key = Callable[[Part], str]
+Edges = tuple[float, ...] | None  # between buckets, ascending; None: yes and no
 
 
 def cut(parts: Iterable[Part], key: Key) -> dict[str, list[Exit]]:
     """Return the exits by key; together they are all exits, once each. Buckets of time in their order, else by name."""
-    found: dict[str, list[Exit]] = {}
-    for part in parts:
-        found.setdefault(key(part), []).append(part.exit)
+    parts = list(parts)
+    return {name: [parts[place].exit for place in of] for name, of in places(parts, key).items()}
+
+
+def places(parts: Iterable[Part], key: Key) -> dict[str, list[int]]:
+    """Return the same as the places of the parts."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for place, part in enumerate(parts):
+        found[key(part)].append(place)
     return {name: found[name] for name in sorted(found, key=_rank)}
 
 
@@ -67,16 +78,18 @@ def holding(part: Part) -> str:
         return STILL_OPEN
     if closed_at.date() != opened_at.date():
         return OVERNIGHT
-    held = closed_at - opened_at
+    held = closed_at.astimezone(UTC) - opened_at.astimezone(UTC)  # elapsed, not by the clock on the wall
     return next((name for limit, name in HELD if held < limit), HELD_LONGEST)
 
 
+@lru_cache(maxsize=DAYS_KNOWN)
 def week_of(day: date) -> str:
     """Return the ISO week of a day: 2021-W15."""
     year, number, _ = day.isocalendar()
     return f"{year}-W{number:02d}"
 
 
+@lru_cache(maxsize=DAYS_KNOWN)
 def month_of(day: date) -> str:
     """Return the month of a day: 2021-04."""
     return f"{day:%Y-%m}"
@@ -90,53 +103,66 @@ CUTS: dict[str, Key] = {
     "symbol": lambda part: part.trade.symbol,
     "side": lambda part: part.trade.side,
     "exit_reason": lambda part: part.trade.exit_reason or (NONE if part.trade.closed_at else STILL_OPEN),
-    "tag": lambda part: ", ".join(sorted(part.trade.tags)) or NONE,
-    "hour": lambda part: f"{part.trade.opened_at:%H}:00",
+    "tag": lambda part: ", ".join(sorted(part.trade.tags)) if part.trade.tags else NONE,
+    "hour": lambda part: f"{part.trade.opened_at.hour:02d}:00",
     "weekday": lambda part: WEEKDAYS[part.trade.opened_at.weekday()],
     "holding": holding,
 }
 
 
-def by_condition(name: str, edges: Sequence[float] | None) -> Key:
+def by_condition(name: str, edges: Edges) -> Key:
     """Return the cut by one condition: yes and no where ``edges`` is None, else the bucket between two edges."""
 
     def key(part: Part) -> str:
         value = part.trade.conditions.get(name)
-        return NONE if value is None else bucket(value, edges)
+        return NONE if value is None else names[_place(value, edges)]
 
+    names = bucket_names(edges)
     return key
 
 
-def by_each_condition(parts: Sequence[Part]) -> dict[str, dict[str, list[Exit]]]:
-    """Return the cut by each condition that was recorded, by name: yes before no, quantile buckets ascending, and last
-    the exits of trades without it."""
-    trades = {id(part.trade): part.trade for part in parts}.values()
-    found: dict[str, dict[str, list[Exit]]] = {}
-    for name in sorted({name for trade in trades for name in trade.conditions}):
-        values = sorted(trade.conditions[name] for trade in trades if name in trade.conditions)
-        is_boolean = set(values) <= {0.0, 1.0}
-        edges = edges_of(values, is_boolean=is_boolean)
-        groups = cut(parts, by_condition(name, edges))
-        ordered = dict.fromkeys(bucket(value, edges) for value in (reversed(values) if is_boolean else values))
-        found[name] = {key: groups[key] for key in (*ordered, NONE) if key in groups}
-    return found
+def by_each_condition(parts: Sequence[Part]) -> dict[str, dict[str, list[int]]]:
+    """Return the places of the parts by each condition that was recorded, by name: yes before no, quantile buckets
+    ascending, and last the exits of trades without it."""
+    names = {name for trade in _trades(parts) for name in trade.conditions}
+    return {name: by_condition_named(parts, name) for name in sorted(names)}
 
 
-def bucket(value: float, edges: Sequence[float] | None) -> str:
+def by_condition_named(parts: Sequence[Part], name: str) -> dict[str, list[int]]:
+    """Return the same for one condition; of one that nobody recorded all parts are without it."""
+    values = [trade.conditions[name] for trade in _trades(parts) if name in trade.conditions]
+    is_boolean = set(values) <= {0.0, 1.0}
+    edges = edges_of(values, is_boolean=is_boolean)
+    groups = places(parts, by_condition(name, edges))
+    ordered = bucket_names(edges)[:: -1 if is_boolean else 1]
+    return {key: groups[key] for key in (*ordered, NONE) if key in groups}
+
+
+def _trades(parts: Sequence[Part]) -> Iterable[Traded]:
+    return {id(part.trade): part.trade for part in parts}.values()
+
+
+def bucket(value: float, edges: Edges) -> str:
     """Return the name of a value's bucket; one on an edge belongs below it."""
+    return bucket_names(edges)[_place(value, edges)]
+
+
+@lru_cache(maxsize=64)
+def bucket_names(edges: Edges) -> tuple[str, ...]:
+    """Return the names of all buckets between these edges, ascending (`no` before `yes`)."""
     if edges is None:
-        return "yes" if value else "no"
+        return "no", "yes"
     if not edges:
-        return "all"
-    place = sum(value > edge for edge in edges)
-    if place == 0:
-        return f"up to {edges[0]:.6g}"
-    if place == len(edges):
-        return f"over {edges[-1]:.6g}"
-    return f"{edges[place - 1]:.6g} to {edges[place]:.6g}"
+        return ("all",)
+    between = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
+    return (f"up to {edges[0]:.6g}", *between, f"over {edges[-1]:.6g}")
 
 
-def edges_of(values: Sequence[float], *, is_boolean: bool, buckets: int = BUCKETS) -> tuple[float, ...] | None:
+def _place(value: float, edges: Edges) -> int:
+    return bool(value) if edges is None else bisect_left(edges, value)
+
+
+def edges_of(values: Sequence[float], *, is_boolean: bool, buckets: int = BUCKETS) -> Edges:
     """Return the edges between quantile buckets: the values at each k/n of the sorted sample (nearest rank).
 
     None for a boolean. Equal edges fall together, so there may be fewer buckets than asked for.

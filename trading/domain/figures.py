@@ -13,7 +13,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
 from math import fsum
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from trading.domain import intervals, runs, statistics
 from trading.domain.intervals import Interval
@@ -24,8 +28,8 @@ TRADES_MIN = 5
 _SCALE, _EXPONENT = 10**8, -8
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedTrade:
+# Of these there are as many as a book has trades: tuples are made and read several times as fast as dataclasses.
+class ClosedTrade(NamedTuple):
     """A trade as its closing fill leaves it: its whole gross P&L, known charges, initial risk (units), seconds held."""
 
     pnl: int
@@ -38,8 +42,7 @@ class ClosedTrade:
         return self.pnl - (self.charges or 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """One exit fill: what it realised (gross) and the charges that go with it, in units.
 
     ``closed`` is the trade where this fill closed it; ``is_open`` says that the trade is open still.
@@ -78,19 +81,20 @@ def period_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
 
     Money is Decimal, ratios float or None, dates ISO text or None; the order of ``exits`` does not matter.
     """
-    days = days_of(exits, capital)
-    returns = statistics.daily_returns(days, capital.at_start)
-    sampled = returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
-    falls = _falls(exits, capital)
+    return _period_figures(Sample.of(exits), _Path.of(exits, capital), _sampled(exits, capital))
+
+
+def _period_figures(sample: Sample, path: _Path, sampled: Sequence[float] | None) -> dict[str, Any]:
+    falls = _falls(path)
     calmar = None if sampled is None else statistics.calmar(sampled, falls["max_drawdown_pct"])
     ratios = {
         "sharpe": None if sampled is None else statistics.sharpe(sampled),
         "sortino": None if sampled is None else statistics.sortino(sampled),
         "calmar": calmar,
     }
-    made = trade_figures(exits)
+    made = _trade_figures(sample)
     last = {name: made.pop(name) for name in ("sqn", "avg_holding_seconds")}
-    samples = {"trading_days": len(capital.days)}
+    samples = {"trading_days": len(path.capital.days)}
     dates = {name: falls.pop(name) for name in list(falls) if name.endswith(("_from", "_to"))}
     apart = {name: made.pop(name) for name in ("open_trades_pnl", "trades_with_initial_risk")}
     return {**made, **falls, **ratios, **last, **apart, **samples, **dates}
@@ -101,40 +105,114 @@ def day_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
     made = trade_figures(exits)
     last = {name: made.pop(name) for name in ("sqn", "avg_holding_seconds")}
     apart = {name: made.pop(name) for name in ("open_trades_pnl", "trades_with_initial_risk")}
-    falls = {name: value for name, value in _falls(exits, capital).items() if not name.endswith(("_from", "_to"))}
+    falls = _falls(_Path.of(exits, capital))
+    falls = {name: value for name, value in falls.items() if not name.endswith(("_from", "_to"))}
     return {**made, **falls, **last, **apart}
 
 
-def report_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+def report_figures(exits: Sequence[Exit], capital: Capital, *, sample: Sample | None = None) -> dict[str, Any]:
     """Return `period_figures` and what a report tells beyond them: streaks, the drawdown now and its recovery, best and
     worst day, growth, and how sure the averages are (95 %).
 
-    `cagr` is the compound return a year of 252 days, in percent, None below `TRADING_DAYS_MIN` days.
+    `cagr` is the compound return a year of 252 days, in percent, None below `TRADING_DAYS_MIN` days. ``sample`` is
+    that of the exits where a `Sheet` has it.
     """
-    made = period_figures(exits, capital)
-    days = days_of(exits, capital)
-    returns = statistics.daily_returns(days, capital.at_start)
-    sampled = returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
+    sample = Sample.of(exits) if sample is None else sample
+    path, sampled = _Path.of(exits, capital), _sampled(exits, capital)
     return {
-        **made,
+        **_period_figures(sample, path, sampled),
         "cagr": None if sampled is None else statistics.annualised_return(sampled),
-        **_order_figures(exits, capital),
-        **sureness(exits),
+        **_order_figures(path),
+        **_sureness(sample),
     }
+
+
+def part_figures(sample: Sample) -> dict[str, Any]:
+    """Return what one part of a cut tells: `trade_figures` and `sureness` of its exits."""
+    return {**_trade_figures(sample), **_sureness(sample)}
 
 
 def sureness(exits: Sequence[Exit]) -> dict[str, Any]:
     """Return the 95 % intervals of win rate (percent), expectancy (money, rounded to 8 decimals) and expectancy in R,
     each as two keys `_low` and `_high`; None where the sample cannot tell."""
-    trades = [exit.closed for exit in exits if exit.closed is not None]
-    nets = [trade.net for trade in trades]
-    multiples = [trade.net / trade.initial_risk for trade in trades if trade.initial_risk]
+    return _sureness(Sample.of(exits))
+
+
+def _sampled(exits: Sequence[Exit], capital: Capital) -> list[float] | None:
+    """Return the daily returns where there are enough of them to tell anything."""
+    returns = statistics.daily_returns(days_of(exits, capital), capital.at_start)
+    return returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
+
+
+class Sheet:
+    """The columns of many exits, read off once: a cut of them takes lists of numbers, not a walk over objects."""
+
+    def __init__(self, exits: Sequence[Exit]) -> None:
+        trades = [exit.closed for exit in exits]
+        risks = [trade.initial_risk if trade is not None else None for trade in trades]
+        self._pnls = _integers([exit.pnl for exit in exits])
+        self._charges = _integers([exit.charges or 0 for exit in exits])
+        self._open = np.array([exit.is_open for exit in exits], dtype=bool)
+        self._closes = np.array([trade is not None for trade in trades], dtype=bool)
+        self._unknown = np.array([trade is not None and trade.charges is None for trade in trades], dtype=bool)
+        nets = [0 if trade is None else trade.net for trade in trades]
+        self._nets = _integers(nets)
+        self._seconds = np.array([0.0 if trade is None else trade.seconds for trade in trades], dtype=np.float64)
+        self._risked = np.array([bool(risk) for risk in risks], dtype=bool)
+        # Divided here, as integers: beyond 2^53 floats would round twice.
+        multiples = [net / risk if risk else 0.0 for net, risk in zip(nets, risks, strict=True)]
+        self._multiples = np.array(multiples, dtype=np.float64)
+
+    def sample(self, places: Sequence[int]) -> Sample:
+        """Return the exits at these places."""
+        chosen = np.array(places, dtype=np.int64)
+        closing, still = chosen[self._closes[chosen]], chosen[self._open[chosen]]
+        return Sample(
+            gross=sum(self._pnls[chosen].tolist()),
+            charges=sum(self._charges[chosen].tolist()),
+            nets=self._nets[closing].tolist(),
+            seconds=self._seconds[closing].tolist(),
+            multiples=self._multiples[chosen[self._risked[chosen]]].tolist(),
+            unknown=int(np.count_nonzero(self._unknown[chosen])),
+            open_net=sum(self._pnls[still].tolist()) - sum(self._charges[still].tolist()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the figures of some exits are computed from, money in units: gross P&L and known charges of the exits; of
+    the trades that they closed, the P&L after known charges, the seconds held, how many have charges that nobody told,
+    and the R multiples of those with an initial risk; and what exits of trades that are open still brought."""
+
+    gross: int
+    charges: int
+    nets: list[int]
+    seconds: list[float]
+    multiples: list[float]
+    unknown: int
+    open_net: int
+
+    @classmethod
+    def of(cls, exits: Sequence[Exit]) -> Sample:
+        return Sheet(exits).sample(range(len(exits)))
+
+
+def _integers(values: list[int]) -> npt.NDArray[Any]:
+    """Return whole numbers exactly, whatever their size."""
+    try:
+        return np.array(values, dtype=np.int64)
+    except OverflowError:
+        return np.array(values, dtype=object)
+
+
+def _sureness(sample: Sample) -> dict[str, Any]:
+    nets = sample.nets
     mean = intervals.of_mean(nets)
     return {
         **_ends("win_rate", intervals.of_share(sum(net > 0 for net in nets), len(nets))),
         "expectancy_low": None if mean is None else _money(round(mean.low)),
         "expectancy_high": None if mean is None else _money(round(mean.high)),
-        **_ends("expectancy_r", intervals.of_mean(multiples)),
+        **_ends("expectancy_r", intervals.of_mean(sample.multiples)),
     }
 
 
@@ -143,16 +221,14 @@ def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
     return {f"{name}_low": low, f"{name}_high": high}
 
 
-def _order_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
-    streaks = runs.streaks([(exit.at, exit.closed.net) for exit in exits if exit.closed is not None])
-    changes, flows, dates = _changes(exits, capital)
-    episodes = statistics.drawdowns(changes, capital.at_start, flows)
-    deepest = statistics.deepest(episodes)
-    now, now_percent = runs.current_drawdown(episodes, *runs.peak_of(changes, capital.at_start, flows))
-    recovered = dates[deepest.ended].isoformat() if deepest is not None and deepest.ended is not None else None
-    pnl: dict[date, int] = {}
-    for exit in exits:
-        pnl[exit.day] = pnl.get(exit.day, 0) + exit.net
+def _order_figures(path: _Path) -> dict[str, Any]:
+    streaks = runs.streaks([(exit.at, exit.closed.net) for exit in path.exits if exit.closed is not None])
+    deepest = statistics.deepest(path.episodes)
+    now, now_percent = runs.current_drawdown(
+        path.episodes, *runs.peak_of(path.changes, path.capital.at_start, path.flows)
+    )
+    recovered = path.dates[deepest.ended].isoformat() if deepest is not None and deepest.ended is not None else None
+    pnl = _by_day(path.exits)
     ends = runs.best_and_worst(pnl)
     return {
         "longest_winning_streak": streaks.longest_wins,
@@ -171,23 +247,24 @@ def _order_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
 
 def trade_figures(exits: Sequence[Exit]) -> dict[str, Any]:
     """Return the figures of trades and of money; those of days and of capital are not among them."""
-    trades = [exit.closed for exit in exits if exit.closed is not None]
-    nets = [trade.net for trade in trades]
-    gross, charges = sum(exit.pnl for exit in exits), sum(exit.charges or 0 for exit in exits)
-    risked = [(trade.net, trade.initial_risk) for trade in trades if trade.initial_risk]
+    return _trade_figures(Sample.of(exits))
+
+
+def _trade_figures(sample: Sample) -> dict[str, Any]:
+    nets, seconds, multiples = sample.nets, sample.seconds, sample.multiples
     return {
         **outcome_figures(
             statistics.outcomes(nets),
-            gross=gross,
-            charges=charges,
-            unknown=sum(trade.charges is None for trade in trades),
+            gross=sample.gross,
+            charges=sample.charges,
+            unknown=sample.unknown,
             largest=(max(nets, default=0), min(nets, default=0)),
         ),
-        "expectancy_r": statistics.expectancy_r(risked),
+        "expectancy_r": statistics.mean_multiple(multiples),
         "sqn": statistics.sqn(nets) if len(nets) >= TRADES_MIN else None,
-        "avg_holding_seconds": fsum(trade.seconds for trade in trades) / len(trades) if trades else None,
-        "open_trades_pnl": _money(sum(exit.net for exit in exits if exit.is_open)),
-        "trades_with_initial_risk": len(risked),
+        "avg_holding_seconds": fsum(seconds) / len(seconds) if seconds else None,
+        "open_trades_pnl": _money(sample.open_net),
+        "trades_with_initial_risk": len(multiples),
     }
 
 
@@ -239,10 +316,32 @@ def _largest(made: Outcomes, high: int, low: int) -> dict[str, Decimal | None]:
 
 def days_of(exits: Sequence[Exit], capital: Capital) -> list[Day]:
     """Return the days of the period as `statistics.daily_returns` takes them."""
-    pnl: dict[date, int] = {}
-    for exit in exits:
-        pnl[exit.day] = pnl.get(exit.day, 0) + exit.net
+    pnl = _by_day(exits)
     return [Day(pnl.get(day, 0), capital.flows.get(day, 0), capital.other_pnl.get(day, 0)) for day in capital.days]
+
+
+def _by_day(exits: Iterable[Exit]) -> dict[date, int]:
+    pnl: dict[date, int] = {}
+    for _, day, gross, charges, _, _ in exits:
+        pnl[day] = pnl.get(day, 0) + gross - (charges or 0)
+    return pnl
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The realised equity of some exits, and its drawdowns."""
+
+    exits: Sequence[Exit]
+    capital: Capital
+    changes: list[int]
+    flows: list[int]
+    dates: list[date]
+    episodes: list[Drawdown]
+
+    @classmethod
+    def of(cls, exits: Sequence[Exit], capital: Capital) -> _Path:
+        changes, flows, dates = _changes(exits, capital)
+        return cls(exits, capital, changes, flows, dates, statistics.drawdowns(changes, capital.at_start, flows))
 
 
 def _changes(exits: Sequence[Exit], capital: Capital) -> tuple[list[int], list[int], list[date]]:
@@ -251,20 +350,20 @@ def _changes(exits: Sequence[Exit], capital: Capital) -> tuple[list[int], list[i
     flows: list[int] = []
     dates: list[date] = []
     waiting = sorted(capital.flows.items())
-    for (day, _at), fills in groupby(sorted(exits, key=_when), key=_when):
+    booked = sorted([(day, at, pnl - (charges or 0)) for at, day, pnl, charges, _, _ in exits])
+    for (day, _), fills in groupby(booked, key=itemgetter(0, 1)):
         came_in = 0
         while waiting and waiting[0][0] <= day:
             came_in += waiting.pop(0)[1]
-        changes.append(sum(fill.net for fill in fills))
+        changes.append(sum([net for _, _, net in fills]))
         flows.append(came_in)
         dates.append(day)
     return changes, flows, dates
 
 
-def _falls(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
+def _falls(path: _Path) -> dict[str, Any]:
     """The drawdowns of the realised equity."""
-    changes, flows, dates = _changes(exits, capital)
-    episodes = statistics.drawdowns(changes, capital.at_start, flows)
+    episodes, capital, dates = path.episodes, path.capital, path.dates
     deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
     first = capital.days[0] if capital.days else None
     return {
@@ -273,10 +372,6 @@ def _falls(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
         **_span("max_drawdown", deepest, dates, first),
         **_span("max_drawdown_pct", steepest, dates, first),
     }
-
-
-def _when(exit: Exit) -> tuple[date, datetime]:
-    return exit.day, exit.at
 
 
 def _largest_percent(steepest: Drawdown | None, episodes: Sequence[Drawdown], capital: Capital) -> float | None:

@@ -87,4 +87,4 @@ def holm(chances: Sequence[float | None]) -> list[float | None]:
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:
     mean = fsum(values) / len(values)
-    return mean, fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return mean, fsum([(value - mean) ** 2 for value in values]) / (len(values) - 1)

@@ -73,7 +73,8 @@ def to_units(amount: Decimal) -> int:
 
 def from_units(units: int) -> Decimal:
     """Return an integer of 10^-8 as a plain Decimal."""
-    return plain(Decimal(units).scaleb(-8, context=_EXACT))
+    whole, rest = divmod(units, SCALE)
+    return Decimal(units).scaleb(-8, context=_EXACT).normalize(_EXACT) if rest else Decimal(whole)
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

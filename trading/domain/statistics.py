@@ -105,7 +105,12 @@ def expectancy_r(risked: Sequence[tuple[int, int]]) -> float | None:
 
     Trades without an initial risk have no R and do not belong in here. None without pairs.
     """
-    return fsum(pnl / risk for pnl, risk in risked) / len(risked) if risked else None
+    return mean_multiple([pnl / risk for pnl, risk in risked])
+
+
+def mean_multiple(multiples: Sequence[float]) -> float | None:
+    """Return the mean of R multiples (see `expectancy_r`). None without any."""
+    return fsum(multiples) / len(multiples) if multiples else None
 
 
 def sqn(pnls: Sequence[int]) -> float | None:
@@ -114,7 +119,7 @@ def sqn(pnls: Sequence[int]) -> float | None:
     √n is not capped at 10. None below two trades and where all are alike. The sums are exact, so order changes nothing.
     """
     count, total = len(pnls), sum(pnls)
-    spread = count * sum(pnl * pnl for pnl in pnls) - total * total  # n² × the population variance
+    spread = count * sum([pnl * pnl for pnl in pnls]) - total * total  # n² × the population variance
     if count < 2 or spread == 0:
         return None
     return total * sqrt(Fraction(count - 1, spread))
@@ -214,19 +219,23 @@ def drawdowns(changes: Sequence[int], capital: int, flows: Sequence[int] | None 
     """
     episodes: list[Drawdown] = []
     equity = peak = capital
-    began = -1
+    began, lowest, depth = -1, -1, 0  # a depth above 0: an episode lasts
+    percent: float | None = None
     for index, change in enumerate(changes):
         flow = flows[index] if flows is not None else 0
         equity, peak = equity + flow + change, peak + flow
-        open_episode = episodes and episodes[-1].ended is None
         if equity >= peak:
-            if open_episode:
-                episodes.append(_ended(episodes.pop(), index))
-            peak, began = equity, index
-        else:
-            seen = Drawdown(peak - equity, _percent(peak - equity, peak), began, index, None)
-            episodes.append(_deeper(episodes.pop(), seen) if open_episode else seen)
-    return episodes
+            if depth:
+                episodes.append(Drawdown(depth, percent, began, lowest, index))
+            peak, began, depth, percent = equity, index, 0, None
+            continue
+        below = peak - equity
+        # A flow moves the peak during an episode, so its deepest money and its deepest part of the peak can lie apart.
+        if peak > 0:
+            percent = max(percent or 0.0, 100 * below / peak)
+        if below > depth:
+            depth, lowest = below, index
+    return [*episodes, Drawdown(depth, percent, began, lowest, None)] if depth else episodes
 
 
 def deepest(episodes: Sequence[Drawdown]) -> Drawdown | None:
@@ -238,22 +247,6 @@ def steepest(episodes: Sequence[Drawdown]) -> Drawdown | None:
     """Return the episode that lost the largest part of its peak; None without any that has a percentage."""
     known = [episode for episode in episodes if episode.percent is not None]
     return max(known, key=lambda episode: episode.percent or 0.0, default=None)
-
-
-def _ended(episode: Drawdown, index: int) -> Drawdown:
-    return Drawdown(episode.depth, episode.percent, episode.began, episode.lowest, index)
-
-
-def _deeper(known: Drawdown, seen: Drawdown) -> Drawdown:
-    # A flow moves the peak during an episode, so its deepest money and its deepest part of the peak can lie apart.
-    percents = [percent for percent in (known.percent, seen.percent) if percent is not None]
-    percent = max(percents, default=None)
-    low = seen if seen.depth > known.depth else known
-    return Drawdown(low.depth, percent, known.began, low.lowest, None)
-
-
-def _percent(depth: int, peak: int) -> float | None:
-    return 100 * depth / peak if peak > 0 else None
 
 
 def _ratio(over: int, under: int) -> float | None:

@@ -18,7 +18,7 @@ from trading.queries.accounts import get_account
 from trading.queries.exposure import Held, Span, held_over
 from trading.queries.period import desk_date, parse_day
 from trading.queries.reports import Selection
-from trading.queries.statistics import Cut, capital_over, exits_of, trading_days
+from trading.queries.statistics import Cut, History, capital_in, exits_of, history_of, trading_days
 
 VOID = "VOID"
 
@@ -50,7 +50,8 @@ def build_daily_summary(
 def summary_of_cut(cut: Cut, day: date, *, now: datetime | None = None) -> dict[str, Any]:
     """Return the same of a part of the account, such as one symbol."""
     exits = list(exits_of(cut, day, day))
-    return _told(cut, day, exits, _spans(held_over(cut, day, day, now=now)))
+    history = history_of(cut.account, day, known_at=cut.known_at)
+    return _told(cut, day, exits, _spans(held_over(cut, day, day, now=now)), history)
 
 
 def build_span(chosen: Selection, *, now: datetime) -> dict[str, Any]:
@@ -70,20 +71,24 @@ def build_span(chosen: Selection, *, now: datetime) -> dict[str, Any]:
     for strategy_id, exit in exits:
         by_day.setdefault(exit.day, []).append((strategy_id, exit))
     everything = [exit for _, exit in exits]
-    capital = capital_over(cut.account, trading_days(cut, first, last), everything, known_at=cut.known_at)
+    history = history_of(cut.account, last, known_at=cut.known_at)
+    capital = capital_in(history, trading_days(cut, first, last), everything)
     spans = [one.span for of_day in held.values() for one in of_day]
     return {
         **chosen.head(),
         "days": [
-            _told(cut, day, by_day.get(day, []), _spans(held.get(day, []))) for day in sorted(by_day.keys() | held)
+            _told(cut, day, by_day.get(day, []), _spans(held.get(day, [])), history)
+            for day in sorted(by_day.keys() | held)
         ],
         "total": _row(None, everything, spans, capital),
     }
 
 
-def _told(cut: Cut, day: date, exits: list[tuple[str, Exit]], spans: dict[str, list[Span]]) -> dict[str, Any]:
+def _told(
+    cut: Cut, day: date, exits: list[tuple[str, Exit]], spans: dict[str, list[Span]], history: History
+) -> dict[str, Any]:
     everything = [exit for _, exit in exits]
-    capital = capital_over(cut.account, [day], everything, known_at=cut.known_at)
+    capital = capital_in(history, [day], everything)
     names = sorted({name for name, _ in exits} | spans.keys())
     return {
         "date": day.isoformat(),

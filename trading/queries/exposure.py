@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from trading.domain import figures
 from trading.domain.sessions import Calendar, DaySession, days_between
-from trading.models import Trade
+from trading.models import Instrument, Strategy, Trade
 from trading.queries import as_known
+from trading.queries.columns import instant_of, text
 from trading.queries.instruments import shown_symbol
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.statistics import Cut, retold_of
@@ -21,11 +22,10 @@ from trading.queries.trades import VOID
 
 Span = tuple[datetime, datetime]
 Market = tuple[str, str]  # the codes of an exchange and of its session group
-_Row = tuple[str, str, str, str, datetime, datetime | None]
+_Row = tuple[str, str, Market, datetime, datetime | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """What of one trade lies in one day; a trade that was opened but held for no time is there with an empty span."""
 
     strategy_id: str
@@ -54,18 +54,22 @@ def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None)
     A trade that stays open counts until the day's continuous trading ends, or until ``now``.
     """
     calendars: dict[Market, _Days] = {}
-    for strategy_id, symbol, exchange, group, opened_at, closed_at in _touching(cut, first, last):
-        days = calendars.get((exchange, group))
+    for strategy_id, symbol, market, opened_at, closed_at in _touching(cut, first, last):
+        days = calendars.get(market)
         if days is None:
-            days = calendars[exchange, group] = _Days(calendar_of(exchange, group or DEFAULT_GROUP), {})
-        begins = max(first, days.calendar.day_of(opened_at))
+            days = calendars[market] = _Days(calendar_of(market[0], market[1] or DEFAULT_GROUP), {})
+        opening = days.calendar.day_of(opened_at)
+        if closed_at is not None and opening >= first and closed_at < days.of(opening)[0][1]:
+            if opening <= last:  # opened and closed within one day, as most are
+                yield Held(strategy_id, symbol, market, opening, (opened_at, closed_at))
+            continue
+        begins = max(first, opening)
         ends = last if closed_at is None else min(last, days.calendar.day_of(closed_at))
         for day in days_between(begins, ends):
             span = _held(days, day, opened_at, closed_at)
             if span is not None:
                 start, stop = span[0], min(span[1], now) if now is not None and closed_at is None else span[1]
-                name, market = shown_symbol(exchange, symbol), (exchange, group)
-                yield Held(strategy_id, name, market, day, (start, max(start, stop)))
+                yield Held(strategy_id, symbol, market, day, (start, max(start, stop)))
 
 
 def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | None = None) -> dict[str, Any]:
@@ -104,19 +108,23 @@ def _touching(cut: Cut, first: date, last: date) -> Iterator[_Row]:
         rows = rows.filter(as_known.untouched(cut.known_at))
         for known in retold_of(cut, cut.known_at):
             instrument = known.trade.instrument
-            where = (instrument.symbol, instrument.exchange.code, instrument.session_group)
-            yield known.strategy_id, *where, known.opened_at, known.closed_at
+            yield known.strategy_id, *_named(instrument), known.opened_at, known.closed_at
     # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
     since = datetime.combine(first, time(), UTC) - timedelta(days=1)
     still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))
-    yield from still.values_list(
-        "strategy__code",
-        "instrument__symbol",
-        "instrument__exchange__code",
-        "instrument__session_group",
-        "opened_at",
-        "closed_at",
-    )
+    strategies = dict(Strategy.objects.values_list("pk", "code"))
+    instruments = {one.pk: _named(one) for one in Instrument.objects.select_related("exchange")}
+    for strategy, instrument, opened_at, closed_at in still.order_by().values_list(
+        "strategy_id", "instrument_id", text("opened_at"), text("closed_at")
+    ):
+        ended = None if closed_at is None else instant_of(closed_at)
+        yield strategies[strategy], *instruments[instrument], instant_of(opened_at), ended
+
+
+def _named(instrument: Instrument) -> tuple[str, Market]:
+    """Return an instrument's name as callers know it, and where it is traded."""
+    exchange = instrument.exchange.code
+    return shown_symbol(exchange, instrument.symbol), (exchange, instrument.session_group)
 
 
 def _held(days: _Days, day: date, opened_at: datetime, closed_at: datetime | None) -> Span | None:

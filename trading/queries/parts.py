@@ -7,21 +7,15 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import BigIntegerField
-from django.db.models.functions import Cast
-
 from trading.domain.cuts import Part, Traded
 from trading.domain.figures import ClosedTrade, Exit
-from trading.models import Realisation, Review, SignalCondition
+from trading.models import Instrument, Realisation, Review, SignalCondition, Strategy
 from trading.queries.as_known import untouched
+from trading.queries.columns import day_of, instant_of
 from trading.queries.instruments import shown_symbol
-from trading.queries.statistics import EXIT_MONEY, OPEN, Cut, retold_of
+from trading.queries.statistics import EXIT_MONEY, EXIT_TIMES, OPEN, Cut, retold_of
 
-_COLUMNS = (
-    *("trade_id", "at", "day", "closes", "strategy__code", "instrument__exchange__code", "instrument__symbol"),
-    *("instrument__exchange__zone", "trade__side", "trade__state", "trade__exit_reason"),
-    *("trade__opened_at", "trade__closed_at"),
-)
+_OF_TRADE = ("strategy_id", "instrument_id", "trade__side", "trade__exit_reason", "trade__state")
 
 
 def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False) -> list[Part]:
@@ -35,29 +29,36 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
     tags = _tags(cut)
     conditions = _conditions(cut) if with_conditions else {}
-    money = {f"{name}_units": Cast(path, BigIntegerField()) for name, path in EXIT_MONEY.items()}
-    found = rows.annotate(**money).values_list(*_COLUMNS, *money)
+    found = rows.values_list("trade_id", "closes", *_OF_TRADE, *EXIT_TIMES, *EXIT_MONEY)
     return [*_parts(found, tags, conditions), *_retold(cut, first, last, tags, conditions)]
 
 
 def _parts(rows: Any, tags: dict[int, tuple[str, ...]], conditions: dict[int, dict[str, float]]) -> Iterator[Part]:
     trades: dict[int, Traded] = {}
-    zones: dict[str, ZoneInfo] = {}
-    for trade_pk, at, day, closes, *of, opened_at, closed_at, pnl, charges, whole, known, risk in rows:
-        trade = trades.get(trade_pk)
+    strategies = dict(Strategy.objects.values_list("pk", "code"))
+    instruments = _instruments()
+    for trade_pk, closes, *of_trade, at_text, day, opened_text, closed_text, pnl, charges, whole, known, risk in rows:
+        at, opened_at, closed_at, trade = instant_of(at_text), instant_of(opened_text), None, trades.get(trade_pk)
+        if closed_text is not None and of_trade[-1] != OPEN:
+            closed_at = at if closed_text == at_text else instant_of(closed_text)
         if trade is None:
-            strategy, exchange, symbol, zone, side, state, reason = of
-            here = zones.get(zone) or zones.setdefault(zone, ZoneInfo(zone))
-            ended = None if closed_at is None or state == OPEN else closed_at.astimezone(here)
-            name = shown_symbol(exchange, symbol)
+            strategy, instrument, side, reason, _ = of_trade
+            symbol, zone = instruments[instrument]
+            ended = None if closed_at is None else closed_at.astimezone(zone)
             trade = trades[trade_pk] = Traded(
-                strategy, name, side, reason, opened_at.astimezone(here), ended,
+                strategies[strategy], symbol, side, reason, opened_at.astimezone(zone), ended,
                 tags.get(trade_pk, ()), conditions.get(trade_pk, {}),
             )  # fmt: skip
         closed = None
         if closes and closed_at is not None:
             closed = ClosedTrade(whole, known, risk, (closed_at - opened_at).total_seconds())
-        yield Part(Exit(at, day, pnl, charges, closed, trade.closed_at is None), trade)
+        yield Part(Exit(at, day_of(day), pnl, charges, closed, closed_at is None), trade)
+
+
+def _instruments() -> dict[int, tuple[str, ZoneInfo]]:
+    """Return each instrument's name as callers know it, and the zone of its exchange."""
+    rows = Instrument.objects.values_list("pk", "exchange__code", "symbol", "exchange__zone")
+    return {pk: (shown_symbol(exchange, symbol), ZoneInfo(zone)) for pk, exchange, symbol, zone in rows}
 
 
 def _retold(

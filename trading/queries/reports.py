@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import BigIntegerField, Max, Min
@@ -14,7 +15,7 @@ from django.db.models.functions import Cast
 from timeseries.values import parse_name
 from trading.domain import cuts, figures, statistics
 from trading.domain.cuts import CUTS, Part
-from trading.domain.figures import Exit
+from trading.domain.figures import Exit, Sample, Sheet
 from trading.errors import InvalidValue
 from trading.models import Realisation, Strategy, Trade
 from trading.queries.accounts import get_account
@@ -23,7 +24,7 @@ from trading.queries.exposure import Held, exposure, held_over
 from trading.queries.instruments import find_instrument
 from trading.queries.parts import parts_of
 from trading.queries.period import date_in, desk_date, parse_day
-from trading.queries.statistics import Cut, capital_over, retold_of, trading_days
+from trading.queries.statistics import Cut, History, capital_in, history_of, retold_of, trading_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,36 +127,49 @@ class _By:
 
 
 def _report(chosen: Selection, by: _By, narrowed: Callable[[Cut, str], Cut], now: datetime | None) -> dict[str, Any]:
-    parts = _parts(chosen)
-    groups = cuts.cut(parts, by.of_part)
+    parts = sorted(_parts(chosen), key=_when)  # figures of order find each part of them in order
+    groups = cuts.places(parts, by.of_part)
     everything = [part.exit for part in parts]
+    sheet = Sheet(everything)
+    account, known_at = chosen.cut.account, chosen.cut.known_at
+    history = History({}, {}) if chosen.last is None else history_of(account, chosen.last, known_at=known_at)
     held: dict[str, list[Held]] = {}
-    for one in _held(chosen, now):
+    for one in sorted(_held(chosen, now), key=_span_of):
         held.setdefault(by.of_held(one), []).append(one)
     return {
         **chosen.head(),
         by.rows: [
             {
                 by.name: group,
-                **_figures(chosen, narrowed(chosen.cut, group), groups[group]),
+                **_figures(
+                    chosen,
+                    narrowed(chosen.cut, group),
+                    [everything[place] for place in groups[group]],
+                    sheet.sample(groups[group]),
+                    history,
+                ),
                 **_exposure(chosen, held.get(group, []), now),
             }
             for group in groups
         ],
         "total": {
             by.name: None,
-            **_figures(chosen, chosen.cut, everything),
+            **_figures(chosen, chosen.cut, everything, sheet.sample(range(len(everything))), history),
             **_exposure(chosen, [one for of in held.values() for one in of], now),
         },
-        "by": {cut: part_rows(cuts.cut(parts, CUTS[cut])) for cut in CUTS},
-        "by_condition": {name: part_rows(found) for name, found in cuts.by_each_condition(parts).items()},
-        "days": _days(chosen, everything),
+        "by": {cut: _rows(sheet, cuts.places(parts, CUTS[cut])) for cut in CUTS},
+        "by_condition": {name: _rows(sheet, found) for name, found in cuts.by_each_condition(parts).items()},
+        "days": _days(chosen, everything, history),
     }
 
 
-def part_rows(groups: dict[str, list[Exit]]) -> list[dict[str, Any]]:
+def _rows(sheet: Sheet, groups: dict[str, list[int]]) -> list[dict[str, Any]]:
     """Return one row per part of a cut."""
-    return [{"key": key, **figures.trade_figures(exits), **figures.sureness(exits)} for key, exits in groups.items()]
+    return [{"key": key, **figures.part_figures(sheet.sample(places))} for key, places in groups.items()]
+
+
+_when = attrgetter("exit.day", "exit.at")
+_span_of = attrgetter("span")
 
 
 def _parts(chosen: Selection) -> list[Part]:
@@ -177,9 +191,9 @@ def _exposure(chosen: Selection, held: Sequence[Held], now: datetime | None) -> 
     return exposure(held, chosen.first, chosen.last, now=now)
 
 
-def _figures(chosen: Selection, cut: Cut, exits: Sequence[Exit]) -> dict[str, Any]:
+def _figures(chosen: Selection, cut: Cut, exits: list[Exit], sample: Sample, history: History) -> dict[str, Any]:
     days = [] if chosen.first is None or chosen.last is None else trading_days(cut, chosen.first, chosen.last)
-    made = figures.report_figures(exits, capital_over(cut.account, days, list(exits), known_at=cut.known_at))
+    made = figures.report_figures(exits, capital_in(history, days, exits), sample=sample)
     return {**made, **_excursions(chosen, cut)}
 
 
@@ -218,11 +232,11 @@ def _of_symbol(cut: Cut, name: str) -> Cut:
     return replace(cut, instrument_id=-1 if instrument is None else instrument.pk)
 
 
-def _days(chosen: Selection, exits: Sequence[Exit]) -> list[dict[str, Any]]:
+def _days(chosen: Selection, exits: list[Exit], history: History) -> list[dict[str, Any]]:
     if chosen.first is None or chosen.last is None:
         return []
     days = trading_days(chosen.cut, chosen.first, chosen.last)
-    capital = capital_over(chosen.cut.account, days, list(exits), known_at=chosen.cut.known_at)
+    capital = capital_in(history, days, exits)
     rows, reached = [], capital.at_start
     for day, made in zip(days, figures.days_of(exits, capital), strict=True):
         reached += made.flow + made.pnl

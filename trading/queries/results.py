@@ -23,9 +23,13 @@ def with_result(result: str) -> Q:
 
 def result_of(trade: Trade) -> str:
     """Return one of `RESULTS`, or `void`."""
-    if trade.state != CLOSED:
-        return str(trade.state).lower()
-    earned = earned_by(trade)
+    return result_word(str(trade.state), earned_by(trade))
+
+
+def result_word(state: str, earned: Decimal | int) -> str:
+    """Return the same of a trade's state and what it earned."""
+    if state != CLOSED:
+        return state.lower()
     return WIN if earned > 0 else LOSS if earned < 0 else BREAKEVEN
 
 

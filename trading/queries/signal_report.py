@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
 from trading.domain.attribution import LONG, SHORT, Aftermath, Attribution, Judged
-from trading.models import Signal
+from trading.models import Instrument, Signal, Strategy
+from trading.queries.columns import instant_of, text
 from trading.queries.day import day_bounds
 from trading.queries.excursions import TickReader, ns, ticks_of
 from trading.queries.instruments import shown_symbol
@@ -71,32 +74,46 @@ Followed = tuple[tuple[str, str, str], Aftermath | None]
 
 def _followed(chosen: Selection, reader: TickReader, span: timedelta) -> Iterator[Followed]:
     """Yield each signal of the period with what came after it; ticks are read once per symbol and day."""
-    by_day: dict[tuple[str, date], list[Signal]] = {}
+    by_day: dict[tuple[str, date], list[_Signal]] = {}
     for signal in _signals(chosen):
-        name = shown_symbol(signal.instrument.exchange.code, signal.instrument.symbol)
-        by_day.setdefault((name, signal.at.date()), []).append(signal)
+        by_day.setdefault((signal.symbol, signal.at.date()), []).append(signal)
     for (symbol, _), signals in by_day.items():
         start, stop = signals[0].at - PRICE_AGE_MAX, signals[-1].at + span
         table = reader.ticks(symbol, ns(start), ns(stop) + 1, account=chosen.cut.account.code)
         times, prices = ticks_of(table)
         for signal in signals:
-            found = attribution.aftermath(times, prices, ns(signal.at), ns(signal.at + span), _side(signal))
-            yield (signal.strategy.code, str(signal.decision), signal.reason), found
+            found = attribution.aftermath(times, prices, ns(signal.at), ns(signal.at + span), signal.side)
+            yield signal.key, found
 
 
-def _signals(chosen: Selection) -> Iterable[Signal]:
+class _Signal(NamedTuple):
+    """A signal as it is followed; ``key`` is strategy, decision and reason."""
+
+    at: datetime
+    symbol: str
+    side: str
+    key: tuple[str, str, str]
+
+
+def _signals(chosen: Selection) -> Iterator[_Signal]:
+    """Yield the signals of the period, ascending."""
     if chosen.first is None or chosen.last is None:
-        return Signal.objects.none()
+        return
     start, stop = day_bounds(chosen.first)[0], day_bounds(chosen.last)[1]
-    rows = Signal.objects.filter(**chosen.cut.lookups(), at__gte=start, at__lt=stop)
+    rows = Signal.objects.filter(**chosen.cut.lookups(), at__gte=start, at__lt=stop).order_by("at", "pk")
     if chosen.cut.known_at is not None:
         rows = rows.filter(recorded_at__lt=chosen.cut.known_at)
-    return rows.select_related("strategy", "instrument__exchange").order_by("at", "pk")
+    strategies = dict(Strategy.objects.values_list("pk", "code"))
+    instruments = {one.pk: _shown(one) for one in Instrument.objects.select_related("exchange")}
+    for at, instrument, strategy, decision, reason, side in rows.values_list(
+        text("at"), "instrument_id", "strategy_id", "decision", "reason", KT("conditions__side")
+    ):
+        known = side if side in (LONG, SHORT) else UNKNOWN_SIDE
+        yield _Signal(instant_of(at), instruments[instrument], known, (strategies[strategy], decision, reason))
 
 
-def _side(signal: Signal) -> str:
-    side = signal.conditions.get("side")
-    return side if side in (LONG, SHORT) else UNKNOWN_SIDE
+def _shown(instrument: Instrument) -> str:
+    return shown_symbol(instrument.exchange.code, instrument.symbol)
 
 
 def _groups(followed: Iterable[Followed]) -> Iterator[dict[str, Any]]:

@@ -9,18 +9,18 @@ from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Max, Min, QuerySet, Sum
-from django.db.models.functions import Cast
+from django.db.models import Max, Min, QuerySet, Sum
 
 from timeseries.values import parse_name
 from trading.domain import figures
 from trading.domain.cuts import month_of, week_of
 from trading.domain.figures import Capital, ClosedTrade, Exit
 from trading.domain.statistics import Outcomes
-from trading.models import Account, DayTotal, Realisation, Trade
+from trading.models import Account, DayTotal, Realisation, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.as_known import KnownTrade
+from trading.queries.columns import day_of, instant_of, text, units
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.period import EARLIEST, check_days, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
@@ -124,15 +124,14 @@ def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
     if cut.known_at is not None:
         yield from _retold(cut, cut.known_at, first, last)
         found = found.filter(as_known.untouched(cut.known_at, of="trade__"))
-    rows = found.annotate(**{f"{name}_units": Cast(path, BigIntegerField()) for name, path in EXIT_MONEY.items()})
-    for strategy_id, at, day, closes, state, opened_at, closed_at, pnl, charges, whole, known, risk in rows.values_list(
-        "strategy__code", "at", "day", "closes", "trade__state", "trade__opened_at", "trade__closed_at",
-        *(f"{name}_units" for name in EXIT_MONEY),
-    ):  # fmt: skip
-        closed = None
+    names = dict(Strategy.objects.values_list("pk", "code"))
+    rows = found.values_list("strategy_id", "closes", "trade__state", *EXIT_TIMES, *EXIT_MONEY)
+    for strategy_pk, closes, state, at_text, day, opened_at, closed_at, pnl, charges, whole, known, risk in rows:
+        at, closed = instant_of(at_text), None
         if closes and closed_at is not None:
-            closed = ClosedTrade(whole, known, risk, (closed_at - opened_at).total_seconds())
-        yield strategy_id, Exit(at, day, pnl, charges, closed, state == OPEN)
+            ended = at if closed_at == at_text else instant_of(closed_at)
+            closed = ClosedTrade(whole, known, risk, (ended - instant_of(opened_at)).total_seconds())
+        yield names[strategy_pk], Exit(at, day_of(day), pnl, charges, closed, state == OPEN)
 
 
 def _retold(cut: Cut, at: datetime, first: date, last: date) -> Iterator[tuple[str, Exit]]:
@@ -157,15 +156,33 @@ def _pnl_by_day(account: Account, until: date, known_at: datetime | None) -> dic
     return pnl
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What changed an account's capital, by day and in units: what came in or went out, and its P&L."""
+
+    flows: dict[date, int]
+    pnl: dict[date, int]
+
+
+def history_of(account: Account, until: date, *, known_at: datetime | None = None) -> History:
+    """Return the account's history up to and including a day, and as it was known."""
+    return History(capital_flows(account, until=until, known_at=known_at), _pnl_by_day(account, until, known_at))
+
+
 def capital_over(account: Account, days: list[date], exits: list[Exit], *, known_at: datetime | None = None) -> Capital:
     """Return the account's capital as the cut of these exits sees it on these days, and as it was known."""
+    return capital_in(history_of(account, days[-1], known_at=known_at), days, exits) if days else _NO_CAPITAL
+
+
+def capital_in(history: History, days: list[date], exits: list[Exit]) -> Capital:
+    """Return the same from a history that reaches as far as the days or farther."""
     if not days:
-        return Capital(0, [], {}, {})
+        return _NO_CAPITAL
     first, last = days[0], days[-1]
-    flows, pnl = capital_flows(account, until=last, known_at=known_at), _pnl_by_day(account, last, known_at)
+    flows = {day: value for day, value in history.flows.items() if day <= last}
     at_start = sum(value for day, value in flows.items() if day < first)
-    at_start += sum(value for day, value in pnl.items() if day < first)
-    other = {day: value for day, value in pnl.items() if day >= first}
+    at_start += sum(value for day, value in history.pnl.items() if day < first)
+    other = {day: value for day, value in history.pnl.items() if first <= day <= last}
     for exit in exits:
         other[exit.day] = other.get(exit.day, 0) - exit.net
     return Capital(at_start, days, _before_trading_days(flows, days), _after_trading_days(other, days))
@@ -201,6 +218,9 @@ def whole_span(cut: Cut) -> tuple[date, date] | None:
     return None if first is None or last is None else (first, last)
 
 
+_NO_CAPITAL = Capital(0, [], {}, {})
+
+
 def _before_trading_days(amounts: dict[date, int], days: list[date]) -> dict[date, int]:
     """Move capital of a closed day to the next day that counts: it is there when that one starts."""
     moved: dict[date, int] = {}
@@ -220,13 +240,11 @@ def _after_trading_days(amounts: dict[date, int], days: list[date]) -> dict[date
     return moved
 
 
-EXIT_MONEY = {
-    "pnl": "pnl",
-    "charges": "charges",
-    "whole": "trade__realised_pnl",
-    "known": "trade__charges",
-    "risk": "trade__initial_risk",
-}
+# When an exit was, its day, and when its trade began and ended; what it realised, and what its whole trade did.
+EXIT_TIMES = tuple(text(path) for path in ("at", "day", "trade__opened_at", "trade__closed_at"))
+EXIT_MONEY = tuple(
+    units(path) for path in ("pnl", "charges", "trade__realised_pnl", "trade__charges", "trade__initial_risk")
+)
 # In the order in which `_of_sums` takes them.
 _MONEY_SUMS = ("gross_pnl", "charges", "gross_profit", "gross_loss")
 _COUNT_SUMS = ("wins", "losses", "breakevens", "trades_without_charges")
@@ -234,7 +252,7 @@ _COUNT_SUMS = ("wins", "losses", "breakevens", "trades_without_charges")
 
 def _summed(account_code: str, first: date, last: date, *by: str) -> Iterable[tuple[Any, ...]]:
     rows = DayTotal.objects.filter(account=get_account(account_code), day__gte=first, day__lte=last)
-    money = {f"{name}_sum": Sum(Cast(name, BigIntegerField())) for name in _MONEY_SUMS}
+    money = {f"{name}_sum": Sum(units(name)) for name in _MONEY_SUMS}
     sums = {**money, **{f"{name}_sum": Sum(name) for name in _COUNT_SUMS}}
     grouped: QuerySet[DayTotal, Any] = rows.values(*by).annotate(**sums).order_by(*reversed(by))
     return grouped.values_list(*by, *sums)

@@ -50,16 +50,19 @@ class Command(VeloxCommand):
             content = to_parquet(HEADER, rows, money=MONEY, times=TIMES, days=DAYS, counts=COUNTS)
             write_file(Path(output), content)
         else:
-            emit(_report(selected.head(), rows), form=form, stdout=self.stdout, output=output)
+            emit(_report(selected.head(), rows, form), form=form, stdout=self.stdout, output=output)
         return True
 
 
-def _report(head: dict[str, Any], rows: list[tuple[Any, ...]]) -> Report:
+def _report(head: dict[str, Any], rows: list[tuple[Any, ...]], form: str) -> Report:
+    """Every row as it is for other tools, or what fits a screen for people: of many trades only what is asked for."""
+    if form in {"csv", "json"}:
+        data = {**head, "trades": [dict(zip(HEADER, row, strict=True)) for row in rows]} if form == "json" else head
+        return Report(title_of("Trades", head), data, [], sheet=Table("Trades", HEADER, rows))
     places = [HEADER.index(name) for name in SHOWN]
     lines = [[_readable(row[place]) for place in places] for row in rows]
     table = Table(f"{len(rows)} trades", list(SHOWN.values()), lines, head["currency"], frozenset({"Gross P&L", "R"}))
-    data = {**head, "trades": [dict(zip(HEADER, row, strict=True)) for row in rows]}
-    return Report(title_of("Trades", head), data, [table], sheet=Table("Trades", HEADER, rows))
+    return Report(title_of("Trades", head), head, [table])
 
 
 def _readable(value: Any) -> Any:
