@@ -105,7 +105,7 @@ def fill(weekdays: Sequence[date]) -> None:
 def _deals(weekdays: Sequence[date], strategies: list[int], instruments: list[int]) -> Iterator[Deal]:
     chance = random.Random(20210412)
     for number in range(TRADES):
-        place = number % DAYS
+        place = number * DAYS // TRADES
         opened_at = datetime.combine(weekdays[place], OPENS, UTC) + timedelta(seconds=chance.randrange(19_000))
         closed_at = opened_at + timedelta(seconds=chance.randrange(10, 3_000))
         if number % OVERNIGHT_EVERY == 0:
