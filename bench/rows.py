@@ -1,6 +1,19 @@
 """Every row of the table, in the order of the design's list."""
 
-from bench import faults, hot, influx, influx_desk, ledger, logs, replay, reports, statistics, store, ticks, verification
+from bench import (
+    faults,
+    hot,
+    influx,
+    influx_desk,
+    ledger,
+    logs,
+    replay,
+    reports,
+    statistics,
+    store,
+    ticks,
+    verification,
+)
 
 ROWS = [
     *ticks.ROWS,
