@@ -102,6 +102,11 @@ class InfluxdServer:
         found = self.tell(f'SELECT count("close") FROM "{measurement}"{where}')
         return int(found[0]["values"][0][1]) if found else 0
 
+    def totals(self) -> dict[str, tuple[float, ...]]:
+        """Return of each symbol's ticks: how many, the sum of their prices, the last instant."""
+        asked = 'SELECT count("close"), sum("close"), max("exchange_time") FROM "ticks" GROUP BY "symbol"'
+        return {series["tags"]["symbol"]: tuple(map(float, series["values"][0][1:])) for series in self.tell(asked)}
+
     def write(self, line: bytes) -> None:
         """Store one line past the adapter."""
         self._call("POST", f"/write?db={BUCKET}&precision=n", line)

@@ -2,7 +2,8 @@
 
 A strategy records as fast as it can while the server is dead, its companion tries again and again; then the server
 comes up and the companion drains. Counted back from the server: each symbol's ticks, their sum and their last instant.
-The server is Debian's InfluxDB 1.6.7, killed and started again.
+The server is Debian's InfluxDB 1.6.7, killed and started again, or the InfluxDB 2 that VELOX_TEST_INFLUX_URL names,
+behind a door that is shut and opened.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -25,6 +27,8 @@ from django.conf import settings
 
 from tests.companions import until
 from tests.influxd_server import InfluxdServer, influxd_server
+from tests.timeseries.influx_real import URL
+from tests.timeseries.outage_server import Behind, behind_a_door
 from timeseries import pump
 from trading import summon
 
@@ -73,7 +77,7 @@ class Outage:
         )
 
 
-def run(ticks: int, *, engine: InfluxdServer, environment: Mapping[str, str]) -> Outage:
+def run(ticks: int, *, engine: InfluxdServer | Behind, environment: Mapping[str, str]) -> Outage:
     """Record while the engine is dead, start it, drain, and count back. ``environment`` leads to the desk, ours too."""
     seen, log = Outage(ticks), Path(settings.DATA_DIR) / "logs" / "velox.log"
     engine.kill()
@@ -120,10 +124,9 @@ def drain(seen: Outage, *, through: int) -> None:
     seen.drain_seconds = time.monotonic() - began_at
 
 
-def compare(seen: Outage, engine: InfluxdServer) -> None:
+def compare(seen: Outage, engine: InfluxdServer | Behind) -> None:
     """Count back from the engine, symbol by symbol: how many, the sum of their prices, the last of them."""
-    asked = 'SELECT count("close"), sum("close"), max("exchange_time") FROM "ticks" GROUP BY "symbol"'
-    found = {series["tags"]["symbol"]: tuple(map(float, series["values"][0][1:])) for series in engine.tell(asked)}
+    found = engine.totals()
     for first, symbol in enumerate(SYMBOLS):
         numbers = range(first, seen.ticks, len(SYMBOLS))
         last = float(FIRST_NS + numbers[-1] * STEP_NS)
@@ -134,18 +137,29 @@ def compare(seen: Outage, engine: InfluxdServer) -> None:
     seen.wrong += [f"{name} is {seen.points[name]}" for name, number in parts.items() if seen.points[name] != number]
 
 
+@contextmanager
+def a_server(folder: Path) -> Iterator[InfluxdServer | Behind]:
+    if os.environ.get(URL):
+        with behind_a_door() as real:
+            yield real
+    else:
+        folder.mkdir()
+        with influxd_server(folder) as engine:
+            yield engine
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--ticks", type=int, default=AN_HOUR)
     ticks = arguments.parse_args().ticks
-    with tempfile.TemporaryDirectory(prefix="velox-outage-") as folder:
-        disk = Path(folder) / "influxd"
-        disk.mkdir()
-        with influxd_server(disk) as engine:
-            os.environ |= {"VELOX_DATA_DIR": f"{folder}/data", "DJANGO_SETTINGS_MODULE": "velox_site.settings"}
-            os.environ |= engine.environment
-            subprocess.run([sys.executable, str(ROOT / "manage.py"), "migrate", "-v", "0"], check=True)
-            seen = run(ticks, engine=engine, environment=os.environ)
+    with (
+        tempfile.TemporaryDirectory(prefix="velox-outage-") as folder,
+        a_server(Path(folder) / "influxd") as engine,
+    ):
+        os.environ |= {"VELOX_DATA_DIR": f"{folder}/data", "DJANGO_SETTINGS_MODULE": "velox_site.settings"}
+        os.environ |= engine.environment
+        subprocess.run([sys.executable, str(ROOT / "manage.py"), "migrate", "-v", "0"], check=True)
+        seen = run(ticks, engine=engine, environment=os.environ)
     print(seen)
     return 1 if seen.wrong else 0
 

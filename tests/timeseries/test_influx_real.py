@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -137,6 +139,32 @@ def test_of_a_point_that_is_written_again_no_older_field_is_seen(store: InfluxSt
     store.write(batch(prices("A", [OPEN], [7], oi=[3]), first=2))
     (row,) = store.read(PointQuery(TICKS, *EVER)).to_pylist()
     assert (row["close"], row["oi"], row["volume"], row["bid"]) == (7.0, 3.0, None, None)
+
+
+def test_what_is_read_while_others_write_is_whole_and_right(store: InfluxStore) -> None:
+    chance, places = random.Random(3), list(range(6000))
+    chance.shuffle(places)  # so that points come before, between and after those that are there
+    done = threading.Event()
+
+    def write() -> None:
+        for first in range(0, len(places), 60):
+            numbers = places[first : first + 60]
+            for symbol in ("A", "B"):
+                store.write(batch(prices(symbol, [OPEN + n for n in numbers], [n + 0.5 for n in numbers])))
+        done.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    reads = 0
+    while not done.is_set() or not reads:
+        found = store.read(PointQuery(TICKS, *EVER))
+        times, read = found.column("time").to_pylist(), found.column("close").to_pylist()
+        assert read == [time - OPEN + 0.5 for time in times]
+        assert None not in found.column("kind").to_pylist()
+        reads += 1
+    thread.join()
+    assert len(closes(store)) == 2 * len(places)
+    assert reads > 1
 
 
 def test_named_numbers_may_bear_any_name(store: InfluxStore) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from csv import reader
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,10 @@ class _Run:
 
 
 def read_points(ask: Ask, bucket: str, query: PointQuery) -> pa.Table:
-    """Return the points as `tables.point_schema` orders the columns, ascending by time, then by their tags."""
+    """Return the points as `tables.point_schema` orders the columns, ascending by time, then by their tags.
+
+    Points that are written meanwhile are there whole or not at all: the first question decides which there are.
+    """
     schema = point_schema(query.measurement, query.fields)
     free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
     whole = _runs(ask, bucket, query, _integers(query), Kind.INTEGER)
@@ -54,8 +58,9 @@ def read_points(ask: Ask, bucket: str, query: PointQuery) -> pa.Table:
     builder = _Builder(series, starts, sum(len(run.time) for run in series.values()))
     columns: dict[str, Any] = {"time": pa.array(np.concatenate([run.time for run in series.values()]))}
     columns |= _tag_columns(query, free, series)
-    columns |= {name: builder.column(whole, name, pa.int64()) for name in schema.names if name in _integers(query)}
-    present = builder.column(whole, "present", pa.int64()) if masked(query.measurement) else None
+    integers = {name: builder.column(whole, name, pa.int64()) for name in _integers(query)}
+    columns |= {name: column for name, column in integers.items() if name in schema.names}
+    present = integers.get("present")
     for kind in (Kind.FLOAT, Kind.TEXT):
         names = _fields(query, kind)
         runs = _runs(ask, bucket, query, names, kind) if names else []
@@ -67,6 +72,8 @@ def read_points(ask: Ask, bucket: str, query: PointQuery) -> pa.Table:
     for name in _fields(query, Kind.NUMBERS):
         columns[name] = builder.maps(_runs(ask, bucket, query, None, Kind.FLOAT))
     table = pa.table([columns[name] for name in schema.names], schema=schema)
+    if any(column.null_count for column in integers.values()):  # every point has them: of this one not all were seen
+        table = table.filter(reduce(pc.and_, (column.is_valid() for column in integers.values())))
     return table.take(pc.sort_indices(table, [(name, "ascending") for name in ("time", *free)]))
 
 
@@ -78,7 +85,7 @@ class _Builder:
 
     def column(self, runs: list[_Run], name: str, kind: pa.DataType) -> pa.Array:
         """Return the field's column, null where a point has it not."""
-        own = [(self._places(run), run.values) for run in runs if run.field == name and run.tags in self.series]
+        own = [self._placed(run) for run in runs if run.field == name and run.tags in self.series]
         if not own:
             return pa.nulls(self.length, kind)
         source = np.full(self.length, -1, dtype=np.int64)
@@ -91,23 +98,26 @@ class _Builder:
 
     def maps(self, runs: list[_Run]) -> pa.Array:
         """Return all runs as one column of named numbers."""
-        own = [run for run in runs if run.tags in self.series]
+        own = [(decoded_key(run.field), *self._placed(run)) for run in runs if run.tags in self.series]
         if not own:
             places, names, values = np.empty(0, np.int64), np.empty(0, object), np.empty(0)
         else:
-            places = np.concatenate([self._places(run) for run in own])
-            names = np.repeat(
-                np.array([decoded_key(run.field) for run in own], dtype=object), [len(r.time) for r in own]
-            )
-            values = np.concatenate([run.values.to_numpy(zero_copy_only=False) for run in own])
+            places = np.concatenate([each for _, each, _ in own])
+            names = np.repeat(np.array([name for name, _, _ in own], dtype=object), [len(each) for _, each, _ in own])
+            values = np.concatenate([each.to_numpy(zero_copy_only=False) for _, _, each in own])
         order = np.argsort(places, kind="stable")
         offsets = np.searchsorted(places[order], np.arange(self.length + 1)).astype(np.int32)
         return pa.MapArray.from_arrays(
             pa.array(offsets), pa.array(names[order], pa.string()), pa.array(values[order], pa.float64())
         )
 
-    def _places(self, run: _Run) -> Numbers:
-        return self.starts[run.tags] + np.searchsorted(self.series[run.tags].time, run.time)
+    def _placed(self, run: _Run) -> tuple[Numbers, pa.Array]:
+        """Return the places of the run's values, without those of points that came after the points were asked for."""
+        times = self.series[run.tags].time
+        places = np.searchsorted(times, run.time)
+        known = places < len(times)
+        known[known] = times[places[known]] == run.time[known]
+        return self.starts[run.tags] + places[known], run.values.filter(pa.array(known))
 
 
 def _integers(query: PointQuery) -> tuple[str, ...]:
@@ -131,7 +141,7 @@ def _number(measurement: Measurement, name: str) -> int:
 def _masked(column: pa.Array, present: pa.Array | None, number: int) -> pa.Array:
     if present is None:
         return column
-    has = (present.to_numpy(zero_copy_only=False) >> number) & 1
+    has = (present.fill_null(0).to_numpy(zero_copy_only=False) >> number) & 1
     return pc.if_else(pa.array(has.astype(bool)), column, pa.scalar(None, column.type))
 
 
