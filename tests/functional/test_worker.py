@@ -153,7 +153,7 @@ class TestCompanion:
             pid = living_companion()
             until(lambda: stored(1000))
             log = desk.data_dir / "logs" / "velox.log"
-            until(lambda: "a worker ships" in log.read_text())
+            until(lambda: log.exists() and "a worker ships" in log.read_text())
             assert "the companion ships" not in log.read_text()
             assert pid == summon.companion_pid()
 
