@@ -13,10 +13,11 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from statistics import fmean
+from time import perf_counter
 from typing import Any
 
 from django.core.management import call_command
@@ -24,7 +25,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from bench.book import TRADES, book_of_trades
-from bench.harness import Pair, Pairs, Row
+from bench.harness import Figures, Pair, Pairs, Row
+from trading.data_manager import DataManager
 from trading.models import Fill, Signal, Trade
 
 # Reports of a year take seconds, so few rounds: the race is long enough to be fair.
@@ -236,6 +238,25 @@ def _average(fills: Iterable[Fill]) -> Decimal:
     return sum(fill.price * fill.quantity for fill in known) / sum(fill.quantity for fill in known)
 
 
+@contextmanager
+def prepare_times() -> Iterator[Figures]:
+    """What a strategy or a page asks for while it works: the account's figures by what day totals tell."""
+    with book_of_trades() as last, DataManager() as dm:
+        days = (datetime.now(UTC).date() - last).days + YEAR
+        for cut in OF_DAY_TOTALS:
+            assert sum(row["total_trades"] for row in dm.get_stats_by(cut, days)) == TRADES
+        yield Figures(lambda: {f"by {cut}": _milliseconds(dm, cut, days) for cut in OF_DAY_TOTALS}, BOUNDS, "ms")
+
+
+def _milliseconds(dm: DataManager, cut: str, days: int) -> float:
+    started = perf_counter()
+    dm.get_stats_by(cut, days)
+    return 1000 * (perf_counter() - started)
+
+
+YEAR = 366
+OF_DAY_TOTALS = ("strategy", "symbol", "day", "week", "month")
+BOUNDS = dict.fromkeys((f"by {cut}" for cut in OF_DAY_TOTALS), 50.0)
 MARKS = {
     "daily_summary of a day": 1.0,
     "daily_summary of a year": 1.5,
@@ -254,6 +275,13 @@ ROWS = [
         stretch=5.0,
         unit="trades per second",
         rounds=ROUNDS,
+        settings={"trades": f"{TRADES:,}"},
+    ),
+    Row(
+        "statistics_ms",
+        f"the facade's statistics over {TRADES:,} trades of a year, from day totals",
+        prepare_times,
+        unit="milliseconds",
         settings={"trades": f"{TRADES:,}"},
     ),
 ]
