@@ -176,6 +176,40 @@ def test_what_is_not_there_is_said_in_one_line(command: str, options: list[str],
     assert caught.value.returncode == 2
 
 
+@pytest.mark.parametrize("command", ["strategy_report", "symbol_report", "trade_export", "signal_report", "excursions"])
+def test_days_that_have_not_come_and_days_of_long_ago_add_nothing(command: str, desk: None) -> None:
+    made = json.loads(told(command, "json", "--from", "1066-10-14", "--to", "9998-12-31"))
+    assert made["from"] == "2000-01-01"
+    assert made["to"] == datetime.now().date().isoformat()
+    if "total" in made:
+        usual = json.loads(told(command, "json"))["total"]
+        assert made["total"]["total_pnl"] == usual["total_pnl"]
+        assert made["total"]["trading_days"] < 366 * (datetime.now().year - 1999)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_ends_of_the_calendar_are_refused_in_one_line(day: str, desk: None) -> None:
+    for command, option in (("strategy_report", "--from"), ("daily_summary", "--date"), ("trade_export", "--to")):
+        with pytest.raises(CommandError, match="date is") as caught:
+            told(command, "json", option, day)
+        assert caught.value.returncode == 2
+
+
+def test_an_output_without_a_name_is_refused_in_one_line(desk: None) -> None:
+    with pytest.raises(CommandError, match="names no file"):
+        told("strategy_report", "html", "--output", "")
+
+
+def test_money_is_read_in_cents_and_kept_exactly_in_csv_and_json(ledger: Any) -> None:
+    for number in range(3):
+        trade(10, at=MONDAY + timedelta(hours=number), charges=Decimal("0.12345678"))
+    exact, read = "29.62962966", "29.63"
+    assert read in told("strategy_report", "table") and exact not in told("strategy_report", "table")
+    assert read in told("strategy_report", "html")
+    assert json.loads(told("strategy_report", "json"))["total"]["total_pnl"] == exact
+    assert exact in told("strategy_report", "csv")
+
+
 def test_the_tags_of_a_review_are_a_cut(desk: None) -> None:
     trade = Trade.objects.filter(account__code="main", state="CLOSED").first()
     assert trade is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from trading.domain import amounts, display
@@ -53,6 +54,8 @@ RETURNS = {
     "max_drawdown_from": "Deepest from",
     "max_drawdown_to": "low on",
     "max_drawdown_recovered": "recovered",
+}
+RUNS = {
     "best_day": "Best day",
     "best_day_date": "Best on",
     "worst_day": "Worst day",
@@ -89,10 +92,12 @@ def figure_table(
     *,
     currency: str,
     exact: bool = False,
+    in_cents: bool = False,
     last_is_total: bool = False,
 ) -> Table:
-    """Return rows of figures as a table; ``exact`` is for a spreadsheet, else cells are rounded for reading."""
-    cells = [[_cell(key, row.get(key), exact=exact) for key in columns] for row in rows]
+    """Return rows of figures as a table; ``exact`` is for a spreadsheet, else averages are rounded for reading, with
+    ``in_cents`` all money: shares of charges have eight decimals, and a period's JSON and CSV have them all."""
+    cells = [[_cell(key, row.get(key), exact=exact, in_cents=in_cents) for key in columns] for row in rows]
     return Table(
         title, list(columns.values()), cells, currency=currency, coloured=COLOURED, last_is_total=last_is_total
     )
@@ -108,10 +113,10 @@ def notes_of(total: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _cell(key: str, value: Any, *, exact: bool) -> Any:
+def _cell(key: str, value: Any, *, exact: bool, in_cents: bool) -> Any:
     """People read hours, minutes and seconds, and averages to two decimals; a spreadsheet reads what there is."""
     if exact:
         return value
     if key in SECONDS:
         return display.duration(value)
-    return amounts.rounded(value) if key in AVERAGES else value
+    return amounts.rounded(value) if key in AVERAGES or (in_cents and isinstance(value, Decimal)) else value

@@ -75,6 +75,8 @@ def emit(report: Report, *, form: str, stdout: Output, output: str | None = None
     Raises:
         OutputFailed: the file cannot be written; an older one of that name is unharmed.
     """
+    if output == "":
+        raise OutputFailed("--output names no file.", field="output")
     if output is not None:
         write_file(Path(output), render(report, form))
     elif form == "table":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from trading.management import figure_tables
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import FORMATS, add_format_arguments
 from trading.management.report import Chart, Report
-from trading.queries.period import end_of, parse_day
+from trading.queries.period import desk_date, end_of, parse_day
 from trading.queries.reports import Selection, selection
 
 CUT_TITLES = {
@@ -55,6 +55,7 @@ def chosen(options: Mapping[str, Any]) -> Selection:
         strategy_id=options["strategy"],
         symbol=options["symbol"],
         known_at=None if known_on is None else end_of(parse_day(known_on)),
+        today=desk_date(datetime.now(UTC)),
     )
 
 
@@ -85,21 +86,29 @@ def period_report(name: str, made: Mapping[str, Any], *, rows: str, key: str, wo
     groups = {
         "Result": {**first, **figure_tables.RESULT, **figure_tables.DRAWDOWN},
         "Quality": {**first, **figure_tables.QUALITY},
-        "Returns and runs": {**first, **figure_tables.RETURNS},
+        "Returns": {**first, **figure_tables.RETURNS},
+        "Days and runs": {**first, **figure_tables.RUNS},
         "Excursions": {**first, **figure_tables.EXCURSIONS},
         "In the market": {**first, **figure_tables.EXPOSURE},
         "How sure (95 %)": {**first, "total_trades": "Trades", "win_rate": "Win %", **figure_tables.SURE},
     }
     tables = [
-        figure_table(title, columns, lines, currency=currency, last_is_total=True) for title, columns in groups.items()
+        figure_table(title, columns, lines, currency=currency, in_cents=True, last_is_total=True)
+        for title, columns in groups.items()
     ]
     tables += [
-        figure_table(title, {**CUT, "key": title.removeprefix("By ").capitalize()}, made["by"][cut], currency=currency)
+        figure_table(
+            title,
+            {**CUT, "key": title.removeprefix("By ").capitalize()},
+            made["by"][cut],
+            currency=currency,
+            in_cents=True,
+        )
         for cut, title in CUT_TITLES.items()
         if made["by"][cut] and cut != word.lower()
     ]
     tables += [
-        figure_table(f"By {name}", {**CUT, "key": name}, parts, currency=currency)
+        figure_table(f"By {name}", {**CUT, "key": name}, parts, currency=currency, in_cents=True)
         for name, parts in made["by_condition"].items()
     ]
     sheet = figure_table(name, _everything(made["total"], key, word), lines, currency=currency, exact=True)

@@ -51,6 +51,16 @@ def parse_day(value: date | datetime | str) -> date:
 
     Raises: InvalidValue.
     """
+    try:
+        day = _day(value)
+    except OverflowError:
+        day = date.max
+    if not 1 < day.year < date.max.year:  # the first and the last have no room for a zone, or for the day beside them
+        raise InvalidValue(f"date is {day}.", field="date", hint="Give a date of the years that people trade in.")
+    return day
+
+
+def _day(value: date | datetime | str) -> date:
     if isinstance(value, datetime):
         return desk_date(value) if value.tzinfo is not None else value.date()
     if isinstance(value, date):

@@ -23,7 +23,7 @@ from trading.queries.as_known import untouched
 from trading.queries.exposure import Held, exposure, held_over
 from trading.queries.instruments import find_instrument
 from trading.queries.parts import parts_of
-from trading.queries.period import date_in, desk_date, parse_day
+from trading.queries.period import EARLIEST, date_in, desk_date, parse_day
 from trading.queries.statistics import Cut, History, capital_in, history_of, retold_of, trading_days
 
 
@@ -56,9 +56,11 @@ def selection(
     strategy_id: str | None = None,
     symbol: str | None = None,
     known_at: datetime | None = None,
+    today: date | None = None,
 ) -> Selection:
     """Return what a caller asks for; without a day, from the first opening's to the last opening's or
-    exit's. ``known_at`` leaves out what was recorded from that instant on.
+    exit's. ``known_at`` leaves out what was recorded from that instant on. A period ends with ``today`` at the latest,
+    or with what is recorded of later days: the ratios of days know none that has not come.
 
     Raises: UnknownAccount; InvalidValue for a strategy or symbol that was never used, and for days that are none or
     the wrong way round.
@@ -77,8 +79,12 @@ def selection(
     if None in days:
         whole = _span(cut)
         begins, ends = begins or whole[0], ends or whole[1]
+    if ends is not None and today is not None and ends > today:
+        ends = max(today, _span(cut)[1] or today)
     if begins is None or ends is None or begins > ends:
         begins = ends = None
+    else:
+        begins = max(begins, EARLIEST)
     return Selection(cut, begins, ends, symbol)
 
 
