@@ -28,6 +28,7 @@ from timeseries.spool import Lane, Spool
 from timeseries.stores.tables import uncleared
 from trading import hot, hot_book, hot_compared, intake, summon
 from trading.errors import LedgerNotReady, VeloxError
+from trading.feed_review import FeedReview
 from trading.follower import Follower
 from trading.operations.measure_excursions import measure_excursions
 from trading.operations.writing import reading
@@ -87,6 +88,7 @@ class Companion:
         self.spool = self.pump.spool
         self.follower = Follower()
         self.intake = intake.of_this_folder()
+        self.feeds = FeedReview()
         self.broker: BrokerBell | None = None
         self.stopped = False
         self._last_recorder = clock()
@@ -102,8 +104,9 @@ class Companion:
             Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
             Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
             Part("the copy of the ledger to the hot state", self._copy_books, COPY_EVERY_SECONDS),
-            Part(
-                "the measuring of trades", _measure, MEASURE_EVERY_SECONDS, clock() + MEASURE_EVERY_SECONDS, waits=True
+            *(
+                Part(name, work, MEASURE_EVERY_SECONDS, clock() + MEASURE_EVERY_SECONDS, waits=True)
+                for name, work in (("the measuring of trades", _measure), ("the review of feeds", self._review_feeds))
             ),
         ]
         self.pause_seconds = min(sync_seconds, FOLLOW_EVERY_SECONDS)
@@ -164,6 +167,9 @@ class Companion:
             if self._synced.get(key) != issued:  # nothing new costs the disk nothing
                 lane.sync()
                 self._synced[key] = issued
+
+    def _review_feeds(self) -> None:
+        self.feeds.run_once(datetime.now(UTC))
 
     def _copy(self) -> None:
         """Put what came since the last pass into the hot state, where other processes can see it."""

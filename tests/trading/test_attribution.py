@@ -83,6 +83,30 @@ class TestAftermath:
         assert aftermath(self.TIMES, self.PRICES, 40, 90, "LONG") is None
 
 
+ticks = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 10_000)), max_size=30)
+
+
+@given(ticks, st.integers(-5, 65), st.integers(1, 40), st.sampled_from(("LONG", "SHORT", "")))
+def test_what_followed_a_signal_is_what_a_plain_walk_over_its_ticks_finds(
+    seen: list[tuple[int, int]], at: int, span: int, side: str
+) -> None:
+    seen = sorted(seen, key=lambda tick: tick[0])
+    times, prices = np.array([t for t, _ in seen], dtype=np.int64), np.array([p for _, p in seen], dtype=np.float64)
+    found = aftermath(times, prices, at, at + span, side)
+    before, after = None, []
+    for time, price in seen:
+        if time <= at:
+            before = price
+        elif time <= at + span:
+            after.append(price)
+    if before is None or not after:
+        assert found is None
+        return
+    moves = [(before - price if side == "SHORT" else price - before) * 100 / before for price in after]
+    assert found is not None
+    assert (found.end, found.best, found.worst) == pytest.approx((moves[-1], max(moves), min(moves)), abs=1e-9)
+
+
 @pytest.fixture
 def desk(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataManager]:
     """A price that rises by one every minute; two trades taken on a trend, two without, a long and a short skipped."""

@@ -10,12 +10,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from timeseries.pump import open_reader
-from trading import companion, summon
+from trading import companion, feed_review, summon
 from trading.data_manager import DataManager
+from trading.errors import LedgerBusy
+from trading.feed_review import FeedReview
 from trading.models import Excursion, FeedGap, Journal, Trade
+from trading.models.sealing import Seal
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.measure_excursions import Kept, measure_excursions
@@ -120,6 +123,70 @@ def test_the_command_keeps_the_gaps_of_a_feed_that_nobody_traded(desk: DataManag
         call_command("excursions", *options, stdout=out, stderr=io.StringIO())
         told = json.loads(out.getvalue())
         assert (told["trades"], [(gap["symbol"], gap["seconds"]) for gap in told["gaps"]]) == ([], [("RELIANCE", 21)])
+    assert FeedGap.objects.count() == 1
+
+
+def told(*options: str) -> dict[str, Any]:
+    out = io.StringIO()
+    call_command("excursions", "--account", "replay", "--format", "json", *options, stdout=out, stderr=io.StringIO())
+    made: dict[str, Any] = json.loads(out.getvalue())
+    return made
+
+
+def test_a_symbol_that_only_ticks_can_be_asked_for(desk: DataManager) -> None:
+    for number in range(300):
+        at = AT + (number + 30 * (number >= 200)) * SECOND
+        desk.process_tick("NIFTY 50", {"ltp": 14_000 + number, "timestamp": at}, at=at)
+    days = ("--from", "2021-04-12", "--to", "2021-04-12")
+    made = told("--symbol", "NIFTY 50", *days)
+    assert [(gap["symbol"], gap["seconds"]) for gap in made["gaps"]] == [("NIFTY 50", 31)]
+    with pytest.raises(CommandError, match="nothing of it ticked") as caught:
+        told("--symbol", "UNHEARD", *days)
+    assert caught.value.returncode == 2
+
+
+NIGHT = AT + timedelta(hours=8)  # the session of the day is over
+
+
+def test_the_review_of_a_days_feeds_keeps_their_gaps_and_counts_ticks_that_came_late(desk: DataManager) -> None:
+    trade(desk, 10, 50)
+    measure()
+    FeedGap.objects.all().delete()
+    for number in range(300):
+        at = AT + (number + 30 * (number >= 200)) * SECOND
+        desk.process_tick("WATCHED", {"ltp": 100, "timestamp": at}, at=at)
+    late = AT + 30 * SECOND
+    desk.process_tick("RELIANCE", {"ltp": 900, "timestamp": late}, at=late)
+    review = FeedReview()
+    assert review.run_once(AT + timedelta(minutes=30)) == 0  # the newest completed session is an older one
+    assert review.run_once(NIGHT) == 2
+    assert {gap.symbol: (gap.ends_at - gap.starts_at).total_seconds() for gap in FeedGap.objects.all()} == {
+        "RELIANCE": 21, "WATCHED": 31,
+    }  # fmt: skip
+    assert (Excursion.objects.get().mae, Excursion.objects.get().ticks) == (-220, 42)
+    assert review.run_once(NIGHT) == 0
+
+
+def test_a_review_that_finds_nothing_new_writes_nothing(desk: DataManager) -> None:
+    trade(desk, 90, 200)
+    measure()
+    sealed, measured_at = Seal.objects.count(), Excursion.objects.get().measured_at
+    assert FeedReview().run_once(NIGHT) == 1
+    assert (Seal.objects.count(), Excursion.objects.get().measured_at) == (sealed, measured_at)
+    amend(Trade.objects.get().pk, fill=2, price=1095, by="desk", reason="misread")
+    assert FeedReview().run_once(NIGHT) == 1
+    assert Excursion.objects.get().measured_at > measured_at
+
+
+def test_what_a_busy_ledger_did_not_take_is_reviewed_later(desk: DataManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(*_: Any, **__: Any) -> Kept:
+        raise LedgerBusy("busy")
+
+    review = FeedReview()
+    with monkeypatch.context() as patched, pytest.raises(LedgerBusy):
+        patched.setattr(feed_review, "measure_excursions", busy)
+        review.run_once(NIGHT)
+    assert review.run_once(NIGHT) == 1
     assert FeedGap.objects.count() == 1
 
 

@@ -32,18 +32,21 @@ def fill(side: str, quantity: float | str, price: float | str, charges: int | No
 
 
 class TestWorkedExamples:
-    def test_sqn_is_tharps(self) -> None:
-        """Tharp, «The Definitive Guide to Position Sizing»: √n × mean ÷ sd of these eight R multiples."""
+    def test_sqn_is_freqtrades(self) -> None:
+        """freqtrade, tests/data/test_metrics.py, test_calculate_sqn_cases: Tharp's System Quality Number of eight
+        trades."""
         assert statistics.sqn(in_units(1, -0.5, 2, -1, 0.5, 1.5, -0.5, 1)) == pytest.approx(1.3229, abs=5e-5)
 
     def test_expectancy_and_its_ratio_are_freqtrades(self) -> None:
-        """freqtrade's metrics: expectancy of these eight trades, and over the average loss."""
+        """freqtrade, tests/data/test_metrics.py, test_calculate_expectancy: of eight trades, and over the average
+        loss."""
         made = statistics.outcomes(in_units(100, 200, 50, -150, 300, -100, 80, -30))
         assert statistics.expectancy(made) == 56_25000000
         assert statistics.expectancy_ratio(made) == pytest.approx(0.60267857, abs=5e-9)
 
     def test_drawdowns_in_money_and_in_percent_are_freqtrades(self) -> None:
-        """freqtrade's metrics: 1000 to start with; 1000 lost at most in money, half of the peak at most in percent."""
+        """freqtrade, tests/data/test_metrics.py, test_calculate_max_drawdown_abs (from its issue 6655): 1000 to start
+        with; 1000 lost at most in money, half of the peak at most in percent."""
         episodes = statistics.drawdowns(in_units(0, -500, 500, 10000, -1000), 1000 * UNIT)
         deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
         assert len(episodes) == 2
@@ -51,11 +54,11 @@ class TestWorkedExamples:
         assert steepest is not None and steepest.percent == 50
 
     def test_sharpe_is_nautilus_traders(self) -> None:
-        """NautilusTrader, crates/analysis, statistics/sharpe_ratio.rs."""
+        """NautilusTrader, crates/analysis/src/statistics/sharpe_ratio.rs, its own test."""
         assert statistics.sharpe([0.01, -0.02, 0.015, -0.005, 0.025]) == pytest.approx(4.48998886412873, rel=1e-13)
 
     def test_sortino_is_nautilus_traders(self) -> None:
-        """NautilusTrader, crates/analysis, statistics/sortino_ratio.rs."""
+        """NautilusTrader, crates/analysis/src/statistics/sortino_ratio.rs, its own test."""
         made = statistics.sortino([-0.01, 0.02, -0.015, 0.005, -0.02])
         assert made == pytest.approx(-5.273224492824493, rel=1e-13)
 
@@ -71,7 +74,8 @@ class TestWorkedExamples:
         ],
     )
     def test_scaling_in_and_out_is_freqtrades(self, fills: list, pnl: int, percent: int | None) -> None:
-        """freqtrade, tests of the position adjustment: average cost, no fees."""
+        """freqtrade, tests/persistence/test_persistence.py, test_recalc_trade_from_orders_dca: average cost, no
+        fees."""
         held, _ = position.fold(LONG, SCALE, [fill(*one) for one in fills])
         assert (held.realised_pnl, held.open_quantity) == (pnl * UNIT, 0)
         if percent is not None:

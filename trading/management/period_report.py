@@ -45,8 +45,9 @@ def add_known_argument(parser: ArgumentParser, *, more: str = "") -> None:
     parser.add_argument("--as-known-on", metavar="YYYY-MM-DD", help=f"without what was recorded after that day{more}")
 
 
-def chosen(options: Mapping[str, Any]) -> Selection:
-    """Return what the arguments name. Raises: UnknownAccount, InvalidValue."""
+def chosen(options: Mapping[str, Any], *, watched: bool = False) -> Selection:
+    """Return what the arguments name; a symbol may be one that is only ``watched``. Raises: UnknownAccount,
+    InvalidValue."""
     known_on = options.get("as_known_on")
     return selection(
         options["account"],
@@ -56,6 +57,7 @@ def chosen(options: Mapping[str, Any]) -> Selection:
         symbol=options["symbol"],
         known_at=None if known_on is None else end_of(parse_day(known_on)),
         today=desk_date(datetime.now(UTC)),
+        watched=watched,
     )
 
 

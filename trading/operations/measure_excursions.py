@@ -6,12 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from django.db.models import Exists, OuterRef
+
 from trading.domain.excursions import Extreme
 from trading.domain.money import from_units
-from trading.models import Account, Excursion, FeedGap, Trade
+from trading.models import Account, Correction, Excursion, FeedGap, Trade
 from trading.operations.writing import writing
 from trading.queries.accounts import get_account
 from trading.queries.excursions import Measured, SymbolMeasured, TickReader, instant, measure, symbol_of, unmeasured
+
+NAMED_MAX = 500  # SQLite takes no more than some thousand parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ def measure_excursions(
     """
     account = get_account(account_code)
     wanted = unmeasured(account, rebuild=rebuild).order_by("pk")
+    if trades is not None and len(trades) <= NAMED_MAX:
+        wanted = wanted.filter(pk__in=[trade.pk for trade in trades])
     found = list(wanted[:limit] if limit is not None else wanted)
     if trades is not None:
         chosen = {trade.pk for trade in trades}
@@ -58,21 +64,43 @@ def measure_excursions(
 
 
 def _keep(account: Account, made: SymbolMeasured) -> None:
+    """Write what is new; what was found before stays as it is, with the time at which it became known."""
     now = datetime.now(UTC)
     with writing():
         # An account may have been cleared while its ticks were read.
         there = set(Trade.objects.filter(pk__in=[one.trade_pk for one in made.trades]).values_list("pk", flat=True))
+        known = _known(there)
         rows = [_row(one, now) for one in made.trades if one.trade_pk in there]
-        Excursion.objects.filter(trade_id__in=there).delete()
+        rows = [row for row in rows if known.get(row.trade_id) != _figures(row)]
+        Excursion.objects.filter(trade_id__in=[row.trade_id for row in rows]).delete()
         Excursion.objects.bulk_create(rows, batch_size=500)
-        FeedGap.objects.filter(account=account, symbol=made.symbol, day__in=list(made.gaps)).delete()
+        for day, gaps in made.gaps.items():
+            _keep_gaps(account, made.symbol, day, {(instant(gap.start), instant(gap.stop)) for gap in gaps})
+
+
+def _keep_gaps(account: Account, symbol: str, day: date, found: set[tuple[datetime, datetime]]) -> None:
+    rows = FeedGap.objects.filter(account=account, symbol=symbol, day=day)
+    if set(rows.values_list("starts_at", "ends_at")) != found:
+        rows.delete()
         FeedGap.objects.bulk_create(
-            FeedGap(
-                account=account, symbol=made.symbol, day=day, starts_at=instant(gap.start), ends_at=instant(gap.stop)
-            )
-            for day, gaps in made.gaps.items()
-            for gap in gaps
+            FeedGap(account=account, symbol=symbol, day=day, starts_at=starts_at, ends_at=ends_at)
+            for starts_at, ends_at in sorted(found)
         )
+
+
+def _known(trade_pks: set[int]) -> dict[int, dict[str, object]]:
+    """Return what was measured of trades; not of those that were corrected since, which are told anew either way."""
+    rows = Excursion.objects.filter(trade_id__in=trade_pks)
+    since = Correction.objects.filter(trade=OuterRef("trade"), recorded_at__gt=OuterRef("measured_at"))
+    return {row.trade_id: _figures(row) for row in rows.exclude(Exists(since))}
+
+
+def _figures(row: Excursion) -> dict[str, object]:
+    names = (field.attname for field in Excursion._meta.concrete_fields)
+    return {name: getattr(row, name) for name in names if name not in _APART}
+
+
+_APART = frozenset({"id", "measured_at"})
 
 
 def _row(one: Measured, now: datetime) -> Excursion:

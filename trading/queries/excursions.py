@@ -18,7 +18,7 @@ from trading.domain.money import to_units
 from trading.domain.sessions import Calendar, days_between
 from trading.models import Account, Correction, Trade
 from trading.queries import facts
-from trading.queries.instruments import shown_symbol
+from trading.queries.instruments import shown_symbol, split_symbol
 from trading.queries.sessions import calendar_of_symbol
 from trading.queries.trades import CLOSED
 
@@ -58,6 +58,15 @@ def unmeasured(account: Account, *, rebuild: bool = False) -> QuerySet[Trade]:
         return closed
     since = Correction.objects.filter(trade=OuterRef("pk"), recorded_at__gt=OuterRef("excursion__measured_at"))
     return closed.filter(Q(excursion__isnull=True) | Exists(since))
+
+
+def closed_within(account_code: str, symbol: str, start: datetime, stop: datetime) -> QuerySet[Trade]:
+    """Return the trades of a symbol that closed at ``start <= closed_at < stop``."""
+    exchange, name = split_symbol(symbol)
+    of_symbol = {"instrument__exchange__code": exchange, "instrument__symbol": name}
+    return Trade.objects.filter(
+        account__code=account_code, state=CLOSED, closed_at__gte=start, closed_at__lt=stop, **of_symbol
+    )
 
 
 def accounts_unmeasured() -> list[str]:

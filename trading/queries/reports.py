@@ -26,6 +26,8 @@ from trading.queries.parts import parts_of
 from trading.queries.period import EARLIEST, date_in, desk_date, parse_day
 from trading.queries.statistics import Cut, History, capital_in, history_of, retold_of, trading_days
 
+UNKNOWN = -1  # the key of an instrument that the ledger does not know: no row has it
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -57,10 +59,12 @@ def selection(
     symbol: str | None = None,
     known_at: datetime | None = None,
     today: date | None = None,
+    watched: bool = False,
 ) -> Selection:
     """Return what a caller asks for; without a day, from the first opening's to the last opening's or
     exit's. ``known_at`` leaves out what was recorded from that instant on. A period ends with ``today`` at the latest,
-    or with what is recorded of later days: the ratios of days know none that has not come.
+    or with what is recorded of later days: the ratios of days know none that has not come. ``watched``: a symbol that
+    the ledger does not know may have a feed; its days are then those of all that was traded.
 
     Raises: UnknownAccount; InvalidValue for a strategy or symbol that was never used, and for days that are none or
     the wrong way round.
@@ -69,9 +73,10 @@ def selection(
     if strategy_id is not None and not Strategy.objects.filter(code=parse_name(strategy_id, "strategy_id")).exists():
         raise InvalidValue(f"There is no strategy {strategy_id!r}.", field="strategy")
     instrument = None if symbol is None else find_instrument(symbol)
-    if symbol is not None and instrument is None:
+    if symbol is not None and instrument is None and not watched:
         raise InvalidValue(f"There is no symbol {symbol!r}.", field="symbol")
     cut = Cut(account, strategy_id, None if instrument is None else instrument.pk, known_at)
+    nothing = replace(cut, instrument_id=UNKNOWN) if symbol is not None and instrument is None else cut
     days = [None if day is None else parse_day(day) for day in (first, last)]
     begins, ends = days
     if begins is not None and ends is not None and begins > ends:
@@ -85,7 +90,7 @@ def selection(
         begins = ends = None
     else:
         begins = max(begins, EARLIEST)
-    return Selection(cut, begins, ends, symbol)
+    return Selection(nothing, begins, ends, symbol)
 
 
 def _span(cut: Cut) -> tuple[date | None, date | None]:
@@ -235,7 +240,7 @@ def _of_strategy(cut: Cut, name: str) -> Cut:
 
 def _of_symbol(cut: Cut, name: str) -> Cut:
     instrument = find_instrument(name)
-    return replace(cut, instrument_id=-1 if instrument is None else instrument.pk)
+    return replace(cut, instrument_id=UNKNOWN if instrument is None else instrument.pk)
 
 
 def _days(chosen: Selection, exits: list[Exit], history: History) -> list[dict[str, Any]]:

@@ -10,12 +10,14 @@ from django.utils import timezone
 
 from timeseries.pump import open_reader
 from trading.domain import amounts, display
+from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import emit
 from trading.management.period_report import add_period_arguments, chosen, title_of
 from trading.management.report import Report, Table
 from trading.operations.measure_excursions import measure_excursions
 from trading.queries.excursion_report import excursion_report, symbols_of_days, symbols_ticking, trades_of
+from trading.queries.reports import UNKNOWN
 
 SHOWN = {
     "trade_id": "Trade",
@@ -49,12 +51,18 @@ class Command(VeloxCommand):
         parser.add_argument("--rebuild", action="store_true", help="measure those again that were measured")
 
     def answer(self, **options: Any) -> bool:
-        selected, reader = chosen(options), open_reader()
+        selected, reader = chosen(options, watched=True), open_reader()
+        ticking = symbols_ticking(selected, reader)
+        if selected.cut.instrument_id == UNKNOWN and not ticking:
+            raise InvalidValue(
+                f"There is no symbol {options['symbol']!r}, and nothing of it ticked.", field="symbol",
+                hint="Name the days of its feed with --from and --to.",
+            )  # fmt: skip
         kept = measure_excursions(
             selected.cut.account.code,
             reader,
             trades=list(trades_of(selected)),
-            days={*symbols_of_days(selected), *symbols_ticking(selected, reader)},
+            days={*symbols_of_days(selected), *ticking},
             rebuild=options["rebuild"],
         )
         self.say(f"{kept.trades} trades measured.")
