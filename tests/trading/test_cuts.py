@@ -67,8 +67,14 @@ def test_a_part_read_from_the_sheet_is_the_part_read_from_its_exits(made: list[P
     sheet, groups = figures.Sheet(exits), cuts.places(made, CUTS[name])
     for of in groups.values():
         alone = [exits[place] for place in of]
-        expected = {**figures.trade_figures(alone), **figures.sureness(alone)}
-        assert figures.part_figures(sheet.sample(of)) == expected
+        closed, sample = [exit.closed for exit in alone if exit.closed is not None], sheet.sample(of)
+        assert (sample.gross, sample.charges) == (sum(exit.pnl for exit in alone), sum(e.charges or 0 for e in alone))
+        assert sample.nets == [trade.net for trade in closed]
+        assert sample.seconds == [trade.seconds for trade in closed]
+        assert sample.multiples == [trade.net / trade.initial_risk for trade in closed if trade.initial_risk]
+        assert sample.unknown == sum(trade.charges is None for trade in closed)
+        assert sample.open_net == sum(exit.net for exit in alone if exit.is_open)
+        assert figures.part_figures(sample) == {**figures.trade_figures(alone), **figures.sureness(alone)}
     assert {key: [exits[place].at for place in of] for key, of in groups.items()} == {
         key: [exit.at for exit in of] for key, of in cuts.cut(made, CUTS[name]).items()
     }
