@@ -10,6 +10,8 @@ from html import escape
 from trading.management.charts import svg
 from trading.management.report import Chart, Report, Table, is_numeric, shown, tone
 
+SHORT_MAX = 20  # rows of a table that stands on one printed page as a whole
+
 
 def to_html(report: Report) -> str:
     """Return the page; all text in it is escaped."""
@@ -44,8 +46,9 @@ def _table(table: Table) -> str:
         for index, row in enumerate(table.rows)
     )
     caption = f"<caption>{escape(table.title)}</caption>"
+    css = "scroll short" if len(table.rows) <= SHORT_MAX else "scroll"
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">'
+        f'<div class="{css}" tabindex="0" role="region" aria-label="{escape(table.title)}">'
         f"<table>{caption}\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table></div>"
     )
 
@@ -103,6 +106,7 @@ p {{ color: var(--quiet); }}
 @media print {{ :root {{ color-scheme: light; --ground: #fff; --ink: #000; --quiet: #333; --line: #bbb;
   --strong: #666; --accent: #000; --gain: #0a6b3d; --loss: #b3261e; }}
   body {{ font-size: 9pt; padding: 0; max-width: none; }} .scroll {{ overflow: visible; }}
+  .short {{ break-inside: avoid; }}
   tr, figure {{ break-inside: avoid; }} thead {{ display: table-header-group; }} th, td {{ padding: .15rem .4rem; }}
   @page {{ size: A4 landscape; margin: 12mm; }} }}
 </style>
