@@ -1,6 +1,7 @@
 """The last sequence issued of a lane, outside its segments, so that a lost segment is missed.
 
-The file is one page: magic, last sequence, records refused because the spool was full, because it failed, when last.
+The file is one page: magic, last sequence, records refused because the spool was full, because it failed, when last;
+then what the group sync doubts: the first and the last suspect segment, and the errno for which the recorder must stop.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ NAME = "issued"
 MAGIC = int.from_bytes(b"VELOXISS", "little")
 SIZE = 4096
 ISSUED, FULL, FAILED, REFUSED_NS = 1, 2, 3, 4  # words of 8 bytes
+SUSPECT_FIRST, SUSPECT_LAST, DOUBT = 5, 6, 7
+READ_BYTES = 64
 
 
 class Counter(NamedTuple):
@@ -21,6 +24,7 @@ class Counter(NamedTuple):
     full: int = 0
     failed: int = 0
     refused_ns: int = 0
+    doubt: tuple[int, int, int] = (0, 0, 0)  # the first and the last suspect segment, errno
 
 
 class CounterMap:
@@ -39,6 +43,10 @@ class CounterMap:
         self.words = memoryview(self._map).cast("Q")
         self.words[0] = MAGIC
 
+    def doubt(self, first: int, last: int, code: int) -> None:
+        """Say that these segments are suspect and for which errno their recorder must stop; zeros: all is well."""
+        self.words[SUSPECT_FIRST], self.words[SUSPECT_LAST], self.words[DOUBT] = first, last, code
+
     def close(self) -> None:
         self.words.release()
         self._map.close()
@@ -51,10 +59,11 @@ def read_counter(folder: Path) -> Counter:
     except FileNotFoundError:
         return Counter()
     try:
-        data = os.pread(descriptor, 40, 0)
+        data = os.pread(descriptor, READ_BYTES, 0)
     finally:
         os.close(descriptor)
-    if len(data) < 40:
+    if len(data) < READ_BYTES:
         return Counter()
     words = memoryview(data).cast("Q")
-    return Counter(words[ISSUED], words[FULL], words[FAILED], words[REFUSED_NS])
+    doubt = (words[SUSPECT_FIRST], words[SUSPECT_LAST], words[DOUBT])
+    return Counter(words[ISSUED], words[FULL], words[FAILED], words[REFUSED_NS], doubt)

@@ -19,6 +19,7 @@ from timeseries.frames import HEADER_SIZE, MARKER_BYTES, SERIES, Scan
 from timeseries.lease import Lease, LeaseHeld, LeaseLost
 from timeseries.measurements import Measurement, PointBatch
 from timeseries.segment import SUFFIX, SegmentFile, find_definitions, find_segment, read_frames
+from timeseries.sync import GroupSync
 
 __all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "Span", "Tail"]
 
@@ -87,7 +88,7 @@ class Lane:
     def __init__(self, folder: Path, source: str, measurement: Measurement) -> None:
         self.folder, self.source, self.measurement = folder, source, measurement
         self._known: dict[Path, _Known] = {}
-        self._synced: dict[Path, tuple[int, int]] = {}
+        self._sync = GroupSync(folder)
 
     def __repr__(self) -> str:
         return f"Lane({self.source!r}, {self.measurement.name})"
@@ -194,15 +195,15 @@ class Lane:
         return lease.hold(self.folder, owner=owner)
 
     def sync(self) -> None:
-        """fsync what a power loss could still cost: segments written since, the counter, the folder. Raises OSError."""
-        for path in [*self.segments(), self.folder / "issued"]:
-            if (identity := durable.identity(path)) is None or self._synced.get(path) == identity:
-                continue
-            durable.sync_file(path)
-            # A map's writes move the mtime late: only a sealed segment stays as it was.
-            if path.suffix == SUFFIX and (file := find_segment(path)) is not None and file.sealed:
-                self._synced[path] = file.identity
-        durable.sync_file(self.folder)
+        """fsync what a power loss could still cost, and put right what could not be synced before (see `GroupSync`).
+
+        Raises OSError: not all that was recorded is safe.
+        """
+        self._sync.sync()
+
+    def doubt(self) -> int:
+        """Return the errno of a failed sync that is not put right yet; 0 when all is well."""
+        return read_counter(self.folder).doubt[2]
 
     def removed_until(self) -> int:
         """Return the highest exchange_time (ns) of records removed with `remove_kept`; 0 for none."""

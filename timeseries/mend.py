@@ -75,10 +75,21 @@ def _seal(span: Span, sequence: int, *, final: bool) -> tuple[int, int]:
         os.pwrite(descriptor, tail, position)
         os.pwrite(descriptor, sealed, 0)
         os.ftruncate(descriptor, position + len(tail))
-        os.fsync(descriptor)
+        _sync(span, descriptor)
     finally:
         os.close(descriptor)
     return sequence, latest
+
+
+def _sync(span: Span, descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Sealed it looks like any other; whoever syncs the lane next must know that this file is not to be believed.
+        counter = CounterMap(span.file.path.parent)
+        counter.doubt(span.file.number, span.file.number, error.errno or 0)
+        counter.close()
+        raise
 
 
 def _one_of_each(frames: Iterable[bytes]) -> Iterable[bytes]:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from timeseries.errors import RecorderClosed
+from timeseries.counter import FAILED, FULL, REFUSED_NS
+from timeseries.errors import RecorderClosed, SpoolFull
 from timeseries.measurements import Measurement
-from timeseries.writer import LaneWriter, SourceWriter, StorageFault, fault_of, guard_of, leave_source, open_source
+from timeseries.writer import (
+    LaneWriter,
+    Patience,
+    SourceWriter,
+    StorageFault,
+    fault_of,
+    guard_of,
+    leave_source,
+    open_source,
+)
 
 
 class SourceUser:
@@ -34,6 +45,8 @@ class SourceUser:
         self._writer: SourceWriter | None = None
         self._last_fault: StorageFault | None = None
         self._closed = self._told = False
+        self._patience = Patience()
+        self._owed: dict[tuple[str, bool], int] = {}  # refused before there was a lane to count in: by name, fullness
 
     @contextlib.contextmanager
     def _lane(self, measurement: Measurement) -> Iterator[LaneWriter]:
@@ -43,21 +56,41 @@ class SourceUser:
             with self._guard:
                 self._check_open()
                 if not writer.gone:
-                    yield writer.lane(measurement)
+                    yield self._lane_of(writer, measurement)
                     return
 
     def _open(self) -> SourceWriter:
         self._check_open()
         writer = self._writer
         if writer is None or writer.gone:
+            self._patience.check()
+            asked = time.monotonic_ns()
             try:
                 writer = open_source(
                     self.root, self.source, user=self, max_bytes=self._max_bytes, segment_bytes=self._segment_bytes
                 )
             except OSError as error:
-                raise fault_of(error) from error
+                fault = fault_of(error)
+                self._patience.lost(fault, asked)
+                raise fault from error
             self._writer, self._told = writer, False
         return writer
+
+    def _lane_of(self, writer: SourceWriter, measurement: Measurement) -> LaneWriter:
+        """Return the lane's open end, and count there what was refused before there was one."""
+        if measurement.name not in writer.lanes:
+            self._patience.check()
+        asked = time.monotonic_ns()
+        try:
+            lane = writer.lane(measurement)
+        except StorageFault as fault:
+            self._patience.lost(fault, asked)
+            raise
+        for name, full in list(self._owed):
+            if name == measurement.name:
+                lane.words[FULL if full else FAILED] += self._owed.pop((name, full))
+                lane.words[REFUSED_NS] = self._clock()
+        return lane
 
     def _check_open(self) -> None:
         if self._closed:
@@ -78,8 +111,11 @@ class SourceUser:
             lane = writer.lanes.get(measurement.name) if writer is not None and not writer.gone else None
             if lane is not None:
                 lane.refused(fault, count, self._clock())
+            else:
+                key = measurement.name, isinstance(fault.error, SpoolFull)
+                self._owed[key] = self._owed.get(key, 0) + count
         if self.raises:
-            raise fault.error
+            raise fault.error.with_traceback(None)
         return False
 
     def sync(self) -> None:

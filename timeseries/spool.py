@@ -57,7 +57,11 @@ class SourceLock:
             if waited > patience_seconds:
                 raise SourceBusy(f"The source {source!r} is held.", hint="Try again.")
             time.sleep(0.002)
-        self._write_pid(str(os.getpid()))
+        try:
+            self._write_pid(str(os.getpid()))
+        except OSError:
+            self.drop()  # or this process would keep itself out until it ends
+            raise
 
     def try_acquire(self) -> bool:
         """Take the lock without leaving a pid; False when it is taken. Raises OSError."""

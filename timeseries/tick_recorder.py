@@ -9,7 +9,7 @@ from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from timeseries.counter import ISSUED
+from timeseries.counter import DOUBT, ISSUED
 from timeseries.errors import StoreUnavailable
 from timeseries.frames import TickLayout, put_crc, with_crc
 from timeseries.measurements import TICKS
@@ -148,7 +148,7 @@ class TickRecorder(SourceUser):
                     segment: Any = lane.segment
                     start = segment.position
                     end = start + shape.size
-                    if end <= segment.limit:
+                    if end <= segment.limit and not lane.words[DOUBT]:
                         if instant > series.newest:
                             series.newest = instant
                             series.counts[instant] = 1

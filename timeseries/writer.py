@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from timeseries import durable
-from timeseries.counter import FAILED, FULL, ISSUED, REFUSED_NS, CounterMap
+from timeseries.counter import DOUBT, FAILED, FULL, ISSUED, REFUSED_NS, CounterMap
 from timeseries.errors import SpoolFailed, SpoolFull, VeloxError
 from timeseries.frames import Header, record_body
 from timeseries.measurements import Measurement
@@ -19,12 +19,16 @@ from timeseries.ordinals import History, Ordinals, Series
 from timeseries.room import Room
 from timeseries.segment import SUFFIX, SegmentWriter
 from timeseries.spool import SourceLock, Spool
+from timeseries.sync import prove
 
 SEGMENT_BYTES_MIN = 1 << 20
 SEGMENT_BYTES_MAX = 8 << 20
 # After a fault the disk is not asked again before this many times the cost of asking: recovery needs no restart, and a
 # full disk costs a strategy five percent of its time at most.
 PATIENCE = 20
+PATIENCE_NS_MAX = 2 * 10**9
+# A recorder that was told to stop waits so long for the companion to prove the disk, then it asks the disk itself.
+PROOF_NS = 2 * 10**9
 
 SeriesKey = tuple[str, ...]  # account, then the measurement's own tags
 
@@ -45,6 +49,25 @@ def fault_of(error: OSError) -> StorageFault:
     return StorageFault(SpoolFailed(f"The disk refused the spool: {error}.", hint="Look at the disk.", code=name))
 
 
+class Patience:
+    """What is known of a disk that refused: the fault stands until it is time to ask again."""
+
+    def __init__(self) -> None:
+        self._fault: StorageFault | None = None
+        self._until = 0
+
+    def check(self) -> None:
+        """Raise the fault while it stands."""
+        if self._fault is not None and time.monotonic_ns() < self._until:
+            # Without its past: a fault that is raised for each tick of a day would keep every call's frames.
+            raise self._fault.with_traceback(None) from None
+
+    def lost(self, fault: StorageFault, asked: int) -> None:
+        """Note a fault; ``asked`` is when the disk was asked (monotonic ns)."""
+        now = time.monotonic_ns()
+        self._fault, self._until = fault, now + min(PATIENCE * (now - asked), PATIENCE_NS_MAX)
+
+
 class LaneWriter:
     """The open end of one lane. Callers hold ``guard`` of the source's writer around everything.
 
@@ -52,12 +75,12 @@ class LaneWriter:
     """
 
     __slots__ = (
-        "_blocked",
-        "_blocked_until",
         "_counter",
+        "_doubted",
         "_earliest",
         "_latest",
         "_numbers",
+        "_patience",
         "_room",
         "_smallest",
         "hot",
@@ -84,8 +107,7 @@ class LaneWriter:
         self._numbers: dict[SeriesKey, int] = {}
         self._counter = CounterMap(self.lane.folder)
         self.words = self._counter.words
-        self._blocked: StorageFault | None = None
-        self._blocked_until = 0
+        self._patience, self._doubted = Patience(), 0
         self._earliest, self._latest = 2**63 - 1, 0
 
     def place(self, key: SeriesKey, size: int, instant: int) -> int:
@@ -95,7 +117,7 @@ class LaneWriter:
             StorageFault: no further segment can be made.
         """
         while True:
-            if self.segment is not None:
+            if self.segment is not None and not self.words[DOUBT]:
                 number = self._number(key)
                 if number and self.segment.position + size <= self.segment.limit:
                     self._earliest, self._latest = min(self._earliest, instant), max(self._latest, instant)
@@ -109,7 +131,7 @@ class LaneWriter:
             StorageFault: no further segment can be made.
         """
         for _ in range(2):
-            if self.segment is not None:
+            if self.segment is not None and not self.words[DOUBT]:
                 numbers = [number for key in keys if (number := self._number(key))]
                 room = (self.segment.limit - self.segment.position) // size
                 if len(numbers) == len(keys) and room > 0:
@@ -145,18 +167,30 @@ class LaneWriter:
 
     def rotate(self) -> None:
         """Seal the open segment and make the next. Raises StorageFault."""
-        if self._blocked is not None and time.monotonic_ns() < self._blocked_until:
-            raise self._blocked
+        self._patience.check()
         asked = time.monotonic_ns()
         try:
             self.seal()
+            self._wait_for_proof()
             self.segment = self._next_segment()
         except (OSError, SpoolFull) as error:
             fault = StorageFault(error) if isinstance(error, SpoolFull) else fault_of(error)
-            now = time.monotonic_ns()
-            self._blocked, self._blocked_until = fault, now + PATIENCE * (now - asked)
+            self._patience.lost(fault, asked)
             raise fault from error
-        self._blocked = None
+
+    def _wait_for_proof(self) -> None:
+        """Raise OSError while the group sync doubts the disk: what was recorded now might never get there."""
+        code = int(self.words[DOUBT])
+        if not code:
+            self._doubted = 0
+            return
+        now = time.monotonic_ns()
+        self._doubted = self._doubted or now
+        if now - self._doubted < PROOF_NS:
+            raise OSError(code, os.strerror(code))
+        self._doubted = 0  # nobody else does it: ask the disk, and if it refuses, wait as long again
+        prove(self.lane.folder)
+        self.words[DOUBT] = 0  # the segments that are suspect stay so until somebody syncs them
 
     def seal(self) -> None:
         """Close the open segment. Raises OSError; the segment is then left for the next writer to mend."""
@@ -270,9 +304,15 @@ class SourceWriter:
 
     def sync(self) -> None:
         """Make everything recorded so far survive a power loss. Raises OSError."""
+        faults = []
         for lane in list(self.lanes.values()):
-            lane.lane.sync()
+            try:
+                lane.lane.sync()
+            except OSError as error:
+                faults.append(error)
         durable.sync_file(self.spool.folder(self.source))
+        if faults:
+            raise faults[0]
 
     def abandon(self) -> None:
         """In a forked child: leave lock and files to the parent, which goes on."""

@@ -58,6 +58,7 @@ class Part:
     every_seconds: float
     due_at: float = 0.0
     failures: int = 0
+    longest_seconds: float = RETRY_SECONDS[1]  # between two tries
     waits: bool = False  # for its time, whoever rings
 
     def run(self, now: float, *, at_once: bool) -> None:
@@ -68,8 +69,7 @@ class Part:
         except LedgerNotReady:
             self.due_at = now + RETRY_SECONDS[0]  # a desk that only records ticks has no ledger yet
         except Exception as error:
-            first, longest = RETRY_SECONDS
-            self.due_at = now + min(longest, first * 2**self.failures)
+            self.due_at = now + min(self.longest_seconds, RETRY_SECONDS[0] * 2**self.failures)
             self.failures = min(self.failures + 1, 10)
             log.error(f"{self.name} failed", error=str(error), exc_info=not isinstance(error, VeloxError))
         else:
@@ -98,7 +98,8 @@ class Companion:
         self._lock = _identity()
         sync_seconds = settings.VELOX_SPOOL_SYNC_MS / 1000
         self.parts = [
-            Part("the sync of the spool", self._sync, sync_seconds),
+            # A disk that is well again must not wait: until it is synced anew, recorders refuse.
+            Part("the sync of the spool", self._sync, sync_seconds, longest_seconds=RETRY_SECONDS[0]),
             Part("the shipping", self._shipping(), 0.0),
             Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
@@ -162,11 +163,17 @@ class Companion:
         return Path(settings.DATA_DIR).is_dir() and _identity() == self._lock
 
     def _sync(self) -> None:
+        faults = []
         for lane in self.spool.lanes():
             key, issued = (lane.source, lane.measurement.name), lane.issued()
-            if self._synced.get(key) != issued:  # nothing new costs the disk nothing
-                lane.sync()
-                self._synced[key] = issued
+            if self._synced.get(key) != issued or lane.doubt():  # nothing new costs the disk nothing
+                try:
+                    lane.sync()
+                    self._synced[key] = issued
+                except OSError as error:
+                    faults.append(error)
+        if faults:
+            raise faults[0]
 
     def _review_feeds(self) -> None:
         self.feeds.run_once(datetime.now(UTC))
