@@ -38,6 +38,7 @@ CARE_EVERY_NS = 15 * SECOND
 MINUTES_EVERY_NS = 2 * SECOND
 PASS_SECONDS = 0.2  # so long whoever has other work, as the companion has, ships at a time
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
+DISK_SECONDS = 3.0  # the longest wait after a fault of our own disk: once it is well nothing shall wait for long
 INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
 PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
 
@@ -178,7 +179,7 @@ class Pump:
         return settled
 
     def _hold(self, lane: Lane, care: _Care, now: int, error: Exception) -> None:
-        first, longest = HOLD_SECONDS
+        first, longest = HOLD_SECONDS[0], DISK_SECONDS if isinstance(error, OSError) else HOLD_SECONDS[1]
         seconds = min(longest, first * 2**care.failures) * random.uniform(0.5, 1.0)  # noqa: S311  (jitter)
         if isinstance(error, StoreUnavailable) and error.retry_after is not None:
             seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311  (never before the store asked for it)

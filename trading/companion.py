@@ -24,6 +24,7 @@ from timeseries import presence, pump
 from timeseries.dispatch import Dispatcher
 from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
+from timeseries.room import Room
 from timeseries.spool import Lane, Spool
 from timeseries.stores.tables import uncleared
 from trading import hot, hot_book, hot_compared, intake, summon
@@ -43,6 +44,7 @@ COPY_EVERY_SECONDS = 0.5
 COPY_ROWS_MAX = 50_000
 COMPARE_EVERY_SECONDS = 60.0
 MEASURE_EVERY_SECONDS = 30.0
+ROOM_EVERY_SECONDS = 60.0
 MEASURED_MAX = 500  # trades of one account in one pass: the other parts wait for it
 RETRY_SECONDS = (1.0, 30.0)
 
@@ -101,6 +103,7 @@ class Companion:
             # A disk that is well again must not wait: until it is synced anew, recorders refuse.
             Part("the sync of the spool", self._sync, sync_seconds, longest_seconds=RETRY_SECONDS[0]),
             Part("the shipping", self._shipping(), 0.0),
+            Part("the look at the spool's room", self._look_at_room, ROOM_EVERY_SECONDS, waits=True),
             Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
             Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
@@ -177,6 +180,13 @@ class Companion:
 
     def _review_feeds(self) -> None:
         self.feeds.run_once(datetime.now(UTC))
+
+    def _look_at_room(self) -> None:
+        """Say in the log that the spool fills up, long before it refuses anything."""
+        folder = Path(settings.SPOOL_DIR)
+        space = Room(folder, max_bytes=settings.VELOX_SPOOL_MAX_BYTES).space() if folder.is_dir() else None
+        if space is not None and space.is_low:
+            log.warning("the spool is low on room", left_bytes=space.left, used_bytes=space.used, free_bytes=space.free)
 
     def _copy(self) -> None:
         """Put what came since the last pass into the hot state, where other processes can see it."""

@@ -18,7 +18,7 @@ from django.db import connection, connections
 
 from tests.redis_server import redis_server
 from tests.trading.test_hot import use
-from timeseries.counter import REFUSED_NS
+from timeseries.counter import REFUSED_NS, CounterMap
 from timeseries.spool import Spool
 from trading import hot, summon
 from trading.data_manager import DataManager
@@ -148,6 +148,26 @@ class TestSpool:
         for seconds, expected in ((5, "down"), (59, "down"), (61, "degraded"), (3599, "degraded"), (3601, "ok")):
             assert part("spool", OPEN_HOURS + timedelta(seconds=seconds))[0] == expected
         dm.close()
+
+    def test_a_spool_that_fills_up_says_so_long_before_it_refuses(self, data_dir: Path, settings: Any) -> None:
+        with DataManager() as dm:
+            dm.process_tick("TCS", {"ltp": 1})
+        assert part("spool")[0] == "ok"
+        settings.VELOX_SPOOL_MAX_BYTES = 4 * next(data_dir.rglob("*.seg")).stat().st_size // 3
+        assert part("spool")[0] == "ok"
+        settings.VELOX_SPOOL_MAX_BYTES -= 100
+        assert part("spool") == ("degraded", "spool_low")
+
+    def test_a_disk_that_could_not_sync_is_degraded_until_it_is_put_right(self, data_dir: Path) -> None:
+        with DataManager() as dm:
+            dm.process_tick("TCS", {"ltp": 1})
+        [counter] = [CounterMap(path.parent) for path in data_dir.rglob("ticks/issued")]
+        counter.doubt(1, 1, 5)
+        counter.close()
+        assert part("spool") == ("degraded", "sync_failed")
+        for lane in Spool(data_dir / "spool").lanes():
+            lane.sync()
+        assert part("spool")[0] == "ok"
 
     def test_a_spool_that_cannot_be_written_is_down(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (data_dir / "spool").mkdir()

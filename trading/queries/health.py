@@ -21,6 +21,7 @@ from django.db.utils import OperationalError
 from timeseries import pump
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
+from timeseries.room import Room
 from trading import hot, hot_compared, summon
 from trading.models import JournalHead
 from trading.queries import messaging
@@ -168,8 +169,9 @@ def _spool(points: dict[str, Any] | None, now: datetime) -> State:
                 pass
         except OSError as error:
             return State(DOWN, "spool_failed", f"The spool cannot be written: {error}.", "Look at the disk.")
-    if (refused := _refused(now)) is not None:
-        return refused
+    for state in (_refused(now), _unsynced(), _filling(folder)):
+        if state is not None:
+            return state
     if points["balance"]:
         return State(
             DEGRADED,
@@ -191,6 +193,27 @@ def _refused(now: datetime) -> State | None:
     cure = "Make room on the disk; recording goes on by itself." if full else "Look at the disk."
     detail = f"{full + failed} records were refused, the last {age:.0f} s ago."
     return State(DOWN if age < REFUSED_SECONDS[0] else DEGRADED, code, detail, cure)
+
+
+def _unsynced() -> State | None:
+    lanes = [f"{lane.measurement.name} of {lane.source}" for lane in pump.open_spool().lanes() if lane.doubt()]
+    if not lanes:
+        return None
+    detail = f"The disk could not sync {', '.join(lanes)}: the newest records are not safe from a power loss yet."
+    return State(DEGRADED, "sync_failed", detail, "Look at the disk; what it lost is written again by itself.")
+
+
+def _filling(folder: Path) -> State | None:
+    """Return how it is long before anything is refused."""
+    if not folder.is_dir():
+        return None
+    space = Room(folder, max_bytes=settings.VELOX_SPOOL_MAX_BYTES).space()
+    if not space.is_low:
+        return None
+    holds = f"it holds {space.used / 1e6:,.0f} of {space.limit / 1e6:,.0f} MB"
+    detail = f"The spool has {space.left / 1e6:,.0f} MB left: {holds}."
+    cure = "Make room on the disk, ship what waits, or keep shipped segments for fewer days."
+    return State(DEGRADED, "spool_low", detail, cure)
 
 
 def _store() -> State:
