@@ -321,8 +321,10 @@ def open_spool() -> Spool:
     return Spool(settings.SPOOL_DIR)
 
 
-def open_store() -> Store:
+def open_store(*, ask_seconds: float | None = None) -> Store:
     """Return the store of this data folder: InfluxDB 2 where its address is set, else Delta tables on local disk.
+
+    ``ask_seconds``: how long a question to a server may take (None: as long as pieces of its answer come).
 
     Raises:
         StoreMisconfigured: INFLUXDB_V2_URL is set and another of the four variables is not.
@@ -343,6 +345,7 @@ def open_store() -> Store:
         bucket=settings.INFLUXDB_V2_BUCKET,
         zone=_zone(),
         retention_days=settings.VELOX_RETENTION_DAYS,
+        ask_seconds=ask_seconds,
     )
     return store
 
@@ -375,9 +378,9 @@ def list_dead_letters() -> list[dict[str, Any]]:
     ]
 
 
-def open_reader() -> Reader:
-    """Return the reader of this data folder. One may serve all threads of a process."""
-    return Reader(open_spool(), open_store(), zone=_zone())
+def open_reader(*, ask_seconds: float | None = None) -> Reader:
+    """Return the reader of this data folder (`open_store`). One may serve all threads of a process."""
+    return Reader(open_spool(), open_store(ask_seconds=ask_seconds), zone=_zone())
 
 
 def open_pump() -> Pump:

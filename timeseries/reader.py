@@ -130,6 +130,14 @@ class Reader:
         """Return the newest tick by exchange time: its tags, times (ns) and fields (None where absent)."""
         return self._newest(TICKS, {"account": account, "symbol": symbol})
 
+    def newest_waiting(self, measurement: Measurement, tags: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return the newest point by exchange time of what is not shipped yet, ``origin`` spool. It needs no store."""
+        return _newest_row(self._tail(PointQuery(measurement, FIRST, LAST, dict(tags))), "spool")
+
+    def newest_stored(self, measurement: Measurement, tags: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return the newest point by exchange time of the store, ``origin`` store."""
+        return _newest_row(self.store.newest(PointQuery(measurement, FIRST, LAST, dict(tags))), "store")
+
     def latest_indicators(self, symbol: str, account: str, *, timeframe: str = "") -> dict[str, Any] | None:
         """Return the newest indicators by exchange time: tags, times (ns), and `values` as a dict."""
         return self._newest(INDICATORS, {"account": account, "symbol": symbol, "timeframe": timeframe})
@@ -148,14 +156,8 @@ class Reader:
         return self._newest(measurement, {"source": source})
 
     def _newest(self, measurement: Measurement, tags: dict[str, str]) -> dict[str, Any] | None:
-        query = PointQuery(measurement, FIRST, LAST, tags)
-        tail = self._tail(query)
-        found = merged(self.store.newest(query), [tail], query)
-        if not len(found):
-            return None
-        order = [("exchange_time", "descending"), ("time", "descending")]
-        newest: dict[str, Any] = found.take(pc.sort_indices(found, order)[:1]).to_pylist(maps_as_pydicts="strict")[0]
-        return newest
+        waiting = self.newest_waiting(measurement, tags)  # before the store: see the class
+        return newest_of(waiting, self.newest_stored(measurement, tags))
 
     def _points(self, query: PointQuery) -> pa.Table:
         tail = self._tail(query)
@@ -225,6 +227,20 @@ class Reader:
             if len(batch)
         ]
         return merged(None, parts, query)
+
+
+def newest_of(*known: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the newest point by exchange time, then by time; of equal ones the first, None where there is none."""
+    there = [one for one in known if one is not None]
+    return max(there, key=lambda one: (one["exchange_time"], one["time"]), default=None)
+
+
+def _newest_row(points: pa.Table, origin: str) -> dict[str, Any] | None:
+    if not len(points):
+        return None
+    order = [("exchange_time", "descending"), ("time", "descending")]
+    newest: dict[str, Any] = points.take(pc.sort_indices(points, order)[:1]).to_pylist(maps_as_pydicts="strict")[0]
+    return {**newest, "origin": origin}
 
 
 def unshipped(lane: Lane) -> Iterator[PointBatch]:

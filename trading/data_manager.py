@@ -6,7 +6,7 @@ query's own docstring is the contract of the method that names it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,7 @@ import pyarrow as pa
 from timeseries.recorder import TickBatch
 from trading import ledger
 from trading.aio import Awaitables
-from trading.domain.values import Position, Signal, Trade
+from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
 from trading.queries import daily_summary, health, history, statistics, stats_by, trades
@@ -233,9 +233,33 @@ class DataManager:
         """Return the newest tick by exchange time (`Telemetry.latest_tick`)."""
         return self.telemetry.latest_tick(symbol)
 
-    def get_indicators(self, symbol: str, *, timeframe: str = "") -> dict[str, float] | None:
-        """Return the newest indicators, name to number, None where nothing is known."""
+    def get_latest_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the newest tick of each symbol that has one; one question to the hot state for all."""
+        return self.telemetry.latest_ticks(symbols)
+
+    def get_indicators(self, symbol: str, *, timeframe: str = "") -> Indicators | None:
+        """Return the newest indicators, name to number and ``.origin``, None where nothing is known."""
         return self.telemetry.latest_indicators(symbol, timeframe)
+
+    def get_indicators_of(self, symbols: Iterable[str], *, timeframe: str = "") -> dict[str, Indicators]:
+        """Return the newest indicators of each symbol that has some; one question to the hot state for all."""
+        return self.telemetry.latest_indicators_of(symbols, timeframe)
+
+    def get_trailing_stops(self, *, strategy_id: str | None = None) -> list[TrailingStop]:
+        """Return the last step of each open trade's trailing stop (`book.trailing_stops`)."""
+        return self.ledger.trailing_stops(strategy_id)
+
+    def get_strategy_counters(self, strategy_id: str) -> StrategyCounters:
+        """Return what the strategy did today: trades opened, closed and open, signals taken and skipped."""
+        return self.ledger.counters_of(strategy_id)
+
+    def get_all_counters(self) -> list[StrategyCounters]:
+        """Return what each strategy did today, by its id (`book.counters`)."""
+        return self.ledger.counters()
+
+    def get_day_figures(self) -> dict[str, Any]:
+        """Return today's figures so far (`book.day_figures`); `get_daily_summary` is the whole report."""
+        return self.ledger.day_figures()
 
     # -- what was ----------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ LIFETIME_SECONDS = {"tick": 60, "indicators": 300, "book": 300}
 VALUE = {"tick": "close", "indicators": "values"}
 FAILURES_MAX = 3
 AWAY_SECONDS = 5.0
+PUT_MAX = 500  # entries in one step
 
 _VERSION_DIGITS = 40
 # Looking and putting are one step on the server, so that writers in several processes cannot pass each other. What is
@@ -59,20 +61,27 @@ class AsItIs:
 
 
 class Breaker:
-    """Keeps callers away from a cache that failed three times in a row."""
+    """Keeps callers away from what failed so many times in a row: from the cache after three."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, what: str = "the cache", *, failures_max: int = FAILURES_MAX, away_seconds: float | None = None
+    ) -> None:
         self._lock = threading.Lock()
+        self.what, self.failures_max, self._away_seconds = what, failures_max, away_seconds
         self.failures, self._until = 0, 0.0
+
+    @property
+    def away_seconds(self) -> float:
+        return AWAY_SECONDS if self._away_seconds is None else self._away_seconds
 
     def is_open(self) -> bool:
         """Tell whether to keep away; after the pause one caller at a time is let through to try."""
         with self._lock:
-            if self.failures < FAILURES_MAX:
+            if self.failures < self.failures_max:
                 return False
             if time.monotonic() < self._until:
                 return True
-            self._until = time.monotonic() + AWAY_SECONDS
+            self._until = time.monotonic() + self.away_seconds
             return False
 
     def succeeded(self) -> None:
@@ -81,9 +90,9 @@ class Breaker:
     def failed(self, error: Exception) -> None:
         with self._lock:
             self.failures += 1
-            self._until = time.monotonic() + AWAY_SECONDS
-        if self.failures == FAILURES_MAX:
-            log.error("the cache is left alone for now", error=str(error), retry_seconds=AWAY_SECONDS)
+            self._until = time.monotonic() + self.away_seconds
+        if self.failures == self.failures_max:
+            log.error(f"{self.what} is left alone for now", error=str(error), retry_seconds=self.away_seconds)
 
 
 breaker = Breaker()
@@ -104,7 +113,14 @@ def put_newest(kind: str, entries: Mapping[str, dict[str, Any]]) -> bool:
 
     Returns False where the cache did not take it.
     """
-    return put(kind, entries, {name: _version(entry) for name, entry in entries.items()})
+    # In parts: whoever else asks Redis meanwhile waits for one of them, and each keeps within its time-out.
+    return all(put(kind, part, {name: _version(entry) for name, entry in part.items()}) for part in _parts(entries))
+
+
+def _parts(entries: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:
+    rest = iter(entries.items())
+    while part := dict(islice(rest, PUT_MAX)):
+        yield part
 
 
 def put(kind: str, entries: Mapping[str, dict[str, Any]], versions: Mapping[str, tuple[int, int]]) -> bool:
@@ -171,15 +187,24 @@ def _drop(pattern: str) -> None:  # django-redis alone has this
 
 def newest(kind: str, *parts: str) -> dict[str, Any] | None:
     """Return what other processes told last, None where nothing is there, it makes no sense, or the cache is silent."""
-    name = key(kind, *parts)
-    entry = get_many([name]).get(name)
-    if entry is None or not isinstance(entry.get("exchange_time"), int) or not isinstance(entry.get("time"), int):
-        return None
-    return entry if isinstance(entry.get(VALUE[kind]), int | float | dict) else None
+    return newest_many(kind, [parts]).get(parts)
+
+
+def newest_many(kind: str, series: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return what other processes told last of each series, in one round trip; see `newest`."""
+    names = {key(kind, *parts): parts for parts in series}
+    return {names[name]: entry for name, entry in get_many(list(names)).items() if _makes_sense(kind, entry)}
+
+
+def _makes_sense(kind: str, entry: dict[str, Any]) -> bool:
+    times = isinstance(entry.get("exchange_time"), int) and isinstance(entry.get("time"), int)
+    return times and isinstance(entry.get(VALUE[kind]), int | float | dict)
 
 
 def get_many(names: list[str]) -> dict[str, dict[str, Any]]:
     """Return the entries that are there."""
+    if not names:
+        return {}
     found: Mapping[str, Any] = _guarded(lambda: cache.get_many(names), {})  # one round trip
     decoded = {name: _decoded(value) for name, value in found.items()}
     return {name: value for name, value in decoded.items() if value is not None}

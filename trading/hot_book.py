@@ -10,18 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db.models import Count, Max
 
-from timeseries.values import parse_name
 from trading import hot
-from trading.domain.values import Position
 from trading.errors import LedgerBusy
 from trading.models import JournalHead, Signal, StopChange, Trade
 from trading.operations.writing import reading
@@ -29,17 +25,10 @@ from trading.queries.accounts import get_account
 from trading.queries.day import day_bounds, day_figures
 from trading.queries.instruments import shown_symbol
 from trading.queries.period import desk_date
-from trading.queries.trades import OPEN, sum_of, trade_value
-from trading.queries.valuation import LastTick, earned, price_of
+from trading.queries.trades import OPEN, trade_value
 
 PARTS = ("positions", "stops", "counters", "day")
 ATTEMPTS_MAX = 5
-# The decimals and times of a position, which JSON keeps as texts.
-_MONEY = (
-    "open_quantity", "avg_price", "realised_pnl", "charges", "stop_price", "target_price", "initial_risk",
-    "reported_pnl",
-)  # fmt: skip
-_TIMES = ("opened_at", "closed_at")
 
 log = structlog.get_logger("system")
 
@@ -92,7 +81,7 @@ def _from_ledger(account: str, day: date) -> tuple[tuple[int, int], dict[str, di
     with reading():
         for _ in range(ATTEMPTS_MAX):
             as_of, before = time.time_ns(), _sequence(account)
-            parts = {part: build(account, day) for part, build in _BUILT.items()}
+            parts = {part: build(account, day) for part, build in BUILT.items()}
             if _sequence(account) == before:
                 said = {"sequence": before, "as_of": as_of, "desk_date": day.isoformat()}
                 return (before, as_of), {part: {**said, part: entry} for part, entry in parts.items()}
@@ -100,7 +89,7 @@ def _from_ledger(account: str, day: date) -> tuple[tuple[int, int], dict[str, di
 
 
 def _sequence(account: str) -> int:
-    return JournalHead.objects.filter(account=get_account(account)).values_list("sequence", flat=True).first() or 0
+    return JournalHead.objects.filter(account__code=account).values_list("sequence", flat=True).first() or 0
 
 
 def _open(account: str) -> Iterable[Trade]:
@@ -161,7 +150,7 @@ def _day(account: str, day: date) -> dict[str, Any]:
     return {name: _plain(value) for name, value in day_figures(get_account(account), day).items()}
 
 
-_BUILT: dict[str, Callable[[str, date], Any]] = {
+BUILT: dict[str, Callable[[str, date], Any]] = {
     "positions": _positions,
     "stops": _stops,
     "counters": _counters,
@@ -180,55 +169,18 @@ def _plain(value: Any) -> Any:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read(account: str, part: str, *, since_ns: int = 0) -> Any:
-    """Return one of an account's `PARTS` as it was copied, None where that is unknown or older than ``since_ns``."""
+def read(account: str, part: str, *, since_ns: int = 0) -> dict[str, Any] | None:
+    """Return an entry of an account as it was copied: "sequence", "as_of", "desk_date" and the part under its name.
+
+    None where that is unknown or older than ``since_ns``.
+    """
     name = name_of(account, part)
     entry = hot.get_many([name]).get(name) if hot.is_shared() else None
     if entry is None or not isinstance(entry.get("as_of"), int) or entry["as_of"] < since_ns:
         return None
-    return entry.get(part)
+    return entry
 
 
-def open_positions(account: str, last_tick: LastTick, *, since_ns: int) -> list[Position] | None:
-    """Return what was open when the ledger was last copied, ``origin`` hot; None where that is unknown."""
-    held = _held(account, since_ns)
-    return None if held is None else [_valued(position, [row], last_tick) for position, row in held]
-
-
-def position_of(account: str, strategy_id: str, symbol: str, last_tick: LastTick, *, since_ns: int) -> Position | None:
-    """Return the sum of the strategy's trades that were open in the symbol (`open_positions`)."""
-    held = _held(account, since_ns)
-    if held is None:
-        return None
-    symbol = parse_name(symbol, "symbol").removeprefix(f"{settings.VELOX_EXCHANGE}:")  # the ledger cannot be asked
-    ours = [(one, row) for one, row in held if (one.strategy_id, one.symbol) == (strategy_id, symbol)]
-    summed = sum_of(account, strategy_id, symbol, [one for one, _ in ours])
-    return _valued(replace(summed, origin="hot"), [row for _, row in ours], last_tick)
-
-
-def _held(account: str, since_ns: int) -> list[tuple[Position, dict[str, Any]]] | None:
-    rows = read(account, "positions", since_ns=since_ns)
-    try:
-        return None if not isinstance(rows, list) else [(_position(row), row) for row in rows]
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
-        return None  # what makes no sense is unknown
-
-
-def _position(row: dict[str, Any]) -> Position:
-    said = {name: value for name, value in row.items() if name not in ("open_cost", "multiplier")}
-    said |= {name: None if said[name] is None else Decimal(said[name]) for name in _MONEY}
-    said |= {name: None if said[name] is None else datetime.fromisoformat(said[name]) for name in _TIMES}
-    Decimal(row["open_cost"]), Decimal(row["multiplier"])
-    return Position(**{**said, "flags": tuple(said["flags"]), "origin": "hot"})
-
-
-def _valued(held: Position, rows: list[dict[str, Any]], last_tick: LastTick) -> Position:
-    tick = last_tick(held.symbol) if rows else None
-    if tick is None:
-        return held
-    price, at = price_of(tick)
-    pnl = [
-        earned(row["side"], Decimal(row["open_quantity"]), Decimal(row["open_cost"]), Decimal(row["multiplier"]), price)
-        for row in rows
-    ]
-    return replace(held, last_price=price, last_price_at=at, unrealised_pnl=sum(pnl, Decimal(0)))
+def is_as_new_as_the_ledger(account: str, entry: dict[str, Any]) -> bool:
+    """Tell whether nothing was written since an entry was copied."""
+    return bool(entry.get("sequence") == _sequence(account))

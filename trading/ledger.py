@@ -9,8 +9,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from trading import hot_book, summon
-from trading.domain.values import Pending, Position, Signal, Trade
+from trading import book, summon
+from trading.domain.values import Pending, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.errors import LedgerBusy, LedgerNotReady
 from trading.intake import Intake
 from trading.ledger_thread import at_the_ledger
@@ -21,7 +21,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.writing import reading
-from trading.queries import valuation
+from trading.queries.valuation import LastTick
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -84,26 +84,28 @@ class Ledger:
             summon.summon()
         return answer
 
-    def open_positions(self, last_tick: valuation.LastTick) -> list[Position]:
-        """Return what is open; where the ledger is busy, what the hot state says, unless we have written since."""
-        try:
-            return self.read(valuation.open_positions, last_tick)
-        except LedgerBusy:
-            copied = hot_book.open_positions(self.account, last_tick, since_ns=self._written_ns)
-            if copied is None:
-                raise
-            return copied
+    # What is true now, from the hot state or the ledger (`book`); never a copy from before our own last write.
 
-    def position_of(self, strategy_id: str, symbol: str, last_tick: valuation.LastTick) -> Position:
-        """Return the sum of a strategy's open trades in a symbol; where the ledger is busy as `open_positions`."""
-        try:
-            return self.read(valuation.position_of, strategy_id, symbol, last_tick)
-        except LedgerBusy:
-            since = self._written_ns
-            copied = hot_book.position_of(self.account, strategy_id, symbol, last_tick, since_ns=since)
-            if copied is None:
-                raise
-            return copied
+    def open_positions(self, last_tick: LastTick) -> list[Position]:
+        return at_the_ledger(book.open_positions, self.account, last_tick, since_ns=self._written_ns)
+
+    def position_of(self, strategy_id: str, symbol: str, last_tick: LastTick) -> Position:
+        since = self._written_ns
+        return at_the_ledger(book.position_of, self.account, strategy_id, symbol, last_tick, since_ns=since)
+
+    def trailing_stops(self, strategy_id: str | None) -> list[TrailingStop]:
+        since = self._written_ns
+        return at_the_ledger(book.trailing_stops, self.account, strategy_id=strategy_id, since_ns=since)
+
+    def counters(self) -> list[StrategyCounters]:
+        return at_the_ledger(book.counters, self.account, now=datetime.now(UTC), since_ns=self._written_ns)
+
+    def counters_of(self, strategy_id: str) -> StrategyCounters:
+        now, since = datetime.now(UTC), self._written_ns
+        return at_the_ledger(book.counters_of, self.account, strategy_id, now=now, since_ns=since)
+
+    def day_figures(self) -> dict[str, Any]:
+        return at_the_ledger(book.day_figures, self.account, now=datetime.now(UTC), since_ns=self._written_ns)
 
     def read(self, query: Callable[Concatenate[str, P], Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
         """Return the query's answer for this account. Raises: LedgerNotReady, LedgerBusy, and what the query raises."""

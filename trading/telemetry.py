@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -17,10 +17,11 @@ from django.conf import settings
 
 from timeseries import pump
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
-from timeseries.reader import Reader
+from timeseries.reader import Reader, newest_of
 from timeseries.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.values import parse_name, parse_time
 from trading import hot, summon
+from trading.domain.values import Indicators
 from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady, StoreUnavailable
 from trading.ledger_thread import at_the_ledger
 from trading.operations.writing import reading
@@ -43,8 +44,13 @@ EVERY = {
     "1d": 86_400 * SECOND,
 }
 LOOK_EVERY_SECONDS = 1.0
+# A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
+# that did not come.
+ASK_SECONDS = 0.5
+STORE_AWAY_SECONDS = 30.0
 KINDS = {TICKS.name: "tick", INDICATORS.name: "indicators"}
 Newest = dict[str, Any] | None
+Series = tuple[str, ...]  # the values of a measurement's tags
 Marks = tuple[tuple[str, int, int], ...]
 _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 
@@ -69,12 +75,17 @@ class Telemetry:
         )
         self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
         self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}
+        self._store_breaker = hot.Breaker("the store", failures_max=1, away_seconds=STORE_AWAY_SECONDS)
         self._admitted = False
         self._look_at = 0.0
 
     @cached_property
     def reader(self) -> Reader:
         return pump.open_reader()
+
+    @cached_property
+    def _quick_reader(self) -> Reader:
+        return pump.open_reader(ask_seconds=ASK_SECONDS)
 
     @cached_property
     def pump(self) -> pump.Pump:
@@ -133,44 +144,74 @@ class Telemetry:
     # -- the newest values -------------------------------------------------------------------------------------------
 
     def latest_tick(self, symbol: str) -> dict[str, Any] | None:
-        """Return the newest tick by exchange time that this process, the hot state or the spool knows, else None.
+        """Return the newest tick by exchange time that this process, the hot state, the spool or the store knows.
 
-        Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC), last_price, and the fields it
-        had.
+        Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC), last_price, the fields it had,
+        and ``origin``: process, hot, spool or store. None where no tick is known.
         """
-        symbol = parse_name(symbol, "symbol")
-        own = self.recorder.latest(symbol)
-        told = self._told(TICKS, (symbol,), own, lambda: self.reader.latest_tick(symbol, self.account))
-        found = _newest(own, told)
-        if found is None:
-            return None
-        there = {name: value for name, value in found.items() if value is not None}
-        return {**there, "last_price": there["close"]}
+        return self.latest_ticks([symbol]).get(parse_name(symbol, "symbol"))
 
-    def latest_indicators(self, symbol: str, timeframe: str) -> dict[str, float] | None:
+    def latest_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the newest tick (`latest_tick`) of each symbol that has one; the hot state is asked once for all."""
+        own: dict[Series, Newest] = {(name,): self.recorder.latest(name) for name in _names(symbols)}
+        return {symbol: _shown(tick) for (symbol,), tick in self._newest(TICKS, own).items()}
+
+    def latest_indicators(self, symbol: str, timeframe: str) -> Indicators | None:
         """Return the newest values by exchange time, name to number, None where nothing is known."""
-        series = symbol, timeframe = parse_name(symbol, "symbol"), timeframe and parse_name(timeframe, "timeframe")
-        own = self._indicators.get(series)
-        told = self._told(
-            INDICATORS, series, own, lambda: self.reader.latest_indicators(symbol, self.account, timeframe=timeframe)
-        )
-        found = _newest(own, told)
-        return None if found is None else {name: float(value) for name, value in dict(found["values"]).items()}
+        return self.latest_indicators_of([symbol], timeframe).get(parse_name(symbol, "symbol"))
 
-    def _told(
-        self, measurement: Measurement, series: tuple[str, ...], own: Newest, read: Callable[[], Newest]
-    ) -> Newest:
-        """Return the newest that the hot state tells; where that knows nothing, what is read from spool and store.
+    def latest_indicators_of(self, symbols: Iterable[str], timeframe: str) -> dict[str, Indicators]:
+        """Return the newest values of each symbol that has some; the hot state is asked once for all."""
+        timeframe = timeframe and parse_name(timeframe, "timeframe")
+        series = [(name, timeframe) for name in _names(symbols)]
+        found = self._newest(INDICATORS, {one: self._indicators.get(one) for one in series})
+        return {symbol: _numbers(one) for (symbol, _), one in found.items()}
+
+    def _newest(self, measurement: Measurement, own: Mapping[Series, Newest]) -> dict[Series, dict[str, Any]]:
+        """Return the newest by exchange time of each series; of equal ones what this process recorded itself."""
+        asked = [(self.account, *one) for one in own] if hot.is_shared() else []
+        hot_ones = hot.newest_many(KINDS[measurement.name], asked)
+        newest: dict[Series, dict[str, Any]] = {}
+        for series, ours in own.items():
+            mine = None if ours is None else {**ours, "origin": "process"}
+            told = hot_ones.get((self.account, *series))
+            told = self._read(measurement, series, ours) if told is None else {**told, "origin": "hot"}
+            found = max((one for one in (mine, told) if one), key=lambda one: one["exchange_time"], default=None)
+            if found is not None:
+                newest[series] = found
+        return newest
+
+    def _read(self, measurement: Measurement, series: Series, own: Newest) -> Newest:
+        """Return the newest of spool and store, where the hot state knows nothing.
 
         It is read again only when somebody else has recorded since: our own newest is known anyway.
         """
-        if hot.is_shared() and (found := hot.newest(KINDS[measurement.name], self.account, *series)) is not None:
-            return found
         marks, key = self._marks(measurement, own), (measurement.name, *series)
         known = self._elsewhere.get(key)
-        if known is None or known[0] != marks:
-            known = self._elsewhere[key] = (marks, _read_beside(own, read))
-        return known[1]
+        if known is not None and known[0] == marks:
+            return known[1]
+        tags = dict(zip(("account", *measurement.tags), (self.account, *series), strict=True))
+        waiting = self._quick_reader.newest_waiting(measurement, tags)  # before the store: see `Reader`
+        try:
+            found = newest_of(waiting, self._stored(measurement, tags))
+        except StoreUnavailable:
+            if own is None and waiting is None:
+                raise
+            return waiting  # answer enough, but the store is asked again
+        self._elsewhere[key] = (marks, found)
+        return found
+
+    def _stored(self, measurement: Measurement, tags: Mapping[str, str]) -> Newest:
+        """Return the store's newest. Raises: StoreUnavailable, for a while at once where it did not answer in time."""
+        if self._store_breaker.is_open():
+            raise StoreUnavailable("The store did not answer lately.", hint="It is asked again in half a minute.")
+        try:
+            found = self._quick_reader.newest_stored(measurement, tags)
+        except StoreUnavailable as error:
+            self._store_breaker.failed(error)
+            raise
+        self._store_breaker.succeeded()
+        return found
 
     def _marks(self, measurement: Measurement, own: Newest) -> Marks:
         """Return how far each source has come that could know anything newer."""
@@ -258,19 +299,19 @@ class Telemetry:
         self.recorder.close()
 
 
-def _read_beside(own: Newest, read: Callable[[], Newest]) -> Newest:
-    """Return what is read; None where the store cannot answer, but we know a value ourselves that is answer enough."""
-    try:
-        return read()
-    except StoreUnavailable:
-        if own is None:
-            raise
-        return None
+def _names(symbols: Iterable[str]) -> list[str]:
+    if isinstance(symbols, str):
+        raise InvalidValue(f"symbols is {symbols!r}.", field="symbols", hint="Give a list of symbols.")
+    return [parse_name(one, "symbol") for one in symbols]
 
 
-def _newest(*known: Newest) -> Newest:
-    """Return the newest by exchange time, of equal ones the first: what this process recorded itself."""
-    return max((one for one in known if one is not None), key=lambda one: one["exchange_time"], default=None)
+def _shown(tick: dict[str, Any]) -> dict[str, Any]:
+    there = {name: value for name, value in tick.items() if value is not None}
+    return {**there, "last_price": there["close"]}
+
+
+def _numbers(found: dict[str, Any]) -> Indicators:
+    return Indicators({name: float(value) for name, value in dict(found["values"]).items()}, found["origin"])
 
 
 def _ask(query: Any, *arguments: Any) -> Any:

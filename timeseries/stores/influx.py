@@ -242,12 +242,25 @@ def minutes_bucket(bucket: str) -> str:
 
 
 def open_influx(
-    url: str, org: str, token: str, *, bucket: str, zone: ZoneInfo, retention_days: int | None
+    url: str,
+    org: str,
+    token: str,
+    *,
+    bucket: str,
+    zone: ZoneInfo,
+    retention_days: int | None,
+    ask_seconds: float | None = None,
 ) -> InfluxStore:
-    """Return the store on a bucket; all of one process that name the same server share its connections."""
-    return InfluxStore(_shared(url, org, token), bucket=bucket, zone=zone, retention_days=retention_days)
+    """Return the store on a bucket; all of one process that name the same server share its connections.
+
+    ``ask_seconds``: how long one question may take (None: as long as pieces of its answer come).
+    """
+    server = _shared(url, org, token, ask_seconds)
+    return InfluxStore(server, bucket=bucket, zone=zone, retention_days=retention_days)
 
 
 @cache
-def _shared(url: str, org: str, token: str) -> InfluxServer:
-    return InfluxServer(url, org=org, token=token)
+def _shared(url: str, org: str, token: str, ask_seconds: float | None) -> InfluxServer:
+    if ask_seconds is None:
+        return InfluxServer(url, org=org, token=token)
+    return InfluxServer(url, org=org, token=token, timeout_seconds=(ask_seconds,) * 2, ask_seconds=ask_seconds)

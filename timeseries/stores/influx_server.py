@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from influxdb_client import AuthorizationsService, Dialect, InfluxDBClient, WriteService
@@ -35,8 +35,10 @@ class InfluxServer:
         token: str,
         timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
         write_seconds: float = WRITE_SECONDS,
+        ask_seconds: float | None = None,
     ) -> None:
-        self.url, self.org, self._write_seconds = url, org, write_seconds
+        """``ask_seconds``: a whole question takes no longer, from the connecting on; None: as long as pieces come."""
+        self.url, self.org, self._write_seconds, self._ask_seconds = url, org, write_seconds, ask_seconds
         self._token, self._timeout = token, tuple(int(seconds * 1000) for seconds in timeout_seconds)
         self._lock = threading.Lock()
         self._made: tuple[int, InfluxDBClient] | None = None
@@ -84,7 +86,8 @@ class InfluxServer:
             InvalidValue: the question is wrong.
             StoreUnavailable: no answer, or the server refuses this desk.
         """
-        with faults():
+        limit = nullcontext() if self._ask_seconds is None else whole_request(self._ask_seconds)
+        with faults(), limit:
             answer = self.client.query_api().query_raw(flux, dialect=DIALECT, params=dict(parameters))
             data = bytes(answer.data)
         # Each table ends with an empty line. What was cut on its way may else end within a number and be another one.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +54,44 @@ class Position(Trade):
     last_price: Decimal | None = None
     last_price_at: datetime | None = None
     unrealised_pnl: Decimal | None = None
+    origin: str = "ledger"  # or "hot"
+
+
+class Indicators(dict[str, float]):
+    """Name to number; ``origin``: process (this one recorded them), hot, spool or store."""
+
+    def __init__(self, values: Mapping[str, float], origin: str) -> None:
+        super().__init__(values)
+        self.origin = origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailingStop(AsDict):
+    """The last step of an open trade's trailing stop."""
+
+    trade_id: str
+    strategy_id: str
+    symbol: str
+    account: str
+    stop_price: Decimal
+    extreme_price: Decimal | None
+    method: str
+    at: datetime
+    origin: str = "ledger"  # or "hot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyCounters(AsDict):
+    """How much a strategy did on a day at the desk so far; ``trades_open`` are those that are open now."""
+
+    strategy_id: str
+    account: str
+    day: date
+    trades_opened: int = 0
+    trades_closed: int = 0
+    trades_open: int = 0
+    signals_taken: int = 0
+    signals_skipped: int = 0
     origin: str = "ledger"  # or "hot"
 
 
