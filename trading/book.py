@@ -1,8 +1,8 @@
 """What is true of an account now: open positions, trailing stops, counters, the day's sums, each with its origin.
 
 The hot state's copy is looked at first. It answers where it is as new as the ledger, by the sequence of the journal, so
-that an emptied cache changes no answer; else the ledger answers itself. Where the ledger is busy, the copy answers as it
-is, unless the caller has written since.
+that an emptied cache changes no answer; else the ledger answers itself. Where the ledger is busy, the copy answers as
+it is, unless the caller has written since.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from django.conf import settings
 
 from timeseries.values import parse_name
 from trading import hot_book
+from trading.domain import figures
+from trading.domain.statistics import Outcomes
 from trading.domain.values import Position, StrategyCounters, TrailingStop
 from trading.errors import LedgerBusy
 from trading.operations.writing import reading
@@ -33,6 +35,7 @@ _MONEY = (
     "reported_pnl",
 )  # fmt: skip
 _TIMES = ("opened_at", "closed_at")
+_DAY_NAMES = tuple(figures.outcome_figures(Outcomes(0, 0, 0, 0, 0), gross=0, charges=0, unknown=0))
 _NONSENSE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 
 Answer = TypeVar("Answer")
@@ -66,7 +69,7 @@ def position_of(account: str, strategy_id: str, symbol: str, last_tick: LastTick
     return _told(account, "positions", summed, query, since_ns=since_ns)
 
 
-def trailing_stops(account: str, *, strategy_id: str | None, since_ns: int) -> list[TrailingStop]:
+def trailing_stops(account: str, *, strategy_id: str | None, now: datetime, since_ns: int) -> list[TrailingStop]:
     """Return the last step of each open trade's trailing stop, the oldest step first. Raises: as `open_positions`."""
     wanted = None if strategy_id is None else parse_name(strategy_id, "strategy_id")
 
@@ -74,7 +77,7 @@ def trailing_stops(account: str, *, strategy_id: str | None, since_ns: int) -> l
         stops = [_stop(account, row, origin) for row in rows]
         return [stop for stop in stops if wanted in (None, stop.strategy_id)]
 
-    return _part(account, "stops", None, made, since_ns=since_ns)
+    return _part(account, "stops", desk_date(now), made, since_ns=since_ns)
 
 
 def counters(account: str, *, now: datetime, since_ns: int) -> list[StrategyCounters]:
@@ -111,13 +114,13 @@ def day_figures(account: str, *, now: datetime, since_ns: int) -> dict[str, Any]
     day = desk_date(now)
 
     def made(row: Any, origin: str) -> dict[str, Any]:
-        told = {name: Decimal(value) if isinstance(value, str) else value for name, value in row.items()}
+        told = {name: Decimal(row[name]) if isinstance(row[name], str) else row[name] for name in _DAY_NAMES}
         return {"account": account, "day": day, **told, "origin": origin}
 
     return _part(account, "day", day, made, since_ns=since_ns)
 
 
-def _part(account: str, part: str, day: date | None, made: Callable[[Any, str], Answer], *, since_ns: int) -> Answer:
+def _part(account: str, part: str, day: date, made: Callable[[Any, str], Answer], *, since_ns: int) -> Answer:
     """Return what is made of a part and its origin; both origins go through the same form, so they cannot differ."""
 
     def query() -> Answer:

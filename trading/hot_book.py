@@ -3,7 +3,7 @@
 One entry each per account, put in one step under the journal's sequence: readers never see half of a write, a slow
 writer never undoes a faster one's, and "nothing is open" is an entry while an absent one means "unknown". The counters
 are counted in the ledger and never added to in the cache, so that a lost cache loses no count. The ledger stays the
-truth: the copy answers only where the ledger cannot.
+truth: `book` decides where the copy may answer.
 """
 
 from __future__ import annotations

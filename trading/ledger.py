@@ -94,8 +94,8 @@ class Ledger:
         return at_the_ledger(book.position_of, self.account, strategy_id, symbol, last_tick, since_ns=since)
 
     def trailing_stops(self, strategy_id: str | None) -> list[TrailingStop]:
-        since = self._written_ns
-        return at_the_ledger(book.trailing_stops, self.account, strategy_id=strategy_id, since_ns=since)
+        now, since = datetime.now(UTC), self._written_ns
+        return at_the_ledger(book.trailing_stops, self.account, strategy_id=strategy_id, now=now, since_ns=since)
 
     def counters(self) -> list[StrategyCounters]:
         return at_the_ledger(book.counters, self.account, now=datetime.now(UTC), since_ns=self._written_ns)

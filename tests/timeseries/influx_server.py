@@ -54,6 +54,7 @@ class FaultyInflux:
         self.applied: dict[Key, int] = {}
         self.bodies: list[bytes] = []
         self.deletes: list[dict[str, str]] = []
+        self.questions = 0
         self.released = threading.Event()
         self.lock = threading.Lock()
         self.url = ""
@@ -134,12 +135,16 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
             return self._say(act)
 
         def _answer(self) -> None:
+            influx.questions += 1
+            if influx.behaviour.drip_seconds:
+                return self._drip()
             self.send_response(200)
             self.send_header("Connection", "close")
             if influx.behaviour.packed:
                 self.send_header("Content-Encoding", "gzip")
             self.end_headers()
             self.wfile.write(influx.behaviour.answer)
+            return None
 
         def do_GET(self) -> None:
             rules = [{"type": "expire", "everySeconds": influx.behaviour.retention_seconds}]

@@ -320,7 +320,7 @@ class TestHotCopy:
             companion._copy()
             other = DataManager(source="other")
             assert hot.newest("tick", "main", "TCS")["close"] == 3
-            assert other.get_latest_tick("TCS") == dm.get_latest_tick("TCS")
+            assert other.get_latest_tick("TCS") == {**(dm.get_latest_tick("TCS") or {}), "origin": "hot"}
             assert other.get_indicators("TCS", timeframe="5m") == {"rsi": 45.5}
 
     def test_what_was_shipped_before_it_was_copied_is_copied(self, copying: Any) -> None:
@@ -368,10 +368,12 @@ class TestHotCopy:
             dm.open_position("T1", "ema", "TCS", 5, 10, 10**18)
 
             def answers() -> list[Any]:
-                return [
-                    [one.get_latest_tick("TCS"), one.get_indicators("TCS"), one.get_position("ema", "TCS")]
+                """What each knows, without where it came from."""
+                asked = [
+                    (one.get_latest_tick("TCS") or {}, one.get_indicators("TCS"), one.get_position("ema", "TCS"))
                     for one in (dm, second, reader)
                 ]
+                return [[{**t, "origin": ""}, i, {**p.as_dict(), "origin": ""}] for t, i, p in asked]
 
             before = answers()
             companion._copy()

@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.core.cache import cache, caches
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -23,9 +23,9 @@ from tests.trading.test_hot import use
 from trading import hot, hot_book, hot_compared, summon
 from trading.companion import Companion
 from trading.data_manager import DataManager
-from trading.errors import LedgerBusy
-from trading.queries import valuation
 from trading.queries.health import report
+
+pytestmark = pytest.mark.ledger
 
 NOW = datetime.now(UTC)
 
@@ -55,72 +55,28 @@ def dm(shared: RedisServer) -> Iterator[DataManager]:
         yield made
 
 
-@pytest.fixture
-def busy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Call it, and the ledger answers no reader."""
-
-    def begin() -> None:
-        def refuse(*_: Any) -> Any:
-            raise LedgerBusy("another writer holds it")
-
-        monkeypatch.setattr(valuation, "open_positions", refuse)
-        monkeypatch.setattr(valuation, "position_of", refuse)
-
-    return begin
-
-
-def without_origin(positions: list[Any]) -> list[dict[str, Any]]:
-    return [{**position.as_dict(), "origin": ""} for position in positions]
+def copied(part: str) -> Any:
+    """What the hot state has of an account's part; None where that is unknown."""
+    entry = hot_book.read("main", part)
+    return None if entry is None else entry[part]
 
 
 class TestCopy:
     def test_it_holds_positions_stops_counters_and_the_days_sums(self, dm: DataManager) -> None:
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
         assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 4, "behind": 0, "wrong": 0}
-        [position] = hot_book.read("main", "positions")
+        [position] = copied("positions")
         assert (position["trade_id"], position["open_quantity"], position["avg_price"]) == ("T1", "10", "2450.05")
-        [stop] = hot_book.read("main", "stops")
+        [stop] = copied("stops")
         assert (stop["trade_id"], stop["stop_price"], stop["method"]) == ("T1", "2445.5", "atr")
-        assert hot_book.read("main", "counters")["scalping"] == {
+        assert copied("counters")["scalping"] == {
             "trades_opened": 2, "trades_closed": 1, "trades_open": 1, "signals_taken": 0, "signals_skipped": 1,
         }  # fmt: skip
-        assert Decimal(hot_book.read("main", "day")["gross_pnl"]) == 50
-
-    def test_a_busy_ledgers_positions_come_from_it_and_say_so(self, dm: DataManager, busy: Any) -> None:
-        dm.process_tick("RELIANCE", {"ltp": 2460.05})
-        hot_book.rebuild("main", datetime.now(UTC))
-        true, one = dm.get_open_positions(), dm.get_position("scalping", "RELIANCE")
-        busy()
-        copied = dm.get_open_positions()
-        assert without_origin(copied) == without_origin(true)
-        assert copied[0].unrealised_pnl == 100
-        assert {position.origin for position in copied} == {"hot"}
-        assert without_origin([dm.get_position("scalping", "RELIANCE")]) == without_origin([one])
-        flat = dm.get_position("scalping", "TCS")
-        assert (flat.side, flat.open_quantity, flat.origin) == (None, 0, "hot")
-
-    def test_unknown_is_never_flat(self, dm: DataManager, busy: Any) -> None:
-        busy()
-        for _ in range(2):
-            with pytest.raises(LedgerBusy):
-                dm.get_open_positions()
-            with pytest.raises(LedgerBusy):
-                dm.get_position("scalping", "RELIANCE")
-            caches["default"].client.get_client().set(
-                cache.make_key(hot_book.name_of("main", "positions")),
-                json.dumps({"as_of": 2**62, "sequence": 1, "positions": [{"trade_id": "T1"}]}),
-            )
-
-    def test_a_copy_from_before_our_own_write_does_not_answer(self, dm: DataManager, busy: Any) -> None:
-        hot_book.rebuild("main", datetime.now(UTC))
-        dm.open_position("T3", "scalping", "TCS", 100, 1, NOW)
-        busy()
-        with pytest.raises(LedgerBusy):
-            dm.get_open_positions()
+        assert Decimal(copied("day")["gross_pnl"]) == 50
 
     def test_an_account_without_trades_is_known_to_be_flat(self, shared: RedisServer) -> None:
         hot_book.rebuild("main", datetime.now(UTC))
-        assert hot_book.open_positions("main", lambda _: None, since_ns=0) == []
+        assert copied("positions") == []
 
 
 class TestMending:
@@ -146,22 +102,22 @@ class TestMending:
         hot_book.rebuild("main", datetime.now(UTC))
         names = {hot_book.name_of("main", part): entry for part, entry in old.items()}
         hot.put("book", names, dict.fromkeys(names, version))
-        assert [row["trade_id"] for row in hot_book.read("main", "positions")] == ["T1"]
+        assert [row["trade_id"] for row in copied("positions")] == ["T1"]
 
     def test_the_companion_copies_what_changed_and_mends_once_a_minute(self, dm: DataManager) -> None:
         clock = [1000.0]
         companion = Companion(clock=lambda: clock[0])
         companion._copy_books()
-        assert len(hot_book.read("main", "positions")) == 2
+        assert len(copied("positions")) == 2
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
         companion._copy_books()
-        assert len(hot_book.read("main", "positions")) == 1
+        assert len(copied("positions")) == 1
         cache.clear()
         companion._copy_books()
-        assert hot_book.read("main", "positions") is None
+        assert copied("positions") is None
         clock[0] += 61
         companion._copy_books()
-        assert len(hot_book.read("main", "positions")) == 1
+        assert len(copied("positions")) == 1
 
 
 class TestReport:
@@ -220,7 +176,7 @@ class TestCommand:
         found = hot.newest("tick", "main", "RELIANCE")
         assert found is not None
         assert found["close"] == 2460
-        assert len(hot_book.read("main", "positions")) == 2
+        assert len(copied("positions")) == 2
 
     def test_without_a_redis_there_is_nothing_to_do(self, ledger: Any) -> None:
         out = io.StringIO()

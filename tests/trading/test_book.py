@@ -1,0 +1,265 @@
+"""What is true of an account now: where each answer comes from, and that no origin says anything else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.cache import cache, caches
+
+from tests.redis_server import RedisServer, redis_server
+from tests.timeseries.influx_server import FaultyInflux, faulty_influx
+from tests.trading.test_hot import use
+from trading import hot, hot_book, summon, telemetry
+from trading.data_manager import DataManager
+from trading.errors import InvalidValue, LedgerBusy, StoreUnavailable, UnknownAccount
+from trading.queries import valuation
+
+pytestmark = pytest.mark.ledger
+
+NOW = datetime.now(UTC)
+QUESTIONS: dict[str, Callable[[DataManager], Any]] = {
+    "open positions": lambda dm: dm.get_open_positions(),
+    "a position": lambda dm: dm.get_position("scalping", "RELIANCE"),
+    "a flat position": lambda dm: dm.get_position("scalping", "TCS"),
+    "trailing stops": lambda dm: dm.get_trailing_stops(),
+    "counters": lambda dm: dm.get_all_counters(),
+    "a strategy's counters": lambda dm: dm.get_strategy_counters("scalping"),
+    "the day's figures": lambda dm: dm.get_day_figures(),
+}
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def shared(redis: RedisServer, settings: Any, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
+    use(redis.url, settings)
+    redis.tell("FLUSHALL")
+    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    monkeypatch.setattr(summon, "summon", lambda: None)
+    return redis
+
+
+@pytest.fixture
+def dm(shared: RedisServer) -> Iterator[DataManager]:
+    with DataManager() as made:
+        fill_the_book(made)
+        yield made
+
+
+def fill_the_book(dm: DataManager) -> None:
+    dm.open_position("T1", "scalping", "RELIANCE", "2450.05", 10, NOW, stop_price="2440")
+    dm.open_position("T2", "scalping", "M&M", 700, 5, NOW, side="SHORT")
+    dm.open_position("T3", "ema", "RELIANCE", 2451, 1, NOW)
+    dm.close_position("T3", "ema", "RELIANCE", 2461, NOW)
+    dm.update_trailing_sl("T1", "scalping", "RELIANCE", "2445.5", "2460", "atr")
+    dm.record_signal("scalping", "TCS", NOW, {"rsi": 30}, decision="SKIPPED", reason="late")
+    dm.process_tick("RELIANCE", {"ltp": 2460.05})
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it, and the ledger answers no reader."""
+
+    def refuse(*_: Any) -> Any:
+        raise LedgerBusy("another writer holds it")
+
+    def begin() -> None:
+        for place, name in ((valuation, "open_positions"), (valuation, "position_of"), (hot_book, "_sequence")):
+            monkeypatch.setattr(place, name, refuse)
+        monkeypatch.setattr(hot_book, "BUILT", dict.fromkeys(hot_book.BUILT, refuse))
+
+    return begin
+
+
+def plain(answer: Any) -> Any:
+    """An answer without its origin."""
+    if isinstance(answer, list):
+        return [plain(one) for one in answer]
+    return {**(answer if isinstance(answer, dict) else answer.as_dict()), "origin": ""}
+
+
+def origins(answer: Any) -> set[str]:
+    rows = answer if isinstance(answer, list) else [answer]
+    return {row["origin"] if isinstance(row, dict) else row.origin for row in rows}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+class TestOrigins:
+    def test_both_say_the_same_and_who_they_are(self, dm: DataManager, name: str) -> None:
+        true = QUESTIONS[name](dm)
+        assert origins(true) == {"ledger"}
+        hot_book.rebuild("main", datetime.now(UTC))
+        copied = QUESTIONS[name](dm)
+        assert origins(copied) == {"hot"}
+        assert plain(copied) == plain(true)
+
+    def test_a_copy_that_is_behind_does_not_answer(self, dm: DataManager, name: str) -> None:
+        hot_book.rebuild("main", datetime.now(UTC))
+        with DataManager(source="other") as other:
+            dm.open_position("T4", "scalping", "RELIANCE", 2460, 7, NOW)
+            told = QUESTIONS[name](other)  # of a process that wrote nothing itself
+        assert origins(told) == {"ledger"}
+
+    def test_a_busy_ledgers_copy_answers(self, dm: DataManager, busy: Callable[[], None], name: str) -> None:
+        true = QUESTIONS[name](dm)
+        hot_book.rebuild("main", datetime.now(UTC))
+        busy()
+        assert plain(QUESTIONS[name](dm)) == plain(true)
+
+    def test_but_not_one_from_before_our_own_write(self, dm: DataManager, busy: Callable[[], None], name: str) -> None:
+        hot_book.rebuild("main", datetime.now(UTC))
+        dm.open_position("T4", "scalping", "TCS", 100, 1, NOW)
+        busy()
+        with pytest.raises(LedgerBusy):
+            QUESTIONS[name](dm)
+
+    def test_unknown_is_never_flat(self, dm: DataManager, busy: Callable[[], None], name: str) -> None:
+        busy()
+        with pytest.raises(LedgerBusy):
+            QUESTIONS[name](dm)
+
+    @pytest.mark.parametrize("garbage", [7, [7], [{"trade_id": "T1"}], {"scalping": 3}, None, "x"])
+    def test_what_makes_no_sense_is_asked_of_the_ledger(self, dm: DataManager, name: str, garbage: Any) -> None:
+        true = QUESTIONS[name](dm)
+        hot_book.rebuild("main", datetime.now(UTC))
+        raw = caches["default"].client.get_client()
+        for part in hot_book.PARTS:
+            entry = hot_book.read("main", part)
+            assert entry is not None
+            raw.set(cache.make_key(hot_book.name_of("main", part)), json.dumps({**entry, part: garbage}))
+        told = QUESTIONS[name](dm)
+        assert plain(told) == plain(true)
+        assert origins(told) == {"ledger"}
+
+    def test_an_unknown_account_is_refused(self, shared: RedisServer, name: str) -> None:
+        with pytest.raises(UnknownAccount):
+            QUESTIONS[name](DataManager(account="nobody"))
+
+
+class TestAnswers:
+    """The figures themselves, from each origin."""
+
+    @pytest.fixture(params=["ledger", "hot"])
+    def asked(self, dm: DataManager, request: pytest.FixtureRequest) -> DataManager:
+        if request.param == "hot":
+            hot_book.rebuild("main", datetime.now(UTC))
+        return dm
+
+    def test_positions_are_valued_at_the_newest_tick(self, asked: DataManager) -> None:
+        first, second = asked.get_open_positions()
+        assert (first.trade_id, first.unrealised_pnl, first.last_price) == ("T1", 100, Decimal("2460.05"))
+        assert (second.trade_id, second.side, second.unrealised_pnl) == ("T2", "SHORT", None)
+
+    def test_trailing_stops(self, asked: DataManager) -> None:
+        [stop] = asked.get_trailing_stops()
+        assert (stop.trade_id, stop.stop_price, stop.extreme_price, stop.method) == (
+            "T1", Decimal("2445.5"), Decimal(2460), "atr",
+        )  # fmt: skip
+        assert asked.get_trailing_stops(strategy_id="scalping") == [stop]
+        assert asked.get_trailing_stops(strategy_id="ema") == []
+
+    def test_counters(self, asked: DataManager) -> None:
+        ema, scalping = asked.get_all_counters()
+        assert (ema.strategy_id, ema.trades_opened, ema.trades_closed, ema.trades_open) == ("ema", 1, 1, 0)
+        assert (scalping.trades_opened, scalping.trades_open, scalping.signals_skipped) == (2, 2, 1)
+        assert asked.get_strategy_counters("scalping") == scalping
+        assert asked.get_strategy_counters("nobody").trades_opened == 0
+
+    def test_the_days_figures(self, asked: DataManager) -> None:
+        assert asked.get_day_figures()["gross_pnl"] == 10
+
+    def test_a_copy_of_another_day_says_nothing_of_today(self, dm: DataManager) -> None:
+        hot_book.rebuild("main", datetime.now(UTC) - timedelta(days=1))
+        assert dm.get_strategy_counters("scalping").trades_opened == 2
+        assert dm.get_strategy_counters("scalping").origin == "ledger"
+        assert dm.get_day_figures()["origin"] == "ledger"
+
+
+class TestManyAtOnce:
+    def test_ticks_and_indicators_of_many_symbols_say_where_each_came_from(self, dm: DataManager) -> None:
+        at = 10**18
+        with DataManager(source="other") as other:
+            other.process_tick("TCS", {"ltp": 3}, at=at)
+            other.cache_indicators("TCS", {"rsi": 50}, at=at)
+            dm.cache_indicators("RELIANCE", {"rsi": 45.5}, at=at)
+            hot.put_newest("tick", {hot.key("tick", "main", "M&M"): {"exchange_time": at, "time": at, "close": 7.0}})
+            ticks = dm.get_latest_ticks(["RELIANCE", "TCS", "M&M", "ABSENT"])
+            found = dm.get_indicators_of(["RELIANCE", "TCS", "ABSENT"])
+        assert {name: (tick["last_price"], tick["origin"]) for name, tick in ticks.items()} == {
+            "RELIANCE": (2460.05, "process"), "TCS": (3, "spool"), "M&M": (7, "hot"),
+        }  # fmt: skip
+        assert found == {"RELIANCE": {"rsi": 45.5}, "TCS": {"rsi": 50}}
+        assert {name: one.origin for name, one in found.items()} == {"RELIANCE": "process", "TCS": "spool"}
+
+    def test_what_is_shipped_comes_from_the_store(self, dm: DataManager) -> None:
+        with DataManager(source="other") as other:
+            other.process_tick("TCS", {"ltp": 3})
+            other.cache_indicators("TCS", {"rsi": 50})
+            other.flush(60)
+        tick = dm.get_latest_tick("TCS")
+        assert tick is not None
+        assert (tick["last_price"], tick["origin"]) == (3, "store")
+        assert getattr(dm.get_indicators("TCS"), "origin", None) == "store"
+
+    def test_the_hot_state_is_asked_once_for_all(self, dm: DataManager, monkeypatch: pytest.MonkeyPatch) -> None:
+        calls = []
+        breaker = hot.Breaker()
+        monkeypatch.setattr(breaker, "succeeded", lambda: calls.append(1))
+        monkeypatch.setattr(hot, "breaker", breaker)
+        dm.get_latest_ticks([f"S{number}" for number in range(50)])
+        dm.get_indicators_of([f"S{number}" for number in range(50)])
+        assert len(calls) == 2
+
+    def test_a_text_is_not_a_list_of_symbols(self, dm: DataManager) -> None:
+        for ask in (dm.get_latest_ticks, dm.get_indicators_of):
+            with pytest.raises(InvalidValue, match="symbols"):
+                ask("TCS")
+
+
+class TestASlowStore:
+    """An InfluxDB that drips its answers, which no time-out between two bytes would ever end."""
+
+    @pytest.fixture
+    def influx(self, dm: DataManager, settings: Any) -> Iterator[FaultyInflux]:
+        with faulty_influx() as server:
+            settings.INFLUXDB_V2_URL, settings.INFLUXDB_V2_TOKEN = server.url, "x"
+            settings.INFLUXDB_V2_ORG = settings.INFLUXDB_V2_BUCKET = "velox"
+            server.behaviour.drip_seconds = 0.05
+            yield server
+
+    def test_the_first_question_ends_and_those_that_follow_do_not_ask_it(
+        self, dm: DataManager, influx: FaultyInflux
+    ) -> None:
+        for _ in range(5):
+            with pytest.raises(StoreUnavailable, match=r"InfluxDB|lately"):
+                dm.get_latest_tick("TCS")
+        assert influx.questions == 1
+
+    def test_what_the_process_or_the_spool_knows_answers(self, dm: DataManager, influx: FaultyInflux) -> None:
+        with DataManager(source="other") as other:
+            other.process_tick("TCS", {"ltp": 3})
+            for symbol, origin in (("TCS", "spool"), ("RELIANCE", "process")):
+                tick = dm.get_latest_tick(symbol)
+                assert tick is not None
+                assert tick["origin"] == origin
+        assert influx.questions == 1
+
+    def test_it_is_asked_again_once_the_pause_is_over(
+        self, dm: DataManager, influx: FaultyInflux, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(telemetry, "STORE_AWAY_SECONDS", 0.0)
+        with DataManager(source="third") as third:
+            with pytest.raises(StoreUnavailable):
+                third.get_latest_tick("TCS")
+            influx.behaviour.drip_seconds = 0.0
+            assert third.get_latest_tick("TCS") is None
+        assert influx.questions == 2
