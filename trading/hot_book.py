@@ -9,7 +9,7 @@ truth: `book` decides where the copy may answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -29,6 +29,9 @@ from trading.queries.trades import OPEN, trade_value
 
 PARTS = ("positions", "stops", "counters", "day")
 ATTEMPTS_MAX = 5
+
+Book = dict[str, dict[str, Any]]
+Version = tuple[int, int]  # the journal's sequence, when it was read (ns UTC)
 
 log = structlog.get_logger("system")
 
@@ -51,9 +54,7 @@ def rebuild(account: str, now: datetime) -> dict[str, int]:
 
     Raises: LedgerNotReady, LedgerBusy; ConnectionError where the cache took nothing.
     """
-    version, book = _from_ledger(account, desk_date(now))
-    names = {name_of(account, part): entry for part, entry in book.items()}
-    there = hot.get_many(list(names))
+    there, version, names = _beside(account, now)
     kinds = {name: _compared(there.get(name), entry, version[0]) for name, entry in names.items()}
     wrong = [name for name, kind in kinds.items() if kind == "wrong"]
     if wrong:
@@ -62,6 +63,26 @@ def rebuild(account: str, now: datetime) -> dict[str, int]:
     if not hot.put("book", names, dict.fromkeys(names, version)):
         raise ConnectionError("the cache took nothing")
     return {kind: list(kinds.values()).count(kind) for kind in ("missing", "behind", "wrong")}
+
+
+def find_wrong(account: str, now: datetime) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each part whose copy is not what the ledger says: its name, what is copied, what it should be.
+
+    A copy that is missing or behind is none of them. Raises: LedgerNotReady, LedgerBusy.
+    """
+    there, version, names = _beside(account, now)
+    for part in PARTS:
+        copied, true = there.get(name := name_of(account, part)), names[name]
+        if copied is not None and _compared(copied, true, version[0]) == "wrong":
+            yield part, copied.get(part), true[part]
+
+
+def _beside(account: str, now: datetime) -> tuple[Book, Version, Book]:
+    """Return the copies that are there, and the version and the entries that the ledger tells, by key."""
+    # The copies first: one that is put meanwhile, of a newer state than the ledger's that was read, would look wrong.
+    there = hot.get_many([name_of(account, part) for part in PARTS])
+    version, book = _from_ledger(account, desk_date(now))
+    return there, version, {name_of(account, part): entry for part, entry in book.items()}
 
 
 def _compared(there: dict[str, Any] | None, entry: dict[str, Any], sequence: int) -> str:
@@ -76,7 +97,7 @@ def _compared(there: dict[str, Any] | None, entry: dict[str, Any], sequence: int
     return "fine" if same else "wrong"
 
 
-def _from_ledger(account: str, day: date) -> tuple[tuple[int, int], dict[str, dict[str, Any]]]:
+def _from_ledger(account: str, day: date) -> tuple[Version, Book]:
     """Return the version and the entries of one state of the ledger: none that changed while it was read."""
     with reading():
         for _ in range(ATTEMPTS_MAX):

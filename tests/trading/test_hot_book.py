@@ -6,7 +6,7 @@ import io
 import json
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -118,6 +118,43 @@ class TestMending:
         clock[0] += 61
         companion._copy_books()
         assert len(copied("positions")) == 1
+
+
+class TestProof:
+    @pytest.fixture
+    def verified(self, dm: DataManager) -> Callable[[], dict[str, Any]]:
+        def verify() -> dict[str, Any]:
+            out = io.StringIO()
+            try:
+                call_command("verify_ledger", format="json", stdout=out)
+            except SystemExit as ended:
+                assert ended.code == 1
+            told: dict[str, Any] = json.loads(out.getvalue())
+            return told
+
+        return verify
+
+    @pytest.mark.parametrize("part", hot_book.PARTS)
+    def test_verify_ledger_names_a_copy_that_is_wrong(self, verified: Callable[[], dict[str, Any]], part: str) -> None:
+        hot_book.rebuild("main", datetime.now(UTC))
+        assert verified()["ok"]
+        name = hot_book.name_of("main", part)
+        entry = hot.get_many([name])[name]
+        wrong: Any = [] if isinstance(entry[part], list) else {}
+        hot.put("book", {name: {**entry, part: wrong}}, {name: (10**9, 0)})
+        told = verified()
+        [found] = told["differences"]
+        assert (told["ok"], found["kind"], found["pk"], found["field"]) == (False, "cache", name, part)
+        assert (found["stored"], found["expected"]) == (wrong, entry[part])
+        assert hot.get_many([name])[name][part] == wrong  # it is told, and left for who mends
+
+    def test_a_copy_that_is_missing_or_behind_is_no_difference(
+        self, dm: DataManager, verified: Callable[[], dict[str, Any]]
+    ) -> None:
+        assert verified()["checked"]["cached_entries"] >= 4
+        hot_book.rebuild("main", datetime.now(UTC))
+        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        assert verified()["ok"]
 
 
 class TestReport:

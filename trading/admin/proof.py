@@ -7,8 +7,8 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from trading.desk_proof import prove_desk
 from trading.queries.verification import Proof
-from trading.queries.verify import verify_ledger
 
 VERIFY = "trading.add_correction"  # who may correct the ledger may have it proved
 SHOWN_MAX = 500
@@ -32,6 +32,6 @@ def proof_page(request: HttpRequest) -> HttpResponse:
 
 def _proof() -> tuple[Proof | None, str]:
     try:
-        return verify_ledger(), ""
+        return prove_desk(), ""
     except DatabaseError as error:
         return None, f"The ledger cannot be read: {error}"

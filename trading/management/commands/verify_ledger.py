@@ -11,13 +11,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from trading.desk_proof import prove_desk
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
 from trading.operations.writing import reading
 from trading.queries.period import parse_day
 from trading.queries.verification import Progress as Told
 from trading.queries.verification import Proof
-from trading.queries.verify import verify_ledger
 
 COLUMNS = ("Kind", "Table", "Row", "Field", "Stored", "Expected")
 
@@ -25,7 +25,8 @@ COLUMNS = ("Kind", "Table", "Row", "Field", "Stored", "Expected")
 class Command(VeloxCommand):
     help = (
         "Compute everything anew from the fills and the journal, walk its chain and its published heads, check "
-        "triggers and constraints, and list each difference. Exit 0 when there is none, 1 for findings."
+        "triggers and constraints, compare the hot state's copy, and list each difference. Exit 0 when there is none, "
+        "1 for findings."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,7 +38,7 @@ class Command(VeloxCommand):
     def answer(self, **options: Any) -> bool:
         since = None if options["since"] is None else parse_day(options["since"])
         with reading(), shown_progress() as progress:
-            proof = verify_ledger(since=since, progress=progress)
+            proof = prove_desk(since=since, progress=progress)
         emit(report(proof), form=options["format"], stdout=self.stdout, output=options["output"])
         return proof.ok
 
