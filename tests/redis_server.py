@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +91,13 @@ def _wait_until_it_answers(server: RedisServer) -> None:
                 return
         time.sleep(0.02)
     raise TimeoutError("redis-server does not answer")
+
+
+def use(url: str, settings: Any) -> None:
+    """Let the cache of a test be the Redis at ``url``, with the settings' own options."""
+    settings.CACHE_URL = url
+    options = {"SERIALIZER": "trading.hot.AsItIs", "SOCKET_CONNECT_TIMEOUT": 0.05, "SOCKET_TIMEOUT": 0.1}
+    backend = "django_redis.cache.RedisCache"
+    settings.CACHES = {
+        "default": {"BACKEND": backend, "LOCATION": url, "KEY_PREFIX": "velox", "OPTIONS": options},
+    }

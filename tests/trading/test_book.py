@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache, caches
 
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
-from tests.trading.test_hot import use
-from trading import hot, hot_book, summon, telemetry
+from trading import hot, hot_book, telemetry
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy, StoreUnavailable, UnknownAccount
 from trading.queries import valuation
@@ -33,23 +32,8 @@ QUESTIONS: dict[str, Callable[[DataManager], Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
 @pytest.fixture
-def shared(redis: RedisServer, settings: Any, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
-    use(redis.url, settings)
-    redis.tell("FLUSHALL")
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
-    monkeypatch.setattr(summon, "summon", lambda: None)
-    return redis
-
-
-@pytest.fixture
-def dm(shared: RedisServer) -> Iterator[DataManager]:
+def dm(shared_ledger: RedisServer) -> Iterator[DataManager]:
     with DataManager() as made:
         fill_the_book(made)
         yield made
@@ -140,7 +124,7 @@ class TestOrigins:
         assert plain(told) == plain(true)
         assert origins(told) == {"ledger"}
 
-    def test_an_unknown_account_is_refused(self, shared: RedisServer, name: str) -> None:
+    def test_an_unknown_account_is_refused(self, shared_ledger: RedisServer, name: str) -> None:
         with pytest.raises(UnknownAccount):
             QUESTIONS[name](DataManager(account="nobody"))
 

@@ -20,8 +20,8 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from tests.companions import ended_afterwards, is_alive, living_companion, until
-from tests.redis_server import redis_server
-from tests.trading.test_hot import tick, use
+from tests.redis_server import redis_server, use
+from tests.trading.test_hot import tick
 from timeseries import pump
 from trading import companion as module
 from trading import hot, summon

@@ -16,8 +16,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
-from tests.redis_server import redis_server
-from tests.trading.test_hot import use
+from tests.redis_server import redis_server, use
 from timeseries.counter import REFUSED_NS, CounterMap
 from timeseries.spool import Spool
 from trading import hot, summon

@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache, caches
 
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer, use
 from trading import hot
 
 TICK = hot.key("tick", "main", "RELIANCE")
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def shared(redis: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
-    """The cache is that Redis, empty, with the settings' own options."""
-    use(redis.url, settings)
-    redis.tell("FLUSHALL")
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
-    yield redis
-    caches["default"].client.get_client().connection_pool.disconnect()
-
-
-def use(url: str, settings: Any) -> None:
-    settings.CACHE_URL = url
-    options = {"SERIALIZER": "trading.hot.AsItIs", "SOCKET_CONNECT_TIMEOUT": 0.05, "SOCKET_TIMEOUT": 0.1}
-    backend = "django_redis.cache.RedisCache"
-    settings.CACHES = {
-        "default": {"BACKEND": backend, "LOCATION": url, "KEY_PREFIX": "velox", "OPTIONS": options},
-    }
 
 
 def tick(close: float, at: int, time_ns: int | None = None) -> dict[str, Any]:

@@ -18,9 +18,8 @@ from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from tests.redis_server import RedisServer, redis_server
-from tests.trading.test_hot import use
-from trading import hot, hot_book, hot_compared, summon
+from tests.redis_server import RedisServer, use
+from trading import hot, hot_book, hot_compared
 from trading.companion import Companion
 from trading.data_manager import DataManager
 from trading.queries.health import report
@@ -30,23 +29,8 @@ pytestmark = pytest.mark.ledger
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
 @pytest.fixture
-def shared(redis: RedisServer, settings: Any, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
-    use(redis.url, settings)
-    redis.tell("FLUSHALL")
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
-    monkeypatch.setattr(summon, "summon", lambda: None)
-    return redis
-
-
-@pytest.fixture
-def dm(shared: RedisServer) -> Iterator[DataManager]:
+def dm(shared_ledger: RedisServer) -> Iterator[DataManager]:
     with DataManager() as made:
         made.open_position("T1", "scalping", "RELIANCE", "2450.05", 10, NOW, stop_price="2440")
         made.open_position("T2", "scalping", "M&M", 700, 5, NOW, side="SHORT")
@@ -74,7 +58,7 @@ class TestCopy:
         }  # fmt: skip
         assert Decimal(copied("day")["gross_pnl"]) == 50
 
-    def test_an_account_without_trades_is_known_to_be_flat(self, shared: RedisServer) -> None:
+    def test_an_account_without_trades_is_known_to_be_flat(self, shared_ledger: RedisServer) -> None:
         hot_book.rebuild("main", datetime.now(UTC))
         assert copied("positions") == []
 
@@ -226,30 +210,30 @@ class TestCommand:
             call_command("rebuild_cache", stdout=io.StringIO())
         assert refused.value.returncode == 2
 
-    def test_an_unknown_account_is_refused(self, shared: RedisServer) -> None:
+    def test_an_unknown_account_is_refused(self, shared_ledger: RedisServer) -> None:
         with pytest.raises(CommandError):
             call_command("rebuild_cache", account="nobody", stdout=io.StringIO())
 
 
 def test_with_every_server_hung_and_the_ledger_locked_telemetry_goes_on_and_raises_nothing(
-    dm: DataManager, shared: RedisServer, settings: Any
+    dm: DataManager, shared_ledger: RedisServer, settings: Any
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and never says a word
         port = silent.getsockname()[1]
         settings.CELERY_BROKER_URL = f"amqp://guest:guest@127.0.0.1:{port}//"
         settings.INFLUXDB_V2_URL, settings.INFLUXDB_V2_TOKEN = f"http://127.0.0.1:{port}", "x"
         settings.INFLUXDB_V2_ORG = settings.INFLUXDB_V2_BUCKET = "velox"
-        _records_all_the_same(dm, shared)
+        _records_all_the_same(dm, shared_ledger)
 
 
-def _records_all_the_same(dm: DataManager, shared: RedisServer) -> None:
+def _records_all_the_same(dm: DataManager, shared_ledger: RedisServer) -> None:
     path = Path(str(connection.settings_dict["NAME"]))
     if connection.vendor != "sqlite":
         path = Path(":memory:")
     locker = sqlite3.connect(path, isolation_level=None)
     locker.execute("BEGIN EXCLUSIVE")
     try:
-        with shared.frozen():
+        with shared_ledger.frozen():
             for number in range(1, 2001):
                 assert dm.process_tick("RELIANCE", {"ltp": 2400 + number / 100})
             assert dm.cache_indicators("RELIANCE", {"rsi": 45.5})

@@ -11,18 +11,12 @@ from typing import Any
 import pytest
 from django.core.cache import cache, caches
 
-from tests.redis_server import RedisServer, redis_server
-from tests.trading.test_hot import TICK, tick, until, use
+from tests.redis_server import RedisServer, redis_server, use
+from tests.trading.test_hot import TICK, tick, until
 from trading import hot
 
 GARBAGE = [b"no json", b"[1]", b"\x80\x04\x95planted pickle", b"", b"17", b'{"version":"9999', b"null", b"{}"]
 SEEDS = range(6)
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture(params=["redis", "local"])

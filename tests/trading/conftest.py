@@ -1,0 +1,35 @@
+"""The hot state of these tests: a Redis for each module that asks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+
+from tests.redis_server import RedisServer, redis_server, use
+from trading import hot, summon
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def shared(redis: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """The cache is that Redis, empty, with the settings' own options."""
+    use(redis.url, settings)
+    redis.tell("FLUSHALL")
+    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    yield redis
+    caches["default"].client.get_client().connection_pool.disconnect()
+
+
+@pytest.fixture
+def shared_ledger(shared: RedisServer, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> RedisServer:
+    """A ledger beside it, and no companion that would copy the one to the other unasked."""
+    monkeypatch.setattr(summon, "summon", lambda: None)
+    return shared
