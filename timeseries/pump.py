@@ -23,6 +23,7 @@ from timeseries.errors import FlushTimeout, StoreMisconfigured, StoreUnavailable
 from timeseries.measurements import TICKS
 from timeseries.minute_keeper import MinuteKeeper, place_of
 from timeseries.reader import Reader
+from timeseries.room import Room, Space
 from timeseries.shipper import ship_slice
 from timeseries.spool import Lane, LeaseHeld, Spool
 from timeseries.stores.base import Store
@@ -319,6 +320,12 @@ def _key(lane: Lane) -> LaneKey:
 def open_spool() -> Spool:
     """Return the spool of this data folder."""
     return Spool(settings.SPOOL_DIR)
+
+
+def spool_space() -> Space | None:
+    """Return how much room the spool has; None before it has a folder. Raises OSError."""
+    root = open_spool().root
+    return Room(root, max_bytes=settings.VELOX_SPOOL_MAX_BYTES).space() if root.is_dir() else None
 
 
 def open_store(*, ask_seconds: float | None = None) -> Store:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -51,7 +52,7 @@ def open_positions(account: str, last_tick: LastTick, *, since_ns: int) -> list[
         account,
         "positions",
         lambda entry: [_valued(position, [row], last_tick) for position, row in _held(entry)],
-        lambda: valuation.open_positions(account, last_tick),
+        partial(valuation.open_positions, account, last_tick),
         since_ns=since_ns,
     )
 
@@ -65,7 +66,7 @@ def position_of(account: str, strategy_id: str, symbol: str, last_tick: LastTick
         found = sum_of(account, strategy_id, name, [one for one, _ in ours])
         return _valued(replace(found, origin=HOT), [row for _, row in ours], last_tick)
 
-    query = lambda: valuation.position_of(account, strategy_id, symbol, last_tick)  # noqa: E731
+    query = partial(valuation.position_of, account, strategy_id, symbol, last_tick)
     return _told(account, "positions", summed, query, since_ns=since_ns)
 
 

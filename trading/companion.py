@@ -24,7 +24,6 @@ from timeseries import presence, pump
 from timeseries.dispatch import Dispatcher
 from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
-from timeseries.room import Room
 from timeseries.spool import Lane, Spool
 from timeseries.stores.tables import uncleared
 from trading import hot, hot_book, hot_compared, intake, summon
@@ -183,8 +182,7 @@ class Companion:
 
     def _look_at_room(self) -> None:
         """Say in the log that the spool fills up, long before it refuses anything."""
-        folder = Path(settings.SPOOL_DIR)
-        space = Room(folder, max_bytes=settings.VELOX_SPOOL_MAX_BYTES).space() if folder.is_dir() else None
+        space = pump.spool_space()
         if space is not None and space.is_low:
             log.warning("the spool is low on room", left_bytes=space.left, used_bytes=space.used, free_bytes=space.free)
 

@@ -21,7 +21,6 @@ from django.db.utils import OperationalError
 from timeseries import pump
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
-from timeseries.room import Room
 from trading import hot, hot_compared, summon
 from trading.models import JournalHead
 from trading.queries import messaging
@@ -169,7 +168,7 @@ def _spool(points: dict[str, Any] | None, now: datetime) -> State:
                 pass
         except OSError as error:
             return State(DOWN, "spool_failed", f"The spool cannot be written: {error}.", "Look at the disk.")
-    for state in (_refused(now), _unsynced(), _filling(folder)):
+    for state in (_refused(now), _unsynced(), _filling()):
         if state is not None:
             return state
     if points["balance"]:
@@ -203,12 +202,10 @@ def _unsynced() -> State | None:
     return State(DEGRADED, "sync_failed", detail, "Look at the disk; what it lost is written again by itself.")
 
 
-def _filling(folder: Path) -> State | None:
+def _filling() -> State | None:
     """Return how it is long before anything is refused."""
-    if not folder.is_dir():
-        return None
-    space = Room(folder, max_bytes=settings.VELOX_SPOOL_MAX_BYTES).space()
-    if not space.is_low:
+    space = pump.spool_space()
+    if space is None or not space.is_low:
         return None
     holds = f"it holds {space.used / 1e6:,.0f} of {space.limit / 1e6:,.0f} MB"
     detail = f"The spool has {space.left / 1e6:,.0f} MB left: {holds}."
