@@ -55,6 +55,9 @@ clean: ## remove what can be made again; never the data in var/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/cache var/tmp var/check
 	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
 
+# The lock and nothing else: pip looks for no requirement that a newer release could answer, and then checks the whole.
+install = TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --no-deps --require-hashes -r $(1) && $(PY) -m pip check
+
 .venv/made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "VELOX needs Python 3.11 or newer: make run PYTHON=python3.11")'
 	mkdir -p var/tmp
@@ -63,9 +66,9 @@ clean: ## remove what can be made again; never the data in var/
 	touch .venv/made
 
 .venv/run: .venv/made requirements.txt
-	TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --require-hashes -r requirements.txt
+	$(call install,requirements.txt)
 	touch .venv/run
 
 .venv/dev: .venv/made requirements-dev.txt
-	TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --require-hashes -r requirements-dev.txt
+	$(call install,requirements-dev.txt)
 	touch .venv/dev
