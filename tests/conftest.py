@@ -74,7 +74,7 @@ def ledger(data_dir: Path, _new_ledger: Callable[[Path], str], django_db_blocker
 
 
 @pytest.fixture(scope="session")
-def _new_ledger(django_db_blocker: Any, worker_id: str) -> Iterator[Callable[[Path], str]]:
+def _new_ledger(django_db_blocker: Any) -> Iterator[Callable[[Path], str]]:
     """Migrate once; return what makes a copy for a test and answers with its DATABASE_URL ("" for SQLite)."""
     from django.core.management import call_command
     from django.db import connections
@@ -83,7 +83,7 @@ def _new_ledger(django_db_blocker: Any, worker_id: str) -> Iterator[Callable[[Pa
     name = connection.settings_dict["NAME"]
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
-            make = _on_postgres(connection, f"velox_{worker_id}")
+            make = _on_postgres(connection, f"velox_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")
         else:
             make = _on_sqlite(connection, Path(FOLDER) / "template.sqlite3")
         call_command("migrate", verbosity=0)

@@ -1,4 +1,4 @@
-"""Deliberate faults of the telemetry's way, each in a patch that names the test which must fail.
+"""Deliberate faults of the code, each in a patch that names the test which must fail.
 
 A patch is `seeded/<name>.patch`: a line `Bug:`, a line `Test:` with one test's id, and a unified diff of little
 context. It is found by its text, wherever that stands now; CONTRIBUTING.md says how to make one anew.
@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("velox_site", "trading", "timeseries", "tests", "pyproject.toml")
+COPIED = ("velox_site", "trading", "timeseries", "tests", "manage.py", "pyproject.toml")
 # What a test raises itself. A patch that breaks the code some other way proves nothing of the test.
 OWN = ("AssertionError", "Failed")
 
@@ -138,6 +138,14 @@ def test_there_are_many_and_each_is_one_fault_of_the_code() -> None:
         "timeseries",
     }
     assert [patch.name for patch in PATCHES if any(hunk.before == hunk.after for hunk in patch.hunks)] == []
+
+
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.name)
+def test_each_patch_fits_the_tree_as_it_is(patch: Patch) -> None:
+    """Quick, without running anything: `pytest tests/meta/test_seeded_bugs.py -k fits_the_tree`."""
+    assert {(hunk.file, (ROOT / hunk.file).read_text(encoding="utf-8").count(hunk.before)) for hunk in patch.hunks} == {
+        (hunk.file, 1) for hunk in patch.hunks
+    }
 
 
 def test_without_a_bug_they_all_pass(runner: Runner) -> None:
