@@ -108,7 +108,7 @@ def _start(descriptor: int) -> None:
 
     The shell only lets go of it: a strategy that waits for its children must not meet this one, nor leave a zombie.
     """
-    manage = [sys.executable, str(settings.BASE_DIR / "manage.py"), "ship", "--watch", "--lock", str(descriptor)]
+    manage = [sys.executable, "-m", "velox_site", "ship", "--watch", "--lock", str(descriptor)]
     environment = {
         **os.environ,
         "VELOX_DATA_DIR": str(settings.DATA_DIR),

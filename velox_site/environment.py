@@ -28,6 +28,13 @@ class Environment:
         except OSError as error:
             raise _wrong(f"{name}_FILE", path, "the path of a readable file") from error
 
+    def folder(self, name: str, default: Path | None) -> Path:
+        """Return an absolute path; without a default the variable has to be set."""
+        text = self.text(name)
+        if not text and default is None:
+            raise ImproperlyConfigured(f"{name} is not set: give it the path of the desk's data folder.")
+        return Path(text or str(default)).absolute()
+
     def flag(self, name: str, default: bool) -> bool:
         words = {
             "1": True,

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
+MANAGE = [sys.executable, "-m", "velox_site"]
 PORT_DEFAULT = 8000
 READY_WITHIN_SECONDS = 60.0
 

@@ -18,7 +18,9 @@ environ.Env.read_env(BASE_DIR / ".env")  # what is set in the process wins over 
 env = Environment()
 
 # -- the data folder: everything that VELOX writes -------------------------------------------------------------------
-DATA_DIR = Path(env.text("VELOX_DATA_DIR", str(BASE_DIR / "var"))).absolute()
+# Installed as a package, VELOX has no folder of its own to write into, and must not guess where the desk's is.
+_IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
+DATA_DIR = env.folder("VELOX_DATA_DIR", BASE_DIR / "var" if _IS_CHECKOUT else None)
 IS_DEMO = (DATA_DIR / "demo.json").exists()
 
 # -- the desk: seeds of the first migration --------------------------------------------------------------------------

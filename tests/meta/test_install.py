@@ -1,7 +1,7 @@
 """The Makefile's install lines bring the locked versions and no others, whatever was released since.
 
-Each test runs the real rule of the Makefile, offline, against a folder of stub wheels: every package of the lock with its
-true extras and requirements, once in the locked version and once in a newer one, and a lock of the stubs' hashes.
+Each test runs the real rule of the Makefile, offline, against a folder of stub wheels: every package of the lock with
+its true extras and requirements, once in the locked version and once in a newer one, and a lock of the stubs' hashes.
 """
 
 from __future__ import annotations
