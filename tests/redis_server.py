@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from velox_site.caches import caches
+
 
 @dataclass
 class RedisServer:
@@ -94,10 +96,5 @@ def _wait_until_it_answers(server: RedisServer) -> None:
 
 
 def use(url: str, settings: Any) -> None:
-    """Let the cache of a test be the Redis at ``url``, with the settings' own options."""
-    settings.CACHE_URL = url
-    options = {"SERIALIZER": "trading.hot.AsItIs", "SOCKET_CONNECT_TIMEOUT": 0.05, "SOCKET_TIMEOUT": 0.1}
-    backend = "django_redis.cache.RedisCache"
-    settings.CACHES = {
-        "default": {"BACKEND": backend, "LOCATION": url, "KEY_PREFIX": "velox", "OPTIONS": options},
-    }
+    """Let the caches of a test be the Redis at ``url``, as the settings make them."""
+    settings.CACHE_URL, settings.CACHES = url, caches(url)

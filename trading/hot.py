@@ -1,8 +1,9 @@
 """The hot state: newest ticks and indicators of all processes, and a copy of the ledger's newest state (`hot_book`).
 
-The only module that touches the cache. Each entry carries a version, and a lower one never overwrites a higher. Values
-are JSON texts; whatever cannot be decoded is a miss. A fault of the cache costs the caller at most its time-out,
-and nothing after three in a row: a breaker keeps away from it and lets one call try again after a while.
+The only module that touches the cache, by an alias of its own. Each entry carries a version, and a lower one never
+overwrites a higher. Values are JSON texts; whatever cannot be decoded is a miss. A fault of the cache costs the caller
+at most its time-out, and nothing after three in a row: a breaker keeps away from it and lets one call try again after a
+while.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 import orjson
 import structlog
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
+from django.utils.connection import ConnectionProxy
 
 LIFETIME_SECONDS = {"tick": 60, "indicators": 300, "book": 300}
 VALUE = {"tick": "close", "indicators": "values"}
@@ -45,6 +47,9 @@ return kept
 """
 
 log = structlog.get_logger("system")
+
+ALIAS = "hot"
+cache: Any = ConnectionProxy(caches, ALIAS)
 
 
 class AsItIs:
@@ -182,7 +187,7 @@ def forget(account: str) -> None:
 
 
 def _drop(pattern: str) -> None:  # django-redis alone has this
-    cache.delete_pattern(pattern)  # type: ignore[attr-defined]
+    cache.delete_pattern(pattern)
 
 
 def newest(kind: str, *parts: str) -> dict[str, Any] | None:

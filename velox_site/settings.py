@@ -11,6 +11,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.functional import lazy
 
+from velox_site.caches import caches
 from velox_site.environment import Environment, kept_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -145,27 +146,9 @@ DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JOURNAL_KEY = lazy(lambda: kept_secret(DATA_DIR / "journal.key"), str)()
 
-# -- the hot state ---------------------------------------------------------------------------------------------------
+# -- caches: "hot" is VELOX's own, "default" anybody's -----------------------------------------------------------------
 CACHE_URL = env.url("CACHE_URL", "", schemes=("redis", "rediss", "unix"))
-CACHES = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": CACHE_URL,
-        "KEY_PREFIX": "velox",
-        "OPTIONS": {
-            "SERIALIZER": "trading.hot.AsItIs",  # JSON, made and read there: no pickle, whatever stands in the cache
-            # The client's default is seconds; what is hung must cost a caller, both together, less than a fifth of one.
-            "SOCKET_CONNECT_TIMEOUT": 0.05,
-            "SOCKET_TIMEOUT": 0.1,
-        },
-    }
-    if CACHE_URL
-    else {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "velox",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},  # the default of 300 drops what a desk of a few hundred symbols keeps
-    }
-}
+CACHES = caches(CACHE_URL)
 
 # -- the time series -------------------------------------------------------------------------------------------------
 SPOOL_DIR = DATA_DIR / "spool"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 
 from tests.redis_server import RedisServer, redis_server, use
 from trading import hot, summon
@@ -25,7 +24,7 @@ def shared(redis: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -
     redis.tell("FLUSHALL")
     monkeypatch.setattr(hot, "breaker", hot.Breaker())
     yield redis
-    caches["default"].client.get_client().connection_pool.disconnect()
+    hot.cache.client.get_client().connection_pool.disconnect()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.cache import cache, caches
 
 from tests.redis_server import RedisServer
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
@@ -115,11 +114,11 @@ class TestOrigins:
     def test_what_makes_no_sense_is_asked_of_the_ledger(self, dm: DataManager, name: str, garbage: Any) -> None:
         true = QUESTIONS[name](dm)
         hot_book.rebuild("main", datetime.now(UTC))
-        raw = caches["default"].client.get_client()
+        raw = hot.cache.client.get_client()
         for part in hot_book.PARTS:
             entry = hot_book.read("main", part)
             assert entry is not None
-            raw.set(cache.make_key(hot_book.name_of("main", part)), json.dumps({**entry, part: garbage}))
+            raw.set(hot.cache.make_key(hot_book.name_of("main", part)), json.dumps({**entry, part: garbage}))
         told = QUESTIONS[name](dm)
         assert plain(told) == plain(true)
         assert origins(told) == {"ledger"}

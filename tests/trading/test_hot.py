@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache, caches
 
 from tests.redis_server import RedisServer, use
 from trading import hot
@@ -50,7 +49,7 @@ class TestNewest:
     def test_entries_live_as_long_as_their_kind_says(self, shared: RedisServer) -> None:
         hot.put_newest("tick", {TICK: tick(1, 1)})
         hot.put_newest("indicators", {hot.key("indicators", "main", "TCS", ""): tick(1, 1)})
-        lives = sorted(cache.ttl(name) for name in (TICK, hot.key("indicators", "main", "TCS", "")))
+        lives = sorted(hot.cache.ttl(name) for name in (TICK, hot.key("indicators", "main", "TCS", "")))
         assert 55 <= lives[0] <= 60
         assert 295 <= lives[1] <= 300
 
@@ -80,14 +79,14 @@ class TestNonsense:
         ],
     )
     def test_what_makes_no_sense_is_a_miss_and_is_overwritten(self, shared: RedisServer, text: bytes) -> None:
-        raw = caches["default"].client.get_client()
-        raw.set(cache.make_key(TICK), text)
+        raw = hot.cache.client.get_client()
+        raw.set(hot.cache.make_key(TICK), text)
         assert hot.newest("tick", "main", "RELIANCE") is None
         assert hot.put_newest("tick", {TICK: tick(5, 5)})
         assert hot.newest("tick", "main", "RELIANCE") == tick(5, 5)
 
     def test_one_entry_that_makes_no_sense_costs_the_others_nothing(self, shared: RedisServer) -> None:
-        caches["default"].client.get_client().set(cache.make_key(TICK), b"\xff\xfe")
+        hot.cache.client.get_client().set(hot.cache.make_key(TICK), b"\xff\xfe")
         other = hot.key("tick", "main", "TCS")
         hot.put_newest("tick", {other: tick(1, 1)})
         assert hot.get_many([TICK, other]) == {other: tick(1, 1)}
@@ -153,7 +152,7 @@ def test_the_settings_give_redis_a_fifth_of_a_second_and_no_pickle(tmp_path: Pat
     from velox_site import settings as module
 
     monkeypatch.setenv("CACHE_URL", "redis://127.0.0.1:6379/0")
-    options = importlib.reload(module).CACHES["default"]["OPTIONS"]
+    options = importlib.reload(module).CACHES["hot"]["OPTIONS"]
     monkeypatch.delenv("CACHE_URL")
     importlib.reload(module)
     assert options["SOCKET_TIMEOUT"] + options["SOCKET_CONNECT_TIMEOUT"] < 0.2

@@ -14,7 +14,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -96,7 +95,7 @@ class TestMending:
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
         companion._copy_books()
         assert len(copied("positions")) == 1
-        cache.clear()
+        hot.cache.clear()
         companion._copy_books()
         assert copied("positions") is None
         clock[0] += 61

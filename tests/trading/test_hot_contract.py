@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.cache import cache, caches
 
 from tests.redis_server import RedisServer, redis_server, use
 from tests.trading.test_hot import TICK, tick, until
@@ -24,9 +23,9 @@ def any_cache(request: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setattr(hot, "breaker", hot.Breaker())
     if request.param == "redis":
         use(request.getfixturevalue("redis").url, settings)
-    cache.clear()
+    hot.cache.clear()
     yield request.param
-    cache.clear()
+    hot.cache.clear()
 
 
 class TestContract:
@@ -54,7 +53,7 @@ class TestContract:
 
     @pytest.mark.parametrize("value", GARBAGE)
     def test_what_makes_no_sense_is_unknown_and_gives_way(self, any_cache: str, value: bytes) -> None:
-        cache.set(TICK, value)
+        hot.cache.set(TICK, value)
         assert hot.newest("tick", "main", "RELIANCE") is None
         assert hot.put_newest("tick", {TICK: tick(5, 5)})
         assert hot.newest("tick", "main", "RELIANCE") == tick(5, 5)
@@ -65,10 +64,10 @@ class TestContract:
 
 def test_a_key_of_another_type_is_unknown_and_gives_way(redis: RedisServer, settings: Any) -> None:
     use(redis.url, settings)
-    raw = caches["default"].client.get_client()
+    raw = hot.cache.client.get_client()
     for plant in (raw.rpush, raw.sadd):
-        raw.delete(cache.make_key(TICK))
-        plant(cache.make_key(TICK), "x")
+        raw.delete(hot.cache.make_key(TICK))
+        plant(hot.cache.make_key(TICK), "x")
         assert hot.newest("tick", "main", "RELIANCE") is None
         assert hot.put_newest("tick", {TICK: tick(5, 5)})
         assert hot.newest("tick", "main", "RELIANCE") == tick(5, 5)
@@ -130,7 +129,7 @@ class Model:
         return hot.key("tick", "main", symbol)
 
     def raw(self) -> Any:
-        return caches["default"].client.get_client()
+        return hot.cache.client.get_client()
 
     def write(self, symbol: str) -> None:
         self.at += 1
@@ -154,7 +153,7 @@ class Model:
         self.highest.clear()
 
     def expire(self, symbol: str) -> None:
-        self.raw().delete(cache.make_key(self.name(symbol)))
+        self.raw().delete(hot.cache.make_key(self.name(symbol)))
         self.highest.pop(symbol, None)
 
     def evict(self, symbol: str) -> None:
@@ -168,7 +167,7 @@ class Model:
         self.highest.clear()
 
     def garbage(self, symbol: str) -> None:
-        name = cache.make_key(self.name(symbol))
+        name = hot.cache.make_key(self.name(symbol))
         self.raw().delete(name)
         if self.chance.random() < 0.3:
             self.raw().rpush(name, "x")

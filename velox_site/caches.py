@@ -1,0 +1,44 @@
+"""Django's caches: `hot` is VELOX's own (`trading.hot`), `default` is an ordinary one for every other app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# The clients' own time-outs are seconds or none; what hangs must cost a caller, both together, under a fifth of one.
+CONNECT_SECONDS, ANSWER_SECONDS = 0.05, 0.1
+HOT_ENTRIES_MAX = 100_000  # a local cache's default of 300 drops what a desk of a few hundred symbols keeps
+
+
+def caches(url: str) -> dict[str, Any]:
+    """Return `CACHES` for a Redis, or for this process's own memory where ``url`` is empty."""
+    return _in_redis(url) if url else _in_memory()
+
+
+def _in_redis(url: str) -> dict[str, Any]:
+    # The address goes in a list: given as a text it would be cut at a comma in the password.
+    return {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": [url],
+            "KEY_PREFIX": "velox-site",
+            "OPTIONS": {"socket_connect_timeout": CONNECT_SECONDS, "socket_timeout": ANSWER_SECONDS},
+        },
+        "hot": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": [url],
+            "KEY_PREFIX": "velox",
+            "OPTIONS": {
+                "SERIALIZER": "trading.hot.AsItIs",  # JSON, made and read there: never a pickle
+                "SOCKET_CONNECT_TIMEOUT": CONNECT_SECONDS,
+                "SOCKET_TIMEOUT": ANSWER_SECONDS,
+            },
+        },
+    }
+
+
+def _in_memory() -> dict[str, Any]:
+    local = "django.core.cache.backends.locmem.LocMemCache"
+    return {
+        "default": {"BACKEND": local, "LOCATION": "velox-site"},
+        "hot": {"BACKEND": local, "LOCATION": "velox", "OPTIONS": {"MAX_ENTRIES": HOT_ENTRIES_MAX}},
+    }
