@@ -107,6 +107,13 @@ def test_the_drawdown_sees_inside_a_day() -> None:
     assert (made["max_drawdown"], made["max_drawdown_pct"]) == (Decimal(300), 30.0)
 
 
+def test_an_account_that_lost_twice_what_it_had_is_200_percent_down_and_has_no_ratio_of_days() -> None:
+    lost = [closing(value, day=number) for number, value in enumerate([-1200, -300, -500])]
+    made = period_figures(lost, capital(25))
+    assert (made["max_drawdown"], made["max_drawdown_pct"]) == (Decimal(2000), 200.0)
+    assert [made[name] for name in ("sharpe", "sortino", "calmar")] == [None] * 3
+
+
 def test_a_loss_at_once_starts_from_the_first_day_of_the_period() -> None:
     made = period_figures([closing(-10, day=2)], capital(3))
     assert made["max_drawdown_from"] == "2021-04-12"

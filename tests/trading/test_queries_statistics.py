@@ -16,10 +16,11 @@ from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
 from trading.domain import figures
 from trading.domain.statistics import daily_returns
 from trading.errors import InvalidValue, UnknownAccount
-from trading.models import DayTotal, Realisation
+from trading.models import DayTotal, Realisation, Trade
 from trading.operations.add_capital import add_capital
 from trading.operations.add_fill import add_fill
 from trading.operations.open_position import open_position
+from trading.operations.void import void
 from trading.queries import statistics
 from trading.queries.sessions import calendar_of
 from trading.queries.statistics import (
@@ -48,7 +49,8 @@ def desk(ledger: Any) -> Iterator[None]:
 
 def trading_days(first: date, last: date, **cut: Any) -> list[date]:
     with_exits = Realisation.objects.filter(account__code="main", day__gte=first, day__lte=last, **cut)
-    open_days = calendar_of("NSE").trading_days(first, last)
+    since = min(Trade.objects.filter(account__code="main").values_list("trading_day", flat=True))
+    open_days = calendar_of("NSE").trading_days(max(first, since), last)
     return sorted({*open_days, *with_exits.values_list("day", flat=True)})
 
 
@@ -118,7 +120,7 @@ def test_rows_by_day_read_no_trade_and_a_period_costs_a_fixed_number_of_queries(
         trade(number, at=MONDAY + timedelta(days=number))
     with django_assert_num_queries(2):
         by_strategy_and_day("main", date(2021, 4, 1), date(2021, 4, 30))
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         strategy_stats("main", STRATEGIES[0], 30, now=NOW)
 
 
@@ -164,9 +166,51 @@ def test_money_belongs_to_the_day_of_the_exit_and_the_trade_to_the_day_it_closes
 
 def test_a_closed_day_with_an_exit_is_a_trading_day(ledger: Any) -> None:
     holiday = datetime(2021, 4, 14, 5, tzinfo=UTC)
+    trade(5, at=MONDAY - timedelta(days=30))
     assert strategy_stats("main", "ema cross", 7, now=holiday)["trading_days"] == 4
     trade(5, at=holiday)
     assert strategy_stats("main", "ema cross", 7, now=holiday)["trading_days"] == 5
+
+
+DAY_RATIOS = ("sharpe", "sortino", "calmar")
+
+
+def test_days_before_the_accounts_first_trade_are_no_sample(ledger: Any) -> None:
+    friday = MONDAY + timedelta(days=25)  # 7 May: the last of its 19 trading days from 12 April on
+    trade(-40, at=MONDAY)
+    trade(100, at=MONDAY + timedelta(days=1))
+    for days in (30, 400, None):
+        made = strategy_stats("main", "ema cross", days, now=MONDAY + timedelta(days=1))
+        assert [made[name] for name in ("trading_days", *DAY_RATIOS)] == [2, None, None, None]
+    trade(7, at=friday)
+    short = strategy_stats("main", "ema cross", 400, now=friday)
+    enough = strategy_stats("main", "ema cross", 400, now=friday + timedelta(days=4))
+    assert (short["trading_days"], enough["trading_days"]) == (18, 20)
+    assert [short[name] for name in DAY_RATIOS] == [None] * 3 and None not in [enough[name] for name in DAY_RATIOS]
+
+
+def test_a_cut_has_the_days_of_its_account_as_its_sample(ledger: Any) -> None:
+    trade(5, at=MONDAY - timedelta(days=60), strategy="older")
+    trade(100, at=MONDAY)
+    made = strategy_stats("main", "ema cross", 30, now=MONDAY)
+    assert made["trading_days"] == account_stats("main", 30, now=MONDAY)["trading_days"] > 15
+
+
+def test_a_void_first_trade_begins_no_sample(ledger: Any) -> None:
+    trade(5, at=MONDAY - timedelta(days=60))
+    void(Trade.objects.get().pk, by="desk", reason="never was")
+    trade(100, at=MONDAY)
+    for days in (90, None):
+        assert strategy_stats("main", "ema cross", days, now=MONDAY)["trading_days"] == 1
+
+
+def test_before_anything_was_traded_a_period_has_no_days_and_its_capital_lost_nothing(ledger: Any) -> None:
+    made = account_stats("main", 30, now=MONDAY)
+    assert (made["trading_days"], made["sharpe"], made["max_drawdown"], made["max_drawdown_pct"]) == (0, None, 0, 0.0)
+
+
+def _capital(cut: statistics.Cut, days: list[date], exits: list[figures.Exit]) -> figures.Capital:
+    return statistics.capital_in(statistics.history_of(cut.account, days[-1]), days, exits)
 
 
 def test_returns_divide_by_the_accounts_capital_of_the_morning(ledger: Any) -> None:
@@ -176,7 +220,7 @@ def test_returns_divide_by_the_accounts_capital_of_the_morning(ledger: Any) -> N
     trade(-2000, at=MONDAY + timedelta(days=2))
     cut = statistics.Cut(statistics.get_account("main"), "ema cross")
     exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 12), date(2021, 4, 14))]
-    capital = statistics.capital_over(cut.account, [date(2021, 4, day) for day in (12, 13, 14)], exits)
+    capital = _capital(cut, [date(2021, 4, day) for day in (12, 13, 14)], exits)
     assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000, -2000 / 200_000]
 
 
@@ -185,7 +229,7 @@ def test_what_others_earned_on_a_closed_day_is_capital_of_the_next(ledger: Any) 
     trade(500, at=MONDAY + timedelta(days=3))
     cut = statistics.Cut(statistics.get_account("main"), "ema cross")
     exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 13), date(2021, 4, 15))]
-    capital = statistics.capital_over(cut.account, [date(2021, 4, 13), date(2021, 4, 15)], exits)
+    capital = _capital(cut, [date(2021, 4, 13), date(2021, 4, 15)], exits)
     assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000]
 
 

@@ -68,6 +68,15 @@ def test_rows_and_every_cut_add_up_to_the_total_and_the_total_is_the_ledgers(des
         assert sum(row["pnl"] for row in made["days"]) == made["total"]["total_pnl"]
 
 
+def test_no_figure_of_days_counts_days_before_the_accounts_first_trade(ledger: Any) -> None:
+    trade(900, at=MONDAY, minutes=375)  # from 09:30 to the close at 15:30, and a quarter of an hour beyond
+    made = strategy_report(selection("main", first="2021-01-01", last="2021-04-12"), now=MONDAY + timedelta(days=1))
+    for row in (made["total"], *made["strategies"]):
+        assert (row["trading_days"], row["sharpe"], row["cagr"]) == (1, None, None)
+        assert row["exposure_pct"] == 100 * 360 / 375
+    assert [row["day"] for row in made["days"]] == ["2021-04-12"]
+
+
 def test_a_row_is_what_the_statistics_of_that_strategy_and_symbol_tell(desk: None) -> None:
     by_name = {row["strategy_id"]: row for row in strategy_report(selection("main", **SPAN))["strategies"]}
     by_instrument = {row["symbol"]: row for row in symbol_report(selection("main", **SPAN))["symbols"]}

@@ -1,8 +1,8 @@
 """The figures of a period or a day, put together from its exit fills (FACE §5). Pure: rows in, one flat dict out.
 
 Money belongs to the day of each exit fill; a trade counts, wins or loses where it closes, by its P&L after known
-charges. Ratios of days (sharpe, sortino, calmar) need `TRADING_DAYS_MIN` days, sqn needs `TRADES_MIN` trades; below
-that they are None.
+charges. Ratios of days (sharpe, sortino, calmar, cagr) need `TRADING_DAYS_MIN` days, sqn needs `TRADES_MIN` trades;
+below that they are None. The days are those of `Capital.days`, none of them before the account's first trade.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Exit(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Capital:
     """The account's capital as a cut of it sees it, in units: what there was at the start of ``days[0]``, what came in
-    before each day, and each day's P&L of the account outside the cut."""
+    before each day, and each day's P&L of the account outside the cut. ``days`` are the sample of every figure of
+    days: they begin with the account's first trade."""
 
     at_start: int
     days: Sequence[date]

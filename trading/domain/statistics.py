@@ -201,7 +201,8 @@ class Drawdown:
     """One episode below a peak of equity: how deep in units and in percent of the peak, from where to where.
 
     ``began`` is the index of the last change before it (−1: the start), ``lowest`` that of its low, ``ended`` that of
-    the change that reached the peak again, None while it lasts. ``percent`` is None above a peak of nothing.
+    the change that reached the peak again, None while it lasts. ``percent`` is None above a peak of nothing, and above
+    100 where more was lost than there was: 100,000 less 120,000, 30,000 and 50,000 is a drawdown of 200,000, 200 %.
     """
 
     depth: int

@@ -13,7 +13,8 @@ from trading.models import Instrument, Realisation, Review, SignalCondition, Str
 from trading.queries.as_known import untouched
 from trading.queries.columns import day_of, instant_of
 from trading.queries.instruments import shown_symbol
-from trading.queries.statistics import EXIT_MONEY, EXIT_TIMES, OPEN, Cut, retold_of
+from trading.queries.statistics import EXIT_MONEY, EXIT_TIMES, Cut, retold_of
+from trading.queries.trades import OPEN
 
 _OF_TRADE = ("strategy_id", "instrument_id", "trade__side", "trade__exit_reason", "trade__state")
 

@@ -24,7 +24,15 @@ from trading.queries.exposure import Held, exposure, held_over
 from trading.queries.instruments import find_instrument
 from trading.queries.parts import parts_of
 from trading.queries.period import EARLIEST, date_in, desk_date, parse_day
-from trading.queries.statistics import Cut, History, capital_in, history_of, retold_of, trading_days
+from trading.queries.statistics import (
+    Cut,
+    History,
+    capital_in,
+    first_trading_day,
+    history_of,
+    retold_of,
+    trading_days,
+)
 
 UNKNOWN = -1  # the key of an instrument that the ledger does not know: no row has it
 
@@ -197,9 +205,10 @@ def _held(chosen: Selection, now: datetime | None) -> Iterable[Held]:
 
 
 def _exposure(chosen: Selection, held: Sequence[Held], now: datetime | None) -> dict[str, Any]:
-    if chosen.first is None or chosen.last is None:
+    since = first_trading_day(chosen.cut.account, known_at=chosen.cut.known_at)
+    if since is None or chosen.first is None or chosen.last is None:
         return {"exposure_seconds": 0.0, "exposure_pct": None}
-    return exposure(held, chosen.first, chosen.last, now=now)
+    return exposure(held, max(since, chosen.first), chosen.last, now=now)
 
 
 def _figures(chosen: Selection, cut: Cut, exits: list[Exit], sample: Sample, history: History) -> dict[str, Any]:

@@ -22,10 +22,9 @@ from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.as_known import KnownTrade
 from trading.queries.columns import day_of, instant_of, text, units
 from trading.queries.instruments import find_instrument, shown_symbol
-from trading.queries.period import EARLIEST, check_days, last_days
+from trading.queries.period import EARLIEST, check_days, date_in, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
-
-OPEN = "OPEN"
+from trading.queries.trades import OPEN, VOID
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +168,11 @@ def history_of(account: Account, until: date, *, known_at: datetime | None = Non
     return History(capital_flows(account, until=until, known_at=known_at), _pnl_by_day(account, until, known_at))
 
 
-def capital_over(account: Account, days: list[date], exits: list[Exit], *, known_at: datetime | None = None) -> Capital:
-    """Return the account's capital as the cut of these exits sees it on these days, and as it was known."""
-    return capital_in(history_of(account, days[-1], known_at=known_at), days, exits) if days else _NO_CAPITAL
-
-
 def capital_in(history: History, days: list[date], exits: list[Exit]) -> Capital:
-    """Return the same from a history that reaches as far as the days or farther."""
+    """Return the account's capital as the cut of these exits sees it on these days, from a history that reaches as far
+    as the days or farther; without days, what there was at the history's end."""
     if not days:
-        return _NO_CAPITAL
+        return Capital(sum(history.flows.values()) + sum(history.pnl.values()), [], {}, {})
     first, last = days[0], days[-1]
     flows = {day: value for day, value in history.flows.items() if day <= last}
     at_start = sum(value for day, value in flows.items() if day < first)
@@ -188,15 +183,38 @@ def capital_in(history: History, days: list[date], exits: list[Exit]) -> Capital
     return Capital(at_start, days, _before_trading_days(flows, days), _after_trading_days(other, days))
 
 
+def first_trading_day(account: Account, *, known_at: datetime | None = None) -> date | None:
+    """Return the trading day of the account's first trade that is not void, as it was known; None where none is."""
+    rows = Trade.objects.filter(account=account).exclude(state=VOID)
+    days: list[date | None] = []
+    if known_at is not None:
+        rows = rows.filter(as_known.untouched(known_at))
+        days = [
+            date_in(known.opened_at, known.trade.instrument.exchange.zone)
+            for known in retold_of(Cut(account), known_at)
+        ]
+    # In the order of an index and one row: a MIN over the days would read every trade.
+    days.append(rows.order_by("opened_at").values_list("trading_day", flat=True).first())
+    return min((day for day in days if day is not None), default=None)
+
+
 def trading_days(cut: Cut, first: date, last: date) -> list[date]:
-    """Return the trading days of the exchanges that the cut traded on, and closed days that have an exit fill."""
+    """Return the days that figures of days have as their sample: those of first..last, from the day of the account's
+    first trade on, on which the exchanges that the cut traded on trade, and closed days that have an exit fill.
+
+    Days before the account's first trade tell nothing of how it trades, so they are no sample. The start is the
+    account's also for one strategy or symbol: their returns add up to the account's only over the same days.
+    """
+    since = first_trading_day(cut.account, known_at=cut.known_at)
+    if since is None:
+        return []
     totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last)
     groups = totals.values_list("instrument__exchange__code", "instrument__session_group").distinct()
     days = set(totals.values_list("day", flat=True))
     if cut.known_at is not None:
         days = {exit.day for _, exit in exits_of(cut, first, last)}
     for exchange, group in set(groups) or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
-        days.update(calendar_of(exchange, group).trading_days(first, last))
+        days.update(calendar_of(exchange, group).trading_days(max(first, since), last))
     return sorted(days)
 
 
@@ -206,19 +224,16 @@ def _period(cut: Cut, days: int | None, now: datetime) -> dict[str, Any]:
         return figures.period_figures([], Capital(0, [], {}, {})) | {"first_date": None, "last_date": None}
     first, last = span
     exits = [exit for _, exit in exits_of(cut, first, last)]
-    capital = capital_over(cut.account, trading_days(cut, first, last), exits, known_at=cut.known_at)
-    made = figures.period_figures(exits, capital)
+    history = history_of(cut.account, last, known_at=cut.known_at)
+    made = figures.period_figures(exits, capital_in(history, trading_days(cut, first, last), exits))
     return {**made, "first_date": first.isoformat(), "last_date": last.isoformat()}
 
 
 def whole_span(cut: Cut) -> tuple[date, date] | None:
     """Return the day of the cut's first trade and that of its last exit, None where one of them is missing."""
-    first = Trade.objects.filter(**cut.lookups()).aggregate(day=Min("trading_day"))["day"]
+    first = Trade.objects.filter(**cut.lookups()).exclude(state=VOID).aggregate(day=Min("trading_day"))["day"]
     last = Realisation.objects.filter(**cut.lookups()).aggregate(day=Max("day"))["day"]
     return None if first is None or last is None else (first, last)
-
-
-_NO_CAPITAL = Capital(0, [], {}, {})
 
 
 def _before_trading_days(amounts: dict[date, int], days: list[date]) -> dict[date, int]:
