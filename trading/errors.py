@@ -19,6 +19,7 @@ __all__ = [
     "AmbiguousTick",
     "AmbiguousTrade",
     "CrossesZero",
+    "CurrencyMismatch",
     "FlushTimeout",
     "IdConflict",
     "InvalidValue",
@@ -72,6 +73,12 @@ class CrossesZero(VeloxError):
     """The fill is larger than what is open: book the closing part, then open a new trade with the rest."""
 
     code = "crosses_zero"
+
+
+class CurrencyMismatch(VeloxError):
+    """The instrument is traded in another currency than the account's: book it in an account of that currency."""
+
+    code = "currency_mismatch"
 
 
 class NotTradable(VeloxError):

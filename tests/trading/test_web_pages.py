@@ -320,7 +320,7 @@ def big(
     ],
 )
 def test_amounts_are_rounded_for_reading_and_none_vanishes(value: str | None, shown: str) -> None:
-    amount = amounts.rounded(None if value is None else Decimal(value))
+    amount = amounts.rounded(None if value is None else Decimal(value), "INR")
     assert amounts.amount(amount, "INR", signed=True) == shown
 
 

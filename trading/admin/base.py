@@ -107,7 +107,7 @@ def price_column(name: str, title: str, currency_of: Callable[[Any], str]) -> Ca
 
 def money(value: Decimal | None, currency: str, *, signed: bool = False) -> SafeString:
     """Return an amount as a figure, rounded for reading; ``signed`` adds a plus to gains, and colour."""
-    text = amounts.amount(amounts.rounded(value), currency, signed=signed)
+    text = amounts.amount(amounts.rounded(value, currency), currency, signed=signed)
     return figure(text, amounts.tone(value) if signed else "")
 
 

@@ -11,7 +11,7 @@ from trading.domain import display
 # Of a currency that is not here the code stands in front: CHF 1,200.00.
 SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 MINUS = "\u2212"  # as wide as a plus and never broken off its number
-_CENT, _TEN_THOUSANDTH = Decimal("0.01"), Decimal("0.0001")
+_TEN_THOUSANDTH = Decimal("0.0001")
 
 
 def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
@@ -21,15 +21,15 @@ def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str
     return f"{_direction(value, signed=signed)}{sign_of(currency)}{display.money(abs(value), currency)}"
 
 
-def rounded(value: Decimal | None) -> Decimal | None:
-    """Return an amount rounded half-even to two decimals, for reading: shares of charges have eight.
+def rounded(value: Decimal | None, currency: str) -> Decimal | None:
+    """Return an amount rounded half-even to its currency's decimals, for reading: shares of charges have eight.
 
     One that would vanish stays as it is; the CSV and the daily summary have all of them exactly.
     """
     if value is None:
         return None
-    cents = value.quantize(_CENT, rounding=ROUND_HALF_EVEN)
-    return value if value and not cents else cents
+    shown = value.quantize(Decimal(1).scaleb(-display.minor_unit(currency)), rounding=ROUND_HALF_EVEN)
+    return value if value and not shown else shown
 
 
 def average(value: Decimal | None) -> Decimal | None:

@@ -7,6 +7,9 @@ from decimal import Decimal
 UNDEFINED = "—"
 # Currencies whose amounts are grouped in lakhs and crores: 12,34,567.89.
 LAKH_CURRENCIES = frozenset({"INR", "NPR", "PKR", "BDT", "LKR"})
+# Decimals of a currency whose smallest coin is not its hundredth (ISO 4217, column "minor unit").
+MINOR_UNITS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "VND": 0, "XAF": 0, "XOF": 0}
+MINOR_UNITS |= {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}
 
 
 def plain(value: Decimal) -> str:
@@ -17,12 +20,17 @@ def plain(value: Decimal) -> str:
 
 
 def money(value: Decimal | None, currency: str) -> str:
-    """Write money for people: grouped as its currency is, at least two decimals, never rounded. None is a dash."""
+    """Write money for people: grouped as its currency is, with its decimals at least, never rounded. None is a dash."""
     if value is None:
         return UNDEFINED
     whole, _, decimals = plain(abs(value)).partition(".")
-    sign = "-" if value < 0 else ""
-    return f"{sign}{grouped(whole, lakhs=currency in LAKH_CURRENCIES)}.{decimals.ljust(2, '0')}"
+    sign, decimals = "-" if value < 0 else "", decimals.ljust(minor_unit(currency), "0")
+    return f"{sign}{grouped(whole, lakhs=currency in LAKH_CURRENCIES)}{'.' if decimals else ''}{decimals}"
+
+
+def minor_unit(currency: str) -> int:
+    """Return how many decimals amounts in a currency are written with: 2 of the rupee, 0 of the yen."""
+    return MINOR_UNITS.get(currency, 2)
 
 
 def ratio(value: float | None, *, decimals: int = 2) -> str:

@@ -97,7 +97,7 @@ def figure_table(
 ) -> Table:
     """Return rows of figures as a table; ``exact`` is for a spreadsheet, else averages are rounded for reading, with
     ``in_cents`` all money: shares of charges have eight decimals, and a period's JSON and CSV have them all."""
-    cells = [[_cell(key, row.get(key), exact=exact, in_cents=in_cents) for key in columns] for row in rows]
+    cells = [[_cell(key, row.get(key), currency, exact=exact, in_cents=in_cents) for key in columns] for row in rows]
     return Table(
         title, list(columns.values()), cells, currency=currency, coloured=COLOURED, last_is_total=last_is_total
     )
@@ -113,10 +113,11 @@ def notes_of(total: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _cell(key: str, value: Any, *, exact: bool, in_cents: bool) -> Any:
-    """People read hours, minutes and seconds, and averages to two decimals; a spreadsheet reads what there is."""
+def _cell(key: str, value: Any, currency: str, *, exact: bool, in_cents: bool) -> Any:
+    """People read hours, minutes and seconds, averages to the currency's decimals; a spreadsheet reads all."""
     if exact:
         return value
     if key in SECONDS:
         return display.duration(value)
-    return amounts.rounded(value) if key in AVERAGES or (in_cents and isinstance(value, Decimal)) else value
+    is_rounded = key in AVERAGES or (in_cents and isinstance(value, Decimal))
+    return amounts.rounded(value, currency) if is_rounded else value

@@ -156,7 +156,7 @@ def _cut(line: str) -> str:
 
 
 def _money(life: TradeLife, value: Any) -> str:
-    return display.money(amounts.rounded(value), life.currency)
+    return display.money(amounts.rounded(value, life.currency), life.currency)
 
 
 def _price(value: Any) -> str:

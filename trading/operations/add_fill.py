@@ -38,8 +38,8 @@ def add_fill(
     becomes two rows under its one id, with its charges shared by quantity, and the trade that opened is returned. An
     exit of no more than is open needs no other trade.
 
-    Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, CrossesZero, UnknownAccount,
-        LedgerBusy, LedgerNotReady.
+    Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, CrossesZero, CurrencyMismatch,
+        UnknownAccount, LedgerBusy, LedgerNotReady.
     """
     trade_id = arguments.identity(trade_id, "trade_id")
     strategy_id = None if strategy_id is None else parse_name(strategy_id, "strategy_id")

@@ -72,7 +72,8 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
 
     ``trade`` has its instrument loaded. A new one is saved here, one that was read is to be written with `keep`.
 
-    Raises: CrossesZero; InvalidValue for a time before the opening, off the quantity step, beyond the bound of money.
+    Raises: CrossesZero; CurrencyMismatch for an entry; InvalidValue for a time before the opening, off the quantity
+        step, beyond the bound of money.
     """
     _check(trade, side, new)
     before, sequence = _before(trade)
@@ -125,6 +126,8 @@ def _check(trade: Trade, side: str, new: NewFill) -> None:
         )
     references.must_be_on_step(new.quantity, trade.instrument)
     is_exit = side == position.EXIT_SIDE[trade.side]
+    if not is_exit:  # what an older VELOX booked in two currencies can still be closed
+        references.must_be_in_currency(trade.instrument, trade.account)
     if is_exit and new.quantity > trade.open_quantity:
         rest = new.quantity - trade.open_quantity
         raise CrossesZero(

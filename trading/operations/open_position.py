@@ -38,7 +38,7 @@ def open_position(
 ) -> Position:
     """Return the trade, opened and committed. The same again answers with what is there (FACE §2).
 
-    Raises: InvalidValue, IdConflict, NotTradable, UnknownAccount, LedgerBusy, LedgerNotReady.
+    Raises: InvalidValue, IdConflict, NotTradable, CurrencyMismatch, UnknownAccount, LedgerBusy, LedgerNotReady.
     """
     trade_id = arguments.identity(trade_id, "trade_id")
     strategy_id = parse_name(strategy_id, "strategy_id")

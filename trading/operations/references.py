@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from trading.domain.money import to_units
-from trading.errors import InvalidValue, NotTradable
+from trading.errors import CurrencyMismatch, InvalidValue, NotTradable
 from trading.models import Account, Exchange, Instrument, Strategy
 from trading.operations import rows
-from trading.queries.instruments import split_symbol
+from trading.queries.instruments import find_instrument, split_symbol
 
 
 def instrument_of(symbol: str, account: Account) -> Instrument:
@@ -34,6 +36,27 @@ def must_be_tradable(instrument: Instrument) -> None:
         raise NotTradable(
             f"{instrument.symbol} is an index.", field="symbol", hint="Trade a future or a fund on it instead."
         )
+
+
+def must_be_in_currency(instrument: Instrument, account: Account) -> None:
+    """Raise CurrencyMismatch unless the account keeps its books in the instrument's currency: nothing adds two."""
+    if instrument.currency != account.currency:
+        code = shlex.quote(f"{account.code}-{instrument.currency.lower()}")
+        line = f"manage.py account create {code} --book {account.book}"
+        raise CurrencyMismatch(
+            f"{instrument.symbol} is traded in {instrument.currency}, account {account.code} is kept in "
+            f"{account.currency}.",
+            field="symbol",
+            hint=f"Book it in an account in {instrument.currency}: `{line} --currency {instrument.currency}`.",
+        )
+
+
+def must_be_bookable(symbols: Iterable[str], account: Account) -> None:
+    """Raise CurrencyMismatch where one of these symbols, as far as it is known and tradable, has another currency."""
+    for symbol in symbols:
+        instrument = find_instrument(symbol)
+        if instrument is not None and instrument.kind != Instrument.Kind.INDEX:
+            must_be_in_currency(instrument, account)
 
 
 def must_be_on_step(quantity: Decimal, instrument: Instrument) -> None:

@@ -72,19 +72,23 @@ class Command(VeloxCommand):
 
 
 def _report(made: dict[str, Any]) -> Report:
-    lines = [[_readable(key, row[key]) for key in SHOWN] for row in made["trades"]]
+    lines = [[_readable(key, row[key], made["currency"]) for key in SHOWN] for row in made["trades"]]
     trades = Table("Trades", list(SHOWN.values()), lines, made["currency"], frozenset({"Gross P&L"}))
-    gaps = Table("Gaps", list(GAPS.values()), [[_readable(key, row[key]) for key in GAPS] for row in made["gaps"]])
+    gaps = Table(
+        "Gaps",
+        list(GAPS.values()),
+        [[_readable(key, row[key], made["currency"]) for key in GAPS] for row in made["gaps"]],
+    )
     header = list(made["trades"][0]) if made["trades"] else list(SHOWN)
     sheet = Table("Trades", header, [list(row.values()) for row in made["trades"]], made["currency"])
     return Report(title_of("Excursions", made), made, [trades, gaps], sheet=sheet)
 
 
-def _readable(key: str, value: Any) -> Any:
+def _readable(key: str, value: Any, currency: str) -> Any:
     if key.endswith("_at") and value is not None:
         return f"{timezone.localtime(value):%H:%M:%S}"
     if isinstance(value, date):
         return value.isoformat()
     if key.endswith("_price"):
         return display.UNDEFINED if value is None else display.plain(value)
-    return amounts.rounded(value) if key in {"mae", "mfe", "given_back"} else value
+    return amounts.rounded(value, currency) if key in {"mae", "mfe", "given_back"} else value

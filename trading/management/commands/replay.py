@@ -27,6 +27,7 @@ from trading.feeds.volume import AUTO, MODES
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit, write_file
 from trading.operations.measure_excursions import measure_excursions
+from trading.operations.references import must_be_bookable
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_zone
 from trading.queries.sessions import calendar_of_symbol
@@ -69,6 +70,8 @@ class Command(VeloxCommand):
         feed = replay.read_feed(files, names=names, volume=options["volume"], zone=zone, now_ns=time.time_ns())
         for note in feed.notes:
             self.say(note)
+        if strategy is not None:  # before anything is stored, not midway
+            must_be_bookable(feed.ticks.symbols, account)
         with DataManager.for_replay(source=source, account=account.code, volume="per_tick") as dm:
             todo = replay.missing(dm, feed, source=source)
             rejects = _write_rejects(options["rejects"], feed.rejects, files, source)

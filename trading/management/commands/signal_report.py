@@ -67,7 +67,7 @@ class Command(VeloxCommand):
 
 
 def _report(made: dict[str, Any]) -> Report:
-    rows = [[_readable(key, row[key]) for key in CONDITIONS] for row in made["conditions"]]
+    rows = [[_readable(key, row[key], made["currency"]) for key in CONDITIONS] for row in made["conditions"]]
     groups = [[row[key] for key in SIGNALS] for row in made["signals"]]
     coloured = frozenset({"Difference", "Move %"})
     tables = [
@@ -88,7 +88,7 @@ def _report(made: dict[str, Any]) -> Report:
     return Report(title_of("Signal report", made), made, tables, notes, sheet)
 
 
-def _readable(key: str, value: Any) -> Any:
+def _readable(key: str, value: Any, currency: str) -> Any:
     if key in {"p", "p_adjusted"}:
         return None if value is None else f"{value:.3f}"
-    return amounts.rounded(value) if key.startswith(("expectancy", "difference")) else value
+    return amounts.rounded(value, currency) if key.startswith(("expectancy", "difference")) else value

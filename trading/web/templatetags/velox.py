@@ -63,7 +63,7 @@ def pnl(value: Decimal | None, currency: str) -> SafeString:
 
 
 def _amount(value: Decimal | None, currency: str, css: str, *, signed: bool) -> SafeString:
-    shown, exact = amounts.rounded(value), amounts.amount(value, currency, signed=signed)
+    shown, exact = amounts.rounded(value, currency), amounts.amount(value, currency, signed=signed)
     if shown == value:
         return format_html('<span class="{}">{}</span>', css, exact)
     text = amounts.amount(shown, currency, signed=signed)
