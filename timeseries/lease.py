@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import threading
@@ -23,13 +22,13 @@ from pathlib import Path
 
 from timeseries import durable
 from timeseries.errors import VeloxError
+from timeseries.flock import READ, FileLock
 
 FOLDER, HOLDER = "leases", "holder"
 BEAT_SECONDS = 1.0
 STALE_SECONDS = 6.0  # without a beat; another shipper looks about every second, so it takes over within ten
 HEART_SECONDS = 300.0  # a heart that beats beside work that never ends must not beat for ever
 LEFTOVER_SECONDS = 3600.0
-FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class LeaseHeld(VeloxError):
@@ -90,19 +89,19 @@ def hold(lane: Path, *, owner: str) -> Iterator[Lease]:
     name = os.urandom(8).hex()
     fresh, path = root / f".{name}", root / name
     fresh.mkdir(mode=0o700)
-    descriptor = os.open(fresh / HOLDER, FLAGS | os.O_CREAT, 0o600)
+    lock = FileLock(fresh / HOLDER)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.pwrite(descriptor, owner.encode(), 8)
-        _beat(descriptor)
+        lock.take()
+        os.pwrite(lock.descriptor, owner.encode(), 8)
+        _beat(lock.descriptor)
         os.rename(fresh, path)  # from here on others see it, with a heart that beats
         # Not before: of two that come together each must see the other, or one of them would not know of it.
         overtaken += _take_away_dead(root, but=name)
-        with _heart(descriptor):
+        with _heart(lock.descriptor):
             yield Lease(lane, path, overtaken)
     finally:
         _remove(path if path.exists() else fresh)
-        os.close(descriptor)
+        lock.free()
 
 
 def _take_away_dead(root: Path, *, but: str | None) -> tuple[str, ...]:
@@ -126,20 +125,15 @@ def _take_away_dead(root: Path, *, but: str | None) -> tuple[str, ...]:
 def _look(path: Path) -> tuple[str, bool, float]:
     """Return (owner, whether it lives, for how many seconds it has been silent)."""
     try:
-        descriptor = os.open(path / HOLDER, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        lock = FileLock(path / HOLDER, flags=READ)
     except FileNotFoundError:
         return "", False, 0.0  # it is being given back
     try:
-        said = os.pread(descriptor, 200, 0)
-        silent = time.monotonic_ns() - int.from_bytes(said[:8], "little")
-        owner = said[8:].decode(errors="replace")
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return owner, True, silent / 10**9
-        return owner, False, silent / 10**9
+        text = os.pread(lock.descriptor, 200, 0)
+        silent = time.monotonic_ns() - int.from_bytes(text[:8], "little")
+        return text[8:].decode(errors="replace"), not lock.take(shared=True), silent / 10**9
     finally:
-        os.close(descriptor)
+        lock.free()
 
 
 def _remove(path: Path) -> None:

@@ -7,8 +7,6 @@ again). Its place moves on only when the minutes are kept, so a crash counts the
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ import structlog
 
 from timeseries import clearing, durable
 from timeseries.errors import VeloxError
+from timeseries.flock import FileLock
 from timeseries.measurements import MINUTES, TICKS, IntArray, PointBatch
 from timeseries.spool import Lane, Spool
 from timeseries.stores import candles
@@ -135,14 +134,11 @@ def rewind(lane: Lane, through: int) -> None:
 @contextmanager
 def _alone(lane: Lane, *, patient: bool = False) -> Iterator[bool]:
     """Hold the lane's lock of keepers, or tell that another has it; freed by the kernel when the holder dies."""
-    descriptor = os.open(lane.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = FileLock(lane.folder / LOCK)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
-        yield True
-    except BlockingIOError:
-        yield False
+        yield lock.take(patient=patient)
     finally:
-        os.close(descriptor)
+        lock.free()
 
 
 def _touched(batch: PointBatch) -> Iterator[Touched]:

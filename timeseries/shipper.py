@@ -6,8 +6,6 @@ acknowledge stays in the spool: a fault holds a lane, it never drops a point.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +17,7 @@ import structlog
 
 from timeseries import dead_letters
 from timeseries.errors import StoreUnavailable
+from timeseries.flock import FileLock
 from timeseries.measurements import PointBatch
 from timeseries.spool import Lane, Outcome, PendingSlice
 from timeseries.stores.base import Refusal, Store
@@ -86,20 +85,12 @@ def gate(root: Path, *, alone: bool = False) -> Iterator[None]:
         StoreUnavailable: the others did not leave it within `GATE_SECONDS`.
     """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(root / GATE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock, deadline = FileLock(root / GATE), time.monotonic() + GATE_SECONDS
     try:
-        _lock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        while not lock.take(shared=not alone):
+            if time.monotonic() > deadline:
+                raise StoreUnavailable("Another process ships or clears for a long time.", hint="Try again.")
+            time.sleep(0.002)
         yield
     finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, kind: int) -> None:
-    deadline = time.monotonic() + GATE_SECONDS
-    while True:
-        try:
-            return fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise StoreUnavailable("Another process ships or clears for a long time.", hint="Try again.") from None
-            time.sleep(0.002)
+        lock.free()

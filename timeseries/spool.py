@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 from timeseries.errors import SourceBusy
+from timeseries.flock import FileLock
 from timeseries.lane import Lane, Lease, LeaseHeld, LeaseLost, Outcome, PendingSlice, Tail
 from timeseries.measurements import MEASUREMENTS, Measurement
 from timeseries.mend import mend_lane
@@ -36,7 +36,7 @@ class SourceLock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._descriptor: int | None = None
+        self._lock: FileLock | None = None
 
     def acquire(self, *, source: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Take the lock and leave the pid in it.
@@ -60,18 +60,16 @@ class SourceLock:
         try:
             self._write_pid(str(os.getpid()))
         except OSError:
-            self.drop()  # or this process would keep itself out until it ends
+            self._free()  # or this process would keep itself out until it ends
             raise
 
     def try_acquire(self) -> bool:
         """Take the lock without leaving a pid; False when it is taken. Raises OSError."""
-        descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+        lock = FileLock(self.folder / "lock")
+        if not lock.take():
+            lock.close()
             return False
-        self._descriptor = descriptor
+        self._lock = lock
         return True
 
     def holder(self) -> int | None:
@@ -84,21 +82,33 @@ class SourceLock:
 
     def release(self) -> None:
         """Free the lock; its file stays, empty."""
-        if self._descriptor is not None:
+        if self._lock is not None:
             with contextlib.suppress(OSError):
                 self._write_pid("")
-            self.drop()
+            self._free()
 
     def drop(self) -> None:
-        """Close the file without a word: a forked child leaves the lock to its parent."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Forget the lock: a forked child leaves it to its parent."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def look(self) -> bool:
+        """Tell whether somebody holds the lock, and hold it for no longer than that takes. Raises OSError."""
+        if not self.try_acquire():
+            return True
+        self._free()
+        return False
+
+    def _free(self) -> None:
+        assert self._lock is not None
+        self._lock.free()
+        self._lock = None
 
     def _write_pid(self, text: str) -> None:
-        assert self._descriptor is not None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, text.encode(), 0)
+        assert self._lock is not None
+        os.ftruncate(self._lock.descriptor, 0)
+        os.pwrite(self._lock.descriptor, text.encode(), 0)
 
 
 def _lives(pid: int) -> bool:
@@ -154,10 +164,7 @@ class Spool:
         lock = SourceLock(self.folder(source))
         if not (lock.folder / "lock").exists():
             return None
-        if lock.try_acquire():
-            lock.drop()
-            return None
-        return lock.holder()
+        return lock.holder() if lock.look() else None
 
     def adopt(self, source: str) -> bool:
         """Put right what a writer that is gone left behind; False when somebody holds the source. Raises OSError."""

@@ -7,7 +7,6 @@ none is taken for living that is not. The kernel frees the lock with the last pr
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+from timeseries.flock import READ, WRITE, FileLock
+
 OUTPUT_BYTES_MAX = 1 << 20
 ATTEMPTS, PAUSE_SECONDS = 20, 0.001
 
@@ -33,53 +33,54 @@ def being_the_companion(handed: int | None = None) -> Iterator[bool]:
 
     ``handed`` is the descriptor of the lock that `summon` has taken for us.
     """
-    descriptor = _open() if handed is None or not _is_lock(handed) else handed
+    lock = _open() if handed is None or not _is_lock(handed) else FileLock.handed(handed)
     try:
-        is_ours = _take(descriptor)
+        is_ours = lock.take()
         if is_ours:
-            _sign(descriptor, str(os.getpid()))
+            _sign(lock, str(os.getpid()))
         yield is_ours
     finally:
-        os.close(descriptor)  # the kernel frees the lock, also when we are killed
+        lock.free()  # when we are killed the kernel does it
 
 
 def companion_pid() -> int | None:
     """Return the pid of the living companion (0 while it starts), None where there is none."""
     try:
-        descriptor = os.open(lock_path(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        lock = FileLock(lock_path(), flags=READ)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        text = os.pread(descriptor, 32, 0).decode("ascii", "replace")
+        if lock.take(shared=True):
+            return None
+        text = os.pread(lock.descriptor, 32, 0).decode("ascii", "replace")
         return int(text) if text.isdigit() else 0
-    else:
-        return None
     finally:
-        os.close(descriptor)
+        lock.free()
 
 
 def summon() -> None:
     """Start a companion where none lives; return at once. A fault of this is told by the health report."""
     with contextlib.suppress(OSError):
-        descriptor = _open()
+        lock = _open()
         try:
             for _ in range(ATTEMPTS):
-                if _take(descriptor):
-                    _sign(descriptor, "")
-                    _start(descriptor)
+                if lock.take():
+                    _sign(lock, "")
+                    _start(lock.descriptor)
                     break
                 if companion_pid() is not None:
                     break
                 time.sleep(PAUSE_SECONDS)  # nobody's, yet not free: somebody was just looking, as `companion_pid` does
+        except OSError:
+            lock.free()  # nobody has it from us
+            raise
         finally:
-            os.close(descriptor)
+            lock.close()  # and never freed: the lock is the companion's from its start on
 
 
-def _open() -> int:
+def _open() -> FileLock:
     lock_path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(lock_path(), _FLAGS, 0o600)
+    return FileLock(lock_path())
 
 
 def _is_lock(descriptor: int) -> bool:
@@ -90,17 +91,9 @@ def _is_lock(descriptor: int) -> bool:
         return False
 
 
-def _take(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _sign(descriptor: int, text: str) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, text.encode(), 0)
+def _sign(lock: FileLock, text: str) -> None:
+    os.ftruncate(lock.descriptor, 0)
+    os.pwrite(lock.descriptor, text.encode(), 0)
 
 
 def _start(descriptor: int) -> None:
@@ -136,7 +129,7 @@ def _output() -> int:
     try:
         folder = Path(settings.DATA_DIR) / "logs"
         folder.mkdir(mode=0o700, exist_ok=True)
-        output = os.open(folder / "companion.log", _FLAGS | os.O_APPEND, 0o600)
+        output = os.open(folder / "companion.log", WRITE | os.O_APPEND, 0o600)
         if os.fstat(output).st_size > OUTPUT_BYTES_MAX:
             os.ftruncate(output, 0)
     except OSError:

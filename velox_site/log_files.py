@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from timeseries.flock import FileLock
+
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _DAY = 86_400
 
@@ -134,9 +136,9 @@ class SizedFile(LogFile):
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep other processes from rotating at the same time."""
-        descriptor = os.open(self.file.with_name(f".{self.file.name}.lock"), _FLAGS, 0o600)
+        lock = FileLock(self.file.with_name(f".{self.file.name}.lock"))
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock.take(patient=True)
             yield
         finally:
-            os.close(descriptor)
+            lock.free()
