@@ -45,6 +45,9 @@ def table(results: list[harness.Result]) -> Table:
     columns = ("row", "median", "rounds", "mark", "reached", "figures (median)")
     shown = Table(*columns, title="Ratios against the reference")
     for result in results:
+        if result.skipped:
+            shown.add_row(result.row, "-", "-", f"{result.mark:g}", "skipped", result.skipped)
+            continue
         low_high = f"{min(result.ratios):,.3g} to {max(result.ratios):,.3g}"
         figures = "; ".join(f"{name} {value:,.4g}" for name, value in result.figures.items())
         reached = "[green]yes[/]" if result.reached else "[red]no[/]"

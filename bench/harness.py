@@ -41,12 +41,19 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """Nothing can be measured here; ``reason`` says why, and the row says it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Row:
     """One row of the table: its name for ``ROW=``, what is compared, the mark and the stretch (ratios)."""
 
     name: str
     what: str
-    prepare: Callable[[], AbstractContextManager[Pair | Pairs | Figures]]
+    prepare: Callable[[], AbstractContextManager[Pair | Pairs | Figures | Skipped]]
     mark: float = 0.0
     stretch: float = 0.0
     unit: str = "per second"
@@ -65,12 +72,15 @@ class Result:
     reached: bool
     figures: dict[str, float]
     settings: dict[str, str]
+    skipped: str = ""  # why nothing was measured
 
 
 def run(row: Row) -> Iterator[Result]:
     """Measure the row: one result for a pair, one per figure for figures."""
     with row.prepare() as subject:
-        if isinstance(subject, Pair):
+        if isinstance(subject, Skipped):
+            yield Result(row.name, row.what, [], 0.0, row.mark, row.stretch, False, {}, row.settings, subject.reason)
+        elif isinstance(subject, Pair):
             subject.ours(), subject.reference()  # the warm-up is not counted
             yield _race(row, subject)
         elif isinstance(subject, Pairs):

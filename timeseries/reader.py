@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -26,6 +26,7 @@ INSTANT = pa.timestamp("ns", "UTC")
 FIRST, LAST = -(2**63) + 1, 2**63 - 1
 
 Span = tuple[int, int, str]  # start, stop, source
+Newest = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (ns), fields, origin
 
 
 class Reader:
@@ -130,13 +131,16 @@ class Reader:
         """Return the newest tick by exchange time: its tags, times (ns) and fields (None where absent)."""
         return self._newest(TICKS, {"account": account, "symbol": symbol})
 
-    def newest_waiting(self, measurement: Measurement, tags: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return the newest point by exchange time of what is not shipped yet, ``origin`` spool. It needs no store."""
-        return _newest_row(self._tail(PointQuery(measurement, FIRST, LAST, dict(tags))), "spool")
+    def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
+        """Return each symbol's newest point by exchange time of what is not shipped yet, ``origin`` spool.
 
-    def newest_stored(self, measurement: Measurement, tags: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return the newest point by exchange time of the store, ``origin`` store."""
-        return _newest_row(self.store.newest(PointQuery(measurement, FIRST, LAST, dict(tags))), "store")
+        It needs no store.
+        """
+        return _newest_rows(self._tail(_of_symbols(measurement, symbols, tags)), "spool")
+
+    def newest_stored(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
+        """Return each symbol's newest point by exchange time of the store, ``origin`` store; asked once for all."""
+        return _newest_rows(self.store.newest(_of_symbols(measurement, symbols, tags)), "store")
 
     def latest_indicators(self, symbol: str, account: str, *, timeframe: str = "") -> dict[str, Any] | None:
         """Return the newest indicators by exchange time: tags, times (ns), and `values` as a dict."""
@@ -156,8 +160,9 @@ class Reader:
         return self._newest(measurement, {"source": source})
 
     def _newest(self, measurement: Measurement, tags: dict[str, str]) -> dict[str, Any] | None:
-        waiting = self.newest_waiting(measurement, tags)  # before the store: see the class
-        return newest_of(waiting, self.newest_stored(measurement, tags))
+        query = PointQuery(measurement, FIRST, LAST, tags)
+        waiting = _newest_row(self._tail(query), "spool")  # before the store: see the class
+        return newest_of(waiting, _newest_row(self.store.newest(query), "store"))
 
     def _points(self, query: PointQuery) -> pa.Table:
         tail = self._tail(query)
@@ -243,6 +248,18 @@ def _newest_row(points: pa.Table, origin: str) -> dict[str, Any] | None:
     return {**newest, "origin": origin}
 
 
+def _newest_rows(points: pa.Table, origin: str) -> Newest:
+    order = pc.sort_indices(points, [("exchange_time", "descending"), ("time", "descending")])
+    symbols = points.column("symbol").take(order)
+    firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
+    rows = points.take(order.take(pa.array(firsts, pa.uint64()))).to_pylist(maps_as_pydicts="strict")
+    return {row["symbol"]: {**row, "origin": origin} for row in rows}
+
+
+def _of_symbols(measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> PointQuery:
+    return PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
+
+
 def unshipped(lane: Lane) -> Iterator[PointBatch]:
     """Yield the lane's points that no store has acknowledged, without those of accounts cleared since."""
     outcome = lane.outcome()
@@ -258,7 +275,12 @@ def unshipped(lane: Lane) -> Iterator[PointBatch]:
 def _matching(batch: PointBatch, query: PointQuery) -> PointBatch:
     if not len(batch):
         return batch
-    wanted = [all(entry[tag] == value for tag, value in query.tags.items()) for entry in batch.series_table]
+    symbols = None if query.symbols is None else set(query.symbols)
+    wanted = [
+        all(entry[tag] == value for tag, value in query.tags.items())
+        and (symbols is None or entry["symbol"] in symbols)
+        for entry in batch.series_table
+    ]
     keep = np.array(wanted)[batch.series] & (batch.time >= query.start) & (batch.time < query.stop)
     return batch.take(keep)
 

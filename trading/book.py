@@ -7,7 +7,7 @@ it is, unless the caller has written since.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ from trading.queries import valuation
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_date
 from trading.queries.trades import sum_of
-from trading.queries.valuation import LastTick, earned, price_of
+from trading.queries.valuation import LastTicks, earned, price_of
 
 HOT, LEDGER = "hot", "ledger"
 # The decimals and times of a position, which JSON keeps as texts.
@@ -43,7 +43,7 @@ Answer = TypeVar("Answer")
 Held = list[tuple[Position, dict[str, Any]]]
 
 
-def open_positions(account: str, last_tick: LastTick, *, since_ns: int) -> list[Position]:
+def open_positions(account: str, last_ticks: LastTicks, *, since_ns: int) -> list[Position]:
     """Return one position per open trade, the oldest first. Raises: LedgerBusy, LedgerNotReady, UnknownAccount.
 
     ``since_ns``: an older copy (ns UTC) does not answer; the same in the functions that follow.
@@ -51,22 +51,23 @@ def open_positions(account: str, last_tick: LastTick, *, since_ns: int) -> list[
     return _told(
         account,
         "positions",
-        lambda entry: [_valued(position, [row], last_tick) for position, row in _held(entry)],
-        partial(valuation.open_positions, account, last_tick),
+        lambda entry: _each_valued(_held(entry), last_ticks),
+        partial(valuation.open_positions, account, last_ticks),
         since_ns=since_ns,
     )
 
 
-def position_of(account: str, strategy_id: str, symbol: str, last_tick: LastTick, *, since_ns: int) -> Position:
+def position_of(account: str, strategy_id: str, symbol: str, last_ticks: LastTicks, *, since_ns: int) -> Position:
     """Return the sum of the strategy's open trades in the symbol. Raises: as `open_positions`."""
     name = parse_name(symbol, "symbol").removeprefix(f"{settings.VELOX_EXCHANGE}:")  # the ledger may not be asked
 
     def summed(entry: dict[str, Any]) -> Position:
         ours = [(one, row) for one, row in _held(entry) if (one.strategy_id, one.symbol) == (strategy_id, name)]
         found = sum_of(account, strategy_id, name, [one for one, _ in ours])
-        return _valued(replace(found, origin=HOT), [row for _, row in ours], last_tick)
+        ticks = last_ticks({found.symbol}) if ours else {}
+        return _valued(replace(found, origin=HOT), [row for _, row in ours], ticks)
 
-    query = partial(valuation.position_of, account, strategy_id, symbol, last_tick)
+    query = partial(valuation.position_of, account, strategy_id, symbol, last_ticks)
     return _told(account, "positions", summed, query, since_ns=since_ns)
 
 
@@ -171,9 +172,13 @@ def _position(row: dict[str, Any]) -> Position:
     return Position(**{**said, "flags": tuple(said["flags"]), "origin": HOT})
 
 
-def _valued(held: Position, rows: Iterable[dict[str, Any]], last_tick: LastTick) -> Position:
-    rows = list(rows)
-    tick = last_tick(held.symbol) if rows else None
+def _each_valued(held: Held, last_ticks: LastTicks) -> list[Position]:
+    ticks = last_ticks({position.symbol for position, _ in held}) if held else {}
+    return [_valued(position, [row], ticks) for position, row in held]
+
+
+def _valued(held: Position, rows: Sequence[dict[str, Any]], ticks: Mapping[str, Mapping[str, Any]]) -> Position:
+    tick = ticks.get(held.symbol) if rows else None
     if tick is None:
         return held
     price, at = price_of(tick)

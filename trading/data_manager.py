@@ -223,11 +223,11 @@ class DataManager:
 
     def get_position(self, strategy_id: str, symbol: str) -> Position:
         """Return the sum of the strategy's open trades in the symbol."""
-        return self.ledger.position_of(strategy_id, symbol, self.telemetry.latest_tick)
+        return self.ledger.position_of(strategy_id, symbol, self.telemetry.latest_ticks)
 
     def get_open_positions(self) -> list[Position]:
         """Return one entry per open trade, the oldest first."""
-        return self.ledger.open_positions(self.telemetry.latest_tick)
+        return self.ledger.open_positions(self.telemetry.latest_ticks)
 
     def get_latest_tick(self, symbol: str) -> dict[str, Any] | None:
         """Return the newest tick by exchange time (`Telemetry.latest_tick`)."""

@@ -21,7 +21,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.writing import reading
-from trading.queries.valuation import LastTick
+from trading.queries.valuation import LastTicks
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -86,12 +86,12 @@ class Ledger:
 
     # What is true now, from the hot state or the ledger (`book`); never a copy from before our own last write.
 
-    def open_positions(self, last_tick: LastTick) -> list[Position]:
-        return at_the_ledger(book.open_positions, self.account, last_tick, since_ns=self._written_ns)
+    def open_positions(self, last_ticks: LastTicks) -> list[Position]:
+        return at_the_ledger(book.open_positions, self.account, last_ticks, since_ns=self._written_ns)
 
-    def position_of(self, strategy_id: str, symbol: str, last_tick: LastTick) -> Position:
+    def position_of(self, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
         since = self._written_ns
-        return at_the_ledger(book.position_of, self.account, strategy_id, symbol, last_tick, since_ns=since)
+        return at_the_ledger(book.position_of, self.account, strategy_id, symbol, last_ticks, since_ns=since)
 
     def trailing_stops(self, strategy_id: str | None) -> list[TrailingStop]:
         now, since = datetime.now(UTC), self._written_ns

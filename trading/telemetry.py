@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -50,7 +50,6 @@ ASK_SECONDS = 0.5
 STORE_AWAY_SECONDS = 30.0
 KINDS = {TICKS.name: "tick", INDICATORS.name: "indicators"}
 Newest = dict[str, Any] | None
-Series = tuple[str, ...]  # the values of a measurement's tags
 Marks = tuple[tuple[str, int, int], ...]
 _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 
@@ -152,73 +151,106 @@ class Telemetry:
         return self.latest_ticks([symbol]).get(parse_name(symbol, "symbol"))
 
     def latest_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return the newest tick (`latest_tick`) of each symbol that has one; the hot state is asked once for all."""
-        own: dict[Series, Newest] = {(name,): self.recorder.latest(name) for name in _names(symbols)}
-        return {symbol: _shown(tick) for (symbol,), tick in self._newest(TICKS, own).items()}
+        """Return the newest tick (`latest_tick`) of each symbol that has one; hot state and store are asked once."""
+        found, unknown = self._newest_ticks(symbols)
+        if unknown is not None:
+            raise unknown
+        return found
+
+    def known_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return `latest_ticks`, where the store is away without those that it alone may know."""
+        return self._newest_ticks(symbols)[0]
+
+    def _newest_ticks(self, symbols: Iterable[str]) -> tuple[dict[str, dict[str, Any]], StoreUnavailable | None]:
+        own: dict[str, Newest] = {name: self.recorder.latest(name) for name in _names(symbols)}
+        found, unknown = self._newest(TICKS, own)
+        return {symbol: _shown(tick) for symbol, tick in found.items()}, unknown
 
     def latest_indicators(self, symbol: str, timeframe: str) -> Indicators | None:
         """Return the newest values by exchange time, name to number, None where nothing is known."""
         return self.latest_indicators_of([symbol], timeframe).get(parse_name(symbol, "symbol"))
 
     def latest_indicators_of(self, symbols: Iterable[str], timeframe: str) -> dict[str, Indicators]:
-        """Return the newest values of each symbol that has some; the hot state is asked once for all."""
+        """Return the newest values of each symbol that has some; hot state and store are asked once for all."""
         timeframe = timeframe and parse_name(timeframe, "timeframe")
-        series = [(name, timeframe) for name in _names(symbols)]
-        found = self._newest(INDICATORS, {one: self._indicators.get(one) for one in series})
-        return {symbol: _numbers(one) for (symbol, _), one in found.items()}
+        own: dict[str, Newest] = {name: self._indicators.get((name, timeframe)) for name in _names(symbols)}
+        found, unknown = self._newest(INDICATORS, own, timeframe=timeframe)
+        if unknown is not None:
+            raise unknown
+        return {symbol: _numbers(one) for symbol, one in found.items()}
 
-    def _newest(self, measurement: Measurement, own: Mapping[Series, Newest]) -> dict[Series, dict[str, Any]]:
-        """Return the newest by exchange time of each series; of equal ones what this process recorded itself."""
-        asked = [(self.account, *one) for one in own] if hot.is_shared() else []
-        hot_ones = hot.newest_many(KINDS[measurement.name], asked)
-        newest: dict[Series, dict[str, Any]] = {}
-        for series, ours in own.items():
+    def _newest(
+        self, measurement: Measurement, own: Mapping[str, Newest], **tags: str
+    ) -> tuple[dict[str, dict[str, Any]], StoreUnavailable | None]:
+        """Return the newest by exchange time of each symbol; of equal ones what this process recorded itself.
+
+        Where the store is away and a symbol is known nowhere else, its error comes second.
+        """
+        series = {symbol: (self.account, symbol, *tags.values()) for symbol in own}
+        hot_ones = hot.newest_many(KINDS[measurement.name], series.values() if hot.is_shared() else ())
+        cold = {symbol: ours for symbol, ours in own.items() if series[symbol] not in hot_ones}
+        others, unknown = self._read(measurement, cold, tags)
+        newest: dict[str, dict[str, Any]] = {}
+        for symbol, ours in own.items():
+            hot_one = hot_ones.get(series[symbol])
+            other = others.get(symbol) if hot_one is None else {**hot_one, "origin": "hot"}
             mine = None if ours is None else {**ours, "origin": "process"}
-            told = hot_ones.get((self.account, *series))
-            told = self._read(measurement, series, ours) if told is None else {**told, "origin": "hot"}
-            found = max((one for one in (mine, told) if one), key=lambda one: one["exchange_time"], default=None)
+            found = max((one for one in (mine, other) if one), key=lambda one: one["exchange_time"], default=None)
             if found is not None:
-                newest[series] = found
-        return newest
+                newest[symbol] = found
+        return newest, unknown
 
-    def _read(self, measurement: Measurement, series: Series, own: Newest) -> Newest:
+    def _read(
+        self, measurement: Measurement, own: Mapping[str, Newest], tags: Mapping[str, str]
+    ) -> tuple[dict[str, Newest], StoreUnavailable | None]:
         """Return the newest of spool and store, where the hot state knows nothing.
 
-        It is read again only when somebody else has recorded since: our own newest is known anyway.
+        A symbol is read again only when somebody else has recorded since: our own newest is known anyway.
         """
-        marks, key = self._marks(measurement, own), (measurement.name, *series)
-        known = self._elsewhere.get(key)
-        if known is not None and known[0] == marks:
-            return known[1]
-        tags = dict(zip(("account", *measurement.tags), (self.account, *series), strict=True))
-        waiting = self._quick_reader.newest_waiting(measurement, tags)  # before the store: see `Reader`
+        if not own:
+            return {}, None
+        ours, all_marks = self._marks(measurement)
+        others = tuple(mark for mark in all_marks if mark[0] != ours)
+        marks = {symbol: all_marks if mine is None else others for symbol, mine in own.items()}
+        keys = {symbol: (measurement.name, symbol, *tags.values()) for symbol in own}
+        known = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
+        found = {symbol: newest for symbol, (seen, newest) in known.items() if seen == marks[symbol]}
+        asked = [symbol for symbol in own if symbol not in found]
+        if not asked:
+            return found, None
+        series = {"account": self.account, **tags}
+        waiting = self._quick_reader.newest_waiting(measurement, asked, series)  # before the store: see `Reader`
         try:
-            found = newest_of(waiting, self._stored(measurement, tags))
-        except StoreUnavailable:
-            if own is None and waiting is None:
-                raise
-            return waiting  # answer enough, but the store is asked again
-        self._elsewhere[key] = (marks, found)
-        return found
+            stored = self._stored(measurement, asked, series)
+        except StoreUnavailable as error:
+            # What is known without it is answer enough, but the store is asked again.
+            is_unknown = any(own[symbol] is None and symbol not in waiting for symbol in asked)
+            return found | waiting, error if is_unknown else None
+        for symbol in asked:
+            found[symbol] = newest_of(waiting.get(symbol), stored.get(symbol))
+            self._elsewhere[keys[symbol]] = (marks[symbol], found[symbol])
+        return found, None
 
-    def _stored(self, measurement: Measurement, tags: Mapping[str, str]) -> Newest:
+    def _stored(
+        self, measurement: Measurement, symbols: Sequence[str], tags: Mapping[str, str]
+    ) -> dict[str, dict[str, Any]]:
         """Return the store's newest. Raises: StoreUnavailable, for a while at once where it did not answer in time."""
         if self._store_breaker.is_open():
             raise StoreUnavailable("The store did not answer lately.", hint="It is asked again in half a minute.")
         try:
-            found = self._quick_reader.newest_stored(measurement, tags)
+            found = self._quick_reader.newest_stored(measurement, symbols, tags)
         except StoreUnavailable as error:
             self._store_breaker.failed(error)
             raise
         self._store_breaker.succeeded()
         return found
 
-    def _marks(self, measurement: Measurement, own: Newest) -> Marks:
-        """Return how far each source has come that could know anything newer."""
+    def _marks(self, measurement: Measurement) -> tuple[str | None, Marks]:
+        """Return this process's own source, where it is recorded into, and how far each source has come."""
         spool = self.reader.spool
-        ours = self.source if own is not None and spool.holder(self.source) == os.getpid() else None
-        lanes = (lane for lane in spool.lanes() if lane.measurement == measurement and lane.source != ours)
-        return tuple((lane.source, lane.issued(), lane.outcome().cleared) for lane in lanes)
+        lanes = [lane for lane in spool.lanes() if lane.measurement == measurement]
+        ours = self.source if spool.holder(self.source) == os.getpid() else None
+        return ours, tuple((lane.source, lane.issued(), lane.outcome().cleared) for lane in lanes)
 
     # -- readings ----------------------------------------------------------------------------------------------------
 

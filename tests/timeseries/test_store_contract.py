@@ -201,6 +201,50 @@ def test_the_newest_point_may_be_days_before_the_newest_of_others(store: Store) 
     assert store.newest(ticks(symbol="OLD")).column("close").to_pylist() == [2.0]
 
 
+def test_symbols_that_are_named_have_a_newest_point_each_and_others_none(store: Store) -> None:
+    day = 86_400 * SECOND
+    store.write(batch(prices("OLD", [OPEN, OPEN + day], [1, 2]) + prices("A,b=c", [OPEN + 30 * day], [3])))
+    store.write(
+        batch(
+            prices("M&M", [OPEN + 5, OPEN + 6], [4, 5])
+            + prices("A,b=c", [OPEN], [6])
+            + prices("OTHER", [OPEN + 40 * day], [7]),
+            exchange_times=[OPEN + 5, OPEN + 5, OPEN, OPEN + 40 * day],
+            first=4,
+        )
+    )
+    store.write(batch(prices("M&M", [OPEN + 3], [8]) + prices("OLD", [OPEN + 7 * day], [9], account="paper"), first=8))
+    store.write(batch(prices("OLD", [OPEN + 2 * day], [10]), source="second"))
+    query = PointQuery(TICKS, *EVER, {"account": "main"}, symbols=("OLD", "A,b=c", "M&M", "absent"))
+    closes = {row["symbol"]: row["close"] for row in store.newest(query).to_pylist()}
+    assert closes == {"OLD": 10.0, "A,b=c": 3.0, "M&M": 5.0}
+    assert sorted(set(store.read(query).column("symbol").to_pylist())) == ["A,b=c", "M&M", "OLD"]
+    assert len(store.newest(PointQuery(TICKS, *EVER, symbols=()))) == 0
+    few = PointQuery(TICKS, *EVER, {"account": "main"}, ("close",), symbols=("OLD",))
+    assert store.newest(few).schema == point_schema(TICKS, ("close",))
+
+
+def test_the_newest_of_many_symbols_is_that_of_each_one_asked_for_alone(store: Store) -> None:
+    chance = np.random.default_rng(7)
+    names = [f"S{number}" for number in range(7)]
+    for number in range(30):
+        points = [
+            prices(
+                names[chance.integers(7)], [OPEN + int(chance.integers(0, 60)) * SECOND], [float(number * 5 + step)]
+            )[0]
+            for step in range(5)
+        ]
+        store.write(batch(points, first=1 + number * 5))
+        if number % 10 == 9:
+            store.care(now=OPEN)
+    one_by_one = [row for name in names for row in store.newest(ticks(symbol=name)).to_pylist()]
+    together = store.newest(PointQuery(TICKS, *EVER, symbols=tuple(names))).to_pylist()
+    assert sorted(together, key=lambda row: row["symbol"]) == one_by_one
+    for name in names:
+        points = store.read(ticks(symbol=name))
+        assert one_by_one[names.index(name)]["close"] == points.column("close")[-1].as_py()
+
+
 def test_days_of_the_desk_tell_their_first_point_per_source(store: Store) -> None:
     late, early = at("2021-04-12 23:59:59"), at("2021-04-13 00:00")
     store.write(batch(prices("RELIANCE", [OPEN, late, early], [1, 2, 3])))

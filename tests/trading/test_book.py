@@ -12,10 +12,14 @@ import pytest
 
 from tests.redis_server import RedisServer
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
+from timeseries.stores.base import PointQuery
+from timeseries.stores.delta import DeltaStore
 from trading import hot, hot_book, telemetry
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy, StoreUnavailable, UnknownAccount
+from trading.models import Account
 from trading.queries import valuation
+from trading.web.positions import priced_positions
 
 pytestmark = pytest.mark.ledger
 
@@ -201,6 +205,32 @@ class TestManyAtOnce:
         dm.get_latest_ticks([f"S{number}" for number in range(50)])
         dm.get_indicators_of([f"S{number}" for number in range(50)])
         assert len(calls) == 2
+
+    def test_the_store_is_asked_once_for_all_open_positions(
+        self, dm: DataManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        names = [f"S{number}" for number in range(12)]
+        with DataManager(source="other") as other:
+            for number, name in enumerate(names):
+                other.process_tick(name, {"ltp": 10 + number})
+            other.flush(60)
+        for number, name in enumerate(names * 2):
+            dm.open_position(f"M{number}", "many", name, 5, 1, datetime.now(UTC))
+        questions: list[PointQuery] = []
+        newest = DeltaStore.newest
+
+        def counted(store: DeltaStore, query: PointQuery) -> Any:
+            questions.append(query)
+            return newest(store, query)
+
+        monkeypatch.setattr(DeltaStore, "newest", counted)
+        held = [one for one in dm.get_open_positions() if one.strategy_id == "many"]
+        assert [one.last_price for one in held] == [Decimal(10 + number) for number in range(12)] * 2
+        assert len(questions) == 1
+        account = Account.objects.get(code="main")
+        shown = {one.position.symbol: one.position.last_price for one in priced_positions(account)}
+        assert [shown[name] for name in names] == [Decimal(10 + number) for number in range(12)]
+        assert len(questions) == 2
 
     def test_a_text_is_not_a_list_of_symbols(self, dm: DataManager) -> None:
         for ask in (dm.get_latest_ticks, dm.get_indicators_of):

@@ -26,6 +26,7 @@ class PointQuery:
     """Points of one measurement with ``start <= time < stop`` (ns UTC) whose tags equal ``tags`` (absent = any).
 
     ``fields`` names the fields that are wanted, without `received_time` (None = everything): candles need seven.
+    ``symbols`` are the only ones wanted (None = any).
     """
 
     measurement: Measurement
@@ -33,6 +34,7 @@ class PointQuery:
     stop: int
     tags: dict[str, str] = field(default_factory=dict)  # account, source, symbol, strategy, timeframe
     fields: tuple[str, ...] | None = None
+    symbols: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ class Store(Protocol):
         """Return the points as `tables.point_schema` orders the columns, ascending by time, then by their tags."""
 
     def newest(self, query: PointQuery) -> pa.Table:
-        """Return the one point of the query that is newest by exchange time, then by time; or no row."""
+        """Return the point of the query that is newest by exchange time, then by time, or no row; where the query names
+        symbols, of each of them that has one, in any order."""
 
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query, in any order."""

@@ -22,7 +22,8 @@ from timeseries.errors import StoreMisconfigured, StoreUnavailable, WrongLanguag
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
 from timeseries.stores import delta_care, delta_sql
 from timeseries.stores.base import FirstPoint, PointQuery, Refusal
-from timeseries.stores.delta_query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
+from timeseries.stores.delta_newest import newest_points
+from timeseries.stores.delta_query import Engine, Question, Selection, conditions, filled, rows_of, select
 from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
@@ -141,28 +142,9 @@ class DeltaStore:
         return filled(self.engine.ask(sql, question.parameters), question, query)
 
     def newest(self, query: PointQuery) -> pa.Table:
-        """Return the query's newest point by exchange time: of the last day first, then of all the days before."""
+        """Return the query's newest point by exchange time; where it names symbols, of each of them."""
         table = self.tables[query.measurement.name]
-
-        def answer(selection: Selection) -> pa.Table:
-            if not len(selection):
-                return point_schema(query.measurement, query.fields).empty_table()
-            days = selection.files.column("partition.day")
-            last = pc.equal(days, pc.max(days))
-            for files in (selection.files.filter(last), selection.files.filter(pc.invert(last))):
-                found = self._newest(table, chosen(table, files), query)
-                if len(found):
-                    break
-            return found
-
-        return self._answer(table, query, answer)
-
-    def _newest(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
-        if not len(selection):
-            return point_schema(query.measurement, query.fields).empty_table()
-        question = rows_of(table, selection, query)
-        sql = f"FROM ({question.sql}) ORDER BY exchange_time DESC, time DESC LIMIT 1"
-        return self._ask(question, sql, query)
+        return self._answer(table, query, lambda selection: newest_points(self.engine, table, selection, query))
 
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query."""

@@ -7,7 +7,8 @@ Names in the SQL come from the measurements' schemas; whatever a caller said goe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,25 @@ def select(table: MeasurementTable, snapshot: Snapshot | None, query: PointQuery
     for tag, value in query.tags.items():
         keep = pc.and_(keep, _bound(pc.less_equal, files, f"min.{tag}", value))
         keep = pc.and_(keep, _bound(pc.greater_equal, files, f"max.{tag}", value))
-    return chosen(table, files.filter(keep))
+    selected = files.filter(keep)
+    if query.symbols is not None:
+        selected = holding(selected, query.symbols)
+    return chosen(table, selected)
+
+
+def holding(files: pa.Table, symbols: Sequence[str]) -> pa.Table:
+    """Return the files whose bounds admit one of the symbols."""
+    ascending = sorted(symbols)
+    bounds = [
+        files.column(name).to_pylist() if name in files.column_names else [None] * len(files)
+        for name in ("min.symbol", "max.symbol")
+    ]
+    return files.filter(pa.array([_lies_within(ascending, *pair) for pair in zip(*bounds, strict=True)], pa.bool_()))
+
+
+def _lies_within(symbols: Sequence[str], least: str | None, greatest: str | None) -> bool:
+    place = 0 if least is None else bisect_left(symbols, least)
+    return place < len(symbols) and (greatest is None or symbols[place] <= greatest)
 
 
 def _bound(compare: Callable[[Any, Any], Any], files: pa.Table, name: str, value: object) -> Any:
@@ -120,13 +139,23 @@ class Question:
 
 def rows_of(table: MeasurementTable, selection: Selection, query: PointQuery) -> Question:
     """Ask for the query's points, each once, in no order."""
+    return _rows(selection, query, (), newest_sql(table) if selection.overlapping else "")
+
+
+def newest_rows(selection: Selection, query: PointQuery) -> Question:
+    """Ask for the newest row by exchange time, then by time, with its `written`: of each symbol that is named."""
+    order = f"ORDER BY exchange_time DESC, time DESC, {WRITTEN} DESC"
+    each = f" QUALIFY row_number() OVER (PARTITION BY symbol {order}) = 1"
+    return _rows(selection, query, (WRITTEN,), f" {order} LIMIT 1" if query.symbols is None else each)
+
+
+def _rows(selection: Selection, query: PointQuery, more: tuple[str, ...], choice: str) -> Question:
     names = point_schema(query.measurement, query.fields).names
     constants = {**query.tags, **_constants(selection.files, [f.name for f in query.measurement.fields])}
-    columns = [name for name in names if name not in constants]
+    columns = [*(name for name in names if name not in constants), *more]
     where, parameters = conditions(selection, query)
-    once = newest_sql(table) if selection.overlapping else ""
     source = files_sql(selection, columns)
-    return Question(f"SELECT {', '.join(map(_quoted, columns))} FROM {source}{where}{once}", parameters, constants)
+    return Question(f"SELECT {', '.join(map(_quoted, columns))} FROM {source}{where}{choice}", parameters, constants)
 
 
 def filled(rows: pa.Table, question: Question, query: PointQuery) -> pa.Table:
@@ -170,6 +199,10 @@ def conditions(selection: Selection, query: PointQuery) -> tuple[str, dict[str, 
         if not _all(files, pc.equal, f"min.{tag}", value) or not _all(files, pc.equal, f"max.{tag}", value):
             wheres.append(f"{_quoted(tag)} = ${tag}")
             parameters[tag] = value
+    if query.symbols is not None:
+        named = {f"symbol_{number}": symbol for number, symbol in enumerate(query.symbols)}
+        wheres.append(f"symbol IN ({', '.join(f'${name}' for name in named)})")
+        parameters |= named
     for compare, bound, sign, name in (
         (pc.greater_equal, "min.time", ">=", "start"),
         (pc.less, "max.time", "<", "stop"),

@@ -7,7 +7,8 @@ wrong leaves the points in the spool.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from timeseries.errors import StoreMisconfigured, WrongLanguage
 from timeseries.measurements import PointBatch
@@ -28,6 +30,7 @@ from timeseries.stores.tables import point_schema
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
+NEAR = 5 * SECOND  # newest points so close are read by one question: not many others lie between them
 LINES_MAX = 20_000  # in one body
 PROBE = b"# Are lines taken here?\n"  # a comment of line protocol: 204 of a server that takes lines, and nothing stored
 KNOWN_SECONDS = 60.0  # how long what was asked of the buckets is taken for granted
@@ -166,15 +169,17 @@ class InfluxStore:
 
     def read(self, query: PointQuery) -> pa.Table:
         """Return the points of the query, each once."""
-        if query.start >= query.stop:
+        if query.start >= query.stop or query.symbols == ():
             return point_schema(query.measurement, query.fields).empty_table()
         return influx_read.read_points(self.server.ask, self.bucket, query)
 
     def newest(self, query: PointQuery) -> pa.Table:
-        """Return the query's newest point by exchange time."""
+        """Return the query's newest point by exchange time; where it names symbols, of each of them."""
         empty = point_schema(query.measurement, query.fields).empty_table()
-        if query.start >= query.stop:
+        if query.start >= query.stop or query.symbols == ():
             return empty
+        if query.symbols is not None:
+            return self._newest_of_each(query)
         last = influx_read.newest_time(self.server.ask, self.bucket, query)
         if last is None:
             return empty
@@ -182,6 +187,19 @@ class InfluxStore:
         near = PointQuery(query.measurement, max(query.start, last - SECOND), last + 1, query.tags, query.fields)
         points = self.read(near)
         return points.sort_by([("exchange_time", "descending"), ("time", "descending")]).slice(0, 1)
+
+    def _newest_of_each(self, query: PointQuery) -> pa.Table:
+        """Ask for the last time of every symbol, then for the points around those times, near ones together."""
+        last = influx_read.newest_times(self.server.ask, self.bucket, query)
+        parts = [point_schema(query.measurement, query.fields).empty_table()]
+        for symbols in _neighbours(last):
+            first, stop = last[symbols[0]] - SECOND, last[symbols[-1]] + 1
+            near = replace(query, start=max(query.start, first), stop=stop, symbols=symbols)
+            points = self.read(near)
+            points = points.sort_by([("exchange_time", "descending"), ("time", "descending")])
+            places = [pc.index(points["symbol"], symbol).as_py() for symbol in symbols]
+            parts.append(points.take([place for place in places if place >= 0]))
+        return pa.concat_tables(parts)
 
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query."""
@@ -227,6 +245,18 @@ class InfluxStore:
         started = time.perf_counter()
         self.server.ask("from(bucket: bucket) |> range(start: -1s) |> limit(n: 1)", {"bucket": self.bucket})
         return (time.perf_counter() - started) * 1000
+
+
+def _neighbours(last: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Yield the symbols whose last times lie within `NEAR` of each other, the earliest of a group first."""
+    group: list[str] = []
+    for symbol in sorted(last, key=lambda one: last[one]):
+        if group and last[symbol] - last[group[0]] > NEAR:
+            yield tuple(group)
+            group = []
+        group.append(symbol)
+    if group:
+        yield tuple(group)
 
 
 def _refusal(lines: Lines, number: int, reply: Refused | TooLarge, retained_from: int | None) -> Refusal:

@@ -171,6 +171,17 @@ def newest_time(ask: Ask, bucket: str, query: PointQuery) -> int | None:
     return int(pc.max(times).as_py()) if len(times) else None
 
 
+def newest_times(ask: Ask, bucket: str, query: PointQuery) -> dict[str, int]:
+    """Return the highest time of each of the query's symbols that has a point."""
+    text = f'{_points(query, (KEY,))} |> last() |> keep(columns: ["_time", "symbol"]) |> group()'
+    table = _parse(ask(text, _parameters(bucket, query)), ("_time", "symbol"))
+    times: dict[str, int] = {}
+    for symbol, instant in zip(table.column("symbol").to_pylist(), table.column("_time").to_pylist(), strict=True):
+        name = decoded(symbol)  # of each of its sources and accounts comes a row
+        times[name] = max(instant, times.get(name, instant))
+    return times
+
+
 def first_times(ask: Ask, bucket: str, query: PointQuery, *, every: str) -> list[tuple[str, int]]:
     """Return (source, time) of the first point of each source in each stretch of ``every`` (such as 15m)."""
     free = () if "source" in query.tags else ("source",)
@@ -205,6 +216,8 @@ def _runs(ask: Ask, bucket: str, query: PointQuery, names: tuple[str, ...] | Non
 def _points(query: PointQuery, names: tuple[str, ...] | None) -> str:
     """Return the Flux of the query's points with these fields; None: every one that a schema does not name."""
     tags = "".join(f" and r.{tag} == {tag}" for tag in query.tags)
+    if query.symbols is not None:
+        tags += f" and ({' or '.join(f'r.symbol == symbol_{number}' for number in range(len(query.symbols)))})"
     if names is None:
         fields = " and ".join(f'r._field != "{name}"' for name in sorted(RESERVED - {"time"}))
     else:
@@ -222,6 +235,7 @@ def _parameters(bucket: str, query: PointQuery) -> dict[str, Any]:
         "stop": max(FIRST, min(query.stop, LAST)),
         "measurement": query.measurement.name,
         **{tag: coded(value) for tag, value in query.tags.items()},
+        **{f"symbol_{number}": coded(symbol) for number, symbol in enumerate(query.symbols or ())},
     }
 
 

@@ -16,17 +16,19 @@ from trading.queries.accounts import get_account
 from trading.queries.instruments import shown_symbol, split_symbol
 from trading.queries.trades import LONG, OPEN, sum_of, trade_value
 
-# Symbol to the newest tick of all processes (see `Telemetry.latest_tick`), None where none is known.
-LastTick = Callable[[str], Mapping[str, Any] | None]
+# Symbols to the newest tick of all processes of each that has one (see `Telemetry.latest_ticks`): asked once for all.
+LastTicks = Callable[[Iterable[str]], Mapping[str, Mapping[str, Any]]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def open_positions(account_code: str, last_tick: LastTick) -> list[Position]:
+def open_positions(account_code: str, last_ticks: LastTicks) -> list[Position]:
     """Return one position per open trade, the oldest first."""
-    return [_valued(Position(**trade_value(row).as_dict()), [row], last_tick) for row in _open(account_code)]
+    rows = list(_open(account_code))
+    ticks = last_ticks({_symbol(row) for row in rows}) if rows else {}
+    return [_valued(Position(**trade_value(row).as_dict()), [row], ticks) for row in rows]
 
 
-def position_of(account_code: str, strategy_id: str, symbol: str, last_tick: LastTick) -> Position:
+def position_of(account_code: str, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
     """Return the sum of a strategy's open trades in one symbol; flat (side None, quantity 0) where none is open."""
     exchange, name = split_symbol(symbol)
     rows = [
@@ -35,7 +37,7 @@ def position_of(account_code: str, strategy_id: str, symbol: str, last_tick: Las
         if (row.instrument.exchange.code, row.instrument.symbol) == (exchange, name)
     ]
     summed = sum_of(account_code, strategy_id, symbol, [trade_value(row) for row in rows])
-    return _valued(summed, rows, last_tick)
+    return _valued(summed, rows, last_ticks({_symbol(rows[0])}) if rows else {})
 
 
 def _open(account_code: str, **lookups: Any) -> Iterable[Trade]:
@@ -43,11 +45,12 @@ def _open(account_code: str, **lookups: Any) -> Iterable[Trade]:
     return rows.select_related("account", "strategy", "instrument__exchange").order_by("opened_at", "pk")
 
 
-def _valued(held: Position, rows: list[Trade], last_tick: LastTick) -> Position:
-    if not rows:
-        return held
-    instrument = rows[0].instrument
-    tick = last_tick(shown_symbol(instrument.exchange.code, instrument.symbol))
+def _symbol(row: Trade) -> str:
+    return shown_symbol(row.instrument.exchange.code, row.instrument.symbol)
+
+
+def _valued(held: Position, rows: list[Trade], ticks: Mapping[str, Mapping[str, Any]]) -> Position:
+    tick = ticks.get(_symbol(rows[0])) if rows else None
     if tick is None:
         return held
     price, at = price_of(tick)

@@ -1,0 +1,92 @@
+"""A former commit beside this one: both play one scenario, each in a process of its own, on their own code.
+
+A scenario is a file in `bench/scenarios` that knows only what both commits have; `bench/side.py` plays it. The former
+commit is unpacked from git into `var/bench`, once; without git's history there is nothing to compare with.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from bench.harness import Pair, Skipped
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMIT = "df4c458"
+
+
+@contextmanager
+def against_former(scenario: str, *, commit: str = COMMIT) -> Iterator[Pair | Skipped]:
+    """Give the scenario (its file's name without .py) played by this tree and by the former commit."""
+    tree = checkout(commit)
+    if tree is None:
+        yield Skipped(f"There is no commit {commit} here: it takes a git clone with its history.")
+        return
+    with Side(ROOT, scenario) as ours, Side(tree, scenario) as former:
+        yield Pair(ours.play, former.play)
+
+
+def checkout(commit: str) -> Path | None:
+    """Return a folder with the commit's tree; None where git does not know it."""
+    tree = ROOT / "var" / "bench" / commit
+    if tree.is_dir():
+        return tree
+    git = shutil.which("git")
+    if git is None:
+        return None
+    packed = subprocess.run([git, "-C", str(ROOT), "archive", commit], capture_output=True, check=False)
+    if packed.returncode:
+        return None
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    unpacked = Path(tempfile.mkdtemp(dir=tree.parent))
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+        archive.extractall(unpacked, filter="data")
+    try:
+        unpacked.rename(tree)  # whole or not at all
+    except OSError:  # another run was here first
+        shutil.rmtree(unpacked)
+    return tree
+
+
+class Side:
+    """A process that has prepared the scenario on one tree's code and plays it once for each call."""
+
+    def __init__(self, tree: Path, scenario: str) -> None:
+        self.tree, self.file = tree, ROOT / "bench" / "scenarios" / f"{scenario}.py"
+
+    def __enter__(self) -> Side:
+        self.folder = tempfile.TemporaryDirectory(prefix="velox-bench-side-")
+        environment = {**os.environ, "PYTHONPATH": str(self.tree), "VELOX_DATA_DIR": self.folder.name}
+        # -P: neither the folder of the file nor this one may stand before the tree.
+        command = [sys.executable, "-P", str(ROOT / "bench" / "side.py"), str(self.tree), str(self.file)]
+        self.process = subprocess.Popen(
+            command, cwd=self.tree, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.answer()
+        return self
+
+    def answer(self) -> int:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.file.name} ended on {self.tree}: see above.")
+        return int(line)
+
+    def play(self) -> int:
+        """Play the scenario once; return the units of work it did."""
+        assert self.process.stdin
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def __exit__(self, *_: object) -> None:
+        self.process.communicate()  # the end of its input ends it
+        self.folder.cleanup()
