@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,23 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.trading import oracle
-from tests.trading.desk import STRATEGIES, make, plans, trade
+from tests.trading.desk import NOW, STRATEGIES, make, plans, trade
 from trading.domain import display
-from trading.errors import UnknownAccount
-from trading.models import DailySummary, Realisation
+from trading.errors import InvalidValue, UnknownAccount
+from trading.models import DailySummary, Exchange, Instrument, Realisation
 from trading.operations.add_fill import add_fill
 from trading.operations.open_position import open_position
+from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries import daily_summary as queries
+from trading.queries.accounts import get_account
+from trading.queries.day_end import DayEnd, end_of_day
 from trading.queries.reports import selection, strategy_report
 
 pytestmark = pytest.mark.ledger
 
 MONDAY = datetime(2021, 4, 12, 4, tzinfo=UTC)
 DAY = date(2021, 4, 12)
+CLOSE = datetime(2021, 4, 12, 10, tzinfo=UTC)
 ROW_KEYS = [
     "strategy_id",
     *("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "win_rate"),
@@ -44,6 +48,17 @@ def run(*args: str) -> tuple[str, str, int]:
     except SystemExit as stop:
         code = int(stop.code or 0)
     return out.getvalue(), err.getvalue(), code
+
+
+def clock(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    """Let the command read this time."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return now
+
+    monkeypatch.setattr("trading.management.commands.daily_summary.datetime", Clock)
 
 
 def answer(*args: str) -> dict[str, Any]:
@@ -104,10 +119,10 @@ class TestTheSummary:
             queries.build_daily_summary("nobody", DAY)
 
     def test_the_latest_day_is_one_with_a_trade_or_an_exit(self, day: None) -> None:
-        assert queries.latest_day("main") == DAY
+        assert queries.latest_day("main", now=NOW) == DAY
         add_fill("main", "held", "SELL", 51, 4, MONDAY + timedelta(days=2))
-        assert queries.latest_day("main") == date(2021, 4, 14)
-        assert queries.latest_day("replay") == DAY
+        assert queries.latest_day("main", now=NOW) == date(2021, 4, 14)
+        assert queries.latest_day("replay", now=NOW) == DAY
 
 
 def test_every_day_of_the_desk_ties_out_with_its_fills_to_the_last_decimal(ledger: Any) -> None:
@@ -156,14 +171,6 @@ class TestTheCommand:
         assert answer("--rebuild")["total"]["total_pnl"] == "29.5"
         assert list(DailySummary.objects.order_by("version").values_list("version", flat=True)) == [1, 2]
         assert answer() == answer("--rebuild")
-        assert DailySummary.objects.count() == 2
-
-    def test_a_report_made_before_the_day_was_over_is_followed_by_itself(self, ledger: Any) -> None:
-        now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
-        trade(5, at=now)
-        answer()
-        trade(6, at=now + timedelta(minutes=1))
-        assert answer()["total"]["total_pnl"] == "11"
         assert DailySummary.objects.count() == 2
 
     def test_what_was_published_is_kept_word_for_word(self, day: None) -> None:
@@ -225,6 +232,75 @@ class TestTheCommand:
                 run(*args)
             assert caught.value.returncode == 2
             assert "\n" not in str(caught.value)
+
+
+class TestWhenADayIsPublished:
+    """On Monday, NSE trades from 09:15 to 15:30 at the desk, which is 03:45 to 10:00 UTC."""
+
+    def test_a_day_in_progress_is_shown_and_published_only_when_told_to(
+        self, day: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock(monkeypatch, CLOSE - timedelta(seconds=1))
+        out, err, code = run("--format", "json")
+        assert (json.loads(out)["total"]["total_pnl"], code) == ("24.5", 0)
+        assert err.count("\n") == 1 and "in progress" in err and "--publish" in err
+        assert run("--rebuild")[2] == 0 and DailySummary.objects.count() == 0
+        assert answer("--publish")["total"]["total_pnl"] == "24.5"
+        assert DailySummary.objects.count() == 1
+
+    def test_it_is_published_once_its_session_is_over(self, day: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock(monkeypatch, CLOSE)
+        assert run()[1:] == ("", 0)
+        assert DailySummary.objects.get().created_at == CLOSE
+
+    def test_what_was_published_on_the_day_is_followed_by_itself_until_the_date_is_over(
+        self, day: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for hours, extra in ((-3, "--publish"), (1, "--date=2021-04-12"), (9, "--date=2021-04-12")):
+            trade(5, at=CLOSE + timedelta(minutes=hours), minutes=1)
+            clock(monkeypatch, CLOSE + timedelta(hours=hours))
+            assert run(extra)[2] == 0
+        assert DailySummary.objects.count() == 3
+        trade(6, at=CLOSE + timedelta(minutes=30), minutes=1)
+        clock(monkeypatch, CLOSE + timedelta(hours=10))
+        assert run("--date=2021-04-12")[2] == 1 and DailySummary.objects.count() == 3
+
+    def test_a_day_that_has_not_begun_is_refused(self, day: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock(monkeypatch, MONDAY)
+        for more in ((), ("--publish",), ("--rebuild",), ("--symbol", "M&M")):
+            with pytest.raises(CommandError, match="2021-04-13 has not begun") as caught:
+                run("--date", "2021-04-13", *more)
+            assert caught.value.returncode == 2
+        for account, on in (("main", date(2030, 1, 1)), ("replay", DAY + timedelta(days=1))):
+            with pytest.raises(InvalidValue, match="has not begun"):
+                publish_daily_summary(account, on, now=MONDAY, in_progress=True)
+            with pytest.raises(InvalidValue, match="has not begun"):
+                queries.summary_of(account, on, now=MONDAY)
+        assert DailySummary.objects.count() == 0
+
+    def test_the_operation_itself_refuses_a_day_in_progress(self, day: None) -> None:
+        with pytest.raises(InvalidValue, match="in progress"):
+            publish_daily_summary("main", DAY, now=CLOSE - timedelta(seconds=1))
+        assert publish_daily_summary("main", DAY, now=CLOSE - timedelta(seconds=1), in_progress=True).version == 1
+
+    def test_where_an_exchange_has_no_session_the_date_must_be_over(self, ledger: Any) -> None:
+        holiday = datetime(2021, 4, 14, 5, tzinfo=UTC)
+        trade(5, at=holiday)
+        midnight = datetime(2021, 4, 14, 18, 30, tzinfo=UTC)
+        with pytest.raises(InvalidValue, match="in progress"):
+            publish_daily_summary("main", holiday.date(), now=midnight - timedelta(seconds=1))
+        assert publish_daily_summary("main", holiday.date(), now=midnight).version == 1
+        main = get_account("main")
+        exchange = Exchange.objects.create(code="ALWAYS", zone="America/New_York")  # no session rows: it never closes
+        Instrument.objects.create(exchange=exchange, symbol="COIN", currency="INR")
+        assert end_of_day(main, DAY, now=CLOSE) == DayEnd(CLOSE, datetime(2021, 4, 12, 18, 30, tzinfo=UTC))
+        trade(1, at=MONDAY + timedelta(hours=1), symbol="ALWAYS:COIN")
+        assert end_of_day(main, DAY, now=CLOSE).session_at == datetime(2021, 4, 13, 4, tzinfo=UTC)
+
+    def test_without_a_date_it_is_the_newest_day_that_has_begun(self, day: None) -> None:
+        trade(5, at=MONDAY + timedelta(days=1))
+        assert queries.latest_day("main", now=MONDAY + timedelta(hours=6)) == DAY
+        assert queries.latest_day("main", now=MONDAY + timedelta(days=1)) == date(2021, 4, 13)
 
 
 class TestASpan:
@@ -292,6 +368,7 @@ class TestASpan:
             ("--date", "2021-04-12", "--from", "2021-04-12", "one day"),
             ("--from", "2021-04-12", "--rebuild", "whole day"),
             ("--symbol", "M&M", "--rebuild", "whole day"),
+            ("--from", "2021-04-12", "--publish", "whole day"),
             ("--symbol", "UNHEARD", "no symbol"),
             ("--from", "2021-04-13", "--to", "2021-04-12", "lies after"),
         ):

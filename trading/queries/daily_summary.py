@@ -15,6 +15,7 @@ from trading.domain import display, figures
 from trading.domain.figures import Capital, Exit
 from trading.models import DailySummary, Realisation, Trade
 from trading.queries.accounts import get_account
+from trading.queries.day_end import end_of_day
 from trading.queries.exposure import Held, Span, held_over
 from trading.queries.period import desk_date, parse_day
 from trading.queries.reports import Selection
@@ -112,17 +113,20 @@ def _spans(held: Iterable[Held]) -> dict[str, list[Span]]:
 def summary_of(account_code: str, day: date | datetime | str | None, *, now: datetime) -> dict[str, Any]:
     """Return the summary of a day as a caller names it; None means the latest that has data, else today.
 
-    Raises: UnknownAccount, InvalidValue.
+    Raises: UnknownAccount; InvalidValue for what is no day, and for one that has not begun by ``now``.
     """
-    chosen = (latest_day(account_code) or desk_date(now)) if day is None else parse_day(day)
+    chosen = (latest_day(account_code, now=now) or desk_date(now)) if day is None else parse_day(day)
+    end_of_day(get_account(account_code), chosen, now=now)
     return build_daily_summary(account_code, chosen, now=now)
 
 
-def latest_day(account_code: str) -> date | None:
-    """Return the newest trading day on which a trade was opened or something was realised, None where nothing was."""
+def latest_day(account_code: str, *, now: datetime) -> date | None:
+    """Return the newest trading day on which, by ``now``, a trade was opened or something was realised, None where
+    nothing was."""
     account = get_account(account_code)
-    opened = Trade.objects.filter(account=account).exclude(state=VOID).aggregate(day=Max("trading_day"))["day"]
-    realised = Realisation.objects.filter(account=account).aggregate(day=Max("day"))["day"]
+    trades = Trade.objects.filter(account=account, opened_at__lte=now).exclude(state=VOID)
+    opened = trades.aggregate(day=Max("trading_day"))["day"]
+    realised = Realisation.objects.filter(account=account, at__lte=now).aggregate(day=Max("day"))["day"]
     return max((day for day in (opened, realised) if day is not None), default=None)
 
 

@@ -34,7 +34,7 @@ class Unrealised:
 def overview(request: HttpRequest) -> HttpResponse:
     account, now = chosen_account(request), timezone.now()
     today = desk_date(now)
-    day = chosen_day(request) or latest_day(account.code) or today
+    day = chosen_day(request) or latest_day(account.code, now=now) or today
     positions = priced_positions(account)
     trades = list(trades_of_day(account, day)[: LATEST + 1])
     return page(

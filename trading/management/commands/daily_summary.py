@@ -15,8 +15,8 @@ from trading.management.output import Report, add_format_arguments, emit
 from trading.management.period_report import add_known_argument, chosen, known_of, known_until, title_of
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries import daily_summary as queries
+from trading.queries.day_end import DayEnd, end_of_day
 from trading.queries.period import desk_date, parse_day
-from trading.queries.sessions import calendar_of
 
 RESULT = {"strategy_id": "Strategy", **figure_tables.RESULT, **figure_tables.DRAWDOWN}
 QUALITY = {"strategy_id": "Strategy", **figure_tables.QUALITY, "exposure_seconds": "In the market"}
@@ -24,9 +24,9 @@ QUALITY = {"strategy_id": "Strategy", **figure_tables.QUALITY, "exposure_seconds
 
 class Command(VeloxCommand):
     help = (
-        "The summary of a trading day, computed from its trades. The first run publishes it (version 1); a later run "
-        "changes nothing while the trades are the same. Exit 1 when they no longer agree with what was published: "
-        "--rebuild then publishes the next version."
+        "The summary of a trading day, computed from its trades. The first run after its session publishes it (version "
+        "1); a later run changes nothing while the trades are the same. Exit 1 when they no longer agree with what was "
+        "published: --rebuild then publishes the next version. A day in progress is shown; --publish publishes it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,6 +37,9 @@ class Command(VeloxCommand):
         parser.add_argument("--strategy", metavar="ID", help="show this strategy only; the whole day is published")
         parser.add_argument("--symbol", metavar="S", help="this symbol only; publishes nothing, nor do --from and --to")
         add_known_argument(parser, more="; publishes nothing")
+        parser.add_argument(
+            "--publish", action="store_true", help="publish a day that is still in progress as it stands"
+        )
         parser.add_argument("--rebuild", action="store_true", help="publish a new version where the day has changed")
         add_format_arguments(parser)
 
@@ -58,21 +61,24 @@ class Command(VeloxCommand):
         selected = chosen(options)
         day, strategy = self._day(options["date"], options["account"], now), options["strategy"]
         cut = replace(selected.cut, strategy_id=None)
+        end = end_of_day(cut.account, day, now=now)
         summary, agrees = queries.summary_of_cut(cut, day, now=known_until(options, now)), True
         if cut.known_at is None and selected.symbol is None:
-            agrees = self._publish(summary, day, now=now, rebuild=options["rebuild"])
+            agrees = self._publish(summary, day, end, options, now=now)
         summary |= known_of(options) | ({"symbol": selected.symbol} if selected.symbol is not None else {})
         return summary if strategy is None else queries.only(summary, strategy), agrees
 
     def _day(self, text: str | None, account: str, now: datetime) -> date:
         if text is not None:
             return parse_day(text)
-        latest = queries.latest_day(account)
+        latest = queries.latest_day(account, now=now)
         if latest is None:
             self.say(f"Nothing was traded in account {account} yet.")
         return latest or desk_date(now)
 
-    def _publish(self, summary: dict[str, Any], day: date, *, now: datetime, rebuild: bool) -> bool:
+    def _publish(
+        self, summary: dict[str, Any], day: date, end: DayEnd, options: dict[str, Any], *, now: datetime
+    ) -> bool:
         """Publish what is new; return whether the published report agrees with the trades."""
         account, body = summary["account"], queries.canonical(summary)
         published = queries.published_summary(account, day)
@@ -80,8 +86,11 @@ class Command(VeloxCommand):
             return True  # a day without anything is not published, so that it can still become one
         if published is not None and published.body == body:
             return True
-        if published is None or rebuild or published.created_at < _end_of(day):
-            publish_daily_summary(account, day, now=now)
+        if now < end.session_at and not options["publish"]:
+            self.say(f"{day} is in progress: shown, not published; --publish publishes it as it stands.")
+            return True
+        if published is None or options["rebuild"] or published.created_at < end.date_at:
+            publish_daily_summary(account, day, now=now, in_progress=options["publish"])
             return True
         self.say(
             f"{day} is not what was published as version {published.version}: shown is what the trades say now; "
@@ -93,8 +102,9 @@ class Command(VeloxCommand):
 def _check_together(options: dict[str, Any], *, spanned: bool) -> None:
     if spanned and options["date"] is not None:
         raise InvalidValue("--date is one day.", field="date", hint="Give --date, or --from and --to.")
-    if options["rebuild"] and (spanned or options["symbol"] is not None):
-        raise InvalidValue("Only a whole day is published.", field="rebuild", hint="Give --rebuild with --date alone.")
+    for word in ("publish", "rebuild"):
+        if options[word] and (spanned or options["symbol"] is not None):
+            raise InvalidValue("Only a whole day is published.", field=word, hint=f"Give --{word} with --date alone.")
 
 
 def report(summary: dict[str, Any]) -> Report:
@@ -128,8 +138,3 @@ def span_report(made: dict[str, Any]) -> Report:
 
 def _whole_day(day: dict[str, Any]) -> dict[str, Any]:
     return {**day["total"], "strategy_id": "All"}
-
-
-def _end_of(day: date) -> datetime:
-    """A report published before its day was over is followed by the next version without asking."""
-    return calendar_of("").bounds(day)[1]
