@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -74,7 +75,9 @@ def test_a_wrong_password_is_told_without_a_hint_at_which_part_was_wrong(client:
 
 
 def test_a_user_who_may_not_enter_the_admin_is_told_so(client: Client) -> None:
-    client.force_login(User.objects.create_user("guest"))
+    guest = User.objects.create_user("guest")
+    guest.groups.add(Group.objects.get(name="viewer"))
+    client.force_login(guest)
     page = client.get("/admin/", follow=True)
     assert "guest, who may not open that page" in page.content.decode()
 
@@ -191,7 +194,7 @@ def test_a_demo_says_so_before_the_login_and_after_a_fault(client: Client, setti
     settings.IS_DEMO = True
     assert '<p class="demo-banner"' in client.get(reverse("login")).content.decode()
     client.raise_request_exception = False
-    client.force_login(User.objects.create_user("guest"))
+    client.force_login(User.objects.create_superuser("asha"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(overview, "chosen_account", None)
         assert '<p class="demo-banner"' in client.get("/").content.decode()

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tests import page_desk
 from trading.domain import amounts
-from trading.models import Account, Trade, User
+from trading.models import Account, Trade
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.trades import OPEN
 from trading.web import overview, trades
@@ -29,7 +29,7 @@ DAY = page_desk.DAY.date()
 @pytest.fixture
 def read(client: Client) -> Read:
     """Return a page's text as somebody who is logged in gets it, its markup as it is."""
-    client.force_login(User.objects.create_user("lead"))
+    client.force_login(page_desk.member("viewer"))
 
     def get(address: str, **query: Any) -> str:
         answer = client.get(address, query)
@@ -154,7 +154,7 @@ def test_the_filter_offers_only_strategies_of_the_account(read: Read) -> None:
 def test_names_that_would_do_harm_are_shown_as_they_are(read: Read) -> None:
     page_desk.trades(12)
     evil = Trade.objects.filter(instrument__symbol=page_desk.EVIL_SYMBOL, strategy__code=page_desk.EVIL_STRATEGY).get()
-    page_desk.reviewed(evil.trade_id, by="lead")
+    page_desk.reviewed(evil.trade_id, by="viewer")
     for address in ("/", "/trades/", f"/trades/{evil.pk}/", "/strategies/?days=all"):
         page = read(address)
         assert "<i>" not in page
@@ -189,14 +189,14 @@ def test_the_list_is_narrowed(read: Read, query: dict[str, str], ids: set[str]) 
     big("even", entry=100, leave=100, quantity=10)
     big("eaten", entry=100, leave=101, quantity=10, charges="10.5")  # a gain that its charges turn into a loss
     page_desk.open_trade("held")
-    page_desk.reviewed("won", by="lead")
+    page_desk.reviewed("won", by="viewer")
     shown = set(re.findall(r'class="under clip"[^>]*>[^<]*· ([^<]+)<', read("/trades/", **query)))
     assert shown == ids
 
 
 def test_a_trade_shows_fills_stops_signals_and_its_review(read: Read) -> None:
     page_desk.trades(3)
-    page_desk.reviewed("T3", by="lead")
+    page_desk.reviewed("T3", by="viewer")
     page = words(read(f"/trades/{Trade.objects.get(trade_id='T3').pk}/"))
     for shown in (
         "09:35:00",
@@ -209,7 +209,7 @@ def test_a_trade_shows_fills_stops_signals_and_its_review(read: Read) -> None:
         "{&quot;trend&quot;: &quot;up&quot;}",
     ):
         assert shown.lower() in page.lower(), shown
-    for shown in ("★★★★☆", "late entry, trend", "chased", "lead"):
+    for shown in ("★★★★☆", "late entry, trend", "chased", "viewer"):
         assert shown in page, shown
 
 
@@ -222,7 +222,7 @@ def test_a_partial_exit_shows_what_it_realised_and_what_is_open(read: Read) -> N
 
 
 def test_a_trade_that_is_not_there_is_a_404(client: Client) -> None:
-    client.force_login(User.objects.create_user("lead"))
+    client.force_login(page_desk.member("viewer"))
     assert client.get("/trades/4711/").status_code == 404
 
 
@@ -258,7 +258,7 @@ def test_the_number_of_queries_does_not_follow_the_number_of_rows(read: Read, ad
     for name in "bcd":
         page_desk.open_trade(name)
     for name in ("T1", "T2", "T7"):
-        page_desk.reviewed(name, by="lead")
+        page_desk.reviewed(name, by="viewer")
     assert queries(read, address) == few
 
 

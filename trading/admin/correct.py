@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -69,7 +70,7 @@ class VoidForm(Correction):
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the two forms; carry out the one that was sent."""
     if not request.user.has_perm(CORRECT):
-        return HttpResponse(status=403)
+        raise PermissionDenied
     trade = get_object_or_404(related(Trade.objects.all()), pk=pk)
     sent = request.POST if request.method == "POST" else None
     amending, voiding = (

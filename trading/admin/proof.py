@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,7 +18,7 @@ SHOWN_MAX = 500
 def proof_page(request: HttpRequest) -> HttpResponse:
     """Show the button; once it was pressed, what the proof found."""
     if not request.user.has_perm(VERIFY):
-        return HttpResponse(status=403)
+        raise PermissionDenied
     proof, error = _proof() if request.method == "POST" else (None, "")
     context = {
         **admin.site.each_context(request),

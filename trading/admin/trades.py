@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -240,7 +241,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """Return every trade of the list as it is filtered."""
         if not self.has_view_permission(request):
-            return HttpResponse(status=403)
+            raise PermissionDenied
         try:
             chosen = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:

@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path
 
 from trading.web import health, overview, static_files, strategies, trades
+from trading.web.guard import without_group
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -11,7 +12,7 @@ urlpatterns = [
     path("trades/<int:pk>/", trades.trade_page, name="trade"),
     path("strategies/", strategies.strategy_list, name="strategies"),
     path("login/", auth.LoginView.as_view(), name="login"),
-    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("logout/", without_group(auth.LogoutView.as_view()), name="logout"),
     path("health/", health.health, name="health"),
     path("static/<path:name>", static_files.static_file, name="static"),
 ]
