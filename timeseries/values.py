@@ -103,7 +103,11 @@ def _instant(value: datetime, zone: ZoneInfo, field: str) -> int:
     if offset is None:
         microseconds = wall_offset_us(naive, zone)
         if microseconds is None:
-            raise _refuse(field, f"is a wall time that {zone.key} skips or repeats", "Give it with its UTC offset.")
+            raise _refuse(
+                field,
+                f"is a wall time that {zone.key} skips or repeats",
+                "Give it with its UTC offset, as datetime.now().astimezone() has it.",
+            )
     else:
         microseconds = offset // MICROSECOND
     # pandas' timestamps are datetimes that also count the nanoseconds below the microsecond.

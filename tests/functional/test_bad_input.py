@@ -132,7 +132,6 @@ REFUSED = [
     *(Refused(f"a quantity {value!r}", opened(quantity=value)) for value in (0, -5, "ten", True, None, math.nan)),
     Refused("a quantity off the step", opened(quantity=2.5)),
     Refused("a value beyond the bound", opened(entry_price=92_233_720_368, quantity=2)),
-    Refused("charges below zero", opened(charges=-1)),
     Refused("charges that are no number", opened(charges="little")),
     Refused("a stop price of zero", opened(stop_price=0)),
     Refused("a target price below zero", opened(target_price=-1)),
@@ -204,7 +203,8 @@ REFUSED = [
     Refused("a close under another strategy", closed(strategy_id="orb"), UnknownTrade),
     Refused("a close before the opening", closed(exit_time=MORNING - timedelta(seconds=1))),
     Refused("a close without a time", closed(exit_time=None)),
-    Refused("a close at zero", closed(exit_price=0)),
+    Refused("a close below zero", closed(exit_price=-1)),
+    Refused("a fill below zero", filled(price="-0.01")),
     Refused("a reported pnl that is no number", closed(pnl="much")),
     Refused("a reported percent that is NaN", closed(pnl_percent=math.nan)),
     Refused("an exit reason that is no text", closed(exit_reason=5)),
@@ -359,6 +359,19 @@ ACCEPTED = [
         Decimal(92_233_720_368),
     ),
     Accepted("charges of zero", opened(charges=0), lambda dm: dm.get_trade("N1").charges, Decimal(0)),
+    Accepted("a rebate", opened(charges=-1), lambda dm: dm.get_trade("N1").charges, Decimal(-1)),
+    Accepted(
+        "a close at zero",
+        closed(exit_price=0, exit_reason="expired"),
+        lambda dm: (dm.get_trade("T1").realised_pnl, dm.get_trade("T1").flags),
+        (Decimal("-24500.5"), ("price_zero",)),
+    ),
+    Accepted(
+        "shares that came for nothing",
+        filled(side="BUY", price=0, quantity=10),
+        lambda dm: (dm.get_trade("T1").open_quantity, dm.get_trade("T1").avg_price),
+        (Decimal(20), Decimal("1225.025")),
+    ),
     Accepted("a short", opened(side="SHORT"), lambda dm: dm.get_trade("N1").side, "SHORT"),
     *(
         Accepted(f"an entry time as {name}", opened(entry_time=value), lambda dm: dm.get_trade("N1").opened_at, MORNING)

@@ -15,6 +15,7 @@ from typing import Any
 from tests.trading.oracle import day_of, step
 
 D = Decimal
+FUTURE = "CLK0"  # has prices of either sign; the other symbols are shares
 EXIT, ENTRY = {"LONG": "SELL", "SHORT": "BUY"}, {"LONG": "BUY", "SHORT": "SELL"}
 
 
@@ -27,10 +28,12 @@ class Fill:
     charges: D | None
     fill_id: str | None
     said: tuple[str, D, D] = ("", D(0), D(0))
+    said_at: datetime | None = None
     is_void: bool = False
 
     def __post_init__(self) -> None:
         self.said = self.said if self.said[0] else (self.side, self.price, self.quantity)
+        self.said_at = self.said_at or self.at
 
     def copy(self) -> Fill:
         return Fill(**vars(self))
@@ -116,6 +119,15 @@ class Refused(Exception):
         self.names = set(names)
 
 
+def is_price(symbol: str, price: D, *, can_be_zero: bool = False) -> bool:
+    return symbol == FUTURE or price > 0 or (can_be_zero and not price)
+
+
+def must_be_price(symbol: str, price: D, *, can_be_zero: bool = False) -> None:
+    if not is_price(symbol, price, can_be_zero=can_be_zero):
+        raise Refused("InvalidValue")
+
+
 class Model:
     def __init__(self) -> None:
         self.trades: list[Trade] = []
@@ -147,6 +159,8 @@ class Model:
 
     # -- what strategies say -----------------------------------------------------------------------------------------
     def open(self, trade_id: str, strategy: str, symbol: str, side: str, stop: D | None, fill: Fill) -> Trade:
+        if stop is not None:
+            must_be_price(symbol, stop)
         known = self.known(strategy, trade_id, day_of(fill.at))
         if known is not None:
             first = known.right[0]
@@ -154,11 +168,14 @@ class Model:
             if (known.symbol, known.side) != (symbol, side) or (fill.price, fill.quantity) not in said:
                 raise Refused("IdConflict")
             return known
+        must_be_price(symbol, fill.price)
         self.trades.append(Trade(len(self.trades), trade_id, strategy, symbol, side, stop, [fill]))
         return self.trades[-1]
 
     def fill(self, trade: Trade, fill: Fill) -> Trade:
         for one in trade.fills:
+            if fill.fill_id is None and not fill.price and (one.said, one.said_at) == (fill.said, fill.at):
+                return trade  # units for nothing: the same gift
             if fill.fill_id is not None and one.fill_id == fill.fill_id:
                 right = [] if one.is_void else [(one.side, one.price, one.quantity)]
                 if (fill.side, fill.price, fill.quantity) not in [one.said, *right]:
@@ -169,6 +186,8 @@ class Model:
         wrong = {"InvalidValue"} if fill.at < trade.opened_at else set()
         if fill.side == EXIT[trade.side] and Fraction(fill.quantity) > trade.sums.held:
             wrong.add("CrossesZero")
+        if not is_price(trade.symbol, fill.price, can_be_zero=True):
+            wrong.add("InvalidValue")
         if wrong:
             raise Refused(*wrong)
         trade.fills.append(fill)
@@ -191,6 +210,7 @@ class Model:
             return self.fill(trade, fill)
         if fill.at < trade.opened_at:
             raise Refused("InvalidValue")
+        must_be_price(trade.symbol, fill.price)
         own = None
         if fill.charges is not None:
             share = step(Fraction(fill.charges) * Fraction(held) / Fraction(fill.quantity))
@@ -204,6 +224,7 @@ class Model:
         return self.open(to, trade.strategy, trade.symbol, side, None, opening)
 
     def close(self, trade: Trade, price: D, at: datetime, reason: str, charges: D | None) -> Trade:
+        must_be_price(trade.symbol, price, can_be_zero=True)
         if trade.state == "VOID":
             raise Refused("TradeClosed")
         if trade.close_price is not None:
@@ -218,6 +239,7 @@ class Model:
         return trade
 
     def move_stop(self, trade: Trade, at: datetime, stop: D) -> Trade:
+        must_be_price(trade.symbol, stop)
         if at < trade.opened_at:
             raise Refused("InvalidValue")
         if (at, stop) in trade.stops:
@@ -261,7 +283,8 @@ class Model:
         if trade.sums.charges == Fraction(amount):
             return trade
         right, left = trade.right, int(amount * 10**8)
-        worth = [Fraction(one.price) * Fraction(one.quantity) for one in right]
+        worth = [abs(Fraction(one.price)) * Fraction(one.quantity) for one in right]
+        worth = worth if any(worth) else [Fraction(one.quantity) for one in right]
         for one, value in zip(right[:-1], worth, strict=False):
             share = int(amount * 10**8) * value // sum(worth)
             one.charges, left = D(share) / 10**8, left - share
@@ -278,6 +301,8 @@ class Model:
             raise Refused("InvalidValue")
         held = Fraction(0)
         for one in right:
+            if not is_price(trade.symbol, one.price, can_be_zero=one is not right[0]):
+                wrong.add("InvalidValue")
             if one.at < right[0].at:
                 wrong.add("InvalidValue")
             held += Fraction(one.quantity) * (1 if one.side == ENTRY[trade.side] else -1)

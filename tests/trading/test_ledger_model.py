@@ -15,8 +15,8 @@ import pytest
 from django.db import connections
 from django.db.models import QuerySet
 
-from tests.trading.ledger_model import ENTRY, EXIT, Fill, Model, Refused, Trade, day_of
-from trading.models import Correction, DayTotal, Journal, Realisation
+from tests.trading.ledger_model import ENTRY, EXIT, FUTURE, Fill, Model, Refused, Trade, day_of
+from trading.models import Correction, DayTotal, Exchange, Instrument, Journal, Realisation
 from trading.models import Trade as Row
 from trading.operations.add_fill import add_fill
 from trading.operations.amend import amend
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 OPERATIONS = 1000  # of one account; `make chaos` plays a hundred of them
 DESKS, FIRST_SEED = (int(os.environ.get(f"VELOX_MODEL_{name}", "1")) for name in ("DESKS", "SEED"))
 BEGIN = datetime(2024, 3, 11, 4, tzinfo=UTC)
-STRATEGIES, SYMBOLS, IDS = ("orb", "ema cross"), ("RELIANCE", "M&M"), [f"T{n}" for n in range(60)]
+STRATEGIES, SYMBOLS, IDS = ("orb", "ema cross"), ("RELIANCE", "M&M", FUTURE), [f"T{n}" for n in range(60)]
 WHO = {"by": "asha", "reason": "model"}
 LOOK_EVERY = 200
 Call = Callable[[], Any]
@@ -137,7 +137,7 @@ class Desk:
         trade = self.any_trade("OPEN" if self.random.random() < 0.8 else None)
         if trade is None:
             return None
-        price = trade.close_price if trade.close_price and self.random.random() < 0.5 else self.price()
+        price = trade.close_price if trade.close_price is not None and self.random.random() < 0.5 else self.price()
         at, charges = trade.opened_at + timedelta(minutes=self.random.randrange(-1, 300)), self.charges()
         name = (trade.trade_id, trade.strategy)
         said = {"exit_price": price, "exit_time": at, "charges": charges, "exit_reason": "model"}
@@ -175,7 +175,7 @@ class Desk:
             "price": self.price(),
             "quantity": self.random.choice((fill.quantity, self.quantity())),
             "at": fill.at + timedelta(minutes=self.random.choice((-2, 0, 1, 60 * 24))),
-            "charges": Decimal(self.random.randrange(100)) / 4,
+            "charges": Decimal(self.random.randrange(-20, 100)) / 4,
         }
         names = self.random.sample(list(value), self.random.choice((0, 1, 1, 1, 2)))
         change = {name: value[name] for name in names}
@@ -202,7 +202,7 @@ class Desk:
         trade = self.any_trade(None)
         if trade is None:
             return None
-        amount, pk = Decimal(self.random.randrange(0, 10_000)) / 100, self.pks[trade.number]
+        amount, pk = Decimal(self.random.randrange(-2000, 10_000)) / 100, self.pks[trade.number]
         return lambda: set_charges_of(pk, amount, **WHO), lambda: self.model.charge(trade, amount)
 
     # -- what is said ------------------------------------------------------------------------------------------------
@@ -214,13 +214,15 @@ class Desk:
         return BEGIN + timedelta(days=self.random.randrange(3), minutes=self.random.randrange(300))
 
     def price(self) -> Decimal:
-        return Decimal(self.random.randrange(1, 60_000)) / self.random.choice((1, 20, 100, 10**8))
+        """Most prices are above 0, as most are; some are nothing, and some are a future's below it."""
+        sign = self.random.choice((1,) * 9 + (0, -1))
+        return sign * Decimal(self.random.randrange(1, 60_000)) / self.random.choice((1, 20, 100, 10**8))
 
     def quantity(self) -> Decimal:
         return Decimal(self.random.choice((1, 2, 3, 7, 10, Decimal("0.5"), Decimal("0.00000003"))))
 
     def charges(self) -> Decimal | None:
-        return self.random.choice((None, Decimal(0), Decimal("1.01"), Decimal("0.00000007")))
+        return self.random.choice((None, Decimal(0), Decimal("1.01"), Decimal("0.00000007"), Decimal("-0.35")))
 
     def fill_id(self) -> str | None:
         return self.random.choice((None, f"F{self.tick()}", "F1"))
@@ -319,6 +321,8 @@ def at_once(call: Call, threads: int) -> list[Any]:
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + DESKS))
 def test_random_operations_end_as_a_plain_model_says(ledger: Any, seed: int) -> None:
+    nse = Exchange.objects.get(code="NSE")
+    Instrument.objects.create(exchange=nse, symbol=FUTURE, kind=Instrument.Kind.FUTURE, currency="INR")
     desk = Desk(seed)
     for number in range(OPERATIONS):
         desk.go()

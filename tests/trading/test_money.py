@@ -47,7 +47,7 @@ def test_a_number_is_taken_exactly_and_shown_plainly(value: Any, exact: str) -> 
     [
         *(None, True, False, "", " ", "1 ", " 1", "1,000", "1_000", "abc", "nan", "inf", "-inf", "0x10", "١", "1e9999"),
         *(float("nan"), float("inf"), Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), [], {}, b"1", 1j, object),
-        *(0, -1, 0.0, "-0", -0.01, "0.000000001", 1e-9, Decimal("0.123456789"), 92233720369, "92233720368.00000001"),
+        *("0.000000001", 1e-9, Decimal("0.123456789"), 92233720369, "92233720368.00000001", "-0.000000001"),
         *(10**30, 1e300, np.float64("nan"), np.bool_(True), np.array([1.0, 2.0]), Fraction(1, 2), "9" * 65),
     ],
     ids=repr,
@@ -57,6 +57,22 @@ def test_what_is_no_price_is_refused_with_its_field(value: Any) -> None:
         money.parse_price(value, "entry_price")
     assert caught.value.field == "entry_price"
     assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize(("value", "exact"), [(0, "0"), ("-0", "0"), ("-37.63", "-37.63"), (-0.01, "-0.01")])
+def test_a_price_may_be_nothing_or_below_as_its_instrument_tells(value: Any, exact: str) -> None:
+    assert f"{money.parse_price(value, 'price'):f}" == exact
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.0, "-0", -0.01])
+def test_a_quantity_is_above_nothing(value: Any) -> None:
+    with pytest.raises(InvalidValue, match="above 0"):
+        money.parse_quantity(value)
+
+
+def test_a_price_of_eleven_decimals_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InvalidValue, match=r"8 decimals.*larger unit"):
+        money.parse_price("0.00000000021", "price")
 
 
 @given(UNITS)
@@ -96,9 +112,8 @@ def test_division_rounds_half_even_as_fractions_do(numerator: int, denominator: 
     assert money.divide_half_even(numerator, denominator) == round(Fraction(numerator, denominator))
 
 
-def test_a_charge_may_be_unknown_or_nothing_but_not_negative() -> None:
+def test_a_charge_may_be_unknown_or_nothing_or_a_rebate() -> None:
     assert money.parse_charge(None) is None
     assert money.parse_charge(0) == 0
     assert str(money.parse_charge(-0.0)) == "0"
-    with pytest.raises(InvalidValue):
-        money.parse_charge("-0.01")
+    assert str(money.parse_charge("-0.01")) == "-0.01"

@@ -309,15 +309,15 @@ class TestSchema:
 
     def test_a_constraint_that_is_gone_is_named(self) -> None:
         if connection.vendor == "postgresql":
-            sql("ALTER TABLE trading_fill DROP CONSTRAINT fill_price_positive")
+            sql("ALTER TABLE trading_fill DROP CONSTRAINT fill_quantity_positive")
         else:
             sql("PRAGMA writable_schema = ON")
             sql(
-                "UPDATE sqlite_master SET sql = replace(sql, '\"price\" > 0', '\"price\" > -9') "
+                "UPDATE sqlite_master SET sql = replace(sql, '\"quantity\" > 0', '\"quantity\" > -9') "
                 "WHERE name = 'trading_fill'"
             )
             sql("PRAGMA writable_schema = RESET")
-        assert ("trading_fill", "fill_price_positive") in found()
+        assert ("trading_fill", "fill_quantity_positive") in found()
 
 
 class TestCommand:

@@ -107,7 +107,8 @@ def aftermath(
 ) -> Aftermath | None:
     """Return the aftermath of a signal from ticks ascending by time (ns UTC); a SHORT one gains where the price falls.
 
-    The price at the signal is the last one up to ``at``. None without one, and without a tick in ``at < t <= until``.
+    The price at the signal is the last one up to ``at``. None without one or where it is 0, and without a tick in
+    ``at < t <= until``.
     """
     if not len(times):
         return None
@@ -115,5 +116,8 @@ def aftermath(
     if first in (0, last):
         return None
     sign = -1.0 if side == SHORT else 1.0
-    moves = sign * 100 * (prices[first:last] / prices[first - 1] - 1)
+    base = prices[first - 1]
+    if not base:
+        return None
+    moves = sign * 100 * (prices[first:last] - base) / abs(base)
     return Aftermath(float(moves[-1]), float(moves.max()), float(moves.min()))

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from trading.domain import position
 from trading.domain.money import SCALE
-from trading.domain.position import LONG, Execution, Holding
+from trading.domain.position import EXIT_SIDE, LONG, Execution, Holding
 
 Instants = npt.NDArray[np.int64]
 Prices = npt.NDArray[np.float64]
@@ -59,7 +59,8 @@ class Walk:
         start = Extreme(0, opening.price, at)
         self._worst = self._best = start
         for (instant, fill), (holding, _, _) in zip(fills, self._spans, strict=True):
-            self._see(Extreme(worth(holding, fill.price), fill.price, instant))
+            if fill.price or fill.side == EXIT_SIDE[side]:  # units that came for nothing tell no price of the market
+                self._see(Extreme(worth(holding, fill.price), fill.price, instant))
 
     def add(self, times: Instants, lows: Prices, highs: Prices) -> None:
         """Take ticks, ascending by instant: one price each (lows and highs alike), or bars with both ends."""

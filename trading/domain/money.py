@@ -19,26 +19,28 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _EIGHTH = Decimal(1).scaleb(-8)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _HINT = "Give an int, a Decimal, a float or a text such as '2450.05': at most 8 decimals and at most 92,233,720,368."
+_FINER = "Round it, or record it in a larger unit: a million of them as one, at a million times the price."
 
 
 def parse_price(value: Any, field: str) -> Decimal:
-    """Return a price exactly; it must be above 0. Raises: InvalidValue."""
-    return _above_zero(parse_amount(value, field), field)
+    """Return a price exactly; which of them may be 0 or below, its instrument tells (`operations.bounds`).
+
+    Raises: InvalidValue.
+    """
+    return parse_amount(value, field)
 
 
 def parse_quantity(value: Any, field: str = "quantity") -> Decimal:
     """Return a quantity exactly; it must be above 0. Raises: InvalidValue."""
-    return _above_zero(parse_amount(value, field), field)
+    amount = parse_amount(value, field)
+    if amount <= 0:
+        raise InvalidValue(f"{field} is {amount}.", field=field, hint="Give a value above 0.")
+    return amount
 
 
 def parse_charge(value: Any, field: str = "charges") -> Decimal | None:
-    """Return a charge exactly, None where it is not known; it must not be below 0. Raises: InvalidValue."""
-    if value is None:
-        return None
-    amount = parse_amount(value, field)
-    if amount < 0:
-        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give 0 or more, or None while it is unknown.")
-    return amount
+    """Return a charge exactly, None where it is not known; a rebate is one below 0. Raises: InvalidValue."""
+    return None if value is None else parse_amount(value, field)
 
 
 def parse_amount(value: Any, field: str) -> Decimal:
@@ -48,7 +50,7 @@ def parse_amount(value: Any, field: str) -> Decimal:
     """
     exact, is_exact = _rounded(value, field)
     if not is_exact:
-        raise InvalidValue(f"{field} is {_shown(value)}: more than 8 decimals.", field=field, hint=_HINT)
+        raise InvalidValue(f"{field} is {_shown(value)}: the ledger has 8 decimals.", field=field, hint=_FINER)
     return exact
 
 
@@ -107,12 +109,6 @@ def _decimal(value: Any) -> Decimal | None:
 def _scalar(value: Any) -> str:
     """Return a numpy number by its own shortest form: a float32 of 2450.05 is 2450.05."""
     return str(value) if hasattr(value, "dtype") and getattr(value, "shape", None) == () else ""
-
-
-def _above_zero(amount: Decimal, field: str) -> Decimal:
-    if amount <= 0:
-        raise InvalidValue(f"{field} is {amount}.", field=field, hint="Give a value above 0.")
-    return amount
 
 
 def _shown(value: Any) -> str:

@@ -130,5 +130,5 @@ def _released(held: int, quantity: int, open_quantity: int) -> int:
 
 
 def pnl_percent(pnl: Decimal, entry_value: Decimal) -> Decimal | None:
-    """Return P&L ÷ (sum over entry fills of price × quantity × multiplier) × 100, None without an entry."""
-    return pnl / entry_value * 100 if entry_value else None
+    """Return P&L ÷ |sum over entry fills of price × quantity × multiplier| × 100, None where that sum is 0."""
+    return pnl / abs(entry_value) * 100 if entry_value else None

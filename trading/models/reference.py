@@ -122,6 +122,7 @@ class Instrument(Sealed):
         OPTION = "OPTION", "Option"
         CURRENCY = "CURRENCY", "Currency"
         CRYPTO = "CRYPTO", "Crypto"
+        SPREAD = "SPREAD", "Spread"
 
     exchange = models.ForeignKey(Exchange, models.PROTECT, related_name="instruments")
     symbol = models.CharField(max_length=NAME_BYTES)

@@ -69,9 +69,6 @@ class Trade(models.Model):
             CheckConstraint(
                 name="trade_closed_after_opened", condition=Q(closed_at=None) | Q(closed_at__gte=F("opened_at"))
             ),
-            CheckConstraint(name="trade_charges_not_negative", condition=Q(charges=None) | Q(charges__gte=ZERO)),
-            CheckConstraint(name="trade_stop_positive", condition=Q(stop_price=None) | Q(stop_price__gt=ZERO)),
-            CheckConstraint(name="trade_target_positive", condition=Q(target_price=None) | Q(target_price__gt=ZERO)),
             CheckConstraint(name="trade_risk_not_negative", condition=Q(initial_risk=None) | Q(initial_risk__gte=ZERO)),
         ]
         indexes = [
@@ -86,7 +83,11 @@ class Trade(models.Model):
 
 
 class Fill(models.Model):
-    """One execution: a fact, never changed."""
+    """One execution: a fact, never changed. Which prices an instrument can have is told by its kind
+    (`operations.bounds`); charges below 0 are a rebate.
+
+    A ``SPLIT`` is what a corporate action added to a position or took from it: units without a price.
+    """
 
     class Side(models.TextChoices):
         BUY = "BUY", "Buy"
@@ -95,6 +96,7 @@ class Fill(models.Model):
     class Role(models.TextChoices):
         ENTRY = "ENTRY", "Entry"
         EXIT = "EXIT", "Exit"
+        SPLIT = "SPLIT", "Split"
 
     trade = models.ForeignKey(Trade, models.PROTECT, related_name="fills")
     sequence = models.PositiveIntegerField()
@@ -114,10 +116,8 @@ class Fill(models.Model):
             UniqueConstraint(name="fill_sequence_once", fields=("trade", "sequence")),
             UniqueConstraint(name="fill_id_once", fields=("trade", "fill_id"), condition=Q(fill_id__isnull=False)),
             CheckConstraint(name="fill_side", condition=Q(side__in=("BUY", "SELL"))),
-            CheckConstraint(name="fill_role", condition=Q(role__in=("ENTRY", "EXIT"))),
-            CheckConstraint(name="fill_price_positive", condition=Q(price__gt=ZERO)),
+            CheckConstraint(name="fill_role", condition=Q(role__in=("ENTRY", "EXIT", "SPLIT"))),
             CheckConstraint(name="fill_quantity_positive", condition=Q(quantity__gt=ZERO)),
-            CheckConstraint(name="fill_charges_not_negative", condition=Q(charges=None) | Q(charges__gte=ZERO)),
         ]
 
     def __str__(self) -> str:
@@ -137,11 +137,7 @@ class StopChange(models.Model):
 
     class Meta:
         ordering = ("trade", "at", "pk")
-        constraints = [
-            UniqueConstraint(name="stop_change_once", fields=("trade", "at", "stop_price")),
-            CheckConstraint(name="stop_change_price_positive", condition=Q(stop_price__gt=ZERO)),
-            CheckConstraint(name="stop_change_extreme_positive", condition=Q(extreme_price__gt=ZERO)),
-        ]
+        constraints = [UniqueConstraint(name="stop_change_once", fields=("trade", "at", "stop_price"))]
 
     def __str__(self) -> str:
         return f"{self.stop_price} at {self.at:%H:%M:%S}"

@@ -10,7 +10,7 @@ from trading.domain import money, position
 from trading.domain.values import Position
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
-from trading.operations import arguments, booking, journal
+from trading.operations import arguments, booking, bounds, journal
 from trading.operations.booking import NewFill, Seen
 from trading.operations.flipping import flip, known_flip, must_reverse
 from trading.operations.writing import writing
@@ -82,9 +82,13 @@ def must_be_open(trade: Trade, *, hint: str) -> None:
 
 
 def is_known(trade: Trade, side: str, new: NewFill) -> bool:
-    """Tell whether the trade has this fill already. Raises: IdConflict where its id has other content."""
+    """Tell whether the trade has this fill already. Raises: IdConflict where its id has other content.
+
+    Units that come or go for nothing need no id: of one quantity and one instant they are the same again.
+    """
     if new.fill_id is None:
-        return False
+        is_gift = bool(bounds.price_flags(new.price, trade.instrument))
+        return is_gift and trade.fills.filter(side=side, price=0, quantity=new.quantity, at=new.at).exists()
     known = trade.fills.filter(fill_id=new.fill_id).first()
     if known is None:
         return False

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from trading.domain import position
+from trading.domain.flags import UNEXPLAINED
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
 from trading.errors import CrossesZero, InvalidValue
 from trading.models import Correction, DayTotal, Fill, Instrument, Realisation, Trade
-from trading.operations import references, rows
+from trading.operations import bounds, references, rows
 from trading.operations.writing import busy
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
@@ -28,7 +29,8 @@ class NewFill:
     charges: Decimal | None = None
     fill_id: str | None = None
     order_id: str | None = None
-    time_field: str = "at"  # what the caller calls its time
+    time_field: str = "at"  # what the caller calls its time, and its price
+    price_field: str = "price"
 
 
 # What moves in a trade after its opening.
@@ -79,7 +81,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     before, sequence = _before(trade)
     execution = Execution(side, to_units(new.price), to_units(new.quantity), _units(new.charges))
     after, realised = _applied(before, execution, trade)
-    trade.flags = sorted({*trade.flags, *references.grid_flags(new.price, new.quantity, trade.instrument)})
+    trade.flags = sorted({*trade.flags, *_flags(trade, new, realised)})
     stand(trade, after, new.at)
     if trade.pk is None:
         rows.insert(trade)
@@ -88,6 +90,13 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     if realised is not None:
         said |= _realise(trade, fill, realised)
     return said
+
+
+def _flags(trade: Trade, new: NewFill, realised: Realised | None) -> set[str]:
+    """Return what is odd about a fill. A part that is sold for nothing has no reason; the close may give one."""
+    zero = bounds.price_flags(new.price, trade.instrument)
+    unexplained = {UNEXPLAINED} if zero and realised is not None else set()
+    return {*references.grid_flags(new.price, new.quantity, trade.instrument), *zero, *unexplained}
 
 
 def holding_of(trade: Trade) -> Holding:
@@ -125,6 +134,7 @@ def _check(trade: Trade, side: str, new: NewFill) -> None:
             "The fill lies before the trade's opening.", field=new.time_field, hint=f"It opened {trade.opened_at}."
         )
     references.must_be_on_step(new.quantity, trade.instrument)
+    bounds.must_be_price(new.price, trade.instrument, new.price_field, can_be_zero=trade.pk is not None)
     is_exit = side == position.EXIT_SIDE[trade.side]
     if not is_exit:  # what an older VELOX booked in two currencies can still be closed
         references.must_be_in_currency(trade.instrument, trade.account)
@@ -151,9 +161,9 @@ def _before(trade: Trade) -> tuple[Holding, int]:
 
 def _applied(before: Holding, execution: Execution, trade: Trade) -> tuple[Holding, Realised | None]:
     after, realised = position.apply(before, execution)
-    totals = (after.open_quantity, after.open_cost, after.entry_quantity, after.entry_value, abs(after.realised_pnl))
     value = position.value_of(execution.price, execution.quantity, before.multiplier)
-    if max(*totals, value, after.charges or 0) > MAX_UNITS:
+    money = (after.open_cost, after.entry_value, after.realised_pnl, value, after.charges or 0)
+    if max(after.open_quantity, after.entry_quantity, *map(abs, money)) > MAX_UNITS:
         raise InvalidValue(
             f"Trade {trade.trade_id} would be worth more than 92,233,720,368.",
             field="quantity",
@@ -251,7 +261,8 @@ def _add(total: DayTotal, trade: Trade, row: Realisation) -> None:
         total.trades_without_charges += trade.charges is None
         total.gross_profit += max(net, Decimal(0))
         total.gross_loss += min(net, Decimal(0))
-    if max(abs(total.gross_pnl), total.charges, total.gross_profit, -total.gross_loss) > from_units(MAX_UNITS):
+    sums = (abs(total.gross_pnl), abs(total.charges), total.gross_profit, -total.gross_loss)
+    if max(sums) > from_units(MAX_UNITS):
         raise InvalidValue("The day's total would pass 92,233,720,368.", field="quantity", hint="Check the price.")
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from timeseries.values import parse_name
 from trading.domain import money, position, values
+from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
-from trading.operations import arguments, booking, journal
+from trading.operations import arguments, booking, bounds, journal
 from trading.operations.add_fill import is_known
 from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
@@ -78,6 +79,7 @@ def close_position(
         # Looked up behind the lock: what another process closed a moment ago is closed here.
         trade = find_trade(account, trade_id, strategy_id=strategy_id)
         must_name(trade, symbol)
+        bounds.must_be_price(close.price, trade.instrument, "exit_price", can_be_zero=True)
         if trade.state == Trade.State.VOID:
             raise TradeClosed(f"Trade {trade_id} is void.", field="trade_id", hint="It was taken back: open another.")
         if trade.close_price is None:
@@ -110,7 +112,7 @@ def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
     seen = Seen.of(trade)
     if trade.state == Trade.State.OPEN:
         side = position.EXIT_SIDE[trade.side]
-        ids = (close.fill_id, close.order_id, "exit_time")
+        ids = (close.fill_id, close.order_id, "exit_time", "exit_price")
         rest = NewFill(close.price, trade.open_quantity, close.at, close.charges, *ids)
         if is_known(trade, side, rest):
             raise IdConflict(
@@ -123,7 +125,10 @@ def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
         flags |= _late_flags(trade, close)
     trade.close_price, trade.exit_reason = close.price, close.reason
     trade.reported_pnl, trade.reported_pnl_percent = close.pnl, close.pnl_percent
-    trade.flags = sorted({*trade.flags, *flags, *reported_flags(trade)})
+    flags |= reported_flags(trade) | ({*trade.flags} - {UNEXPLAINED})
+    if PRICE_ZERO in flags:
+        flags |= bounds.settlement_flags(trade, facts.fills_of(trade))
+    trade.flags = sorted(flags)
     booking.keep(trade, seen)
     reported = {"reported_pnl": close.pnl, "reported_pnl_percent": close.pnl_percent}
     return {**said, "close_price": close.price, "at": close.at, "exit_reason": close.reason, **reported}

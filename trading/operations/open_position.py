@@ -12,7 +12,7 @@ from trading.domain.conditions import is_same
 from trading.domain.values import Position
 from trading.errors import IdConflict
 from trading.models import Account, Correction, Instrument, Signal, Strategy, Trade
-from trading.operations import arguments, booking, journal, references, rows, signals
+from trading.operations import arguments, booking, bounds, journal, references, rows, signals
 from trading.operations.booking import NewFill
 from trading.operations.writing import writing
 from trading.queries import facts
@@ -51,6 +51,7 @@ def open_position(
         money.parse_charge(charges),
         arguments.optional_identity(fill_id, "fill_id"),
         arguments.optional_identity(order_id, "order_id"),
+        price_field="entry_price",
     )
     stop = arguments.optional_price(stop_price, "stop_price")
     target = arguments.optional_price(target_price, "target_price")
@@ -60,6 +61,9 @@ def open_position(
         account, head = journal.lock_account(account_code)
         instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
         references.must_be_tradable(instrument)
+        for price, field in ((stop, "stop_price"), (target, "target_price")):
+            if price is not None:
+                bounds.must_be_price(price, instrument, field)
         known = known_trade(account, strategy, trade_id, instrument, fill.at)
         if known is not None:
             return _same_again(known, instrument, side, fill)

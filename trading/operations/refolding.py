@@ -10,11 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
 from trading.domain.money import MAX_UNITS, from_units
 from trading.domain.position import CrossesZeroError, Holding, Realised
 from trading.errors import CrossesZero, IdConflict, InvalidValue
 from trading.models import DayTotal, Fill, Realisation, Strategy, Trade
-from trading.operations import booking, references, rows
+from trading.operations import booking, bounds, references, rows
 from trading.operations.booking import Seen
 from trading.operations.close_position import reported_flags
 from trading.operations.writing import busy
@@ -86,8 +87,8 @@ def _folded(trade: Trade, fills: list[Fill]) -> tuple[Holding, list[Realised]]:
             field="quantity",
             hint="Correct the other fill first, or void the trade and book it as it was.",
         ) from error
-    totals = (holding.entry_quantity, holding.entry_value, holding.open_cost, abs(holding.realised_pnl))
-    if max(*totals, holding.charges or 0, *(part.proceeds for part in realised), 0) > MAX_UNITS:
+    money = (holding.entry_value, holding.open_cost, holding.realised_pnl, holding.charges or 0)
+    if max(holding.entry_quantity, *map(abs, money), *(abs(part.proceeds) for part in realised)) > MAX_UNITS:
         raise InvalidValue(f"Trade {trade.trade_id} would be worth more than 92,233,720,368.", field="price")
     return holding, realised
 
@@ -98,6 +99,7 @@ def _check(trade: Trade, fills: list[Fill]) -> None:
     left = Decimal(0)
     for fill in fills:
         references.must_be_on_step(fill.quantity, trade.instrument)
+        bounds.must_be_price(fill.price, trade.instrument, "price", can_be_zero=fill is not fills[0])
         if fill.at < fills[0].at:
             raise InvalidValue(f"Fill {fill.sequence} would lie before the trade's opening.", field="at")
         left += fill.quantity if fill.role == Fill.Role.ENTRY else -fill.quantity
@@ -114,8 +116,11 @@ def _check(trade: Trade, fills: list[Fill]) -> None:
 def _flags(trade: Trade, fills: list[Fill]) -> set[str]:
     """Return the flags anew: those of prices, quantities and reports follow, the others stay."""
     following = {"off_lot", "off_price_tick", "reported_pnl_differs", "reported_pnl_percent_differs"}
+    following |= {PRICE_ZERO, UNEXPLAINED}
     grid = (references.grid_flags(fill.price, fill.quantity, trade.instrument) for fill in fills)
-    return {*trade.flags} - following | set().union(*grid) | reported_flags(trade) | {facts.CORRECTED}
+    zeros = (bounds.price_flags(fill.price, trade.instrument) for fill in fills)
+    found = set().union(*grid, *zeros) | reported_flags(trade) | bounds.settlement_flags(trade, fills)
+    return {*trade.flags} - following | found | {facts.CORRECTED}
 
 
 def _must_be_free(trade: Trade) -> None:

@@ -50,7 +50,7 @@ def set_charges_of(trade_pk: int, amount: Any, *, by: str, reason: str) -> value
 def _amount(value: Any) -> Decimal:
     amount = money.parse_charge(value, "amount")
     if amount is None:
-        raise InvalidValue("amount is missing.", field="amount", hint="Give 0 or more.")
+        raise InvalidValue("amount is missing.", field="amount", hint="Give a number; a rebate is below 0.")
     return amount
 
 
@@ -71,8 +71,10 @@ def _set(
 
 
 def _shares(fills: list[Fill], amount: Decimal) -> dict[str, str]:
-    """Return each fill's share by its value, in whole units; the last takes what is left."""
-    worths = [to_units(fill.price) * to_units(fill.quantity) for fill in fills]
+    """Return each fill's share by its value (by its quantity where none has any), in whole units; the last takes what
+    is left."""
+    worths = [abs(to_units(fill.price)) * to_units(fill.quantity) for fill in fills]
+    worths = worths if any(worths) else [to_units(fill.quantity) for fill in fills]
     shares = [to_units(amount) * worth // sum(worths) for worth in worths[:-1]]
     shares.append(to_units(amount) - sum(shares))
     return {str(fill.sequence): f"{from_units(share):f}" for fill, share in zip(fills, shares, strict=True)}

@@ -10,7 +10,7 @@ from timeseries.values import parse_name
 from trading.domain import money
 from trading.errors import InvalidValue
 from trading.models import StopChange, Trade
-from trading.operations import arguments, booking, journal
+from trading.operations import arguments, booking, bounds, journal
 from trading.operations.add_fill import must_be_open
 from trading.operations.close_position import must_name
 from trading.operations.writing import writing
@@ -48,6 +48,8 @@ def update_trailing_sl(
         account, head = journal.lock_account(account_code)
         trade = find_trade(account, trade_id, strategy_id=strategy_id)
         must_name(trade, symbol)
+        bounds.must_be_price(stop, trade.instrument, "stop_price")
+        bounds.must_be_price(extreme, trade.instrument, "extreme_price")
         if instant < trade.opened_at:
             raise InvalidValue("The stop lies before the trade's opening.", field="at", hint=f"{trade.opened_at}.")
         moment = _moment(trade, instant, stop)

@@ -260,14 +260,14 @@ class IntradayStrategy(Strategy):
         holding = watch.holding
         if holding is None:
             return
-        gain = holding.gain(exact(tick.price))
+        gain, base = holding.gain(exact(tick.price)), abs(holding.entry)
         self.dm.update_position_snapshot(
             self.strategy_id,
             watch.symbol,
             tick.price,
             holding.quantity,
             gain * holding.quantity,
-            round(100 * gain / holding.entry, 8),
+            round(100 * gain / base, 8) if base else None,
             at=tick.at,
         )
 
@@ -279,7 +279,7 @@ class IntradayStrategy(Strategy):
     def _charges(self, price: Decimal, quantity: int) -> Decimal | None:
         if self.charge_percent is None:
             return None
-        return (price * quantity * self.charge_percent / 100).quantize(CENT, ROUND_HALF_EVEN)
+        return (abs(price) * quantity * self.charge_percent / 100).quantize(CENT, ROUND_HALF_EVEN)
 
 
 def exact(number: float) -> Decimal:
