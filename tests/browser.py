@@ -22,6 +22,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.waiting import PATIENCE_SECONDS
+
 ROOT = Path(__file__).resolve().parent.parent
 LAPTOP, PHONE = (1366, 768), (390, 844)
 ARGUMENTS = (
@@ -63,7 +65,7 @@ def manage(data_dir: Path, *arguments: str, text: str = "") -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
@@ -75,7 +77,12 @@ def filled(data_dir: Path) -> Path:
     manage(data_dir, "migrate", "--verbosity", "0")
     settings = environment(data_dir, DJANGO_SETTINGS_MODULE="velox_site.settings")
     subprocess.run(
-        [sys.executable, "-m", "tests.page_desk"], env=settings, cwd=ROOT, check=True, timeout=120, capture_output=True
+        [sys.executable, "-m", "tests.page_desk"],
+        env=settings,
+        cwd=ROOT,
+        check=True,
+        timeout=PATIENCE_SECONDS,
+        capture_output=True,
     )
     return data_dir
 
@@ -102,21 +109,21 @@ def server(data_dir: Path, **more: str) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 def _await_answer(address: str, process: subprocess.Popen[bytes], said: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, said.read_text()
         try:
-            with urllib.request.urlopen(address, timeout=5):
+            with urllib.request.urlopen(address, timeout=60):
                 return
         except urllib.error.HTTPError:
             return  # an answer that is no 200 is an answer
         except OSError:
             time.sleep(0.1)
-    raise AssertionError(f"no answer within a minute: {said.read_text()}")
+    raise AssertionError(f"no answer: {said.read_text()}")
 
 
 class Browser:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.waiting import until
 from trading import summon
 
 
@@ -26,15 +26,6 @@ def ended_afterwards() -> Iterator[None]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             until(lambda: summon.companion_pid() is None)
-
-
-def until(condition: Callable[[], object], timeout: float = 60.0) -> None:
-    """Return when the condition holds; a companion takes seconds to start on a busy machine."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("it never came")
-        time.sleep(0.01)
 
 
 def living_companion() -> int:

@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from tests.waiting import PATIENCE_SECONDS
+
 PRECISIONS = {"ns": "n", "us": "u", "ms": "ms", "s": "s"}
 PARTIAL = re.compile(r"^partial write: (field type conflict|points beyond retention policy)")
 HOURS = re.compile(r"(\d+)h0m0s")
@@ -38,7 +40,7 @@ class Adapter(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.engine = http.client.HTTPConnection("127.0.0.1", self.engine_port, timeout=60)
+        self.engine = http.client.HTTPConnection("127.0.0.1", self.engine_port, timeout=PATIENCE_SECONDS)
 
     def finish(self) -> None:
         self.engine.close()

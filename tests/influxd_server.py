@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.rabbit_server import free_ports
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[1]
 ORG, BUCKET, TOKEN = "velox", "velox", "velox:secret"
@@ -71,7 +72,7 @@ class InfluxdServer:
             self.process = subprocess.Popen(
                 ["influxd", "-config", str(self.folder / "influxd.conf")], stdout=output, stderr=output
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             with suppress(OSError, http.client.HTTPException):
                 self._call("GET", "/ping")
@@ -133,7 +134,7 @@ class InfluxdServer:
         headers = {"Authorization": f"Basic {base64.b64encode(TOKEN.encode()).decode()}"}
         if path == "/query":
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)) as connection:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             content = answer.read()

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_SECONDS
+
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 
 
@@ -90,7 +92,7 @@ def free_ports(number: int) -> list[int]:
 
 
 def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"AMQP\x00\x00\x09\x01")

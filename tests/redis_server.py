@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_SECONDS
 from velox_site.caches import caches
 
 
@@ -48,7 +49,7 @@ class RedisServer:
 
     def tell(self, *words: str) -> bytes:
         """Send one command without any client's package and return the raw reply."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall((" ".join(words) + "\r\n").encode())
             return connection.recv(65536)
 
@@ -86,7 +87,7 @@ def redis_server(folder: Path, *more: str) -> Iterator[RedisServer]:
 
 
 def _wait_until_it_answers(server: RedisServer) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         with suppress(OSError):
             if server.tell("PING") == b"+PONG\r\n":

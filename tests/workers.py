@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.companions import until
+from tests.waiting import until
 from timeseries import presence
 
 ROOT = Path(__file__).resolve().parents[1]

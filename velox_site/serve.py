@@ -25,7 +25,7 @@ import uvicorn
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
 PORT_DEFAULT = 8000
-READY_WITHIN_SECONDS = 60.0
+READY_WITHIN_SECONDS = 300.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,7 +133,7 @@ def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> No
             return
         time.sleep(0.1)
     if not server.should_exit:
-        print("Not healthy after a minute: `manage.py health` names the part and its cure.", file=sys.stderr)
+        print("Not healthy after five minutes: `manage.py health` names the part and its cure.", file=sys.stderr)
         server.should_exit = True
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Ledger
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.ledger
@@ -18,7 +19,12 @@ pytestmark = pytest.mark.ledger
 def run(ledger: Ledger, script: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**ledger.env, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
-        [sys.executable, str(script)], env=environment, cwd=folder, capture_output=True, text=True, timeout=120
+        [sys.executable, str(script)],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -138,7 +144,7 @@ def test_flush_brings_every_point_and_the_projected_trades_to_the_store(ledger: 
             dm.cache_indicators("M&M", {"rsi": 61.5}, timeframe="1m")
             dm.open_position("T1", "orb", "M&M", 700, 10, now, stop_price=690)
             dm.close_position("T1", "orb", "M&M", 710, now)
-            dm.flush(60)
+            dm.flush(600)
             points = dm.health()["points"]
             print(points["spooled"], points["balance"])
             metrics = dm.get_strategy_metrics("orb", now - timedelta(hours=1), now + timedelta(hours=1))

@@ -15,7 +15,7 @@ from tests.functional.test_replay_real_files import STRATEGIES, desk, files, rep
 from trading.data_manager import DataManager
 from trading.models import Excursion, FeedGap, Trade
 
-pytestmark = [pytest.mark.data, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.data
 __all__ = ["desk", "files"]
 
 

@@ -19,7 +19,6 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from tests.companions import until
 from tests.conftest import Ledger
 from tests.influxd_server import BUCKET, ORG, TOKEN, InfluxdServer, Key, influxd_server
 from tests.redis_server import redis_server
@@ -27,6 +26,7 @@ from tests.timeseries import outage
 from tests.timeseries.batches import INDIA, SECOND, at
 from tests.timeseries.desks import Clock
 from tests.timeseries.influx_recording import BODIES, Played
+from tests.waiting import until
 from tests.workers import WORKER, celery
 from timeseries import dead_letters, pump
 from timeseries.broker import FLUSH_TICKS
@@ -150,7 +150,7 @@ def test_every_measurement_comes_back_as_it_was_accepted_to_the_last_bit_and_nan
     record_indicators_and_snapshots(desk, chance)
     record_projections(desk, chance)
     pump = desk.pump()
-    assert pump.drain(60)
+    assert pump.drain(600)
     found = pump.points()
     assert (found["accepted"], found["stored"], found["dead_lettered"], found["balance"]) == (
         len(desk.accepted), len(desk.accepted), 0, 0
@@ -222,7 +222,7 @@ def test_poison_ends_in_dead_letters_and_everything_else_arrives(desk: Desk) -> 
             desk.expect("indicators", {"symbol": "A", "timeframe": ""}, OPEN + n, {"ema": n + 0.5})
     recorder.close()
     pump = desk.pump()
-    assert pump.drain(60)
+    assert pump.drain(600)
     found = pump.points()
     assert (found["accepted"], found["stored"], found["dead_lettered"], found["balance"]) == (600, 596, 4, 0)
     (lane,) = Spool(desk.root).lanes()
@@ -256,7 +256,7 @@ def test_an_engine_that_is_killed_and_restarted_has_what_it_acknowledged_and_get
             assert desk.engine.count("ticks") == 1000  # what was acknowledged is durable
         swept(pump, clock)
     recorder.close()
-    assert pump.drain(60)
+    assert pump.drain(600)
     assert_same(kept(desk.engine), desk.accepted)
     assert pump.points()["balance"] == 0
 

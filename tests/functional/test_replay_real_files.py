@@ -20,11 +20,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.waiting import PATIENCE_SECONDS
 from trading import summon
 from trading.data_manager import DataManager
 from trading.models import Fill, Realisation, Signal, StopChange, Trade
 
-pytestmark = [pytest.mark.data, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.data
 
 MANAGE = Path(__file__).parents[2] / "manage.py"
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -68,7 +69,7 @@ def start(desk: Any, *arguments: Any) -> subprocess.Popen[str]:
 
 
 def manage(desk: Any, *arguments: Any) -> dict[str, Any]:
-    out, err = (process := start(desk, *arguments, "--format", "json")).communicate(timeout=300)
+    out, err = (process := start(desk, *arguments, "--format", "json")).communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return json.loads(out)
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.companions import ended_afterwards, living_companion, until
+from tests.companions import ended_afterwards, living_companion
 from tests.conftest import Ledger
 from tests.rabbit_server import rabbit_server
 from tests.redis_server import redis_server
+from tests.waiting import until
 from tests.workers import BEAT, WORKER, celery
 from timeseries import presence, pump
 from timeseries.broker import FLUSH_TICKS, SWEEP

@@ -25,10 +25,10 @@ from typing import Any
 
 from django.conf import settings
 
-from tests.companions import until
 from tests.influxd_server import InfluxdServer, influxd_server
 from tests.timeseries.influx_real import URL
 from tests.timeseries.outage_server import Behind, behind_a_door
+from tests.waiting import until
 from timeseries import pump
 from trading import summon
 

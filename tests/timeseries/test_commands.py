@@ -17,6 +17,7 @@ from django.test import override_settings
 
 from tests.timeseries.batches import SECOND, at
 from tests.timeseries.desks import Desk, desk_in
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 OPEN = at("2021-04-12 09:15")
@@ -51,7 +52,9 @@ def manage(desk: Desk, *arguments: str) -> Done:
 def manage_py(desk: Desk, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "VELOX_DATA_DIR": str(desk.folder)}
     command = [sys.executable, str(ROOT / "manage.py"), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False, cwd=ROOT)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False, cwd=ROOT
+    )
 
 
 def record(desk: Desk, count: int = 3, **more: object) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.timeseries.batches import INDIA
 from tests.timeseries.delta_workers import ROWS, slice_of
+from tests.waiting import PATIENCE_SECONDS
 from timeseries.measurements import TICKS
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta import DeltaStore
@@ -38,7 +39,7 @@ class Worker:
         for line in self.process.stdout:
             self.lines.append(line.strip())
 
-    def said(self, number: int, seconds: float = 30) -> list[str]:
+    def said(self, number: int, seconds: float = PATIENCE_SECONDS) -> list[str]:
         deadline = time.monotonic() + seconds
         while len(self.lines) < number and self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)

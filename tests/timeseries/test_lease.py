@@ -13,6 +13,7 @@ import pytest
 from tests.timeseries.batches import SECOND, at
 from tests.timeseries.desks import Desk, desk_in
 from tests.timeseries.test_delta_processes import Worker, workers
+from tests.waiting import PATIENCE_SECONDS, until
 from timeseries import durable, lease
 from timeseries.lease import LeaseHeld, LeaseLost, hold
 from timeseries.measurements import TICKS
@@ -59,7 +60,7 @@ def test_a_heart_beats_no_longer_than_any_work_may_take(lane: Path, monkeypatch:
     monkeypatch.setattr(lease, "HEART_SECONDS", 0.0)
     monkeypatch.setattr(lease, "STALE_SECONDS", 0.1)
     with hold(lane, owner="one") as first:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 with hold(lane, owner="two") as second:
@@ -164,10 +165,7 @@ def test_a_stopped_shipper_is_overtaken_and_marks_nothing_when_it_wakes_up(
         assert running[0].said(1) == ["here"]
         assert desk.pump.run_once().settled == 0  # it lives
         running[0].process.send_signal(signal.SIGSTOP)
-        deadline = time.monotonic() + 30
-        while desk.pump.run_once().settled != 10:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: desk.pump.run_once().settled == 10)
         outcome = lane.outcome()
         assert outcome.through == 10
         (desk.folder / "go").touch()

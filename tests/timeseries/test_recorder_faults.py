@@ -16,6 +16,7 @@ import pytest
 
 from tests.timeseries import chaos_recorder
 from tests.timeseries.spools import INDIA, OPEN_NS, lane, recorder, stored
+from tests.waiting import until
 from timeseries import durable, room, segment, writer
 from timeseries.counter import ISSUED
 from timeseries.errors import SourceBusy, SpoolFailed, SpoolFull
@@ -51,9 +52,7 @@ def test_a_disk_that_refuses_a_segment_costs_only_the_new_ticks(
     full, failed, when = lane(tmp_path).refused()
     assert (full, failed)[:: -1 if code not in FULL else 1] == (200 - accepted, 0)
     assert when > 0
-    deadline = time.monotonic() + 5
-    while not desk.tick("RELIANCE", {"ltp": 777}, OPEN_NS + 10**9):  # by itself, without a restart
-        assert time.monotonic() < deadline
+    until(lambda: desk.tick("RELIANCE", {"ltp": 777}, OPEN_NS + 10**9))  # by itself, without a restart
     assert [point["close"] for point in stored(tmp_path)] == [*range(1, accepted + 1), 777]
     desk.close()
 
@@ -83,9 +82,7 @@ def test_a_folder_that_cannot_be_made_is_a_storage_fault(tmp_path: Path) -> None
     assert desk.tick("A", {"ltp": 1}, OPEN_NS) is False
     assert sum(desk.faults.values()) == 1
     (tmp_path / "spool").unlink()
-    deadline = time.monotonic() + 5
-    while not desk.tick("A", {"ltp": 1}, OPEN_NS):
-        assert time.monotonic() < deadline
+    until(lambda: desk.tick("A", {"ltp": 1}, OPEN_NS))
     full, failed, _ = lane(tmp_path).refused()  # those of before there was a place to count them, too
     assert full + failed == sum(desk.faults.values())
     desk.close()
@@ -103,9 +100,7 @@ def test_the_spool_stops_at_its_limit_and_goes_on_when_there_is_room(tmp_path: P
     assert used <= 12_000
     found = lane(tmp_path)
     assert found.remove_kept(before_ns=2**62, through=accepted) > 0
-    deadline = time.monotonic() + 5
-    while not desk.tick("RELIANCE", {"ltp": 1}, OPEN_NS + 10**9):
-        assert time.monotonic() < deadline
+    until(lambda: desk.tick("RELIANCE", {"ltp": 1}, OPEN_NS + 10**9))
     desk.close()
 
 
@@ -174,9 +169,7 @@ def test_a_real_disk_that_fills_up_refuses_ticks_and_recovers(small_disk: Path) 
     (small_disk / "ledger").write_bytes(bytes(300_000))
     found = lane(small_disk)
     assert found.remove_kept(before_ns=2**62, through=count) > 0
-    deadline = time.monotonic() + 5
-    while not desk.tick("RELIANCE", {"ltp": 1}, OPEN_NS + 10**9):
-        assert time.monotonic() < deadline
+    until(lambda: desk.tick("RELIANCE", {"ltp": 1}, OPEN_NS + 10**9))
     desk.close()
 
 

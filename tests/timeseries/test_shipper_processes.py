@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.timeseries.batches import SECOND, at
 from tests.timeseries.desks import Desk, desk_in
 from tests.timeseries.test_delta_processes import Worker, workers
+from tests.waiting import until
 from timeseries.measurements import TICKS
 from timeseries.stores.base import PointQuery
 
@@ -35,13 +35,6 @@ def record(desk: Desk, source: str, first: int, count: int) -> None:
 def stored(desk: Desk, source: str) -> list[float]:
     table = desk.store.read(PointQuery(TICKS, 0, 2**62, {"source": source}))
     return table.column("close").to_pylist()
-
-
-def until(condition: object, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.01)
 
 
 @pytest.mark.chaos

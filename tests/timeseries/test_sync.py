@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.timeseries.spools import OPEN_NS, lane, recorder, stored
+from tests.waiting import until
 from timeseries import writer
 from timeseries.counter import NAME, CounterMap
 from timeseries.lane import Lane
@@ -128,9 +129,7 @@ def test_what_could_not_be_synced_once_is_written_again_before_it_counts(
     full, failed, _ = found.refused()
     assert (full, failed) == ((5, 0) if code in (errno.ENOSPC, errno.EDQUOT) else (0, 5))
     found.sync()
-    deadline = time.monotonic() + 5
-    while not record(desk, 1, 20):
-        assert time.monotonic() < deadline
+    until(lambda: record(desk, 1, 20))
     found.sync()
     assert on_disk(disk, tmp_path, 2) == list(range(1, 22))
     assert found.doubt() == 0
@@ -192,13 +191,11 @@ def test_without_a_companion_the_recorder_proves_the_disk_itself(
     disk.fails_with = errno.EIO
     with pytest.raises(OSError, match="Input/output"):
         found.sync()
-    until = time.monotonic() + 0.3
-    while time.monotonic() < until:
+    stopped = time.monotonic() + 0.3
+    while time.monotonic() < stopped:
         assert record(desk, 1, 10) == 0
     disk.fails_with = 0
-    deadline = time.monotonic() + 5
-    while not record(desk, 1, 10):
-        assert time.monotonic() < deadline
+    until(lambda: record(desk, 1, 10))
     found.sync()
     assert on_disk(disk, tmp_path) == list(range(1, 12))
 
@@ -268,9 +265,7 @@ def test_a_source_whose_lock_could_not_be_written_is_not_lost_to_its_own_process
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", full)
         assert not desk.tick("A", {"ltp": 1}, OPEN_NS)
-    deadline = time.monotonic() + 5
-    while not desk.tick("A", {"ltp": 1}, OPEN_NS):
-        assert time.monotonic() < deadline
+    until(lambda: desk.tick("A", {"ltp": 1}, OPEN_NS))
     assert lane(tmp_path).refused()[0] == desk.faults["ENOSPC"]
     desk.close()
 

@@ -191,7 +191,7 @@ class TestManyAtOnce:
         with DataManager(source="other") as other:
             other.process_tick("TCS", {"ltp": 3})
             other.cache_indicators("TCS", {"rsi": 50})
-            other.flush(60)
+            other.flush(600)
         tick = dm.get_latest_tick("TCS")
         assert tick is not None
         assert (tick["last_price"], tick["origin"]) == (3, "store")

@@ -19,9 +19,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from tests.companions import ended_afterwards, is_alive, living_companion, until
+from tests.companions import ended_afterwards, is_alive, living_companion
 from tests.redis_server import redis_server, use
 from tests.trading.test_hot import tick
+from tests.waiting import until
 from timeseries import pump
 from trading import companion as module
 from trading import hot, summon
@@ -63,7 +64,7 @@ class TestSummoned:
             os.close(reading)
             targets = {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir() if path.name in {"0", "1", "2"}}
             assert targets == {"/dev/null", str(summon.lock_path().parent / "logs" / "companion.log")}
-            dm.flush(60)
+            dm.flush(600)
         assert points()["stored"] == 1
 
     def test_killed_it_is_replaced_at_the_next_flush_and_nothing_is_lost(self, ledger: Any, ended: None) -> None:
@@ -73,7 +74,7 @@ class TestSummoned:
             os.kill(first, signal.SIGKILL)
             until(lambda: summon.companion_pid() is None)
             dm.process_tick("TCS", {"ltp": 2})
-            dm.flush(60)
+            dm.flush(600)
             assert living_companion() != first
             assert points()["stored"] == 2
 
@@ -329,7 +330,7 @@ class TestHotCopy:
             dm.process_tick("TCS", {"ltp": 1})
             companion._copy()
             dm.process_tick("TCS", {"ltp": 2})
-            assert pump.open_pump().drain(60)
+            assert pump.open_pump().drain(600)
             companion._copy()
         assert hot.newest("tick", "main", "TCS")["close"] == 2
 
@@ -450,7 +451,7 @@ class TestShip:
         try:
             assert living_companion() == worker.pid
             worker.send_signal(signal.SIGTERM)
-            assert worker.wait(60) == 0
+            assert worker.wait(600) == 0
         finally:
             worker.kill()
             worker.wait()

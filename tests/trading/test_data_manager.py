@@ -21,6 +21,7 @@ import pyarrow as pa
 import pytest
 from django.db import connections
 
+from tests.waiting import PATIENCE_SECONDS
 from timeseries import pump
 from trading import ledger as ledger_room
 from trading import summon
@@ -229,7 +230,7 @@ class TestNewest:
     def test_what_an_earlier_process_recorded_is_known(self, dm: DataManager) -> None:
         dm.process_tick("TCS", {"ltp": 10, "day_volume": 5}, at=MORNING)
         dm.close()
-        assert pump.open_pump().drain(60)
+        assert pump.open_pump().drain(600)
         found = DataManager().get_latest_tick("TCS")
         assert found is not None
         assert (found["last_price"], found["day_volume"], found["source"]) == (10.0, 5.0, "default")
@@ -361,7 +362,7 @@ class TestFlush:
     def test_after_it_every_point_is_in_the_store(self, dm: DataManager) -> None:
         dm.process_tick("TCS", {"ltp": 1})
         dm.cache_indicators("TCS", {"a": 1})
-        dm.flush(60)
+        dm.flush(600)
         points = dm.health()["points"]
         assert (points["accepted"], points["stored"], points["spooled"], points["balance"]) == (2, 2, 0, 0)
 
@@ -371,7 +372,7 @@ class TestFlush:
         with pytest.raises(FlushTimeout):
             dm.flush(0.3)
         (data_dir / "delta").unlink()
-        dm.flush(60)
+        dm.flush(600)
         assert dm.health()["points"]["stored"] == 1
 
     def test_it_waits_for_sources_that_nobody_holds_and_for_no_others(self, dm: DataManager) -> None:
@@ -380,7 +381,7 @@ class TestFlush:
         gone.close()
         with DataManager(source="busy") as busy:
             busy.process_tick("TCS", {"ltp": 2})
-            dm.flush(60)
+            dm.flush(600)
             rows = {row["source"]: row["spooled"] for row in pump.open_pump().sources()}
         assert rows == {"gone": 0, "busy": 1}
 
@@ -438,7 +439,7 @@ class TestTogether:
             assert dm.get_market_day("TCS", MORNING).symbol == "TCS"
             assert dm.get_daily_summary(MORNING)["total"]["total_trades"] == 1
             assert dm.health()["parts"]["ledger"]["status"] == "ok"
-            dm.flush(60)
+            dm.flush(600)
             with pytest.raises(VeloxError):
                 dm.get_trade("T9")
 
@@ -497,7 +498,7 @@ class TestTogether:
         )
         for start in ("10", "20"):
             env = {**ledger.env, "PYTHONPATH": str(ROOT)}
-            done = subprocess.run([sys.executable, "-c", script, start], env=env, check=False, timeout=60)
+            done = subprocess.run([sys.executable, "-c", script, start], env=env, check=False, timeout=PATIENCE_SECONDS)
             assert done.returncode == -signal.SIGKILL
         with DataManager() as again:
             again.process_tick("TCS", {"ltp": 30}, at=MORNING)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.redis_server import RedisServer, use
+from tests.waiting import until
 from trading import hot
 
 TICK = hot.key("tick", "main", "RELIANCE")
@@ -163,10 +164,3 @@ def seconds(call: Any) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
-
-
-def until(condition: Any, timeout: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)

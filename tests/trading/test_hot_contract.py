@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.redis_server import RedisServer, redis_server, use
-from tests.trading.test_hot import TICK, tick, until
+from tests.trading.test_hot import TICK, tick
+from tests.waiting import until
 from trading import hot
 
 GARBAGE = [b"no json", b"[1]", b"\x80\x04\x95planted pickle", b"", b"17", b'{"version":"9999', b"null", b"{}"]

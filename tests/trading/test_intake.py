@@ -20,9 +20,10 @@ import numpy as np
 import pytest
 from django.core.management import call_command
 
-from tests.companions import ended_afterwards, until
+from tests.companions import ended_afterwards
 from tests.trading.book import AT, MINUTE, fills, row, snapshot
 from tests.trading.test_ledger_processes import ROOT, go, workers
+from tests.waiting import until
 from trading import intake, summon
 from trading.data_manager import DataManager
 from trading.domain.values import Pending

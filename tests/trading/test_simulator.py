@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.trading.fake_desk import FakeDesk
+from tests.waiting import PATIENCE_SECONDS
 from trading import replay, summon
 from trading.errors import InvalidValue
 from trading.management.commands import demo
@@ -105,7 +106,7 @@ def manage(folder: Path, *arguments: str) -> subprocess.Popen:
 
 def done(folder: Path, *arguments: str) -> str:
     process = manage(folder, *arguments)
-    _, err = process.communicate(timeout=280)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return err
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.redis_server import redis_server
+from tests.waiting import PATIENCE_SECONDS
 from tests.workers import BEAT, WORKER
 from timeseries import presence
 
@@ -29,7 +30,9 @@ def configured(folder: Path, secrets: dict[str, str]) -> subprocess.CompletedPro
     (folder / "Dockerfile").write_text("FROM scratch\n")
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **secrets}
     command = [program, "--project-directory", str(folder), "-f", str(ROOT / "docker-compose.yml"), "config"]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import pytest
 import structlog
 
 from tests.velox_site.chaos_logs import run
+from tests.waiting import PATIENCE_SECONDS
 from velox_site import logs
 from velox_site.log_files import DailyFile, SizedFile
 from velox_site.log_lines import Line, as_json, as_text, in_colour
@@ -203,7 +204,7 @@ class TestFiles:
         if child == 0:
             logs.system_log.info("child")
             os._exit(0)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while (done := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
             time.sleep(0.01)
         if done[0] == 0:
@@ -259,7 +260,7 @@ class TestFaults:
 class TestConsole:
     def test_it_goes_to_stderr_and_leaves_stdout_to_the_answer(self, tmp_path: Path) -> None:
         worker = start_script(f"{SET_UP}logs.risk_log.info('near')", tmp_path)
-        out, err = worker.communicate(timeout=60)
+        out, err = worker.communicate(timeout=PATIENCE_SECONDS)
         assert out == ""
         assert "INFO     [risk] near" in err and "\x1b" not in err
 
@@ -296,6 +297,6 @@ def start_script(script: str, data_dir: Path, *arguments: str, **environment: st
 
 def run_script(script: str, data_dir: Path, **environment: str) -> str:
     worker = start_script(script, data_dir, **environment)
-    out, err = worker.communicate(timeout=60)
+    out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err
     return out

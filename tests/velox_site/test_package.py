@@ -21,7 +21,7 @@ from velox_site.desk import DataManager
 with DataManager() as dm:
     assert dm.process_tick("RELIANCE", {"ltp": 2453.05, "day_volume": 181200})
     dm.open_position("T1", "orb", "RELIANCE", 2453.05, 10, datetime.now())
-    dm.flush(60)
+    dm.flush(600)
     ticks, position = dm.get_ticks("RELIANCE", 0, 2**62), dm.get_position("orb", "RELIANCE")
     print(velox_site.__file__, ticks.num_rows, position.open_quantity)
 
