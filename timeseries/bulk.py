@@ -14,10 +14,20 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from timeseries.errors import InvalidValue
+from timeseries.feed_keys import TIMES, UNCERTAIN
 from timeseries.frames import TickLayout
 from timeseries.measurements import IntArray
 from timeseries.ordinals import History, Series
-from timeseries.tick import KNOWN, read_tick, shape_of
+from timeseries.tick import (
+    KEYS,
+    NO_QUOTE,
+    QUOTES,
+    TIMESTAMP,
+    MayBeNegative,
+    Shape,
+    read_tick,
+    shape_of,
+)
 from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, parse_name, parse_time, wall_day
 from timeseries.writer import LaneWriter
 
@@ -27,9 +37,11 @@ ROWS_AT_ONCE = 4096  # they stay in the processor's cache from the first look to
 DAYS_MAX = 100_000  # the calendar goes on, the clock does not
 BLOCK_MIN = 256  # fewer instants are remembered one by one
 NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.")
+WANTED = {*KEYS, *TIMES, *UNCERTAIN, TIMESTAMP, "symbol"}
 UNSET = -(2**63)  # a time that the column's way could not tell: the row is read by itself
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Rejected = tuple[int, str, str]
 
 
@@ -69,8 +81,7 @@ def given_columns(given: Mapping[str, Any], symbol: str | None) -> Columns:
     Raises:
         InvalidValue: no columns, or of different lengths.
     """
-    wanted = KNOWN | {"timestamp", "symbol"}
-    columns = {name: _sequence(column, name) for name, column in given.items() if name in wanted}
+    columns = {name: _sequence(column, name) for name, column in given.items() if name in WANTED}
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:
         raise InvalidValue("Ticks in columns need columns of one length.", field="ticks")
@@ -82,7 +93,7 @@ def columns_of(rows: Sequence[Any], symbol: str | None) -> Columns | None:
     if set(map(type, rows)) != {dict}:
         return None
     keys = rows[0].keys()
-    wanted = [name for name in keys if name in KNOWN or name in ("timestamp", "symbol")]
+    wanted = [name for name in keys if name in WANTED]
     if len(wanted) == len(keys):
         if set(map(len, rows)) != {len(keys)}:
             return None
@@ -107,22 +118,25 @@ class Batch:
     rejected: list[Rejected]
 
 
-def read_columns(columns: Columns, *, cumulative: bool, zone: ZoneInfo, now: int) -> Batch | None:
+def read_columns(
+    columns: Columns, *, cumulative: bool, zone: ZoneInfo, now: int, may_be_negative: MayBeNegative
+) -> Batch | None:
     """Check the columns; None when they are of types that are read row by row."""
     shape = shape_of(columns.columns, cumulative=cumulative)
-    if shape is None or not columns.length:
+    if shape is None or not columns.length or shape.time in TIMES:
         return None
-    numbers = {name: _numbers(column) for name, column in columns.columns.items() if name in KNOWN}
-    instants = _instants(columns.columns.get("timestamp"), zone, now, columns.length)
+    numbers = {name: _numbers(column) for name, column in columns.columns.items() if name in KEYS}
+    instants = _instants(columns.columns.get(TIMESTAMP), zone, now, columns.length)
     names = _names(columns)
     if instants is None or names is None or any(column is None for column in numbers.values()):
         return None
     picked = shape.values(numbers)
     values = np.column_stack((picked,) if shape.single else picked)
-    good = _plausible(values, shape.positive, bar=shape.bar) & (instants <= now + AHEAD_NS) & (instants >= FIRST_NS)
+    good = _plausible(values, shape) & (instants <= now + AHEAD_NS) & (instants >= FIRST_NS)
     known, symbols, table = names
     good &= known[symbols]
-    rejected = _second_look(columns, good, values, instants, cumulative=cumulative, zone=zone, now=now)
+    reading = {"cumulative": cumulative, "may_be_negative": may_be_negative}
+    rejected = _second_look(columns, good, values, instants, shape.layout, reading, zone=zone, now=now)
     kept = np.flatnonzero(good)
     return Batch(shape.layout, values[kept], instants[kept], symbols[kept], table, kept, rejected)
 
@@ -287,7 +301,7 @@ def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
     return instants
 
 
-def _names(columns: Columns) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], IntArray, list[str]] | None:
+def _names(columns: Columns) -> tuple[Mask, IntArray, list[str]] | None:
     """Return (which names are good, each row's name, the names); None when the column is of another type."""
     given = columns.columns.get("symbol")
     if given is None:
@@ -310,21 +324,44 @@ def _names(columns: Columns) -> tuple[np.ndarray[Any, np.dtype[np.bool_]], IntAr
     return np.array(known), symbols, names
 
 
-def _plausible(values: FloatArray, positive: int, *, bar: bool) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    good = np.isfinite(values).all(axis=1) & (values[:, :positive] > 0).all(axis=1) & (values >= 0).all(axis=1)
-    if bar:
+def _plausible(values: FloatArray, shape: Shape) -> Mask:
+    """Tell which rows are surely right; what means none in ``values`` becomes NaN, as a frame has what is absent."""
+    good = _within(values, shape)
+    doubtful = np.flatnonzero(~good)
+    if len(doubtful):
+        absent = _absent(values[doubtful], shape)
+        good[doubtful] = _within(np.where(absent, 1.0, values[doubtful]), shape)
+        values[doubtful] = np.where(absent, np.nan, values[doubtful])
+    return good
+
+
+def _within(values: FloatArray, shape: Shape) -> Mask:
+    good = ((values >= shape.least) & (values <= shape.most)).all(axis=1)
+    if shape.bar:
         close, first, high, low = (values[:, column] for column in range(4))
         good &= (low <= first) & (first <= high) & (low <= close) & (close <= high)
     return np.asarray(good)
 
 
+def _absent(values: FloatArray, shape: Shape) -> Mask:
+    absent = np.zeros(values.shape, dtype=bool)
+    for place, name in enumerate(shape.layout.names):
+        column = values[:, place]
+        if name in QUOTES:
+            absent[:, place] = np.isnan(column) | np.isin(column, list(NO_QUOTE))
+        elif name == "last_quantity":
+            absent[:, place] = column == 0
+    return absent
+
+
 def _second_look(
     columns: Columns,
-    good: np.ndarray[Any, np.dtype[np.bool_]],
+    good: Mask,
     values: FloatArray,
     instants: IntArray,
+    layout: TickLayout,
+    reading: dict[str, Any],
     *,
-    cumulative: bool,
     zone: ZoneInfo,
     now: int,
 ) -> list[Rejected]:
@@ -336,11 +373,12 @@ def _second_look(
             rejected.append((index, *NO_SYMBOL))
             continue
         try:
-            parse_name(row.get("symbol", columns.symbol), "symbol")
-            _, numbers = read_tick(row, cumulative=cumulative)
-            at = row.get("timestamp")
-            instants[index] = now if at is None else parse_time(at, zone, now, "timestamp")
-            values[index] = numbers
+            name = parse_name(row.get("symbol", columns.symbol), "symbol")
+            own, numbers = read_tick(row, symbol=name, **reading)
+            at = row.get(TIMESTAMP)
+            instants[index] = now if at is None else parse_time(at, zone, now, TIMESTAMP)
+            present = dict(zip(own.names, numbers, strict=True))
+            values[index] = [present.get(field, np.nan) for field in layout.names]
             good[index] = True
         except InvalidValue as error:
             rejected.append((index, error.code, error.hint))

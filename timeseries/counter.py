@@ -1,7 +1,8 @@
 """The last sequence issued of a lane, outside its segments, so that a lost segment is missed.
 
 The file is one page: magic, last sequence, records refused because the spool was full, because it failed, when last;
-then what the group sync doubts: the first and the last suspect segment, and the errno for which the recorder must stop.
+then what the group sync doubts: the first and the last suspect segment, and the errno for which the recorder must stop;
+from `UNREAD` on how many ticks had each key of a feed that is not read, since the recorder opened the lane.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ SIZE = 4096
 ISSUED, FULL, FAILED, REFUSED_NS = 1, 2, 3, 4  # words of 8 bytes
 SUSPECT_FIRST, SUSPECT_LAST, DOUBT = 5, 6, 7
 READ_BYTES = 64
+UNREAD = 256  # the page's second half
 
 
 class Counter(NamedTuple):
@@ -47,6 +49,9 @@ class CounterMap:
         """Say that these segments are suspect and for which errno their recorder must stop; zeros: all is well."""
         self.words[SUSPECT_FIRST], self.words[SUSPECT_LAST], self.words[DOUBT] = first, last, code
 
+    def forget_unread(self) -> None:
+        self.words[UNREAD:] = memoryview(bytes(SIZE - 8 * UNREAD)).cast("Q")
+
     def close(self) -> None:
         self.words.release()
         self._map.close()
@@ -67,3 +72,12 @@ def read_counter(folder: Path) -> Counter:
     words = memoryview(data).cast("Q")
     doubt = (words[SUSPECT_FIRST], words[SUSPECT_LAST], words[DOUBT])
     return Counter(words[ISSUED], words[FULL], words[FAILED], words[REFUSED_NS], doubt)
+
+
+def read_unread(folder: Path) -> tuple[int, ...]:
+    """Return the counts from `UNREAD` on; none when there is no counter yet."""
+    try:
+        data = (folder / NAME).read_bytes()
+    except FileNotFoundError:
+        return ()
+    return tuple(memoryview(data).cast("Q")[UNREAD:]) if len(data) == SIZE else ()

@@ -13,8 +13,9 @@ import numpy as np
 import orjson
 
 from timeseries import durable, lease
-from timeseries.counter import read_counter
+from timeseries.counter import read_counter, read_unread
 from timeseries.decode import Batching, Points, decode, parse_definition
+from timeseries.feed_keys import COUNTED
 from timeseries.frames import HEADER_SIZE, MARKER_BYTES, SERIES, Scan
 from timeseries.lease import Lease, LeaseHeld, LeaseLost
 from timeseries.measurements import Measurement, PointBatch
@@ -101,6 +102,11 @@ class Lane:
         """Return how many records storage faults cost: (spool full, spool failed, ns UTC of the last one)."""
         counter = read_counter(self.folder)
         return counter.full, counter.failed, counter.refused_ns
+
+    def unread_keys(self) -> dict[str, int]:
+        """Return how many ticks had each key of a feed that is not read, since a recorder opened the lane."""
+        counts = read_unread(self.folder)
+        return {key: count for key, count in zip(COUNTED, counts, strict=False) if count}
 
     def outcome(self) -> Outcome:
         """Return what became of the records so far; all zero before the first `settle`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,7 +109,7 @@ class Series:
             "time": instant + ordinal,
             "exchange_time": instant,
             "received_time": received,
-            **dict(zip(layout.names, map(float, values), strict=True)),
+            **{name: float(value) for name, value in zip(layout.names, values, strict=True) if not isnan(value)},
         }
 
 

@@ -23,11 +23,13 @@ from timeseries.bulk import (
     write_columns,
 )
 from timeseries.errors import InvalidValue, StoreUnavailable
+from timeseries.feed_keys import counted_places
 from timeseries.frames import record_body, with_crc
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
 from timeseries.ordinals import History, Series
 from timeseries.spool import Spool
-from timeseries.telemetry import indicators_text, snapshot_text
+from timeseries.telemetry import indicators_text, parse_indicators, snapshot_text
+from timeseries.tick import MayBeNegative, never_negative
 from timeseries.tick_recorder import TickRecorder
 from timeseries.values import (
     ID_BYTES_MAX,
@@ -68,8 +70,10 @@ class Recorder(TickRecorder):
         ordinals: str = "continue",
         projecting: bool = False,
         segment_bytes: int = SEGMENT_BYTES_MIN,
+        may_be_negative: MayBeNegative = never_negative,
     ) -> None:
-        """``history`` gives the next free n of a series at an instant whose segments are removed.
+        """``history`` gives the next free n of a series at an instant whose segments are removed. ``may_be_negative``
+        tells of a symbol whether its prices may be 0 and below; it is asked only where one is.
 
         ``ordinals="restart"`` counts n from the start of this recorder's input. ``projecting`` is the follower's: its
         source is ``ledger``, which nobody else may take.
@@ -89,6 +93,7 @@ class Recorder(TickRecorder):
             clock=clock,
             history=history,
             on_first_record=on_first_record,
+            may_be_negative=may_be_negative,
         )
 
     def ticks(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any], *, symbol: str | None = None) -> TickBatch:
@@ -120,7 +125,7 @@ class Recorder(TickRecorder):
         """Record named numbers of a symbol at an instant (None: the clock). Answers and raises as `tick`."""
         name = parse_name(symbol, "symbol")
         frame = "" if timeframe == "" else parse_name(timeframe, "timeframe")
-        text = indicators_text(values)
+        text = indicators_text(parse_indicators(values))
         return self._record(INDICATORS, (self.account, name, frame), text, at)
 
     def snapshot(
@@ -137,7 +142,8 @@ class Recorder(TickRecorder):
         """Record how a position stands. ``pnl`` and ``pnl_percent`` may be None. Answers and raises as `tick`."""
         strategy = parse_name(strategy_id, "strategy_id", ID_BYTES_MAX)
         key = (self.account, parse_name(symbol, "symbol"), strategy)
-        return self._record(POSITION_SNAPSHOTS, key, snapshot_text(price, quantity, pnl, pnl_percent), at)
+        text = snapshot_text(price, quantity, pnl, pnl_percent, is_signed=lambda: self.may_be_negative(key[1]))
+        return self._record(POSITION_SNAPSHOTS, key, text, at)
 
     def project(
         self, measurement: Measurement, tags: Mapping[str, str], fields: Mapping[str, Any], *, time_ns: int
@@ -183,8 +189,14 @@ class Recorder(TickRecorder):
         columns = rows if isinstance(rows, Columns) else columns_of(rows, symbol)
         if columns is None:
             return self._rows(rows, symbol)  # type: ignore[arg-type]
-        batch = read_columns(columns, cumulative=self.cumulative, zone=self.zone, now=received)
-        return self._rows(columns.rows(), symbol) if batch is None else self._columns(batch, received)
+        batch = read_columns(
+            columns, cumulative=self.cumulative, zone=self.zone, now=received, may_be_negative=self.may_be_negative
+        )
+        if batch is None:
+            return self._rows(columns.rows(), symbol)
+        done = self._columns(batch, received)
+        self._count_unread(counted_places(columns.columns), done.accepted)
+        return done
 
     def _columns(self, batch: Batch, received: int) -> TickBatch:
         done, total = 0, len(batch.instants)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from timeseries.counter import DOUBT, ISSUED
-from timeseries.errors import StoreUnavailable
+from timeseries.counter import DOUBT, ISSUED, UNREAD
+from timeseries.errors import InvalidValue, StoreUnavailable
+from timeseries.feed_keys import COUNTED, TIMES
 from timeseries.frames import TickLayout, put_crc, with_crc
 from timeseries.measurements import TICKS
 from timeseries.ordinals import History, Series
 from timeseries.source_user import SourceUser
-from timeseries.tick import CAREFUL, INFINITY, INTEGER_MAX, Shape, read_tick, shape_of
+from timeseries.tick import (
+    CAREFUL,
+    SURE_MAX,
+    SURE_MAX_FLOAT,
+    TIMESTAMP,
+    MayBeNegative,
+    Shape,
+    careful_shape,
+    read_tick,
+    shape_of,
+    without_absent,
+)
 from timeseries.values import (
     AHEAD_NS,
     DAYS_TO_2000,
@@ -23,6 +36,7 @@ from timeseries.values import (
     FIRST_NS,
     MICROSECOND,
     NO_DAY,
+    ns_by_magnitude,
     parse_name,
     parse_time,
     wall_day,
@@ -50,6 +64,7 @@ class TickRecorder(SourceUser):
         clock: Callable[[], int],
         history: History | None,
         on_first_record: Callable[[], None] | None,
+        may_be_negative: MayBeNegative,
     ) -> None:
         super().__init__(
             root,
@@ -61,7 +76,7 @@ class TickRecorder(SourceUser):
             on_first_record=on_first_record,
         )
         self.account, self.zone, self.history = account, zone, history
-        self.cumulative, self.restarts = cumulative, restarts
+        self.cumulative, self.restarts, self.may_be_negative = cumulative, restarts, may_be_negative
         self._day = NO_DAY
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._shape = CAREFUL  # that of the last tick
@@ -75,7 +90,9 @@ class TickRecorder(SourceUser):
     ) -> bool:
         """Record a tick: True once it survives the death of this process, False on a storage fault.
 
-        The tick's time is ``at``, else its ``timestamp``, else the clock. Keys that FACE does not name are ignored.
+        The tick's time is ``at``, else its ``timestamp``, else what the feed calls it (`feed_keys.TIMES`), else the
+        clock. A bid or ask of 0, -1 or NaN and a last quantity of 0 mean none. Keys that mean nothing here are ignored,
+        those that may mean a time or a price are counted (`feed_keys.COUNTED`).
 
         Raises:
             InvalidValue, AmbiguousTick: nothing was written.
@@ -104,9 +121,9 @@ class TickRecorder(SourceUser):
             values = (values,)
         for value in values:
             if type(value) is float:
-                if 0.0 < value < INFINITY:
+                if 0.0 < value <= SURE_MAX_FLOAT:
                     continue
-            elif type(value) is int and 0 < value <= INTEGER_MAX:
+            elif type(value) is int and 0 < value <= SURE_MAX:
                 continue
             if shape.allows(values):
                 break
@@ -116,7 +133,10 @@ class TickRecorder(SourceUser):
             if not low <= first <= high or not low <= close <= high:
                 return self._tick(symbol, tick, at)
         received = self._clock()
-        instant: Any = tick["timestamp"] if at is None and shape.timed else at
+        try:
+            instant: Any = tick[shape.time] if at is None and shape.time else at
+        except KeyError:  # as many keys, but another one in place of the time's
+            return self._tick(symbol, tick, at)
         if instant is None:
             instant = received
         elif type(instant) is not int:
@@ -186,15 +206,17 @@ class TickRecorder(SourceUser):
     def _tick(self, symbol: Any, tick: Any, at: Any) -> bool:
         """Record a tick with all care; learn its shape and symbol for the next."""
         name = parse_name(symbol, "symbol")
-        layout, values = read_tick(tick, cumulative=self.cumulative)
-        if at is None:
-            at = tick.get("timestamp")
-        received, instant = self._instant(at)
-        self._learn(tick, at)
+        present = without_absent(tick)
+        if present is not tick:  # a shape of its own, which goes the quick way from the second time on
+            return self.tick(symbol, present, at)
+        layout, values = read_tick(tick, cumulative=self.cumulative, symbol=name, may_be_negative=self.may_be_negative)
+        at, received, instant = self._when(tick, at)
+        unread = self._learn(tick, at)
         try:
             self._put_tick(symbol, name, layout, values, instant, received)
         except StorageFault as fault:
             return self._refused(TICKS, fault, 1)
+        self._count_unread(unread)
         self._first_record()
         return True
 
@@ -248,19 +270,49 @@ class TickRecorder(SourceUser):
         received = self._clock()
         return received, received if at is None else parse_time(at, self.zone, received, "timestamp")
 
+    def _when(self, tick: Mapping[str, Any], at: Any) -> tuple[Any, int, int]:
+        """Return what gives the tick's time (None: the clock), the clock, and the instant."""
+        received = self._clock()
+        if at is None:
+            at = tick.get(TIMESTAMP)
+        if at is not None:
+            return at, received, parse_time(at, self.zone, received, TIMESTAMP)
+        for key in TIMES:
+            at = tick.get(key)
+            with contextlib.suppress(InvalidValue):
+                count = ns_by_magnitude(at) if type(at) is int else at
+                return at, received, parse_time(count, self.zone, received, key)
+        return None, received, received
+
     def _shape_of(self, tick: Any) -> Shape:
         try:
             shape = self._shapes[tuple(tick)]
         except (KeyError, TypeError):
             return CAREFUL
+        if shape.counted:
+            self._count_unread(shape.counted)
         self._shape = shape
         return shape
 
-    def _learn(self, tick: Mapping[str, Any], at: Any) -> None:
+    def _learn(self, tick: Mapping[str, Any], at: Any) -> tuple[int, ...]:
+        """Return which keys of the tick are still to be counted: what no shape counts."""
         keys = tuple(tick)
+        unread = [COUNTED.index(key) for key in TIMES if at is None and tick.get(key) is not None]
         if keys not in self._shapes:
             if len(self._shapes) >= SHAPES_MAX:
                 self._shapes.clear()
-            self._shapes[keys] = shape_of(keys, cumulative=self.cumulative) or CAREFUL
+            self._shapes[keys] = shape_of(keys, cumulative=self.cumulative) or careful_shape(keys)
+            unread.extend(self._shapes[keys].counted)
+        self._shape = self._shapes[keys]
         if isinstance(at, datetime) and at.tzinfo is None:
             self._day = wall_day(self.zone, at.date()) or self._day
+        return tuple(unread)
+
+    def _count_unread(self, places: Collection[int], count: int = 1) -> None:
+        """Count ticks with keys that are not read, where other processes see it."""
+        lane = self._ticks
+        if lane is None:
+            return
+        with contextlib.suppress(ValueError):  # its file was closed meanwhile
+            for place in places:
+                lane.words[UNREAD + place] += count

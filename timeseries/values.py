@@ -23,6 +23,9 @@ AHEAD_NS = 24 * 3600 * 10**9
 DAYS_TO_2000 = FIRST_NS // (86_400 * 10**9) + 1  # from 1970; a day later, so that it holds in every zone
 MICROSECOND = timedelta(microseconds=1)
 EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
+# The power of ten that brings a count of seconds, milli-, micro- or nanoseconds since 1970 to nanoseconds. Instants of
+# one unit read as another lie before 1974 or after the year 5000.
+MAGNITUDES = ((10**11, 9), (10**14, 6), (10**17, 3), (2**63, 0))
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the naive zero that naive readings are counted from)
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -86,6 +89,12 @@ def parse_time(value: Any, zone: ZoneInfo, now_ns: int, field: str) -> int:
             f"{field} is more than 24 hours ahead of the clock.", field=field, code="time_in_future"
         ) from None
     return instant
+
+
+def ns_by_magnitude(count: int) -> int:
+    """Return a count of s, ms, µs or ns since 1970 in ns."""
+    power: int = next((power for bound, power in MAGNITUDES if count < bound), 0)
+    return int(count * 10**power)
 
 
 def wall_offset_us(naive: datetime, zone: ZoneInfo) -> int | None:

@@ -106,6 +106,7 @@ class LaneWriter:
         self.hot: list[dict[str, Series]] = []
         self._numbers: dict[SeriesKey, int] = {}
         self._counter = CounterMap(self.lane.folder)
+        self._counter.forget_unread()
         self.words = self._counter.words
         self._patience, self._doubted = Patience(), 0
         self._earliest, self._latest = 2**63 - 1, 0

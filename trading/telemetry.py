@@ -19,6 +19,7 @@ from timeseries import pump
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
 from timeseries.reader import Reader, newest_of
 from timeseries.recorder import PROJECTING_SOURCE, Recorder
+from timeseries.telemetry import parse_indicators
 from timeseries.values import parse_name, parse_time
 from trading import hot, summon
 from trading.domain.values import Indicators
@@ -28,6 +29,7 @@ from trading.operations.writing import reading
 from trading.queries.accounts import get_account
 from trading.queries.projection import is_behind
 from trading.queries.sessions import candle_sessions
+from trading.signed_prices import SignedPrices
 
 SECOND = 10**9
 EVERY = {
@@ -71,6 +73,7 @@ class Telemetry:
             history=self._next_ordinal,
             on_first_record=summon.summon,
             ordinals=ordinals,
+            may_be_negative=SignedPrices(),
         )
         self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
         self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}
@@ -128,13 +131,11 @@ class Telemetry:
         instant = time.time_ns() if at is None else at
         kept = self.recorder.indicators(symbol, values, at=instant, timeframe=timeframe)
         if kept:
-            moment, series = (
-                parse_time(instant, self.zone, time.time_ns(), "at"),
-                (parse_name(symbol, "symbol"), timeframe),
-            )
+            moment = parse_time(instant, self.zone, time.time_ns(), "at")
+            series = (parse_name(symbol, "symbol"), timeframe and parse_name(timeframe, "timeframe"))
             known = self._indicators.get(series)
             if known is None or known["exchange_time"] <= moment:
-                self._indicators[series] = {"exchange_time": moment, "values": dict(values)}
+                self._indicators[series] = {"exchange_time": moment, "values": parse_indicators(values)}
         return kept
 
     def _next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:

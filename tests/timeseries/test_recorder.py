@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import unicodedata
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ from timeseries.measurements import EXECUTIONS
 from timeseries.recorder import Recorder, TickBatch
 
 NAN, INF = float("nan"), float("inf")
+FLOAT_MAX = sys.float_info.max  # what feeds send for no price, and the largest 64-bit integer in billionths
+UNDEFINED = 9223372036.854775807
 BAR = {"open": 10, "high": 12, "low": 9, "close": 11}
 KITE = {
     "tradable": True,
@@ -55,7 +58,22 @@ ACCEPTED_TICKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (BAR, {"kind": "bar", "open": 10.0, "high": 12.0, "low": 9.0, "close": 11.0}),
     ({**BAR, "volume": 3}, {"kind": "bar", "volume": 3.0}),
     ({"open": 5, "high": 5, "low": 5, "close": 5}, {"kind": "bar", "high": 5.0}),
-    (KITE, {"kind": "price", "close": 2450.05, "oi": 0.0}),
+    (KITE, {"kind": "price", "close": 2450.05, "oi": 0.0, "day_volume": 1000.0, "last_quantity": 5.0}),
+    ({"LTP": "2450.05", "LTQ": 5}, {"close": 2450.05, "last_quantity": 5.0}),
+    ({"ltp": 5, "vol_traded_today": 7, "bid_price": 4, "ask_price": 6}, {"day_volume": 7.0, "bid": 4.0, "ask": 6.0}),
+    ({"ltp": 5, "volume_trade_for_the_day": 7, "open_interest": 3}, {"day_volume": 7.0, "oi": 3.0}),
+    ({"ltp": 5, "day_volume": 7, "vtt": "7"}, {"day_volume": 7.0}),
+    ({"ltp": 5, "bid": 0, "ask": 6}, {"close": 5.0, "bid": None, "ask": 6.0}),
+    ({"ltp": 5, "bid": -1, "ask": -1.0}, {"close": 5.0, "bid": None, "ask": None}),
+    ({"ltp": 5, "bid": NAN, "ask": "nan"}, {"close": 5.0, "bid": None, "ask": None}),
+    ({"ltp": 5, "bid": Decimal("NaN"), "ask": np.float32(0)}, {"close": 5.0, "bid": None, "ask": None}),
+    ({"ltp": 5, "bid": FLOAT_MAX, "ask": UNDEFINED}, {"close": 5.0, "bid": None, "ask": None}),
+    ({"ltp": 5, "last_quantity": 0, "bid": 4}, {"close": 5.0, "last_quantity": None, "bid": 4.0}),
+    ({"last_price": 5, "last_traded_quantity": 0}, {"close": 5.0, "last_quantity": None}),
+    ({**BAR, "bid": 0}, {"kind": "bar", "bid": None}),
+    ({"ltp": 0.00000000021}, {"close": 0.00000000021}),
+    ({"ltp": 92_233_720_368}, {"close": 92_233_720_368.0}),
+    ({"ltp": 9.3e9, "volume": 5e15}, {"close": 9.3e9, "volume": 5e15}),
     ({"ltp": 5, "open": 4, "high": 6, "low": 4}, {"kind": "price", "close": 5.0}),
     ({"ltp": 5, "nonsense": object, 7: 8}, {"close": 5.0}),
     ({"ltp": 5, "close": None}, {"kind": "price", "close": 5.0}),
@@ -89,9 +107,21 @@ REFUSED_TICKS: list[tuple[Any, str]] = [
     ({"ltp": 5, "volume": "many"}, "invalid_value"),
     ({"ltp": 5, "day_volume": -0.5}, "invalid_value"),
     ({"ltp": 5, "oi": -1}, "invalid_value"),
-    ({"ltp": 5, "bid": 0}, "price_not_positive"),
-    ({"ltp": 5, "ask": NAN}, "price_not_finite"),
-    ({"ltp": 5, "last_quantity": 0}, "invalid_value"),
+    ({"ltp": 5, "bid": -2}, "price_not_positive"),
+    ({"ltp": 5, "ask": INF}, "price_not_finite"),
+    ({"ltp": 5, "ask": False}, "invalid_value"),
+    ({"ltp": 5, "bid": 1e308}, "price_out_of_bounds"),
+    ({"ltp": 5, "last_quantity": -1}, "invalid_value"),
+    ({"ltp": 5, "last_quantity": NAN}, "last_quantity_not_finite"),
+    ({"ltp": 1e308}, "price_out_of_bounds"),
+    ({"ltp": FLOAT_MAX}, "price_out_of_bounds"),
+    ({"ltp": UNDEFINED}, "price_out_of_bounds"),
+    ({"ltp": 2**53}, "price_out_of_bounds"),
+    ({"ltp": 92_233_720_369}, "price_out_of_bounds"),
+    ({"ltp": 92_233_720_368.1}, "price_out_of_bounds"),
+    ({**BAR, "high": UNDEFINED}, "price_out_of_bounds"),
+    ({"ltp": 5, "day_volume": 7, "volume_traded": 8}, "ambiguous_tick"),
+    ({"ltp": 5, "LTP": "6"}, "ambiguous_tick"),
     ({"ltp": 5, "close": 4}, "ambiguous_tick"),
     ({"ltp": 5, "close": 5}, "ambiguous_tick"),
     ({"ltp": 5, "last_price": 6}, "ambiguous_tick"),
@@ -162,6 +192,7 @@ def test_a_bad_name_is_refused_everywhere_and_nothing_is_written(warm: tuple[Pat
     root, desk = warm
     before = files(root)
     calls = [
+        lambda: desk.indicators("RELIANCE", {name: 1} if name.__hash__ else None),
         lambda: desk.tick(name, {"ltp": 5, "timestamp": OPEN}),
         lambda: desk.indicators(name, {"ema": 1}),
         lambda: desk.indicators("RELIANCE", {"ema": 1}, timeframe=name) if name != "" else desk.indicators("", {}),
@@ -192,7 +223,7 @@ def test_indicators_that_are_no_numbers_are_refused(warm: tuple[Path, Recorder],
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"ema": 1}, {"rsi": -0.5, "EMA 20": Decimal("1.5"), "x": "2"}, {"a" * 100: np.float64(3)}, {"ø, =": 0}],
+    [{}, {"ema": 1}, {"rsi": -0.5, "EMA 20": Decimal("1.5"), "x": "2"}, {"a" * 64: np.float64(3)}, {"ø, =": 0}],
     ids=str,
 )
 def test_indicators_are_read_back_by_name(tmp_path: Path, values: dict[str, Any]) -> None:
@@ -276,6 +307,97 @@ def test_the_time_is_the_arguments_else_the_ticks_else_the_clocks(tmp_path: Path
         desk.tick("F", {"ltp": 5, "timestamp": OPEN_NS + 9})
     times = {point["symbol"]: point["exchange_time"] for point in stored(tmp_path)}
     assert times == {"A": OPEN_NS + 7, "B": OPEN_NS, "C": NOW, "D": NOW, "E": OPEN_NS, "F": OPEN_NS + 9}
+    desk.close()
+
+
+def test_the_time_goes_by_the_feeds_own_name_where_that_is_certain(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    stamps = {
+        "KITE": {"exchange_timestamp": OPEN},  # naive: the process's zone is the desk's
+        "AWARE": {"exchange_timestamp": OPEN.replace(tzinfo=INDIA)},
+        "ANGEL": {"exchange_timestamp": OPEN_NS // 10**6},
+        "FYERS": {"exch_feed_time": OPEN_NS // 10**9},
+        "BOTH": {"exchange_timestamp": OPEN - timedelta(seconds=5), "timestamp": OPEN},
+        "ODD": {"exchange_timestamp": "09:15:00"},
+        "NEVER": {"exchange_timestamp": datetime(1970, 1, 1, 5, 30)},
+    }
+    for step in range(3):
+        for symbol, stamp in stamps.items():
+            assert desk.tick(symbol, {"ltp": 5 + step, **stamp})
+        assert desk.ticks([{"symbol": symbol, "ltp": 8, **stamp} for symbol, stamp in stamps.items()]).accepted == 7
+        for symbol, stamp in stamps.items():
+            columns = {key: [value] * 2 for key, value in stamp.items()}
+            assert desk.ticks({"ltp": [5.0, 6.0], **columns}, symbol=symbol).accepted == 2
+    times: dict[str, set[int]] = {}
+    for point in stored(tmp_path):
+        times.setdefault(point["symbol"], set()).add(point["exchange_time"])
+    assert times == {symbol: {NOW if symbol in ("ODD", "NEVER") else OPEN_NS} for symbol in stamps}
+    desk.close()
+
+
+def test_a_tick_with_another_key_in_place_of_its_time_is_taken_at_the_clock(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    for _ in range(2):
+        assert desk.tick("A", {"ltp": 5, "timestamp": OPEN})
+        assert desk.tick("A", {"ltp": 6, "mode": "ltp"})
+    assert [point["exchange_time"] for point in stored(tmp_path)] == [OPEN_NS, NOW] * 2
+    desk.close()
+
+
+def test_keys_that_may_mean_a_time_or_a_price_are_counted_by_name(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    odd = {"ltp": 5, "ltt": "1740729552723", "last_traded_price": 500, "mode": "full"}
+    assert all(desk.tick("A", odd, OPEN_NS) for _ in range(5))
+    assert desk.ticks([odd, odd], symbol="A").accepted == 2
+    assert desk.ticks({key: [value] * 3 for key, value in odd.items()}, symbol="A").accepted == 3
+    desk.tick("A", {"ltp": 5, "exchange_timestamp": "09:15:00"})
+    desk.tick("A", {"ltp": 5, "exchange_timestamp": OPEN, "volume_traded": 5})
+    counts = {"exchange_timestamp": 1, "last_traded_price": 10, "ltt": 10}
+    assert lane(tmp_path).unread_keys() == counts
+    desk.close()
+    assert lane(tmp_path).unread_keys() == counts  # still there for who looks after the session
+    again = recorder(tmp_path)
+    again.tick("A", {"ltp": 5})
+    assert lane(tmp_path).unread_keys() == {}
+    again.close()
+
+
+def test_a_price_whose_unit_nobody_knows_is_named_in_the_refusal(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    with pytest.raises(InvalidValue, match="last_traded_price is in paise on one feed") as error:
+        desk.tick("SBIN", {"last_traded_price": 81050, "exchange_timestamp": OPEN_NS // 10**6})
+    assert error.value.code == "no_price"
+    desk.close()
+
+
+def test_prices_of_zero_and_below_are_for_symbols_that_may_have_them(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def may_be_negative(symbol: str) -> bool:
+        asked.append(symbol)
+        return symbol == "CLK0"
+
+    desk = recorder(tmp_path, may_be_negative=may_be_negative)
+    assert desk.tick("CLK0", {"ltp": 10.01, "bid": 10}, OPEN_NS)
+    assert asked == []  # nobody is asked on the way of a usual tick
+    for tick in (
+        {"ltp": -37.63, "bid": -38.0, "ask": -37.5},
+        {"ltp": 0},
+        {"open": -1, "high": 2, "low": -3, "close": 0},
+    ):
+        assert desk.tick("CLK0", tick, OPEN_NS)
+        with pytest.raises(InvalidValue) as error:
+            desk.tick("RELIANCE", tick, OPEN_NS)
+        assert error.value.code == "price_not_positive"
+    with pytest.raises(InvalidValue) as error:
+        desk.tick("CLK0", {"ltp": -1e308}, OPEN_NS)
+    assert error.value.code == "price_out_of_bounds"
+    columns = {"symbol": ["CLK0", "RELIANCE", "CLK0"], "ltp": [-1.5, -1.5, 2.5], "timestamp": [OPEN_NS] * 3}
+    assert [row[:2] for row in desk.ticks(columns).rejected] == [(1, "price_not_positive")]
+    assert desk.snapshot("S", "CLK0", -37.63, 1, None, None)
+    closes = [point["close"] for point in stored(tmp_path)]
+    assert closes == [10.01, -37.63, 0.0, 0.0, -1.5, 2.5]
+    assert desk.latest("CLK0")["close"] == 2.5  # type: ignore[index]
     desk.close()
 
 
@@ -461,6 +583,32 @@ class TestManyAtOnce:
         assert second - first == 3600 * 10**9
         desk.close()
 
+    def test_quotes_that_mean_none_cost_no_row_in_any_form(self, tmp_path: Path) -> None:
+        columns = {
+            "ltp": [1.0, 2.0, 3.0, 4.0, UNDEFINED],
+            "bid": [0.5, 0.0, NAN, -1.0, 1.0],
+            "ask": [1.5, 2.5, UNDEFINED, 0.0, 1.0],
+            "last_quantity": [1.0, 0.0, 2.0, 3.0, 4.0],
+            "timestamp": [OPEN_NS + step for step in range(5)],
+        }
+        lists = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        arrays = {name: np.array(column) for name, column in columns.items()}
+        for name, rows in (("columns", columns), ("rows", lists), ("arrays", arrays)):
+            desk = recorder(tmp_path / name)
+            batch = desk.ticks(rows, symbol="OPT")
+            assert (batch.accepted, [row[:2] for row in batch.rejected]) == (4, [(4, "price_out_of_bounds")])
+            newest = desk.latest("OPT")
+            assert newest is not None
+            assert newest.keys() & {"bid", "ask", "last_quantity"} == {"last_quantity"}
+            fields = ("close", "bid", "ask", "last_quantity")
+            assert [tuple(map(point.get, fields)) for point in stored(tmp_path / name)] == [
+                (1.0, 0.5, 1.5, 1.0),
+                (2.0, None, 2.5, None),
+                (3.0, None, None, 2.0),
+                (4.0, None, None, 3.0),
+            ]
+            desk.close()
+
     def test_no_rows_are_no_ticks(self, tmp_path: Path) -> None:
         desk = recorder(tmp_path)
         assert desk.ticks([]) == TickBatch(0)
@@ -491,7 +639,7 @@ class TestManyAtOnce:
 NAMES = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\\"), min_size=1, max_size=16
 )
-NUMBERS = st.floats(min_value=5e-324, allow_infinity=False, allow_nan=False)
+NUMBERS = st.floats(min_value=5e-324, max_value=92_233_720_368, allow_infinity=False, allow_nan=False)
 
 
 @given(

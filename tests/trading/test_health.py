@@ -291,3 +291,12 @@ def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         return real(*said, **more)
 
     monkeypatch.setattr(health.tempfile, "TemporaryFile", refuse)
+
+
+def test_keys_of_a_feed_that_are_not_read_stand_in_the_feeds_detail(alone: None) -> None:
+    with DataManager(source="kite") as dm:
+        for price in (5, 6):
+            dm.process_tick("RELIANCE", {"ltp": price, "ltt": "1740729552723"})
+        assert health.report(now=now())["parts"]["feed"]["detail"] == "1 recording. Not read: ltt of kite (2)."
+    after = health.report(now=now())["parts"]["feed"]
+    assert (after["status"], after["detail"]) == ("off", "Nobody records ticks now. Not read: ltt of kite (2).")

@@ -12,16 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, wall_offset_us
+from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MAGNITUDES, MICROSECOND, wall_offset_us
 from trading.feeds.ticks import IntArray, Mask
 
 SECOND = 10**9
 QUARTER = 900 * SECOND  # no zone has changed its offset within a quarter of an hour since 2000
 INT64 = 2**63
 SPREAD_MAX = 2_000_000  # quarters of an hour in 57 years
-# The power of ten that brings a count of seconds, milli-, micro- or nanoseconds since 1970 to nanoseconds. Instants of
-# one unit read as another lie before 1974 or after the year 5000.
-MAGNITUDES = ((10**11, 9), (10**14, 6), (10**17, 3), (INT64, 0))
 
 _WALL = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?"
 _PLAIN_WALL = f"{_WALL}$"

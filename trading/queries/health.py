@@ -279,15 +279,23 @@ def _feeds(now: datetime) -> dict[str, Any]:
     return feeds
 
 
+def _unread() -> str:
+    """Name the keys of feeds that may mean a time or a price and are not read, with how many ticks had them."""
+    lanes = [lane for lane in pump.open_spool().lanes() if lane.measurement == TICKS]
+    keys = [(lane.source, key, count) for lane in lanes for key, count in lane.unread_keys().items()]
+    return " Not read: " + ", ".join(f"{key} of {source} ({n:,})" for source, key, n in keys) + "." if keys else ""
+
+
 def _feed(feeds: dict[str, Any] | None, now: datetime) -> State:
+    unread = _unread()
     if not feeds:
-        return State(OFF, "", "Nobody records ticks now.")
+        return State(OFF, "", f"Nobody records ticks now.{unread}")
     quiet = [source for source, feed in feeds.items() if feed["age_seconds"] > QUIET_SECONDS]
     session = continuous_session(settings.VELOX_EXCHANGE, trading_day_of(now)) if quiet else None
     if session is not None and session[0] <= now < session[1]:
-        detail = f"No tick for a minute: {', '.join(quiet)}."
+        detail = f"No tick for a minute: {', '.join(quiet)}.{unread}"
         return State(DEGRADED, "quiet", detail, "Look at the broker's connection.")
-    return State(OK, "", f"{len(feeds)} recording.")
+    return State(OK, "", f"{len(feeds)} recording.{unread}")
 
 
 def _disk() -> State:

@@ -7,6 +7,8 @@ from django.conf import settings
 from timeseries.values import parse_name
 from trading.models import Exchange, Instrument
 
+SIGNED_KINDS = ("FUTURE", "SPREAD")  # a future settles below zero, a spread trades there
+
 
 def split_symbol(symbol: str) -> tuple[str, str]:
     """Return exchange and symbol of a caller's name: without a known exchange before a colon, the default one.
@@ -24,6 +26,12 @@ def find_instrument(symbol: str) -> Instrument | None:
     """Return the instrument of a caller's name, None where it was never used."""
     code, name = split_symbol(symbol)
     return Instrument.objects.filter(exchange__code=code, symbol=name).select_related("exchange").first()
+
+
+def may_be_negative(symbol: str) -> bool:
+    """Tell whether prices of 0 and below are prices of this instrument."""
+    instrument = find_instrument(symbol)
+    return instrument is not None and instrument.kind in SIGNED_KINDS
 
 
 def shown_symbol(exchange_code: str, symbol: str) -> str:
