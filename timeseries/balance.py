@@ -29,7 +29,9 @@ class Count:
 
 
 def points(spool: Spool, *, now: int) -> dict[str, Any]:
-    """Return accepted, its six parts, their balance, and the age of the oldest waiting point (None: nothing waits)."""
+    """Return accepted, its six parts, their balance, the age of the oldest waiting point (None: nothing waits), and
+    that of the oldest record that is not synced to the disk yet. ``now`` in ns UTC."""
+    unsynced = unsynced_seconds(spool, now=now)  # at once: what is synced while the rest is counted was not by now
     counts = [count(lane) for lane in spool.lanes()]
     terms = {
         "accepted": sum(one.issued for one in counts),
@@ -45,7 +47,14 @@ def points(spool: Spool, *, now: int) -> dict[str, Any]:
         **terms,
         "balance": terms["accepted"] - sum(terms[name] for name in TERMS),
         "oldest_seconds": None if oldest is None else max(0.0, (now - oldest) / 10**9),
+        "unsynced_seconds": unsynced,
     }
+
+
+def unsynced_seconds(spool: Spool, *, now: int) -> float:
+    """Return the age of the oldest record that a power loss would take, 0 where it would take none; ``now``: ns UTC."""
+    oldest = (lane.oldest_unsynced_ns() for lane in spool.lanes())
+    return max((max(0.0, (now - instant) / 10**9) for instant in oldest if instant is not None), default=0.0)
 
 
 def sources(spool: Spool) -> list[dict[str, Any]]:

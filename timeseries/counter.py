@@ -2,7 +2,7 @@
 
 The file is one page: magic, last sequence, records refused because the spool was full, because it failed, when last;
 then what the group sync doubts: the first and the last suspect segment, and the errno for which the recorder must stop;
-from `UNREAD` on how many ticks had each key of a feed that is not read, since the recorder opened the lane.
+then the last sequence that a power loss cannot cost any more; from `UNREAD` on how many ticks had each key of a feed that is not read, since the recorder opened the lane.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ MAGIC = int.from_bytes(b"VELOXISS", "little")
 SIZE = 4096
 ISSUED, FULL, FAILED, REFUSED_NS = 1, 2, 3, 4  # words of 8 bytes
 SUSPECT_FIRST, SUSPECT_LAST, DOUBT = 5, 6, 7
-READ_BYTES = 64
+SYNCED = 8
+READ_BYTES = 72
 UNREAD = 256  # the page's second half
 
 
@@ -27,6 +28,7 @@ class Counter(NamedTuple):
     failed: int = 0
     refused_ns: int = 0
     doubt: tuple[int, int, int] = (0, 0, 0)  # the first and the last suspect segment, errno
+    synced: int = 0
 
 
 class CounterMap:
@@ -48,6 +50,10 @@ class CounterMap:
     def doubt(self, first: int, last: int, code: int) -> None:
         """Say that these segments are suspect and for which errno their recorder must stop; zeros: all is well."""
         self.words[SUSPECT_FIRST], self.words[SUSPECT_LAST], self.words[DOUBT] = first, last, code
+
+    def synced(self, sequence: int) -> None:
+        """Say that a power loss costs nothing up to this sequence."""
+        self.words[SYNCED] = max(self.words[SYNCED], sequence)
 
     def forget_unread(self) -> None:
         self.words[UNREAD:] = memoryview(bytes(SIZE - 8 * UNREAD)).cast("Q")
@@ -71,7 +77,7 @@ def read_counter(folder: Path) -> Counter:
         return Counter()
     words = memoryview(data).cast("Q")
     doubt = (words[SUSPECT_FIRST], words[SUSPECT_LAST], words[DOUBT])
-    return Counter(words[ISSUED], words[FULL], words[FAILED], words[REFUSED_NS], doubt)
+    return Counter(words[ISSUED], words[FULL], words[FAILED], words[REFUSED_NS], doubt, words[SYNCED])
 
 
 def read_unread(folder: Path) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -19,12 +20,13 @@ from timeseries.feed_keys import COUNTED
 from timeseries.frames import HEADER_SIZE, MARKER_BYTES, SERIES, Scan
 from timeseries.lease import Lease, LeaseHeld, LeaseLost
 from timeseries.measurements import Measurement, PointBatch
-from timeseries.segment import SUFFIX, SegmentFile, find_definitions, find_segment, read_frames
+from timeseries.segment import SegmentFile, find_definitions, find_segments, read_frames, segment_names
 from timeseries.sync import GroupSync
 
 __all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "Span", "Tail"]
 
 MARKS = 32  # places remembered in each segment, so that the next slice begins where the last ended
+SEGMENTS_KNOWN = 64  # of which anything is remembered: a companion passes a thousand a day
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Lane:
 
     def __init__(self, folder: Path, source: str, measurement: Measurement) -> None:
         self.folder, self.source, self.measurement = folder, source, measurement
-        self._known: dict[Path, _Known] = {}
+        self._known: OrderedDict[Path, _Known] = OrderedDict()
         self._sync = GroupSync(folder)
 
     def __repr__(self) -> str:
@@ -129,11 +131,12 @@ class Lane:
 
     def segments(self) -> list[Path]:
         """Return the segment files, oldest first."""
-        return sorted(path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
+        return [self.folder / name for name in segment_names(self.folder)]
 
-    def spans(self, issued: int) -> list[Span]:
-        """Return the segments and the sequences that each should hold, oldest first."""
-        files = [file for path in self.segments() if (file := find_segment(path)) is not None]
+    def spans(self, issued: int, *, after: int = -1) -> list[Span]:
+        """Return the segments and the sequences that each should hold, oldest first; of those that end at or before
+        ``after`` some may be left out."""
+        files = find_segments(self.folder, segment_names(self.folder), after=after)
         spans: list[Span] = []
         before: int | None = None
         for file, following in zip(files, [*files[1:], None], strict=False):
@@ -149,7 +152,7 @@ class Lane:
         batching = Batching(self.measurement, self.source)
         damaged = quarantined = 0
         last = after
-        for span in self.spans(issued):
+        for span in self.spans(issued, after=after):
             if limit <= 0 or (span.last is not None and span.last <= after):
                 continue
             part = self._read(span, max(after, span.first - 1), issued, limit, batching)
@@ -163,7 +166,7 @@ class Lane:
         """Count what is on disk above ``after``, frame by frame."""
         issued = self.issued()
         whole = damaged = 0
-        for span in self.spans(issued):
+        for span in self.spans(issued, after=after):
             if span.last is not None and span.last <= after:
                 continue
             begin = max(after, span.first - 1)
@@ -206,6 +209,16 @@ class Lane:
         Raises OSError: not all that was recorded is safe.
         """
         self._sync.sync()
+
+    def unsynced(self) -> int | None:
+        """Return the last sequence of which a power loss takes nothing, None where it would take nothing at all."""
+        counter = read_counter(self.folder)
+        return counter.synced if counter.synced < counter.issued else None
+
+    def oldest_unsynced_ns(self) -> int | None:
+        """Return the received_time (ns UTC) of the oldest record that a power loss would take; None for none."""
+        synced = self.unsynced()
+        return None if synced is None else self.oldest_pending_ns(synced)
 
     def doubt(self) -> int:
         """Return the errno of a failed sync that is not put right yet; 0 when all is well."""
@@ -307,6 +320,9 @@ class Lane:
         known = self._known.get(span.file.path)
         if known is None or known.writer != writer:
             known = self._known[span.file.path] = _Known(writer)
+        self._known.move_to_end(span.file.path)
+        if len(self._known) > SEGMENTS_KNOWN:
+            self._known.popitem(last=False)
         return known
 
     def _learn(self, known: _Known, data: bytes, offset: int, found: Scan) -> None:

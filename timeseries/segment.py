@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +129,30 @@ def find_segment(path: Path) -> SegmentFile | None:
     finally:
         os.close(descriptor)
     return SegmentFile(path, int(path.stem), header, status.st_size, (status.st_ino, status.st_mtime_ns))
+
+
+def segment_names(folder: Path) -> list[str]:
+    """Return the names of the folder's segments, oldest first; none where there is no folder."""
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if name.endswith(SUFFIX) and name.removesuffix(SUFFIX).isdigit())
+
+
+def find_segments(folder: Path, names: Sequence[str], *, after: int) -> list[SegmentFile]:
+    """Read the headers of the newest segment and of those that can hold a sequence above ``after``, oldest first.
+
+    A desk keeps thousands of segments, of which the last ones are all that is asked about several times a second.
+    """
+    found = []
+    for name in reversed(names):
+        file = find_segment(folder / name)
+        if file is not None:
+            found.append(file)
+            if file.header is not None and file.header.first_sequence <= after + 1:
+                break
+    return found[::-1]
 
 
 def read_frames(file: SegmentFile, *, position: int, last_sequence: int) -> Iterator[tuple[bytes, int, Scan]]:

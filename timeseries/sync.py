@@ -17,7 +17,7 @@ from pathlib import Path
 
 from timeseries import durable
 from timeseries.counter import NAME, CounterMap, read_counter
-from timeseries.segment import SUFFIX, find_segment
+from timeseries.segment import find_segment, find_segments, segment_names
 
 PAGE = 4096
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -37,8 +37,7 @@ class GroupSync:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._kept: dict[Path, _Kept] = {}
-        self._done: dict[Path, tuple[int, int]] = {}
-        self._entered: set[Path] = set()  # whose names are on the disk
+        self._entered: set[str] = set()  # whose names are on the disk
         self._suspect: set[Path] = set()
         self._counter: tuple[int, CounterMap] | None = None
 
@@ -49,46 +48,50 @@ class GroupSync:
             self._counter[1].close()
 
     def sync(self) -> None:
-        """fsync segments written since, counter and folder; write again what was suspect.
+        """fsync segments written since, the counter, and the folder where it has new names; write again what was
+        suspect; then say in the counter up to which sequence all is safe.
 
         Raises:
             OSError: not all that was recorded before this call is safe from a power loss.
         """
-        paths = sorted(path for path in self.folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
-        for path in set(self._kept) - set(paths):
-            self._let_go(path)
         self._open_counter()
-        first, last, doubt = read_counter(self.folder).doubt
-        self._suspect |= {path for path in paths if first <= int(path.stem) <= last}
-        fault = next(filter(None, [self._synced(path) for path in paths]), None)
+        counter, names = read_counter(self.folder), segment_names(self.folder)
+        first, last, doubt = counter.doubt
+        there = {self.folder / name for name in names if last or self._kept}
+        for path in set(self._kept) - there:
+            self._let_go(path)
+        if last:
+            self._suspect |= {path for path in there if first <= int(path.stem) <= last}
+        due = {file.path for file in find_segments(self.folder, names, after=counter.synced)} | set(self._kept)
+        fault = next(filter(None, [self._synced(path) for path in sorted(due)]), None)
         try:
             durable.sync_file(self.folder / NAME)
-            durable.sync_file(self.folder)
-            self._entered = set(paths)
+            if self._entered != set(names):
+                durable.sync_file(self.folder)
+                self._entered = set(names)
         except OSError as error:
             # Entries of the folder may be lost, also those of files that are whole: written again they get new ones.
-            self._suspect |= set(paths) - self._entered
+            self._suspect |= {self.folder / name for name in set(names) - self._entered}
             fault = fault or error
-        self._suspect &= set(paths)
+        self._suspect = {path for path in self._suspect if path.name in names}
         if fault is not None or self._suspect or doubt:
             self._put_right(fault or OSError(int(doubt) or errno.EIO, os.strerror(int(doubt) or errno.EIO)))
+        if self._counter is not None:
+            self._counter[1].synced(counter.issued)
 
     def _synced(self, path: Path) -> OSError | None:
-        """fsync the segment unless that is done for good; returns what went wrong."""
-        if path in self._suspect or (now := durable.identity(path)) is None or self._done.get(path) == now:
+        """fsync the segment, for the last time where it is sealed; returns what went wrong."""
+        if path in self._suspect or (file := find_segment(path)) is None:
             return None
         try:
-            os.fsync(self._descriptor(path, now[0]))
+            os.fsync(self._descriptor(path, file.identity[0]))
         except FileNotFoundError:
             return None
         except OSError as error:
             self._suspect.add(path)
-            self._done.pop(path, None)
             self._let_go(path)
             return error
-        # A map's writes move the mtime late: only a sealed segment stays as it was.
-        if (file := find_segment(path)) is not None and file.sealed and file.identity[0] == now[0]:
-            self._done[path] = file.identity
+        if file.sealed:  # as it was before the fsync: what came meanwhile is not on the disk
             self._let_go(path)
         return None
 

@@ -1,7 +1,8 @@
 """The companion: the one process per data folder that does what no strategy should wait for.
 
-It syncs open segments to disk, ships the spool, follows the journal, and copies the newest values into a shared hot
-state. Each part fails and recovers on its own. It ends when nobody has recorded for a while, or its folder is gone.
+It ships the spool, follows the journal, and copies the newest values into a shared hot state; the syncing of open
+segments to the disk, which waits for none of that, is a process of its own (`timeseries.syncer`) that it looks after.
+Each part fails and recovers on its own. It ends when nobody has recorded for a while, or its folder is gone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recorder import PROJECTING_SOURCE
 from timeseries.spool import Lane, Spool
 from timeseries.stores.tables import uncleared
+from timeseries.syncer import SyncProcess
 from trading import hot, hot_book, hot_compared, intake, summon
 from trading.errors import LedgerNotReady, VeloxError
 from trading.feed_review import FeedReview
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
     from timeseries.broker_client import BrokerBell
 
 IDLE_SECONDS = 60.0
+PAUSE_SECONDS = 0.2
 FOLLOW_EVERY_SECONDS = 0.5
 COPY_EVERY_SECONDS = 0.5
 COPY_ROWS_MAX = 50_000
 COMPARE_EVERY_SECONDS = 60.0
 MEASURE_EVERY_SECONDS = 30.0
+SYNCER_EVERY_SECONDS = 1.0
 ROOM_EVERY_SECONDS = 60.0
 MEASURED_MAX = 500  # trades of one account in one pass: the other parts wait for it
 RETRY_SECONDS = (1.0, 30.0)
@@ -94,13 +98,11 @@ class Companion:
         self.stopped = False
         self._last_recorder = clock()
         self._copied: dict[tuple[str, str], int] = {}
-        self._synced: dict[tuple[str, str], int] = {}
         self._books: dict[str, tuple[int, float]] = {}
         self._lock = _identity()
-        sync_seconds = settings.VELOX_SPOOL_SYNC_MS / 1000
+        self.syncer = SyncProcess(self.spool.root, window_seconds=settings.VELOX_SPOOL_SYNC_MS / 1000)
         self.parts = [
-            # A disk that is well again must not wait: until it is synced anew, recorders refuse.
-            Part("the sync of the spool", self._sync, sync_seconds, longest_seconds=RETRY_SECONDS[0]),
+            Part("the sync of the spool", self.syncer.look, SYNCER_EVERY_SECONDS, longest_seconds=SYNCER_EVERY_SECONDS),
             Part("the shipping", self._shipping(), 0.0),
             Part("the look at the spool's room", self._look_at_room, ROOM_EVERY_SECONDS, waits=True),
             Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
@@ -112,7 +114,6 @@ class Companion:
                 for name, work in (("the measuring of trades", _measure), ("the review of feeds", self._review_feeds))
             ),
         ]
-        self.pause_seconds = min(sync_seconds, FOLLOW_EVERY_SECONDS)
 
     def run(self) -> None:
         """Work until there is nothing left to do for anybody, or `stop`."""
@@ -122,7 +123,7 @@ class Companion:
         while not self.stopped and not self._is_over():
             for part in self.parts:
                 part.run(self.clock(), at_once=rung)
-            rung = self.pump.wait(0.0 if self.pump.is_behind else self.pause_seconds)
+            rung = self.pump.wait(0.0 if self.pump.is_behind else PAUSE_SECONDS)
         self._end()
 
     def stop(self, *_: object) -> None:
@@ -131,7 +132,7 @@ class Companion:
 
     def _shipping(self) -> Callable[[], Any]:
         if not settings.CELERY_BROKER_URL:
-            # A long backlog, all of it at once, would keep the sync waiting that a power loss must find done.
+            # A long backlog, all of it at once, would keep the follower waiting.
             return partial(self.pump.run_once, seconds=pump.PASS_SECONDS)
         self.broker = bell = import_string("timeseries.broker_client.BrokerBell")(settings.CELERY_BROKER_URL)
         return Dispatcher(
@@ -146,6 +147,7 @@ class Companion:
             if self._has_folder():
                 part.run(self.clock(), at_once=True)
         self.follower.close()
+        self.syncer.end()
         if self.broker is not None:
             self.broker.close()
         self.pump.bell.close()
@@ -163,19 +165,6 @@ class Companion:
     def _has_folder(self) -> bool:
         """Tell whether the data folder is there, and still the one whose lock is held: one made anew has its own."""
         return Path(settings.DATA_DIR).is_dir() and _identity() == self._lock
-
-    def _sync(self) -> None:
-        faults = []
-        for lane in self.spool.lanes():
-            key, issued = (lane.source, lane.measurement.name), lane.issued()
-            if self._synced.get(key) != issued or lane.doubt():  # nothing new costs the disk nothing
-                try:
-                    lane.sync()
-                    self._synced[key] = issued
-                except OSError as error:
-                    faults.append(error)
-        if faults:
-            raise faults[0]
 
     def _review_feeds(self) -> None:
         self.feeds.run_once(datetime.now(UTC))

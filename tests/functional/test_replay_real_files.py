@@ -162,11 +162,12 @@ def test_five_files_are_stored_whole_and_their_candles_add_up(desk, files):
         assert ends == [first, last]
     assert told["rows_read"] == told["accepted"] == told["ticks_stored"] == 106_645
     assert told["rejected"]["total"] == 0
-    assert manage(desk, "spool")["points"] | {"oldest_seconds": None} == {
+    assert manage(desk, "spool")["points"] | {"oldest_seconds": None, "unsynced_seconds": 0.0} == {
         **dict.fromkeys(("spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"), 0),
         "accepted": 106_645,
         "stored": 106_645,
         "oldest_seconds": None,
+        "unsynced_seconds": 0.0,
     }
     with DataManager(source="reader", account="replay") as dm:
         for symbol, (*_, volume, _, _) in TABLE.items():

@@ -112,7 +112,8 @@ def test_spool_shows_the_sum_and_each_source(desk: Desk) -> None:
     assert done.returncode == 0, done.stderr
     assert list(body) == ["points", "sources"]
     assert list(body["points"]) == [
-        "accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance", "oldest_seconds"
+        "accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance", "oldest_seconds",
+        "unsynced_seconds",
     ]  # fmt: skip
     assert (body["points"]["accepted"], body["points"]["spooled"], body["points"]["balance"]) == (3, 3, 0)
     (row,) = body["sources"]

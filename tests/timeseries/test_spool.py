@@ -256,6 +256,9 @@ def test_sync_asks_the_disk_for_every_file_of_the_lane(tmp_path: Path, monkeypat
     assert sorted(synced) == sorted(paths)
     synced.clear()
     found.sync()  # sealed ones stay as they are
+    assert sorted(synced) == sorted(paths[-3:-1])  # nor does the folder have a new name
+    synced.clear()
+    lane(tmp_path).sync()  # and another process need not ask for what this one has found safe
     assert sorted(synced) == sorted(paths[-3:])
     desk.close()
 

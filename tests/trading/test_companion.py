@@ -249,18 +249,33 @@ class TestLife:
             for number in range(12):
                 dm.process_tick("TCS", {"ltp": number + 1})
             made.run()
-        assert waits == [(0.0, 4), (0.0, 8), (made.pause_seconds, 12)]
+        assert waits == [(0.0, 4), (0.0, 8), (module.PAUSE_SECONDS, 12)]
 
-    def test_it_syncs_what_is_new_and_only_that(self, quick: Companion, monkeypatch: pytest.MonkeyPatch) -> None:
-        synced: list[str] = []
-        monkeypatch.setattr("timeseries.lane.Lane.sync", lambda lane: synced.append(lane.measurement.name))
+    def test_what_is_recorded_is_synced_while_another_part_takes_long(self, alone: None, ledger: Any) -> None:
+        made, begun, done = Companion(idle_seconds=0), threading.Event(), threading.Event()
+
+        def takes_long() -> None:
+            begun.set()
+            done.wait(60)
+
+        made.parts.append(Part("the long part", takes_long, 3600.0))
         with DataManager() as dm:
-            for expected in (["ticks"], [], ["ticks"]):
-                if expected:
-                    dm.process_tick("TCS", {"ltp": 1})
-                synced.clear()
-                quick._sync()
-                assert synced == expected
+            dm.process_tick("TCS", {"ltp": 1})
+            (lane,) = pump.open_spool().lanes()
+            thread = threading.Thread(target=made.run)
+            thread.start()
+            try:
+                assert begun.wait(60)
+                until(lambda: lane.unsynced() is None)  # the syncer takes a moment to start
+                dm.process_tick("TCS", {"ltp": 2})
+                deadline = time.monotonic() + 20
+                while lane.unsynced() is not None and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                assert lane.unsynced() is None
+            finally:
+                done.set()
+                made.stop()
+                thread.join()
 
 
 class TestPart:

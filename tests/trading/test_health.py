@@ -58,7 +58,7 @@ class TestShape:
         for one in found["parts"].values():
             assert list(one) == ["status", "since", "latency_ms", "code", "detail", "cure"]
             assert one["status"] in {"ok", "degraded", "down", "off"}
-        assert list(found["points"]) == [*POINTS, "oldest_seconds"]
+        assert list(found["points"]) == [*POINTS, "oldest_seconds", "unsynced_seconds"]
         assert found["checked_at"] == "2026-11-23T05:00:00.000Z"
         json.dumps(found, allow_nan=False)
 
@@ -68,7 +68,7 @@ class TestShape:
         states = {name: one["status"] for name, one in found["parts"].items()}
         off = {"hot", "broker", "worker", "beat", "feed"}
         assert states == {name: "off" if name in off else "ok" for name in PARTS}
-        assert found["points"] == {**dict.fromkeys(POINTS, 0), "oldest_seconds": None}
+        assert found["points"] == {**dict.fromkeys(POINTS, 0), "oldest_seconds": None, "unsynced_seconds": 0.0}
 
     def test_since_stands_as_long_as_the_state_does(self, data_dir: Path) -> None:
         first = report(now=OPEN_HOURS)["parts"]["store"]["since"]
@@ -168,6 +168,17 @@ class TestSpool:
             lane.sync()
         assert part("spool")[0] == "ok"
 
+    def test_records_that_nobody_syncs_for_long_are_degraded(
+        self, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with DataManager() as dm:
+            dm.process_tick("TCS", {"ltp": 1})
+            monkeypatch.setattr(health, "UNSYNCED_SECONDS", 0.0)
+            monkeypatch.setattr(health, "UNSYNCED_WINDOWS", 0)
+            assert part("spool") == ("degraded", "unsynced")
+            assert report(now=now())["points"]["unsynced_seconds"] > 0
+        assert part("spool")[0] == "ok"  # who closes syncs what it recorded
+
     def test_a_spool_that_cannot_be_written_is_down(self, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (data_dir / "spool").mkdir()
         read_only(monkeypatch, data_dir / "spool")
@@ -181,7 +192,7 @@ class TestSpool:
         monkeypatch.setattr(Spool, "lanes", fails)
         found = report(now=now())
         assert (found["status"], found["parts"]["spool"]["code"]) == ("down", "spool_failed")
-        assert list(found["points"]) == [*POINTS, "oldest_seconds"]
+        assert list(found["points"]) == [*POINTS, "oldest_seconds", "unsynced_seconds"]
 
 
 class TestOthers:

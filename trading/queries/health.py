@@ -32,10 +32,12 @@ FREE_BYTES_LOW, FREE_BYTES_OUT = 1 << 30, 64 << 20
 OLD_SECONDS = 60.0
 QUIET_SECONDS = 60.0
 REFUSED_SECONDS = (60.0, 3600.0)  # so long after a refusal the spool is down, and so long degraded
+UNSYNCED_SECONDS, UNSYNCED_WINDOWS = 2.0, 10  # the later of both: a companion may be starting, a disk be slow once
 MIGRATE = "Run `manage.py migrate`."
 NO_POINTS: dict[str, Any] = {
     **dict.fromkeys(("accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"), 0),
     "oldest_seconds": None,
+    "unsynced_seconds": 0.0,
 }
 
 log = structlog.get_logger("system")
@@ -168,7 +170,7 @@ def _spool(points: dict[str, Any] | None, now: datetime) -> State:
                 pass
         except OSError as error:
             return State(DOWN, "spool_failed", f"The spool cannot be written: {error}.", "Look at the disk.")
-    for state in (_refused(now), _unsynced(), _filling()):
+    for state in (_refused(now), _unsynced(points["unsynced_seconds"]), _filling()):
         if state is not None:
             return state
     if points["balance"]:
@@ -194,12 +196,17 @@ def _refused(now: datetime) -> State | None:
     return State(DOWN if age < REFUSED_SECONDS[0] else DEGRADED, code, detail, cure)
 
 
-def _unsynced() -> State | None:
+def _unsynced(age_seconds: float) -> State | None:
+    window = settings.VELOX_SPOOL_SYNC_MS / 1000
     lanes = [f"{lane.measurement.name} of {lane.source}" for lane in pump.open_spool().lanes() if lane.doubt()]
-    if not lanes:
-        return None
-    detail = f"The disk could not sync {', '.join(lanes)}: the newest records are not safe from a power loss yet."
-    return State(DEGRADED, "sync_failed", detail, "Look at the disk; what it lost is written again by itself.")
+    if lanes:
+        detail = f"The disk could not sync {', '.join(lanes)}: the newest records are not safe from a power loss yet."
+        return State(DEGRADED, "sync_failed", detail, "Look at the disk; what it lost is written again by itself.")
+    if age_seconds > max(UNSYNCED_SECONDS, UNSYNCED_WINDOWS * window):
+        detail = f"A power loss would cost the last {age_seconds:.1f} s of records; the window is {window:g} s."
+        cure = "Look at the disk and at `shipper`: the companion keeps a process that syncs."
+        return State(DEGRADED, "unsynced", detail, cure)
+    return None
 
 
 def _filling() -> State | None:

@@ -78,7 +78,12 @@ def _sum(points: dict[str, Any]) -> Table:
     table = Table(title="Points", title_justify="left")
     for name in points:
         table.add_column(name.replace("_", " "), justify="right")
-    table.add_row(*("-" if value is None else f"{value:,.0f}" for value in points.values()))
+    table.add_row(
+        *(
+            "-" if value is None else f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+            for value in points.values()
+        )
+    )
     return table
 
 
