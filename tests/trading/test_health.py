@@ -10,6 +10,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -253,6 +254,23 @@ class TestOthers:
     def test_a_log_folder_that_cannot_be_written_is_told(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
         read_only(monkeypatch, settings.LOG_DIR)
         assert part("logs") == ("degraded", "logs_read_only")
+
+    @pytest.mark.parametrize("name", sorted(health.SLOW))
+    def test_a_part_that_answers_late_is_not_well(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        def checked(milliseconds: float) -> dict[str, Any]:
+            clock = iter([0.0, milliseconds / 1000])
+            with monkeypatch.context() as patched:
+                patched.setattr(health, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+                return health._checked(name, lambda: health.State("ok", "", "It answers."), OPEN_HOURS)
+
+        limit = health.SLOW[name][0]
+        late = checked(limit + 1)
+        assert (checked(limit)["status"], late["status"], late["code"]) == ("ok", "degraded", "slow")
+        assert late["detail"] == f"It answers. To ask it took {limit + 1} ms, over {limit}."
+        assert late["cure"].startswith("Look at")
+
+    def test_a_redis_that_takes_most_of_a_second_is_not_well(self) -> None:
+        assert health.SLOW["hot"][0] < 971
 
     def test_a_check_that_breaks_is_a_finding_and_no_exception(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(health, "_disk", lambda: 1 / 0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -119,10 +122,48 @@ def test_pages_hold_nothing_that_the_policy_forbids(asha: Client, address: str) 
 def test_health_says_one_word_to_everybody(
     client: Client, monkeypatch: pytest.MonkeyPatch, status: str, code: int
 ) -> None:
+    monkeypatch.setattr(health, "recent", health.RecentStatus())
     monkeypatch.setattr(health, "report", lambda **_: {"status": status, "parts": {"ledger": {"detail": "secret"}}})
     answer = client.get("/health/")
     assert (answer.status_code, answer.json()) == (code, {"status": status})
     assert "no-store" in answer["Cache-Control"]
+
+
+def test_health_looks_once_a_second_however_many_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    all_ask, another = threading.Barrier(8), threading.Event()
+
+    def report(**_: Any) -> dict[str, Any]:
+        looks.append("ok")
+        if len(looks) > 1:
+            another.set()
+        another.wait(0.5)  # long enough for a second one to come in, where one could
+        return {"status": "ok"}
+
+    def ask(_: int) -> str:
+        all_ask.wait(30)
+        return recent.get()
+
+    clock = SimpleNamespace(monotonic=lambda: seconds)
+    seconds, recent = 100.0, health.RecentStatus()
+    monkeypatch.setattr(health, "report", report)
+    monkeypatch.setattr(health, "time", clock)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == ["ok"] * 8
+    assert len(looks) == 1
+    seconds = 100.999
+    assert (recent.get(), len(looks)) == ("ok", 1)
+    seconds = 101.0
+    assert (recent.get(), len(looks)) == ("ok", 2)
+
+
+def test_health_that_could_not_look_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    recent = health.RecentStatus()
+    monkeypatch.setattr(health, "report", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        recent.get()
+    monkeypatch.setattr(health, "report", lambda **_: {"status": "down"})
+    assert recent.get() == "down"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from timeseries.measurements import TICKS
 from trading import hot, hot_compared, summon
 from trading.models import JournalHead
 from trading.queries import messaging
+from trading.queries.backups import Backups, backups
 from trading.queries.sessions import continuous_session, trading_day_of
 
 OK, DEGRADED, DOWN, OFF = "ok", "degraded", "down", "off"
@@ -33,6 +34,14 @@ OLD_SECONDS = 60.0
 QUIET_SECONDS = 60.0
 REFUSED_SECONDS = (60.0, 3600.0)  # so long after a refusal the spool is down, and so long degraded
 UNSYNCED_SECONDS, UNSYNCED_WINDOWS = 2.0, 10  # the later of both: a companion may be starting, a disk be slow once
+# Milliseconds in which a part that is well has answered, on a busy machine too; and where to look when it has not.
+SLOW = {
+    "ledger": (2000, "Look at the disk and at who writes: a caller's patience ends at two seconds."),
+    "spool": (2000, "Look at the disk: it is busy or failing."),
+    "store": (5000, "Look at the disk, or at the server of INFLUXDB_V2_URL."),
+    "hot": (250, "Look at the load of Redis and of this machine; pages and strategies do without it meanwhile."),
+    "broker": (500, "Look at the broker's load and at the network; the companion ships by itself."),
+}
 MIGRATE = "Run `manage.py migrate`."
 NO_POINTS: dict[str, Any] = {
     **dict.fromkeys(("accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"), 0),
@@ -51,6 +60,7 @@ class State:
     code: str = ""
     detail: str = ""
     cure: str = ""
+    latency_ms: float | None = None  # of the part alone, where the check takes more time than that
 
 
 def report(*, now: datetime) -> dict[str, Any]:
@@ -93,7 +103,10 @@ def _checked(name: str, check: Callable[[], State], now: datetime) -> dict[str, 
         state = check()
     except Exception as error:
         state = State(DOWN if name in ESSENTIAL else DEGRADED, "check_failed", f"{type(error).__name__}: {error}")
-    latency = None if state.status == OFF else round((time.perf_counter() - started) * 1000, 3)
+    latency = _latency(state, (time.perf_counter() - started) * 1000)
+    if state.status == OK and latency is not None and name in SLOW and latency > SLOW[name][0]:
+        limit, cure = SLOW[name]
+        state = State(DEGRADED, "slow", f"{state.detail} To ask it took {latency:.0f} ms, over {limit}.", cure)
     known = _since.get(name)
     if known is None or known[0] != state.status:
         _since[name] = (state.status, now)
@@ -105,6 +118,12 @@ def _checked(name: str, check: Callable[[], State], now: datetime) -> dict[str, 
         "detail": state.detail,
         "cure": state.cure,
     }
+
+
+def _latency(state: State, check_ms: float) -> float | None:
+    if state.status == OFF:
+        return None
+    return round(check_ms if state.latency_ms is None else state.latency_ms, 3)
 
 
 def _overall(parts: dict[str, dict[str, Any]]) -> str:
@@ -130,15 +149,20 @@ def _ledger(now: datetime) -> State:
         if "locked" in str(error):
             return State(DEGRADED, "ledger_busy", "Another writer holds the ledger for long.", "Look who writes to it.")
         return State(DOWN, "ledger_read_only", f"The ledger cannot be written: {error}.", "Check owner, mode and disk.")
-    return State(OK, "", f"{rows} operations in the journal. {_backed_up(now)}")
+    return _backed_up(f"{rows} operations in the journal.", backups(now=now), now)
 
 
-def _backed_up(now: datetime) -> str:
-    folder = Path(settings.DATA_DIR) / "backups"
-    made = [path.stat().st_mtime for kind in ("sqlite3", "pgdump") for path in folder.glob(f"ledger-*.{kind}")]
-    if not made:
-        return "No backup was made yet."
-    return f"The last backup is {max(0.0, now.timestamp() - max(made)) / 3600:.1f} h old."
+def _backed_up(journal: str, kept: Backups, now: datetime) -> State:
+    """Return how the ledger is by its backups: facts that wait for one too long would be lost with this disk."""
+    last = "No backup was made yet"
+    if kept.newest_at is not None:
+        last = f"The last backup is {max(0.0, (now - kept.newest_at).total_seconds()) / 3600:.1f} h old"
+    if kept.waiting_since is None or not kept.is_late(now):
+        return State(OK, "", f"{journal} {last}.")
+    waits = (now - kept.waiting_since).total_seconds() / 3600
+    code = "no_backup" if kept.newest_at is None else "backup_old"
+    cure = "Run `manage.py backup`, every day after the session, and copy the file to another machine."
+    return State(DEGRADED, code, f"{journal} {last}, and facts wait for one since {waits:.0f} h.", cure)
 
 
 def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
@@ -229,7 +253,7 @@ def _store() -> State:
     detail = f"{store.label}: a read takes {latency:.0f} ms."
     if store.name == "influx" and not store.keeps_minutes():
         detail += " One-minute candles are not kept: `manage.py setup_influx` makes their bucket."
-    return State(OK, "", detail)
+    return State(OK, "", detail, latency_ms=latency)
 
 
 def _shipper(points: dict[str, Any] | None) -> State:
@@ -257,7 +281,7 @@ def _hot(now: datetime) -> State:
         )
     detail, known = f"Redis answers in {latency:.1f} ms.", hot_compared.last().values()
     if not known:
-        return State(OK, "", f"{detail} It was not compared with the ledger yet.")
+        return State(OK, "", f"{detail} It was not compared with the ledger yet.", latency_ms=latency)
     oldest = min(datetime.fromisoformat(one.at) for one in known)
     detail = f"{detail} Compared with the ledger {max(0.0, (now - oldest).total_seconds()):.0f} s ago"
     if wrong := sum(one.wrong for one in known):
@@ -265,7 +289,7 @@ def _hot(now: datetime) -> State:
         return State(DEGRADED, "mended", f"{detail}: {wrong} entries were wrong and are mended.", cure)
     mended = sum(one.mended for one in known)
     last = f"; {mended} wrong entries were mended before" if mended else ""
-    return State(OK, "", f"{detail}: nothing was wrong{last}.")
+    return State(OK, "", f"{detail}: nothing was wrong{last}.", latency_ms=latency)
 
 
 def _messaging(look: Callable[[], messaging.Word], unused: str) -> Callable[[], State]:
