@@ -10,6 +10,7 @@ import fcntl
 import os
 import threading
 from pathlib import Path
+from typing import Self
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 WRITE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -32,6 +33,12 @@ class FileLock:
             lock.descriptor = descriptor
             _open.add(lock)
         return lock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free()
 
     def take(self, *, shared: bool = False, patient: bool = False) -> bool:
         """Take the lock; False where another has it. ``patient`` waits for it. Raises OSError."""

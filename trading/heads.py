@@ -6,7 +6,6 @@ write in place behind the commit; after a crash it may be older than the chain, 
 
 from __future__ import annotations
 
-import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +14,8 @@ from urllib.parse import quote, unquote
 
 import structlog
 from django.conf import settings
+
+from timeseries.flock import FileLock
 
 REFERENCES = ""  # the chain of the reference rows; no account has an empty code
 _PREFIX, _REFERENCES_FILE = "account-", "references"
@@ -61,19 +62,14 @@ def _file(ledger: str, chain: str) -> Path:
 
 
 def _keep(path: Path, head: Head) -> None:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except FileNotFoundError:
+    if not path.parent.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        known = _read(os.pread(descriptor, _LENGTH, 0))
+    with FileLock(path) as lock:
+        lock.take(patient=True)
+        known = _read(os.pread(lock.descriptor, _LENGTH, 0))
         # On PostgreSQL two commits of one chain may come here in the other order.
         if known is None or known.sequence < head.sequence:
-            os.pwrite(descriptor, f"{head.sequence:020d} {head.mac}\n".encode(), 0)
-    finally:
-        os.close(descriptor)
+            os.pwrite(lock.descriptor, f"{head.sequence:020d} {head.mac}\n".encode(), 0)
 
 
 def _read(line: bytes) -> Head | None:

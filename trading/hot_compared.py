@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,6 +11,7 @@ import orjson
 from django.conf import settings
 
 from timeseries import durable
+from timeseries.flock import FileLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,8 @@ class Compared:
 def note(account: str, found: Mapping[str, int], now: datetime) -> None:
     """Keep what a comparison found ({"missing", "behind", "wrong"}). Raises: OSError."""
     _path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(_path().with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)  # the companion and a command may come at once: no count is lost
+    with FileLock(_path().with_suffix(".lock")) as lock:
+        lock.take(patient=True)  # the companion and a command may come at once: no count is lost
         known = last()
         before = known.get(account)
         mended, mended_at = (before.mended, before.mended_at) if before else (0, None)
@@ -40,8 +38,6 @@ def note(account: str, found: Mapping[str, int], now: datetime) -> None:
             mended, mended_at = mended + found["wrong"], now.isoformat()
         known[account] = Compared(now.isoformat(), **found, mended=mended, mended_at=mended_at)
         durable.replace_file(_path(), orjson.dumps({code: asdict(one) for code, one in known.items()}))
-    finally:
-        os.close(descriptor)
 
 
 def last() -> dict[str, Compared]:

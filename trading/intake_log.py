@@ -6,7 +6,6 @@ killed process left half written is passed over: its call never returned.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import struct
@@ -18,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from timeseries import durable
+from timeseries.flock import WRITE, FileLock
 
 MARK = b"\xffVX1"  # 0xff is in no UTF-8 text
 _HEAD = struct.Struct("<4sII")
-_FLAGS = os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FrameLog:
@@ -40,18 +39,15 @@ class FrameLog:
         """
         is_new = not self.path.exists()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | _FLAGS, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with FileLock(self.path, flags=WRITE | os.O_APPEND) as lock:
+            lock.take(patient=True)
             known = self.frames()
             said = {**said, "sequence": (known[-1]["sequence"] if known else 0) + 1}
             text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
             frame = _HEAD.pack(MARK, len(text), zlib.crc32(text)) + text
-            if os.write(descriptor, frame) != len(frame):
+            if os.write(lock.descriptor, frame) != len(frame):
                 raise OSError("the disk took only a part of a fact")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            os.fsync(lock.descriptor)
         if is_new:
             durable.sync_file(self.path.parent)
         return said
@@ -99,13 +95,5 @@ def _frames_in(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
 def alone(path: Path) -> Iterator[bool]:
     """Give True to one process at a time, False to the others at once; the kernel frees it with a killed holder."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | _FLAGS, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
+    with FileLock(path) as lock:
+        yield lock.take()

@@ -62,6 +62,11 @@ def test_only_the_hot_state_touches_the_cache() -> None:
     assert users <= {"trading/hot.py"}
 
 
+def test_files_are_locked_in_one_place_which_gives_the_lock_back_whatever_forks() -> None:
+    takers = {path.relative_to(ROOT).as_posix() for path in sources(*PACKAGES) if "fcntl.flock" in calls(path)}
+    assert takers == {"timeseries/flock.py"}
+
+
 def test_modules_stay_under_four_hundred_lines() -> None:
     long = {
         path.relative_to(ROOT).as_posix(): n

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.companions import until
+from tests.companions import is_alive, until
 from tests.timeseries.spools import OPEN_NS, lane, recorder
 from timeseries import lease, minute_keeper, shipper
 from timeseries.flock import FileLock
@@ -182,6 +185,34 @@ def test_a_child_frees_nothing_of_its_parents(tmp_path: Path) -> None:
     assert not other.take()
     other.close()
     lock.free()
+
+
+HOLDER = """
+import os, signal, sys
+from pathlib import Path
+from timeseries.flock import FileLock
+with FileLock(Path(sys.argv[1])) as lock:
+    assert lock.take()
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+    signal.pause()
+"""
+
+
+def test_a_child_does_not_keep_the_lock_of_a_parent_that_was_killed(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "lock")], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout
+    child = int(holder.stdout.readline())
+    try:
+        with FileLock(tmp_path / "lock") as other:
+            assert not other.take()
+            holder.kill()
+            holder.wait()
+            assert is_alive(child) and other.take()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        holder.stdout.close()
 
 
 def test_who_only_looks_leaves_no_lock_behind(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,9 @@ Each waits for a byte on its input, so that all begin at once, and says a line o
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
 import sys
 import time
 
@@ -86,6 +88,25 @@ def endure(first: str) -> None:
         number += 1
 
 
+def twice(first: str, second: str) -> None:
+    """Open a trade, wait for a word, open another; each returned call is acknowledged."""
+    writing.PATIENCE_SECONDS = PATIENCE
+    for trade_id in (first, second):
+        opened(trade_id)
+        say(opened=trade_id)
+        sys.stdin.read(1)
+
+
+def fork() -> None:
+    """Fork in the middle of a write, then be killed in it; the child lives on."""
+    with writing.writing():
+        journal.lock_head(get_account("main"))
+        child = os.fork()
+        if child:
+            say(child=child)
+        signal.pause()
+
+
 def hold(seconds: str) -> None:
     """Hold the ledger as a writer to `main` does."""
     with writing.writing():
@@ -98,4 +119,6 @@ if __name__ == "__main__":
     job, *arguments = sys.argv[1:]
     say(ready=True)
     sys.stdin.read(1)
-    {"close": close, "write": write, "endure": endure, "hold": hold, "race": race}[job](*arguments)
+    {"close": close, "write": write, "endure": endure, "fork": fork, "hold": hold, "race": race, "twice": twice}[job](
+        *arguments
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
 import subprocess
 import sys
@@ -15,10 +17,14 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
+from tests.companions import until
 from tests.trading.book import closed, opened
 from tests.trading.tampering import unguarded
+from tests.trading.test_ledger_processes import go, workers
 from tests.trading.test_verify_ledger import a_desks_days
 from trading.models import Journal, Trade
+from trading.operations import copying
+from trading.operations import restore as restoring
 from trading.operations.back_up import back_up
 from trading.operations.copying import CopyRefused, beside
 from trading.operations.restore import restore
@@ -150,6 +156,41 @@ def test_writers_that_live_on_find_the_restored_ledger(ledger: Any) -> None:
     restore(backup, force=True)
     assert opened("C").trade_id == "C" and closed("C").state == "CLOSED"
     assert set(Trade.objects.values_list("trade_id", flat=True)) == {"A", "C"}
+
+
+def test_a_writer_that_waits_for_the_restore_writes_to_the_restored_ledger(ledger: Any, monkeypatch: Any) -> None:
+    """It had the ledger open before, and asks for the lock while the restore holds it."""
+    backup = back_up()
+    with workers(ledger, ("twice", "before", "after")) as (writer,):
+        go([writer])
+        assert writer.stdout and json.loads(writer.stdout.readline()) == {"opened": "before"}
+        module, step = (restoring, "_swap") if ledger.vendor == "sqlite" else (copying, "run")
+        replace = getattr(module, step)
+
+        def while_it_waits(*arguments: Any) -> Any:
+            if ledger.vendor == "sqlite" or "--clean" in arguments:
+                go([writer])
+                until(lambda: is_waiting(writer, ledger))
+            return replace(*arguments)
+
+        monkeypatch.setattr(module, step, while_it_waits)
+        restore(backup, force=True)
+        assert json.loads(writer.stdout.readline()) == {"opened": "after"}
+    assert list(Trade.objects.values_list("trade_id", flat=True)) == ["after"]
+    assert verify_ledger().ok
+
+
+def is_waiting(writer: subprocess.Popen[str], ledger: Any) -> bool:
+    """Tell whether the writer asks for the lock, or needs none any more: then it has answered."""
+    assert writer.stdout
+    if select.select([writer.stdout], [], [], 0)[0]:
+        return True
+    if ledger.vendor == "postgresql":
+        with connections["default"].cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            return cursor.fetchone() is not None
+    opened_files = Path(f"/proc/{writer.pid}/fd").iterdir()
+    return any(os.path.realpath(path).endswith("ledger.lock") for path in opened_files)
 
 
 def test_the_commands_answer(ledger: Any, capsys: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -19,11 +20,15 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
+from tests.companions import is_alive
 from tests.trading import oracle
 from tests.trading.book import closed, fills, opened, row, snapshot
 from trading.domain.chain import chain_code
 from trading.errors import LedgerBusy
 from trading.models import DayTotal, Fill, Journal, JournalHead, Realisation, Signal, Trade
+from trading.operations.journal import lock_head
+from trading.operations.writing import writing
+from trading.queries.accounts import get_account
 from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
@@ -127,6 +132,37 @@ def test_a_held_ledger_is_busy_after_two_seconds_and_nothing_is_written(ledger: 
         assert 1.5 < waited < 3.5
     assert snapshot() == before
     assert call(), "its holder is gone: the lock went with it"
+
+
+def test_a_child_forked_in_the_middle_of_a_write_does_not_keep_the_ledger(ledger: Any) -> None:
+    with writing():
+        lock_head(get_account("main"))
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.pause()
+            finally:
+                os._exit(0)
+    try:
+        assert opened().trade_id == "T1"
+        assert is_alive(child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_child_does_not_keep_the_ledger_of_a_writer_that_was_killed(ledger: Any) -> None:
+    with workers(ledger, ("fork",)) as (writer,):
+        go([writer])
+        assert writer.stdout
+        child = json.loads(writer.stdout.readline())["child"]
+        try:
+            writer.kill()
+            writer.wait()
+            assert opened().trade_id == "T1"
+            assert is_alive(child)
+        finally:
+            os.kill(child, signal.SIGKILL)
 
 
 def test_killed_at_any_time_nothing_acknowledged_is_lost_and_nothing_is_half_done(ledger: Any) -> None:

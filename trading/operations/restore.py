@@ -51,7 +51,6 @@ def restore(path: Path, *, force: bool = False, progress: Progress = lambda *_: 
     proof = copying.must_be_proved(path, progress)
     ends = {code: (end["sequence"], end["mac"]) for code, end in proof.head.items()}
     replaced = (_on_sqlite if copying.vendor() == "sqlite" else _on_postgres)(path, lambda: _allow(ends, force))
-    _publish(path)
     log.warning("ledger restored", file=path.name, replaced=None if replaced is None else replaced.name)
     return Restored(ends, replaced)
 
@@ -90,6 +89,7 @@ def _on_sqlite(path: Path, allow: Callable[[], bool]) -> Path | None:
             replaced = _set_aside() if ledger.exists() and allow() else None
             connection.close()
             _swap(ledger, fresh)
+            _publish(path)
     finally:
         fresh.unlink(missing_ok=True)
     return replaced
@@ -116,11 +116,12 @@ def _swap(ledger: Path, fresh: Path) -> None:
 
 def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:
     connection = connections[DEFAULT_DB_ALIAS]
-    replaced = _set_aside() if allow() else None
-    connection.close()
-    # One transaction: others see the one ledger or the other.
-    arguments = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-owner")
-    copying.run("pg_restore", *arguments, f"--dbname={connection.settings_dict['NAME']}", str(path))
+    with writers_alone():
+        replaced = _set_aside() if allow() else None
+        # One transaction: others see the one ledger or the other.
+        arguments = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-owner")
+        copying.run("pg_restore", *arguments, f"--dbname={connection.settings_dict['NAME']}", str(path))
+        _publish(path)
     return replaced
 
 

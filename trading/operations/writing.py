@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pkgutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import ROUND_HALF_EVEN, Context, localcontext
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
+from timeseries.flock import FileLock
 from trading import migrations
 from trading.errors import LedgerBusy, LedgerNotReady
 
 PATIENCE_SECONDS = 2.0
+WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
 # Shorter than the time between two operations of one writer: a longer sleep lets it pass all who wait, again and again.
 _PAUSE_SECONDS = (0.0002, 0.001)
 # What a caller set on its thread (a precision of six, say) must not reach a figure.
 _DECIMALS = Context(prec=28, rounding=ROUND_HALF_EVEN)
 MIGRATIONS = frozenset(module.name for module in pkgutil.iter_modules(migrations.__path__))
 _fitting: set[tuple[str, ...]] = set()
-_files: WeakKeyDictionary[BaseDatabaseWrapper, tuple[int, int]] = WeakKeyDictionary()
 
 
 _aside: ContextVar[bool] = ContextVar("aside", default=False)
@@ -72,20 +71,22 @@ def writing() -> Iterator[None]:
         return
     connection = connections[DEFAULT_DB_ALIAS]
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with localcontext(_DECIMALS), _translated():
-        _be_ready(connection)
-        with _writers_lock(connection, deadline):
-            _allow_a_wait_until(deadline, connection)
-            with transaction.atomic(durable=True):
-                if connection.vendor == "postgresql":
-                    _allow_a_wait_until(deadline, connection)
-                yield
+    with localcontext(_DECIMALS), _translated(), _writers_lock(connection, deadline):
+        _be_ready(connection)  # not before: while this waited, the ledger may have been replaced
+        _allow_a_wait_until(deadline, connection)
+        with transaction.atomic(durable=True):
+            if connection.vendor == "postgresql":
+                _allow_a_wait_until(deadline, connection)
+                _write_beside_others(connection)
+            yield
 
 
 @contextmanager
 def writers_alone() -> Iterator[None]:
-    """Hold the writers' lock without a transaction: no operation writes meanwhile. Raises: LedgerBusy."""
-    with _writers_lock(connections[DEFAULT_DB_ALIAS], time.monotonic() + PATIENCE_SECONDS):
+    """Keep every operation from writing meanwhile. Raises: LedgerBusy where one writes for longer than two seconds."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    alone = _alone_on_server if connection.vendor == "postgresql" else _writers_lock
+    with alone(connection, time.monotonic() + PATIENCE_SECONDS):
         yield
 
 
@@ -100,25 +101,21 @@ def reading() -> Iterator[None]:
 def _be_ready(connection: BaseDatabaseWrapper) -> None:
     if connection.errors_occurred and not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
-    if connection.vendor == "sqlite":
-        _be_on_this_file(connection)
-    ledger = tuple(str(connection.settings_dict[key]) for key in ("NAME", "HOST", "PORT"))
+    ledger = (*(str(connection.settings_dict[key]) for key in ("NAME", "HOST", "PORT")), _file(connection))
     if ledger not in _fitting:
         _must_fit(connection)
         _fitting.add(ledger)
 
 
-def _be_on_this_file(connection: BaseDatabaseWrapper) -> None:
-    """Leave a ledger that was replaced (a restored backup): what is open still would take writes that nobody finds."""
+def _file(connection: BaseDatabaseWrapper) -> str:
+    """Return what tells SQLite's file from one that took its place (a restored backup). Raises: LedgerNotReady."""
+    if connection.vendor != "sqlite":
+        return ""
     try:
         stat = os.stat(str(connection.settings_dict["NAME"]))
     except FileNotFoundError:
         raise not_ready() from None
-    file = (stat.st_dev, stat.st_ino)
-    if _files.get(connection) != file:
-        if not connection.in_atomic_block:
-            connection.close()
-        _files[connection] = file
+    return f"{stat.st_dev} {stat.st_ino}"
 
 
 def _must_fit(connection: BaseDatabaseWrapper) -> None:
@@ -140,29 +137,45 @@ def _writers_lock(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[
         yield
         return
     path = Path(str(connection.settings_dict["NAME"])).with_suffix(".lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    if not path.parent.exists():
+        raise not_ready()
+    with FileLock(path) as lock:
+        _wait_for(lock, deadline)
+        yield
+
+
+def _write_beside_others(connection: BaseDatabaseWrapper) -> None:
+    """Let PostgreSQL's writers pass each other, but wait for whoever replaces the ledger (`writers_alone`)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WRITERS_LOCK])
+
+
+@contextmanager
+def _alone_on_server(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[None]:
+    with _translated(), connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {_left_ms(deadline)}")
+        cursor.execute("SELECT pg_advisory_lock(%s)", [WRITERS_LOCK])
     try:
-        _wait_for(descriptor, deadline)
         yield
     finally:
-        os.close(descriptor)
+        connection.close()  # which frees the lock, whatever became of the session
 
 
 def _allow_a_wait_until(deadline: float, connection: BaseDatabaseWrapper) -> None:
     """Tell the database how long it may wait for whoever writes without our lock (the admin's sessions, a tool)."""
-    left = max(1, int((deadline - time.monotonic()) * 1000))
     word = "SET LOCAL lock_timeout" if connection.vendor == "postgresql" else "PRAGMA busy_timeout"
     if connection.vendor == "sqlite" or connection.in_atomic_block:
         with connection.cursor() as cursor:
-            cursor.execute(f"{word} = {left}")
+            cursor.execute(f"{word} = {_left_ms(deadline)}")
 
 
-def _wait_for(descriptor: int, deadline: float) -> None:
+def _left_ms(deadline: float) -> int:
+    return max(1, int((deadline - time.monotonic()) * 1000))
+
+
+def _wait_for(lock: FileLock, deadline: float) -> None:
     pause, longest = _PAUSE_SECONDS
-    while True:
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
+    while not lock.take():
         if time.monotonic() >= deadline:
             raise busy()
         time.sleep(pause)
