@@ -25,7 +25,7 @@ from trading.queries.accounts import get_account
 from trading.queries.day import day_bounds, day_figures
 from trading.queries.instruments import shown_symbol
 from trading.queries.period import desk_date
-from trading.queries.trades import OPEN, trade_value
+from trading.queries.trades import OPEN, trade_values
 
 PARTS = ("positions", "stops", "counters", "day")
 ATTEMPTS_MAX = 5
@@ -119,13 +119,14 @@ def _open(account: str) -> Iterable[Trade]:
 
 
 def _positions(account: str, _: date) -> list[dict[str, Any]]:
+    rows = list(_open(account))
     return [
         {
-            **{name: _plain(value) for name, value in trade_value(row).as_dict().items()},
+            **{name: _plain(value) for name, value in trade.as_dict().items()},
             "open_cost": _plain(row.open_cost),
             "multiplier": _plain(row.instrument.multiplier),
         }
-        for row in _open(account)
+        for row, trade in zip(rows, trade_values(rows), strict=True)
     ]
 
 

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
@@ -21,10 +22,14 @@ from tests.trading import oracle
 from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
 from trading.domain.cuts import CUTS
 from trading.errors import InvalidValue
-from trading.models import Realisation, Trade, User
+from trading.models import Fill, Realisation, Trade, User
+from trading.operations.add_fill import add_fill
+from trading.operations.amend import amend
+from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.review_trade import review_trade
 from trading.operations.void import void
+from trading.queries import fill_export
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.reports import selection, strategy_report, symbol_report
 from trading.queries.statistics import account_stats, by_month, by_symbol, by_week, strategy_stats, symbol_stats
@@ -258,6 +263,64 @@ def test_an_export_has_every_trade_and_the_same_in_csv_json_and_parquet(desk: No
         assert (row["charges"] is None, line["charges"] == "") == (record["charges"] is None,) * 2
         assert row["trade_id"] == line["trade_id"] == record["trade_id"]
     assert sum(record["gross_pnl"] for record in table) == sum(in_ledger.values_list("realised_pnl", flat=True))
+
+
+def test_an_export_tells_what_was_bought_and_sold_at_which_prices_and_why(ledger: Any) -> None:
+    seen = {"ema": {"fast": 1.5}, "ok": True}
+    open_position(
+        "main", "s", "ema cross", "M&M", entry_price="100.5", quantity=10, entry_time=MONDAY, side="SHORT",
+        signal_conditions=seen, charges=2,
+    )  # fmt: skip
+    add_fill("main", "s", "BUY", 99, 4, MONDAY + timedelta(minutes=5))
+    (row,) = json.loads(told("trade_export", "json"))["trades"]
+    assert (row["entry_quantity"], row["exit_quantity"], row["open_quantity"]) == ("10", "4", "6")
+    assert (row["buy_value"], row["sell_value"], row["exit_price"], row["net_pnl"]) == ("396", "1005", "99", "4")
+    close_position("main", "s", "ema cross", "M&M", exit_price="98", exit_time=MONDAY + timedelta(minutes=9), charges=1)
+    (row,) = json.loads(told("trade_export", "json"))["trades"]
+    assert (row["buy_value"], row["sell_value"], row["exit_price"], row["net_pnl"]) == ("984", "1005", "98.4", "18")
+    assert row["conditions"] == seen
+    (line,) = csv.DictReader(io.StringIO(told("trade_export", "csv")))
+    assert json.loads(line["conditions"]) == seen and line["net_pnl"] == "18"
+    trade(5, at=MONDAY + timedelta(hours=1))
+    unknown = json.loads(told("trade_export", "json"))["trades"][1]
+    assert (unknown["net_pnl"], unknown["conditions"], unknown["charges"]) == (None, {}, None)
+
+
+def test_a_row_a_fill_adds_up_to_the_trades_as_corrections_left_them(desk: None, tmp_path: Path) -> None:
+    held = Trade.objects.filter(account__code="main", state="CLOSED").order_by("opened_at").first()
+    assert held is not None
+    amend(held.pk, fill=1, price="1234.56", by="desk", reason="misread")
+    rows = json.loads(told("trade_export", "json", "--fills"))["fills"]
+    sheet = list(csv.DictReader(io.StringIO(told("trade_export", "csv", "--fills"))))
+    told("trade_export", "parquet", "--fills", "--output", str(tmp_path / "fills.parquet"))
+    table = pq.read_table(tmp_path / "fills.parquet").to_pylist()
+    assert len(rows) == len(sheet) == len(table) == Fill.objects.filter(trade__account__code="main").count()
+    assert tuple(rows[0]) == tuple(sheet[0]) == tuple(table[0]) == fill_export.HEADER
+    assert "1234.56" in {row["price"] for row in rows}
+    trades = json.loads(told("trade_export", "json"))["trades"]
+    for name, value in {"BUY": "buy_value", "SELL": "sell_value"}.items():
+        sides = sum(Decimal(row["value"]) for row in rows if row["side"] == name)
+        assert sides == sum(Decimal(row[value]) for row in trades)
+    assert sum(Decimal(row["gross_pnl"] or 0) for row in rows) == sum(Decimal(row["gross_pnl"]) for row in trades)
+    void(held.pk, by="desk", reason="never was")
+    voided = [row for row in json.loads(told("trade_export", "json", "--fills"))["fills"] if row["state"] == "VOID"]
+    assert voided and {row["gross_pnl"] for row in voided} == {None}
+    assert "Price" in told("trade_export", "table", "--fills")
+
+
+def test_decimals_of_a_parquet_file_can_be_multiplied(desk: None, tmp_path: Path) -> None:
+    for options, (price, quantity, value) in {
+        ("--fills",): ("price", "quantity", "value"),
+        (): ("entry_price", "entry_quantity", "gross_pnl"),
+    }.items():
+        target = tmp_path / f"{price}.parquet"
+        told("trade_export", "parquet", "--output", str(target), *options)
+        types = {field.name: str(field.type) for field in pq.read_schema(target)}
+        assert (types[price], types[quantity], types["charges"]) == ("decimal128(19, 8)",) * 3
+        assert types[value] == "decimal128(28, 8)"
+        sql = f"SELECT {price}, {quantity}, {price} * {quantity}, sum({value}) OVER () * 2 FROM '{target}'"
+        for one, other, product, doubled in duckdb.sql(sql).fetchall():
+            assert product == one * other and isinstance(doubled, Decimal)
 
 
 def test_an_export_of_names_that_could_run_runs_nothing(ledger: Any) -> None:

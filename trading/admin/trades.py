@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -33,14 +34,20 @@ from trading.admin.export import csv_response
 from trading.admin.filters import ResultFilter, ReviewFilter
 from trading.admin.review import FIELDS, ReviewForm
 from trading.domain import amounts, corrections
+from trading.domain.averages import Averages
 from trading.errors import VeloxError
 from trading.models import Correction, Fill, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
 from trading.queries import facts
+from trading.queries.average_prices import averages_of
+from trading.queries.instruments import shown_symbol
 from trading.queries.results import earned_by, result_of
-from trading.queries.trade_list import REVIEWED, r_multiple, related, trade_row
+from trading.queries.trade_list import REVIEWED, r_multiple, related, review_state
 
 EDIT = "trading.change_review"
+
+
+AVERAGES = "average_prices"  # where a list keeps those of its rows
 
 
 def _of_account(trade: Trade) -> str:
@@ -167,9 +174,17 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trade]:
         return related(super().get_queryset(request)).select_related("review__reviewed_by")
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Give the rows of a list their averages all at once."""
+        shown = super().get_changelist_instance(request)
+        averages = averages_of(shown.result_list)
+        for trade in shown.result_list:
+            setattr(trade, AVERAGES, averages[trade.pk])
+        return shown
+
     @admin.display(description="symbol", ordering="instrument__symbol")
     def symbol(self, trade: Trade) -> str:
-        return trade_row(trade).trade.symbol
+        return shown_symbol(trade.instrument.exchange.code, trade.instrument.symbol)
 
     @admin.display(description="opened", ordering="opened_at")
     def opened(self, trade: Trade) -> str:
@@ -177,7 +192,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
 
     @admin.display(description="entry", ordering="entry_value")
     def figure_entry(self, trade: Trade) -> SafeString:
-        return figure(amounts.amount(amounts.average(trade_row(trade).entry_price), trade.account.currency))
+        return figure(amounts.amount(_averages(trade).entry, trade.account.currency))
 
     @admin.display(description="R")
     def figure_r(self, trade: Trade) -> SafeString:
@@ -207,7 +222,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
 
     @admin.display(description="review", ordering="review__state")
     def review_shown(self, trade: Trade) -> SafeString | str:
-        state = trade_row(trade).review_state
+        state = review_state(trade)
         rated = self.rating_shown(trade)
         return rated if state == REVIEWED and rated != "—" else state.replace("_", " ")
 
@@ -251,6 +266,11 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
     @admin.action(description="Download the selected as CSV", permissions=["view"])
     def download(self, request: HttpRequest, chosen: QuerySet[Trade]) -> HttpResponse:
         return csv_response(chosen, name="trades")
+
+
+def _averages(trade: Trade) -> Averages:
+    known: Averages | None = getattr(trade, AVERAGES, None)
+    return averages_of([trade])[trade.pk] if known is None else known
 
 
 def _review(trade: Trade, name: str) -> Any:

@@ -11,7 +11,6 @@ from trading.domain import display
 # Of a currency that is not here the code stands in front: CHF 1,200.00.
 SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 MINUS = "\u2212"  # as wide as a plus and never broken off its number
-_TEN_THOUSANDTH = Decimal("0.0001")
 
 
 def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
@@ -30,11 +29,6 @@ def rounded(value: Decimal | None, currency: str) -> Decimal | None:
         return None
     shown = value.quantize(Decimal(1).scaleb(-display.minor_unit(currency)), rounding=ROUND_HALF_EVEN)
     return value if value and not shown else shown
-
-
-def average(value: Decimal | None) -> Decimal | None:
-    """Return an average price rounded half-even to four decimals, for reading; one below 1 stays as it is."""
-    return value if value is None or abs(value) < 1 else value.quantize(_TEN_THOUSANDTH, rounding=ROUND_HALF_EVEN)
 
 
 def number(value: Decimal | int | None, currency: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 
 
 def cell(value: Any) -> str:
-    """Return one cell: decimals plain, dates and times ISO, None empty; text that could run gets an apostrophe."""
+    """Return one cell: decimals plain, dates and times ISO, a dict its JSON, None empty; text that could run gets an
+    apostrophe."""
     if value is None:
         return ""
     if isinstance(value, Decimal):
@@ -22,7 +24,7 @@ def cell(value: Any) -> str:
         return str(value)
     if isinstance(value, datetime | date):
         return value.isoformat()
-    text = str(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
     if text[:1].isalnum():  # as nearly all begin
         return text
     is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)

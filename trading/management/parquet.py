@@ -1,31 +1,40 @@
-"""Rows as one Parquet file: money exact as decimals, times with their zone, the rest as text."""
+"""Rows as one Parquet file: money exact as decimals, times with their zone, objects as JSON, the rest as text."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-DECIMAL = pa.decimal128(38, 8)
+from trading.domain.export import Kind
+
+# Wide enough for all that the ledger holds and narrow enough to be multiplied: price × quantity has 38 digits, which
+# is what decimals of 128 bits hold. (pyarrow itself asks for one digit more: cast to decimal256 there.)
+TYPES = {
+    Kind.AMOUNT: pa.decimal128(19, 8),
+    Kind.VALUE: pa.decimal128(28, 8),
+    Kind.TIME: pa.timestamp("us", "UTC"),
+    Kind.DAY: pa.date32(),
+    Kind.COUNT: pa.int64(),
+}
 
 
-def to_parquet(
-    header: Sequence[str],
-    rows: Iterable[Sequence[Any]],
-    *,
-    money: frozenset[str],
-    times: frozenset[str],
-    days: frozenset[str],
-    counts: frozenset[str],
-) -> bytes:
-    """Return the file's bytes; columns that are in none of the sets are strings."""
-    kinds = ((money, DECIMAL), (times, pa.timestamp("us", "UTC")), (days, pa.date32()), (counts, pa.int64()))
+def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapping[str, Kind]) -> bytes:
+    """Return the file's bytes; columns of no kind are strings."""
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    fields = [(name, next((kind for names, kind in kinds if name in names), pa.string())) for name in header]
-    arrays = [pa.array(column, kind) for column, (_, kind) in zip(columns, fields, strict=True)]
+    schema = pa.schema([(name, TYPES.get(kinds.get(name, Kind.OBJECT), pa.string())) for name in header])
+    arrays = [
+        pa.array([_text(value) for value in column] if kinds.get(field.name) == Kind.OBJECT else column, field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
     sink = io.BytesIO()
-    pq.write_table(pa.table(arrays, schema=pa.schema(fields)), sink, compression="zstd")
+    pq.write_table(pa.table(arrays, schema=schema), sink, compression="zstd")
     return sink.getvalue()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from textwrap import wrap
 from typing import Any
 
@@ -70,7 +71,8 @@ def _prices(life: TradeLife) -> Iterator[str]:
     for at, letter in _marks(life):
         marks[_place(ns(at), start, stop)] = letter
     yield f"{'':<{_MARGIN}}{''.join(marks).rstrip()}"
-    ends = [f"low {min(life.prices):g}", f"high {max(life.prices):g}", f"{len(life.prices)} ticks"]
+    low, high = (_price(Decimal(repr(end(life.prices)))) for end in (min, max))
+    ends = [f"low {low}", f"high {high}", f"{len(life.prices)} ticks"]
     stops = [price for price in (life.initial_stop_price, trade.stop_price) if price is not None]
     levels = [f"E entry {_price(life.row.entry_price)}"]
     levels += [f"s stop {' to '.join(dict.fromkeys(_price(price) for price in stops))}"] if stops else []

@@ -1,18 +1,27 @@
-"""Trades with everything that is known of them, one flat row each: for files that other tools read."""
+"""Trades with everything that is known of them, one flat row each: for files that other tools read.
+
+Prices are averages to 8 decimals; ``buy_value`` and ``sell_value`` are price × quantity × multiplier of what was bought
+and sold so far; ``net_pnl`` is the gross P&L less the charges, None while those are unknown; ``conditions`` are those
+of the signals that led to the trade.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from trading.domain import averages
+from trading.domain.export import Kind
 from trading.domain.feed_gaps import mark
-from trading.domain.money import from_units
-from trading.models import Account, Instrument, Review, Strategy, Trade
+from trading.domain.money import from_units, to_units
+from trading.models import Account, Instrument, Review, Signal, Strategy, Trade
+from trading.queries.average_prices import exit_value, from_fills
 from trading.queries.columns import day_of, instant_of, text, texts_of, units
 from trading.queries.excursions import FIELDS as EXCURSION
 from trading.queries.excursions import in_risks
@@ -20,7 +29,6 @@ from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
 from trading.queries.results import result_word
 from trading.queries.trade_list import REVIEWED, TO_REVIEW
-from trading.queries.trades import plain_price
 
 HEADER = (
     "account", "currency", "trade_id", "strategy", "symbol", "side", "state", "result",
@@ -29,13 +37,19 @@ HEADER = (
     "exit_reason", "reported_pnl", "flags",
     "review", "rating", "tags", "mistakes", "notes", "reviewed_by", "reviewed_at",
     *EXCURSION,
+    "exit_quantity", "exit_price", "buy_value", "sell_value", "net_pnl", "conditions",
 )  # fmt: skip
-_AMOUNTS = ("entry_quantity", "open_quantity", "entry_price", "stop_price", "target_price", "initial_risk")
-_EXTREMES = ("mae", "mae_price", "mae_r", "mfe", "mfe_price", "mfe_r", "given_back")
-MONEY = frozenset((*_AMOUNTS, *_EXTREMES, "gross_pnl", "charges", "r_multiple", "reported_pnl"))
-TIMES = frozenset(("opened_at", "closed_at", "reviewed_at", "mae_at", "mfe_at"))
-DAYS = frozenset(("trading_day",))
-COUNTS = frozenset(("rating", "ticks"))
+_PRICES = ("entry_price", "exit_price", "stop_price", "target_price", "mae_price", "mfe_price", "charges")
+_VALUES = ("initial_risk", "gross_pnl", "net_pnl", "reported_pnl", "buy_value", "sell_value", "given_back")
+KINDS = {
+    **dict.fromkeys((*_PRICES, "entry_quantity", "exit_quantity", "open_quantity"), Kind.AMOUNT),
+    **dict.fromkeys((*_VALUES, "mae", "mfe", "r_multiple", "mae_r", "mfe_r"), Kind.VALUE),
+    **dict.fromkeys(("opened_at", "closed_at", "reviewed_at", "mae_at", "mfe_at"), Kind.TIME),
+    **dict.fromkeys(("rating", "ticks"), Kind.COUNT),
+    "trading_day": Kind.DAY,
+    "conditions": Kind.OBJECT,
+}
+AT_A_TIME = 2000
 
 
 def exported(chosen: Selection) -> QuerySet[Trade]:
@@ -47,7 +61,7 @@ def exported(chosen: Selection) -> QuerySet[Trade]:
 
 
 def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
-    """Yield one tuple of `HEADER` per trade, in their order; money Decimal, times at the desk.
+    """Yield one tuple of `HEADER` per trade, in their order; money Decimal, times at the desk, conditions a dict.
 
     Values are taken as the database has them and never become objects of the ORM: that would cost more than the rest.
     """
@@ -60,9 +74,9 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
         return None if at is None else instant_of(at).astimezone(zone)
 
     plain = trades.select_related(None).prefetch_related(None)
-    for row in plain.values_list(*_PLAIN, *_TEXTS, *_UNITS).iterator(chunk_size=2000):
-        made = _Row._make(row)
-        symbol, multiplier = instruments[made.instrument]
+    conditions = conditions_of(trades)
+    for made, entry_price, exit_price in _priced(plain, {pk: one.multiplier for pk, one in instruments.items()}):
+        symbol = instruments[made.instrument].symbol
         earned = made.pnl - (made.charges or 0)
         risk = made.initial_risk
         r_multiple = None if made.closed_at is None else in_risks(Decimal(earned), _decimal(risk))
@@ -71,7 +85,7 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
             *accounts[made.account], made.trade_id, strategies[made.strategy], symbol, made.side, made.state,
             result_word(made.state, earned), day_of(made.trading_day), desk(made.opened_at), desk(made.closed_at),
             from_units(made.entry_quantity), from_units(made.open_quantity),
-            plain_price(Decimal(made.entry_value) / made.entry_quantity / multiplier),
+            entry_price,
             _money(made.stop_price), _money(made.target_price), _money(risk), from_units(made.pnl),
             _money(made.charges), r_multiple, made.exit_reason, _money(made.reported_pnl),
             " ".join(texts_of(made.flags)),
@@ -79,12 +93,46 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
             None if review is None else ", ".join(texts_of(made.tags)), made.mistakes, made.notes,
             made.reviewed_by, desk(made.reviewed_at),
             *(_excursion(made, desk(made.mae_at), desk(made.mfe_at)) if made.mae is not None else _NOT_MEASURED),
+            from_units(made.exit_quantity), exit_price, *_bought_and_sold(made),
+            None if made.charges is None else from_units(earned), conditions.get(made.pk, {}),
         )  # fmt: skip
+
+
+def conditions_of(trades: QuerySet[Trade]) -> dict[int, dict[str, Any]]:
+    """Return the conditions of the signals that led to each trade, by its key; the first signal's where two differ."""
+    rows = Signal.objects.filter(trade__in=trades.order_by().values("pk")).order_by("at", "pk")
+    conditions: dict[int, dict[str, Any]] = {}
+    for pk, seen in rows.values_list("trade_id", "conditions"):
+        conditions[pk] = {**seen, **conditions.get(pk, {})}
+    return conditions
+
+
+def _priced(
+    trades: QuerySet[Trade], multipliers: Mapping[int, int]
+) -> Iterator[tuple[_Row, Decimal | None, Decimal | None]]:
+    """Yield each trade's row with its average prices of entry and exit."""
+    rows = map(_Row._make, trades.values_list(*_PLAIN, *_TEXTS, *_UNITS).iterator(chunk_size=AT_A_TIME))
+    while some := list(islice(rows, AT_A_TIME)):
+        unsure = (row for row in some if not averages.sums_tell(row.entry_quantity, multipliers[row.instrument]))
+        exact = from_fills({row.pk: row.side for row in unsure})
+        for row in some:
+            multiplier, known = multipliers[row.instrument], exact.get(row.pk)
+            if known is None:
+                entry = averages.of_sums(row.entry_value, row.entry_quantity, multiplier)
+                yield row, entry, averages.of_sums(row.exit_value, row.exit_quantity, multiplier)
+            else:
+                yield row, known.entry, known.exit if row.exit_quantity else None
+
+
+def _bought_and_sold(row: _Row) -> tuple[Decimal, Decimal]:
+    entered, left = from_units(row.entry_value), from_units(row.exit_value)
+    return (entered, left) if row.side == Trade.Side.LONG else (left, entered)
 
 
 class _Row(NamedTuple):
     """One trade as the query brings it: first what is plain, then texts (`columns.text`), then units."""
 
+    pk: int
     account: int
     strategy: int
     instrument: int
@@ -110,6 +158,7 @@ class _Row(NamedTuple):
     entry_quantity: int
     open_quantity: int
     entry_value: int
+    open_cost: int
     stop_price: int | None
     target_price: int | None
     initial_risk: int | None
@@ -121,9 +170,18 @@ class _Row(NamedTuple):
     mfe: int | None
     mfe_price: int | None
 
+    @property
+    def exit_quantity(self) -> int:
+        """What was taken out; of a void trade nothing was."""
+        return 0 if self.state == Trade.State.VOID else self.entry_quantity - self.open_quantity
+
+    @property
+    def exit_value(self) -> int:
+        return exit_value(self.side, self.entry_value, self.open_cost, self.pnl) if self.exit_quantity else 0
+
 
 _PLAIN = (
-    "account_id", "strategy_id", "instrument_id", "trade_id", "side", "state", "exit_reason",
+    "pk", "account_id", "strategy_id", "instrument_id", "trade_id", "side", "state", "exit_reason",
     "review__state", "review__rating", "review__mistakes", "review__notes", "review__reviewed_by__username",
     "excursion__ticks", "excursion__quiet_seconds",
 )  # fmt: skip
@@ -137,7 +195,7 @@ _TEXTS = tuple(
 _UNITS = tuple(
     units(path)
     for path in (
-        *("entry_quantity", "open_quantity", "entry_value", "stop_price", "target_price", "initial_risk"),
+        *("entry_quantity", "open_quantity", "entry_value", "open_cost", "stop_price", "target_price", "initial_risk"),
         *("realised_pnl", "charges", "reported_pnl"),
         *("excursion__mae", "excursion__mae_price", "excursion__mfe", "excursion__mfe_price"),
     )
@@ -155,8 +213,15 @@ def _excursion(row: _Row, mae_at: datetime | None, mfe_at: datetime | None) -> t
     )  # fmt: skip
 
 
-def _shown(instrument: Instrument) -> tuple[str, Decimal]:
-    return shown_symbol(instrument.exchange.code, instrument.symbol), instrument.multiplier
+class _Traded(NamedTuple):
+    """An instrument's name as callers know it, and its multiplier in units."""
+
+    symbol: str
+    multiplier: int
+
+
+def _shown(instrument: Instrument) -> _Traded:
+    return _Traded(shown_symbol(instrument.exchange.code, instrument.symbol), to_units(instrument.multiplier))
 
 
 def _money(amount: int | None) -> Decimal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,9 +10,11 @@ from decimal import Decimal
 from django.db.models import Q, QuerySet
 
 from trading.domain import values
+from trading.domain.averages import Averages
 from trading.models import Account, Review, Trade
+from trading.queries.average_prices import averages_of
 from trading.queries.results import earned_by, result_of, with_result
-from trading.queries.trades import plain_price, trade_value
+from trading.queries.trades import valued_at
 
 _HUNDREDTH = Decimal("0.01")
 TO_REVIEW, REVIEWED = "to_review", "reviewed"
@@ -20,14 +23,14 @@ REVIEW_STATES = (TO_REVIEW, REVIEWED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeRow:
-    """One line of a list. ``quantity`` and ``entry_price`` are those of all entries; ``earned`` is the realised P&L
-    less known charges; ``r_multiple`` that over the initial risk of a closed trade, to two decimals, None where no stop
-    was given; ``result`` win, loss, breakeven, open or void; ``review_state`` one of `REVIEW_STATES`."""
+    """One line of a list. ``quantity`` and the average ``entry_price`` are those of all entries; ``earned`` is the
+    realised P&L less known charges; ``r_multiple`` that over the initial risk of a closed trade, to two decimals, None
+    where no stop was given; ``result`` win, loss, breakeven, open or void; ``review_state`` one of `REVIEW_STATES`."""
 
     pk: int
     trading_day: date
     quantity: Decimal
-    entry_price: Decimal
+    entry_price: Decimal | None
     trade: values.Trade
     result: str
     earned: Decimal
@@ -71,21 +74,38 @@ def related(rows: QuerySet[Trade]) -> QuerySet[Trade]:
 
 def trade_row(row: Trade) -> TradeRow:
     """Return the line of a trade that came from `listed` (or `related`)."""
+    return trade_rows([row])[0]
+
+
+def trade_rows(rows: Iterable[Trade]) -> list[TradeRow]:
+    """Return the lines of many, in their order, for at most one query more."""
+    trades = list(rows)
+    averages = averages_of(trades)
+    return [_line(row, averages[row.pk]) for row in trades]
+
+
+def _line(row: Trade, averages: Averages) -> TradeRow:
     earned = earned_by(row)
     review = getattr(row, "review", None)
     return TradeRow(
         pk=row.pk,
         trading_day=row.trading_day,
         quantity=row.entry_quantity,
-        entry_price=plain_price(row.entry_value / row.entry_quantity / row.instrument.multiplier),
-        trade=trade_value(row),
+        entry_price=averages.entry,
+        trade=valued_at(row, averages),
         result=result_of(row),
         earned=earned,
         r_multiple=r_multiple(row, earned),
         held_seconds=None if row.closed_at is None else (row.closed_at - row.opened_at).total_seconds(),
         review=review,
-        review_state=REVIEWED if review is not None and review.state == Review.State.DONE else TO_REVIEW,
+        review_state=review_state(row),
     )
+
+
+def review_state(row: Trade) -> str:
+    """Return one of `REVIEW_STATES`."""
+    review = getattr(row, "review", None)
+    return REVIEWED if review is not None and review.state == Review.State.DONE else TO_REVIEW
 
 
 def r_multiple(row: Trade, earned: Decimal) -> Decimal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -10,9 +10,11 @@ from django.db.models import QuerySet
 
 from timeseries.values import ID_BYTES_MAX, parse_name
 from trading.domain import values
+from trading.domain.averages import Averages
 from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
 from trading.models import Account, Trade
 from trading.queries.accounts import get_account
+from trading.queries.average_prices import averages_of
 from trading.queries.instruments import shown_symbol, split_symbol
 from trading.queries.period import bounds
 
@@ -97,19 +99,19 @@ def get_trades(
     rows = rows if state is None else rows.filter(state=state)
     rows = rows if first is None else rows.filter(opened_at__gte=first)
     rows = rows if last is None else rows.filter(opened_at__lt=last)
-    return [trade_value(row) for row in rows.order_by("opened_at", "pk")]
+    return trade_values(rows.order_by("opened_at", "pk"))
 
 
 def open_positions(account_code: str) -> list[values.Position]:
     """Return one position per open trade, the oldest first. Last prices are not the ledger's: they are None here."""
     rows = _of(account_code).filter(state=OPEN).order_by("opened_at", "pk")
-    return [values.Position(**trade_value(row).as_dict()) for row in rows]
+    return [values.Position(**trade.as_dict()) for trade in trade_values(rows)]
 
 
 def position_of(account_code: str, strategy_id: str, symbol: str) -> values.Position:
     """Return the sum of a strategy's open trades in one symbol (`sum_of`); flat where none is open."""
     rows = _of(account_code, strategy_id=strategy_id, symbol=symbol).filter(state=OPEN).order_by("opened_at", "pk")
-    return sum_of(account_code, strategy_id, symbol, [trade_value(row) for row in rows])
+    return sum_of(account_code, strategy_id, symbol, trade_values(rows))
 
 
 def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[values.Trade]) -> values.Position:
@@ -145,6 +147,19 @@ def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[va
 
 def trade_value(row: Trade) -> values.Trade:
     """Return the frozen value of a row whose account, strategy and instrument are loaded."""
+    return trade_values([row])[0]
+
+
+def trade_values(rows: Iterable[Trade]) -> list[values.Trade]:
+    """Return the same of many rows, in their order, for at most one query more."""
+    trades = list(rows)
+    averages = averages_of(trades)
+    return [valued_at(row, averages[row.pk]) for row in trades]
+
+
+def valued_at(row: Trade, averages: Averages) -> values.Trade:
+    """Return the same of a row whose averages are known: the price is that of what is open, of a closed trade that of
+    its entries."""
     return values.Trade(
         trade_id=row.trade_id,
         strategy_id=row.strategy.code,
@@ -153,7 +168,7 @@ def trade_value(row: Trade) -> values.Trade:
         side=str(row.side),
         state=str(row.state),
         open_quantity=row.open_quantity,
-        avg_price=_average_price(row),
+        avg_price=averages.held if row.open_quantity else averages.entry,
         realised_pnl=row.realised_pnl,
         charges=row.charges,
         stop_price=row.stop_price,
@@ -184,16 +199,6 @@ def _of(account_code: str, *, strategy_id: str | None = None, symbol: str | None
 
 def _loaded(rows: QuerySet[Trade]) -> QuerySet[Trade]:
     return rows.select_related("account", "strategy", "instrument__exchange")
-
-
-def _average_price(row: Trade) -> Decimal | None:
-    """What is open costs per unit; for a closed trade, what its entries cost."""
-    multiplier = row.instrument.multiplier
-    if row.open_quantity:
-        return plain_price(row.open_cost / row.open_quantity / multiplier)
-    if row.entry_quantity:
-        return plain_price(row.entry_value / row.entry_quantity / multiplier)
-    return None
 
 
 def _signed(trade: values.Trade) -> Decimal:

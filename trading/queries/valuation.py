@@ -14,7 +14,7 @@ from trading.domain.values import Position
 from trading.models import Trade
 from trading.queries.accounts import get_account
 from trading.queries.instruments import shown_symbol, split_symbol
-from trading.queries.trades import LONG, OPEN, sum_of, trade_value
+from trading.queries.trades import LONG, OPEN, sum_of, trade_values
 
 # Symbols to the newest tick of all processes of each that has one (see `Telemetry.latest_ticks`): asked once for all.
 LastTicks = Callable[[Iterable[str]], Mapping[str, Mapping[str, Any]]]
@@ -25,7 +25,8 @@ def open_positions(account_code: str, last_ticks: LastTicks) -> list[Position]:
     """Return one position per open trade, the oldest first."""
     rows = list(_open(account_code))
     ticks = last_ticks({_symbol(row) for row in rows}) if rows else {}
-    return [_valued(Position(**trade_value(row).as_dict()), [row], ticks) for row in rows]
+    held = [Position(**trade.as_dict()) for trade in trade_values(rows)]
+    return [_valued(one, [row], ticks) for one, row in zip(held, rows, strict=True)]
 
 
 def position_of(account_code: str, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
@@ -36,7 +37,7 @@ def position_of(account_code: str, strategy_id: str, symbol: str, last_ticks: La
         for row in _open(account_code, strategy__code=strategy_id)
         if (row.instrument.exchange.code, row.instrument.symbol) == (exchange, name)
     ]
-    summed = sum_of(account_code, strategy_id, symbol, [trade_value(row) for row in rows])
+    summed = sum_of(account_code, strategy_id, symbol, trade_values(rows))
     return _valued(summed, rows, last_ticks({_symbol(rows[0])}) if rows else {})
 
 

@@ -14,7 +14,7 @@ from trading.queries.daily_summary import latest_day
 from trading.queries.day import day_figures, neighbours, signal_counts, trades_of_day
 from trading.queries.health import report
 from trading.queries.period import desk_date
-from trading.queries.trade_list import trade_row
+from trading.queries.trade_list import trade_rows
 from trading.web.choice import account_query, chosen_account, chosen_day, page
 from trading.web.positions import OpenPosition, priced_positions
 
@@ -49,7 +49,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         signals=signal_counts(account, day),
         positions=positions,
         unrealised=unrealised_of(positions),
-        trades=[trade_row(row) for row in trades[:LATEST]],
+        trades=trade_rows(trades[:LATEST]),
         has_more=len(trades) > LATEST,
         day_query=account_query(account, day=day.isoformat()),
         health=report(now=now),

@@ -17,7 +17,7 @@ from trading.models import Account, Strategy, Trade
 from trading.queries import facts
 from trading.queries.excursions import fields_of
 from trading.queries.results import RESULTS
-from trading.queries.trade_list import REVIEW_STATES, TradeFilter, listed, related, trade_row
+from trading.queries.trade_list import REVIEW_STATES, TradeFilter, listed, related, trade_row, trade_rows
 from trading.web.choice import chosen_account, page
 
 PER_PAGE = 50
@@ -68,7 +68,7 @@ def trade_list(request: HttpRequest) -> HttpResponse:
         account,
         form=form,
         page=shown,
-        rows=[trade_row(row) for row in shown],
+        rows=trade_rows(shown),
         kept=urlencode(kept),
         is_filtered=bool(kept.keys() & form.fields.keys()),
     )

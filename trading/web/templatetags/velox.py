@@ -40,14 +40,8 @@ def demo_banner() -> dict[str, Any]:
 
 @register.filter
 def price(value: Decimal | None, currency: str) -> str:
-    """Write a price exactly."""
+    """Write a price exactly, an average one to the ledger's 8 decimals: a desk's prices may have them all."""
     return amounts.amount(value, currency)
-
-
-@register.filter
-def average(value: Decimal | None, currency: str) -> str:
-    """Write an average price, which may have more decimals than anybody reads."""
-    return amounts.amount(amounts.average(value), currency)
 
 
 @register.filter

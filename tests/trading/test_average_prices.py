@@ -1,0 +1,165 @@
+"""Average prices: exact where the ledger's rounded values are not, and the same on every page and in every file."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import page_desk
+from trading import hot_book
+from trading.domain import averages
+from trading.domain.money import to_units
+from trading.domain.position import Execution, value_of
+from trading.models import Trade
+from trading.operations.add_fill import add_fill
+from trading.operations.amend import amend
+from trading.operations.close_position import close_position
+from trading.operations.open_position import open_position
+from trading.queries.trades import get_trade, get_trades, open_positions
+
+AT = datetime(2024, 3, 15, 5, tzinfo=UTC)
+PRICE, DUST = Decimal("1.13889"), Decimal("0.00000003")
+units = st.integers(1, 10**14)
+
+
+class TestTheFillsTellThem:
+    @given(units, st.lists(st.tuples(st.booleans(), units), min_size=1, max_size=12))
+    def test_fills_at_one_price_average_to_it_whatever_their_size(
+        self, price: int, parts: list[tuple[bool, int]]
+    ) -> None:
+        bought, fills = 0, []
+        for is_entry, quantity in parts:
+            if is_entry or quantity <= bought:
+                bought += quantity if is_entry else -quantity
+                fills.append(Execution("BUY" if is_entry else "SELL", price, quantity))
+        found = averages.of_fills("LONG", fills)
+        for average in (found.entry, found.exit, found.held):
+            assert average is None or to_units(average) == price
+        assert (found.held is None) == (bought == 0)
+
+    @given(st.lists(st.tuples(units, st.integers(1, 10**4)), min_size=1, max_size=9))
+    def test_a_whole_size_has_in_its_sums_what_its_fills_tell(self, parts: list[tuple[int, int]]) -> None:
+        fills = [Execution("SELL", price, lots * 10**8) for price, lots in parts]
+        worth = sum(value_of(fill.price, fill.quantity, 10**8) for fill in fills)
+        quantity = sum(fill.quantity for fill in fills)
+        assert averages.sums_tell(quantity, 10**8)
+        assert averages.of_sums(worth, quantity, 10**8) == averages.of_fills("SHORT", fills).entry
+
+    def test_an_exit_leaves_the_average_of_what_is_open(self) -> None:
+        fills = [Execution("BUY", 100, 3), Execution("SELL", 500, 2), Execution("BUY", 400, 1)]
+        found = averages.of_fills("LONG", fills)
+        assert (found.entry, found.exit, found.held) == (
+            Decimal("0.00000175"),
+            Decimal("0.000005"),
+            Decimal("0.0000025"),
+        )
+
+    def test_a_multiplier_is_taken_out_of_the_sums(self) -> None:
+        worth = value_of(42 * 10**8, 2 * 10**8, 75 * 10**8)
+        assert averages.of_sums(worth, 2 * 10**8, 75 * 10**8) == 42
+
+    def test_a_size_that_rounding_could_reach_is_told_by_fills(self) -> None:
+        one, half = 10**8, 10**8 // 2
+        assert not averages.sums_tell(one + half, one) and not averages.sums_tell(one, one // 10)
+        assert averages.sums_tell(1000 * one + half, one) and averages.sums_tell(half, 2 * one)
+
+
+def opened(name: str, quantity: Any, price: Any = PRICE, symbol: str = "RELIANCE") -> Any:
+    return open_position("main", name, "fx", symbol, entry_price=price, quantity=quantity, entry_time=AT)
+
+
+@pytest.mark.ledger
+class TestInTheLedger:
+    @pytest.mark.parametrize("quantity", [DUST, Decimal("0.61803399"), 1, 7, Decimal("1234.5678")])
+    def test_one_fill_has_its_own_price_as_its_average_everywhere(self, ledger: Any, quantity: Any) -> None:
+        assert opened("one", quantity).avg_price == PRICE
+        assert open_positions("main")[0].avg_price == PRICE
+        _, entries = hot_book._from_ledger("main", AT.date())
+        assert entries["positions"]["positions"][0]["avg_price"] == "1.13889"
+        closed = close_position(
+            "main", "one", "fx", "RELIANCE", exit_price="1.13854", exit_time=AT + timedelta(hours=1)
+        )
+        assert closed.avg_price == get_trade("main", "one").avg_price == get_trades("main")[0].avg_price == PRICE
+
+    def test_parts_at_one_price_average_to_it(self, ledger: Any) -> None:
+        opened("parts", "0.61803399")
+        for number in range(4):
+            assert (
+                add_fill("main", "parts", "BUY", PRICE, "0.41421356", AT + timedelta(seconds=number)).avg_price == PRICE
+            )
+        assert add_fill("main", "parts", "SELL", 2, "0.14159265", AT + timedelta(minutes=1)).avg_price == PRICE
+
+    def test_a_corrected_fill_is_averaged_as_it_is_right(self, ledger: Any) -> None:
+        opened("wrong", DUST, price="1.5")
+        pk = Trade.objects.get().pk
+        assert amend(pk, fill=1, price=PRICE, by="desk", reason="misread").avg_price == PRICE
+
+    def test_averages_of_many_cost_the_same_number_of_queries(self, ledger: Any) -> None:
+        counts = []
+        for number in range(3):
+            opened(f"t{number}", "0.3")
+            with CaptureQueriesContext(connection) as captured:
+                assert {trade.avg_price for trade in get_trades("main")} == {PRICE}
+            counts.append(len(captured))
+        assert counts[0] == counts[1] == counts[2]
+
+
+@pytest.mark.ledger
+class TestForPeople:
+    @pytest.fixture
+    def trade(self, ledger: Any) -> Trade:
+        opened("fx1", DUST)
+        close_position("main", "fx1", "fx", "RELIANCE", exit_price="1.13854", exit_time=AT + timedelta(minutes=9))
+        opened("fx2", 3, price="1.13333333")
+        return Trade.objects.get(trade_id="fx1")
+
+    def test_pages_and_admin_show_every_decimal(self, trade: Trade, client: Client) -> None:
+        client.force_login(page_desk.member("asha"))
+        for address in (f"/trades/{trade.pk}/", "/trades/", "/?day=2024-03-15", "/admin/trading/trade/"):
+            assert "₹1.13889<" in text_of(client, address), address
+        for address in ("/trades/", "/", "/admin/trading/trade/"):
+            assert "₹1.13333333<" in text_of(client, address), address
+        assert re.search(r"Average entry</dt><dd>₹1\.13889<", text_of(client, f"/trades/{trade.pk}/"))
+
+    def test_a_list_in_the_admin_asks_once_for_all_rows(self, trade: Trade, client: Client) -> None:
+        client.force_login(page_desk.member("asha"))
+        client.get("/admin/trading/trade/")
+        counts = []
+        for number in range(2):
+            with CaptureQueriesContext(connection) as captured:
+                client.get("/admin/trading/trade/")
+            counts.append(len(captured))
+            opened(f"more{number}", "0.5")
+        assert counts[0] == counts[1]
+
+    def test_commands_tell_it_in_full(self, trade: Trade) -> None:
+        assert "E entry 1.13889" in screen(trade.pk) or "no ticks" in screen(trade.pk)
+        assert json.loads(answer("trade", "--pk", str(trade.pk), "--format", "json"))["entry_price"] == "1.13889"
+        rows = json.loads(answer("trade_export", "--format", "json"))["trades"]
+        assert [row["entry_price"] for row in rows] == ["1.13889", "1.13333333"]
+
+
+def answer(*words: str) -> str:
+    out = io.StringIO()
+    call_command(*words, stdout=out)
+    return out.getvalue()
+
+
+def screen(pk: int) -> str:
+    return answer("trade", "--pk", str(pk))
+
+
+def text_of(client: Client, address: str) -> str:
+    return client.get(address).content.decode()

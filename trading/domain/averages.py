@@ -1,0 +1,60 @@
+"""Average prices of a trade, for reading: the ledger keeps values and quantities, and never an average.
+
+A value is rounded at the 8th decimal, so what is divided out of it can be far from the price: 0.00000003 bought at
+1.13889 are worth 0.00000003, and 1 apiece. Where the sums cannot tell the average, the fills can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from trading.domain.money import SCALE, divide_half_even, from_units
+from trading.domain.position import ENTRY_SIDE, Execution
+
+LARGE = 1000  # of so many units a thousand roundings do not reach the 8th decimal of the average
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """Average prices rounded half-even at the 8th decimal: of all entries, of all exits, and of what is open, at
+    average cost. None where there is nothing of it."""
+
+    entry: Decimal | None
+    exit: Decimal | None
+    held: Decimal | None
+
+
+def sums_tell(quantity: int, multiplier: int) -> bool:
+    """Return whether a trade of this size (in units) has its average in value ÷ quantity: a whole size, whose values
+    need no rounding, or a large one."""
+    whole, rest = divmod(quantity * multiplier, SCALE * SCALE)
+    return whole >= LARGE or not rest
+
+
+def of_sums(value: int, quantity: int, multiplier: int) -> Decimal | None:
+    """Return value ÷ quantity ÷ multiplier of sums in units; None for no quantity."""
+    return from_units(divide_half_even(value * SCALE * SCALE, quantity * multiplier)) if quantity else None
+
+
+def of_fills(side: str, fills: Iterable[Execution]) -> Averages:
+    """Return the averages of a trade's fills, in order of booking. An exit leaves the average of what is open."""
+    entered, left, held, average = [0, 0], [0, 0], 0, Fraction(0)
+    for fill in fills:
+        is_entry = fill.side == ENTRY_SIDE[side]
+        quantity, value = entered if is_entry else left, fill.price * fill.quantity
+        quantity[0], quantity[1] = quantity[0] + fill.quantity, quantity[1] + value
+        if is_entry:
+            average = (average * held + value) / (held + fill.quantity)
+        held += fill.quantity if is_entry else -fill.quantity
+    return Averages(_mean(*entered), _mean(*left), _price(average) if held > 0 else None)
+
+
+def _mean(quantity: int, value: int) -> Decimal | None:
+    return _price(Fraction(value, quantity)) if quantity else None
+
+
+def _price(units: Fraction) -> Decimal:
+    return from_units(divide_half_even(units.numerator, units.denominator))

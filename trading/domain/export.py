@@ -1,0 +1,16 @@
+"""What the columns of an exported file hold."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Kind(Enum):
+    """A price, quantity or charge; a value, sum or ratio of such; an instant; a date; a whole number; a JSON object."""
+
+    AMOUNT = "amount"
+    VALUE = "value"
+    TIME = "time"
+    DAY = "day"
+    COUNT = "count"
+    OBJECT = "object"
