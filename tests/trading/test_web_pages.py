@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +16,12 @@ from django.test.utils import CaptureQueriesContext
 from tests import page_desk
 from trading.domain import amounts
 from trading.models import Account, Trade
+from trading.operations.add_fill import add_fill
+from trading.operations.close_position import close_position
+from trading.operations.open_position import open_position
+from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.queries.daily_summary import build_daily_summary
+from trading.queries.positions_then import open_at_end_of
 from trading.queries.trades import OPEN
 from trading.web import overview, trades
 from trading.web.templatetags import velox
@@ -54,6 +60,31 @@ def test_the_overview_shows_the_figures_of_the_daily_summary(read: Read) -> None
     assert f"{amounts.amount(total['gross_pnl'], 'INR', signed=True)} before charges" in page
     assert f"Trades closed {total['total_trades']}" in page
     assert f"{total['winning_trades']} won · {total['losing_trades']} lost" in page
+
+
+def test_the_page_of_a_past_day_shows_what_was_open_then(read: Read) -> None:
+    monday, at = page_desk.OPENING - timedelta(days=4), {"exit_reason": "target"}
+    open_position(
+        "main", "swing", "ema_cross", "INFY", entry_price=100, quantity=9, entry_time=monday, stop_price=90
+    )  # fmt: skip
+    add_fill("main", "swing", "BUY", 103, 3, monday + timedelta(days=1))
+    update_trailing_sl("main", "swing", "ema_cross", "INFY", 95, 104, "ATR", at=monday + timedelta(days=1))
+    add_fill("main", "swing", "SELL", 110, 4, monday + timedelta(days=2))
+    close_position("main", "swing", "ema_cross", "INFY", exit_price=120, exit_time=monday + timedelta(days=3), **at)
+    row = Trade.objects.get(trade_id="swing")
+    days = [(monday + timedelta(days=number)).date() for number in range(-1, 4)]
+    told = [[position for _, position in open_at_end_of(row.account, day)] for day in days]
+    assert [len(positions) for positions in told] == [0, 1, 1, 1, 0]
+    shown = [(str(one.open_quantity), str(one.avg_price), str(one.stop_price)) for (one,) in told[1:4]]
+    assert shown == [("9", "100", "90"), ("12", "100.75", "95"), ("8", "100.75", "95")]
+    second = read("/", day=days[2].isoformat())
+    assert "₹100.75" in second and "1 at the end of 12 Mar 2024" in words(second)
+    assert "Unrealised" not in second and "Open at the day’s end" in second
+    last = words(read("/", day=days[4].isoformat()))
+    assert "No trade was open at the end of 14 Mar 2024" in last
+    page_desk.open_trade()
+    assert "No trade was open" in words(read("/", day=days[4].isoformat()))
+    assert "1 now" in words(read("/"))
 
 
 def test_the_overview_opens_on_the_newest_day_with_trades(read: Read) -> None:
@@ -297,9 +328,6 @@ def big(
     account: str = "main",
 ) -> None:
     """Book one round trip without a stop."""
-    from trading.operations.close_position import close_position
-    from trading.operations.open_position import open_position
-
     at = page_desk.OPENING
     open_position(
         account, trade_id, strategy, "INFY", entry_price=entry, quantity=quantity, entry_time=at, side=side,

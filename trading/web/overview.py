@@ -16,7 +16,7 @@ from trading.queries.health import report
 from trading.queries.period import desk_date
 from trading.queries.trade_list import trade_rows
 from trading.web.choice import account_query, chosen_account, chosen_day, page
-from trading.web.positions import OpenPosition, priced_positions
+from trading.web.positions import OpenPosition, positions_then, priced_positions
 
 LATEST = 8
 
@@ -34,8 +34,10 @@ class Unrealised:
 def overview(request: HttpRequest) -> HttpResponse:
     account, now = chosen_account(request), timezone.now()
     today = desk_date(now)
-    day = chosen_day(request) or latest_day(account.code, now=now) or today
-    positions = priced_positions(account)
+    asked = chosen_day(request)
+    day = asked or latest_day(account.code, now=now) or today
+    is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
+    positions = positions_then(account, day) if is_past else priced_positions(account)
     trades = list(trades_of_day(account, day)[: LATEST + 1])
     return page(
         request,
@@ -44,6 +46,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         account,
         day=day,
         is_today=day == today,
+        is_past=is_past,
         neighbours=neighbours(account, day),
         figures=day_figures(account, day),
         signals=signal_counts(account, day),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from trading.data_manager import DataManager
 from trading.domain.values import Position
 from trading.models import Account, Trade
+from trading.queries.positions_then import open_at_end_of
 from trading.queries.trades import OPEN
 from trading.queries.valuation import open_positions
 
@@ -17,6 +19,11 @@ class OpenPosition:
 
     pk: int
     position: Position
+
+
+def positions_then(account: Account, day: date) -> list[OpenPosition]:
+    """Return one entry per trade that was open when a past day ended, the oldest first, without last prices."""
+    return [OpenPosition(pk, position) for pk, position in open_at_end_of(account, day)]
 
 
 def priced_positions(account: Account) -> list[OpenPosition]:
