@@ -81,7 +81,7 @@ class Reader:
         days = [day for day in days if day.start not in known]
         if not days:
             return pa.concat_tables(parts) if parts else candles.SCHEMA.empty_table()
-        first, last = min(day.start for day in days), max(day.stop for day in days) + candles.MARGIN
+        first, last = min(day.since for day in days), max(day.stop for day in days) + candles.MARGIN
         tags = {"account": account, "symbol": symbol}
         query = PointQuery(TICKS, _clamp(first), _clamp(last), tags, candles.FIELDS)
         ticks = self._one_source(query, source)
@@ -96,21 +96,20 @@ class Reader:
         Only candles of whole minutes, counted from a whole minute, can be made of minutes.
         """
         oldest = self.store.ticks_from()
-        aged = [day for day in days if day.start < oldest and day.anchor % candles.MINUTE == 0]
+        aged = [day for day in days if day.since < oldest and day.anchor % candles.MINUTE == 0]
         if not aged or every % candles.MINUTE:
             return []
         chosen = tags if source is None else {**tags, "source": source}
-        first, last = min(day.start for day in aged), max(day.stop for day in aged)
+        first, last = min(day.since for day in aged), max(day.stop for day in aged)
         minutes = self.store.minutes(PointQuery(MINUTES, _clamp(first), _clamp(last), chosen))
         found = []
         for day in aged:
-            inside = pc.and_(
-                pc.greater_equal(minutes.column("time"), day.start), pc.less(minutes.column("time"), day.stop)
-            )
-            part = minutes.filter(inside)
+            time = minutes.column("time")
+            part = minutes.filter(pc.and_(pc.greater_equal(time, day.start), pc.less(time, day.stop)))
             if len(part):
                 of = part.sort_by([("first_time", "ascending"), ("source", "ascending")]).column("source")[0]
-                found.append((day, part.filter(pc.equal(part.column("source"), of))))
+                inside = pc.and_(pc.greater_equal(time, day.since), pc.less(time, day.stop))
+                found.append((day, minutes.filter(pc.and_(inside, pc.equal(minutes.column("source"), of)))))
         return found
 
     def history(self, measurement: Measurement, start: int, stop: int, *, account: str, **tags: str) -> pa.Table:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.timeseries.batches import DAY, MINUTE, SECOND, Point, at, batch, prices, session
+from tests.timeseries.batches import DAY, INDIA, MINUTE, SECOND, Point, at, batch, prices, session
 from timeseries.measurements import MINUTES
+from timeseries.stores.base import Session
 from timeseries.stores.candles import SCHEMA, candles_of, days_within, minutes_of, ticks_of
 from timeseries.stores.tables import in_series_order, table_of
 
@@ -224,3 +225,45 @@ def test_labels_are_utc_instants() -> None:
         table_of(batch(prices("A", [MONDAY.anchor], [1]))), every=MINUTE, start=0, stop=2**62, sessions=[MONDAY]
     )
     assert table["time"].to_pylist()[0] == datetime(2021, 4, 12, 3, 45, tzinfo=UTC)
+
+
+class TestADaysVolumeThatRunsOverMidnight:
+    """A session from 18:00 to 17:00 of the next day: its volume so far starts anew at 18:00, never at midnight."""
+
+    eve, day = "2021-04-12", "2021-04-13"
+    session = Session(
+        at(f"{day} 00:00"), at(f"{day} 00:00") + DAY, at(f"{day} 00:00"), (at(f"{eve} 18:00"), at(f"{day} 18:00"))
+    )
+    feed = (
+        (f"{eve} 16:59", 901_000),  # the session before
+        (f"{eve} 18:00", 120),
+        (f"{eve} 23:59", 52_000),
+        (f"{day} 00:00", 52_010),
+        (f"{day} 00:01", 52_050),
+        (f"{day} 16:59", 800_000),
+        (f"{day} 18:00", 70),
+        (f"{day} 18:01", 90),
+    )
+
+    def volumes(self, every: int, feed: tuple[tuple[str, int], ...] | None = None) -> dict[str, float]:
+        points = [(at(time), volume) for time, volume in feed or self.feed]
+        ticks = [
+            ({"symbol": "A"}, time, {"close": 1.0, "kind": "tick", "day_volume": volume}) for time, volume in points
+        ]
+        rows = made(ticks, every=every, days=[self.session])
+        return {f"{datetime.fromtimestamp(row[0] // 10**9, INDIA):%d %H:%M}": row[5] for row in rows}
+
+    def test_a_candle_after_midnight_counts_from_what_was_reached_before(self) -> None:
+        expected = {"13 00:00": 10, "13 00:01": 40, "13 16:59": 747_950, "13 18:00": 70, "13 18:01": 20}
+        assert self.volumes(MINUTE) == expected
+
+    def test_a_candle_that_holds_the_end_of_one_session_and_the_start_of_the_next_has_both(self) -> None:
+        assert self.volumes(DAY) == {"13 00:00": 748_000 + 90}
+        assert sum(self.volumes(HOUR).values()) == 748_000 + 90
+
+    def test_what_comes_out_of_order_within_a_minute_is_counted_once(self) -> None:
+        late = (*self.feed[:5], (f"{self.day} 00:02", 52_040), (f"{self.day} 00:03", 52_060))
+        assert self.volumes(MINUTE, late) == {"13 00:00": 10, "13 00:01": 40, "13 00:02": 0, "13 00:03": 10}
+
+    def test_without_a_tick_before_midnight_the_first_candle_has_all(self) -> None:
+        assert self.volumes(MINUTE, self.feed[3:5]) == {"13 00:00": 52_010, "13 00:01": 40}

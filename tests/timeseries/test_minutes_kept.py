@@ -23,7 +23,7 @@ from timeseries.pump import Pump
 from timeseries.reader import Reader
 from timeseries.spool import Spool
 from timeseries.stores import candles
-from timeseries.stores.base import PointQuery, Store
+from timeseries.stores.base import PointQuery, Session, Store
 from timeseries.stores.delta import DeltaStore
 from timeseries.stores.influx import InfluxStore, minutes_bucket
 from timeseries.stores.tables import in_series_order, point_schema, table_of
@@ -202,6 +202,31 @@ def test_when_the_ticks_are_gone_the_candles_stay(desk: Desk) -> None:
     assert desk.pump.drain(20)
     assert keep(desk) == 0
     assert desk.reader.candles("A", every=MINUTE, **asked).equals(before[MINUTE])
+
+
+def test_a_session_over_midnight_counts_from_its_open_with_its_ticks_and_without_them(desk: Desk) -> None:
+    eve, midnight, hour = at("2021-04-12 18:00"), at("2021-04-13 00:00"), 60 * MINUTE
+    runs = (eve, eve + DAY)
+    days = [Session(midnight - DAY, midnight, midnight - DAY, (eve - DAY, eve))]
+    days.append(Session(midnight, midnight + DAY, midnight, runs))
+    volumes = {eve - hour: 900, eve: 12, midnight - hour: 50, midnight: 51, midnight + hour: 55, eve + DAY: 7}
+    with closing(desk.recorder()) as recorder:
+        for time, volume in volumes.items():
+            assert recorder.tick("A", {"ltp": 100, "day_volume": volume, "timestamp": time})
+    assert desk.pump.drain(20)
+    desk.clock.now = eve + 2 * DAY
+    keep(desk)
+    asked = {"stop": midnight + DAY, "account": "main", "sessions": days}
+    alone = desk.reader.candles("A", every=MINUTE, start=midnight, **asked)
+    assert alone.column("volume").to_pylist() == [1, 4, 7], "also where the days before are not asked for"
+    before = {every: desk.reader.candles("A", every=every, start=eve - hour, **asked) for every in (MINUTE, hour, DAY)}
+    assert before[MINUTE].column("volume").to_pylist() == [900, 12, 38, 1, 4, 7]
+    assert before[DAY].column("volume").to_pylist() == [5 + 7]
+    desk.store.oldest = midnight + 2 * DAY
+    desk.store.delete_account("main")
+    for every, candle in before.items():
+        assert desk.reader.candles("A", every=every, start=eve - hour, **asked).equals(candle)
+    assert desk.reader.candles("A", every=MINUTE, start=midnight, **asked).equals(alone)
 
 
 def test_of_two_sources_the_one_with_the_days_first_tick_answers(desk: Desk) -> None:

@@ -155,7 +155,7 @@ class TestSessions:
         amended = tmp_path / "amended.json"
         amended.write_text(json.dumps(content))
         assert answer("sessions", "--load", str(amended), "--date", "2021-04-12")["open"] is False
-        assert sessions.continuous_session("BSE", date(2021, 4, 12)) is not None
+        assert sessions.calendar_of("BSE").continuous(date(2021, 4, 12)) is not None
         assert answer("sessions", "--load", "--date", "2021-04-12")["open"] is True
 
     def test_a_wrong_file_changes_nothing(self, ledger: Any, tmp_path: Path) -> None:

@@ -198,13 +198,14 @@ class TestPeriods:
 
 class TestSessions:
     def test_the_ledger_has_the_hours_of_the_file(self, ledger: Any) -> None:
-        assert sessions.continuous_session("NSE", date(2021, 4, 12)) == (
-            datetime(2021, 4, 12, 9, 15, tzinfo=INDIA),
-            datetime(2021, 4, 12, 15, 30, tzinfo=INDIA),
-        )
-        assert sessions.continuous_session("NSE", date(2021, 4, 14)) is None
-        assert sessions.continuous_session("NOWHERE", date(2021, 4, 12)) is None
-        assert sessions.trading_day_of(datetime(2021, 4, 12, 18, 30, tzinfo=UTC)) == date(2021, 4, 13)
+        nse, nowhere = sessions.calendar_of("NSE"), sessions.calendar_of("NOWHERE")
+        session = nse.continuous(date(2021, 4, 12))
+        assert session is not None
+        assert session.opens_at == datetime(2021, 4, 12, 9, 15, tzinfo=INDIA)
+        assert session.closes_at == datetime(2021, 4, 12, 15, 30, tzinfo=INDIA)
+        assert nse.continuous(date(2021, 4, 14)) is None
+        assert nowhere.continuous(date(2021, 4, 12)) is None
+        assert nse.day_of(datetime(2021, 4, 12, 18, 30, tzinfo=UTC)) == date(2021, 4, 13)
         assert sessions.last_completed_session(NOW).day == date(2021, 4, 30)
 
     def test_candles_are_counted_from_the_open_and_from_midnight_where_there_is_none(self, ledger: Any) -> None:

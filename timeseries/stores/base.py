@@ -14,11 +14,18 @@ from timeseries.measurements import Measurement, PointBatch
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One day as candles see it, in ns UTC: the day's bounds, and the instant from which its candles are counted."""
+    """One day as candles see it, in ns UTC: the day's bounds, the instant from which its candles are counted, and when
+    the volume of the day starts anew: the last time at or before ``start``, then those within; () is ``(start,)``."""
 
     start: int
     stop: int
     anchor: int
+    restarts: tuple[int, ...] = ()
+
+    @property
+    def since(self) -> int:
+        """Return the first instant whose ticks tell the day's volume."""
+        return self.restarts[0] if self.restarts else self.start
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Candles from ticks: one pure function, so that every store and the unshipped tail agree (FACE §2).
 
 A tick belongs to the candle that holds its exchange time; a bar, stamped at its end, to the one that ends there or
-holds the nanosecond before. Candles are counted from the session's anchor, backwards before it.
+holds the nanosecond before. Candles are counted from the session's anchor, backwards before it. The volume of a candle
+on a cumulative feed is the highest up to its end minus the highest up to its start, within a run of the day's volume.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def candles_of(ticks: pa.Table, *, every: int, start: int, stop: int, sessions: 
     """Return the candles labelled ``start <= time < stop`` of one series of ticks.
 
     Args:
-        ticks: whole days (day volume needs them) ascending by time, with ``exchange_time`` (int64 ns) and `FIELDS`.
+        ticks: whole days, and what of their sessions lies before (day volume needs it), ascending by time, with
+            ``exchange_time`` (int64 ns) and `FIELDS`.
         every: ns; `DAY` or more makes one candle of each session's day, labelled by its anchor.
         sessions: the days; a tick outside all of them is in no candle.
     """
@@ -71,6 +73,8 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
     inside = (columns["instant"] >= session.start) & (columns["instant"] < session.stop)
     if not inside.any():
         return None
+    before = (columns["instant"] >= session.since) & (columns["instant"] < session.start)
+    carried = float(np.fmax.reduce(columns["day_volume"][before], initial=0.0))
     day = columns if inside.all() else {name: column[inside] for name, column in columns.items()}
     instant = day["instant"]
     if (instant[1:] < instant[:-1]).any():  # what a bar tells came before a price of its stamp
@@ -85,7 +89,7 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
         "high": np.fmax.reduceat(day["high"], first),
         "low": np.fmin.reduceat(day["low"], first),
         "close": day["close"][last],
-        "volume": _volume(day, first),
+        "volume": _volume(day, first, session, carried),
         "ticks": np.add.reduceat(day["number"], first) if "number" in day else last - first + 1,
     }
 
@@ -98,11 +102,19 @@ def _labels(instant: Numbers, every: int, session: Session) -> Numbers:
     return labels
 
 
-def _volume(day: dict[str, Numbers], first: Numbers) -> Numbers:
+def _volume(day: dict[str, Numbers], first: Numbers, session: Session, carried: float) -> Numbers:
+    """Return each candle's volume; ``carried`` is the highest day volume of the session before the day began."""
     if not np.isnan(day["day_volume"]).all():
-        highest = np.fmax.accumulate(np.fmax.reduceat(day["day_volume"], first))
-        steps: Numbers = np.diff(np.nan_to_num(highest), prepend=0.0)
-        return steps
+        run = np.searchsorted(session.restarts[1:], day["instant"], side="right")
+        cut = np.union1d(first, np.flatnonzero(np.diff(run, prepend=0)))  # a candle may hold the end of one and another
+        highest, run = np.fmax.reduceat(day["day_volume"], cut), run[cut]
+        steps = np.empty(len(cut))
+        for number in np.unique(run):
+            floor = 0.0 if number else carried
+            reached = np.fmax.accumulate(np.fmax(highest[run == number], floor))
+            steps[run == number] = np.diff(reached, prepend=floor)
+        volumes: Numbers = np.add.reduceat(steps, np.searchsorted(cut, first))
+        return volumes
     if not np.isnan(day["volume"]).all():
         sums: Numbers = np.add.reduceat(np.nan_to_num(day["volume"]), first)
         return sums

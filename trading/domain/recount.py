@@ -50,7 +50,8 @@ class References:
             return int(said["instrument_pk"])
         symbol: str = said["symbol"]
         exchange, _, rest = symbol.partition(":")
-        return self.instruments.get((exchange, rest)) or self.instruments.get((self.default_exchange, symbol))
+        # Under a prefix that nobody knew at the time it was booked on the default exchange.
+        return self.instruments.get((self.default_exchange, symbol)) or self.instruments.get((exchange, rest))
 
 
 @dataclass(slots=True)

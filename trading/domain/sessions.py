@@ -8,7 +8,7 @@ its own (and win over both).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -18,7 +18,9 @@ REGULAR, HOLIDAY, SPECIAL = "REGULAR", "HOLIDAY", "SPECIAL"
 CONTINUOUS = "continuous"
 PHASES = ("pre_open", CONTINUOUS, "closing_auction", "post_close")
 EVERY_GROUP = ""
+PREVIOUS = "previous "  # before the time at which a phase opens on the evening before its day
 EVERY_DAY = "1234567"
+_RESTART_DAYS_MAX = 14  # no exchange stays closed for longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class SessionRow:
     force.
 
     ``weekdays`` are ISO days ("12345"); ``phase``, ``opens`` and ``closes`` are empty on a HOLIDAY. Wall time of the
-    exchange.
+    exchange; a phase with ``opens_day_before`` in place of ``opens`` opens at that time on the evening before its day.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class SessionRow:
     opens: time | None = None
     closes: time | None = None
     note: str = ""
+    opens_day_before: time | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,10 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class DaySession:
-    """The continuous trading of one day, in UTC; where it is interrupted, from the first opening to the last close."""
+    """The continuous trading of one day, in UTC; where it is interrupted, from the first opening to the last close.
+
+    It may open on the evening before its day.
+    """
 
     day: date
     opens_at: datetime
@@ -68,6 +74,7 @@ class Calendar:
     rows: tuple[SessionRow, ...] = ()
     _dated: dict[date, list[SessionRow]] = field(init=False, repr=False, compare=False)
     _regular: tuple[SessionRow, ...] = field(init=False, repr=False, compare=False)
+    _runs_over_midnight: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         dated: dict[date, list[SessionRow]] = {}
@@ -76,6 +83,8 @@ class Calendar:
                 dated.setdefault(day, []).append(row)
         object.__setattr__(self, "_dated", dated)
         object.__setattr__(self, "_regular", tuple(row for row in self.rows if row.kind == REGULAR))
+        over = any(row.opens_day_before is not None for row in self.rows)
+        object.__setattr__(self, "_runs_over_midnight", over)
 
     def phases(self, day: date) -> list[Phase]:
         """Return the day's phases in order; empty on a closed day and on an exchange that never closes."""
@@ -89,6 +98,38 @@ class Calendar:
         if not open_phases:
             return None
         return DaySession(day, open_phases[0].opens_at, max(phase.closes_at for phase in open_phases))
+
+    def open_spans(self, day: date) -> list[tuple[datetime, datetime]]:
+        """Return when the exchange trades between the date's midnights, in order, in UTC: the whole date where it never
+        closes; a session that runs over midnight has a part on either date."""
+        midnight, next_midnight = self.bounds(day)
+        if not self.rows:
+            return [(midnight, next_midnight)]
+        sessions = self._sessions_touching(day)
+        spans = ((max(one.opens_at, midnight), min(one.closes_at, next_midnight)) for one in sessions)
+        return [(opens_at, closes_at) for opens_at, closes_at in spans if opens_at < closes_at]
+
+    def session_at(self, instant: datetime) -> DaySession | None:
+        """Return the continuous trading that is on at an aware instant, None where the exchange is closed."""
+        sessions = self._sessions_touching(self.day_of(instant))
+        return next((one for one in sessions if one.opens_at <= instant < one.closes_at), None)
+
+    def volume_restarts(self, day: date) -> list[datetime]:
+        """Return when the volume of the day starts anew, as far as it matters between the date's midnights: the last
+        time at or before the first midnight, then those before the second.
+
+        It starts with each session that opens on the evening before its day, and otherwise at midnight.
+        """
+        midnight, next_midnight = self.bounds(day)
+        restarts = [restart for restart in (self._restart(day), self._restart(day + timedelta(days=1))) if restart]
+        back = day
+        while not restarts or restarts[0] > midnight:
+            back -= timedelta(days=1)
+            if (day - back).days > _RESTART_DAYS_MAX:
+                restarts.insert(0, midnight)
+            elif restart := self._restart(back):
+                restarts.insert(0, restart)
+        return [restart for restart in restarts if restart < next_midnight]
 
     def is_trading_day(self, day: date) -> bool:
         return not self.rows or self.continuous(day) is not None
@@ -116,11 +157,25 @@ class Calendar:
         yesterday = today - timedelta(days=1)
         return DaySession(yesterday, *self.bounds(yesterday))
 
+    def _restart(self, day: date) -> datetime | None:
+        """Return when the volume of this day starts; None where the exchange is closed and none of it does."""
+        midnight, phases = self._at(day, time()), self.phases(day)
+        if phases:
+            return min(phases[0].opens_at, midnight)
+        return None if self._runs_over_midnight else midnight
+
+    def _sessions_touching(self, day: date) -> list[DaySession]:
+        days = [day, day + timedelta(days=1)] if self._runs_over_midnight else [day]
+        return [session for session in map(self.continuous, days) if session is not None]
+
     def _regular_rows(self, day: date) -> list[SessionRow]:
         return [row for row in self._regular if _covers(row, day)]
 
     def _phase(self, row: SessionRow, day: date) -> Phase:
-        return Phase(row.phase, self._at(day, row.opens or time()), self._at(day, row.closes or time()))
+        opens_at = self._at(day, row.opens or time())
+        if row.opens_day_before is not None:
+            opens_at = self._at(day - timedelta(days=1), row.opens_day_before)
+        return Phase(row.phase, opens_at, self._at(day, row.closes or time()))
 
     def _at(self, day: date, wall: time) -> datetime:
         return datetime.combine(day, wall, self.zone).astimezone(UTC)
@@ -145,12 +200,14 @@ def rows_for(rows: Iterable[SessionRow], group: str) -> tuple[SessionRow, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeHours:
-    """One exchange of the data file: its code, name, zone and rows."""
+    """One exchange of the data file: its code, name, zone and rows, and the session group of an instrument that names
+    none."""
 
     code: str
     name: str
     zone: str
     rows: tuple[SessionRow, ...]
+    session_group: str = EVERY_GROUP
 
 
 def parse_hours(text: str) -> list[ExchangeHours]:
@@ -167,7 +224,8 @@ def parse_hours(text: str) -> list[ExchangeHours]:
 def _hours(content: dict[str, Any], code: str, given: dict[str, Any]) -> ExchangeHours:
     try:
         ZoneInfo(given["zone"])
-        return ExchangeHours(code, given["name"], given["zone"], tuple(_rows(content, given)))
+        group = next(iter(given["groups"]), EVERY_GROUP)
+        return ExchangeHours(code, given["name"], given["zone"], tuple(_rows(content, given)), group)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{code}: {error!r} is wrong or missing in the file of exchange sessions") from error
 
@@ -188,34 +246,32 @@ def _regular_rule(group: str, rule: dict[str, Any]) -> Iterator[SessionRow]:
     first, until = date.fromisoformat(rule["from"]), rule["until"]
     if not rule["weekdays"] or set(rule["weekdays"]) - set(EVERY_DAY):
         raise ValueError(f"weekdays {rule['weekdays']!r}")
-    for name, opens, closes in _checked(rule["phases"]):
+    for phase in _checked(rule["phases"]):
         yield SessionRow(
             kind=REGULAR,
             group=group,
             first_date=first,
             last_date=date.fromisoformat(until) if until else None,
             weekdays=rule["weekdays"],
-            phase=name,
-            opens=opens,
-            closes=closes,
+            **phase,
         )
 
 
 def _special_rule(on: date, rule: dict[str, Any]) -> Iterator[SessionRow]:
-    for name, opens, closes in _checked(rule["phases"]):
-        yield SessionRow(
-            kind=SPECIAL, first_date=on, last_date=on, phase=name, opens=opens, closes=closes, note=rule["note"]
-        )
+    for phase in _checked(rule["phases"]):
+        yield SessionRow(kind=SPECIAL, first_date=on, last_date=on, note=rule["note"], **phase)
 
 
-def _checked(phases: Sequence[Sequence[str]]) -> Iterator[tuple[str, time, time]]:
+def _checked(phases: Sequence[Sequence[str]]) -> Iterator[Mapping[str, Any]]:
     for name, opens, closes in phases:
         if name not in PHASES:
             raise ValueError(f"phase {name!r}")
-        first, last = time.fromisoformat(opens), time.fromisoformat(closes)
-        if first >= last:
+        over_midnight = opens.startswith(PREVIOUS)
+        first, last = time.fromisoformat(opens.removeprefix(PREVIOUS)), time.fromisoformat(closes)
+        if first < last if over_midnight else first >= last:
             raise ValueError(f"{name} {opens}-{closes}")
-        yield name, first, last
+        opens_on = "opens_day_before" if over_midnight else "opens"
+        yield {"phase": name, opens_on: first, "closes": last}
 
 
 def _dates(row: SessionRow) -> Iterator[date]:

@@ -100,15 +100,17 @@ class DailySummary(models.Model):
 class Correction(models.Model):
     """A fact that was wrong, said right in a new row: what, by whom, why. The fact itself stays as it was.
 
-    ``body``: ``was`` and ``now`` (field to text) of what an amendment changed; ``by_fill`` (sequence to amount) and
-    ``source`` of charges; empty for a void. ``from_strategy`` and ``from_day`` are set where the trade moved: callers
-    who name it as it was once called still find it.
+    ``body``: ``was`` and ``now`` (field to text) of what an amendment changed, or a correction of the contract in the
+    terms of the trade's instrument; ``by_fill`` (sequence to amount) and ``source`` of charges; empty for a void.
+    ``from_strategy`` and ``from_day`` are set where the trade moved: callers who name it as it was once called still
+    find it.
     """
 
     class Kind(models.TextChoices):
         AMEND = "amend", "Amended"
         VOID = "void", "Voided"
         CHARGES = "charges", "Charges"
+        CONTRACT = "contract", "Contract"
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="corrections")
     trade = models.ForeignKey(Trade, models.PROTECT, related_name="corrections")
@@ -126,7 +128,7 @@ class Correction(models.Model):
         constraints = [
             CheckConstraint(name="correction_has_a_reason", condition=~Q(reason="")),
             CheckConstraint(name="correction_has_an_author", condition=~Q(author="")),
-            CheckConstraint(name="correction_kind", condition=Q(kind__in=("amend", "void", "charges"))),
+            CheckConstraint(name="correction_kind", condition=Q(kind__in=("amend", "void", "charges", "contract"))),
             CheckConstraint(
                 name="correction_moved_from",
                 condition=Q(from_strategy=None, from_day=None) | Q(from_strategy__isnull=False, from_day__isnull=False),

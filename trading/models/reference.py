@@ -77,6 +77,7 @@ class Exchange(Sealed):
     code = models.CharField(max_length=16, unique=True)
     name = models.CharField(max_length=80, blank=True)
     zone = models.CharField(max_length=64)
+    session_group = models.CharField(max_length=32, blank=True)  # of an instrument that names none
 
     class Meta:
         ordering = ("code",)
@@ -98,6 +99,7 @@ class ExchangeSession(Sealed):
     opens = models.TimeField(null=True, blank=True)
     closes = models.TimeField(null=True, blank=True)
     note = models.CharField(max_length=200, blank=True)
+    opens_day_before = models.TimeField(null=True, blank=True)  # in place of `opens`
 
     class Meta:
         ordering = ("exchange", "first_date", "opens")
@@ -132,7 +134,10 @@ class Instrument(Sealed):
     lot = MoneyField(default=Decimal(1))
     quantity_step = MoneyField(default=Decimal("0.00000001"))
     price_tick = MoneyField(default=Decimal("0.01"))
-    session_group = models.CharField(max_length=32, default="equity")
+    session_group = models.CharField(max_length=32, blank=True, help_text="Empty: its exchange's own.")
+    underlying = models.CharField(max_length=NAME_BYTES, blank=True)
+    expiry = models.DateField(null=True, blank=True)
+    strike = MoneyField(null=True, blank=True)
     reviewed = models.BooleanField(default=False)
 
     class Meta:

@@ -17,7 +17,7 @@ from trading.operations.add_fill import is_known
 from trading.operations.booking import NewFill, Seen
 from trading.operations.writing import writing
 from trading.queries import facts
-from trading.queries.instruments import shown_symbol, split_symbol
+from trading.queries.instruments import plain_name, shown_symbol
 from trading.queries.trades import find_trade, trade_value
 
 TOLERANCE = Decimal("0.01")
@@ -97,10 +97,10 @@ def close_position(
 
 def must_name(trade: Trade, symbol: str) -> None:
     """Raise IdConflict unless ``symbol`` is the trade's own."""
-    own = trade.instrument.exchange.code, trade.instrument.symbol
-    if split_symbol(symbol) != own:
+    own = shown_symbol(trade.instrument.exchange.code, trade.instrument.symbol)
+    if plain_name(symbol) != own:
         raise IdConflict(
-            f"Trade {trade.trade_id} is in {shown_symbol(*own)}, not in {symbol}.",
+            f"Trade {trade.trade_id} is in {own}, not in {symbol}.",
             field="symbol",
             hint="Check trade_id and symbol.",
         )

@@ -8,7 +8,7 @@ import structlog
 
 from trading.domain.sessions import ExchangeHours, parse_hours
 from trading.errors import InvalidValue
-from trading.models import Exchange, ExchangeSession
+from trading.models import Exchange, ExchangeSession, Trade
 from trading.operations.writing import writing
 
 log = structlog.get_logger("database")
@@ -32,7 +32,14 @@ def load_sessions(text: str) -> dict[str, int]:
 
 
 def _replace(hours: ExchangeHours) -> int:
-    known = {"name": hours.name, "zone": hours.zone}
+    known = {"name": hours.name, "zone": hours.zone, "session_group": hours.session_group}
+    moved = Trade.objects.filter(instrument__exchange__code=hours.code).exclude(instrument__exchange__zone=hours.zone)
+    if moved.exists():
+        raise InvalidValue(
+            f"{hours.code} has trades, whose days are of another zone than {hours.zone}.",
+            field="file",
+            hint="Give the exchange the zone it has, or another name.",
+        )
     exchange, _ = Exchange.objects.update_or_create(code=hours.code, defaults=known)
     ExchangeSession.objects.filter(exchange=exchange).delete()
     return len(

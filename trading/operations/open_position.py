@@ -16,6 +16,7 @@ from trading.operations import arguments, booking, bounds, journal, references, 
 from trading.operations.booking import NewFill
 from trading.operations.writing import writing
 from trading.queries import facts
+from trading.queries.instruments import shown_symbol
 from trading.queries.trades import trade_value
 
 
@@ -106,8 +107,8 @@ def known_trade(
 def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) -> Position:
     """Answer what was said before with what is there: as it was said, or as a correction has put it right."""
     said = [known.fills.get(sequence=1), *facts.fills_of(known)[:1]]
-    same = (instrument.pk, side, fill.price, fill.quantity)
-    if same not in {(known.instrument_id, known.side, first.price, first.quantity) for first in said}:
+    same = (_name(instrument), side, fill.price, fill.quantity)
+    if same not in {(_name(known.instrument), known.side, first.price, first.quantity) for first in said}:
         raise IdConflict(
             f"Trade {known.trade_id} of {known.trading_day} is known as {known.side} {said[-1].quantity:f} "
             f"{known.instrument.symbol} at {said[-1].price:f}.",
@@ -115,6 +116,10 @@ def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) 
             hint="Give another trade_id for another trade.",
         )
     return Position(**trade_value(known).as_dict())
+
+
+def _name(instrument: Instrument) -> str:
+    return shown_symbol(instrument.exchange.code, instrument.symbol)
 
 
 def new_trade(

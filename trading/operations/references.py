@@ -8,6 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
 from trading.domain.money import to_units
 from trading.errors import CurrencyMismatch, InvalidValue, NotTradable
 from trading.models import Account, Exchange, Instrument, Strategy
@@ -18,7 +20,9 @@ from trading.queries.instruments import find_instrument, split_symbol
 def instrument_of(symbol: str, account: Account) -> Instrument:
     """Return the instrument, made with the desk's defaults and unreviewed where it is new."""
     code, name = split_symbol(symbol)
-    exchange = rows.one(Exchange, code=code) or Exchange.objects.get(code=code)
+    exchange = rows.one(Exchange, code=code)
+    if exchange is None:  # the default exchange's name was changed since the ledger was made
+        exchange, _ = Exchange.objects.get_or_create(code=code, defaults={"zone": settings.TIME_ZONE})
     instrument = rows.one(Instrument, exchange_id=exchange.pk, symbol=name)
     if instrument is None:
         defaults = {"currency": account.currency}

@@ -32,8 +32,7 @@ def end_of_day(account: Account, day: date, *, now: datetime) -> DayEnd:
     """
     markets = {one.market for one in held_over(Cut(account), day, day)}
     calendars = [
-        calendar_of(exchange, group or DEFAULT_GROUP)
-        for exchange, group in markets or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}
+        calendar_of(exchange, group) for exchange, group in markets or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}
     ]
     if min(calendar.bounds(day)[0] for calendar in calendars) > now:
         raise InvalidValue(f"{day} has not begun.", field="date", hint="Give today or a day before it.")
@@ -43,5 +42,5 @@ def end_of_day(account: Account, day: date, *, now: datetime) -> DayEnd:
 
 
 def _close(calendar: Calendar, day: date) -> datetime:
-    session = calendar.continuous(day)
-    return calendar.bounds(day)[1] if session is None else session.closes_at
+    spans = calendar.open_spans(day)
+    return spans[-1][1] if spans else calendar.bounds(day)[1]

@@ -18,7 +18,7 @@ from trading.domain.money import to_units
 from trading.domain.sessions import Calendar, days_between
 from trading.models import Account, Correction, Trade
 from trading.queries import facts
-from trading.queries.instruments import shown_symbol, split_symbol
+from trading.queries.instruments import is_named, shown_symbol
 from trading.queries.sessions import calendar_of_symbol
 from trading.queries.trades import CLOSED
 
@@ -62,11 +62,8 @@ def unmeasured(account: Account, *, rebuild: bool = False) -> QuerySet[Trade]:
 
 def closed_within(account_code: str, symbol: str, start: datetime, stop: datetime) -> QuerySet[Trade]:
     """Return the trades of a symbol that closed at ``start <= closed_at < stop``."""
-    exchange, name = split_symbol(symbol)
-    of_symbol = {"instrument__exchange__code": exchange, "instrument__symbol": name}
-    return Trade.objects.filter(
-        account__code=account_code, state=CLOSED, closed_at__gte=start, closed_at__lt=stop, **of_symbol
-    )
+    closed = Trade.objects.filter(account__code=account_code, state=CLOSED, closed_at__gte=start, closed_at__lt=stop)
+    return closed.filter(is_named(symbol, of="instrument"))
 
 
 def accounts_unmeasured() -> list[str]:
@@ -179,5 +176,5 @@ def _numbers(table: pa.Table, name: str) -> Any:
 
 
 def _gaps(calendar: Calendar, day: date, times: Instants) -> list[Gap]:
-    session = calendar.continuous(day)
-    return [] if session is None else gaps(times, ns(session.opens_at), ns(session.closes_at))
+    spans = calendar.open_spans(day) if calendar.rows else []  # what never closes may be quiet at any hour
+    return [gap for opens_at, closes_at in spans for gap in gaps(times, ns(opens_at), ns(closes_at))]

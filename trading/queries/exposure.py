@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from trading.domain import figures
-from trading.domain.sessions import Calendar, DaySession, days_between
+from trading.domain.sessions import Calendar, days_between
 from trading.models import Instrument, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.columns import instant_of, text
@@ -40,11 +40,12 @@ class _Days:
     """A calendar that works out each day once: trades share them by the thousand."""
 
     calendar: Calendar
-    _known: dict[date, tuple[Span, DaySession | None]]
+    _known: dict[date, tuple[Span, list[Span]]]
 
-    def of(self, day: date) -> tuple[Span, DaySession | None]:
+    def of(self, day: date) -> tuple[Span, list[Span]]:
+        """Return the date's midnights, and when its exchange trades between them."""
         if day not in self._known:
-            self._known[day] = self.calendar.bounds(day), self.calendar.continuous(day)
+            self._known[day] = self.calendar.bounds(day), self.calendar.open_spans(day)
         return self._known[day]
 
 
@@ -57,7 +58,7 @@ def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None)
     for strategy_id, symbol, market, opened_at, closed_at in _touching(cut, first, last):
         days = calendars.get(market)
         if days is None:
-            days = calendars[market] = _Days(calendar_of(market[0], market[1] or DEFAULT_GROUP), {})
+            days = calendars[market] = _Days(calendar_of(*market), {})
         opening = days.calendar.day_of(opened_at)
         if closed_at is not None and opening >= first and closed_at < days.of(opening)[0][1]:
             if opening <= last:  # opened and closed within one day, as most are
@@ -66,8 +67,7 @@ def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None)
         begins = max(first, opening)
         ends = last if closed_at is None else min(last, days.calendar.day_of(closed_at))
         for day in days_between(begins, ends):
-            span = _held(days, day, opened_at, closed_at)
-            if span is not None:
+            for span in _held(days, day, opened_at, closed_at):
                 start, stop = span[0], min(span[1], now) if now is not None and closed_at is None else span[1]
                 yield Held(strategy_id, symbol, market, day, (start, max(start, stop)))
 
@@ -76,11 +76,11 @@ def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | N
     """Return `exposure_seconds`, in which at least one of these was open, and `exposure_pct`: what of the continuous
     trading of first..last (up to ``now``) on their exchanges that covers. None where there was no trading.
     """
-    sessions: dict[Market, dict[date, Span]] = {}
+    sessions: dict[Market, dict[date, list[Span]]] = {}
     for market in {one.market for one in held} or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
         sessions[market] = dict(_sessions(market, first, last, now))
-    whole = figures.exposure_seconds(span for days in sessions.values() for span in days.values())
-    inside = [_common(one.span, sessions[one.market][one.day]) for one in held if one.day in sessions[one.market]]
+    whole = figures.exposure_seconds(span for days in sessions.values() for spans in days.values() for span in spans)
+    inside = [_common(one.span, span) for one in held for span in sessions[one.market].get(one.day, ())]
     covered = figures.exposure_seconds(inside)
     return {
         "exposure_seconds": figures.exposure_seconds(one.span for one in held),
@@ -88,13 +88,11 @@ def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | N
     }
 
 
-def _sessions(market: Market, first: date, last: date, now: datetime | None) -> Iterator[tuple[date, Span]]:
-    exchange, group = market
-    calendar = calendar_of(exchange, group or DEFAULT_GROUP)
-    for day in calendar.trading_days(first, last):
-        session = calendar.continuous(day)
-        opens, closes = (session.opens_at, session.closes_at) if session else calendar.bounds(day)
-        yield day, (opens, closes if now is None else max(opens, min(closes, now)))
+def _sessions(market: Market, first: date, last: date, now: datetime | None) -> Iterator[tuple[date, list[Span]]]:
+    calendar = calendar_of(*market)
+    for day in days_between(first, last):
+        spans = calendar.open_spans(day)
+        yield day, [(opens, closes if now is None else max(opens, min(closes, now))) for opens, closes in spans]
 
 
 def _common(one: Span, other: Span) -> Span:
@@ -127,15 +125,20 @@ def _named(instrument: Instrument) -> tuple[str, Market]:
     return shown_symbol(exchange, instrument.symbol), (exchange, instrument.session_group)
 
 
-def _held(days: _Days, day: date, opened_at: datetime, closed_at: datetime | None) -> Span | None:
-    """What of a trade lies in the day: a trade carried in starts with the day's trading, one carried on ends with
-    it."""
-    (midnight, next_midnight), session = days.of(day)
+def _held(days: _Days, day: date, opened_at: datetime, closed_at: datetime | None) -> list[Span]:
+    """Return what of a trade lies in the day: a trade carried in starts with the day's trading, one carried on ends
+    with it. Opened or closed in the day, it was held from or until then, whatever the exchange did."""
+    (midnight, next_midnight), spans = days.of(day)
     if opened_at >= next_midnight or (closed_at is not None and closed_at < midnight):
-        return None
-    opens = session.opens_at if session else midnight
-    closes = session.closes_at if session else (next_midnight if not days.calendar.rows else midnight)
-    start = opened_at if opened_at >= midnight else opens
-    stop = closed_at if closed_at is not None and closed_at < next_midnight else closes
-    carried_through_a_closed_day = start != opened_at and stop <= start
-    return None if carried_through_a_closed_day else (start, max(start, stop))
+        return []
+    opens_today, closes_today = opened_at >= midnight, closed_at is not None and closed_at < next_midnight
+    start = opened_at if opens_today else spans[0][0] if spans else midnight
+    stop = closed_at if closes_today and closed_at is not None else spans[-1][1] if spans else midnight
+    held = [(max(start, opens), min(stop, closes)) for opens, closes in spans if opens < stop and start < closes]
+    if not held:
+        return [(start, max(start, stop))] if opens_today or start < stop else []
+    if opens_today:
+        held[0] = (start, held[0][1])
+    if closes_today:
+        held[-1] = (held[-1][0], stop)
+    return held

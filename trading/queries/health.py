@@ -25,7 +25,7 @@ from trading import hot, hot_compared, summon
 from trading.models import JournalHead
 from trading.queries import messaging
 from trading.queries.backups import Backups, backups
-from trading.queries.sessions import continuous_session, trading_day_of
+from trading.queries.sessions import calendar_of
 
 OK, DEGRADED, DOWN, OFF = "ok", "degraded", "down", "off"
 ESSENTIAL = ("ledger", "spool")
@@ -322,8 +322,7 @@ def _feed(feeds: dict[str, Any] | None, now: datetime) -> State:
     if not feeds:
         return State(OFF, "", f"Nobody records ticks now.{unread}")
     quiet = [source for source, feed in feeds.items() if feed["age_seconds"] > QUIET_SECONDS]
-    session = continuous_session(settings.VELOX_EXCHANGE, trading_day_of(now)) if quiet else None
-    if session is not None and session[0] <= now < session[1]:
+    if quiet and calendar_of(settings.VELOX_EXCHANGE).session_at(now) is not None:
         detail = f"No tick for a minute: {', '.join(quiet)}.{unread}"
         return State(DEGRADED, "quiet", detail, "Look at the broker's connection.")
     return State(OK, "", f"{len(feeds)} recording.{unread}")

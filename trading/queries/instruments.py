@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db.models import Q
 
 from timeseries.values import parse_name
+from trading.errors import InvalidValue
 from trading.models import Exchange, Instrument
 
 SIGNED_KINDS = ("FUTURE", "SPREAD")  # a future settles below zero, a spread trades there
 
 
-def split_symbol(symbol: str) -> tuple[str, str]:
-    """Return exchange and symbol of a caller's name: without a known exchange before a colon, the default one.
+def exchanges() -> list[str]:
+    """Return the exchanges that a name may begin with; the default one is among them before it was used."""
+    return sorted({*Exchange.objects.values_list("code", flat=True), settings.VELOX_EXCHANGE})
 
-    Raises: InvalidValue for what is no name.
+
+def split_symbol(symbol: str) -> tuple[str, str]:
+    """Return exchange and symbol of a caller's name: without a colon, the default exchange's.
+
+    Raises: InvalidValue for what is no name, or begins with an exchange that nobody knows.
     """
     symbol = parse_name(symbol, "symbol")
     code, colon, rest = symbol.partition(":")
-    if colon and rest and Exchange.objects.filter(code=code).exists():
-        return code, rest
-    return settings.VELOX_EXCHANGE, symbol
+    if not colon:
+        return settings.VELOX_EXCHANGE, symbol
+    known = exchanges()
+    if code not in known or not rest:
+        raise InvalidValue(
+            f"symbol is {symbol!r}: no exchange is called {code!r}.",
+            field="symbol",
+            hint=f"Known are {', '.join(known)}; `manage.py sessions --load FILE` adds the exchanges of a file.",
+        )
+    return code, rest
+
+
+def is_named(symbol: str, *, of: str = "") -> Q:
+    """Return the lookup of what is booked under a caller's name; ``of`` is the path to the instrument.
+
+    A name with a prefix that nobody knew at the time was booked on the default exchange, and is found there.
+
+    Raises: InvalidValue for what is no name.
+    """
+    path, name = f"{of}__" if of else "", parse_name(symbol, "symbol")
+    code, colon, rest = name.partition(":")
+    whole = Q(**{f"{path}exchange__code": settings.VELOX_EXCHANGE, f"{path}symbol": name})
+    return whole | Q(**{f"{path}exchange__code": code, f"{path}symbol": rest}) if colon else whole
 
 
 def find_instrument(symbol: str) -> Instrument | None:
-    """Return the instrument of a caller's name, None where it was never used."""
-    code, name = split_symbol(symbol)
-    return Instrument.objects.filter(exchange__code=code, symbol=name).select_related("exchange").first()
+    """Return the instrument of a caller's name, None where it was never used.
+
+    Raises: InvalidValue as `split_symbol`, but for a name under which an older VELOX has booked.
+    """
+    found = list(Instrument.objects.filter(is_named(symbol)).select_related("exchange"))
+    if not found:
+        split_symbol(symbol)
+    return min(found, key=lambda instrument: ":" in instrument.symbol, default=None)
+
+
+def plain_name(symbol: str) -> str:
+    """Return a caller's name as `shown_symbol` writes it: without the default exchange.
+
+    Raises: InvalidValue for what is no name.
+    """
+    return parse_name(symbol, "symbol").removeprefix(f"{settings.VELOX_EXCHANGE}:")
 
 
 def may_be_negative(symbol: str) -> bool:

@@ -29,7 +29,7 @@ def market_day(symbol: str, at: datetime) -> MarketDay:
     calendar = calendar_of_symbol(symbol)
     day = calendar.day_of(at.astimezone(UTC))
     starts_at, ends_at = calendar.bounds(day)
-    session = calendar.continuous(day)
+    session = calendar.session_at(at) or calendar.continuous(day)
     opens_at, closes_at = (session.opens_at, session.closes_at) if session else (None, None)
     if not calendar.rows:
         opens_at, closes_at = starts_at, ends_at

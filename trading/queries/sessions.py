@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from timeseries.stores.base import Session
+from timeseries.values import parse_name
 from trading.domain import sessions as domain
 from trading.domain.sessions import Calendar, DaySession, SessionRow
 from trading.models import Exchange, ExchangeSession, Instrument
-from trading.queries.instruments import split_symbol
+from trading.queries.instruments import is_named
 from trading.queries.period import desk_zone
 
-DEFAULT_GROUP = "equity"
+DEFAULT_GROUP = ""  # the exchange's own
 # Ticks are accepted from 2000 on; bounds further out add no day that could hold one.
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
 _NS = 10**9
@@ -23,38 +24,40 @@ _NS = 10**9
 
 def calendar_of(exchange: str, group: str = DEFAULT_GROUP) -> Calendar:
     """Return the calendar of an exchange's session group; an unknown exchange never closes, in the desk's zone."""
-    zone = Exchange.objects.filter(code=exchange).values_list("zone", flat=True).first()
-    if zone is None:
+    known = Exchange.objects.filter(code=exchange).values_list("zone", "session_group").first()
+    if known is None:
         return Calendar(desk_zone())
-    return Calendar(ZoneInfo(zone), domain.rows_for(_rows(exchange), group))
+    zone, own_group = known
+    return Calendar(ZoneInfo(zone), domain.rows_for(_rows(exchange), group or own_group))
+
+
+def groups_of(exchange: str) -> list[str]:
+    """Return the session groups that an exchange has hours of, its own first."""
+    own = Exchange.objects.filter(code=exchange).values_list("session_group", flat=True)
+    groups = ExchangeSession.objects.filter(exchange__code=exchange).exclude(group=domain.EVERY_GROUP)
+    named = {*groups.values_list("group", flat=True)}
+    return sorted(named, key=lambda group: (group not in own, group))
 
 
 def calendar_of_symbol(symbol: str) -> Calendar:
-    """Return the calendar of an instrument; one that was never traded has its exchange's default group."""
-    code, name = split_symbol(symbol)
-    group = Instrument.objects.filter(exchange__code=code, symbol=name).values_list("session_group", flat=True).first()
-    return calendar_of(code, group or DEFAULT_GROUP)
+    """Return the calendar of an instrument; one that was never traded has its exchange's own group.
 
-
-def trading_day_of(instant: datetime, exchange: str | None = None) -> date:
-    """Return the trading day of an aware instant: its date in the exchange's zone, open or closed."""
-    zone = Exchange.objects.filter(code=exchange or settings.VELOX_EXCHANGE).values_list("zone", flat=True).first()
-    return domain.trading_day(instant, ZoneInfo(zone) if zone else desk_zone())
-
-
-def continuous_session(exchange: str, day: date, *, group: str = DEFAULT_GROUP) -> tuple[datetime, datetime] | None:
-    """Return opening and close of the day's continuous trading in UTC, None where there is none.
-
-    Where it is interrupted: the first opening and the last close.
+    Points may carry a name whose exchange nobody knows: it has the default exchange's.
     """
-    session = calendar_of(exchange, group).continuous(day)
-    return None if session is None else (session.opens_at, session.closes_at)
+    code, colon, _ = parse_name(symbol, "symbol").partition(":")
+    known = Instrument.objects.filter(is_named(symbol)).values_list("exchange__code", "session_group", "symbol")
+    if known:
+        exchange, group, _ = min(known, key=lambda instrument: ":" in instrument[2])
+        return calendar_of(exchange, group)
+    is_known = bool(colon) and Exchange.objects.filter(code=code).exists()
+    return calendar_of(code if is_known else settings.VELOX_EXCHANGE)
 
 
 def candle_sessions(symbol: str, start: int, stop: int) -> list[Session]:
     """Return every calendar day that has a part in ``start <= time < stop`` (ns UTC), as candles see it.
 
-    Candles are counted from the open of the day's continuous trading, from midnight where there is none.
+    Candles are counted from the open of the day's continuous trading; from midnight where there is none, and where a
+    session runs over it. Volume starts anew with each session (`Calendar.volume_restarts`).
     """
     calendar = calendar_of_symbol(symbol)
     if start >= stop:
@@ -80,6 +83,7 @@ def _rows(exchange: str) -> Iterable[SessionRow]:
             opens=row.opens,
             closes=row.closes,
             note=row.note,
+            opens_day_before=row.opens_day_before,
         )
 
 
@@ -94,8 +98,10 @@ def _seconds(day: date) -> int:
 
 def _session(calendar: Calendar, day: date) -> Session:
     start, stop = calendar.bounds(day)
-    continuous = calendar.continuous(day)
-    return Session(_ns(start), _ns(stop), _ns(continuous.opens_at if continuous else start))
+    spans = calendar.open_spans(day)
+    anchor = spans[0][0] if spans else start
+    restarts = tuple(_ns(restart) for restart in calendar.volume_restarts(day))
+    return Session(_ns(start), _ns(stop), _ns(anchor), restarts)
 
 
 def _ns(instant: datetime) -> int:

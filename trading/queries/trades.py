@@ -15,7 +15,7 @@ from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
 from trading.models import Account, Trade
 from trading.queries.accounts import get_account
 from trading.queries.average_prices import averages_of
-from trading.queries.instruments import shown_symbol, split_symbol
+from trading.queries.instruments import find_instrument, is_named, shown_symbol
 from trading.queries.period import bounds
 
 OPEN, CLOSED, VOID = "OPEN", "CLOSED", "VOID"
@@ -193,8 +193,7 @@ def _of(account_code: str, *, strategy_id: str | None = None, symbol: str | None
     rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     if symbol is None:
         return rows
-    exchange, name = split_symbol(symbol)
-    return rows.filter(instrument__exchange__code=exchange, instrument__symbol=name)
+    return rows.none() if find_instrument(symbol) is None else rows.filter(is_named(symbol, of="instrument"))
 
 
 def _loaded(rows: QuerySet[Trade]) -> QuerySet[Trade]:

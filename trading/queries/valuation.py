@@ -13,7 +13,7 @@ from trading.domain.money import from_units, to_units
 from trading.domain.values import Position
 from trading.models import Trade
 from trading.queries.accounts import get_account
-from trading.queries.instruments import shown_symbol, split_symbol
+from trading.queries.instruments import plain_name, shown_symbol
 from trading.queries.trades import LONG, OPEN, sum_of, trade_values
 
 # Symbols to the newest tick of all processes of each that has one (see `Telemetry.latest_ticks`): asked once for all.
@@ -31,12 +31,8 @@ def open_positions(account_code: str, last_ticks: LastTicks) -> list[Position]:
 
 def position_of(account_code: str, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
     """Return the sum of a strategy's open trades in one symbol; flat (side None, quantity 0) where none is open."""
-    exchange, name = split_symbol(symbol)
-    rows = [
-        row
-        for row in _open(account_code, strategy__code=strategy_id)
-        if (row.instrument.exchange.code, row.instrument.symbol) == (exchange, name)
-    ]
+    name = plain_name(symbol)
+    rows = [row for row in _open(account_code, strategy__code=strategy_id) if _symbol(row) == name]
     summed = sum_of(account_code, strategy_id, symbol, trade_values(rows))
     return _valued(summed, rows, last_ticks({_symbol(rows[0])}) if rows else {})
 

@@ -170,5 +170,5 @@ def _calendar() -> Calendar:
     path = Path(apps.get_app_config("trading").path) / "data" / "exchange_sessions.json"
     for hours in sessions.parse_hours(path.read_text(encoding="utf-8")):
         if hours.code == settings.VELOX_EXCHANGE:
-            return Calendar(desk_zone(), sessions.rows_for(hours.rows, "equity"))
+            return Calendar(desk_zone(), sessions.rows_for(hours.rows, hours.session_group))
     return Calendar(desk_zone())

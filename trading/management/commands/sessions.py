@@ -14,8 +14,9 @@ from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
 from trading.operations.load_sessions import load_sessions
+from trading.queries.instruments import exchanges
 from trading.queries.period import parse_day
-from trading.queries.sessions import DEFAULT_GROUP, calendar_of
+from trading.queries.sessions import DEFAULT_GROUP, calendar_of, groups_of
 
 DATA_FILE = Path(__file__).resolve().parents[2] / "data" / "exchange_sessions.json"
 
@@ -26,7 +27,7 @@ class Command(VeloxCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--date", metavar="YYYY-MM-DD", help="the day (default: today)")
         parser.add_argument("--exchange", default=settings.VELOX_EXCHANGE)
-        parser.add_argument("--group", default=DEFAULT_GROUP, help="session group (default: equity)")
+        parser.add_argument("--group", default=DEFAULT_GROUP, help="session group (default: the exchange's own)")
         parser.add_argument(
             "--load",
             nargs="?",
@@ -40,9 +41,10 @@ class Command(VeloxCommand):
         if options["load"] is not None:
             loaded = load_sessions(_read(Path(options["load"])))
             self.say(", ".join(f"{count} rows for {code}" for code, count in loaded.items()))
-        calendar = calendar_of(options["exchange"], options["group"])
+        exchange, group = options["exchange"], _group(options["exchange"], options["group"])
+        calendar = calendar_of(exchange, group)
         day = parse_day(options["date"]) if options["date"] else calendar.day_of(datetime.now(UTC))
-        shown = report(options["exchange"], options["group"], calendar, day)
+        shown = report(exchange, group, calendar, day)
         emit(shown, form=options["format"], stdout=self.stdout, output=options["output"])
         return True
 
@@ -57,9 +59,26 @@ def report(exchange: str, group: str, calendar: Calendar, day: date) -> Report:
         "open": is_open,
         "phases": [{"phase": p.name, "opens_at": p.opens_at, "closes_at": p.closes_at} for p in phases],
     }
-    rows = [(p.name, *(f"{at.astimezone(calendar.zone):%H:%M}" for at in (p.opens_at, p.closes_at))) for p in phases]
-    title = f"{exchange} ({group}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
+    rows = [(p.name, *(_clock(at.astimezone(calendar.zone), day) for at in (p.opens_at, p.closes_at))) for p in phases]
+    title = f"{exchange} ({group or 'no hours'}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
     return Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)])
+
+
+def _group(exchange: str, named: str) -> str:
+    """Return the group that is meant. Raises: InvalidValue for an exchange or a group that nobody knows."""
+    if exchange not in exchanges():
+        raise InvalidValue(
+            f"There is no exchange {exchange!r}.", field="exchange", hint=f"Known are {', '.join(exchanges())}."
+        )
+    known = groups_of(exchange)
+    if named and named not in known:
+        listed = ", ".join(known) or "none: it never closes"
+        raise InvalidValue(f"{exchange} has no session group {named!r}.", field="group", hint=f"It has {listed}.")
+    return named or next(iter(known), "")
+
+
+def _clock(at: datetime, day: date) -> str:
+    return f"{at:%H:%M}" if at.date() == day else f"{at:%H:%M} on {at.date()}"
 
 
 def _read(path: Path) -> str:
