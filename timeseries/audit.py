@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from timeseries import clearing, dead_letters
+from timeseries import clearing
+from timeseries.kept import settled_points
 from timeseries.measurements import PointBatch
 from timeseries.spool import Lane, Spool
 from timeseries.stores.base import PointQuery, Store
-from timeseries.stores.tables import uncleared
 
 HOUR = 3600 * 10**9
 DAY = 24 * HOUR
@@ -31,7 +31,7 @@ def audit(spool: Spool, store: Store, *, retention_days: int | None = None) -> l
     """Return a row per lane: how many settled points were looked for, and which of them the store does not have.
 
     Keys: source, measurement, checked, missing, examples (the first few: tags, time). What was cleared, dead-lettered
-    or is older than ``retention_days`` is not looked for.
+    or is older than ``retention_days`` is not looked for. What is in a damaged file is missing.
 
     Raises:
         StoreUnavailable: the store cannot answer, or an account is being cleared for long.
@@ -45,7 +45,8 @@ def audit(spool: Spool, store: Store, *, retention_days: int | None = None) -> l
 def _audited(lane: Lane, store: Store, oldest: int | None) -> dict[str, Any]:
     checked = missing = 0
     examples: list[dict[str, str]] = []
-    for batch in _settled(lane, store.slice_rows, oldest):
+    for settled in settled_points(lane, store.slice_rows):
+        batch = settled if oldest is None else settled.take(settled.time >= oldest)
         for part in _by_hour(batch):
             lost = np.flatnonzero(_absent(part, store))
             checked, missing = checked + len(part), missing + len(lost)
@@ -59,22 +60,6 @@ def _audited(lane: Lane, store: Store, oldest: int | None) -> dict[str, Any]:
     }
 
 
-def _settled(lane: Lane, rows: int, oldest: int | None) -> Iterator[PointBatch]:
-    """Give the points that were settled as stored and whose segments are kept."""
-    outcome, after = lane.outcome(), 0
-    dead = [letter.sequence for letter in dead_letters.read(lane.folder, but=outcome.retried)]
-    while after < outcome.through:
-        part = lane.pending(after=after, limit=min(rows, outcome.through - after))
-        if part.last_sequence <= after:
-            return
-        after = part.last_sequence
-        batch = uncleared(part.batch, outcome.cleared_through)
-        wanted = (batch.sequences <= outcome.through) & ~np.isin(batch.sequences, dead)
-        if oldest is not None:
-            wanted &= batch.time >= oldest
-        yield batch.take(wanted)
-
-
 def _by_hour(batch: PointBatch) -> Iterator[PointBatch]:
     """Give the points of each hour apart: a late one must not have days of the store read for it."""
     hours = batch.time // HOUR
@@ -85,7 +70,7 @@ def _by_hour(batch: PointBatch) -> Iterator[PointBatch]:
 def _absent(batch: PointBatch, store: Store) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     tags = batch.measurement.series_tags
     query = PointQuery(batch.measurement, int(batch.time.min()), int(batch.time.max()) + 1, {"source": batch.source})
-    there = _times_of(store.read(query), tags)
+    there = _times_of(store.read_intact(query), tags)
     nothing = np.zeros(0, dtype=np.int64)
     absent = np.zeros(len(batch), dtype=bool)
     for number in np.unique(batch.series):

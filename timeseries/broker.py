@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 QUEUE = "velox"
 FLUSH_TICKS, FLUSH_SNAPSHOTS = "timeseries.flush_ticks", "timeseries.flush_snapshots"
 SWEEP, FOLLOW = "timeseries.sweep", "trading.follow"
+DOORBELLS = frozenset({FLUSH_TICKS, FLUSH_SNAPSHOTS, SWEEP, FOLLOW})
 PATIENCE_SECONDS = 1.0
 
 

@@ -69,6 +69,13 @@ class StoreUnavailable(VeloxError):
         self.retry_after = retry_after
 
 
+class StoreDamaged(StoreUnavailable):
+    """A file of the store is gone or damaged, so the answer would lack its rows; other days answer. The message names
+    the file."""
+
+    code = "store_damaged"
+
+
 class StoreMisconfigured(StoreUnavailable):
     """The store refuses this desk: address, organisation, bucket or token is wrong. Everything stays in the spool."""
 
@@ -79,6 +86,19 @@ class WrongLanguage(VeloxError):
     """The store that is on speaks another query language; the hint names the method for it."""
 
     code = "wrong_language"
+
+
+class QueryTimeout(VeloxError):
+    """A free question took longer than its time limit and was broken off; ask for less, or give it longer."""
+
+    code = "query_timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"The question took longer than {seconds:g} s and was broken off.",
+            field="timeout",
+            hint="Bound it by time and symbol, or give it longer: timeout= or `manage.py query --timeout`, in seconds.",
+        )
 
 
 class FlushTimeout(VeloxError):

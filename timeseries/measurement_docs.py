@@ -20,6 +20,37 @@ exactly as given; `received_time`: the recorder's clock), and the fields below. 
   a parameter; a set of named numbers is a field per name. An empty tag is `-`. The field `present` says in bits which
   fields the last write of a point had.
   `from(bucket: bucket) |> range(start: -1h) |> filter(fn: (r) => r._measurement == "ticks" and r._field == "close")`.
+
+A question is broken off after 60 s (`manage.py query --timeout S`, `timeout=S`).
+
+## Times in SQL
+
+Times are integers; divide them before they become timestamps. DuckDB 2.0.0 rounds a `TIMESTAMP_NS` up wherever it needs
+a `TIMESTAMP` (`date_trunc`, `time_bucket`, `extract`, a cast, `+ INTERVAL`): 09:15:59.9999995 counts in 09:16, and
+`to_timestamp(time / 1e9)` loses the nanoseconds besides. So the minutes of a symbol, in UTC:
+
+```sql
+SELECT make_timestamp_ns(time // 60000000000 * 60000000000) AS minute,
+       arg_min(close, time) AS open, max(close) AS high, min(close) AS low, arg_max(close, time) AS close,
+       count(*) AS ticks
+FROM ticks WHERE symbol = 'RELIANCE' GROUP BY minute ORDER BY minute
+```
+
+At the desk: add the zone's offset in nanoseconds first (India: 19,800 s), so that a day is a day at the desk:
+
+```sql
+SELECT make_timestamp_ns((time + 19800000000000) // 86400000000000 * 86400000000000)::DATE AS day, count(*) AS ticks
+FROM ticks GROUP BY day ORDER BY day
+```
+
+Between two instants, half-open, and each point's full time as text:
+
+```sql
+SELECT make_timestamp_ns(time)::VARCHAR AS at, symbol, close
+FROM ticks
+WHERE time >= epoch_ns(TIMESTAMP_NS '2021-04-12 03:45:00') AND time < epoch_ns(TIMESTAMP_NS '2021-04-12 03:46:00')
+ORDER BY time
+```
 """
 KINDS = {
     Kind.FLOAT: "64-bit float",

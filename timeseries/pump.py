@@ -17,9 +17,10 @@ import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from timeseries import audit, balance, clearing, dead_letters, resending
+from timeseries import audit, balance, clearing, resending
 from timeseries.bell import Bell
 from timeseries.errors import FlushTimeout, StoreMisconfigured, StoreUnavailable, VeloxError
+from timeseries.healing import Healer, Mending
 from timeseries.measurements import TICKS
 from timeseries.minute_keeper import MinuteKeeper, place_of
 from timeseries.reader import Reader
@@ -84,6 +85,7 @@ class Pump:
         self._adopted: set[str] = set()
         self._cared_at = self._minutes_at = 0
         self._keeper = MinuteKeeper(spool, store, clock=clock)
+        self.healer = Healer(spool, store, owner=self.owner)
         self.keeping: threading.Thread | None = None
         self._rung = False
         self.is_behind = False  # the last pass was cut short: look again at once
@@ -101,6 +103,7 @@ class Pump:
         until = time.monotonic() + seconds
         total = sum(self._visit(lane, now, at_once=at_once, until=until) for lane in self.spool.lanes())
         self._keep_minutes(now)
+        self.healer.start_if_due()
         if now - self._cared_at >= CARE_EVERY_NS:
             self._cared_at = now
             self._care(now)
@@ -299,6 +302,10 @@ class Pump:
         """Send again what was recorded since ``since`` (ns UTC) and is kept still; see `resending.resend`."""
         return resending.resend(self.spool, self.store, since, owner=self.owner)
 
+    def heal(self, *, give_up: bool = False) -> tuple[Mending, ...]:
+        """Heal what is damaged in the store from the kept segments; see `healing.heal`."""
+        return resending.heal_all(self.spool, self.store, owner=self.owner, give_up=give_up)
+
     def retry_dead_letters(self) -> resending.Retried:
         """Offer every dead letter to the store once more; see `resending.retry`."""
         return resending.retry(self.spool, self.store, owner=self.owner)
@@ -367,22 +374,10 @@ def audit_store() -> list[dict[str, Any]]:
     return audit.audit(open_spool(), open_store(), retention_days=settings.VELOX_RETENTION_DAYS)
 
 
-def list_dead_letters() -> list[dict[str, Any]]:
-    """Return every dead letter of this data folder, as `manage.py dead_letters` shows them."""
-    return [
-        {
-            "source": lane.source,
-            "measurement": lane.measurement.name,
-            "sequence": letter.sequence,
-            "account": letter.account,
-            "status": letter.status,
-            "word": letter.word,
-            "reason": letter.reason,
-            "line": letter.line.decode(),
-        }
-        for lane in open_spool().lanes()
-        for letter in dead_letters.read(lane.folder, but=lane.outcome().retried)
-    ]
+def damaged_files() -> list[dict[str, Any]]:
+    """Read every file of the store; return those past reading: file, day, rows."""
+    damages = open_store().damages(seconds=math.inf)
+    return [{"file": one.name, "day": one.day.isoformat(), "rows": one.rows} for one in damages]
 
 
 def open_reader(*, ask_seconds: float | None = None) -> Reader:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-
-from timeseries import clearing, dead_letters, minute_keeper
+from timeseries import clearing, dead_letters, healing, minute_keeper
 from timeseries.dead_letters import DeadLetter
 from timeseries.errors import WrongLanguage
+from timeseries.healing import Mending
+from timeseries.kept import settled_points
 from timeseries.spool import Lane, Lease, Outcome, Spool
 from timeseries.stores.base import Store
-from timeseries.stores.tables import uncleared
 
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """How many points were sent again, and how many of these the store refused or has no retention for."""
+    """How many points were sent again, and how many of these the store refused or has no retention for; what became of
+    the store's damaged files."""
 
     points: int = 0
     refused: int = 0
+    mendings: tuple[Mending, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +44,34 @@ class _TakesLines(Protocol):
 def resend(spool: Spool, store: Store, since: int, *, owner: str) -> Resent:
     """Send again every settled point recorded since ``since`` (received_time, ns UTC) whose segment is kept.
 
-    What the store has already stays as it is, so a repeat changes nothing; what was counted stays counted.
+    What the store has already stays as it is, so a repeat changes nothing; what was counted stays counted. Files that
+    are damaged are healed first.
 
     Raises:
         LeaseHeld: a lane is being shipped now; try again.
         StoreUnavailable: some were not sent; repeat it.
     """
-    clearing.resume(spool, store)
+    mendings = heal_all(spool, store, owner=owner)
     points = refused = 0
     with clearing.shipping_allowed(spool.root):
         for lane in spool.lanes():
             with lane.lease(owner=owner):
                 found = _resend_lane(lane, store, since)
             points, refused = points + found.points, refused + found.refused
-    return Resent(points, refused)
+    return Resent(points, refused, mendings)
+
+
+def heal_all(spool: Spool, store: Store, *, owner: str, give_up: bool = False) -> tuple[Mending, ...]:
+    """Read every file of the store and heal those that are damaged. Raises: as `healing.heal`."""
+    clearing.resume(spool, store)
+    return healing.heal(spool, store, store.damages(seconds=math.inf), owner=owner, give_up=give_up)
 
 
 def _resend_lane(lane: Lane, store: Store, since: int) -> Resent:
-    outcome = lane.outcome()
-    dead = [letter.sequence for letter in dead_letters.read(lane.folder, but=outcome.retried)]
-    after = points = refused = 0
-    first = outcome.through + 1
-    while after < outcome.through:
-        part = lane.pending(after=after, limit=min(store.slice_rows, outcome.through - after))
-        if part.last_sequence <= after:
-            break
-        after = part.last_sequence
-        batch = uncleared(part.batch, outcome.cleared_through)
-        settled = (batch.sequences <= outcome.through) & ~np.isin(batch.sequences, dead)
-        batch = batch.take(settled & (batch.received_time >= since))
+    points = refused = 0
+    first = lane.outcome().through + 1
+    for settled in settled_points(lane, store.slice_rows):
+        batch = settled.take(settled.received_time >= since)
         if len(batch):
             first = min(first, int(batch.sequences[0]))
             points, refused = points + len(batch), refused + len(store.write(batch))
@@ -126,3 +127,21 @@ def _without(outcome: Outcome, cleared: list[DeadLetter], stored: list[DeadLette
         cleared=outcome.cleared + len(cleared),
         retried=tuple(sorted({letter.sequence for letter in done} | (set(outcome.retried) & in_file))),
     )
+
+
+def list_letters(spool: Spool) -> list[dict[str, Any]]:
+    """Return every dead letter of the spool, as `manage.py dead_letters` shows them."""
+    return [
+        {
+            "source": lane.source,
+            "measurement": lane.measurement.name,
+            "sequence": letter.sequence,
+            "account": letter.account,
+            "status": letter.status,
+            "word": letter.word,
+            "reason": letter.reason,
+            "line": letter.line.decode(),
+        }
+        for lane in spool.lanes()
+        for letter in dead_letters.read(lane.folder, but=lane.outcome().retried)
+    ]

@@ -313,19 +313,21 @@ class DataManager:
         """Return the strategy's day so far at each of its exit fills."""
         return self.telemetry.strategy_metrics(strategy_id, start, stop)
 
-    def query_flux(self, text: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+    def query_flux(self, text: str, params: Mapping[str, Any] | None = None, *, timeout: float = 60.0) -> pa.Table:
         """Return InfluxDB's answer to a question in Flux, shipped points only; `bucket` is always a parameter of it.
 
-        Raises: WrongLanguage (the embedded store is on: `query_sql`), InvalidValue, StoreUnavailable.
+        Raises: WrongLanguage (the embedded store is on: `query_sql`), InvalidValue, StoreUnavailable, QueryTimeout
+        (after ``timeout`` seconds).
         """
-        return self.telemetry.query_flux(text, params)
+        return self.telemetry.query_flux(text, params, timeout)
 
-    def query_sql(self, text: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+    def query_sql(self, text: str, params: Mapping[str, Any] | None = None, *, timeout: float = 60.0) -> pa.Table:
         """Return the embedded store's answer to one SELECT over a view per measurement, shipped points only.
 
-        Raises: WrongLanguage (InfluxDB is on: `query_flux`), InvalidValue, StoreUnavailable.
+        Raises: WrongLanguage (InfluxDB is on: `query_flux`), InvalidValue, StoreUnavailable, QueryTimeout (after
+        ``timeout`` seconds).
         """
-        return self.telemetry.query_sql(text, params)
+        return self.telemetry.query_sql(text, params, timeout)
 
     def get_market_day(self, symbol: str, at: datetime) -> MarketDay:
         """Return the symbol's trading day at an aware instant: its session, and whether it can be traded."""

@@ -95,11 +95,13 @@ class Telemetry:
 
     # -- free questions ----------------------------------------------------------------------------------------------
 
-    def query_flux(self, text: str, parameters: Mapping[str, Any] | None) -> pa.Table:
-        return self.reader.store.query_flux(text, dict(parameters or {}))
+    def query_flux(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
+        limit = parse_seconds(timeout, "timeout")
+        return self.reader.store.query_flux(text, dict(parameters or {}), timeout=limit)
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any] | None) -> pa.Table:
-        return self.reader.store.query_sql(text, dict(parameters or {}))
+    def query_sql(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
+        limit = parse_seconds(timeout, "timeout")
+        return self.reader.store.query_sql(text, dict(parameters or {}), timeout=limit)
 
     # -- recording ---------------------------------------------------------------------------------------------------
 

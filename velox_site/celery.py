@@ -10,13 +10,13 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, heartbeat_sent, setup_logging, worker_init
+from celery.signals import beat_init, heartbeat_sent, setup_logging, task_revoked, worker_init
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django_structlog.celery.steps import DjangoStructLogInitStep
+from django_structlog.celery.receivers import CeleryReceiver
 
 from timeseries import presence
-from timeseries.broker import FOLLOW, QUEUE, SWEEP, transport_options
+from timeseries.broker import DOORBELLS, FOLLOW, QUEUE, SWEEP, transport_options
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
 
@@ -48,7 +48,20 @@ app.conf.update(
     },
 )
 app.autodiscover_tasks()
-app.steps["worker"].add(DjangoStructLogInitStep)  # binds the task's id, and the ids of who asked for it
+_receiver = CeleryReceiver()  # binds the task's id, and the ids of who asked for it
+
+
+@worker_init.connect
+def _log_tasks(**_: Any) -> None:
+    """Log what becomes of tasks, but for a doorbell that came while the worker was busy and expired: that is normal."""
+    _receiver.connect_worker_signals()
+    task_revoked.disconnect(_receiver.receiver_task_revoked)
+    task_revoked.connect(_log_revoked)
+
+
+def _log_revoked(*, request: Any, expired: bool | None = None, **more: Any) -> None:
+    if not (expired and request.task in DOORBELLS):
+        _receiver.receiver_task_revoked(request, expired=expired, **more)
 
 
 @setup_logging.connect

@@ -92,6 +92,26 @@ def test_a_ring_ships_what_waits_and_a_second_one_nothing(desk: Ledger, alone: N
 
 
 @only_redis
+def test_doorbells_that_expired_meanwhile_are_quiet_and_a_revoked_task_is_said(desk: Ledger, alone: None) -> None:
+    recorded(10)
+    with closing(BrokerBell(desk.env["CELERY_BROKER_URL"])) as bell, celery(desk.data_dir, desk.env, *WORKER):
+        app = bell._app
+        assert app.control.revoke("unwanted", reply=True, timeout=60)
+        for number in range(20):
+            app.send_task(FLUSH_TICKS, task_id=f"late-{number}", expires=now() - timedelta(seconds=1))
+        app.send_task(FLUSH_TICKS, task_id="unwanted")
+        assert bell.ring(FLUSH_TICKS)
+        until(lambda: stored(10))
+        log = desk.data_dir / "logs" / "velox.log"
+        until(lambda: "unwanted" in log.read_text())
+        app.close()
+    words = log.read_text() + (desk.data_dir / "worker.output").read_text()
+    assert "task_revoked" in words
+    assert "expired=True" not in words
+    assert "late-" not in words
+
+
+@only_redis
 def test_every_message_lost_the_sweep_comes_on_schedule(desk: Ledger, alone: None) -> None:
     recorded(300)
     with celery(desk.data_dir, desk.env, *WORKER), celery(desk.data_dir, desk.env, *BEAT):

@@ -224,7 +224,7 @@ def test_a_damaged_file_makes_the_store_unavailable_and_not_wrong(store: DeltaSt
     Path(files(store)[0]).write_bytes(b"PAR1 no longer a table")
     with pytest.raises(StoreUnavailable) as caught:
         store.read(EVERYTHING)
-    assert caught.value.code == "store_unavailable"
+    assert caught.value.code == "store_damaged"
 
 
 def test_a_disk_that_refuses_makes_the_store_unavailable(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.timeseries.batches import INDIA, SECOND, at, batch, indicators, prices
-from timeseries.errors import InvalidValue, WrongLanguage
+from tests.timeseries.influx_server import faulty_influx
+from timeseries.errors import InvalidValue, QueryTimeout, WrongLanguage
 from timeseries.measurement_docs import markdown
 from timeseries.measurements import MEASUREMENTS
 from timeseries.stores.delta import DeltaStore
@@ -57,6 +59,30 @@ def test_whatever_is_no_select_of_the_views_is_refused(store: DeltaStore, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "it's"]
 
 
+ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 1"
+
+
+def test_a_question_is_broken_off_after_its_time_and_the_next_is_answered(store: DeltaStore) -> None:
+    store.write(batch(prices("M&M", [OPEN], [1])))
+    with pytest.raises(QueryTimeout) as caught:
+        store.query_sql(ENDLESS, {}, timeout=0.2)
+    assert caught.value.code == "query_timeout"
+    assert "0.2 s" in caught.value.message
+    assert "--timeout" in caught.value.hint
+    assert store.query_sql("SELECT close FROM ticks", {}).to_pylist() == [{"close": 1.0}]
+
+
+def test_a_question_in_flux_is_broken_off_after_its_time() -> None:
+    with faulty_influx() as server:
+        server.behaviour.answer = b",result,table,_value\r\n,_result,0,1\r\n\r\n"
+        store = InfluxStore(InfluxServer(server.url, org="o", token="t"), bucket="b", zone=INDIA)
+        assert store.query_flux("from(bucket: bucket)", {}, timeout=60).to_pylist() == [{"_value": 1}]
+        server.behaviour.drip_seconds = 0.2
+        with pytest.raises(QueryTimeout):
+            store.query_flux("from(bucket: bucket)", {}, timeout=0.5)
+        store.server.close()
+
+
 def test_each_store_names_the_method_of_the_other(store: DeltaStore) -> None:
     with pytest.raises(WrongLanguage) as caught:
         store.query_flux("from(bucket: bucket)", {})
@@ -65,6 +91,31 @@ def test_each_store_names_the_method_of_the_other(store: DeltaStore) -> None:
     with pytest.raises(WrongLanguage) as caught:
         influx.query_sql("SELECT 1", {})
     assert "query_flux" in caught.value.hint
+
+
+def examples() -> list[str]:
+    """Return the questions that stand in the document, as they stand there."""
+    return re.findall(r"```sql\n(.*?)```", markdown(), re.DOTALL)
+
+
+def test_the_documents_questions_put_the_last_nanosecond_of_a_minute_and_of_a_day_where_it_belongs(
+    store: DeltaStore,
+) -> None:
+    last, midnight = OPEN + 60 * SECOND - 1, at("2021-04-13 00:00")
+    store.write(batch(prices("RELIANCE", [OPEN, last, last + 1, midnight - 1, midnight], [2, 1, 3, 4, 5])))
+    minutes, days, instants = (store.query_sql(text, {}).to_pylist() for text in examples())
+    shown = [(f"{row['minute']:%d %H:%M}", row["open"], row["low"], row["close"], row["ticks"]) for row in minutes]
+    assert shown == [
+        ("12 03:45", 2.0, 1.0, 1.0, 2),
+        ("12 03:46", 3.0, 3.0, 3.0, 1),
+        ("12 18:29", 4.0, 4.0, 4.0, 1),
+        ("12 18:30", 5.0, 5.0, 5.0, 1),
+    ]
+    assert [(f"{row['day']}", row["ticks"]) for row in days] == [("2021-04-12", 4), ("2021-04-13", 1)]
+    assert [(row["at"], row["close"]) for row in instants] == [
+        ("2021-04-12 03:45:00", 2.0),
+        ("2021-04-12 03:45:59.999999999", 1.0),
+    ]
 
 
 def test_the_document_of_the_measurements_is_that_of_the_schemas() -> None:

@@ -15,7 +15,7 @@ from timeseries import pump
 from timeseries.recorder import Recorder
 from trading import summon
 from trading.data_manager import DataManager
-from trading.errors import InvalidValue, WrongLanguage
+from trading.errors import InvalidValue, QueryTimeout, WrongLanguage
 from trading.management.commands.query import parameters_of
 from trading.management.commands.resend import instant
 
@@ -54,6 +54,18 @@ def test_a_question_in_a_file_is_answered_with_its_parameters(settings: Any, tmp
     assert caught.value.returncode == 2
 
 
+def test_a_question_ends_with_its_time_limit_and_says_what_to_do(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("SELECT count(*) FROM range(1000000) a, range(1000000) b WHERE a.range % 7 = 1")
+    with pytest.raises(CommandError, match="--timeout") as caught:
+        call_command("query", str(tmp_path / "q.sql"), "--timeout", "0.2")
+    assert caught.value.returncode == 2
+    with DataManager() as dm:
+        with pytest.raises(QueryTimeout):
+            dm.query_sql((tmp_path / "q.sql").read_text(), timeout=0.2)
+        with pytest.raises(InvalidValue, match="timeout"):
+            dm.query_sql("SELECT 1", timeout="long")
+
+
 def test_the_facade_asks_the_store_that_is_on(settings: Any) -> None:
     with DataManager() as dm:
         assert dm.query_sql("SELECT $a + 1 AS b", {"a": 1}).to_pylist() == [{"b": 2}]
@@ -71,7 +83,7 @@ def test_parameters_are_numbers_where_they_look_like_it() -> None:
 def test_kept_points_are_sent_again(settings: Any) -> None:
     record(settings, 3)
     assert pump.open_pump().drain(20)
-    assert said("resend", "--since", "2020-01-01") == {"points": 3, "refused": 0}
+    assert said("resend", "--since", "2020-01-01") == {"points": 3, "refused": 0, "files": []}
     with pytest.raises(CommandError, match="no date"):
         call_command("resend", "--since", "yesterday")
 

@@ -9,7 +9,10 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from timeseries.errors import StoreDamaged
 from timeseries.measurements import Measurement, PointBatch
+
+QUERY_SECONDS = 60.0  # the time limit of a free question to which nobody gives another
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,42 @@ class Refusal:
     expired: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file of the store that is past reading.
+
+    ``path`` is within its table, ``rows`` what it held; ``bounds`` the least and the greatest value of each tag and
+    time, None where nobody wrote them down.
+    """
+
+    measurement: Measurement
+    path: str
+    day: date
+    rows: int
+    bounds: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def name(self) -> str:
+        """The file as people look for it, below the folder of the store."""
+        return f"{self.measurement.name}/{self.path}"
+
+    def admits(self, name: str, value: Any) -> bool:
+        """Tell whether a row with this value of a tag or time can have been in it."""
+        least, greatest = self.bounds.get(name, (None, None))
+        return (least is None or value >= least) and (greatest is None or value <= greatest)
+
+
+def damage_error(damages: Sequence[Damage]) -> StoreDamaged:
+    """Return what a reading raises that would have needed these files."""
+    first, more = damages[0], len(damages) - 1
+    others = f" and {more} more" if more else ""
+    return StoreDamaged(
+        f"{first.name}{others} of the embedded store is gone or damaged: {first.day} cannot be read whole.",
+        hint="The companion fills it again from the kept segments; `manage.py resend --damaged` does so now, and says "
+        "what they lack.",
+    )
+
+
 class Store(Protocol):
     """Raises `StoreUnavailable` from every method when the store cannot answer now.
 
@@ -90,11 +129,14 @@ class Store(Protocol):
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query, in any order."""
 
-    def query_flux(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
-        """Return the answer to a question in Flux. Raises: WrongLanguage, InvalidValue."""
+    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+        """Return the answer to a question in Flux. Raises: WrongLanguage, InvalidValue, QueryTimeout (seconds)."""
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
-        """Return the answer to one SELECT in SQL, measurements as views. Raises: WrongLanguage, InvalidValue."""
+    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+        """Return the answer to one SELECT in SQL, measurements as views.
+
+        Raises: WrongLanguage, InvalidValue, QueryTimeout (seconds).
+        """
 
     def ticks_from(self) -> int:
         """Return the instant (ns UTC) before which ticks may be gone for their age; the first instant of all if none
@@ -111,6 +153,23 @@ class Store(Protocol):
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements; repeating it changes nothing."""
+
+    def damages(self, *, seconds: float = 0.0) -> list[Damage]:
+        """Return the files that are past reading. Whether each is there is looked at always; for so many seconds those
+        are read, too, that this process has not read yet."""
+
+    def restore(self, batch: PointBatch) -> None:
+        """Keep points again that were in a damaged file; none over one of its series and time that was received later,
+        durable on return."""
+
+    def read_intact(self, query: PointQuery) -> pa.Table:
+        """Return what `read` does without the rows of damaged files."""
+
+    def drop(self, damage: Damage, *, lost: int = 0) -> None:
+        """Forget a damaged file, whose rows are elsewhere but for ``lost``. Repeating it changes nothing."""
+
+    def lost(self) -> int:
+        """Return how many rows were lost with files that were dropped."""
 
     def care(self, *, now: int) -> None:
         """Do what keeps the store fast and small: compaction, vacuum, retention. ``now`` in ns UTC."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.errors import StoreMisconfigured, StoreUnavailable, WrongLanguage
+from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
 from timeseries.stores import delta_care, delta_sql
-from timeseries.stores.base import FirstPoint, PointQuery, Refusal
+from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal, damage_error
+from timeseries.stores.delta_damage import Inspector, losses, note_loss
 from timeseries.stores.delta_newest import newest_points
-from timeseries.stores.delta_query import Engine, Question, Selection, conditions, filled, rows_of, select
+from timeseries.stores.delta_query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
 from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
@@ -32,6 +34,8 @@ SECOND = 10**9
 VACUUM_EVERY = 1800 * SECOND
 CARE_SECONDS = 2.0
 Answer = TypeVar("Answer")
+# Of a batch in the order of its series, what is to be written; the last argument is the lane's last sequence so far.
+Choice = Callable[[MeasurementTable, Snapshot, PointBatch, int | None], pa.Table]
 
 
 class DeltaStore:
@@ -52,18 +56,27 @@ class DeltaStore:
         # A commit is made from the very snapshot that was checked: readers must not move it on, so they have their own.
         self.writers = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
         self.tables = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
+        self.inspectors = {name: Inspector(table) for name, table in self.tables.items()}
         self.engine = Engine(root / ".scratch")
         self._vacuumed_at = 0
 
     def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
         """Keep the points; durable on return. None is ever refused."""
+        self._write(batch, self._unknown)
+        return ()
+
+    def restore(self, batch: PointBatch) -> None:
+        """Keep the points but those that stand there as they are or were received later; durable on return."""
+        self._write(batch, self._lost)
+
+    def _write(self, batch: PointBatch, choose: Choice) -> None:
         if not len(batch):
-            return ()
+            return
         table = self.writers[batch.measurement.name]
         with engine(), table.lock:
             for attempt in range(ATTEMPTS):
                 try:
-                    self._append(table, batch)
+                    self._append(table, batch, choose)
                 except Overtaken:
                     continue
                 except TROUBLE:
@@ -71,19 +84,22 @@ class DeltaStore:
                         raise
                     table.forget()  # the folder may have been emptied or replaced
                 else:
-                    return ()
+                    return
         raise StoreUnavailable("Other writers of this lane kept coming first.", hint="It is tried again.")
 
-    def _append(self, table: MeasurementTable, batch: PointBatch) -> None:
+    def _append(self, table: MeasurementTable, batch: PointBatch, choose: Choice) -> None:
         snapshot = table.made()
         lane = f"{batch.source}/{batch.measurement.name}"
-        rows = self._unknown(table, snapshot, in_series_order(batch), snapshot.transaction(lane))
+        seen = snapshot.transaction(lane)
+        rows = choose(table, snapshot, in_series_order(batch), seen)
         if not len(rows):
             return
         rows = rows.append_column(WRITTEN, pa.array(np.full(len(rows), snapshot.version + 1)))
         added = [table.add_file(day, part) for day, part in self._by_day(rows)]
         try:
-            table.commit(snapshot, added=added, transaction=(lane, int(batch.sequences[-1])))
+            # What is sent again does not set the lane back: a repeat of what follows must be known as one.
+            last = max(int(batch.sequences[-1]), seen or 0)
+            table.commit(snapshot, added=added, transaction=(lane, last))
         except Overtaken:
             table.discard(added)
             raise
@@ -101,9 +117,20 @@ class DeltaStore:
         passed = table_of(batch.take(old)).cast(schema)
         bounds = pc.min_max(passed.column("time")).as_py()
         query = PointQuery(table.measurement, bounds["min"], bounds["max"] + 1, {"source": batch.source})
-        stored = self._points(table, select(table, snapshot, query), query)
+        stored = self._intact_points(table, select(table, snapshot, query), query)
         unstored = self.engine.ask("FROM passed EXCEPT FROM stored", {}, passed=passed, stored=stored)
         return pa.concat_tables([unstored.cast(schema), table_of(batch.take(~old)).cast(schema)])
+
+    def _lost(self, table: MeasurementTable, snapshot: Snapshot, batch: PointBatch, seen: int | None) -> pa.Table:
+        """Return the points of which no intact file has this one or a later one of its series and time."""
+        schema = point_schema(table.measurement)
+        points = table_of(batch).cast(schema)
+        bounds = pc.min_max(points.column("time")).as_py()
+        query = PointQuery(table.measurement, bounds["min"], bounds["max"] + 1, {"source": batch.source})
+        stored = self._intact_points(table, select(table, snapshot, query), query)
+        same = " AND ".join(f'points."{name}" = stored."{name}"' for name in (*table.measurement.series_tags, "time"))
+        sql = f"SELECT points.* FROM points ANTI JOIN stored ON {same} AND stored.received_time >= points.received_time"
+        return self.engine.ask(sql, {}, points=points, stored=stored).cast(schema)
 
     def _by_day(self, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
         times = rows.column("time").to_numpy()
@@ -127,6 +154,17 @@ class DeltaStore:
         """Return the points of the query, each once."""
         table = self.tables[query.measurement.name]
         return self._answer(table, query, lambda selection: self._points(table, selection, query))
+
+    def read_intact(self, query: PointQuery) -> pa.Table:
+        """Return the points of the query that are in no damaged file."""
+        table = self.tables[query.measurement.name]
+        with engine():
+            return self._intact_points(table, select(table, table.snapshot(), query), query)
+
+    def _intact_points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+        inspector = self.inspectors[query.measurement.name]
+        damaged = inspector.damaged(selection.files)
+        return self._points(table, chosen(table, inspector.without(selection.files, damaged)), query)
 
     def _points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
         if not len(selection):
@@ -165,23 +203,72 @@ class DeltaStore:
         return self._answer(table, query, answer)
 
     def _answer(self, table: MeasurementTable, query: PointQuery, answer: Callable[[Selection], Answer]) -> Answer:
+        selection: Selection | None = None
         with engine():
             for attempt in range(ATTEMPTS):
                 try:
-                    return answer(select(table, table.snapshot(), query))
+                    selection = select(table, table.snapshot(), query) if selection is None else selection
+                    return answer(selection)
                 except TROUBLE:
                     # A file may be gone: vacuum passed a reader that slept beyond the grace, or the folder was emptied.
                     if attempt == ATTEMPTS - 1:
                         raise
                     table.forget()
+                    selection = None
+                    with suppress(*TROUBLE):
+                        selection = select(table, table.snapshot(), query)
+                        self._require_sound(selection.files, query.measurement.name)
         raise AssertionError("unreachable")
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+    def _require_sound(self, files: pa.Table, name: str) -> None:
+        """Raise StoreDamaged where one of the files is past reading."""
+        inspector = self.inspectors[name]
+        damaged = inspector.absent(files)
+        if not len(damaged):
+            damaged = inspector.damaged(files, anew=True)
+        if len(damaged):
+            raise damage_error(inspector.damages(damaged))
+
+    def damages(self, *, seconds: float = 0.0) -> list[Damage]:
+        """Return the files that are past reading, having read for so long those that this process has not read yet."""
+        found: list[Damage] = []
+        until = time.monotonic() + seconds
+        with engine():
+            for name, inspector in self.inspectors.items():
+                snapshot = self.tables[name].snapshot()
+                if snapshot is not None and len(snapshot.files):
+                    left = max(0.0, until - time.monotonic())
+                    found += inspector.damages(inspector.damaged(snapshot.files, seconds=left))
+        return found
+
+    def lost(self) -> int:
+        """Return how many rows were lost with files that were dropped."""
+        return losses(self.root)
+
+    def drop(self, damage: Damage, *, lost: int = 0) -> None:
+        """Take a damaged file out of its table; what is lost with it is counted first."""
+        with engine():
+            if lost:
+                note_loss(self.root, damage, lost)
+            delta_care.drop(self.writers[damage.measurement.name], [damage.path])
+
+    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Return the answer to one SELECT over a view per measurement: times int64 ns UTC, `$name` a parameter."""
         with engine():
-            return delta_sql.ask(self.tables.values(), text, parameters)
+            try:
+                return delta_sql.ask(self.tables.values(), text, parameters, timeout=timeout)
+            except (*TROUBLE, InvalidValue):
+                self._require_sound_tables(text)
+                raise
 
-    def query_flux(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+    def _require_sound_tables(self, text: str) -> None:
+        """Raise StoreDamaged where a table that the question names has a file that is past reading."""
+        for name, table in self.tables.items():
+            snapshot = table.snapshot() if name in text else None
+            if snapshot is not None:
+                self._require_sound(snapshot.files, name)
+
+    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Refuse: this store speaks SQL."""
         raise WrongLanguage("The embedded store speaks SQL.", hint="Use query_sql; query_flux is for InfluxDB.")
 
@@ -206,17 +293,17 @@ class DeltaStore:
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements."""
         with engine():
-            for table in self.writers.values():
-                delta_care.delete_account(self.engine, table, account)
+            for name, table in self.writers.items():
+                delta_care.delete_account(self.engine, table, self.inspectors[name], account)
 
     def care(self, *, now: int) -> None:
         """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more."""
         deadline = time.monotonic() + CARE_SECONDS
         with engine():
-            for table in self.writers.values():
+            for name, table in self.writers.items():
                 if self.retention_days is not None:
                     delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
-                delta_care.compact(self.engine, table, deadline=deadline)
+                delta_care.compact(self.engine, table, self.inspectors[name], deadline=deadline)
             if now - self._vacuumed_at >= VACUUM_EVERY:
                 self._vacuumed_at = now
                 for table in self.writers.values():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import log
@@ -21,6 +21,8 @@ import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
 from timeseries.errors import StoreUnavailable
+from timeseries.stores.base import damage_error
+from timeseries.stores.delta_damage import Inspector
 from timeseries.stores.delta_query import Engine, chosen
 from timeseries.stores.delta_table import WRITTEN, MeasurementTable, Overtaken, Snapshot
 
@@ -40,7 +42,7 @@ class Group:
     files: pa.Table
 
 
-def compact(engine: Engine, table: MeasurementTable, *, deadline: float) -> None:
+def compact(engine: Engine, table: MeasurementTable, inspector: Inspector, *, deadline: float) -> None:
     """Merge small files of a day into larger ones, sorted by account, source, tags and time, each point once.
 
     No merge begins after the deadline (`time.monotonic`): shipping waits meanwhile, and the next care goes on.
@@ -54,6 +56,8 @@ def compact(engine: Engine, table: MeasurementTable, *, deadline: float) -> None
             held = set(current.files.column("path").to_pylist()) if current else set()
             if current is None or not held.issuperset(group.files.column("path").to_pylist()):
                 continue  # another process was here
+            if len(inspector.damaged(group.files)):
+                continue  # merged, what is wrong in it would look right; what is gone is filled again first
             with contextlib.suppress(Overtaken):
                 _rewrite(engine, table, current, [group], moved_only=True)
 
@@ -135,8 +139,13 @@ def _statistics(engine: Engine, table: MeasurementTable, path: str) -> dict[str,
     }
 
 
-def delete_account(engine: Engine, table: MeasurementTable, account: str) -> None:
-    """Rewrite the files that can hold the account's points, in one commit."""
+def delete_account(engine: Engine, table: MeasurementTable, inspector: Inspector, account: str) -> None:
+    """Rewrite the files that can hold the account's points, in one commit; a damaged one of its own is dropped.
+
+    Raises:
+        StoreDamaged: a damaged file may hold points of others, too.
+    """
+    _drop_damaged(table, inspector, account)
     for _ in range(ATTEMPTS):
         with table.lock, contextlib.suppress(Overtaken):
             snapshot = table.snapshot()
@@ -149,13 +158,25 @@ def delete_account(engine: Engine, table: MeasurementTable, account: str) -> Non
     )
 
 
+def _drop_damaged(table: MeasurementTable, inspector: Inspector, account: str) -> None:
+    snapshot = table.snapshot()
+    files = snapshot.files if snapshot is not None else None
+    damages = inspector.damages(inspector.damaged(_of_account(files, account))) if files is not None else []
+    if mixed := [one for one in damages if one.bounds["account"] != (account, account)]:
+        raise damage_error(mixed)
+    drop(table, [one.path for one in damages])
+
+
+def _of_account(files: pa.Table, account: str) -> pa.Table:
+    """Return the files whose bounds admit the account."""
+    if not len(files):
+        return files
+    least, greatest = files.column("min.account"), files.column("max.account")
+    return files.filter(pc.and_(pc.less_equal(least, account), pc.greater_equal(greatest, account)))
+
+
 def _holding(engine: Engine, table: MeasurementTable, snapshot: Snapshot, account: str) -> Iterator[Group]:
-    files = snapshot.files
-    held = files.filter(
-        pc.and_(
-            pc.less_equal(files.column("min.account"), account), pc.greater_equal(files.column("max.account"), account)
-        )
-    )
+    held = _of_account(snapshot.files, account)
     if not len(held):
         return
     sql = (
@@ -167,6 +188,18 @@ def _holding(engine: Engine, table: MeasurementTable, snapshot: Snapshot, accoun
     for number, day in enumerate(held.column("partition.day").to_pylist()):
         if paths[number] in holding:
             yield Group(day, held.slice(number, 1))
+
+
+def drop(table: MeasurementTable, paths: Sequence[str]) -> None:
+    """Take files out of the table, those of them that are in it."""
+    for _ in range(ATTEMPTS):
+        with table.lock, contextlib.suppress(Overtaken):
+            snapshot = table.snapshot()
+            held = set(snapshot.files.column("path").to_pylist()) if snapshot and len(snapshot.files) else set()
+            if snapshot is not None and (old := [path for path in paths if path in held]):
+                table.commit(snapshot, added=[], removed=old, transaction=(REWRITE, snapshot.version + 1))
+            return
+    raise StoreUnavailable(f"Other writers of {table.folder.name} kept coming first.", hint="Try again.")
 
 
 def expire(table: MeasurementTable, *, before: date) -> None:

@@ -28,6 +28,7 @@ from deltalake.transaction import AddAction, CommitProperties, PostCommitHookPro
 
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TIMES, Kind, Measurement
+from timeseries.stores.delta_file import sealed
 from timeseries.stores.tables import point_schema
 
 WRITTEN = "written"
@@ -232,13 +233,14 @@ class MeasurementTable:
         return f"{folder.name}/{uuid.uuid4().hex}.parquet"
 
     def action(self, path: str, day: date, statistics: dict[str, Any]) -> AddAction:
-        file = self.folder / path
+        """Make a file that was written durable, its checksum in its name, and return what commits it."""
+        file = sealed(self.folder / path)
         file.chmod(0o600)
         _sync(file)
         _sync(file.parent)
         size, text = file.stat().st_size, json.dumps(statistics, ensure_ascii=False)  # escaped pairs are misread
         return AddAction(
-            path,
+            f"{file.parent.name}/{file.name}",
             size,
             {"day": day.isoformat()},
             time.time_ns() // 10**6,

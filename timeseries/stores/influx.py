@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.errors import StoreMisconfigured, WrongLanguage
+from timeseries.errors import QueryTimeout, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import PointBatch
 from timeseries.stores import influx_read
-from timeseries.stores.base import FirstPoint, PointQuery, Refusal
+from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal
 from timeseries.stores.influx_lines import Lines, encode
 from timeseries.stores.influx_names import coded
 from timeseries.stores.influx_replies import Held, Refused, Stored, TooLarge, TryLater
@@ -216,15 +216,24 @@ class InfluxStore:
     def _day_of(self, instant: int) -> date:
         return datetime.fromtimestamp(instant // SECOND, UTC).astimezone(self.zone).date()
 
-    def query_flux(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Return the answer to a question in Flux; ``bucket`` is a parameter that is always there.
 
         Raises:
             InvalidValue: the server refuses the question, or its answer is several tables of differing columns.
+            QueryTimeout: the whole answer was not there in time.
         """
-        return influx_read.free_table(self.server.ask(text, {"bucket": self.bucket, **parameters}))
+        started = time.monotonic()
+        with self.server.patient(timeout) as server:
+            try:
+                answer = server.ask(text, {"bucket": self.bucket, **parameters})
+            except StoreUnavailable as error:
+                if time.monotonic() - started < timeout:
+                    raise
+                raise QueryTimeout(timeout) from error
+        return influx_read.free_table(answer)
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any]) -> pa.Table:
+    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Refuse: this store speaks Flux."""
         raise WrongLanguage("InfluxDB speaks Flux.", hint="Use query_flux; query_sql is for the embedded store.")
 
@@ -236,6 +245,25 @@ class InfluxStore:
         self.server.delete(self.bucket, f'account="{value}"')
         if self.keeps_minutes():
             self.server.delete(minutes_bucket(self.bucket), f'account="{value}"')
+
+    def damages(self, *, seconds: float = 0.0) -> list[Damage]:
+        """Return none: the server looks after its own files."""
+        return []
+
+    def restore(self, batch: PointBatch) -> None:
+        """Refuse: nobody asks this where nothing is damaged."""
+        raise StoreMisconfigured("InfluxDB looks after its own files.", hint="Restore it from a backup of its own.")
+
+    def read_intact(self, query: PointQuery) -> pa.Table:
+        """Return `read`."""
+        return self.read(query)
+
+    def drop(self, damage: Damage, *, lost: int = 0) -> None:
+        """Do nothing."""
+
+    def lost(self) -> int:
+        """Return 0."""
+        return 0
 
     def care(self, *, now: int) -> None:
         """Do nothing: the server compacts by itself, and the bucket's retention is set by `setup_influx`."""

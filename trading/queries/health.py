@@ -21,6 +21,7 @@ from django.db.utils import OperationalError
 from timeseries import pump
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
+from timeseries.stores.base import damage_error
 from trading import hot, hot_compared, summon
 from trading.models import JournalHead
 from trading.queries import messaging
@@ -248,9 +249,15 @@ def _store() -> State:
     try:
         store = pump.open_store()
         latency = store.ping()
+        damages, lost = store.damages(), store.lost()
     except StoreUnavailable as error:
         return State(DEGRADED, error.code, error.message, error.hint)
+    if damages:
+        damage = damage_error(damages)
+        return State(DEGRADED, damage.code, damage.message, damage.hint)
     detail = f"{store.label}: a read takes {latency:.0f} ms."
+    if lost:
+        detail += f" {lost:,} rows were lost with damaged files that were given up."
     if store.name == "influx" and not store.keeps_minutes():
         detail += " One-minute candles are not kept: `manage.py setup_influx` makes their bucket."
     return State(OK, "", detail, latency_ms=latency)

@@ -13,13 +13,13 @@ from rich.table import Table
 
 from timeseries.balance import sources as sources_of
 from timeseries.errors import VeloxError
-from timeseries.pump import audit_store, count_points, open_spool
+from timeseries.pump import audit_store, count_points, damaged_files, open_spool
 
 
 class Command(BaseCommand):
     help = (
         "Show where every accepted point is. Exit 0 when the sum is right, 1 when points are missing or quarantined, "
-        "2 could not run. With --audit also look for each kept point in the store."
+        "2 could not run. With --audit also look for each kept point in the store, and read the store's files."
     )
     requires_system_checks: list[str] = []
 
@@ -33,17 +33,18 @@ class Command(BaseCommand):
         try:
             points, sources = count_points(), sources_of(open_spool())
             audited = audit_store() if options["audit"] else None
+            damaged = damaged_files() if options["audit"] else []
         except (VeloxError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         if options["format"] == "json":
-            more = {} if audited is None else {"audit": audited}
+            more = {} if audited is None else {"audit": audited, "damaged": damaged}
             self.stdout.write(json.dumps({"points": points, "sources": sources, **more}, ensure_ascii=False))
         else:
             self._show(_page(points, sources))
             if audited is not None:
-                self._show(Group(_findings(audited)))
+                self._show(Group(_findings(audited), *_damages(damaged)))
         is_lost = any(row["missing"] for row in audited or ())
-        if is_lost or points["balance"] or any(row["quarantined"] for row in sources):
+        if is_lost or damaged or points["balance"] or any(row["quarantined"] for row in sources):
             sys.exit(1)
 
     def _show(self, page: Group) -> None:
@@ -72,6 +73,14 @@ def _findings(audited: list[dict[str, Any]]) -> str:
         if (more := row["missing"] - len(row["examples"])) > 0:
             lines.append(escape(f"  {row['measurement']} of {row['source']}: and {more:,} more"))
     return "\n".join(lines)
+
+
+def _damages(damaged: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each damaged file of the store, under one that says what to do."""
+    if not damaged:
+        return []
+    head = "[red]These files of the store are gone or damaged (`manage.py resend --damaged` fills them again):[/]"
+    return [head, *(escape(f"  {one['file']}: {one['rows']:,} rows of {one['day']}") for one in damaged)]
 
 
 def _sum(points: dict[str, Any]) -> Table:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from timeseries.pump import list_dead_letters, open_pump
-from timeseries.resending import Retried
+from timeseries.pump import open_pump, open_spool
+from timeseries.resending import Retried, list_letters
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit
 from trading.management.report import Report, Table
@@ -26,7 +26,7 @@ class Command(VeloxCommand):
 
     def answer(self, **options: Any) -> bool:
         retried = open_pump().retry_dead_letters() if options["retry"] else None
-        letters = list_dead_letters()
+        letters = list_letters(open_spool())
         emit(report(letters, retried), form=options["format"], stdout=self.stdout, output=options["output"])
         return not letters
 

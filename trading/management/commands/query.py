@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from timeseries.pump import open_store
+from timeseries.stores.base import QUERY_SECONDS
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit
 from trading.management.report import Report, Table
+from trading.telemetry import parse_seconds
 
 
 class Command(VeloxCommand):
@@ -30,12 +32,19 @@ class Command(VeloxCommand):
             metavar="K=V",
             help="a parameter; whole and decimal numbers are numbers",
         )
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            default=QUERY_SECONDS,
+            metavar="S",
+            help="break the question off after so many seconds (default: %(default)g)",
+        )
         add_format_arguments(parser, formats=("table", "json", "csv"))
 
     def answer(self, **options: Any) -> bool:
         store, parameters = open_store(), parameters_of(options["param"])
         ask = store.query_flux if store.name == "influx" else store.query_sql
-        found = ask(_text(options["file"]), parameters)
+        found = ask(_text(options["file"]), parameters, timeout=parse_seconds(options["timeout"], "timeout"))
         rows = found.to_pylist()
         table = Table("Answer", found.column_names, [list(row.values()) for row in rows])
         data = {"columns": found.column_names, "rows": rows}

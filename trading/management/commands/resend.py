@@ -1,15 +1,18 @@
-"""`manage.py resend`: fill a store that was emptied from the segments that are kept."""
+"""`manage.py resend`: fill a store that was emptied, or a damaged file of it, from the segments that are kept."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from timeseries.healing import Mending
 from timeseries.pump import open_pump
+from timeseries.resending import Resent
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit
@@ -18,24 +21,49 @@ from trading.management.report import Report, Table
 
 class Command(VeloxCommand):
     help = (
-        "Send again every point recorded since a time, as far as its segment is kept (VELOX_KEEP_SHIPPED_DAYS). What "
-        "the store has stays as it is: a repeat changes nothing. Exit 0 done, 1 some were refused, 2 could not run."
+        "Send again every point recorded since a time, as far as its segment is kept (VELOX_KEEP_SHIPPED_DAYS), and "
+        "fill damaged files of the embedded store. What the store has stays as it is: a repeat changes nothing. Exit "
+        "0 done, 1 some were refused or a damaged file is not whole yet, 2 could not run."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--since", metavar="T", help="a date or a time, at the desk unless it has a zone")
+        what.add_argument("--damaged", action="store_true", help="only what damaged files of the store held")
         parser.add_argument(
-            "--since", required=True, metavar="T", help="a date or a time, at the desk unless it has a zone"
+            "--give-up",
+            action="store_true",
+            help="with --damaged: forget damaged files although rows of them are in no kept segment. Those rows are "
+            "lost and counted; put the file back from a copy instead where there is one.",
         )
         add_format_arguments(parser, formats=("table", "json"))
 
     def answer(self, **options: Any) -> bool:
-        sent = open_pump().resend(instant(options["since"]))
+        if options["give_up"] and not options["damaged"]:
+            raise InvalidValue("--give-up goes with --damaged.", field="give_up")
+        sent = _sent(options)
+        files = [asdict(mending) for mending in sent.mendings]
+        data = {"points": sent.points, "refused": sent.refused, "files": files}
         rows = [["sent again", sent.points], ["of these refused", sent.refused]]
-        report = Report(
-            "Sent again", {"points": sent.points, "refused": sent.refused}, [Table("Points", ["What", "Points"], rows)]
-        )
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
-        return not sent.refused
+        tables = [Table("Points", ["What", "Points"], rows)]
+        if files:
+            told = [[one.file, one.rows, one.missing, _state(one)] for one in sent.mendings]
+            tables.append(Table("Damaged files", ["File", "Rows", "In no kept segment", "Now"], told))
+        emit(Report("Sent again", data, tables), form=options["format"], stdout=self.stdout, output=options["output"])
+        return not sent.refused and all(mending.mended for mending in sent.mendings)
+
+
+def _sent(options: dict[str, Any]) -> Resent:
+    pump = open_pump()
+    if options["damaged"]:
+        return Resent(mendings=pump.heal(give_up=options["give_up"]))
+    return pump.resend(instant(options["since"]))
+
+
+def _state(mending: Mending) -> str:
+    if not mending.mended:
+        return "still damaged: put it back from a copy, or --damaged --give-up"
+    return "given up" if mending.missing else "whole again"
 
 
 def instant(text: str) -> int:

@@ -1,0 +1,40 @@
+"""One Parquet file of a table: its name ends with the CRC-32 of its bytes, so it needs nobody's word to be checked."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+CHECKSUM = re.compile(r"-([0-9a-f]{8})\.parquet$")
+BLOCK = 1 << 20
+
+
+def sealed(file: Path) -> Path:
+    """Rename a whole file so that its name carries its checksum; return the new path."""
+    target = file.with_name(f"{file.stem}-{_checksum(file):08x}{file.suffix}")
+    file.rename(target)
+    return target
+
+
+def _checksum(file: Path) -> int:
+    checksum = 0
+    with file.open("rb") as opened:
+        while block := opened.read(BLOCK):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
+
+
+def is_whole(file: Path) -> bool:
+    """Tell whether the bytes are those that were written; of a file of an older build, whether it can be read."""
+    checksum = CHECKSUM.search(file.name)
+    if checksum is not None:
+        return _checksum(file) == int(checksum[1], 16)
+    try:
+        pq.read_table(file, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        return isinstance(error, OSError) and error.errno is not None  # the disk's fault is not the file's
+    return True
