@@ -2,7 +2,8 @@
 
 The file is one page: magic, last sequence, records refused because the spool was full, because it failed, when last;
 then what the group sync doubts: the first and the last suspect segment, and the errno for which the recorder must stop;
-then the last sequence that a power loss cannot cost any more; from `UNREAD` on how many ticks had each key of a feed that is not read, since the recorder opened the lane.
+the last sequence that a power loss cannot cost any more; the records that were taken or refused in a folder that was
+removed; and from `UNREAD` on how many ticks had each key of a feed that is not read, since the lane was opened.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ MAGIC = int.from_bytes(b"VELOXISS", "little")
 SIZE = 4096
 ISSUED, FULL, FAILED, REFUSED_NS = 1, 2, 3, 4  # words of 8 bytes
 SUSPECT_FIRST, SUSPECT_LAST, DOUBT = 5, 6, 7
-SYNCED = 8
-READ_BYTES = 72
+SYNCED, REMOVED = 8, 9
+READ_BYTES = 80
 UNREAD = 256  # the page's second half
 
 
@@ -29,6 +30,7 @@ class Counter(NamedTuple):
     refused_ns: int = 0
     doubt: tuple[int, int, int] = (0, 0, 0)  # the first and the last suspect segment, errno
     synced: int = 0
+    removed: int = 0
 
 
 class CounterMap:
@@ -77,7 +79,8 @@ def read_counter(folder: Path) -> Counter:
         return Counter()
     words = memoryview(data).cast("Q")
     doubt = (words[SUSPECT_FIRST], words[SUSPECT_LAST], words[DOUBT])
-    return Counter(words[ISSUED], words[FULL], words[FAILED], words[REFUSED_NS], doubt, words[SYNCED])
+    refused = words[FULL], words[FAILED], words[REFUSED_NS]
+    return Counter(words[ISSUED], *refused, doubt, words[SYNCED], words[REMOVED])
 
 
 def read_unread(folder: Path) -> tuple[int, ...]:

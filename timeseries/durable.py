@@ -62,3 +62,20 @@ def identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns
+
+
+def file_of(descriptor: int) -> tuple[int, int]:
+    """Return what tells the open file from every other as long as it is open: device and inode."""
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+def leads_to(path: Path, file: tuple[int, int]) -> bool:
+    """Tell whether the path still leads to the open file (`file_of`); True where the disk cannot tell."""
+    try:
+        status = path.stat(follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return (status.st_dev, status.st_ino) == file

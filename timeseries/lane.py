@@ -110,6 +110,11 @@ class Lane:
         counts = read_unread(self.folder)
         return {key: count for key, count in zip(COUNTED, counts, strict=False) if count}
 
+    def removed(self) -> int:
+        """Return how many records went with a folder that was removed or replaced under their recorder, or were refused
+        for it."""
+        return read_counter(self.folder).removed
+
     def outcome(self) -> Outcome:
         """Return what became of the records so far; all zero before the first `settle`."""
         try:

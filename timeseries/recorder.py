@@ -66,14 +66,15 @@ class Recorder(TickRecorder):
         max_bytes: int | None = None,
         clock: Callable[[], int] = time.time_ns,
         history: History | None = None,
-        on_first_record: Callable[[], None] | None = None,
+        look_after: Callable[[], None] | None = None,
         ordinals: str = "continue",
         projecting: bool = False,
         segment_bytes: int = SEGMENT_BYTES_MIN,
         may_be_negative: MayBeNegative = never_negative,
     ) -> None:
         """``history`` gives the next free n of a series at an instant whose segments are removed. ``may_be_negative``
-        tells of a symbol whether its prices may be 0 and below; it is asked only where one is.
+        tells of a symbol whether its prices may be 0 and below; it is asked only where one is. ``look_after`` is called
+        after the first record, and then about once a second while records come.
 
         ``ordinals="restart"`` counts n from the start of this recorder's input. ``projecting`` is the follower's: its
         source is ``ledger``, which nobody else may take.
@@ -92,7 +93,7 @@ class Recorder(TickRecorder):
             segment_bytes=segment_bytes,
             clock=clock,
             history=history,
-            on_first_record=on_first_record,
+            look_after=look_after,
             may_be_negative=may_be_negative,
         )
 
@@ -161,7 +162,7 @@ class Recorder(TickRecorder):
         except StorageFault as fault:
             self._refused(measurement, fault, 1)
             raise fault.error from fault
-        self._first_record()
+        self._recorded()
 
     def issued(self) -> dict[str, int]:
         """Return the last sequence issued of each of this source's measurements."""
@@ -213,7 +214,7 @@ class Recorder(TickRecorder):
             left = batch.indexes[done:].tolist()
             rejected = sorted([*rejected, *((index, fault.reason, fault.error.hint) for index in left)])
         if done:
-            self._first_record()
+            self._recorded()
         return TickBatch(done, tuple(rejected))
 
     def _series(self, lane: LaneWriter, names: Sequence[str]) -> list[Series]:
@@ -234,7 +235,7 @@ class Recorder(TickRecorder):
             return self._refused(measurement, fault, 1)
         except StoreUnavailable as error:
             return self._refused(measurement, StorageFault(error), 1)
-        self._first_record()
+        self._recorded()
         return True
 
     def _put(self, lane: LaneWriter, key: SeriesKey, text: bytes, instant: int, received: int, ordinal: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from timeseries import durable
 from timeseries.frames import (
     FORMAT_VERSION,
     FRAME_MAX,
@@ -39,13 +40,13 @@ class SegmentWriter:
     to one costs no other record.
     """
 
-    __slots__ = ("header", "limit", "map", "path", "position", "seed")
+    __slots__ = ("header", "identity", "limit", "map", "path", "position", "seed")
 
     def __init__(self, path: Path, header: Header, size: int) -> None:
         """Make the file under another name, whole and with both headers, then give it its own. Raises OSError."""
         self.path, self.header, self.seed = path, header, header.seed
         fresh = path.with_suffix(".new")
-        self.map = _reserved_map(fresh, size)
+        self.map, self.identity = _reserved_map(fresh, size)
         self.map[:HEADER_SIZE] = self.map[size - HEADER_SIZE :] = header.pack()
         self.position, self.limit = HEADER_SIZE, size - HEADER_SIZE
         os.rename(fresh, path)
@@ -61,6 +62,10 @@ class SegmentWriter:
         self.map[self.position : self.position + size] = frame
         self.position += size
         return True
+
+    def is_there(self) -> bool:
+        """Tell whether the segment's name still leads to it: a map outlives its file without a word."""
+        return durable.leads_to(self.path, self.identity)
 
     def seal(self, *, last_sequence: int, earliest: int, latest: int) -> None:
         """Close the segment for good and cut the file to its contents; one without records is removed."""
@@ -83,12 +88,13 @@ class SegmentWriter:
         self.limit = 0
 
 
-def _reserved_map(path: Path, size: int) -> mmap.mmap:
+def _reserved_map(path: Path, size: int) -> tuple[mmap.mmap, tuple[int, int]]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | NO_LINK, FILE_MODE)
     try:
         # A full disk shows here, as an error, and not as SIGBUS at some frame later.
         os.posix_fallocate(descriptor, 0, size)
-        return mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0))
+        shared = mmap.mmap(descriptor, size, flags=mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0))
+        return shared, durable.file_of(descriptor)
     except BaseException:
         os.unlink(path)
         raise

@@ -8,19 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from timeseries.counter import FAILED, FULL, REFUSED_NS
-from timeseries.errors import RecorderClosed, SpoolFull
+from timeseries.counter import REMOVED
+from timeseries.errors import RecorderClosed, SpoolFailed
+from timeseries.held_sources import forsake_source, guard_of, leave_source, open_source
 from timeseries.measurements import Measurement
-from timeseries.writer import (
-    LaneWriter,
-    Patience,
-    SourceWriter,
-    StorageFault,
-    fault_of,
-    guard_of,
-    leave_source,
-    open_source,
-)
+from timeseries.writer import GONE, LaneWriter, Patience, SourceWriter, StorageFault, fault_of
+
+# A recorder looks at what it depends on whenever its clock, in ns, shows other bits from here on: about once a second,
+# also where the clock was set back.
+LOOK_BITS = 30
 
 
 class SourceUser:
@@ -35,18 +31,19 @@ class SourceUser:
         max_bytes: int | None,
         segment_bytes: int,
         clock: Callable[[], int],
-        on_first_record: Callable[[], None] | None,
+        look_after: Callable[[], None] | None,
     ) -> None:
         self.root, self.source, self.raises = root, source, raises
         self.faults: dict[str, int] = {}
         self._max_bytes, self._segment_bytes = max_bytes, segment_bytes
-        self._clock, self._on_first_record = clock, on_first_record
+        self._clock, self._look_after = clock, look_after
         self._guard = guard_of(root, source)
         self._writer: SourceWriter | None = None
         self._last_fault: StorageFault | None = None
-        self._closed = self._told = False
+        self._closed = self._due = False
+        self._looked = -1  # the clock at the last look, without its last `LOOK_BITS`
         self._patience = Patience()
-        self._owed: dict[tuple[str, bool], int] = {}  # refused before there was a lane to count in: by name, fullness
+        self._owed: dict[tuple[str, int], int] = {}  # not kept before there was a lane to count in: by name, word
 
     @contextlib.contextmanager
     def _lane(self, measurement: Measurement) -> Iterator[LaneWriter]:
@@ -61,6 +58,10 @@ class SourceUser:
 
     def _open(self) -> SourceWriter:
         self._check_open()
+        moment = self._clock() >> LOOK_BITS
+        if moment != self._looked:
+            self._looked, self._due = moment, True
+            self._look()
         writer = self._writer
         if writer is None or writer.gone:
             self._patience.check()
@@ -73,8 +74,28 @@ class SourceUser:
                 fault = fault_of(error)
                 self._patience.lost(fault, asked)
                 raise fault from error
-            self._writer, self._told = writer, False
+            self._writer, self._due = writer, True
         return writer
+
+    def _look(self) -> None:
+        """Raise StorageFault where the source's files were removed or replaced: nothing that was put there is kept."""
+        writer = self._writer
+        if writer is None or writer.gone:
+            return
+        with self._guard:
+            if writer.gone or writer.is_there():
+                return
+        for name, lost in forsake_source(writer).items():
+            self._owe(name, REMOVED, lost)
+        fault = StorageFault(
+            SpoolFailed(
+                f"The files of the source {self.source!r} were removed or replaced while it was recorded.",
+                hint="Look who emptied the data folder. Recording goes on in a new one by itself.",
+                code=GONE,
+            )
+        )
+        self._patience.lost(fault, asked=0)  # for as long as it can be: somebody may be at it still
+        raise fault
 
     def _lane_of(self, writer: SourceWriter, measurement: Measurement) -> LaneWriter:
         """Return the lane's open end, and count there what was refused before there was one."""
@@ -86,21 +107,24 @@ class SourceUser:
         except StorageFault as fault:
             self._patience.lost(fault, asked)
             raise
-        for name, full in list(self._owed):
+        for name, word in list(self._owed):
             if name == measurement.name:
-                lane.words[FULL if full else FAILED] += self._owed.pop((name, full))
-                lane.words[REFUSED_NS] = self._clock()
+                lane.count(word, self._owed.pop((name, word)), self._clock())
         return lane
+
+    def _owe(self, name: str, word: int, number: int) -> None:
+        self._owed[name, word] = self._owed.get((name, word), 0) + number
 
     def _check_open(self) -> None:
         if self._closed:
             raise RecorderClosed("This recorder is closed.", hint="Open a new DataManager.")
 
-    def _first_record(self) -> None:
-        if not self._told:
-            self._told = True
-            if self._on_first_record is not None:
-                self._on_first_record()
+    def _recorded(self) -> None:
+        """Look after what should live beside a recorder: at the first record, then about once a second."""
+        if self._due:
+            self._due = False
+            if self._look_after is not None:
+                self._look_after()
 
     def _refused(self, measurement: Measurement, fault: StorageFault, count: int) -> bool:
         """Count what the disk kept out; answers False, or raises for who wants that."""
@@ -110,10 +134,9 @@ class SourceUser:
             writer = self._writer
             lane = writer.lanes.get(measurement.name) if writer is not None and not writer.gone else None
             if lane is not None:
-                lane.refused(fault, count, self._clock())
+                lane.count(fault.word, count, self._clock())
             else:
-                key = measurement.name, isinstance(fault.error, SpoolFull)
-                self._owed[key] = self._owed.get(key, 0) + count
+                self._owe(measurement.name, fault.word, count)
         if self.raises:
             raise fault.error.with_traceback(None)
         return False

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from timeseries import durable
 from timeseries.errors import SourceBusy
 from timeseries.flock import FileLock
 from timeseries.lane import Lane, Lease, LeaseHeld, LeaseLost, Outcome, PendingSlice, Tail
@@ -99,6 +100,11 @@ class SourceLock:
             return True
         self._free()
         return False
+
+    def is_there(self) -> bool:
+        """Tell whether others would meet this lock: its file may have been removed or replaced."""
+        assert self._lock is not None
+        return durable.leads_to(self.folder / "lock", durable.file_of(self._lock.descriptor))
 
     def _free(self) -> None:
         assert self._lock is not None

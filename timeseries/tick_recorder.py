@@ -16,7 +16,7 @@ from timeseries.feed_keys import COUNTED, TIMES
 from timeseries.frames import TickLayout, put_crc, with_crc
 from timeseries.measurements import TICKS
 from timeseries.ordinals import History, Series
-from timeseries.source_user import SourceUser
+from timeseries.source_user import LOOK_BITS, SourceUser
 from timeseries.tick import (
     CAREFUL,
     SURE_MAX,
@@ -63,7 +63,7 @@ class TickRecorder(SourceUser):
         segment_bytes: int,
         clock: Callable[[], int],
         history: History | None,
-        on_first_record: Callable[[], None] | None,
+        look_after: Callable[[], None] | None,
         may_be_negative: MayBeNegative,
     ) -> None:
         super().__init__(
@@ -73,7 +73,7 @@ class TickRecorder(SourceUser):
             max_bytes=max_bytes,
             segment_bytes=segment_bytes,
             clock=clock,
-            on_first_record=on_first_record,
+            look_after=look_after,
         )
         self.account, self.zone, self.history = account, zone, history
         self.cumulative, self.restarts, self.may_be_negative = cumulative, restarts, may_be_negative
@@ -133,6 +133,8 @@ class TickRecorder(SourceUser):
             if not low <= first <= high or not low <= close <= high:
                 return self._tick(symbol, tick, at)
         received = self._clock()
+        if received >> LOOK_BITS != self._looked:  # once a second the careful way looks at files and companion
+            return self._tick(symbol, tick, at)
         try:
             instant: Any = tick[shape.time] if at is None and shape.time else at
         except KeyError:  # as many keys, but another one in place of the time's
@@ -217,7 +219,7 @@ class TickRecorder(SourceUser):
         except StorageFault as fault:
             return self._refused(TICKS, fault, 1)
         self._count_unread(unread)
-        self._first_record()
+        self._recorded()
         return True
 
     def _put_tick(

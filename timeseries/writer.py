@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from timeseries import durable
-from timeseries.counter import DOUBT, FAILED, FULL, ISSUED, REFUSED_NS, CounterMap
+from timeseries.counter import DOUBT, FAILED, FULL, ISSUED, REFUSED_NS, REMOVED, CounterMap
 from timeseries.errors import SpoolFailed, SpoolFull, VeloxError
 from timeseries.frames import Header, record_body
 from timeseries.measurements import Measurement
@@ -29,6 +29,7 @@ PATIENCE = 20
 PATIENCE_NS_MAX = 2 * 10**9
 # A recorder that was told to stop waits so long for the companion to prove the disk, then it asks the disk itself.
 PROOF_NS = 2 * 10**9
+GONE = "spool_removed"
 
 SeriesKey = tuple[str, ...]  # account, then the measurement's own tags
 
@@ -40,6 +41,13 @@ class StorageFault(Exception):
         super().__init__(str(error))
         self.error = error
         self.reason = error.code
+
+    @property
+    def word(self) -> int:
+        """The counter's word for what it kept out."""
+        if self.reason == GONE:
+            return REMOVED
+        return FULL if isinstance(self.error, SpoolFull) else FAILED
 
 
 def fault_of(error: OSError) -> StorageFault:
@@ -88,6 +96,7 @@ class LaneWriter:
         "measurement",
         "number",
         "ordinals",
+        "seen",
         "segment",
         "segment_bytes",
         "sequence",
@@ -100,6 +109,7 @@ class LaneWriter:
         self.lane.folder.mkdir(mode=0o700, exist_ok=True)
         state = mend_lane(self.lane)
         self.sequence, self.number = state.sequence, state.number
+        self.seen = self.sequence  # the last one whose segment was found in its place
         self.ordinals = Ordinals(self.lane, latest=state.latest)
         self.segment: SegmentWriter | None = None
         self.segment_bytes = self._smallest = segment_bytes
@@ -205,9 +215,9 @@ class LaneWriter:
             segment.seal(last_sequence=self.sequence, earliest=earliest, latest=latest)
             self.ordinals.forget()
 
-    def refused(self, fault: StorageFault, count: int, now_ns: int) -> None:
-        """Count refused records where other processes see it."""
-        self.words[FULL if isinstance(fault.error, SpoolFull) else FAILED] += count
+    def count(self, word: int, number: int, now_ns: int) -> None:
+        """Count records that were not kept where other processes see it; ``word`` of the counter says why."""
+        self.words[word] += number
         self.words[REFUSED_NS] = now_ns
 
     def close(self) -> None:
@@ -217,7 +227,7 @@ class LaneWriter:
         self._counter.close()
 
     def abandon(self) -> None:
-        """Let go in a forked child: the parent goes on writing."""
+        """Let go without sealing: in a forked child, whose parent goes on writing, or of files that are gone."""
         if self.segment is not None:
             self.segment.abandon()
         self.segment = None
@@ -266,7 +276,7 @@ class LaneWriter:
 
 
 class SourceWriter:
-    """Holds the source's lock; several recorders of this process share it."""
+    """Holds the source's lock; several recorders of this process share it (`held_sources`)."""
 
     def __init__(
         self, root: Path, source: str, guard: threading.Lock, *, max_bytes: int | None, segment_bytes: int
@@ -315,80 +325,26 @@ class SourceWriter:
         if faults:
             raise faults[0]
 
+    def is_there(self) -> bool:
+        """Tell, with ``guard`` held, whether lock and open segments are still what their names lead to."""
+        segments = [lane.segment for lane in self.lanes.values() if lane.segment is not None]
+        if not self._lock.is_there() or not all(segment.is_there() for segment in segments):
+            return False
+        for lane in self.lanes.values():
+            lane.seen = lane.sequence
+        return True
+
+    def forsake(self) -> dict[str, int]:
+        """Leave files that are no longer there, with ``guard`` held; return how many records of each measurement were
+        taken since they were seen there for the last time."""
+        lost = {name: lane.sequence - lane.seen for name, lane in self.lanes.items()}
+        self._lock.release()
+        self.abandon()
+        return lost
+
     def abandon(self) -> None:
         """In a forked child: leave lock and files to the parent, which goes on."""
         self.gone = True
         self._lock.drop()
         for lane in self.lanes.values():
             lane.abandon()
-
-
-Key = tuple[Path, str]
-_writers: dict[Key, SourceWriter] = {}
-_guards: dict[Key, threading.Lock] = {}
-# Taken before any guard, never the other way round.
-_opening = threading.Lock()
-
-
-def _key(root: Path, source: str) -> Key:
-    # One folder may be reached by several paths; the lock on it would then be this process's own.
-    return Path(os.path.realpath(root)), source
-
-
-def guard_of(root: Path, source: str) -> threading.Lock:
-    """Return the lock around everything that this process writes under the source; touches no disk."""
-    with _opening:
-        return _guards.setdefault(_key(root, source), threading.Lock())
-
-
-def open_source(root: Path, source: str, *, user: object, max_bytes: int | None, segment_bytes: int) -> SourceWriter:
-    """Return this process's writer of the source and note its user. Raises SourceBusy, OSError."""
-    key = _key(root, source)
-    with _opening:
-        writer = _writers.get(key)
-        if writer is None:
-            guard = _guards[key]
-            writer = SourceWriter(key[0], source, guard, max_bytes=max_bytes, segment_bytes=segment_bytes)
-            _writers[key] = writer
-        writer.users.add(id(user))
-        return writer
-
-
-def leave_source(writer: SourceWriter, *, user: object) -> None:
-    """Forget a user; after the last one, seal and free the source."""
-    with _opening:
-        writer.users.discard(id(user))
-        if writer.gone or writer.users:
-            return
-        for key, known in list(_writers.items()):
-            if known is writer:
-                del _writers[key]
-        writer.close()
-
-
-_held: list[threading.Lock] = []
-
-
-def _before_fork() -> None:
-    # The forking thread holds every lock over the fork: a child never inherits one that nobody will free, nor a frame
-    # that another thread has half written.
-    _opening.acquire()
-    for guard in _guards.values():
-        guard.acquire()
-        _held.append(guard)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop().release()
-    _opening.release()
-
-
-def _in_child() -> None:
-    for writer in _writers.values():
-        writer.abandon()
-    _writers.clear()
-    _after_fork()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)

@@ -45,7 +45,6 @@ EVERY = {
     "1h": 3600 * SECOND,
     "1d": 86_400 * SECOND,
 }
-LOOK_EVERY_SECONDS = 1.0
 # A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
 # that did not come.
 ASK_SECONDS = 0.5
@@ -71,7 +70,7 @@ class Telemetry:
             on_storage_fault=on_storage_fault,
             max_bytes=settings.VELOX_SPOOL_MAX_BYTES,
             history=self._next_ordinal,
-            on_first_record=summon.summon,
+            look_after=summon.summon,
             ordinals=ordinals,
             may_be_negative=SignedPrices(),
         )
@@ -79,7 +78,6 @@ class Telemetry:
         self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}
         self._store_breaker = hot.Breaker("the store", failures_max=1, away_seconds=STORE_AWAY_SECONDS)
         self._admitted = False
-        self._look_at = 0.0
 
     @cached_property
     def reader(self) -> Reader:
@@ -111,18 +109,10 @@ class Telemetry:
         A ledger that cannot answer keeps no tick from being recorded.
         """
         if self._admitted:
-            self.look_after()
             return
         with contextlib.suppress(LedgerBusy, LedgerNotReady):
             self._known_account()
         self._admitted = True
-
-    def look_after(self) -> None:
-        """Once a second at most: start another companion where the one that was has died."""
-        now = time.monotonic()
-        if now >= self._look_at:
-            self._look_at = now + LOOK_EVERY_SECONDS
-            summon.summon()
 
     def _known_account(self) -> None:
         at_the_ledger(_ask, get_account, self.account)

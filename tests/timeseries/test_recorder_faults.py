@@ -311,7 +311,7 @@ def test_a_folder_reached_by_two_paths_is_one(tmp_path: Path) -> None:
 
 def test_the_first_record_is_told_once(tmp_path: Path) -> None:
     told: list[int] = []
-    desk = recorder(tmp_path, on_first_record=lambda: told.append(1))
+    desk = recorder(tmp_path, look_after=lambda: told.append(1))
     assert told == []
     desk.indicators("A", {"ema": 1})
     desk.tick("A", {"ltp": 1}, OPEN_NS)

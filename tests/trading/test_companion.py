@@ -78,6 +78,17 @@ class TestSummoned:
             assert living_companion() != first
             assert points()["stored"] == 2
 
+    def test_killed_it_is_replaced_by_ticks_alone(self, ledger: Any, ended: None) -> None:
+        with DataManager() as dm:
+            assert dm.process_tick("TCS", {"ltp": 1})
+            os.kill(living_companion(), signal.SIGKILL)
+            until(lambda: summon.companion_pid() is None)
+            deadline = time.monotonic() + 20
+            while summon.companion_pid() is None and time.monotonic() < deadline:
+                assert dm.process_tick("TCS", {"ltp": 2})
+                time.sleep(0.01)
+            assert summon.companion_pid() is not None
+
     def test_of_many_that_record_at_once_one_starts_it(
         self, data_dir: Path, monkeypatch: pytest.MonkeyPatch, ended: None
     ) -> None:

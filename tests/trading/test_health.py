@@ -17,6 +17,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
+from tests.companions import until
 from tests.redis_server import redis_server, use
 from timeseries.counter import REFUSED_NS, CounterMap
 from timeseries.spool import Spool
@@ -168,6 +169,16 @@ class TestSpool:
         for lane in Spool(data_dir / "spool").lanes():
             lane.sync()
         assert part("spool")[0] == "ok"
+
+    def test_a_spool_that_was_emptied_under_its_recorder_is_down(self, data_dir: Path) -> None:
+        with DataManager() as dm:
+            assert dm.process_tick("TCS", {"ltp": 1})
+            shutil.rmtree(data_dir / "spool")
+            until(lambda: not dm.process_tick("TCS", {"ltp": 2}))
+            until(lambda: dm.process_tick("TCS", {"ltp": 3}))
+            assert part("spool") == ("down", "spool_removed")
+            assert report(now=now())["status"] == "down"
+            assert part("spool", now() + timedelta(minutes=5)) == ("degraded", "spool_removed")
 
     def test_records_that_nobody_syncs_for_long_are_degraded(
         self, data_dir: Path, monkeypatch: pytest.MonkeyPatch

@@ -210,15 +210,23 @@ def _spool(points: dict[str, Any] | None, now: datetime) -> State:
 
 def _refused(now: datetime) -> State | None:
     """Return how it is when records were refused lately: nothing of them was kept, so somebody should know."""
-    counts = [lane.refused() for lane in pump.open_spool().lanes()]
+    lanes = pump.open_spool().lanes()
+    counts, removed = [lane.refused() for lane in lanes], sum(lane.removed() for lane in lanes)
     full, failed = sum(count[0] for count in counts), sum(count[1] for count in counts)
     age = now.timestamp() - max((count[2] for count in counts), default=0) / 10**9
-    if not full + failed or age > REFUSED_SECONDS[1]:
+    if not full + failed + removed or age > REFUSED_SECONDS[1]:
         return None
+    status = DOWN if age < REFUSED_SECONDS[0] else DEGRADED
+    if removed and not full + failed:
+        detail = (
+            f"The spool was emptied or replaced under its recorder {age:.0f} s ago: {removed} records are not kept."
+        )
+        return State(
+            status, "spool_removed", detail, "Look who emptied the data folder; recording goes on in a new one."
+        )
     code = "spool_full" if full else "spool_failed"
     cure = "Make room on the disk; recording goes on by itself." if full else "Look at the disk."
-    detail = f"{full + failed} records were refused, the last {age:.0f} s ago."
-    return State(DOWN if age < REFUSED_SECONDS[0] else DEGRADED, code, detail, cure)
+    return State(status, code, f"{full + failed} records were refused, the last {age:.0f} s ago.", cure)
 
 
 def _unsynced(age_seconds: float) -> State | None:
