@@ -85,9 +85,13 @@ class Companion:
     """Call `run` while holding the companion's lock (`summon.being_the_companion`)."""
 
     def __init__(
-        self, *, stays: bool = False, idle_seconds: float = IDLE_SECONDS, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        stays: Callable[[], bool] = lambda: False,
+        idle_seconds: float = IDLE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``stays``: live on without a recorder, as the companion of a running web server does."""
+        """``stays``: whether to live on without a recorder now, as the companion of a running web server does."""
         self.stays, self.idle_seconds, self.clock = stays, idle_seconds, clock
         self.pump = pump.open_pump()
         self.spool = self.pump.spool
@@ -155,7 +159,7 @@ class Companion:
 
     def is_wanted(self) -> bool:
         """Tell whether there is a folder to work on, and somebody who records into it or a fact that waits."""
-        return self._has_folder() and (self.stays or is_recorded(self.spool) or bool(self.intake.waiting()))
+        return self._has_folder() and (self.stays() or is_recorded(self.spool) or bool(self.intake.waiting()))
 
     def _is_over(self) -> bool:
         if self.is_wanted():

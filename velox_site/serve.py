@@ -26,10 +26,20 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
 PORT_DEFAULT = 8000
 READY_WITHIN_SECONDS = 300.0
+REQUEST_SECONDS_MAX = 5  # of a request that is not answered yet when the server ends
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _options(arguments)
+    # Whoever ends us, from the first moment on, ends us as Ctrl-C does: with all that we started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return _run(_options(arguments))
+    except KeyboardInterrupt:
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
     if options.demo:
         os.environ["VELOX_DATA_DIR"] = str(BASE_DIR / "var" / "demo")
         for name in ("DATABASE_URL", "CACHE_URL", "CELERY_BROKER_URL", "INFLUXDB_V2_URL"):
@@ -86,28 +96,32 @@ def _with_companion(listener: socket.socket, *, demo: bool) -> int:
     companion = _start_companion()
     try:
         return (_manage(["demo", "--fill"]) if demo else 0) or _serve(listener, demo=demo)
-    except KeyboardInterrupt:
-        return 0
     finally:
         _end(companion)
 
 
 def _serve(listener: socket.socket, *, demo: bool) -> int:
     config = uvicorn.Config(
-        "velox_site.asgi:application", lifespan="off", log_level="warning", access_log=False, server_header=False
+        "velox_site.asgi:application",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=REQUEST_SECONDS_MAX,
     )
     server = uvicorn.Server(config)
     signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
     threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
-    with suppress(KeyboardInterrupt):  # uvicorn raises Ctrl-C again once it has shut down
+    with suppress(KeyboardInterrupt):  # uvicorn sends the signal again once it has shut down
         server.run(sockets=[listener])
     return 0 if server.started else 2
 
 
 def _start_companion() -> subprocess.Popen[bytes]:
-    # In a session of its own: Ctrl-C reaches us alone, and we end it after the pages.
+    # In a session of its own: Ctrl-C reaches us alone, and we end it after the pages. Where we are killed and cannot, it
+    # finds that out, and ends as any companion does: once nobody records.
     return subprocess.Popen(
-        [*MANAGE, "ship", "--watch", "--stay"],
+        [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -116,6 +130,8 @@ def _start_companion() -> subprocess.Popen[bytes]:
 
 
 def _end(companion: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a second one would leave it behind
     companion.terminate()
     try:
         companion.wait(timeout=10)

@@ -17,11 +17,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connections
 
-from tests.companions import until
 from tests.trading.book import closed, opened
 from tests.trading.tampering import unguarded
 from tests.trading.test_ledger_processes import go, workers
 from tests.trading.test_verify_ledger import a_desks_days
+from tests.waiting import until
 from trading.models import Journal, Trade
 from trading.operations import copying
 from trading.operations import restore as restoring

@@ -18,12 +18,13 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 
 from tests.trading.book import opened, row, snapshot, sql
 from trading import checks
 from trading.errors import LedgerBusy, LedgerNotReady, NotTradable
 from trading.models import Account, CapitalFlow, Instrument, Trade, append_only
-from trading.operations import writing
+from trading.operations import copying, writing
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,8 +86,9 @@ class TestVersions:
             opened("T2")
         with pytest.raises(LedgerNotReady, match="9999_later"), writing.reading():
             pass
-        with pytest.raises(CommandError, match=r"newer than this code: it has trading\.9999_later"):
+        with pytest.raises(CommandError, match=r"newer than this code: it has trading\.9999_later") as ended:
             call_command("migrate", verbosity=0)
+        assert ended.value.returncode == 2
         assert snapshot() == before
 
     def test_an_older_one_is_refused_until_it_is_migrated_after_a_backup(
@@ -100,16 +102,80 @@ class TestVersions:
         call_command("migrate", verbosity=0)
         assert append_only.missing(connection) == []
         assert opened("T2").state == "OPEN"
-        if connection.vendor != "sqlite":
-            return
         (backup,) = (data_dir / "backups").iterdir()
         assert str(backup) in capsys.readouterr().out
         assert backup.stat().st_mode & 0o777 == 0o600
+        if connection.vendor != "sqlite":
+            assert backup.read_bytes().startswith(b"PGDMP")
+            return
         with sqlite3.connect(backup) as copy:
             assert copy.execute("SELECT trade_id FROM trading_trade").fetchall() == [("T1",)]
         copy.close()
         call_command("migrate", verbosity=0)
         assert len(list((data_dir / "backups").iterdir())) == 1, "nothing to migrate, nothing to back up"
+
+    @pytest.mark.parametrize("arguments", [("trading", "0001"), ("trading", "zero"), ("auth", "zero")])
+    @pytest.mark.parametrize("more", [{}, {"fake": True}, {"no_backup": True}], ids=str)
+    def test_a_step_back_is_refused_and_changes_nothing(
+        self, data_dir: Path, arguments: tuple[str, ...], more: dict[str, Any]
+    ) -> None:
+        opened()
+        before, applied = snapshot(), MigrationRecorder(connection).applied_migrations().keys()
+        with pytest.raises(CommandError, match=r"take back .*Nothing was changed.*manage\.py restore") as ended:
+            call_command("migrate", *arguments, verbosity=0, **more)
+        assert ended.value.returncode == 2
+        assert snapshot() == before and MigrationRecorder(connection).applied_migrations().keys() == applied
+        assert not (data_dir / "backups").exists()
+        assert opened("T2").state == "OPEN"
+
+    def test_a_step_forward_is_never_only_recorded(self, looks_anew: None, data_dir: Path) -> None:
+        executor = MigrationExecutor(connection)
+        executor.migrate([("trading", sorted(writing.MIGRATIONS)[-2])])
+        with pytest.raises(CommandError, match="without doing it") as ended:
+            call_command("migrate", fake=True, verbosity=0)
+        assert ended.value.returncode == 2
+        assert ("trading", max(writing.MIGRATIONS)) not in MigrationRecorder(connection).applied_migrations()
+        assert not (data_dir / "backups").exists()
+
+    def test_what_only_shows_or_is_refused_by_django_copies_nothing(self, looks_anew: None, data_dir: Path) -> None:
+        MigrationExecutor(connection).migrate([("trading", sorted(writing.MIGRATIONS)[-2])])
+        call_command("migrate", plan=True, verbosity=0)
+        call_command("migrate", "trading", "0001", plan=True, verbosity=0)
+        with pytest.raises(SystemExit):
+            call_command("migrate", check_unapplied=True, verbosity=0)
+        with pytest.raises(CommandError, match="Cannot find a migration"):
+            call_command("migrate", "trading", "none", verbosity=0)
+        assert not (data_dir / "backups").exists()
+
+    def test_a_fresh_ledger_is_not_backed_up_and_may_stop_on_the_way(
+        self, looks_anew: None, data_dir: Path, no_tables: Path
+    ) -> None:
+        if connection.vendor != "sqlite":
+            return  # the server's own database is there for all tests
+        call_command("migrate", "trading", "0003", verbosity=0)
+        assert not (data_dir / "backups").exists()
+        with pytest.raises(LedgerNotReady, match="migrate"):
+            opened()
+        call_command("migrate", verbosity=0)
+        assert len(list((data_dir / "backups").iterdir())) == 1
+        assert opened().state == "OPEN"
+
+    def test_without_a_backup_nothing_is_migrated_unless_it_is_asked_for(
+        self, looks_anew: None, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        MigrationExecutor(connection).migrate([("trading", sorted(writing.MIGRATIONS)[-2])])
+
+        def fails(_: Path) -> None:
+            raise copying.CopyRefused("pg_dump is not installed.", hint="Install PostgreSQL's client programs.")
+
+        monkeypatch.setattr(copying, "copy_to", fails)
+        with pytest.raises(CommandError, match=r"pg_dump is not installed.*--no-backup") as ended:
+            call_command("migrate", verbosity=0)
+        assert ended.value.returncode == 2
+        with pytest.raises(LedgerNotReady, match="migrate"):
+            opened()
+        call_command("migrate", no_backup=True, verbosity=0)
+        assert opened().state == "OPEN"
 
 
 class TestConnections:

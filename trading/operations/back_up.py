@@ -11,8 +11,8 @@ from trading.errors import InvalidValue
 from trading.operations import copying
 from trading.queries.verification import Progress
 
-PREFIX = "ledger-"
-KEPT = 14
+PREFIX, BEFORE_MIGRATING = "ledger-", "before-migrate-"
+KEPT, KEPT_BEFORE_MIGRATING = 14, 5
 
 log = structlog.get_logger("database")
 
@@ -25,9 +25,7 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
     """
     if keep < 1:
         raise InvalidValue(f"keep is {keep}.", field="keep", hint="Keep at least 1.")
-    folder = copying.folder()
-    suffix = copying.SUFFIX[copying.vendor()]
-    path = folder / f"{PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{suffix}"
+    path = _new_path(PREFIX)
     unfinished = path.with_name(f"{path.name}.part")
     try:
         copying.copy_to(unfinished)
@@ -36,9 +34,35 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    copying.synced(folder)
+    copying.synced(path.parent)
     log.info("backup", file=path.name, ledger=note.ledger, heads=note.heads)
-    for old in sorted(folder.glob(f"{PREFIX}*{suffix}"))[:-keep]:
+    _keep_newest(PREFIX, path, keep)
+    return path
+
+
+def back_up_before_migrating() -> Path:
+    """Return a sound copy (0600) of a ledger of another version: only the code of its own version can prove it.
+
+    Raises: CopyRefused where the ledger does not pass its database's own check, or cannot be copied; DatabaseError.
+    """
+    path = _new_path(BEFORE_MIGRATING)
+    unfinished = path.with_name(f"{path.name}.part")
+    try:
+        copying.copy_to(unfinished)
+        copying.must_be_sound(unfinished)
+        unfinished.rename(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    copying.synced(path.parent)
+    _keep_newest(BEFORE_MIGRATING, path, KEPT_BEFORE_MIGRATING)
+    return path
+
+
+def _new_path(prefix: str) -> Path:
+    return copying.folder() / f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{copying.SUFFIX[copying.vendor()]}"
+
+
+def _keep_newest(prefix: str, path: Path, keep: int) -> None:
+    for old in sorted(path.parent.glob(f"{prefix}*{path.suffix}"))[:-keep]:
         old.unlink()
         copying.beside(old).unlink(missing_ok=True)
-    return path

@@ -67,11 +67,28 @@ def copy_to(path: Path) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     database = connections[DEFAULT_DB_ALIAS].settings_dict
     if vendor() == "sqlite":
-        with closing(sqlite3.connect(database["NAME"])) as source, closing(sqlite3.connect(path)) as target:
-            source.backup(target)  # one step, so one snapshot; writers go on
+        try:
+            with closing(sqlite3.connect(database["NAME"])) as source, closing(sqlite3.connect(path)) as target:
+                source.backup(target)  # one step, so one snapshot; writers go on
+        except sqlite3.DatabaseError as error:
+            raise CopyRefused(f"The ledger could not be copied: {error}.") from error
     else:
         run("pg_dump", "--format=custom", f"--file={path}", str(database["NAME"]))
     synced(path)
+
+
+def must_be_sound(path: Path) -> None:
+    """Raise CopyRefused for a copy that does not pass its database's own check."""
+    if vendor() != "sqlite":
+        run("pg_restore", "--list", str(path))
+        return
+    try:
+        with closing(sqlite3.connect(path)) as copy:
+            (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        answer = str(error)
+    if answer != "ok":
+        raise CopyRefused(f"The ledger does not pass SQLite's own check ({answer}).")
 
 
 def proved(path: Path, progress: Progress = lambda *_: None) -> Proof:

@@ -1,73 +1,96 @@
-"""`manage.py migrate`: Django's, with a checked backup of the ledger before it changes, and no step back in time."""
+"""`manage.py migrate`: Django's, with a copy of the ledger before it changes, and no step back in time."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
+from django.db.migrations.exceptions import AmbiguityError
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.migration import Migration
 
-KEPT = 5
+from trading.errors import VeloxError
+from trading.operations.back_up import back_up_before_migrating
+
+Plan = list[tuple[Migration, bool]]
 
 
 class Command(migrate.Command):
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--no-backup", action="store_true", help="the ledger was backed up some other way")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        connection = connections[options["database"]]
-        executor = MigrationExecutor(connection)
-        applied, known = set(executor.loader.applied_migrations), set(executor.loader.disk_migrations)
-        newer = sorted(f"{app}.{name}" for app, name in applied - known if app == "trading")
-        if newer:
-            raise CommandError(
-                f"The ledger is newer than this code: it has {', '.join(newer)}. "
-                "Install the newer VELOX; nothing was changed."
-            )
-        pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        if connection.vendor == "sqlite" and applied and pending and options["database"] == DEFAULT_DB_ALIAS:
-            self.stdout.write(f"Backup: {_backup(Path(connection.settings_dict['NAME']))}")
+        if options["database"] == DEFAULT_DB_ALIAS:
+            try:
+                self._prepare(options)
+            except VeloxError as error:
+                raise CommandError(str(error), returncode=2) from error
+            except DatabaseError as error:
+                raise CommandError(f"The ledger cannot answer: {error}", returncode=2) from error
         super().handle(*args, **options)
 
-
-def _backup(ledger: Path) -> Path:
-    """Copy the ledger beside its folder's backups and check the copy; keep the newest few."""
-    folder = settings.DATA_DIR / "backups"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    copy: Path = folder / f"before-migrate-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.sqlite3"
-    unfinished = copy.with_suffix(".part")
-    os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    answer = _copied(ledger, unfinished)
-    if answer != "ok":
-        unfinished.unlink()
-        raise CommandError(f"The ledger does not pass SQLite's own check ({answer}): nothing was changed.")
-    _synced(unfinished)
-    unfinished.rename(copy)
-    for old in sorted(folder.glob("before-migrate-*.sqlite3"))[:-KEPT]:
-        old.unlink()
-    return copy
+    def _prepare(self, options: dict[str, Any]) -> None:
+        """Refuse what would leave a ledger that nobody can open; copy one that is about to change."""
+        executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
+        _must_not_be_newer(executor)
+        plan = _plan(executor, options["app_label"], options["migration_name"])
+        if options["plan"] or options["check_unapplied"] or options["prune"] or not plan:
+            return
+        _must_go_forward(plan, is_fake=options["fake"])
+        if executor.loader.applied_migrations and not options["no_backup"]:
+            self.stdout.write(f"Backup: {_backed_up()}")
 
 
-def _copied(ledger: Path, copy: Path) -> str:
-    """Return what SQLite's own check says of the copy."""
-    source, target = sqlite3.connect(ledger), sqlite3.connect(copy)
+def _must_not_be_newer(executor: MigrationExecutor) -> None:
+    applied, known = set(executor.loader.applied_migrations), set(executor.loader.disk_migrations)
+    newer = sorted(f"{app}.{name}" for app, name in applied - known if app == "trading")
+    if newer:
+        raise CommandError(
+            f"The ledger is newer than this code: it has {', '.join(newer)}. "
+            "Install the newer VELOX; nothing was changed.",
+            returncode=2,
+        )
+
+
+def _must_go_forward(plan: Plan, *, is_fake: bool) -> None:
+    names = [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+    if any(is_backward for _, is_backward in plan):
+        raise CommandError(
+            f"This would take back {', '.join(names)}: facts would be lost, and no VELOX could open the ledger that is "
+            "left. Nothing was changed. To work with an older VELOX, `manage.py restore` a backup that it made; "
+            "`migrate` without a name brings the ledger up to this one.",
+            returncode=2,
+        )
+    if is_fake and any(migration.app_label == "trading" for migration, _ in plan):
+        raise CommandError(
+            f"--fake would record {', '.join(names)} as done without doing it. Nothing was changed. Run `migrate` "
+            "without it.",
+            returncode=2,
+        )
+
+
+def _backed_up() -> str:
     try:
-        source.backup(target)
-        return str(target.execute("PRAGMA integrity_check").fetchone()[0])
-    except sqlite3.DatabaseError as error:
-        return str(error)
-    finally:
-        source.close()
-        target.close()
+        return str(back_up_before_migrating())
+    except VeloxError as error:
+        raise CommandError(
+            f"No backup could be made, so nothing was changed: {error} With a backup of your own, go on with "
+            "`migrate --no-backup`.",
+            returncode=2,
+        ) from error
 
 
-def _synced(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _plan(executor: MigrationExecutor, app: str | None, name: str | None) -> Plan:
+    """Return what Django will do, each step with whether it goes back; of a name that it will refuse nothing."""
+    leaves = executor.loader.graph.leaf_nodes()
+    targets: list[tuple[str, str | None]] = [(label, leaf) for label, leaf in leaves if app in (None, label)]
+    if app and name:
+        try:
+            is_zero = name == "zero"
+            targets = [(app, None if is_zero else executor.loader.get_migration_by_prefix(app, name).name)]
+        except (AmbiguityError, KeyError):
+            return []
+    return executor.migration_plan(targets)

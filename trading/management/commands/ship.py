@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from argparse import SUPPRESS, ArgumentParser
@@ -28,12 +29,16 @@ class Command(VeloxCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--watch", action="store_true", help="keep shipping until nobody records any more")
         parser.add_argument("--stay", action="store_true", help="with --watch: stay, recorders or none")
+        parser.add_argument("--stay-with", type=int, metavar="PID", help="the same, as long as the parent PID lives")
         parser.add_argument("--lock", type=int, help=SUPPRESS)  # the open lock that `summon` hands on
 
     def answer(self, **options: Any) -> bool:
-        return self._watch(options["lock"], stays=options["stay"]) if options["watch"] else self._once()
+        if not options["watch"]:
+            return self._once()
+        parent = options["stay_with"]
+        return self._watch(options["lock"], stays=lambda: options["stay"] or os.getppid() == parent)
 
-    def _watch(self, lock: int | None, *, stays: bool) -> bool:
+    def _watch(self, lock: int | None, *, stays: Callable[[], bool]) -> bool:
         _on_a_signal(lambda *_: sys.exit(0))  # as soon as the lock names us; there is nothing to finish yet
         while True:
             with summon.being_the_companion(lock) as is_companion:
