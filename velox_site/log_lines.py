@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -64,23 +66,40 @@ def _as_careful_json(shape: dict[str, Any]) -> bytes:
         return (json.dumps({**shape, "message": message, "context": known}) + "\n").encode()
 
 
-def as_text_bytes(line: Line) -> bytes:
-    return as_text(line).encode("utf-8", "backslashreplace")
+def as_text_bytes(line: Line, zone: tzinfo = UTC) -> bytes:
+    return as_text(line, zone).encode("utf-8", "backslashreplace")
 
 
-def as_text(line: Line) -> str:
-    """Return time, level, logger, message and the data as name=value: one line, and an exception's traceback below."""
-    head = f"{line.timestamp()} {line.level.upper():<8} [{_printable(line.logger)}] {_printable(line.message)}"
+def as_text(line: Line, zone: tzinfo = UTC) -> str:
+    """Return time, level, logger, message and the data as name=value: one line, and an exception's traceback below.
+
+    Text is for people: its time is that of ``zone``, the desk's, with its offset.
+    """
+    head = f"{_time_in(zone, line)} {line.level.upper():<8} [{_printable(line.logger)}] {_printable(line.message)}"
     return head + _data(line.context)
 
 
-def in_colour(line: Line) -> str:
+def in_colour(line: Line, zone: tzinfo = UTC) -> str:
+    """Return the same for a terminal."""
     colour = _COLOURS.get(line.level, "35")
     head = (
-        f"{_DIM}{line.timestamp()}{_PLAIN} \x1b[{colour}m{line.level.upper():<8}{_PLAIN} "
+        f"{_DIM}{_time_in(zone, line)}{_PLAIN} \x1b[{colour}m{line.level.upper():<8}{_PLAIN} "
         f"[{_printable(line.logger)}] {_BOLD}{_printable(line.message)}{_PLAIN}"
     )
     return head + _data(line.context)
+
+
+def _time_in(zone: tzinfo, line: Line) -> str:
+    seconds, rest = divmod(line.at_ns, 10**9)
+    text, offset = _second_in(zone, seconds)
+    return f"{text}.{rest // 1000:06d}{offset}"
+
+
+@lru_cache(maxsize=16)  # most lines share a second with the one before
+def _second_in(zone: tzinfo, seconds: int) -> tuple[str, str]:
+    """Return a second as ISO without its offset, and the offset."""
+    text = datetime.fromtimestamp(seconds, zone).isoformat()
+    return text[:19], text[19:]
 
 
 def _data(context: dict[str, Any]) -> str:

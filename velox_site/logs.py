@@ -16,8 +16,11 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from structlog.types import EventDict, FilteringBoundLogger
@@ -49,10 +52,12 @@ _QUIET = frozenset({"debug", "info"})
 def configure(options: dict[str, Any]) -> None:
     """Set logging up; Django calls it with ``settings.LOGGING``. Writes nothing.
 
-    ``options``: {"folder": Path, "level": name, "format": one of `FORMATS`, "velox" where it is absent}.
+    ``options``: {"folder": Path, "level": name, "format": one of `FORMATS`, "velox" where it is absent, "zone": that
+    in which text for people tells the time, UTC where it is absent; JSON lines are always UTC}.
     """
     level = logging.getLevelNamesMapping()[options["level"]]
-    sinks.open_in(Path(options["folder"]), FORMATS[options.get("format", "velox")])
+    zone = ZoneInfo(options["zone"]) if "zone" in options else UTC
+    sinks.open_in(Path(options["folder"]), FORMATS[options.get("format", "velox")], zone)
     structlog.configure(
         processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -74,12 +79,17 @@ class Sinks:
 
     def __init__(self) -> None:
         self.files: list[tuple[LogFile, Callable[[Line], bytes]]] = []
+        self.zone: tzinfo = UTC
 
-    def open_in(self, folder: Path, json_line: Callable[[Line], bytes] = as_json) -> None:
+    def open_in(self, folder: Path, json_line: Callable[[Line], bytes] = as_json, zone: tzinfo = UTC) -> None:
         """Send what follows to the files of this folder; they are made at the first line."""
         self.close()
+        self.zone = zone
         text = SizedFile(folder / "velox.log", bytes_max=TEXT_BYTES_MAX, backups=TEXT_BACKUPS)
-        self.files = [(DailyFile(folder, "velox-{:%Y-%m-%d}.jsonl"), json_line), (text, as_text_bytes)]
+        self.files = [
+            (DailyFile(folder, "velox-{:%Y-%m-%d}.jsonl"), json_line),
+            (text, partial(as_text_bytes, zone=zone)),
+        ]
 
     def write(self, line: Line) -> None:
         for file, render in self.files:
@@ -88,7 +98,7 @@ class Sinks:
             except Exception:  # noqa: S112  (no fault of a log may reach who logs)
                 continue
         if (line.logger, line.message) not in NOT_ON_CONSOLE:
-            _to_console(line)
+            _to_console(line, self.zone)
 
     def close(self) -> None:
         for file, _ in self.files:
@@ -98,11 +108,11 @@ class Sinks:
 sinks = Sinks()
 
 
-def _to_console(line: Line) -> None:
+def _to_console(line: Line, zone: tzinfo) -> None:
     """Write to stderr as it is now: services and tests replace it. A closed one swallows the line."""
     try:
         stream = sys.stderr
-        stream.write(in_colour(line) if stream.isatty() else as_text(line))
+        stream.write(in_colour(line, zone) if stream.isatty() else as_text(line, zone))
         stream.flush()
     except Exception:  # noqa: S110
         pass

@@ -170,6 +170,6 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOG_DIR = DATA_DIR / "logs"
 LOGGING_CONFIG = "velox_site.logs.configure"
 VELOX_LOG_FORMAT = env.choice("VELOX_LOG_FORMAT", "VELOX", ("VELOX", "ECS"))
-LOGGING = {"folder": LOG_DIR, "level": LOG_LEVEL, "format": VELOX_LOG_FORMAT.lower()}
+LOGGING = {"folder": LOG_DIR, "level": LOG_LEVEL, "format": VELOX_LOG_FORMAT.lower(), "zone": TIME_ZONE}
 # Task ids, and the request's that asked for a task. Without a broker there are no tasks, and Celery is not imported.
 DJANGO_STRUCTLOG_CELERY_ENABLED = bool(CELERY_BROKER_URL)

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 BACKUPS = 10_000  # what goes by policy would look like a loss
-_TEXT = re.compile(r"\S+Z INFO     \[strategy\] line who=(\d+) n=(\d+) pad=(x*)\|")
+_TEXT = re.compile(r"\S+\+00:00 INFO     \[strategy\] line who=(\d+) n=(\d+) pad=(x*)\|")
 
 
 def work(folder: Path, who: int, lines: int, bytes_max: int) -> None:

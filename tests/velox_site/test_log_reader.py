@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,6 +72,11 @@ class TestCommand:
 
     def test_json_gives_the_lines_back_as_they_stand_in_the_file(self, told: Path) -> None:
         assert [json.loads(text) for text in said(format="json").splitlines()] == kept(told)
+
+    def test_people_read_the_desks_time_and_machines_utc(self, told: Path, settings: Any) -> None:
+        settings.TIME_ZONE = "America/New_York"
+        assert all(re.match(r"\S{26}-0[45]:00 ", line) for line in said().splitlines())
+        assert all(json.loads(line)["timestamp"].endswith("Z") for line in said(format="json").splitlines())
 
     def test_it_is_in_colour_where_asked(self, told: Path) -> None:
         assert "\x1b[31mERROR" in said(force_color=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -128,6 +130,31 @@ class TestShape:
         assert "\x1b" not in text
         assert "note='a b'" in text and "empty=''" in text and "number=5" in text
         assert in_colour(evil).count("\n") == 1
+
+
+class TestTheDesksTime:
+    def test_text_tells_the_time_of_its_zone_and_json_tells_utc(self) -> None:
+        at = int(datetime(2026, 11, 1, 5, 59, 59, tzinfo=UTC).timestamp())
+        before, after = (Line((at + more) * 10**9 + 123_456_789, "info", "trade", "opened", {}) for more in (0, 3601))
+        new_york = ZoneInfo("America/New_York")
+        assert as_text(before, ZoneInfo("Asia/Kolkata")).startswith("2026-11-01T11:29:59.123456+05:30 INFO")
+        assert as_text(before, new_york).startswith("2026-11-01T01:59:59.123456-04:00 ")
+        assert as_text(after, new_york).startswith("2026-11-01T02:00:00.123456-05:00 ")
+        assert "2026-11-01T01:59:59.123456-04:00" in in_colour(before, new_york)
+        assert json.loads(as_json(before))["timestamp"] == "2026-11-01T05:59:59.123456Z"
+
+    def test_the_console_is_in_the_zone_that_was_told(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        logs.sinks.open_in(folder, zone=ZoneInfo("Asia/Kolkata"))
+        logs.risk_log.error("high")
+        assert re.match(r"\S{26}\+05:30 ERROR", capsys.readouterr().err)
+        logs.sinks.zone = UTC
+
+    def test_the_text_file_of_a_desk_is_in_its_zone(self, tmp_path: Path) -> None:
+        script = "from velox_site.desk import DataManager; from velox_site.logs import risk_log\nrisk_log.error('high')"
+        run_script(script, tmp_path, VELOX_TIME_ZONE="Asia/Kolkata")
+        text = (tmp_path / "logs" / "velox.log").read_text()
+        assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+05:30 ERROR", text)
+        assert kept(tmp_path / "logs")[0]["timestamp"].endswith("Z")
 
 
 class TestLevels:

@@ -15,7 +15,10 @@ from velox_site.log_reader import LEVELS, Filter, Reader, parse_since
 
 
 class Command(VeloxCommand):
-    help = "Read the logs back, the oldest first. `--format json` gives one object a line, as the files have them."
+    help = (
+        "Read the logs back, the oldest first, in the desk's time. `--format json` gives one object a line, as the "
+        "files have them, in UTC."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--trade", metavar="ID", help="lines about this trade only")
@@ -28,12 +31,12 @@ class Command(VeloxCommand):
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
     def answer(self, **options: Any) -> bool:
-        now, since = datetime.now(UTC), options["since"]
+        now, since, zone = datetime.now(UTC), options["since"], ZoneInfo(settings.TIME_ZONE)
         wanted = Filter(
             trade_id=options["trade"],
             logger=options["logger"],
             level=options["level"],
-            since=None if since is None else parse_since(since, now, ZoneInfo(settings.TIME_ZONE)),
+            since=None if since is None else parse_since(since, now, zone),
         )
         reader = Reader(settings.LOG_DIR, wanted)
         is_coloured = not options["no_color"] and (options["force_color"] or self.stdout.isatty())
@@ -42,7 +45,7 @@ class Command(VeloxCommand):
                 if options["format"] == "json":
                     self.stdout.write(as_json(line).decode(), ending="")
                 else:
-                    self.stdout.write(in_colour(line) if is_coloured else as_text(line), ending="")
+                    self.stdout.write(in_colour(line, zone) if is_coloured else as_text(line, zone), ending="")
                 if options["follow"]:
                     self.stdout.flush()
         except (KeyboardInterrupt, BrokenPipeError):
