@@ -63,7 +63,8 @@ class DataManager:
         )
         self.source, self.account = self.telemetry.recorder.source, self.telemetry.recorder.account
         self.aio = Awaitables(self)
-        self.ledger = ledger.Ledger(self.account, raises=on_storage_fault == "raise")
+        newest = self.telemetry.price_at_hand
+        self.ledger = ledger.Ledger(self.account, raises=on_storage_fault == "raise", newest=newest)
 
     # -- the ledger --------------------------------------------------------------------------------------------------
 

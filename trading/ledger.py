@@ -19,6 +19,7 @@ from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
+from trading.operations.slips import Newest, beside
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.writing import reading
 from trading.queries.valuation import LastTicks
@@ -32,12 +33,15 @@ log = structlog.get_logger("risk")
 class Ledger:
     """Every call waits for a durable commit, at most two seconds, then raises LedgerBusy with nothing written."""
 
-    def __init__(self, account: str, *, raises: bool = False, intake: Intake | None = None) -> None:
+    def __init__(
+        self, account: str, *, raises: bool = False, intake: Intake | None = None, newest: Newest | None = None
+    ) -> None:
         """``raises``: let a stop raise where the ledger is at fault, as every other call does.
 
-        ``intake``: keep there what the ledger cannot take, and answer with a `Pending`.
+        ``intake``: keep there what the ledger cannot take, and answer with a `Pending`. ``newest``: what prices are
+        compared with, to flag a slip.
         """
-        self.account, self.raises, self.intake = account, raises, intake
+        self.account, self.raises, self.intake, self.newest = account, raises, intake, newest
         self.faults: dict[str, int] = {}
         self._written_ns = 0
 
@@ -71,7 +75,7 @@ class Ledger:
     def _answer(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
         # Every operation but the signal's is about a trade: what is logged on the way says which.
         about = {} if operation is record_signal else {"trade_id": said[0]}
-        with structlog.contextvars.bound_contextvars(**about):
+        with structlog.contextvars.bound_contextvars(**about), beside(self.newest):
             answer = self._carried_out(operation, *said, **more)
         self._written_ns = time.time_ns()
         return answer

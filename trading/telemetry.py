@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from trading.operations.writing import reading
 from trading.queries.accounts import get_account
 from trading.queries.projection import is_behind
 from trading.queries.sessions import candle_sessions
+from trading.queries.valuation import price_of
 from trading.signed_prices import SignedPrices
 
 SECOND = 10**9
@@ -149,6 +151,13 @@ class Telemetry:
         if unknown is not None:
             raise unknown
         return found
+
+    def price_at_hand(self, symbol: str) -> tuple[Decimal, datetime] | None:
+        """Return the newest price and its time, as this process or else the hot state has it; no store is asked."""
+        tick = self.recorder.latest(symbol)
+        if tick is None and hot.is_shared():
+            tick = hot.newest(KINDS[TICKS.name], self.account, symbol)
+        return None if tick is None else price_of(tick)
 
     def known_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Return `latest_ticks`, where the store is away without those that it alone may know."""

@@ -116,7 +116,7 @@ def test_bad_input_raises_and_is_not_kept(dm: DataManager, ledger: Any, impatien
     with held(ledger):
         for _ in range(2):  # with nothing waiting, and behind a fact that waits
             with pytest.raises(InvalidValue):
-                dm.open_position("T1", "orb", "RELIANCE", -1, 10, AT)
+                dm.open_position("T1", "orb", "RELIANCE", 2450, -10, AT)
             dm.open_position(*OPEN)
     assert [fact.operation for fact in of_this_folder().facts()] == ["open_position"] * 2
 

@@ -33,7 +33,7 @@ from trading.admin.correct import correct
 from trading.admin.export import csv_response
 from trading.admin.filters import ResultFilter, ReviewFilter
 from trading.admin.review import FIELDS, ReviewForm
-from trading.domain import amounts, corrections
+from trading.domain import amounts, corrections, flags
 from trading.domain.averages import Averages
 from trading.errors import VeloxError
 from trading.models import Correction, Fill, Signal, StopChange, Trade, User
@@ -206,7 +206,7 @@ class TradeAdmin(ReadOnly, Titled, ModelAdmin):
 
     @admin.display(description="flags")
     def shown_flags(self, trade: Trade) -> str:
-        return ", ".join(flag.replace("_", " ") for flag in trade.flags) or "—"
+        return ", ".join(map(flags.meaning, trade.flags)) or "—"
 
     @admin.display(description="corrections")
     def shown_corrections(self, trade: Trade) -> SafeString | str:

@@ -7,22 +7,36 @@ from collections.abc import Iterable
 PRICE_ZERO, UNEXPLAINED = "price_zero", "price_zero_unexplained"
 # The reasons for which a position is given away for nothing.
 SETTLEMENTS = frozenset({"expired", "settled", "bonus"})
+STOP_SIDE, TARGET_SIDE, TRAILING_SIDE = "stop_wrong_side", "target_wrong_side", "trailing_stop_wrong_side"
+PRICE_FAR, MARKET_CLOSED, IN_FUTURE = "price_far_from_tick", "market_closed", "in_future"
+# In an answer alone, never in a row: what was called changed nothing.
+KNOWN_ALREADY = "known_already"
 
 MEANINGS = {
     "corrected": "corrected",
     "close_charges_not_booked": "charges of the close were not booked: fills had closed it",
     "close_price_differs": "closed at another price than its last fill",
+    IN_FUTURE: "a fill ahead of the clock",
+    MARKET_CLOSED: "a fill while the market was closed",
     "off_lot": "quantity off the lot",
     "off_price_tick": "price off the tick",
+    PRICE_FAR: "a price far from the last tick",
     PRICE_ZERO: "a fill at price 0",
     UNEXPLAINED: "price 0 without a reason such as expired",
     "reported_pnl_differs": "reported P&L differs",
     "reported_pnl_percent_differs": "reported P&L percent differs",
     "signal_conditions_differ": "the signal was recorded with other conditions",
     "stop_moved_back": "stop moved back",
+    STOP_SIDE: "stop on the wrong side of the entry",
+    TARGET_SIDE: "target on the wrong side of the entry",
+    TRAILING_SIDE: "a trailing stop beyond the last price",
 }
 # What is most likely a slip of whoever typed it, and shown where the day is looked at.
-SLIPS = frozenset({UNEXPLAINED})
+SLIPS = (UNEXPLAINED, STOP_SIDE, TARGET_SIDE, TRAILING_SIDE, PRICE_FAR, MARKET_CLOSED, IN_FUTURE)
+# Those that follow from a trade's fills and plan alone: a correction makes them anew.
+FOLLOWING = frozenset(
+    {"off_lot", "off_price_tick", PRICE_ZERO, UNEXPLAINED, STOP_SIDE, TARGET_SIDE, MARKET_CLOSED, IN_FUTURE}
+)
 
 
 def meaning(flag: str) -> str:

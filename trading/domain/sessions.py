@@ -131,6 +131,14 @@ class Calendar:
                 restarts.insert(0, restart)
         return [restart for restart in restarts if restart < next_midnight]
 
+    def is_open(self, at: datetime) -> bool:
+        """Tell whether a phase goes on at an aware instant, both its ends included."""
+        today = self.day_of(at)
+        days = (today - timedelta(days=1), today, today + timedelta(days=1))  # a session may begin the evening before
+        return not self.rows or any(
+            phase.opens_at <= at <= phase.closes_at for day in days for phase in self.phases(day)
+        )
+
     def is_trading_day(self, day: date) -> bool:
         return not self.rows or self.continuous(day) is not None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+from trading.domain.flags import KNOWN_ALREADY
 
 
 class AsDict:
@@ -55,6 +57,14 @@ class Position(Trade):
     last_price_at: datetime | None = None
     unrealised_pnl: Decimal | None = None
     origin: str = "ledger"  # or "hot"
+
+
+Answer = TypeVar("Answer", bound=Trade)
+
+
+def known_already(answer: Answer) -> Answer:
+    """Return the answer to what was called before and changed nothing: flagged so, which no row ever is."""
+    return replace(answer, flags=tuple(sorted({*answer.flags, KNOWN_ALREADY})))
 
 
 class Indicators(dict[str, float]):

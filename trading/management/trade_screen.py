@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from trading.domain import amounts, display
+from trading.domain import amounts, display, flags
 from trading.management.charts import sparkline
 from trading.queries.excursions import ns
 from trading.queries.trade_life import TradeLife
@@ -47,7 +47,7 @@ def _head(life: TradeLife) -> Iterator[str]:
     risk = "no initial stop" if not life.initial_risk else f"risked {_money(life, life.initial_risk)}"
     r = "" if row.r_multiple is None else f"{row.r_multiple} R"
     pnl = f"P&L {_money(life, trade.realised_pnl)} {life.currency} before charges"
-    yield _cut(" · ".join(filter(None, [pnl, charges, r, risk, " ".join(trade.flags)])))
+    yield _cut(" · ".join(filter(None, [pnl, charges, r, risk, ", ".join(map(flags.meaning, trade.flags))])))
     found = life.excursion_fields()
     if found:
         ends = [_end(life, found, name) for name in ("mae", "mfe")]

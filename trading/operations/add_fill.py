@@ -7,7 +7,7 @@ from typing import Any
 
 from timeseries.values import parse_name
 from trading.domain import money, position
-from trading.domain.values import Position
+from trading.domain.values import Position, known_already
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
 from trading.operations import arguments, booking, bounds, journal
@@ -59,19 +59,23 @@ def add_fill(
         trade = find_trade(account, trade_id, strategy_id=strategy_id)
         if flip_to is not None:
             must_reverse(trade, side)
-            opened = known_flip(trade, side, new, flip_to)
+            if (opened := known_flip(trade, side, new, flip_to)) is not None:
+                return known_already(_position(opened))
             crosses = trade.state == Trade.State.OPEN and new.quantity > trade.open_quantity
-            if opened is None and crosses and not is_known(trade, side, new):
-                opened = flip(trade, side, new, flip_to, now=now, head=head)
-            if opened is not None:
-                return Position(**trade_value(opened).as_dict())
-        if not is_known(trade, side, new):
-            must_be_open(trade, hint="Open a new trade instead.")
-            seen = Seen.of(trade)
-            said = booking.book(trade, side, new, now=now)
-            booking.keep(trade, seen)
-            journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now, head=head)
-        return Position(**trade_value(trade).as_dict())
+            if crosses and not is_known(trade, side, new):
+                return _position(flip(trade, side, new, flip_to, now=now, head=head))
+        if is_known(trade, side, new):
+            return known_already(_position(trade))
+        must_be_open(trade, hint="Open a new trade instead.")
+        seen = Seen.of(trade)
+        said = booking.book(trade, side, new, now=now)
+        booking.keep(trade, seen)
+        journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now, head=head)
+        return _position(trade)
+
+
+def _position(trade: Trade) -> Position:
+    return Position(**trade_value(trade).as_dict())
 
 
 def must_be_open(trade: Trade, *, hint: str) -> None:

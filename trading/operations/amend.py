@@ -59,7 +59,7 @@ def amend(
         meant = correcting.fill_of(trade, fill) if right else None
         body = _difference(trade, meant, right, strategy)
         if not body["now"]:
-            return trade_value(trade)
+            return values.known_already(trade_value(trade))
         said: dict[str, Any] = {"fill": meant, "body": body, "reason": reason, "by": by, "now": now}
         said["strategy"] = None if strategy is None else references.strategy_of(strategy)
         return correcting.write(trade, head, kind=facts.AMEND, **said)

@@ -8,12 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from trading.domain import position
-from trading.domain.flags import UNEXPLAINED
+from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
 from trading.errors import CrossesZero, InvalidValue
 from trading.models import Correction, DayTotal, Fill, Instrument, Realisation, Trade
-from trading.operations import bounds, references, rows
+from trading.operations import bounds, references, rows, slips
 from trading.operations.writing import busy
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
@@ -81,7 +81,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     before, sequence = _before(trade)
     execution = Execution(side, to_units(new.price), to_units(new.quantity), _units(new.charges))
     after, realised = _applied(before, execution, trade)
-    trade.flags = sorted({*trade.flags, *_flags(trade, new, realised)})
+    trade.flags = sorted({*trade.flags, *_flags(trade, new, realised, now)})
     stand(trade, after, new.at)
     if trade.pk is None:
         rows.insert(trade)
@@ -92,11 +92,13 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     return said
 
 
-def _flags(trade: Trade, new: NewFill, realised: Realised | None) -> set[str]:
+def _flags(trade: Trade, new: NewFill, realised: Realised | None, now: datetime) -> set[str]:
     """Return what is odd about a fill. A part that is sold for nothing has no reason; the close may give one."""
-    zero = bounds.price_flags(new.price, trade.instrument)
-    unexplained = {UNEXPLAINED} if zero and realised is not None else set()
-    return {*references.grid_flags(new.price, new.quantity, trade.instrument), *zero, *unexplained}
+    instrument = trade.instrument
+    flags = slips.fill_flags(new.price, new.quantity, new.at, instrument, now)
+    flags |= slips.far_flags(new.price, new.at, instrument)
+    flags |= slips.plan_flags(trade, new.price) if trade.pk is None else set()
+    return flags | ({UNEXPLAINED} if realised is not None and PRICE_ZERO in flags else set())
 
 
 def holding_of(trade: Trade) -> Holding:

@@ -7,9 +7,7 @@ from decimal import Decimal
 from trading.domain.flags import PRICE_ZERO, SETTLEMENTS, UNEXPLAINED
 from trading.errors import InvalidValue
 from trading.models import Fill, Instrument, Trade
-
-# Oil was settled at -37.63, and what two legs differ by has either sign.
-ANY_PRICE = (Instrument.Kind.FUTURE, Instrument.Kind.SPREAD)
+from trading.queries.instruments import SIGNED_KINDS
 
 
 def must_be_price(price: Decimal, instrument: Instrument, field: str, *, can_be_zero: bool = False) -> None:
@@ -17,7 +15,7 @@ def must_be_price(price: Decimal, instrument: Instrument, field: str, *, can_be_
 
     ``can_be_zero``: a fill of a trade that is open already, as an option that expires or bonus shares make it.
     """
-    if price > 0 or instrument.kind in ANY_PRICE or (can_be_zero and not price):
+    if price > 0 or instrument.kind in SIGNED_KINDS or (can_be_zero and not price):
         return
     if not price:
         hint = "Bonus shares are booked with add_fill on the trade that is open; for anything else give what was paid."

@@ -86,13 +86,14 @@ def close_position(
             said = _close(trade, close, now)
             body = {"trade": booking.said_of(trade), **said}
             journal.append(trade.account, "close_position", body, now=now, head=head)
-        elif close.price not in (trade.close_price, _last_price(trade)):  # as said, and as put right
+            return trade_value(trade)
+        if close.price not in (trade.close_price, _last_price(trade)):  # as said, and as put right
             raise TradeClosed(
                 f"Trade {trade_id} was closed at {trade.close_price:f}.",
                 field="trade_id",
                 hint="A correction needs an author and a reason; it is not a second close.",
             )
-        return trade_value(trade)
+        return values.known_already(trade_value(trade))
 
 
 def must_name(trade: Trade, symbol: str) -> None:

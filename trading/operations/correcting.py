@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from trading.domain import values
+from trading.domain.flags import PRICE_FAR
 from trading.errors import InvalidValue, UnknownTrade
 from trading.models import Correction, Fill, JournalHead, Strategy, Trade
 from trading.operations import arguments, booking, journal, refolding
@@ -86,6 +87,8 @@ def write(
         recorded_at=now,
         **said,
     )
+    if fill is not None and (kind == facts.VOID or "price" in said["body"].get("now", {})):
+        trade.flags = [flag for flag in trade.flags if flag != PRICE_FAR]  # the tick of that time is not at hand
     fills = facts.corrected(facts.fills_of(trade), [row])
     refolding.stand(trade, fills, strategy or trade.strategy, is_void=kind == facts.VOID and fill is None)
     if (trade.strategy, trade.trading_day) != was:

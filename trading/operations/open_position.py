@@ -9,7 +9,7 @@ from typing import Any
 from timeseries.values import parse_name
 from trading.domain import money, position
 from trading.domain.conditions import is_same
-from trading.domain.values import Position
+from trading.domain.values import Position, known_already
 from trading.errors import IdConflict
 from trading.models import Account, Correction, Instrument, Signal, Strategy, Trade
 from trading.operations import arguments, booking, bounds, journal, references, rows, signals
@@ -67,7 +67,7 @@ def open_position(
                 bounds.must_be_price(price, instrument, field)
         known = known_trade(account, strategy, trade_id, instrument, fill.at)
         if known is not None:
-            return _same_again(known, instrument, side, fill)
+            return known_already(_same_again(known, instrument, side, fill))
         trade = new_trade(account, strategy, instrument, trade_id, side, fill, stop=stop, target=target, now=now)
         said = booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
         if conditions is not None:

@@ -10,12 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
+from trading.domain.flags import FOLLOWING
 from trading.domain.money import MAX_UNITS, from_units
 from trading.domain.position import CrossesZeroError, Holding, Realised
 from trading.errors import CrossesZero, IdConflict, InvalidValue
 from trading.models import DayTotal, Fill, Realisation, Strategy, Trade
-from trading.operations import booking, bounds, references, rows
+from trading.operations import booking, bounds, references, rows, slips
 from trading.operations.booking import Seen
 from trading.operations.close_position import reported_flags
 from trading.operations.writing import busy
@@ -115,11 +115,8 @@ def _check(trade: Trade, fills: list[Fill]) -> None:
 
 def _flags(trade: Trade, fills: list[Fill]) -> set[str]:
     """Return the flags anew: those of prices, quantities and reports follow, the others stay."""
-    following = {"off_lot", "off_price_tick", "reported_pnl_differs", "reported_pnl_percent_differs"}
-    following |= {PRICE_ZERO, UNEXPLAINED}
-    grid = (references.grid_flags(fill.price, fill.quantity, trade.instrument) for fill in fills)
-    zeros = (bounds.price_flags(fill.price, trade.instrument) for fill in fills)
-    found = set().union(*grid, *zeros) | reported_flags(trade) | bounds.settlement_flags(trade, fills)
+    following = {*FOLLOWING, "reported_pnl_differs", "reported_pnl_percent_differs"}
+    found = slips.standing_flags(trade, fills) | reported_flags(trade)
     return {*trade.flags} - following | found | {facts.CORRECTED}
 
 

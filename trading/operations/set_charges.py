@@ -60,7 +60,7 @@ def _set(
     if trade.state == Trade.State.VOID:
         raise TradeClosed(f"Trade {trade.trade_id} is void.", field="trade_id", hint="It has no charges.")
     if trade.charges == amount:
-        return trade_value(trade)
+        return values.known_already(trade_value(trade))
     body = {
         "was": {"charges": correcting.text_of(trade.charges)},
         "now": {"charges": correcting.text_of(amount)},

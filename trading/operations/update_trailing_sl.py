@@ -10,7 +10,7 @@ from timeseries.values import parse_name
 from trading.domain import money
 from trading.errors import InvalidValue
 from trading.models import StopChange, Trade
-from trading.operations import arguments, booking, bounds, journal
+from trading.operations import arguments, booking, bounds, journal, slips
 from trading.operations.add_fill import must_be_open
 from trading.operations.close_position import must_name
 from trading.operations.writing import writing
@@ -105,8 +105,8 @@ def _write(trade: Trade, at: datetime, stop: Decimal, extreme: Decimal, method: 
     moved_back = before is not None and (stop < before if is_long else stop > before)
     if not trade.stop_changes.filter(at__gt=at).exists():
         trade.stop_price = stop  # a late one does not move what stands now
-    if moved_back:
-        trade.flags = sorted({*trade.flags, "stop_moved_back"})
+    odd = slips.trailing_flags(trade, stop, at) | ({"stop_moved_back"} if moved_back else set())
+    trade.flags = sorted({*trade.flags, *odd})
     trade.save(update_fields=["stop_price", "flags"])
     return StopChange.objects.create(
         trade=trade,

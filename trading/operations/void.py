@@ -28,10 +28,10 @@ def void(trade_pk: int, *, by: str, reason: str, fill: int | None = None) -> val
         trade, head = correcting.locked(trade_pk)
         if trade.state == Trade.State.VOID:
             if fill is None:
-                return trade_value(trade)
+                return values.known_already(trade_value(trade))
             raise TradeClosed(f"Trade {trade.trade_id} is void.", field="trade", hint="None of its fills counts.")
         if fill is not None and _is_void(trade, fill):
-            return trade_value(trade)
+            return values.known_already(trade_value(trade))
         meant = None if fill is None else correcting.fill_of(trade, fill)
         return correcting.write(trade, head, kind=facts.VOID, fill=meant, reason=reason, by=by, now=now)
 

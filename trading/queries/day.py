@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from trading.domain import figures
+from trading.domain import figures, flags
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
 from trading.queries.trade_list import related
@@ -53,6 +53,14 @@ def trades_of_day(account: Account, day: date) -> QuerySet[Trade]:
     rows = Trade.objects.filter(account=account)
     rows = rows.filter(Q(opened_at__gte=start, opened_at__lt=stop) | Q(pk__in=closed))
     return related(rows).order_by("-opened_at", "-pk")
+
+
+def slips_of_day(account: Account, day: date) -> QuerySet[Trade]:
+    """Return those of `trades_of_day` that have a flag which is likely a slip (`flags.SLIPS`)."""
+    words = Q()
+    for flag in flags.SLIPS:
+        words |= Q(words__contains=f'"{flag}"')
+    return trades_of_day(account, day).exclude(state=VOID).annotate(words=Cast("flags", TextField())).filter(words)
 
 
 def signal_counts(account: Account, day: date) -> SignalCounts:

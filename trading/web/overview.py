@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from trading.queries.daily_summary import latest_day
-from trading.queries.day import day_figures, neighbours, signal_counts, trades_of_day
+from trading.queries.day import day_figures, neighbours, signal_counts, slips_of_day, trades_of_day
 from trading.queries.health import report
 from trading.queries.period import desk_date
 from trading.queries.trade_list import trade_rows
@@ -19,6 +19,7 @@ from trading.web.choice import account_query, chosen_account, chosen_day, page
 from trading.web.positions import OpenPosition, positions_then, priced_positions
 
 LATEST = 8
+SLIPS_MAX = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         unrealised=unrealised_of(positions),
         trades=trade_rows(trades[:LATEST]),
         has_more=len(trades) > LATEST,
+        slips=[trade_row(row) for row in slips_of_day(account, day)[:SLIPS_MAX]],
         day_query=account_query(account, day=day.isoformat()),
         health=report(now=now),
     )

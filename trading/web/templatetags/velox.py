@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from trading.domain import amounts, corrections, display
+from trading.domain import amounts, corrections, display, flags
 
 register = template.Library()
 
@@ -112,8 +112,20 @@ def day(value: date | None) -> str:
 
 
 @register.filter
+def flag(value: str) -> str:
+    """Write a trade's flag for people."""
+    return flags.meaning(value)
+
+
+@register.filter
+def slips(values: Sequence[str]) -> list[str]:
+    """Return those of a trade's flags that are likely slips."""
+    return flags.slips(values)
+
+
+@register.filter
 def words(value: str) -> str:
-    """Write a code word for people: `reported_pnl_differs` is "reported pnl differs"."""
+    """Write a code word for people: `to_review` is "to review"."""
     return value.replace("_", " ")
 
 
