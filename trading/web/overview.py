@@ -55,7 +55,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         unrealised=unrealised_of(positions),
         trades=trade_rows(trades[:LATEST]),
         has_more=len(trades) > LATEST,
-        slips=[trade_row(row) for row in slips_of_day(account, day)[:SLIPS_MAX]],
+        slips=trade_rows(slips_of_day(account, day)[:SLIPS_MAX]),
         day_query=account_query(account, day=day.isoformat()),
         health=report(now=now),
     )
