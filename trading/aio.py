@@ -6,13 +6,18 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from trading.ledger_thread import awaited
+from trading.intake import OPERATIONS
+from trading.ledger_thread import awaited, awaited_write
 
 
 class Awaitables:
     """Each public method of a facade as one that is awaited, with the same arguments, answers and errors.
 
     They run on the process's ledger thread, one after another in the order of the calls: the loop is never blocked.
+
+    A time-out takes back no ledger call that has begun: it is raised once that has ended, committed or not (one that
+    still waited for its turn is dropped, and wrote nothing). Make the same call again: it answers with what is there,
+    or does it now. An `add_fill` needs its ``fill_id`` for that: without one the same fill again is another fill.
     """
 
     def __init__(self, facade: object) -> None:
@@ -22,7 +27,7 @@ class Awaitables:
         method = None if name.startswith("_") else getattr(self._facade, name)
         if not callable(method):
             raise AttributeError(f"The facade has no method {name!r}.")
-        return partial(awaited, method)
+        return partial(awaited_write if name in OPERATIONS else awaited, method)
 
     def __dir__(self) -> list[str]:
         return [name for name in dir(self._facade) if not name.startswith("_")]

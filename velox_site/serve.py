@@ -118,8 +118,8 @@ def _serve(listener: socket.socket, *, demo: bool) -> int:
 
 
 def _start_companion() -> subprocess.Popen[bytes]:
-    # In a session of its own: Ctrl-C reaches us alone, and we end it after the pages. Where we are killed and cannot, it
-    # finds that out, and ends as any companion does: once nobody records.
+    # In a session of its own: Ctrl-C reaches us alone, and we end it after the pages. Where we are killed and cannot,
+    # it finds that out, and ends as any companion does: once nobody records.
     return subprocess.Popen(
         [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
         stdin=subprocess.DEVNULL,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
+from django.db import connections
 
 from tests.trading.book import AT, MINUTE
+from tests.waiting import PATIENCE_SECONDS
 from trading.data_manager import DataManager
 from trading.errors import IdConflict
 from trading.models import Trade
@@ -32,8 +35,6 @@ def run(work: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
-    from django.db import connections
-
     monkeypatch.setattr(DataManager, "disconnected", lambda _self: connections.close_all(), raising=False)
 
 
@@ -74,6 +75,125 @@ def test_the_loop_goes_on_meanwhile_and_calls_keep_their_order(monkeypatch: pyte
 
     run(work)
     assert list(Trade.objects.order_by("pk").values_list("trade_id", flat=True)) == [f"T{n}" for n in range(9)]
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """(begun, free): an opening that has begun and waits for `free` before it writes."""
+    begun, free = threading.Event(), threading.Event()
+    real = DataManager.open_position
+
+    def open_position(self: DataManager, *arguments: Any) -> Any:
+        begun.set()
+        assert free.wait(PATIENCE_SECONDS)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(DataManager, "open_position", open_position)
+    yield begun, free
+    free.set()
+
+
+async def until_set(event: threading.Event) -> None:
+    while not event.is_set():
+        await asyncio.sleep(0)
+
+
+def ids() -> list[str]:
+    return list(Trade.objects.order_by("pk").values_list("trade_id", flat=True))
+
+
+ARGUMENTS = ("orb", "INFY", 100, 1, AT)
+
+
+def test_a_cancelled_call_that_has_begun_ends_first_and_the_same_call_again_answers(slow: Any) -> None:
+    begun, free = slow
+
+    async def work(dm: DataManager) -> None:
+        call = asyncio.ensure_future(dm.aio.open_position("T1", *ARGUMENTS))
+        await until_set(begun)
+        for _ in range(2):  # impatience changes nothing
+            call.cancel()
+            await asyncio.sleep(0)
+        is_left = call.done()
+        free.set()
+        assert not is_left, "it cannot be taken back, so its caller does not go on yet"
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert [one.trade_id for one in await dm.aio.get_open_positions()] == ["T1"]
+        assert (await dm.aio.open_position("T1", *ARGUMENTS)).open_quantity == 1
+
+    run(work)
+    assert ids() == ["T1"]
+
+
+def test_a_cancelled_call_that_waits_for_its_turn_is_not_carried_out(slow: Any) -> None:
+    begun, free = slow
+
+    async def work(dm: DataManager) -> None:
+        first = asyncio.ensure_future(dm.aio.open_position("T1", *ARGUMENTS))
+        await until_set(begun)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(dm.aio.open_position("T2", *ARGUMENTS), 0.01)
+        free.set()
+        await first
+        assert [one.trade_id for one in await dm.aio.get_open_positions()] == ["T1"]
+        assert (await dm.aio.open_position("T2", *ARGUMENTS)).trade_id == "T2"
+
+    run(work)
+    assert ids() == ["T1", "T2"]
+
+
+def test_a_task_group_that_fails_leaves_nothing_under_way(slow: Any) -> None:
+    begun, free = slow
+
+    async def work(dm: DataManager) -> None:
+        async def fail() -> None:
+            await until_set(begun)
+            asyncio.get_running_loop().call_later(0.01, free.set)
+            raise ValueError("another task's fault")
+
+        with pytest.raises(ExceptionGroup):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(dm.aio.open_position("T1", *ARGUMENTS))
+                tasks.create_task(fail())
+        # Asked past the ledger's thread: nothing of the call is left that could still come.
+        assert await asyncio.to_thread(in_a_thread, ids) == ["T1"]
+
+    run(work)
+
+
+def in_a_thread(query: Callable[[], list[str]]) -> list[str]:
+    try:
+        return query()
+    finally:
+        connections.close_all()
+
+
+def test_a_loop_that_ends_lets_the_call_end_first(slow: Any) -> None:
+    begun, free = slow
+
+    async def work() -> None:
+        dm = DataManager()
+        asyncio.ensure_future(dm.aio.open_position("T1", *ARGUMENTS))  # noqa: RUF006 (nobody awaits it: that is the case)
+        await until_set(begun)
+        threading.Timer(0.05, free.set).start()
+
+    asyncio.run(work())
+    assert ids() == ["T1"]
+    asyncio.run(DataManager().aio.disconnected())
+
+
+def test_a_cancelled_read_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = threading.Event()
+    monkeypatch.setattr(DataManager, "hold", lambda _self: free.wait(PATIENCE_SECONDS), raising=False)
+
+    async def work(dm: DataManager) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(dm.aio.hold(), 0.01)
+        assert not free.is_set()
+        free.set()
+
+    run(work)
 
 
 def test_a_plain_call_from_a_running_loop_is_no_fault() -> None:
