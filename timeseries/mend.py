@@ -10,8 +10,9 @@ import numpy as np
 
 from timeseries.counter import ISSUED, CounterMap, read_counter
 from timeseries.decode import parse_definition
-from timeseries.frames import HEADER_SIZE, SERIES, Scan
+from timeseries.frames import HEADER_SIZE, SERIES, TICK, Scan
 from timeseries.lane import Lane, Span
+from timeseries.measurements import IntArray
 from timeseries.segment import NO_LINK, find_definitions, read_frames
 
 ANY = 2**63 - 1
@@ -61,8 +62,8 @@ def _seal(span: Span, sequence: int, *, final: bool) -> tuple[int, int]:
         row = int(np.flatnonzero(records)[-1])
         last = int(found.sequences[row])
         position = offset + int(found.offsets[row] + found.lengths[row])
-        times = _exchange_times(data, found)[records]
-        earliest, latest = min(earliest, int(times.min())), max(latest, int(times.max()))
+        exchange, times = (part[records] for part in _times(data, found))
+        earliest, latest = min(earliest, int(exchange.min())), max(latest, int(times.max()))
     sequence = max(sequence, last) if final else sequence
     end = sequence if final else (span.last or last)
     if end < header.first_sequence:
@@ -96,6 +97,11 @@ def _one_of_each(frames: Iterable[bytes]) -> Iterable[bytes]:
     return {parse_definition(frame)[0]: frame for frame in frames}.values()
 
 
-def _exchange_times(data: bytes, found: Scan) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _times(data: bytes, found: Scan) -> tuple[IntArray, IntArray]:
+    """Return each frame's exchange_time, and its time: where an instant holds many points it lies far behind."""
     words = np.frombuffer(data, dtype="<i8", count=len(data) // 8)
-    return words[found.offsets // 8 + 2].astype(np.int64)
+    halves = np.frombuffer(data, dtype="<u4", count=len(data) // 4)
+    exchange = words[found.offsets // 8 + 2].astype(np.int64)
+    ordinal = np.where(found.prefixes >> 16 & 0xFF == TICK, 10, 9)
+    places = np.minimum(found.offsets // 4 + ordinal, len(halves) - 1)  # a frame of an unknown kind may be shorter
+    return exchange, exchange + halves[places]

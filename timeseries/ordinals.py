@@ -21,6 +21,7 @@ History = Callable[[Measurement, Mapping[str, str], int], int]
 MARGIN_NS = 1_000_000  # n may reach into the ns after an instant, up to a million
 INSTANTS_MAX = 200_000  # remembered per lane before the older half is left to the segments
 SEGMENTS_KEPT = 16
+WIDTHS = (64, 1 << 20)  # how many ns are searched at once for a free one: at first, and at most
 
 Taken = dict[tuple[str, ...], "Instants"]
 
@@ -37,10 +38,7 @@ class Instants(NamedTuple):
         first, behind = np.searchsorted(self.exchange, (instant, instant + 1))
         if behind > first:
             return int(self.its_time[first:behind].max()) - instant + 1
-        return int(self.takes(instant))
-
-    def takes(self, time: int) -> bool:
-        return _holds(self.times, time)
+        return int(_holds(self.times, instant))
 
 
 class Series:
@@ -88,6 +86,14 @@ class Series:
     def in_block(self, instant: int) -> bool:
         number = bisect_left(self.block_ends, instant)
         return number < len(self.blocks) and _holds(self.blocks[number], instant)
+
+    def takes(self, time: int) -> bool:
+        return time in self.counts or time in self.older or self.in_block(time)
+
+    def blocks_within(self, start: int, stop: int) -> list[IntArray]:
+        """Return the blocks that may hold one of ``start <= time < stop``."""
+        first, last = bisect_left(self.block_ends, start), bisect_left(self.block_ends, stop)
+        return self.blocks[first : last + 1]
 
     def remembered(self) -> int:
         return len(self.counts) + sum(map(len, self.blocks))
@@ -138,8 +144,8 @@ class Ordinals:
     def next(self, series: Series, instant: int, history: History | None) -> int:
         """Return n for a point at ``instant`` and count it. Any order of instants; the usual one is the caller's."""
         ordinal = self._held(series, instant, history)
-        while ordinal and self._is_taken(series, instant + ordinal):
-            ordinal += 1
+        if ordinal:
+            ordinal = self._free(series, instant + ordinal) - instant
         series.counts[instant] = ordinal + 1
         if ordinal:
             # The ns that this point takes is an instant, too: a point of that instant goes behind it.
@@ -167,27 +173,40 @@ class Ordinals:
             return 1
         return self._on_disk(series, instant, history) if instant <= series.floor else 0
 
-    def _is_taken(self, series: Series, time: int) -> bool:
-        if time in series.counts or time in series.older or series.in_block(time):
-            return True
-        return time <= series.floor and any(found.takes(time) for found in self._points(series, time))
+    def _free(self, series: Series, time: int) -> int:
+        """Return the first ns from ``time`` on that no point of the series has taken. An instant may hold a million."""
+        width = WIDTHS[0] if series.takes(time) else 1
+        while True:
+            if width == 1 and time > series.floor:
+                return time
+            stop = time + width
+            taken = np.zeros(width, dtype=bool)
+            on_disk = self._points(series, time, stop) if time <= series.floor else []
+            for rising in (*series.blocks_within(time, stop), *(found.times for found in on_disk)):
+                first, behind = np.searchsorted(rising, (time, stop))
+                taken[rising[first:behind] - time] = True
+            for offset in np.flatnonzero(~taken).tolist():
+                if time + offset not in series.counts and time + offset not in series.older:
+                    return time + int(offset)
+            time, width = stop, min(max(16 * width, WIDTHS[0]), WIDTHS[1])
 
     def _on_disk(self, series: Series, instant: int, history: History | None) -> int:
-        ordinal = max((found.next_at(instant) for found in self._points(series, instant)), default=0)
+        ordinal = max((found.next_at(instant) for found in self._points(series, instant, instant)), default=0)
         if history is not None and series.base < 0 and instant <= self._lane.removed_until():
             tags = dict(zip(("account", *self._lane.measurement.tags), series.key, strict=True))
             tags["source"] = self._lane.source
             ordinal = max(ordinal, history(self._lane.measurement, tags, instant))
         return ordinal
 
-    def _points(self, series: Series, instant: int) -> list[Instants]:
-        """Return the points of the series in every sealed segment that may hold the instant."""
+    def _points(self, series: Series, instant: int, stop: int) -> list[Instants]:
+        """Return the points of the series in every sealed segment that may hold the instant, or one behind it before
+        ``stop``."""
         if self._spans is None:
             self._spans = [span for span in self._lane.spans(self._lane.issued()) if span.file.sealed]
         found = []
         for span in self._spans:
             header = span.file.header
-            if header is not None and header.earliest <= instant <= header.latest + MARGIN_NS:
+            if header is not None and header.earliest <= stop and instant <= header.latest + MARGIN_NS:
                 taken = self._read(span, series.base).get(series.key)
                 if taken is not None:
                     found.append(taken)
@@ -219,6 +238,13 @@ def _sorted(parts: list[tuple[IntArray, IntArray]]) -> Instants:
     exchange, times = (np.concatenate(side) for side in zip(*parts, strict=True))
     order = np.argsort(exchange, kind="stable")
     return Instants(exchange[order], times[order], np.sort(times))
+
+
+def first_free(rising: IntArray, time: int) -> int:
+    """Return the first integer from ``time`` on that is not among these, which rise, each once."""
+    run = rising[np.searchsorted(rising, time) :]
+    gaps = np.flatnonzero(run != np.arange(time, time + len(run)))
+    return time + int(gaps[0] if len(gaps) else len(run))
 
 
 def _holds(rising: IntArray, instant: int) -> bool:

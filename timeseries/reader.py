@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.measurements import INDICATORS, MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
+from timeseries.ordinals import first_free
 from timeseries.spool import Lane, Spool
 from timeseries.stores import candles
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
@@ -146,13 +147,14 @@ class Reader:
         return self._newest(INDICATORS, {"account": account, "symbol": symbol, "timeframe": timeframe})
 
     def next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
-        """Return how many ns after ``instant`` the series' next point of that exchange time belongs (0: it holds none).
+        """Return how many ns after ``instant`` the series' next point of that exchange time belongs (0: it is free).
 
         ``tags`` are all of the series' tags. What the recorder asks when its own segments are no longer there.
         """
         points = self._points(PointQuery(measurement, instant, _clamp(instant + SECOND), dict(tags), ()))
         same = points.filter(pc.equal(points.column("exchange_time"), instant)).column("time")
-        return int(pc.max(same).as_py()) - instant + 1 if len(same) else 0
+        start = int(pc.max(same).as_py()) + 1 if len(same) else instant
+        return first_free(np.unique(points.column("time").to_numpy()), start) - instant
 
     def latest_of_source(self, measurement: Measurement, source: str) -> dict[str, Any] | None:
         """Return the newest point that a source recorded, of any series, by exchange time."""

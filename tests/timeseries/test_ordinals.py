@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,3 +174,73 @@ def test_a_store_that_cannot_tell_is_a_storage_fault_and_nothing_is_overwritten(
     assert desk.faults == {"store_unavailable": 3}
     assert len(stored(removed)) == 1
     desk.close()
+
+
+def test_an_instant_in_the_midst_of_a_long_run_costs_one_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 20_000
+    desk = recorder(tmp_path, segment_bytes=65_536)
+    assert desk.ticks({"ltp": [1.0] * count, "timestamp": [OPEN_NS] * count}, symbol="A").accepted == count
+    desk.close()
+    looked: list[int] = []
+    real = ordinals.Ordinals._points
+    monkeypatch.setattr(ordinals.Ordinals, "_points", lambda *at: (looked.append(at[2]), real(*at))[1])
+    desk = recorder(tmp_path)
+    assert desk.tick("A", {"ltp": 2.0}, OPEN_NS + 1)
+    assert len(looked) < 10
+    assert desk.tick("A", {"ltp": 3.0}, OPEN_NS)
+    assert desk.tick("A", {"ltp": 4.0}, OPEN_NS + 1)
+    assert desk.tick("A", {"ltp": 5.0}, OPEN_NS + count // 2)
+    assert len(looked) < 30
+    desk.close()
+    times = [point["time"] for point in stored(tmp_path)][-4:]
+    assert times == [OPEN_NS + count + number for number in range(4)]
+
+
+def test_a_killed_recorders_long_run_is_passed_over_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordinals, "MARGIN_NS", 10)
+    desk = recorder(tmp_path / "living")
+    for _ in range(50):
+        desk.tick("A", {"ltp": 1.0}, OPEN_NS)
+    shutil.copytree(tmp_path / "living", tmp_path / "killed")
+    desk.close()
+    desk = recorder(tmp_path / "killed")
+    for _ in range(2):
+        assert desk.tick("A", {"ltp": 2.0}, OPEN_NS + 1)
+    desk.close()
+    assert offsets(tmp_path / "killed") == [*range(50), 49, 50]
+
+
+@pytest.mark.parametrize("mode", ["memory", "blocks", "segments", "both"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_point_ever_takes_the_nanosecond_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, seed: int
+) -> None:
+    monkeypatch.setattr(ordinals, "WIDTHS", (2, 16))
+    if mode == "both":
+        monkeypatch.setattr(ordinals, "INSTANTS_MAX", 50)
+    chance, number = random.Random(seed), 0
+    expected: list[int] = []
+    taken: set[int] = set()
+    newest_of: dict[int, int] = {}
+    desk = recorder(tmp_path, segment_bytes=2048)
+    for step in range(60):
+        if (mode == "segments" and step % 7 == 0) or (mode == "both" and step % 20 == 0):
+            desk.close()
+            desk = recorder(tmp_path, segment_bytes=2048)
+        size = 300 if mode == "blocks" and step % 20 == 0 else 1
+        base = chance.choice((0, 1, 2, 3, 7, 40, 41)) if size == 1 else step * 1000
+        for instant in range(base, base + size):
+            time = newest_of.get(instant, instant)
+            while time in taken:
+                time += 1
+            taken.add(time)
+            expected.append(OPEN_NS + time)
+            newest_of[instant] = time + 1
+        columns = {"ltp": [1.0] * size, "timestamp": [OPEN_NS + n for n in range(base, base + size)]}
+        assert desk.ticks(columns, symbol="A").accepted == size
+        number += size
+    desk.close()
+    assert [point["time"] for point in stored(tmp_path)] == expected
+    assert len(set(expected)) == number

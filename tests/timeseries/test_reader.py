@@ -227,6 +227,8 @@ def test_the_next_place_among_equal_times_is_known_from_the_store(desk: Desk) ->
     assert desk.pump.drain(10)
     tags = {"account": "main", "source": "default", "symbol": "A"}
     assert desk.reader.next_ordinal(TICKS, tags, OPEN) == 2
+    assert desk.reader.next_ordinal(TICKS, tags, OPEN + 1) == 1  # the ns of the second point of OPEN is taken
+    assert desk.reader.next_ordinal(TICKS, tags, OPEN + 2) == 0
     assert desk.reader.next_ordinal(TICKS, tags, OPEN + SECOND) == 1
     assert desk.reader.next_ordinal(TICKS, {**tags, "symbol": "B"}, OPEN) == 0
 
