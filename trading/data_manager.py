@@ -223,11 +223,14 @@ class DataManager:
     # -- what is true now --------------------------------------------------------------------------------------------
 
     def get_position(self, strategy_id: str, symbol: str) -> Position:
-        """Return the sum of the strategy's open trades in the symbol."""
+        """Return the sum of the strategy's open trades in the symbol, with the last price seen; flat without any.
+
+        Raises: InvalidValue, UnknownAccount.
+        """
         return self.ledger.position_of(strategy_id, symbol, self.telemetry.latest_ticks)
 
     def get_open_positions(self) -> list[Position]:
-        """Return one entry per open trade, the oldest first."""
+        """Return one entry per open trade, the oldest first, with the last price seen. Raises: UnknownAccount."""
         return self.ledger.open_positions(self.telemetry.latest_ticks)
 
     def get_latest_tick(self, symbol: str) -> dict[str, Any] | None:
@@ -239,7 +242,10 @@ class DataManager:
         return self.telemetry.latest_ticks(symbols)
 
     def get_indicators(self, symbol: str, *, timeframe: str = "") -> Indicators | None:
-        """Return the newest indicators, name to number and ``.origin``, None where nothing is known."""
+        """Return the newest indicators, name to number and ``.origin``, None where nothing is known.
+
+        Raises: InvalidValue. A store that is away is no fault here.
+        """
         return self.telemetry.latest_indicators(symbol, timeframe)
 
     def get_indicators_of(self, symbols: Iterable[str], *, timeframe: str = "") -> dict[str, Indicators]:
@@ -251,7 +257,10 @@ class DataManager:
         return self.ledger.trailing_stops(strategy_id)
 
     def get_strategy_counters(self, strategy_id: str) -> StrategyCounters:
-        """Return what the strategy did today: trades opened, closed and open, signals taken and skipped."""
+        """Return what the strategy did today: trades opened, closed and open, signals taken and skipped.
+
+        Raises: InvalidValue, UnknownAccount.
+        """
         return self.ledger.counters_of(strategy_id)
 
     def get_all_counters(self) -> list[StrategyCounters]:
@@ -331,7 +340,10 @@ class DataManager:
         return self.telemetry.query_sql(text, params, timeout)
 
     def get_market_day(self, symbol: str, at: datetime) -> MarketDay:
-        """Return the symbol's trading day at an aware instant: its session, and whether it can be traded."""
+        """Return the symbol's trading day at an aware instant: its session, and whether it can be traded.
+
+        Raises: InvalidValue for what is no symbol of a known exchange.
+        """
         return at_the_ledger(ledger.ask, market_day, symbol, at)
 
     # -- figures -----------------------------------------------------------------------------------------------------

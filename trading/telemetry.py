@@ -257,6 +257,14 @@ class Telemetry:
     # -- readings ----------------------------------------------------------------------------------------------------
 
     def ticks(self, symbol: str, start: Any, stop: Any, source: str | None) -> pa.Table:
+        """Return the ticks of ``start <= time < stop``, ascending; on the recording host every accepted one.
+
+        Columns: time, exchange_time, received_time (ns UTC), source, kind (price or bar), close (of a last price the
+        price itself), open, high, low, volume, day_volume, bid, ask, last_quantity, oi; null where the feed had none.
+        Bounds are datetimes (naive: the desk's zone) or ns UTC.
+
+        Raises: InvalidValue, UnknownAccount, StoreUnavailable.
+        """
         first, last = self.bounds(start, stop)
         name = parse_name(symbol, "symbol")
         source = None if source is None else parse_name(source, "source")
@@ -264,6 +272,13 @@ class Telemetry:
         return self.reader.ticks(name, first, last, source=source, account=self.account)
 
     def candles(self, symbol: str, every: str, start: Any, stop: Any, source: str | None) -> pa.Table:
+        """Return candles of ``every`` (one of `EVERY`: 1s to 1d) with ``start <= time < stop``, ascending.
+
+        Columns: time (the candle's start, ns UTC), open, high, low, close, volume (null where the feed has none),
+        ticks.
+
+        Raises: InvalidValue, UnknownAccount, StoreUnavailable.
+        """
         if not isinstance(every, str) or every not in EVERY:
             raise InvalidValue(f"every is {every!r}.", field="every", hint=f"Give one of {' '.join(EVERY)}.")
         first, last = self.bounds(start, stop)
@@ -275,13 +290,16 @@ class Telemetry:
         return self.reader.candles(symbol, **span, source=source, account=self.account, sessions=sessions)
 
     def indicator_history(self, symbol: str, start: Any, stop: Any) -> pa.Table:
+        """Return the indicators recorded of a symbol, ascending. Raises: as `ticks`."""
         return self._history(INDICATORS, start, stop, symbol=parse_name(symbol, "symbol"))
 
     def position_history(self, strategy_id: str, symbol: str, start: Any, stop: Any) -> pa.Table:
+        """Return the snapshots of a position, ascending; columns: docs/measurements.md. Raises: as `ticks`."""
         tags = {"strategy": parse_name(strategy_id, "strategy_id"), "symbol": parse_name(symbol, "symbol")}
         return self._history(POSITION_SNAPSHOTS, start, stop, **tags)
 
     def strategy_metrics(self, strategy_id: str, start: Any, stop: Any) -> pa.Table:
+        """Return the strategy's day so far at each exit; columns: docs/measurements.md. Raises: as `ticks`."""
         return self._history(STRATEGY_METRICS, start, stop, strategy=parse_name(strategy_id, "strategy_id"))
 
     def _history(self, measurement: Measurement, start: Any, stop: Any, **tags: str) -> pa.Table:

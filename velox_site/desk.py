@@ -16,5 +16,6 @@ if not apps.ready:
     django.setup()
 
 from trading.data_manager import DataManager
+from trading.domain.amounts import money_text
 
-__all__ = ["DataManager"]
+__all__ = ["DataManager", "money_text"]

@@ -20,6 +20,16 @@ def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str
     return f"{_direction(value, signed=signed)}{sign_of(currency)}{display.money(abs(value), currency)}"
 
 
+def money_text(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
+    """Write an amount as the desk's pages do: `money_text(Decimal("1234567.5"), "INR")` is ₹12,34,567.50.
+
+    ``currency`` is its code, as `dm.get_daily_summary()["currency"]` tells it: it gives the sign, the grouping and the
+    decimals, to which the amount is rounded half-even (one that would vanish stays exact). ``signed`` puts a plus
+    before a gain, None is a dash. For people only: nothing that computes should read it back.
+    """
+    return amount(rounded(value, currency), currency, signed=signed)
+
+
 def rounded(value: Decimal | None, currency: str) -> Decimal | None:
     """Return an amount rounded half-even to its currency's decimals, for reading: shares of charges have eight.
 

@@ -34,6 +34,9 @@ def add_fill(
 ) -> Position:
     """Return the trade after the fill. A known ``fill_id`` with the same content answers with what is there.
 
+    ``side`` is BUY or SELL: on the side of the opening it scales in, on the other it is a partial exit, and one that
+    reaches zero closes the trade. ``at`` is a datetime (naive: the desk's zone) or ns UTC, not before the opening.
+
     ``flip_to`` is the id of the trade that opens with what of an exit is more than open (a stop-and-reverse): the fill
     becomes two rows under its one id, with its charges shared by quantity, and the trade that opened is returned. An
     exit of no more than is open needs no other trade.

@@ -37,9 +37,16 @@ def open_position(
     order_id: str | None = None,
     signal_conditions: dict[str, Any] | None = None,
 ) -> Position:
-    """Return the trade, opened and committed. The same again answers with what is there (FACE §2).
+    """Return the trade, opened and committed. The same again (id, instrument, side, price, quantity) answers with what
+    is there and changes nothing.
 
-    Raises: InvalidValue, IdConflict, NotTradable, CurrencyMismatch, UnknownAccount, LedgerBusy, LedgerNotReady.
+    Prices, quantity and charges are exact: an int, a text, a Decimal, or a float by its shortest form, of at most 8
+    decimals. ``side`` is LONG or SHORT; ``entry_time`` a datetime (naive: the desk's zone) or ns UTC. ``trade_id`` is
+    unique within account, strategy and trading day; ``fill_id`` and ``order_id`` are the broker's. From ``stop_price``
+    follows the initial risk. ``charges`` are None until known. ``signal_conditions`` are kept as a TAKEN signal.
+
+    Raises: InvalidValue, IdConflict (the id is known with other content), NotTradable, CurrencyMismatch,
+        UnknownAccount, LedgerBusy, LedgerNotReady.
     """
     trade_id = arguments.identity(trade_id, "trade_id")
     strategy_id = parse_name(strategy_id, "strategy_id")

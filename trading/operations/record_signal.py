@@ -26,7 +26,10 @@ def record_signal(
     decision: str,
     reason: str = "",
 ) -> values.Signal:
-    """Return the signal as it is kept; the same again answers with what is there.
+    """Return the signal as it is kept; the same again (strategy, symbol, time, decision) answers with what is there.
+
+    ``decision`` is TAKEN or SKIPPED, ``conditions`` an object of text, numbers, booleans and objects of such, without
+    NaN, at most 16 deep and 64 kB; reports group by its numbers and booleans.
 
     Raises: InvalidValue, IdConflict, UnknownAccount, LedgerBusy, LedgerNotReady.
     """

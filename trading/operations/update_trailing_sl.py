@@ -33,6 +33,9 @@ def update_trailing_sl(
 ) -> bool:
     """Return True: the stop is recorded, or stands there already. One that moves back is kept and flagged.
 
+    ``extreme_price`` is the best price so far that the stop follows, ``method`` a name such as "ATR"; ``at`` None is
+    the clock.
+
     Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, UnknownAccount, LedgerBusy,
         LedgerNotReady.
     """

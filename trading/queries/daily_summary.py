@@ -38,10 +38,10 @@ def build_daily_summary(
 ) -> dict[str, Any]:
     """Return `{"date", "account", "currency", "strategies": [ROW], "total": ROW}` for one trading day.
 
-    A ROW holds strategy_id (None in the total), the keys of FACE §5 that fit a day, and exposure_seconds: how long at
-    least one trade was open. Money is Decimal, ratios float or None, the date ISO text. A trade that stays open
-    counts until the day's continuous trading ends, or until ``now``. ``known_at`` leaves out what was recorded from
-    that instant on: trades, corrections, capital.
+    A ROW holds strategy_id (None in the total), the figures of `statistics.strategy_stats` that fit a day (no ratios of
+    days, no dates), and exposure_seconds: how long at least one trade was open. Money is Decimal, ratios float or None,
+    the date ISO text. A trade that stays open counts until the day's continuous trading ends, or until ``now``.
+    ``known_at`` leaves out what was recorded from that instant on: trades, corrections, capital.
 
     Raises: UnknownAccount.
     """

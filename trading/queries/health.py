@@ -65,7 +65,12 @@ class State:
 
 
 def report(*, now: datetime) -> dict[str, Any]:
-    """Return the object `health` of FACE §6. It reads, and never raises for what it finds."""
+    """Return how each part of VELOX is. It reads, and never raises for what it finds.
+
+    `{"status": "ok|degraded|down", "checked_at", "parts": {NAME: {"status": "ok|degraded|down|off", "since",
+    "latency_ms", "code", "detail", "cure"}}, "points": {"accepted", "stored", "spooled", "dead_lettered", "expired",
+    "damaged", "cleared", "balance", "oldest_seconds", ...}, "feeds": {SYMBOL: {"last_at", "age_seconds"}}}`.
+    """
     points, feeds = _found(_points), _found(lambda: _feeds(now))
     checks: dict[str, Callable[[], State]] = {
         "ledger": lambda: _ledger(now),

@@ -45,6 +45,9 @@ STOPS = pa.schema(
 def executions(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
     """Return a trade's fills as they are right, ascending; ``pnl`` (gross) is that of an exit, null for an entry.
 
+    Columns: time (ns UTC), trade_id, strategy, symbol, side (BUY, SELL), role (ENTRY, EXIT), price, quantity, charges,
+    pnl, fill_id, order_id. Numbers are floats for analysis; exact ones: `manage.py trade_export --fills`.
+
     Raises: UnknownAccount, UnknownTrade, AmbiguousTrade.
     """
     trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
@@ -67,7 +70,12 @@ def executions(account_code: str, trade_id: str, *, strategy_id: str | None = No
 
 
 def stops(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
-    """Return a trade's stop changes, ascending. Raises: UnknownAccount, UnknownTrade, AmbiguousTrade."""
+    """Return a trade's stop changes, ascending.
+
+    Columns: time (ns UTC), trade_id, strategy, symbol, stop_price, extreme_price, method, moved_back.
+
+    Raises: UnknownAccount, UnknownTrade, AmbiguousTrade.
+    """
     trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
     rows = [
         {

@@ -42,7 +42,15 @@ class Cut:
 
 
 def strategy_stats(account_code: str, strategy_id: str, days: int | None = 30, *, now: datetime) -> dict[str, Any]:
-    """Return FACE §5 for one strategy over ``days`` calendar days ending today (None: first trade to last exit).
+    """Return the figures of one strategy over ``days`` calendar days ending today (None: first trade to last exit), as
+    one flat dict.
+
+    Counts: total_trades, winning_trades, losing_trades, breakeven_trades, trades_without_charges, and the sample sizes
+    trading_days and trades_with_initial_risk. Money (Decimal): total_pnl (gross less known charges), gross_pnl,
+    charges, avg_win, avg_loss, largest_win, largest_loss, expectancy, max_drawdown, open_trades_pnl. Percent: win_rate,
+    max_drawdown_pct. Ratios: profit_factor, payoff_ratio, expectancy_ratio, expectancy_r, sharpe, sortino, calmar (all
+    three from 20 trading days after the account's first trade on), sqn (from 5 trades). Seconds: avg_holding_seconds.
+    Dates (ISO): first_date, last_date and those of the drawdowns. What is undefined is None.
 
     Raises: UnknownAccount; InvalidValue for what is no name, and for days that are not None or an int of at least 1.
     """
@@ -51,7 +59,10 @@ def strategy_stats(account_code: str, strategy_id: str, days: int | None = 30, *
 
 
 def symbol_stats(account_code: str, symbol: str, days: int | None = 30, *, now: datetime) -> dict[str, Any]:
-    """Return FACE §5 for one symbol, over all strategies of the account (see `strategy_stats`)."""
+    """Return the same for one symbol, over all strategies of the account (see `strategy_stats`).
+
+    Raises: as `strategy_stats`.
+    """
     check_days(days)
     account, instrument = get_account(account_code), find_instrument(symbol)
     return _period(Cut(account, instrument_id=instrument.pk if instrument else -1), days, now)

@@ -30,7 +30,8 @@ def stats_by(
     account_code: str, cut: str, days: int | None = 30, *, condition: str | None = None, now: datetime
 ) -> list[dict[str, Any]]:
     """Return a row per part of a cut over ``days`` calendar days ending today (None: first trade to last exit): `key`,
-    as text, and the figures of FACE §5 that sums alone can tell. The rows of every cut add up to the same total.
+    as text, and the figures of `statistics.strategy_stats` that sums alone can tell. The rows of every cut add up to
+    the same total.
 
     ``cut`` is one of `CUTS`, or `condition` with the name of one that signals recorded.
 

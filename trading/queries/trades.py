@@ -75,7 +75,10 @@ def _newest(account: Account, trade_id: str, rows: QuerySet[Trade], strategy_id:
 
 
 def get_trade(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> values.Trade:
-    """Return the trade that a call by id means (see `find_trade`)."""
+    """Return the trade that a call by id means: the open one of that id, else the newest.
+
+    Raises: InvalidValue, UnknownAccount, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
+    """
     return trade_value(find_trade(account_code, trade_id, strategy_id=strategy_id))
 
 

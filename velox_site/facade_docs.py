@@ -1,0 +1,166 @@
+"""docs/facade.md, made from the code: `python -m velox_site.facade_docs > docs/facade.md`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from velox_site.desk import DataManager, money_text  # first: it sets Django up
+
+# isort: split
+from timeseries.recorder import Recorder
+from trading import book, errors
+from trading.operations.add_fill import add_fill
+from trading.operations.close_position import close_position
+from trading.operations.open_position import open_position
+from trading.operations.record_signal import record_signal
+from trading.operations.set_charges import set_charges
+from trading.operations.update_trailing_sl import update_trailing_sl
+from trading.queries import daily_summary, health, history, signals, statistics, stats_by, trades
+from trading.telemetry import Telemetry
+
+HEAD = """\
+# The facade
+
+Made from the docstrings of `DataManager` by `python -m velox_site.facade_docs`; do not edit it.
+
+`from velox_site.desk import DataManager` in a plain script, `from trading.data_manager import DataManager` inside
+Django. Every method also stands on `dm.aio` and is awaited there, with the same arguments, answers and errors; one that
+has begun is carried out, also where who waits for it is cancelled.
+
+Whatever asks the ledger also raises `LedgerBusy` (call again) and `LedgerNotReady` (migrate). Recording of ticks,
+indicators and snapshots never raises for a fault of storage: it answers False, counted by reason and seen in health.
+Money, prices and quantities of the ledger are Decimal, ratios and telemetry floats, times aware UTC.
+"""
+Contract = Callable[..., Any]
+# Where the contract of a method goes on, beyond its own docstring.
+CONTRACTS: dict[str, tuple[Contract, ...]] = {
+    "open_position": (open_position,),
+    "add_fill": (add_fill,),
+    "close_position": (close_position,),
+    "set_charges": (set_charges,),
+    "update_trailing_sl": (update_trailing_sl,),
+    "record_signal": (record_signal,),
+    "process_tick": (Recorder.tick,),
+    "process_ticks": (Recorder.ticks,),
+    "cache_indicators": (Recorder.indicators,),
+    "update_position_snapshot": (Recorder.snapshot,),
+    "get_latest_tick": (Telemetry.latest_tick,),
+    "get_latest_ticks": (Telemetry.latest_tick,),
+    "get_trailing_stops": (book.trailing_stops,),
+    "get_all_counters": (book.counters,),
+    "get_day_figures": (book.day_figures,),
+    "get_trade": (trades.get_trade,),
+    "get_trades": (trades.get_trades,),
+    "get_signals": (signals.get_signals,),
+    "get_executions": (history.executions,),
+    "get_trailing_sl_history": (history.stops,),
+    "get_ticks": (Telemetry.ticks,),
+    "get_candles": (Telemetry.candles,),
+    "get_indicator_history": (Telemetry.indicator_history,),
+    "get_position_history": (Telemetry.position_history,),
+    "get_strategy_metrics": (Telemetry.strategy_metrics,),
+    "get_strategy_stats": (statistics.strategy_stats,),
+    "get_symbol_stats": (statistics.symbol_stats,),
+    "get_stats_by": (stats_by.stats_by,),
+    "get_daily_summary": (daily_summary.summary_of, daily_summary.build_daily_summary),
+    "health": (health.report,),
+    "flush": (Telemetry.flush,),
+}
+_POINTER = re.compile(r"\s\(`[A-Za-z_.]+`\)")
+_LISTED = re.compile(r"^    ([A-Za-z_][A-Za-z_, ]*): ", re.M)
+_HARD = "\u00a0"
+_HEADING = re.compile(r"    # -- (?P<title>.+?) -+|    (?:async )?def (?P<method>[a-z]\w*)\(")
+
+
+def markdown() -> str:
+    """Return the whole document."""
+    parts = [HEAD, "## DataManager\n", _code("DataManager", DataManager.__init__), _text(DataManager)]
+    for title, name in _methods():
+        parts.append(f"## {title.capitalize()}\n" if title else _section(name))
+    parts += ["## Values\n", *map(_value, _values()), "## Errors\n", _errors(), "## Text for people\n"]
+    parts += [_code("money_text", money_text), _text(money_text)]
+    return "\n".join(parts)
+
+
+def _methods() -> Iterator[tuple[str, str]]:
+    """Yield the headings of the class and its public methods, as they stand in its source: (title, ""), ("", name)."""
+    for line in inspect.getsource(DataManager).splitlines():
+        found = _HEADING.match(line)
+        if found is not None:
+            yield found["title"] or "", found["method"] or ""
+
+
+def _section(name: str) -> str:
+    method = inspect.getattr_static(DataManager, name)
+    method = getattr(method, "__func__", method)
+    contracts = CONTRACTS.get(name, ())
+    own = _POINTER.sub("", _text(method)) if contracts else _text(method)
+    texts = [own, *(_text(one) for one in contracts)]
+    return "\n".join([f"### {name}\n", _code(name, method), *dict.fromkeys(texts)])
+
+
+def _code(name: str, function: Contract) -> str:
+    signature, shown = inspect.signature(function), []
+    for one in signature.parameters.values():
+        if one.kind is one.KEYWORD_ONLY and "*" not in shown:
+            shown.append("*")
+        if one.name not in ("self", "cls"):
+            default = "" if one.default is one.empty else f" = {one.default!r}"
+            shown.append(f"{one.name}: {one.annotation}{default}")
+    # A parameter is not broken over two lines.
+    text = (
+        f"{name}({', '.join(part.replace(' ', _HARD) for part in shown)}){_HARD}->{_HARD}{signature.return_annotation}"
+    )
+    lines = textwrap.wrap(text, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(["```python", *lines, "```", ""]).replace(_HARD, " ")
+
+
+def _text(documented: Any) -> str:
+    """Return a docstring as Markdown: what stands indented below `Args:` and `Raises:` becomes a list."""
+    text = re.sub(r"^(Args|Raises):$", r"\1:\n", _plain(documented), flags=re.M)
+    return re.sub(r"^ {4,}", "  ", _LISTED.sub(r"- `\1`: ", text), flags=re.M) + "\n"
+
+
+def _plain(documented: Any) -> str:
+    return (inspect.getdoc(documented) or "").replace("``", "`")
+
+
+def _values() -> list[type]:
+    """Return the classes of VELOX that methods answer with, in the order in which they do."""
+    found: dict[type, None] = {}
+    for _, name in _methods():
+        method = inspect.getattr_static(DataManager, name) if name else None
+        if inspect.isfunction(method):
+            found |= dict.fromkeys(_classes(get_type_hints(method).get("return")))
+    return list(found)
+
+
+def _classes(hint: Any) -> Iterator[type]:
+    if isinstance(hint, type) and hint.__module__.partition(".")[0] in ("trading", "timeseries"):
+        yield hint
+    for part in get_args(hint):
+        yield from _classes(part)
+
+
+def _value(kind: type) -> str:
+    columns = [f"`{one.name}`" for one in fields(kind)] if is_dataclass(kind) else []
+    return "\n".join(
+        [f"### {kind.__name__}\n", _text(kind), *([f"Fields: {', '.join(columns)}.\n"] if columns else [])]
+    )
+
+
+def _errors() -> str:
+    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.VeloxError)]
+    rows = [f"| `{one.__name__}` | `{one.code}` | {' '.join(_plain(one).split())} |" for one in kinds]
+    head = ["All in `trading.errors`.\n", "| error | code | what it means |", "|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
