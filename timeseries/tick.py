@@ -152,6 +152,11 @@ def is_absent(field: str, value: Any) -> bool:
     return number == 0 or (field in QUOTES and (number in NO_QUOTE or math.isnan(number)))
 
 
+def is_out_of_bounds(price: Any) -> Any:
+    """Tell of a price, or of each in an array, whether it is beyond the bound or a feed's word for none."""
+    return (abs(price) > PRICE_MAX) | (abs(price) == UNDEFINED)
+
+
 def never_negative(symbol: str) -> bool:
     return False
 
@@ -208,7 +213,7 @@ def _fields(tick: Mapping[Any, Any], is_signed: Callable[[], bool]) -> dict[str,
 def _number(value: Any, key: str, field: str, is_signed: Callable[[], bool]) -> float:
     is_price = field in PRICES
     number = parse_number(value, key, "price" if is_price else key)
-    if is_price and (abs(number) > PRICE_MAX or abs(number) == UNDEFINED):
+    if is_price and is_out_of_bounds(number):
         words = f"{key} is {number!r}: beyond {PRICE_MAX:,}, or what a feed sends where it has no price."
         raise InvalidValue(words, field=key, hint=f"Leave {key} out where there is none.", code="price_out_of_bounds")
     if number < 0 or (number == 0 and field not in MAY_BE_ZERO):

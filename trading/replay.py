@@ -5,26 +5,29 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from timeseries.tick import MayBeNegative, never_negative
 from trading.data_manager import DataManager
 from trading.errors import VeloxError
+from trading.feeds import stamps, volume
 from trading.feeds.csv_file import read_csv
 from trading.feeds.merge import merged
 from trading.feeds.names import SymbolNames
 from trading.feeds.points import Points, instants, known_among, points_of, wanting
-from trading.feeds.ticks import REASONS, FloatArray, IntArray, Mask, Reject, Ticks, concatenated
-from trading.feeds.volume import days_of, with_volumes
+from trading.feeds.stamps import CalendarOf, StampReading, with_ends
+from trading.feeds.ticks import REASONS, FeedFile, FloatArray, IntArray, Mask, Reject, Ticks, concatenated
+from trading.feeds.volume import VolumeReading, days_of, with_volumes
 from trading.simulator import SimulatedSymbol
 from trading.strategies.base import Strategy, Tick, instant
 
@@ -35,6 +38,7 @@ FLUSHED_PER_SECOND = 5_000  # the least that a store takes, for how long to wait
 MICROSECOND = timedelta(microseconds=1)
 
 Advance = Callable[[int], None]
+One = TypeVar("One", VolumeReading, StampReading)
 
 
 class ReplayFailed(VeloxError):
@@ -52,6 +56,8 @@ class Feed:
     rows_read: int
     rejects: tuple[Reject, ...]
     notes: tuple[str, ...] = ()
+    volumes: tuple[VolumeReading, ...] = ()
+    stamps: tuple[StampReading, ...] = ()
 
     def rejected(self) -> dict[str, Any]:
         counts = Counter(reject.reason for reject in self.rejects)
@@ -78,21 +84,71 @@ class Pace:
             time.sleep(left)
 
 
-def read_feed(paths: Sequence[Path], *, names: SymbolNames, volume: str, zone: ZoneInfo, now_ns: int) -> Feed:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How files are read: which symbol a file has, what its volumes and its bars' stamps mean.
+
+    ``calendar_of`` gives a symbol's sessions, ``may_be_negative`` tells whether its prices may be 0 and below.
+    """
+
+    names: SymbolNames
+    zone: ZoneInfo
+    calendar_of: CalendarOf
+    volume: str = volume.AUTO
+    stamp: str = stamps.AUTO
+    may_be_negative: MayBeNegative = never_negative
+
+
+def read_feed(paths: Sequence[Path], reading: Reading, *, now_ns: int) -> Feed:
     """Read all files, before anything is written.
 
-    Raises: UnusableFile; InvalidValue, when two of them hold the same symbol over the same time.
+    Raises: UnusableFile; InvalidValue, when two of them hold the same symbol over the same time, and where nothing
+        tells what a file's volumes or stamps mean.
     """
-    files = [read_csv(path, zone=zone, now_ns=now_ns, names=names) for path in paths]
-    ticks = with_volumes(merged(files), mode=volume, zone=zone)
-    unused = [f"--symbol {stem}=…: no file is called so" for stem in names.unused(paths)]
+    files = [
+        read_csv(path, zone=reading.zone, now_ns=now_ns, names=reading.names, may_be_negative=reading.may_be_negative)
+        for path in paths
+    ]
+    files, stamped = _understood(
+        files,
+        lambda file: with_ends(
+            file.ticks,
+            file.is_date,
+            mode=reading.stamp,
+            zone=reading.zone,
+            calendar_of=reading.calendar_of,
+            name=file.path.name,
+        ),
+    )
+    files, counted = _understood(
+        files,
+        lambda file: with_volumes(file.ticks, mode=reading.volume, zone=reading.zone, name=file.path.name),
+    )
+    ticks = merged(files)
+    unused = [f"--symbol {stem}=…: no file is called so" for stem in reading.names.unused(paths)]
+    assumed = [
+        f"{one.symbol}: volume is read as each tick's own ({one.evidence}); --volume cumulative says otherwise"
+        for one in counted
+        if one.is_assumed
+    ]
     return Feed(
         ticks,
         points_of(ticks),
         sum(file.rows_read for file in files),
         tuple(reject for file in files for reject in file.rejects),
-        (*unused, *(note for file in files for note in file.notes)),
+        (*unused, *(note for file in files for note in file.notes), *dict.fromkeys(assumed)),
+        tuple(counted),
+        tuple(stamped),
     )
+
+
+def _understood(
+    files: Sequence[FeedFile], read: Callable[[FeedFile], tuple[Ticks, Sequence[One]]]
+) -> tuple[list[FeedFile], list[One]]:
+    """Return the files with other ticks, and what was read of each symbol."""
+    answers = [read(file) for file in files]
+    changed = [replace(file, ticks=ticks) for file, (ticks, _) in zip(files, answers, strict=True)]
+    return changed, [one for _, readings in answers for one in readings]
 
 
 def feed_of(symbols: Sequence[SimulatedSymbol]) -> Feed:
@@ -154,7 +210,11 @@ def flush(dm: DataManager, feed: Feed) -> None:
 def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> dict[str, Any]:
     """Return what store and ledger hold of the feed now: `ticks_stored`, `symbols` and the trades of FACE §6."""
     symbols = {
-        symbol: {"rows": len(rows), **_told_back(_stored(dm, symbol, feed.ticks.time[rows], source=source), zone)}
+        symbol: {
+            "rows": len(rows),
+            **_told_back(_stored(dm, symbol, feed.ticks.time[rows], source=source), zone),
+            **_readings(feed, symbol),
+        }
         for symbol, rows in sorted(_by_symbol(feed))
     }
     stored = sum(told["stored"] for told in symbols.values())
@@ -258,6 +318,18 @@ def _told_back(stored: pa.Table, zone: ZoneInfo) -> dict[str, Any]:
         "last_day_volume": _last_day_volume(stored, times, zone),
         "first_at": instant(int(times.min())),
         "last_at": instant(int(times.max())),
+    }
+
+
+def _readings(feed: Feed, symbol: str) -> dict[str, str | None]:
+    """Return what the symbol's volumes and its bars' stamps were read as, and why; None where it has none."""
+    counted = {one.mode: one.evidence for one in feed.volumes if one.symbol == symbol}
+    stamped = {one.stamp: one.evidence for one in feed.stamps if one.symbol == symbol}
+    return {
+        "volume": ", ".join(sorted(counted)) or None,
+        "volume_evidence": "; ".join(counted[mode] for mode in sorted(counted)) or None,
+        "stamp": ", ".join(sorted(stamped)) or None,
+        "stamp_evidence": "; ".join(stamped[stamp] for stamp in sorted(stamped)) or None,
     }
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.timeseries.batches import DAY, INDIA, MINUTE, SECOND, Point, at, batch, prices, session
 from timeseries.measurements import MINUTES
 from timeseries.stores.base import Session
-from timeseries.stores.candles import SCHEMA, candles_of, days_within, minutes_of, ticks_of
+from timeseries.stores.candles import SCHEMA, candles_of, days_within, minutes_of, ticks_of, with_each_bar_once
 from timeseries.stores.tables import in_series_order, table_of
 
 MONDAY = session("2021-04-12")
@@ -88,11 +88,21 @@ def test_a_bar_belongs_to_the_candle_that_ends_where_it_is_stamped() -> None:
     assert made(bars, every=5 * MINUTE) == [(at("2021-04-12 09:15"), 10, 15, 8, 9, 150, 2)]
 
 
-def test_a_second_bar_of_the_same_stamp_belongs_to_the_same_candle() -> None:
+def test_a_bar_that_comes_half_made_and_then_whole_counts_once() -> None:
     end = at("2021-04-12 09:16")
-    first, second = bar("2021-04-12 09:16", 10, 15, 9, 11, 100), bar("2021-04-12 09:16", 11, 16, 9, 12, 10)
-    points = [first, (second[0], end + 1, second[2])]
-    assert made(points, exchange_times=[end, end]) == [(at("2021-04-12 09:15"), 10, 16, 9, 12, 110, 2)]
+    half, whole = bar("2021-04-12 09:16", 10, 15, 9, 11, 10), bar("2021-04-12 09:16", 10, 16, 9, 12, 100)
+    for first, second in ((half, whole), (whole, half)):  # a file may have them in any order
+        points = [first, (second[0], end + 1, second[2])]
+        assert made(points, exchange_times=[end, end]) == [(at("2021-04-12 09:15"), 10, 16, 9, 12, 100, 1)]
+
+
+def test_of_bars_without_volume_the_wider_counts_and_of_equal_ones_the_last() -> None:
+    end = at("2021-04-12 09:16")
+    bars = [bar("2021-04-12 09:16", 10, 12, 9, 11), bar("2021-04-12 09:16", 10, 12, 8, 9)]
+    points = [(tags, end + place, fields) for place, (tags, _, fields) in enumerate([*bars, *bars[:1]])]
+    assert made(points, exchange_times=[end] * 3) == [(at("2021-04-12 09:15"), 10, 12, 8, 9, None, 1)]
+    equal = [({"symbol": "A"}, end + place, {**bars[0][2], "close": close}) for place, close in enumerate((11, 10))]
+    assert made(equal, exchange_times=[end] * 2) == [(at("2021-04-12 09:15"), 10, 12, 9, 10, None, 1)]
 
 
 def test_a_bar_stamped_at_midnight_closes_the_day_before() -> None:
@@ -201,11 +211,16 @@ def test_candles_of_minutes_are_those_of_their_ticks(every: int, ticks: list[tup
     exact = [time - number for number, (_, time, _) in enumerate(points)]
     table = table_of(in_series_order(batch(points, exchange_times=exact)))
     minutes = minutes_of(table)
-    assert sum(minutes["ticks"]) == len(ticks)
+    assert sum(minutes["ticks"]) == len(with_each_bar_once(table))
     assert not (minutes["time"] % MINUTE).any()
     bounds = {"every": every, "start": 0, "stop": 2**62, "sessions": days}
     kept = ticks_of(pa.table({field.name: minutes[field.name] for field in MINUTES.fields} | {"time": minutes["time"]}))
     assert candles_of(kept, **bounds).equals(candles_of(table, **bounds))
+
+
+def test_bars_of_two_symbols_with_one_stamp_are_two() -> None:
+    points = [({"symbol": name}, at("2021-04-12 09:16"), bar("2021-04-12 09:16", 1, 2, 1, 2, 5)[2]) for name in "AB"]
+    assert minutes_of(table_of(in_series_order(batch(points))))["volume"].tolist() == [5, 5]
 
 
 def test_minutes_are_counted_symbol_by_symbol() -> None:

@@ -1,4 +1,4 @@
-"""Several files as one feed: their order, what their volume means, which points they become."""
+"""Several files as one feed: their order, which points they become."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from timeseries.spool import Spool
 from trading.feeds.merge import merged
 from trading.feeds.points import OtherInput, known_among, points_of, wanting
 from trading.feeds.ticks import NUMBERS, FeedFile, Ticks, concatenated, empty
-from trading.feeds.volume import with_volumes
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
 SECOND = 10**9
@@ -38,7 +37,7 @@ def ticks(symbol: str, rows: list[tuple], *, volumes: str = "volume") -> Ticks:
 
 
 def file(name: str, part: Ticks) -> FeedFile:
-    return FeedFile(Path(name), len(part), part, ())
+    return FeedFile(Path(name), len(part), part, (), np.zeros(len(part), dtype=bool))
 
 
 def listed(feed: Ticks) -> list[tuple[str, float, float]]:
@@ -94,53 +93,6 @@ def test_a_file_that_was_cut_in_two_within_a_second_is_one_again_in_any_order():
     whole = [(1, 1), (5, 2), (5, 3), (9, 4)]
     halves = [file("x", ticks("A", whole[:2])), file("y", ticks("A", whole[2:]))]
     assert listed(merged(halves)) == listed(merged(halves[::-1])) == listed(ticks("A", whole))
-
-
-# -- volumes -----------------------------------------------------------------------------------------------------------
-
-
-def volumes_of(rows: list[tuple], mode: str) -> tuple[list, list]:
-    found = with_volumes(ticks("A", rows), mode=mode, zone=KOLKATA)
-    plain = [
-        [None if np.isnan(value) else value for value in column.tolist()] for column in (found.volume, found.day_volume)
-    ]
-    return plain[0], plain[1]
-
-
-def test_volume_is_cumulative_when_at_least_95_percent_of_the_steps_do_not_fall():
-    rising = [(second, 5, second) for second in range(21)]  # 20 steps
-    one_falls = [*rising[:10], (10, 5, 8), *rising[11:]]  # 19 of 20 do not fall: 95 %
-    two_fall = [*one_falls[:15], (15, 5, 8), *one_falls[16:]]
-    assert volumes_of(rising, "auto") == ([None] * 21, [row[2] for row in rising])
-    assert volumes_of(one_falls, "auto") == ([None] * 21, [row[2] for row in one_falls])
-    assert volumes_of(two_fall, "auto") == ([row[2] for row in two_fall], [None] * 21)
-
-
-def test_volume_is_what_the_caller_says_it_is():
-    rows = [(1, 5, 9), (2, 5, None), (3, 5, 1)]
-    assert volumes_of(rows, "per_tick") == ([9, None, 1], [None] * 3)
-    assert volumes_of(rows, "cumulative") == ([None] * 3, [9, None, 1])
-    assert volumes_of(rows, "auto") == ([9, None, 1], [None] * 3)
-
-
-def test_each_symbol_and_day_is_decided_for_itself():
-    day = 86_400
-    falling, rising = [(1, 5, 9), (2, 5, 1)], [(1, 5, 1), (2, 5, 9)]
-    tomorrow = [(second + day, price, volume) for second, price, volume in rising]
-    feed = concatenated([ticks("A", [*falling, *tomorrow]), ticks("B", rising)])
-    found = with_volumes(feed, mode="auto", zone=KOLKATA)
-    assert np.isnan(found.day_volume).tolist() == [True, True, False, False, False, False]
-
-
-def test_a_day_begins_at_midnight_of_the_desk():
-    late = (14.5 * 3600, 5, 100)  # 23:45 at the desk
-    early = (15 * 3600, 5, 1)  # 00:15 of the next day
-    assert volumes_of([late, early], "auto") == ([None, None], [100, 1])
-
-
-def test_a_day_volume_given_by_name_stays():
-    found = with_volumes(ticks("A", [(1, 5, 7), (2, 5, 3)], volumes="day_volume"), mode="auto", zone=KOLKATA)
-    assert found.day_volume.tolist() == [7, 3]
 
 
 # -- points ------------------------------------------------------------------------------------------------------------

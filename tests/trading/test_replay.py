@@ -20,7 +20,8 @@ from trading.data_manager import DataManager
 from trading.errors import LedgerBusy, UnknownAccount
 from trading.feeds.lines import UnusableFile
 from trading.management.commands import replay as command
-from trading.models import FeedGap, StopChange
+from trading.models import Exchange, FeedGap, Instrument, StopChange
+from trading.queries.sessions import calendar_of_symbol
 from trading.strategies.base import Strategy
 from trading.strategies.loading import load_strategy
 
@@ -95,9 +96,13 @@ def test_the_answer_has_every_key_in_its_order_and_says_what_the_store_holds(fee
             "stored": 4,
             "low": "1956",
             "high": "1958.05",
-            "last_day_volume": 150,
+            "last_day_volume": None,
             "first_at": "2021-04-12T03:45:07Z",
             "last_at": "2021-04-12T03:45:08Z",
+            "volume": "per_tick",
+            "volume_evidence": "4 volumes tell nothing",
+            "stamp": None,
+            "stamp_evidence": None,
         }
     }
     assert (told["source"], told["account"], told["strategy"], told["rejects_file"]) == (
@@ -269,6 +274,10 @@ def test_bars_and_ticks_of_one_symbol_and_rows_without_a_volume_are_all_kept(fee
         "last_day_volume": None,
         "first_at": "2021-04-12T03:46:00Z",
         "last_at": "2021-04-12T03:48:00Z",
+        "volume": "per_tick",
+        "volume_evidence": "as asked (--volume per_tick)",
+        "stamp": "end",
+        "stamp_evidence": "nothing says otherwise",
     }
     assert [(close, volume) for _, _, close, _, volume in ticks(symbol="B")] == [
         (2.5, 10),
@@ -289,7 +298,7 @@ def test_a_replay_without_a_strategy_keeps_the_gaps_of_each_symbol_and_day(feed)
     two_days = steady("2021-04-12", silent=30) + steady("2021-04-13", silent=15)
     files = feed(two_days), feed(steady("2021-04-12", silent=0), name="TCS_12_April.csv")
     for _ in range(2):  # a repeat finds the same
-        run(*files)
+        run(*files, "--volume", "per_tick")
         gaps = FeedGap.objects.filter(account__code="replay").order_by("starts_at")
         told = [(gap.symbol, f"{gap.day}", (gap.ends_at - gap.starts_at).total_seconds()) for gap in gaps]
         assert told == [("RELIANCE", "2021-04-12", 31), ("RELIANCE", "2021-04-13", 16)]
@@ -325,10 +334,8 @@ class Watching(Strategy):
 
 def fed(paths, strategy, *, account="replay"):
     with DataManager.for_replay(source="replay", account=account) as dm:
-        names = replay.SymbolNames()
-        read = replay.read_feed(
-            paths, names=names, volume="auto", zone=replay.ZoneInfo("Asia/Kolkata"), now_ns=time.time_ns()
-        )
+        reading = replay.Reading(replay.SymbolNames(), replay.ZoneInfo("Asia/Kolkata"), calendar_of_symbol)
+        read = replay.read_feed(paths, reading, now_ns=time.time_ns())
         todo = replay.missing(dm, read, source="replay")
         replay.run(dm, read, strategy, todo=todo, pace=replay.Pace())
     return read
@@ -431,7 +438,8 @@ def test_what_is_told_of_the_store_is_read_there_not_counted_on_the_way_in(feed)
     with DataManager.for_replay(source="nobody", account="replay") as dm:
         told = replay.outcome(dm, unrecorded, None, source="nobody", zone=replay.ZoneInfo("Asia/Kolkata"))
     nothing = dict.fromkeys(("low", "high", "last_day_volume", "first_at", "last_at"))
-    assert told["symbols"] == {"RELIANCE": {"rows": 4, "stored": 0, **nothing}}
+    read_as = dict.fromkeys(("volume", "volume_evidence", "stamp", "stamp_evidence"))
+    assert told["symbols"] == {"RELIANCE": {"rows": 4, "stored": 0, **nothing, **read_as}}
     assert told["ticks_stored"] == 0
 
 
@@ -440,3 +448,89 @@ def test_an_unknown_account_and_a_file_that_is_none_are_told_apart(feed, tmp_pat
         fed([feed()], None, account="nobody")
     with pytest.raises(UnusableFile):
         fed([tmp_path / "none"], None)
+
+
+def candles(symbol: str, every: str = "1d") -> list[tuple]:
+    table = DataManager(source="reader", account="replay").get_candles(
+        symbol, every, datetime(2020, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    )
+    return [
+        (row["time"].tz_convert("Asia/Kolkata").isoformat()[:16], row["volume"], row["ticks"])
+        for row in table.to_pylist()
+    ]
+
+
+BARS = "timestamp,open,high,low,close,volume"
+
+
+def test_volumes_that_both_readings_explain_end_the_command_before_anything_is_written(feed, data_dir):
+    lots = "".join(f"2021-04-12 09:{15 + number // 60}:{number % 60:02d},5,75\n" for number in range(100))
+    words = refused(feed(), feed(lots, "LOTS_1.csv"))
+    assert "LOTS_1.csv: the volumes of LOTS on 2021-04-12" in words
+    assert "--volume per_tick or --volume cumulative" in words
+    assert issued(data_dir) == 0
+    assert run(feed(lots, "LOTS_1.csv"), "--volume", "per_tick")["symbols"]["LOTS"]["volume"] == "per_tick"
+    assert candles("LOTS") == [("2021-04-12T09:15", 7500.0, 100)]
+
+
+def test_a_file_too_short_to_tell_is_read_as_each_ticks_own_and_says_so(feed, capsys):
+    call_command("replay", str(feed()))
+    told = capsys.readouterr()
+    assert "RELIANCE: volume is read as each tick's own (4 volumes tell nothing); --volume cumulative" in told.err
+    assert "per_tick" in told.out
+
+
+def test_bars_that_rise_from_hour_to_hour_add_up(feed):
+    rows = "".join(f"2021-04-12 {hour}:15:00,10,11,9,10,{volume}\n" for hour, volume in ((10, 1000), (11, 1200)))
+    told = run(feed(rows, "X_1.csv", BARS))
+    assert told["symbols"]["X"]["volume_evidence"] == "a bar's volume is its own"
+    assert candles("X") == [("2021-04-12T09:15", 2200.0, 2)]
+
+
+def test_daily_bars_stand_on_their_day_and_a_repeat_meets_them(feed):
+    days = ("2021-04-09", "2021-04-12", "2021-04-13")
+    rows = "".join(f"{day},10,11,9,10,{place}\n" for place, day in enumerate(days, 1))
+    path = feed(rows, "X_1.csv", BARS)
+    told = run(path)
+    assert (told["symbols"]["X"]["stamp"], told["symbols"]["X"]["last_at"]) == ("day", "2021-04-13T10:00:00Z")
+    assert candles("X") == [(f"{day}T09:15", float(place), 1) for place, day in enumerate(days, 1)]
+    before = ticks(symbol="X")
+    run(path)
+    assert ticks(symbol="X") == before
+
+
+def test_bars_stamped_at_their_start_are_recognised_or_said_to_be(feed):
+    rows = "".join(f"2021-04-12 {at}:00,10,11,9,10,5\n" for at in ("09:15", "09:16", "15:29"))
+    whole = run(feed(rows, "X_1.csv", BARS))
+    assert whole["symbols"]["X"]["stamp"] == "start"
+    assert [row[0][11:] for row in candles("X", "1m")] == ["09:15", "09:16", "15:29"]
+    part = run(feed(rows[: rows.rindex("2021")], "Y_1.csv", BARS))
+    assert part["symbols"]["Y"]["stamp"] == "end"
+    run(feed(rows[: rows.rindex("2021")], "Z_1.csv", BARS), "--stamp", "start")
+    assert [row[0][11:] for row in candles("Z", "1m")] == ["09:15", "09:16"]
+
+
+def test_a_bar_that_comes_half_made_and_then_whole_is_one(feed):
+    rows = "2021-04-12 09:16:00,10,11,9,10,5\n2021-04-12 09:17:00,10,11,9,10,3\n2021-04-12 09:17:00,10,12,8,9,7\n"
+    told = run(feed(rows, "X_1.csv", BARS))
+    assert told["ticks_stored"] == 3  # what came is kept as it came
+    assert candles("X") == [("2021-04-12T09:15", 12.0, 2)]
+
+
+def test_rows_at_zero_and_below_are_taken_for_a_future_and_rejected_for_others(feed):
+    exchange = Exchange.objects.get(code="NSE")
+    Instrument.objects.create(exchange=exchange, symbol="CLK0", kind="FUTURE", currency="INR")
+    rows = "2020-04-20 11:00:00,10.01\n2020-04-20 11:00:01,-37.63\n2020-04-20 11:00:02,0\n"
+    told = run(
+        feed(rows, "CLK0_1.csv", "timestamp,ltp"), feed(rows, "OIL_1.csv", "timestamp,ltp"), "--strategy", "none"
+    )
+    assert told["rejected"] == {"total": 2, "by_reason": {"price_not_positive": 2}}
+    assert (told["symbols"]["CLK0"]["low"], told["symbols"]["CLK0"]["stored"]) == ("-37.63", 3)
+    assert told["symbols"]["OIL"]["stored"] == 1
+
+
+def test_a_price_beyond_any_is_rejected(feed):
+    rows = "".join(
+        f"2021-04-12 09:15:0{place},{price}\n" for place, price in enumerate(("1e308", "9223372036.854775807", "5"))
+    )
+    assert run(feed(rows, "X_1.csv", "timestamp,ltp"))["rejected"]["by_reason"] == {"price_out_of_bounds": 2}

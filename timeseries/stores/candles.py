@@ -1,8 +1,9 @@
 """Candles from ticks: one pure function, so that every store and the unshipped tail agree (FACE §2).
 
 A tick belongs to the candle that holds its exchange time; a bar, stamped at its end, to the one that ends there or
-holds the nanosecond before. Candles are counted from the session's anchor, backwards before it. The volume of a candle
-on a cumulative feed is the highest up to its end minus the highest up to its start, within a run of the day's volume.
+holds the nanosecond before. A bar that came twice, half-made and then whole, counts once: the fuller one. Candles are
+counted from the session's anchor, backwards before it. The volume of a candle on a cumulative feed is the highest up to
+its end minus the highest up to its start, within a run of the day's volume.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def candles_of(ticks: pa.Table, *, every: int, start: int, stop: int, sessions: 
         every: ns; `DAY` or more makes one candle of each session's day, labelled by its anchor.
         sessions: the days; a tick outside all of them is in no candle.
     """
-    columns = _columns(ticks)
+    columns = _columns(with_each_bar_once(ticks))
     days = [_day(columns, every, session) for session in sessions] if len(ticks) else []
     found = [_within(day, start, stop) for day in days if day is not None]
     if not found:
@@ -51,6 +52,27 @@ def candles_of(ticks: pa.Table, *, every: int, start: int, stop: int, sessions: 
     order = np.argsort(joined["time"], kind="stable")
     arrays = [pa.array(joined[name][order], from_pandas=True).cast(SCHEMA.field(name).type) for name in SCHEMA.names]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def with_each_bar_once(ticks: pa.Table) -> pa.Table:
+    """Return the ticks with one bar per symbol and stamp: that of the most volume, else of the widest range, else the
+    last that came."""
+    bars = np.flatnonzero(pc.equal(ticks.column("kind"), "bar").to_numpy())
+    if len(bars) < 2 or "ticks" in ticks.column_names:
+        return ticks
+    table = ticks.take(pa.array(bars))
+    stamp, place = table.column("exchange_time").to_numpy(), np.zeros(len(bars), dtype=np.int64)
+    if "symbol" in table.column_names:
+        place = table.column("symbol").combine_chunks().dictionary_encode().indices.to_numpy()
+    traded = [np.nan_to_num(_floats(table, name), nan=-1.0) for name in ("volume", "day_volume")]
+    order = np.lexsort((_floats(table, "high") - _floats(table, "low"), *traded[::-1], stamp, place))
+    is_last = np.ones(len(order), dtype=bool)
+    is_last[:-1] = (np.diff(stamp[order]) != 0) | (np.diff(place[order]) != 0)
+    if is_last.all():
+        return ticks
+    keep = np.ones(len(ticks), dtype=bool)
+    keep[bars[order[~is_last]]] = False
+    return ticks.filter(pa.array(keep))
 
 
 def _columns(ticks: pa.Table) -> dict[str, Numbers]:
@@ -142,6 +164,7 @@ def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
         ticks: at least one, ascending by time, of one source and account, as `candles_of` takes them and with
             ``symbol`` and ``time``.
     """
+    ticks = with_each_bar_once(ticks)
     columns = _columns(ticks)
     symbols = ticks.column("symbol").combine_chunks().dictionary_encode()
     code = symbols.indices.to_numpy()

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from timeseries.tick import MayBeNegative, is_out_of_bounds, never_negative
 from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.feeds.lines import Cells, Lines, UnusableFile, read_cells, read_lines, split_line
@@ -45,8 +46,11 @@ class Layout:
         return [TIME, *self.prices, *self.volumes, *([SYMBOL] if self.has_symbol else [])]
 
 
-def read_csv(path: Path, *, zone: ZoneInfo, now_ns: int, names: SymbolNames) -> FeedFile:
+def read_csv(
+    path: Path, *, zone: ZoneInfo, now_ns: int, names: SymbolNames, may_be_negative: MayBeNegative = never_negative
+) -> FeedFile:
     """Read a file. Naive times are wall times of ``zone``; ``now_ns`` is the clock: no time may lie a day ahead of it.
+    ``may_be_negative`` is asked for a symbol that has a price of 0 or below.
 
     Raises: UnusableFile.
     """
@@ -54,13 +58,14 @@ def read_csv(path: Path, *, zone: ZoneInfo, now_ns: int, names: SymbolNames) -> 
     layout = _layout(path, lines)
     rows = lines.after_header()
     cells = read_cells(rows, layout.header, layout.wanted)
-    ticks, refusals = _columns(cells, layout, path, zone=zone, now_ns=now_ns, names=names)
+    ticks, refusals, is_date = _columns(cells, layout, path, zone=zone, now_ns=now_ns, names=names)
+    refusals["price_not_positive"] &= ~_may_be_negative(ticks, refusals["price_not_positive"], may_be_negative)
     fault = _first_fault(refusals, len(rows))
     rejects = tuple(
         Reject(str(path), int(rows.number[index]), REASONS[fault[index]], rows.shown(index))
         for index in np.flatnonzero(fault >= 0).tolist()
     )
-    return FeedFile(path, len(rows), ticks.take(fault < 0), rejects, _notes(path, layout))
+    return FeedFile(path, len(rows), ticks.take(fault < 0), rejects, is_date[fault < 0], _notes(path, layout))
 
 
 def _layout(path: Path, lines: Lines) -> Layout:
@@ -92,8 +97,8 @@ def _notes(path: Path, layout: Layout) -> tuple[str, ...]:
 
 def _columns(
     cells: Cells, layout: Layout, path: Path, *, zone: ZoneInfo, now_ns: int, names: SymbolNames
-) -> tuple[Ticks, dict[str, Mask]]:
-    """Return a tick per row, and per reason the rows that it refuses."""
+) -> tuple[Ticks, dict[str, Mask], Mask]:
+    """Return a tick per row, per reason the rows that it refuses, and which rows have a date alone."""
     symbols, symbol, no_symbol, bad_symbol = _symbols(cells, path, names, has_column=layout.has_symbol)
     times = read_times(cells.columns[TIME], zone=zone, now_ns=now_ns)
     prices = {name: read_numbers(cells.columns[name]) for name in layout.prices}
@@ -117,7 +122,14 @@ def _columns(
     for numbers in volumes.values():
         refusals["volume_not_finite"] = refusals.get("volume_not_finite", False) | numbers.endless
         refusals["volume_negative"] = refusals.get("volume_negative", False) | (numbers.value < 0)
-    return ticks, refusals
+    return ticks, refusals, times.date
+
+
+def _may_be_negative(ticks: Ticks, doubtful: Mask, may_be_negative: MayBeNegative) -> Mask:
+    """Tell which rows are of a symbol that may have prices of 0 and below; the others' are not looked at."""
+    named = set(np.unique(ticks.symbol[doubtful]).tolist()) if ticks.symbols else set()
+    signed = [place in named and may_be_negative(name) for place, name in enumerate(ticks.symbols)]
+    return np.asarray(np.array([*signed, False])[ticks.symbol], dtype=bool)
 
 
 def _read_last_prices(prices: Mapping[str, Numbers], size: int) -> tuple[dict[str, FloatArray], dict[str, Mask]]:
@@ -142,6 +154,7 @@ def _price_refusals(prices: Mapping[str, Numbers], *, absent: Mask) -> dict[str,
         "no_price": absent,
         "price_not_finite": np.any([numbers.endless for numbers in prices.values()], axis=0),
         "price_not_positive": np.any([numbers.value <= 0 for numbers in prices.values()], axis=0),
+        "price_out_of_bounds": np.any([is_out_of_bounds(numbers.value) for numbers in prices.values()], axis=0),
     }
 
 

@@ -32,6 +32,7 @@ REASONS = (
     "bar_not_enclosing",  # high and low do not enclose open and close
     "volume_not_finite",
     "volume_negative",
+    "price_out_of_bounds",  # beyond the ledger's bound, or what a feed sends where it has no price
 )
 
 
@@ -109,12 +110,16 @@ NUMBERS = ("close", "open", "high", "low", "volume", "day_volume")
 
 @dataclass(frozen=True, slots=True)
 class FeedFile:
-    """A file as it was read: ``rows_read`` = ticks + rejects, in the order of its lines."""
+    """A file as it was read: ``rows_read`` = ticks + rejects, in the order of its lines.
+
+    ``is_date`` tells which ticks have a date without a time of day.
+    """
 
     path: Path
     rows_read: int
     ticks: Ticks
     rejects: tuple[Reject, ...]
+    is_date: Mask
     notes: tuple[str, ...] = ()
 
 

@@ -23,6 +23,7 @@ SPREAD_MAX = 2_000_000  # quarters of an hour in 57 years
 _WALL = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?"
 _PLAIN_WALL = f"{_WALL}$"
 _PLAIN_ZONED = f"{_WALL}(Z|[+-]\\d{{2}}:\\d{{2}})$"
+_PLAIN_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _PLAIN_COUNT = r"^\d{1,18}$"
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[ Tt](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9})0*)?)?\s?([Zz]|[+-]\d{2}(?::?\d{2})?)?",
@@ -32,14 +33,14 @@ _COUNT = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?", re.ASCII)
 
 
 class Instants:
-    """One instant per cell: ``time`` in ns UTC where no mask is set."""
+    """One instant per cell: ``time`` in ns UTC where no mask is set but ``date``, a date without a time of day."""
 
-    __slots__ = ("absent", "future", "old", "repeated", "skipped", "time", "unreadable")
+    __slots__ = ("absent", "date", "future", "old", "repeated", "skipped", "time", "unreadable")
 
     def __init__(self, size: int) -> None:
         self.time: IntArray = np.zeros(size, dtype=np.int64)
-        self.absent, self.unreadable, self.old, self.future, self.skipped, self.repeated = (
-            np.zeros(size, dtype=bool) for _ in range(6)
+        self.absent, self.date, self.unreadable, self.old, self.future, self.skipped, self.repeated = (
+            np.zeros(size, dtype=bool) for _ in range(7)
         )
 
 
@@ -50,6 +51,8 @@ def read_times(texts: Any, *, zone: ZoneInfo, now_ns: int) -> Instants:
     walls, zoned, counts = (
         _mask(pc.match_substring_regex(texts, pattern)) for pattern in (_PLAIN_WALL, _PLAIN_ZONED, _PLAIN_COUNT)
     )
+    found.date = _mask(pc.match_substring_regex(texts, _PLAIN_DATE))
+    walls |= found.date
     rest = ~(walls | zoned | counts | found.absent)
     for which, kind in ((walls, pa.timestamp("ns")), (zoned, pa.timestamp("ns", "UTC")), (counts, pa.int64())):
         if which.any() and not _cast(found, texts, which, kind):

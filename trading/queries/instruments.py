@@ -9,7 +9,8 @@ from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.models import Exchange, Instrument
 
-SIGNED_KINDS = ("FUTURE", "SPREAD")  # a future settles below zero, a spread trades there
+# Oil was settled at -37.63, and what two legs differ by has either sign.
+SIGNED_KINDS = (Instrument.Kind.FUTURE, Instrument.Kind.SPREAD)
 
 
 def exchanges() -> list[str]:

@@ -9,6 +9,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,14 +22,15 @@ from timeseries.pump import open_reader
 from trading import replay
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy
+from trading.feeds import stamps, volume
 from trading.feeds.names import SymbolNames
 from trading.feeds.ticks import Reject
-from trading.feeds.volume import AUTO, MODES
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit, write_file
 from trading.operations.measure_excursions import measure_excursions
 from trading.operations.references import must_be_bookable
 from trading.queries.accounts import get_account
+from trading.queries.instruments import may_be_negative
 from trading.queries.period import desk_zone
 from trading.queries.sessions import calendar_of_symbol
 from trading.strategies.loading import NONE, load_strategy
@@ -55,7 +57,19 @@ class Command(VeloxCommand):
         parser.add_argument("--strategy", default=NONE, metavar="NAME", help="ema_cross, opening_range, module:Class")
         parser.add_argument("--source", default=REPLAY, help="who records (default: replay)")
         parser.add_argument("--account", default=REPLAY, help="which account trades (default: replay)")
-        parser.add_argument("--volume", choices=MODES, default=AUTO, help="what the files' volume is (default: auto)")
+        parser.add_argument(
+            "--volume",
+            choices=volume.MODES,
+            default=volume.AUTO,
+            help="what a tick's volume is: its own, or the day's so far (default: auto, by evidence)",
+        )
+        parser.add_argument(
+            "--stamp",
+            choices=stamps.MODES,
+            default=stamps.AUTO,
+            help="at which end of its period a bar is stamped (default: auto: the end, unless it fits the session's "
+            "starts); a date is its day",
+        )
         parser.add_argument("--speed", type=_speed, metavar="N", help="N times real time (default: as fast as it goes)")
         parser.add_argument("--rejects", type=Path, metavar="FILE", help="where to write the rows that cannot be true")
         parser.add_argument("--strict", action="store_true", help="exit 1 when rows were rejected")
@@ -66,8 +80,15 @@ class Command(VeloxCommand):
         strategy = load_strategy(options["strategy"])
         began = time.perf_counter()
         zone = desk_zone()
-        names = SymbolNames.parse(options["symbol"])
-        feed = replay.read_feed(files, names=names, volume=options["volume"], zone=zone, now_ns=time.time_ns())
+        reading = replay.Reading(
+            SymbolNames.parse(options["symbol"]),
+            zone,
+            lru_cache(calendar_of_symbol),
+            volume=options["volume"],
+            stamp=options["stamp"],
+            may_be_negative=may_be_negative,
+        )
+        feed = replay.read_feed(files, reading, now_ns=time.time_ns())
         for note in feed.notes:
             self.say(note)
         if strategy is not None:  # before anything is stored, not midway
@@ -154,9 +175,9 @@ def _write_rejects(given: Path | None, rejects: Sequence[Reject], files: Sequenc
 
 
 def _report(data: dict[str, Any], currency: str) -> Report:
-    columns = ("symbol", "rows", "stored", "low", "high", "last_day_volume", "first_at", "last_at")
+    columns = ("symbol", "rows", "stored", "low", "high", "last_day_volume", "first_at", "last_at", "volume", "stamp")
     rows = [[symbol, *(told[name] for name in columns[1:])] for symbol, told in data["symbols"].items()]
-    titles = ("Symbol", "Rows", "Stored", "Low", "High", "Day volume", "From", "To")
+    titles = ("Symbol", "Rows", "Stored", "Low", "High", "Day volume", "From", "To", "Volume is", "Stamp is")
     title = f"{data['source']} · {data['account']}"
     counts = ("rows_read", "accepted", "ticks_stored", "trades_opened", "trades_closed", "trades_open", "total_pnl")
     names = ("Rows", "Accepted", "Rejected", "Stored", "Strategy", "Trades", "Closed", "Open", "P&L", "Ticks/s")

@@ -1,0 +1,170 @@
+"""When a bar of a file ended: what its stamp means, and the end of its period in its place.
+
+A recorded bar is stamped at its end. Files differ: a daily bar has a date or a midnight, which stands for that whole
+day; many exports stamp a bar at its start. The first is plain to see, the second is asked (`--stamp`) or recognised: a
+day whose first stamp is the session's open and whose last is one step before its close is stamped at its starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from trading.domain.sessions import Calendar
+from trading.errors import InvalidValue
+from trading.feeds.ticks import IntArray, Mask, Ticks
+from trading.feeds.times import QUARTER, SECOND
+from trading.feeds.volume import days_of
+
+START, END, AUTO = MODES = ("start", "end", "auto")
+DAY = "day"  # the stamp is the bar's day
+DAY_NS = 86_400 * SECOND
+UTC_ZONE = ZoneInfo("UTC")
+
+CalendarOf = Callable[[str], Calendar]
+
+
+@dataclass(frozen=True, slots=True)
+class StampReading:
+    """What the stamps of a symbol's bars mean in one file, and why."""
+
+    symbol: str
+    stamp: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Bars:
+    """The stamps of one symbol's bars, ascending, each once; ``day`` is each one's date (ordinal) on the exchange."""
+
+    stamp: IntArray
+    day: IntArray
+    calendar: Calendar
+
+    @property
+    def is_one_a_day(self) -> bool:
+        return len(np.unique(self.day)) == len(self.day)
+
+
+def with_ends(
+    ticks: Ticks, is_date: Mask, *, mode: str, zone: ZoneInfo, calendar_of: CalendarOf, name: str
+) -> tuple[Ticks, tuple[StampReading, ...]]:
+    """Return the ticks with each bar's time at its end; ticks of last prices stay as they are.
+
+    Args:
+        is_date: which stamps are a date without a time of day.
+        zone: the desk's; dates are its own.
+        name: the file's.
+
+    Raises: InvalidValue, for one bar alone that is said to be stamped at its start.
+    """
+    if np.isnan(ticks.open).all():
+        return ticks, ()
+    time, readings = ticks.time.copy(), []
+    for symbol, rows in _by_symbol(ticks):
+        calendar = calendar_of(symbol)
+        dated = is_date[rows]
+        time[rows[dated]] = _closes(calendar, days_of(ticks.time[rows[dated]], zone))
+        reading = StampReading(symbol, DAY, "a date stands for its day")
+        if not dated.all():
+            timed = rows[~dated]
+            reading, time[timed] = _read(symbol, ticks.time[timed], calendar, mode=mode, zone=zone, name=name)
+        readings.append(reading)
+    return replace(ticks, time=time), tuple(readings)
+
+
+def _read(
+    symbol: str, time: IntArray, calendar: Calendar, *, mode: str, zone: ZoneInfo, name: str
+) -> tuple[StampReading, IntArray]:
+    """Return what the stamps of one symbol's bars mean, and their ends. Raises: InvalidValue."""
+    midnights = next((one for one in (zone, calendar.zone, UTC_ZONE) if _are_midnights(time, one)), None)
+    if mode != END and midnights is not None:
+        ends = _closes(calendar, days_of(time, midnights))
+        return StampReading(symbol, DAY, "a midnight stands for its day"), ends
+    stamps = np.unique(time)
+    bars = _Bars(stamps, days_of(stamps, calendar.zone), calendar)
+    days = days_of(time, calendar.zone)
+    if bars.is_one_a_day and (mode == START or (mode == AUTO and _are_openings(bars))):
+        if len(stamps) == 1:
+            raise InvalidValue(
+                f"{name} has one bar of {symbol}: how long it lasts is not known.",
+                field="stamp",
+                hint="Give it the time of its end, and say --stamp end.",
+            )
+        return StampReading(symbol, DAY, "one bar a day, stamped at its start"), _closes(calendar, days)
+    evidence = "as asked (--stamp start)" if mode == START else "" if mode == END else _starts(bars)
+    if evidence:
+        ends = time + _step(bars)
+        closes = _closes(calendar, days)
+        return StampReading(symbol, START, evidence), np.where(time < closes, np.minimum(ends, closes), ends)
+    return StampReading(symbol, END, "as asked (--stamp end)" if mode == END else "nothing says otherwise"), time
+
+
+def _by_symbol(ticks: Ticks) -> Iterator[tuple[str, IntArray]]:
+    order = np.argsort(ticks.symbol, kind="stable")
+    bounds = np.searchsorted(ticks.symbol[order], np.arange(len(ticks.symbols) + 1)).tolist()
+    for place, symbol in enumerate(ticks.symbols):
+        if bounds[place] < bounds[place + 1]:
+            yield symbol, order[bounds[place] : bounds[place + 1]]
+
+
+def _are_midnights(time: IntArray, zone: ZoneInfo) -> bool:
+    """Tell whether each instant is the first of a day in the zone."""
+    if (time % QUARTER).any():
+        return False
+    return all(_local(instant, zone).time() == datetime.min.time() for instant in np.unique(time).tolist())
+
+
+def _are_openings(bars: _Bars) -> bool:
+    """Tell whether several days have their one bar at the session's open."""
+    opens = [_session(bars.calendar, day) for day in bars.day.tolist()]
+    found = zip(bars.stamp.tolist(), opens, strict=True)
+    return len(opens) > 1 and all(session is not None and stamp == session[0] for stamp, session in found)
+
+
+def _starts(bars: _Bars) -> str:
+    """Return in words why the bars are stamped at their starts; empty where nothing says so."""
+    if bars.is_one_a_day:
+        return ""
+    step = _step(bars)
+    days, first = np.unique(bars.day, return_index=True)
+    last = np.append(first[1:], len(bars.day)) - 1
+    starting = ending = 0
+    for day, begin, end in zip(days.tolist(), bars.stamp[first].tolist(), bars.stamp[last].tolist(), strict=True):
+        session = _session(bars.calendar, day)
+        if session is not None:
+            starting += begin == session[0] and session[1] - step <= end < session[1]
+            ending += end == session[1] or begin == session[0] + step
+    return f"first at the open, last a step before the close, on {starting} days" if starting and not ending else ""
+
+
+def _step(bars: _Bars) -> int:
+    """Return the commonest distance (ns) between neighbours of a day, the shortest of equally common ones."""
+    within = bars.day[1:] == bars.day[:-1]
+    steps, count = np.unique(np.diff(bars.stamp)[within], return_counts=True)
+    return int(steps[count.argmax()])
+
+
+def _closes(calendar: Calendar, days: IntArray) -> IntArray:
+    """Return when each day (ordinal) ends: at the close of its trading, else at the next midnight."""
+    found, places = np.unique(days, return_inverse=True)
+    ends = [_session(calendar, day) or (0, _ns(calendar.bounds(date.fromordinal(day))[1])) for day in found.tolist()]
+    return np.array([end for _, end in ends], dtype=np.int64)[places]
+
+
+def _session(calendar: Calendar, day: int) -> tuple[int, int] | None:
+    session = calendar.continuous(date.fromordinal(day))
+    return None if session is None else (_ns(session.opens_at), _ns(session.closes_at))
+
+
+def _local(instant: int, zone: ZoneInfo) -> Any:
+    return datetime.fromtimestamp(instant // SECOND, UTC).astimezone(zone)
+
+
+def _ns(instant: datetime) -> int:
+    return int(instant.timestamp()) * SECOND
