@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from django.db.models import BigIntegerField, QuerySet, Sum
-from django.db.models.functions import Cast
+from django.db.models import QuerySet
 
 from timeseries.values import parse_name
 from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Account, CapitalFlow, DayTotal
+from trading.queries.columns import UnitsSum
 
 
 def get_account(code: str) -> Account:
@@ -43,12 +43,12 @@ def capital_flows(account: Account, *, until: date, known_at: datetime | None = 
     found = CapitalFlow.objects.filter(account=account, day__lte=until)
     found = found if known_at is None else found.filter(recorded_at__lt=known_at)
     rows = found.values("day")
-    return dict(rows.annotate(units=Sum(Cast("amount", BigIntegerField()))).values_list("day", "units").order_by("day"))
+    return dict(rows.annotate(units=UnitsSum("amount")).values_list("day", "units").order_by("day"))
 
 
 def pnl_by_day(account: Account, *, until: date) -> dict[date, int]:
     """Return the account's realised P&L after known charges per trading day, in units, up to and including
     ``until``."""
     rows = DayTotal.objects.filter(account=account, day__lte=until).values("day")
-    sums = rows.annotate(gross=Sum(Cast("gross_pnl", BigIntegerField())), known=Sum(Cast("charges", BigIntegerField())))
+    sums = rows.annotate(gross=UnitsSum("gross_pnl"), known=UnitsSum("charges"))
     return {day: gross - (known or 0) for day, gross, known in sums.values_list("day", "gross", "known")}

@@ -6,14 +6,44 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import Any
 
-from django.db.models import BigIntegerField, TextField
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Aggregate, BigIntegerField, TextField
 from django.db.models.functions import Cast
+from django.db.models.sql.compiler import SQLCompiler
 
 
 def units(path: str) -> Cast:
     """Return money as it is kept: an integer of 10^-8."""
     return Cast(path, BigIntegerField())
+
+
+class UnitsSum(Aggregate):
+    """The sum of a column of money, an int of 10^-8: exact however large, None of no rows.
+
+    Beyond 64 bits SQLite's SUM is an error: there the upper and the lower halves of the integers are summed apart.
+    """
+
+    function = "SUM"
+    name = "UnitsSum"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(units(path), output_field=TextField())
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Any:
+        halves = "(SUM(%(expressions)s >> 32) || ' ' || SUM(%(expressions)s & 4294967295))"
+        return self.as_sql(compiler, connection, template=halves)
+
+    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
+        return [_whole]
+
+
+def _whole(value: Any, *_: object) -> int | None:
+    if isinstance(value, str):
+        high, low = map(int, value.split(" "))
+        return (high << 32) + low
+    return None if value is None else int(value)
 
 
 def text(path: str) -> Cast:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, Q, QuerySet, Sum, TextField
+from django.db.models import Count, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 from trading.domain import figures, flags
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
+from trading.queries.columns import UnitsSum
 from trading.queries.trade_list import related
 from trading.queries.trades import VOID
 
@@ -36,7 +37,7 @@ class Neighbours:
 
 def day_figures(account: Account, day: date) -> dict[str, Any]:
     """Return the figures of FACE §5 that the day's sums can tell; zeros where nothing was realised."""
-    sums = {name: Sum(Cast(name, BigIntegerField())) for name in _MONEY} | {name: Sum(name) for name in _COUNTS}
+    sums = {name: UnitsSum(name) for name in _MONEY} | {name: Sum(name) for name in _COUNTS}
     # The aliases carry a prefix: an aggregate may not be called like a field of the model.
     made = DayTotal.objects.filter(account=account, day=day).aggregate(**{f"sum_{k}": v for k, v in sums.items()})
     of = {name: made[f"sum_{name}"] or 0 for name in sums}

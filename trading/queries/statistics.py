@@ -20,7 +20,7 @@ from trading.models import Account, DayTotal, Realisation, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.as_known import KnownTrade
-from trading.queries.columns import day_of, instant_of, text, units
+from trading.queries.columns import UnitsSum, day_of, instant_of, text, units
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.period import EARLIEST, check_days, date_in, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
@@ -278,7 +278,7 @@ _COUNT_SUMS = ("wins", "losses", "breakevens", "trades_without_charges")
 
 def _summed(account_code: str, first: date, last: date, *by: str) -> Iterable[tuple[Any, ...]]:
     rows = DayTotal.objects.filter(account=get_account(account_code), day__gte=first, day__lte=last)
-    money = {f"{name}_sum": Sum(units(name)) for name in _MONEY_SUMS}
+    money = {f"{name}_sum": UnitsSum(name) for name in _MONEY_SUMS}
     sums = {**money, **{f"{name}_sum": Sum(name) for name in _COUNT_SUMS}}
     grouped: QuerySet[DayTotal, Any] = rows.values(*by).annotate(**sums).order_by(*reversed(by))
     return grouped.values_list(*by, *sums)
