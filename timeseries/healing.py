@@ -21,6 +21,7 @@ from timeseries import clearing
 from timeseries.errors import VeloxError
 from timeseries.kept import settled_points
 from timeseries.measurements import TIMES, IntArray, PointBatch
+from timeseries.shipper import gate
 from timeseries.spool import Lane, LeaseHeld, Spool
 from timeseries.stores.base import Damage, Store
 
@@ -58,9 +59,19 @@ def heal(
     """
     if not damages:
         return ()
+    logs = [damage for damage in damages if damage.day is None]
+    files = [damage for damage in damages if damage.day is not None]
+    mendings = [_relist(spool, store, damage) for damage in logs]
     clearing.resume(spool, store)
     with clearing.shipping_allowed(spool.root):
-        return tuple(_heal(spool, store, damage, owner=owner, give_up=give_up) for damage in damages)
+        mendings += [_heal(spool, store, damage, owner=owner, give_up=give_up) for damage in files]
+    return tuple(mendings)
+
+
+def _relist(spool: Spool, store: Store, damage: Damage) -> Mending:
+    with gate(spool.root, alone=True):  # of two logs a writer must not meet the one that goes
+        store.drop(damage)
+    return Mending(damage.name, 0, 0, mended=True)
 
 
 def _heal(spool: Spool, store: Store, damage: Damage, *, owner: str, give_up: bool) -> Mending:
@@ -172,9 +183,25 @@ class Healer:
                     log.error("a file of the store is damaged", file=damage.name, rows=damage.rows)
                 if self.clock() >= self._tries.get(damage.name, (0, 0.0))[1]:
                     self._heal(damage)
+            self._catch_up()
             self._tries = {one.name: self._tries[one.name] for one in damages if one.name in self._tries}
         except Exception as error:
             log.error("the store was not healed", error=str(error), exc_info=not isinstance(error, VeloxError))
+
+    def _catch_up(self) -> None:
+        """Send again what was settled after the last commit that the store knows: an entry of its log was lost."""
+        for lane in self.spool.lanes():
+            last = self.store.last_written(lane.source, lane.measurement)
+            if last is None or last >= lane.outcome().through:
+                continue
+            with _lease(lane, self.owner), clearing.shipping_allowed(self.spool.root):
+                last = self.store.last_written(lane.source, lane.measurement) or 0
+                sent = 0
+                for batch in settled_points(lane, self.store.slice_rows, after=last):
+                    self.store.write(batch)
+                    sent += len(batch)
+            if sent:
+                log.warning("points of a lost commit are sent again", source=lane.source, points=sent)
 
     def _heal(self, damage: Damage) -> None:
         tries = self._tries.get(damage.name, (0, 0.0))[0]

@@ -377,7 +377,7 @@ def audit_store() -> list[dict[str, Any]]:
 def damaged_files() -> list[dict[str, Any]]:
     """Read every file of the store; return those past reading: file, day, rows."""
     damages = open_store().damages(seconds=math.inf)
-    return [{"file": one.name, "day": one.day.isoformat(), "rows": one.rows} for one in damages]
+    return [{"file": one.name, "day": one.day and one.day.isoformat(), "rows": one.rows} for one in damages]
 
 
 def open_reader(*, ask_seconds: float | None = None) -> Reader:

@@ -74,12 +74,12 @@ class Damage:
     """A file of the store that is past reading.
 
     ``path`` is within its table, ``rows`` what it held; ``bounds`` the least and the greatest value of each tag and
-    time, None where nobody wrote them down.
+    time, None where nobody wrote them down. ``day`` is None for what tells of all files: the log of the table itself.
     """
 
     measurement: Measurement
     path: str
-    day: date
+    day: date | None
     rows: int
     bounds: Mapping[str, tuple[Any, Any]]
 
@@ -98,8 +98,9 @@ def damage_error(damages: Sequence[Damage]) -> StoreDamaged:
     """Return what a reading raises that would have needed these files."""
     first, more = damages[0], len(damages) - 1
     others = f" and {more} more" if more else ""
+    part = first.measurement.name if first.day is None else first.day
     return StoreDamaged(
-        f"{first.name}{others} of the embedded store is gone or damaged: {first.day} cannot be read whole.",
+        f"{first.name}{others} of the embedded store is gone or damaged: {part} cannot be read whole.",
         hint="The companion fills it again from the kept segments; `manage.py resend --damaged` does so now, and says "
         "what they lack.",
     )
@@ -166,7 +167,11 @@ class Store(Protocol):
         """Return what `read` does without the rows of damaged files."""
 
     def drop(self, damage: Damage, *, lost: int = 0) -> None:
-        """Forget a damaged file, whose rows are elsewhere but for ``lost``. Repeating it changes nothing."""
+        """Forget a damaged file, whose rows are elsewhere but for ``lost``; make a damaged log anew from the files that
+        are there. Repeating it changes nothing."""
+
+    def last_written(self, source: str, measurement: Measurement) -> int | None:
+        """Return the last sequence of a lane that the store knows of by its own word; None where it keeps none."""
 
     def lost(self) -> int:
         """Return how many rows were lost with files that were dropped."""

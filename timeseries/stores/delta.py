@@ -19,14 +19,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable, WrongLanguage
+from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
 from timeseries.stores import delta_care, delta_sql
 from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal, damage_error
 from timeseries.stores.delta_damage import Inspector, losses, note_loss
+from timeseries.stores.delta_log import relist
 from timeseries.stores.delta_newest import newest_points
 from timeseries.stores.delta_query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
-from timeseries.stores.delta_table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
+from timeseries.stores.delta_table import LOG, TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
 ATTEMPTS = 5
@@ -94,7 +95,7 @@ class DeltaStore:
         rows = choose(table, snapshot, in_series_order(batch), seen)
         if not len(rows):
             return
-        rows = rows.append_column(WRITTEN, pa.array(np.full(len(rows), snapshot.version + 1)))
+        rows = rows.append_column(WRITTEN, pa.array(np.full(len(rows), snapshot.next_written)))
         added = [table.add_file(day, part) for day, part in self._by_day(rows)]
         try:
             # What is sent again does not set the lane back: a repeat of what follows must be known as one.
@@ -146,6 +147,9 @@ class DeltaStore:
 
     def day_of(self, instant: int) -> date:
         return datetime.fromtimestamp(instant // SECOND, self.zone).date()
+
+    def _span(self, day: date) -> tuple[int, int]:
+        return self.midnight(day), self.midnight(day + timedelta(days=1)) - 1
 
     def midnight(self, day: date) -> int:
         return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
@@ -235,11 +239,21 @@ class DeltaStore:
         until = time.monotonic() + seconds
         with engine():
             for name, inspector in self.inspectors.items():
-                snapshot = self.tables[name].snapshot()
+                try:
+                    snapshot = self.tables[name].snapshot()
+                except StoreDamaged:
+                    found.append(Damage(self.tables[name].measurement, LOG, None, 0, {}))
+                    continue
                 if snapshot is not None and len(snapshot.files):
                     left = max(0.0, until - time.monotonic())
                     found += inspector.damages(inspector.damaged(snapshot.files, seconds=left))
         return found
+
+    def last_written(self, source: str, measurement: Measurement) -> int | None:
+        """Return the lane's last sequence of which the table's log knows; None where it knows none."""
+        with engine():
+            snapshot = self.tables[measurement.name].snapshot()
+            return None if snapshot is None else snapshot.transaction(f"{source}/{measurement.name}")
 
     def lost(self) -> int:
         """Return how many rows were lost with files that were dropped."""
@@ -248,6 +262,9 @@ class DeltaStore:
     def drop(self, damage: Damage, *, lost: int = 0) -> None:
         """Take a damaged file out of its table; what is lost with it is counted first."""
         with engine():
+            if damage.path == LOG:
+                relist(self.engine, self.writers[damage.measurement.name], self._span)
+                return
             if lost:
                 note_loss(self.root, damage, lost)
             delta_care.drop(self.writers[damage.measurement.name], [damage.path])

@@ -118,14 +118,15 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
     if without is not None:
         parameters["without"] = without
     engine.run(sql, parameters, blank=blank)
-    statistics = _statistics(engine, table, path)
+    statistics = statistics_of(engine, table, path)
     if not statistics["numRecords"]:
         (table.folder / path).unlink()
         return None
     return table.action(path, group.day, statistics)
 
 
-def _statistics(engine: Engine, table: MeasurementTable, path: str) -> dict[str, Any]:
+def statistics_of(engine: Engine, table: MeasurementTable, path: str) -> dict[str, Any]:
+    """Return Delta's statistics of a file that lies there."""
     names = [field.name for field in table.schema if field.name != "day"]
     counts = ", ".join(f'count("{name}") AS "n_{name}"' for name in names)
     bounds = ", ".join(f'min("{name}") AS "min_{name}", max("{name}") AS "max_{name}"' for name in table.ranged)

@@ -115,7 +115,7 @@ def _damage(table: MeasurementTable, row: dict[str, Any]) -> Damage:
 def note_loss(root: Path, damage: Damage, rows: int) -> None:
     """Keep on disk that so many rows of a damaged file were given up. Raises OSError."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    entry = {"file": damage.name, "day": damage.day.isoformat(), "rows": rows, "at": time.time_ns()}
+    entry = {"file": damage.name, "day": f"{damage.day}", "rows": rows, "at": time.time_ns()}
     descriptor = os.open(root / LOSSES, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         # A line that a full disk cut must not swallow the next one.

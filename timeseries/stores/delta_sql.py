@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from timeseries.errors import InvalidValue, QueryTimeout
+from timeseries.errors import InvalidValue, QueryTimeout, StoreDamaged
 from timeseries.measurements import Kind, Measurement
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta_query import Selection, newest_sql, select
@@ -48,12 +48,12 @@ def ask(tables: Iterable[MeasurementTable], text: str, parameters: Mapping[str, 
         paths: list[str] = []
         for table in tables:
             query = PointQuery(table.measurement, *EVER)
-            selection = select(table, table.snapshot(), query)
-            paths += selection.paths
             name = table.measurement.name
             try:
+                selection = select(table, table.snapshot(), query)
+                paths += selection.paths
                 connection.execute(f'CREATE VIEW "{name}" AS {_view(table, selection)}')
-            except duckdb.Error:
+            except (duckdb.Error, StoreDamaged):
                 if name in text.lower():
                     raise
                 # A damaged file of a table that is not asked for: what it is named in is refused for its absence.

@@ -26,12 +26,14 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
-from timeseries.errors import StoreUnavailable
+from timeseries.errors import StoreDamaged, StoreUnavailable
 from timeseries.measurements import TIMES, Kind, Measurement
 from timeseries.stores.delta_file import sealed
 from timeseries.stores.tables import point_schema
 
 WRITTEN = "written"
+LOG = "_delta_log"
+OPENINGS, OPENING_SECONDS = 3, 0.02
 CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 hours",
@@ -94,6 +96,12 @@ class Snapshot:
     field_names: frozenset[str]
     transaction: Callable[[str], int | None]
 
+    @property
+    def next_written(self) -> int:
+        """The number for rows that are written now: above every row's that is there, though its log was made anew."""
+        known = pc.max(self.files.column(f"max.{WRITTEN}")).as_py() if len(self.files) else None
+        return max(self.version, known or 0) + 1
+
 
 EMPTY = pa.table({"path": pa.array([], pa.string())})
 
@@ -110,7 +118,7 @@ class MeasurementTable:
         self.lock = threading.RLock()
         self._table: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
-        self._log_stamp = 0
+        self._log_stamp = (0, 0)
 
     def snapshot(self) -> Snapshot | None:
         """Return the newest version, None where no table is yet."""
@@ -119,6 +127,8 @@ class MeasurementTable:
                 return self._open()
             if self._snapshot is not None and not self._moved(self._snapshot.version):
                 return self._snapshot
+            if self._table is None:
+                return self._open()
             self._table.update_incremental()
             if self._snapshot is None or self._snapshot.version != self._table.version():
                 self._snapshot = self._describe(self._table)
@@ -126,11 +136,14 @@ class MeasurementTable:
 
     def _moved(self, version: int) -> bool:
         """Whether there may be a newer version. Asking the log itself costs 2 ms, as much as reading a symbol's day."""
-        log = self.folder / "_delta_log"
+        log = self.folder / LOG
         try:
-            stamp = log.stat().st_mtime_ns
+            status = log.stat()
+            stamp = (status.st_ino, status.st_mtime_ns)
         except FileNotFoundError:
-            stamp = 0
+            stamp = (0, 0)
+        if stamp[0] != self._log_stamp[0]:
+            self._table = None  # the log was made anew, or the folder replaced: versions count from another start
         # Two commits can fall within one tick of the file system's clock, so the next version's file is looked for too.
         same = stamp == self._log_stamp and not (log / f"{version + 1:020d}.json").exists()
         self._log_stamp = stamp
@@ -142,12 +155,42 @@ class MeasurementTable:
             self._table = self._snapshot = None
 
     def _open(self) -> Snapshot | None:
+        """Return the newest version. Raises: StoreDamaged, where there are files and no log that tells of them all."""
+        for attempt in range(OPENINGS):
+            self.forget()
+            self._moved(0)
+            try:
+                self._table = DeltaTable(str(self.folder))
+                self._snapshot = self._describe(self._table)
+                if not self._has_emptied_entry(self._snapshot.version):
+                    return self._snapshot
+                fault = "an entry of it is empty"
+            except TableNotFoundError:
+                if not any(self.folder.glob("day=*/*.parquet")):
+                    return None
+                fault = "it is gone"
+            except DeltaError as error:
+                fault = str(error).splitlines()[0]
+            time.sleep(OPENING_SECONDS * (attempt + 1))  # another process may just be tidying it
+        self.forget()
+        raise StoreDamaged(
+            f"{self.folder.name}/{LOG} of the embedded store is damaged ({fault}): {self.folder.name} cannot be read.",
+            hint="The companion makes it anew from the files beside it; `manage.py resend --damaged` does so now.",
+        )
+
+    def _is_same_log(self) -> bool:
+        """Tell whether the log is the one that was opened: into one that was made anew no old version is committed."""
         try:
-            self._table = DeltaTable(str(self.folder))
-        except TableNotFoundError:
-            return None
-        self._snapshot = self._describe(self._table)
-        return self._snapshot
+            return (self.folder / LOG).stat().st_ino == self._log_stamp[0]
+        except FileNotFoundError:
+            return False
+
+    def _has_emptied_entry(self, version: int) -> bool:
+        """Tell whether an entry since the last checkpoint has no content: it is passed over without a word."""
+        log = self.folder / LOG
+        since = max((int(path.name[:20]) for path in log.glob("*.checkpoint*.parquet")), default=-1)
+        entries = (log / f"{number:020d}.json" for number in range(since + 1, version + 1))
+        return any(entry.exists() and not entry.stat().st_size for entry in entries)
 
     def made(self) -> Snapshot:
         """Return the newest version of a table that has every column of the measurement; make what is missing."""
@@ -196,7 +239,7 @@ class MeasurementTable:
             Overtaken: another commit of this transaction's name came first; nothing was committed.
         """
         with self.lock:
-            if self._table is None or self._table.version() != snapshot.version:
+            if self._table is None or self._table.version() != snapshot.version or not self._is_same_log():
                 raise Overtaken
             gone = [RemoveAction(path, not moved_only, time.time_ns() // 10**6) for path in removed]
             properties = CommitProperties(app_transactions=[Transaction(*transaction)])
@@ -214,10 +257,10 @@ class MeasurementTable:
             self._keep_log(snapshot.version + 1, self._table.version())
 
     def _keep_log(self, first: int, last: int) -> None:
-        log = self.folder / "_delta_log"
+        log = self.folder / LOG
         for version in range(first, last + 1):
-            _sync(log / f"{version:020d}.json")
-        _sync(log)
+            sync(log / f"{version:020d}.json")
+        sync(log)
 
     def add_file(self, day: date, rows: pa.Table) -> AddAction:
         """Write the rows, durably, as a file of the day's partition that no version holds yet."""
@@ -229,24 +272,16 @@ class MeasurementTable:
         folder = self.folder / f"day={day.isoformat()}"
         if not folder.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
-            _sync(self.folder)
+            sync(self.folder)
         return f"{folder.name}/{uuid.uuid4().hex}.parquet"
 
     def action(self, path: str, day: date, statistics: dict[str, Any]) -> AddAction:
         """Make a file that was written durable, its checksum in its name, and return what commits it."""
         file = sealed(self.folder / path)
         file.chmod(0o600)
-        _sync(file)
-        _sync(file.parent)
-        size, text = file.stat().st_size, json.dumps(statistics, ensure_ascii=False)  # escaped pairs are misread
-        return AddAction(
-            f"{file.parent.name}/{file.name}",
-            size,
-            {"day": day.isoformat()},
-            time.time_ns() // 10**6,
-            True,
-            text,
-        )
+        sync(file)
+        sync(file.parent)
+        return listing(f"{file.parent.name}/{file.name}", file.stat().st_size, day, statistics)
 
     def vacuum(self, *, grace_hours: int) -> None:
         """Delete the files that no version of the last hours holds, half-written ones too, and the log's old part."""
@@ -261,6 +296,12 @@ class MeasurementTable:
     def discard(self, added: Sequence[AddAction]) -> None:
         for action in added:
             (self.folder / action.path).unlink(missing_ok=True)
+
+
+def listing(path: str, size: int, day: date, statistics: dict[str, Any]) -> AddAction:
+    """Return what names a file in the log."""
+    text = json.dumps(statistics, ensure_ascii=False)  # escaped pairs are misread
+    return AddAction(path, size, {"day": day.isoformat()}, time.time_ns() // 10**6, True, text)
 
 
 def _statistics(rows: pa.Table, ranged: Sequence[str]) -> dict[str, Any]:
@@ -282,7 +323,8 @@ def _plain(column: pa.ChunkedArray) -> Any:
     return array.dictionary.take(pc.unique(array.indices))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """fsync a file or a folder. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.errors import QueryTimeout, StoreMisconfigured, StoreUnavailable, WrongLanguage
-from timeseries.measurements import PointBatch
+from timeseries.measurements import Measurement, PointBatch
 from timeseries.stores import influx_read
 from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal
 from timeseries.stores.influx_lines import Lines, encode
@@ -260,6 +260,9 @@ class InfluxStore:
 
     def drop(self, damage: Damage, *, lost: int = 0) -> None:
         """Do nothing."""
+
+    def last_written(self, source: str, measurement: Measurement) -> int | None:
+        """Return None: a bucket does not tell."""
 
     def lost(self) -> int:
         """Return 0."""

@@ -80,7 +80,7 @@ def _damages(damaged: list[dict[str, Any]]) -> list[str]:
     if not damaged:
         return []
     head = "[red]These files of the store are gone or damaged (`manage.py resend --damaged` fills them again):[/]"
-    return [head, *(escape(f"  {one['file']}: {one['rows']:,} rows of {one['day']}") for one in damaged)]
+    return [head, *(escape(f"  {one['file']}: {one['rows']:,} rows of {one['day'] or 'all days'}") for one in damaged)]
 
 
 def _sum(points: dict[str, Any]) -> Table:
