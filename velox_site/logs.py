@@ -53,7 +53,9 @@ def configure(options: dict[str, Any]) -> None:
     """Set logging up; Django calls it with ``settings.LOGGING``. Writes nothing.
 
     ``options``: {"folder": Path, "level": name, "format": one of `FORMATS`, "velox" where it is absent, "zone": that
-    in which text for people tells the time, UTC where it is absent; JSON lines are always UTC}.
+    in which text for people tells the time, UTC where it is absent; JSON lines are always UTC, "root": whether the
+    process is VELOX's own, as it is unless told otherwise}. In a caller's process (`velox_site.desk`) the root logger
+    is left alone: only what goes by our six names, and Django's own warnings, is taken.
     """
     level = logging.getLevelNamesMapping()[options["level"]]
     zone = ZoneInfo(options["zone"]) if "zone" in options else UTC
@@ -64,14 +66,31 @@ def configure(options: dict[str, Any]) -> None:
         logger_factory=_Named,
         cache_logger_on_first_use=True,
     )
-    root = logging.getLogger()
-    for old in list(root.handlers):
+    if options.get("root", True):
+        _take(logging.getLogger(), logging.WARNING)
+        for name in NAMES:
+            logging.getLogger(name).setLevel(level)
+    else:
+        for name in NAMES:
+            _add(logging.getLogger(name), level)
+        _add(logging.getLogger("django"), logging.WARNING)
+
+
+def _take(logger: logging.Logger, level: int) -> None:
+    """Let a logger write to our sinks, and not to the console beside them."""
+    for old in list(logger.handlers):
         if isinstance(old, _Foreign | logging.StreamHandler):
-            root.removeHandler(old)
-    root.addHandler(_Foreign())
-    root.setLevel(logging.WARNING)
-    for name in NAMES:
-        logging.getLogger(name).setLevel(level)
+            logger.removeHandler(old)
+    logger.addHandler(_Foreign())
+    logger.setLevel(level)
+
+
+def _add(logger: logging.Logger, level: int) -> None:
+    """Let a logger write to our sinks too; what the process set up for it stays."""
+    if not any(isinstance(handler, _Foreign) for handler in logger.handlers):
+        logger.addHandler(_Foreign())
+    if logger.level == logging.NOTSET:
+        logger.setLevel(level)
 
 
 class Sinks:

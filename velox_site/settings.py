@@ -15,7 +15,8 @@ from velox_site.caches import caches
 from velox_site.environment import Environment, kept_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-environ.Env.read_env(BASE_DIR / ".env")  # what is set in the process wins over the file
+if (BASE_DIR / ".env").is_file():  # its reader would log that there is none
+    environ.Env.read_env(BASE_DIR / ".env")  # what is set in the process wins over the file
 env = Environment()
 
 # -- the data folder: everything that VELOX writes -------------------------------------------------------------------
