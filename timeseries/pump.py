@@ -43,6 +43,7 @@ HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the
 DISK_SECONDS = 3.0  # the longest wait after a fault of our own disk: once it is well nothing shall wait for long
 INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
 PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
+LOOK_SECONDS = 0.005  # between two looks at what is settled
 
 log = structlog.get_logger("system")
 
@@ -87,6 +88,7 @@ class Pump:
         self._keeper = MinuteKeeper(spool, store, clock=clock)
         self.healer = Healer(spool, store, owner=self.owner)
         self.keeping: threading.Thread | None = None
+        self._draining: threading.Thread | None = None
         self._rung = False
         self.is_behind = False  # the last pass was cut short: look again at once
 
@@ -244,14 +246,20 @@ class Pump:
     def wait_until_settled(self, targets: Mapping[LaneKey, int], timeout: float) -> None:
         """Return when every sequence up to the targets is settled; ships itself when no companion does.
 
+        A slice that the store has in hand when the time is up is finished in a thread; nobody waits for it, but for the
+        end of the process.
+
         Raises:
             FlushTimeout: some still wait after ``timeout`` seconds; they stay in the spool.
         """
-        deadline = time.monotonic() + timeout
-        waiting = self._unsettled(targets)
-        if waiting and self.bell.ring():
-            waiting = self._watch(waiting, min(deadline, time.monotonic() + PATIENCE_SECONDS))
-        waiting = self._drain(waiting, deadline)
+        deadline, waiting = time.monotonic() + timeout, self._unsettled(targets)
+        alone_at = time.monotonic() + (PATIENCE_SECONDS if waiting and self.bell.ring() else 0.0)
+        while waiting and (now := time.monotonic()) < deadline:
+            if now >= alone_at and (self._draining is None or not self._draining.is_alive()):
+                self._draining = threading.Thread(target=self._drain, args=(waiting, deadline), name="velox-flush")
+                self._draining.start()
+            time.sleep(LOOK_SECONDS)
+            waiting = self._unsettled(waiting)
         if waiting:
             number = sum(last - self._lane(key).outcome().through for key, last in waiting.items())
             raise FlushTimeout(
@@ -259,21 +267,15 @@ class Pump:
                 hint="They are safe in the spool, and shipped as soon as the store answers: see `manage.py spool`.",
             )
 
-    def _watch(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:
-        waiting = dict(targets)
-        while waiting and time.monotonic() < deadline:
-            time.sleep(0.005)
-            waiting = self._unsettled(waiting)
-        return waiting
-
     def _drain(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:
+        """Ship until the targets are settled, and begin no slice after the deadline; return what waits still."""
         waiting = self._unsettled(targets)
         for key in waiting:
             self._lanes[key].hold_until = 0  # somebody asks now
         while waiting:
             before = {key: self._lane(key).outcome().through for key in waiting}
             for key in waiting:
-                self._visit(self._lane(key), self.clock(), at_once=True)
+                self._visit(self._lane(key), self.clock(), at_once=True, until=deadline)
             waiting = self._unsettled(waiting)
             if time.monotonic() >= deadline:
                 break

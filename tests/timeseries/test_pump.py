@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from tests.timeseries.desks import Desk, desk_in
 from timeseries import clearing, pump
 from timeseries.bell import Bell
 from timeseries.errors import FlushTimeout, StoreUnavailable
-from timeseries.measurements import TICKS
-from timeseries.stores.base import PointQuery
+from timeseries.measurements import TICKS, PointBatch
+from timeseries.stores.base import PointQuery, Refusal
 
 OPEN = at("2021-04-12 09:15")
 NONE = {"dead_lettered": 0, "expired": 0, "damaged": 0, "cleared": 0, "balance": 0}
@@ -437,3 +438,46 @@ def test_the_sum_is_right_at_every_moment_of_a_running_recorder(desk: Desk) -> N
         stop.set()
         feeder.join()
     assert sums == sorted(sums)
+
+
+class TestFlushInTime:
+    """`flush` answers when its time is up, whatever the store is at."""
+
+    @pytest.fixture
+    def slow(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+        """A store that takes every slice when the event is set, and not before twenty seconds else."""
+        done, real = threading.Event(), desk.store.write
+
+        def write(batch: PointBatch) -> tuple[Refusal, ...]:
+            refusals = real(batch)
+            done.wait(20)
+            return refusals
+
+        monkeypatch.setattr(desk.store, "write", write)
+        yield done
+        done.set()
+        if desk.pump._draining is not None:
+            desk.pump._draining.join()
+
+    def test_it_waits_for_no_slice_that_the_store_has_in_hand(self, desk: Desk, slow: threading.Event) -> None:
+        record(desk, 10)
+        began = time.monotonic()
+        with pytest.raises(FlushTimeout, match="10 points still wait"):
+            desk.pump.wait_until_settled(desk.pump.targets(), 0.2)
+        assert time.monotonic() - began < 10
+        slow.set()
+        desk.pump.wait_until_settled(desk.pump.targets(), 60)
+        assert closes(desk) == [float(n) for n in range(1, 11)]
+
+    def test_it_begins_no_slice_when_its_time_is_up(
+        self, desk: Desk, slow: threading.Event, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 2})
+        record(desk, 10)
+        with pytest.raises(FlushTimeout):
+            desk.pump.wait_until_settled(desk.pump.targets(), 0.2)
+        slow.set()
+        assert desk.pump._draining is not None
+        desk.pump._draining.join()
+        assert len(desk.store.batches) == 1
+        assert points(desk)["spooled"] == 8
