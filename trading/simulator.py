@@ -5,6 +5,7 @@ Everything is a fraction of the session, so that a day with other hours has the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,10 +49,10 @@ class SimulatedSymbol:
     day_volume: npt.NDArray[np.float64]
 
 
-def simulate(opens: int, closes: int, *, seed: int) -> list[SimulatedSymbol]:
-    """Return a day of `SHARES` between two instants (ns UTC)."""
+def simulate(opens: int, closes: int, *, seed: int, shares: Sequence[Share] = SHARES) -> list[SimulatedSymbol]:
+    """Return a day of these shares between two instants (ns UTC)."""
     return [
-        _simulated(share, opens, closes, np.random.default_rng([seed, place])) for place, share in enumerate(SHARES)
+        _simulated(share, opens, closes, np.random.default_rng([seed, place])) for place, share in enumerate(shares)
     ]
 
 
