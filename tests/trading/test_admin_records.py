@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -11,7 +13,19 @@ from django.test import Client
 from tests import page_desk
 from tests.trading.test_admin_trades import As, as_user, queries
 from tests.trading.test_web_pages import words
-from trading.models import Account, DailySummary, ExchangeSession, Instrument, Journal, Signal, Strategy, Trade, User
+from trading.models import (
+    Account,
+    Correction,
+    DailySummary,
+    Exchange,
+    ExchangeSession,
+    Instrument,
+    Journal,
+    Signal,
+    Strategy,
+    Trade,
+    User,
+)
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries.verify import verify_ledger
 
@@ -88,18 +102,44 @@ def test_who_named_a_strategy_is_kept(as_user: As) -> None:
     assert LogEntry.objects.get().user.get_username() == "operator"
 
 
-def test_an_instrument_that_was_traded_keeps_what_its_p_and_l_was_computed_with(as_user: As) -> None:
+def test_the_terms_of_an_instrument_that_was_traded_are_put_right_with_a_reason(as_user: As) -> None:
     page_desk.trades(1)
     client = as_user("operator")
-    traded = Trade.objects.get().instrument
+    trade = Trade.objects.get()
+    traded, pnl = trade.instrument, trade.realised_pnl
+    assert pnl
     sent = {
-        "symbol": "X", "multiplier": "75", "currency": "USD", "kind": "FUTURE", "lot": "75", "quantity_step": "75",
-        "price_tick": "0.05", "session_group": "equity", "reviewed": "on",
+        "symbol": "X", "multiplier": "75", "currency": traded.currency, "kind": "FUTURE", "lot": "75",
+        "quantity_step": "1", "price_tick": "0.05", "session_group": "equity", "reviewed": "on",
     }  # fmt: skip
-    assert client.post(address(Instrument, str(traded.pk), "change"), sent).status_code == 302
+    page = address(Instrument, str(traded.pk), "change")
+    asked = client.post(page, sent)
+    assert (asked.status_code, "Say why" in asked.content.decode()) == (200, True)
+    abroad = client.post(page, {**sent, "currency": "USD", "reason": "contract note"}, follow=True)
+    assert "not kept in USD" in abroad.content.decode()
+    assert Instrument.objects.get(pk=traded.pk).multiplier == 1, "nothing of it was written"
+    assert client.post(page, {**sent, "reason": "contract note"}).status_code == 302
     after = Instrument.objects.get(pk=traded.pk)
-    assert (after.symbol, after.multiplier, after.currency) == (traded.symbol, traded.multiplier, traded.currency)
-    assert (after.kind, after.lot, after.reviewed) == ("FUTURE", 75, True)
+    assert (after.symbol, after.multiplier, after.lot) == (traded.symbol, 75, 75)
+    assert (after.kind, after.reviewed) == ("FUTURE", True)
+    trade.refresh_from_db()
+    assert trade.realised_pnl == 75 * pnl
+    made = Correction.objects.get()
+    assert (made.author, made.reason) == ("operator", "contract note")
+
+
+def test_instruments_in_use_that_nobody_reviewed_are_a_list_and_stand_on_the_first_page(as_user: As) -> None:
+    page_desk.trades(1)
+    name = html.escape(Trade.objects.get().instrument.symbol)
+    Instrument.objects.create(exchange=Exchange.objects.get(code="NSE"), symbol="NOBODYUSES", currency="INR")
+    client = as_user("operator")
+    listed = client.get(address(Instrument), {"todo": "yes"}).content.decode()
+    assert f">{name}<" in listed and "NOBODYUSES" not in listed
+    first = client.get("/").content.decode()
+    assert "Instruments to review" in first and name in first and "Look at them" in first
+    assert "Look at them" not in as_user("viewer").get("/").content.decode()
+    Instrument.objects.update(reviewed=True)
+    assert "Instruments to review" not in client.get("/").content.decode()
 
 
 def test_an_instrument_never_traded_takes_its_multiplier(as_user: As) -> None:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 
 from trading.admin.base import ModelAdmin, ReadOnly, RecordAdmin, TabularInline, Titled, money_column
+from trading.errors import VeloxError
 from trading.models import Account, CapitalFlow, Exchange, ExchangeSession, Instrument, Strategy
+from trading.operations.contract_terms import FOLDED, PARSERS
+from trading.operations.correct_contract import correct_contract
+from trading.queries.instrument_list import unreviewed_instruments
+
+REASON_MAX = 1000
 
 
 @admin.action(description="Mark the selected as reviewed", permissions=["change"])
@@ -59,9 +66,46 @@ class ExchangeSessionAdmin(Titled, ModelAdmin):
     search_fields = ("note",)
 
 
+class ToReview(admin.SimpleListFilter):
+    """Instruments in use whose terms nobody has confirmed: money is counted with them."""
+
+    title = "to review"
+    parameter_name = "todo"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "In use and not reviewed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> QuerySet[Instrument]:
+        return queryset.filter(pk__in=unreviewed_instruments()) if self.value() == "yes" else queryset
+
+
+class InstrumentForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The terms of an instrument, and why they change."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=REASON_MAX,
+        widget=forms.Textarea(attrs={"rows": 2, "cols": 60}),
+        help_text="Needed once it was traded, where its trades are folded anew; kept with your name.",
+    )
+
+    class Meta:
+        model = Instrument
+        fields = "__all__"
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        folded = [name for name in (*FOLDED, "currency") if name in self.changed_data]
+        if folded and self.instance.pk and self.instance.trades.exists() and not said.get("reason", "").strip():
+            self.add_error("reason", f"Say why {', '.join(folded)} changes: every trade in it follows.")
+        return said
+
+
 @admin.register(Instrument)
 class InstrumentAdmin(Titled, ModelAdmin):
-    """Instruments come into being at first use; operators check them here and mark them as reviewed."""
+    """Instruments come into being at first use; operators put their terms right here and mark them as reviewed."""
+
+    form = InstrumentForm
 
     list_display = (
         "symbol",
@@ -74,16 +118,34 @@ class InstrumentAdmin(Titled, ModelAdmin):
         "session_group",
         "reviewed",
     )
-    list_filter = ("reviewed", "kind", "exchange", "session_group")
+    list_filter = (ToReview, "reviewed", "kind", "exchange", "session_group")
     list_select_related = ("exchange",)
     search_fields = ("symbol",)
     actions = (mark_reviewed,)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Instrument | None = None) -> tuple[str, ...]:
-        """What the P&L of booked trades was computed with stays as it was."""
-        if obj is None:
-            return ()
-        return ("exchange", "symbol", *(("currency", "multiplier") if obj.trades.exists() else ()))
+        return () if obj is None else ("exchange", "symbol")
+
+    def save_model(self, request: HttpRequest, obj: Instrument, form: Any, change: bool) -> None:
+        """Put what was changed right; the trades follow."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        terms = {name: form.cleaned_data[name] for name in form.changed_data if name in PARSERS}
+        by, reason = request.user.get_username(), form.cleaned_data["reason"].strip() or "looked at in the admin"
+        done = correct_contract(obj.pk, by=by, reason=reason, reviewed=form.cleaned_data["reviewed"], **terms)
+        if done.trades:
+            self.message_user(request, f"{done.trades} trades were folded anew.")
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        # Not in the one transaction that the parent opens: the operation commits by itself.
+        try:
+            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+        except VeloxError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

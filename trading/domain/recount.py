@@ -20,7 +20,7 @@ from trading.domain.position import EXIT, Execution, Holding, Realised
 
 Body = dict[str, Any]
 MONEY = ("price", "quantity", "charges")
-VOID, CHARGES = "void", "charges"  # kinds of a correction
+VOID, CHARGES, CONTRACT = "void", "charges", "contract"  # kinds of a correction
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class References:
     instruments: dict[tuple[str, str], int]
     multipliers: dict[int, int]
     default_exchange: str
+    first_multipliers: dict[int, int] = field(default_factory=dict)  # of instruments that were corrected since
 
     def strategy(self, said: Body, name: str = "strategy") -> int | None:
         return said.get("strategy_pk", self.strategies.get(said[name]))
@@ -52,6 +53,11 @@ class References:
         exchange, _, rest = symbol.partition(":")
         # Under a prefix that nobody knew at the time it was booked on the default exchange.
         return self.instruments.get((self.default_exchange, symbol)) or self.instruments.get((exchange, rest))
+
+    def first_multiplier(self, instrument: int | None) -> int:
+        """Return what an instrument's multiplier was before it was corrected."""
+        key = -1 if instrument is None else instrument
+        return self.first_multipliers.get(key, self.multipliers.get(key, SCALE))
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class Recount:
     review: Body | None = None
     is_void: bool = False
     taken: int = 0
+    multiplier: int = SCALE
 
     def take(self, body: Body, row: int) -> None:
         """Count one operation, and note its ``row`` in the journal.
@@ -82,11 +89,10 @@ class Recount:
 
     def folded(self) -> tuple[Holding, list[Realised]]:
         """Fold the fills that stand."""
-        multiplier = self.references.multipliers.get(self.trade["instrument_id"], SCALE)
         executions = (
             Execution(one["side"], one["price"], one["quantity"], one["charges"]) for one in self.standing.values()
         )
-        return position.fold(self.trade["side"], multiplier, executions)
+        return position.fold(self.trade["side"], self.multiplier, executions)
 
     def settle(self) -> None:
         """Fold what was taken so far: ``trade`` and ``exits`` tell how the trade stands."""
@@ -95,7 +101,10 @@ class Recount:
         self.exits = [] if self.is_void else self._exits(realised)
 
     def rows(self) -> Iterator[Expected]:
-        """Yield every row that the trade must have now; settles it."""
+        """Yield every row that the trade must have now, by the terms that its instrument has; settles it."""
+        if not self.is_void:
+            self.multiplier = self.references.multipliers.get(self.trade["instrument_id"], SCALE)
+            _risk(self)
         self.settle()
         pk, said = self.trade["id"], self.trade
         key = (self.account, said["strategy_id"], said["trade_id"], said["trading_day"])
@@ -164,15 +173,18 @@ def _opened(recount: Recount, body: Body) -> None:
         "reported_pnl": None,
         "reported_pnl_percent": None,
     }
+    if "multiplier" in body:
+        recount.multiplier = units(body["multiplier"]) or SCALE
+    else:
+        recount.multiplier = recount.references.first_multiplier(instrument)
     _filled(recount, body)
     _risk(recount)
 
 
 def _risk(recount: Recount) -> None:
     first, stop = next(iter(recount.standing.values())), recount.trade["initial_stop_price"]
-    multiplier = recount.references.multipliers.get(recount.trade["instrument_id"], SCALE)
     distance = 0 if stop is None else abs(first["price"] - stop)
-    risk = None if stop is None else position.value_of(distance, first["quantity"], multiplier)
+    risk = None if stop is None else position.value_of(distance, first["quantity"], recount.multiplier)
     recount.trade["initial_risk"] = risk
 
 
@@ -239,7 +251,9 @@ def _corrected(recount: Recount, body: Body) -> None:
 
 def _read_over(recount: Recount, said: Body) -> None:
     """Read a correction over the fills that stand."""
-    if said["kind"] == VOID:
+    if said["kind"] == CONTRACT:
+        recount.multiplier = units(said["body"]["now"].get("multiplier")) or recount.multiplier
+    elif said["kind"] == VOID:
         del recount.standing[said["fill"]]
     elif said["kind"] == CHARGES:
         for sequence, charges in said["body"]["by_fill"].items():
@@ -263,4 +277,5 @@ OPERATIONS: dict[str, Callable[[Recount, Body], None]] = {
     "amend": _corrected,
     "void": _corrected,
     "set_charges": _corrected,
+    "correct_contract": _corrected,
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -95,11 +95,12 @@ class Sealed(models.Model):
     class Meta:
         abstract = True
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: Any, because: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        """Save the row with its seal; ``because`` has the author (``by``) and the ``reason``, which the seal keeps."""
         using = kwargs.get("using") or self._state.db or "default"
         with transaction.atomic(using=using):
             super().save(*args, **kwargs)
-            seal(self._meta.db_table, [self.pk], using=using)
+            seal(self._meta.db_table, [self.pk], using=using, because=because)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         using, key = kwargs.get("using") or self._state.db or "default", self.pk
@@ -126,15 +127,18 @@ def _forget_relations(model: type[models.Model], keys: Collection[Any], using: s
         through._default_manager.using(using).filter(**of_these).delete()
 
 
-def seal(table: str, keys: Collection[Any], *, using: str = "default") -> None:
-    """Add a link that tells how these rows stand now, inside the transaction that wrote them."""
+def seal(
+    table: str, keys: Collection[Any], *, using: str = "default", because: Mapping[str, str] | None = None
+) -> None:
+    """Add a link that tells how these rows stand now, and why if somebody said, inside the transaction that wrote
+    them."""
     if not keys:
         return
     connection = connections[using]
     previous = _locked_end(connection)
     known = {row["id"]: row for row in read(connection, table, keys)}
     rows = {str(key): told(table, known[key]) if key in known else None for key in sorted(keys)}
-    _append(connection, previous, table, {"rows": rows})
+    _append(connection, previous, table, {"rows": rows} | ({"because": dict(because)} if because else {}))
 
 
 def told(table: str, row: dict[str, Any], key: str | None = None) -> dict[str, Any]:

@@ -83,10 +83,13 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     after, realised = _applied(before, execution, trade)
     trade.flags = sorted({*trade.flags, *_flags(trade, new, realised, now)})
     stand(trade, after, new.at)
-    if trade.pk is None:
+    is_new = trade.pk is None
+    if is_new:
         rows.insert(trade)
     fill = _written(trade, side, new, sequence, now)
     said: dict[str, Any] = {"fill": _said(fill), "fill_pk": fill.pk}
+    if is_new:
+        said["multiplier"] = trade.instrument.multiplier
     if realised is not None:
         said |= _realise(trade, fill, realised)
     return said

@@ -17,7 +17,12 @@ from trading.queries import facts
 from trading.queries.trades import trade_value
 
 AUTHOR_MAX = 150
-OPERATIONS = {facts.AMEND: "amend", facts.VOID: "void", facts.CHARGES: "set_charges"}
+OPERATIONS = {
+    facts.AMEND: "amend",
+    facts.VOID: "void",
+    facts.CHARGES: "set_charges",
+    facts.CONTRACT: "correct_contract",
+}
 
 
 def author(value: Any) -> str:

@@ -10,11 +10,10 @@ from timeseries.values import parse_name
 from trading.domain.money import parse_amount
 from trading.errors import IdConflict, InvalidValue
 from trading.models import Account, CapitalFlow
-from trading.operations import arguments, journal
+from trading.operations import arguments, contract_terms, journal
 from trading.operations.writing import writing
 
 BOOKS = ("live", "paper", "replay", "demo")
-CURRENCY_LETTERS = 3
 
 
 def create_account(
@@ -26,7 +25,7 @@ def create_account(
     """
     code = parse_name(code, "code")
     book = arguments.one_of(book, "book", BOOKS)
-    currency, zone = _currency(currency), _zone(zone)
+    currency, zone = contract_terms.currency(currency), _zone(zone)
     amount = parse_amount(capital, "capital")
     now = datetime.now(UTC)
     with writing():
@@ -46,13 +45,6 @@ def create_account(
                 hint="Choose another code.",
             )
     return account
-
-
-def _currency(value: Any) -> str:
-    is_code = isinstance(value, str) and len(value) == CURRENCY_LETTERS and value.isascii() and value.isalpha()
-    if not is_code or value != value.upper():
-        raise InvalidValue(f"currency is {value!r}.", field="currency", hint="Give three capital letters, such as INR.")
-    return str(value)
 
 
 def _zone(value: Any) -> str:

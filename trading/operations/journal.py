@@ -11,19 +11,21 @@ of the fact, where it was called with an intake):
 - ``day``: {day, gross_pnl, charges, trades_closed, wins, losses} after such a fill: the strategy's day so far.
 - ``flip``: {to: trade_id} in the add_fill that closed, {from: trade_id} in the open_position that follows it, where one
   fill of the broker reversed a trade.
+- ``multiplier``: the instrument's, in an open_position: a correction of the contract may change it later.
 - ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
 - ``signal``: {at, decision, reason, conditions} where a signal was recorded; where a trade took up a known one
   ``signal_taken`` is its key.
 - ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk``: the keys of the rows that
   the operation wrote, so that `manage.py verify_ledger` can compare every column with what was said here.
 
-A correction (amend, void, set_charges) has ``trade`` as it is named from then on, and:
+A correction (amend, void, set_charges, correct_contract) has ``trade`` as it is named from then on, and:
 
-- ``correction``: the row written: {kind, fill, body, reason, author, from_strategy, from_day}. ``kind`` is amend, void
-  or charges; ``fill`` the sequence of the fill meant, null for the trade; ``from_strategy`` (code) and ``from_day``
-  where the trade was found until then, null where it did not move. ``body`` of an amend: {was, now}, each {price,
-  quantity, at, charges, strategy} as far as they changed, as texts, null for what was not known; of charges: {was:
-  {charges}, now: {charges}, by_fill: {sequence: charges}, source}; of a void: {}.
+- ``correction``: the row written: {kind, fill, body, reason, author, from_strategy, from_day}. ``kind`` is amend, void,
+  charges or contract; ``fill`` the sequence of the fill meant, null for the trade; ``from_strategy`` (code) and
+  ``from_day`` where the trade was found until then, null where it did not move. ``body`` of an amend: {was, now},
+  each {price, quantity, at, charges, strategy} as far as they changed, as texts, null for what was not known; of
+  charges: {was: {charges}, now: {charges}, by_fill: {sequence: charges}, source}; of a void: {}; of a contract:
+  {was, now}, each {kind, multiplier, lot, quantity_step, price_tick} as far as they changed.
 - ``stands``: the columns of the trade after it that may have changed: {strategy, trading_day, state, opened_at,
   closed_at, open_quantity, open_cost, entry_quantity, entry_value, realised_pnl, charges, initial_risk, close_price,
   exit_reason, reported_pnl, reported_pnl_percent, flags}. They follow from the fills with all corrections read over
@@ -34,7 +36,7 @@ A correction (amend, void, set_charges) has ``trade`` as it is named from then o
 - ``correction_pk``, and ``day_totals``: [{strategy_pk, day, pk}] of the days touched, pk null where no row is left.
 
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
-clear_account, publish_daily_summary, review_trade, amend, void, set_charges.
+clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract.
 """
 
 from __future__ import annotations

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from trading.domain.contract_symbols import contract_of
 from trading.domain.money import to_units
 from trading.errors import CurrencyMismatch, InvalidValue, NotTradable
 from trading.models import Account, Exchange, Instrument, Strategy
 from trading.operations import rows
 from trading.queries.instruments import find_instrument, split_symbol
+
+INDIA = "Asia/Kolkata"
 
 
 def instrument_of(symbol: str, account: Account) -> Instrument:
@@ -25,10 +30,16 @@ def instrument_of(symbol: str, account: Account) -> Instrument:
         exchange, _ = Exchange.objects.get_or_create(code=code, defaults={"zone": settings.TIME_ZONE})
     instrument = rows.one(Instrument, exchange_id=exchange.pk, symbol=name)
     if instrument is None:
-        defaults = {"currency": account.currency}
+        defaults: dict[str, Any] = {"currency": account.currency, **proven_by(name, exchange)}
         instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
     instrument.exchange = exchange
     return instrument
+
+
+def proven_by(symbol: str, exchange: Exchange) -> dict[str, Any]:
+    """Return the terms that the symbol of a contract on an Indian exchange proves: never its lot or multiplier."""
+    contract = contract_of(symbol) if exchange.zone == INDIA else None
+    return {} if contract is None else asdict(contract)
 
 
 def strategy_of(strategy_id: str) -> Strategy:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -59,13 +60,14 @@ def _retold(trade: Trade, at: datetime) -> KnownTrade | None:
     fills = facts.corrected(said, before)
     if not fills:
         return None
-    holding, realised = facts.folded(trade, fills)
+    multiplier = _multiplier(trade, at)
+    holding, realised = facts.folded(trade, fills, multiplier=multiplier)
     closed_at = None if holding.open_quantity else fills[-1].at
     moved = [one.body["was"]["strategy"] for one in corrections if one.recorded_at >= at and _moves(one)]
     closed = None
     if closed_at is not None:
         seconds = (closed_at - fills[0].at).total_seconds()
-        closed = ClosedTrade(holding.realised_pnl, holding.charges, _risk(trade, fills[0]), seconds)
+        closed = ClosedTrade(holding.realised_pnl, holding.charges, _risk(trade, fills[0], multiplier), seconds)
     exits = _exits(trade, fills, realised, closed)
     strategy_id, reason = moved[0] if moved else trade.strategy.code, _reason(trade, closed_at, at)
     return KnownTrade(trade, strategy_id, fills[0].at, closed_at, reason, exits)
@@ -83,11 +85,19 @@ def _moves(correction: Correction) -> bool:
     return correction.kind == facts.AMEND and "strategy" in correction.body["was"]
 
 
-def _risk(trade: Trade, opening: Fill) -> int | None:
+def _multiplier(trade: Trade, at: datetime) -> Decimal:
+    """Return what the trade was folded with at an instant: the first correction since then tells."""
+    later = sorted((one for one in trade.corrections.all() if one.recorded_at >= at), key=lambda one: one.pk)
+    told = (one.body["was"].get("multiplier") for one in later if one.kind == facts.CONTRACT)
+    first = next((text for text in told if text is not None), None)
+    return trade.instrument.multiplier if first is None else Decimal(first)
+
+
+def _risk(trade: Trade, opening: Fill, multiplier: Decimal) -> int | None:
     if trade.initial_stop_price is None:
         return None
     distance = abs(to_units(opening.price) - to_units(trade.initial_stop_price))
-    return position.value_of(distance, to_units(opening.quantity), to_units(trade.instrument.multiplier))
+    return position.value_of(distance, to_units(opening.quantity), to_units(multiplier))
 
 
 def _exits(trade: Trade, fills: list[Fill], realised: list[Realised], closed: ClosedTrade | None) -> list[Exit]:

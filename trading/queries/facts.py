@@ -14,7 +14,7 @@ from trading.domain.position import Execution
 from trading.models import Correction, Fill, Journal, Trade
 
 CORRECTED = "corrected"  # the flag of a trade that has corrections
-AMEND, VOID, CHARGES = "amend", "void", "charges"
+AMEND, VOID, CHARGES, CONTRACT = "amend", "void", "charges", "contract"
 
 
 def fills_of(trade: Trade) -> list[Fill]:
@@ -71,12 +71,16 @@ def executions(fills: Iterable[Fill]) -> list[Execution]:
     ]
 
 
-def folded(trade: Trade, fills: Iterable[Fill]) -> tuple[position.Holding, list[position.Realised]]:
-    """Return the holding that fills make of a trade, and what each exit realised.
+def folded(
+    trade: Trade, fills: Iterable[Fill], *, multiplier: Decimal | None = None
+) -> tuple[position.Holding, list[position.Realised]]:
+    """Return the holding that fills make of a trade, and what each exit realised; by another ``multiplier`` than its
+    instrument has now where one is given.
 
     Raises: position.CrossesZeroError.
     """
-    return position.fold(trade.side, to_units(trade.instrument.multiplier), executions(fills))
+    by = trade.instrument.multiplier if multiplier is None else multiplier
+    return position.fold(trade.side, to_units(by), executions(fills))
 
 
 def _amend(fill: Fill, now: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ class Sealed:
     ledger: str = ""
     count: int = 0
     end: tuple[int, str] = (0, "")
+    first_multipliers: dict[int, int] = field(default_factory=dict)  # before anybody put them right
 
     def accounts(self) -> dict[str, int]:
         return {row["code"]: pk for pk, row in self.rows.get("trading_account", {}).items()}
@@ -37,6 +38,7 @@ class Sealed:
             strategies={row["code"]: pk for pk, row in self.rows.get("trading_strategy", {}).items()},
             instruments={(exchanges.get(row["exchange_id"], ""), row["symbol"]): pk for pk, row in instruments.items()},
             multipliers={pk: row["multiplier"] for pk, row in instruments.items()},
+            first_multipliers=self.first_multipliers,
             default_exchange=settings.VELOX_EXCHANGE,
         )
 
@@ -77,6 +79,7 @@ def read_seals(tables: Tables, key: str | None, published: Published) -> Sealed:
         if recorded_at != expected:
             add(DIFFERS, SEAL, pk, "recorded_at", recorded_at, expected)
         sealed.ledger = body.get("ledger", sealed.ledger)
+        _note_multipliers(sealed, str(body.get("table", table)), body)
         sealing.apply(sealed.rows, str(body.get("table", table)), body)
     newest_told = published.get("", {}).get(sealed.end[0], {})
     links.settle(next(iter(newest_told.values()), None))
@@ -85,6 +88,15 @@ def read_seals(tables: Tables, key: str | None, published: Published) -> Sealed:
     if newest > (given := last_key(tables, SEAL)):
         add(DIFFERS, SEAL, newest, "id", newest, f"at most {given}")
     return sealed
+
+
+def _note_multipliers(sealed: Sealed, table: str, body: dict[str, Any]) -> None:
+    """Keep what an instrument's multiplier was before its first correction: older journals do not tell it."""
+    if table == "trading_instrument" and "because" in body:
+        before = sealed.rows.get(table, {})
+        for key in map(int, body["rows"]):
+            if key in before:
+                sealed.first_multipliers.setdefault(key, before[key]["multiplier"])
 
 
 def compare_references(tables: Tables, sealed: Sealed, key: str | None) -> int:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import day_figures, neighbours, signal_counts, slips_of_day, trades_of_day
 from trading.queries.health import report
+from trading.queries.instrument_list import unreviewed_names
 from trading.queries.period import desk_date
 from trading.queries.trade_list import trade_rows
 from trading.web.choice import account_query, chosen_account, chosen_day, page
@@ -57,6 +58,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         has_more=len(trades) > LATEST,
         slips=trade_rows(slips_of_day(account, day)[:SLIPS_MAX]),
         day_query=account_query(account, day=day.isoformat()),
+        unreviewed=unreviewed_names(account),
         health=report(now=now),
     )
 

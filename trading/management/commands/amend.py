@@ -20,7 +20,8 @@ RIGHT = ("price", "quantity", "at", "charges", "to_strategy")
 class Command(VeloxCommand):
     help = (
         "Correct a trade: what was recorded stays, the correction is kept beside it with author and reason, and every "
-        "figure follows. Charges without --fill are those of the whole trade."
+        "figure follows. Charges without --fill are those of the whole trade. The multiplier, lot or currency of "
+        "what was traded is put right with `manage.py instruments --correct`."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,81 @@
+"""What the symbol of a future or an option on an Indian exchange proves of its contract. Pure.
+
+The forms: `BANKNIFTY26DECFUT` (year, month), `RELIANCE26NOV1500PE` (year, month, strike), `NIFTY26N2624500CE` (year;
+month 1 to 9, O, N or D; day; strike), `USDINR26N27FUT`, and `NIFTY08SEP2623900PE` (day, month, year, strike) where
+the strike would be above a million otherwise. Neither lot nor multiplier is in a symbol, and of a monthly one not the
+day.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+FUTURE, OPTION = "FUTURE", "OPTION"
+MONTHS = {
+    "JAN": 1, "FEB": 2, "MAR": 3, "APR": 4, "MAY": 5, "JUN": 6,
+    "JUL": 7, "AUG": 8, "SEP": 9, "OCT": 10, "NOV": 11, "DEC": 12,
+}  # fmt: skip
+_DAY_CODES = {**{str(number): number for number in range(1, 10)}, "O": 10, "N": 11, "D": 12}
+_STRIKE_MAX = 1_000_000
+_CENTURY = 2000
+
+_END = r"(?:FUT|(?P<strike>\d+(?:\.\d+)?)(?:CE|PE))"
+_MONTHLY = re.compile(rf"(?P<year>\d\d)(?P<month>{'|'.join(MONTHS)}){_END}")
+_DATED = re.compile(rf"(?P<year>\d\d)(?P<month>[1-9OND])(?P<day>\d\d){_END}")
+_DAY_FIRST = re.compile(rf"(?P<day>\d\d)(?P<month>{'|'.join(MONTHS)})(?P<year>\d\d)(?P<strike>\d+(?:\.\d+)?)(?:CE|PE)")
+_UNDERLYING = re.compile(r"[A-Z][A-Z0-9&\-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a symbol proves: ``kind`` FUTURE or OPTION; ``expiry`` and ``strike`` None where it does not tell them."""
+
+    kind: str
+    underlying: str
+    expiry: date | None = None
+    strike: Decimal | None = None
+
+
+def contract_of(symbol: str) -> Contract | None:
+    """Return the contract that a symbol names, None where it is no future or option, or can be read as two."""
+    readings = {reading for cut in range(1, len(symbol)) for reading in _readings(symbol[:cut], symbol[cut:])}
+    return readings.pop() if len(readings) == 1 else None
+
+
+def _readings(underlying: str, rest: str) -> list[Contract]:
+    if not _UNDERLYING.fullmatch(underlying):
+        return []
+    readings = (_monthly(underlying, rest), _dated(underlying, rest, _DATED), _dated(underlying, rest, _DAY_FIRST))
+    return [reading for reading in readings if reading is not None]
+
+
+def _monthly(underlying: str, rest: str) -> Contract | None:
+    found = _MONTHLY.fullmatch(rest)
+    if found is None:
+        return None
+    strike = _strike(found["strike"])
+    if strike is not None and not 0 < strike < _STRIKE_MAX:
+        return None
+    return Contract(FUTURE if strike is None else OPTION, underlying, None, strike)
+
+
+def _dated(underlying: str, rest: str, form: re.Pattern[str]) -> Contract | None:
+    found = form.fullmatch(rest)
+    if found is None:
+        return None
+    strike = _strike(found["strike"])
+    if strike is not None and (not strike or (form is _DAY_FIRST and _monthly(underlying, rest) is not None)):
+        return None
+    month = {**_DAY_CODES, **MONTHS}[found["month"]]
+    try:
+        expiry = date(_CENTURY + int(found["year"]), month, int(found["day"]))
+    except ValueError:
+        return None
+    return Contract(FUTURE if strike is None else OPTION, underlying, expiry, strike)
+
+
+def _strike(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

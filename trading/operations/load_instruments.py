@@ -1,0 +1,119 @@
+"""Take the terms of instruments from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+
+from timeseries.values import parse_name
+from trading.domain.instrument_file import InstrumentRow
+from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, VeloxError
+from trading.models import Exchange, Instrument, Trade
+from trading.operations.contract_terms import FOLDED, terms_of
+from trading.operations.correct_contract import correct_contract
+from trading.operations.writing import writing
+
+Key = tuple[Exchange, str]
+BATCH = 500  # instruments of one transaction: well within what a strategy waits for
+
+
+@dataclass(slots=True)
+class LoadedInstruments:
+    """How many rows were taken as new or changed instruments or were known already; the others: (line, symbol, why)."""
+
+    new: int = 0
+    changed: int = 0
+    known: int = 0
+    left: int = 0
+    trades: int = 0
+    refused: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+def load_instruments(
+    rows: Iterable[InstrumentRow], *, known_only: bool = False, by: str = "", reason: str = ""
+) -> LoadedInstruments:
+    """Take each row's terms; ``known_only`` leaves out what the ledger has no instrument of.
+
+    Where an instrument was traded and its trades would have to be folded anew, that is a correction: it needs ``by``
+    and ``reason``, else the row is refused. A row that is wrong is named and keeps no other out. What is loaded stays
+    unreviewed until a person looked at it, and what is the same changes nothing.
+
+    Raises: LedgerBusy, LedgerNotReady: what was taken before stays, load again.
+    """
+    loaded, fresh = LoadedInstruments(), dict[Key, Instrument]()
+    exchanges = {exchange.code: exchange for exchange in Exchange.objects.all()}
+    for row in rows:
+        try:
+            exchange, symbol = _exchange(row, exchanges), parse_name(row.symbol, "symbol")
+            _take((exchange, symbol), terms_of(row.terms), fresh, loaded, known_only=known_only, by=by, reason=reason)
+        except (LedgerBusy, LedgerNotReady):
+            raise
+        except VeloxError as error:
+            loaded.refused.append((row.line, row.symbol, str(error)))
+        if len(fresh) >= BATCH:
+            _insert(fresh)
+    _insert(fresh)
+    return loaded
+
+
+def _take(
+    key: Key,
+    terms: Mapping[str, Any],
+    fresh: dict[Key, Instrument],
+    loaded: LoadedInstruments,
+    *,
+    known_only: bool,
+    by: str,
+    reason: str,
+) -> None:
+    exchange, symbol = key
+    if key in fresh:
+        raise InvalidValue("The file has it twice.", field="symbol", hint="The first line of it was taken.")
+    instrument = Instrument.objects.filter(exchange=exchange, symbol=symbol).first()
+    if instrument is not None:
+        _change(instrument, terms, loaded, by=by, reason=reason)
+    elif known_only:
+        loaded.left += 1
+    else:
+        told = {"currency": settings.VELOX_CURRENCY, **terms}
+        fresh[key] = Instrument(exchange=exchange, symbol=symbol, **told)
+        loaded.new += 1
+
+
+def _exchange(row: InstrumentRow, exchanges: Mapping[str, Exchange]) -> Exchange:
+    code = row.exchange or settings.VELOX_EXCHANGE
+    if code not in exchanges:
+        raise InvalidValue(
+            f"There is no exchange {code!r}.", field="exchange", hint="`manage.py sessions --load FILE` adds it."
+        )
+    return exchanges[code]
+
+
+def _change(
+    instrument: Instrument, terms: Mapping[str, Any], loaded: LoadedInstruments, *, by: str, reason: str
+) -> None:
+    changed = {name: value for name, value in terms.items() if getattr(instrument, name) != value}
+    if not changed:
+        loaded.known += 1
+        return
+    is_folded = any(name in changed for name in (*FOLDED, "currency"))
+    if is_folded and not (by and reason) and Trade.objects.filter(instrument=instrument).exists():
+        raise InvalidValue(
+            f"{', '.join(changed)} would change, and it was traded.",
+            field="reason",
+            hint="Load with --by and --reason: its trades are then folded anew.",
+        )
+    who = {"by": by or "instrument file", "reason": reason or "loaded from a file of instruments"}
+    done = correct_contract(instrument.pk, reviewed=instrument.reviewed, **who, **changed)
+    loaded.changed += 1
+    loaded.trades += done.trades
+
+
+def _insert(fresh: dict[Key, Instrument]) -> None:
+    if fresh:
+        with writing():
+            Instrument.objects.bulk_create(fresh.values())
+        fresh.clear()
