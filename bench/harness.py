@@ -33,11 +33,15 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Figures:
-    """A callable giving named absolute figures per round; a figure is reached when it is at most its mark."""
+    """A callable giving named absolute figures per round; a figure is reached when it is at most its mark.
+
+    One that ``is_long`` is measured once, without a warm-up.
+    """
 
     measure: Callable[[], dict[str, float]]
     marks: dict[str, float]
     unit: str
+    is_long: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Row:
     unit: str = "per second"
     rounds: int = ROUNDS
     settings: dict[str, str] = field(default_factory=dict)
+    is_asked_for: bool = False  # by its name; else it is left out
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,9 @@ def _rate(side: Callable[[], int]) -> float:
 
 
 def _figures(row: Row, figures: Figures) -> Iterator[Result]:
-    figures.measure()
-    rounds = [figures.measure() for _ in range(row.rounds)]
+    if not figures.is_long:
+        figures.measure()
+    rounds = [figures.measure() for _ in range(1 if figures.is_long else row.rounds)]
     for name, mark in figures.marks.items():
         values = [measured[name] for measured in rounds]
         median = statistics.median(values)

@@ -10,6 +10,7 @@ from bench import (
     positions,
     replay,
     reports,
+    soak,
     statistics,
     store,
     ticks,
@@ -30,4 +31,5 @@ ROWS = [
     *reports.ROWS,
     *replay.ROWS,
     *verification.ROWS,
+    *soak.ROWS,
 ]

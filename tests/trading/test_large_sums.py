@@ -45,7 +45,9 @@ TOTAL = 4 * GAIN - 2 * GAIN - 8 * Decimal("0.00000001")
 def test_a_days_and_a_periods_figures_are_exact() -> None:
     account = get_account("main")
     assert day_figures(account, DAYS[0])["total_pnl"] == TOTAL / 2
-    assert {day: Decimal(units).scaleb(-8) for day, units in pnl_by_day(account, until=DAYS[1]).items()} == dict.fromkeys(DAYS, TOTAL / 2)
+    assert {
+        day: Decimal(units).scaleb(-8) for day, units in pnl_by_day(account, until=DAYS[1]).items()
+    } == dict.fromkeys(DAYS, TOTAL / 2)
     with DataManager() as dm:
         for made in (dm.get_strategy_stats("breakout", None), dm.get_symbol_stats("RELIANCE", None)):
             assert made["total_trades"] in (2, 4)
