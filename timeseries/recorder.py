@@ -71,6 +71,7 @@ class Recorder(TickRecorder):
         projecting: bool = False,
         segment_bytes: int = SEGMENT_BYTES_MIN,
         may_be_negative: MayBeNegative = never_negative,
+        bar_period: int = 0,
     ) -> None:
         """``history`` gives the next free n of a series at an instant whose segments are removed. ``may_be_negative``
         tells of a symbol whether its prices may be 0 and below; it is asked only where one is. ``look_after`` is called
@@ -95,6 +96,7 @@ class Recorder(TickRecorder):
             history=history,
             look_after=look_after,
             may_be_negative=may_be_negative,
+            bar_period=bar_period,
         )
 
     def ticks(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any], *, symbol: str | None = None) -> TickBatch:
@@ -193,7 +195,7 @@ class Recorder(TickRecorder):
         batch = read_columns(
             columns, cumulative=self.cumulative, zone=self.zone, now=received, may_be_negative=self.may_be_negative
         )
-        if batch is None:
+        if batch is None or (batch.layout.bar and self.bar_period):
             return self._rows(columns.rows(), symbol)
         done = self._columns(batch, received)
         self._count_unread(counted_places(columns.columns), done.accepted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -36,14 +36,18 @@ from timeseries.values import (
     FIRST_NS,
     MICROSECOND,
     NO_DAY,
+    day_end,
     ns_by_magnitude,
     parse_name,
     parse_time,
+    utc,
     wall_day,
 )
 from timeseries.writer import LaneWriter, StorageFault
 
 SHAPES_MAX = 1024
+DAY_NS = 86_400 * 10**9
+NOON = time(12)
 
 
 class TickRecorder(SourceUser):
@@ -65,6 +69,7 @@ class TickRecorder(SourceUser):
         history: History | None,
         look_after: Callable[[], None] | None,
         may_be_negative: MayBeNegative,
+        bar_period: int,
     ) -> None:
         super().__init__(
             root,
@@ -77,6 +82,7 @@ class TickRecorder(SourceUser):
         )
         self.account, self.zone, self.history = account, zone, history
         self.cumulative, self.restarts, self.may_be_negative = cumulative, restarts, may_be_negative
+        self.bar_period = bar_period
         self._day = NO_DAY
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._shape = CAREFUL  # that of the last tick
@@ -91,8 +97,9 @@ class TickRecorder(SourceUser):
         """Record a tick: True once it survives the death of this process, False on a storage fault.
 
         The tick's time is ``at``, else its ``timestamp``, else what the feed calls it (`feed_keys.TIMES`), else the
-        clock. A bid or ask of 0, -1 or NaN and a last quantity of 0 mean none. Keys that mean nothing here are ignored,
-        those that may mean a time or a price are counted (`feed_keys.COUNTED`).
+        clock. A bar's is its end; a date stands for a bar's day. A bid or ask of 0, -1 or NaN and a last quantity of 0
+        mean none. Keys that mean nothing here are ignored, those that may mean a time or a price are counted
+        (`feed_keys.COUNTED`).
 
         Raises:
             InvalidValue, AmbiguousTick: nothing was written.
@@ -212,7 +219,7 @@ class TickRecorder(SourceUser):
         if present is not tick:  # a shape of its own, which goes the quick way from the second time on
             return self.tick(symbol, present, at)
         layout, values = read_tick(tick, cumulative=self.cumulative, symbol=name, may_be_negative=self.may_be_negative)
-        at, received, instant = self._when(tick, at)
+        at, received, instant = self._when(tick, at, bar=layout.bar)
         unread = self._learn(tick, at)
         try:
             self._put_tick(symbol, name, layout, values, instant, received)
@@ -272,19 +279,30 @@ class TickRecorder(SourceUser):
         received = self._clock()
         return received, received if at is None else parse_time(at, self.zone, received, "timestamp")
 
-    def _when(self, tick: Mapping[str, Any], at: Any) -> tuple[Any, int, int]:
-        """Return what gives the tick's time (None: the clock), the clock, and the instant."""
+    def _when(self, tick: Mapping[str, Any], at: Any, *, bar: bool) -> tuple[Any, int, int]:
+        """Return what gives the tick's time (None: the clock), the clock, and the instant; a bar's is its end."""
         received = self._clock()
         if at is None:
             at = tick.get(TIMESTAMP)
         if at is not None:
-            return at, received, parse_time(at, self.zone, received, TIMESTAMP)
+            if bar and type(at) is date:
+                noon = datetime.combine(at, NOON, self.zone)
+                parse_time(noon, self.zone, received, TIMESTAMP)
+                return at, received, day_end(at, self.zone)
+            instant = parse_time(at, self.zone, received, TIMESTAMP)
+            return at, received, self._bar_end(instant) if bar else instant
         for key in TIMES:
             at = tick.get(key)
             with contextlib.suppress(InvalidValue):
                 count = ns_by_magnitude(at) if type(at) is int else at
                 return at, received, parse_time(count, self.zone, received, key)
         return None, received, received
+
+    def _bar_end(self, stamp: int) -> int:
+        """Return the end of a bar: its stamp, unless bars are stamped at their start; a day's is the next midnight."""
+        if self.bar_period >= DAY_NS:
+            return day_end(utc(stamp).astimezone(self.zone).date(), self.zone)
+        return stamp + self.bar_period
 
     def _shape_of(self, tick: Any) -> Shape:
         try:
@@ -303,7 +321,9 @@ class TickRecorder(SourceUser):
         if keys not in self._shapes:
             if len(self._shapes) >= SHAPES_MAX:
                 self._shapes.clear()
-            self._shapes[keys] = shape_of(keys, cumulative=self.cumulative) or careful_shape(keys)
+            shape = shape_of(keys, cumulative=self.cumulative)
+            is_careful = shape is None or (shape.bar and self.bar_period)
+            self._shapes[keys] = careful_shape(keys) if shape is None or is_careful else shape
             unread.extend(self._shapes[keys].counted)
         self._shape = self._shapes[keys]
         if isinstance(at, datetime) and at.tzinfo is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -133,6 +133,12 @@ def _instant64(value: np.datetime64, zone: ZoneInfo, field: str) -> int:
         raise _refuse(field, "is beyond the years of the calendar")
     finer = int((value.astype("datetime64[ns]") - whole.astype("datetime64[ns]")).astype(np.int64))
     return _instant(naive, zone, field) + finer
+
+
+def day_end(day: date, zone: ZoneInfo) -> int:
+    """Return the first instant (ns UTC) after a day of the zone."""
+    midnight = datetime.combine(day + timedelta(days=1), time(), zone)
+    return (midnight.astimezone(UTC) - EPOCH_UTC) // MICROSECOND * 1000
 
 
 class WallDay(NamedTuple):

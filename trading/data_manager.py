@@ -33,6 +33,8 @@ class DataManager:
         account: code of the account that everything belongs to.
         on_storage_fault: ``count`` (telemetry returns False) or ``raise``.
         volume: what the key ``volume`` of a tick means: ``per_tick`` its own, ``cumulative`` the day's so far.
+        start_stamped_bars: the period (``1m``, ... ``1d``) of bars that come stamped at their start; None: stamped at
+            their end. A bar whose stamp is a date is that day's in any case.
         ledger_intake: where the ledger cannot answer, keep the fact on disk and return a `Pending` in place of the
             answer; the companion posts it, in order, and `manage.py intake` tells what became of it.
     """
@@ -45,8 +47,10 @@ class DataManager:
         on_storage_fault: str = "count",
         volume: str = "per_tick",
         ledger_intake: bool = False,
+        start_stamped_bars: str | None = None,
     ) -> None:
-        self._begin(source, account, on_storage_fault, volume, ordinals="continue")
+        bars = {"start_stamped_bars": start_stamped_bars}
+        self._begin(source, account, on_storage_fault, volume=volume, ordinals="continue", **bars)
         if ledger_intake:
             self.ledger.intake = of_this_folder()
 
@@ -54,13 +58,11 @@ class DataManager:
     def for_replay(cls, *, source: str, account: str, volume: str = "per_tick") -> Self:
         """Return a facade that counts points of one instant from the start of its input, so a repeat meets its own."""
         made = cls.__new__(cls)
-        made._begin(source, account, "raise", volume, ordinals="restart")
+        made._begin(source, account, "raise", volume=volume, ordinals="restart")
         return made
 
-    def _begin(self, source: str, account: str, on_storage_fault: str, volume: str, *, ordinals: str) -> None:
-        self.telemetry = Telemetry(
-            source=source, account=account, on_storage_fault=on_storage_fault, volume=volume, ordinals=ordinals
-        )
+    def _begin(self, source: str, account: str, on_storage_fault: str, **reading: Any) -> None:
+        self.telemetry = Telemetry(source=source, account=account, on_storage_fault=on_storage_fault, **reading)
         self.source, self.account = self.telemetry.recorder.source, self.telemetry.recorder.account
         self.aio = Awaitables(self)
         newest = self.telemetry.price_at_hand

@@ -23,6 +23,7 @@ from timeseries.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.telemetry import parse_indicators
 from timeseries.values import parse_name, parse_time
 from trading import hot, summon
+from trading.domain.periods import parse_period
 from trading.domain.values import Indicators
 from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady, StoreUnavailable
 from trading.ledger_thread import at_the_ledger
@@ -33,20 +34,6 @@ from trading.queries.sessions import candle_sessions
 from trading.queries.valuation import price_of
 from trading.signed_prices import SignedPrices
 
-SECOND = 10**9
-EVERY = {
-    "1s": SECOND,
-    "5s": 5 * SECOND,
-    "15s": 15 * SECOND,
-    "1m": 60 * SECOND,
-    "3m": 180 * SECOND,
-    "5m": 300 * SECOND,
-    "10m": 600 * SECOND,
-    "15m": 900 * SECOND,
-    "30m": 1800 * SECOND,
-    "1h": 3600 * SECOND,
-    "1d": 86_400 * SECOND,
-}
 # A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
 # that did not come.
 ASK_SECONDS = 0.5
@@ -60,7 +47,17 @@ _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 class Telemetry:
     """One source and account. Nothing here waits for a store while recording; readings may raise StoreUnavailable."""
 
-    def __init__(self, *, source: str, account: str, on_storage_fault: str, volume: str, ordinals: str) -> None:
+    def __init__(
+        self,
+        *,
+        source: str,
+        account: str,
+        on_storage_fault: str,
+        volume: str,
+        ordinals: str,
+        start_stamped_bars: str | None = None,
+    ) -> None:
+        """``start_stamped_bars`` is the period of bars that are stamped at their start. Raises: InvalidValue."""
         self.source, self.account = source, account
         self.zone = ZoneInfo(settings.TIME_ZONE)
         self.recorder = Recorder(
@@ -75,6 +72,7 @@ class Telemetry:
             look_after=summon.summon,
             ordinals=ordinals,
             may_be_negative=SignedPrices(),
+            bar_period=0 if start_stamped_bars is None else parse_period(start_stamped_bars, "start_stamped_bars"),
         )
         self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
         self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}
@@ -272,21 +270,20 @@ class Telemetry:
         return self.reader.ticks(name, first, last, source=source, account=self.account)
 
     def candles(self, symbol: str, every: str, start: Any, stop: Any, source: str | None) -> pa.Table:
-        """Return candles of ``every`` (one of `EVERY`: 1s to 1d) with ``start <= time < stop``, ascending.
+        """Return candles of ``every`` (`1s` to `1d`) with ``start <= time < stop``, ascending.
 
         Columns: time (the candle's start, ns UTC), open, high, low, close, volume (null where the feed has none),
         ticks.
 
         Raises: InvalidValue, UnknownAccount, StoreUnavailable.
         """
-        if not isinstance(every, str) or every not in EVERY:
-            raise InvalidValue(f"every is {every!r}.", field="every", hint=f"Give one of {' '.join(EVERY)}.")
+        period = parse_period(every, "every")
         first, last = self.bounds(start, stop)
         symbol = parse_name(symbol, "symbol")
         source = None if source is None else parse_name(source, "source")
         self._known_account()
         sessions = at_the_ledger(_ask, candle_sessions, symbol, first, last)
-        span = {"every": EVERY[every], "start": first, "stop": last}
+        span = {"every": period, "start": first, "stop": last}
         return self.reader.candles(symbol, **span, source=source, account=self.account, sessions=sessions)
 
     def indicator_history(self, symbol: str, start: Any, stop: Any) -> pa.Table:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -399,6 +399,39 @@ def test_prices_of_zero_and_below_are_for_symbols_that_may_have_them(tmp_path: P
     assert closes == [10.01, -37.63, 0.0, 0.0, -1.5, 2.5]
     assert desk.latest("CLK0")["close"] == 2.5  # type: ignore[index]
     desk.close()
+
+
+def test_a_bar_whose_stamp_is_a_date_is_that_days(tmp_path: Path) -> None:
+    desk = recorder(tmp_path)
+    day, end = date(2025, 10, 6), OPEN_NS - (2 * 86_400 + 33_300) * 10**9  # 7 October, midnight in India
+    for _ in range(2):
+        assert desk.tick("A", BAR, day)
+        assert desk.tick("A", {**BAR, "timestamp": day})
+    assert desk.ticks({**{key: [value] * 2 for key, value in BAR.items()}, "timestamp": [day] * 2}, symbol="A").accepted
+    assert {point["exchange_time"] for point in stored(tmp_path)} == {end}
+    for tick, stamp in (({"ltp": 5}, day), (BAR, date(1999, 12, 31)), (BAR, date(2025, 10, 11))):
+        with pytest.raises(InvalidValue):
+            desk.tick("A", tick, stamp)
+    desk.close()
+
+
+def test_bars_said_to_be_stamped_at_their_start_are_recorded_at_their_end(tmp_path: Path) -> None:
+    minute = 60 * 10**9
+    desk = recorder(tmp_path, bar_period=minute)
+    for step in range(3):
+        assert desk.tick("A", BAR, OPEN_NS + step * minute)
+        assert desk.tick("A", {"ltp": 5}, OPEN_NS + step * minute)
+    columns = {**{key: [value] * 2 for key, value in BAR.items()}, "timestamp": [OPEN, OPEN]}
+    assert desk.ticks(columns, symbol="B").accepted == 2
+    stamps = [(point["symbol"], point["kind"], point["exchange_time"] - OPEN_NS) for point in stored(tmp_path)]
+    assert [stamp for stamp in stamps if stamp[0] == "B"] == [("B", "bar", minute)] * 2
+    assert [at for name, kind, at in stamps if (name, kind) == ("A", "bar")] == [minute, 2 * minute, 3 * minute]
+    assert [at for name, kind, at in stamps if (name, kind) == ("A", "price")] == [0, minute, 2 * minute]
+    desk.close()
+    daily = recorder(tmp_path / "daily", bar_period=24 * 60 * minute)
+    daily.tick("A", BAR, OPEN)
+    assert [point["exchange_time"] for point in stored(tmp_path / "daily")] == [OPEN_NS + (24 * 60 - 555) * minute]
+    daily.close()
 
 
 def test_naive_times_follow_the_zone_over_many_days(tmp_path: Path) -> None:

@@ -540,3 +540,14 @@ def in_a_fork(work: Any) -> str:
         said = answer.read()
     os.waitpid(child, 0)
     return said
+
+
+def test_bars_that_come_stamped_at_their_start_stand_in_their_own_candle(alone: None, ledger: Any) -> None:
+    bar = {"open": 10, "high": 12, "low": 9, "close": 11, "volume": 5}
+    with DataManager(start_stamped_bars="5m") as dm:
+        for minute in (0, 5):
+            assert dm.process_tick("RELIANCE", {**bar, "timestamp": MORNING + minute * MINUTE})
+        candles = dm.get_candles("RELIANCE", "5m", MORNING, MORNING + 60 * MINUTE).to_pylist()
+    assert [row["time"] for row in candles] == [MORNING, MORNING + 5 * MINUTE]
+    with pytest.raises(VeloxError, match="start_stamped_bars is '2m'"):
+        DataManager(start_stamped_bars="2m")

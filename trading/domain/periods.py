@@ -1,0 +1,29 @@
+"""How long a candle or a bar lasts, by the names that callers use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trading.errors import InvalidValue
+
+SECOND = 10**9
+PERIODS = {
+    "1s": SECOND,
+    "5s": 5 * SECOND,
+    "15s": 15 * SECOND,
+    "1m": 60 * SECOND,
+    "3m": 180 * SECOND,
+    "5m": 300 * SECOND,
+    "10m": 600 * SECOND,
+    "15m": 900 * SECOND,
+    "30m": 1800 * SECOND,
+    "1h": 3600 * SECOND,
+    "1d": 86_400 * SECOND,
+}
+
+
+def parse_period(value: Any, field: str) -> int:
+    """Return a period in ns. Raises: InvalidValue."""
+    if not isinstance(value, str) or value not in PERIODS:
+        raise InvalidValue(f"{field} is {value!r}.", field=field, hint=f"Give one of {' '.join(PERIODS)}.")
+    return PERIODS[value]
