@@ -133,6 +133,7 @@ class TestSignatures:
             "on_storage_fault": "count",
             "volume": "per_tick",
             "ledger_intake": False,
+            "start_stamped_bars": None,
         }
         assert {parameter.kind for parameter in parameters} == {inspect.Parameter.KEYWORD_ONLY}
 
