@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -346,7 +348,7 @@ def open_store(*, ask_seconds: float | None = None) -> Store:
         StoreMisconfigured: INFLUXDB_V2_URL is set and another of the four variables is not.
     """
     if not settings.INFLUXDB_V2_URL:
-        return DeltaStore(settings.DELTA_DIR, zone=_zone(), retention_days=settings.VELOX_RETENTION_DAYS)
+        return _embedded(settings.DELTA_DIR, _zone(), settings.VELOX_RETENTION_DAYS)
     if missing := [name for name in INFLUX_VARIABLES if not getattr(settings, name)]:
         raise StoreMisconfigured(
             f"INFLUXDB_V2_URL is set, but {' and '.join(missing)} not.",
@@ -366,6 +368,12 @@ def open_store(*, ask_seconds: float | None = None) -> Store:
     return store
 
 
+@lru_cache(maxsize=4)
+def _embedded(root: Path, zone: ZoneInfo, retention_days: int | None) -> DeltaStore:
+    """Return the store of a folder, one for all of this process: a page or a check must not open every table anew."""
+    return DeltaStore(root, zone=zone, retention_days=retention_days)
+
+
 def count_points() -> dict[str, Any]:
     """Return the object ``points`` of FACE §6 of this data folder. It needs no store."""
     return balance.points(open_spool(), now=time.time_ns())
@@ -374,12 +382,6 @@ def count_points() -> dict[str, Any]:
 def audit_store() -> list[dict[str, Any]]:
     """Look for each kept point in the store; see `audit.audit`."""
     return audit.audit(open_spool(), open_store(), retention_days=settings.VELOX_RETENTION_DAYS)
-
-
-def damaged_files() -> list[dict[str, Any]]:
-    """Read every file of the store; return those past reading: file, day, rows."""
-    damages = open_store().damages(seconds=math.inf)
-    return [{"file": one.name, "day": one.day and one.day.isoformat(), "rows": one.rows} for one in damages]
 
 
 def open_reader(*, ask_seconds: float | None = None) -> Reader:

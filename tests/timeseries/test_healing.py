@@ -218,6 +218,28 @@ def test_compaction_leaves_a_damaged_file_out_and_carries_on_elsewhere(desk: Des
     assert closes(fresh(desk)) == [*ALL, 1.0]
 
 
+def test_a_file_that_goes_while_it_is_merged_is_healed_and_merged_later(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, merged = fresh(desk), delta_care._merged
+
+    def going(*given: object) -> object:
+        for file in files(desk)[:1]:
+            file.unlink(missing_ok=True)
+        return merged(*given)  # type: ignore[arg-type]
+
+    desk.record("M&M", [OPEN + 2 * DAY], [1.0])
+    assert desk.pump.drain(30)
+    monkeypatch.setattr(delta_care, "_merged", going)
+    with pytest.raises(StoreUnavailable):
+        store.care(now=OPEN)
+    monkeypatch.undo()
+    assert all(one.mended for one in Pump(desk.spool, fresh(desk)).heal())
+    fresh(desk).care(now=OPEN)
+    assert len(files(desk)) == 1
+    assert closes(fresh(desk)) == [*ALL, 1.0]
+
+
 def test_a_file_that_was_merged_from_many_is_healed_from_all_their_segments(desk: Desk) -> None:
     desk.record("TCS", [OPEN + number * SECOND for number in range(5)], range(1, 6), source="second")
     assert desk.pump.drain(30)

@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from tests.timeseries.batches import INDIA, SECOND, at, batch, prices
 from tests.timeseries.desks import Desk, desk_in
 from tests.timeseries.test_commands import manage
 from timeseries.errors import StoreDamaged
-from timeseries.measurements import TICKS
+from timeseries.measurements import INDICATORS, TICKS
 from timeseries.pump import Pump
 from timeseries.spool import Spool
 from timeseries.stores import delta_log, delta_table
@@ -167,3 +169,17 @@ def test_a_table_without_its_log_takes_no_write_that_would_begin_it_anew(desk: D
     with pytest.raises(StoreDamaged):
         store.write(batch(prices("M&M", [OPEN + 99 * SECOND], [1.0]), first=WRITES + 1))
     assert len(list((desk.store.root / "ticks").glob("day=*/*.parquet"))) == WRITES
+
+
+def test_a_table_without_its_log_keeps_no_other_from_its_care(desk: Desk) -> None:
+    store = fresh(desk)
+    for day in range(2):
+        for part in range(3):
+            times = [OPEN + day * 86_400 * SECOND + part]
+            points = batch([({"symbol": "M&M", "timeframe": ""}, times[0], {"values": {}})], measurement=INDICATORS)
+            store.write(replace(points, source=f"source {part}"))
+    shutil.rmtree(log_of(desk))
+    with pytest.raises(StoreDamaged):
+        store.care(now=OPEN)
+    table = DeltaTable(str(desk.store.root / "indicators"))
+    assert sorted(Path(file).parent.name for file in table.file_uris()).count("day=2021-04-12") == 1

@@ -314,17 +314,31 @@ class DeltaStore:
                 delta_care.delete_account(self.engine, table, self.inspectors[name], account)
 
     def care(self, *, now: int) -> None:
-        """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more."""
+        """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more.
+
+        A fault of one table keeps no other from its care, and is raised at the end.
+        """
         deadline = time.monotonic() + CARE_SECONDS
-        with engine():
-            for name, table in self.writers.items():
-                if self.retention_days is not None:
-                    delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
-                delta_care.compact(self.engine, table, self.inspectors[name], deadline=deadline)
-            if now - self._vacuumed_at >= VACUUM_EVERY:
-                self._vacuumed_at = now
-                for table in self.writers.values():
-                    table.vacuum(grace_hours=delta_care.GRACE_HOURS)
+        is_vacuum_due = now - self._vacuumed_at >= VACUUM_EVERY
+        if is_vacuum_due:
+            self._vacuumed_at = now
+        faults: list[StoreUnavailable] = []
+        for name in self.writers:
+            try:
+                with engine():
+                    self._care_for(name, now, deadline, vacuum=is_vacuum_due)
+            except StoreUnavailable as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+
+    def _care_for(self, name: str, now: int, deadline: float, *, vacuum: bool) -> None:
+        table = self.writers[name]
+        if self.retention_days is not None:
+            delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
+        delta_care.compact(self.engine, table, self.inspectors[name], deadline=deadline)
+        if vacuum:
+            table.vacuum(grace_hours=delta_care.GRACE_HOURS)
 
     def ping(self) -> float:
         """Return the milliseconds of a small real read."""

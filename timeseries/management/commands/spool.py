@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from timeseries.balance import sources as sources_of
 from timeseries.errors import VeloxError
-from timeseries.pump import audit_store, count_points, damaged_files, open_spool
+from timeseries.pump import audit_store, count_points, open_spool, open_store
 
 
 class Command(BaseCommand):
@@ -33,7 +34,7 @@ class Command(BaseCommand):
         try:
             points, sources = count_points(), sources_of(open_spool())
             audited = audit_store() if options["audit"] else None
-            damaged = damaged_files() if options["audit"] else []
+            damaged = _damaged() if options["audit"] else []
         except (VeloxError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         if options["format"] == "json":
@@ -73,6 +74,12 @@ def _findings(audited: list[dict[str, Any]]) -> str:
         if (more := row["missing"] - len(row["examples"])) > 0:
             lines.append(escape(f"  {row['measurement']} of {row['source']}: and {more:,} more"))
     return "\n".join(lines)
+
+
+def _damaged() -> list[dict[str, Any]]:
+    """Read every file of the store; return those past reading."""
+    damages = open_store().damages(seconds=math.inf)
+    return [{"file": one.name, "day": one.day and one.day.isoformat(), "rows": one.rows} for one in damages]
 
 
 def _damages(damaged: list[dict[str, Any]]) -> list[str]:
