@@ -184,6 +184,22 @@ class DataManager:
         """Record a signal, TAKEN or SKIPPED (`operations.record_signal`)."""
         return self.ledger.record_signal(strategy_id, symbol, at, conditions, decision=decision, reason=reason)
 
+    def apply_split(
+        self,
+        symbol: str,
+        new: Any,
+        old: Any,
+        at: datetime | int,
+        *,
+        key: str,
+        kind: str = "split",
+        trade_id: str | None = None,
+        strategy_id: str | None = None,
+    ) -> list[Position]:
+        """Book a split or a bonus on what is open of a symbol (`operations.apply_split`)."""
+        named = {"key": key, "kind": kind, "trade_id": trade_id, "strategy_id": strategy_id}
+        return self.ledger.apply_split(symbol, new, old, at, **named)
+
     # -- telemetry ---------------------------------------------------------------------------------------------------
 
     def process_tick(self, symbol: str, tick: Mapping[str, Any], *, at: datetime | int | None = None) -> bool:

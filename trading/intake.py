@@ -24,6 +24,7 @@ from trading.intake_log import FrameLog, alone
 from trading.models import Journal
 from trading.operations import arguments, journal
 from trading.operations.add_fill import add_fill
+from trading.operations.apply_split import apply_split
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
@@ -38,6 +39,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "update_trailing_sl": update_trailing_sl,
     "record_signal": record_signal,
     "set_charges": set_charges,
+    "apply_split": apply_split,
 }
 TIMES = ("entry_time", "exit_time", "at")
 CONDITIONS = ("signal_conditions", "conditions")

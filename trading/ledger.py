@@ -15,6 +15,7 @@ from trading.errors import LedgerBusy, LedgerNotReady
 from trading.intake import Intake
 from trading.ledger_thread import at_the_ledger
 from trading.operations.add_fill import add_fill
+from trading.operations.apply_split import apply_split
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
@@ -57,6 +58,9 @@ class Ledger:
     def set_charges(self, *said: Any, **more: Any) -> Trade:
         return self._answer(set_charges, *said, **more)
 
+    def apply_split(self, *said: Any, **more: Any) -> list[Position]:
+        return self._answer(apply_split, *said, **more)
+
     def record_signal(self, *said: Any, **more: Any) -> Signal:
         return self._answer(record_signal, *said, **more)
 
@@ -73,8 +77,8 @@ class Ledger:
             return False
 
     def _answer(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
-        # Every operation but the signal's is about a trade: what is logged on the way says which.
-        about = {} if operation is record_signal else {"trade_id": said[0]}
+        # Most operations are about one trade: what is logged on the way says which.
+        about = {} if operation in (record_signal, apply_split) else {"trade_id": said[0]}
         with structlog.contextvars.bound_contextvars(**about), beside(self.newest):
             answer = self._carried_out(operation, *said, **more)
         self._written_ns = time.time_ns()

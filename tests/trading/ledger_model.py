@@ -30,6 +30,7 @@ class Fill:
     said: tuple[str, D, D] = ("", D(0), D(0))
     said_at: datetime | None = None
     is_void: bool = False
+    ratio: Fraction | None = None  # of a split
 
     def __post_init__(self) -> None:
         self.said = self.said if self.said[0] else (self.side, self.price, self.quantity)
@@ -91,6 +92,9 @@ def fold(side: str, fills: list[Fill]) -> Sums:
     """Average cost: an exit releases its share of cost and of the entries' charges, the last one what is left."""
     made, carried = Sums(), None
     for fill in fills:
+        if fill.ratio is not None:
+            made.held += Fraction(fill.quantity) * (1 if fill.side == ENTRY[side] else -1)
+            continue
         quantity, value = Fraction(fill.quantity), step(Fraction(fill.quantity) * Fraction(fill.price))
         made.charges = plus(made.charges, fill.charges)
         if fill.side == ENTRY[side]:
@@ -183,7 +187,8 @@ class Model:
                 return trade
         if trade.state != "OPEN":
             raise Refused("TradeClosed")
-        wrong = {"InvalidValue"} if fill.at < trade.opened_at else set()
+        too_early = fill.at < trade.opened_at or any(one.ratio and one.at > fill.at for one in trade.right)
+        wrong = {"InvalidValue"} if too_early else set()
         if fill.side == EXIT[trade.side] and Fraction(fill.quantity) > trade.sums.held:
             wrong.add("CrossesZero")
         if not is_price(trade.symbol, fill.price, can_be_zero=True):
@@ -208,7 +213,7 @@ class Model:
         is_known = any(one.fill_id == fill.fill_id for one in trade.fills)
         if trade.state != "OPEN" or fill.quantity <= held or is_known:
             return self.fill(trade, fill)
-        if fill.at < trade.opened_at:
+        if fill.at < trade.opened_at or any(one.ratio and one.at > fill.at for one in trade.right):
             raise Refused("InvalidValue")
         must_be_price(trade.symbol, fill.price)
         own = None
@@ -252,6 +257,27 @@ class Model:
         trade.stops.append((at, stop))
         return trade
 
+    def split(self, trade: Trade, at: datetime, key: str, ratio: Fraction) -> Trade:
+        if trade.state != "OPEN" or at < trade.opened_at:
+            raise Refused("UnknownTrade")
+        if any(one.at > at or (one.said_at or at) > at for one in trade.fills) or any(
+            when >= at for when, _ in trade.stops
+        ):
+            raise Refused("InvalidValue")
+        held, unit = trade.sums.held, 1 if trade.sums.held.denominator == 1 else Fraction(1, 10**8)
+        if (held * ratio) % unit:
+            raise Refused("InvalidValue")
+        change = held * ratio - held
+        side = (ENTRY if change > 0 else EXIT)[trade.side]
+        quantity = D(abs(change).numerator) / D(abs(change).denominator)
+        stop = max(trade.stops, default=(None, trade.stop))[1]
+        if stop is not None:
+            moved = step(Fraction(stop) / ratio)
+            must_be_price(trade.symbol, D(moved.numerator) / D(moved.denominator))
+            trade.stops.append((at, D(moved.numerator) / D(moved.denominator)))
+        trade.fills.append(Fill(side, D(0), quantity, at, None, key, ratio=ratio))
+        return trade
+
     # -- what people correct -----------------------------------------------------------------------------------------
     def amend(self, trade: Trade, number: int, change: dict[str, Any], strategy: str | None) -> Trade:
         if trade.state == "VOID":
@@ -282,7 +308,7 @@ class Model:
             raise Refused("TradeClosed")
         if trade.sums.charges == Fraction(amount):
             return trade
-        right, left = trade.right, int(amount * 10**8)
+        right, left = [one for one in trade.right if one.ratio is None], int(amount * 10**8)
         worth = [abs(Fraction(one.price)) * Fraction(one.quantity) for one in right]
         worth = worth if any(worth) else [Fraction(one.quantity) for one in right]
         for one, value in zip(right[:-1], worth, strict=False):
@@ -296,20 +322,31 @@ class Model:
         right = [one for one in fills if not one.is_void]
         if ([vars(one) for one in fills], strategy) == ([vars(one) for one in trade.fills], trade.strategy):
             return trade
+        if any(new.ratio is not None and vars(new) != vars(old) for new, old in zip(fills, trade.fills, strict=True)):
+            raise Refused("InvalidValue")
         wrong = set()
         if not right or right[0].side != ENTRY[trade.side]:
             raise Refused("InvalidValue")
-        held = Fraction(0)
+        held = before = Fraction(0)
+        ratio: Fraction | None = None
         for one in right:
-            if not is_price(trade.symbol, one.price, can_be_zero=one is not right[0]):
+            if one.ratio is None and not is_price(trade.symbol, one.price, can_be_zero=one is not right[0]):
                 wrong.add("InvalidValue")
             if one.at < right[0].at:
                 wrong.add("InvalidValue")
-            held += Fraction(one.quantity) * (1 if one.side == ENTRY[trade.side] else -1)
+            change = Fraction(one.quantity) * (1 if one.side == ENTRY[trade.side] else -1)
+            if one.ratio is not None:  # those in a row count as one
+                before, ratio = (before, ratio * one.ratio) if ratio else (held, one.ratio)
+            elif ratio and before * ratio != held:
+                wrong.add("InvalidValue")
+            ratio = ratio if one.ratio is not None else None
+            held += change
             if held < 0:
                 wrong.add("CrossesZero")
             if held == 0 and one is not right[-1]:
                 wrong.add("InvalidValue")
+        if ratio and before * ratio != held:
+            wrong.add("InvalidValue")
         if any(at < right[0].at for at, _ in trade.stops):
             wrong.add("InvalidValue")
         was, now = (trade.strategy, trade.day), (strategy, day_of(right[0].at))

@@ -20,6 +20,7 @@ from trading.models import Correction, DayTotal, Exchange, Instrument, Journal, 
 from trading.models import Trade as Row
 from trading.operations.add_fill import add_fill
 from trading.operations.amend import amend
+from trading.operations.apply_split import apply_split
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.set_charges import set_charges_of
@@ -51,7 +52,7 @@ class Desk:
     def go(self) -> None:
         ways = {
             self.open: 20, self.scale: 22, self.close: 14, self.stop: 8, self.again: 8, self.amend: 12, self.void: 3,
-            self.void_fill: 3, self.charge: 4, self.flip: 5, self.stale: 1,
+            self.void_fill: 3, self.charge: 4, self.flip: 5, self.stale: 1, self.split: 6,
         }  # fmt: skip
         (way,) = self.random.choices(list(ways), list(ways.values()))
         made = way()
@@ -155,6 +156,22 @@ class Desk:
         return (
             lambda: update_trailing_sl(self.book, *name, trade.symbol, price, price, "atr", at=at),
             lambda: self.model.move_stop(self.model.find(*name, trade.symbol), at, price),
+        )
+
+    def split(self) -> Any:
+        trade = self.any_trade("OPEN")
+        if trade is None:
+            return None
+        new, old = self.random.choice(((2, 1), (3, 2), (1, 2), (10, 1), (1, 3)))
+        newest = max([one.at for one in trade.fills] + [at for at, _ in trade.stops])
+        at = newest + timedelta(minutes=self.random.choice((-1, 0, 1, 5)))
+        key, name = f"S{self.tick()}", {"trade_id": trade.trade_id, "strategy_id": trade.strategy}
+        same = [one for one in self.model.trades if (one.trade_id, one.strategy) == tuple(name.values())]
+        if len([one for one in same if one.state == "OPEN"]) > 1:
+            return None  # of two open ones of a name each is booked
+        return (
+            lambda: apply_split(self.book, trade.symbol, new, old, at, key=key, **name),
+            lambda: self.model.split(trade, at, key, Fraction(new, old)),
         )
 
     def again(self) -> Any:

@@ -44,6 +44,10 @@ def of_fills(side: str, fills: Iterable[Execution]) -> Averages:
     entered, left, held, average = [0, 0], [0, 0], 0, Fraction(0)
     for fill in fills:
         is_entry = fill.side == ENTRY_SIDE[side]
+        if fill.is_split:  # other units for the same cost
+            change = fill.quantity if is_entry else -fill.quantity
+            average, held, entered[0] = average * held / (held + change), held + change, entered[0] + change
+            continue
         quantity, value = entered if is_entry else left, fill.price * fill.quantity
         quantity[0], quantity[1] = quantity[0] + fill.quantity, quantity[1] + value
         if is_entry:

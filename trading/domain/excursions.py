@@ -59,7 +59,9 @@ class Walk:
         start = Extreme(0, opening.price, at)
         self._worst = self._best = start
         for (instant, fill), (holding, _, _) in zip(fills, self._spans, strict=True):
-            if fill.price or fill.side == EXIT_SIDE[side]:  # units that came for nothing tell no price of the market
+            if fill.price or (
+                fill.side == EXIT_SIDE[side] and not fill.is_split
+            ):  # units that came for nothing tell no price of the market
                 self._see(Extreme(worth(holding, fill.price), fill.price, instant))
 
     def add(self, times: Instants, lows: Prices, highs: Prices) -> None:

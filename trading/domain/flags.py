@@ -11,6 +11,7 @@ STOP_SIDE, TARGET_SIDE, TRAILING_SIDE = "stop_wrong_side", "target_wrong_side", 
 PRICE_FAR, MARKET_CLOSED, IN_FUTURE = "price_far_from_tick", "market_closed", "in_future"
 # In an answer alone, never in a row: what was called changed nothing.
 KNOWN_ALREADY = "known_already"
+SPLIT = "split"  # the mark of a trade that has a fill of that role
 
 MEANINGS = {
     "corrected": "corrected",
@@ -25,6 +26,7 @@ MEANINGS = {
     UNEXPLAINED: "price 0 without a reason such as expired",
     "reported_pnl_differs": "reported P&L differs",
     "reported_pnl_percent_differs": "reported P&L percent differs",
+    SPLIT: "in other units since a split or a bonus",
     "signal_conditions_differ": "the signal was recorded with other conditions",
     "stop_moved_back": "stop moved back",
     STOP_SIDE: "stop on the wrong side of the entry",

@@ -15,19 +15,23 @@ from trading.domain.money import SCALE, divide_half_even
 
 LONG, SHORT = "LONG", "SHORT"
 BUY, SELL = "BUY", "SELL"
-ENTRY, EXIT = "ENTRY", "EXIT"
+ENTRY, EXIT, SPLIT = "ENTRY", "EXIT", "SPLIT"
 ENTRY_SIDE = {LONG: BUY, SHORT: SELL}
 EXIT_SIDE = {LONG: SELL, SHORT: BUY}
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One fill: side BUY or SELL; price and quantity in units; charges in units, None while unknown."""
+    """One fill: side BUY or SELL; price and quantity in units; charges in units, None while unknown.
+
+    ``is_split`` where a corporate action added the quantity to what is open, or took it from there.
+    """
 
     side: str
     price: int
     quantity: int
     charges: int | None = None
+    is_split: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def apply(holding: Holding, fill: Execution) -> tuple[Holding, Realised | None]:
 
     Raises: CrossesZeroError for an exit beyond the open quantity.
     """
+    if fill.is_split:
+        return _split(holding, fill), None
     value = value_of(fill.price, fill.quantity, holding.multiplier)
     charged = replace(holding, charges=added(holding.charges, fill.charges))
     if fill.side == ENTRY_SIDE[holding.side]:
@@ -103,6 +109,16 @@ def _entered(holding: Holding, fill: Execution, value: int) -> Holding:
         open_charges=added(holding.open_charges, fill.charges),
         entry_quantity=holding.entry_quantity + fill.quantity,
         entry_value=holding.entry_value + value,
+    )
+
+
+def _split(holding: Holding, fill: Execution) -> Holding:
+    """Return the holding in its new units: what is open costs what it cost."""
+    change = fill.quantity if fill.side == ENTRY_SIDE[holding.side] else -fill.quantity
+    if holding.open_quantity + change <= 0:
+        raise CrossesZeroError
+    return replace(
+        holding, open_quantity=holding.open_quantity + change, entry_quantity=holding.entry_quantity + change
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from trading.domain import position
 from trading.domain.money import SCALE
-from trading.domain.position import EXIT, Execution, Holding, Realised
+from trading.domain.position import EXIT, SPLIT, Execution, Holding, Realised
 
 Body = dict[str, Any]
 MONEY = ("price", "quantity", "charges")
@@ -90,7 +90,8 @@ class Recount:
     def folded(self) -> tuple[Holding, list[Realised]]:
         """Fold the fills that stand."""
         executions = (
-            Execution(one["side"], one["price"], one["quantity"], one["charges"]) for one in self.standing.values()
+            Execution(one["side"], one["price"], one["quantity"], one["charges"], is_split=one["role"] == SPLIT)
+            for one in self.standing.values()
         )
         return position.fold(self.trade["side"], self.multiplier, executions)
 
@@ -218,6 +219,13 @@ def _stopped(recount: Recount, body: Body) -> None:
     recount.stops.append(_keyed(row, body, "stop_pk"))
 
 
+def _split(recount: Recount, body: Body) -> None:
+    _filled(recount, body)
+    recount.trade["target_price"] = units(body["target_price"])
+    if "stop" in body:
+        _stopped(recount, body)
+
+
 def _reviewed(recount: Recount, body: Body) -> None:
     # What a review says is the reviewer's own; that it is there, and of which trade, is compared.
     recount.review = _keyed({"trade_id": recount.trade["id"]}, body, "review_pk")
@@ -273,6 +281,7 @@ OPERATIONS: dict[str, Callable[[Recount, Body], None]] = {
     "add_fill": _filled,
     "close_position": _closed,
     "update_trailing_sl": _stopped,
+    "apply_split": _split,
     "review_trade": _reviewed,
     "amend": _corrected,
     "void": _corrected,

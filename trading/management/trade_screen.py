@@ -98,7 +98,7 @@ def _marks(life: TradeLife) -> Iterator[tuple[datetime, str]]:
     for stop in life.stops:
         yield stop.at, "s"
     for number, (fill, _) in enumerate(life.fills):
-        yield fill.at, "E" if number == 0 else "+" if fill.role == "ENTRY" else "-"
+        yield fill.at, "E" if number == 0 else "-" if fill.role == "EXIT" else "+"
     if life.row.trade.closed_at is not None:
         yield life.row.trade.closed_at, "X"
 
@@ -118,6 +118,9 @@ def _fills(life: TradeLife) -> Iterator[str]:
         made = "" if pnl is None else f" · P&L {_money(life, pnl)}"
         charges = "" if fill.charges is None else f" · charges {_money(life, fill.charges)}"
         quantity = amounts.number(fill.quantity, life.currency)
+        if fill.role == "SPLIT":
+            yield f"{_clock(fill.at)} {fill.side} {quantity} ({fill.order_id})"
+            continue
         yield f"{_clock(fill.at)} {fill.side} {quantity} at {_price(fill.price)} ({fill.role.lower()}){made}{charges}"
 
 

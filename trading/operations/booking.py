@@ -7,8 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from trading.domain import position
-from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
+from trading.domain import flags, position
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
 from trading.errors import CrossesZero, InvalidValue
@@ -87,7 +86,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
     if is_new:
         rows.insert(trade)
     fill = _written(trade, side, new, sequence, now)
-    said: dict[str, Any] = {"fill": _said(fill), "fill_pk": fill.pk}
+    said: dict[str, Any] = {"fill": fill_body(fill), "fill_pk": fill.pk}
     if is_new:
         said["multiplier"] = trade.instrument.multiplier
     if realised is not None:
@@ -98,10 +97,10 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
 def _flags(trade: Trade, new: NewFill, realised: Realised | None, now: datetime) -> set[str]:
     """Return what is odd about a fill. A part that is sold for nothing has no reason; the close may give one."""
     instrument = trade.instrument
-    flags = slips.fill_flags(new.price, new.quantity, new.at, instrument, now)
-    flags |= slips.far_flags(new.price, new.at, instrument)
-    flags |= slips.plan_flags(trade, new.price) if trade.pk is None else set()
-    return flags | ({UNEXPLAINED} if realised is not None and PRICE_ZERO in flags else set())
+    odd = slips.fill_flags(new.price, new.quantity, new.at, instrument, now)
+    odd |= slips.far_flags(new.price, new.at, instrument)
+    odd |= slips.plan_flags(trade, new.price) if trade.pk is None else set()
+    return odd | ({flags.UNEXPLAINED} if realised is not None and flags.PRICE_ZERO in odd else set())
 
 
 def holding_of(trade: Trade) -> Holding:
@@ -138,6 +137,7 @@ def _check(trade: Trade, side: str, new: NewFill) -> None:
         raise InvalidValue(
             "The fill lies before the trade's opening.", field=new.time_field, hint=f"It opened {trade.opened_at}."
         )
+    _must_be_in_its_units(trade, new)
     references.must_be_on_step(new.quantity, trade.instrument)
     bounds.must_be_price(new.price, trade.instrument, new.price_field, can_be_zero=trade.pk is not None)
     is_exit = side == position.EXIT_SIDE[trade.side]
@@ -149,6 +149,16 @@ def _check(trade: Trade, side: str, new: NewFill) -> None:
             f"{side} {new.quantity:f} is more than the {trade.open_quantity:f} that are open.",
             field="quantity",
             hint=f"{trade.open_quantity:f} close the trade; give flip_to to open one with the rest of {rest:f}.",
+        )
+
+
+def _must_be_in_its_units(trade: Trade, new: NewFill) -> None:
+    """Raise InvalidValue for a fill from before a split that is booked: the trade counts in other units since."""
+    if flags.SPLIT in trade.flags and trade.fills.filter(role=Fill.Role.SPLIT, at__gt=new.at).exists():
+        raise InvalidValue(
+            f"The fill lies before a split of trade {trade.trade_id}.",
+            field=new.time_field,
+            hint="Book it in the units since then, with a time after the split.",
         )
 
 
@@ -271,7 +281,8 @@ def _add(total: DayTotal, trade: Trade, row: Realisation) -> None:
         raise InvalidValue("The day's total would pass 92,233,720,368.", field="quantity", hint="Check the price.")
 
 
-def _said(fill: Fill) -> dict[str, Any]:
+def fill_body(fill: Fill) -> dict[str, Any]:
+    """Return how the journal tells a fill."""
     names = ("sequence", "fill_id", "order_id", "side", "role", "price", "quantity", "charges", "at")
     return {name: getattr(fill, name) for name in names}
 

@@ -83,6 +83,12 @@ def write(
     Raises: InvalidValue, CrossesZero, IdConflict where the facts, so corrected, make no trade; LedgerBusy.
     """
     seen, was = Seen.of(trade), (trade.strategy, trade.trading_day)
+    if fill is not None and fill.role == Fill.Role.SPLIT:
+        raise InvalidValue(
+            f"Fill {fill.sequence} is a split.",
+            field="fill",
+            hint="Take it back by its inverse: 1 for 2 where it was 2 for 1, with apply_split and another key.",
+        )
     said: dict[str, Any] = {"kind": kind, "body": body or {}, "reason": reason}
     row = Correction(
         account=trade.account,

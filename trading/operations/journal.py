@@ -13,6 +13,7 @@ of the fact, where it was called with an intake):
   fill of the broker reversed a trade.
 - ``multiplier``: the instrument's, in an open_position: a correction of the contract may change it later.
 - ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
+- ``target_price`` in an apply_split, whose ``fill`` has the role SPLIT: what it gave or took, under its key and ratio.
 - ``signal``: {at, decision, reason, conditions} where a signal was recorded; where a trade took up a known one
   ``signal_taken`` is its key.
 - ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk``: the keys of the rows that
@@ -36,7 +37,7 @@ A correction (amend, void, set_charges, correct_contract) has ``trade`` as it is
 - ``correction_pk``, and ``day_totals``: [{strategy_pk, day, pk}] of the days touched, pk null where no row is left.
 
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
-clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract.
+clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split.
 """
 
 from __future__ import annotations

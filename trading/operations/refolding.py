@@ -8,11 +8,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
+from itertools import groupby
+from math import prod
+from operator import attrgetter
 from typing import Any
 
 from trading.domain.flags import FOLLOWING
 from trading.domain.money import MAX_UNITS, from_units
-from trading.domain.position import CrossesZeroError, Holding, Realised
+from trading.domain.position import ENTRY_SIDE, CrossesZeroError, Holding, Realised
+from trading.domain.split import ratio_of
 from trading.errors import CrossesZero, IdConflict, InvalidValue
 from trading.models import DayTotal, Fill, Realisation, Strategy, Trade
 from trading.operations import booking, bounds, references, rows, slips
@@ -96,13 +101,15 @@ def _folded(trade: Trade, fills: list[Fill]) -> tuple[Holding, list[Realised]]:
 def _check(trade: Trade, fills: list[Fill]) -> None:
     if not fills or fills[0].role != Fill.Role.ENTRY:
         raise InvalidValue("No trade is left without its opening.", field="fill", hint="Void the trade instead.")
+    _must_keep_ratios(trade, fills)
     left = Decimal(0)
     for fill in fills:
-        references.must_be_on_step(fill.quantity, trade.instrument)
-        bounds.must_be_price(fill.price, trade.instrument, "price", can_be_zero=fill is not fills[0])
+        if fill.role != Fill.Role.SPLIT:
+            references.must_be_on_step(fill.quantity, trade.instrument)
+            bounds.must_be_price(fill.price, trade.instrument, "price", can_be_zero=fill is not fills[0])
         if fill.at < fills[0].at:
             raise InvalidValue(f"Fill {fill.sequence} would lie before the trade's opening.", field="at")
-        left += fill.quantity if fill.role == Fill.Role.ENTRY else -fill.quantity
+        left += _signed(trade, fill)
         if not left and fill is not fills[-1]:
             raise InvalidValue(
                 f"Fill {fill.sequence} would close the trade before its last one.",
@@ -111,6 +118,30 @@ def _check(trade: Trade, fills: list[Fill]) -> None:
             )
     if trade.stop_changes.filter(at__lt=fills[0].at).exists():
         raise InvalidValue("The trade would open after its first stop change.", field="at")
+
+
+def _signed(trade: Trade, fill: Fill) -> Decimal:
+    quantity: Decimal = fill.quantity
+    return quantity if fill.side == ENTRY_SIDE[trade.side] else -quantity
+
+
+def _must_keep_ratios(trade: Trade, fills: list[Fill]) -> None:
+    """Raise InvalidValue where what a split gave or took is no longer its ratio of what was open before it.
+
+    Splits in a row count as one: a split and its inverse give nothing, whatever was open.
+    """
+    left = Decimal(0)
+    for role, group in groupby(fills, key=attrgetter("role")):
+        some = list(group)
+        change = sum((_signed(trade, fill) for fill in some), Decimal(0))
+        ratio = prod((ratio_of(fill.order_id or "") for fill in some if role == Fill.Role.SPLIT), start=Fraction(1))
+        if role == Fill.Role.SPLIT and Fraction(left) * ratio != Fraction(left + change):
+            raise InvalidValue(
+                f"Fill {some[0].sequence} is a split of what was open before it.",
+                field="quantity",
+                hint="Take it back first (apply the inverse, such as 1 for 2), correct, and apply the split again.",
+            )
+        left += change
 
 
 def _flags(trade: Trade, fills: list[Fill]) -> set[str]:

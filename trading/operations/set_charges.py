@@ -64,7 +64,7 @@ def _set(
     body = {
         "was": {"charges": correcting.text_of(trade.charges)},
         "now": {"charges": correcting.text_of(amount)},
-        "by_fill": _shares(facts.fills_of(trade), amount),
+        "by_fill": _shares([fill for fill in facts.fills_of(trade) if fill.role != Fill.Role.SPLIT], amount),
         "source": source,
     }
     return correcting.write(trade, head, kind=facts.CHARGES, body=body, reason=reason, by=by, now=now)

@@ -81,5 +81,6 @@ def _last_price(at: datetime, instrument: Instrument) -> Decimal | None:
 
 def standing_flags(trade: Trade, fills: list[Fill]) -> set[str]:
     """Return the flags that follow from a trade's fills as they are right (`flags.FOLLOWING`)."""
-    each = (fill_flags(one.price, one.quantity, one.at, trade.instrument, one.recorded_at) for one in fills)
+    traded = [one for one in fills if one.role != Fill.Role.SPLIT]
+    each = (fill_flags(one.price, one.quantity, one.at, trade.instrument, one.recorded_at) for one in traded)
     return set().union(*each) | plan_flags(trade, fills[0].price) | bounds.settlement_flags(trade, fills)

@@ -66,6 +66,7 @@ def executions(fills: Iterable[Fill]) -> list[Execution]:
             to_units(fill.price),
             to_units(fill.quantity),
             None if fill.charges is None else to_units(fill.charges),
+            is_split=fill.role == Fill.Role.SPLIT,
         )
         for fill in fills
     ]

@@ -1,0 +1,57 @@
+"""`manage.py corporate_action`: book a split or a bonus on what is open of a symbol."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from trading.domain.split import BONUS, SPLIT
+from trading.errors import InvalidValue
+from trading.management.base import VeloxCommand
+from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.trade_named import COLUMNS
+from trading.operations.apply_split import apply_split
+from trading.queries.accounts import currency_of
+from trading.queries.period import parse_moment
+
+SHOWN = {**COLUMNS, "avg_price": "Average", "stop_price": "Stop"}
+
+
+class Command(VeloxCommand):
+    help = (
+        "Book a split or a bonus on every open trade of a symbol: quantity follows the ratio, what is open costs what "
+        "it cost, stop and target follow. The same key again changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("symbol", metavar="SYMBOL")
+        ratio = parser.add_mutually_exclusive_group(required=True)
+        ratio.add_argument("--split", metavar="NEW:OLD", help="2:1 gives two for each one, 1:10 one for each ten")
+        ratio.add_argument("--bonus", metavar="NEW:OLD", help="1:1 gives one on top of each one")
+        parser.add_argument("--at", required=True, metavar="TIME", help="from when on, at the desk: '2026-11-27 09:15'")
+        parser.add_argument("--key", required=True, help="names the action: the same again changes nothing")
+        parser.add_argument("--by", required=True, help="who books it; kept in the journal")
+        parser.add_argument("--trade", metavar="ID", help="this trade alone")
+        parser.add_argument("--strategy", metavar="ID", help="this strategy's trades alone")
+        parser.add_argument("--account", default="main", help="the account (default: main)")
+        add_format_arguments(parser, formats=("table", "json"))
+
+    def answer(self, **options: Any) -> bool:
+        kind = SPLIT if options["split"] is not None else BONUS
+        new, old = _ratio(options[kind], kind)
+        who = {"by": options["by"], "trade_id": options["trade"], "strategy_id": options["strategy"]}
+        more = {"at": parse_moment(options["at"]), "key": options["key"], "kind": kind, **who}
+        held = apply_split(options["account"], options["symbol"], new, old, **more)
+        currency = currency_of(options["account"])
+        rows = [[getattr(trade, name) for name in SHOWN] for trade in held]
+        table = Table(f"{options['symbol']}: {kind} {options[kind]}", list(SHOWN.values()), rows, currency=currency)
+        report = Report(table.title, {"trades": [trade.as_dict() for trade in held]}, [table])
+        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+        return True
+
+
+def _ratio(text: str, kind: str) -> tuple[str, str]:
+    new, colon, old = text.partition(":")
+    if not colon:
+        raise InvalidValue(f"{kind} is {text!r}.", field=kind, hint="Give NEW:OLD, such as 2:1.")
+    return new, old
