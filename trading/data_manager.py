@@ -88,21 +88,10 @@ class DataManager:
         order_id: str | None = None,
     ) -> Position:
         """Open a trade with its first fill; returned means committed (`operations.open_position`)."""
-        return self.ledger.open_position(
-            trade_id,
-            strategy_id,
-            symbol,
-            entry_price=entry_price,
-            quantity=quantity,
-            entry_time=entry_time,
-            signal_conditions=signal_conditions,
-            side=side,
-            stop_price=stop_price,
-            target_price=target_price,
-            charges=charges,
-            fill_id=fill_id,
-            order_id=order_id,
-        )
+        opening = {"entry_price": entry_price, "quantity": quantity, "entry_time": entry_time}
+        plan = {"side": side, "stop_price": stop_price, "target_price": target_price}
+        more = {"signal_conditions": signal_conditions, "charges": charges, "fill_id": fill_id, "order_id": order_id}
+        return self.ledger.open_position(trade_id, strategy_id, symbol, **opening, **plan, **more)
 
     def add_fill(
         self,

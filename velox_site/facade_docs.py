@@ -16,6 +16,7 @@ from velox_site.desk import DataManager, money_text  # first: it sets Django up
 from timeseries.recorder import Recorder
 from trading import book, errors
 from trading.operations.add_fill import add_fill
+from trading.operations.apply_split import apply_split
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
@@ -42,6 +43,7 @@ Contract = Callable[..., Any]
 CONTRACTS: dict[str, tuple[Contract, ...]] = {
     "open_position": (open_position,),
     "add_fill": (add_fill,),
+    "apply_split": (apply_split,),
     "close_position": (close_position,),
     "set_charges": (set_charges,),
     "update_trailing_sl": (update_trailing_sl,),

@@ -26,7 +26,8 @@ class Trade(AsDict):
 
     ``side`` is LONG or SHORT, ``state`` OPEN, CLOSED or VOID; ``avg_price`` is the entry's average cost per unit;
     ``initial_risk`` and ``stop_price`` are None where no stop was given; ``reported_pnl`` is what the caller passed;
-    ``flags`` are words such as ``reported_pnl_differs``.
+    ``flags`` are words such as ``reported_pnl_differs`` for what is odd, or likely a slip; ``known_already``, in an
+    answer alone, says that the call changed nothing.
     """
 
     trade_id: str | None
