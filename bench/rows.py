@@ -2,6 +2,7 @@
 
 from bench import (
     faults,
+    fills,
     hot,
     influx,
     influx_desk,
@@ -26,6 +27,7 @@ ROWS = [
     *hot.ROWS,
     *logs.ROWS,
     *ledger.ROWS,
+    *fills.ROWS,
     *positions.ROWS,
     *statistics.ROWS,
     *reports.ROWS,

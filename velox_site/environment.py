@@ -8,9 +8,11 @@ import zoneinfo
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from velox_site import server_urls
+from velox_site.server_urls import UnusableUrl
 
 
 class Environment:
@@ -25,15 +27,24 @@ class Environment:
             return self.variables.get(name, "").strip() or default
         try:
             return Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise _wrong(f"{name}_FILE", path, "the path of a readable file") from error
+        except (OSError, ValueError):
+            # Not a word of it: somebody may have put the secret itself there.
+            raise ImproperlyConfigured(f"{name}_FILE is not the path of a file of text that can be read.") from None
 
     def folder(self, name: str, default: Path | None) -> Path:
         """Return an absolute path; without a default the variable has to be set."""
         text = self.text(name)
         if not text and default is None:
             raise ImproperlyConfigured(f"{name} is not set: give it the path of the desk's data folder.")
-        return Path(text or str(default)).absolute()
+        if "://" in text or "\0" in text:
+            raise ImproperlyConfigured(
+                f"{name} is a URL: expected the path of a folder on a local disk, such as /srv/velox. What is kept "
+                "there is locked, mapped and synced, which no object store can do."
+            )
+        folder = Path(text or str(default)).absolute()
+        if folder.exists() and not folder.is_dir():
+            raise _wrong(name, text, "the path of a folder; there is a file")
+        return folder
 
     def flag(self, name: str, default: bool) -> bool:
         words = {
@@ -105,12 +116,13 @@ class Environment:
         if not text:
             return ""
         try:
-            parts = urlsplit(text)
-            host, _ = parts.hostname, parts.port
-        except ValueError as error:
-            raise _wrong(name, text, f"a URL of {', '.join(f'{scheme}://' for scheme in schemes)}") from error
-        if parts.scheme not in schemes or not (host or parts.scheme == "unix" or parts.scheme.startswith("sqlite")):
-            raise _wrong(name, text, f"a URL of {', '.join(f'{scheme}://' for scheme in schemes)}")
+            server_urls.check(text, schemes)
+        except UnusableUrl as error:
+            expected = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ImproperlyConfigured(
+                f"{name} is no URL that can be used ({error}): expected one that begins with {expected}. Correct it, "
+                "or unset it for the default."
+            ) from None
         return text
 
 

@@ -13,7 +13,7 @@ _NAME = re.compile(
     r"|credential|session_?key|(^|_)dsn$",
     re.IGNORECASE,
 )
-_URL = re.compile(r"(://)[^\s/@'\"]*@")
+_URL = re.compile(r"(://)[^\s/]*@")
 _SAID = re.compile(
     r"((?:passw(?:or)?d|secret|token|api[_-]?key|private[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s,;&'\"]+)",

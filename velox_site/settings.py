@@ -11,6 +11,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.utils.functional import lazy
 
+from velox_site import server_urls
 from velox_site.caches import caches
 from velox_site.environment import Environment, kept_secret
 
@@ -128,7 +129,7 @@ STATICFILES_DIRS = [BASE_DIR / "trading" / "web" / "static"]
 DATABASE_URL = env.url("DATABASE_URL", "", schemes=("sqlite", "postgres", "postgresql"))
 _database: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "ledger.sqlite3"}
 if DATABASE_URL:
-    _database = environ.Env.db_url_config(DATABASE_URL)
+    _database = server_urls.database(DATABASE_URL)
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Before 3.51.3 SQLite's WAL mode can lose a commit; velox_site/__init__.py brings a later one where it can.
     _journal_mode = "WAL" if sqlite3.sqlite_version_info >= (3, 51, 3) else "DELETE"

@@ -39,7 +39,7 @@ def unguarded() -> Iterator[Any]:
         cursor.execute("PRAGMA ignore_check_constraints = ON")
         try:
             with transaction.atomic():
-                for name, *_ in append_only.triggers():
+                for name, *_ in append_only.triggers(connection.vendor):
                     cursor.execute(f"DROP TRIGGER {name}")
                 yield cursor
                 for statement in append_only.create_statements("sqlite"):

@@ -38,6 +38,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
@@ -67,7 +68,7 @@ def everything(account: str = "main") -> Trade:
 class TestAppendOnly:
     def test_every_trigger_is_there(self) -> None:
         assert append_only.missing(connection) == []
-        name, table, *_ = next(iter(append_only.triggers()))
+        name, table, *_ = next(iter(append_only.triggers(connection.vendor)))
         sql(f"DROP TRIGGER {name}" + (f" ON {table}" if connection.vendor == "postgresql" else ""))
         assert append_only.missing(connection) == [name]
 
@@ -83,6 +84,22 @@ class TestAppendOnly:
             with pytest.raises(DatabaseError, match="append-only"):
                 sql(statement)
         assert snapshot() == before
+
+    def test_no_table_is_emptied_past_the_triggers_of_its_rows(self) -> None:
+        everything()
+        before = snapshot()
+        if connection.vendor != "postgresql":
+            assert "TRUNCATE" not in {event for _, _, event, _ in append_only.triggers(connection.vendor)}
+            return  # SQLite has no such statement
+        for table in (*FACTS, *KEPT, "trading_account", "trading_seal", "trading_instrument"):
+            with pytest.raises(DatabaseError, match="append-only: TRUNCATE"):
+                sql(f"TRUNCATE {table} CASCADE")
+        assert snapshot() == before
+        sql("DROP TRIGGER trading_journal_keeps_truncate ON trading_journal")
+        sql("ALTER TABLE trading_fill DISABLE TRIGGER trading_fill_keeps_truncate")
+        assert append_only.missing(connection) == ["trading_fill_keeps_truncate", "trading_journal_keeps_truncate"]
+        found = {(one.kind, one.field) for one in verify_ledger().differences}
+        assert found == {("trigger", "trading_fill_keeps_truncate"), ("trigger", "trading_journal_keeps_truncate")}
 
     def test_a_signal_may_get_its_trade_once_and_nothing_else(self) -> None:
         trade = everything()
@@ -169,7 +186,7 @@ def test_the_database_refuses_by_itself_what_python_refuses(ledger: Any) -> None
 
 
 def without_triggers() -> None:
-    for name, table, *_ in append_only.triggers():
+    for name, table, *_ in append_only.triggers(connection.vendor):
         sql(f"DROP TRIGGER {name}" + (f" ON {table}" if connection.vendor == "postgresql" else ""))
 
 

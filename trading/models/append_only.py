@@ -1,4 +1,4 @@
-"""Append-only tables: database triggers that refuse UPDATE and DELETE, whoever asks.
+"""Append-only tables: database triggers that refuse UPDATE, DELETE and, on PostgreSQL, TRUNCATE, whoever asks.
 
 They guard every account whose book is not `replay`, so that what was replayed can be cleared. SQLite drops triggers
 when a table is rebuilt: a migration that touches one of these tables begins with `Unguard()` and ends with
@@ -48,8 +48,16 @@ REALISED = (
 REFUSE = "trading_refuse"  # PostgreSQL's function behind a trigger whose condition asks for no other row
 
 
-def triggers() -> Iterator[tuple[str, str, str, str]]:
-    """Yield (name, table, event, condition) of every trigger."""
+def triggers(vendor: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield (name, table, event, condition) of every trigger; one of TRUNCATE is of the whole statement."""
+    rows = list(_row_triggers())
+    yield from rows
+    if vendor == "postgresql":  # SQLite has no such statement
+        for table in dict.fromkeys(table for _, table, *_ in rows):
+            yield f"{table}_keeps_truncate", table, "TRUNCATE", ""
+
+
+def _row_triggers() -> Iterator[tuple[str, str, str, str]]:
     for table, book in FACTS.items():
         guarded = _guarded(book) + (f" AND {UNCORRECTED}" if table == "trading_realisation" else "")
         condition = guarded + (f" AND NOT ({LINKED})" if table == "trading_signal" else "")
@@ -78,7 +86,7 @@ def create_statements(vendor: str, tables: Collection[str] | None = None) -> Ite
             "$$ BEGIN RAISE EXCEPTION 'append-only: % on % is refused', TG_OP, TG_TABLE_NAME "
             "USING ERRCODE = 'integrity_constraint_violation'; END $$"
         )
-    for name, table, event, condition in triggers():
+    for name, table, event, condition in triggers(vendor):
         if tables is None or table in tables:
             yield from make(name, table, event, condition)
 
@@ -93,6 +101,9 @@ def _on_sqlite(name: str, table: str, event: str, condition: str) -> Iterator[st
 
 def _on_postgres(name: str, table: str, event: str, condition: str) -> Iterator[str]:
     yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+    if event == "TRUNCATE":
+        yield f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {REFUSE}()"
+        return
     if "SELECT" not in condition:
         yield (
             f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN ({condition}) "
@@ -130,7 +141,7 @@ def _bodies() -> dict[str, str]:
     """Return the text of the function behind each trigger on PostgreSQL."""
     functions = [sql.split("$$") for sql in create_statements("postgresql") if "$$" in sql]
     bodies = {head.split()[4].partition("(")[0]: body for head, body, _ in functions}
-    return {name: bodies.get(name, bodies[REFUSE]) for name, *_ in triggers()}
+    return {name: bodies.get(name, bodies[REFUSE]) for name, *_ in triggers("postgresql")}
 
 
 class Guard(migrations.RunPython):
@@ -161,9 +172,10 @@ class Unguard(migrations.RunPython):
 
 
 def _drop(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    on_table = schema_editor.connection.vendor == "postgresql"
-    for name, table, *_ in triggers():
-        schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}" + (f" ON {table}" if on_table else ""), params=None)
+    vendor = schema_editor.connection.vendor
+    for name, table, *_ in triggers(vendor):
+        place = f" ON {table}" if vendor == "postgresql" else ""
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}{place}", params=None)
 
 
 def _create(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:

@@ -103,11 +103,6 @@ def _flags(trade: Trade, new: NewFill, realised: Realised | None, now: datetime)
     return odd | ({flags.UNEXPLAINED} if realised is not None and flags.PRICE_ZERO in odd else set())
 
 
-def holding_of(trade: Trade) -> Holding:
-    """Return the holding that the trade's fills make, computed from them alone."""
-    return _before(trade)[0]
-
-
 def said_of(trade: Trade) -> dict[str, Any]:
     """Return how the journal names a trade."""
     return {
@@ -167,10 +162,11 @@ def _before(trade: Trade) -> tuple[Holding, int]:
     multiplier = to_units(trade.instrument.multiplier)
     if trade.pk is None:
         return Holding(trade.side, multiplier), 1
+    if facts.CORRECTED not in trade.flags:
+        return facts.standing(trade)
     fills = rows.fetch(Fill, trade_id=trade.pk, order_by="sequence")
     following = len(fills) + 1
-    if facts.CORRECTED in trade.flags:
-        fills = facts.corrected(fills, rows.fetch(Correction, trade_id=trade.pk, order_by="id"))
+    fills = facts.corrected(fills, rows.fetch(Correction, trade_id=trade.pk, order_by="id"))
     return position.fold(trade.side, multiplier, facts.executions(fills))[0], following
 
 

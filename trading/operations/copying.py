@@ -29,6 +29,7 @@ from trading.queries.verification import Progress, Proof, Verification
 from trading.queries.verification_heads import BACKUP_HEADS, none
 from trading.queries.verify import AS_STORED, journal_key, verify_copy
 
+_OF_LIBPQ = ("target_session_attrs", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
 SUFFIX = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
 
 
@@ -176,6 +177,12 @@ def run(program: str, *arguments: str) -> None:
     database = connections[DEFAULT_DB_ALIAS].settings_dict
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
     told = {name: str(database[key]) for name, key in names.items() if database[key]}
+    # The copy comes from the server that the ledger is on: of several hosts, the one that takes writes.
+    told |= {
+        f"PG{key.replace('_', '').upper()}": str(value)
+        for key, value in database["OPTIONS"].items()
+        if key in _OF_LIBPQ
+    }
     done = subprocess.run([found, *arguments], env={**os.environ, **told}, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CopyRefused(f"{program} failed: {' '.join(done.stderr.split())[:300]}")

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS, connections
+
 from trading.domain import position
 from trading.domain.money import to_units
 from trading.domain.position import Execution
@@ -82,6 +84,40 @@ def folded(
     """
     by = trade.instrument.multiplier if multiplier is None else multiplier
     return position.fold(trade.side, to_units(by), executions(fills))
+
+
+# The next fill's sequence, whether any entry's charges are known, and what the exits took of all charges, in halves as
+# `columns.UnitsSum` has them.
+_STANDING = """
+SELECT (SELECT MAX(sequence) FROM trading_fill WHERE trade_id = %s) + 1,
+       EXISTS (SELECT 1 FROM trading_fill WHERE trade_id = %s AND role = 'ENTRY' AND charges IS NOT NULL),
+       SUM(charges >> 32), SUM(charges & 4294967295)
+FROM trading_realisation WHERE trade_id = %s
+"""
+
+
+def standing(trade: Trade) -> tuple[position.Holding, int]:
+    """Return the holding that an uncorrected trade's fills make, and the sequence of its next one.
+
+    It is what `folded` would return, read off the trade's own columns: a fill costs the same however many came before.
+    """
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_STANDING, [trade.pk] * 3)
+        following, is_charged, high, low = cursor.fetchone()
+    charges = None if trade.charges is None else to_units(trade.charges)
+    taken_over = (int(high) << 32) + int(low) if high is not None else 0
+    holding = position.Holding(
+        side=trade.side,
+        multiplier=to_units(trade.instrument.multiplier),
+        open_quantity=to_units(trade.open_quantity),
+        open_cost=to_units(trade.open_cost),
+        open_charges=charges - taken_over if charges is not None and is_charged else None,
+        entry_quantity=to_units(trade.entry_quantity),
+        entry_value=to_units(trade.entry_value),
+        realised_pnl=to_units(trade.realised_pnl),
+        charges=charges,
+    )
+    return holding, following
 
 
 def _amend(fill: Fill, now: dict[str, Any]) -> None:

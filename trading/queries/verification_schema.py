@@ -31,7 +31,7 @@ def _soundness(tables: Tables) -> None:
 
 
 def _triggers(tables: Tables) -> int:
-    expected = {name: table for name, table, *_ in append_only.triggers()}
+    expected = {name: table for name, table, *_ in append_only.triggers(tables.connection.vendor)}
     for name in append_only.missing(tables.connection):
         tables.findings.add(TRIGGER, expected[name], None, name, "missing or altered", "as it was made")
     for name, table in tables.rows(_ALL_TRIGGERS[tables.connection.vendor]):
