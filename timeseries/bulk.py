@@ -28,7 +28,7 @@ from timeseries.tick import (
     read_tick,
     shape_of,
 )
-from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, parse_name, parse_time, wall_day
+from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, ParseSymbol, parse_time, wall_day
 from timeseries.writer import LaneWriter
 
 INTEGER_MAX = 2**53
@@ -119,7 +119,13 @@ class Batch:
 
 
 def read_columns(
-    columns: Columns, *, cumulative: bool, zone: ZoneInfo, now: int, may_be_negative: MayBeNegative
+    columns: Columns,
+    *,
+    cumulative: bool,
+    zone: ZoneInfo,
+    now: int,
+    may_be_negative: MayBeNegative,
+    parse_symbol: ParseSymbol,
 ) -> Batch | None:
     """Check the columns; None when they are of types that are read row by row."""
     shape = shape_of(columns.columns, cumulative=cumulative)
@@ -127,7 +133,7 @@ def read_columns(
         return None
     numbers = {name: _numbers(column) for name, column in columns.columns.items() if name in KEYS}
     instants = _instants(columns.columns.get(TIMESTAMP), zone, now, columns.length)
-    names = _names(columns)
+    names = _names(columns, parse_symbol)
     if instants is None or names is None or any(column is None for column in numbers.values()):
         return None
     picked = shape.values(numbers)
@@ -136,7 +142,9 @@ def read_columns(
     known, symbols, table = names
     good &= known[symbols]
     reading = {"cumulative": cumulative, "may_be_negative": may_be_negative}
-    rejected = _second_look(columns, good, values, instants, shape.layout, reading, zone=zone, now=now)
+    rejected = _second_look(
+        columns, good, values, instants, shape.layout, reading, parse_symbol=parse_symbol, zone=zone, now=now
+    )
     kept = np.flatnonzero(good)
     return Batch(shape.layout, values[kept], instants[kept], symbols[kept], table, kept, rejected)
 
@@ -301,7 +309,7 @@ def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
     return instants
 
 
-def _names(columns: Columns) -> tuple[Mask, IntArray, list[str]] | None:
+def _names(columns: Columns, parse_symbol: ParseSymbol) -> tuple[Mask, IntArray, list[str]] | None:
     """Return (which names are good, each row's name, the names); None when the column is of another type."""
     given = columns.columns.get("symbol")
     if given is None:
@@ -316,7 +324,7 @@ def _names(columns: Columns) -> tuple[Mask, IntArray, list[str]] | None:
     names, known = [], []
     for text in table:
         try:
-            names.append(parse_name(text, "symbol"))
+            names.append(parse_symbol(text))
             known.append(True)
         except InvalidValue:
             names.append("")
@@ -362,6 +370,7 @@ def _second_look(
     layout: TickLayout,
     reading: dict[str, Any],
     *,
+    parse_symbol: ParseSymbol,
     zone: ZoneInfo,
     now: int,
 ) -> list[Rejected]:
@@ -373,7 +382,7 @@ def _second_look(
             rejected.append((index, *NO_SYMBOL))
             continue
         try:
-            name = parse_name(row.get("symbol", columns.symbol), "symbol")
+            name = parse_symbol(row.get("symbol", columns.symbol))
             own, numbers = read_tick(row, symbol=name, **reading)
             at = row.get(TIMESTAMP)
             instants[index] = now if at is None else parse_time(at, zone, now, TIMESTAMP)

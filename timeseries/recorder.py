@@ -33,6 +33,8 @@ from timeseries.tick import MayBeNegative, never_negative
 from timeseries.tick_recorder import TickRecorder
 from timeseries.values import (
     ID_BYTES_MAX,
+    ParseSymbol,
+    any_symbol,
     parse_name,
     parse_time,
     parse_word,
@@ -72,10 +74,12 @@ class Recorder(TickRecorder):
         segment_bytes: int = SEGMENT_BYTES_MIN,
         may_be_negative: MayBeNegative = never_negative,
         bar_period: int = 0,
+        parse_symbol: ParseSymbol = any_symbol,
     ) -> None:
         """``history`` gives the next free n of a series at an instant whose segments are removed. ``may_be_negative``
-        tells of a symbol whether its prices may be 0 and below; it is asked only where one is. ``look_after`` is called
-        after the first record, and then about once a second while records come.
+        tells of a symbol whether its prices may be 0 and below; it is asked only where one is. ``parse_symbol`` makes a
+        name of a caller's symbol, or refuses it with InvalidValue; a tick's is asked at its first. ``look_after`` is
+        called after the first record, and then about once a second while records come.
 
         ``ordinals="restart"`` counts n from the start of this recorder's input. ``projecting`` is the follower's: its
         source is ``ledger``, which nobody else may take.
@@ -97,6 +101,7 @@ class Recorder(TickRecorder):
             look_after=look_after,
             may_be_negative=may_be_negative,
             bar_period=bar_period,
+            parse_symbol=parse_symbol,
         )
 
     def ticks(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any], *, symbol: str | None = None) -> TickBatch:
@@ -126,7 +131,7 @@ class Recorder(TickRecorder):
         self, symbol: str, values: Mapping[str, Any], *, at: datetime | int | None = None, timeframe: str = ""
     ) -> bool:
         """Record named numbers of a symbol at an instant (None: the clock). Answers and raises as `tick`."""
-        name = parse_name(symbol, "symbol")
+        name = self.parse_symbol(symbol)
         frame = "" if timeframe == "" else parse_name(timeframe, "timeframe")
         text = indicators_text(parse_indicators(values))
         return self._record(INDICATORS, (self.account, name, frame), text, at)
@@ -144,7 +149,7 @@ class Recorder(TickRecorder):
     ) -> bool:
         """Record how a position stands. ``pnl`` and ``pnl_percent`` may be None. Answers and raises as `tick`."""
         strategy = parse_name(strategy_id, "strategy_id", ID_BYTES_MAX)
-        key = (self.account, parse_name(symbol, "symbol"), strategy)
+        key = (self.account, self.parse_symbol(symbol), strategy)
         text = snapshot_text(price, quantity, pnl, pnl_percent, is_signed=lambda: self.may_be_negative(key[1]))
         return self._record(POSITION_SNAPSHOTS, key, text, at)
 
@@ -193,7 +198,12 @@ class Recorder(TickRecorder):
         if columns is None:
             return self._rows(rows, symbol)  # type: ignore[arg-type]
         batch = read_columns(
-            columns, cumulative=self.cumulative, zone=self.zone, now=received, may_be_negative=self.may_be_negative
+            columns,
+            cumulative=self.cumulative,
+            zone=self.zone,
+            now=received,
+            may_be_negative=self.may_be_negative,
+            parse_symbol=self.parse_symbol,
         )
         if batch is None or (batch.layout.bar and self.bar_period):
             return self._rows(columns.rows(), symbol)

@@ -36,6 +36,7 @@ from timeseries.values import (
     FIRST_NS,
     MICROSECOND,
     NO_DAY,
+    ParseSymbol,
     day_end,
     ns_by_magnitude,
     parse_name,
@@ -70,6 +71,7 @@ class TickRecorder(SourceUser):
         look_after: Callable[[], None] | None,
         may_be_negative: MayBeNegative,
         bar_period: int,
+        parse_symbol: ParseSymbol,
     ) -> None:
         super().__init__(
             root,
@@ -83,6 +85,7 @@ class TickRecorder(SourceUser):
         self.account, self.zone, self.history = account, zone, history
         self.cumulative, self.restarts, self.may_be_negative = cumulative, restarts, may_be_negative
         self.bar_period = bar_period
+        self.parse_symbol = parse_symbol
         self._day = NO_DAY
         self._shapes: dict[tuple[Any, ...], Shape] = {}
         self._shape = CAREFUL  # that of the last tick
@@ -214,7 +217,7 @@ class TickRecorder(SourceUser):
 
     def _tick(self, symbol: Any, tick: Any, at: Any) -> bool:
         """Record a tick with all care; learn its shape and symbol for the next."""
-        name = parse_name(symbol, "symbol")
+        name = self.parse_symbol(symbol)
         present = without_absent(tick)
         if present is not tick:  # a shape of its own, which goes the quick way from the second time on
             return self.tick(symbol, present, at)

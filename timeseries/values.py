@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -31,6 +32,14 @@ EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  (the naive zero that naive reading
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # Cc is control characters (tab and newline among them), Zl and Zp are the other line breaks.
 _REFUSED_CATEGORIES = {"Cc", "Zl", "Zp"}
+
+
+ParseSymbol = Callable[[Any], str]  # raises InvalidValue for what no point may be recorded under
+
+
+def any_symbol(value: Any) -> str:
+    """Return any name that is one as a symbol. Raises: InvalidValue."""
+    return parse_name(value, "symbol")
 
 
 def parse_name(value: Any, field: str, max_bytes: int = NAME_BYTES_MAX) -> str:

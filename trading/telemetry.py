@@ -33,6 +33,7 @@ from trading.queries.projection import is_behind
 from trading.queries.sessions import candle_sessions
 from trading.queries.valuation import price_of
 from trading.signed_prices import SignedPrices
+from trading.symbol_names import SymbolNames
 
 # A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
 # that did not come.
@@ -73,6 +74,7 @@ class Telemetry:
             ordinals=ordinals,
             may_be_negative=SignedPrices(),
             bar_period=0 if start_stamped_bars is None else parse_period(start_stamped_bars, "start_stamped_bars"),
+            parse_symbol=SymbolNames(),
         )
         self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
         self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}

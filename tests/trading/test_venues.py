@@ -16,9 +16,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row
-from trading import summon
+from timeseries.values import any_symbol
+from trading import summon, symbol_names
 from trading.data_manager import DataManager
-from trading.errors import IdConflict, InvalidValue
+from trading.errors import IdConflict, InvalidValue, LedgerBusy
 from trading.models import Exchange, ExchangeSession, Instrument
 from trading.operations.load_sessions import load_sessions
 from trading.queries.daily_summary import build_daily_summary
@@ -95,7 +96,41 @@ class TestAnUnknownPrefix:
         assert opened(symbol="NYMEX:CL").symbol == "NYMEX:CL"
         assert opened("T2", symbol="RELIANCE").symbol == "RELIANCE", "the others are as they were"
 
+    def test_no_point_is_recorded_under_it(self, dm: DataManager) -> None:
+        calls: list[Callable[[], Any]] = [
+            lambda: dm.process_tick("NYMEX:CL", {"ltp": 60.0}, at=AT),
+            lambda: dm.cache_indicators("NYMEX:CL", {"rsi": 60.0}, at=AT),
+            lambda: dm.update_position_snapshot("s", "NYMEX:CL", 60, 1, at=AT),
+        ]
+        for call in (*calls, calls[0]):
+            with pytest.raises(InvalidValue, match="Known are BFO"):
+                call()
+        rows = [{"symbol": symbol, "ltp": 60.0, "timestamp": AT} for symbol in ("NYMEX:CL", "MCX:CL", "CL")]
+        batches = (rows, {name: [row[name] for row in rows] for name in rows[0]})
+        for batch in batches:
+            done = dm.process_ticks(batch)
+            assert (done.accepted, [(index, code) for index, code, _ in done.rejected]) == (2, [(0, "invalid_value")])
+        assert dm.get_ticks("NYMEX:CL", AT, AT + MINUTE).num_rows == 0
+        assert dm.get_ticks("MCX:CL", AT, AT + MINUTE).num_rows == 2
+
+    def test_a_ledger_that_cannot_answer_keeps_no_tick_out(
+        self, dm: DataManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def busy(_name: str) -> None:
+            raise LedgerBusy("held")
+
+        monkeypatch.setattr(symbol_names, "_look_up", busy)
+        assert dm.process_tick("NYMEX:CL", {"ltp": 60.0}, at=AT)
+
+    def test_a_replay_of_it_ends_before_anything_is_stored(self, tmp_path: Path) -> None:
+        file = tmp_path / "X_1.csv"
+        file.write_text("timestamp,price\n2025-01-02 10:00:00,200\n")
+        with pytest.raises(CommandError, match="no exchange is called 'NYMEX'") as caught:
+            call_command("replay", str(file), "--symbol", "NYMEX:CL", stdout=io.StringIO())
+        assert caught.value.returncode == 2
+
     def test_points_that_an_older_velox_recorded_under_it_are_read(self, dm: DataManager) -> None:
+        dm.telemetry.recorder.parse_symbol = any_symbol
         dm.telemetry.recorder.tick("NYMEX:CL", {"ltp": 60.0}, AT)
         assert dm.get_ticks("NYMEX:CL", AT, AT + MINUTE).num_rows == 1
         assert dm.get_candles("NYMEX:CL", "1m", AT, AT + MINUTE).num_rows == 1

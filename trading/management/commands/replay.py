@@ -30,7 +30,7 @@ from trading.management.output import Report, Table, add_format_arguments, emit,
 from trading.operations.measure_excursions import measure_excursions
 from trading.operations.references import must_be_bookable
 from trading.queries.accounts import get_account
-from trading.queries.instruments import may_be_negative
+from trading.queries.instruments import may_be_negative, split_symbol
 from trading.queries.period import desk_zone
 from trading.queries.sessions import calendar_of_symbol
 from trading.strategies.loading import NONE, load_strategy
@@ -91,7 +91,9 @@ class Command(VeloxCommand):
         feed = replay.read_feed(files, reading, now_ns=time.time_ns())
         for note in feed.notes:
             self.say(note)
-        if strategy is not None:  # before anything is stored, not midway
+        for symbol in feed.ticks.symbols:  # all of it before anything is stored, not midway
+            split_symbol(symbol)
+        if strategy is not None:
             must_be_bookable(feed.ticks.symbols, account)
         with DataManager.for_replay(source=source, account=account.code, volume="per_tick") as dm:
             todo = replay.missing(dm, feed, source=source)
