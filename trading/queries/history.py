@@ -45,8 +45,8 @@ STOPS = pa.schema(
 def executions(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
     """Return a trade's fills as they are right, ascending; ``pnl`` (gross) is that of an exit, null for an entry.
 
-    Columns: time (ns UTC), trade_id, strategy, symbol, side (BUY, SELL), role (ENTRY, EXIT), price, quantity, charges,
-    pnl, fill_id, order_id. Numbers are floats for analysis; exact ones: `manage.py trade_export --fills`.
+    Columns: time (ns UTC), trade_id, strategy, symbol, side (BUY, SELL), role (ENTRY, EXIT, SPLIT), price, quantity,
+    charges, pnl, fill_id, order_id. Numbers are floats for analysis; exact ones: `manage.py trade_export --fills`.
 
     Raises: UnknownAccount, UnknownTrade, AmbiguousTrade.
     """
