@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.timeseries.batches import INDIA, SECOND, at, batch, indicators, prices
+from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, indicators, prices
 from tests.timeseries.influx_real import influx_store
 from timeseries.measurements import EXECUTIONS, INDICATORS, MEASUREMENTS, TICKS, TRAILING_SL
-from timeseries.stores.base import FirstPoint, PointQuery, Store
+from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
+from timeseries.stores.candles import candles_of
 from timeseries.stores.delta import DeltaStore
 from timeseries.stores.tables import point_schema
 
@@ -70,6 +71,25 @@ def test_points_come_back_ascending_with_every_field_and_absent_ones_null(store:
         0.0,
         None,
     )
+
+
+def test_prices_of_zero_and_below_come_back_and_make_the_same_candle(store: Store) -> None:
+    points = prices("CLK0", [OPEN, OPEN + SECOND, OPEN + 2 * SECOND], [10.01, 0.0, -37.63], bid=[10.0, None, -38.0])
+    half, whole = (
+        ({"symbol": "CLK0"}, OPEN + 60 * SECOND + n, {"kind": "bar", **dict.fromkeys(("open", "high", "close"), -1.0)})
+        for n in (0, 1)
+    )
+    half[2].update(low=-37.0, volume=4.0)
+    whole[2].update(low=-40.32, volume=9.0)
+    stamps = [*(point[1] for point in points), half[1], half[1]]
+    store.write(batch([*points, half, whole], exchange_times=stamps))
+    table = store.read(ticks())
+    assert [row["close"] for row in table.to_pylist()] == [10.01, 0.0, -37.63, -1.0, -1.0]
+    assert [row["bid"] for row in table.to_pylist()][:3] == [10.0, None, -38.0]
+    (candle,) = candles_of(
+        table, every=60 * SECOND, start=0, stop=2**62, sessions=[Session(OPEN, OPEN + DAY, OPEN)]
+    ).to_pylist()
+    assert (candle["high"], candle["low"], candle["volume"], candle["ticks"]) == (10.01, -40.32, 9.0, 4)
 
 
 def test_times_keep_every_nanosecond(store: Store) -> None:
