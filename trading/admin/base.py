@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import SuspiciousOperation
+from django.db import DataError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -23,6 +26,7 @@ else:  # generic for the type checker alone
     ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
 
 MAIN = "main"
+UNREADABLE = (OverflowError, ValueError, DataError)
 
 
 class ReadOnly:
@@ -44,17 +48,32 @@ class ReadOnly:
         raise PermissionError(f"{type(obj).__name__} is never deleted here")
 
 
-class Titled:
-    """A list is called by what it lists, not "Select trade to change"."""
+class Listed:
+    """A list that is called by what it lists, not "Select trade to change", and answers whatever it is asked.
+
+    Django's own list comes down on what no column can hold: a number beyond 64 bits, a day outside the calendar, a text
+    with a NUL for PostgreSQL. It is sent to the whole list here, as Django does with other look-ups that make no sense.
+    """
 
     list_per_page = 50
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_changelist_instance(request)  # type: ignore[misc]
+        except UNREADABLE as error:
+            raise IncorrectLookupParameters(error) from error
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         title = str(self.model._meta.verbose_name_plural).capitalize()  # type: ignore[attr-defined]
-        return super().changelist_view(request, {"title": title} | (extra_context or {}))  # type: ignore[misc]
+        try:
+            return super().changelist_view(request, {"title": title} | (extra_context or {}))  # type: ignore[misc]
+        except UNREADABLE as error:
+            if "_selected_action" not in request.POST:
+                raise
+            raise SuspiciousOperation("No row has such a key.") from error
 
 
-class RecordAdmin(ReadOnly, Titled, ModelAdmin):
+class RecordAdmin(ReadOnly, Listed, ModelAdmin):
     """A list and a page of records that nobody edits."""
 
     actions = None

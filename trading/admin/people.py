@@ -10,11 +10,12 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from trading.admin.base import Listed
 from trading.models import User
 
 
 @admin.register(User)
-class DeskUserAdmin(UserAdmin):  # type: ignore[type-arg]
+class DeskUserAdmin(Listed, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "first_name", "last_name", "shown_groups", "is_staff", "is_active", "last_login")
     list_filter = ("groups", "is_staff", "is_active")
 
@@ -34,7 +35,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class DeskGroupAdmin(GroupAdmin):
+class DeskGroupAdmin(Listed, GroupAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The database would take the members out by itself, and nobody would have said so in the journal."""
         return obj is not None and not obj.user_set.exists() and super().has_delete_permission(request, obj)

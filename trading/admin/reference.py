@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 
-from trading.admin.base import ModelAdmin, ReadOnly, RecordAdmin, TabularInline, Titled, money_column
+from trading.admin.base import Listed, ModelAdmin, ReadOnly, RecordAdmin, TabularInline, money_column
 from trading.errors import VeloxError
 from trading.models import Account, CapitalFlow, Exchange, ExchangeSession, Instrument, Strategy
 from trading.operations.contract_terms import FOLDED, PARSERS
@@ -46,7 +46,7 @@ class ExchangeAdmin(RecordAdmin):
 
 
 @admin.register(ExchangeSession)
-class ExchangeSessionAdmin(Titled, ModelAdmin):
+class ExchangeSessionAdmin(Listed, ModelAdmin):
     """The hours of exchanges, which change: operators amend them here."""
 
     list_display = (
@@ -102,7 +102,7 @@ class InstrumentForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Instrument)
-class InstrumentAdmin(Titled, ModelAdmin):
+class InstrumentAdmin(Listed, ModelAdmin):
     """Instruments come into being at first use; operators put their terms right here and mark them as reviewed."""
 
     form = InstrumentForm
@@ -152,7 +152,7 @@ class InstrumentAdmin(Titled, ModelAdmin):
 
 
 @admin.register(Strategy)
-class StrategyAdmin(Titled, ModelAdmin):
+class StrategyAdmin(Listed, ModelAdmin):
     """Strategies come into being at first use; operators name them here and mark them as reviewed."""
 
     list_display = ("code", "name", "reviewed")

@@ -18,10 +18,10 @@ from django.utils.safestring import SafeString
 
 from trading.admin.base import (
     AccountFilter,
+    Listed,
     ModelAdmin,
     ReadOnly,
     TabularInline,
-    Titled,
     condition_list,
     figure,
     money,
@@ -102,7 +102,7 @@ class SignalInline(ReadOnly, TabularInline):
 
 
 @admin.register(Trade)
-class TradeAdmin(ReadOnly, Titled, ModelAdmin):
+class TradeAdmin(ReadOnly, Listed, ModelAdmin):
     form = ReviewForm
     inlines = (FillInline, StopInline, SignalInline)
     change_list_template = "admin/trade_list.html"
