@@ -100,16 +100,22 @@ def _with_companion(listener: socket.socket, *, demo: bool) -> int:
         _end(companion)
 
 
-def _serve(listener: socket.socket, *, demo: bool) -> int:
-    config = uvicorn.Config(
+def server_config() -> uvicorn.Config:
+    """Return how the pages are served. A request's address is its connection's: anybody could write a header that says
+    another, so it is believed only from the proxies that uvicorn's own variable FORWARDED_ALLOW_IPS names."""
+    return uvicorn.Config(
         "velox_site.asgi:application",
         lifespan="off",
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=REQUEST_SECONDS_MAX,
+        proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
     )
-    server = uvicorn.Server(config)
+
+
+def _serve(listener: socket.socket, *, demo: bool) -> int:
+    server = uvicorn.Server(server_config())
     signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
     threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
     with suppress(KeyboardInterrupt):  # uvicorn sends the signal again once it has shut down

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
 from django.db.models import QuerySet
@@ -57,9 +58,10 @@ class Listed:
 
     list_per_page = 50
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         try:
-            return super().get_changelist_instance(request)  # type: ignore[misc]
+            shown: ChangeList = super().get_changelist_instance(request)  # type: ignore[misc]
+            return shown
         except UNREADABLE as error:
             raise IncorrectLookupParameters(error) from error
 

@@ -5,13 +5,14 @@ from django.urls import path
 
 from trading.web import health, overview, static_files, strategies, trades
 from trading.web.guard import without_group
+from trading.web.login import ThrottledLogin
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("trades/", trades.trade_list, name="trades"),
     path("trades/<int:pk>/", trades.trade_page, name="trade"),
     path("strategies/", strategies.strategy_list, name="strategies"),
-    path("login/", auth.LoginView.as_view(), name="login"),
+    path("login/", ThrottledLogin.as_view(), name="login"),
     path("logout/", without_group(auth.LogoutView.as_view()), name="logout"),
     path("health/", health.health, name="health"),
     path("static/<path:name>", static_files.static_file, name="static"),
