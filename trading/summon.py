@@ -21,6 +21,7 @@ from timeseries.flock import READ, WRITE, FileLock
 
 OUTPUT_BYTES_MAX = 1 << 20
 ATTEMPTS, PAUSE_SECONDS = 20, 0.001
+ARENAS = "2"  # of the C library: one for each of the engines' fifty threads would keep what they once took
 
 
 def lock_path() -> Path:
@@ -105,6 +106,7 @@ def _start(descriptor: int) -> None:
     environment = {
         **os.environ,
         "VELOX_DATA_DIR": str(settings.DATA_DIR),
+        "MALLOC_ARENA_MAX": ARENAS,
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "velox_site.settings"),
     }
     output = _output()

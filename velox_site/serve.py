@@ -128,6 +128,7 @@ def _start_companion() -> subprocess.Popen[bytes]:
     # it finds that out, and ends as any companion does: once nobody records.
     return subprocess.Popen(
         [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
+        env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as `trading.summon` starts it
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

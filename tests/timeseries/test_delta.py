@@ -93,6 +93,20 @@ def test_compaction_leaves_few_files_sorted_by_series_and_time_each_point_once(s
     assert keys == sorted(set(keys))
 
 
+def test_no_merge_is_larger_than_a_companion_can_afford(store: DeltaStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta_care, "ROWS_MAX", 15)
+    monkeypatch.setattr(delta_care, "MERGED_MAX", 30)
+    for number in range(10):
+        times = [OPEN + (10 * number + n) * SECOND for n in range(10)]
+        store.write(batch(prices("A", times, range(10)), first=1 + 10 * number))
+    store.write(batch(prices("A", [OPEN + DAY], [1]), first=101))  # so that day is over
+    for _ in range(5):
+        store.care(now=OPEN)
+    sizes = sorted(pq.read_metadata(file).num_rows for file in files(store) if "2021-04-12" in file)
+    assert sizes == [10, 30, 30, 30]
+    assert len(store.read(EVERYTHING)) == 101
+
+
 def test_a_replay_kept_several_times_takes_its_room_once_after_compaction(store: DeltaStore) -> None:
     times = [OPEN + n * SECOND for n in range(10)]
     for number in range(delta_care.MERGE_FILES):

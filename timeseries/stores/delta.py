@@ -59,6 +59,7 @@ class DeltaStore:
         self.tables = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
         self.inspectors = {name: Inspector(table) for name, table in self.tables.items()}
         self.engine = Engine(root / ".scratch")
+        self.care_engine = Engine(root / ".scratch", threads=1, memory="96MB")  # what it cannot hold goes to the disk
         self._vacuumed_at = 0
 
     def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
@@ -336,7 +337,7 @@ class DeltaStore:
         table = self.writers[name]
         if self.retention_days is not None:
             delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
-        delta_care.compact(self.engine, table, self.inspectors[name], deadline=deadline)
+        delta_care.compact(self.care_engine, table, self.inspectors[name], deadline=deadline)
         if vacuum:
             table.vacuum(grace_hours=delta_care.GRACE_HOURS)
 

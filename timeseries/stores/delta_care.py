@@ -29,7 +29,8 @@ from timeseries.stores.delta_table import WRITTEN, MeasurementTable, Overtaken, 
 REWRITE = "velox/rewrite"
 GRACE_HOURS = 1  # a reader may hold a snapshot this long before its files are removed
 MERGE_FILES = 8  # files of one size class that are merged into one of the next
-ROWS_MAX = 4_000_000  # files of this size are left as they are
+ROWS_MAX = 125_000  # files of this size are left as they are
+MERGED_MAX = 250_000  # rows of one merge: it keeps shipping waiting, and takes memory that the companion must have
 ROW_GROUP = 65_536
 ATTEMPTS = 8
 
@@ -71,11 +72,24 @@ def _due(snapshot: Snapshot) -> Iterator[Group]:
     days, rows = snapshot.files.column("partition.day").to_pylist(), snapshot.files.column("num_records").to_pylist()
     for number, (day, count) in enumerate(zip(days, rows, strict=True)):
         if count < ROWS_MAX:
-            # A day that is over is merged whole; of the running one only files of like size.
+            # Of a day that is over all small files are merged; of the running one only those of like size.
             classes[day, int(log(max(count, 1000), MERGE_FILES)) if day == last else 0].append(number)
     for (day, _), numbers in sorted(classes.items()):
-        if len(numbers) >= (MERGE_FILES if day == last else 2):
-            yield Group(day, snapshot.files.take(pa.array(numbers)))
+        least = MERGE_FILES if day == last else 2
+        for part in _parts(numbers, rows) if len(numbers) >= least else ():
+            yield Group(day, snapshot.files.take(pa.array(part)))
+
+
+def _parts(numbers: list[int], rows: list[int]) -> Iterator[list[int]]:
+    """Yield files in stretches of at most `MERGED_MAX` rows that are worth a merge."""
+    part: list[int] = []
+    for number in numbers:
+        if part and sum(rows[one] for one in part) + rows[number] > MERGED_MAX:
+            yield part
+            part = []
+        part.append(number)
+    if len(part) > 1:
+        yield part
 
 
 def _rewrite(
