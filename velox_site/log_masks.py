@@ -13,7 +13,8 @@ _NAME = re.compile(
     r"|credential|session_?key|(^|_)dsn$",
     re.IGNORECASE,
 )
-_URL = re.compile(r"(://)[^\s/]*@")
+# Up to the last @ of the word: a password may hold one, a slash, a quote. What is masked too much is no secret told.
+_URL = re.compile(r"(://)\S*@")
 _SAID = re.compile(
     r"((?:passw(?:or)?d|secret|token|api[_-]?key|private[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s,;&'\"]+)",

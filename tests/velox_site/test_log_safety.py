@@ -12,6 +12,7 @@ import pytest
 from tests.velox_site.test_logs import folder, kept, line
 from velox_site import logs
 from velox_site.log_lines import as_json, as_text, in_colour
+from velox_site.log_masks import masked_text
 
 __all__ = ["folder"]
 SECRET = "hunter2hunter2"
@@ -120,3 +121,9 @@ def test_the_predecessors_example_has_the_predecessors_shape(folder: Path) -> No
             "rsi": 45.5,
         },
     }
+
+
+@pytest.mark.parametrize("password", ["plain", "a/b", "a@b", "a#b", "a'b", 'a"b', "a:b", "a?b=c", "a,b;c", "a%2Fb"])
+def test_whatever_a_password_in_a_url_holds_it_is_masked(password: str) -> None:
+    told = masked_text(f"cannot reach 'postgres://velox:{password}@db:5432/velox': refused")
+    assert told == "cannot reach 'postgres://***@db:5432/velox': refused"
