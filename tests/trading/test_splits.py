@@ -304,6 +304,14 @@ def test_it_is_measured_through_the_split() -> None:
     assert (row().excursion.mae, row().excursion.mfe, row().excursion.ticks) == (-100, 400, 2)
 
 
+def test_units_that_went_tell_no_price_either() -> None:
+    opened(entry_price=1500)
+    split(1, 5)
+    closed(price=7600, exit_time=EX + MINUTE)
+    measure_excursions("main", Ticks({AT + MINUTE: 1490.0, EX + timedelta(seconds=30): 7700.0}))
+    assert (row().excursion.mae, row().excursion.mfe) == (-100, 400)
+
+
 def test_the_hot_copy_the_points_and_the_tables_have_it(shared_ledger: RedisServer) -> None:
     with DataManager() as dm:
         dm.open_position("T1", "orb", "RELIANCE", 1500, 10, AT, stop_price=1400)
