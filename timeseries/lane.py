@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -301,7 +302,7 @@ class Lane:
     def _frames(self, span: Span, after: int, issued: int) -> Iterator[tuple[bytes, int, Scan]]:
         """Yield the segment's frames from the last known place at or before ``after`` on, and learn the way."""
         known = self._known_of(span)
-        begin = max((sequence for sequence in known.marks if sequence <= after), default=0)
+        begin = max((sequence for sequence in list(known.marks) if sequence <= after), default=0)
         position = known.marks.get(begin, HEADER_SIZE)
         last = min(issued, span.last) if span.last is not None else issued
         live = not span.file.sealed
@@ -325,9 +326,10 @@ class Lane:
         known = self._known.get(span.file.path)
         if known is None or known.writer != writer:
             known = self._known[span.file.path] = _Known(writer)
-        self._known.move_to_end(span.file.path)
-        if len(self._known) > SEGMENTS_KNOWN:
-            self._known.popitem(last=False)
+        with contextlib.suppress(KeyError):  # another thread may have let it go
+            self._known.move_to_end(span.file.path)
+            if len(self._known) > SEGMENTS_KNOWN:
+                self._known.popitem(last=False)
         return known
 
     def _learn(self, known: _Known, data: bytes, offset: int, found: Scan) -> None:
@@ -341,8 +343,8 @@ class Lane:
     def _mark(self, known: _Known, offset: int, frames: Scan) -> None:
         if len(frames.sequences):
             known.marks[int(frames.sequences[-1])] = offset + int(frames.offsets[-1] + frames.lengths[-1])
-        while len(known.marks) > MARKS:
-            known.marks.pop(next(iter(known.marks)), None)
+        for sequence in list(known.marks)[:-MARKS]:
+            known.marks.pop(sequence, None)
 
     def _definitions(self, span: Span, points: Points) -> dict[int, dict[str, str]]:
         known = self._known_of(span).definitions

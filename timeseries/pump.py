@@ -325,12 +325,14 @@ def _key(lane: Lane) -> LaneKey:
     return lane.source, lane.measurement.name
 
 
+_spool_at = lru_cache(maxsize=4)(Spool)
+
 # -- the composition: which store, which folders, as the settings say ------------------------------------------------
 
 
 def open_spool() -> Spool:
-    """Return the spool of this data folder."""
-    return Spool(settings.SPOOL_DIR)
+    """Return this process's spool of this data folder: it remembers its way, and who asks often is answered soon."""
+    return _spool_at(Path(settings.SPOOL_DIR))
 
 
 def spool_space() -> Space | None:
