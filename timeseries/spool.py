@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from timeseries import durable
 from timeseries.errors import SourceBusy
-from timeseries.flock import FileLock
+from timeseries.flock import READ, FileLock
 from timeseries.lane import Lane, Lease, LeaseHeld, LeaseLost, Outcome, PendingSlice, Tail
 from timeseries.measurements import MEASUREMENTS, Measurement
 from timeseries.mend import mend_lane
@@ -96,10 +96,14 @@ class SourceLock:
 
     def look(self) -> bool:
         """Tell whether somebody holds the lock, and hold it for no longer than that takes. Raises OSError."""
-        if not self.try_acquire():
-            return True
-        self._free()
-        return False
+        try:
+            lock = FileLock(self.folder / "lock", flags=READ)  # who may only read the folder looks, too
+        except FileNotFoundError:
+            return False
+        try:
+            return not lock.take(shared=True)
+        finally:
+            lock.free()
 
     def is_there(self) -> bool:
         """Tell whether others would meet this lock: its file may have been removed or replaced."""

@@ -27,6 +27,7 @@ __all__ = [
     "InvalidValue",
     "LedgerBusy",
     "LedgerNotReady",
+    "LedgerReadOnly",
     "NotTradable",
     "QueryTimeout",
     "RecorderClosed",
@@ -95,6 +96,12 @@ class LedgerBusy(VeloxError):
     """The ledger did not become free in time; nothing was written, call again."""
 
     code = "ledger_busy"
+
+
+class LedgerReadOnly(LedgerBusy):
+    """The ledger can be read here but not written; nothing was written."""
+
+    code = "ledger_read_only"
 
 
 class LedgerNotReady(VeloxError):

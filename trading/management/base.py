@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from trading.errors import VeloxError
+from trading.operations.writing import meaning
 
 
 class VeloxCommand(BaseCommand, ABC):
@@ -27,9 +28,7 @@ class VeloxCommand(BaseCommand, ABC):
         except VeloxError as error:
             raise CommandError(str(error), returncode=2) from error
         except DatabaseError as error:
-            line = " ".join(str(error).split())
-            hint = "is it migrated? `manage.py migrate`"
-            raise CommandError(f"the ledger cannot answer ({line}): {hint}", returncode=2) from error
+            raise CommandError(f"the ledger cannot answer: {meaning(error)}", returncode=2) from error
         if not is_fine:
             sys.exit(1)
 

@@ -55,8 +55,15 @@ class Note:
 def folder() -> Path:
     """Return where copies are kept; 0700."""
     path = Path(settings.DATA_DIR) / "backups"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_place(path, error) from error
     return path
+
+
+def _no_place(path: Path, error: OSError) -> CopyRefused:
+    return CopyRefused(f"No copy can be kept in {path}: {error.strerror}.", hint="Look at its owner, mode and disk.")
 
 
 def vendor() -> str:
@@ -65,7 +72,10 @@ def vendor() -> str:
 
 def copy_to(path: Path) -> None:
     """Write the ledger as it stands at this moment into a new file (0600), on disk when this returns."""
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise _no_place(path.parent, error) from error
     database = connections[DEFAULT_DB_ALIAS].settings_dict
     if vendor() == "sqlite":
         try:

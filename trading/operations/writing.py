@@ -18,7 +18,7 @@ from django.db.utils import DatabaseError, InterfaceError, OperationalError, Pro
 
 from timeseries.flock import FileLock
 from trading import migrations
-from trading.errors import LedgerBusy, LedgerNotReady
+from trading.errors import LedgerBusy, LedgerNotReady, LedgerReadOnly
 
 PATIENCE_SECONDS = 2.0
 WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
@@ -139,7 +139,11 @@ def _writers_lock(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[
     path = Path(str(connection.settings_dict["NAME"])).with_suffix(".lock")
     if not path.parent.exists():
         raise not_ready()
-    with FileLock(path) as lock:
+    try:
+        lock = FileLock(path)
+    except OSError as error:
+        raise read_only(error.strerror or "no reason was told") from error
+    with lock:
         _wait_for(lock, deadline)
         yield
 
@@ -187,15 +191,20 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, ProgrammingError, InterfaceError) as error:
-        raise _meaning(error) from error
+        raise meaning(error) from error
 
 
-def _meaning(error: DatabaseError | InterfaceError) -> Exception:
+def meaning(error: DatabaseError | InterfaceError) -> Exception:
+    """Return what the database's error means to a caller."""
     text = str(error).lower()
     if "no such table" in text or "no such column" in text or _sqlstate(error) in {"42P01", "42703"}:
         return not_ready()
     if isinstance(error, ProgrammingError):
         return error
+    if "readonly database" in text or _sqlstate(error) == "25006":
+        return read_only("it is read-only here")
+    if "unable to open" in text:
+        return read_only("it has commits in its log that only a writer can bring in, or may not be read")
     return busy(str(error))
 
 
@@ -205,6 +214,13 @@ def _sqlstate(error: BaseException) -> str:
 
 def busy(reason: str = "another writer holds it") -> LedgerBusy:
     return LedgerBusy(f"The ledger could not be written ({reason}).", hint="Nothing was written: call again.")
+
+
+def read_only(reason: str) -> LedgerReadOnly:
+    hint = (
+        "Nothing was written. Look at the owner and mode of the data folder and at its disk: what is there can be read."
+    )
+    return LedgerReadOnly(f"The ledger cannot be written here ({reason}).", hint=hint)
 
 
 def not_ready() -> LedgerNotReady:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -177,6 +178,8 @@ def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
         return
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
+            if not os.access(str(connection.settings_dict["NAME"]), os.W_OK):
+                raise OperationalError("it is read-only here")  # SQLite itself begins to read there
             cursor.execute("PRAGMA busy_timeout = 500")
             cursor.execute("BEGIN IMMEDIATE")
             cursor.execute("ROLLBACK")

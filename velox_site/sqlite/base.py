@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 # SQLite gives its -wal and -shm files the mode of this one.
                 os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             self._opened = os.stat(path)  # before it is opened: one that comes between is looked at once more
+            if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+                return self._read_only(path, conn_params)
         return super().get_new_connection(conn_params)
+
+    def _read_only(self, path: Path, conn_params: dict[str, Any]) -> Any:
+        """Open a file that cannot be written here: as its writer's neighbour, or as one that nobody writes."""
+        self.transaction_mode, self.init_commands = "DEFERRED", list[str]()
+        try:
+            return self._opened_for_reading(f"{path.as_uri()}?mode=ro", conn_params)
+        except sqlite3.OperationalError:
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists() and log.stat().st_size:
+                raise  # what is committed there only a writer can bring in: without it old figures would look new
+            return self._opened_for_reading(f"{path.as_uri()}?immutable=1", conn_params)
+
+    def _opened_for_reading(self, name: str, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection({**conn_params, "database": name})
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        except sqlite3.OperationalError:
+            connection.close()
+            raise
+        return connection
 
     def ensure_connection(self) -> None:
         if not self.in_atomic_block and self._is_replaced():

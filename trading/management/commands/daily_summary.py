@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from trading.errors import InvalidValue
+from trading.errors import InvalidValue, LedgerReadOnly
 from trading.management import figure_tables
 from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
@@ -90,13 +90,21 @@ class Command(VeloxCommand):
             self.say(f"{day} is in progress: shown, not published; --publish publishes it as it stands.")
             return True
         if published is None or options["rebuild"] or published.created_at < end.date_at:
-            publish_daily_summary(account, day, now=now, in_progress=options["publish"])
-            return True
+            return self._published(account, day, options, now=now)
         self.say(
             f"{day} is not what was published as version {published.version}: shown is what the trades say now; "
             f"--rebuild publishes it."
         )
         return False
+
+    def _published(self, account: str, day: date, options: dict[str, Any], *, now: datetime) -> bool:
+        try:
+            publish_daily_summary(account, day, now=now, in_progress=options["publish"])
+        except LedgerReadOnly as error:
+            if options["publish"] or options["rebuild"]:
+                raise
+            self.say(f"{day} is shown, not published. {error}")
+        return True
 
 
 def _check_together(options: dict[str, Any], *, spanned: bool) -> None:

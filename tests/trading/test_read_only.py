@@ -1,0 +1,146 @@
+"""A ledger and a data folder that cannot be written here are read, and nobody is told to migrate them."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from tests.trading.book import AT, MINUTE, closed, opened
+from timeseries.pump import open_pump
+from trading import summon
+from trading.data_manager import DataManager
+
+ROOT = Path(__file__).resolve().parents[2]
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+FACADE = """
+import datetime as d, json
+from velox_site.desk import DataManager
+from trading.errors import LedgerBusy
+dm = DataManager()
+at = d.datetime(2024, 3, 15, tzinfo=d.timezone.utc)
+told = {"trades": [one.trade_id for one in dm.get_trades()], "open": [one.trade_id for one in dm.get_open_positions()]}
+told["stats"] = str(dm.get_strategy_stats("ema cross", None)["total_pnl"])
+told["day"] = str(dm.get_daily_summary(at.date())["total"]["total_pnl"])
+told["ticks"] = dm.get_ticks("RELIANCE", at, at + d.timedelta(days=1)).num_rows
+try:
+    dm.open_position("T9", "orb", "INFY", 1, 1, at)
+except LedgerBusy as error:
+    told["refused"] = str(error)
+print(json.dumps(told))
+"""
+
+
+def bound() -> None:
+    """Let the rights of files hold for root, too, in what is executed now."""
+    with suppress(OSError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+
+
+@pytest.fixture
+def frozen(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A data folder with two trades and some ticks of which nothing can be written."""
+    if ledger.vendor != "sqlite":
+        pytest.skip("a server's ledger is not in the folder")
+    monkeypatch.setattr(summon, "summon", lambda: None)  # a companion would write
+    opened()
+    closed()
+    opened("T2", strategy_id="orb", symbol="INFY")
+    with DataManager() as dm:
+        for number in range(5):
+            assert dm.process_tick("RELIANCE", {"ltp": 100.0 + number}, at=AT + number * MINUTE)
+    open_pump().drain(60)
+    connections.close_all()
+    paths = [ledger.data_dir, *ledger.data_dir.rglob("*")]
+    modes = {path: path.stat().st_mode for path in paths}
+    for path, mode in modes.items():
+        path.chmod(mode & 0o555)
+    yield ledger
+    for path, mode in modes.items():
+        path.chmod(mode)
+
+
+def run(ledger: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=ledger.env,
+        preexec_fn=bound,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def is_frozen(ledger: Any) -> bool:
+    asked = f"import os; raise SystemExit(os.access({str(ledger.data_dir)!r}, os.W_OK))"
+    return run(ledger, "-c", asked).returncode == 0
+
+
+def test_the_facade_reads_and_says_why_it_cannot_write(frozen: Any) -> None:
+    assert is_frozen(frozen)
+    done = run(frozen, "-c", FACADE)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    refused = told.pop("refused")
+    assert told == {"trades": ["T1", "T2"], "open": ["T2"], "stats": "149.5", "day": "149.5", "ticks": 5}
+    assert "cannot be written here" in refused and "migrate" not in refused
+
+
+COMMANDS = [
+    *(
+        ["daily_summary", "--date", "2024-03-15"],
+        ["account", "list"],
+        ["strategy_report"],
+        ["symbol_report"],
+        ["trade_export"],
+        ["signal_report"],
+        ["sessions"],
+    ),
+    *(["verify_ledger"], ["spool"], ["intake"]),
+]
+
+
+def test_commands_that_read_answer(frozen: Any) -> None:
+    wrong = {}
+    for command in COMMANDS:
+        done = run(frozen, "manage.py", *command, "--format", "json")
+        if done.returncode or not json.loads(done.stdout):
+            wrong[command[0]] = done.stderr[-600:]
+    assert wrong == {}
+    trade = run(frozen, "manage.py", "trade", "T1")
+    assert trade.returncode == 0 and "2465" in trade.stdout
+    health = run(frozen, "manage.py", "health", "--format", "json")
+    parts = json.loads(health.stdout)["parts"]
+    assert (parts["ledger"]["status"], parts["ledger"]["code"]) == ("down", "ledger_read_only")
+    assert "migrate" not in health.stdout
+
+
+def test_commands_that_write_say_that_they_cannot(frozen: Any) -> None:
+    for command in (["void", "T1", "--by", "asha", "--reason", "x"], ["backup"]):
+        done = run(frozen, "manage.py", *command)
+        assert "Traceback" not in done.stderr, (command, done.stderr)
+        assert "manage.py migrate" not in done.stderr, (command, done.stderr)
+        assert done.returncode == 2, (command, done.stderr)
+
+
+def test_commits_that_wait_in_the_log_are_never_left_out_without_a_word(frozen: Any) -> None:
+    """Without its index, which only a writer makes, the log cannot be read."""
+    folder = frozen.data_dir
+    folder.chmod(0o700)
+    (folder / "ledger.sqlite3-wal").write_bytes(b"x" * 100)
+    (folder / "ledger.sqlite3-wal").chmod(0o400)
+    (folder / "ledger.sqlite3-shm").unlink(missing_ok=True)
+    folder.chmod(0o500)
+    done = run(frozen, "manage.py", "account", "list")
+    folder.chmod(0o700)
+    (folder / "ledger.sqlite3-wal").unlink()
+    assert done.returncode == 2 and "commits in its log" in done.stderr and "migrate" not in done.stderr, done.stderr
