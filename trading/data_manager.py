@@ -88,10 +88,11 @@ class DataManager:
         order_id: str | None = None,
     ) -> Position:
         """Open a trade with its first fill; returned means committed (`operations.open_position`)."""
-        opening = {"entry_price": entry_price, "quantity": quantity, "entry_time": entry_time}
-        plan = {"side": side, "stop_price": stop_price, "target_price": target_price}
-        more = {"signal_conditions": signal_conditions, "charges": charges, "fill_id": fill_id, "order_id": order_id}
-        return self.ledger.open_position(trade_id, strategy_id, symbol, **opening, **plan, **more)
+        opening = {"entry_price": entry_price, "quantity": quantity, "entry_time": entry_time, "charges": charges}
+        opening |= {"side": side, "stop_price": stop_price, "target_price": target_price, "fill_id": fill_id}
+        return self.ledger.open_position(
+            trade_id, strategy_id, symbol, signal_conditions=signal_conditions, order_id=order_id, **opening
+        )
 
     def add_fill(
         self,

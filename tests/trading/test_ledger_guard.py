@@ -134,16 +134,16 @@ class TestAppendOnly:
 TRADE = "trading_trade"
 CONSTRAINTS = [
     *((TRADE, "side = 'BUY'"), (TRADE, "state = 'GONE'"), (TRADE, "state = 'OPEN'"), (TRADE, "open_quantity = 1")),
-    *((TRADE, "closed_at = NULL"), (TRADE, "entry_quantity = 0"), (TRADE, "charges = -1"), (TRADE, "stop_price = 0")),
-    *((TRADE, "target_price = -1"), (TRADE, "initial_risk = -1"), (TRADE, "closed_at = '2000-01-01 00:00:00'")),
+    *((TRADE, "closed_at = NULL"), (TRADE, "entry_quantity = 0")),
+    *((TRADE, "initial_risk = -1"), (TRADE, "closed_at = '2000-01-01 00:00:00'")),
     *(
         (TRADE, "open_quantity = entry_quantity + 1, state = 'VOID'"),
         (TRADE, "account_id = 999"),
         (TRADE, "side = NULL"),
     ),
-    *(("trading_fill", change) for change in ("side = 'LONG'", "role = 'IN'", "price = 0", "quantity = 0")),
-    *(("trading_fill", change) for change in ("charges = -1", "sequence = 1", "trade_id = 999", "price = NULL")),
-    *(("trading_stopchange", change) for change in ("stop_price = 0", "extreme_price = 0")),
+    *(("trading_fill", change) for change in ("side = 'LONG'", "role = 'IN'", "quantity = 0")),
+    *(("trading_fill", change) for change in ("sequence = 1", "trade_id = 999", "price = NULL")),
+    *(("trading_stopchange", change) for change in ("stop_price = NULL", "trade_id = 999")),
     *(("trading_signal", "decision = 'MAYBE'"), ("trading_signalcondition", "name = NULL")),
     *(("trading_realisation", "quantity = 0"), ("trading_realisation", "fill_id = (SELECT min(id) FROM trading_fill)")),
     *(("trading_daytotal", "wins = 5"), ("trading_capitalflow", "amount = 0"), ("trading_journal", "sequence = 0")),

@@ -396,7 +396,7 @@ ACCEPTED = [
         for value in ("x" * 128, "a, b = c & d / e ^ 'f' \"g\"", "आदेश १", "é" * 64, "%s {x}")
     ),
     *(("open", {"strategy_id": value}) for value in ("a b", "é" * 32, "<b>")),
-    *(("open", {"symbol": value}) for value in ("M&M", "BSE:RELIANCE", "XYZ:ABC", "BAJAJ-AUTO", "^NSEI")),
+    *(("open", {"symbol": value}) for value in ("M&M", "BSE:RELIANCE", "MCX:GOLD26DECFUT", "BAJAJ-AUTO", "^NSEI")),
     *(("open", {"entry_price": value}) for value in ("0.00000001", 1e-8, 9223372036, Decimal("2450.12345678"), 1)),
     *(("open", {"quantity": value}) for value in ("0.00000001", 5.5, 37_000_000)),
     *(("open", {"entry_time": value}) for value in (datetime(2024, 3, 15, 9, 30), 1710475200000000001, AT)),
