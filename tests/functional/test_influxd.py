@@ -39,6 +39,7 @@ from timeseries.spool import Spool
 from timeseries.stores.influx import InfluxStore
 from timeseries.stores.influx_names import coded, coded_key, coded_text
 from timeseries.stores.influx_server import InfluxServer
+from timeseries.tick import PRICE_MAX
 from trading import summon
 from trading.data_manager import DataManager
 
@@ -136,12 +137,16 @@ def assert_same(found: dict[Key, dict[str, Any]], expected: dict[Key, dict[str, 
         assert {name: bits(v) if isinstance(v, float) else v for name, v in found[key].items()} == exact
 
 
-def any_float(chance: random.Random, least: float = -1.8e308) -> float:
+def any_float(chance: random.Random, least: float = -1.8e308, most: float = float("inf")) -> float:
     """Return a float whose bits are any; of all that there are most are tiny or huge."""
     while True:
         (value,) = struct.unpack("<d", chance.randbytes(8))
-        if least < value < float("inf"):
+        if least < value < most:
             return value
+
+
+def any_price(chance: random.Random) -> float:
+    return any_float(chance, 0.0, PRICE_MAX)
 
 
 def test_every_measurement_comes_back_as_it_was_accepted_to_the_last_bit_and_nanosecond(desk: Desk) -> None:
@@ -162,13 +167,15 @@ def test_every_measurement_comes_back_as_it_was_accepted_to_the_last_bit_and_nan
 def record_ticks(desk: Desk, chance: random.Random) -> None:
     recorder = desk.recorder()
     for name in NAMES:
-        for number, value in enumerate([*FLOATS, *(any_float(chance, 0.0) for _ in range(10))]):
+        for number, value in enumerate(
+            [*(one for one in FLOATS if one <= PRICE_MAX), *(any_price(chance) for _ in range(10))]
+        ):
             instant = OPEN + number // 3 * SECOND + chance.choice([0, 1, 999_999_999]) * (number % 2)
             tick = {"ltp": value, "day_volume": number, "oi": 0}
             assert recorder.tick(name, tick, instant)
             fields = {"kind": "price", "close": value, "day_volume": float(number), "oi": 0.0}
             desk.expect("ticks", {"symbol": name}, instant, fields)
-        bar = {"open": 2.5, "high": 1e300, "low": 1e-300, "close": 3.5, "volume": 2**53}
+        bar = {"open": 2.5, "high": 9e10, "low": 1e-300, "close": 3.5, "volume": 2**53}
         assert recorder.tick(name, bar, OPEN)
         desk.expect("ticks", {"symbol": name}, OPEN, {"kind": "bar", **{k: float(v) for k, v in bar.items()}})
     recorder.close()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.companions import until
 from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder
+from tests.waiting import until
 from timeseries import syncer
 from timeseries.balance import unsynced_seconds
 from timeseries.lane import Lane

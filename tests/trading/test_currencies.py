@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, snapshot
 from trading import summon
@@ -19,7 +20,7 @@ from trading.domain import amounts, display
 from trading.errors import CurrencyMismatch
 from trading.intake import Intake
 from trading.management.output import Report, Table, render
-from trading.models import Exchange, Instrument
+from trading.models import Exchange, Instrument, User
 from trading.operations.create_account import create_account
 from trading.operations.import_trades import import_trades
 from trading.operations.writing import aside
@@ -146,9 +147,10 @@ def test_pages_write_the_amounts_of_a_yen_account_without_decimals(page: Callabl
 
 
 @pytest.fixture
-def page(django_user_model: Any, client: Any) -> Callable[[str], str]:
+def page() -> Callable[[str], str]:
     def read(path: str) -> str:
-        client.force_login(django_user_model.objects.create_superuser("boss"))
-        return str(client.get(path, headers={"host": "localhost"}).content.decode())
+        client = Client(headers={"host": "localhost"})
+        client.force_login(User.objects.create_superuser("boss"))
+        return str(client.get(path).content.decode())
 
     return read

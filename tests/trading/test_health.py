@@ -17,8 +17,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
-from tests.companions import until
 from tests.redis_server import redis_server, use
+from tests.waiting import until
 from timeseries.counter import REFUSED_NS, CounterMap
 from timeseries.spool import Spool
 from trading import hot, summon

@@ -235,7 +235,7 @@ class TestSessions:
     def test_rows_of_the_ledger_say_the_same_as_the_file(self, ledger: Any) -> None:
         data = Path(sessions.__file__).parents[1] / "data"
         for given in hours.parse_hours((data / "exchange_sessions.json").read_text()):
-            calendar = hours.Calendar(ZoneInfo(given.zone), hours.rows_for(given.rows, "equity"))
+            calendar = hours.Calendar(ZoneInfo(given.zone), hours.rows_for(given.rows, given.session_group))
             kept = sessions.calendar_of(given.code)
             for day in hours.days_between(date(2023, 10, 1), date(2024, 6, 30)):
                 assert kept.phases(day) == calendar.phases(day), day
