@@ -49,7 +49,7 @@ NAMES = [
     "%2D", "time", "#comment", "ticks,symbol=X close=1 1", "x" * 64,
 ]  # fmt: skip
 TEXTS = [*NAMES, 'T"1\n\\', "\\", "\\\\ \\", "tab\tnew\r\nline", "", "%0A", 'ends in "', "=,\\ ", "\x7f\x01"]
-INDICATORS = [*NAMES, "ema", "present", "exchange_time", "received_time", "values.x", "_value", "\\", "a\nb"]
+INDICATORS = [*NAMES, "ema", "present", "exchange_time", "received_time", "values.x", "_value"]
 FLOATS = [
     5e-324,
     2.2250738585072014e-308,
