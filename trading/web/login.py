@@ -10,6 +10,7 @@ import structlog
 from django.contrib.auth import get_user_model
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -56,5 +57,5 @@ def _shown(name: str) -> str:
     """Return the name where a user has it; what else was typed there may be a password."""
     try:
         return name if get_user_model().objects.filter(username=name).exists() else "***"
-    except ValueError:
+    except (ValueError, DataError):  # what no database takes as text, no user is called
         return "***"
