@@ -174,19 +174,18 @@ def _fsync() -> float:
 
 
 def _companion_mb() -> float:
-    """Return the resident memory of the companion and its syncer."""
+    """Return the resident memory of the companion and, with it, its syncer: a page that both have counts once."""
     pid = summon.companion_pid() or 0
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(_resident_mb(int(process)) for process in (pid, *children))
+    return _resident_mb(pid, "Rss") + sum(_resident_mb(int(child), "Private_(?:Clean|Dirty)") for child in children)
 
 
-def _resident_mb(pid: int) -> float:
+def _resident_mb(pid: int, kind: str) -> float:
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        sizes = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except FileNotFoundError:
         return 0.0
-    size = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(size[1]) / 1024 if size else 0.0
+    return sum(int(size) for size in re.findall(rf"^{kind}:\s+(\d+) kB", sizes, re.M)) / 1024
 
 
 ROWS = [

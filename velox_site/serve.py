@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from trading import summon
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
 PORT_DEFAULT = 8000
@@ -128,7 +130,7 @@ def _start_companion() -> subprocess.Popen[bytes]:
     # it finds that out, and ends as any companion does: once nobody records.
     return subprocess.Popen(
         [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
-        env={**os.environ, "MALLOC_ARENA_MAX": "2"},  # as `trading.summon` starts it
+        env={**os.environ, **summon.ALLOCATION},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -119,10 +119,10 @@ class TestTheSummary:
             queries.build_daily_summary("nobody", DAY)
 
     def test_the_latest_day_is_one_with_a_trade_or_an_exit(self, day: None) -> None:
-        assert queries.latest_day("main", now=NOW) == DAY
+        assert queries.latest_day(get_account("main"), now=NOW) == DAY
         add_fill("main", "held", "SELL", 51, 4, MONDAY + timedelta(days=2))
-        assert queries.latest_day("main", now=NOW) == date(2021, 4, 14)
-        assert queries.latest_day("replay", now=NOW) == DAY
+        assert queries.latest_day(get_account("main"), now=NOW) == date(2021, 4, 14)
+        assert queries.latest_day(get_account("replay"), now=NOW) == DAY
 
 
 def test_every_day_of_the_desk_ties_out_with_its_fills_to_the_last_decimal(ledger: Any) -> None:
@@ -299,8 +299,8 @@ class TestWhenADayIsPublished:
 
     def test_without_a_date_it_is_the_newest_day_that_has_begun(self, day: None) -> None:
         trade(5, at=MONDAY + timedelta(days=1))
-        assert queries.latest_day("main", now=MONDAY + timedelta(hours=6)) == DAY
-        assert queries.latest_day("main", now=MONDAY + timedelta(days=1)) == date(2021, 4, 13)
+        assert queries.latest_day(get_account("main"), now=MONDAY + timedelta(hours=6)) == DAY
+        assert queries.latest_day(get_account("main"), now=MONDAY + timedelta(days=1)) == date(2021, 4, 13)
 
 
 class TestASpan:

@@ -29,8 +29,8 @@ from timeseries.stores.delta_table import WRITTEN, MeasurementTable, Overtaken, 
 REWRITE = "velox/rewrite"
 GRACE_HOURS = 1  # a reader may hold a snapshot this long before its files are removed
 MERGE_FILES = 8  # files of one size class that are merged into one of the next
-ROWS_MAX = 125_000  # files of this size are left as they are
-MERGED_MAX = 250_000  # rows of one merge: it keeps shipping waiting, and takes memory that the companion must have
+ROWS_MAX = 60_000  # files of this size are left as they are
+MERGED_MAX = 120_000  # rows of one merge: it keeps shipping waiting, and takes memory that the companion must have
 ROW_GROUP = 65_536
 ATTEMPTS = 8
 

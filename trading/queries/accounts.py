@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 
 from timeseries.values import parse_name
 from trading.errors import InvalidValue, UnknownAccount
@@ -33,6 +34,12 @@ def all_accounts() -> QuerySet[Account]:
 def currency_of(code: str) -> str:
     """Return an account's currency. Raises: UnknownAccount."""
     return get_account(code).currency
+
+
+def first_values(account: Account, *columns: QuerySet[Any, Any]) -> tuple[Any, ...]:
+    """Return the first value of each query of one column, None where it has no row, all by one statement."""
+    row: tuple[Any, ...] = Account.objects.values_list(*(Subquery(one[:1]) for one in columns)).get(pk=account.pk)
+    return row
 
 
 def capital_flows(account: Account, *, until: date, known_at: datetime | None = None) -> dict[date, int]:

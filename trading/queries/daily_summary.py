@@ -9,12 +9,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Max
-
 from trading.domain import display, figures
 from trading.domain.figures import Capital, Exit
-from trading.models import DailySummary, Realisation, Trade
-from trading.queries.accounts import get_account
+from trading.models import Account, DailySummary, Realisation, Trade
+from trading.queries.accounts import first_values, get_account
 from trading.queries.day_end import end_of_day
 from trading.queries.exposure import Held, Span, held_over
 from trading.queries.period import desk_date, parse_day
@@ -115,19 +113,19 @@ def summary_of(account_code: str, day: date | datetime | str | None, *, now: dat
 
     Raises: UnknownAccount; InvalidValue for what is no day, and for one that has not begun by ``now``.
     """
-    chosen = (latest_day(account_code, now=now) or desk_date(now)) if day is None else parse_day(day)
-    end_of_day(get_account(account_code), chosen, now=now)
+    account = get_account(account_code)
+    chosen = (latest_day(account, now=now) or desk_date(now)) if day is None else parse_day(day)
+    end_of_day(account, chosen, now=now)
     return build_daily_summary(account_code, chosen, now=now)
 
 
-def latest_day(account_code: str, *, now: datetime) -> date | None:
+def latest_day(account: Account, *, now: datetime) -> date | None:
     """Return the newest trading day on which, by ``now``, a trade was opened or something was realised, None where
     nothing was."""
-    account = get_account(account_code)
-    trades = Trade.objects.filter(account=account, opened_at__lte=now).exclude(state=VOID)
-    opened = trades.aggregate(day=Max("trading_day"))["day"]
-    realised = Realisation.objects.filter(account=account, at__lte=now).aggregate(day=Max("day"))["day"]
-    return max((day for day in (opened, realised) if day is not None), default=None)
+    opened = Trade.objects.filter(account=account, opened_at__lte=now).exclude(state=VOID).order_by("-trading_day")
+    realised = Realisation.objects.filter(account=account, at__lte=now).order_by("-day")
+    days = first_values(account, opened.values("trading_day"), realised.values("day"))
+    return max((day for day in days if day is not None), default=None)
 
 
 def published_summary(account_code: str, day: date) -> Published | None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from trading.domain import figures, flags
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
+from trading.queries.accounts import first_values
 from trading.queries.columns import UnitsSum
 from trading.queries.trade_list import related
 from trading.queries.trades import VOID
@@ -74,21 +75,20 @@ def signal_counts(account: Account, day: date) -> SignalCounts:
 
 def neighbours(account: Account, day: date) -> Neighbours:
     """Return the nearest days before and after on which a trade was opened or something was realised."""
-    opened = Trade.objects.filter(account=account).exclude(state=VOID).values_list("trading_day", flat=True)
-    realised = DayTotal.objects.filter(account=account).values_list("day", flat=True)
+    opened = Trade.objects.filter(account=account).exclude(state=VOID).values("trading_day")
+    realised = DayTotal.objects.filter(account=account).values("day")
     start, stop = day_bounds(day)
     # In the order of an index and one row each: a MIN or MAX over the days would read every trade.
-    before = [
-        opened.filter(opened_at__lt=start, trading_day__lt=day).order_by("-opened_at").first(),
-        realised.filter(day__lt=day).order_by("-day").first(),
-    ]
-    after = [
-        opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at").first(),
-        realised.filter(day__gt=day).order_by("day").first(),
-    ]
+    days = first_values(
+        account,
+        opened.filter(opened_at__lt=start, trading_day__lt=day).order_by("-opened_at"),
+        realised.filter(day__lt=day).order_by("-day"),
+        opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at"),
+        realised.filter(day__gt=day).order_by("day"),
+    )
     return Neighbours(
-        before=max((found for found in before if found), default=None),
-        after=min((found for found in after if found), default=None),
+        before=max((day for day in days[:2] if day), default=None),
+        after=min((day for day in days[2:] if day), default=None),
     )
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import structlog
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError
 
 from timeseries import pump
@@ -143,11 +145,11 @@ def _ledger(now: datetime) -> State:
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
         return State(DOWN, "ledger_not_ready", "There is no ledger yet.", MIGRATE)
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    applied = set(MigrationRecorder(connection).applied_migrations())
+    if _migrations() - applied:
         return State(DOWN, "ledger_not_ready", "The ledger's tables are older than the code.", MIGRATE)
-    if unknown := set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations):
-        detail = f"The ledger is newer than the code ({max(unknown)[1]})."
+    if newer := applied - _migrations():
+        detail = f"The ledger is newer than the code ({max(newer)[1]})."
         return State(DOWN, "ledger_not_ready", detail, "Install the newer VELOX.")
     rows = sum(JournalHead.objects.values_list("sequence", flat=True))
     try:
@@ -157,6 +159,12 @@ def _ledger(now: datetime) -> State:
             return State(DEGRADED, "ledger_busy", "Another writer holds the ledger for long.", "Look who writes to it.")
         return State(DOWN, "ledger_read_only", f"The ledger cannot be written: {error}.", "Check owner, mode and disk.")
     return _backed_up(f"{rows} operations in the journal.", backups(now=now), now)
+
+
+@cache
+def _migrations() -> frozenset[tuple[str, str]]:
+    """Return app and name of every migration of the code that runs here, which no process sees change."""
+    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def _backed_up(journal: str, kept: Backups, now: datetime) -> State:

@@ -11,7 +11,7 @@ from typing import Any
 from trading.domain import position
 from trading.domain.money import from_units, to_units
 from trading.domain.values import Position
-from trading.models import Trade
+from trading.models import Account, Trade
 from trading.queries.accounts import get_account
 from trading.queries.instruments import plain_name, shown_symbol
 from trading.queries.trades import LONG, OPEN, sum_of, trade_values
@@ -23,22 +23,27 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def open_positions(account_code: str, last_ticks: LastTicks) -> list[Position]:
     """Return one position per open trade, the oldest first."""
-    rows = list(_open(account_code))
+    return [position for _, position in positions_by_trade(get_account(account_code), last_ticks)]
+
+
+def positions_by_trade(account: Account, last_ticks: LastTicks) -> list[tuple[int, Position]]:
+    """Return the primary key and the position of each open trade, the oldest first."""
+    rows = list(_open(account))
     ticks = last_ticks({_symbol(row) for row in rows}) if rows else {}
-    held = [Position(**trade.as_dict()) for trade in trade_values(rows)]
-    return [_valued(one, [row], ticks) for one, row in zip(held, rows, strict=True)]
+    positions = [Position(**trade.as_dict()) for trade in trade_values(rows)]
+    return [(row.pk, _valued(position, [row], ticks)) for position, row in zip(positions, rows, strict=True)]
 
 
 def position_of(account_code: str, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
     """Return the sum of a strategy's open trades in one symbol; flat (side None, quantity 0) where none is open."""
     name = plain_name(symbol)
-    rows = [row for row in _open(account_code, strategy__code=strategy_id) if _symbol(row) == name]
+    rows = [row for row in _open(get_account(account_code), strategy__code=strategy_id) if _symbol(row) == name]
     summed = sum_of(account_code, strategy_id, symbol, trade_values(rows))
     return _valued(summed, rows, last_ticks({_symbol(rows[0])}) if rows else {})
 
 
-def _open(account_code: str, **lookups: Any) -> Iterable[Trade]:
-    rows = Trade.objects.filter(account=get_account(account_code), state=OPEN, **lookups)
+def _open(account: Account, **lookups: Any) -> Iterable[Trade]:
+    rows = Trade.objects.filter(account=account, state=OPEN, **lookups)
     return rows.select_related("account", "strategy", "instrument__exchange").order_by("opened_at", "pk")
 
 

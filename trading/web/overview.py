@@ -37,7 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     account, now = chosen_account(request), timezone.now()
     today = desk_date(now)
     asked = chosen_day(request)
-    day = asked or latest_day(account.code, now=now) or today
+    day = asked or latest_day(account, now=now) or today
     is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
     positions = positions_then(account, day) if is_past else priced_positions(account)
     trades = list(trades_of_day(account, day)[: LATEST + 1])

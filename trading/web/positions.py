@@ -7,10 +7,9 @@ from datetime import date
 
 from trading.data_manager import DataManager
 from trading.domain.values import Position
-from trading.models import Account, Trade
+from trading.models import Account
 from trading.queries.positions_then import open_at_end_of
-from trading.queries.trades import OPEN
-from trading.queries.valuation import open_positions
+from trading.queries.valuation import positions_by_trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,5 @@ def positions_then(account: Account, day: date) -> list[OpenPosition]:
 
 def priced_positions(account: Account) -> list[OpenPosition]:
     """Return one entry per open trade, the oldest first; where no last price is known it says None."""
-    rows = Trade.objects.filter(account=account, state=OPEN)
-    keys = {tuple(row): pk for pk, *row in rows.values_list("pk", "strategy__code", "trade_id", "opened_at")}
-    held = open_positions(account.code, DataManager(account=account.code).telemetry.known_ticks) if keys else []
-    found = ((keys.get((one.strategy_id, one.trade_id, one.opened_at)), one) for one in held)
-    return [OpenPosition(pk, one) for pk, one in found if pk is not None]
+    last_ticks = DataManager(account=account.code).telemetry.known_ticks
+    return [OpenPosition(pk, position) for pk, position in positions_by_trade(account, last_ticks)]

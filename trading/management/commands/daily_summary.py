@@ -13,6 +13,7 @@ from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import Report, add_format_arguments, emit
 from trading.management.period_report import add_known_argument, chosen, known_of, known_until, title_of
+from trading.models import Account
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries import daily_summary as queries
 from trading.queries.day_end import DayEnd, end_of_day
@@ -59,7 +60,7 @@ class Command(VeloxCommand):
     def _one_day(self, options: dict[str, Any], now: datetime) -> tuple[dict[str, Any], bool]:
         """Return the summary as it is shown, and whether it agrees with what was published."""
         selected = chosen(options)
-        day, strategy = self._day(options["date"], options["account"], now), options["strategy"]
+        day, strategy = self._day(options["date"], selected.cut.account, now), options["strategy"]
         cut = replace(selected.cut, strategy_id=None)
         end = end_of_day(cut.account, day, now=now)
         summary, agrees = queries.summary_of_cut(cut, day, now=known_until(options, now)), True
@@ -68,12 +69,12 @@ class Command(VeloxCommand):
         summary |= known_of(options) | ({"symbol": selected.symbol} if selected.symbol is not None else {})
         return summary if strategy is None else queries.only(summary, strategy), agrees
 
-    def _day(self, text: str | None, account: str, now: datetime) -> date:
+    def _day(self, text: str | None, account: Account, now: datetime) -> date:
         if text is not None:
             return parse_day(text)
         latest = queries.latest_day(account, now=now)
         if latest is None:
-            self.say(f"Nothing was traded in account {account} yet.")
+            self.say(f"Nothing was traded in account {account.code} yet.")
         return latest or desk_date(now)
 
     def _publish(
