@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import socket
@@ -154,6 +155,7 @@ def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> No
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while time.monotonic() < deadline and not server.should_exit:
         if server.started and _is_healthy(port):
+            gc.freeze()  # what was loaded stays: a full collection that looks through it makes a page wait
             print(f"READY http://127.0.0.1:{port}/ {_login(demo=demo)}", flush=True)
             return
         time.sleep(0.1)
