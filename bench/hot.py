@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from bench import reference
 from bench.harness import Pair, Row
 from timeseries.reader import Reader
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
-from timeseries.stores.delta import DeltaStore
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.folder import Spool
+from timeseries.stores.delta.store import DeltaStore
 
 ZONE = ZoneInfo("Asia/Kolkata")
 SYMBOLS = [f"SYMBOL {number}" for number in range(50)]

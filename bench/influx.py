@@ -15,12 +15,12 @@ from bench.harness import ROUNDS, Pair, Row
 from bench.influx_server import a_server, server_name
 from bench.store import OPEN, SECOND, SEGMENT_ROWS, SYMBOLS, ZONE, points
 from timeseries.measurements import TICKS, PointBatch
-from timeseries.pump import Pump
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
-from timeseries.stores.influx import InfluxStore
-from timeseries.stores.influx_lines import encode
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.recording.recorder import Recorder
+from timeseries.shipping.pump import Pump
+from timeseries.spool.folder import Spool
+from timeseries.stores.influx.lines import encode
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.store import InfluxStore
 
 POINTS, SHIPPED, BODY = 5_000, 100_000, 20_000
 

@@ -25,7 +25,7 @@ from bench.harness import Figures, Pair, Row
 from bench.influx_server import Server, a_server, server_name
 from bench.reference import FIELDS
 from timeseries import presence
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.stores.influx.server import InfluxServer
 
 ROOT = Path(__file__).resolve().parent.parent
 TICKS, SLICE, REFERENCE_POINTS, REFERENCE_BATCH = 400_000, 20_000, 60_000, 5_000

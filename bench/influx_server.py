@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.influxd_server import influxd_server
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.stores.influx.server import InfluxServer
 
 URL, PACKAGE = "VELOX_TEST_INFLUX_URL", "influxd"
 COUNT = """

@@ -26,7 +26,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from bench.harness import Figures, Row
-from timeseries import balance, pump
+from timeseries import wiring
+from timeseries.shipping import balance
 from trading import summon
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,7 +102,7 @@ def _served() -> Iterator[int]:
 
 
 def _measure(port: int) -> dict[str, float]:
-    samples, spool = Samples(), pump.open_spool()
+    samples, spool = Samples(), wiring.open_spool()
     get = _browser(port)
     get()
     strategy = subprocess.Popen(

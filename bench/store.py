@@ -14,9 +14,9 @@ import numpy as np
 from bench.harness import Pair, Row
 from timeseries.measurements import TICKS, TIMES, PointBatch
 from timeseries.reader import Reader
-from timeseries.spool import Spool
+from timeseries.spool.folder import Spool
 from timeseries.stores.base import Session
-from timeseries.stores.delta import DeltaStore
+from timeseries.stores.delta.store import DeltaStore
 
 ZONE = ZoneInfo("Asia/Kolkata")
 SECOND = 10**9

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from bench import reference
 from bench.harness import Figures, Pair, Row
-from timeseries.recorder import Recorder
+from timeseries.recording.recorder import Recorder
 
 ZONE = ZoneInfo("Asia/Kolkata")
 OPEN = datetime(2021, 4, 12, 9, 15)

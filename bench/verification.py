@@ -14,7 +14,7 @@ from bench.harness import Figures, Row
 from bench.ledger import AT, ENTRY, EXIT, LATER, QUANTITY, ledger_of_its_own
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 TRADES = 5_000
 ROUNDS = 3

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from timeseries.errors import StoreMisconfigured
-from timeseries.pump import open_store
+from timeseries.wiring import open_store
 
 
 @register()

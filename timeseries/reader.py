@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.measurements import INDICATORS, MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
-from timeseries.ordinals import first_free
-from timeseries.spool import Lane, Spool
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane
+from timeseries.spool.ordinals import first_free
 from timeseries.stores import candles
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
 from timeseries.stores.tables import point_schema, table_of, uncleared

@@ -10,9 +10,10 @@ from functools import cache
 
 from celery import shared_task
 
-from timeseries.broker import FLUSH_SNAPSHOTS, FLUSH_TICKS, SWEEP
-from timeseries.dispatch import task_of
-from timeseries.pump import Pump, open_pump
+from timeseries.shipping.pump import Pump
+from timeseries.wiring import open_pump
+from timeseries.worker.broker import FLUSH_SNAPSHOTS, FLUSH_TICKS, SWEEP
+from timeseries.worker.dispatch import task_of
 
 
 @cache

@@ -17,17 +17,17 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from timeseries.values import parse_name
-from trading import hot_book
 from trading.domain import figures
 from trading.domain.statistics import Outcomes
 from trading.domain.values import Position, StrategyCounters, TrailingStop
 from trading.errors import LedgerBusy
-from trading.operations.writing import reading
+from trading.hot import ledger_copy
 from trading.queries import valuation
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_date
 from trading.queries.trades import sum_of
 from trading.queries.valuation import LastTicks, earned, price_of
+from trading.transactions import reading
 
 HOT, LEDGER = "hot", "ledger"
 # The decimals and times of a position, which JSON keeps as texts.
@@ -127,7 +127,7 @@ def _part(account: str, part: str, day: date, made: Callable[[Any, str], Answer]
 
     def query() -> Answer:
         get_account(account)
-        return made(hot_book.BUILT[part](account, day), LEDGER)
+        return made(ledger_copy.BUILT[part](account, day), LEDGER)
 
     return _told(account, part, lambda entry: made(entry[part], HOT), query, since_ns=since_ns, day=day)
 
@@ -142,7 +142,7 @@ def _told(
     day: date | None = None,
 ) -> Answer:
     """Return what is made of the copy where it is as new as the ledger, else what the ledger is asked."""
-    entry = hot_book.read(account, part, since_ns=since_ns)
+    entry = ledger_copy.read(account, part, since_ns=since_ns)
     if entry is None or (day is not None and entry.get("desk_date") != day.isoformat()):
         return _asked(query)
     try:
@@ -150,7 +150,7 @@ def _told(
     except _NONSENSE:
         return _asked(query)  # what makes no sense is unknown
     try:
-        return copied if _asked(lambda: hot_book.is_as_new_as_the_ledger(account, entry)) else _asked(query)
+        return copied if _asked(lambda: ledger_copy.is_as_new_as_the_ledger(account, entry)) else _asked(query)
     except LedgerBusy:
         return copied
 

@@ -13,13 +13,14 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from timeseries.recorder import TickBatch
+from timeseries.recording.recorder import TickBatch
 from trading import ledger
 from trading.aio import Awaitables
 from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
+from trading.health import report
 from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
-from trading.queries import daily_summary, health, history, statistics, stats_by, trades
+from trading.queries import daily_summary, history, statistics, stats_by, trades
 from trading.queries import signals as signal_queries
 from trading.queries.market_day import MarketDay, market_day
 from trading.telemetry import Telemetry
@@ -378,7 +379,7 @@ class DataManager:
 
     def health(self) -> dict[str, Any]:
         """Return how every part of VELOX is, with what cures it."""
-        return at_the_ledger(health.report, now=datetime.now(UTC))
+        return at_the_ledger(report.report, now=datetime.now(UTC))
 
     # -- the end -----------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 import structlog
 from django.conf import settings
 
-from timeseries.flock import FileLock
+from timeseries.spool.locks import FileLock
 
 REFERENCES = ""  # the chain of the reference rows; no account has an empty code
 _PREFIX, _REFERENCES_FILE = "account-", "references"

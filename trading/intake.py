@@ -18,11 +18,11 @@ from uuid import uuid4
 import structlog
 from django.conf import settings
 
+from trading.bookkeeping import arguments, journal
 from trading.domain.values import Pending
 from trading.errors import LedgerBusy, LedgerNotReady, VeloxError
 from trading.intake_log import FrameLog, alone
 from trading.models import Journal
-from trading.operations import arguments, journal
 from trading.operations.add_fill import add_fill
 from trading.operations.apply_split import apply_split
 from trading.operations.close_position import close_position
@@ -30,7 +30,7 @@ from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
-from trading.operations.writing import aside, reading
+from trading.transactions import aside, reading
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "open_position": open_position,

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from timeseries import durable
-from timeseries.flock import WRITE, FileLock
+from timeseries.spool import durable
+from timeseries.spool.locks import WRITE, FileLock
 
 MARK = b"\xffVX1"  # 0xff is in no UTF-8 text
 _HEAD = struct.Struct("<4sII")

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import structlog
 
 from trading import book, summon
+from trading.bookkeeping.slips import Newest, beside
 from trading.domain.values import Pending, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.errors import LedgerBusy, LedgerNotReady
 from trading.intake import Intake
@@ -20,10 +21,9 @@ from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
-from trading.operations.slips import Newest, beside
 from trading.operations.update_trailing_sl import update_trailing_sl
-from trading.operations.writing import reading
 from trading.queries.valuation import LastTicks
+from trading.transactions import reading
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")

@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
-from timeseries.flock import FileLock
+from timeseries.spool.locks import FileLock
 
 TRIES_MAX = 5
 WINDOW_SECONDS = 900.0

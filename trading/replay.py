@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.tick import MayBeNegative, never_negative
+from timeseries.recording.tick import MayBeNegative, never_negative
 from trading.data_manager import DataManager
 from trading.errors import VeloxError
 from trading.feeds import stamps, volume

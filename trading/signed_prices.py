@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from trading import hot
 from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady
+from trading.hot.breaker import Breaker
 from trading.ledger_thread import at_the_ledger
-from trading.operations.writing import reading
 from trading.queries.instruments import may_be_negative
+from trading.transactions import reading
 
 # An instrument may get its kind while its ticks are refused already.
 ASK_AGAIN_SECONDS = 60.0
@@ -25,7 +25,7 @@ class SignedPrices:
     def __init__(self) -> None:
         self._signed: set[str] = set()
         self._asked_at: dict[str, float] = {}
-        self._breaker = hot.Breaker("the ledger", failures_max=1, away_seconds=LEDGER_AWAY_SECONDS)
+        self._breaker = Breaker("the ledger", failures_max=1, away_seconds=LEDGER_AWAY_SECONDS)
 
     def __call__(self, symbol: str) -> bool:
         if symbol in self._signed:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from timeseries.flock import READ, WRITE, FileLock
+from timeseries.spool.locks import READ, WRITE, FileLock
 
 OUTPUT_BYTES_MAX = 1 << 20
 ATTEMPTS, PAUSE_SECONDS = 20, 0.001

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 from timeseries.values import parse_name
-from trading import hot
 from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady
+from trading.hot.breaker import Breaker
 from trading.ledger_thread import at_the_ledger
-from trading.operations.writing import reading
 from trading.queries.instruments import split_symbol
+from trading.transactions import reading
 
 ASK_AGAIN_SECONDS = 60.0  # an exchange may become known while its ticks are refused already
 LEDGER_AWAY_SECONDS = 30.0
@@ -25,7 +25,7 @@ class SymbolNames:
     def __init__(self) -> None:
         self._known: set[str] = set()
         self._refused: dict[str, tuple[float, InvalidValue]] = {}
-        self._breaker = hot.Breaker("the ledger", failures_max=1, away_seconds=LEDGER_AWAY_SECONDS)
+        self._breaker = Breaker("the ledger", failures_max=1, away_seconds=LEDGER_AWAY_SECONDS)
 
     def __call__(self, symbol: Any) -> str:
         """Return the name. Raises: InvalidValue for what is no name, or begins with an exchange that nobody knows."""

@@ -6,9 +6,9 @@ from contextlib import suppress
 
 from celery import shared_task
 
-from timeseries.broker import FOLLOW
+from timeseries.worker.broker import FOLLOW
+from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady, SourceBusy
-from trading.follower import Follower
 from trading.queries.projection import is_behind
 
 

@@ -16,24 +16,27 @@ import numpy as np
 import pyarrow as pa
 from django.conf import settings
 
-from timeseries import pump
+from timeseries import wiring
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
 from timeseries.reader import Reader, newest_of
-from timeseries.recorder import PROJECTING_SOURCE, Recorder
-from timeseries.telemetry import parse_indicators
+from timeseries.recording.payloads import parse_indicators
+from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
+from timeseries.shipping import pump
 from timeseries.values import parse_name, parse_time
-from trading import hot, summon
+from trading import summon
 from trading.domain.periods import parse_period
 from trading.domain.values import Indicators
 from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady, StoreUnavailable
+from trading.hot import cache
+from trading.hot.breaker import Breaker
 from trading.ledger_thread import at_the_ledger
-from trading.operations.writing import reading
 from trading.queries.accounts import get_account
 from trading.queries.projection import is_behind
 from trading.queries.sessions import candle_sessions
 from trading.queries.valuation import price_of
 from trading.signed_prices import SignedPrices
 from trading.symbol_names import SymbolNames
+from trading.transactions import reading
 
 # A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
 # that did not come.
@@ -78,20 +81,20 @@ class Telemetry:
         )
         self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
         self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}
-        self._store_breaker = hot.Breaker("the store", failures_max=1, away_seconds=STORE_AWAY_SECONDS)
+        self._store_breaker = Breaker("the store", failures_max=1, away_seconds=STORE_AWAY_SECONDS)
         self._admitted = False
 
     @cached_property
     def reader(self) -> Reader:
-        return pump.open_reader()
+        return wiring.open_reader()
 
     @cached_property
     def _quick_reader(self) -> Reader:
-        return pump.open_reader(ask_seconds=ASK_SECONDS)
+        return wiring.open_reader(ask_seconds=ASK_SECONDS)
 
     @cached_property
     def pump(self) -> pump.Pump:
-        return pump.open_pump()
+        return wiring.open_pump()
 
     # -- free questions ----------------------------------------------------------------------------------------------
 
@@ -155,8 +158,8 @@ class Telemetry:
     def price_at_hand(self, symbol: str) -> tuple[Decimal, datetime] | None:
         """Return the newest price and its time, as this process or else the hot state has it; no store is asked."""
         tick = self.recorder.latest(symbol)
-        if tick is None and hot.is_shared():
-            tick = hot.newest(KINDS[TICKS.name], self.account, symbol)
+        if tick is None and cache.is_shared():
+            tick = cache.newest(KINDS[TICKS.name], self.account, symbol)
         return None if tick is None else price_of(tick)
 
     def known_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -189,7 +192,7 @@ class Telemetry:
         Where the store is away and a symbol is known nowhere else, its error comes second.
         """
         series = {symbol: (self.account, symbol, *tags.values()) for symbol in own}
-        hot_ones = hot.newest_many(KINDS[measurement.name], series.values() if hot.is_shared() else ())
+        hot_ones = cache.newest_many(KINDS[measurement.name], series.values() if cache.is_shared() else ())
         cold = {symbol: ours for symbol, ours in own.items() if series[symbol] not in hot_ones}
         others, unknown = self._read(measurement, cold, tags)
         newest: dict[str, dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""Django's caches: `hot` is VELOX's own (`trading.hot`), `default` is an ordinary one for every other app."""
+"""Django's caches: `hot` is VELOX's own (`trading.hot.cache`), `default` is an ordinary one for every other app."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _in_redis(url: str) -> dict[str, Any]:
             "LOCATION": [url],
             "KEY_PREFIX": "velox",
             "OPTIONS": {
-                "SERIALIZER": "trading.hot.AsItIs",  # JSON, made and read there: never a pickle
+                "SERIALIZER": "trading.hot.cache.AsItIs",  # JSON, made and read there: never a pickle
                 "SOCKET_CONNECT_TIMEOUT": CONNECT_SECONDS,
                 "SOCKET_TIMEOUT": ANSWER_SECONDS,
             },

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.receivers import CeleryReceiver
 
 from timeseries import presence
-from timeseries.broker import DOORBELLS, FOLLOW, QUEUE, SWEEP, transport_options
+from timeseries.worker.broker import DOORBELLS, FOLLOW, QUEUE, SWEEP, transport_options
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
 

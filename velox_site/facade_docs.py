@@ -13,8 +13,9 @@ from typing import Any, get_args, get_type_hints
 from velox_site.desk import DataManager, money_text  # first: it sets Django up
 
 # isort: split
-from timeseries.recorder import Recorder
+from timeseries.recording.recorder import Recorder
 from trading import book, errors
+from trading.health import report
 from trading.operations.add_fill import add_fill
 from trading.operations.apply_split import apply_split
 from trading.operations.close_position import close_position
@@ -22,7 +23,7 @@ from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
-from trading.queries import daily_summary, health, history, signals, statistics, stats_by, trades
+from trading.queries import daily_summary, history, signals, statistics, stats_by, trades
 from trading.telemetry import Telemetry
 
 HEAD = """\
@@ -71,7 +72,7 @@ CONTRACTS: dict[str, tuple[Contract, ...]] = {
     "get_symbol_stats": (statistics.symbol_stats,),
     "get_stats_by": (stats_by.stats_by,),
     "get_daily_summary": (daily_summary.summary_of, daily_summary.build_daily_summary),
-    "health": (health.report,),
+    "health": (report.report,),
     "flush": (Telemetry.flush,),
 }
 _POINTER = re.compile(r"\s\(`[A-Za-z_.]+`\)")

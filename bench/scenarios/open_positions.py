@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management import call_command
 
-from timeseries.pump import open_pump
-from timeseries.recorder import Recorder
+from timeseries.recording.recorder import Recorder
+from timeseries.wiring import open_pump
 from trading.data_manager import DataManager
 from trading.operations.open_position import open_position
 

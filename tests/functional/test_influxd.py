@@ -28,18 +28,19 @@ from tests.timeseries.desks import Clock
 from tests.timeseries.influx_recording import BODIES, Played
 from tests.waiting import until
 from tests.workers import WORKER, celery
-from timeseries import dead_letters, pump
-from timeseries.broker import FLUSH_TICKS
-from timeseries.broker_client import BrokerBell
+from timeseries import wiring
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import EXECUTIONS, MEASUREMENTS, STRATEGY_METRICS, TRAILING_SL, Kind
-from timeseries.pump import Pump, Sweep
-from timeseries.recorder import PROJECTING_SOURCE, Recorder
-from timeseries.spool import Spool
-from timeseries.stores.influx import InfluxStore
-from timeseries.stores.influx_names import coded, coded_key, coded_text
-from timeseries.stores.influx_server import InfluxServer
-from timeseries.tick import PRICE_MAX
+from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
+from timeseries.recording.tick import PRICE_MAX
+from timeseries.shipping.pump import Pump, Sweep
+from timeseries.spool import dead_letters
+from timeseries.spool.folder import Spool
+from timeseries.stores.influx.names import coded, coded_key, coded_text
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.store import InfluxStore
+from timeseries.worker.broker import FLUSH_TICKS
+from timeseries.worker.broker_client import BrokerBell
 from trading import summon
 from trading.data_manager import DataManager
 
@@ -324,7 +325,7 @@ def test_an_outage_loses_nothing_and_costs_no_memory(ledger: Ledger, engine: Inf
 
 
 def points() -> dict[str, Any]:
-    return pump.count_points()
+    return wiring.count_points()
 
 
 def rows_of(path: Path) -> list[tuple[datetime, float, float]]:

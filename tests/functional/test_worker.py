@@ -18,12 +18,12 @@ from tests.rabbit_server import rabbit_server
 from tests.redis_server import redis_server
 from tests.waiting import until
 from tests.workers import BEAT, WORKER, celery
-from timeseries import presence, pump
-from timeseries.broker import FLUSH_TICKS, SWEEP
-from timeseries.broker_client import BrokerBell
+from timeseries import presence, wiring
+from timeseries.worker.broker import FLUSH_TICKS, SWEEP
+from timeseries.worker.broker_client import BrokerBell
 from trading import summon
 from trading.data_manager import DataManager
-from trading.queries.health import report
+from trading.health.report import report
 
 SERVERS = {"redis": redis_server, "rabbitmq": rabbit_server}
 # What does not depend on the kind of broker: starting workers takes seconds.
@@ -51,7 +51,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def points() -> dict[str, Any]:
-    return pump.open_pump().points()
+    return wiring.open_pump().points()
 
 
 def recorded(number: int, first: int = 0) -> None:

@@ -50,7 +50,7 @@ def test_only_the_store_for_it_imports_the_influx_client() -> None:
         for path in sources(*PACKAGES)
         if any("influxdb_client" in n for n in imported(path))
     }
-    assert users <= {"timeseries/stores/influx_server.py"}
+    assert users <= {"timeseries/stores/influx/server.py"}
 
 
 def test_only_the_hot_state_touches_the_cache() -> None:
@@ -59,12 +59,12 @@ def test_only_the_hot_state_touches_the_cache() -> None:
         for path in sources("trading", "timeseries")
         if "django.core.cache" in set(imported(path))
     }
-    assert users <= {"trading/hot.py"}
+    assert users <= {"trading/hot/cache.py"}
 
 
 def test_files_are_locked_in_one_place_which_gives_the_lock_back_whatever_forks() -> None:
     takers = {path.relative_to(ROOT).as_posix() for path in sources(*PACKAGES) if "fcntl.flock" in calls(path)}
-    assert takers == {"timeseries/flock.py"}
+    assert takers == {"timeseries/spool/locks.py"}
 
 
 def test_modules_stay_under_four_hundred_lines() -> None:

@@ -167,6 +167,6 @@ def test_the_bug_is_caught_by_the_test_that_its_patch_names(runner: Runner, patc
 
 
 def test_a_patch_that_fits_no_more_is_said_loudly(runner: Runner) -> None:
-    stale = Patch("stale", "", "", (Hunk("timeseries/lane.py", "no such line\n", ""),))
+    stale = Patch("stale", "", "", (Hunk("timeseries/spool/lane.py", "no such line\n", ""),))
     with pytest.raises(AssertionError, match=r"stale\.patch is out of date"), applied(stale, runner.tree):
         pass

@@ -24,13 +24,16 @@ from pathlib import Path
 from tests.timeseries.batches import DAY, INDIA, SECOND, at
 from tests.timeseries.influx_server import FaultyInflux, Key, faulty_influx
 from tests.timeseries.victims import CallNumber, Told, Victim, calls_of, kill_at, why_strace_cannot_trace
-from timeseries import dead_letters, lease, pump, resending, source_user
 from timeseries.errors import StoreUnavailable
-from timeseries.recorder import Recorder
-from timeseries.shipper import ship_slice
-from timeseries.spool import LeaseHeld, Spool
-from timeseries.stores.influx import InfluxStore
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.recording import source
+from timeseries.recording.recorder import Recorder
+from timeseries.shipping import pump, resending
+from timeseries.shipping.shipper import ship_slice
+from timeseries.spool import dead_letters, lease
+from timeseries.spool.folder import Spool
+from timeseries.spool.lease import LeaseHeld
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.store import InfluxStore
 
 OPEN = at("2021-04-12 09:15")
 SEGMENT_BYTES = 4096
@@ -107,7 +110,7 @@ class Inline:
 
 def record(root: Path, told: Told, count: int) -> None:
     """Record this many ticks from the one told of on, and close."""
-    source_user.threading = argparse.Namespace(Thread=Inline)  # type: ignore[assignment]
+    source.threading = argparse.Namespace(Thread=Inline)  # type: ignore[assignment]
     recorder = Recorder(root, source="default", account="main", zone=INDIA, segment_bytes=SEGMENT_BYTES)
     for number in range(told.number, told.number + count):
         instant, price = tick_of(number)

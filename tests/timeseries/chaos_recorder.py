@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from timeseries.recorder import Recorder
-from timeseries.spool import Lane, Spool
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane
 
 ZONE = ZoneInfo("Asia/Kolkata")
 SOURCE = "chaos"

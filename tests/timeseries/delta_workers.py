@@ -11,7 +11,7 @@ from tests.timeseries.batches import INDIA, SECOND, at, batch, prices
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta import DeltaStore
+from timeseries.stores.delta.store import DeltaStore
 
 OPEN = at("2021-04-12 09:15")
 ROWS = 50

@@ -11,12 +11,12 @@ from typing import Any
 from tests.timeseries.batches import INDIA, SECOND
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import PointBatch
-from timeseries.pump import Pump
 from timeseries.reader import Reader
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
+from timeseries.recording.recorder import Recorder
+from timeseries.shipping.pump import Pump
+from timeseries.spool.folder import Spool
 from timeseries.stores.base import Refusal
-from timeseries.stores.delta import DeltaStore
+from timeseries.stores.delta.store import DeltaStore
 
 
 class Switched(DeltaStore):

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.timeseries.batches import INDIA
-from timeseries.stores.influx import InfluxStore
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.store import InfluxStore
 
 URL = "VELOX_TEST_INFLUX_URL"
 

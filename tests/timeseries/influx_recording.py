@@ -20,7 +20,7 @@ from tests.timeseries.batches import SECOND, at, batch, indicators, prices
 from tests.timeseries.influx_real import URL, influx_store
 from timeseries.measurements import EXECUTIONS, INDICATORS, TICKS
 from timeseries.stores.base import PointQuery
-from timeseries.stores.influx import InfluxStore
+from timeseries.stores.influx.store import InfluxStore
 
 FILE = Path(__file__).with_name("influx_answers.json")
 OPEN = at("2021-04-12 09:15")

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 from tests.timeseries.batches import INDIA
-from timeseries import durable
-from timeseries.lane import LeaseHeld
-from timeseries.shipper import ship_slice
-from timeseries.spool import Spool
-from timeseries.stores.delta import DeltaStore
+from timeseries.shipping.shipper import ship_slice
+from timeseries.spool import durable
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import LeaseHeld
+from timeseries.stores.delta.store import DeltaStore
 
 
 def halt(folder: Path) -> None:

@@ -29,7 +29,7 @@ from tests.influxd_server import InfluxdServer, influxd_server
 from tests.timeseries.influx_real import URL
 from tests.timeseries.outage_server import Behind, behind_a_door
 from tests.waiting import until
-from timeseries import pump
+from timeseries import wiring
 from trading import summon
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,7 +94,7 @@ def run(ticks: int, *, engine: InfluxdServer | Behind, environment: Mapping[str,
             until(lambda: log.exists() and "a lane holds" in log.read_text())  # the companion has met the outage
             engine.start()
             drain(seen, through=ticks - seen.refused)
-            seen.points = pump.count_points()
+            seen.points = wiring.count_points()
             compare(seen, engine)
         finally:
             recorder.kill()
@@ -111,7 +111,7 @@ def companion() -> int:
 
 def drain(seen: Outage, *, through: int) -> None:
     """Watch the companion ship everything."""
-    lane = pump.open_spool().lane("default", "ticks")
+    lane = wiring.open_spool().lane("default", "ticks")
     returned_at, began_at, done = time.monotonic(), 0.0, 0
     while done < through:
         time.sleep(0.05)

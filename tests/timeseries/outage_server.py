@@ -15,7 +15,7 @@ import pyarrow.csv
 
 from tests.rabbit_server import free_ports
 from tests.timeseries.influx_real import influx_store
-from timeseries.stores.influx import InfluxStore, minutes_bucket
+from timeseries.stores.influx.store import InfluxStore, minutes_bucket
 
 ROOT = Path(__file__).resolve().parents[2]
 TOTAL = """

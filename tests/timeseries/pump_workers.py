@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from tests.timeseries.batches import INDIA
-from timeseries.pump import Pump
-from timeseries.shipper import ship_slice
-from timeseries.spool import Lane, Spool
-from timeseries.stores.delta import DeltaStore
+from timeseries.shipping.pump import Pump
+from timeseries.shipping.shipper import ship_slice
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane
+from timeseries.stores.delta.store import DeltaStore
 
 
 def die(*_: object) -> None:

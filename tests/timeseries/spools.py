@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from timeseries.recorder import Recorder
-from timeseries.spool import Lane, PendingSlice, Spool
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane, PendingSlice
 
 INDIA = ZoneInfo("Asia/Kolkata")
 NOW = 1_760_000_000 * 10**9  # 2025-10-09T08:53:20Z

@@ -11,8 +11,8 @@ import pytest
 from tests.timeseries.batches import SECOND, at
 from tests.timeseries.desks import Desk, desk_in
 from tests.timeseries.test_commands import manage
-from timeseries.audit import audit
-from timeseries.stores.delta import DeltaStore
+from timeseries.shipping.audit import audit
+from timeseries.stores.delta.store import DeltaStore
 from timeseries.stores.tables import table_of
 
 OPEN = at("2021-04-12 09:15")

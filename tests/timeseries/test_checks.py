@@ -9,7 +9,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from timeseries.errors import StoreMisconfigured
-from timeseries.pump import open_store
+from timeseries.wiring import open_store
 
 
 def ids() -> list[str]:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from tests.timeseries.spools import OPEN_NS, lane, recorder
-from timeseries.frames import HEADER_SIZE
-from timeseries.lane import Lane
 from timeseries.measurements import TICKS
+from timeseries.spool.frames import HEADER_SIZE
+from timeseries.spool.lane import Lane
 
 DAMAGES = int(os.environ.get("VELOX_DAMAGES", "0"))
 MAGIC, TICK = b"\xf7\xa5", 2

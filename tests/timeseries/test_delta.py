@@ -16,10 +16,11 @@ from deltalake import DeltaTable
 from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, prices
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import MEASUREMENTS, TICKS, PointBatch
-from timeseries.stores import delta_care, delta_table
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta import DeltaStore
-from timeseries.stores.delta_table import MeasurementTable, Overtaken
+from timeseries.stores.delta import care as delta_care
+from timeseries.stores.delta import table as delta_table
+from timeseries.stores.delta.store import DeltaStore
+from timeseries.stores.delta.table import MeasurementTable, Overtaken
 
 OPEN = at("2021-04-12 09:15")
 EVERYTHING = PointQuery(TICKS, 0, 2**62)

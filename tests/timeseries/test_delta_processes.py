@@ -19,7 +19,7 @@ from tests.timeseries.delta_workers import ROWS, slice_of
 from tests.waiting import PATIENCE_SECONDS
 from timeseries.measurements import TICKS
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta import DeltaStore
+from timeseries.stores.delta.store import DeltaStore
 
 EVERYTHING = PointQuery(TICKS, 0, 2**62)
 

@@ -10,9 +10,9 @@ import pytest
 
 from tests.timeseries.spools import OPEN_NS, lane, recorder
 from tests.timeseries.victims import Victim
-from timeseries import dead_letters, durable
-from timeseries.lane import Outcome
-from timeseries.spool import Spool
+from timeseries.spool import dead_letters, durable
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Outcome
 from timeseries.stores.base import Refusal
 
 Step = tuple[str, str]  # what was done, to which file

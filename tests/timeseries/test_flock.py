@@ -16,9 +16,10 @@ import pytest
 from tests.companions import is_alive
 from tests.timeseries.spools import OPEN_NS, lane, recorder
 from tests.waiting import until
-from timeseries import lease, minute_keeper, shipper
-from timeseries.flock import FileLock
-from timeseries.spool import SourceLock
+from timeseries.shipping import minute_keeper, shipper
+from timeseries.spool import lease
+from timeseries.spool.folder import SourceLock
+from timeseries.spool.locks import FileLock
 from trading import summon
 from velox_site.log_files import SizedFile
 

@@ -10,11 +10,11 @@ import pytest
 from tests.timeseries.batches import INDIA, SECOND, at, batch, indicators, prices
 from tests.timeseries.influx_server import faulty_influx
 from timeseries.errors import InvalidValue, QueryTimeout, WrongLanguage
-from timeseries.measurement_docs import markdown
 from timeseries.measurements import MEASUREMENTS
-from timeseries.stores.delta import DeltaStore
-from timeseries.stores.influx import InfluxStore
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.stores.delta.store import DeltaStore
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.store import InfluxStore
+from velox_site.measurement_docs import markdown
 
 OPEN = at("2021-04-12 09:15")
 

@@ -16,14 +16,14 @@ from deltalake import DeltaTable
 from tests.timeseries.batches import DAY, INDIA, SECOND, at
 from tests.timeseries.desks import Desk, desk_in
 from tests.timeseries.test_commands import manage
-from timeseries import healing
 from timeseries.errors import StoreDamaged, StoreUnavailable
 from timeseries.measurements import TICKS
-from timeseries.pump import Pump
-from timeseries.spool import Spool
-from timeseries.stores import delta_care
+from timeseries.shipping import healing
+from timeseries.shipping.pump import Pump
+from timeseries.spool.folder import Spool
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta import DeltaStore
+from timeseries.stores.delta import care as delta_care
+from timeseries.stores.delta.store import DeltaStore
 
 OPEN = at("2021-04-12 09:15")
 EVERYTHING = PointQuery(TICKS, 0, 2**62)

@@ -9,8 +9,8 @@ from influxdb_client import Point
 
 from tests.timeseries.batches import at, batch, indicators, prices
 from timeseries.measurements import EXECUTIONS
-from timeseries.stores.influx_lines import encode
-from timeseries.stores.influx_names import coded, coded_key, coded_text, decoded, decoded_key, decoded_text
+from timeseries.stores.influx.lines import encode
+from timeseries.stores.influx.names import coded, coded_key, coded_text, decoded, decoded_key, decoded_text
 
 OPEN = at("2021-04-12 09:15")
 

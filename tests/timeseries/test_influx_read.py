@@ -12,8 +12,8 @@ import pytest
 from tests.timeseries.batches import INDIA, SECOND, at, batch, prices
 from timeseries.measurements import TICKS
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta import DeltaStore
-from timeseries.stores.influx import InfluxStore
+from timeseries.stores.delta.store import DeltaStore
+from timeseries.stores.influx.store import InfluxStore
 
 OPEN = at("2021-04-12 09:15")
 DAY = 86_400 * SECOND

@@ -15,14 +15,14 @@ from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, indicators, 
 from tests.timeseries.influx_real import influx_server, influx_store
 from timeseries.errors import InvalidValue, StoreMisconfigured
 from timeseries.measurements import TICKS
-from timeseries.pump import Pump
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
+from timeseries.recording.recorder import Recorder
+from timeseries.shipping.pump import Pump
+from timeseries.spool.folder import Spool
 from timeseries.stores.base import PointQuery
-from timeseries.stores.influx import InfluxStore, minutes_bucket
-from timeseries.stores.influx_replies import Held, RefusedInPart, RefusedWhole, Stored
-from timeseries.stores.influx_server import InfluxServer
-from timeseries.stores.influx_setup import set_up
+from timeseries.stores.influx.replies import Held, RefusedInPart, RefusedWhole, Stored
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.setup import set_up
+from timeseries.stores.influx.store import InfluxStore, minutes_bucket
 
 OPEN = at("2021-04-12 09:15")
 EVER = (-(2**63) + 1, 2**63 - 1)

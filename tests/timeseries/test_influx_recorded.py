@@ -9,9 +9,9 @@ import pytest
 from tests.timeseries.batches import INDIA, SECOND
 from tests.timeseries.influx_recording import BATCHES, OPEN, QUERIES, Played, readings
 from timeseries.errors import StoreUnavailable
-from timeseries.stores.delta import DeltaStore
-from timeseries.stores.influx import InfluxStore
-from timeseries.stores.influx_replies import Held, RefusedInPart, RefusedWhole, Stored, reply_of
+from timeseries.stores.delta.store import DeltaStore
+from timeseries.stores.influx.replies import Held, RefusedInPart, RefusedWhole, Stored, reply_of
+from timeseries.stores.influx.store import InfluxStore
 
 
 @pytest.fixture

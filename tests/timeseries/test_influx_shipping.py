@@ -15,16 +15,17 @@ import urllib3
 from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, prices
 from tests.timeseries.desks import Clock
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
-from timeseries import dead_letters
 from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable
-from timeseries.pump import Pump
-from timeseries.recorder import Recorder
-from timeseries.resending import Resent, Retried
-from timeseries.shipper import ship_slice
-from timeseries.spool import Lane, Spool
-from timeseries.stores.influx import InfluxStore
-from timeseries.stores.influx_replies import Held, RefusedInPart, RefusedWhole, Stored, TooLarge, TryLater, reply_of
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.recording.recorder import Recorder
+from timeseries.shipping.pump import Pump
+from timeseries.shipping.resending import Resent, Retried
+from timeseries.shipping.shipper import ship_slice
+from timeseries.spool import dead_letters
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane
+from timeseries.stores.influx.replies import Held, RefusedInPart, RefusedWhole, Stored, TooLarge, TryLater, reply_of
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.store import InfluxStore
 
 OPEN = at("2021-04-12 09:15")
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
 from tests.timeseries.test_influx_shipping import Desk, desk, whole
-from timeseries import dead_letters
-from timeseries.stores.influx_replies import Stored, TryLater
-from timeseries.stores.influx_server import InfluxServer
+from timeseries.spool import dead_letters
+from timeseries.stores.influx.replies import Stored, TryLater
+from timeseries.stores.influx.server import InfluxServer
 
 __all__ = ["desk"]
 

@@ -14,9 +14,9 @@ from tests.timeseries.batches import SECOND, at
 from tests.timeseries.desks import Desk, desk_in
 from tests.timeseries.test_delta_processes import Worker, workers
 from tests.waiting import PATIENCE_SECONDS, until
-from timeseries import durable, lease
-from timeseries.lease import LeaseHeld, LeaseLost, hold
 from timeseries.measurements import TICKS
+from timeseries.spool import durable, lease
+from timeseries.spool.lease import LeaseHeld, LeaseLost, hold
 from timeseries.stores.base import PointQuery
 
 OPEN = at("2021-04-12 09:15")

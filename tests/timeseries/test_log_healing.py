@@ -19,11 +19,12 @@ from tests.timeseries.desks import Desk, desk_in
 from tests.timeseries.test_commands import manage
 from timeseries.errors import StoreDamaged
 from timeseries.measurements import INDICATORS, TICKS
-from timeseries.pump import Pump
-from timeseries.spool import Spool
-from timeseries.stores import delta_log, delta_table
+from timeseries.shipping.pump import Pump
+from timeseries.spool.folder import Spool
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta import DeltaStore
+from timeseries.stores.delta import log as delta_log
+from timeseries.stores.delta import table as delta_table
+from timeseries.stores.delta.store import DeltaStore
 
 OPEN = at("2021-04-12 09:15")
 EVERYTHING = PointQuery(TICKS, 0, 2**62)

@@ -15,17 +15,17 @@ import structlog
 from tests.timeseries.batches import DAY, INDIA, MINUTE, SECOND, at, session
 from tests.timeseries.desks import Clock, Desk, Switched
 from tests.timeseries.influx_real import influx_server, influx_store
-from timeseries import minute_keeper
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import MINUTES, TICKS, PointBatch
-from timeseries.minute_keeper import MinuteKeeper, place_of
-from timeseries.pump import Pump
 from timeseries.reader import Reader
-from timeseries.spool import Spool
+from timeseries.shipping import minute_keeper
+from timeseries.shipping.minute_keeper import MinuteKeeper, place_of
+from timeseries.shipping.pump import Pump
+from timeseries.spool.folder import Spool
 from timeseries.stores import candles
 from timeseries.stores.base import PointQuery, Session, Store
-from timeseries.stores.delta import DeltaStore
-from timeseries.stores.influx import InfluxStore, minutes_bucket
+from timeseries.stores.delta.store import DeltaStore
+from timeseries.stores.influx.store import InfluxStore, minutes_bucket
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
 OPEN = at("2021-04-12 09:15")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.timeseries.spools import OPEN_NS, lane, recorder, stored
-from timeseries import ordinals
 from timeseries.errors import StoreUnavailable
+from timeseries.spool import ordinals
 
 SECOND = 10**9
 

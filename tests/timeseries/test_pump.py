@@ -12,10 +12,10 @@ import pytest
 
 from tests.timeseries.batches import DAY, SECOND, at
 from tests.timeseries.desks import Desk, desk_in
-from timeseries import clearing, pump
-from timeseries.bell import Bell
 from timeseries.errors import FlushTimeout, StoreUnavailable
 from timeseries.measurements import TICKS, PointBatch
+from timeseries.shipping import clearing, pump
+from timeseries.spool.bell import Bell
 from timeseries.stores.base import PointQuery, Refusal
 
 OPEN = at("2021-04-12 09:15")
@@ -100,7 +100,7 @@ def test_many_new_points_do_not_wait(desk: Desk, monkeypatch: pytest.MonkeyPatch
 
 
 def test_large_lanes_go_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 4})
+    monkeypatch.setattr("timeseries.shipping.shipper.ship_slice.__kwdefaults__", {"rows": 4})
     record(desk, 10)
     assert desk.pump.run_once().settled == 10
     assert [len(batch) for batch in desk.store.batches] == [4, 4, 2]
@@ -108,7 +108,7 @@ def test_large_lanes_go_in_slices(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_pass_ends_when_its_time_is_up_though_a_backlog_is_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 4})
+    monkeypatch.setattr("timeseries.shipping.shipper.ship_slice.__kwdefaults__", {"rows": 4})
     record(desk, 10)
     record(desk, 10, source="other")
     found = []
@@ -403,7 +403,7 @@ def test_a_shipper_that_comes_while_an_account_is_cleared_is_turned_back(desk: D
 
 def test_clearing_waits_for_shippers_and_gives_up_in_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     record(desk, 2, account="replay")
-    monkeypatch.setattr("timeseries.shipper.GATE_SECONDS", 0.05)
+    monkeypatch.setattr("timeseries.shipping.shipper.GATE_SECONDS", 0.05)
     with clearing.shipping_allowed(desk.spool.root), pytest.raises(StoreUnavailable):
         desk.pump.clear_account("replay")
     assert closes(desk, "replay") == [1.0, 2.0]
@@ -475,7 +475,7 @@ class TestFlushInTime:
     def test_it_begins_no_slice_when_its_time_is_up(
         self, desk: Desk, slow: threading.Event, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 2})
+        monkeypatch.setattr("timeseries.shipping.shipper.ship_slice.__kwdefaults__", {"rows": 2})
         record(desk, 10)
         with pytest.raises(FlushTimeout):
             desk.pump.wait_until_settled(desk.pump.targets(), 0.2)

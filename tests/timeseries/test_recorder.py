@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tests.timeseries.spools import INDIA, NOW, OPEN, OPEN_NS, files, lane, recorder, stored
 from timeseries.errors import AmbiguousTick, InvalidValue, RecorderClosed
 from timeseries.measurements import EXECUTIONS
-from timeseries.recorder import Recorder, TickBatch
+from timeseries.recording.recorder import Recorder, TickBatch
 
 NAN, INF = float("nan"), float("inf")
 FLOAT_MAX = sys.float_info.max  # what feeds send for no price, and the largest 64-bit integer in billionths

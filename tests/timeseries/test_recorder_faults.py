@@ -17,11 +17,12 @@ import pytest
 from tests.timeseries import chaos_recorder
 from tests.timeseries.spools import INDIA, OPEN_NS, lane, recorder, stored
 from tests.waiting import until
-from timeseries import durable, room, segment, writer
-from timeseries.counter import ISSUED
 from timeseries.errors import SourceBusy, SpoolFailed, SpoolFull
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
+from timeseries.recording import writer
+from timeseries.recording.recorder import Recorder
+from timeseries.spool import disk_space, durable, segment
+from timeseries.spool.counter import ISSUED
+from timeseries.spool.folder import Spool
 
 # Python 3.12 warns of every fork beside threads; that it works is what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
@@ -120,7 +121,7 @@ def test_the_reserve_is_never_taken_and_given_back_when_space_ends(
             return disk["free"]
 
     monkeypatch.setattr(os, "statvfs", lambda _: Disk())
-    space = room.Room(root)  # the reserve is a million: a twentieth of this disk
+    space = disk_space.Room(root)  # the reserve is a million: a twentieth of this disk
     space.claim(4096)
     assert not space.file.exists()  # plenty
     disk["free"] = 3_000_000

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder, stored
-from timeseries import writer
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
+from timeseries.recording import writer
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.folder import Spool
 
 SECOND = 10**9
 

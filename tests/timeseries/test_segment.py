@@ -14,12 +14,12 @@ import pytest
 
 from tests.timeseries.golden.make import GOLDEN, fill
 from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder, rows, stored
-from timeseries.counter import ISSUED, CounterMap
-from timeseries.frames import FORMAT_VERSION, HEADER_SIZE, Header, unpack_header, with_crc
-from timeseries.lane import Lane
 from timeseries.measurements import TICKS
-from timeseries.segment import CHUNK, SegmentWriter
-from timeseries.spool import Spool
+from timeseries.spool.counter import ISSUED, CounterMap
+from timeseries.spool.folder import Spool
+from timeseries.spool.frames import FORMAT_VERSION, HEADER_SIZE, Header, unpack_header, with_crc
+from timeseries.spool.lane import Lane
+from timeseries.spool.segment import CHUNK, SegmentWriter
 
 TICKS_COUNT = 5
 

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder, rows, stored
-from timeseries.counter import ISSUED, CounterMap
 from timeseries.errors import SourceBusy
-from timeseries.lane import Lane, LeaseHeld, Outcome
-from timeseries.spool import Spool, folder_name, source_name
+from timeseries.spool.counter import ISSUED, CounterMap
+from timeseries.spool.folder import Spool, folder_name, source_name
+from timeseries.spool.lane import Lane, LeaseHeld, Outcome
 
 
 def fill(root: Path, count: int, **options: object) -> Lane:

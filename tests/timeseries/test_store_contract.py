@@ -17,7 +17,7 @@ from tests.timeseries.influx_real import influx_store
 from timeseries.measurements import EXECUTIONS, INDICATORS, MEASUREMENTS, TICKS, TRAILING_SL
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
 from timeseries.stores.candles import candles_of
-from timeseries.stores.delta import DeltaStore
+from timeseries.stores.delta.store import DeltaStore
 from timeseries.stores.tables import point_schema
 
 OPEN = at("2021-04-12 09:15")

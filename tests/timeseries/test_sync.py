@@ -14,11 +14,11 @@ import pytest
 
 from tests.timeseries.spools import OPEN_NS, lane, recorder, stored
 from tests.waiting import until
-from timeseries import writer
-from timeseries.counter import NAME, CounterMap
-from timeseries.lane import Lane
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
+from timeseries.recording import writer
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.counter import NAME, CounterMap
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane
 
 CODES = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 

@@ -13,11 +13,11 @@ import pytest
 
 from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder
 from tests.waiting import until
-from timeseries import syncer
-from timeseries.balance import unsynced_seconds
-from timeseries.lane import Lane
-from timeseries.spool import Spool
-from timeseries.syncer import Syncer, SyncProcess
+from timeseries.shipping.balance import unsynced_seconds
+from timeseries.spool import syncer
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane
+from timeseries.spool.syncer import Syncer, SyncProcess
 
 SECOND = 10**9
 

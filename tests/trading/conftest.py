@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.redis_server import RedisServer, redis_server, use
-from trading import hot, summon
+from trading import summon
+from trading.hot import cache
+from trading.hot.breaker import Breaker
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +24,9 @@ def shared(redis: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -
     """The cache is that Redis, empty, with the settings' own options."""
     use(redis.url, settings)
     redis.tell("FLUSHALL")
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    monkeypatch.setattr(cache, "breaker", Breaker())
     yield redis
-    hot.cache.client.get_client().connection_pool.disconnect()
+    cache.cache.client.get_client().connection_pool.disconnect()
 
 
 @pytest.fixture

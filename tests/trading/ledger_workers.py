@@ -19,8 +19,9 @@ django.setup()
 from django.db import DatabaseError  # noqa: E402  (the settings come first)
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened  # noqa: E402
+from trading import transactions  # noqa: E402
+from trading.bookkeeping import journal  # noqa: E402
 from trading.errors import VeloxError  # noqa: E402
-from trading.operations import journal, writing  # noqa: E402
 from trading.queries.accounts import get_account  # noqa: E402
 
 # A machine that does much else may keep sixteen writers waiting for longer than two seconds; what these jobs show is
@@ -34,7 +35,7 @@ def say(**said: object) -> None:
 
 def close(price: str) -> None:
     """Close T1."""
-    writing.PATIENCE_SECONDS = PATIENCE
+    transactions.PATIENCE_SECONDS = PATIENCE
     try:
         say(closed=str(closed(price=price).realised_pnl))
     except VeloxError as error:
@@ -43,7 +44,7 @@ def close(price: str) -> None:
 
 def write(name: str, count: str, patience: str = str(PATIENCE)) -> None:
     """Open and close trades of one's own in the same strategy and symbol; say the worst wait and what was refused."""
-    writing.PATIENCE_SECONDS = float(patience)
+    transactions.PATIENCE_SECONDS = float(patience)
     worst, refused = 0.0, []
     for number in range(int(count)):
         for call, more in ((opened, {"entry_time": AT}), (closed, {"exit_time": AT + MINUTE})):
@@ -58,7 +59,7 @@ def write(name: str, count: str, patience: str = str(PATIENCE)) -> None:
 
 def race(name: str, count: str) -> None:
     """Open, scale out and close the trades that all the others open, scale out and close, in an order of one's own."""
-    writing.PATIENCE_SECONDS = PATIENCE
+    transactions.PATIENCE_SECONDS = PATIENCE
     numbers, refused = list(range(int(count))), []
     random.Random(name).shuffle(numbers)
     for number in numbers:
@@ -90,7 +91,7 @@ def endure(first: str) -> None:
 
 def twice(first: str, second: str) -> None:
     """Open a trade, wait for a word, open another; each returned call is acknowledged."""
-    writing.PATIENCE_SECONDS = PATIENCE
+    transactions.PATIENCE_SECONDS = PATIENCE
     for trade_id in (first, second):
         opened(trade_id)
         say(opened=trade_id)
@@ -99,7 +100,7 @@ def twice(first: str, second: str) -> None:
 
 def fork() -> None:
     """Fork in the middle of a write, then be killed in it; the child lives on."""
-    with writing.writing():
+    with transactions.writing():
         journal.lock_head(get_account("main"))
         child = os.fork()
         if child:
@@ -109,7 +110,7 @@ def fork() -> None:
 
 def hold(seconds: str) -> None:
     """Hold the ledger as a writer to `main` does."""
-    with writing.writing():
+    with transactions.writing():
         journal.lock_head(get_account("main"))
         say(held=True)
         time.sleep(float(seconds))

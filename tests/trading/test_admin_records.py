@@ -27,7 +27,7 @@ from trading.models import (
     User,
 )
 from trading.operations.publish_daily_summary import publish_daily_summary
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 __all__ = ["as_user"]
 

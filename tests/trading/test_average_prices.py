@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import page_desk
-from trading import hot_book
 from trading.domain import averages
 from trading.domain.money import to_units
 from trading.domain.position import Execution, value_of
+from trading.hot import ledger_copy
 from trading.models import Trade
 from trading.operations.add_fill import add_fill
 from trading.operations.amend import amend
@@ -86,7 +86,7 @@ class TestInTheLedger:
     def test_one_fill_has_its_own_price_as_its_average_everywhere(self, ledger: Any, quantity: Any) -> None:
         assert opened("one", quantity).avg_price == PRICE
         assert open_positions("main")[0].avg_price == PRICE
-        _, entries = hot_book._from_ledger("main", AT.date())
+        _, entries = ledger_copy._from_ledger("main", AT.date())
         assert entries["positions"]["positions"][0]["avg_price"] == "1.13889"
         closed = close_position(
             "main", "one", "fx", "RELIANCE", exit_price="1.13854", exit_time=AT + timedelta(hours=1)

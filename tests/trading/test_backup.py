@@ -22,14 +22,14 @@ from tests.trading.tampering import unguarded
 from tests.trading.test_ledger_processes import go, workers
 from tests.trading.test_verify_ledger import a_desks_days
 from tests.waiting import until
+from trading.bookkeeping import copying
+from trading.bookkeeping.copying import CopyRefused, beside
+from trading.health.report import report
 from trading.models import Journal, Trade
-from trading.operations import copying
 from trading.operations import restore as restoring
 from trading.operations.back_up import back_up
-from trading.operations.copying import CopyRefused, beside
 from trading.operations.restore import restore
-from trading.queries.health import report
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger]
 

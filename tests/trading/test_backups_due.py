@@ -11,11 +11,11 @@ import pytest
 
 from tests import page_desk
 from trading import summon
+from trading.health import report as module
+from trading.health.report import report
 from trading.operations.back_up import back_up
 from trading.operations.create_account import create_account
 from trading.operations.restore import restore
-from trading.queries import health
-from trading.queries.health import report
 
 pytestmark = pytest.mark.ledger
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.ledger
 @pytest.fixture(autouse=True)
 def alone(ledger: Any, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setattr(summon, "summon", lambda: None)
-    monkeypatch.setattr(health, "_since", {})
+    monkeypatch.setattr(module, "_since", {})
     settings.LOG_DIR = tmp_path / "logs"
     settings.LOG_DIR.mkdir()
     yield

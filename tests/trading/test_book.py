@@ -13,10 +13,12 @@ import pytest
 from tests.redis_server import RedisServer
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta import DeltaStore
-from trading import hot, hot_book, telemetry
+from timeseries.stores.delta.store import DeltaStore
+from trading import telemetry
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy, StoreUnavailable, UnknownAccount
+from trading.hot import cache, ledger_copy
+from trading.hot.breaker import Breaker
 from trading.models import Account
 from trading.queries import valuation
 from trading.web.positions import priced_positions
@@ -60,9 +62,9 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         raise LedgerBusy("another writer holds it")
 
     def begin() -> None:
-        for place, name in ((valuation, "open_positions"), (valuation, "position_of"), (hot_book, "_sequence")):
+        for place, name in ((valuation, "open_positions"), (valuation, "position_of"), (ledger_copy, "_sequence")):
             monkeypatch.setattr(place, name, refuse)
-        monkeypatch.setattr(hot_book, "BUILT", dict.fromkeys(hot_book.BUILT, refuse))
+        monkeypatch.setattr(ledger_copy, "BUILT", dict.fromkeys(ledger_copy.BUILT, refuse))
 
     return begin
 
@@ -84,13 +86,13 @@ class TestOrigins:
     def test_both_say_the_same_and_who_they_are(self, dm: DataManager, name: str) -> None:
         true = QUESTIONS[name](dm)
         assert origins(true) == {"ledger"}
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         copied = QUESTIONS[name](dm)
         assert origins(copied) == {"hot"}
         assert plain(copied) == plain(true)
 
     def test_a_copy_that_is_behind_does_not_answer(self, dm: DataManager, name: str) -> None:
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         with DataManager(source="other") as other:
             dm.open_position("T4", "scalping", "RELIANCE", 2460, 7, NOW)
             told = QUESTIONS[name](other)  # of a process that wrote nothing itself
@@ -98,12 +100,12 @@ class TestOrigins:
 
     def test_a_busy_ledgers_copy_answers(self, dm: DataManager, busy: Callable[[], None], name: str) -> None:
         true = QUESTIONS[name](dm)
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         busy()
         assert plain(QUESTIONS[name](dm)) == plain(true)
 
     def test_but_not_one_from_before_our_own_write(self, dm: DataManager, busy: Callable[[], None], name: str) -> None:
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         dm.open_position("T4", "scalping", "TCS", 100, 1, NOW)
         busy()
         with pytest.raises(LedgerBusy):
@@ -117,12 +119,12 @@ class TestOrigins:
     @pytest.mark.parametrize("garbage", [7, [7], [{"trade_id": "T1"}], {"scalping": 3}, None, "x"])
     def test_what_makes_no_sense_is_asked_of_the_ledger(self, dm: DataManager, name: str, garbage: Any) -> None:
         true = QUESTIONS[name](dm)
-        hot_book.rebuild("main", datetime.now(UTC))
-        raw = hot.cache.client.get_client()
-        for part in hot_book.PARTS:
-            entry = hot_book.read("main", part)
+        ledger_copy.rebuild("main", datetime.now(UTC))
+        raw = cache.cache.client.get_client()
+        for part in ledger_copy.PARTS:
+            entry = ledger_copy.read("main", part)
             assert entry is not None
-            raw.set(hot.cache.make_key(hot_book.name_of("main", part)), json.dumps({**entry, part: garbage}))
+            raw.set(cache.cache.make_key(ledger_copy.name_of("main", part)), json.dumps({**entry, part: garbage}))
         told = QUESTIONS[name](dm)
         assert plain(told) == plain(true)
         assert origins(told) == {"ledger"}
@@ -138,7 +140,7 @@ class TestAnswers:
     @pytest.fixture(params=["ledger", "hot"])
     def asked(self, dm: DataManager, request: pytest.FixtureRequest) -> DataManager:
         if request.param == "hot":
-            hot_book.rebuild("main", datetime.now(UTC))
+            ledger_copy.rebuild("main", datetime.now(UTC))
         return dm
 
     def test_positions_are_valued_at_the_newest_tick(self, asked: DataManager) -> None:
@@ -165,7 +167,7 @@ class TestAnswers:
         assert asked.get_day_figures()["gross_pnl"] == 10
 
     def test_a_copy_of_another_day_says_nothing_of_today(self, dm: DataManager) -> None:
-        hot_book.rebuild("main", datetime.now(UTC) - timedelta(days=1))
+        ledger_copy.rebuild("main", datetime.now(UTC) - timedelta(days=1))
         assert dm.get_strategy_counters("scalping").trades_opened == 2
         assert dm.get_strategy_counters("scalping").origin == "ledger"
         assert dm.get_day_figures()["origin"] == "ledger"
@@ -178,7 +180,9 @@ class TestManyAtOnce:
             other.process_tick("TCS", {"ltp": 3}, at=at)
             other.cache_indicators("TCS", {"rsi": 50}, at=at)
             dm.cache_indicators("RELIANCE", {"rsi": 45.5}, at=at)
-            hot.put_newest("tick", {hot.key("tick", "main", "M&M"): {"exchange_time": at, "time": at, "close": 7.0}})
+            cache.put_newest(
+                "tick", {cache.key("tick", "main", "M&M"): {"exchange_time": at, "time": at, "close": 7.0}}
+            )
             ticks = dm.get_latest_ticks(["RELIANCE", "TCS", "M&M", "ABSENT"])
             found = dm.get_indicators_of(["RELIANCE", "TCS", "ABSENT"])
         assert {name: (tick["last_price"], tick["origin"]) for name, tick in ticks.items()} == {
@@ -199,9 +203,9 @@ class TestManyAtOnce:
 
     def test_the_hot_state_is_asked_once_for_all(self, dm: DataManager, monkeypatch: pytest.MonkeyPatch) -> None:
         calls = []
-        breaker = hot.Breaker()
+        breaker = Breaker()
         monkeypatch.setattr(breaker, "succeeded", lambda: calls.append(1))
-        monkeypatch.setattr(hot, "breaker", breaker)
+        monkeypatch.setattr(cache, "breaker", breaker)
         dm.get_latest_ticks([f"S{number}" for number in range(50)])
         dm.get_indicators_of([f"S{number}" for number in range(50)])
         assert len(calls) == 2

@@ -23,11 +23,15 @@ from tests.companions import ended_afterwards, is_alive, living_companion
 from tests.redis_server import redis_server, use
 from tests.trading.test_hot import tick
 from tests.waiting import until
-from timeseries import pump
-from trading import companion as module
-from trading import hot, summon
-from trading.companion import Companion, Part
+from timeseries import wiring
+from timeseries.shipping import pump
+from trading import summon
+from trading.companion import companion as module
+from trading.companion.companion import Companion, Part
 from trading.data_manager import DataManager
+from trading.hot import breaker as breakers
+from trading.hot import cache
+from trading.hot.breaker import Breaker
 from trading.management.commands import ship
 
 MANAGE = Path(__file__).parents[2] / "manage.py"
@@ -46,7 +50,7 @@ def ended(data_dir: Path) -> Iterator[None]:
 
 
 def points() -> dict[str, Any]:
-    return pump.open_pump().points()
+    return wiring.open_pump().points()
 
 
 class TestSummoned:
@@ -247,7 +251,7 @@ class TestLife:
     ) -> None:
         monkeypatch.setattr(pump, "PASS_SECONDS", 0.0)
         monkeypatch.setattr(pump, "MANY", 1)
-        monkeypatch.setattr("timeseries.shipper.ship_slice.__kwdefaults__", {"rows": 4})
+        monkeypatch.setattr("timeseries.shipping.shipper.ship_slice.__kwdefaults__", {"rows": 4})
         made, waits = Companion(), []
 
         def wait(seconds: float) -> bool:
@@ -272,7 +276,7 @@ class TestLife:
         made.parts.append(Part("the long part", takes_long, 3600.0))
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
-            (lane,) = pump.open_spool().lanes()
+            (lane,) = wiring.open_spool().lanes()
             thread = threading.Thread(target=made.run)
             thread.start()
             try:
@@ -334,7 +338,7 @@ class TestHotCopy:
     ) -> Iterator[tuple[Companion, Any]]:
         with redis_server(tmp_path) as server:
             use(server.url, settings)
-            monkeypatch.setattr(hot, "breaker", hot.Breaker())
+            monkeypatch.setattr(cache, "breaker", Breaker())
             yield Companion(), server
 
     def test_newest_values_reach_other_processes(self, copying: Any) -> None:
@@ -346,7 +350,7 @@ class TestHotCopy:
             dm.cache_indicators("TCS", {"rsi": 45.5}, timeframe="5m")
             companion._copy()
             other = DataManager(source="other")
-            assert hot.newest("tick", "main", "TCS")["close"] == 3
+            assert cache.newest("tick", "main", "TCS")["close"] == 3
             assert other.get_latest_tick("TCS") == {**(dm.get_latest_tick("TCS") or {}), "origin": "hot"}
             assert other.get_indicators("TCS", timeframe="5m") == {"rsi": 45.5}
 
@@ -356,22 +360,22 @@ class TestHotCopy:
             dm.process_tick("TCS", {"ltp": 1})
             companion._copy()
             dm.process_tick("TCS", {"ltp": 2})
-            assert pump.open_pump().drain(600)
+            assert wiring.open_pump().drain(600)
             companion._copy()
-        assert hot.newest("tick", "main", "TCS")["close"] == 2
+        assert cache.newest("tick", "main", "TCS")["close"] == 2
 
     def test_what_the_cache_did_not_take_comes_again(self, copying: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         companion, server = copying
-        monkeypatch.setattr(hot, "AWAY_SECONDS", 0.0)
+        monkeypatch.setattr(breakers, "AWAY_SECONDS", 0.0)
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
             companion._copy()
             dm.process_tick("TCS", {"ltp": 2})
             with server.frozen():
                 companion._copy()
-            until(lambda: companion._copy() or hot.newest("tick", "main", "TCS") is not None)
+            until(lambda: companion._copy() or cache.newest("tick", "main", "TCS") is not None)
             companion._copy()
-        assert hot.newest("tick", "main", "TCS")["close"] == 2
+        assert cache.newest("tick", "main", "TCS")["close"] == 2
 
     def test_more_than_one_slice_is_copied_whole(self, copying: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         companion, _ = copying
@@ -383,8 +387,8 @@ class TestHotCopy:
             for number in range(35):
                 dm.process_tick(f"S{number}", {"ltp": number + 1})
             companion._copy()
-        assert hot.newest("tick", "main", "FIRST")["close"] == 2
-        assert hot.newest("tick", "main", "S34")["close"] == 35
+        assert cache.newest("tick", "main", "FIRST")["close"] == 2
+        assert cache.newest("tick", "main", "S34")["close"] == 35
 
     def test_flushing_redis_changes_no_answer(self, copying: Any) -> None:
         companion, server = copying
@@ -404,11 +408,11 @@ class TestHotCopy:
 
             before = answers()
             companion._copy()
-            assert hot.newest("tick", "main", "TCS") is not None
+            assert cache.newest("tick", "main", "TCS") is not None
             copied = answers()
             server.tell("FLUSHALL")
             flushed = answers()
-            hot.put_newest("tick", {hot.key("tick", "main", "TCS"): tick(1, 1)})  # something old
+            cache.put_newest("tick", {cache.key("tick", "main", "TCS"): tick(1, 1)})  # something old
             assert before == copied == flushed
             assert [answer[0]["last_price"] for answer in before] == [9, 9, 9]
             assert [answer[1] for answer in before] == [{"n": 9}] * 3

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from tests.trading.book import AT, closed, filled, opened, row, snapshot, sql
+from trading.bookkeeping import journal
 from trading.domain.money import SCALE
 from trading.errors import CurrencyMismatch, InvalidValue
 from trading.models import Correction, DayTotal, Instrument, Journal, Realisation, Seal
-from trading.operations import journal
 from trading.operations.amend import amend
 from trading.operations.correct_contract import CorrectedContract, correct_contract
 from trading.operations.create_account import create_account
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.void import void
+from trading.proof.verify import verify_ledger
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.reports import selection
 from trading.queries.statistics import exits_of
-from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 CRUDE = "CRUDEOIL26DECFUT"

@@ -11,10 +11,10 @@ import pytest
 from django.db.utils import DatabaseError
 
 from tests.trading.book import AT, MINUTE, closed, filled, fills, opened, row, snapshot, sql
+from trading.bookkeeping import booking
 from trading.domain.values import known_already
 from trading.errors import AmbiguousTrade, CrossesZero, IdConflict, InvalidValue, TradeClosed, UnknownTrade
 from trading.models import Correction, DayTotal, Fill, Journal, Realisation, Trade
-from trading.operations import booking
 from trading.operations.amend import amend
 from trading.operations.open_position import open_position
 from trading.operations.set_charges import set_charges, set_charges_of

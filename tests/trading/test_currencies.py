@@ -23,8 +23,8 @@ from trading.management.output import Report, Table, render
 from trading.models import Exchange, Instrument, User
 from trading.operations.create_account import create_account
 from trading.operations.import_trades import import_trades
-from trading.operations.writing import aside
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
+from trading.transactions import aside
 
 USD = {"book": "live", "currency": "USD", "zone": "America/New_York", "capital": "5000", "capital_date": AT.date()}
 

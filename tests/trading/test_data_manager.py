@@ -22,7 +22,7 @@ import pytest
 from django.db import connections
 
 from tests.waiting import PATIENCE_SECONDS
-from timeseries import pump
+from timeseries import wiring
 from trading import ledger as ledger_room
 from trading import summon
 from trading.data_manager import DataManager
@@ -231,7 +231,7 @@ class TestNewest:
     def test_what_an_earlier_process_recorded_is_known(self, dm: DataManager) -> None:
         dm.process_tick("TCS", {"ltp": 10, "day_volume": 5}, at=MORNING)
         dm.close()
-        assert pump.open_pump().drain(600)
+        assert wiring.open_pump().drain(600)
         found = DataManager().get_latest_tick("TCS")
         assert found is not None
         assert (found["last_price"], found["day_volume"], found["source"]) == (10.0, 5.0, "default")
@@ -383,7 +383,7 @@ class TestFlush:
         with DataManager(source="busy") as busy:
             busy.process_tick("TCS", {"ltp": 2})
             dm.flush(600)
-            rows = {row["source"]: row["spooled"] for row in pump.open_pump().sources()}
+            rows = {row["source"]: row["spooled"] for row in wiring.open_pump().sources()}
         assert rows == {"gone": 0, "busy": 1}
 
     def test_nothing_to_wait_for_is_no_wait(self, dm: DataManager) -> None:
@@ -393,7 +393,7 @@ class TestFlush:
         (data_dir / "delta").write_text("a file stands in the way")
         dm.process_tick("TCS", {"ltp": 1})
         dm.close()
-        assert pump.open_pump().points()["spooled"] == 1
+        assert wiring.open_pump().points()["spooled"] == 1
 
 
 class TestTogether:

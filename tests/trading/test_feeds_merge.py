@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timeseries.errors import InvalidValue
-from timeseries.recorder import Recorder
-from timeseries.spool import Spool
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.folder import Spool
 from trading.feeds.merge import merged
 from trading.feeds.points import OtherInput, known_among, points_of, wanting
 from trading.feeds.ticks import NUMBERS, FeedFile, Ticks, concatenated, empty

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.trading.book import AT, MINUTE, filled, fills, opened, row, snapshot
+from trading.bookkeeping import flipping
 from trading.data_manager import DataManager
 from trading.errors import CrossesZero, IdConflict, InvalidValue, TradeClosed
 from trading.models import Fill, Journal
-from trading.operations import flipping
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 FLIP = {"fill_id": "B7", "order_id": "O3", "charges": "30.01", "flip_to": "T2"}

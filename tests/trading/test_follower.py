@@ -11,12 +11,12 @@ import pytest
 from django.conf import settings
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened
-from timeseries import pump
+from timeseries import wiring
 from timeseries.errors import SpoolFull
 from timeseries.measurements import EXECUTIONS, STRATEGY_METRICS, TRAILING_SL, Measurement
-from trading import follower as module
+from trading.companion import follower as module
+from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady
-from trading.follower import Follower
 from trading.models import Fill, FollowerCursor, JournalHead
 from trading.operations.clear_account import clear_account
 from trading.operations.update_trailing_sl import update_trailing_sl
@@ -34,7 +34,7 @@ def follower(ledger: Any) -> Iterator[Follower]:
 
 def points(measurement: Measurement, account: str = "main") -> list[dict[str, Any]]:
     start, stop = (int(bound.timestamp()) * 10**9 for bound in DAY)
-    found = pump.open_reader().history(measurement, start, stop, account=account).drop_columns(["received_time"])
+    found = wiring.open_reader().history(measurement, start, stop, account=account).drop_columns(["received_time"])
     return found.to_pylist()
 
 
@@ -161,7 +161,7 @@ def test_a_cleared_account_is_followed_anew(follower: Follower) -> None:
     opened(account_code="replay")
     follower.run_once()
     clear_account("replay")
-    pump.open_pump().clear_account("replay")
+    wiring.open_pump().clear_account("replay")
     opened(account_code="replay", entry_price=99)
     follower.run_once()
     assert [point["price"] for point in points(EXECUTIONS, "replay")] == [99]

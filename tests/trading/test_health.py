@@ -19,12 +19,14 @@ from django.db import connection, connections
 
 from tests.redis_server import redis_server, use
 from tests.waiting import until
-from timeseries.counter import REFUSED_NS, CounterMap
-from timeseries.spool import Spool
-from trading import hot, summon
+from timeseries.spool.counter import REFUSED_NS, CounterMap
+from timeseries.spool.folder import Spool
+from trading import summon
 from trading.data_manager import DataManager
-from trading.queries import health
-from trading.queries.health import report
+from trading.health import report as module
+from trading.health.report import report
+from trading.hot import cache
+from trading.hot.breaker import Breaker
 
 pytestmark = pytest.mark.ledger
 
@@ -37,7 +39,7 @@ OPEN_HOURS = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # a Monday, 10:30 at the 
 def alone(ledger: Any, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[None]:
     """Nobody ships; the logs have a folder; what an earlier report has seen is forgotten."""
     monkeypatch.setattr(summon, "summon", lambda: None)
-    monkeypatch.setattr(health, "_since", {})
+    monkeypatch.setattr(module, "_since", {})
     settings.LOG_DIR = tmp_path / "logs"
     settings.LOG_DIR.mkdir()
     yield
@@ -185,8 +187,8 @@ class TestSpool:
     ) -> None:
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
-            monkeypatch.setattr(health, "UNSYNCED_SECONDS", 0.0)
-            monkeypatch.setattr(health, "UNSYNCED_WINDOWS", 0)
+            monkeypatch.setattr(module, "UNSYNCED_SECONDS", 0.0)
+            monkeypatch.setattr(module, "UNSYNCED_WINDOWS", 0)
             assert part("spool") == ("degraded", "unsynced")
             assert report(now=now())["points"]["unsynced_seconds"] > 0
         assert part("spool")[0] == "ok"  # who closes syncs what it recorded
@@ -234,7 +236,7 @@ class TestOthers:
     def test_redis_is_ok_when_it_answers_and_degraded_when_not(
         self, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(hot, "breaker", hot.Breaker())
+        monkeypatch.setattr(cache, "breaker", Breaker())
         with redis_server(tmp_path) as server:
             use(server.url, settings)
             assert part("hot") == ("ok", "")
@@ -266,25 +268,25 @@ class TestOthers:
         read_only(monkeypatch, settings.LOG_DIR)
         assert part("logs") == ("degraded", "logs_read_only")
 
-    @pytest.mark.parametrize("name", sorted(health.SLOW))
+    @pytest.mark.parametrize("name", sorted(module.SLOW))
     def test_a_part_that_answers_late_is_not_well(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         def checked(milliseconds: float) -> dict[str, Any]:
             clock = iter([0.0, milliseconds / 1000])
             with monkeypatch.context() as patched:
-                patched.setattr(health, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-                return health._checked(name, lambda: health.State("ok", "", "It answers."), OPEN_HOURS)
+                patched.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+                return module._checked(name, lambda: module.State("ok", "", "It answers."), OPEN_HOURS)
 
-        limit = health.SLOW[name][0]
+        limit = module.SLOW[name][0]
         late = checked(limit + 1)
         assert (checked(limit)["status"], late["status"], late["code"]) == ("ok", "degraded", "slow")
         assert late["detail"] == f"It answers. To ask it took {limit + 1} ms, over {limit}."
         assert late["cure"].startswith("Look at")
 
     def test_a_redis_that_takes_most_of_a_second_is_not_well(self) -> None:
-        assert health.SLOW["hot"][0] < 971
+        assert module.SLOW["hot"][0] < 971
 
     def test_a_check_that_breaks_is_a_finding_and_no_exception(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(health, "_disk", lambda: 1 / 0)
+        monkeypatch.setattr(module, "_disk", lambda: 1 / 0)
         assert part("disk") == ("degraded", "check_failed")
 
 
@@ -309,34 +311,34 @@ class monkeypatched_clock:
         self.seconds = seconds
 
     def __enter__(self) -> None:
-        from timeseries import pump
+        from timeseries.shipping import pump
 
         self.real = real = pump.balance.points
         ahead = int(self.seconds * 10**9)
         pump.balance.points = lambda spool, *, now: real(spool, now=now + ahead)
 
     def __exit__(self, *_: object) -> None:
-        from timeseries import pump
+        from timeseries.shipping import pump
 
         pump.balance.points = self.real
 
 
 def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Refuse new files in this folder: root, who runs the tests in a container, may write anywhere."""
-    real = health.tempfile.TemporaryFile
+    real = module.tempfile.TemporaryFile
 
     def refuse(*said: Any, **more: Any) -> Any:
         if more.get("dir") == folder:
             raise PermissionError(13, "Permission denied")
         return real(*said, **more)
 
-    monkeypatch.setattr(health.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(module.tempfile, "TemporaryFile", refuse)
 
 
 def test_keys_of_a_feed_that_are_not_read_stand_in_the_feeds_detail(alone: None) -> None:
     with DataManager(source="kite") as dm:
         for price in (5, 6):
             dm.process_tick("RELIANCE", {"ltp": price, "ltt": "1740729552723"})
-        assert health.report(now=now())["parts"]["feed"]["detail"] == "1 recording. Not read: ltt of kite (2)."
-    after = health.report(now=now())["parts"]["feed"]
+        assert report(now=now())["parts"]["feed"]["detail"] == "1 recording. Not read: ltt of kite (2)."
+    after = report(now=now())["parts"]["feed"]
     assert (after["status"], after["detail"]) == ("off", "Nobody records ticks now. Not read: ltt of kite (2).")

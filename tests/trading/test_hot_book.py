@@ -18,10 +18,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.redis_server import RedisServer, use
-from trading import hot, hot_book, hot_compared
-from trading.companion import Companion
+from trading.companion.companion import Companion
 from trading.data_manager import DataManager
-from trading.queries.health import report
+from trading.health.report import report
+from trading.hot import cache, comparisons, ledger_copy
 
 pytestmark = pytest.mark.ledger
 
@@ -40,14 +40,14 @@ def dm(shared_ledger: RedisServer) -> Iterator[DataManager]:
 
 def copied(part: str) -> Any:
     """What the hot state has of an account's part; None where that is unknown."""
-    entry = hot_book.read("main", part)
+    entry = ledger_copy.read("main", part)
     return None if entry is None else entry[part]
 
 
 class TestCopy:
     def test_it_holds_positions_stops_counters_and_the_days_sums(self, dm: DataManager) -> None:
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
-        assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 4, "behind": 0, "wrong": 0}
+        assert ledger_copy.rebuild("main", datetime.now(UTC)) == {"missing": 4, "behind": 0, "wrong": 0}
         [position] = copied("positions")
         assert (position["trade_id"], position["open_quantity"], position["avg_price"]) == ("T1", "10", "2450.05")
         [stop] = copied("stops")
@@ -58,33 +58,33 @@ class TestCopy:
         assert Decimal(copied("day")["gross_pnl"]) == 50
 
     def test_an_account_without_trades_is_known_to_be_flat(self, shared_ledger: RedisServer) -> None:
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         assert copied("positions") == []
 
 
 class TestMending:
     def test_what_is_not_what_the_ledger_says_is_found_and_mended(self, dm: DataManager) -> None:
-        hot_book.rebuild("main", datetime.now(UTC))
-        name = hot_book.name_of("main", "positions")
-        true = hot.get_many([name])[name]
+        ledger_copy.rebuild("main", datetime.now(UTC))
+        name = ledger_copy.name_of("main", "positions")
+        true = cache.get_many([name])[name]
         for wrong in ({**true, "positions": []}, {**true, "sequence": 10**9}, {"positions": 7}):
-            hot.drop([name])
-            hot.put("book", {name: wrong}, {name: (10**9, 0)})
-            assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 0, "wrong": 1}
-            assert hot.get_many([name])[name]["positions"] == true["positions"]
-        assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 0, "wrong": 0}
+            cache.drop([name])
+            cache.put("book", {name: wrong}, {name: (10**9, 0)})
+            assert ledger_copy.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 0, "wrong": 1}
+            assert cache.get_many([name])[name]["positions"] == true["positions"]
+        assert ledger_copy.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 0, "wrong": 0}
 
     def test_what_is_behind_is_no_fault(self, dm: DataManager) -> None:
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
-        assert hot_book.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 4, "wrong": 0}
+        assert ledger_copy.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 4, "wrong": 0}
 
     def test_a_slow_writers_older_copy_changes_nothing(self, dm: DataManager) -> None:
-        version, old = hot_book._from_ledger("main", NOW.date())
+        version, old = ledger_copy._from_ledger("main", NOW.date())
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
-        hot_book.rebuild("main", datetime.now(UTC))
-        names = {hot_book.name_of("main", part): entry for part, entry in old.items()}
-        hot.put("book", names, dict.fromkeys(names, version))
+        ledger_copy.rebuild("main", datetime.now(UTC))
+        names = {ledger_copy.name_of("main", part): entry for part, entry in old.items()}
+        cache.put("book", names, dict.fromkeys(names, version))
         assert [row["trade_id"] for row in copied("positions")] == ["T1"]
 
     def test_the_companion_copies_what_changed_and_mends_once_a_minute(self, dm: DataManager) -> None:
@@ -95,7 +95,7 @@ class TestMending:
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
         companion._copy_books()
         assert len(copied("positions")) == 1
-        hot.cache.clear()
+        cache.cache.clear()
         companion._copy_books()
         assert copied("positions") is None
         clock[0] += 61
@@ -117,25 +117,25 @@ class TestProof:
 
         return verify
 
-    @pytest.mark.parametrize("part", hot_book.PARTS)
+    @pytest.mark.parametrize("part", ledger_copy.PARTS)
     def test_verify_ledger_names_a_copy_that_is_wrong(self, verified: Callable[[], dict[str, Any]], part: str) -> None:
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         assert verified()["ok"]
-        name = hot_book.name_of("main", part)
-        entry = hot.get_many([name])[name]
+        name = ledger_copy.name_of("main", part)
+        entry = cache.get_many([name])[name]
         wrong: Any = [] if isinstance(entry[part], list) else {}
-        hot.put("book", {name: {**entry, part: wrong}}, {name: (10**9, 0)})
+        cache.put("book", {name: {**entry, part: wrong}}, {name: (10**9, 0)})
         told = verified()
         [found] = told["differences"]
         assert (told["ok"], found["kind"], found["pk"], found["field"]) == (False, "cache", name, part)
         assert (found["stored"], found["expected"]) == (wrong, entry[part])
-        assert hot.get_many([name])[name][part] == wrong  # it is told, and left for who mends
+        assert cache.get_many([name])[name][part] == wrong  # it is told, and left for who mends
 
     def test_a_copy_that_is_missing_or_behind_is_no_difference(
         self, dm: DataManager, verified: Callable[[], dict[str, Any]]
     ) -> None:
         assert verified()["checked"]["cached_entries"] >= 4
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
         assert verified()["ok"]
 
@@ -153,8 +153,8 @@ class TestReport:
 
         assert "not compared" in report(now=datetime.now(UTC))["parts"]["hot"]["detail"]
         compared()
-        name = hot_book.name_of("main", "stops")
-        hot.put("book", {name: {"sequence": 10**9, "stops": []}}, {name: (10**9, 0)})
+        name = ledger_copy.name_of("main", "stops")
+        cache.put("book", {name: {"sequence": 10**9, "stops": []}}, {name: (10**9, 0)})
         found = compared()
         assert (found["status"], found["code"]) == ("degraded", "mended")
         assert "1 entries were wrong and are mended" in found["detail"]
@@ -164,19 +164,19 @@ class TestReport:
 
     def test_two_who_compare_at_once_lose_no_count(self, ledger: Any) -> None:
         found = {"missing": 0, "behind": 0, "wrong": 1}
-        threads = [Thread(target=hot_compared.note, args=(code, found, NOW)) for code in ("main", "replay") * 20]
+        threads = [Thread(target=comparisons.note, args=(code, found, NOW)) for code in ("main", "replay") * 20]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert {code: one.mended for code, one in hot_compared.last().items()} == {"main": 20, "replay": 20}
+        assert {code: one.mended for code, one in comparisons.last().items()} == {"main": 20, "replay": 20}
 
     @pytest.mark.parametrize("text", ["", "[1]", "{}", '{"main": 1}', '{"main": {"at": 1}}', "\x80"])
     def test_a_file_that_makes_no_sense_is_none(self, ledger: Any, settings: Any, text: str) -> None:
         Path(settings.DATA_DIR, "hot_compared.json").write_text(text)
-        assert hot_compared.last() == {}
-        hot_compared.note("main", {"missing": 0, "behind": 0, "wrong": 0}, NOW)
-        assert set(hot_compared.last()) == {"main"}
+        assert comparisons.last() == {}
+        comparisons.note("main", {"missing": 0, "behind": 0, "wrong": 0}, NOW)
+        assert set(comparisons.last()) == {"main"}
 
 
 class TestCommand:
@@ -193,7 +193,7 @@ class TestCommand:
         out = io.StringIO()
         call_command("rebuild_cache", stdout=out)
         assert "main: compared before at 20" in out.getvalue()
-        found = hot.newest("tick", "main", "RELIANCE")
+        found = cache.newest("tick", "main", "RELIANCE")
         assert found is not None
         assert found["close"] == 2460
         assert len(copied("positions")) == 2

@@ -13,7 +13,9 @@ import pytest
 from tests.redis_server import RedisServer, redis_server, use
 from tests.trading.test_hot import TICK, tick
 from tests.waiting import until
-from trading import hot
+from trading.hot import breaker as breakers
+from trading.hot import cache
+from trading.hot.breaker import FAILURES_MAX, Breaker
 
 GARBAGE = [b"no json", b"[1]", b"\x80\x04\x95planted pickle", b"", b"17", b'{"version":"9999', b"null", b"{}"]
 SEEDS = range(6)
@@ -21,57 +23,57 @@ SEEDS = range(6)
 
 @pytest.fixture(params=["redis", "local"])
 def any_cache(request: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    monkeypatch.setattr(cache, "breaker", Breaker())
     if request.param == "redis":
         use(request.getfixturevalue("redis").url, settings)
-    hot.cache.clear()
+    cache.cache.clear()
     yield request.param
-    hot.cache.clear()
+    cache.cache.clear()
 
 
 class TestContract:
     def test_many_are_put_and_read_at_once(self, any_cache: str) -> None:
-        entries = {hot.key("tick", "main", f"S{n}"): tick(n, n + 1) for n in range(500)}
-        assert hot.put_newest("tick", entries)
-        assert hot.get_many([*entries, "absent"]) == entries
+        entries = {cache.key("tick", "main", f"S{n}"): tick(n, n + 1) for n in range(500)}
+        assert cache.put_newest("tick", entries)
+        assert cache.get_many([*entries, "absent"]) == entries
 
     def test_a_lower_version_never_overwrites_a_higher_one_and_an_equal_one_does(self, any_cache: str) -> None:
         for value, version in ((1, (5, 0)), (2, (4, 9)), (3, (10, 0)), (4, (9, 99)), (5, (10, 0))):
-            assert hot.put("book", {"name": {"value": value}}, {"name": version})
-        assert hot.get_many(["name"]) == {"name": {"value": 5}}
+            assert cache.put("book", {"name": {"value": value}}, {"name": version})
+        assert cache.get_many(["name"]) == {"name": {"value": 5}}
 
     def test_in_one_put_each_entry_has_its_own_version(self, any_cache: str) -> None:
-        hot.put("book", {"a": {"v": 1}, "b": {"v": 1}}, {"a": (5, 0), "b": (1, 0)})
-        hot.put("book", {"a": {"v": 2}, "b": {"v": 2}}, {"a": (4, 0), "b": (2, 0)})
-        assert hot.get_many(["a", "b"]) == {"a": {"v": 1}, "b": {"v": 2}}
+        cache.put("book", {"a": {"v": 1}, "b": {"v": 1}}, {"a": (5, 0), "b": (1, 0)})
+        cache.put("book", {"a": {"v": 2}, "b": {"v": 2}}, {"a": (4, 0), "b": (2, 0)})
+        assert cache.get_many(["a", "b"]) == {"a": {"v": 1}, "b": {"v": 2}}
 
     def test_dropped_is_unknown_and_any_version_may_follow(self, any_cache: str) -> None:
-        hot.put("book", {"a": {"v": 1}}, {"a": (5, 0)})
-        assert hot.drop(["a", "absent"])
-        assert hot.get_many(["a"]) == {}
-        hot.put("book", {"a": {"v": 2}}, {"a": (1, 0)})
-        assert hot.get_many(["a"]) == {"a": {"v": 2}}
+        cache.put("book", {"a": {"v": 1}}, {"a": (5, 0)})
+        assert cache.drop(["a", "absent"])
+        assert cache.get_many(["a"]) == {}
+        cache.put("book", {"a": {"v": 2}}, {"a": (1, 0)})
+        assert cache.get_many(["a"]) == {"a": {"v": 2}}
 
     @pytest.mark.parametrize("value", GARBAGE)
     def test_what_makes_no_sense_is_unknown_and_gives_way(self, any_cache: str, value: bytes) -> None:
-        hot.cache.set(TICK, value)
-        assert hot.newest("tick", "main", "RELIANCE") is None
-        assert hot.put_newest("tick", {TICK: tick(5, 5)})
-        assert hot.newest("tick", "main", "RELIANCE") == tick(5, 5)
+        cache.cache.set(TICK, value)
+        assert cache.newest("tick", "main", "RELIANCE") is None
+        assert cache.put_newest("tick", {TICK: tick(5, 5)})
+        assert cache.newest("tick", "main", "RELIANCE") == tick(5, 5)
 
     def test_nothing_to_put_is_fine(self, any_cache: str) -> None:
-        assert hot.put_newest("tick", {})
+        assert cache.put_newest("tick", {})
 
 
 def test_a_key_of_another_type_is_unknown_and_gives_way(redis: RedisServer, settings: Any) -> None:
     use(redis.url, settings)
-    raw = hot.cache.client.get_client()
+    raw = cache.cache.client.get_client()
     for plant in (raw.rpush, raw.sadd):
-        raw.delete(hot.cache.make_key(TICK))
-        plant(hot.cache.make_key(TICK), "x")
-        assert hot.newest("tick", "main", "RELIANCE") is None
-        assert hot.put_newest("tick", {TICK: tick(5, 5)})
-        assert hot.newest("tick", "main", "RELIANCE") == tick(5, 5)
+        raw.delete(cache.cache.make_key(TICK))
+        plant(cache.cache.make_key(TICK), "x")
+        assert cache.newest("tick", "main", "RELIANCE") is None
+        assert cache.put_newest("tick", {TICK: tick(5, 5)})
+        assert cache.newest("tick", "main", "RELIANCE") == tick(5, 5)
 
 
 def test_a_hung_redis_makes_three_calls_wait_a_fifth_of_a_second_and_the_next_none(
@@ -80,15 +82,15 @@ def test_a_hung_redis_makes_three_calls_wait_a_fifth_of_a_second_and_the_next_no
     use(redis.url, settings)
     waits = []
 
-    class Counting(hot.Breaker):
+    class Counting(Breaker):
         def failed(self, error: Exception) -> None:
             waits.append(error)
             super().failed(error)
 
-    monkeypatch.setattr(hot, "breaker", Counting())
+    monkeypatch.setattr(cache, "breaker", Counting())
     with redis.frozen():
-        assert [hot.newest("tick", "main", "RELIANCE") for _ in range(100)] == [None] * 100
-    assert len(waits) == hot.FAILURES_MAX
+        assert [cache.newest("tick", "main", "RELIANCE") for _ in range(100)] == [None] * 100
+    assert len(waits) == FAILURES_MAX
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -96,8 +98,8 @@ def test_whatever_happens_to_redis_no_wrong_answer_is_served(
     seed: int, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A read gives None or what was put, never one older than what was put since the entry was last lost."""
-    monkeypatch.setattr(hot, "AWAY_SECONDS", 0.01)
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    monkeypatch.setattr(breakers, "AWAY_SECONDS", 0.01)
+    monkeypatch.setattr(cache, "breaker", Breaker())
     chance = random.Random(seed)
     with redis_server(tmp_path, "--maxmemory-policy", "allkeys-lru") as server:
         use(server.url, settings)
@@ -123,26 +125,26 @@ class Model:
         for _ in range(steps):
             [step] = self.chance.choices([one for one, _ in weighted], [weight for _, weight in weighted])
             step(self.chance.choice(self.SYMBOLS))
-        until(lambda: hot.put_newest("tick", {self.name(TICK): tick(0, 1)}))
+        until(lambda: cache.put_newest("tick", {self.name(TICK): tick(0, 1)}))
 
     @staticmethod
     def name(symbol: str) -> str:
-        return hot.key("tick", "main", symbol)
+        return cache.key("tick", "main", symbol)
 
     def raw(self) -> Any:
-        return hot.cache.client.get_client()
+        return cache.cache.client.get_client()
 
     def write(self, symbol: str) -> None:
         self.at += 1
         at = self.at if self.chance.random() < 0.7 else self.chance.randrange(1, self.at)
         self.put[symbol].add(at)
-        if hot.put_newest("tick", {self.name(symbol): tick(float(at), at)}):
+        if cache.put_newest("tick", {self.name(symbol): tick(float(at), at)}):
             self.highest[symbol] = max(at, self.highest.get(symbol, 0))
         else:
             self.highest.pop(symbol, None)  # it may or may not have arrived
 
     def read(self, symbol: str) -> None:
-        found = hot.newest("tick", "main", symbol)
+        found = cache.newest("tick", "main", symbol)
         if found is None:
             return
         assert found["close"] == found["exchange_time"] == found["time"]
@@ -154,7 +156,7 @@ class Model:
         self.highest.clear()
 
     def expire(self, symbol: str) -> None:
-        self.raw().delete(hot.cache.make_key(self.name(symbol)))
+        self.raw().delete(cache.cache.make_key(self.name(symbol)))
         self.highest.pop(symbol, None)
 
     def evict(self, symbol: str) -> None:
@@ -162,29 +164,29 @@ class Model:
         self.raw().config_set("maxmemory", 1)
         self.at += 1
         self.put[symbol].add(self.at)
-        assert not hot.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
-        assert hot.newest("tick", "main", symbol) is None
+        assert not cache.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
+        assert cache.newest("tick", "main", symbol) is None
         self.raw().config_set("maxmemory", 0)
         self.highest.clear()
 
     def garbage(self, symbol: str) -> None:
-        name = hot.cache.make_key(self.name(symbol))
+        name = cache.cache.make_key(self.name(symbol))
         self.raw().delete(name)
         if self.chance.random() < 0.3:
             self.raw().rpush(name, "x")
         else:
             self.raw().set(name, self.chance.choice(GARBAGE))
-        assert hot.newest("tick", "main", symbol) is None
+        assert cache.newest("tick", "main", symbol) is None
         self.highest.pop(symbol, None)
 
     def hang(self, symbol: str) -> None:
         with self.server.frozen():
-            for _ in range(hot.FAILURES_MAX):
-                assert hot.newest("tick", "main", symbol) is None
-            assert not hot.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
+            for _ in range(FAILURES_MAX):
+                assert cache.newest("tick", "main", symbol) is None
+            assert not cache.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
         self.put[symbol].add(self.at)  # what was sent while it hung it may still carry out
         self.highest.pop(symbol, None)
-        time.sleep(hot.AWAY_SECONDS)
+        time.sleep(breakers.AWAY_SECONDS)
 
     def forget_connections(self, _: str) -> None:
         self.raw().client_kill_filter(_type="normal", skipme=True)
@@ -193,9 +195,9 @@ class Model:
         """The server dies, is away for a moment, and comes back empty: as another process on the same port."""
         pid = self.server.process.pid
         self.server.kill()
-        assert hot.newest("tick", "main", symbol) is None
+        assert cache.newest("tick", "main", symbol) is None
         self.at += 1
-        assert not hot.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
+        assert not cache.put_newest("tick", {self.name(symbol): tick(float(self.at), self.at)})
         self.server.start()
         assert self.server.process.pid != pid
         self.highest.clear()

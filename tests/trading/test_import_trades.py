@@ -11,7 +11,7 @@ from trading.errors import LedgerBusy, UnknownAccount
 from trading.models import DayTotal, Journal, Trade
 from trading.operations import import_trades as importing
 from trading.operations.import_trades import import_trades
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 

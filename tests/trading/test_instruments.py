@@ -16,7 +16,7 @@ from tests.trading.book import closed, opened, row, snapshot
 from trading.domain.instrument_file import parse_instruments
 from trading.errors import InvalidValue
 from trading.models import Exchange, Instrument
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 KITE = (

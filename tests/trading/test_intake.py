@@ -24,15 +24,14 @@ from tests.companions import ended_afterwards
 from tests.trading.book import AT, MINUTE, fills, row, snapshot
 from tests.trading.test_ledger_processes import ROOT, go, workers
 from tests.waiting import until
-from trading import intake, summon
+from trading import intake, summon, transactions
 from trading.data_manager import DataManager
 from trading.domain.values import Pending
 from trading.errors import IdConflict, InvalidValue, LedgerBusy
 from trading.intake import Intake, of_this_folder
 from trading.intake_log import MARK, FrameLog, alone
 from trading.models import Fill, Journal, Signal, Trade
-from trading.operations import writing
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 pytestmark = pytest.mark.ledger
 OPEN = ("T1", "orb", "RELIANCE", 2450.05, 10, AT)
@@ -58,7 +57,7 @@ def held(ledger: Any) -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for a held ledger no longer than a moment."""
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(transactions, "PATIENCE_SECONDS", 0.05)
 
 
 def shown(*args: str) -> tuple[dict[str, Any], int]:

@@ -20,7 +20,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 WHO = {"by": "asha", "reason": "typing error"}

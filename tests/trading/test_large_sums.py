@@ -16,9 +16,9 @@ from tests.trading.book import closed, opened
 from trading.data_manager import DataManager
 from trading.operations.add_capital import add_capital
 from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.proof.verify import verify_ledger
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.day import day_figures
-from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 GAIN = Decimal("60000000000.12345678")  # two of them pass the bound, and 64 bits of 10^-8

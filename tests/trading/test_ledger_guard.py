@@ -38,7 +38,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 

@@ -26,7 +26,7 @@ from trading.operations.open_position import open_position
 from trading.operations.set_charges import set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 

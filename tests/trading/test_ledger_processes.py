@@ -23,13 +23,13 @@ from django.db import connections
 from tests.companions import is_alive
 from tests.trading import oracle
 from tests.trading.book import closed, fills, opened, row, snapshot
+from trading.bookkeeping.journal import lock_head
 from trading.domain.chain import chain_code
 from trading.errors import LedgerBusy
 from trading.models import DayTotal, Fill, Journal, JournalHead, Realisation, Signal, Trade
-from trading.operations.journal import lock_head
-from trading.operations.writing import writing
+from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
-from trading.queries.verify import verify_ledger
+from trading.transactions import writing
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 

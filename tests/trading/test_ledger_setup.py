@@ -21,10 +21,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from tests.trading.book import opened, row, snapshot, sql
-from trading import checks
+from trading import checks, transactions
+from trading.bookkeeping import copying
 from trading.errors import LedgerBusy, LedgerNotReady, NotTradable
 from trading.models import Account, CapitalFlow, Instrument, Trade, append_only
-from trading.operations import copying, writing
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def looks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget which ledgers were found fit: on PostgreSQL they share a name."""
-    monkeypatch.setattr(writing, "_fitting", set())
+    monkeypatch.setattr(transactions, "_fitting", set())
 
 
 class TestSeeds:
@@ -80,11 +80,11 @@ class TestVersions:
     def test_a_ledger_newer_than_the_code_is_refused(self, looks_anew: None) -> None:
         opened()
         sql("INSERT INTO django_migrations (app, name, applied) VALUES ('trading', '9999_later', CURRENT_TIMESTAMP)")
-        writing._fitting.clear()
+        transactions._fitting.clear()
         before = snapshot()
         with pytest.raises(LedgerNotReady, match="9999_later"):
             opened("T2")
-        with pytest.raises(LedgerNotReady, match="9999_later"), writing.reading():
+        with pytest.raises(LedgerNotReady, match="9999_later"), transactions.reading():
             pass
         with pytest.raises(CommandError, match=r"newer than this code: it has trading\.9999_later") as ended:
             call_command("migrate", verbosity=0)
@@ -95,8 +95,8 @@ class TestVersions:
         self, looks_anew: None, data_dir: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         opened()
-        MigrationExecutor(connection).migrate([("trading", sorted(writing.MIGRATIONS)[-2])])
-        writing._fitting.clear()
+        MigrationExecutor(connection).migrate([("trading", sorted(transactions.MIGRATIONS)[-2])])
+        transactions._fitting.clear()
         with pytest.raises(LedgerNotReady, match="migrate"):
             opened("T2")
         call_command("migrate", verbosity=0)
@@ -130,15 +130,15 @@ class TestVersions:
 
     def test_a_step_forward_is_never_only_recorded(self, looks_anew: None, data_dir: Path) -> None:
         executor = MigrationExecutor(connection)
-        executor.migrate([("trading", sorted(writing.MIGRATIONS)[-2])])
+        executor.migrate([("trading", sorted(transactions.MIGRATIONS)[-2])])
         with pytest.raises(CommandError, match="without doing it") as ended:
             call_command("migrate", fake=True, verbosity=0)
         assert ended.value.returncode == 2
-        assert ("trading", max(writing.MIGRATIONS)) not in MigrationRecorder(connection).applied_migrations()
+        assert ("trading", max(transactions.MIGRATIONS)) not in MigrationRecorder(connection).applied_migrations()
         assert not (data_dir / "backups").exists()
 
     def test_what_only_shows_or_is_refused_by_django_copies_nothing(self, looks_anew: None, data_dir: Path) -> None:
-        MigrationExecutor(connection).migrate([("trading", sorted(writing.MIGRATIONS)[-2])])
+        MigrationExecutor(connection).migrate([("trading", sorted(transactions.MIGRATIONS)[-2])])
         call_command("migrate", plan=True, verbosity=0)
         call_command("migrate", "trading", "0001", plan=True, verbosity=0)
         with pytest.raises(SystemExit):
@@ -163,7 +163,7 @@ class TestVersions:
     def test_without_a_backup_nothing_is_migrated_unless_it_is_asked_for(
         self, looks_anew: None, data_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        MigrationExecutor(connection).migrate([("trading", sorted(writing.MIGRATIONS)[-2])])
+        MigrationExecutor(connection).migrate([("trading", sorted(transactions.MIGRATIONS)[-2])])
 
         def fails(_: Path) -> None:
             raise copying.CopyRefused("pg_dump is not installed.", hint="Install PostgreSQL's client programs.")

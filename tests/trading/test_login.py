@@ -19,7 +19,7 @@ from tests import page_desk
 from tests.velox_site.test_logs import kept
 from trading import login_tries
 from trading.models import User
-from trading.queries.verify import verify_ledger
+from trading.proof.verify import verify_ledger
 from velox_site import logs, serve
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]

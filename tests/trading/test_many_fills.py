@@ -12,8 +12,8 @@ from django.db import connection
 
 from tests.trading.book import AT, closed, filled, opened, row
 from trading.operations.amend import amend
+from trading.proof.verify import verify_ledger
 from trading.queries import facts
-from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 CHARGES: dict[str, tuple[Any, ...]] = {

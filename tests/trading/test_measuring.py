@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from timeseries.pump import open_reader
-from trading import companion, feed_review, summon
+from timeseries.wiring import open_reader
+from trading import summon
+from trading.companion import companion, feed_review
+from trading.companion.feed_review import FeedReview
 from trading.data_manager import DataManager
 from trading.errors import LedgerBusy
-from trading.feed_review import FeedReview
 from trading.models import Excursion, FeedGap, Journal, Trade
 from trading.models.sealing import Seal
 from trading.operations.amend import amend

@@ -23,9 +23,9 @@ from trading.operations.measure_excursions import measure_excursions
 from trading.operations.set_charges import set_charges, set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.proof.verify import verify_ledger
 from trading.queries.daily_summary import summary_of
 from trading.queries.statistics import strategy_stats
-from trading.queries.verify import verify_ledger
 
 pytestmark = pytest.mark.ledger
 

@@ -15,7 +15,7 @@ import pytest
 from django.db import connections
 
 from tests.trading.book import AT, MINUTE, closed, opened
-from timeseries.pump import open_pump
+from timeseries.wiring import open_pump
 from trading import summon
 from trading.data_manager import DataManager
 

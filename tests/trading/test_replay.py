@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from timeseries.spool import Spool
+from timeseries.spool.folder import Spool
 from trading import replay, summon
 from trading.data_manager import DataManager
 from trading.errors import LedgerBusy, UnknownAccount

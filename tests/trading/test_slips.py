@@ -14,18 +14,19 @@ from django.utils import timezone
 
 from tests.redis_server import RedisServer
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, snapshot
-from trading import hot, summon
+from trading import summon
+from trading.bookkeeping import slips
 from trading.data_manager import DataManager
 from trading.domain import flags
 from trading.domain.sessions import Calendar
+from trading.hot import cache
 from trading.models import Exchange, ExchangeSession, Instrument, User
-from trading.operations import slips
 from trading.operations.amend import amend
 from trading.operations.set_charges import set_charges, set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.proof.verify import verify_ledger
 from trading.queries.sessions import is_open
-from trading.queries.verify import verify_ledger
 
 pytestmark = pytest.mark.ledger
 
@@ -159,7 +160,7 @@ def test_no_price_is_asked_of_the_store(dm: DataManager, monkeypatch: pytest.Mon
 def test_a_tick_of_another_process_is_known_from_the_hot_state(dm: DataManager, shared: RedisServer) -> None:
     instant = int(AT.timestamp()) * 10**9
     entry = {"close": 2450.0, "exchange_time": instant, "time": instant}
-    assert hot.put_newest("tick", {hot.key("tick", "main", "RELIANCE"): entry})
+    assert cache.put_newest("tick", {cache.key("tick", "main", "RELIANCE"): entry})
     assert open_at(dm, "T1", 24500) == ("price_far_from_tick",)
 
 

@@ -17,21 +17,21 @@ from django.test import Client
 from tests.redis_server import RedisServer
 from tests.trading.book import AT, MINUTE, closed, filled, fills, opened, row, snapshot
 from tests.trading.test_intake import held
-from trading import book, hot_book, summon
+from trading import book, summon, transactions
+from trading.companion.follower import Follower
 from trading.data_manager import DataManager
 from trading.domain.split import ratio_of
 from trading.errors import CrossesZero, IdConflict, InvalidValue, UnknownTrade
-from trading.follower import Follower
+from trading.hot import ledger_copy
 from trading.models import Journal, User
-from trading.operations import writing
 from trading.operations.amend import amend
 from trading.operations.apply_split import apply_split
 from trading.operations.measure_excursions import measure_excursions
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.proof.verify import verify_ledger
 from trading.queries.as_known import retold
-from trading.queries.verify import verify_ledger
 
 pytestmark = pytest.mark.ledger
 
@@ -317,7 +317,7 @@ def test_the_hot_copy_the_points_and_the_tables_have_it(shared_ledger: RedisServ
         dm.open_position("T1", "orb", "RELIANCE", 1500, 10, AT, stop_price=1400)
         (held,) = dm.apply_split("RELIANCE", 2, 1, EX, key="s")
         assert held.open_quantity == 20
-        hot_book.rebuild("main", datetime.now(UTC))
+        ledger_copy.rebuild("main", datetime.now(UTC))
         (copy,) = book.open_positions("main", dm.telemetry.known_ticks, since_ns=0)
         assert (copy.origin, copy.open_quantity, copy.avg_price, copy.stop_price) == ("hot", 20, 750, 700)
         assert dm.get_position("orb", "RELIANCE").open_quantity == 20
@@ -340,7 +340,7 @@ def test_the_follower_projects_it(ledger: Any) -> None:
 
 def test_a_busy_ledger_keeps_it_in_the_intake(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summon, "summon", lambda: None)
-    monkeypatch.setattr(writing, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(transactions, "PATIENCE_SECONDS", 0.05)
     with DataManager(ledger_intake=True) as dm:
         opened()
         with held(ledger):

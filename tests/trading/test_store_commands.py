@@ -11,8 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.timeseries.influx_server import faulty_influx
-from timeseries import pump
-from timeseries.recorder import Recorder
+from timeseries import wiring
+from timeseries.recording.recorder import Recorder
+from timeseries.shipping import pump
 from trading import summon
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, QueryTimeout, WrongLanguage
@@ -42,7 +43,7 @@ def record(settings: Any, count: int) -> None:
 
 def test_a_question_in_a_file_is_answered_with_its_parameters(settings: Any, tmp_path: Path) -> None:
     record(settings, 3)
-    assert pump.open_pump().drain(20)
+    assert wiring.open_pump().drain(20)
     (tmp_path / "q.sql").write_text("SELECT symbol, close FROM ticks WHERE close > $least ORDER BY time")
     found = said("query", str(tmp_path / "q.sql"), "--param", "least=1.5")
     assert found == {
@@ -82,7 +83,7 @@ def test_parameters_are_numbers_where_they_look_like_it() -> None:
 
 def test_kept_points_are_sent_again(settings: Any) -> None:
     record(settings, 3)
-    assert pump.open_pump().drain(20)
+    assert wiring.open_pump().drain(20)
     assert said("resend", "--since", "2020-01-01") == {"points": 3, "refused": 0, "files": []}
     with pytest.raises(CommandError, match="no date"):
         call_command("resend", "--since", "yesterday")
@@ -98,7 +99,7 @@ def test_dead_letters_are_shown_with_their_reason_and_offered_again(settings: An
         settings.INFLUXDB_V2_URL = influx.url
         settings.INFLUXDB_V2_ORG = settings.INFLUXDB_V2_BUCKET = settings.INFLUXDB_V2_TOKEN = "velox"
         influx.behaviour.bad = lambda line: 400 * (b"close=2 " in line)
-        assert pump.open_pump().drain(20)
+        assert wiring.open_pump().drain(20)
         out = StringIO()
         with pytest.raises(SystemExit) as ended:
             call_command("dead_letters", "--format", "json", stdout=out)

@@ -22,9 +22,9 @@ from trading.data_manager import DataManager
 from trading.errors import IdConflict, InvalidValue, LedgerBusy
 from trading.models import Exchange, ExchangeSession, Instrument
 from trading.operations.load_sessions import load_sessions
+from trading.proof.verify import verify_ledger
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.sessions import calendar_of, calendar_of_symbol
-from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 INDIA, NEW_YORK = ZoneInfo("Asia/Kolkata"), ZoneInfo("America/New_York")

@@ -30,8 +30,8 @@ from trading.operations.review_trade import review_trade
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.proof.verify import verify_ledger
 from trading.queries.daily_summary import build_daily_summary
-from trading.queries.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 

@@ -15,7 +15,8 @@ from django.contrib.sessions.backends.cache import SessionStore
 from django.core.cache import cache, caches
 
 from tests.redis_server import RedisServer, redis_server, use
-from trading import hot
+from trading.hot import cache as hot
+from trading.hot.breaker import Breaker
 
 VALUES = [{"a": 1}, [1, 2.5, None], "text", b"bytes", 7, True, Decimal("1.10"), datetime(2026, 1, 2, tzinfo=UTC)]
 
@@ -29,7 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 @pytest.fixture(params=["memory", "redis"])
 def anywhere(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The caches as the settings make them, in memory and in a Redis."""
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    monkeypatch.setattr(hot, "breaker", Breaker())
     use("" if request.param == "memory" else request.getfixturevalue("server").url, settings)
     cache.clear()
     hot.cache.clear()
@@ -70,7 +71,7 @@ class TestDefault:
 def test_a_redis_that_hangs_costs_a_caller_of_either_cache_a_moment(
     server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hot, "breaker", hot.Breaker())
+    monkeypatch.setattr(hot, "breaker", Breaker())
     use(server.url, settings)
     cache.set("k", 1)
     with server.frozen():

@@ -19,11 +19,10 @@ from django.test import RequestFactory
 from django_structlog.middlewares import RequestMiddleware
 
 from tests.velox_site.test_logs import folder, kept, run_script
-from trading import summon
+from trading import summon, transactions
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue
 from trading.intake import of_this_folder
-from trading.operations import writing
 from velox_site import logs
 from velox_site.log_reader import Filter, Reader, parse_since
 
@@ -155,7 +154,7 @@ class TestIds:
     ) -> None:
         monkeypatch.setattr(summon, "summon", lambda: None)
         with DataManager(ledger_intake=True) as dm:
-            with writing.aside():
+            with transactions.aside():
                 for trade in ("T1", "T2"):
                     dm.open_position(trade, "s", "TCS", 100, 1, NOW)
                 dm.record_signal("s", "TCS", NOW, {"rsi": 30}, decision="SKIPPED")

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from tests.companions import ended_afterwards, is_alive
 from tests.waiting import until
 from trading import summon
-from trading.companion import Companion
+from trading.companion.companion import Companion
 
 ROOT = Path(__file__).resolve().parents[2]
 

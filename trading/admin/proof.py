@@ -8,8 +8,8 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from trading.desk_proof import prove_desk
-from trading.queries.verification import Proof
+from trading.proof.desk import prove_desk
+from trading.proof.verification import Proof
 
 VERIFY = "trading.add_correction"  # who may correct the ledger may have it proved
 SHOWN_MAX = 500

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 
 from trading.admin.base import Listed, ModelAdmin, ReadOnly, RecordAdmin, TabularInline, money_column
+from trading.bookkeeping.contract_terms import FOLDED, PARSERS
 from trading.errors import VeloxError
 from trading.models import Account, CapitalFlow, Exchange, ExchangeSession, Instrument, Strategy
-from trading.operations.contract_terms import FOLDED, PARSERS
 from trading.operations.correct_contract import correct_contract
 from trading.queries.instrument_list import unreviewed_instruments
 

@@ -2,7 +2,7 @@
 
 Each operation on a trade has one function in `OPERATIONS` that takes the trade so far and the operation's body. A new
 operation: journal everything that its rows hold (with the rows' keys), write its function here, and name the rows it
-makes in `rows`; `trading.queries.verification` compares every column it names, whatever the table. A column that is
+makes in `rows`; `trading.proof.verification` compares every column it names, whatever the table. A column that is
 left out of ``values`` is not compared.
 
 Values are in the forms of the journal: money in units of 10^-8, times as ISO texts, keys as ints.

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from timeseries.tick import MayBeNegative, is_out_of_bounds, never_negative
+from timeseries.recording.tick import MayBeNegative, is_out_of_bounds, never_negative
 from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.feeds.lines import Cells, Lines, UnusableFile, read_cells, read_lines, split_line

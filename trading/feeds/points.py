@@ -51,7 +51,7 @@ def points_of(ticks: Ticks) -> Points:
 
 
 def _next_free(times: list[int]) -> list[int]:
-    """Return keys as `timeseries.ordinals` gives them: a ns that a point takes is an instant of its own."""
+    """Return keys as `timeseries.spool.ordinals` gives them: a ns that a point takes is an instant of its own."""
     taken: dict[int, int] = {}
     keys = []
     for time in times:

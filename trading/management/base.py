@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from trading.errors import VeloxError
-from trading.operations.writing import meaning
+from trading.transactions import meaning
 
 
 class VeloxCommand(BaseCommand, ABC):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
+from trading.bookkeeping import arguments, journal
 from trading.domain.money import parse_amount
 from trading.errors import InvalidValue
 from trading.models import CapitalFlow
-from trading.operations import arguments, journal
-from trading.operations.writing import writing
 from trading.queries.accounts import get_account
+from trading.transactions import writing
 
 
 def add_capital(account_code: str, day: date, amount: Any, *, note: str = "", by: str = "") -> CapitalFlow:

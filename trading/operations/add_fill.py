@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, booking, bounds, journal
+from trading.bookkeeping.booking import NewFill, Seen
+from trading.bookkeeping.flipping import flip, known_flip, must_reverse
 from trading.domain import money, position
 from trading.domain.values import Position, known_already
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
-from trading.operations import arguments, booking, bounds, journal
-from trading.operations.booking import NewFill, Seen
-from trading.operations.flipping import flip, known_flip, must_reverse
-from trading.operations.writing import writing
 from trading.queries import facts
 from trading.queries.trades import find_trade, trade_value
+from trading.transactions import writing
 
 
 def add_fill(

@@ -8,13 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, correcting, references
 from trading.domain import money, values
 from trading.errors import InvalidValue, TradeClosed
 from trading.models import Fill, Trade
-from trading.operations import arguments, correcting, references
-from trading.operations.writing import writing
 from trading.queries import facts
 from trading.queries.trades import trade_value
+from trading.transactions import writing
 
 Facts = Mapping[str, Decimal | datetime | None]
 

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, booking, bounds, journal, rows
+from trading.bookkeeping.booking import Seen
 from trading.domain import flags, money
 from trading.domain.money import MAX_UNITS, SCALE, divide_half_even, from_units, to_units
 from trading.domain.position import ENTRY_SIDE, EXIT_SIDE
@@ -16,12 +18,10 @@ from trading.domain.split import BONUS, SPLIT, ratio_of, text_of
 from trading.domain.values import Position, known_already
 from trading.errors import IdConflict, InvalidValue, UnknownTrade
 from trading.models import Account, Fill, JournalHead, StopChange, Trade
-from trading.operations import arguments, booking, bounds, journal, rows
-from trading.operations.booking import Seen
-from trading.operations.writing import busy, writing
 from trading.queries import facts
 from trading.queries.instruments import find_instrument
 from trading.queries.trades import trade_value
+from trading.transactions import busy, writing
 
 METHOD = "split"  # of the stop's change
 MOVING = (*booking.MOVING, "stop_price", "target_price")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import structlog
 
+from trading.bookkeeping import copying
 from trading.errors import InvalidValue
-from trading.operations import copying
-from trading.queries.verification import Progress
+from trading.proof.verification import Progress
 
 PREFIX, BEFORE_MIGRATING = "ledger-", "before-migrate-"
 KEPT, KEPT_BEFORE_MIGRATING = 14, 5

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
+from trading.bookkeeping import journal
 from trading.errors import InvalidValue
 from trading.models import (
     Account,
@@ -23,9 +24,8 @@ from trading.models import (
     StopChange,
     Trade,
 )
-from trading.operations import journal
-from trading.operations.writing import writing
 from trading.queries.accounts import get_account
+from trading.transactions import writing
 
 MAIN = "main"
 

@@ -8,19 +8,18 @@ from decimal import Decimal
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, booking, bounds, journal
+from trading.bookkeeping.booking import NewFill, Seen
+from trading.bookkeeping.reported import reported_flags
 from trading.domain import money, position, values
 from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
-from trading.operations import arguments, booking, bounds, journal
 from trading.operations.add_fill import is_known
-from trading.operations.booking import NewFill, Seen
-from trading.operations.writing import writing
 from trading.queries import facts
 from trading.queries.instruments import plain_name, shown_symbol
 from trading.queries.trades import find_trade, trade_value
-
-TOLERANCE = Decimal("0.01")
+from trading.transactions import writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +146,3 @@ def _late_flags(trade: Trade, close: Close) -> set[str]:
 def _last_price(trade: Trade) -> Decimal:
     price: Decimal = facts.fills_of(trade)[-1].price
     return price
-
-
-def reported_flags(trade: Trade) -> set[str]:
-    """Return whether what the caller reported is over 0.01 away from the ledger's own."""
-    flags = set()
-    if trade.reported_pnl is not None and abs(trade.reported_pnl - trade.realised_pnl) > TOLERANCE:
-        flags.add("reported_pnl_differs")
-    percent = position.pnl_percent(trade.realised_pnl, trade.entry_value)
-    reported = trade.reported_pnl_percent
-    if reported is not None and percent is not None and abs(reported - percent) > TOLERANCE:
-        flags.add("reported_pnl_percent_differs")
-    return flags

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from trading.bookkeeping import correcting
+from trading.bookkeeping.contract_terms import FOLDED, terms_of, text_of
 from trading.errors import CurrencyMismatch, InvalidValue
 from trading.models import Instrument, Trade
-from trading.operations import correcting
-from trading.operations.contract_terms import FOLDED, terms_of, text_of
-from trading.operations.writing import writing
 from trading.queries import facts
+from trading.transactions import writing
 
 NAMED_MAX = 5
 

@@ -7,11 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, contract_terms, journal
 from trading.domain.money import parse_amount
 from trading.errors import IdConflict, InvalidValue
 from trading.models import Account, CapitalFlow
-from trading.operations import arguments, contract_terms, journal
-from trading.operations.writing import writing
+from trading.transactions import writing
 
 BOOKS = ("live", "paper", "replay", "demo")
 

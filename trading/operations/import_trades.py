@@ -9,7 +9,7 @@ from typing import Any
 from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
-from trading.operations.writing import together
+from trading.transactions import together
 
 BATCH = 200  # well within the two seconds for which a strategy waits behind it
 NAMES = ("trade_id", "strategy_id", "symbol")

@@ -9,12 +9,12 @@ from typing import Any
 from django.conf import settings
 
 from timeseries.values import parse_name
+from trading.bookkeeping.contract_terms import FOLDED, terms_of
 from trading.domain.instrument_file import InstrumentRow
 from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, VeloxError
 from trading.models import Exchange, Instrument, Trade
-from trading.operations.contract_terms import FOLDED, terms_of
 from trading.operations.correct_contract import correct_contract
-from trading.operations.writing import writing
+from trading.transactions import writing
 
 Key = tuple[Exchange, str]
 BATCH = 500  # instruments of one transaction: well within what a strategy waits for

@@ -9,7 +9,7 @@ import structlog
 from trading.domain.sessions import ExchangeHours, parse_hours
 from trading.errors import InvalidValue
 from trading.models import Exchange, ExchangeSession, Trade
-from trading.operations.writing import writing
+from trading.transactions import writing
 
 log = structlog.get_logger("database")
 

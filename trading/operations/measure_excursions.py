@@ -11,9 +11,9 @@ from django.db.models import Exists, OuterRef
 from trading.domain.excursions import Extreme
 from trading.domain.money import from_units
 from trading.models import Account, Correction, Excursion, FeedGap, Trade
-from trading.operations.writing import writing
 from trading.queries.accounts import get_account
 from trading.queries.excursions import Measured, SymbolMeasured, TickReader, instant, measure, symbol_of, unmeasured
+from trading.transactions import writing
 
 NAMED_MAX = 500  # SQLite takes no more than some thousand parameters
 

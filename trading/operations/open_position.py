@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, booking, bounds, journal, opening, references, signals
+from trading.bookkeeping.booking import NewFill
 from trading.domain import money, position
 from trading.domain.conditions import is_same
 from trading.domain.values import Position, known_already
 from trading.errors import IdConflict
-from trading.models import Account, Correction, Instrument, Signal, Strategy, Trade
-from trading.operations import arguments, booking, bounds, journal, references, rows, signals
-from trading.operations.booking import NewFill
-from trading.operations.writing import writing
+from trading.models import Instrument, Signal, Trade
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
 from trading.queries.trades import trade_value
+from trading.transactions import writing
 
 
 def open_position(
@@ -72,10 +71,12 @@ def open_position(
         for price, field in ((stop, "stop_price"), (target, "target_price")):
             if price is not None:
                 bounds.must_be_price(price, instrument, field)
-        known = known_trade(account, strategy, trade_id, instrument, fill.at)
+        known = opening.known_trade(account, strategy, trade_id, instrument, fill.at)
         if known is not None:
             return known_already(_same_again(known, instrument, side, fill))
-        trade = new_trade(account, strategy, instrument, trade_id, side, fill, stop=stop, target=target, now=now)
+        trade = opening.new_trade(
+            account, strategy, instrument, trade_id, side, fill, stop=stop, target=target, now=now
+        )
         said = booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
         if conditions is not None:
             said |= _with_signal(trade, conditions, now)
@@ -98,19 +99,6 @@ def _with_signal(trade: Trade, conditions: dict[str, Any], now: datetime) -> dic
     return {"signal_taken": signal.pk} if signal.trade_id == trade.pk else {}
 
 
-def known_trade(
-    account: Account, strategy: Strategy, trade_id: str, instrument: Instrument, at: datetime
-) -> Trade | None:
-    """Return the trade of this id that was opened on the day of ``at``, None where there is none."""
-    day = references.day_of(at, instrument)
-    known = rows.one(Trade, account_id=account.pk, strategy_id=strategy.pk, trade_id=trade_id, trading_day=day)
-    if known is not None:
-        return known
-    # A correction may have moved it away: who says it again means that one still.
-    moved = rows.fetch(Correction, account_id=account.pk, from_strategy_id=strategy.pk, from_day=day)
-    return next((one.trade for one in moved if one.trade.trade_id == trade_id), None)
-
-
 def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) -> Position:
     """Answer what was said before with what is there: as it was said, or as a correction has put it right."""
     said = [known.fills.get(sequence=1), *facts.fills_of(known)[:1]]
@@ -127,34 +115,3 @@ def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) 
 
 def _name(instrument: Instrument) -> str:
     return shown_symbol(instrument.exchange.code, instrument.symbol)
-
-
-def new_trade(
-    account: Account,
-    strategy: Strategy,
-    instrument: Instrument,
-    trade_id: str,
-    side: str,
-    fill: NewFill,
-    *,
-    stop: Decimal | None,
-    target: Decimal | None,
-    now: datetime,
-) -> Trade:
-    """Return a trade that `booking.book` is to save with its opening fill."""
-    return Trade(
-        account=account,
-        strategy=strategy,
-        instrument=instrument,
-        trade_id=trade_id,
-        trading_day=references.day_of(fill.at, instrument),
-        side=side,
-        opened_at=fill.at,
-        recorded_at=now,
-        open_quantity=Decimal(0),
-        stop_price=stop,
-        initial_stop_price=stop,
-        target_price=target,
-        initial_risk=None if stop is None else booking.initial_risk(fill.price, fill.quantity, stop, instrument),
-        flags=[],
-    )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from trading.bookkeeping import journal
 from trading.errors import InvalidValue
 from trading.models import DailySummary
-from trading.operations import journal
-from trading.operations.writing import writing
 from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary, canonical
 from trading.queries.day_end import end_of_day
+from trading.transactions import writing
 
 
 def publish_daily_summary(

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, journal, references, signals
 from trading.domain import values
 from trading.models import Signal
-from trading.operations import arguments, journal, references, signals
-from trading.operations.writing import writing
 from trading.queries.instruments import shown_symbol
 from trading.queries.signals import signal_value
+from trading.transactions import writing
 
 DECISIONS = ("TAKEN", "SKIPPED")
 

@@ -16,12 +16,12 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.utils import DatabaseError
 
 from trading import heads
+from trading.bookkeeping import copying
+from trading.bookkeeping.copying import CopyRefused
 from trading.models import JournalHead
 from trading.models.sealing import name_ledger
-from trading.operations import copying
-from trading.operations.copying import CopyRefused
-from trading.operations.writing import busy, writers_alone
-from trading.queries.verification import Progress
+from trading.proof.verification import Progress
+from trading.transactions import busy, writers_alone
 
 Ends = dict[str, tuple[int, str]]
 

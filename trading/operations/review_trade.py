@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, journal
+from trading.bookkeeping.booking import said_of
 from trading.errors import InvalidValue, UnknownTrade
 from trading.models import Review, Trade, User
-from trading.operations import arguments, journal
-from trading.operations.booking import said_of
-from trading.operations.writing import writing
+from trading.transactions import writing
 
 RATINGS = range(1, 6)
 

@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, correcting, journal
 from trading.domain import money, values
 from trading.domain.money import from_units, to_units
 from trading.errors import InvalidValue, TradeClosed
 from trading.models import Fill, JournalHead, Trade
-from trading.operations import arguments, correcting, journal
-from trading.operations.writing import writing
 from trading.queries import facts
 from trading.queries.trades import find_trade, trade_value
+from trading.transactions import writing
 
 
 def set_charges(

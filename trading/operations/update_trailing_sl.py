@@ -7,14 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from timeseries.values import parse_name
+from trading.bookkeeping import arguments, booking, bounds, journal, slips
 from trading.domain import money
 from trading.errors import InvalidValue
 from trading.models import StopChange, Trade
-from trading.operations import arguments, booking, bounds, journal, slips
 from trading.operations.add_fill import must_be_open
 from trading.operations.close_position import must_name
-from trading.operations.writing import writing
 from trading.queries.trades import find_trade
+from trading.transactions import writing
 
 MICROSECOND = timedelta(microseconds=1)
 PROCESS_BEGAN = datetime.now(UTC)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from trading.bookkeeping import correcting
 from trading.domain import values
 from trading.errors import TradeClosed
 from trading.models import Trade
-from trading.operations import correcting
-from trading.operations.writing import writing
 from trading.queries import facts
 from trading.queries.trades import trade_value
+from trading.transactions import writing
 
 
 def void(trade_pk: int, *, by: str, reason: str, fill: int | None = None) -> values.Trade:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from trading.queries.health import report
+from trading.health.report import report
 
 DOWN = "down"
 LIFETIME_SECONDS = 1.0

@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from trading.health.report import report
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import day_figures, neighbours, signal_counts, slips_of_day, trades_of_day
-from trading.queries.health import report
 from trading.queries.instrument_list import unreviewed_names
 from trading.queries.period import desk_date
 from trading.queries.trade_list import trade_rows

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from tests.timeseries.spools import OPEN_NS, recorder
-from timeseries.frames import FORMAT_VERSION
 from timeseries.measurements import EXECUTIONS
+from timeseries.spool.frames import FORMAT_VERSION
 
 GOLDEN = Path(__file__).parent / f"format-{FORMAT_VERSION}"
 EVERYTHING = {"bid": 10.5, "ask": 11.5, "last_quantity": 3, "volume": 7, "day_volume": 70, "oi": 0}

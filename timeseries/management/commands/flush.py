@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from timeseries.errors import FlushTimeout, VeloxError
-from timeseries.pump import open_pump
+from timeseries.wiring import open_pump
 
 # How Django's own flush is called, by hand and by its test cases. None of it may ever empty the ledger.
 OF_DJANGO = ("interactive", "database", "reset_sequences", "allow_cascade", "inhibit_post_migrate")

@@ -12,9 +12,9 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
-from timeseries.balance import sources as sources_of
 from timeseries.errors import VeloxError
-from timeseries.pump import audit_store, count_points, open_spool, open_store
+from timeseries.shipping.balance import sources as sources_of
+from timeseries.wiring import audit_store, count_points, open_spool, open_store
 
 
 class Command(BaseCommand):

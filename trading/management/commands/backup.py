@@ -9,7 +9,7 @@ from trading.management.base import VeloxCommand
 from trading.management.commands.verify_ledger import shown_progress
 from trading.management.output import Report, Table, add_format_arguments, emit
 from trading.operations.back_up import KEPT, back_up
-from trading.operations.writing import reading
+from trading.transactions import reading
 
 
 class Command(VeloxCommand):

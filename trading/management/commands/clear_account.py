@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from timeseries.pump import open_pump
-from trading import hot
+from timeseries.wiring import open_pump
+from trading.hot import cache
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
 from trading.operations.clear_account import clear_account
@@ -33,7 +33,7 @@ class Command(VeloxCommand):
         rows = clear_account(account.code)
         # The ledger first: its refusal leaves the points alone, and a repeat finishes what was cut off.
         points = open_pump().clear_account(account.code)
-        hot.forget(account.code)
+        cache.forget(account.code)
         emit(report(account.code, rows, points), form=options["format"], stdout=self.stdout, output=options["output"])
         return True
 

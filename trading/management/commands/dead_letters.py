@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from timeseries.pump import open_pump, open_spool
-from timeseries.resending import Retried, list_letters
+from timeseries.shipping.resending import Retried, list_letters
+from timeseries.wiring import open_pump, open_spool
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit
 from trading.management.report import Report, Table

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from timeseries.pump import open_reader
+from timeseries.wiring import open_reader
 from trading.domain import amounts, display
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand

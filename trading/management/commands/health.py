@@ -6,9 +6,9 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
+from trading.health.report import OK, report
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
-from trading.queries.health import OK, report
 
 
 class Command(VeloxCommand):

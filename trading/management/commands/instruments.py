@@ -6,12 +6,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from trading.bookkeeping.contract_terms import PARSERS
 from trading.domain.instrument_file import parse_instruments
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
 from trading.models import Instrument
-from trading.operations.contract_terms import PARSERS
 from trading.operations.correct_contract import correct_contract
 from trading.operations.load_instruments import load_instruments
 from trading.queries.instrument_list import instrument_rows, unreviewed_instruments

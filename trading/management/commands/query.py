@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from timeseries.pump import open_store
 from timeseries.stores.base import QUERY_SECONDS
+from timeseries.wiring import open_store
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from timeseries import pump
-from trading import hot, hot_book, hot_compared
-from trading.companion import copy_newest
+from timeseries import wiring
+from trading.companion.companion import copy_newest
 from trading.errors import StoreUnavailable
+from trading.hot import cache, comparisons, ledger_copy
 from trading.management.base import VeloxCommand
 from trading.queries.accounts import get_account
 
@@ -27,9 +27,9 @@ class Command(VeloxCommand):
         wanted = options["account"]
         if wanted is not None:
             get_account(wanted)
-        report: dict[str, Any] = {"shared": hot.is_shared(), "accounts": {}, "newest": {}, "compared": {}}
+        report: dict[str, Any] = {"shared": cache.is_shared(), "accounts": {}, "newest": {}, "compared": {}}
         if report["shared"]:
-            report["compared"] = {code: asdict(one) for code, one in hot_compared.last().items()}
+            report["compared"] = {code: asdict(one) for code, one in comparisons.last().items()}
             self._rebuild(report, wanted)
         if options["format"] == "json":
             self.stdout.write(json.dumps(report))
@@ -47,9 +47,9 @@ class Command(VeloxCommand):
     def _rebuild(self, report: dict[str, Any], wanted: str | None) -> None:
         now = datetime.now(UTC)
         try:
-            for account in [wanted] if wanted is not None else hot_book.sequences():
-                report["accounts"][account] = found = hot_book.rebuild(account, now)
-                hot_compared.note(account, found, now)
-            report["newest"] = copy_newest(pump.open_spool())
+            for account in [wanted] if wanted is not None else ledger_copy.sequences():
+                report["accounts"][account] = found = ledger_copy.rebuild(account, now)
+                comparisons.note(account, found, now)
+            report["newest"] = copy_newest(wiring.open_spool())
         except ConnectionError as error:
             raise StoreUnavailable(f"Redis does not answer: {error}.", hint="Start it or mend CACHE_URL.") from error

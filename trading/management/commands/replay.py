@@ -18,8 +18,9 @@ from django.conf import settings
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from timeseries.pump import open_reader
+from timeseries.wiring import open_reader
 from trading import replay
+from trading.bookkeeping.references import must_be_bookable
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy
 from trading.feeds import stamps, volume
@@ -28,7 +29,6 @@ from trading.feeds.ticks import Reject
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit, write_file
 from trading.operations.measure_excursions import measure_excursions
-from trading.operations.references import must_be_bookable
 from trading.queries.accounts import get_account
 from trading.queries.instruments import may_be_negative, split_symbol
 from trading.queries.period import desk_zone

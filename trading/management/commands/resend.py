@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from timeseries.healing import Mending
-from timeseries.pump import open_pump
-from timeseries.resending import Resent
+from timeseries.shipping.healing import Mending
+from timeseries.shipping.resending import Resent
+from timeseries.wiring import open_pump
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
-from timeseries.pump import INFLUX_VARIABLES
-from timeseries.stores.influx import minutes_bucket
-from timeseries.stores.influx_server import InfluxServer
-from timeseries.stores.influx_setup import SetUp, set_up
+from timeseries.stores.influx.server import InfluxServer
+from timeseries.stores.influx.setup import SetUp, set_up
+from timeseries.stores.influx.store import minutes_bucket
+from timeseries.wiring import INFLUX_VARIABLES
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit

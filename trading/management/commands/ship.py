@@ -12,11 +12,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from timeseries.pump import open_pump, open_spool
+from timeseries.wiring import open_pump, open_spool
 from trading import summon
-from trading.companion import Companion, is_recorded
+from trading.companion.companion import Companion, is_recorded
+from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady
-from trading.follower import Follower
 from trading.management.base import VeloxCommand
 
 PASS_SECONDS = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from timeseries.pump import open_reader
+from timeseries.wiring import open_reader
 from trading.domain import amounts
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand

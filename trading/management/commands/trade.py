@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
-from timeseries.pump import open_reader
+from timeseries.wiring import open_reader
 from trading.errors import UnknownTrade
 from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit

@@ -11,13 +11,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from trading.desk_proof import prove_desk
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
-from trading.operations.writing import reading
+from trading.proof.desk import prove_desk
+from trading.proof.verification import Progress as Told
+from trading.proof.verification import Proof
 from trading.queries.period import parse_day
-from trading.queries.verification import Progress as Told
-from trading.queries.verification import Proof
+from trading.transactions import reading
 
 COLUMNS = ("Kind", "Table", "Row", "Field", "Stored", "Expected")
 

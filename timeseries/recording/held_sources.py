@@ -1,0 +1,92 @@
+"""The sources that this process holds: one writer each, shared by its recorders, and left to the parent by a child."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from timeseries.recording.writer import SourceWriter
+
+Key = tuple[Path, str]
+_writers: dict[Key, SourceWriter] = {}
+_guards: dict[Key, threading.Lock] = {}
+# Taken before any guard, never the other way round.
+_opening = threading.Lock()
+
+
+def _key(root: Path, source: str) -> Key:
+    # One folder may be reached by several paths; the lock on it would then be this process's own.
+    return Path(os.path.realpath(root)), source
+
+
+def guard_of(root: Path, source: str) -> threading.Lock:
+    """Return the lock around everything that this process writes under the source; touches no disk."""
+    with _opening:
+        return _guards.setdefault(_key(root, source), threading.Lock())
+
+
+def open_source(root: Path, source: str, *, user: object, max_bytes: int | None, segment_bytes: int) -> SourceWriter:
+    """Return this process's writer of the source and note its user. Raises SourceBusy, OSError."""
+    key = _key(root, source)
+    with _opening:
+        writer = _writers.get(key)
+        if writer is None:
+            guard = _guards[key]
+            writer = SourceWriter(key[0], source, guard, max_bytes=max_bytes, segment_bytes=segment_bytes)
+            _writers[key] = writer
+        writer.users.add(id(user))
+        return writer
+
+
+def leave_source(writer: SourceWriter, *, user: object) -> None:
+    """Forget a user; after the last one, seal and free the source."""
+    with _opening:
+        writer.users.discard(id(user))
+        if writer.gone or writer.users:
+            return
+        _forget(writer)
+        writer.close()
+
+
+def forsake_source(writer: SourceWriter) -> dict[str, int]:
+    """Leave a source whose files were removed or replaced; return how many records of each measurement went along."""
+    with _opening, writer.guard:
+        if writer.gone:
+            return {}
+        _forget(writer)
+        return writer.forsake()
+
+
+def _forget(writer: SourceWriter) -> None:
+    for key, known in list(_writers.items()):
+        if known is writer:
+            del _writers[key]
+
+
+_held: list[threading.Lock] = []
+
+
+def _before_fork() -> None:
+    # The forking thread holds every lock over the fork: a child never inherits one that nobody will free, nor a frame
+    # that another thread has half written.
+    _opening.acquire()
+    for guard in _guards.values():
+        guard.acquire()
+        _held.append(guard)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+    _opening.release()
+
+
+def _in_child() -> None:
+    for writer in _writers.values():
+        writer.abandon()
+    _writers.clear()
+    _after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child)

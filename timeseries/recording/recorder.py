@@ -1,0 +1,256 @@
+"""The write side in the strategy's process: validate, stamp, frame, and nothing that could make a strategy wait."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from timeseries.errors import InvalidValue, StoreUnavailable
+from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
+from timeseries.recording.bulk import (
+    NO_SYMBOL,
+    ROWS_AT_ONCE,
+    Batch,
+    Columns,
+    TickBatch,
+    columns_of,
+    given_columns,
+    read_columns,
+    write_columns,
+)
+from timeseries.recording.payloads import indicators_text, parse_indicators, snapshot_text
+from timeseries.recording.tick import MayBeNegative, never_negative
+from timeseries.recording.tick_recorder import TickRecorder
+from timeseries.recording.writer import SEGMENT_BYTES_MIN, LaneWriter, StorageFault
+from timeseries.spool.feed_keys import counted_places
+from timeseries.spool.folder import Spool
+from timeseries.spool.frames import record_body, with_crc
+from timeseries.spool.ordinals import History, Series
+from timeseries.values import (
+    ID_BYTES_MAX,
+    ParseSymbol,
+    any_symbol,
+    parse_name,
+    parse_time,
+    parse_word,
+)
+
+__all__ = ["History", "Recorder", "TickBatch", "parse_name", "parse_time"]
+
+PROJECTING_SOURCE = "ledger"
+
+SeriesKey = tuple[str, ...]
+
+
+class Recorder(TickRecorder):
+    """Records telemetry of one source and account; touches no disk until the first record.
+
+    Several threads may share one; several recorders of one source in this process share its files. Bad input raises
+    before anything is written. A storage fault returns False and is counted in ``faults`` by reason, or raises with
+    ``on_storage_fault="raise"``.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        source: str,
+        account: str,
+        zone: ZoneInfo,
+        volume: str = "per_tick",
+        on_storage_fault: str = "count",
+        max_bytes: int | None = None,
+        clock: Callable[[], int] = time.time_ns,
+        history: History | None = None,
+        look_after: Callable[[], None] | None = None,
+        ordinals: str = "continue",
+        projecting: bool = False,
+        segment_bytes: int = SEGMENT_BYTES_MIN,
+        may_be_negative: MayBeNegative = never_negative,
+        bar_period: int = 0,
+        parse_symbol: ParseSymbol = any_symbol,
+    ) -> None:
+        """``history`` gives the next free n of a series at an instant whose segments are removed. ``may_be_negative``
+        tells of a symbol whether its prices may be 0 and below; it is asked only where one is. ``parse_symbol`` makes a
+        name of a caller's symbol, or refuses it with InvalidValue; a tick's is asked at its first. ``look_after`` is
+        called after the first record, and then about once a second while records come.
+
+        ``ordinals="restart"`` counts n from the start of this recorder's input. ``projecting`` is the follower's: its
+        source is ``ledger``, which nobody else may take.
+        """
+        if (source == PROJECTING_SOURCE) != projecting:
+            raise InvalidValue(f"The source {source!r} is kept for what the ledger projects.", field="source")
+        super().__init__(
+            Path(root),
+            parse_name(source, "source"),
+            parse_name(account, "account"),
+            zone,
+            cumulative=parse_word(volume, "volume", ("per_tick", "cumulative")) == "cumulative",
+            restarts=parse_word(ordinals, "ordinals", ("continue", "restart")) == "restart",
+            raises=parse_word(on_storage_fault, "on_storage_fault", ("count", "raise")) == "raise",
+            max_bytes=max_bytes,
+            segment_bytes=segment_bytes,
+            clock=clock,
+            history=history,
+            look_after=look_after,
+            may_be_negative=may_be_negative,
+            bar_period=bar_period,
+            parse_symbol=parse_symbol,
+        )
+
+    def ticks(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any], *, symbol: str | None = None) -> TickBatch:
+        """Record many ticks and keep the good rows.
+
+        ``rows`` are dicts, or one dict of equal-length columns (sequences or numpy arrays). The symbol of a row is its
+        ``symbol``, else the argument. Rows that a storage fault kept out are rejected with the fault's code.
+
+        Raises:
+            InvalidValue: the input as a whole makes no sense.
+            SourceBusy, RecorderClosed: as in `tick`.
+        """
+        if not isinstance(rows, Mapping | Iterable):
+            raise InvalidValue("ticks are a list of dicts, or a dict of columns.", field="ticks")
+        whole = given_columns(rows, symbol) if isinstance(rows, Mapping) else list(rows)
+        accepted, rejected, received = 0, [], self._clock()
+        for start in range(0, whole.length if isinstance(whole, Columns) else len(whole), ROWS_AT_ONCE):
+            stop = start + ROWS_AT_ONCE
+            part = self._part(
+                whole.part(start, stop) if isinstance(whole, Columns) else whole[start:stop], symbol, received
+            )
+            accepted += part.accepted
+            rejected += [(start + index, code, hint) for index, code, hint in part.rejected]
+        return TickBatch(accepted, tuple(rejected))
+
+    def indicators(
+        self, symbol: str, values: Mapping[str, Any], *, at: datetime | int | None = None, timeframe: str = ""
+    ) -> bool:
+        """Record named numbers of a symbol at an instant (None: the clock). Answers and raises as `tick`."""
+        name = self.parse_symbol(symbol)
+        frame = "" if timeframe == "" else parse_name(timeframe, "timeframe")
+        text = indicators_text(parse_indicators(values))
+        return self._record(INDICATORS, (self.account, name, frame), text, at)
+
+    def snapshot(
+        self,
+        strategy_id: str,
+        symbol: str,
+        price: Any,
+        quantity: Any,
+        pnl: Any,
+        pnl_percent: Any,
+        *,
+        at: datetime | int | None = None,
+    ) -> bool:
+        """Record how a position stands. ``pnl`` and ``pnl_percent`` may be None. Answers and raises as `tick`."""
+        strategy = parse_name(strategy_id, "strategy_id", ID_BYTES_MAX)
+        key = (self.account, self.parse_symbol(symbol), strategy)
+        text = snapshot_text(price, quantity, pnl, pnl_percent, is_signed=lambda: self.may_be_negative(key[1]))
+        return self._record(POSITION_SNAPSHOTS, key, text, at)
+
+    def project(
+        self, measurement: Measurement, tags: Mapping[str, str], fields: Mapping[str, Any], *, time_ns: int
+    ) -> None:
+        """Write one point at exactly this time; durable after `sync`. ``tags`` may name another account.
+
+        Raises:
+            SpoolFull, SpoolFailed: nothing was written.
+        """
+        key = (tags.get("account", self.account), *(tags[name] for name in measurement.tags))
+        text = orjson.dumps({name: value for name, value in fields.items() if value is not None})
+        try:
+            with self._lane(measurement) as lane:
+                self._put(lane, key, text, time_ns, self._clock(), 0)
+        except StorageFault as fault:
+            self._refused(measurement, fault, 1)
+            raise fault.error from fault
+        self._recorded()
+
+    def issued(self) -> dict[str, int]:
+        """Return the last sequence issued of each of this source's measurements."""
+        spool = Spool(self.root)
+        return {lane.measurement.name: lane.issued() for lane in spool.lanes() if lane.source == self.source}
+
+    def _rows(self, rows: Iterable[Mapping[str, Any]], symbol: str | None) -> TickBatch:
+        rejected: list[tuple[int, str, str]] = []
+        accepted = 0
+        for index, row in enumerate(rows):
+            name = row.get("symbol", symbol) if isinstance(row, Mapping) else None
+            if name is None:
+                rejected.append((index, *NO_SYMBOL))
+                continue
+            try:
+                if self.tick(name, row):
+                    accepted += 1
+                elif self._last_fault is not None:
+                    rejected.append((index, self._last_fault.reason, self._last_fault.error.hint))
+            except InvalidValue as error:
+                rejected.append((index, error.code, error.hint))
+        return TickBatch(accepted, tuple(rejected))
+
+    def _part(self, rows: Columns | Sequence[Mapping[str, Any]], symbol: str | None, received: int) -> TickBatch:
+        columns = rows if isinstance(rows, Columns) else columns_of(rows, symbol)
+        if columns is None:
+            return self._rows(rows, symbol)  # type: ignore[arg-type]
+        batch = read_columns(
+            columns,
+            cumulative=self.cumulative,
+            zone=self.zone,
+            now=received,
+            may_be_negative=self.may_be_negative,
+            parse_symbol=self.parse_symbol,
+        )
+        if batch is None or (batch.layout.bar and self.bar_period):
+            return self._rows(columns.rows(), symbol)
+        done = self._columns(batch, received)
+        self._count_unread(counted_places(columns.columns), done.accepted)
+        return done
+
+    def _columns(self, batch: Batch, received: int) -> TickBatch:
+        done, total = 0, len(batch.instants)
+        rejected, series, last = batch.rejected, [], None
+        try:
+            while done < total:
+                with self._lane(TICKS) as lane:
+                    if lane is not last:
+                        series, last = self._series(lane, batch.names), lane
+                    done += write_columns(lane, series, batch, start=done, received=received, history=self.history)
+        except (StorageFault, StoreUnavailable) as error:
+            fault = error if isinstance(error, StorageFault) else StorageFault(error)
+            self._refused(TICKS, fault, total - done)
+            left = batch.indexes[done:].tolist()
+            rejected = sorted([*rejected, *((index, fault.reason, fault.error.hint) for index in left)])
+        if done:
+            self._recorded()
+        return TickBatch(done, tuple(rejected))
+
+    def _series(self, lane: LaneWriter, names: Sequence[str]) -> list[Series]:
+        run = self._run(lane)
+        series = [lane.ordinals.series((self.account, name), run=run) for name in names]
+        self._known.update(zip(names, series, strict=True))
+        return series
+
+    def _record(self, measurement: Measurement, key: SeriesKey, text: bytes, at: Any) -> bool:
+        received, instant = self._instant(at)
+        try:
+            with self._lane(measurement) as lane:
+                series = lane.ordinals.series(key, run=self._run(lane))
+                lane.room_for(key, text, instant)
+                ordinal = lane.late(series, instant, self.history)
+                self._put(lane, key, text, instant, received, ordinal)
+        except StorageFault as fault:
+            return self._refused(measurement, fault, 1)
+        except StoreUnavailable as error:
+            return self._refused(measurement, StorageFault(error), 1)
+        self._recorded()
+        return True
+
+    def _put(self, lane: LaneWriter, key: SeriesKey, text: bytes, instant: int, received: int, ordinal: int) -> None:
+        number = lane.room_for(key, text, instant)
+        body = record_body(lane.sequence + 1, instant, received, number, ordinal, text)
+        lane.put(with_crc(body, lane.seed))

@@ -1,0 +1,343 @@
+"""The tick path: validate, stamp, frame, and nothing that could make a strategy wait."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection, Mapping
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from timeseries.errors import InvalidValue, StoreUnavailable
+from timeseries.measurements import TICKS
+from timeseries.recording.source import LOOK_BITS, SourceUser
+from timeseries.recording.tick import (
+    CAREFUL,
+    SURE_MAX,
+    SURE_MAX_FLOAT,
+    TIMESTAMP,
+    MayBeNegative,
+    Shape,
+    careful_shape,
+    read_tick,
+    shape_of,
+    without_absent,
+)
+from timeseries.recording.writer import LaneWriter, StorageFault
+from timeseries.spool.counter import DOUBT, ISSUED, UNREAD
+from timeseries.spool.feed_keys import COUNTED, TIMES
+from timeseries.spool.frames import TickLayout, put_crc, with_crc
+from timeseries.spool.ordinals import History, Series
+from timeseries.values import (
+    AHEAD_NS,
+    DAYS_TO_2000,
+    EPOCH_UTC,
+    FIRST_NS,
+    MICROSECOND,
+    NO_DAY,
+    ParseSymbol,
+    day_end,
+    ns_by_magnitude,
+    parse_name,
+    parse_time,
+    utc,
+    wall_day,
+)
+
+SHAPES_MAX = 1024
+DAY_NS = 86_400 * 10**9
+NOON = time(12)
+
+
+class TickRecorder(SourceUser):
+    """Records single ticks of one source and account."""
+
+    def __init__(
+        self,
+        root: Path,
+        source: str,
+        account: str,
+        zone: ZoneInfo,
+        *,
+        cumulative: bool,
+        restarts: bool,
+        raises: bool,
+        max_bytes: int | None,
+        segment_bytes: int,
+        clock: Callable[[], int],
+        history: History | None,
+        look_after: Callable[[], None] | None,
+        may_be_negative: MayBeNegative,
+        bar_period: int,
+        parse_symbol: ParseSymbol,
+    ) -> None:
+        super().__init__(
+            root,
+            source,
+            raises=raises,
+            max_bytes=max_bytes,
+            segment_bytes=segment_bytes,
+            clock=clock,
+            look_after=look_after,
+        )
+        self.account, self.zone, self.history = account, zone, history
+        self.cumulative, self.restarts, self.may_be_negative = cumulative, restarts, may_be_negative
+        self.bar_period = bar_period
+        self.parse_symbol = parse_symbol
+        self._day = NO_DAY
+        self._shapes: dict[tuple[Any, ...], Shape] = {}
+        self._shape = CAREFUL  # that of the last tick
+        self._known: dict[str, Series] = {}
+        self._symbols: dict[str, Series] = {}  # those that the open segment of ticks defines
+        self._ticks: LaneWriter | None = None
+        self._runs: dict[str, int] = {}
+
+    def tick(  # noqa: PLR0911, PLR0912, PLR0915
+        self, symbol: str, tick: Mapping[str, Any], at: datetime | int | None = None
+    ) -> bool:
+        """Record a tick: True once it survives the death of this process, False on a storage fault.
+
+        The tick's time is ``at``, else its ``timestamp``, else what the feed calls it (`feed_keys.TIMES`), else the
+        clock. A bar's is its end; a date stands for a bar's day. A bid or ask of 0, -1 or NaN and a last quantity of 0
+        mean none. Keys that mean nothing here are ignored, those that may mean a time or a price are counted
+        (`feed_keys.COUNTED`).
+
+        Raises:
+            InvalidValue, AmbiguousTick: nothing was written.
+            SourceBusy: another process records under this source.
+            RecorderClosed: after `close`.
+        """
+        # One long function on purpose: it runs for every tick of a feed, and each call in it would cost a tenth of it.
+        # It takes only what is surely right; the unusual, the wrong and the first of its kind go to `_tick`, which
+        # alone decides what to refuse.
+        shape = self._shape
+        try:
+            if len(tick) != shape.count:
+                raise KeyError
+            values = shape.values(tick)
+        except (KeyError, TypeError):
+            values = None
+        if values is None:
+            shape = self._shape_of(tick)
+            try:
+                values = shape.values(tick)
+            except (KeyError, TypeError):
+                values = None
+            if values is None:
+                return self._tick(symbol, tick, at)
+        if shape.single:
+            values = (values,)
+        for value in values:
+            if type(value) is float:
+                if 0.0 < value <= SURE_MAX_FLOAT:
+                    continue
+            elif type(value) is int and 0 < value <= SURE_MAX:
+                continue
+            if shape.allows(values):
+                break
+            return self._tick(symbol, tick, at)
+        if shape.bar:
+            close, first, high, low = values[:4]
+            if not low <= first <= high or not low <= close <= high:
+                return self._tick(symbol, tick, at)
+        received = self._clock()
+        if received >> LOOK_BITS != self._looked:  # once a second the careful way looks at files and companion
+            return self._tick(symbol, tick, at)
+        try:
+            instant: Any = tick[shape.time] if at is None and shape.time else at
+        except KeyError:  # as many keys, but another one in place of the time's
+            return self._tick(symbol, tick, at)
+        if instant is None:
+            instant = received
+        elif type(instant) is not int:
+            if type(instant) is not datetime:
+                return self._tick(symbol, tick, at)
+            if instant.tzinfo is None:
+                midnight, start_ns = self._day
+                since = instant - midnight
+                if since.days:
+                    return self._tick(symbol, tick, at)
+            else:
+                start_ns = 0
+                try:
+                    since = instant - EPOCH_UTC
+                except TypeError:  # its zone does not know its offset
+                    since = MICROSECOND
+                if since.days < DAYS_TO_2000:
+                    return self._tick(symbol, tick, at)
+            instant = start_ns + ((since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
+        elif instant < FIRST_NS:
+            return self._tick(symbol, tick, at)
+        if instant > received + AHEAD_NS:
+            return self._tick(symbol, tick, at)
+        try:
+            with self._guard:
+                series = self._symbols.get(symbol)
+                if series is not None:
+                    lane: LaneWriter = self._ticks  # type: ignore[assignment]
+                    segment: Any = lane.segment
+                    start = segment.position
+                    end = start + shape.size
+                    if end <= segment.limit and not lane.words[DOUBT]:
+                        if instant > series.newest:
+                            series.newest = instant
+                            series.counts[instant] = 1
+                            ordinal = 0
+                            series.latest = (instant, 0, received, shape.layout, values)
+                        else:
+                            ordinal = self._late(lane, series, instant, received, shape.layout, values)
+                        sequence = lane.sequence + 1
+                        head = (shape.prefix, sequence, instant, received, series.number, shape.bitmap, ordinal)
+                        body = shape.pack(*head, *values)
+                        crc = crc32(body, segment.seed)
+                        segment.map[start : end - 4] = body
+                        put_crc(segment.map, end - 4, crc)
+                        # Frame, CRC, then the counter; no signal comes between these, for nothing here is called.
+                        lane.sequence = sequence
+                        segment.position = end
+                        lane.words[ISSUED] = sequence
+                        return True
+        except StorageFault as fault:
+            return self._refused(TICKS, fault, 1)
+        except TypeError:
+            pass  # a symbol that cannot be looked up
+        return self._tick(symbol, tick, at)
+
+    def latest(self, symbol: str) -> dict[str, Any] | None:
+        """Return this recorder's newest tick by exchange time, or None.
+
+        Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC) and the fields it had.
+        """
+        series = self._known.get(parse_name(symbol, "symbol"))
+        if series is None or series.latest is None:
+            return None
+        return {"symbol": series.key[1], "source": self.source, "account": self.account, **series.newest_tick()}
+
+    def _tick(self, symbol: Any, tick: Any, at: Any) -> bool:
+        """Record a tick with all care; learn its shape and symbol for the next."""
+        name = self.parse_symbol(symbol)
+        present = without_absent(tick)
+        if present is not tick:  # a shape of its own, which goes the quick way from the second time on
+            return self.tick(symbol, present, at)
+        layout, values = read_tick(tick, cumulative=self.cumulative, symbol=name, may_be_negative=self.may_be_negative)
+        at, received, instant = self._when(tick, at, bar=layout.bar)
+        unread = self._learn(tick, at)
+        try:
+            self._put_tick(symbol, name, layout, values, instant, received)
+        except StorageFault as fault:
+            return self._refused(TICKS, fault, 1)
+        self._count_unread(unread)
+        self._recorded()
+        return True
+
+    def _put_tick(
+        self, symbol: str, name: str, layout: TickLayout, values: tuple[float, ...], instant: int, received: int
+    ) -> None:
+        with self._lane(TICKS) as lane:
+            self._ticks = lane
+            series = lane.ordinals.series((self.account, name), run=self._run(lane))
+            series.number = lane.place(series.key, layout.size, instant)
+            ordinal = self._late(lane, series, instant, received, layout, values)
+            body = layout.pack(
+                layout.prefix,
+                lane.sequence + 1,
+                instant,
+                received,
+                series.number,
+                layout.bitmap,
+                ordinal,
+                *values,
+            )
+            lane.put(with_crc(body, lane.seed))
+            self._remember(lane, symbol, name, series)
+
+    def _remember(self, lane: LaneWriter, symbol: str, name: str, series: Series) -> None:
+        if not any(known is self._symbols for known in lane.hot):
+            lane.hot.append(self._symbols)
+        self._symbols[symbol] = self._symbols[name] = self._known[name] = series
+
+    def _late(
+        self, lane: LaneWriter, series: Series, instant: int, received: int, layout: TickLayout, values: Any
+    ) -> int:
+        try:
+            ordinal = lane.late(series, instant, self.history)
+        except StoreUnavailable as error:
+            raise StorageFault(error) from error
+        if series.latest is None or instant >= series.latest[0]:
+            series.latest = (instant, ordinal, received, layout, values)
+        return ordinal
+
+    def _let_go(self) -> None:
+        self._symbols.clear()
+        if self._ticks is not None:
+            self._ticks.hot = [known for known in self._ticks.hot if known is not self._symbols]
+
+    def _run(self, lane: LaneWriter) -> int | None:
+        """Return the sequence from which this replay counts; None when it goes on from what is there."""
+        return self._runs.setdefault(lane.measurement.name, lane.sequence) if self.restarts else None
+
+    def _instant(self, at: Any) -> tuple[int, int]:
+        received = self._clock()
+        return received, received if at is None else parse_time(at, self.zone, received, "timestamp")
+
+    def _when(self, tick: Mapping[str, Any], at: Any, *, bar: bool) -> tuple[Any, int, int]:
+        """Return what gives the tick's time (None: the clock), the clock, and the instant; a bar's is its end."""
+        received = self._clock()
+        if at is None:
+            at = tick.get(TIMESTAMP)
+        if at is not None:
+            if bar and type(at) is date:
+                noon = datetime.combine(at, NOON, self.zone)
+                parse_time(noon, self.zone, received, TIMESTAMP)
+                return at, received, day_end(at, self.zone)
+            instant = parse_time(at, self.zone, received, TIMESTAMP)
+            return at, received, self._bar_end(instant) if bar else instant
+        for key in TIMES:
+            at = tick.get(key)
+            with contextlib.suppress(InvalidValue):
+                count = ns_by_magnitude(at) if type(at) is int else at
+                return at, received, parse_time(count, self.zone, received, key)
+        return None, received, received
+
+    def _bar_end(self, stamp: int) -> int:
+        """Return the end of a bar: its stamp, unless bars are stamped at their start; a day's is the next midnight."""
+        if self.bar_period >= DAY_NS:
+            return day_end(utc(stamp).astimezone(self.zone).date(), self.zone)
+        return stamp + self.bar_period
+
+    def _shape_of(self, tick: Any) -> Shape:
+        try:
+            shape = self._shapes[tuple(tick)]
+        except (KeyError, TypeError):
+            return CAREFUL
+        if shape.counted:
+            self._count_unread(shape.counted)
+        self._shape = shape
+        return shape
+
+    def _learn(self, tick: Mapping[str, Any], at: Any) -> tuple[int, ...]:
+        """Return which keys of the tick are still to be counted: what no shape counts."""
+        keys = tuple(tick)
+        unread = [COUNTED.index(key) for key in TIMES if at is None and tick.get(key) is not None]
+        if keys not in self._shapes:
+            if len(self._shapes) >= SHAPES_MAX:
+                self._shapes.clear()
+            shape = shape_of(keys, cumulative=self.cumulative)
+            is_careful = shape is None or (shape.bar and self.bar_period)
+            self._shapes[keys] = careful_shape(keys) if shape is None or is_careful else shape
+            unread.extend(self._shapes[keys].counted)
+        self._shape = self._shapes[keys]
+        if isinstance(at, datetime) and at.tzinfo is None:
+            self._day = wall_day(self.zone, at.date()) or self._day
+        return tuple(unread)
+
+    def _count_unread(self, places: Collection[int], count: int = 1) -> None:
+        """Count ticks with keys that are not read, where other processes see it."""
+        lane = self._ticks
+        if lane is None:
+            return
+        with contextlib.suppress(ValueError):  # its file was closed meanwhile
+            for place in places:
+                lane.words[UNREAD + place] += count

@@ -1,0 +1,318 @@
+"""The sweeper: ships every lane, adopts those whose writer is gone, cares for the store, and counts the points."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from timeseries.errors import FlushTimeout, StoreUnavailable, VeloxError
+from timeseries.measurements import TICKS
+from timeseries.shipping import balance, clearing, resending
+from timeseries.shipping.healing import Healer, Mending
+from timeseries.shipping.minute_keeper import MinuteKeeper, place_of
+from timeseries.shipping.shipper import ship_slice
+from timeseries.spool.bell import Bell
+from timeseries.spool.folder import Spool
+from timeseries.spool.lane import Lane
+from timeseries.spool.lease import LeaseHeld
+from timeseries.stores.base import Store
+
+LaneKey = tuple[str, str]  # source, measurement's name
+
+SECOND = 10**9
+DAY = 86_400 * SECOND
+LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit each would litter the store
+MANY = 20_000  # points that are worth a commit at once
+CARE_EVERY_NS = 15 * SECOND
+MINUTES_EVERY_NS = 2 * SECOND
+PASS_SECONDS = 0.2  # so long whoever has other work, as the companion has, ships at a time
+HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
+DISK_SECONDS = 3.0  # the longest wait after a fault of our own disk: once it is well nothing shall wait for long
+PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
+LOOK_SECONDS = 0.005  # between two looks at what is settled
+
+log = structlog.get_logger("system")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What one pass did: sequences settled, lanes that hold, and in how many seconds to look again."""
+
+    settled: int = 0
+    held: int = 0
+    pause_seconds: float = 1.0
+
+
+@dataclass
+class _Care:
+    """What the pump remembers of a lane between passes; forgetting it costs nothing but a moment."""
+
+    waiting_since: int | None = None
+    failures: int = 0
+    hold_until: int = 0
+
+
+class Pump:
+    """One per companion. Every method may be called while other processes record, ship and read.
+
+    The companion's loop: ``pump.bell.listen()``, then again and again ``pump.wait(pump.run_once().pause_seconds)``.
+
+    Args:
+        keep_shipped_days: shipped segments older than this are removed, so that an emptied store can be filled again.
+        clock: ns UTC.
+    """
+
+    def __init__(
+        self, spool: Spool, store: Store, *, keep_shipped_days: int = 7, clock: Callable[[], int] = time.time_ns
+    ) -> None:
+        self.spool, self.store, self.keep_shipped_days, self.clock = spool, store, keep_shipped_days, clock
+        self.bell = Bell(spool.root)
+        self.owner = f"pump {os.getpid()}"
+        self._lanes: dict[LaneKey, _Care] = {}
+        self._adopted: set[str] = set()
+        self._cared_at = self._minutes_at = 0
+        self._keeper = MinuteKeeper(spool, store, clock=clock)
+        self.healer = Healer(spool, store, owner=self.owner)
+        self.keeping: threading.Thread | None = None
+        self._draining: threading.Thread | None = None
+        self._rung = False
+        self.is_behind = False  # the last pass was cut short: look again at once
+
+    # -- shipping ----------------------------------------------------------------------------------------------------
+
+    def run_once(self, now: int | None = None, *, seconds: float = math.inf) -> Sweep:
+        """Ship what is due of every lane, then do the periodic work that is due. ``now`` in ns UTC.
+
+        After ``seconds`` no lane begins another slice, and the pump `is_behind`.
+        """
+        now = self.clock() if now is None else now
+        at_once, self._rung, self.is_behind = self._rung, False, False
+        self._adopt()
+        until = time.monotonic() + seconds
+        total = sum(self._visit(lane, now, at_once=at_once, until=until) for lane in self.spool.lanes())
+        self._keep_minutes(now)
+        self.healer.start_if_due()
+        if now - self._cared_at >= CARE_EVERY_NS:
+            self._cared_at = now
+            self._care(now)
+        held = sum(care.failures > 0 for care in self._lanes.values())
+        return Sweep(total, held, 0.0 if self.is_behind else LINGER_NS / SECOND)
+
+    def look(self, lanes: Iterable[Lane]) -> int:
+        """Ship at once what waits in these lanes, but for one that holds; returns how many sequences were settled."""
+        now = self.clock()
+        return sum(self._visit(lane, now, at_once=True) for lane in lanes)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until somebody rings, at most this long. After a ring the next pass ships at once what waits."""
+        self._rung = self.bell.wait(seconds) or self._rung
+        return self._rung
+
+    def ship(self, lane: Lane, *, until: float = math.inf) -> int:
+        """Ship all that waits in the lane now; returns how many sequences were settled.
+
+        What is recorded meanwhile waits for the next pass: a fast feed must not keep the pump from the other lanes. Nor
+        must a long backlog: after a slice that ends beyond ``until`` (monotonic seconds) the rest waits, too.
+
+        Raises:
+            LeaseHeld: another process ships this lane now.
+            StoreUnavailable: the rest stays in the spool.
+        """
+        total, goal = 0, lane.issued()
+        while True:
+            clearing.resume(self.spool, self.store)
+            try:
+                with clearing.shipping_allowed(self.spool.root):
+                    shipment = ship_slice(lane, self.store, owner=self.owner)
+            except clearing.ClearingUnfinished:
+                continue
+            total += shipment.settled
+            if not shipment.settled or shipment.through >= goal:
+                return total
+            if time.monotonic() >= until:
+                self.is_behind = True
+                return total
+
+    def _adopt(self) -> None:
+        """Put the lanes of writers that are gone in order: repair their counters, seal their segments."""
+        sources = {lane.source for lane in self.spool.lanes()}
+        free = {source for source in sources if self.spool.holder(source) is None}
+        for source in free - self._adopted:
+            if self.spool.adopt(source):
+                self._adopted.add(source)
+        self._adopted &= free
+
+    def _due(self, lane: Lane, care: _Care, now: int, *, at_once: bool) -> bool:
+        if now < care.hold_until:
+            return False
+        waiting = lane.issued() - lane.outcome().through
+        if waiting <= 0:
+            care.waiting_since = None
+            return False
+        if care.waiting_since is None:
+            care.waiting_since = now
+        lingered = now - care.waiting_since >= LINGER_NS
+        return at_once or lingered or waiting >= MANY or self.spool.holder(lane.source) is None
+
+    def _visit(self, lane: Lane, now: int, *, at_once: bool, until: float = math.inf) -> int:
+        """Ship the lane if it is due; whatever goes wrong holds this lane and no other."""
+        care = self._lanes.setdefault(_key(lane), _Care())
+        try:
+            if not self._due(lane, care, now, at_once=at_once):
+                return 0
+            care.waiting_since = None
+            settled = self.ship(lane, until=until)
+        except LeaseHeld:
+            return 0
+        except Exception as error:
+            self._hold(lane, care, now, error)
+            return 0
+        care.failures, care.hold_until = 0, 0
+        return settled
+
+    def _hold(self, lane: Lane, care: _Care, now: int, error: Exception) -> None:
+        first, longest = HOLD_SECONDS[0], DISK_SECONDS if isinstance(error, OSError) else HOLD_SECONDS[1]
+        seconds = min(longest, first * 2**care.failures) * random.uniform(0.5, 1.0)  # noqa: S311  (jitter)
+        if isinstance(error, StoreUnavailable) and error.retry_after is not None:
+            seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311  (never before the store asked for it)
+        care.failures, care.hold_until = min(care.failures + 1, 16), now + int(seconds * SECOND)
+        log.error(
+            "a lane holds: its points stay in the spool",
+            source=lane.source,
+            measurement=lane.measurement.name,
+            retry_seconds=round(seconds, 1),
+            error=str(error),
+            exc_info=not isinstance(error, VeloxError),
+        )
+
+    def _keep_minutes(self, now: int) -> None:
+        """Let the minutes that are due be kept in a thread of its own: ticks read back must not hold up shipping."""
+        if now < self._minutes_at or (self.keeping is not None and self.keeping.is_alive()):
+            return
+        self._minutes_at = now + MINUTES_EVERY_NS
+        self.keeping = threading.Thread(target=self._keeper.run, name="minutes", daemon=True)
+        self.keeping.start()
+
+    def _care(self, now: int) -> None:
+        try:
+            clearing.resume(self.spool, self.store)
+            self.store.care(now=now)
+            for lane in self.spool.lanes():
+                with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
+                    lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=self._done_with(lane))
+        except Exception as error:
+            log.error("the store's care failed", error=str(error), exc_info=not isinstance(error, VeloxError))
+
+    def _done_with(self, lane: Lane) -> int:
+        """Return up to which sequence neither the store nor the keeper of minutes needs the lane's segments."""
+        through = lane.outcome().through
+        waits = lane.measurement == TICKS and self.store.keeps_minutes()
+        return min(through, place_of(lane)) if waits else through
+
+    def drain(self, timeout: float) -> bool:
+        """Ship until nothing waits; False when the time (seconds) was up first."""
+        return not self._drain(self.everything(), time.monotonic() + timeout)
+
+    # -- flush -------------------------------------------------------------------------------------------------------
+
+    def targets(self, *, source: str | None = None) -> dict[LaneKey, int]:
+        """Return the last sequence of each lane of ``source`` and of every source that nobody holds."""
+        self._adopt()
+        return {
+            _key(lane): lane.issued()
+            for lane in self.spool.lanes()
+            if lane.source == source or self.spool.holder(lane.source) is None
+        }
+
+    def everything(self) -> dict[LaneKey, int]:
+        """Return the last sequence of every lane."""
+        self._adopt()
+        return {_key(lane): lane.issued() for lane in self.spool.lanes()}
+
+    def wait_until_settled(self, targets: Mapping[LaneKey, int], timeout: float) -> None:
+        """Return when every sequence up to the targets is settled; ships itself when no companion does.
+
+        A slice that the store has in hand when the time is up is finished in a thread; nobody waits for it, but for the
+        end of the process.
+
+        Raises:
+            FlushTimeout: some still wait after ``timeout`` seconds; they stay in the spool.
+        """
+        deadline, waiting = time.monotonic() + timeout, self._unsettled(targets)
+        alone_at = time.monotonic() + (PATIENCE_SECONDS if waiting and self.bell.ring() else 0.0)
+        while waiting and (now := time.monotonic()) < deadline:
+            if now >= alone_at and (self._draining is None or not self._draining.is_alive()):
+                self._draining = threading.Thread(target=self._drain, args=(waiting, deadline), name="velox-flush")
+                self._draining.start()
+            time.sleep(LOOK_SECONDS)
+            waiting = self._unsettled(waiting)
+        if waiting:
+            number = sum(last - self._lane(key).outcome().through for key, last in waiting.items())
+            raise FlushTimeout(
+                f"{number} points still wait after {timeout:g} s.",
+                hint="They are safe in the spool, and shipped as soon as the store answers: see `manage.py spool`.",
+            )
+
+    def _drain(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:
+        """Ship until the targets are settled, and begin no slice after the deadline; return what waits still."""
+        waiting = self._unsettled(targets)
+        for key in waiting:
+            self._lanes[key].hold_until = 0  # somebody asks now
+        while waiting:
+            before = {key: self._lane(key).outcome().through for key in waiting}
+            for key in waiting:
+                self._visit(self._lane(key), self.clock(), at_once=True, until=deadline)
+            waiting = self._unsettled(waiting)
+            if time.monotonic() >= deadline:
+                break
+            if any(self._lane(key).outcome().through == before[key] for key in waiting):
+                time.sleep(0.02)
+        return waiting
+
+    def _unsettled(self, targets: Mapping[LaneKey, int]) -> dict[LaneKey, int]:
+        return {key: last for key, last in targets.items() if self._lane(key).outcome().through < last}
+
+    def _lane(self, key: LaneKey) -> Lane:
+        self._lanes.setdefault(key, _Care())
+        return self.spool.lane(*key)
+
+    # -- what there is -----------------------------------------------------------------------------------------------
+
+    def points(self) -> dict[str, Any]:
+        """Return the object ``points`` of FACE §6."""
+        return balance.points(self.spool, now=self.clock())
+
+    def sources(self) -> list[dict[str, Any]]:
+        """Return the rows of ``manage.py spool --format json``."""
+        return balance.sources(self.spool)
+
+    def resend(self, since: int) -> resending.Resent:
+        """Send again what was recorded since ``since`` (ns UTC) and is kept still; see `resending.resend`."""
+        return resending.resend(self.spool, self.store, since, owner=self.owner)
+
+    def heal(self, *, give_up: bool = False) -> tuple[Mending, ...]:
+        """Heal what is damaged in the store from the kept segments; see `healing.heal`."""
+        return resending.heal_all(self.spool, self.store, owner=self.owner, give_up=give_up)
+
+    def retry_dead_letters(self) -> resending.Retried:
+        """Offer every dead letter to the store once more; see `resending.retry`."""
+        return resending.retry(self.spool, self.store, owner=self.owner)
+
+    def clear_account(self, account: str) -> int:
+        """Remove the account's points from store and spool and count them as cleared; returns how many. Repeatable."""
+        number = balance.of_account(self.spool, account)
+        clearing.clear(self.spool, self.store, account)
+        return number
+
+
+def _key(lane: Lane) -> LaneKey:
+    return lane.source, lane.measurement.name

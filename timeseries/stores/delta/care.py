@@ -1,0 +1,228 @@
+"""What keeps a Delta table fast and small: compaction, vacuum, retention; and the removal of an account.
+
+Every rewrite carries one transaction name, so of two that race from one snapshot the second is refused: otherwise two
+compactions of the same files would both be kept, and a compaction would bring a removed account back.
+"""
+
+# ruff: noqa: S608  (names in the SQL come from the schemas, whatever a caller said goes in as a parameter)
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import log
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake.transaction import AddAction
+
+from timeseries.errors import StoreUnavailable
+from timeseries.stores.base import damage_error
+from timeseries.stores.delta.damage import Inspector
+from timeseries.stores.delta.query import Engine, chosen
+from timeseries.stores.delta.table import WRITTEN, MeasurementTable, Overtaken, Snapshot
+
+REWRITE = "velox/rewrite"
+GRACE_HOURS = 1  # a reader may hold a snapshot this long before its files are removed
+MERGE_FILES = 8  # files of one size class that are merged into one of the next
+ROWS_MAX = 60_000  # files of this size are left as they are
+MERGED_MAX = 120_000  # rows of one merge: it keeps shipping waiting, and takes memory that the companion must have
+ROW_GROUP = 65_536
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files of one day that become one file; ``paths`` relative to the table."""
+
+    day: date
+    files: pa.Table
+
+
+def compact(engine: Engine, table: MeasurementTable, inspector: Inspector, *, deadline: float) -> None:
+    """Merge small files of a day into larger ones, sorted by account, source, tags and time, each point once.
+
+    No merge begins after the deadline (`time.monotonic`): shipping waits meanwhile, and the next care goes on.
+    """
+    snapshot = table.snapshot()
+    for group in _due(snapshot) if snapshot else ():
+        if time.monotonic() > deadline:
+            return
+        with table.lock:
+            current = table.snapshot()
+            held = set(current.files.column("path").to_pylist()) if current else set()
+            if current is None or not held.issuperset(group.files.column("path").to_pylist()):
+                continue  # another process was here
+            if len(inspector.damaged(group.files)):
+                continue  # merged, what is wrong in it would look right; what is gone is filled again first
+            with contextlib.suppress(Overtaken):
+                _rewrite(engine, table, current, [group], moved_only=True)
+
+
+def _due(snapshot: Snapshot) -> Iterator[Group]:
+    """Yield, day by day, the files of one size class that are many: so each row is rewritten only a few times."""
+    classes: dict[tuple[date, int], list[int]] = defaultdict(list)
+    if not len(snapshot.files):
+        return
+    last = pc.max(snapshot.files.column("partition.day")).as_py()
+    days, rows = snapshot.files.column("partition.day").to_pylist(), snapshot.files.column("num_records").to_pylist()
+    for number, (day, count) in enumerate(zip(days, rows, strict=True)):
+        if count < ROWS_MAX:
+            # Of a day that is over all small files are merged; of the running one only those of like size.
+            classes[day, int(log(max(count, 1000), MERGE_FILES)) if day == last else 0].append(number)
+    for (day, _), numbers in sorted(classes.items()):
+        least = MERGE_FILES if day == last else 2
+        for part in _parts(numbers, rows) if len(numbers) >= least else ():
+            yield Group(day, snapshot.files.take(pa.array(part)))
+
+
+def _parts(numbers: list[int], rows: list[int]) -> Iterator[list[int]]:
+    """Yield files in stretches of at most `MERGED_MAX` rows that are worth a merge."""
+    part: list[int] = []
+    for number in numbers:
+        if part and sum(rows[one] for one in part) + rows[number] > MERGED_MAX:
+            yield part
+            part = []
+        part.append(number)
+    if len(part) > 1:
+        yield part
+
+
+def _rewrite(
+    engine: Engine,
+    table: MeasurementTable,
+    snapshot: Snapshot,
+    groups: list[Group],
+    *,
+    moved_only: bool,
+    without: str | None = None,
+) -> None:
+    written = [_merged(engine, table, group, without) for group in groups]
+    added = [action for action in written if action is not None]
+    for action in added:
+        action.data_change = not moved_only
+    removed = [path for group in groups for path in group.files.column("path").to_pylist()]
+    try:
+        table.commit(
+            snapshot, added=added, removed=removed, transaction=(REWRITE, snapshot.version + 1), moved_only=moved_only
+        )
+    except Overtaken:
+        table.discard(added)
+        raise
+
+
+def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str | None) -> AddAction | None:
+    selection = chosen(table, group.files)
+    path = table.new_path(group.day)
+    keys = ", ".join(f'"{name}"' for name in (*table.measurement.series_tags, "time"))
+    columns = ", ".join(f'"{name}"' for name in table.schema.names if name != "day")
+    once = f"DISTINCT ON ({keys})" if selection.overlapping else ""
+    unwanted = "" if without is None else "WHERE account <> $without"
+    files = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true) {unwanted}"
+    sql = (
+        f"COPY (SELECT {once} {columns} FROM (FROM blank UNION ALL BY NAME {files}) ORDER BY {keys}, {WRITTEN} DESC)"
+        f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+    )
+    blank = table.schema.remove(table.schema.get_field_index("day")).empty_table()
+    parameters: dict[str, Any] = {"files": selection.paths, "target": str(table.folder / path)}
+    if without is not None:
+        parameters["without"] = without
+    engine.run(sql, parameters, blank=blank)
+    statistics = statistics_of(engine, table, path)
+    if not statistics["numRecords"]:
+        (table.folder / path).unlink()
+        return None
+    return table.action(path, group.day, statistics)
+
+
+def statistics_of(engine: Engine, table: MeasurementTable, path: str) -> dict[str, Any]:
+    """Return Delta's statistics of a file that lies there."""
+    names = [field.name for field in table.schema if field.name != "day"]
+    counts = ", ".join(f'count("{name}") AS "n_{name}"' for name in names)
+    bounds = ", ".join(f'min("{name}") AS "min_{name}", max("{name}") AS "max_{name}"' for name in table.ranged)
+    sql = f"SELECT count(*) AS total, {counts}, {bounds} FROM read_parquet($files, hive_partitioning=false)"
+    row = engine.ask(sql, {"files": [str(table.folder / path)]}).to_pylist()[0]
+    return {
+        "numRecords": row["total"],
+        "minValues": {name: row[f"min_{name}"] for name in table.ranged if row[f"min_{name}"] is not None},
+        "maxValues": {name: row[f"max_{name}"] for name in table.ranged if row[f"max_{name}"] is not None},
+        "nullCount": {name: row["total"] - row[f"n_{name}"] for name in names},
+    }
+
+
+def delete_account(engine: Engine, table: MeasurementTable, inspector: Inspector, account: str) -> None:
+    """Rewrite the files that can hold the account's points, in one commit; a damaged one of its own is dropped.
+
+    Raises:
+        StoreDamaged: a damaged file may hold points of others, too.
+    """
+    _drop_damaged(table, inspector, account)
+    for _ in range(ATTEMPTS):
+        with table.lock, contextlib.suppress(Overtaken):
+            snapshot = table.snapshot()
+            groups = list(_holding(engine, table, snapshot, account)) if snapshot and len(snapshot.files) else []
+            if snapshot is not None and groups:
+                _rewrite(engine, table, snapshot, groups, moved_only=False, without=account)
+            return
+    raise StoreUnavailable(
+        f"The account's points in {table.folder.name} could not be removed: other writers came first."
+    )
+
+
+def _drop_damaged(table: MeasurementTable, inspector: Inspector, account: str) -> None:
+    snapshot = table.snapshot()
+    files = snapshot.files if snapshot is not None else None
+    damages = inspector.damages(inspector.damaged(_of_account(files, account))) if files is not None else []
+    if mixed := [one for one in damages if one.bounds["account"] != (account, account)]:
+        raise damage_error(mixed)
+    drop(table, [one.path for one in damages])
+
+
+def _of_account(files: pa.Table, account: str) -> pa.Table:
+    """Return the files whose bounds admit the account."""
+    if not len(files):
+        return files
+    least, greatest = files.column("min.account"), files.column("max.account")
+    return files.filter(pc.and_(pc.less_equal(least, account), pc.greater_equal(greatest, account)))
+
+
+def _holding(engine: Engine, table: MeasurementTable, snapshot: Snapshot, account: str) -> Iterator[Group]:
+    held = _of_account(snapshot.files, account)
+    if not len(held):
+        return
+    sql = (
+        "SELECT DISTINCT filename FROM read_parquet($files, hive_partitioning=false, filename=true) "
+        "WHERE account = $account"
+    )
+    paths = chosen(table, held).paths
+    holding = set(engine.ask(sql, {"files": paths, "account": account}).column("filename").to_pylist())
+    for number, day in enumerate(held.column("partition.day").to_pylist()):
+        if paths[number] in holding:
+            yield Group(day, held.slice(number, 1))
+
+
+def drop(table: MeasurementTable, paths: Sequence[str]) -> None:
+    """Take files out of the table, those of them that are in it."""
+    for _ in range(ATTEMPTS):
+        with table.lock, contextlib.suppress(Overtaken):
+            snapshot = table.snapshot()
+            held = set(snapshot.files.column("path").to_pylist()) if snapshot and len(snapshot.files) else set()
+            if snapshot is not None and (old := [path for path in paths if path in held]):
+                table.commit(snapshot, added=[], removed=old, transaction=(REWRITE, snapshot.version + 1))
+            return
+    raise StoreUnavailable(f"Other writers of {table.folder.name} kept coming first.", hint="Try again.")
+
+
+def expire(table: MeasurementTable, *, before: date) -> None:
+    """Remove the whole days before this one; of two processes that do, one comes second and leaves it."""
+    with table.lock, contextlib.suppress(Overtaken):
+        snapshot = table.snapshot()
+        if snapshot is None or not len(snapshot.files):
+            return
+        old = snapshot.files.filter(pc.less(snapshot.files.column("partition.day"), before)).column("path").to_pylist()
+        if old:
+            table.commit(snapshot, added=[], removed=old, transaction=(REWRITE, snapshot.version + 1))

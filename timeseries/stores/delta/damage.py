@@ -1,0 +1,139 @@
+"""Files of a table that are past reading: gone, cut or altered. An answer that needs one names it, and is never short.
+
+One whose bytes are not those that were written is moved to `_damaged/`: from then on it is simply not there, which
+every process sees at once and no engine reads wrongly.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from timeseries.measurements import TIMES
+from timeseries.spool import durable
+from timeseries.stores.base import Damage
+from timeseries.stores.delta.file import is_whole
+from timeseries.stores.delta.table import MeasurementTable
+
+LOSSES = "losses"  # in the folder of the store
+FOLDER = "_damaged"  # vacuum leaves folders alone that begin with a line
+
+
+class Inspector:
+    """Looks after the files of one table. It remembers which it has read, and reads them again when they change."""
+
+    def __init__(self, table: MeasurementTable) -> None:
+        self.table = table
+        self._sound: dict[str, tuple[int, int, int]] = {}
+
+    def absent(self, files: pa.Table) -> pa.Table:
+        """Return those of the newest version's files that are gone or of another size; it costs a look at each."""
+        rows = [number for number, (path, size) in enumerate(_listed(files)) if not self._is_there(path, size)]
+        return self._still_listed(files.take(pa.array(rows, pa.int64())))
+
+    def damaged(self, files: pa.Table, *, seconds: float = math.inf, anew: bool = False) -> pa.Table:
+        """Read the files for so long and return those past reading.
+
+        One that was sound when it was last read, and has not changed since, is read only ``anew``; of one that there is
+        no time for counts whether it is there.
+        """
+        until = time.monotonic() + seconds
+
+        def is_sound(path: str, size: int) -> bool:
+            return self._is_sound(path, size, anew) if time.monotonic() < until else self._is_there(path, size)
+
+        rows = [number for number, (path, size) in enumerate(_listed(files)) if not is_sound(path, size)]
+        return self._still_listed(files.take(pa.array(rows, pa.int64())))
+
+    def without(self, files: pa.Table, damaged: pa.Table) -> pa.Table:
+        gone = set(_paths(damaged))
+        return files.filter(pa.array([path not in gone for path in _paths(files)], pa.bool_()))
+
+    def damages(self, damaged: pa.Table) -> list[Damage]:
+        """Return what the version tells of these files."""
+        return [_damage(self.table, row) for row in damaged.to_pylist()]
+
+    def _still_listed(self, files: pa.Table) -> pa.Table:
+        """Return those that the newest version has: vacuum may have removed one that was replaced meanwhile."""
+        if not len(files):
+            return files
+        snapshot = self.table.snapshot()
+        listed = set() if snapshot is None else set(_paths(snapshot.files))
+        return files.filter(pa.array([path in listed for path in _paths(files)], pa.bool_()))
+
+    def _is_there(self, path: str, size: int) -> bool:
+        try:
+            return (self.table.folder / path).stat().st_size == size
+        except FileNotFoundError:
+            return False
+
+    def _is_sound(self, path: str, size: int, anew: bool) -> bool:
+        file = self.table.folder / path
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            return False
+        known = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if not anew and self._sound.get(path) == known:
+            return True
+        if status.st_size == size and is_whole(file):
+            self._sound[path] = known
+            return True
+        self._put_aside(file)
+        return False
+
+    def _put_aside(self, file: Path) -> None:
+        aside = self.table.folder / FOLDER
+        aside.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileNotFoundError):  # another process was here first
+            os.rename(file, aside / file.name)
+
+
+def _listed(files: pa.Table) -> Iterator[tuple[str, int]]:
+    if len(files):
+        yield from zip(_paths(files), files.column("size_bytes").to_pylist(), strict=True)
+
+
+def _paths(files: pa.Table) -> list[str]:
+    return files.column("path").to_pylist() if len(files) else []
+
+
+def _damage(table: MeasurementTable, row: dict[str, Any]) -> Damage:
+    names = (*table.measurement.series_tags, *TIMES)
+    bounds = {name: (row.get(f"min.{name}"), row.get(f"max.{name}")) for name in names}
+    return Damage(table.measurement, row["path"], row["partition.day"], row["num_records"], bounds)
+
+
+def note_loss(root: Path, damage: Damage, rows: int) -> None:
+    """Keep on disk that so many rows of a damaged file were given up. Raises OSError."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    entry = {"file": damage.name, "day": f"{damage.day}", "rows": rows, "at": time.time_ns()}
+    descriptor = os.open(root / LOSSES, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        # A line that a full disk cut must not swallow the next one.
+        durable.write_all(descriptor, b"\n" + json.dumps(entry).encode() + b"\n")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def losses(root: Path) -> int:
+    """Return how many rows were given up; a file that was given up twice counts once."""
+    try:
+        lines = (root / LOSSES).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return 0
+    entries: dict[str, int] = {}
+    for line in lines:
+        with suppress(ValueError):
+            entry = json.loads(line)
+            entries[entry["file"]] = entry["rows"]
+    return sum(entries.values())

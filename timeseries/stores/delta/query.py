@@ -1,0 +1,240 @@
+"""Questions to the files of one snapshot, answered by DuckDB in this process; it never fetches an extension.
+
+Names in the SQL come from the measurements' schemas; whatever a caller said goes in as a parameter.
+"""
+
+# ruff: noqa: S608  (names in the SQL come from the schemas, whatever a caller said goes in as a parameter)
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from timeseries.stores.base import PointQuery
+from timeseries.stores.delta.table import WRITTEN, MeasurementTable, Snapshot
+from timeseries.stores.tables import point_schema
+
+INT64 = np.iinfo(np.int64)
+
+
+class Engine:
+    """One DuckDB of this process; each question gets a cursor of its own, so threads may ask at once."""
+
+    def __init__(self, scratch: Path, *, threads: int = 2, memory: str = "1GB") -> None:
+        self.settings = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "temp_directory": str(scratch),
+            "memory_limit": memory,
+            "threads": str(threads),
+        }
+        self.lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        with self.lock:
+            if self._connection is None:
+                self._connection = duckdb.connect(":memory:", config=self.settings)
+            return self._connection.cursor()
+
+    def ask(self, sql: str, parameters: dict[str, Any], **tables: pa.Table) -> pa.Table:
+        """Return the answer; ``tables`` can be named in the question."""
+        with self.cursor() as cursor:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            return cursor.sql(sql, params=parameters).to_arrow_table()
+
+    def run(self, sql: str, parameters: dict[str, Any], **tables: pa.Table) -> None:
+        with self.cursor() as cursor:
+            for name, table in tables.items():
+                cursor.register(name, table)
+            cursor.execute(sql, parameters)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The files of a snapshot that can hold an answer. ``overlapping``: one point may stand in two of them."""
+
+    files: pa.Table
+    paths: list[str]
+    overlapping: bool
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def select(table: MeasurementTable, snapshot: Snapshot | None, query: PointQuery) -> Selection:
+    """Return the files whose bounds admit the query's times and tags."""
+    if snapshot is None or not len(snapshot.files):
+        return Selection(pa.table({"path": pa.array([], pa.string())}), [], False)
+    files = snapshot.files
+    keep = pc.and_(
+        _bound(pc.less, files, "min.time", _int64(query.stop)),
+        _bound(pc.greater_equal, files, "max.time", _int64(query.start)),
+    )
+    for tag, value in query.tags.items():
+        keep = pc.and_(keep, _bound(pc.less_equal, files, f"min.{tag}", value))
+        keep = pc.and_(keep, _bound(pc.greater_equal, files, f"max.{tag}", value))
+    selected = files.filter(keep)
+    if query.symbols is not None:
+        selected = holding(selected, query.symbols)
+    return chosen(table, selected)
+
+
+def holding(files: pa.Table, symbols: Sequence[str]) -> pa.Table:
+    """Return the files whose bounds admit one of the symbols."""
+    ascending = sorted(symbols)
+    bounds = [
+        files.column(name).to_pylist() if name in files.column_names else [None] * len(files)
+        for name in ("min.symbol", "max.symbol")
+    ]
+    return files.filter(pa.array([_lies_within(ascending, *pair) for pair in zip(*bounds, strict=True)], pa.bool_()))
+
+
+def _lies_within(symbols: Sequence[str], least: str | None, greatest: str | None) -> bool:
+    place = 0 if least is None else bisect_left(symbols, least)
+    return place < len(symbols) and (greatest is None or symbols[place] <= greatest)
+
+
+def _bound(compare: Callable[[Any, Any], Any], files: pa.Table, name: str, value: object) -> Any:
+    """Compare each file's bound; a file that does not tell it may hold anything."""
+    if name not in files.column_names:
+        return pa.chunked_array([pa.repeat(pa.scalar(True), len(files))])
+    return pc.fill_null(compare(files.column(name), value), True)
+
+
+def chosen(table: MeasurementTable, files: pa.Table) -> Selection:
+    paths = [str(table.folder / path) for path in files.column("path").to_pylist()]
+    return Selection(files, paths, _overlap(files))
+
+
+def _overlap(files: pa.Table) -> bool:
+    if len(files) < 2:
+        return False
+    order = files.sort_by("min.time")
+    least, greatest = order.column("min.time").to_numpy(), order.column("max.time").to_numpy()
+    return bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any())
+
+
+def _int64(instant: int) -> int:
+    return max(INT64.min, min(instant, INT64.max))
+
+
+@dataclass(frozen=True)
+class Question:
+    """SQL, the parameters that it names, and the columns that are the same in every row and so need no reading."""
+
+    sql: str
+    parameters: dict[str, Any]
+    constants: dict[str, Any]
+
+
+def rows_of(table: MeasurementTable, selection: Selection, query: PointQuery) -> Question:
+    """Ask for the query's points, each once, in no order."""
+    return _rows(selection, query, (), newest_sql(table) if selection.overlapping else "")
+
+
+def newest_rows(selection: Selection, query: PointQuery) -> Question:
+    """Ask for the newest row by exchange time, then by time, with its `written`: of each symbol that is named."""
+    order = f"ORDER BY exchange_time DESC, time DESC, {WRITTEN} DESC"
+    each = f" QUALIFY row_number() OVER (PARTITION BY symbol {order}) = 1"
+    return _rows(selection, query, (WRITTEN,), f" {order} LIMIT 1" if query.symbols is None else each)
+
+
+def _rows(selection: Selection, query: PointQuery, more: tuple[str, ...], choice: str) -> Question:
+    names = point_schema(query.measurement, query.fields).names
+    constants = {**query.tags, **_constants(selection.files, [f.name for f in query.measurement.fields])}
+    columns = [*(name for name in names if name not in constants), *more]
+    where, parameters = conditions(selection, query)
+    source = files_sql(selection, columns)
+    return Question(f"SELECT {', '.join(map(_quoted, columns))} FROM {source}{where}{choice}", parameters, constants)
+
+
+def filled(rows: pa.Table, question: Question, query: PointQuery) -> pa.Table:
+    """Return the answer with every column of a reading."""
+    columns = [
+        pa.repeat(pa.scalar(question.constants[field.name], field.type), len(rows))
+        if field.name in question.constants
+        else rows.column(field.name).cast(field.type)
+        for field in point_schema(query.measurement, query.fields)
+    ]
+    return pa.Table.from_arrays(columns, schema=point_schema(query.measurement, query.fields))
+
+
+def _constants(files: pa.Table, names: list[str]) -> dict[str, Any]:
+    """Map each field whose value the files' statistics tell for every row: absent in all, or one text in all."""
+    found: dict[str, Any] = {}
+    total = pc.sum(files.column("num_records")).as_py()
+    for name in names:
+        if f"null_count.{name}" not in files.column_names:
+            found[name] = None  # no file has it: it was added to the measurement later
+            continue
+        # A file without a count of its nulls has not the column: all its rows are without.
+        nulls = pc.sum(pc.coalesce(files.column(f"null_count.{name}"), files.column("num_records"))).as_py()
+        if nulls == total:
+            found[name] = None
+        elif nulls == 0 and f"min.{name}" in files.column_names:
+            bounds = pc.unique(
+                pa.chunked_array([*files.column(f"min.{name}").chunks, *files.column(f"max.{name}").chunks])
+            )
+            if len(bounds) == 1 and bounds[0].is_valid:
+                found[name] = bounds[0].as_py()
+    return found
+
+
+def conditions(selection: Selection, query: PointQuery) -> tuple[str, dict[str, Any]]:
+    """Return the WHERE of the query with its parameters, without what the files' bounds say of every row."""
+    files = selection.files
+    parameters: dict[str, Any] = {"files": selection.paths}
+    wheres = []
+    for tag, value in query.tags.items():
+        if not _all(files, pc.equal, f"min.{tag}", value) or not _all(files, pc.equal, f"max.{tag}", value):
+            wheres.append(f"{_quoted(tag)} = ${tag}")
+            parameters[tag] = value
+    if query.symbols is not None:
+        named = {f"symbol_{number}": symbol for number, symbol in enumerate(query.symbols)}
+        wheres.append(f"symbol IN ({', '.join(f'${name}' for name in named)})")
+        parameters |= named
+    for compare, bound, sign, name in (
+        (pc.greater_equal, "min.time", ">=", "start"),
+        (pc.less, "max.time", "<", "stop"),
+    ):
+        instant = _int64(getattr(query, name))
+        if not _all(files, compare, bound, instant):
+            wheres.append(f"time {sign} ${name}")
+            parameters[name] = instant
+    return (f" WHERE {' AND '.join(wheres)}" if wheres else ""), parameters
+
+
+def _all(files: pa.Table, compare: Callable[[Any, Any], Any], name: str, value: object) -> bool:
+    if name not in files.column_names:
+        return False
+    return bool(pc.all(pc.fill_null(compare(files.column(name), value), False)).as_py())
+
+
+def files_sql(selection: Selection, columns: list[str]) -> str:
+    # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
+    counts = [selection.files.column(f"null_count.{name}") for name in columns if _counted(selection.files, name)]
+    uneven = any(count.null_count for count in counts)
+    return f"read_parquet($files, hive_partitioning=false, union_by_name={'true' if uneven else 'false'})"
+
+
+def _counted(files: pa.Table, name: str) -> bool:
+    return f"null_count.{name}" in files.column_names
+
+
+def newest_sql(table: MeasurementTable) -> str:
+    keys = ", ".join(_quoted(name) for name in (*table.measurement.series_tags, "time"))
+    return f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {WRITTEN} DESC) = 1"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

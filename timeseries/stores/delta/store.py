@@ -1,0 +1,371 @@
+"""The embedded store: Delta Lake tables on local disk, one per measurement, partitioned by trading day, read by DuckDB.
+
+A point may stand in several files (a repeat, a replay); every reading takes the one written last, and compaction keeps
+only that one. Exactness never rests on the transaction that a lane's commits carry: it spares repeats and races.
+"""
+
+# ruff: noqa: S608  (names in the SQL come from the schemas, whatever a caller said goes in as a parameter)
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, StoreUnavailable, WrongLanguage
+from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
+from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal, damage_error
+from timeseries.stores.delta import care as delta_care
+from timeseries.stores.delta import sql as delta_sql
+from timeseries.stores.delta.damage import Inspector, losses, note_loss
+from timeseries.stores.delta.log import relist
+from timeseries.stores.delta.newest import newest_points
+from timeseries.stores.delta.query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
+from timeseries.stores.delta.table import LOG, TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
+from timeseries.stores.tables import in_series_order, point_schema, table_of
+
+ATTEMPTS = 5
+SECOND = 10**9
+VACUUM_EVERY = 1800 * SECOND
+CARE_SECONDS = 2.0
+Answer = TypeVar("Answer")
+# Of a batch in the order of its series, what is to be written; the last argument is the lane's last sequence so far.
+Choice = Callable[[MeasurementTable, Snapshot, PointBatch, int | None], pa.Table]
+
+
+class DeltaStore:
+    """`Store` on local disk. Any number of processes may read and write one folder at once.
+
+    Args:
+        root: the folder of the tables; made at the first write.
+        zone: the desk's zone, whose dates partition the tables.
+        retention_days: whole days older than this are removed by `care`; None keeps everything.
+    """
+
+    name = "delta"
+    label = "Delta tables"
+    slice_rows = 50_000
+
+    def __init__(self, root: Path, *, zone: ZoneInfo, retention_days: int | None = None) -> None:
+        self.root, self.zone, self.retention_days = root, zone, retention_days
+        # A commit is made from the very snapshot that was checked: readers must not move it on, so they have their own.
+        self.writers = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
+        self.tables = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
+        self.inspectors = {name: Inspector(table) for name, table in self.tables.items()}
+        self.engine = Engine(root / ".scratch")
+        self.care_engine = Engine(root / ".scratch", threads=1, memory="96MB")  # what it cannot hold goes to the disk
+        self._vacuumed_at = 0
+
+    def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
+        """Keep the points; durable on return. None is ever refused."""
+        self._write(batch, self._unknown)
+        return ()
+
+    def restore(self, batch: PointBatch) -> None:
+        """Keep the points but those that stand there as they are or were received later; durable on return."""
+        self._write(batch, self._lost)
+
+    def _write(self, batch: PointBatch, choose: Choice) -> None:
+        if not len(batch):
+            return
+        table = self.writers[batch.measurement.name]
+        with engine(), table.lock:
+            for attempt in range(ATTEMPTS):
+                try:
+                    self._append(table, batch, choose)
+                except Overtaken:
+                    continue
+                except TROUBLE:
+                    if attempt:
+                        raise
+                    table.forget()  # the folder may have been emptied or replaced
+                else:
+                    return
+        raise StoreUnavailable("Other writers of this lane kept coming first.", hint="It is tried again.")
+
+    def _append(self, table: MeasurementTable, batch: PointBatch, choose: Choice) -> None:
+        snapshot = table.made()
+        lane = f"{batch.source}/{batch.measurement.name}"
+        seen = snapshot.transaction(lane)
+        rows = choose(table, snapshot, in_series_order(batch), seen)
+        if not len(rows):
+            return
+        rows = rows.append_column(WRITTEN, pa.array(np.full(len(rows), snapshot.next_written)))
+        added = [table.add_file(day, part) for day, part in self._by_day(rows)]
+        try:
+            # What is sent again does not set the lane back: a repeat of what follows must be known as one.
+            last = max(int(batch.sequences[-1]), seen or 0)
+            table.commit(snapshot, added=added, transaction=(lane, last))
+        except Overtaken:
+            table.discard(added)
+            raise
+
+    def _unknown(self, table: MeasurementTable, snapshot: Snapshot, batch: PointBatch, seen: int | None) -> pa.Table:
+        """Return the points without those that a repeat would write again.
+
+        What the lane's transaction has passed is looked up and not just dropped: a spool that was made anew counts from
+        one again, and its points are no repeats.
+        """
+        if seen is None or int(batch.sequences.min()) > seen:
+            return table_of(batch)
+        old = batch.sequences <= seen
+        schema = point_schema(table.measurement)
+        passed = table_of(batch.take(old)).cast(schema)
+        bounds = pc.min_max(passed.column("time")).as_py()
+        query = PointQuery(table.measurement, bounds["min"], bounds["max"] + 1, {"source": batch.source})
+        stored = self._intact_points(table, select(table, snapshot, query), query)
+        unstored = self.engine.ask("FROM passed EXCEPT FROM stored", {}, passed=passed, stored=stored)
+        return pa.concat_tables([unstored.cast(schema), table_of(batch.take(~old)).cast(schema)])
+
+    def _lost(self, table: MeasurementTable, snapshot: Snapshot, batch: PointBatch, seen: int | None) -> pa.Table:
+        """Return the points of which no intact file has this one or a later one of its series and time."""
+        schema = point_schema(table.measurement)
+        points = table_of(batch).cast(schema)
+        bounds = pc.min_max(points.column("time")).as_py()
+        query = PointQuery(table.measurement, bounds["min"], bounds["max"] + 1, {"source": batch.source})
+        stored = self._intact_points(table, select(table, snapshot, query), query)
+        same = " AND ".join(f'points."{name}" = stored."{name}"' for name in (*table.measurement.series_tags, "time"))
+        sql = f"SELECT points.* FROM points ANTI JOIN stored ON {same} AND stored.received_time >= points.received_time"
+        return self.engine.ask(sql, {}, points=points, stored=stored).cast(schema)
+
+    def _by_day(self, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+        times = rows.column("time").to_numpy()
+        first = self.day_of(int(times.min()))
+        days = (self.day_of(int(times.max())) - first).days
+        if days == 0:
+            yield first, rows
+            return
+        midnights = [self.midnight(first + timedelta(days=n)) for n in range(1, days + 1)]
+        number = np.searchsorted(np.array(midnights), times, side="right")
+        for n in np.unique(number):
+            yield first + timedelta(days=int(n)), rows.filter(pa.array(number == n))
+
+    def day_of(self, instant: int) -> date:
+        return datetime.fromtimestamp(instant // SECOND, self.zone).date()
+
+    def _span(self, day: date) -> tuple[int, int]:
+        return self.midnight(day), self.midnight(day + timedelta(days=1)) - 1
+
+    def midnight(self, day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
+
+    def read(self, query: PointQuery) -> pa.Table:
+        """Return the points of the query, each once."""
+        table = self.tables[query.measurement.name]
+        return self._answer(table, query, lambda selection: self._points(table, selection, query))
+
+    def read_intact(self, query: PointQuery) -> pa.Table:
+        """Return the points of the query that are in no damaged file."""
+        table = self.tables[query.measurement.name]
+        with engine():
+            return self._intact_points(table, select(table, table.snapshot(), query), query)
+
+    def _intact_points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+        inspector = self.inspectors[query.measurement.name]
+        damaged = inspector.damaged(selection.files)
+        return self._points(table, chosen(table, inspector.without(selection.files, damaged)), query)
+
+    def _points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+        if not len(selection):
+            return point_schema(query.measurement, query.fields).empty_table()
+        question = rows_of(table, selection, query)
+        free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
+        if not free:
+            return _ascending(self._ask(question, question.sql, query))
+        order = ", ".join(f'"{name}"' for name in ("time", *free))
+        return self._ask(question, f"{question.sql} ORDER BY {order}", query)
+
+    def _ask(self, question: Question, sql: str, query: PointQuery) -> pa.Table:
+        return filled(self.engine.ask(sql, question.parameters), question, query)
+
+    def newest(self, query: PointQuery) -> pa.Table:
+        """Return the query's newest point by exchange time; where it names symbols, of each of them."""
+        table = self.tables[query.measurement.name]
+        return self._answer(table, query, lambda selection: newest_points(self.engine, table, selection, query))
+
+    def first_points(self, query: PointQuery) -> list[FirstPoint]:
+        """Return the first point of each day and source in the query."""
+        table = self.tables[query.measurement.name]
+
+        def answer(selection: Selection) -> list[FirstPoint]:
+            if not len(selection):
+                return []
+            days = dict(zip(selection.paths, selection.files.column("partition.day").to_pylist(), strict=True))
+            where, parameters = conditions(selection, query)
+            sql = (
+                "SELECT filename, source, min(time) AS first FROM "
+                f"read_parquet($files, hive_partitioning=false, filename=true){where} GROUP BY ALL"
+            )
+            rows = self.engine.ask(sql, parameters).to_pylist()
+            return [FirstPoint(days[row["filename"]], row["source"], row["first"]) for row in rows]
+
+        return self._answer(table, query, answer)
+
+    def _answer(self, table: MeasurementTable, query: PointQuery, answer: Callable[[Selection], Answer]) -> Answer:
+        selection: Selection | None = None
+        with engine():
+            for attempt in range(ATTEMPTS):
+                try:
+                    selection = select(table, table.snapshot(), query) if selection is None else selection
+                    return answer(selection)
+                except TROUBLE:
+                    # A file may be gone: vacuum passed a reader that slept beyond the grace, or the folder was emptied.
+                    if attempt == ATTEMPTS - 1:
+                        raise
+                    table.forget()
+                    selection = None
+                    with suppress(*TROUBLE):
+                        selection = select(table, table.snapshot(), query)
+                        self._require_sound(selection.files, query.measurement.name)
+        raise AssertionError("unreachable")
+
+    def _require_sound(self, files: pa.Table, name: str) -> None:
+        """Raise StoreDamaged where one of the files is past reading."""
+        inspector = self.inspectors[name]
+        damaged = inspector.absent(files)
+        if not len(damaged):
+            damaged = inspector.damaged(files, anew=True)
+        if len(damaged):
+            raise damage_error(inspector.damages(damaged))
+
+    def damages(self, *, seconds: float = 0.0) -> list[Damage]:
+        """Return the files that are past reading, having read for so long those that this process has not read yet."""
+        found: list[Damage] = []
+        until = time.monotonic() + seconds
+        with engine():
+            for name, inspector in self.inspectors.items():
+                try:
+                    snapshot = self.tables[name].snapshot()
+                except StoreDamaged:
+                    found.append(Damage(self.tables[name].measurement, LOG, None, 0, {}))
+                    continue
+                if snapshot is not None and len(snapshot.files):
+                    left = max(0.0, until - time.monotonic())
+                    found += inspector.damages(inspector.damaged(snapshot.files, seconds=left))
+        return found
+
+    def last_written(self, source: str, measurement: Measurement) -> int | None:
+        """Return the lane's last sequence of which the table's log knows; None where it knows none."""
+        with engine():
+            snapshot = self.tables[measurement.name].snapshot()
+            return None if snapshot is None else snapshot.transaction(f"{source}/{measurement.name}")
+
+    def lost(self) -> int:
+        """Return how many rows were lost with files that were dropped."""
+        return losses(self.root)
+
+    def drop(self, damage: Damage, *, lost: int = 0) -> None:
+        """Take a damaged file out of its table; what is lost with it is counted first."""
+        with engine():
+            if damage.path == LOG:
+                relist(self.engine, self.writers[damage.measurement.name], self._span)
+                return
+            if lost:
+                note_loss(self.root, damage, lost)
+            delta_care.drop(self.writers[damage.measurement.name], [damage.path])
+
+    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+        """Return the answer to one SELECT over a view per measurement: times int64 ns UTC, `$name` a parameter."""
+        with engine():
+            try:
+                return delta_sql.ask(self.tables.values(), text, parameters, timeout=timeout)
+            except (*TROUBLE, InvalidValue):
+                self._require_sound_tables(text)
+                raise
+
+    def _require_sound_tables(self, text: str) -> None:
+        """Raise StoreDamaged where a table that the question names has a file that is past reading."""
+        for name, table in self.tables.items():
+            snapshot = table.snapshot() if name in text else None
+            if snapshot is not None:
+                self._require_sound(snapshot.files, name)
+
+    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+        """Refuse: this store speaks SQL."""
+        raise WrongLanguage("The embedded store speaks SQL.", hint="Use query_sql; query_flux is for InfluxDB.")
+
+    def ticks_from(self) -> int:
+        """Return the first instant: what the retention has removed here has no candles left beside it."""
+        return -(2**63) + 1
+
+    def keeps_minutes(self) -> bool:
+        """Tell that there is no place for them: the candles of this store are always counted from its ticks."""
+        return False
+
+    def keep_minutes(self, batch: PointBatch) -> None:
+        """Refuse: nobody asks this where `keeps_minutes` is false."""
+        raise StoreMisconfigured(
+            "The embedded store has no place for candles.", hint="They are counted from its ticks."
+        )
+
+    def minutes(self, query: PointQuery) -> pa.Table:
+        """Return no row."""
+        return point_schema(query.measurement, query.fields).empty_table()
+
+    def delete_account(self, account: str) -> None:
+        """Remove every point of the account, in all measurements."""
+        with engine():
+            for name, table in self.writers.items():
+                delta_care.delete_account(self.engine, table, self.inspectors[name], account)
+
+    def care(self, *, now: int) -> None:
+        """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more.
+
+        A fault of one table keeps no other from its care, and is raised at the end.
+        """
+        deadline = time.monotonic() + CARE_SECONDS
+        is_vacuum_due = now - self._vacuumed_at >= VACUUM_EVERY
+        if is_vacuum_due:
+            self._vacuumed_at = now
+        faults: list[StoreUnavailable] = []
+        for name in self.writers:
+            try:
+                with engine():
+                    self._care_for(name, now, deadline, vacuum=is_vacuum_due)
+            except StoreUnavailable as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
+
+    def _care_for(self, name: str, now: int, deadline: float, *, vacuum: bool) -> None:
+        table = self.writers[name]
+        if self.retention_days is not None:
+            delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
+        delta_care.compact(self.care_engine, table, self.inspectors[name], deadline=deadline)
+        if vacuum:
+            table.vacuum(grace_hours=delta_care.GRACE_HOURS)
+
+    def ping(self) -> float:
+        """Return the milliseconds of a small real read."""
+        started = time.perf_counter()
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreUnavailable(f"{self.root.name} is no folder.", hint="Move it away; the tables are made anew.")
+        for measurement in MEASUREMENTS.values():
+            if self._one(measurement):
+                break
+        return (time.perf_counter() - started) * 1000
+
+    def _one(self, measurement: Measurement) -> int:
+        table = self.tables[measurement.name]
+        query = PointQuery(measurement, -(2**63), 2**63 - 1, {}, ())
+
+        def answer(selection: Selection) -> int:
+            if not len(selection):
+                return 0
+            return len(self.engine.ask("SELECT time FROM read_parquet($files) LIMIT 1", {"files": selection.paths[:1]}))
+
+        return self._answer(table, query, answer)
+
+
+def _ascending(rows: pa.Table) -> pa.Table:
+    time = rows.column("time").to_numpy()
+    if (time[1:] >= time[:-1]).all():  # a compacted file is in order already
+        return rows
+    return rows.take(pa.array(np.argsort(time, kind="stable")))

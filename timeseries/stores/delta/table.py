@@ -1,0 +1,332 @@
+"""One measurement as a Delta Lake table: its snapshot, its files, its commits. The only importer of `deltalake`.
+
+Rows carry `written`, the number of the table version they were written for. A lane's commits follow one another, so of
+two rows of one series and time the one with the higher `written` was written last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
+
+from timeseries.errors import StoreDamaged, StoreUnavailable
+from timeseries.measurements import TIMES, Kind, Measurement
+from timeseries.stores.delta.file import sealed
+from timeseries.stores.tables import point_schema
+
+WRITTEN = "written"
+LOG = "_delta_log"
+OPENINGS, OPENING_SECONDS = 3, 0.02
+CONFIGURATION = {
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.deletedFileRetentionDuration": "interval 1 hours",
+}
+
+
+TROUBLE = (DeltaError, duckdb.Error, pa.ArrowException, OSError)
+
+
+class Overtaken(Exception):
+    """Another process committed under the same name from the same snapshot; look again."""
+
+
+class _Process:
+    """Whether this process was forked after the engine's first use: its threads stayed behind, so it would panic."""
+
+    used = False
+    forked = False
+
+    @classmethod
+    def after_fork(cls) -> None:
+        cls.forked = cls.used
+
+
+os.register_at_fork(after_in_child=_Process.after_fork)
+
+
+@contextmanager
+def engine() -> Iterator[None]:
+    """Turn whatever the engines raise, panics included, into `StoreUnavailable`."""
+    if _Process.forked:
+        raise StoreUnavailable(
+            "This process was forked after its parent had used the embedded store.",
+            hint="Start it with spawn, or read before the fork.",
+        )
+    _Process.used = True
+    try:
+        yield
+    except TROUBLE as error:
+        raise StoreUnavailable(f"The embedded store cannot answer: {error}", hint=_cure(error)) from error
+    except BaseException as error:
+        # The Rust side panics with a BaseException of its own, which no `except Exception` of a caller would meet.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise StoreUnavailable(f"The embedded store's engine broke down: {error}") from None
+
+
+def _cure(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        return "Look at the disk and the rights of the data folder's delta/."
+    return "Nothing accepted is lost; it is tried again."
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of the table. ``files`` has a row per file: path, rows, day, least and greatest of its columns."""
+
+    version: int
+    files: pa.Table
+    field_names: frozenset[str]
+    transaction: Callable[[str], int | None]
+
+    @property
+    def next_written(self) -> int:
+        """The number for rows that are written now: above every row's that is there, though its log was made anew."""
+        known = pc.max(self.files.column(f"max.{WRITTEN}")).as_py() if len(self.files) else None
+        return max(self.version, known or 0) + 1
+
+
+EMPTY = pa.table({"path": pa.array([], pa.string())})
+
+
+class MeasurementTable:
+    """Made at its first write. A snapshot is of one moment; a commit is made from the newest snapshot taken here."""
+
+    def __init__(self, folder: Path, measurement: Measurement) -> None:
+        self.folder, self.measurement = folder, measurement
+        self.schema = pa.schema([("day", pa.date32()), *point_schema(measurement), (WRITTEN, pa.int64())])
+        texts = [field.name for field in measurement.fields if field.kind is Kind.TEXT]
+        # The columns whose least and greatest value each file tells: what is asked for, and what is often all the same.
+        self.ranged = (*measurement.series_tags, *texts, *TIMES, WRITTEN)
+        self.lock = threading.RLock()
+        self._table: DeltaTable | None = None
+        self._snapshot: Snapshot | None = None
+        self._log_stamp = (0, 0)
+
+    def snapshot(self) -> Snapshot | None:
+        """Return the newest version, None where no table is yet."""
+        with self.lock:
+            if self._table is None:
+                return self._open()
+            if self._snapshot is not None and not self._moved(self._snapshot.version):
+                return self._snapshot
+            if self._table is None:
+                return self._open()
+            self._table.update_incremental()
+            if self._snapshot is None or self._snapshot.version != self._table.version():
+                self._snapshot = self._describe(self._table)
+            return self._snapshot
+
+    def _moved(self, version: int) -> bool:
+        """Whether there may be a newer version. Asking the log itself costs 2 ms, as much as reading a symbol's day."""
+        log = self.folder / LOG
+        try:
+            status = log.stat()
+            stamp = (status.st_ino, status.st_mtime_ns)
+        except FileNotFoundError:
+            stamp = (0, 0)
+        if stamp[0] != self._log_stamp[0]:
+            self._table = None  # the log was made anew, or the folder replaced: versions count from another start
+        # Two commits can fall within one tick of the file system's clock, so the next version's file is looked for too.
+        same = stamp == self._log_stamp and not (log / f"{version + 1:020d}.json").exists()
+        self._log_stamp = stamp
+        return not same
+
+    def forget(self) -> None:
+        """Read the table anew at the next call: the folder may have been emptied or replaced."""
+        with self.lock:
+            self._table = self._snapshot = None
+
+    def _open(self) -> Snapshot | None:
+        """Return the newest version. Raises: StoreDamaged, where there are files and no log that tells of them all."""
+        for attempt in range(OPENINGS):
+            self.forget()
+            self._moved(0)
+            try:
+                self._table = DeltaTable(str(self.folder))
+                self._snapshot = self._describe(self._table)
+                if not self._has_emptied_entry(self._snapshot.version):
+                    return self._snapshot
+                fault = "an entry of it is empty"
+            except TableNotFoundError:
+                if not any(self.folder.glob("day=*/*.parquet")):
+                    return None
+                fault = "it is gone"
+            except DeltaError as error:
+                fault = str(error).splitlines()[0]
+            time.sleep(OPENING_SECONDS * (attempt + 1))  # another process may just be tidying it
+        self.forget()
+        raise StoreDamaged(
+            f"{self.folder.name}/{LOG} of the embedded store is damaged ({fault}): {self.folder.name} cannot be read.",
+            hint="The companion makes it anew from the files beside it; `manage.py resend --damaged` does so now.",
+        )
+
+    def _is_same_log(self) -> bool:
+        """Tell whether the log is the one that was opened: into one that was made anew no old version is committed."""
+        try:
+            return (self.folder / LOG).stat().st_ino == self._log_stamp[0]
+        except FileNotFoundError:
+            return False
+
+    def _has_emptied_entry(self, version: int) -> bool:
+        """Tell whether an entry since the last checkpoint has no content: it is passed over without a word."""
+        log = self.folder / LOG
+        since = max((int(path.name[:20]) for path in log.glob("*.checkpoint*.parquet")), default=-1)
+        entries = (log / f"{number:020d}.json" for number in range(since + 1, version + 1))
+        return any(entry.exists() and not entry.stat().st_size for entry in entries)
+
+    def made(self) -> Snapshot:
+        """Return the newest version of a table that has every column of the measurement; make what is missing."""
+        with self.lock:
+            snapshot = self.snapshot() or self._make()
+            missing = [field for field in self.schema if field.name not in snapshot.field_names]
+            if missing and self._table is not None:
+                self._table.alter.add_columns(list(Schema.from_arrow(pa.schema(missing)).fields))
+                self.forget()
+                return self.made()
+            return snapshot
+
+    def _make(self) -> Snapshot:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            DeltaTable.create(
+                str(self.folder), self.schema, mode="ignore", partition_by=["day"], configuration=CONFIGURATION
+            )
+        except DeltaError:
+            # Of two processes that make the table at once one comes second, and finds it made.
+            if not DeltaTable.is_deltatable(str(self.folder)):
+                raise
+        self._keep_log(0, 0)
+        snapshot = self._open()
+        if snapshot is None:
+            raise StoreUnavailable(f"The table {self.folder.name} could not be made.")
+        return snapshot
+
+    def _describe(self, table: DeltaTable) -> Snapshot:
+        actions = pa.table(table.get_add_actions(flatten=True))
+        names = frozenset(field.name for field in table.schema().fields)
+        return Snapshot(table.version(), actions if len(actions) else EMPTY, names, table.transaction_version)
+
+    def commit(
+        self,
+        snapshot: Snapshot,
+        *,
+        added: Sequence[AddAction],
+        removed: Sequence[str] = (),
+        transaction: tuple[str, int],
+        moved_only: bool = False,
+    ) -> None:
+        """Commit from ``snapshot``, durably. ``moved_only`` says that the rows stayed the same (compaction).
+
+        Raises:
+            Overtaken: another commit of this transaction's name came first; nothing was committed.
+        """
+        with self.lock:
+            if self._table is None or self._table.version() != snapshot.version or not self._is_same_log():
+                raise Overtaken
+            gone = [RemoveAction(path, not moved_only, time.time_ns() // 10**6) for path in removed]
+            properties = CommitProperties(app_transactions=[Transaction(*transaction)])
+            hooks = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+            try:
+                self._table.create_write_transaction(
+                    [*gone, *added], "append", self.schema, ["day"],
+                    commit_properties=properties, post_commithook_properties=hooks,
+                )  # fmt: skip
+            except CommitFailedError as error:
+                if "concurrent" in str(error).lower():
+                    raise Overtaken from error
+                raise
+            self._table.update_incremental()
+            self._keep_log(snapshot.version + 1, self._table.version())
+
+    def _keep_log(self, first: int, last: int) -> None:
+        log = self.folder / LOG
+        for version in range(first, last + 1):
+            sync(log / f"{version:020d}.json")
+        sync(log)
+
+    def add_file(self, day: date, rows: pa.Table) -> AddAction:
+        """Write the rows, durably, as a file of the day's partition that no version holds yet."""
+        path = self.new_path(day)
+        pq.write_table(rows, self.folder / path, compression="zstd", compression_level=1, store_schema=False)
+        return self.action(path, day, _statistics(rows, self.ranged))
+
+    def new_path(self, day: date) -> str:
+        folder = self.folder / f"day={day.isoformat()}"
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync(self.folder)
+        return f"{folder.name}/{uuid.uuid4().hex}.parquet"
+
+    def action(self, path: str, day: date, statistics: dict[str, Any]) -> AddAction:
+        """Make a file that was written durable, its checksum in its name, and return what commits it."""
+        file = sealed(self.folder / path)
+        file.chmod(0o600)
+        sync(file)
+        sync(file.parent)
+        return listing(f"{file.parent.name}/{file.name}", file.stat().st_size, day, statistics)
+
+    def vacuum(self, *, grace_hours: int) -> None:
+        """Delete the files that no version of the last hours holds, half-written ones too, and the log's old part."""
+        with self.lock:
+            if self.snapshot() is None or self._table is None:
+                return
+            grace = {"retention_hours": grace_hours, "enforce_retention_duration": False, "full": True}
+            if self._table.vacuum(dry_run=True, **grace):
+                self._table.vacuum(dry_run=False, **grace)
+            self._table.cleanup_metadata()
+
+    def discard(self, added: Sequence[AddAction]) -> None:
+        for action in added:
+            (self.folder / action.path).unlink(missing_ok=True)
+
+
+def listing(path: str, size: int, day: date, statistics: dict[str, Any]) -> AddAction:
+    """Return what names a file in the log."""
+    text = json.dumps(statistics, ensure_ascii=False)  # escaped pairs are misread
+    return AddAction(path, size, {"day": day.isoformat()}, time.time_ns() // 10**6, True, text)
+
+
+def _statistics(rows: pa.Table, ranged: Sequence[str]) -> dict[str, Any]:
+    """Return Delta's statistics: the bounds of some columns, and each column's nulls."""
+    bounds = {name: pc.min_max(_plain(rows.column(name))).as_py() for name in ranged}
+    return {
+        "numRecords": len(rows),
+        "minValues": {name: bound["min"] for name, bound in bounds.items() if bound["min"] is not None},
+        "maxValues": {name: bound["max"] for name, bound in bounds.items() if bound["max"] is not None},
+        "nullCount": {name: rows.column(name).null_count for name in rows.column_names},
+    }
+
+
+def _plain(column: pa.ChunkedArray) -> Any:
+    if not pa.types.is_dictionary(column.type):
+        return column
+    # The dictionary may name series of other rows: only what is used counts.
+    array = column.combine_chunks()
+    return array.dictionary.take(pc.unique(array.indices))
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a folder. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

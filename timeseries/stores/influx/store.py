@@ -1,0 +1,327 @@
+"""InfluxDB 2 as a store.
+
+Only 204 is stored. A time-out is never taken as success, a refused line is found by halving, and whatever else goes
+wrong leaves the points in the spool.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from timeseries.errors import QueryTimeout, StoreMisconfigured, StoreUnavailable, WrongLanguage
+from timeseries.measurements import Measurement, PointBatch
+from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal
+from timeseries.stores.influx import read as influx_read
+from timeseries.stores.influx.lines import Lines, encode
+from timeseries.stores.influx.names import coded
+from timeseries.stores.influx.replies import Held, Refused, Stored, TooLarge, TryLater
+from timeseries.stores.influx.server import InfluxServer, unavailable
+from timeseries.stores.tables import point_schema
+
+SECOND = 10**9
+DAY = 86_400 * SECOND
+NEAR = 5 * SECOND  # newest points so close are read by one question: not many others lie between them
+LINES_MAX = 20_000  # in one body
+PROBE = b"# Are lines taken here?\n"  # a comment of line protocol: 204 of a server that takes lines, and nothing stored
+KNOWN_SECONDS = 60.0  # how long what was asked of the buckets is taken for granted
+WORDS = {400: "unreadable", 413: "too_large", 422: "refused"}
+
+
+class InfluxStore:
+    """`Store` on a server's bucket. Any number of processes may read and write one bucket at once.
+
+    Args:
+        zone: the desk's zone, whose days `first_points` counts by.
+        retention_days: what is known of the bucket's retention without asking; None: the server is asked.
+    """
+
+    name = "influx"
+    slice_rows = LINES_MAX
+
+    def __init__(
+        self,
+        server: InfluxServer,
+        *,
+        bucket: str,
+        zone: ZoneInfo,
+        retention_days: int | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.server, self.bucket, self.zone, self.retention_days = server, bucket, zone, retention_days
+        self.label = f"InfluxDB at {urlsplit(server.url).netloc}"
+        self.clock = clock
+        self._lines_max = LINES_MAX
+        self._known: tuple[float, int, bool] | None = None
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def write(self, batch: PointBatch) -> list[Refusal]:
+        """Keep the points but those returned; durable on return."""
+        if not len(batch):
+            return []
+        lines = encode(batch)
+        return self._send(lines, 0, len(lines))
+
+    def _send(self, lines: Lines, first: int, stop: int) -> list[Refusal]:
+        refusals: list[Refusal] = []
+        while first < stop:
+            part = min(first + self._lines_max, stop)
+            refusals += self._post(lines, first, part)
+            first = part
+        return refusals
+
+    def _post(self, lines: Lines, first: int, stop: int, *, halved: bool = False) -> list[Refusal]:
+        reply = self.server.post(self.bucket, lines.body(first, stop))
+        if isinstance(reply, Stored):
+            return []
+        if isinstance(reply, Held | TryLater):
+            raise unavailable(reply)
+        if not halved or stop - first == 1:
+            self._check_that_lines_are_taken()
+        before = self._retained_from() if reply.status == 422 else None
+        if stop - first == 1:
+            return [_refusal(lines, first, reply, before)]
+        if isinstance(reply, TooLarge):
+            self._lines_max = max(1, min(self._lines_max, (stop - first + 1) // 2))
+            return self._send(lines, first, stop)
+        if before is not None and bool((lines.times[first:stop] < before).all()):
+            return [_refusal(lines, number, reply, before) for number in range(first, stop)]
+        # A line that is stored already changes nothing when it comes again; left before right keeps their order.
+        middle = (first + stop) // 2
+        return self._post(lines, first, middle, halved=True) + self._post(lines, middle, stop, halved=True)
+
+    def _check_that_lines_are_taken(self) -> None:
+        """Raise StoreUnavailable where not even a comment is taken: then no line is at fault, but who answers."""
+        reply = self.server.post(self.bucket, PROBE)
+        if isinstance(reply, Held | TryLater):
+            raise unavailable(reply)
+        if not isinstance(reply, Stored):
+            raise StoreMisconfigured(
+                f"Whoever answers at {self.server.url} refuses every line (status {reply.status}: {reply.reason}).",
+                hint="Look for a proxy before InfluxDB; nothing becomes a dead letter for it.",
+            )
+
+    def _retained_from(self) -> int | None:
+        """Return the instant before which the bucket keeps nothing; None when no retention is known."""
+        seconds = self.server.retention_seconds(self.bucket)
+        if seconds is None and self.retention_days is not None:
+            seconds = self.retention_days * 86_400
+        return None if seconds is None else self.clock() - seconds * SECOND
+
+    def offer(self, lines: Sequence[bytes]) -> list[Refused | TooLarge | None]:
+        """Send each line by itself; return what was said of it, None where it is stored now."""
+        answers: list[Refused | TooLarge | None] = []
+        for line in lines:
+            reply = self.server.post(self.bucket, line)
+            if isinstance(reply, Held | TryLater):
+                raise unavailable(reply)
+            answers.append(None if isinstance(reply, Stored) else reply)
+        return answers
+
+    # -- the minutes that are kept ----------------------------------------------------------------------------------
+
+    def ticks_from(self) -> int:
+        """Return the instant (ns UTC) before which the bucket may have forgotten ticks."""
+        return self._kept()[0]
+
+    def keeps_minutes(self) -> bool:
+        """Tell whether the bucket of the candles is there, and may be seen."""
+        return self._kept()[1]
+
+    def keep_minutes(self, batch: PointBatch) -> None:
+        """Keep points of MINUTES in their bucket. Raises: StoreUnavailable, also where one of them is refused."""
+        refused = self._beside().write(batch)
+        if refused:
+            raise StoreMisconfigured(
+                f"InfluxDB refuses candles in {minutes_bucket(self.bucket)}: {refused[0].reason}",
+                hint="Nobody else may write measurements of VELOX's names into its buckets.",
+            )
+
+    def minutes(self, query: PointQuery) -> pa.Table:
+        """Return the kept points of MINUTES."""
+        if not self.keeps_minutes():
+            return point_schema(query.measurement, query.fields).empty_table()
+        return self._beside().read(query)
+
+    def _beside(self) -> InfluxStore:
+        return InfluxStore(self.server, bucket=minutes_bucket(self.bucket), zone=self.zone, clock=self.clock)
+
+    def _kept(self) -> tuple[int, bool]:
+        """Return what is known of the buckets; asked again each minute, for either may be made or changed."""
+        now = time.monotonic()
+        if self._known is None or now - self._known[0] > KNOWN_SECONDS:
+            there = self.server.has_bucket(minutes_bucket(self.bucket))
+            oldest = self._retained_from()
+            self._known = (now, influx_read.FIRST if oldest is None else oldest, there)
+        return self._known[1:]
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, query: PointQuery) -> pa.Table:
+        """Return the points of the query, each once."""
+        if query.start >= query.stop or query.symbols == ():
+            return point_schema(query.measurement, query.fields).empty_table()
+        return influx_read.read_points(self.server.ask, self.bucket, query)
+
+    def newest(self, query: PointQuery) -> pa.Table:
+        """Return the query's newest point by exchange time; where it names symbols, of each of them."""
+        empty = point_schema(query.measurement, query.fields).empty_table()
+        if query.start >= query.stop or query.symbols == ():
+            return empty
+        if query.symbols is not None:
+            return self._newest_of_each(query)
+        last = influx_read.newest_time(self.server.ask, self.bucket, query)
+        if last is None:
+            return empty
+        # A point's time is its exchange time + n ns, n below a second: the newest stands within the last one.
+        near = PointQuery(query.measurement, max(query.start, last - SECOND), last + 1, query.tags, query.fields)
+        points = self.read(near)
+        return points.sort_by([("exchange_time", "descending"), ("time", "descending")]).slice(0, 1)
+
+    def _newest_of_each(self, query: PointQuery) -> pa.Table:
+        """Ask for the last time of every symbol, then for the points around those times, near ones together."""
+        last = influx_read.newest_times(self.server.ask, self.bucket, query)
+        parts = [point_schema(query.measurement, query.fields).empty_table()]
+        for symbols in _neighbours(last):
+            first, stop = last[symbols[0]] - SECOND, last[symbols[-1]] + 1
+            near = replace(query, start=max(query.start, first), stop=stop, symbols=symbols)
+            points = self.read(near)
+            points = points.sort_by([("exchange_time", "descending"), ("time", "descending")])
+            places = [pc.index(points["symbol"], symbol).as_py() for symbol in symbols]
+            parts.append(points.take([place for place in places if place >= 0]))
+        return pa.concat_tables(parts)
+
+    def first_points(self, query: PointQuery) -> list[FirstPoint]:
+        """Return the first point of each day and source in the query."""
+        if query.start >= query.stop:
+            return []
+        # Midnight of every zone of today falls on a quarter of an hour, in summer and in winter.
+        found = influx_read.first_times(self.server.ask, self.bucket, query, every="15m")
+        first: dict[tuple[date, str], int] = {}
+        for source, instant in found:
+            key = (self._day_of(instant), source)
+            first[key] = min(instant, first.get(key, instant))
+        return [FirstPoint(day, source, instant) for (day, source), instant in first.items()]
+
+    def _day_of(self, instant: int) -> date:
+        return datetime.fromtimestamp(instant // SECOND, UTC).astimezone(self.zone).date()
+
+    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+        """Return the answer to a question in Flux; ``bucket`` is a parameter that is always there.
+
+        Raises:
+            InvalidValue: the server refuses the question, or its answer is several tables of differing columns.
+            QueryTimeout: the whole answer was not there in time.
+        """
+        started = time.monotonic()
+        with self.server.patient(timeout) as server:
+            try:
+                answer = server.ask(text, {"bucket": self.bucket, **parameters})
+            except StoreUnavailable as error:
+                if time.monotonic() - started < timeout:
+                    raise
+                raise QueryTimeout(timeout) from error
+        return influx_read.free_table(answer)
+
+    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+        """Refuse: this store speaks Flux."""
+        raise WrongLanguage("InfluxDB speaks Flux.", hint="Use query_flux; query_sql is for the embedded store.")
+
+    # -- care --------------------------------------------------------------------------------------------------------
+
+    def delete_account(self, account: str) -> None:
+        """Remove every point of the account, in all measurements."""
+        value = coded(account).replace('"', '\\"')
+        self.server.delete(self.bucket, f'account="{value}"')
+        if self.keeps_minutes():
+            self.server.delete(minutes_bucket(self.bucket), f'account="{value}"')
+
+    def damages(self, *, seconds: float = 0.0) -> list[Damage]:
+        """Return none: the server looks after its own files."""
+        return []
+
+    def restore(self, batch: PointBatch) -> None:
+        """Refuse: nobody asks this where nothing is damaged."""
+        raise StoreMisconfigured("InfluxDB looks after its own files.", hint="Restore it from a backup of its own.")
+
+    def read_intact(self, query: PointQuery) -> pa.Table:
+        """Return `read`."""
+        return self.read(query)
+
+    def drop(self, damage: Damage, *, lost: int = 0) -> None:
+        """Do nothing."""
+
+    def last_written(self, source: str, measurement: Measurement) -> int | None:
+        """Return None: a bucket does not tell."""
+
+    def lost(self) -> int:
+        """Return 0."""
+        return 0
+
+    def care(self, *, now: int) -> None:
+        """Do nothing: the server compacts by itself, and the bucket's retention is set by `setup_influx`."""
+
+    def ping(self) -> float:
+        """Return the milliseconds of a small real read."""
+        started = time.perf_counter()
+        self.server.ask("from(bucket: bucket) |> range(start: -1s) |> limit(n: 1)", {"bucket": self.bucket})
+        return (time.perf_counter() - started) * 1000
+
+
+def _neighbours(last: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Yield the symbols whose last times lie within `NEAR` of each other, the earliest of a group first."""
+    group: list[str] = []
+    for symbol in sorted(last, key=lambda one: last[one]):
+        if group and last[symbol] - last[group[0]] > NEAR:
+            yield tuple(group)
+            group = []
+        group.append(symbol)
+    if group:
+        yield tuple(group)
+
+
+def _refusal(lines: Lines, number: int, reply: Refused | TooLarge, retained_from: int | None) -> Refusal:
+    sequence = int(lines.sequences[number])
+    expired = retained_from is not None and int(lines.times[number]) < retained_from
+    word = WORDS[reply.status]
+    return Refusal(sequence, lines.account(number), lines.line(number), reply.status, word, reply.reason, expired)
+
+
+def minutes_bucket(bucket: str) -> str:
+    """Return the bucket of the one-minute candles beside this one: it has no retention."""
+    return f"{bucket}-candles"
+
+
+def open_influx(
+    url: str,
+    org: str,
+    token: str,
+    *,
+    bucket: str,
+    zone: ZoneInfo,
+    retention_days: int | None,
+    ask_seconds: float | None = None,
+) -> InfluxStore:
+    """Return the store on a bucket; all of one process that name the same server share its connections.
+
+    ``ask_seconds``: how long one question may take (None: as long as pieces of its answer come).
+    """
+    server = _shared(url, org, token, ask_seconds)
+    return InfluxStore(server, bucket=bucket, zone=zone, retention_days=retention_days)
+
+
+@cache
+def _shared(url: str, org: str, token: str, ask_seconds: float | None) -> InfluxServer:
+    if ask_seconds is None:
+        return InfluxServer(url, org=org, token=token)
+    return InfluxServer(url, org=org, token=token, timeout_seconds=(ask_seconds,) * 2, ask_seconds=ask_seconds)

@@ -1,0 +1,94 @@
+"""The composition: which store and which folders, as the settings say. The one place that puts the rooms together."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from timeseries.errors import StoreMisconfigured
+from timeseries.reader import Reader
+from timeseries.shipping import audit, balance
+from timeseries.shipping.pump import Pump
+from timeseries.spool.disk_space import Room, Space
+from timeseries.spool.folder import Spool
+from timeseries.stores.base import Store
+from timeseries.stores.delta.store import DeltaStore
+
+INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
+_spool_at = lru_cache(maxsize=4)(Spool)
+
+
+def open_spool() -> Spool:
+    """Return this process's spool of this data folder: it remembers its way, and who asks often is answered soon."""
+    return _spool_at(Path(settings.SPOOL_DIR))
+
+
+def spool_space() -> Space | None:
+    """Return how much room the spool has; None before it has a folder. Raises OSError."""
+    root = open_spool().root
+    return Room(root, max_bytes=settings.VELOX_SPOOL_MAX_BYTES).space() if root.is_dir() else None
+
+
+def open_store(*, ask_seconds: float | None = None) -> Store:
+    """Return the store of this data folder: InfluxDB 2 where its address is set, else Delta tables on local disk.
+
+    ``ask_seconds``: how long a question to a server may take (None: as long as pieces of its answer come).
+
+    Raises:
+        StoreMisconfigured: INFLUXDB_V2_URL is set and another of the four variables is not.
+    """
+    if not settings.INFLUXDB_V2_URL:
+        return _embedded(settings.DELTA_DIR, _zone(), settings.VELOX_RETENTION_DAYS)
+    if missing := [name for name in INFLUX_VARIABLES if not getattr(settings, name)]:
+        raise StoreMisconfigured(
+            f"INFLUXDB_V2_URL is set, but {' and '.join(missing)} not.",
+            field=missing[0],
+            hint="Set all four, or unset INFLUXDB_V2_URL to keep telemetry in the data folder.",
+        )
+    # By name: its client takes half a second to import, which a desk without InfluxDB should not pay.
+    store: Store = import_string("timeseries.stores.influx.store.open_influx")(
+        settings.INFLUXDB_V2_URL,
+        settings.INFLUXDB_V2_ORG,
+        settings.INFLUXDB_V2_TOKEN,
+        bucket=settings.INFLUXDB_V2_BUCKET,
+        zone=_zone(),
+        retention_days=settings.VELOX_RETENTION_DAYS,
+        ask_seconds=ask_seconds,
+    )
+    return store
+
+
+@lru_cache(maxsize=4)
+def _embedded(root: Path, zone: ZoneInfo, retention_days: int | None) -> DeltaStore:
+    """Return the store of a folder, one for all of this process: a page or a check must not open every table anew."""
+    return DeltaStore(root, zone=zone, retention_days=retention_days)
+
+
+def count_points() -> dict[str, Any]:
+    """Return the object ``points`` of FACE §6 of this data folder. It needs no store."""
+    return balance.points(open_spool(), now=time.time_ns())
+
+
+def audit_store() -> list[dict[str, Any]]:
+    """Look for each kept point in the store; see `audit.audit`."""
+    return audit.audit(open_spool(), open_store(), retention_days=settings.VELOX_RETENTION_DAYS)
+
+
+def open_reader(*, ask_seconds: float | None = None) -> Reader:
+    """Return the reader of this data folder (`open_store`). One may serve all threads of a process."""
+    return Reader(open_spool(), open_store(ask_seconds=ask_seconds), zone=_zone())
+
+
+def open_pump() -> Pump:
+    """Return a pump of this data folder."""
+    return Pump(open_spool(), open_store(), keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS or 0)
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(settings.TIME_ZONE)

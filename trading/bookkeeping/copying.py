@@ -1,0 +1,220 @@
+"""Copies of the ledger that prove themselves: made online, checked by the same proof as the ledger, told by a note.
+
+SQLite is copied by its own backup, PostgreSQL by `pg_dump`, whose copy is proved in a scratch database of the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import DatabaseError
+
+from trading.domain.chain import canonical, chain_code
+from trading.errors import VeloxError
+from trading.heads import REFERENCES
+from trading.proof.heads import BACKUP_HEADS, none
+from trading.proof.verification import Progress, Proof, Verification
+from trading.proof.verify import AS_STORED, journal_key, verify_copy
+
+_OF_LIBPQ = ("target_session_attrs", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
+SUFFIX = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
+
+
+class CopyRefused(VeloxError):
+    """A copy that does not prove itself, or would take the place of a newer ledger; nothing was changed."""
+
+    code = "copy_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is written beside a copy: whose it is, where its chains end, the file's own digest."""
+
+    ledger: str
+    heads: dict[str, tuple[int, str]]
+    sha256: str
+
+    def text(self, key: str) -> str:
+        said = {"ledger": self.ledger, "heads": self.heads, "sha256": self.sha256}
+        return canonical({**said, "code": chain_code(key, "", canonical(said))})
+
+
+def folder() -> Path:
+    """Return where copies are kept; 0700."""
+    path = Path(settings.DATA_DIR) / "backups"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_place(path, error) from error
+    return path
+
+
+def _no_place(path: Path, error: OSError) -> CopyRefused:
+    return CopyRefused(f"No copy can be kept in {path}: {error.strerror}.", hint="Look at its owner, mode and disk.")
+
+
+def vendor() -> str:
+    return connections[DEFAULT_DB_ALIAS].vendor
+
+
+def copy_to(path: Path) -> None:
+    """Write the ledger as it stands at this moment into a new file (0600), on disk when this returns."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        raise _no_place(path.parent, error) from error
+    database = connections[DEFAULT_DB_ALIAS].settings_dict
+    if vendor() == "sqlite":
+        try:
+            with closing(sqlite3.connect(database["NAME"])) as source, closing(sqlite3.connect(path)) as target:
+                source.backup(target)  # one step, so one snapshot; writers go on
+        except sqlite3.DatabaseError as error:
+            raise CopyRefused(f"The ledger could not be copied: {error}.") from error
+    else:
+        run("pg_dump", "--format=custom", f"--file={path}", str(database["NAME"]))
+    synced(path)
+
+
+def must_be_sound(path: Path) -> None:
+    """Raise CopyRefused for a copy that does not pass its database's own check."""
+    if vendor() != "sqlite":
+        run("pg_restore", "--list", str(path))
+        return
+    try:
+        with closing(sqlite3.connect(path)) as copy:
+            (answer,) = copy.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        answer = str(error)
+    if answer != "ok":
+        raise CopyRefused(f"The ledger does not pass SQLite's own check ({answer}).")
+
+
+def proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
+    """Return the proof of a copy. Raises: CopyRefused where it is no copy of a ledger at all."""
+    try:
+        if vendor() == "sqlite":
+            return verify_copy(path, progress=progress)
+        with _scratch(path) as name:
+            return _proof_of(name, progress)
+    except DatabaseError as error:
+        raise CopyRefused(f"{path.name} is no sound copy of a ledger: {error}.") from error
+
+
+def must_be_proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
+    """Return the proof of a copy that is sound. Raises: CopyRefused with the first thing found."""
+    proof = proved(path, progress)
+    if not proof.ok:
+        first = proof.differences[0]
+        raise CopyRefused(
+            f"{path.name} does not prove itself: {len(proof.differences)} differences, the first in "
+            f"{first.table or 'the file'} {first.field or ''} ({first.kind}: {first.stored}).",
+            hint="`manage.py verify_ledger` lists all of them for the ledger itself.",
+        )
+    return proof
+
+
+def note_of(path: Path, proof: Proof) -> Note:
+    ends = {code: (end["sequence"], end["mac"]) for code, end in proof.head.items() if end["sequence"]}
+    return Note(proof.ledger, {**ends, REFERENCES: proof.references_end}, digest(path))
+
+
+def write_note(path: Path, note: Note) -> None:
+    """Put the note beside the copy, 0600."""
+    key = journal_key() or ""
+    descriptor = os.open(beside(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(note.text(key))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_note(path: Path) -> None:
+    """Raise CopyRefused where the copy is not the file that its note was written for; without a note it may go on."""
+    if not beside(path).exists():
+        return
+    try:
+        said: dict[str, Any] = json.loads(beside(path).read_text(encoding="utf-8"))
+        code = said.pop("code")
+        is_ours = code == chain_code(journal_key() or "", "", canonical(said))
+        is_whole = said["sha256"] == digest(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise CopyRefused(f"The note beside {path.name} cannot be read: {error}.") from error
+    if not is_whole:
+        raise CopyRefused(f"{path.name} was cut or altered: it is not the file that its note tells of.")
+    if not is_ours:
+        raise CopyRefused(
+            f"The note beside {path.name} was not made with this folder's journal.key.",
+            hint="Bring the journal.key of the ledger that was backed up.",
+        )
+
+
+def beside(path: Path) -> Path:
+    return path.with_name(path.name + BACKUP_HEADS)
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def synced(path: Path) -> None:
+    """Bring a file or a folder to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def run(program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs on the ledger's server. Raises: CopyRefused with its own words."""
+    found = shutil.which(program)
+    if found is None:
+        raise CopyRefused(f"{program} is not installed.", hint="Install PostgreSQL's client programs.")
+    database = connections[DEFAULT_DB_ALIAS].settings_dict
+    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
+    told = {name: str(database[key]) for name, key in names.items() if database[key]}
+    # The copy comes from the server that the ledger is on: of several hosts, the one that takes writes.
+    told |= {
+        f"PG{key.replace('_', '').upper()}": str(value)
+        for key, value in database["OPTIONS"].items()
+        if key in _OF_LIBPQ
+    }
+    done = subprocess.run([found, *arguments], env={**os.environ, **told}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CopyRefused(f"{program} failed: {' '.join(done.stderr.split())[:300]}")
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[str]:
+    """Restore a dump into a database of its own, and drop it afterwards."""
+    name = f"velox_proof_{uuid.uuid4().hex}"
+    run("createdb", name)
+    try:
+        run("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={name}", str(path))
+        yield name
+    finally:
+        run("dropdb", "--force", name)
+
+
+def _proof_of(name: str, progress: Progress) -> Proof:
+    default = connections[DEFAULT_DB_ALIAS]
+    options = {**default.settings_dict["OPTIONS"], **(AS_STORED if default.vendor == "sqlite" else {})}
+    connection = type(default)({**default.settings_dict, "NAME": name, "OPTIONS": options}, DEFAULT_DB_ALIAS)
+    try:
+        return Verification(connection, journal_key(), none, None, progress).run()
+    finally:
+        connection.close()

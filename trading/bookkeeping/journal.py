@@ -1,0 +1,123 @@
+"""The journal: one row per operation, written in the operation's own transaction, chained by HMAC-SHA256.
+
+The body is canonical JSON: keys in order, no spaces, money as plain decimal strings, times ISO in UTC with ``Z``. Every
+body has ``account``, ``sequence``, ``op``, ``recorded_at``, ``by`` and what the operation adds (and ``intake``, the id
+of the fact, where it was called with an intake):
+
+- ``trade``: {pk, trade_id, trading_day, strategy, symbol, side, strategy_pk, instrument_pk, flags} in every operation
+  on a trade. ``symbol`` is the name that callers use, ``flags`` are those after the operation.
+- ``fill``: {sequence, fill_id, order_id, side, role, price, quantity, charges, at} where a fill was booked.
+- ``realised``: {quantity, cost, proceeds, charges, pnl, closes, day} where that fill was an exit.
+- ``day``: {day, gross_pnl, charges, trades_closed, wins, losses} after such a fill: the strategy's day so far.
+- ``flip``: {to: trade_id} in the add_fill that closed, {from: trade_id} in the open_position that follows it, where one
+  fill of the broker reversed a trade.
+- ``multiplier``: the instrument's, in an open_position: a correction of the contract may change it later.
+- ``stop``: {stop_price, extreme_price, method, at, moved_back} where a stop was changed.
+- ``target_price`` in an apply_split, whose ``fill`` has the role SPLIT: what it gave or took, under its key and ratio.
+- ``signal``: {at, decision, reason, conditions} where a signal was recorded; where a trade took up a known one
+  ``signal_taken`` is its key.
+- ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk``: the keys of the rows that
+  the operation wrote, so that `manage.py verify_ledger` can compare every column with what was said here.
+
+A correction (amend, void, set_charges, correct_contract) has ``trade`` as it is named from then on, and:
+
+- ``correction``: the row written: {kind, fill, body, reason, author, from_strategy, from_day}. ``kind`` is amend, void,
+  charges or contract; ``fill`` the sequence of the fill meant, null for the trade; ``from_strategy`` (code) and
+  ``from_day`` where the trade was found until then, null where it did not move. ``body`` of an amend: {was, now},
+  each {price, quantity, at, charges, strategy} as far as they changed, as texts, null for what was not known; of
+  charges: {was: {charges}, now: {charges}, by_fill: {sequence: charges}, source}; of a void: {}; of a contract:
+  {was, now}, each {kind, multiplier, lot, quantity_step, price_tick} as far as they changed.
+- ``stands``: the columns of the trade after it that may have changed: {strategy, trading_day, state, opened_at,
+  closed_at, open_quantity, open_cost, entry_quantity, entry_value, realised_pnl, charges, initial_risk, close_price,
+  exit_reason, reported_pnl, reported_pnl_percent, flags}. They follow from the fills with all corrections read over
+  them (`queries.facts`), folded in order of sequence.
+- ``realisations``: all rows of what the trade realised after it: [{fill, pk, day, at, quantity, cost, proceeds,
+  charges, pnl, closes}], their strategy the trade's; a void trade has none. The totals of the days touched, before
+  and after, are the sums of what is realised on them; a total of nothing is no row.
+- ``correction_pk``, and ``day_totals``: [{strategy_pk, day, pk}] of the days touched, pk null where no row is left.
+
+The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
+clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from timeseries.values import parse_name
+from trading import heads
+from trading.bookkeeping import rows
+from trading.domain.chain import canonical, chain_code
+from trading.errors import InvalidValue
+from trading.models import Account, Journal, JournalHead
+from trading.queries.accounts import get_account
+
+_intake: ContextVar[str] = ContextVar("intake", default="")
+
+
+@contextmanager
+def from_intake(fact: str) -> Iterator[None]:
+    """Let every row written within name the fact of the intake that it comes from."""
+    token = _intake.set(fact)
+    try:
+        yield
+    finally:
+        _intake.reset(token)
+
+
+def lock_head(account: Account) -> JournalHead:
+    """Return the end of the account's chain, locked: whoever comes next waits here until this transaction ends."""
+    known = rows.fetch(JournalHead, account_id=account.pk, lock=True)
+    if known:
+        return known[0]
+    ledger = JournalHead.objects.exclude(ledger="").values_list("ledger", flat=True).first() or ""
+    new = {"defaults": {"ledger": ledger}}
+    return JournalHead.objects.select_for_update().get_or_create(account=account, **new)[0]
+
+
+def lock_account(code: str) -> tuple[Account, JournalHead]:
+    """Return the account of this code with the end of its chain, locked. Raises: UnknownAccount."""
+    with suppress(InvalidValue):  # what is no name is no account's name either
+        if account := rows.one(Account, code=parse_name(code, "account")):
+            return account, lock_head(account)
+    account = get_account(code)
+    return account, lock_head(account)
+
+
+def append(
+    account: Account,
+    operation: str,
+    body: dict[str, Any],
+    *,
+    now: datetime,
+    by: str = "",
+    head: JournalHead | None = None,
+) -> Journal:
+    """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already."""
+    head = head or lock_head(account)
+    sequence = head.sequence + 1
+    stamped = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
+    stamped |= {"intake": fact} if (fact := _intake.get()) else {}
+    text = canonical({**body, **stamped})
+    row = Journal(
+        account=account,
+        sequence=sequence,
+        operation=operation,
+        body=text,
+        mac=chain_code(str(settings.JOURNAL_KEY), head.mac, text),
+        previous_mac=head.mac,
+        recorded_at=now,
+        recorded_by=by,
+    )
+    rows.insert(row)
+    head.sequence, head.mac = sequence, row.mac
+    rows.update(head, ("sequence", "mac"))
+    transaction.on_commit(lambda: heads.publish(head.ledger, account.code, sequence, row.mac, operation))
+    return row

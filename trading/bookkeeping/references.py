@@ -1,0 +1,93 @@
+"""Instruments and strategies by the names that callers use; they come into being at first use."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from trading.bookkeeping import rows
+from trading.domain.contract_symbols import contract_of
+from trading.domain.money import to_units
+from trading.errors import CurrencyMismatch, InvalidValue, NotTradable
+from trading.models import Account, Exchange, Instrument, Strategy
+from trading.queries.instruments import find_instrument, split_symbol
+
+INDIA = "Asia/Kolkata"
+
+
+def instrument_of(symbol: str, account: Account) -> Instrument:
+    """Return the instrument, made with the desk's defaults and unreviewed where it is new."""
+    code, name = split_symbol(symbol)
+    exchange = rows.one(Exchange, code=code)
+    if exchange is None:  # the default exchange's name was changed since the ledger was made
+        exchange, _ = Exchange.objects.get_or_create(code=code, defaults={"zone": settings.TIME_ZONE})
+    instrument = rows.one(Instrument, exchange_id=exchange.pk, symbol=name)
+    if instrument is None:
+        defaults: dict[str, Any] = {"currency": account.currency, **proven_by(name, exchange)}
+        instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
+    instrument.exchange = exchange
+    return instrument
+
+
+def proven_by(symbol: str, exchange: Exchange) -> dict[str, Any]:
+    """Return the terms that the symbol of a contract on an Indian exchange proves: never its lot or multiplier."""
+    contract = contract_of(symbol) if exchange.zone == INDIA else None
+    return {} if contract is None else asdict(contract)
+
+
+def strategy_of(strategy_id: str) -> Strategy:
+    return rows.one(Strategy, code=strategy_id) or Strategy.objects.get_or_create(code=strategy_id)[0]
+
+
+def must_be_tradable(instrument: Instrument) -> None:
+    if instrument.kind == Instrument.Kind.INDEX:
+        raise NotTradable(
+            f"{instrument.symbol} is an index.", field="symbol", hint="Trade a future or a fund on it instead."
+        )
+
+
+def must_be_in_currency(instrument: Instrument, account: Account) -> None:
+    """Raise CurrencyMismatch unless the account keeps its books in the instrument's currency: nothing adds two."""
+    if instrument.currency != account.currency:
+        code = shlex.quote(f"{account.code}-{instrument.currency.lower()}")
+        line = f"manage.py account create {code} --book {account.book}"
+        raise CurrencyMismatch(
+            f"{instrument.symbol} is traded in {instrument.currency}, account {account.code} is kept in "
+            f"{account.currency}.",
+            field="symbol",
+            hint=f"Book it in an account in {instrument.currency}: `{line} --currency {instrument.currency}`.",
+        )
+
+
+def must_be_bookable(symbols: Iterable[str], account: Account) -> None:
+    """Raise CurrencyMismatch where one of these symbols, as far as it is known and tradable, has another currency."""
+    for symbol in symbols:
+        instrument = find_instrument(symbol)
+        if instrument is not None and instrument.kind != Instrument.Kind.INDEX:
+            must_be_in_currency(instrument, account)
+
+
+def must_be_on_step(quantity: Decimal, instrument: Instrument) -> None:
+    if to_units(quantity) % to_units(instrument.quantity_step):
+        raise InvalidValue(
+            f"quantity is {quantity}.", field="quantity", hint=f"It goes in steps of {instrument.quantity_step:f}."
+        )
+
+
+def grid_flags(price: Decimal, quantity: Decimal, instrument: Instrument) -> set[str]:
+    """Return what is odd, but no reason to refuse: off the lot, off the price tick."""
+    off_lot = to_units(quantity) % to_units(instrument.lot)
+    off_tick = to_units(price) % to_units(instrument.price_tick)
+    return ({"off_lot"} if off_lot else set()) | ({"off_price_tick"} if off_tick else set())
+
+
+def day_of(instant: datetime, instrument: Instrument) -> date:
+    """Return the trading day: the date in the exchange's zone."""
+    return instant.astimezone(ZoneInfo(instrument.exchange.zone)).date()

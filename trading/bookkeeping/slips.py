@@ -1,0 +1,86 @@
+"""What is likely a slip of whoever called: flagged, never refused.
+
+A price is compared with the newest tick at hand, this process's own or the hot state's: the store is never asked, so
+that a ledger call waits for nothing but the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from trading.bookkeeping import bounds, references
+from trading.domain import position
+from trading.domain.flags import IN_FUTURE, MARKET_CLOSED, PRICE_FAR, STOP_SIDE, TARGET_SIDE, TRAILING_SIDE
+from trading.models import Fill, Instrument, Trade
+from trading.queries.instruments import shown_symbol
+from trading.queries.sessions import is_open
+
+AHEAD_MAX = timedelta(minutes=1)  # clocks of brokers and desks differ by less
+TICK_AGE_MAX = timedelta(minutes=5)
+FAR_SHARE = Decimal("0.1")
+FAR_TICKS = 10  # an option at 0.05 doubles with its next tick
+
+Newest = Callable[[str], tuple[Decimal, datetime] | None]  # a symbol's last price at hand, and its time
+_newest: ContextVar[Newest | None] = ContextVar("newest", default=None)
+
+
+@contextmanager
+def beside(newest: Newest | None) -> Iterator[None]:
+    """Compare the prices of the operations within with the newest ticks that this look-up has at hand."""
+    token = _newest.set(newest)
+    try:
+        yield
+    finally:
+        _newest.reset(token)
+
+
+def fill_flags(price: Decimal, quantity: Decimal, at: datetime, instrument: Instrument, now: datetime) -> set[str]:
+    """Return what is odd about a fill that is (or was) recorded at ``now``, by itself."""
+    ahead = {IN_FUTURE} if at > now + AHEAD_MAX else set()
+    closed = set() if is_open(instrument.exchange.code, instrument.session_group, at) else {MARKET_CLOSED}
+    return {
+        *references.grid_flags(price, quantity, instrument),
+        *bounds.price_flags(price, instrument),
+        *ahead,
+        *closed,
+    }
+
+
+def far_flags(price: Decimal, at: datetime, instrument: Instrument) -> set[str]:
+    """Return the flag of a price that is far from the newest tick of its time."""
+    last = _last_price(at, instrument) if price else None
+    if last is None:
+        return set()
+    return {PRICE_FAR} if abs(price - last) > max(abs(last) * FAR_SHARE, instrument.price_tick * FAR_TICKS) else set()
+
+
+def plan_flags(trade: Trade, entry_price: Decimal) -> set[str]:
+    """Return whether the stop or the target that a trade was opened with lies on the wrong side of its entry."""
+    sign = 1 if trade.side == position.LONG else -1
+    stop, target = trade.initial_stop_price, trade.target_price
+    stop_side = {STOP_SIDE} if stop is not None and (stop - entry_price) * sign > 0 else set()
+    return stop_side | ({TARGET_SIDE} if target is not None and (target - entry_price) * sign < 0 else set())
+
+
+def trailing_flags(trade: Trade, stop: Decimal, at: datetime) -> set[str]:
+    """Return whether a stop lies beyond the newest tick of its time: it would be hit at once."""
+    last, sign = _last_price(at, trade.instrument), 1 if trade.side == position.LONG else -1
+    return {TRAILING_SIDE} if last is not None and (stop - last) * sign > 0 else set()
+
+
+def _last_price(at: datetime, instrument: Instrument) -> Decimal | None:
+    """Return the price of the newest tick at hand, None where there is none of about that time."""
+    look_up = _newest.get()
+    found = None if look_up is None else look_up(shown_symbol(instrument.exchange.code, instrument.symbol))
+    return None if found is None or abs(found[1] - at) > TICK_AGE_MAX else found[0]
+
+
+def standing_flags(trade: Trade, fills: list[Fill]) -> set[str]:
+    """Return the flags that follow from a trade's fills as they are right (`flags.FOLLOWING`)."""
+    traded = [one for one in fills if one.role != Fill.Role.SPLIT]
+    each = (fill_flags(one.price, one.quantity, one.at, trade.instrument, one.recorded_at) for one in traded)
+    return set().union(*each) | plan_flags(trade, fills[0].price) | bounds.settlement_flags(trade, fills)

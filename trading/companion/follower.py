@@ -1,0 +1,172 @@
+"""The follower: projects the journal into points (executions, trailing_sl, strategy_metrics) behind the trades.
+
+Its cursor moves on only when the spool has the points, and a point's time follows from the ledger's rows alone, so a
+repeat after a crash writes the very same points again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import DatabaseError
+
+from timeseries.measurements import EXECUTIONS, STRATEGY_METRICS, TRAILING_SL, Measurement
+from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
+from trading.models import Account, Fill, FollowerCursor, Journal, JournalHead, StopChange
+from trading.transactions import reading, writing
+
+BATCH = 1000
+FOLLOWERS_LOCK = 0x76656C6F78  # any number, the same on every host
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Follower:
+    """One per companion, which alone holds the source of projections."""
+
+    def __init__(self, recorder: Recorder | None = None) -> None:
+        self.recorder = recorder or Recorder(
+            settings.SPOOL_DIR,
+            source=PROJECTING_SOURCE,
+            account="main",
+            zone=ZoneInfo(settings.TIME_ZONE),
+            projecting=True,
+            ordinals="restart",
+        )
+
+    def run_once(self) -> int:
+        """Project what is new in every account's journal; return how many rows.
+
+        Raises: LedgerNotReady, LedgerBusy, SpoolFull, SpoolFailed, SourceBusy; what was not projected waits.
+        """
+        with reading():
+            waiting = list(JournalHead.objects.select_related("account", "account__follower_cursor"))
+        with _alone() as is_alone:
+            return self._follow_all(waiting) if is_alone else 0
+
+    def _follow_all(self, waiting: list[JournalHead]) -> int:
+        return sum(self._follow(head.account) for head in waiting if head.sequence > _cursor(head.account))
+
+    def close(self) -> None:
+        self.recorder.close()
+
+    def _follow(self, account: Account) -> int:
+        with reading():
+            rows = list(
+                Journal.objects.filter(account=account, sequence__gt=_cursor(account)).order_by("sequence")[:BATCH]
+            )
+            last = rows[-1].sequence if rows else JournalHead.objects.get(account=account).sequence
+            for row in rows:
+                self._project(account, json.loads(row.body))
+        if rows:
+            self.recorder.sync()
+        # Only now: a crash before this projects the same points again, one after it loses none.
+        with writing():
+            FollowerCursor.objects.update_or_create(account=account, defaults={"sequence": last})
+        return len(rows)
+
+    def _project(self, account: Account, body: dict[str, Any]) -> None:
+        trade = body.get("trade")
+        if trade is None:
+            return
+        tags = {"account": account.code, "strategy": trade["strategy"], "symbol": trade["symbol"]}
+        known = {"trade_id": trade["trade_id"], "trade_pk": trade["pk"]}
+        if "fill" in body:
+            self._execution(tags, known, body["fill"], body.get("realised"))
+        if "day" in body:
+            self._metrics(tags, known, body["fill"], body["realised"], body["day"])
+        if "stop" in body:
+            self._stop(tags, known, body["stop"])
+
+    def _execution(
+        self, tags: dict[str, str], known: dict[str, Any], fill: dict[str, Any], realised: dict[str, Any] | None
+    ) -> None:
+        row = Fill.objects.get(trade_id=known["trade_pk"], sequence=fill["sequence"])
+        # Over all strategies: a correction may move a trade to another one, a time must repeat exactly nevertheless.
+        same = Fill.objects.filter(
+            trade__account_id=row.trade.account_id,
+            trade__instrument_id=row.trade.instrument_id,
+            at=row.at,
+            pk__lt=row.pk,
+        ).count()
+        numbers = {name: _float(fill[name]) for name in ("price", "quantity", "charges")}
+        texts = {name: fill[name] for name in ("fill_id", "order_id", "side", "role")}
+        pnl = {"pnl": None if realised is None else _float(realised["pnl"])}
+        self._point(EXECUTIONS, tags, {**known, **texts, **numbers, **pnl}, row.at, same)
+
+    def _stop(self, tags: dict[str, str], known: dict[str, Any], stop: dict[str, Any]) -> None:
+        at = datetime.fromisoformat(stop["at"])
+        row = StopChange.objects.get(trade_id=known["trade_pk"], at=at, stop_price=stop["stop_price"])
+        same = StopChange.objects.filter(
+            trade__account_id=row.trade.account_id,
+            trade__instrument_id=row.trade.instrument_id,
+            at=at,
+            pk__lt=row.pk,
+        ).count()
+        numbers = {name: _float(stop[name]) for name in ("stop_price", "extreme_price")}
+        self._point(TRAILING_SL, tags, {**known, **numbers, "method": stop["method"]}, at, same)
+
+    def _metrics(
+        self,
+        tags: dict[str, str],
+        known: dict[str, Any],
+        fill: dict[str, Any],
+        realised: dict[str, Any],
+        day: dict[str, Any],
+    ) -> None:
+        row = Fill.objects.get(trade_id=known["trade_pk"], sequence=fill["sequence"])
+        same = Fill.objects.filter(
+            trade__account_id=row.trade.account_id, role=Fill.Role.EXIT, at=row.at, pk__lt=row.pk
+        ).count()
+        fields = {
+            "realised_pnl": _float(realised["pnl"]),
+            "charges": _float(realised["charges"]),
+            "day_pnl": _float(day["gross_pnl"]),
+            "trades_closed": float(day["trades_closed"]),
+            "wins": float(day["wins"]),
+            "losses": float(day["losses"]),
+        }
+        self._point(STRATEGY_METRICS, tags, fields, row.at, same)
+
+    def _point(
+        self, measurement: Measurement, tags: dict[str, str], fields: dict[str, Any], at: datetime, same: int
+    ) -> None:
+        """Write one point; ``same`` earlier ones of its series have the same instant, so it is that many ns later."""
+        instant = (at - _EPOCH) // timedelta(microseconds=1) * 1000 + same
+        self.recorder.project(measurement, tags, fields, time_ns=instant)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Hold the ledger's lock of followers: hosts that share a server must not project one row each.
+
+    Followers of a file share its folder, where the source of projections is locked already.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor != "postgresql":
+        yield True
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [FOLLOWERS_LOCK])
+        (is_alone,) = cursor.fetchone()
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            with suppress(DatabaseError), connection.cursor() as cursor:  # a lost session has freed it
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [FOLLOWERS_LOCK])
+
+
+def _cursor(account: Account) -> int:
+    known = FollowerCursor.objects.filter(account=account).first()
+    return 0 if known is None else known.sequence
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)

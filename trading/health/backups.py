@@ -1,0 +1,66 @@
+"""Which facts of the ledger stand in no backup yet, and since when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from trading.models import Account, Journal
+from trading.proof.heads import BACKUP_HEADS
+
+FIRST_WITHIN, NEXT_WITHIN = timedelta(days=1), timedelta(days=2)
+MADE_AGAIN = (Account.Book.REPLAY, Account.Book.DEMO)  # what is lost of these is replayed, or simulated, anew
+
+Ends = dict[str, tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """When the newest backup was written, and the oldest fact that none of them holds; None: there is none."""
+
+    newest_at: datetime | None
+    waiting_since: datetime | None
+
+    def is_late(self, now: datetime) -> bool:
+        """Tell whether a fact waits longer for a backup than a day, or than two where backups are made."""
+        within = FIRST_WITHIN if self.newest_at is None else NEXT_WITHIN
+        return self.waiting_since is not None and now - self.waiting_since > within
+
+
+def backups(*, now: datetime) -> Backups:
+    """Look at the folder of backups and at the journals of the accounts whose facts nobody could make again."""
+    paths = _newest_first()
+    newest_at = datetime.fromtimestamp(paths[0].stat().st_mtime, now.tzinfo) if paths else None
+    waiting = [at for account in Account.objects.exclude(book__in=MADE_AGAIN) if (at := _waiting_since(account, paths))]
+    return Backups(newest_at, min(waiting, default=None))
+
+
+def _newest_first() -> list[Path]:
+    folder = Path(settings.DATA_DIR) / "backups"
+    return sorted((path for kind in ("sqlite3", "pgdump") for path in folder.glob(f"ledger-*.{kind}")), reverse=True)
+
+
+def _waiting_since(account: Account, paths: list[Path]) -> datetime | None:
+    saved = next(_saved(account, paths), 0)
+    return account.journal.filter(sequence=saved + 1).values_list("recorded_at", flat=True).first()
+
+
+def _saved(account: Account, paths: list[Path]) -> Iterator[int]:
+    """Yield how far each backup goes that holds this account's own chain: one of another ledger ends elsewhere."""
+    for path in paths:
+        sequence, mac = _ends(path).get(account.code, (0, ""))
+        if Journal.objects.filter(account=account, sequence=sequence, mac=mac).exists():
+            yield sequence
+
+
+def _ends(path: Path) -> Ends:
+    try:
+        note = json.loads(path.with_name(path.name + BACKUP_HEADS).read_text(encoding="utf-8"))
+        return {code: (int(sequence), str(mac)) for code, (sequence, mac) in note["heads"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # without its note a copy stands for nothing that can be looked at here

@@ -1,0 +1,115 @@
+"""What published reports said of money and trades, told again from the journal as it stood when each was published."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from trading.domain.recount import Body, Recount, References, units
+from trading.proof.chain import JOURNAL, Index, loaded
+from trading.proof.rows import DIFFERS, Findings, Tables
+
+TABLE = "trading_dailysummary"
+# Sums and counts: what a report says beyond them follows from definitions, which a later version of VELOX may refine.
+COUNTS = ("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "trades_without_charges")
+MONEY = ("total_pnl", "gross_pnl", "charges")
+
+
+@dataclass(slots=True)
+class DaySums:
+    """What the exits of a day brought, counted anew, in units."""
+
+    gross_pnl: int = 0
+    charges: int = 0
+    gross_profit: int = 0
+    gross_loss: int = 0
+    trades_closed: int = 0
+    wins: int = 0
+    losses: int = 0
+    breakevens: int = 0
+    trades_without_charges: int = 0
+
+    def add(self, realised: Body, trade: Body) -> None:
+        self.gross_pnl += realised["pnl"]
+        self.charges += realised["charges"] or 0
+        if realised["closes"]:
+            net = trade["realised_pnl"] - (trade["charges"] or 0)
+            self.trades_closed += 1
+            self.wins += net > 0
+            self.losses += net < 0
+            self.breakevens += net == 0
+            self.trades_without_charges += trade["charges"] is None
+            self.gross_profit += max(net, 0)
+            self.gross_loss += min(net, 0)
+
+    def as_row(self) -> dict[str, int]:
+        """Return the sums by the names that a report gives them."""
+        counts = (self.trades_closed, self.wins, self.losses, self.breakevens, self.trades_without_charges)
+        money = (self.gross_pnl - self.charges, self.gross_pnl, self.charges)
+        return dict(zip((*COUNTS, *MONEY), (*counts, *money), strict=True))
+
+
+@dataclass(slots=True)
+class Report:
+    """One published version; ``row`` is its place in the journal, ``sums`` by strategy is what was known before it."""
+
+    row: int
+    pk: int
+    day: str
+    said: Body
+    sums: dict[int, DaySums] = field(default_factory=lambda: defaultdict(DaySums))
+
+
+class Reports:
+    """All published reports. Trades are shown to it while they are counted, each time before their next operation."""
+
+    def __init__(self, tables: Tables, index: Index, references: References) -> None:
+        self.codes = {pk: code for code, pk in references.strategies.items()}
+        self.all: list[Report] = []
+        self._of: dict[tuple[int, str], list[Report]] = defaultdict(list)
+        accounts = dict(index.summaries)
+        sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
+        for row, text in tables.in_parts(sql, accounts, 200):
+            body = loaded(text)
+            try:
+                said = loaded(body["summary"])
+            except ValueError:
+                said = {}
+            one = Report(row, body.get("summary_pk", row), body["day"], said)
+            self.all.append(one)
+            self._of[accounts[row], one.day].append(one)
+
+    def waiting(self, recount: Recount, until: int | None) -> list[Report]:
+        """Return the reports that knew the trade as it is now: published after what it took last, before ``until``."""
+        if not self._of:
+            return []
+        days = {one.get("day") for one in recount.standing.values()}
+        reports = (one for day in days if day is not None for one in self._of.get((recount.account, day), ()))
+        return [one for one in reports if recount.taken < one.row and (until is None or one.row < until)]
+
+    def add(self, recount: Recount, reports: Iterable[Report]) -> None:
+        """Count what the trade has realised, as it was settled last, into these reports."""
+        for one in reports:
+            for realised in recount.exits:
+                if realised["day"] == one.day:
+                    one.sums[recount.trade["strategy_id"]].add(realised, recount.trade)
+
+    def compare(self, findings: Findings) -> int:
+        """Name what a report said otherwise; return how many reports were compared."""
+        for one in self.all:
+            expected = {self.codes.get(pk, str(pk)): sums.as_row() for pk, sums in one.sums.items()}
+            total = {name: sum(row[name] for row in expected.values()) for name in (*COUNTS, *MONEY)}
+            said = {row.get("strategy_id"): row for row in one.said.get("strategies", [])}
+            for code in sorted(said.keys() | expected.keys()):
+                _compare(findings, one, code, said.get(code, {}), expected.get(code, dict.fromkeys(total, 0)))
+            _compare(findings, one, "total", one.said.get("total", {}), total)
+        return len(self.all)
+
+
+def _compare(findings: Findings, report: Report, name: str, said: dict[str, Any], expected: dict[str, int]) -> None:
+    for key, value in expected.items():
+        stored = said.get(key)
+        if (units(stored) if key in MONEY else stored) != value:
+            findings.add(DIFFERS, TABLE, report.pk, f"body: {name} {key}", stored, value)

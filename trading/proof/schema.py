@@ -1,0 +1,92 @@
+"""What the database itself must hold: its own soundness, every trigger, every named constraint."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model
+
+from trading.models import append_only
+from trading.proof.rows import MISSING, UNEXPECTED, Tables
+
+TRIGGER, CONSTRAINT, FILE = "trigger", "constraint", "file"
+
+
+def check_schema(tables: Tables) -> dict[str, int]:
+    """Find what is missing, altered or too many; return how much was looked at."""
+    if tables.connection.vendor == "sqlite":
+        _soundness(tables)
+    return {"triggers": _triggers(tables), "constraints": _constraints(tables)}
+
+
+def _soundness(tables: Tables) -> None:
+    """SQLite's own check reads the whole file: pages, indexes, and every row against its constraints."""
+    for (text,) in tables.rows("PRAGMA integrity_check(100)"):
+        if text != "ok":
+            table = text.rpartition(" in ")[2] if " in trading_" in text else ""
+            tables.findings.add(FILE, table, None, None, text, "ok")
+    for table, pk, parent, _ in tables.rows("PRAGMA foreign_key_check"):
+        if table.startswith("trading_"):
+            tables.findings.add(CONSTRAINT, table, pk, None, "refers to nothing", f"a row of {parent}")
+
+
+def _triggers(tables: Tables) -> int:
+    expected = {name: table for name, table, *_ in append_only.triggers(tables.connection.vendor)}
+    for name in append_only.missing(tables.connection):
+        tables.findings.add(TRIGGER, expected[name], None, name, "missing or altered", "as it was made")
+    for name, table in tables.rows(_ALL_TRIGGERS[tables.connection.vendor]):
+        if name not in expected:
+            tables.findings.add(TRIGGER, table, None, name, UNEXPECTED, None)
+    return len(expected)
+
+
+_ALL_TRIGGERS = {
+    "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'trading_%'",
+    "postgresql": "SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+    "WHERE NOT t.tgisinternal AND starts_with(c.relname, 'trading_')",
+}
+
+
+def _constraints(tables: Tables) -> int:
+    count = 0
+    for model in apps.get_app_config("trading").get_models():
+        count += len(model._meta.constraints)
+        if tables.connection.vendor == "sqlite":
+            _texts(tables, model)
+        else:
+            _names(tables, model)
+    return count
+
+
+def _names(tables: Tables, model: type[Model]) -> None:
+    table = model._meta.db_table
+    with tables.connection.cursor() as cursor:
+        there = tables.connection.introspection.get_constraints(cursor, table)
+    for constraint in model._meta.constraints:
+        if constraint.name not in there:
+            tables.findings.add(CONSTRAINT, table, None, constraint.name, None, MISSING)
+
+
+def _texts(tables: Tables, model: type[Model]) -> None:
+    """Compare what each constraint says with what it must say; SQLite keeps the text as it was given."""
+    table = model._meta.db_table
+    found = tables.rows("SELECT COALESCE(sql, '') FROM sqlite_master WHERE tbl_name = %s", table)
+    texts = " ".join(_plain(text) for (text,) in found)
+    for constraint in model._meta.constraints:
+        said = _made(tables.connection, model, constraint.name)
+        if said and _plain(said) not in texts:
+            tables.findings.add(CONSTRAINT, table, None, constraint.name, "missing or altered", said)
+
+
+def _made(connection: BaseDatabaseWrapper, model: type[Model], name: str) -> str:
+    constraint = next(one for one in model._meta.constraints if one.name == name)
+    editor = connection.SchemaEditorClass(connection, collect_sql=True)
+    editor.deferred_sql = []
+    inline = constraint.constraint_sql(model, editor)
+    # A constraint with a condition is an index of its own.
+    return str(inline or next(iter(map(str, editor.deferred_sql)), ""))
+
+
+def _plain(text: str) -> str:
+    """Return SQL without what a rebuild of its table changes: spaces, quotes, the name of the table before a column."""
+    return "".join(text.replace('"', "").split()).lower()

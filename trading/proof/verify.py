@@ -1,0 +1,61 @@
+"""The proof of the desk's own ledger, or of a copy of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from trading.proof.heads import none, published
+from trading.proof.verification import Progress, Proof, Verification
+from trading.queries.period import desk_zone
+
+# SQLite's values as they stand in the file: a converted boolean would hide a 7.
+AS_STORED = {"detect_types": 0}
+
+
+def verify_ledger(*, since: date | None = None, progress: Progress = lambda *_: None) -> Proof:
+    """Prove the desk's ledger. ``since`` leaves out trades that no operation touched from that day (the desk's) on.
+
+    Raises: DatabaseError where it cannot be read.
+    """
+    text = None if since is None else _instant(since)
+    default = connections[DEFAULT_DB_ALIAS]
+    # A connection of its own: the proof's snapshot must not be anybody's transaction.
+    options = {**default.settings_dict["OPTIONS"], **(AS_STORED if default.vendor == "sqlite" else {})}
+    connection = type(default)({**default.settings_dict, "OPTIONS": options}, DEFAULT_DB_ALIAS)
+    try:
+        return Verification(connection, journal_key(), published, text, progress).run()
+    finally:
+        connection.close()
+
+
+def verify_copy(path: Path, *, progress: Progress = lambda *_: None) -> Proof:
+    """Prove a SQLite file that nobody writes. Raises: DatabaseError where it is no ledger."""
+    connection = read_only(path)
+    try:
+        return Verification(connection, journal_key(), none, None, progress).run()
+    finally:
+        connection.close()
+
+
+def read_only(path: Path) -> BaseDatabaseWrapper:
+    """Return a connection to a SQLite file that leaves it, and its folder, as they are."""
+    default = connections[DEFAULT_DB_ALIAS]
+    options = {"uri": True, "timeout": 2, **AS_STORED}
+    name = f"{path.absolute().as_uri()}?immutable=1"
+    return type(default)({**default.settings_dict, "NAME": name, "OPTIONS": options}, DEFAULT_DB_ALIAS)
+
+
+def journal_key() -> str | None:
+    """Return the journal's key without making one; None where it is lost."""
+    path = Path(settings.DATA_DIR) / "journal.key"
+    return path.read_text(encoding="utf-8").strip() if path.exists() else None
+
+
+def _instant(day: date) -> str:
+    midnight = datetime.combine(day, time(), desk_zone()).astimezone(UTC)
+    return midnight.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,227 @@
+"""How the ledger is written: the writers' lock, one durable transaction, one row in the journal."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import ROUND_HALF_EVEN, Context, localcontext
+from pathlib import Path
+
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.utils import DatabaseError, InterfaceError, OperationalError, ProgrammingError
+
+from timeseries.spool.locks import FileLock
+from trading import migrations
+from trading.errors import LedgerBusy, LedgerNotReady, LedgerReadOnly
+
+PATIENCE_SECONDS = 2.0
+WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
+# Shorter than the time between two operations of one writer: a longer sleep lets it pass all who wait, again and again.
+_PAUSE_SECONDS = (0.0002, 0.001)
+# What a caller set on its thread (a precision of six, say) must not reach a figure.
+_DECIMALS = Context(prec=28, rounding=ROUND_HALF_EVEN)
+MIGRATIONS = frozenset(module.name for module in pkgutil.iter_modules(migrations.__path__))
+_fitting: set[tuple[str, ...]] = set()
+
+
+_aside: ContextVar[bool] = ContextVar("aside", default=False)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Let operations within check what they are given, and then find the ledger busy."""
+    token = _aside.set(True)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
+
+
+_together: ContextVar[bool] = ContextVar("together", default=False)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Let the operations within share one transaction: all of them are committed when this returns, or none is."""
+    with writing():
+        token = _together.set(True)
+        try:
+            yield
+        finally:
+            _together.reset(token)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Hold the writers' lock and one transaction that is on disk when this returns, or undone when it raises.
+
+    Raises: LedgerBusy when it is not free within two seconds; LedgerNotReady where the tables are missing, or of
+        another version than the code. In both cases nothing was written.
+    """
+    if _aside.get():
+        raise busy("earlier facts wait for it")
+    if _together.get():
+        yield
+        return
+    connection = connections[DEFAULT_DB_ALIAS]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with localcontext(_DECIMALS), _translated(), _writers_lock(connection, deadline):
+        _be_ready(connection)  # not before: while this waited, the ledger may have been replaced
+        _allow_a_wait_until(deadline, connection)
+        with transaction.atomic(durable=True):
+            if connection.vendor == "postgresql":
+                _allow_a_wait_until(deadline, connection)
+                _write_beside_others(connection)
+            yield
+
+
+@contextmanager
+def writers_alone() -> Iterator[None]:
+    """Keep every operation from writing meanwhile. Raises: LedgerBusy where one writes for longer than two seconds."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    alone = _alone_on_server if connection.vendor == "postgresql" else _writers_lock
+    with alone(connection, time.monotonic() + PATIENCE_SECONDS):
+        yield
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Give a query the ledger as it is. Raises: LedgerNotReady as `writing`, LedgerBusy."""
+    with localcontext(_DECIMALS), _translated():
+        _be_ready(connections[DEFAULT_DB_ALIAS])
+        yield
+
+
+def _be_ready(connection: BaseDatabaseWrapper) -> None:
+    if connection.errors_occurred and not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+    ledger = (*(str(connection.settings_dict[key]) for key in ("NAME", "HOST", "PORT")), _file(connection))
+    if ledger not in _fitting:
+        _must_fit(connection)
+        _fitting.add(ledger)
+
+
+def _file(connection: BaseDatabaseWrapper) -> str:
+    """Return what tells SQLite's file from one that took its place (a restored backup). Raises: LedgerNotReady."""
+    if connection.vendor != "sqlite":
+        return ""
+    try:
+        stat = os.stat(str(connection.settings_dict["NAME"]))
+    except FileNotFoundError:
+        raise not_ready() from None
+    return f"{stat.st_dev} {stat.st_ino}"
+
+
+def _must_fit(connection: BaseDatabaseWrapper) -> None:
+    """Raise LedgerNotReady unless the ledger is exactly as new as the code."""
+    applied = {name for app, name in MigrationRecorder(connection).applied_migrations() if app == "trading"}
+    if newer := sorted(applied - MIGRATIONS):
+        raise LedgerNotReady(f"The ledger is newer than this code ({newer[-1]}).", hint="Install the newer VELOX.")
+    if MIGRATIONS - applied:
+        raise not_ready()
+
+
+@contextmanager
+def _writers_lock(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[None]:
+    """Let SQLite's writers of all processes queue at a file beside the ledger.
+
+    SQLite's own wait sleeps in growing steps and lets newcomers pass: eight processes then see waits of seconds.
+    """
+    if connection.vendor != "sqlite":
+        yield
+        return
+    path = Path(str(connection.settings_dict["NAME"])).with_suffix(".lock")
+    if not path.parent.exists():
+        raise not_ready()
+    try:
+        lock = FileLock(path)
+    except OSError as error:
+        raise read_only(error.strerror or "no reason was told") from error
+    with lock:
+        _wait_for(lock, deadline)
+        yield
+
+
+def _write_beside_others(connection: BaseDatabaseWrapper) -> None:
+    """Let PostgreSQL's writers pass each other, but wait for whoever replaces the ledger (`writers_alone`)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WRITERS_LOCK])
+
+
+@contextmanager
+def _alone_on_server(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[None]:
+    with _translated(), connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {_left_ms(deadline)}")
+        cursor.execute("SELECT pg_advisory_lock(%s)", [WRITERS_LOCK])
+    try:
+        yield
+    finally:
+        connection.close()  # which frees the lock, whatever became of the session
+
+
+def _allow_a_wait_until(deadline: float, connection: BaseDatabaseWrapper) -> None:
+    """Tell the database how long it may wait for whoever writes without our lock (the admin's sessions, a tool)."""
+    word = "SET LOCAL lock_timeout" if connection.vendor == "postgresql" else "PRAGMA busy_timeout"
+    if connection.vendor == "sqlite" or connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute(f"{word} = {_left_ms(deadline)}")
+
+
+def _left_ms(deadline: float) -> int:
+    return max(1, int((deadline - time.monotonic()) * 1000))
+
+
+def _wait_for(lock: FileLock, deadline: float) -> None:
+    pause, longest = _PAUSE_SECONDS
+    while not lock.take():
+        if time.monotonic() >= deadline:
+            raise busy()
+        time.sleep(pause)
+        pause = min(2 * pause, longest)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, ProgrammingError, InterfaceError) as error:
+        raise meaning(error) from error
+
+
+def meaning(error: DatabaseError | InterfaceError) -> Exception:
+    """Return what the database's error means to a caller."""
+    text = str(error).lower()
+    if "no such table" in text or "no such column" in text or _sqlstate(error) in {"42P01", "42703"}:
+        return not_ready()
+    if isinstance(error, ProgrammingError):
+        return error
+    if "readonly database" in text or _sqlstate(error) == "25006":
+        return read_only("it is read-only here")
+    if "unable to open" in text:
+        return read_only("it has commits in its log that only a writer can bring in, or may not be read")
+    return busy(str(error))
+
+
+def _sqlstate(error: BaseException) -> str:
+    return str(getattr(error.__cause__, "sqlstate", ""))
+
+
+def busy(reason: str = "another writer holds it") -> LedgerBusy:
+    return LedgerBusy(f"The ledger could not be written ({reason}).", hint="Nothing was written: call again.")
+
+
+def read_only(reason: str) -> LedgerReadOnly:
+    hint = (
+        "Nothing was written. Look at the owner and mode of the data folder and at its disk: what is there can be read."
+    )
+    return LedgerReadOnly(f"The ledger cannot be written here ({reason}).", hint=hint)
+
+
+def not_ready() -> LedgerNotReady:
+    return LedgerNotReady("The ledger's tables are missing or old.", hint="Run `manage.py migrate` first.")
