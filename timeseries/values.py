@@ -34,6 +34,11 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _REFUSED_CATEGORIES = {"Cc", "Zl", "Zp"}
 
 
+# What a caller may pass as an amount or an instant; the parsers refuse what is none. numpy's scalars count.
+Number = int | float | str | Decimal | np.integer | np.floating
+Instant = datetime | int | np.datetime64 | np.integer  # naive datetimes are wall times, integers ns UTC
+
+
 ParseSymbol = Callable[[Any], str]  # raises InvalidValue for what no point may be recorded under
 
 
