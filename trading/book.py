@@ -27,7 +27,7 @@ from trading.queries.accounts import get_account
 from trading.queries.period import desk_date
 from trading.queries.trades import sum_of
 from trading.queries.valuation import LastTicks, earned, price_of
-from trading.transactions import reading
+from trading.transactions import ask
 
 HOT, LEDGER = "hot", "ledger"
 # The decimals and times of a position, which JSON keeps as texts.
@@ -144,20 +144,15 @@ def _told(
     """Return what is made of the copy where it is as new as the ledger, else what the ledger is asked."""
     entry = ledger_copy.read(account, part, since_ns=since_ns)
     if entry is None or (day is not None and entry.get("desk_date") != day.isoformat()):
-        return _asked(query)
+        return ask(query)
     try:
         copied = made(entry)
     except _NONSENSE:
-        return _asked(query)  # what makes no sense is unknown
+        return ask(query)  # what makes no sense is unknown
     try:
-        return copied if _asked(lambda: ledger_copy.is_as_new_as_the_ledger(account, entry)) else _asked(query)
+        return copied if ask(ledger_copy.is_as_new_as_the_ledger, account, entry) else ask(query)
     except LedgerBusy:
         return copied
-
-
-def _asked(query: Callable[[], Answer]) -> Answer:
-    with reading():
-        return query()
 
 
 def _held(entry: dict[str, Any]) -> Held:

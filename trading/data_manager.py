@@ -24,6 +24,7 @@ from trading.queries import daily_summary, history, statistics, stats_by, trades
 from trading.queries import signals as signal_queries
 from trading.queries.market_day import MarketDay, market_day
 from trading.telemetry import Telemetry
+from trading.transactions import ask
 
 
 class DataManager:
@@ -353,7 +354,7 @@ class DataManager:
 
         Raises: InvalidValue for what is no symbol of a known exchange.
         """
-        return at_the_ledger(ledger.ask, market_day, symbol, at)
+        return at_the_ledger(ask, market_day, symbol, at)
 
     # -- figures -----------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.queries.valuation import LastTicks
-from trading.transactions import reading
+from trading.transactions import ask
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
@@ -118,9 +118,3 @@ class Ledger:
     def read(self, query: Callable[Concatenate[str, P], Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
         """Return the query's answer for this account. Raises: LedgerNotReady, LedgerBusy, and what the query raises."""
         return at_the_ledger(lambda: ask(query, self.account, *arguments, **more))
-
-
-def ask(query: Callable[P, Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
-    """Return what a query answers. Raises: LedgerNotReady, LedgerBusy, and what the query raises."""
-    with reading():
-        return query(*arguments, **more)

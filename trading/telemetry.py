@@ -36,7 +36,7 @@ from trading.queries.sessions import candle_sessions
 from trading.queries.valuation import price_of
 from trading.signed_prices import SignedPrices
 from trading.symbol_names import SymbolNames
-from trading.transactions import reading
+from trading.transactions import ask
 
 # A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
 # that did not come.
@@ -120,7 +120,7 @@ class Telemetry:
         self._admitted = True
 
     def _known_account(self) -> None:
-        at_the_ledger(_ask, get_account, self.account)
+        at_the_ledger(ask, get_account, self.account)
 
     def cache_indicators(self, symbol: str, values: Mapping[str, Any], *, at: Any, timeframe: str) -> bool:
         """Record indicators and remember them as this process's newest."""
@@ -287,7 +287,7 @@ class Telemetry:
         symbol = parse_name(symbol, "symbol")
         source = None if source is None else parse_name(source, "source")
         self._known_account()
-        sessions = at_the_ledger(_ask, candle_sessions, symbol, first, last)
+        sessions = at_the_ledger(ask, candle_sessions, symbol, first, last)
         span = {"every": period, "start": first, "stop": last}
         return self.reader.candles(symbol, **span, source=source, account=self.account, sessions=sessions)
 
@@ -366,11 +366,6 @@ def _shown(tick: dict[str, Any]) -> dict[str, Any]:
 
 def _numbers(found: dict[str, Any]) -> Indicators:
     return Indicators({name: float(value) for name, value in dict(found["values"]).items()}, found["origin"])
-
-
-def _ask(query: Any, *arguments: Any) -> Any:
-    with reading():
-        return query(*arguments)
 
 
 def parse_seconds(value: Any, field: str) -> float:

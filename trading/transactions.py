@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import pkgutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import ROUND_HALF_EVEN, Context, localcontext
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,6 +20,9 @@ from django.db.utils import DatabaseError, InterfaceError, OperationalError, Pro
 from timeseries.spool.locks import FileLock
 from trading import migrations
 from trading.errors import LedgerBusy, LedgerNotReady, LedgerReadOnly
+
+P = ParamSpec("P")
+Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 2.0
 WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
@@ -96,6 +100,12 @@ def reading() -> Iterator[None]:
     with localcontext(_DECIMALS), _translated():
         _be_ready(connections[DEFAULT_DB_ALIAS])
         yield
+
+
+def ask(query: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
+    """Return a query's answer from the ledger. Raises: LedgerNotReady, LedgerBusy, and what the query raises."""
+    with reading():
+        return query(*arguments, **keywords)
 
 
 def _be_ready(connection: BaseDatabaseWrapper) -> None:
