@@ -47,7 +47,7 @@ class FrameLog:
             frame = _HEAD.pack(MARK, len(text), zlib.crc32(text)) + text
             if os.write(lock.descriptor, frame) != len(frame):
                 raise OSError("the disk took only a part of a fact")
-            os.fsync(lock.descriptor)
+            durable.sync(lock.descriptor)
         if is_new:
             durable.sync_file(self.path.parent)
         return said

@@ -17,6 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import DatabaseError, InterfaceError, OperationalError, ProgrammingError
 
+from timeseries.spool.backoff import pause_seconds
 from timeseries.spool.locks import FileLock
 from trading import migrations
 from trading.errors import LedgerBusy, LedgerNotReady, LedgerReadOnly
@@ -188,12 +189,13 @@ def _left_ms(deadline: float) -> int:
 
 
 def _wait_for(lock: FileLock, deadline: float) -> None:
-    pause, longest = _PAUSE_SECONDS
+    first, longest = _PAUSE_SECONDS
+    refusals = 0
     while not lock.take():
         if time.monotonic() >= deadline:
             raise busy()
-        time.sleep(pause)
-        pause = min(2 * pause, longest)
+        time.sleep(pause_seconds(refusals, first=first, longest=longest))
+        refusals += 1
 
 
 @contextmanager

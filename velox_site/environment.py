@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from timeseries.spool import durable
 from velox_site import server_urls
 from velox_site.server_urls import UnusableUrl
 
@@ -135,7 +136,7 @@ def kept_secret(path: Path) -> str:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48))
             file.flush()
-            os.fsync(file.fileno())
+            durable.sync(file.fileno())
         try:
             # link() never replaces: of two processes starting at once, both read the first one's secret.
             os.link(candidate, path)

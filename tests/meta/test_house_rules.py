@@ -24,6 +24,15 @@ def calls(path: Path) -> Iterator[str]:
             yield ast.unparse(node.func)
 
 
+def names(path: Path) -> Iterator[str]:
+    """Yield every dotted name that a module uses, called or handed on, and `module.name` of what it imports by name."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            yield ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -76,7 +85,43 @@ def test_modules_stay_under_four_hundred_lines() -> None:
     assert long == {}
 
 
-@pytest.mark.parametrize("banned", ["eval", "exec", "os.system", "datetime.utcnow", "time.sleep.__call__"])
+def test_files_are_brought_to_the_disk_in_one_place() -> None:
+    callers = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(*PACKAGES)
+        if {"os.fsync", "os.fdatasync", "os.sync"} & set(names(path))
+    }
+    assert callers == {"timeseries/spool/durable.py"}
+
+
+# Whoever sleeps cannot be woken: each module that may, with what it waits for that has no condition to wait on.
+SLEEPERS = {
+    "timeseries/shipping/healing.py": "a lane's lease, which another process holds for the length of a slice",
+    "timeseries/shipping/pump.py": "the companion's progress, which it leaves in files alone",
+    "timeseries/shipping/shipper.py": "the spool's gate, a file lock that has a time limit",
+    "timeseries/spool/folder.py": "a source's lock, a file lock that has a time limit",
+    "timeseries/spool/lane.py": "a frame that another processor is just writing to mapped memory",
+    "timeseries/spool/syncer.py": "its next window, once the pipe to its companion is closed",
+    "timeseries/stores/delta/table.py": "another process that tidies the table's log",
+    "trading/replay.py": "the pace at which ticks are replayed",
+    "trading/summon.py": "the companion's lock, at which somebody only looks",
+    "trading/telemetry.py": "the companion's follower, whose progress is in the ledger alone",
+    "trading/transactions.py": "SQLite's writers' lock, a file lock that has a time limit",
+    "velox_site/log_reader.py": "further lines of a log, for whoever follows it in a terminal",
+    "velox_site/serve.py": "its own health page's first answer",
+}
+
+
+def test_only_these_modules_sleep() -> None:
+    sleepers = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources(*PACKAGES)
+        if {"time.sleep", "asyncio.sleep"} & set(names(path))
+    }
+    assert sleepers == SLEEPERS.keys()
+
+
+@pytest.mark.parametrize("banned", ["eval", "exec", "os.system", "datetime.utcnow"])
 def test_no_banned_call(banned: str) -> None:
     assert [path for path in sources(*PACKAGES) if banned in set(calls(path))] == []
 

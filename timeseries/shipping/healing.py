@@ -22,6 +22,7 @@ from timeseries.measurements import TIMES, IntArray, PointBatch
 from timeseries.shipping import clearing
 from timeseries.shipping.kept import settled_points
 from timeseries.shipping.shipper import gate
+from timeseries.spool.backoff import pause_seconds
 from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane
 from timeseries.spool.lease import LeaseHeld
@@ -207,7 +208,7 @@ class Healer:
 
     def _heal(self, damage: Damage) -> None:
         tries = self._tries.get(damage.name, (0, 0.0))[0]
-        wait = min(RETRY_SECONDS[1], RETRY_SECONDS[0] * 2**tries)
+        wait = pause_seconds(tries, first=RETRY_SECONDS[0], longest=RETRY_SECONDS[1])
         self._tries[damage.name] = (tries + 1, self.clock() + wait)  # before: what fails is no sooner tried again
         [mending] = heal(self.spool, self.store, [damage], owner=self.owner)
         if mending.mended:

@@ -20,6 +20,7 @@ from timeseries.shipping import balance, clearing, resending
 from timeseries.shipping.healing import Healer, Mending
 from timeseries.shipping.minute_keeper import MinuteKeeper, place_of
 from timeseries.shipping.shipper import ship_slice
+from timeseries.spool.backoff import pause_seconds
 from timeseries.spool.bell import Bell
 from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane
@@ -180,11 +181,12 @@ class Pump:
         return settled
 
     def _hold(self, lane: Lane, care: _Care, now: int, error: Exception) -> None:
-        first, longest = HOLD_SECONDS[0], DISK_SECONDS if isinstance(error, OSError) else HOLD_SECONDS[1]
-        seconds = min(longest, first * 2**care.failures) * random.uniform(0.5, 1.0)  # noqa: S311  (jitter)
+        longest = DISK_SECONDS if isinstance(error, OSError) else HOLD_SECONDS[1]
+        seconds = pause_seconds(care.failures, first=HOLD_SECONDS[0], longest=longest)
+        seconds *= random.uniform(0.5, 1.0)  # noqa: S311  (jitter)
         if isinstance(error, StoreUnavailable) and error.retry_after is not None:
             seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311  (never before the store asked for it)
-        care.failures, care.hold_until = min(care.failures + 1, 16), now + int(seconds * SECOND)
+        care.failures, care.hold_until = care.failures + 1, now + int(seconds * SECOND)
         log.error(
             "a lane holds: its points stay in the spool",
             source=lane.source,

@@ -63,7 +63,7 @@ def append(folder: Path, refusals: Sequence[_Refused]) -> None:
     try:
         # A former append may have been torn by a crash: its rest must not swallow the first of these.
         durable.write_all(descriptor, b"\n" + body if size else body)
-        os.fsync(descriptor)
+        durable.sync(descriptor)
     except OSError:
         # The kernel may have dropped what it could not write, and would call the next fsync of this file a success:
         # these letters go, and the next ones are written to another file together with all that stood here.

@@ -21,12 +21,20 @@ def replace_file(path: Path, content: bytes) -> None:
     sync_file(path.parent)
 
 
+def sync(descriptor: int) -> None:
+    """Bring an open file to the disk.
+
+    Raises OSError: what was written since the last success may be lost, and a later success does not tell of it.
+    """
+    os.fsync(descriptor)
+
+
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that nobody reads yet, durable on return; after an error there is none. Raises OSError."""
     descriptor = os.open(path, FRESH, 0o600)
     try:
         write_all(descriptor, content)
-        os.fsync(descriptor)
+        sync(descriptor)
     except BaseException:
         # What could not be synced once is never asked again: the kernel would say yes to pages that it has dropped.
         with contextlib.suppress(OSError):
@@ -44,13 +52,25 @@ def write_all(descriptor: int, content: bytes) -> None:
 
 
 def sync_file(path: Path) -> None:
-    """fsync a file or a folder; one that is gone needs none. Raises OSError."""
+    """Bring a file or a folder of the spool to the disk; one that is gone needs none, and no link is followed.
+
+    Raises OSError.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_path(path: Path) -> None:
+    """Bring a file or a folder that has to be there to the disk; a link leads to it. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -84,7 +84,7 @@ class GroupSync:
         if path in self._suspect or (file := find_segment(path)) is None:
             return None
         try:
-            os.fsync(self._descriptor(path, file.identity[0]))
+            durable.sync(self._descriptor(path, file.identity[0]))
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from timeseries.measurements import IntArray
+from timeseries.spool import durable
 from timeseries.spool.counter import ISSUED, CounterMap, read_counter
 from timeseries.spool.decode import parse_definition
 from timeseries.spool.frames import HEADER_SIZE, SERIES, TICK, Scan
@@ -84,7 +85,7 @@ def _seal(span: Span, sequence: int, *, final: bool) -> tuple[int, int]:
 
 def _sync(span: Span, descriptor: int) -> None:
     try:
-        os.fsync(descriptor)
+        durable.sync(descriptor)
     except OSError as error:
         # Sealed it looks like any other; whoever syncs the lane next must know that this file is not to be believed.
         counter = CounterMap(span.file.path.parent)

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import DatabaseError
 
+from timeseries.spool import durable
 from trading.domain.chain import canonical, chain_code
 from trading.errors import VeloxError
 from trading.heads import REFERENCES
@@ -85,7 +86,7 @@ def copy_to(path: Path) -> None:
             raise CopyRefused(f"The ledger could not be copied: {error}.") from error
     else:
         run("pg_dump", "--format=custom", f"--file={path}", str(database["NAME"]))
-    synced(path)
+    durable.sync_path(path)
 
 
 def must_be_sound(path: Path) -> None:
@@ -138,7 +139,7 @@ def write_note(path: Path, note: Note) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(note.text(key))
         file.flush()
-        os.fsync(file.fileno())
+        durable.sync(file.fileno())
 
 
 def check_note(path: Path) -> None:
@@ -168,15 +169,6 @@ def beside(path: Path) -> Path:
 def digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def synced(path: Path) -> None:
-    """Bring a file or a folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def run(program: str, *arguments: str) -> None:

@@ -25,6 +25,7 @@ from timeseries import presence, wiring
 from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.recording.recorder import PROJECTING_SOURCE
 from timeseries.shipping import pump
+from timeseries.spool.backoff import pause_seconds
 from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane
 from timeseries.spool.syncer import SyncProcess
@@ -77,8 +78,8 @@ class Part:
         except LedgerNotReady:
             self.due_at = now + RETRY_SECONDS[0]  # a desk that only records ticks has no ledger yet
         except Exception as error:
-            self.due_at = now + min(self.longest_seconds, RETRY_SECONDS[0] * 2**self.failures)
-            self.failures = min(self.failures + 1, 10)
+            self.due_at = now + pause_seconds(self.failures, first=RETRY_SECONDS[0], longest=self.longest_seconds)
+            self.failures += 1
             log.error(f"{self.name} failed", error=str(error), exc_info=not isinstance(error, VeloxError))
         else:
             self.failures, self.due_at = 0, now + self.every_seconds

@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from timeseries.spool import durable
 from trading.domain.spreadsheet import cell
 from trading.errors import VeloxError
 from trading.management.page import to_html
@@ -130,7 +131,7 @@ def write_file(path: Path, content: str | bytes) -> None:
             with open(handle, "wb") as file:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
-                os.fsync(file.fileno())
+                durable.sync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from timeseries.spool import durable
 from trading.bookkeeping import copying
 from trading.errors import InvalidValue
 from trading.proof.verification import Progress
@@ -34,7 +35,7 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    copying.synced(path.parent)
+    durable.sync_path(path.parent)
     log.info("backup", file=path.name, ledger=note.ledger, heads=note.heads)
     _keep_newest(PREFIX, path, keep)
     return path
@@ -53,7 +54,7 @@ def back_up_before_migrating() -> Path:
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
-    copying.synced(path.parent)
+    durable.sync_path(path.parent)
     _keep_newest(BEFORE_MIGRATING, path, KEPT_BEFORE_MIGRATING)
     return path
 

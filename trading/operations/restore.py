@@ -15,6 +15,7 @@ import structlog
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.utils import DatabaseError
 
+from timeseries.spool import durable
 from trading import heads
 from trading.bookkeeping import copying
 from trading.bookkeeping.copying import CopyRefused
@@ -84,7 +85,7 @@ def _on_sqlite(path: Path, allow: Callable[[], bool]) -> Path | None:
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     try:
         shutil.copyfile(path, fresh)
-        copying.synced(fresh)
+        durable.sync_path(fresh)
         with writers_alone():
             replaced = _set_aside() if ledger.exists() and allow() else None
             connection.close()
@@ -111,7 +112,7 @@ def _swap(ledger: Path, fresh: Path) -> None:
         for log_file in logs:
             log_file.unlink(missing_ok=True)
         os.replace(fresh, ledger)
-    copying.synced(ledger.parent)
+    durable.sync_path(ledger.parent)
 
 
 def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:

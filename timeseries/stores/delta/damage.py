@@ -120,7 +120,7 @@ def note_loss(root: Path, damage: Damage, rows: int) -> None:
     try:
         # A line that a full disk cut must not swallow the next one.
         durable.write_all(descriptor, b"\n" + json.dumps(entry).encode() + b"\n")
-        os.fsync(descriptor)
+        durable.sync(descriptor)
     finally:
         os.close(descriptor)
 

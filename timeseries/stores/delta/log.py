@@ -18,11 +18,12 @@ from typing import Any
 from deltalake.transaction import AddAction
 
 from timeseries.errors import StoreDamaged
+from timeseries.spool import durable
 from timeseries.stores.delta.care import REWRITE, statistics_of
 from timeseries.stores.delta.damage import FOLDER
 from timeseries.stores.delta.file import is_whole
 from timeseries.stores.delta.query import Engine
-from timeseries.stores.delta.table import LOG, MeasurementTable, listing, sync
+from timeseries.stores.delta.table import LOG, MeasurementTable, listing
 
 Span = Callable[[date], tuple[int, int]]  # the first and the last instant of a day, ns UTC
 
@@ -58,7 +59,7 @@ def _put_in_place(folder: Path, scratch: Path) -> None:
     if (folder / LOG).exists():
         os.rename(folder / LOG, aside / f"log-{time.time_ns()}")
     os.rename(scratch / LOG, folder / LOG)
-    sync(folder)
+    durable.sync_path(folder)
     shutil.rmtree(scratch, ignore_errors=True)
 
 

@@ -28,6 +28,7 @@ from deltalake.transaction import AddAction, CommitProperties, PostCommitHookPro
 
 from timeseries.errors import StoreDamaged, StoreUnavailable
 from timeseries.measurements import TIMES, Kind, Measurement
+from timeseries.spool import durable
 from timeseries.stores.delta.file import sealed
 from timeseries.stores.tables import point_schema
 
@@ -259,8 +260,8 @@ class MeasurementTable:
     def _keep_log(self, first: int, last: int) -> None:
         log = self.folder / LOG
         for version in range(first, last + 1):
-            sync(log / f"{version:020d}.json")
-        sync(log)
+            durable.sync_path(log / f"{version:020d}.json")
+        durable.sync_path(log)
 
     def add_file(self, day: date, rows: pa.Table) -> AddAction:
         """Write the rows, durably, as a file of the day's partition that no version holds yet."""
@@ -272,15 +273,15 @@ class MeasurementTable:
         folder = self.folder / f"day={day.isoformat()}"
         if not folder.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
-            sync(self.folder)
+            durable.sync_path(self.folder)
         return f"{folder.name}/{uuid.uuid4().hex}.parquet"
 
     def action(self, path: str, day: date, statistics: dict[str, Any]) -> AddAction:
         """Make a file that was written durable, its checksum in its name, and return what commits it."""
         file = sealed(self.folder / path)
         file.chmod(0o600)
-        sync(file)
-        sync(file.parent)
+        durable.sync_path(file)
+        durable.sync_path(file.parent)
         return listing(f"{file.parent.name}/{file.name}", file.stat().st_size, day, statistics)
 
     def vacuum(self, *, grace_hours: int) -> None:
@@ -321,12 +322,3 @@ def _plain(column: pa.ChunkedArray) -> Any:
     # The dictionary may name series of other rows: only what is used counts.
     array = column.combine_chunks()
     return array.dictionary.take(pc.unique(array.indices))
-
-
-def sync(path: Path) -> None:
-    """fsync a file or a folder. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
