@@ -157,10 +157,6 @@ class Reader:
         start = int(pc.max(same).as_py()) + 1 if len(same) else instant
         return first_free(np.unique(points.column("time").to_numpy()), start) - instant
 
-    def latest_of_source(self, measurement: Measurement, source: str) -> dict[str, Any] | None:
-        """Return the newest point that a source recorded, of any series, by exchange time."""
-        return self._newest(measurement, {"source": source})
-
     def _newest(self, measurement: Measurement, tags: dict[str, str]) -> dict[str, Any] | None:
         query = PointQuery(measurement, FIRST, LAST, tags)
         waiting = _newest_row(self._tail(query), "spool")  # before the store: see the class

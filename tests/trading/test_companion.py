@@ -27,7 +27,7 @@ from timeseries import wiring
 from timeseries.shipping import pump
 from trading import summon
 from trading.companion import companion as module
-from trading.companion.companion import Companion, Part
+from trading.companion.companion import Companion, Job
 from trading.data_manager import DataManager
 from trading.hot import breaker as breakers
 from trading.hot import cache
@@ -273,7 +273,7 @@ class TestLife:
             begun.set()
             done.wait(60)
 
-        made.parts.append(Part("the long part", takes_long, 3600.0))
+        made.parts.append(Job("the long part", takes_long, 3600.0))
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
             (lane,) = wiring.open_spool().lanes()
@@ -296,7 +296,7 @@ class TestLife:
 class TestPart:
     def test_it_comes_when_it_is_due_or_called_for(self) -> None:
         done: list[float] = []
-        part = Part("work", lambda: done.append(1), 10.0)
+        part = Job("work", lambda: done.append(1), 10.0)
         for now, at_once in ((0, False), (5, False), (5, True), (14, False), (15, False)):
             part.run(now, at_once=at_once)
         assert len(done) == 3
@@ -309,7 +309,7 @@ class TestPart:
             tries.append(now)
             raise RuntimeError("planted")
 
-        part = Part("work", fails, 0.0)
+        part = Job("work", fails, 0.0)
         while now < 200:
             part.run(now, at_once=True)
             now += 1
@@ -324,7 +324,7 @@ class TestPart:
             if faults:
                 raise faults.pop()
 
-        part = Part("work", work, 0.5)
+        part = Job("work", work, 0.5)
         part.run(0, at_once=False)
         assert (part.failures, part.due_at) == (1, 1.0)
         part.run(1, at_once=False)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.domain import feed_gaps, position
-from trading.domain.excursions import Walk
+from trading.domain.excursions import PricePath
 from trading.domain.feed_gaps import SECOND, Gap
 from trading.domain.money import SCALE
 from trading.domain.position import BUY, LONG, SELL, SHORT, Execution
@@ -75,7 +75,7 @@ def worth(sign: int, fills: Fills, price: Fraction) -> Fraction:
 
 
 def walked(side: str, fills: Fills, seen: list[tuple[int, int]], *, pieces: int = 1) -> Any:
-    walk = Walk(side, SCALE, fills)
+    walk = PricePath(side, SCALE, fills)
     inside = [tick for tick in seen if tick[0] <= fills[-1][0]]
     for part in np.array_split(np.array(inside, dtype=np.int64).reshape(-1, 2), pieces):
         prices = part[:, 1].astype(np.float64)
@@ -125,7 +125,7 @@ def test_without_ticks_only_the_fills_speak() -> None:
 
 
 def test_a_bar_counts_with_both_its_ends() -> None:
-    walk = Walk(LONG, SCALE, [(0, Execution(BUY, 100 * SCALE, SCALE)), (9, Execution(SELL, 100 * SCALE, SCALE))])
+    walk = PricePath(LONG, SCALE, [(0, Execution(BUY, 100 * SCALE, SCALE)), (9, Execution(SELL, 100 * SCALE, SCALE))])
     walk.add(np.array([5]), np.array([90.0]), np.array([120.0]))
     assert (walk.result().mae.pnl, walk.result().mfe.pnl) == (-10 * SCALE, 20 * SCALE)
 

@@ -210,7 +210,7 @@ def test_the_companion_measures_of_itself(desk: DataManager) -> None:
 
 def test_ringing_does_not_make_a_part_run_that_waits_for_its_time() -> None:
     ran: list[int] = []
-    part = companion.Part("slow", lambda: ran.append(1), 30.0, due_at=30.0, waits=True)
+    part = companion.Job("slow", lambda: ran.append(1), 30.0, due_at=30.0, waits=True)
     part.run(1.0, at_once=True)
     assert ran == []
     part.run(31.0, at_once=False)

@@ -27,7 +27,6 @@ from trading.queries.statistics import (
     account_stats,
     by_day,
     by_strategy,
-    by_strategy_and_day,
     strategy_stats,
     symbol_stats,
 )
@@ -95,11 +94,6 @@ def test_any_period_is_that_of_the_oracle(desk: None) -> None:
 
 def test_day_totals_tell_the_same_as_the_trades(desk: None) -> None:
     first, last, book = date(2021, 4, 1), date(2021, 5, 31), oracle.book("main")
-    for row in by_strategy_and_day("main", first, last):
-        same(
-            row | {"strategy_id": None},
-            _sums_of(oracle.figures("main", [row["day"]], book, strategy=row["strategy_id"])),
-        )
     for row in by_strategy("main", first, last):
         span = trading_days(first, last, strategy__code=row["strategy_id"])
         same(row, _sums_of(oracle.figures("main", span, book, strategy=row["strategy_id"])))
@@ -119,7 +113,7 @@ def test_rows_by_day_read_no_trade_and_a_period_costs_a_fixed_number_of_queries(
     for number in range(8):
         trade(number, at=MONDAY + timedelta(days=number))
     with django_assert_num_queries(2):
-        by_strategy_and_day("main", date(2021, 4, 1), date(2021, 4, 30))
+        by_day("main", date(2021, 4, 1), date(2021, 4, 30))
     with django_assert_max_num_queries(10):
         strategy_stats("main", STRATEGIES[0], 30, now=NOW)
 

@@ -34,7 +34,7 @@ from trading.admin.export import csv_response
 from trading.admin.filters import ResultFilter, ReviewFilter
 from trading.admin.review import FIELDS, ReviewForm
 from trading.domain import amounts, corrections, flags
-from trading.domain.averages import Averages
+from trading.domain.averages import AveragePrices
 from trading.errors import VeloxError
 from trading.models import Correction, Fill, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
@@ -268,8 +268,8 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
         return csv_response(chosen, name="trades")
 
 
-def _averages(trade: Trade) -> Averages:
-    known: Averages | None = getattr(trade, AVERAGES, None)
+def _averages(trade: Trade) -> AveragePrices:
+    known: AveragePrices | None = getattr(trade, AVERAGES, None)
     return averages_of([trade])[trade.pk] if known is None else known
 
 

@@ -59,7 +59,7 @@ log = structlog.get_logger("system")
 
 
 @dataclass
-class Part:
+class Job:
     """One thing the companion does again and again; after a fault it waits longer each time."""
 
     name: str
@@ -110,15 +110,15 @@ class Companion:
         self._lock = _identity()
         self.syncer = SyncProcess(self.spool.root, window_seconds=settings.VELOX_SPOOL_SYNC_MS / 1000)
         self.parts = [
-            Part("the sync of the spool", self.syncer.look, SYNCER_EVERY_SECONDS, longest_seconds=SYNCER_EVERY_SECONDS),
-            Part("the shipping", self._shipping(), 0.0),
-            Part("the look at the spool's room", self._look_at_room, ROOM_EVERY_SECONDS, waits=True),
-            Part("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
-            Part("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
-            Part("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
-            Part("the copy of the ledger to the hot state", self._copy_books, COPY_EVERY_SECONDS),
+            Job("the sync of the spool", self.syncer.look, SYNCER_EVERY_SECONDS, longest_seconds=SYNCER_EVERY_SECONDS),
+            Job("the shipping", self._shipping(), 0.0),
+            Job("the look at the spool's room", self._look_at_room, ROOM_EVERY_SECONDS, waits=True),
+            Job("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
+            Job("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
+            Job("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
+            Job("the copy of the ledger to the hot state", self._copy_books, COPY_EVERY_SECONDS),
             *(
-                Part(name, work, MEASURE_EVERY_SECONDS, clock() + MEASURE_EVERY_SECONDS, waits=True)
+                Job(name, work, MEASURE_EVERY_SECONDS, clock() + MEASURE_EVERY_SECONDS, waits=True)
                 for name, work in (("the measuring of trades", _measure), ("the review of feeds", self._review_feeds))
             ),
         ]

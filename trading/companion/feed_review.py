@@ -20,7 +20,7 @@ from trading.transactions import reading
 SECONDS_MAX = 2.0  # of one pass: the companion's other parts wait for it
 
 
-class Reader(TickReader, SymbolReader, Protocol):
+class FeedReader(TickReader, SymbolReader, Protocol):
     """`timeseries.reader.Reader`."""
 
 
@@ -36,7 +36,7 @@ class FeedReview:
 
         Raises: StoreUnavailable, LedgerBusy, LedgerNotReady; what waits is then still there.
         """
-        reader: Reader = wiring.open_reader()
+        reader: FeedReader = wiring.open_reader()
         with reading():
             day = last_completed_session(now).day
             start, stop = calendar_of(settings.VELOX_EXCHANGE).bounds(day)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trading.domain import cuts, intervals, statistics
-from trading.domain.intervals import Difference
+from trading.domain.intervals import MeanDifference
 
 LONG, SHORT = "LONG", "SHORT"
 
@@ -39,7 +39,7 @@ class Attribution:
     expectancy_with: int | None
     without_it: int
     expectancy_without: int | None
-    difference: Difference | None
+    difference: MeanDifference | None
     p_adjusted: float | None
 
 

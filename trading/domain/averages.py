@@ -18,7 +18,7 @@ LARGE = 1000  # of so many units a thousand roundings do not reach the 8th decim
 
 
 @dataclass(frozen=True, slots=True)
-class Averages:
+class AveragePrices:
     """Average prices rounded half-even at the 8th decimal: of all entries, of all exits, and of what is open, at
     average cost. None where there is nothing of it."""
 
@@ -39,7 +39,7 @@ def of_sums(value: int, quantity: int, multiplier: int) -> Decimal | None:
     return from_units(divide_half_even(value * SCALE * SCALE, quantity * multiplier)) if quantity else None
 
 
-def of_fills(side: str, fills: Iterable[Execution]) -> Averages:
+def of_fills(side: str, fills: Iterable[Execution]) -> AveragePrices:
     """Return the averages of a trade's fills, in order of booking. An exit leaves the average of what is open."""
     entered, left, held, average = [0, 0], [0, 0], 0, Fraction(0)
     for fill in fills:
@@ -53,7 +53,7 @@ def of_fills(side: str, fills: Iterable[Execution]) -> Averages:
         if is_entry:
             average = (average * held + value) / (held + fill.quantity)
         held += fill.quantity if is_entry else -fill.quantity
-    return Averages(_mean(*entered), _mean(*left), _price(average) if held > 0 else None)
+    return AveragePrices(_mean(*entered), _mean(*left), _price(average) if held > 0 else None)
 
 
 def _mean(quantity: int, value: int) -> Decimal | None:

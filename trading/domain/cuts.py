@@ -46,32 +46,27 @@ class Traded(NamedTuple):
     conditions: Mapping[str, float] = MappingProxyType({})
 
 
-class Part(NamedTuple):
+class TradedExit(NamedTuple):
     """One exit fill and the trade that it is of."""
 
     exit: Exit
     trade: Traded
 
 
-Key = Callable[[Part], str]
+CutKey = Callable[[TradedExit], str]
 Edges = tuple[float, ...] | None  # between buckets, ascending; None: yes and no
 
 
-def cut(parts: Iterable[Part], key: Key) -> dict[str, list[Exit]]:
-    """Return the exits by key; together they are all exits, once each. Buckets of time in their order, else by name."""
-    parts = list(parts)
-    return {name: [parts[place].exit for place in of] for name, of in places(parts, key).items()}
-
-
-def places(parts: Iterable[Part], key: Key) -> dict[str, list[int]]:
-    """Return the same as the places of the parts."""
+def places(parts: Iterable[TradedExit], key: CutKey) -> dict[str, list[int]]:
+    """Return the places of the exits by key; together they are all, once each. Buckets of time in their order, else by
+    name."""
     found: defaultdict[str, list[int]] = defaultdict(list)
     for place, part in enumerate(parts):
         found[key(part)].append(place)
     return {name: found[name] for name in sorted(found, key=_rank)}
 
 
-def holding(part: Part) -> str:
+def holding(part: TradedExit) -> str:
     """Return the bucket of how long the trade was held, half-open; `overnight` beyond the day of its opening."""
     opened_at, closed_at = part.trade.opened_at, part.trade.closed_at
     if closed_at is None:
@@ -95,7 +90,7 @@ def month_of(day: date) -> str:
     return f"{day:%Y-%m}"
 
 
-CUTS: dict[str, Key] = {
+CUTS: dict[str, CutKey] = {
     "day": lambda part: part.exit.day.isoformat(),
     "week": lambda part: week_of(part.exit.day),
     "month": lambda part: month_of(part.exit.day),
@@ -110,10 +105,10 @@ CUTS: dict[str, Key] = {
 }
 
 
-def by_condition(name: str, edges: Edges) -> Key:
+def by_condition(name: str, edges: Edges) -> CutKey:
     """Return the cut by one condition: yes and no where ``edges`` is None, else the bucket between two edges."""
 
-    def key(part: Part) -> str:
+    def key(part: TradedExit) -> str:
         value = part.trade.conditions.get(name)
         return NONE if value is None else names[_place(value, edges)]
 
@@ -121,14 +116,14 @@ def by_condition(name: str, edges: Edges) -> Key:
     return key
 
 
-def by_each_condition(parts: Sequence[Part]) -> dict[str, dict[str, list[int]]]:
+def by_each_condition(parts: Sequence[TradedExit]) -> dict[str, dict[str, list[int]]]:
     """Return the places of the parts by each condition that was recorded, by name: yes before no, quantile buckets
     ascending, and last the exits of trades without it."""
     names = {name for trade in _trades(parts) for name in trade.conditions}
     return {name: by_condition_named(parts, name) for name in sorted(names)}
 
 
-def by_condition_named(parts: Sequence[Part], name: str) -> dict[str, list[int]]:
+def by_condition_named(parts: Sequence[TradedExit], name: str) -> dict[str, list[int]]:
     """Return the same for one condition; of one that nobody recorded all parts are without it."""
     values = [trade.conditions[name] for trade in _trades(parts) if name in trade.conditions]
     is_boolean = set(values) <= {0.0, 1.0}
@@ -138,7 +133,7 @@ def by_condition_named(parts: Sequence[Part], name: str) -> dict[str, list[int]]
     return {key: groups[key] for key in (*ordered, NONE) if key in groups}
 
 
-def _trades(parts: Sequence[Part]) -> Iterable[Traded]:
+def _trades(parts: Sequence[TradedExit]) -> Iterable[Traded]:
     return {id(part.trade): part.trade for part in parts}.values()
 
 

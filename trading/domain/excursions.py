@@ -20,8 +20,8 @@ from trading.domain import position
 from trading.domain.money import SCALE
 from trading.domain.position import EXIT_SIDE, LONG, Execution, Holding
 
-Instants = npt.NDArray[np.int64]
-Prices = npt.NDArray[np.float64]
+TickTimes = npt.NDArray[np.int64]
+TickPrices = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Extreme:
 
 
 @dataclass(frozen=True, slots=True)
-class Excursion:
+class PathExtremes:
     """``ticks`` is how many prices were seen while the trade was open; without any, only the fills speak."""
 
     mae: Extreme
@@ -42,7 +42,7 @@ class Excursion:
     ticks: int
 
 
-class Walk:
+class PricePath:
     """Follow one trade through its ticks, day by day in any pieces that ascend.
 
     Args:
@@ -64,7 +64,7 @@ class Walk:
             ):  # units that came for nothing tell no price of the market
                 self._see(Extreme(worth(holding, fill.price), fill.price, instant))
 
-    def add(self, times: Instants, lows: Prices, highs: Prices) -> None:
+    def add(self, times: TickTimes, lows: TickPrices, highs: TickPrices) -> None:
         """Take ticks, ascending by instant: one price each (lows and highs alike), or bars with both ends."""
         for holding, after, until in self._spans:
             start, stop = np.searchsorted(times, after, side="right"), np.searchsorted(times, until, side="right")
@@ -76,8 +76,8 @@ class Walk:
                 units = round(float(price) * SCALE)
                 self._see(Extreme(worth(holding, units), units, int(times[place])))
 
-    def result(self) -> Excursion:
-        return Excursion(self._worst, self._best, self._ticks)
+    def result(self) -> PathExtremes:
+        return PathExtremes(self._worst, self._best, self._ticks)
 
     def _see(self, seen: Extreme) -> None:
         if (seen.pnl, seen.at) < (self._worst.pnl, self._worst.at):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Kind(Enum):
+class ColumnKind(Enum):
     """A price, quantity or charge; a value, sum or ratio of such; an instant; a date; a whole number; a JSON object."""
 
     AMOUNT = "amount"

@@ -22,7 +22,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MeanDifference:
     """One group's mean less another's, its interval, and how likely one at least as large is by chance alone."""
 
     value: float
@@ -52,7 +52,7 @@ def of_share(count: int, of: int, confidence: float = CONFIDENCE) -> Interval | 
     return Interval(max(0.0, 100 * (middle - reach)), min(100.0, 100 * (middle + reach)))
 
 
-def difference(one: Sequence[float], other: Sequence[float], confidence: float = CONFIDENCE) -> Difference | None:
+def difference(one: Sequence[float], other: Sequence[float], confidence: float = CONFIDENCE) -> MeanDifference | None:
     """Return the difference of two means with Welch's interval and p (Welch 1947: the variances need not be equal).
 
     None where a group has fewer than two values.
@@ -63,12 +63,12 @@ def difference(one: Sequence[float], other: Sequence[float], confidence: float =
     parts = variance / len(one), other_variance / len(other)
     gap, spread = mean - other_mean, sqrt(sum(parts))
     if spread == 0:
-        return Difference(gap, gap, gap, 1.0 if gap == 0 else 0.0)
+        return MeanDifference(gap, gap, gap, 1.0 if gap == 0 else 0.0)
     # Relative parts: squares of large or tiny money would leave the range of floats.
     shares = [part / sum(parts) for part in parts]
     freedom = 1 / (shares[0] ** 2 / (len(one) - 1) + shares[1] ** 2 / (len(other) - 1))
     reach = quantile(confidence, freedom) * spread
-    return Difference(gap, gap - reach, gap + reach, two_sided(gap / spread, freedom))
+    return MeanDifference(gap, gap - reach, gap + reach, two_sided(gap / spread, freedom))
 
 
 def holm(chances: Sequence[float | None]) -> list[float | None]:

@@ -16,7 +16,7 @@ from trading.proof.heads import BACKUP_HEADS
 FIRST_WITHIN, NEXT_WITHIN = timedelta(days=1), timedelta(days=2)
 MADE_AGAIN = (Account.Book.REPLAY, Account.Book.DEMO)  # what is lost of these is replayed, or simulated, anew
 
-Ends = dict[str, tuple[int, str]]
+ChainEnds = dict[str, tuple[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _saved(account: Account, paths: list[Path]) -> Iterator[int]:
             yield sequence
 
 
-def _ends(path: Path) -> Ends:
+def _ends(path: Path) -> ChainEnds:
     try:
         note = json.loads(path.with_name(path.name + BACKUP_HEADS).read_text(encoding="utf-8"))
         return {code: (int(sequence), str(mac)) for code, (sequence, mac) in note["heads"].items()}

@@ -10,25 +10,27 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from trading.domain.export import Kind
+from trading.domain.export import ColumnKind
 
 # Wide enough for all that the ledger holds and narrow enough to be multiplied: price × quantity has 38 digits, which
 # is what decimals of 128 bits hold. (pyarrow itself asks for one digit more: cast to decimal256 there.)
 TYPES = {
-    Kind.AMOUNT: pa.decimal128(19, 8),
-    Kind.VALUE: pa.decimal128(28, 8),
-    Kind.TIME: pa.timestamp("us", "UTC"),
-    Kind.DAY: pa.date32(),
-    Kind.COUNT: pa.int64(),
+    ColumnKind.AMOUNT: pa.decimal128(19, 8),
+    ColumnKind.VALUE: pa.decimal128(28, 8),
+    ColumnKind.TIME: pa.timestamp("us", "UTC"),
+    ColumnKind.DAY: pa.date32(),
+    ColumnKind.COUNT: pa.int64(),
 }
 
 
-def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapping[str, Kind]) -> bytes:
+def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapping[str, ColumnKind]) -> bytes:
     """Return the file's bytes; columns of no kind are strings."""
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    schema = pa.schema([(name, TYPES.get(kinds.get(name, Kind.OBJECT), pa.string())) for name in header])
+    schema = pa.schema([(name, TYPES.get(kinds.get(name, ColumnKind.OBJECT), pa.string())) for name in header])
     arrays = [
-        pa.array([_text(value) for value in column] if kinds.get(field.name) == Kind.OBJECT else column, field.type)
+        pa.array(
+            [_text(value) for value in column] if kinds.get(field.name) == ColumnKind.OBJECT else column, field.type
+        )
         for column, field in zip(columns, schema, strict=True)
     ]
     sink = io.BytesIO()

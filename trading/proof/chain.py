@@ -67,7 +67,7 @@ class Index:
 
 
 @dataclass(slots=True)
-class Walk:
+class ChainWalk:
     """Walks the chains of all accounts."""
 
     tables: Tables

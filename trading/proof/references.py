@@ -18,7 +18,7 @@ HIDDEN = "kept secret"
 
 
 @dataclass(slots=True)
-class Sealed:
+class SealedRows:
     """What the seals tell: the rows by table and key, the ledger's identity, where the chain ends."""
 
     rows: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
@@ -51,9 +51,9 @@ def is_by(key: str, tables: Tables) -> bool:
     return not first or bool(known & {chain_code(key, first[0][2], first[0][0]), chain_code(key, "", first[0][0])})
 
 
-def read_seals(tables: Tables, key: str | None, published: Published) -> Sealed:
+def read_seals(tables: Tables, key: str | None, published: Published) -> SealedRows:
     """Walk the chain of seals and return what it tells; what is wrong with a link is found."""
-    sealed, links, last_pk, newest = Sealed(), Links(SEAL, key, tables.findings), 0, 0
+    sealed, links, last_pk, newest = SealedRows(), Links(SEAL, key, tables.findings), 0, 0
     add = tables.findings.add
     columns = "id, sequence, body, mac, previous_mac, table_name, recorded_at"
     for pk, sequence, text, own, previous, table, recorded_at in tables.rows(
@@ -90,7 +90,7 @@ def read_seals(tables: Tables, key: str | None, published: Published) -> Sealed:
     return sealed
 
 
-def _note_multipliers(sealed: Sealed, table: str, body: dict[str, Any]) -> None:
+def _note_multipliers(sealed: SealedRows, table: str, body: dict[str, Any]) -> None:
     """Keep what an instrument's multiplier was before its first correction: older journals do not tell it."""
     if table == "trading_instrument" and "because" in body:
         before = sealed.rows.get(table, {})
@@ -99,7 +99,7 @@ def _note_multipliers(sealed: Sealed, table: str, body: dict[str, Any]) -> None:
                 sealed.first_multipliers.setdefault(key, before[key]["multiplier"])
 
 
-def compare_references(tables: Tables, sealed: Sealed, key: str | None) -> int:
+def compare_references(tables: Tables, sealed: SealedRows, key: str | None) -> int:
     """Compare every reference row with its last seal; return how many were compared."""
     count = 0
     # Without the key nobody can tell what a secret was.
@@ -129,7 +129,7 @@ def _moved(tables: Tables, table: str, strays: list[dict[str, Any]], expected: d
         tables.findings.add(MISSING, table, pk, None, None, _without_secrets(table, row))
 
 
-def check_heads(tables: Tables, sealed: Sealed, published: Published) -> None:
+def check_heads(tables: Tables, sealed: SealedRows, published: Published) -> None:
     """Compare the chain of seals with its heads as they were published."""
     told = published.get("", {})
     macs = dict(tables.rows(f"SELECT sequence, mac FROM {SEAL}")) if told else {}  # noqa: S608

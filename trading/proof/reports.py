@@ -52,7 +52,7 @@ class DaySums:
 
 
 @dataclass(slots=True)
-class Report:
+class PublishedReport:
     """One published version; ``row`` is its place in the journal, ``sums`` by strategy is what was known before it."""
 
     row: int
@@ -67,8 +67,8 @@ class Reports:
 
     def __init__(self, tables: Tables, index: Index, references: References) -> None:
         self.codes = {pk: code for code, pk in references.strategies.items()}
-        self.all: list[Report] = []
-        self._of: dict[tuple[int, str], list[Report]] = defaultdict(list)
+        self.all: list[PublishedReport] = []
+        self._of: dict[tuple[int, str], list[PublishedReport]] = defaultdict(list)
         accounts = dict(index.summaries)
         sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
         for row, text in tables.in_parts(sql, accounts, 200):
@@ -77,11 +77,11 @@ class Reports:
                 said = loaded(body["summary"])
             except ValueError:
                 said = {}
-            one = Report(row, body.get("summary_pk", row), body["day"], said)
+            one = PublishedReport(row, body.get("summary_pk", row), body["day"], said)
             self.all.append(one)
             self._of[accounts[row], one.day].append(one)
 
-    def waiting(self, recount: Recount, until: int | None) -> list[Report]:
+    def waiting(self, recount: Recount, until: int | None) -> list[PublishedReport]:
         """Return the reports that knew the trade as it is now: published after what it took last, before ``until``."""
         if not self._of:
             return []
@@ -89,7 +89,7 @@ class Reports:
         reports = (one for day in days if day is not None for one in self._of.get((recount.account, day), ()))
         return [one for one in reports if recount.taken < one.row and (until is None or one.row < until)]
 
-    def add(self, recount: Recount, reports: Iterable[Report]) -> None:
+    def add(self, recount: Recount, reports: Iterable[PublishedReport]) -> None:
         """Count what the trade has realised, as it was settled last, into these reports."""
         for one in reports:
             for realised in recount.exits:
@@ -108,7 +108,9 @@ class Reports:
         return len(self.all)
 
 
-def _compare(findings: Findings, report: Report, name: str, said: dict[str, Any], expected: dict[str, int]) -> None:
+def _compare(
+    findings: Findings, report: PublishedReport, name: str, said: dict[str, Any], expected: dict[str, int]
+) -> None:
     for key, value in expected.items():
         stored = said.get(key)
         if (units(stored) if key in MONEY else stored) != value:

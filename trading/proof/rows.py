@@ -33,7 +33,7 @@ KEYS = {
     "trading_daytotal": ("account_id", "strategy_id", "instrument_id", "day"),
     "trading_dailysummary": ("account_id", "day", "version"),
 }
-Row = Sequence[Any]
+StoredRow = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ class Findings:
     def __init__(self) -> None:
         self.differences: list[Difference] = []
         self.left_off = 0
-        self._missing: list[tuple[Shape, Expected]] = []
-        self._unexpected: list[tuple[Shape, Row]] = []
+        self._missing: list[tuple[TableColumns, Expected]] = []
+        self._unexpected: list[tuple[TableColumns, StoredRow]] = []
 
     def add(self, kind: str, table: str, pk: Any, field: str | None, stored: Any, expected: Any) -> None:
         if len(self.differences) < DIFFERENCES_MAX:
@@ -66,13 +66,13 @@ class Findings:
         else:
             self.left_off += 1
 
-    def miss(self, shape: Shape, one: Expected) -> None:
+    def miss(self, shape: TableColumns, one: Expected) -> None:
         if len(self._missing) < DIFFERENCES_MAX:
             self._missing.append((shape, one))
         else:
             self.left_off += 1
 
-    def exceed(self, shape: Shape, row: Row) -> None:
+    def exceed(self, shape: TableColumns, row: StoredRow) -> None:
         if len(self._unexpected) < DIFFERENCES_MAX:
             self._unexpected.append((shape, row))
         else:
@@ -94,7 +94,7 @@ class Findings:
         return self.differences
 
 
-class Shape:
+class TableColumns:
     """A table's columns, and how the journal's values stand in them on this database."""
 
     def __init__(self, table: str, vendor: str) -> None:
@@ -113,13 +113,13 @@ class Shape:
         names = KEYS.get(self.table, ("id",))
         return tuple(self._stored(name, value) for name, value in zip(names, one.key, strict=True))
 
-    def key_of(self, row: Row) -> tuple[Any, ...]:
+    def key_of(self, row: StoredRow) -> tuple[Any, ...]:
         return tuple(row[self.index[name]] for name in KEYS.get(self.table, ("id",)))
 
     def said(self, one: Expected) -> dict[str, Any]:
         return {name: shown(self._stored(name, value)) for name, value in one.values.items()}
 
-    def compare(self, one: Expected, row: Row, findings: Findings) -> None:
+    def compare(self, one: Expected, row: StoredRow, findings: Findings) -> None:
         index, encode = self.index, self.encode
         for name, value in one.values.items():
             stored = row[index[name]]
@@ -136,11 +136,11 @@ class Tables:
 
     def __init__(self, connection: BaseDatabaseWrapper, findings: Findings) -> None:
         self.connection, self.findings = connection, findings
-        self._shapes: dict[str, Shape] = {}
+        self._shapes: dict[str, TableColumns] = {}
 
-    def shape(self, table: str) -> Shape:
+    def shape(self, table: str) -> TableColumns:
         if table not in self._shapes:
-            self._shapes[table] = Shape(table, self.connection.vendor)
+            self._shapes[table] = TableColumns(table, self.connection.vendor)
         return self._shapes[table]
 
     def rows(self, sql: str, *parameters: Any) -> list[Any]:
@@ -148,7 +148,7 @@ class Tables:
             cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
 
-    def between(self, table: str, column: str, low: int | None, high: int | None) -> list[Row]:
+    def between(self, table: str, column: str, low: int | None, high: int | None) -> list[StoredRow]:
         """Return whole rows with ``low < column <= high``; None is no bound."""
         bounds = [(f'"{column}" > %s', low), (f'"{column}" <= %s', high)]
         given = [(text, bound) for text, bound in bounds if bound is not None]
@@ -156,7 +156,7 @@ class Tables:
         sql = f"SELECT {self.shape(table).select} FROM {table} WHERE {where}"  # noqa: S608
         return self.rows(sql, *(bound for _, bound in given))
 
-    def compare(self, table: str, expected: Iterable[Expected], stored: Iterable[Row]) -> int:
+    def compare(self, table: str, expected: Iterable[Expected], stored: Iterable[StoredRow]) -> int:
         """Find what differs, is missing or too many; return how many rows were compared."""
         shape, findings = self.shape(table), self.findings
         there = {row[0]: row for row in stored}

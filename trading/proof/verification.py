@@ -18,8 +18,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.conditions import numbers
 from trading.domain.recount import Expected, Recount, References
-from trading.proof.chain import CHAIN, JOURNAL, KEY, Index, Published, Walk, loaded
-from trading.proof.references import SEAL, Sealed, check_heads, compare_references, is_by, read_seals
+from trading.proof.chain import CHAIN, JOURNAL, KEY, ChainWalk, Index, Published, loaded
+from trading.proof.references import SEAL, SealedRows, check_heads, compare_references, is_by, read_seals
 from trading.proof.reports import DaySums, Reports
 from trading.proof.rows import Difference, Findings, Tables
 from trading.proof.schema import check_schema
@@ -111,7 +111,7 @@ class Verification:
         self.checked["heads"] = sum(len(one) for chain in told.values() for one in chain.values())
         return told
 
-    def _walk(self, tables: Tables, sealed: Sealed, key: str | None, published: Published) -> Walk:
+    def _walk(self, tables: Tables, sealed: SealedRows, key: str | None, published: Published) -> ChainWalk:
         total = tables.rows(f"SELECT COUNT(*) FROM {JOURNAL}")[0][0]  # noqa: S608
         done = 0
 
@@ -120,7 +120,7 @@ class Verification:
             done += count
             self.progress("journal", done, total)
 
-        walk = Walk(tables, key, published, self.since, tick)
+        walk = ChainWalk(tables, key, published, self.since, tick)
         accounts = sealed.accounts()
         # Main first: it tells where the others were cleared.
         for code in sorted(accounts, key=lambda code: (code != MAIN, code)):

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from trading.domain import averages
-from trading.domain.averages import Averages
+from trading.domain.averages import AveragePrices
 from trading.domain.money import to_units
 from trading.models import Correction, Fill, Trade
 from trading.queries import facts
@@ -14,7 +14,7 @@ from trading.queries import facts
 AT_A_TIME = 500
 
 
-def averages_of(rows: Iterable[Trade]) -> dict[int, Averages]:
+def averages_of(rows: Iterable[Trade]) -> dict[int, AveragePrices]:
     """Return the averages of trades whose instruments are loaded, by key."""
     trades = list(rows)
     sizes = {row.pk: (to_units(row.entry_quantity), to_units(row.instrument.multiplier)) for row in trades}
@@ -22,13 +22,13 @@ def averages_of(rows: Iterable[Trade]) -> dict[int, Averages]:
     return {row.pk: exact[row.pk] if row.pk in exact else _from_sums(row) for row in trades}
 
 
-def from_fills(sides: Mapping[int, str]) -> dict[int, Averages]:
+def from_fills(sides: Mapping[int, str]) -> dict[int, AveragePrices]:
     """Return the averages of trades, given by key and side, from their fills as corrections have left them; none of
     one that has no fill left."""
     return dict(_from_fills(sides))
 
 
-def _from_fills(sides: Mapping[int, str]) -> Iterator[tuple[int, Averages]]:
+def _from_fills(sides: Mapping[int, str]) -> Iterator[tuple[int, AveragePrices]]:
     for start in range(0, len(sides), AT_A_TIME):
         some = list(sides)[start : start + AT_A_TIME]
         fills: dict[int, list[Fill]] = defaultdict(list)
@@ -49,12 +49,12 @@ def exit_value(side: str, entry_value: int, open_cost: int, pnl: int) -> int:
     return released + pnl if side == Trade.Side.LONG else released - pnl
 
 
-def _from_sums(row: Trade) -> Averages:
+def _from_sums(row: Trade) -> AveragePrices:
     multiplier, side = to_units(row.instrument.multiplier), str(row.side)
     entered, held = to_units(row.entry_quantity), to_units(row.open_quantity)
     worth, cost = to_units(row.entry_value), to_units(row.open_cost)
     left = exit_value(side, worth, cost, to_units(row.realised_pnl))
-    return Averages(
+    return AveragePrices(
         averages.of_sums(worth, entered, multiplier),
         averages.of_sums(left, entered - held, multiplier),
         averages.of_sums(cost, held, multiplier),

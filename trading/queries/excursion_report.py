@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 
@@ -80,12 +79,6 @@ def excursion_report(chosen: Selection) -> dict[str, Any]:
             for gap in _gaps(chosen)
         ],
     }
-
-
-def gaps_of(account_pk: int, symbol: str, trade: Trade) -> Sequence[FeedGap]:
-    """Return the stored gaps that a trade was open in, ascending."""
-    rows = FeedGap.objects.filter(account_id=account_pk, symbol=symbol, ends_at__gt=trade.opened_at)
-    return list(rows if trade.closed_at is None else rows.filter(starts_at__lt=trade.closed_at))
 
 
 def _row(trade: Trade) -> dict[str, Any]:

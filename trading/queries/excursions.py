@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from trading.domain.excursions import Excursion, Instants, Prices, Walk
+from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickTimes
 from trading.domain.feed_gaps import Gap, gaps, mark
 from trading.domain.money import to_units
 from trading.domain.sessions import Calendar, days_between
@@ -38,7 +38,7 @@ class Measured:
     """One trade as it was walked; ``quiet_seconds`` is the longest gap that it was open in."""
 
     trade_pk: int
-    excursion: Excursion
+    excursion: PathExtremes
     quiet_seconds: float | None
 
 
@@ -131,7 +131,7 @@ def in_risks(amount: Decimal, initial_risk: Decimal | None) -> Decimal | None:
     return (amount / initial_risk).quantize(_HUNDREDTH) if initial_risk else None
 
 
-def ticks_of(table: pa.Table) -> tuple[Instants, Prices]:
+def ticks_of(table: pa.Table) -> tuple[TickTimes, TickPrices]:
     """Return the instants of a reading's ticks (ns UTC, as the exchange gave them), ascending, and their prices."""
     times = table.column("exchange_time").cast(pa.int64()).to_numpy()
     order = np.argsort(times, kind="stable")
@@ -148,10 +148,10 @@ def instant(at: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at // 1000)
 
 
-def _walk(trade: Trade) -> Walk:
+def _walk(trade: Trade) -> PricePath:
     fills = facts.fills_of(trade)
     booked = list(zip((ns(fill.at) for fill in fills), facts.executions(fills), strict=True))
-    return Walk(trade.side, to_units(trade.instrument.multiplier), booked)
+    return PricePath(trade.side, to_units(trade.instrument.multiplier), booked)
 
 
 def _held(trade: Trade) -> tuple[int, int]:
@@ -162,7 +162,7 @@ def _days(calendar: Calendar, trade: Trade) -> Iterable[date]:
     return days_between(calendar.day_of(trade.opened_at), calendar.day_of(trade.closed_at or trade.opened_at))
 
 
-def _ticks(table: pa.Table) -> tuple[Instants, Prices, Prices]:
+def _ticks(table: pa.Table) -> tuple[TickTimes, TickPrices, TickPrices]:
     """Return instants, lowest and highest prices, ascending by the exchange's own time; a tick's price is both."""
     times = table.column("exchange_time").cast(pa.int64()).to_numpy()
     order = np.argsort(times, kind="stable")
@@ -175,6 +175,6 @@ def _numbers(table: pa.Table, name: str) -> Any:
     return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
 
 
-def _gaps(calendar: Calendar, day: date, times: Instants) -> list[Gap]:
+def _gaps(calendar: Calendar, day: date, times: TickTimes) -> list[Gap]:
     spans = calendar.open_spans(day) if calendar.rows else []  # what never closes may be quiet at any hour
     return [gap for opens_at, closes_at in spans for gap in gaps(times, ns(opens_at), ns(closes_at))]

@@ -11,7 +11,7 @@ from django.db.models import QuerySet, prefetch_related_objects
 from django.utils import timezone
 
 from trading.domain import position
-from trading.domain.export import Kind
+from trading.domain.export import ColumnKind
 from trading.domain.money import from_units, to_units
 from trading.domain.sessions import trading_day
 from trading.models import Fill, Trade
@@ -24,11 +24,11 @@ HEADER = (
     "charges", "gross_pnl",
 )  # fmt: skip
 KINDS = {
-    **dict.fromkeys(("quantity", "price", "charges"), Kind.AMOUNT),
-    **dict.fromkeys(("value", "gross_pnl"), Kind.VALUE),
-    **dict.fromkeys(("opened_at", "at"), Kind.TIME),
-    "sequence": Kind.COUNT,
-    "trading_day": Kind.DAY,
+    **dict.fromkeys(("quantity", "price", "charges"), ColumnKind.AMOUNT),
+    **dict.fromkeys(("value", "gross_pnl"), ColumnKind.VALUE),
+    **dict.fromkeys(("opened_at", "at"), ColumnKind.TIME),
+    "sequence": ColumnKind.COUNT,
+    "trading_day": ColumnKind.DAY,
 }
 AT_A_TIME = 500
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from trading.domain.cuts import Part, Traded
+from trading.domain.cuts import Traded, TradedExit
 from trading.domain.figures import ClosedTrade, Exit
 from trading.models import Instrument, Realisation, Review, SignalCondition, Strategy
 from trading.queries.as_known import untouched
@@ -19,7 +19,7 @@ from trading.queries.trades import OPEN
 _OF_TRADE = ("strategy_id", "instrument_id", "trade__side", "trade__exit_reason", "trade__state")
 
 
-def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False) -> list[Part]:
+def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False) -> list[TradedExit]:
     """Return the exits of the days first..last, each with its trade; conditions only where they are asked for.
 
     A trade's conditions are those of the signals that led to it (booleans are 0 and 1), its tags those of its review.
@@ -34,7 +34,9 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
     return [*_parts(found, tags, conditions), *_retold(cut, first, last, tags, conditions)]
 
 
-def _parts(rows: Any, tags: dict[int, tuple[str, ...]], conditions: dict[int, dict[str, float]]) -> Iterator[Part]:
+def _parts(
+    rows: Any, tags: dict[int, tuple[str, ...]], conditions: dict[int, dict[str, float]]
+) -> Iterator[TradedExit]:
     trades: dict[int, Traded] = {}
     strategies = dict(Strategy.objects.values_list("pk", "code"))
     instruments = _instruments()
@@ -53,7 +55,7 @@ def _parts(rows: Any, tags: dict[int, tuple[str, ...]], conditions: dict[int, di
         closed = None
         if closes and closed_at is not None:
             closed = ClosedTrade(whole, known, risk, (closed_at - opened_at).total_seconds())
-        yield Part(Exit(at, day_of(day), pnl, charges, closed, closed_at is None), trade)
+        yield TradedExit(Exit(at, day_of(day), pnl, charges, closed, closed_at is None), trade)
 
 
 def _instruments() -> dict[int, tuple[str, ZoneInfo]]:
@@ -64,7 +66,7 @@ def _instruments() -> dict[int, tuple[str, ZoneInfo]]:
 
 def _retold(
     cut: Cut, first: date, last: date, tags: dict[int, tuple[str, ...]], conditions: dict[int, dict[str, float]]
-) -> Iterator[Part]:
+) -> Iterator[TradedExit]:
     """Yield the exits of the trades that were touched since, as they were known."""
     for known in retold_of(cut, cut.known_at) if cut.known_at is not None else ():
         pk, instrument = known.trade.pk, known.trade.instrument
@@ -75,7 +77,7 @@ def _retold(
             None if known.closed_at is None else known.closed_at.astimezone(here),
             tags.get(pk, ()), conditions.get(pk, {}),
         )  # fmt: skip
-        yield from (Part(exit, trade) for exit in known.exits if first <= exit.day <= last)
+        yield from (TradedExit(exit, trade) for exit in known.exits if first <= exit.day <= last)
 
 
 def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast
 
 from timeseries.values import parse_name
 from trading.domain import cuts, figures, statistics
-from trading.domain.cuts import CUTS, Part
+from trading.domain.cuts import CUTS, TradedExit
 from trading.domain.figures import Exit, Sample, Sheet
 from trading.errors import InvalidValue
 from trading.models import Realisation, Strategy, Trade
@@ -191,7 +191,7 @@ _when = attrgetter("exit.day", "exit.at")
 _span_of = attrgetter("span")
 
 
-def _parts(chosen: Selection) -> list[Part]:
+def _parts(chosen: Selection) -> list[TradedExit]:
     if chosen.first is None or chosen.last is None:
         return []
     return parts_of(chosen.cut, chosen.first, chosen.last, with_conditions=True)

@@ -74,18 +74,10 @@ def account_stats(account_code: str, days: int | None = 30, *, now: datetime) ->
     return _period(Cut(get_account(account_code)), days, now)
 
 
-def by_strategy_and_day(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
-    """Return one row per strategy and day with exits, ascending by day and strategy: strategy_id, day, and the figures
-    of FACE §5 that sums alone can tell. It reads day totals, never trades, so it stays fast over years.
-    """
-    return [
-        {"strategy_id": strategy_id, "day": day, **_of_sums(sums)}
-        for strategy_id, day, *sums in _summed(account_code, first, last, "strategy__code", "day")
-    ]
-
-
 def by_strategy(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
-    """Return one row per strategy over the period, like `by_strategy_and_day`, ascending by strategy."""
+    """Return one row per strategy with exits in the period, ascending by strategy: strategy_id, and the statistics that
+    sums alone can tell. It reads day totals, never trades, so it stays fast over years.
+    """
     return [
         {"strategy_id": strategy_id, **_of_sums(sums)}
         for strategy_id, *sums in _summed(account_code, first, last, "strategy__code")
@@ -93,7 +85,7 @@ def by_strategy(account_code: str, first: date, last: date) -> list[dict[str, An
 
 
 def by_symbol(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
-    """Return one row per symbol over the period, like `by_strategy_and_day`, ascending by exchange and symbol."""
+    """Return one row per symbol over the period, like `by_strategy`, ascending by exchange and symbol."""
     return [
         {"symbol": shown_symbol(exchange, symbol), **_of_sums(sums)}
         for symbol, exchange, *sums in _summed(
@@ -103,7 +95,7 @@ def by_symbol(account_code: str, first: date, last: date) -> list[dict[str, Any]
 
 
 def by_day(account_code: str, first: date, last: date) -> list[dict[str, Any]]:
-    """Return one row per day with exits, over all strategies, like `by_strategy_and_day`, ascending by day."""
+    """Return one row per day with exits, over all strategies, like `by_strategy`, ascending by day."""
     return [{"day": day, **_of_sums(sums)} for day, *sums in _summed(account_code, first, last, "day")]
 
 

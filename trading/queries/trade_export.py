@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from trading.domain import averages
-from trading.domain.export import Kind
+from trading.domain.export import ColumnKind
 from trading.domain.feed_gaps import mark
 from trading.domain.money import from_units, to_units
 from trading.models import Account, Instrument, Review, Signal, Strategy, Trade
@@ -42,12 +42,12 @@ HEADER = (
 _PRICES = ("entry_price", "exit_price", "stop_price", "target_price", "mae_price", "mfe_price", "charges")
 _VALUES = ("initial_risk", "gross_pnl", "net_pnl", "reported_pnl", "buy_value", "sell_value", "given_back")
 KINDS = {
-    **dict.fromkeys((*_PRICES, "entry_quantity", "exit_quantity", "open_quantity"), Kind.AMOUNT),
-    **dict.fromkeys((*_VALUES, "mae", "mfe", "r_multiple", "mae_r", "mfe_r"), Kind.VALUE),
-    **dict.fromkeys(("opened_at", "closed_at", "reviewed_at", "mae_at", "mfe_at"), Kind.TIME),
-    **dict.fromkeys(("rating", "ticks"), Kind.COUNT),
-    "trading_day": Kind.DAY,
-    "conditions": Kind.OBJECT,
+    **dict.fromkeys((*_PRICES, "entry_quantity", "exit_quantity", "open_quantity"), ColumnKind.AMOUNT),
+    **dict.fromkeys((*_VALUES, "mae", "mfe", "r_multiple", "mae_r", "mfe_r"), ColumnKind.VALUE),
+    **dict.fromkeys(("opened_at", "closed_at", "reviewed_at", "mae_at", "mfe_at"), ColumnKind.TIME),
+    **dict.fromkeys(("rating", "ticks"), ColumnKind.COUNT),
+    "trading_day": ColumnKind.DAY,
+    "conditions": ColumnKind.OBJECT,
 }
 AT_A_TIME = 2000
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from trading.domain.excursions import Excursion
+from trading.domain.excursions import PathExtremes
 from trading.domain.feed_gaps import mark
 from trading.domain.money import from_units
 from trading.models import Fill, Journal, Signal, StopChange, Trade
@@ -28,7 +28,7 @@ class TradeLife:
     stops: Sequence[StopChange]
     signals: Sequence[Signal]
     journal: Sequence[Journal]
-    excursion: Excursion | None
+    excursion: PathExtremes | None
     quiet_seconds: float | None
     initial_risk: Decimal | None
     initial_stop_price: Decimal | None

@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.db.models import Q, QuerySet
 
 from trading.domain import values
-from trading.domain.averages import Averages
+from trading.domain.averages import AveragePrices
 from trading.models import Account, Review, Trade
 from trading.queries.average_prices import averages_of
 from trading.queries.results import earned_by, result_of, with_result
@@ -84,7 +84,7 @@ def trade_rows(rows: Iterable[Trade]) -> list[TradeRow]:
     return [_line(row, averages[row.pk]) for row in trades]
 
 
-def _line(row: Trade, averages: Averages) -> TradeRow:
+def _line(row: Trade, averages: AveragePrices) -> TradeRow:
     earned = earned_by(row)
     review = getattr(row, "review", None)
     return TradeRow(

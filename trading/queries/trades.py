@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from timeseries.values import ID_BYTES_MAX, parse_name
 from trading.domain import values
-from trading.domain.averages import Averages
+from trading.domain.averages import AveragePrices
 from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
 from trading.models import Account, Trade
 from trading.queries.accounts import get_account
@@ -160,7 +160,7 @@ def trade_values(rows: Iterable[Trade]) -> list[values.Trade]:
     return [valued_at(row, averages[row.pk]) for row in trades]
 
 
-def valued_at(row: Trade, averages: Averages) -> values.Trade:
+def valued_at(row: Trade, averages: AveragePrices) -> values.Trade:
     """Return the same of a row whose averages are known: the price is that of what is open, of a closed trade that of
     its entries."""
     return values.Trade(

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from trading.domain.export import Kind
+from trading.domain.export import ColumnKind
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import FORMATS, emit, write_file
@@ -30,7 +30,7 @@ class Export:
 
     name: str
     header: tuple[str, ...]
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, ColumnKind]
     shown: Mapping[str, str]
     rows: Callable[[QuerySet[Trade]], Iterable[tuple[Any, ...]]]
 
