@@ -30,7 +30,7 @@ def test_every_method_tells_its_signature_what_it_returns_and_what_it_raises(nam
     code, text = re.fullmatch(r"\n```python\n(.*?)```\n(.*)", section, re.S).groups()  # type: ignore[union-attr]
     for argument in list(inspect.signature(getattr(DataManager, name)).parameters)[1:]:
         assert re.search(rf"\b{argument}: ", code), argument
-    assert text.strip() and "FACE" not in text
+    assert text.strip()
     assert ("aises" in text) or name in CALM
 
 
