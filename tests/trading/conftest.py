@@ -1,4 +1,4 @@
-"""The hot state of these tests: a Redis for each module that asks for one."""
+"""What several modules of these tests ask for: a Redis per module, and the proof of what a test has booked."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.redis_server import RedisServer, redis_server, use
 from trading import summon
 from trading.hot import cache
 from trading.hot.breaker import Breaker
+from trading.proof.verify import verify_ledger
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +35,11 @@ def shared_ledger(shared: RedisServer, ledger: Any, monkeypatch: pytest.MonkeyPa
     """A ledger beside it, and no companion that would copy the one to the other unasked."""
     monkeypatch.setattr(summon, "summon", lambda: None)
     return shared
+
+
+@pytest.fixture
+def proved(ledger: Any) -> Iterator[None]:
+    """Prove the ledger after the test, whatever it has booked."""
+    yield
+    proof = verify_ledger()
+    assert proof.ok, proof.differences[:5]

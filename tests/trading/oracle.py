@@ -1,4 +1,4 @@
-"""The figures of FACE §5 computed the slow and plain way: from the fills alone, in fractions, as the text says."""
+"""The figures of docs/promises.md computed the slow and plain way: from the fills alone, in fractions."""
 
 from __future__ import annotations
 

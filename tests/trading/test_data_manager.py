@@ -55,7 +55,7 @@ TICK_COLUMNS = (
 )
 CANDLE_COLUMNS = "time open high low close volume ticks"
 
-FACE = {
+PROMISED = {
     "open_position": "trade_id strategy_id symbol entry_price quantity entry_time * signal_conditions side stop_price "
     "target_price charges fill_id order_id",
     "add_fill": "trade_id side price quantity at * charges fill_id order_id flip_to",
@@ -110,15 +110,15 @@ def opened(dm: DataManager, trade_id: str = "T1", **more: Any) -> Position:
 
 
 class TestSignatures:
-    @pytest.mark.parametrize("name", FACE)
+    @pytest.mark.parametrize("name", PROMISED)
     def test_positional_orders_and_keywords_are_as_promised(self, name: str) -> None:
         said: list[str] = []
         for parameter in list(inspect.signature(getattr(DataManager, name)).parameters.values())[1:]:
             if parameter.kind is parameter.KEYWORD_ONLY and "*" not in said:
                 said.append("*")
             said.append(parameter.name)
-        promised = FACE[name].split()
-        before, _, after = FACE[name].partition("*")
+        promised = PROMISED[name].split()
+        before, _, after = PROMISED[name].partition("*")
         assert said[: len(before.split())] == before.split()
         assert set(promised) <= {*said, "*"}
         assert set(after.split()) <= set(said[len(before.split()) :])
@@ -138,7 +138,7 @@ class TestSignatures:
         assert {parameter.kind for parameter in parameters} == {inspect.Parameter.KEYWORD_ONLY}
 
     def test_each_method_delegates_in_a_line_or_two(self) -> None:
-        for name in FACE:
+        for name in PROMISED:
             method = getattr(DataManager, name)
             [definition] = ast.parse(textwrap.dedent(inspect.getsource(method))).body
             statements = definition.body[1:]  # after the docstring

@@ -19,7 +19,7 @@ COUNTS_AND_MONEY = [
     *("total_trades", "winning_trades", "losing_trades", "breakeven_trades"),
     *("total_pnl", "gross_pnl", "charges", "trades_without_charges"),
 ]
-KEYS_OF_THE_FACE = [
+PROMISED_KEYS = [
     *("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "win_rate"),
     *("total_pnl", "gross_pnl", "charges", "trades_without_charges", "profit_factor"),
     *("avg_win", "avg_loss", "largest_win", "largest_loss", "payoff_ratio"),
@@ -47,16 +47,16 @@ def capital(days: int = 1, at_start: int = 1000, **changes: Any) -> Capital:
     return Capital(at_start * UNIT, span, changes.get("flows", {}), changes.get("other_pnl", {}))
 
 
-def test_every_key_of_the_face_is_there_in_its_order() -> None:
+def test_every_promised_key_is_there_in_its_order() -> None:
     keys = list(period_figures([closing(5)], capital()))
-    assert keys[: len(KEYS_OF_THE_FACE)] == KEYS_OF_THE_FACE
+    assert keys[: len(PROMISED_KEYS)] == PROMISED_KEYS
 
 
 def test_a_period_without_anything_has_zeros_for_sums_and_none_for_ratios() -> None:
     made = period_figures([], capital(30))
-    zeros = [key for key in KEYS_OF_THE_FACE if made[key] == 0 and made[key] is not None]
+    zeros = [key for key in PROMISED_KEYS if made[key] == 0 and made[key] is not None]
     assert zeros == [*COUNTS_AND_MONEY, "max_drawdown", "max_drawdown_pct"]
-    assert all(made[key] is None for key in KEYS_OF_THE_FACE if key not in zeros)
+    assert all(made[key] is None for key in PROMISED_KEYS if key not in zeros)
 
 
 def test_charges_are_taken_from_the_result_and_can_turn_a_win_into_a_loss() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,22 +22,13 @@ from trading.operations.measure_excursions import measure_excursions
 from trading.operations.set_charges import set_charges, set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
-from trading.proof.verify import verify_ledger
 from trading.queries.daily_summary import summary_of
 from trading.queries.statistics import strategy_stats
 
-pytestmark = pytest.mark.ledger
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
 
 WHO = {"by": "asha", "reason": "note of the exchange"}
 CALL = {"trade_id": "O1", "symbol": "NIFTY26N2624500CE"}
-
-
-@pytest.fixture(autouse=True)
-def proved(ledger: Any) -> Iterator[None]:
-    """Whatever a test books, the proof agrees with it."""
-    yield
-    proof = verify_ledger()
-    assert proof.ok, proof.differences[:5]
 
 
 @pytest.fixture

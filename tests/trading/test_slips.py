@@ -25,22 +25,13 @@ from trading.operations.amend import amend
 from trading.operations.set_charges import set_charges, set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
-from trading.proof.verify import verify_ledger
 from trading.queries.sessions import is_open
 
-pytestmark = pytest.mark.ledger
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
 
 WHO = {"by": "asha", "reason": "a slip"}
 SUNDAY = datetime(2024, 3, 17, 5, tzinfo=UTC)
 EVENING = datetime(2024, 3, 15, 14, tzinfo=UTC)  # 19:30 at the desk
-
-
-@pytest.fixture(autouse=True)
-def proved(ledger: Any) -> Iterator[None]:
-    """Whatever is flagged, the proof agrees with it."""
-    yield
-    proof = verify_ledger()
-    assert proof.ok, proof.differences[:5]
 
 
 @pytest.fixture

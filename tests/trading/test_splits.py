@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -30,21 +29,12 @@ from trading.operations.measure_excursions import measure_excursions
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
-from trading.proof.verify import verify_ledger
 from trading.queries.as_known import retold
 
-pytestmark = pytest.mark.ledger
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
 
 EX = AT + timedelta(days=4)  # 09:30 at the desk, a Tuesday
 WHO = {"by": "asha", "reason": "as the broker says"}
-
-
-@pytest.fixture(autouse=True)
-def proved(ledger: Any) -> Iterator[None]:
-    """Whatever is booked, the proof agrees with it."""
-    yield
-    proof = verify_ledger()
-    assert proof.ok, proof.differences[:5]
 
 
 def split(
