@@ -148,6 +148,20 @@ def test_every_command_is_in_the_readme() -> None:
     assert {name for name in commands - {"migrate"} if f"manage.py {name}" not in readme} == set()
 
 
+def test_every_module_that_a_page_names_is_there() -> None:
+    """A page may leave out the package, or the room that its sentence is about."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    roots = [ROOT, *(ROOT / package for package in PACKAGES)]
+    named = {
+        (page.name, path)
+        for page in pages
+        if page.name != "CHANGELOG.md"
+        for path in re.findall(r"`((?:\w+/)+\w+\.py)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 20
+    assert {(page, path) for page, path in named if not any((root / path).is_file() for root in roots)} == set()
+
+
 def test_locks_carry_hashes_and_no_address() -> None:
     for name in ("requirements.txt", "requirements-dev.txt"):
         text = (ROOT / name).read_text()
