@@ -1,7 +1,7 @@
 """Measure how plainly the tree is written, by its syntax: `python -m tests.meta.shape [CHECKOUT] [CHECKOUT]`.
 
-Two checkouts are printed side by side, as before and after. What each row counts stands at its function; the limits
-are in test_shape.py.
+Two checkouts are printed side by side, as before and after. `python -m tests.meta.shape --where [CHECKOUT]` lists what
+is counted, by module. What each row counts stands at its function; the limits are in test_shape.py.
 """
 
 from __future__ import annotations
@@ -461,9 +461,28 @@ def _share(count: int, total: int) -> str:
     return f"{count} of {total} = {100 * count / max(1, total):.1f} %"
 
 
+def where(tree: Tree) -> Iterator[str]:
+    """Yield, by module, the private functions and the words that say nothing; then types and citations."""
+    private: dict[str, list[str]] = defaultdict(list)
+    for function in private_functions(tree):
+        owner = f"{function.owner.name}." if function.owner else ""
+        private[function.module.name].append(f"{owner}{function.node.name}")
+    for name, module in tree.modules.items():
+        words = Counter(word for word in map(_variable, module.nodes) if word in WORDS | EMPTY_WORDS)
+        if private[name]:
+            yield f"{name}: private {len(private[name])}: {' '.join(private[name])}"
+        if words:
+            yield f"{name}: words {words.total()}: {' '.join(f'{word} {count}' for word, count in words.items())}"
+    yield from (f"{name}: defined in {', '.join(modules)}" for name, modules in repeated_types(tree).items())
+    yield from (f"{place}: cites a page elsewhere" for place in citations(tree))
+
+
 def main(arguments: list[str]) -> None:
-    """Print the table of this tree, or of other checkouts side by side."""
-    roots = [Path(argument) for argument in arguments] or [ROOT]
+    """Print the table of this tree, or of other checkouts side by side; with `--where` what is counted."""
+    roots = [Path(argument) for argument in arguments if argument != "--where"] or [ROOT]
+    if "--where" in arguments:
+        print("\n".join(line for root in roots for line in where(Tree.of_checkout(root))))
+        return
     columns = [table(Tree.of_checkout(root)) for root in roots]
     for name in columns[0]:
         print(f"{name:34}" + "".join(f"{column[name]:>26}" for column in columns))
