@@ -169,6 +169,26 @@ def test_every_command_is_listed_and_no_other() -> None:
     assert {words(row[0])[0] for row in table("Commands", 1)} == commands
 
 
+def test_every_key_of_json_stands_in_the_code() -> None:
+    sources = [
+        path.read_text(encoding="utf-8")
+        for package in ("trading", "timeseries")
+        for path in (ROOT / package).rglob("*.py")
+    ]
+    written = set(re.findall(r"""["'](\w+)["']|^    (\w+): """, "\n".join(sources), re.M))
+    names = {name for pair in written for name in pair}
+    keys = {word for row in table("Commands", 1) for word in words(row[1])} - {
+        "Trade",
+        "Position",
+        "make run",
+        "--load",
+        "--retry",
+    }
+    keys |= set(re.findall(r'"(\w+)"', section("The shapes")))
+    assert len(keys) > 100
+    assert keys - names == set()
+
+
 def test_the_reasons_of_rejected_rows_are_as_promised() -> None:
     assert after("A REASON is one of", ".") == list(ticks.REASONS)
 
