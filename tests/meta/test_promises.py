@@ -109,6 +109,16 @@ def test_the_flags_are_all_listed() -> None:
     assert set(after("Today they are:", "stands in an answer alone")) == {*flags.MEANINGS, flags.KNOWN_ALREADY}
 
 
+def test_every_class_that_the_text_names_is_there() -> None:
+    named = {
+        word
+        for word in words(re.sub(r"^```.*?^```", "", PAGE, flags=re.M | re.S))
+        if re.fullmatch(r"([A-Z][a-z]+)+", word)
+    }
+    ours = {*errors.__all__, *vars(values), "DataManager", "MarketDay", "TickBatch"}
+    assert named - ours == {"ValueError", "LookupError"}
+
+
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 
