@@ -308,7 +308,7 @@ def test_on_a_real_server_they_equal_those_from_ticks(real: tuple[Desk, InfluxSt
     assert agree(desk, store) == 30
     asked = {"every": 5 * MINUTE, "start": OPEN, "stop": OPEN + DAY, "account": "main", "sessions": DAYS}
     before = desk.reader.candles("A", **asked)
-    store._known = (store._known[0], OPEN + DAY, True)
+    store._facts = store._facts._replace(ticks_from=OPEN + DAY, keeps_minutes=True)
     assert desk.reader.candles("A", **asked).equals(before)
     assert len(before) == 3
     desk.pump.clear_account("main")

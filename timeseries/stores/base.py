@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, Protocol
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -13,6 +14,8 @@ from timeseries.errors import StoreDamaged
 from timeseries.measurements import Measurement, PointBatch
 
 QUERY_SECONDS = 60.0  # the time limit of a free question to which nobody gives another
+# What a free question may be given for a name in its text.
+Parameter: TypeAlias = "str | int | float | Decimal | date | datetime | Sequence[Parameter] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +72,58 @@ class Refusal:
     expired: bool = False
 
 
+Ordered = TypeVar("Ordered", str, int)
+
+
+class Bounds(NamedTuple, Generic[Ordered]):
+    """The least and the greatest entry of a column of a file; None where nobody wrote it down."""
+
+    least: Ordered | None = None
+    greatest: Ordered | None = None
+
+    def admits(self, entry: Ordered) -> bool:
+        """Tell whether this can be an entry of the column."""
+        return (self.least is None or entry >= self.least) and (self.greatest is None or entry <= self.greatest)
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """A file of the store that is past reading.
 
-    ``path`` is within its table, ``rows`` what it held; ``bounds`` the least and the greatest value of each tag and
-    time, None where nobody wrote them down. ``day`` is None for what tells of all files: the log of the table itself.
+    ``path`` is within its table, ``rows`` what it held; ``tags`` and ``times`` (ns UTC) are those columns' bounds.
+    ``day`` is None for what tells of all files: the log of the table itself, which has no bounds.
     """
 
     measurement: Measurement
     path: str
     day: date | None
     rows: int
-    bounds: Mapping[str, tuple[Any, Any]]
+    tags: Mapping[str, Bounds[str]]
+    times: Mapping[str, Bounds[int]]
 
     @property
     def name(self) -> str:
         """The file as people look for it, below the folder of the store."""
         return f"{self.measurement.name}/{self.path}"
 
-    def admits(self, name: str, value: Any) -> bool:
-        """Tell whether a row with this value of a tag or time can have been in it."""
-        least, greatest = self.bounds.get(name, (None, None))
-        return (least is None or value >= least) and (greatest is None or value <= greatest)
-
 
 def damage_error(damages: Sequence[Damage]) -> StoreDamaged:
-    """Return what a reading raises that would have needed these files."""
-    first, more = damages[0], len(damages) - 1
-    others = f" and {more} more" if more else ""
-    part = first.measurement.name if first.day is None else first.day
+    """Return the error of a reading that would have needed these files."""
+    first, others = damages[0], len(damages) - 1
+    files = f"{first.name} and {others} more" if others else first.name
+    unreadable = first.measurement.name if first.day is None else first.day
     return StoreDamaged(
-        f"{first.name}{others} of the embedded store is gone or damaged: {part} cannot be read whole.",
+        f"{files} of the embedded store is gone or damaged: {unreadable} cannot be read whole.",
         hint="The companion fills it again from the kept segments; `manage.py resend --damaged` does so now, and says "
         "what they lack.",
     )
 
 
 class Store(Protocol):
-    """Raises `StoreUnavailable` from every method when the store cannot answer now.
+    """A place that keeps points durably and reads them back.
 
-    ``label`` names it to people; ``slice_rows`` points at a time are what it takes fastest.
+    Every method raises `StoreUnavailable` when the store cannot answer now. ``label`` names it to people;
+    ``slice_rows`` points at a time are what it takes fastest.
     """
 
     name: str
@@ -130,10 +144,10 @@ class Store(Protocol):
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query, in any order."""
 
-    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+    def query_flux(self, text: str, parameters: Mapping[str, Parameter], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Return the answer to a question in Flux. Raises: WrongLanguage, InvalidValue, QueryTimeout (seconds)."""
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+    def query_sql(self, text: str, parameters: Mapping[str, Parameter], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Return the answer to one SELECT in SQL, measurements as views.
 
         Raises: WrongLanguage, InvalidValue, QueryTimeout (seconds).
@@ -156,15 +170,18 @@ class Store(Protocol):
         """Remove every point of the account, in all measurements; repeating it changes nothing."""
 
     def damages(self, *, seconds: float = 0.0) -> list[Damage]:
-        """Return the files that are past reading. Whether each is there is looked at always; for so many seconds those
-        are read, too, that this process has not read yet."""
+        """Return the files that are past reading.
+
+        Whether each file is there is looked at always; for ``seconds`` those that this process has not read yet are
+        read, too.
+        """
 
     def restore(self, batch: PointBatch) -> None:
         """Keep points again that were in a damaged file; none over one of its series and time that was received later,
         durable on return."""
 
     def read_intact(self, query: PointQuery) -> pa.Table:
-        """Return what `read` does without the rows of damaged files."""
+        """Return the points of the query as `read` does, without those that only damaged files hold."""
 
     def drop(self, damage: Damage, *, lost: int = 0) -> None:
         """Forget a damaged file, whose rows are elsewhere but for ``lost``; make a damaged log anew from the files that

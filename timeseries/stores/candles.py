@@ -1,4 +1,4 @@
-"""Candles from ticks: one pure function, so that every store and the unshipped tail agree (FACE §2).
+"""Candles from ticks: one pure function, so that every store and the unshipped tail agree.
 
 A tick belongs to the candle that holds its exchange time; a bar, stamped at its end, to the one that ends there or
 holds the nanosecond before. A bar that came twice, half-made and then whole, counts once: the fuller one. Candles are
@@ -9,14 +9,13 @@ its end minus the highest up to its start, within a run of the day's volume.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.stores.base import Session
+from timeseries.stores.tables import Numbers
 
 FIELDS = ("kind", "close", "open", "high", "low", "volume", "day_volume")
 MINUTE = 60 * 10**9
@@ -31,8 +30,6 @@ SCHEMA = pa.schema(
 # A point's time is its exchange time + n ns, so the last of a day may stand a little behind the day's end.
 MARGIN = 10**9
 
-Numbers = npt.NDArray[Any]
-
 
 def candles_of(ticks: pa.Table, *, every: int, start: int, stop: int, sessions: Sequence[Session]) -> pa.Table:
     """Return the candles labelled ``start <= time < stop`` of one series of ticks.
@@ -44,12 +41,12 @@ def candles_of(ticks: pa.Table, *, every: int, start: int, stop: int, sessions: 
         sessions: the days; a tick outside all of them is in no candle.
     """
     columns = _columns(with_each_bar_once(ticks))
-    days = [_day(columns, every, session) for session in sessions] if len(ticks) else []
-    found = [_within(day, start, stop) for day in days if day is not None]
-    if not found:
+    days = [day for session in sessions if (day := _day(columns, every, session)) is not None] if len(ticks) else []
+    if not days:
         return SCHEMA.empty_table()
-    joined = {name: np.concatenate([day[name] for day in found]) for name in SCHEMA.names}
+    joined = {name: np.concatenate([day[name] for day in days]) for name in SCHEMA.names}
     order = np.argsort(joined["time"], kind="stable")
+    order = order[(joined["time"][order] >= start) & (joined["time"][order] < stop)]
     arrays = [pa.array(joined[name][order], from_pandas=True).cast(SCHEMA.field(name).type) for name in SCHEMA.names]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
@@ -102,7 +99,12 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
     if (instant[1:] < instant[:-1]).any():  # what a bar tells came before a price of its stamp
         order = np.argsort(instant, kind="stable")
         day = {name: column[order] for name, column in day.items()}
-    label = _labels(day["instant"], every, session)
+    if every >= DAY:
+        label = np.full(len(day["instant"]), session.anchor, dtype=np.int64)
+    else:
+        # The candle that the day's start cuts is labelled by that start: it is no part of the day before.
+        start_of_candle = session.anchor + (day["instant"] - session.anchor) // every * every
+        label = np.maximum(start_of_candle, session.start)
     first = np.flatnonzero(np.concatenate(([True], np.diff(label) != 0)))
     last = np.append(first[1:], len(label)) - 1
     return {
@@ -114,14 +116,6 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
         "volume": _volume(day, first, session, carried),
         "ticks": np.add.reduceat(day["number"], first) if "number" in day else last - first + 1,
     }
-
-
-def _labels(instant: Numbers, every: int, session: Session) -> Numbers:
-    if every >= DAY:
-        return np.full(len(instant), session.anchor, dtype=np.int64)
-    # The candle that the day's start cuts is labelled by that start: it is no part of the day before.
-    labels: Numbers = np.maximum(session.anchor + (instant - session.anchor) // every * every, session.start)
-    return labels
 
 
 def _volume(day: dict[str, Numbers], first: Numbers, session: Session, carried: float) -> Numbers:
@@ -143,11 +137,6 @@ def _volume(day: dict[str, Numbers], first: Numbers, session: Session, carried: 
     return np.full(len(first), np.nan)
 
 
-def _within(day: dict[str, Numbers], start: int, stop: int) -> dict[str, Numbers]:
-    keep = (day["time"] >= start) & (day["time"] < stop)
-    return {name: column[keep] for name, column in day.items()}
-
-
 def days_within(sessions: Sequence[Session], start: int, stop: int) -> list[Session]:
     """Return the sessions that can have a candle labelled ``start <= time < stop``."""
     return [
@@ -158,7 +147,7 @@ def days_within(sessions: Sequence[Session], start: int, stop: int) -> list[Sess
 
 
 def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
-    """Return the ticks minute by minute: ``symbol``, ``time`` (the minute's start, ns UTC), and `MINUTES`'s fields.
+    """Count the ticks minute by minute: ``symbol``, ``time`` (the minute's start, ns UTC), and `MINUTES`'s fields.
 
     Args:
         ticks: at least one, ascending by time, of one source and account, as `candles_of` takes them and with
@@ -175,6 +164,7 @@ def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
     first = np.flatnonzero(np.concatenate(([True], (np.diff(code) != 0) | (np.diff(minute) != 0))))
     last = np.append(first[1:], len(code)) - 1
     names: Numbers = symbols.dictionary.to_numpy(zero_copy_only=False)
+    traded = np.add.reduceat((~np.isnan(day["volume"])).astype(np.int64), first)  # ticks that tell a volume
     return {
         "symbol": names[code[first]],
         "time": minute[first],
@@ -182,7 +172,7 @@ def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
         "high": np.fmax.reduceat(day["high"], first),
         "low": np.fmin.reduceat(day["low"], first),
         "close": day["close"][last],
-        "volume": _sums(day["volume"], first),
+        "volume": np.where(traded > 0, np.add.reduceat(np.nan_to_num(day["volume"]), first), np.nan),
         "day_volume": np.fmax.reduceat(day["day_volume"], first),
         "ticks": last - first + 1,
         "first_time": ticks.column("time").to_numpy()[order][first],
@@ -190,7 +180,7 @@ def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
 
 
 def ticks_of(minutes: pa.Table) -> pa.Table:
-    """Return whole minutes as `candles_of` takes ticks: bars, stamped at their end, each with its number of ticks.
+    """Turn whole minutes into the bars that `candles_of` takes, stamped at their end, each with its number of ticks.
 
     Candles of whole minutes made of them are those made of the ticks themselves.
     """
@@ -198,11 +188,3 @@ def ticks_of(minutes: pa.Table) -> pa.Table:
     columns = {name: minutes.column(name) for name in FIELDS if name != "kind"}
     kind = pa.array(["bar"] * len(minutes), pa.string())
     return pa.table({"time": ends, "exchange_time": ends, "kind": kind, **columns, "ticks": minutes.column("ticks")})
-
-
-def _sums(values: Numbers, first: Numbers) -> Numbers:
-    """Sum each part; NaN where it has no value at all."""
-    sums = np.add.reduceat(np.nan_to_num(values), first)
-    some = np.add.reduceat((~np.isnan(values)).astype(np.int64), first)
-    made: Numbers = np.where(some > 0, sums, np.nan)
-    return made

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from timeseries.measurements import TIMES, Kind, Measurement, PointBatch
 
+Numbers = npt.NDArray[Any]  # of floats, integers or texts, as its column's kind has it
 TYPES = {
     Kind.FLOAT: pa.float64(),
     Kind.INTEGER: pa.int64(),
@@ -64,10 +65,10 @@ def accounts_of(batch: PointBatch) -> dict[str, int]:
 
 
 def table_of(batch: PointBatch, fields: tuple[str, ...] | None = None) -> pa.Table:
-    """Return the points in the order given; tags are dictionary-encoded, absent floats null."""
+    """Return the points as a table in their order; tags are dictionary-encoded, absent floats null."""
     wanted = point_schema(batch.measurement, fields)
     series = pa.array(batch.series.astype(np.int32))
-    columns: dict[str, Any] = {
+    columns: dict[str, pa.Array] = {
         tag: pa.DictionaryArray.from_arrays(series, pa.array([entry[tag] for entry in batch.series_table], pa.string()))
         for tag in batch.measurement.series_tags
     }
@@ -78,15 +79,11 @@ def table_of(batch: PointBatch, fields: tuple[str, ...] | None = None) -> pa.Tab
     return pa.table(columns)
 
 
-def _column(values: npt.NDArray[Any], kind: Kind) -> pa.Array:
+def _column(values: Numbers, kind: Kind) -> pa.Array:
     if kind is Kind.FLOAT:
         return pa.array(values, pa.float64(), mask=np.isnan(values))
-    if kind is Kind.NUMBERS:
-        return _numbers(values)
-    return pa.array(values, TYPES[kind])
-
-
-def _numbers(values: npt.NDArray[Any]) -> pa.Array:
+    if kind is not Kind.NUMBERS:
+        return pa.array(values, TYPES[kind])
     lengths = np.fromiter((len(entry) for entry in values), dtype=np.int32, count=len(values))
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
     names = pa.array(chain.from_iterable(entry.keys() for entry in values), pa.string())

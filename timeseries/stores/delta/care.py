@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import log
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,8 +22,8 @@ from deltalake.transaction import AddAction
 from timeseries.errors import StoreUnavailable
 from timeseries.stores.base import damage_error
 from timeseries.stores.delta.damage import Inspector
-from timeseries.stores.delta.query import Engine, chosen
-from timeseries.stores.delta.table import WRITTEN, MeasurementTable, Overtaken, Snapshot
+from timeseries.stores.delta.query import Engine, Parameters, selection_of
+from timeseries.stores.delta.table import WRITTEN, FileStatistics, MeasurementTable, Overtaken, Snapshot
 
 REWRITE = "velox/rewrite"
 GRACE_HOURS = 1  # a reader may hold a snapshot this long before its files are removed
@@ -64,7 +63,7 @@ def compact(engine: Engine, table: MeasurementTable, inspector: Inspector, *, de
 
 
 def _due(snapshot: Snapshot) -> Iterator[Group]:
-    """Yield, day by day, the files of one size class that are many: so each row is rewritten only a few times."""
+    """Yield, day by day, the files of a size class that has many, so that each row is rewritten only a few times."""
     classes: dict[tuple[date, int], list[int]] = defaultdict(list)
     if not len(snapshot.files):
         return
@@ -76,20 +75,20 @@ def _due(snapshot: Snapshot) -> Iterator[Group]:
             classes[day, int(log(max(count, 1000), MERGE_FILES)) if day == last else 0].append(number)
     for (day, _), numbers in sorted(classes.items()):
         least = MERGE_FILES if day == last else 2
-        for part in _parts(numbers, rows) if len(numbers) >= least else ():
-            yield Group(day, snapshot.files.take(pa.array(part)))
+        for stretch in _stretches(numbers, rows) if len(numbers) >= least else ():
+            yield Group(day, snapshot.files.take(pa.array(stretch)))
 
 
-def _parts(numbers: list[int], rows: list[int]) -> Iterator[list[int]]:
-    """Yield files in stretches of at most `MERGED_MAX` rows that are worth a merge."""
-    part: list[int] = []
+def _stretches(numbers: list[int], rows: list[int]) -> Iterator[list[int]]:
+    """Yield the numbers of files in stretches of at most `MERGED_MAX` rows that are worth a merge."""
+    stretch: list[int] = []
     for number in numbers:
-        if part and sum(rows[one] for one in part) + rows[number] > MERGED_MAX:
-            yield part
-            part = []
-        part.append(number)
-    if len(part) > 1:
-        yield part
+        if stretch and sum(rows[member] for member in stretch) + rows[number] > MERGED_MAX:
+            yield stretch
+            stretch = []
+        stretch.append(number)
+    if len(stretch) > 1:
+        yield stretch
 
 
 def _rewrite(
@@ -116,7 +115,8 @@ def _rewrite(
 
 
 def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str | None) -> AddAction | None:
-    selection = chosen(table, group.files)
+    """Write the group's points, each once, as one file; return what adds it, None where no point is left."""
+    selection = selection_of(table, group.files)
     path = table.new_path(group.day)
     keys = ", ".join(f'"{name}"' for name in (*table.measurement.series_tags, "time"))
     columns = ", ".join(f'"{name}"' for name in table.schema.names if name != "day")
@@ -128,7 +128,7 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
         f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
     )
     blank = table.schema.remove(table.schema.get_field_index("day")).empty_table()
-    parameters: dict[str, Any] = {"files": selection.paths, "target": str(table.folder / path)}
+    parameters: Parameters = {"files": selection.paths, "target": str(table.folder / path)}
     if without is not None:
         parameters["without"] = without
     engine.run(sql, parameters, blank=blank)
@@ -139,8 +139,8 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
     return table.action(path, group.day, statistics)
 
 
-def statistics_of(engine: Engine, table: MeasurementTable, path: str) -> dict[str, Any]:
-    """Return Delta's statistics of a file that lies there."""
+def statistics_of(engine: Engine, table: MeasurementTable, path: str) -> FileStatistics:
+    """Read a file of the table and return its statistics as Delta's log has them."""
     names = [field.name for field in table.schema if field.name != "day"]
     counts = ", ".join(f'count("{name}") AS "n_{name}"' for name in names)
     bounds = ", ".join(f'min("{name}") AS "min_{name}", max("{name}") AS "max_{name}"' for name in table.ranged)
@@ -160,7 +160,11 @@ def delete_account(engine: Engine, table: MeasurementTable, inspector: Inspector
     Raises:
         StoreDamaged: a damaged file may hold points of others, too.
     """
-    _drop_damaged(table, inspector, account)
+    seen = table.snapshot()
+    damages = inspector.damages(inspector.damaged(_of_account(seen.files, account))) if seen is not None else []
+    if mixed := [damage for damage in damages if damage.tags["account"] != (account, account)]:
+        raise damage_error(mixed)
+    drop(table, [damage.path for damage in damages])
     for _ in range(ATTEMPTS):
         with table.lock, contextlib.suppress(Overtaken):
             snapshot = table.snapshot()
@@ -171,15 +175,6 @@ def delete_account(engine: Engine, table: MeasurementTable, inspector: Inspector
     raise StoreUnavailable(
         f"The account's points in {table.folder.name} could not be removed: other writers came first."
     )
-
-
-def _drop_damaged(table: MeasurementTable, inspector: Inspector, account: str) -> None:
-    snapshot = table.snapshot()
-    files = snapshot.files if snapshot is not None else None
-    damages = inspector.damages(inspector.damaged(_of_account(files, account))) if files is not None else []
-    if mixed := [one for one in damages if one.bounds["account"] != (account, account)]:
-        raise damage_error(mixed)
-    drop(table, [one.path for one in damages])
 
 
 def _of_account(files: pa.Table, account: str) -> pa.Table:
@@ -198,7 +193,7 @@ def _holding(engine: Engine, table: MeasurementTable, snapshot: Snapshot, accoun
         "SELECT DISTINCT filename FROM read_parquet($files, hive_partitioning=false, filename=true) "
         "WHERE account = $account"
     )
-    paths = chosen(table, held).paths
+    paths = selection_of(table, held).paths
     holding = set(engine.ask(sql, {"files": paths, "account": account}).column("filename").to_pylist())
     for number, day in enumerate(held.column("partition.day").to_pylist()):
         if paths[number] in holding:
@@ -206,7 +201,7 @@ def _holding(engine: Engine, table: MeasurementTable, snapshot: Snapshot, accoun
 
 
 def drop(table: MeasurementTable, paths: Sequence[str]) -> None:
-    """Take files out of the table, those of them that are in it."""
+    """Take the files at these paths, as far as they are in it, out of the table."""
     for _ in range(ATTEMPTS):
         with table.lock, contextlib.suppress(Overtaken):
             snapshot = table.snapshot()
@@ -218,7 +213,7 @@ def drop(table: MeasurementTable, paths: Sequence[str]) -> None:
 
 
 def expire(table: MeasurementTable, *, before: date) -> None:
-    """Remove the whole days before this one; of two processes that do, one comes second and leaves it."""
+    """Remove the whole days before a date; of two processes that do so at once, one comes second and leaves it."""
     with table.lock, contextlib.suppress(Overtaken):
         snapshot = table.snapshot()
         if snapshot is None or not len(snapshot.files):

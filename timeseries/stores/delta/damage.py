@@ -13,13 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from timeseries.measurements import TIMES
 from timeseries.spool import durable
-from timeseries.stores.base import Damage
+from timeseries.stores.base import Bounds, Damage
 from timeseries.stores.delta.file import is_whole
 from timeseries.stores.delta.table import MeasurementTable
 
@@ -28,7 +27,7 @@ FOLDER = "_damaged"  # vacuum leaves folders alone that begin with a line
 
 
 class Inspector:
-    """Looks after the files of one table. It remembers which it has read, and reads them again when they change."""
+    """The check of one table's files; it remembers which it has read, and reads them again when they change."""
 
     def __init__(self, table: MeasurementTable) -> None:
         self.table = table
@@ -40,10 +39,10 @@ class Inspector:
         return self._still_listed(files.take(pa.array(rows, pa.int64())))
 
     def damaged(self, files: pa.Table, *, seconds: float = math.inf, anew: bool = False) -> pa.Table:
-        """Read the files for so long and return those past reading.
+        """Read the files, for at most ``seconds``, and return those past reading.
 
-        One that was sound when it was last read, and has not changed since, is read only ``anew``; of one that there is
-        no time for counts whether it is there.
+        A file that was sound when it was last read, and has not changed since, is read only ``anew``; of a file that
+        there is no time for counts whether it is there.
         """
         until = time.monotonic() + seconds
 
@@ -54,15 +53,27 @@ class Inspector:
         return self._still_listed(files.take(pa.array(rows, pa.int64())))
 
     def without(self, files: pa.Table, damaged: pa.Table) -> pa.Table:
+        """Return the files that are not among the damaged ones."""
         gone = set(_paths(damaged))
         return files.filter(pa.array([path not in gone for path in _paths(files)], pa.bool_()))
 
     def damages(self, damaged: pa.Table) -> list[Damage]:
-        """Return what the version tells of these files."""
-        return [_damage(self.table, row) for row in damaged.to_pylist()]
+        """Describe damaged files by what the table's version tells of them."""
+        measurement = self.table.measurement
+        return [
+            Damage(
+                measurement,
+                row["path"],
+                row["partition.day"],
+                row["num_records"],
+                {tag: Bounds(row.get(f"min.{tag}"), row.get(f"max.{tag}")) for tag in measurement.series_tags},
+                {name: Bounds(row.get(f"min.{name}"), row.get(f"max.{name}")) for name in TIMES},
+            )
+            for row in damaged.to_pylist()
+        ]
 
     def _still_listed(self, files: pa.Table) -> pa.Table:
-        """Return those that the newest version has: vacuum may have removed one that was replaced meanwhile."""
+        """Return the files that the newest version has: vacuum may have removed one that was replaced meanwhile."""
         if not len(files):
             return files
         snapshot = self.table.snapshot()
@@ -81,20 +92,17 @@ class Inspector:
             status = file.stat()
         except FileNotFoundError:
             return False
-        known = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if not anew and self._sound.get(path) == known:
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if not anew and self._sound.get(path) == stamp:
             return True
         if status.st_size == size and is_whole(file):
-            self._sound[path] = known
+            self._sound[path] = stamp
             return True
-        self._put_aside(file)
-        return False
-
-    def _put_aside(self, file: Path) -> None:
         aside = self.table.folder / FOLDER
         aside.mkdir(mode=0o700, exist_ok=True)
         with suppress(FileNotFoundError):  # another process was here first
             os.rename(file, aside / file.name)
+        return False
 
 
 def _listed(files: pa.Table) -> Iterator[tuple[str, int]]:
@@ -106,14 +114,8 @@ def _paths(files: pa.Table) -> list[str]:
     return files.column("path").to_pylist() if len(files) else []
 
 
-def _damage(table: MeasurementTable, row: dict[str, Any]) -> Damage:
-    names = (*table.measurement.series_tags, *TIMES)
-    bounds = {name: (row.get(f"min.{name}"), row.get(f"max.{name}")) for name in names}
-    return Damage(table.measurement, row["path"], row["partition.day"], row["num_records"], bounds)
-
-
 def note_loss(root: Path, damage: Damage, rows: int) -> None:
-    """Keep on disk that so many rows of a damaged file were given up. Raises OSError."""
+    """Write to the store's folder how many rows of a damaged file were given up. Raises OSError."""
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     entry = {"file": damage.name, "day": f"{damage.day}", "rows": rows, "at": time.time_ns()}
     descriptor = os.open(root / LOSSES, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -126,7 +128,7 @@ def note_loss(root: Path, damage: Damage, rows: int) -> None:
 
 
 def losses(root: Path) -> int:
-    """Return how many rows were given up; a file that was given up twice counts once."""
+    """Count the rows of the store that were given up; a file that was given up twice counts once."""
     try:
         lines = (root / LOSSES).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

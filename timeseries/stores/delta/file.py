@@ -1,4 +1,4 @@
-"""One Parquet file of a table: its name ends with the CRC-32 of its bytes, so it needs nobody's word to be checked."""
+"""One Parquet file of a table: its name ends with the CRC-32 of its bytes, so that it can be checked by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHECKSUM = re.compile(r"-([0-9a-f]{8})\.parquet$")
 BLOCK = 1 << 20
 
 
-def sealed(file: Path) -> Path:
+def seal(file: Path) -> Path:
     """Rename a whole file so that its name carries its checksum; return the new path."""
     target = file.with_name(f"{file.stem}-{_checksum(file):08x}{file.suffix}")
     file.rename(target)
@@ -22,14 +22,14 @@ def sealed(file: Path) -> Path:
 
 def _checksum(file: Path) -> int:
     checksum = 0
-    with file.open("rb") as opened:
-        while block := opened.read(BLOCK):
+    with file.open("rb") as stream:
+        while block := stream.read(BLOCK):
             checksum = zlib.crc32(block, checksum)
     return checksum
 
 
 def is_whole(file: Path) -> bool:
-    """Tell whether the bytes are those that were written; of a file of an older build, whether it can be read."""
+    """Tell whether a file's bytes are those that were written; of a file of an older build, whether it can be read."""
     checksum = CHECKSUM.search(file.name)
     if checksum is not None:
         return _checksum(file) == int(checksum[1], 16)

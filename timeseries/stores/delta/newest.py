@@ -6,55 +6,47 @@ that is not in them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta.query import Engine, Selection, chosen, filled, holding, newest_rows
+from timeseries.stores.delta.query import Engine, Selection, as_reading, holding, newest_rows, selection_of
 from timeseries.stores.delta.table import WRITTEN, MeasurementTable
 from timeseries.stores.tables import point_schema
 
 FIRST_FILES = 4
 MORE_FILES = 4  # times as many in each further step
 LATEST = "max.exchange_time"
-Row = dict[str, Any]
+Row = dict[str, Any]  # a point with its `written`, by column
 
 
 def newest_points(engine: Engine, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
     """Return the newest point by exchange time, then by time: of each of the query's symbols, else of all together."""
     newest: dict[str, Row] = {}
-    files, count = _latest_first(selection.files), FIRST_FILES
+    files, count = selection.files, FIRST_FILES
+    if LATEST in files.column_names:
+        files = files.sort_by([(LATEST, "descending")])
     while len(files):
-        for row in _rows(engine, chosen(table, files[:count]), query):
+        question = newest_rows(selection_of(table, files[:count]), query)
+        rows = engine.ask(question.sql, question.parameters)
+        for row, written in zip(as_reading(rows, question, query).to_pylist(), rows[WRITTEN].to_pylist(), strict=True):
             symbol = "" if query.symbols is None else row["symbol"]
-            newest[symbol] = max(newest.get(symbol, row), row, key=_age)
+            row[WRITTEN] = written  # a point may stand in several files: of two of one time the one written last
+            newest[symbol] = max(
+                newest.get(symbol, row), row, key=lambda point: (point["exchange_time"], point["time"], point[WRITTEN])
+            )
         query, files = _undecided(query, files[count:], newest)
         count *= MORE_FILES
     schema = point_schema(query.measurement, query.fields)
-    rows = [{name: row[name] for name in schema.names} for row in newest.values()]
-    return pa.Table.from_pylist(rows, schema=schema)
+    points = [{name: point[name] for name in schema.names} for point in newest.values()]
+    return pa.Table.from_pylist(points, schema=schema)
 
 
-def _latest_first(files: pa.Table) -> pa.Table:
-    return files.sort_by([(LATEST, "descending")]) if LATEST in files.column_names else files
-
-
-def _rows(engine: Engine, selection: Selection, query: PointQuery) -> list[Row]:
-    question = newest_rows(selection, query)
-    rows = engine.ask(question.sql, question.parameters)
-    points = filled(rows, question, query).to_pylist()
-    return [{**point, WRITTEN: written} for point, written in zip(points, rows[WRITTEN].to_pylist(), strict=True)]
-
-
-def _age(row: Row) -> tuple[int, int, int]:
-    # A point may stand in several files: of two of one time the one written last.
-    return row["exchange_time"], row["time"], row[WRITTEN]
-
-
-def _undecided(query: PointQuery, files: pa.Table, newest: dict[str, Row]) -> tuple[PointQuery, pa.Table]:
-    """Return the query for those alone of which one of these files may hold something as new, and such files."""
+def _undecided(query: PointQuery, files: pa.Table, newest: Mapping[str, Row]) -> tuple[PointQuery, pa.Table]:
+    """Narrow the query to the symbols of which these files may hold a point as new, and the files to those that may."""
     if not len(files):
         return query, files
     is_bounded = LATEST in files.column_names and not files[LATEST].null_count

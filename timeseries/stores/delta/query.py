@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import duckdb
 import numpy as np
@@ -23,6 +23,8 @@ from timeseries.stores.delta.table import WRITTEN, MeasurementTable, Snapshot
 from timeseries.stores.tables import point_schema
 
 INT64 = np.iinfo(np.int64)
+Parameters: TypeAlias = dict[str, str | int | list[str]]
+Compare = Callable[[pa.ChunkedArray, str | int], pa.ChunkedArray]  # of pyarrow.compute
 
 
 class Engine:
@@ -40,19 +42,21 @@ class Engine:
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a cursor of this process's one connection, which is made at the first call."""
         with self.lock:
             if self._connection is None:
                 self._connection = duckdb.connect(":memory:", config=self.settings)
             return self._connection.cursor()
 
-    def ask(self, sql: str, parameters: dict[str, Any], **tables: pa.Table) -> pa.Table:
-        """Return the answer; ``tables`` can be named in the question."""
+    def ask(self, sql: str, parameters: Parameters, **tables: pa.Table) -> pa.Table:
+        """Return the answer to a question, which can name the ``tables``."""
         with self.cursor() as cursor:
             for name, table in tables.items():
                 cursor.register(name, table)
             return cursor.sql(sql, params=parameters).to_arrow_table()
 
-    def run(self, sql: str, parameters: dict[str, Any], **tables: pa.Table) -> None:
+    def run(self, sql: str, parameters: Parameters, **tables: pa.Table) -> None:
+        """Carry out a statement without an answer, which can name the ``tables``."""
         with self.cursor() as cursor:
             for name, table in tables.items():
                 cursor.register(name, table)
@@ -83,45 +87,39 @@ def select(table: MeasurementTable, snapshot: Snapshot | None, query: PointQuery
     for tag, value in query.tags.items():
         keep = pc.and_(keep, _bound(pc.less_equal, files, f"min.{tag}", value))
         keep = pc.and_(keep, _bound(pc.greater_equal, files, f"max.{tag}", value))
-    selected = files.filter(keep)
-    if query.symbols is not None:
-        selected = holding(selected, query.symbols)
-    return chosen(table, selected)
+    files = files.filter(keep)
+    return selection_of(table, files if query.symbols is None else holding(files, query.symbols))
 
 
 def holding(files: pa.Table, symbols: Sequence[str]) -> pa.Table:
     """Return the files whose bounds admit one of the symbols."""
     ascending = sorted(symbols)
-    bounds = [
+    lows, highs = (
         files.column(name).to_pylist() if name in files.column_names else [None] * len(files)
         for name in ("min.symbol", "max.symbol")
-    ]
-    return files.filter(pa.array([_lies_within(ascending, *pair) for pair in zip(*bounds, strict=True)], pa.bool_()))
+    )
+    keep = []
+    for low, high in zip(lows, highs, strict=True):
+        place = 0 if low is None else bisect_left(ascending, low)
+        keep.append(place < len(ascending) and (high is None or ascending[place] <= high))
+    return files.filter(pa.array(keep, pa.bool_()))
 
 
-def _lies_within(symbols: Sequence[str], least: str | None, greatest: str | None) -> bool:
-    place = 0 if least is None else bisect_left(symbols, least)
-    return place < len(symbols) and (greatest is None or symbols[place] <= greatest)
-
-
-def _bound(compare: Callable[[Any, Any], Any], files: pa.Table, name: str, value: object) -> Any:
-    """Compare each file's bound; a file that does not tell it may hold anything."""
+def _bound(compare: Compare, files: pa.Table, name: str, limit: str | int) -> pa.ChunkedArray:
+    """Compare each file's bound with a limit; a file that does not tell its bound may hold anything."""
     if name not in files.column_names:
         return pa.chunked_array([pa.repeat(pa.scalar(True), len(files))])
-    return pc.fill_null(compare(files.column(name), value), True)
+    return pc.fill_null(compare(files.column(name), limit), True)
 
 
-def chosen(table: MeasurementTable, files: pa.Table) -> Selection:
+def selection_of(table: MeasurementTable, files: pa.Table) -> Selection:
+    """Return the selection of exactly these files of the table."""
     paths = [str(table.folder / path) for path in files.column("path").to_pylist()]
-    return Selection(files, paths, _overlap(files))
-
-
-def _overlap(files: pa.Table) -> bool:
     if len(files) < 2:
-        return False
+        return Selection(files, paths, overlapping=False)
     order = files.sort_by("min.time")
     least, greatest = order.column("min.time").to_numpy(), order.column("max.time").to_numpy()
-    return bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any())
+    return Selection(files, paths, overlapping=bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any()))
 
 
 def _int64(instant: int) -> int:
@@ -133,8 +131,8 @@ class Question:
     """SQL, the parameters that it names, and the columns that are the same in every row and so need no reading."""
 
     sql: str
-    parameters: dict[str, Any]
-    constants: dict[str, Any]
+    parameters: Parameters
+    constants: dict[str, str | None]
 
 
 def rows_of(table: MeasurementTable, selection: Selection, query: PointQuery) -> Question:
@@ -149,17 +147,17 @@ def newest_rows(selection: Selection, query: PointQuery) -> Question:
     return _rows(selection, query, (WRITTEN,), f" {order} LIMIT 1" if query.symbols is None else each)
 
 
-def _rows(selection: Selection, query: PointQuery, more: tuple[str, ...], choice: str) -> Question:
+def _rows(selection: Selection, query: PointQuery, extra: tuple[str, ...], choice: str) -> Question:
     names = point_schema(query.measurement, query.fields).names
     constants = {**query.tags, **_constants(selection.files, [f.name for f in query.measurement.fields])}
-    columns = [*(name for name in names if name not in constants), *more]
+    columns = [*(name for name in names if name not in constants), *extra]
     where, parameters = conditions(selection, query)
     source = files_sql(selection, columns)
     return Question(f"SELECT {', '.join(map(_quoted, columns))} FROM {source}{where}{choice}", parameters, constants)
 
 
-def filled(rows: pa.Table, question: Question, query: PointQuery) -> pa.Table:
-    """Return the answer with every column of a reading."""
+def as_reading(rows: pa.Table, question: Question, query: PointQuery) -> pa.Table:
+    """Return the rows of an answer with every column of a reading, also those that needed no reading."""
     columns = [
         pa.repeat(pa.scalar(question.constants[field.name], field.type), len(rows))
         if field.name in question.constants
@@ -169,31 +167,31 @@ def filled(rows: pa.Table, question: Question, query: PointQuery) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=point_schema(query.measurement, query.fields))
 
 
-def _constants(files: pa.Table, names: list[str]) -> dict[str, Any]:
-    """Map each field whose value the files' statistics tell for every row: absent in all, or one text in all."""
-    found: dict[str, Any] = {}
+def _constants(files: pa.Table, names: list[str]) -> dict[str, str | None]:
+    """Find the fields of which the files' statistics tell every row: absent in all (None), or one text in all."""
+    constants: dict[str, str | None] = {}
     total = pc.sum(files.column("num_records")).as_py()
     for name in names:
         if f"null_count.{name}" not in files.column_names:
-            found[name] = None  # no file has it: it was added to the measurement later
+            constants[name] = None  # no file has it: it was added to the measurement later
             continue
         # A file without a count of its nulls has not the column: all its rows are without.
         nulls = pc.sum(pc.coalesce(files.column(f"null_count.{name}"), files.column("num_records"))).as_py()
         if nulls == total:
-            found[name] = None
+            constants[name] = None
         elif nulls == 0 and f"min.{name}" in files.column_names:
             bounds = pc.unique(
                 pa.chunked_array([*files.column(f"min.{name}").chunks, *files.column(f"max.{name}").chunks])
             )
             if len(bounds) == 1 and bounds[0].is_valid:
-                found[name] = bounds[0].as_py()
-    return found
+                constants[name] = bounds[0].as_py()
+    return constants
 
 
-def conditions(selection: Selection, query: PointQuery) -> tuple[str, dict[str, Any]]:
+def conditions(selection: Selection, query: PointQuery) -> tuple[str, Parameters]:
     """Return the WHERE of the query with its parameters, without what the files' bounds say of every row."""
     files = selection.files
-    parameters: dict[str, Any] = {"files": selection.paths}
+    parameters: Parameters = {"files": selection.paths}
     wheres = []
     for tag, value in query.tags.items():
         if not _all(files, pc.equal, f"min.{tag}", value) or not _all(files, pc.equal, f"max.{tag}", value):
@@ -214,24 +212,22 @@ def conditions(selection: Selection, query: PointQuery) -> tuple[str, dict[str, 
     return (f" WHERE {' AND '.join(wheres)}" if wheres else ""), parameters
 
 
-def _all(files: pa.Table, compare: Callable[[Any, Any], Any], name: str, value: object) -> bool:
+def _all(files: pa.Table, compare: Compare, name: str, limit: str | int) -> bool:
     if name not in files.column_names:
         return False
-    return bool(pc.all(pc.fill_null(compare(files.column(name), value), False)).as_py())
+    return bool(pc.all(pc.fill_null(compare(files.column(name), limit), False)).as_py())
 
 
 def files_sql(selection: Selection, columns: list[str]) -> str:
+    """Return the SQL of a table of the selection's files, as ``$files`` names them."""
     # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
-    counts = [selection.files.column(f"null_count.{name}") for name in columns if _counted(selection.files, name)]
-    uneven = any(count.null_count for count in counts)
+    counts = {f"null_count.{name}" for name in columns} & set(selection.files.column_names)
+    uneven = any(selection.files.column(name).null_count for name in counts)
     return f"read_parquet($files, hive_partitioning=false, union_by_name={'true' if uneven else 'false'})"
 
 
-def _counted(files: pa.Table, name: str) -> bool:
-    return f"null_count.{name}" in files.column_names
-
-
 def newest_sql(table: MeasurementTable) -> str:
+    """Return the SQL that leaves of the rows of one series and time the one that was written last."""
     keys = ", ".join(_quoted(name) for name in (*table.measurement.series_tags, "time"))
     return f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {WRITTEN} DESC) = 1"
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from timeseries.errors import InvalidValue, QueryTimeout, StoreDamaged
-from timeseries.measurements import Kind, Measurement
-from timeseries.stores.base import PointQuery
+from timeseries.measurements import Kind
+from timeseries.stores.base import Parameter, PointQuery
 from timeseries.stores.delta.query import Selection, newest_sql, select
 from timeseries.stores.delta.table import MeasurementTable
 from timeseries.stores.tables import TYPES, point_schema
@@ -37,7 +36,9 @@ CONFIG = {
 }
 
 
-def ask(tables: Iterable[MeasurementTable], text: str, parameters: Mapping[str, Any], *, timeout: float) -> pa.Table:
+def ask(
+    tables: Iterable[MeasurementTable], text: str, parameters: Mapping[str, Parameter], *, timeout: float
+) -> pa.Table:
     """Return the answer to one SELECT; ``$name`` in it stands for a parameter.
 
     Raises:
@@ -61,7 +62,9 @@ def ask(tables: Iterable[MeasurementTable], text: str, parameters: Mapping[str, 
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         try:
-            _require_one_select(connection, text)
+            statements = connection.extract_statements(text)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise InvalidValue("A question is one SELECT.", hint="Nothing is written through it.")
             return connection.sql(text, params=dict(parameters)).to_arrow_table()
         except (duckdb.IOException, duckdb.InterruptException):
             raise
@@ -71,7 +74,7 @@ def ask(tables: Iterable[MeasurementTable], text: str, parameters: Mapping[str, 
 
 @contextmanager
 def _interrupted(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Break off what the connection does once the time is up. Raises: QueryTimeout."""
+    """Break off what the connection does after ``seconds``. Raises: QueryTimeout."""
     done, late = threading.Event(), threading.Event()
 
     def watch() -> None:
@@ -94,34 +97,20 @@ def _interrupted(connection: duckdb.DuckDBPyConnection, seconds: float) -> Itera
         watcher.join()
 
 
-def _require_one_select(connection: duckdb.DuckDBPyConnection, text: str) -> None:
-    statements = connection.extract_statements(text)
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise InvalidValue("A question is one SELECT.", hint="Nothing is written through it.")
-
-
 def _view(table: MeasurementTable, selection: Selection) -> str:
-    if not len(selection):
-        return f"SELECT {', '.join(_absent(table.measurement))} WHERE false"
+    # Where no file counts the nulls of a field, it was added to the measurement later and is no column of theirs.
+    later = {field.name for field in table.measurement.fields}
+    later = {name for name in later if f"null_count.{name}" not in selection.files.column_names}
     columns = [
-        f'"{field.name}"' if _is_stored(table.measurement, selection, field.name) else _null(field)
+        f'CAST(NULL AS {TYPE_NAMES[field.type]}) AS "{field.name}"'
+        if field.name in later or not len(selection)
+        else f'"{field.name}"'
         for field in point_schema(table.measurement)
     ]
+    if not len(selection):
+        return f"SELECT {', '.join(columns)} WHERE false"
     files = f"read_parquet({_list(selection.paths)}, hive_partitioning = false, union_by_name = true)"
     return f"SELECT {', '.join(columns)} FROM {files}{newest_sql(table) if selection.overlapping else ''}"
-
-
-def _is_stored(measurement: Measurement, selection: Selection, name: str) -> bool:
-    is_field = any(field.name == name for field in measurement.fields)
-    return not is_field or f"null_count.{name}" in selection.files.column_names
-
-
-def _absent(measurement: Measurement) -> list[str]:
-    return [_null(field) for field in point_schema(measurement)]
-
-
-def _null(field: pa.Field) -> str:
-    return f'CAST(NULL AS {TYPE_NAMES[field.type]}) AS "{field.name}"'
 
 
 def _list(paths: list[str]) -> str:

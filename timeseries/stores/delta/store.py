@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -21,13 +21,13 @@ import pyarrow.compute as pc
 
 from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
-from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal, damage_error
+from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, Parameter, PointQuery, Refusal, damage_error
 from timeseries.stores.delta import care as delta_care
 from timeseries.stores.delta import sql as delta_sql
 from timeseries.stores.delta.damage import Inspector, losses, note_loss
 from timeseries.stores.delta.log import relist
 from timeseries.stores.delta.newest import newest_points
-from timeseries.stores.delta.query import Engine, Question, Selection, chosen, conditions, filled, rows_of, select
+from timeseries.stores.delta.query import Engine, Selection, as_reading, conditions, rows_of, select, selection_of
 from timeseries.stores.delta.table import LOG, TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
@@ -91,14 +91,14 @@ class DeltaStore:
         raise StoreUnavailable("Other writers of this lane kept coming first.", hint="It is tried again.")
 
     def _append(self, table: MeasurementTable, batch: PointBatch, choose: Choice) -> None:
-        snapshot = table.made()
+        snapshot = table.complete()
         lane = f"{batch.source}/{batch.measurement.name}"
         seen = snapshot.transaction(lane)
         rows = choose(table, snapshot, in_series_order(batch), seen)
         if not len(rows):
             return
         rows = rows.append_column(WRITTEN, pa.array(np.full(len(rows), snapshot.next_written)))
-        added = [table.add_file(day, part) for day, part in self._by_day(rows)]
+        added = [table.add_file(day, of_day) for day, of_day in self._by_day(rows)]
         try:
             # What is sent again does not set the lane back: a repeat of what follows must be known as one.
             last = max(int(batch.sequences[-1]), seen or 0)
@@ -148,12 +148,11 @@ class DeltaStore:
             yield first + timedelta(days=int(n)), rows.filter(pa.array(number == n))
 
     def day_of(self, instant: int) -> date:
+        """Return the desk's date of an instant (ns UTC)."""
         return datetime.fromtimestamp(instant // SECOND, self.zone).date()
 
-    def _span(self, day: date) -> tuple[int, int]:
-        return self.midnight(day), self.midnight(day + timedelta(days=1)) - 1
-
     def midnight(self, day: date) -> int:
+        """Return the instant (ns UTC) at which a date of the desk begins."""
         return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
 
     def read(self, query: PointQuery) -> pa.Table:
@@ -170,20 +169,20 @@ class DeltaStore:
     def _intact_points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
         inspector = self.inspectors[query.measurement.name]
         damaged = inspector.damaged(selection.files)
-        return self._points(table, chosen(table, inspector.without(selection.files, damaged)), query)
+        return self._points(table, selection_of(table, inspector.without(selection.files, damaged)), query)
 
     def _points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
         if not len(selection):
             return point_schema(query.measurement, query.fields).empty_table()
         question = rows_of(table, selection, query)
         free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
-        if not free:
-            return _ascending(self._ask(question, question.sql, query))
         order = ", ".join(f'"{name}"' for name in ("time", *free))
-        return self._ask(question, f"{question.sql} ORDER BY {order}", query)
-
-    def _ask(self, question: Question, sql: str, query: PointQuery) -> pa.Table:
-        return filled(self.engine.ask(sql, question.parameters), question, query)
+        sql = f"{question.sql} ORDER BY {order}" if free else question.sql
+        points = as_reading(self.engine.ask(sql, question.parameters), question, query)
+        times = points.column("time").to_numpy()
+        if free or (times[1:] >= times[:-1]).all():  # a compacted file of one series is in order already
+            return points
+        return points.take(pa.array(np.argsort(times, kind="stable")))
 
     def newest(self, query: PointQuery) -> pa.Table:
         """Return the query's newest point by exchange time; where it names symbols, of each of them."""
@@ -227,7 +226,7 @@ class DeltaStore:
         raise AssertionError("unreachable")
 
     def _require_sound(self, files: pa.Table, name: str) -> None:
-        """Raise StoreDamaged where one of the files is past reading."""
+        """Raise StoreDamaged where one of a measurement's files is past reading."""
         inspector = self.inspectors[name]
         damaged = inspector.absent(files)
         if not len(damaged):
@@ -236,20 +235,20 @@ class DeltaStore:
             raise damage_error(inspector.damages(damaged))
 
     def damages(self, *, seconds: float = 0.0) -> list[Damage]:
-        """Return the files that are past reading, having read for so long those that this process has not read yet."""
-        found: list[Damage] = []
+        """Return the files that are past reading; read for ``seconds`` those that this process has not read yet."""
+        damages: list[Damage] = []
         until = time.monotonic() + seconds
         with engine():
             for name, inspector in self.inspectors.items():
                 try:
                     snapshot = self.tables[name].snapshot()
                 except StoreDamaged:
-                    found.append(Damage(self.tables[name].measurement, LOG, None, 0, {}))
+                    damages.append(Damage(self.tables[name].measurement, LOG, None, 0, {}, {}))
                     continue
                 if snapshot is not None and len(snapshot.files):
                     left = max(0.0, until - time.monotonic())
-                    found += inspector.damages(inspector.damaged(snapshot.files, seconds=left))
-        return found
+                    damages += inspector.damages(inspector.damaged(snapshot.files, seconds=left))
+        return damages
 
     def last_written(self, source: str, measurement: Measurement) -> int | None:
         """Return the lane's last sequence of which the table's log knows; None where it knows none."""
@@ -265,29 +264,30 @@ class DeltaStore:
         """Take a damaged file out of its table; what is lost with it is counted first."""
         with engine():
             if damage.path == LOG:
-                relist(self.engine, self.writers[damage.measurement.name], self._span)
+                relist(
+                    self.engine,
+                    self.writers[damage.measurement.name],
+                    lambda day: (self.midnight(day), self.midnight(day + timedelta(days=1)) - 1),
+                )
                 return
             if lost:
                 note_loss(self.root, damage, lost)
             delta_care.drop(self.writers[damage.measurement.name], [damage.path])
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+    def query_sql(self, text: str, parameters: Mapping[str, Parameter], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Return the answer to one SELECT over a view per measurement: times int64 ns UTC, `$name` a parameter."""
         with engine():
             try:
                 return delta_sql.ask(self.tables.values(), text, parameters, timeout=timeout)
             except (*TROUBLE, InvalidValue):
-                self._require_sound_tables(text)
+                # Where a table that the question names has a file that is past reading, that is what is wrong.
+                for name, table in self.tables.items():
+                    snapshot = table.snapshot() if name in text else None
+                    if snapshot is not None:
+                        self._require_sound(snapshot.files, name)
                 raise
 
-    def _require_sound_tables(self, text: str) -> None:
-        """Raise StoreDamaged where a table that the question names has a file that is past reading."""
-        for name, table in self.tables.items():
-            snapshot = table.snapshot() if name in text else None
-            if snapshot is not None:
-                self._require_sound(snapshot.files, name)
-
-    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+    def query_flux(self, text: str, parameters: Mapping[str, Parameter], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Refuse: this store speaks SQL."""
         raise WrongLanguage("The embedded store speaks SQL.", hint="Use query_sql; query_flux is for InfluxDB.")
 
@@ -306,7 +306,7 @@ class DeltaStore:
         )
 
     def minutes(self, query: PointQuery) -> pa.Table:
-        """Return no row."""
+        """Return no row: this store keeps no minutes."""
         return point_schema(query.measurement, query.fields).empty_table()
 
     def delete_account(self, account: str) -> None:
@@ -325,47 +325,32 @@ class DeltaStore:
         if is_vacuum_due:
             self._vacuumed_at = now
         faults: list[StoreUnavailable] = []
-        for name in self.writers:
+        for name, table in self.writers.items():
             try:
                 with engine():
-                    self._care_for(name, now, deadline, vacuum=is_vacuum_due)
+                    if self.retention_days is not None:
+                        delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
+                    delta_care.compact(self.care_engine, table, self.inspectors[name], deadline=deadline)
+                    if is_vacuum_due:
+                        table.vacuum(grace_hours=delta_care.GRACE_HOURS)
             except StoreUnavailable as error:
                 faults.append(error)
         if faults:
             raise faults[0]
-
-    def _care_for(self, name: str, now: int, deadline: float, *, vacuum: bool) -> None:
-        table = self.writers[name]
-        if self.retention_days is not None:
-            delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
-        delta_care.compact(self.care_engine, table, self.inspectors[name], deadline=deadline)
-        if vacuum:
-            table.vacuum(grace_hours=delta_care.GRACE_HOURS)
 
     def ping(self) -> float:
         """Return the milliseconds of a small real read."""
         started = time.perf_counter()
         if self.root.exists() and not self.root.is_dir():
             raise StoreUnavailable(f"{self.root.name} is no folder.", hint="Move it away; the tables are made anew.")
-        for measurement in MEASUREMENTS.values():
-            if self._one(measurement):
-                break
-        return (time.perf_counter() - started) * 1000
 
-    def _one(self, measurement: Measurement) -> int:
-        table = self.tables[measurement.name]
-        query = PointQuery(measurement, -(2**63), 2**63 - 1, {}, ())
-
-        def answer(selection: Selection) -> int:
+        def read_a_time(selection: Selection) -> int:
             if not len(selection):
                 return 0
             return len(self.engine.ask("SELECT time FROM read_parquet($files) LIMIT 1", {"files": selection.paths[:1]}))
 
-        return self._answer(table, query, answer)
-
-
-def _ascending(rows: pa.Table) -> pa.Table:
-    time = rows.column("time").to_numpy()
-    if (time[1:] >= time[:-1]).all():  # a compacted file is in order already
-        return rows
-    return rows.take(pa.array(np.argsort(time, kind="stable")))
+        for measurement in MEASUREMENTS.values():
+            query = PointQuery(measurement, -(2**63), 2**63 - 1, {}, ())
+            if self._answer(self.tables[measurement.name], query, read_a_time):
+                break
+        return (time.perf_counter() - started) * 1000

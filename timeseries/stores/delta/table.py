@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import duckdb
 import pyarrow as pa
@@ -29,7 +29,7 @@ from deltalake.transaction import AddAction, CommitProperties, PostCommitHookPro
 from timeseries.errors import StoreDamaged, StoreUnavailable
 from timeseries.measurements import TIMES, Kind, Measurement
 from timeseries.spool import durable
-from timeseries.stores.delta.file import sealed
+from timeseries.stores.delta.file import seal
 from timeseries.stores.tables import point_schema
 
 WRITTEN = "written"
@@ -39,9 +39,16 @@ CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.deletedFileRetentionDuration": "interval 1 hours",
 }
-
-
 TROUBLE = (DeltaError, duckdb.Error, pa.ArrowException, OSError)
+
+
+class FileStatistics(TypedDict):
+    """What Delta's log tells of a file, under Delta's names; the columns' bounds are texts or integers."""
+
+    numRecords: int
+    minValues: dict[str, str | int]
+    maxValues: dict[str, str | int]
+    nullCount: dict[str, int]
 
 
 class Overtaken(Exception):
@@ -74,18 +81,15 @@ def engine() -> Iterator[None]:
     try:
         yield
     except TROUBLE as error:
-        raise StoreUnavailable(f"The embedded store cannot answer: {error}", hint=_cure(error)) from error
+        is_of_the_disk = isinstance(error, OSError) and error.errno is not None
+        cure = "Look at the disk and the rights of the data folder's delta/."
+        hint = cure if is_of_the_disk else "Nothing accepted is lost; it is tried again."
+        raise StoreUnavailable(f"The embedded store cannot answer: {error}", hint=hint) from error
     except BaseException as error:
         # The Rust side panics with a BaseException of its own, which no `except Exception` of a caller would meet.
         if type(error).__name__ != "PanicException":
             raise
         raise StoreUnavailable(f"The embedded store's engine broke down: {error}") from None
-
-
-def _cure(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
-        return "Look at the disk and the rights of the data folder's delta/."
-    return "Nothing accepted is lost; it is tried again."
 
 
 @dataclass(frozen=True)
@@ -99,16 +103,19 @@ class Snapshot:
 
     @property
     def next_written(self) -> int:
-        """The number for rows that are written now: above every row's that is there, though its log was made anew."""
-        known = pc.max(self.files.column(f"max.{WRITTEN}")).as_py() if len(self.files) else None
-        return max(self.version, known or 0) + 1
+        """The number for rows that are written now: above that of every row there, also where the log was made anew."""
+        highest = pc.max(self.files.column(f"max.{WRITTEN}")).as_py() if len(self.files) else None
+        return max(self.version, highest or 0) + 1
 
 
 EMPTY = pa.table({"path": pa.array([], pa.string())})
 
 
 class MeasurementTable:
-    """Made at its first write. A snapshot is of one moment; a commit is made from the newest snapshot taken here."""
+    """The Delta table of one measurement, made at its first write.
+
+    A snapshot is of one moment; a commit is made from the newest snapshot taken here.
+    """
 
     def __init__(self, folder: Path, measurement: Measurement) -> None:
         self.folder, self.measurement = folder, measurement
@@ -122,7 +129,7 @@ class MeasurementTable:
         self._log_stamp = (0, 0)
 
     def snapshot(self) -> Snapshot | None:
-        """Return the newest version, None where no table is yet."""
+        """Return the table's newest version, None where there is no table yet."""
         with self.lock:
             if self._table is None:
                 return self._open()
@@ -136,7 +143,7 @@ class MeasurementTable:
             return self._snapshot
 
     def _moved(self, version: int) -> bool:
-        """Whether there may be a newer version. Asking the log itself costs 2 ms, as much as reading a symbol's day."""
+        """Tell whether there may be a newer version. The log itself takes 2 ms to tell, as long as a symbol's day."""
         log = self.folder / LOG
         try:
             status = log.stat()
@@ -156,7 +163,7 @@ class MeasurementTable:
             self._table = self._snapshot = None
 
     def _open(self) -> Snapshot | None:
-        """Return the newest version. Raises: StoreDamaged, where there are files and no log that tells of them all."""
+        """Open the newest version. Raises: StoreDamaged, where there are files and no log that tells of them all."""
         for attempt in range(OPENINGS):
             self.forget()
             self._moved(0)
@@ -179,29 +186,22 @@ class MeasurementTable:
             hint="The companion makes it anew from the files beside it; `manage.py resend --damaged` does so now.",
         )
 
-    def _is_same_log(self) -> bool:
-        """Tell whether the log is the one that was opened: into one that was made anew no old version is committed."""
-        try:
-            return (self.folder / LOG).stat().st_ino == self._log_stamp[0]
-        except FileNotFoundError:
-            return False
-
     def _has_emptied_entry(self, version: int) -> bool:
-        """Tell whether an entry since the last checkpoint has no content: it is passed over without a word."""
+        """Tell whether an entry since the last checkpoint has no content: Delta passes over it without a word."""
         log = self.folder / LOG
         since = max((int(path.name[:20]) for path in log.glob("*.checkpoint*.parquet")), default=-1)
         entries = (log / f"{number:020d}.json" for number in range(since + 1, version + 1))
         return any(entry.exists() and not entry.stat().st_size for entry in entries)
 
-    def made(self) -> Snapshot:
-        """Return the newest version of a table that has every column of the measurement; make what is missing."""
+    def complete(self) -> Snapshot:
+        """Make the table or the columns of the measurement that it lacks; return its newest version."""
         with self.lock:
             snapshot = self.snapshot() or self._make()
             missing = [field for field in self.schema if field.name not in snapshot.field_names]
             if missing and self._table is not None:
                 self._table.alter.add_columns(list(Schema.from_arrow(pa.schema(missing)).fields))
                 self.forget()
-                return self.made()
+                return self.complete()
             return snapshot
 
     def _make(self) -> Snapshot:
@@ -234,13 +234,19 @@ class MeasurementTable:
         transaction: tuple[str, int],
         moved_only: bool = False,
     ) -> None:
-        """Commit from ``snapshot``, durably. ``moved_only`` says that the rows stayed the same (compaction).
+        """Commit files that come and go, durably, from ``snapshot``; ``moved_only``: the rows stay (compaction).
 
         Raises:
             Overtaken: another commit of this transaction's name came first; nothing was committed.
         """
         with self.lock:
-            if self._table is None or self._table.version() != snapshot.version or not self._is_same_log():
+            if self._table is None or self._table.version() != snapshot.version:
+                raise Overtaken
+            try:
+                log_inode = (self.folder / LOG).stat().st_ino
+            except FileNotFoundError:
+                raise Overtaken from None
+            if log_inode != self._log_stamp[0]:  # into a log that was made anew no old version is committed
                 raise Overtaken
             gone = [RemoveAction(path, not moved_only, time.time_ns() // 10**6) for path in removed]
             properties = CommitProperties(app_transactions=[Transaction(*transaction)])
@@ -267,18 +273,33 @@ class MeasurementTable:
         """Write the rows, durably, as a file of the day's partition that no version holds yet."""
         path = self.new_path(day)
         pq.write_table(rows, self.folder / path, compression="zstd", compression_level=1, store_schema=False)
-        return self.action(path, day, _statistics(rows, self.ranged))
+        bounds = {}
+        for name in self.ranged:
+            column = rows.column(name)
+            if pa.types.is_dictionary(column.type):
+                # The dictionary may name series of other rows: only what is used counts.
+                array = column.combine_chunks()
+                column = array.dictionary.take(pc.unique(array.indices))
+            bounds[name] = pc.min_max(column).as_py()
+        statistics: FileStatistics = {
+            "numRecords": len(rows),
+            "minValues": {name: bound["min"] for name, bound in bounds.items() if bound["min"] is not None},
+            "maxValues": {name: bound["max"] for name, bound in bounds.items() if bound["max"] is not None},
+            "nullCount": {name: rows.column(name).null_count for name in rows.column_names},
+        }
+        return self.action(path, day, statistics)
 
     def new_path(self, day: date) -> str:
+        """Return a path within the table for a file of the day's partition, whose folder is there on return."""
         folder = self.folder / f"day={day.isoformat()}"
         if not folder.is_dir():
             folder.mkdir(mode=0o700, exist_ok=True)
             durable.sync_path(self.folder)
         return f"{folder.name}/{uuid.uuid4().hex}.parquet"
 
-    def action(self, path: str, day: date, statistics: dict[str, Any]) -> AddAction:
-        """Make a file that was written durable, its checksum in its name, and return what commits it."""
-        file = sealed(self.folder / path)
+    def action(self, path: str, day: date, statistics: FileStatistics) -> AddAction:
+        """Make a written file durable, its checksum in its name, and return what commits it."""
+        file = seal(self.folder / path)
         file.chmod(0o600)
         durable.sync_path(file)
         durable.sync_path(file.parent)
@@ -295,30 +316,12 @@ class MeasurementTable:
             self._table.cleanup_metadata()
 
     def discard(self, added: Sequence[AddAction]) -> None:
+        """Delete files that were written for a commit which did not come to pass."""
         for action in added:
             (self.folder / action.path).unlink(missing_ok=True)
 
 
-def listing(path: str, size: int, day: date, statistics: dict[str, Any]) -> AddAction:
-    """Return what names a file in the log."""
+def listing(path: str, size: int, day: date, statistics: FileStatistics) -> AddAction:
+    """Return the log's entry for a file of ``size`` bytes at a path within the table."""
     text = json.dumps(statistics, ensure_ascii=False)  # escaped pairs are misread
     return AddAction(path, size, {"day": day.isoformat()}, time.time_ns() // 10**6, True, text)
-
-
-def _statistics(rows: pa.Table, ranged: Sequence[str]) -> dict[str, Any]:
-    """Return Delta's statistics: the bounds of some columns, and each column's nulls."""
-    bounds = {name: pc.min_max(_plain(rows.column(name))).as_py() for name in ranged}
-    return {
-        "numRecords": len(rows),
-        "minValues": {name: bound["min"] for name, bound in bounds.items() if bound["min"] is not None},
-        "maxValues": {name: bound["max"] for name, bound in bounds.items() if bound["max"] is not None},
-        "nullCount": {name: rows.column(name).null_count for name in rows.column_names},
-    }
-
-
-def _plain(column: pa.ChunkedArray) -> Any:
-    if not pa.types.is_dictionary(column.type):
-        return column
-    # The dictionary may name series of other rows: only what is used counts.
-    array = column.combine_chunks()
-    return array.dictionary.take(pc.unique(array.indices))

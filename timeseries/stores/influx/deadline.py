@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -20,12 +19,12 @@ _here = threading.local()
 
 
 class _Watch:
-    """The request that this thread makes now."""
+    """The time limit of the request that this thread makes now."""
 
     def __init__(self, seconds: float) -> None:
         self.until = time.monotonic() + seconds
         self._guard, self._expired = threading.Lock(), False
-        self._connection: Any = None
+        self._connection: HTTPConnection | None = None
 
     def left(self) -> float:
         """Return the seconds left. Raises TimeoutError when there are none."""
@@ -34,16 +33,17 @@ class _Watch:
             raise TimeoutError("the whole request took too long")
         return left
 
-    def begin(self, connection: Any) -> None:
+    def begin(self, connection: HTTPConnection, sock: socket.socket) -> None:
         """Send over this connection now; all the time that is left is for that."""
         with self._guard:
             if self._expired:
                 raise TimeoutError("the whole request took too long")
             self._connection = connection
         # By itself the client would give the sending of a large body no longer than the connecting.
-        connection.sock.settimeout(self.left())
+        sock.settimeout(self.left())
 
     def expire(self) -> None:
+        """Shut the connection down, so that whoever waits for it gets an error at once."""
         with self._guard:
             self._expired = True
             sock = getattr(self._connection, "sock", None)
@@ -55,7 +55,7 @@ class _Watch:
 
 @contextmanager
 def whole_request(seconds: float) -> Iterator[None]:
-    """Limit the requests that this thread makes inside the block, through a manager that was `limited`.
+    """Limit the requests that this thread makes inside the block, through a manager of `limit_requests`.
 
     Raises:
         TimeoutError: the time was up, whatever came of it: an answer that was cut here may look like a whole one.
@@ -72,15 +72,15 @@ def whole_request(seconds: float) -> Iterator[None]:
         _here.watch = None
 
 
-def limited(manager: PoolManager) -> None:
+def limit_requests(manager: PoolManager) -> None:
     """Let the manager's connections heed `whole_request`."""
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
 
-def _begin(connection: Any) -> None:
+def _begin(connection: HTTPConnection) -> None:
     watch: _Watch | None = getattr(_here, "watch", None)
     if watch is not None and connection.sock is not None:
-        watch.begin(connection)
+        watch.begin(connection, connection.sock)
 
 
 class _Connection(HTTPConnection):
@@ -88,9 +88,9 @@ class _Connection(HTTPConnection):
         super().connect()
         _begin(self)
 
-    def putrequest(self, *args: Any, **options: Any) -> None:
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         _begin(self)  # one that is used again is connected already
-        super().putrequest(*args, **options)
+        super().putrequest(method, url, skip_host, skip_accept_encoding)
 
 
 class _TLSConnection(HTTPSConnection):
@@ -98,9 +98,9 @@ class _TLSConnection(HTTPSConnection):
         super().connect()
         _begin(self)
 
-    def putrequest(self, *args: Any, **options: Any) -> None:
+    def putrequest(self, method: str, url: str, skip_host: bool = False, skip_accept_encoding: bool = False) -> None:
         _begin(self)
-        super().putrequest(*args, **options)
+        super().putrequest(method, url, skip_host, skip_accept_encoding)
 
 
 class _Pool(HTTPConnectionPool):

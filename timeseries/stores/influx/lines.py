@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import pyarrow.compute as pc
 
 from timeseries.measurements import Field, IntArray, Kind, Measurement, PointBatch
 from timeseries.stores.influx.names import coded, coded_key, coded_text, escaped
+from timeseries.stores.tables import Numbers
 
 NO_SEPARATOR = pa.scalar("", pa.string())
 
@@ -40,6 +40,7 @@ class Lines:
         return bytes(self.data[self.starts[first] : self.starts[stop]])
 
     def account(self, number: int) -> str:
+        """Return the account of one line."""
         return self.series_table[int(self.series[number])]["account"]
 
     def line(self, number: int) -> bytes:
@@ -48,31 +49,29 @@ class Lines:
 
 
 def encode(batch: PointBatch) -> Lines:
-    """Encode every point of the batch.
+    """Encode every point of the batch as a line.
 
     ``present`` says which fields a point has: the server joins two points of one time field by field, and of these the
     last one alone shall stand.
     """
-    batch = batch.take(_order(batch))
-    heads = pa.array([_head(batch.measurement, tags) for tags in batch.series_table], pa.string())
-    series = pa.array(batch.series.astype(np.int32))
-    parts: list[Any] = [heads.take(series), _text(batch.exchange_time), "i,received_time=", _text(batch.received_time)]
+    # Series by series, ascending: the server's cache takes such a body fastest. Stable: the last to arrive stays last.
+    names = [tuple(sorted(entry.items())) for entry in batch.series_table]
+    rank = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    ranks = np.array([rank[name] for name in names], dtype=np.int64)
+    batch = batch.take(np.lexsort((batch.time, ranks[batch.series])))
+    heads = []
+    for tags in batch.series_table:
+        series = ",".join(f"{tag}={escaped(coded(tags[tag]))}" for tag in sorted(batch.measurement.series_tags))
+        heads.append(f"{batch.measurement.name},{series} exchange_time=")
+    pieces: list[pa.Array | str] = [pa.array(heads, pa.string()).take(pa.array(batch.series.astype(np.int32)))]
+    pieces += [_text(batch.exchange_time), "i,received_time=", _text(batch.received_time)]
     if masked(batch.measurement):
-        parts += ["i,present=", _text(_presence(batch))]
-    parts.append("i")
+        pieces += ["i,present=", _text(_presence(batch))]
+    pieces.append("i")
     for field in batch.measurement.fields:
-        parts += _pieces(field, batch.columns[field.name])
-    parts += [" ", _text(batch.time), "\n"]
-    lines = pc.binary_join_element_wise(*parts, NO_SEPARATOR, null_handling="skip")
-    return _lines(batch, lines)
-
-
-def masked(measurement: Measurement) -> bool:
-    """Tell whether the points carry ``present``; of named numbers the names are no fixed set."""
-    return all(field.kind is not Kind.NUMBERS for field in measurement.fields)
-
-
-def _lines(batch: PointBatch, lines: pa.StringArray) -> Lines:
+        pieces += _pieces(field, batch.columns[field.name])
+    pieces += [" ", _text(batch.time), "\n"]
+    lines = pc.binary_join_element_wise(*pieces, NO_SEPARATOR, null_handling="skip")
     starts, data = np.zeros(1, np.int32), memoryview(b"")
     if len(lines):
         _, offsets, values = lines.buffers()
@@ -81,21 +80,12 @@ def _lines(batch: PointBatch, lines: pa.StringArray) -> Lines:
     return Lines(batch.sequences, batch.time, batch.series, batch.series_table, starts, data)
 
 
-def _order(batch: PointBatch) -> IntArray:
-    # Series by series, ascending: the server's cache takes such a body fastest. Stable: the last to arrive stays last.
-    names = [tuple(sorted(entry.items())) for entry in batch.series_table]
-    rank = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    ranks = np.array([rank[name] for name in names], dtype=np.int64)
-    order: IntArray = np.lexsort((batch.time, ranks[batch.series]))
-    return order
+def masked(measurement: Measurement) -> bool:
+    """Tell whether points of a measurement carry ``present``; of named numbers the names are no fixed set."""
+    return all(field.kind is not Kind.NUMBERS for field in measurement.fields)
 
 
-def _head(measurement: Measurement, tags: dict[str, str]) -> str:
-    named = ",".join(f"{tag}={escaped(coded(tags[tag]))}" for tag in sorted(measurement.series_tags))
-    return f"{measurement.name},{named} exchange_time="
-
-
-def _text(numbers: npt.NDArray[Any]) -> pa.StringArray:
+def _text(numbers: Numbers) -> pa.StringArray:
     return pc.cast(pa.array(numbers), pa.string())
 
 
@@ -113,15 +103,20 @@ def _presence(batch: PointBatch) -> IntArray:
     return bits
 
 
-def _pieces(field: Field, column: npt.NDArray[Any]) -> list[Any]:
-    """Return what the field adds to each line; null adds nothing."""
+def _pieces(field: Field, column: Numbers) -> list[pa.Array | str]:
+    """Return the texts that a field adds to each line; null adds nothing."""
     if field.kind is Kind.NUMBERS:
         return [_numbers(column)]
     name = f",{field.name}="
     if field.kind is Kind.INTEGER:
         return [name, _text(column), "i"]
     if field.kind is Kind.TEXT:
-        return [_quoted(name, column)]
+        encoded = pa.array(column, pa.string()).dictionary_encode()
+        texts = [
+            name + '"' + coded_text(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+            for text in encoded.dictionary.to_pylist()
+        ]
+        return [pa.array(texts, pa.string()).take(encoded.indices)]
     absent = np.isnan(column)
     if absent.all():
         return []
@@ -129,16 +124,7 @@ def _pieces(field: Field, column: npt.NDArray[Any]) -> list[Any]:
     return [pc.binary_join_element_wise(name, values, NO_SEPARATOR)] if absent.any() else [name, values]
 
 
-def _quoted(name: str, column: npt.NDArray[Any]) -> pa.StringArray:
-    encoded = pa.array(column, pa.string()).dictionary_encode()
-    texts = [
-        name + '"' + coded_text(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
-        for text in encoded.dictionary.to_pylist()
-    ]
-    return pa.array(texts, pa.string()).take(encoded.indices)
-
-
-def _numbers(column: npt.NDArray[Any]) -> pa.StringArray:
+def _numbers(column: Numbers) -> pa.StringArray:
     lengths = np.fromiter((len(entry) for entry in column), dtype=np.int32, count=len(column))
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
     names = pa.array(chain.from_iterable(entry.keys() for entry in column), pa.string()).dictionary_encode()

@@ -19,35 +19,38 @@ PREFIX = "values."
 
 
 def coded(name: str) -> str:
-    """Return the name as a tag's value."""
+    """Encode a name as a tag's value."""
     if not name:
         return EMPTY
     return "%2D" if name == EMPTY else coded_text(name)
 
 
 def decoded(tag: str) -> str:
+    """Return the name that a tag's value stands for."""
     return "" if tag == EMPTY else unquote(tag)
 
 
 def coded_text(text: str) -> str:
-    """Return the text as a field's value."""
-    return _UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", text)
+    """Encode a text as a field's value."""
+    return _UNSAFE.sub(lambda match: f"%{ord(match[0]):02X}", text)
 
 
 def decoded_text(text: str) -> str:
+    """Return the text that a field's value stands for."""
     return unquote(text)
 
 
 def coded_key(name: str) -> str:
-    """Return the name of one of several named numbers as a field's key; none is that of a field of every point."""
+    """Encode the name of one of several named numbers as a field's key, never that of a field of every point."""
     key = coded(name)
     return PREFIX + key if key in RESERVED or key.startswith((PREFIX, "_")) else key
 
 
 def decoded_key(key: str) -> str:
+    """Return the name that a field's key stands for."""
     return decoded(key.removeprefix(PREFIX))
 
 
 def escaped(name: str) -> str:
-    """Return a coded name as it stands in line protocol."""
+    """Escape an encoded name for line protocol."""
     return _SPECIAL.sub(r"\\\1", name)

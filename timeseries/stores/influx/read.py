@@ -10,27 +10,26 @@ from collections.abc import Callable
 from csv import reader
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from timeseries.errors import InvalidValue, StoreUnavailable
-from timeseries.measurements import Kind, Measurement
-from timeseries.stores.base import PointQuery
+from timeseries.measurements import Kind
+from timeseries.stores.base import Parameter, PointQuery
 from timeseries.stores.influx.lines import masked
 from timeseries.stores.influx.names import RESERVED, coded, decoded, decoded_key, decoded_text
-from timeseries.stores.tables import TYPES, point_schema
+from timeseries.stores.tables import TYPES, Numbers, point_schema
 
 # The first and the last instant that the server knows.
 FIRST, LAST = -(2**63) + 2, 2**63 - 2
 MULTILINE = csv.ParseOptions(newlines_in_values=True)
 KEY = "exchange_time"  # every point has it
-Ask = Callable[[str, dict[str, Any]], bytes]
-Numbers = npt.NDArray[Any]
+Parameters: TypeAlias = dict[str, Parameter]
+Ask = Callable[[str, Parameters], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +55,45 @@ def read_points(ask: Ask, bucket: str, query: PointQuery) -> pa.Table:
         return schema.empty_table()
     starts = dict(zip(series, np.cumsum([0, *(len(run.time) for run in series.values())]).tolist(), strict=False))
     builder = _Builder(series, starts, sum(len(run.time) for run in series.values()))
-    columns: dict[str, Any] = {"time": pa.array(np.concatenate([run.time for run in series.values()]))}
-    columns |= _tag_columns(query, free, series)
+    columns: dict[str, pa.Array] = {"time": pa.array(np.concatenate([run.time for run in series.values()]))}
+    for tag, name in query.tags.items():
+        columns[tag] = pa.repeat(pa.scalar(name, pa.string()), builder.length)
+    which = pa.array(np.repeat(np.arange(len(series)), [len(run.time) for run in series.values()]))
+    for number, tag in enumerate(free):
+        columns[tag] = pa.array([decoded(tags[number]) for tags in series], pa.string()).take(which)
     integers = {name: builder.column(whole, name, pa.int64()) for name in _integers(query)}
     columns |= {name: column for name, column in integers.items() if name in schema.names}
-    present = integers.get("present")
+    bits = [field.name for field in query.measurement.fields]  # in `present`, from the lowest on
     for kind in (Kind.FLOAT, Kind.TEXT):
         names = _fields(query, kind)
         runs = _runs(ask, bucket, query, names, kind) if names else []
         for name in names:
             column = builder.column(runs, name, TYPES[kind])
-            columns[name] = _masked(column, present, _number(query.measurement, name))
+            if "present" in integers:
+                present = integers["present"].fill_null(0).to_numpy(zero_copy_only=False) >> bits.index(name) & 1
+                column = pc.if_else(pa.array(present.astype(bool)), column, pa.scalar(None, column.type))
+            columns[name] = column
     for name in _fields(query, Kind.TEXT):
-        columns[name] = _texts(columns[name])
+        encoded = columns[name].dictionary_encode()
+        texts = [decoded_text(text) for text in encoded.dictionary.to_pylist()]
+        columns[name] = pa.array(texts, pa.string()).take(encoded.indices)
     for name in _fields(query, Kind.NUMBERS):
         columns[name] = builder.maps(_runs(ask, bucket, query, None, Kind.FLOAT))
     table = pa.table([columns[name] for name in schema.names], schema=schema)
-    if any(column.null_count for column in integers.values()):  # every point has them: of this one not all were seen
+    # Every point has all of these: of one that lacks some not everything was seen.
+    if any(column.null_count for column in integers.values()):
         table = table.filter(reduce(pc.and_, (column.is_valid() for column in integers.values())))
     return table.take(pc.sort_indices(table, [(name, "ascending") for name in ("time", *free)]))
 
 
 class _Builder:
-    """Puts runs of values in their place among all points: series after series, each ascending by time."""
+    """The columns of an answer, built of runs: series after series, each ascending by time."""
 
     def __init__(self, series: dict[tuple[str, ...], _Run], starts: dict[tuple[str, ...], int], length: int) -> None:
         self.series, self.starts, self.length = series, starts, length
 
     def column(self, runs: list[_Run], name: str, kind: pa.DataType) -> pa.Array:
-        """Return the field's column, null where a point has it not."""
+        """Build a field's column, null where a point has it not."""
         own = [self._placed(run) for run in runs if run.field == name and run.tags in self.series]
         if not own:
             return pa.nulls(self.length, kind)
@@ -97,7 +106,7 @@ class _Builder:
         return values.take(pa.array(source, mask=source < 0))
 
     def maps(self, runs: list[_Run]) -> pa.Array:
-        """Return all runs as one column of named numbers."""
+        """Build the column of named numbers of all runs."""
         own = [(decoded_key(run.field), *self._placed(run)) for run in runs if run.tags in self.series]
         if not own:
             places, names, values = np.empty(0, np.int64), np.empty(0, object), np.empty(0)
@@ -115,9 +124,9 @@ class _Builder:
         """Return the places of the run's values, without those of points that came after the points were asked for."""
         times = self.series[run.tags].time
         places = np.searchsorted(times, run.time)
-        known = places < len(times)
-        known[known] = times[places[known]] == run.time[known]
-        return self.starts[run.tags] + places[known], run.values.filter(pa.array(known))
+        asked = places < len(times)
+        asked[asked] = times[places[asked]] == run.time[asked]
+        return self.starts[run.tags] + places[asked], run.values.filter(pa.array(asked))
 
 
 def _integers(query: PointQuery) -> tuple[str, ...]:
@@ -134,37 +143,11 @@ def _fields(query: PointQuery, kind: Kind) -> tuple[str, ...]:
     )
 
 
-def _number(measurement: Measurement, name: str) -> int:
-    return [field.name for field in measurement.fields].index(name)
-
-
-def _masked(column: pa.Array, present: pa.Array | None, number: int) -> pa.Array:
-    if present is None:
-        return column
-    has = (present.fill_null(0).to_numpy(zero_copy_only=False) >> number) & 1
-    return pc.if_else(pa.array(has.astype(bool)), column, pa.scalar(None, column.type))
-
-
-def _texts(column: pa.Array) -> pa.Array:
-    encoded = column.dictionary_encode()
-    texts = [decoded_text(text) for text in encoded.dictionary.to_pylist()]
-    return pa.array(texts, pa.string()).take(encoded.indices)
-
-
-def _tag_columns(query: PointQuery, free: list[str], series: dict[tuple[str, ...], _Run]) -> dict[str, pa.Array]:
-    lengths = np.array([len(run.time) for run in series.values()])
-    columns = {tag: pa.repeat(pa.scalar(value, pa.string()), int(lengths.sum())) for tag, value in query.tags.items()}
-    which = pa.array(np.repeat(np.arange(len(series)), lengths))
-    for number, tag in enumerate(free):
-        columns[tag] = pa.array([decoded(tags[number]) for tags in series], pa.string()).take(which)
-    return columns
-
-
 # -- questions -------------------------------------------------------------------------------------------------------
 
 
 def newest_time(ask: Ask, bucket: str, query: PointQuery) -> int | None:
-    """Return the highest time of the query's points; None when there is none."""
+    """Ask for the highest time (ns UTC) of the query's points; None when there is none."""
     text = f'{_points(query, (KEY,))} |> last() |> keep(columns: ["_time"]) |> group() |> max(column: "_time")'
     table = _parse(ask(text, _parameters(bucket, query)), ("_time",))
     times = table.column("_time")
@@ -172,7 +155,7 @@ def newest_time(ask: Ask, bucket: str, query: PointQuery) -> int | None:
 
 
 def newest_times(ask: Ask, bucket: str, query: PointQuery) -> dict[str, int]:
-    """Return the highest time of each of the query's symbols that has a point."""
+    """Ask for the highest time (ns UTC) of each of the query's symbols that has a point."""
     text = f'{_points(query, (KEY,))} |> last() |> keep(columns: ["_time", "symbol"]) |> group()'
     table = _parse(ask(text, _parameters(bucket, query)), ("_time", "symbol"))
     times: dict[str, int] = {}
@@ -183,7 +166,7 @@ def newest_times(ask: Ask, bucket: str, query: PointQuery) -> dict[str, int]:
 
 
 def first_times(ask: Ask, bucket: str, query: PointQuery, *, every: str) -> list[tuple[str, int]]:
-    """Return (source, time) of the first point of each source in each stretch of ``every`` (such as 15m)."""
+    """Ask for (source, time in ns UTC) of the first point of each source in each stretch of ``every`` (such as 15m)."""
     free = () if "source" in query.tags else ("source",)
     listed = ", ".join(f'"{name}"' for name in ("_time", *free))
     text = f"{_points(query, (KEY,))} |> window(every: {every}) |> first() |> keep(columns: [{listed}]) |> group()"
@@ -214,7 +197,7 @@ def _runs(ask: Ask, bucket: str, query: PointQuery, names: tuple[str, ...] | Non
 
 
 def _points(query: PointQuery, names: tuple[str, ...] | None) -> str:
-    """Return the Flux of the query's points with these fields; None: every one that a schema does not name."""
+    """Return the Flux of the query's points with these fields; ``names`` None: every field that no schema names."""
     tags = "".join(f" and r.{tag} == {tag}" for tag in query.tags)
     if query.symbols is not None:
         tags += f" and ({' or '.join(f'r.symbol == symbol_{number}' for number in range(len(query.symbols)))})"
@@ -228,13 +211,13 @@ def _points(query: PointQuery, names: tuple[str, ...] | None) -> str:
     )
 
 
-def _parameters(bucket: str, query: PointQuery) -> dict[str, Any]:
+def _parameters(bucket: str, query: PointQuery) -> Parameters:
     return {
         "bucket": bucket,
         "start": max(FIRST, min(query.start, LAST)),
         "stop": max(FIRST, min(query.stop, LAST)),
         "measurement": query.measurement.name,
-        **{tag: coded(value) for tag, value in query.tags.items()},
+        **{tag: coded(name) for tag, name in query.tags.items()},
         **{f"symbol_{number}": coded(symbol) for number, symbol in enumerate(query.symbols or ())},
     }
 
@@ -242,18 +225,21 @@ def _parameters(bucket: str, query: PointQuery) -> dict[str, Any]:
 # -- answers ---------------------------------------------------------------------------------------------------------
 
 
-def _parse(answer: bytes, columns: tuple[str, ...], value: pa.DataType | None = None) -> pa.Table:
-    """Return the answer's columns, `_time` as int64 ns, and ``table``, the number of the run that a row belongs to.
+def _parse(answer: bytes, columns: tuple[str, ...], kind: pa.DataType | None = None) -> pa.Table:
+    """Read the answer's columns, `_time` as int64 ns, and ``table``, the number of the run that a row belongs to.
+
+    ``kind`` is the type of `_value`.
 
     Raises:
         StoreUnavailable: the answer broke off, or an error stands in its place.
     """
     types = {"table": pa.int64(), "_time": pa.timestamp("ns", "UTC")}
     types |= {name: pa.string() for name in columns if name not in types}
-    if value is not None:
-        types["_value"] = value
+    if kind is not None:
+        types["_value"] = kind
     if not answer.strip():
-        return pa.table({name: pa.array([], pa.int64() if name == "_time" else kind) for name, kind in types.items()})
+        empty = {**types, "_time": pa.int64()}
+        return pa.table({name: pa.array([], column_type) for name, column_type in empty.items()})
     try:
         table = csv.read_csv(
             pa.py_buffer(answer),
@@ -269,7 +255,7 @@ def _parse(answer: bytes, columns: tuple[str, ...], value: pa.DataType | None = 
 
 
 def free_table(answer: bytes) -> pa.Table:
-    """Return an answer of any columns as one table, types as Arrow infers them; times are ns UTC.
+    """Read an answer of any columns as one table, types as Arrow infers them; times are ns UTC.
 
     Raises:
         InvalidValue: it is several tables of differing columns.

@@ -16,12 +16,12 @@ RETRY_SECONDS = (1.0, 300.0)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Every line is durable."""
+    """The answer that every line is durable."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedWhole:
-    """A line cannot be read and nothing of the body is stored: halve until it stands alone."""
+    """The answer that a line cannot be read and nothing of the body is stored: halve until the line stands alone."""
 
     status: int
     reason: str
@@ -29,7 +29,10 @@ class RefusedWhole:
 
 @dataclass(frozen=True, slots=True)
 class RefusedInPart:
-    """Some lines are refused (a type conflict, older than the retention), the rest is stored; which is not said."""
+    """The answer that some lines are refused (a type conflict, older than the retention) and the rest is stored.
+
+    It does not tell which.
+    """
 
     status: int
     reason: str
@@ -37,7 +40,7 @@ class RefusedInPart:
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The body is too long: halve, and keep to the half."""
+    """The answer that the body is too long: halve, and keep to the half."""
 
     status: int
     reason: str
@@ -45,7 +48,7 @@ class TooLarge:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Token, organisation, bucket or server are not as they should be: keep everything and tell the operator."""
+    """An answer of which token, organisation, bucket or server is the fault: keep everything and tell the operator."""
 
     status: int
     reason: str
@@ -53,7 +56,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class TryLater:
-    """Nothing is known of the body: the same bytes again, after ``retry_after`` seconds where the server says so."""
+    """An answer that leaves open what became of the body: send the same bytes again.
+
+    Where the server tells when, ``retry_after`` are the seconds until then.
+    """
 
     status: int  # 0: no answer
     reason: str
@@ -68,7 +74,12 @@ def reply_of(status: int, headers: Mapping[str, str], body: bytes | str | None) 
     """Return what an answer to a write means. ``headers`` as the server sent them."""
     if status == 204:
         return Stored()
-    reason = _reason(body)
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
+    try:
+        message = json.loads(text)["message"]
+    except (ValueError, TypeError, KeyError):
+        message = None
+    reason = (message if isinstance(message, str) else text)[:REASON_MAX]
     if status == 400:
         return RefusedWhole(status, reason)
     if status == 422:
@@ -81,21 +92,11 @@ def reply_of(status: int, headers: Mapping[str, str], body: bytes | str | None) 
     return Held(status, reason)
 
 
-def _reason(body: bytes | str | None) -> str:
-    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body or ""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return text[:REASON_MAX]
-    message = found.get("message") if isinstance(found, dict) else None
-    return (message if isinstance(message, str) else text)[:REASON_MAX]
-
-
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that the server asks for, within `RETRY_SECONDS`; None for a date or nonsense."""
-    given = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+    header = {name.lower(): text for name, text in headers.items()}.get("retry-after", "")
     try:
-        seconds = float(given)
+        seconds = float(header)
     except ValueError:
         return None
     least, most = RETRY_SECONDS

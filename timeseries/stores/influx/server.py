@@ -5,16 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
 
 from influxdb_client import AuthorizationsService, Dialect, InfluxDBClient, WriteService
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
 from timeseries.errors import InvalidValue, StoreMisconfigured, StoreUnavailable
-from timeseries.stores.influx.deadline import limited, whole_request
+from timeseries.stores.base import Parameter
+from timeseries.stores.influx.deadline import limit_requests, whole_request
 from timeseries.stores.influx.replies import Refused, Reply, TryLater, reply_of
 
 TIMEOUT_SECONDS = (2.0, 10.0)  # to connect; between two pieces of an answer
@@ -25,7 +25,7 @@ NOTHING, TABLE_END = b"\r\n", b"\r\n\r\n"
 
 
 class InfluxServer:
-    """One organisation of a server, through its client. Threads may share it; a forked child connects anew."""
+    """One organisation of an InfluxDB server. Threads may share it; a forked child connects anew."""
 
     def __init__(
         self,
@@ -37,34 +37,41 @@ class InfluxServer:
         write_seconds: float = WRITE_SECONDS,
         ask_seconds: float | None = None,
     ) -> None:
-        """``ask_seconds``: a whole question takes no longer, from the connecting on; None: as long as pieces come."""
+        """Name the server; nothing is sent yet.
+
+        Args:
+            timeout_seconds: to connect; between two pieces of an answer.
+            write_seconds: of a whole write, from the connecting on.
+            ask_seconds: of a whole question, from the connecting on; None: as long as pieces come.
+        """
         self.url, self.org, self._write_seconds, self._ask_seconds = url, org, write_seconds, ask_seconds
         self._token, self._timeout = token, tuple(int(seconds * 1000) for seconds in timeout_seconds)
         self._lock = threading.Lock()
-        self._made: tuple[int, InfluxDBClient] | None = None
+        self._connected: tuple[int, InfluxDBClient] | None = None  # with the process that made it
 
     @property
     def client(self) -> InfluxDBClient:
+        """The client of this process, made at the first use."""
         with self._lock:
-            if self._made is None or self._made[0] != os.getpid():
-                made = InfluxDBClient(self.url, self._token, timeout=self._timeout, org=self.org)
-                limited(made.api_client.rest_client.pool_manager)
-                self._made = (os.getpid(), made)
+            if self._connected is None or self._connected[0] != os.getpid():
+                client = InfluxDBClient(self.url, self._token, timeout=self._timeout, org=self.org)
+                limit_requests(client.api_client.rest_client.pool_manager)
+                self._connected = (os.getpid(), client)
                 # Left to the interpreter's last moments, the client's own tidying would write a traceback.
                 atexit.register(self.close)
-            return self._made[1]
+            return self._connected[1]
 
     def close(self) -> None:
         """Close the connections; the next call opens new ones."""
         with self._lock:
-            if self._made is not None and self._made[0] == os.getpid():
-                self._made[1].close()
-            self._made = None
+            if self._connected is not None and self._connected[0] == os.getpid():
+                self._connected[1].close()
+            self._connected = None
         atexit.unregister(self.close)
 
     @contextmanager
     def patient(self, seconds: float) -> Iterator[InfluxServer]:
-        """Give the same server with connections of its own, over which a whole question takes no longer than this."""
+        """Give this server with connections of its own, over which a whole question takes at most ``seconds``."""
         times = (TIMEOUT_SECONDS[0], max(seconds, 0.001))
         server = InfluxServer(
             self.url, org=self.org, token=self._token, timeout_seconds=times, ask_seconds=max(seconds, 0.001)
@@ -91,7 +98,7 @@ class InfluxServer:
             return TryLater(0, f"{type(error).__name__}: {error}")
         return reply_of(status, dict(headers), None)
 
-    def ask(self, flux: str, parameters: Mapping[str, Any]) -> bytes:
+    def ask(self, flux: str, parameters: Mapping[str, Parameter]) -> bytes:
         """Return the answer to a question as CSV without annotations.
 
         Raises:
@@ -100,53 +107,58 @@ class InfluxServer:
         """
         limit = nullcontext() if self._ask_seconds is None else whole_request(self._ask_seconds)
         with faults(), limit:
-            answer = self.client.query_api().query_raw(flux, dialect=DIALECT, params=dict(parameters))
-            data = bytes(answer.data)
+            answer = bytes(self.client.query_api().query_raw(flux, dialect=DIALECT, params=dict(parameters)).data)
         # Each table ends with an empty line. What was cut on its way may else end within a number and be another one.
-        if data != NOTHING and not data.endswith(TABLE_END):
+        if answer != NOTHING and not answer.endswith(TABLE_END):
             raise StoreUnavailable("InfluxDB broke its answer off.", hint="It is asked again.")
-        return data
+        return answer
 
     def delete(self, bucket: str, predicate: str) -> None:
         """Remove every point that the predicate names. Raises StoreUnavailable."""
         with faults():
             self.client.delete_api().delete(FIRST_DAY, LAST_DAY, predicate, bucket, self.org)
 
-    def authorize(self, asked: Mapping[str, Any]) -> str:
-        """Make the token that is asked for, and return it."""
+    def authorize(self, organisation: str, description: str, buckets: Sequence[str], actions: Sequence[str]) -> str:
+        """Make a token of an organisation that may do these actions with these buckets (ids), and return it."""
+        resources = [{"type": "buckets", "id": bucket, "orgID": organisation} for bucket in buckets]
+        permissions = [{"action": action, "resource": resource} for resource in resources for action in actions]
+        request = {"orgID": organisation, "description": description, "permissions": permissions}
         with faults():
             service = AuthorizationsService(self.client.api_client)
-            return str(service.post_authorizations(authorization_post_request=dict(asked)).token)
+            return str(service.post_authorizations(authorization_post_request=request).token)
 
     def retention_seconds(self, bucket: str) -> int | None:
         """Return the bucket's retention; None when there is none, or the token may not ask."""
         try:
             with faults(), whole_request(self._write_seconds):
-                found = self.client.buckets_api().find_bucket_by_name(bucket)
+                answer = self.client.buckets_api().find_bucket_by_name(bucket)
         except (StoreUnavailable, InvalidValue):
             return None
-        rules = found.retention_rules if found else []
+        rules = answer.retention_rules if answer else []
         return next((rule.every_seconds for rule in rules if rule.every_seconds), None)
 
     def has_bucket(self, name: str) -> bool:
-        """Tell whether there is such a bucket for this token. Raises StoreUnavailable where nobody answers."""
+        """Tell whether there is a bucket of this name for this token. Raises StoreUnavailable where nobody answers."""
         with faults():
             try:
-                found = self.client.buckets_api().find_bucket_by_name(name)
+                bucket = self.client.buckets_api().find_bucket_by_name(name)
             except ApiException as error:
                 if not error.status:
                     raise
                 return False
-        return found is not None and found.name == name
+        return bucket is not None and bucket.name == name
 
 
 @contextmanager
 def faults() -> Iterator[None]:
-    """Raise what the client raises as errors of ours."""
+    """Raise the client's errors as `InvalidValue` (the question is wrong) or `StoreUnavailable`."""
     try:
         yield
     except ApiException as error:
-        raise _error_of(error) from error
+        reply = reply_of(error.status or 0, dict(error.headers or {}), error.body)
+        if isinstance(reply, Refused):
+            raise InvalidValue(f"InfluxDB refuses the question: {reply.reason}") from error
+        raise unavailable(reply) from error
     except (HTTPError, OSError) as error:
         detail = f"InfluxDB does not answer ({type(error).__name__})."
         raise StoreUnavailable(
@@ -154,19 +166,12 @@ def faults() -> Iterator[None]:
         ) from error
 
 
-def _error_of(error: ApiException) -> Exception:
-    reply = reply_of(error.status or 0, dict(error.headers or {}), error.body)
-    if isinstance(reply, Refused):
-        return InvalidValue(f"InfluxDB refuses the question: {reply.reason}")
-    return unavailable(reply)
-
-
 def unavailable(reply: Reply) -> StoreUnavailable:
-    """Return the error that a reply without success is to whoever waits for it."""
+    """Return the error of a reply that is no success."""
     if isinstance(reply, TryLater):
-        said = f"status {reply.status}" if reply.status else "no answer"
+        status_text = f"status {reply.status}" if reply.status else "no answer"
         return StoreUnavailable(
-            f"InfluxDB cannot take it now ({said}: {reply.reason}).",
+            f"InfluxDB cannot take it now ({status_text}: {reply.reason}).",
             hint="It is tried again.",
             retry_after=reply.retry_after,
         )

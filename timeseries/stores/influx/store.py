@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from timeseries.errors import QueryTimeout, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import Measurement, PointBatch
-from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, PointQuery, Refusal
+from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, Parameter, PointQuery, Refusal
 from timeseries.stores.influx import read as influx_read
 from timeseries.stores.influx.lines import Lines, encode
 from timeseries.stores.influx.names import coded
@@ -35,6 +35,17 @@ LINES_MAX = 20_000  # in one body
 PROBE = b"# Are lines taken here?\n"  # a comment of line protocol: 204 of a server that takes lines, and nothing stored
 KNOWN_SECONDS = 60.0  # how long what was asked of the buckets is taken for granted
 WORDS = {400: "unreadable", 413: "too_large", 422: "refused"}
+
+
+class BucketFacts(NamedTuple):
+    """What was asked of the buckets: the first instant whose ticks are kept (ns UTC), and whether minutes have a place.
+
+    ``asked_at`` is in monotonic seconds.
+    """
+
+    asked_at: float
+    ticks_from: int
+    keeps_minutes: bool
 
 
 class InfluxStore:
@@ -61,7 +72,7 @@ class InfluxStore:
         self.label = f"InfluxDB at {urlsplit(server.url).netloc}"
         self.clock = clock
         self._lines_max = LINES_MAX
-        self._known: tuple[float, int, bool] | None = None
+        self._facts: BucketFacts | None = None
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -75,9 +86,9 @@ class InfluxStore:
     def _send(self, lines: Lines, first: int, stop: int) -> list[Refusal]:
         refusals: list[Refusal] = []
         while first < stop:
-            part = min(first + self._lines_max, stop)
-            refusals += self._post(lines, first, part)
-            first = part
+            end = min(first + self._lines_max, stop)
+            refusals += self._post(lines, first, end)
+            first = end
         return refusals
 
     def _post(self, lines: Lines, first: int, stop: int, *, halved: bool = False) -> list[Refusal]:
@@ -119,7 +130,7 @@ class InfluxStore:
         return None if seconds is None else self.clock() - seconds * SECOND
 
     def offer(self, lines: Sequence[bytes]) -> list[Refused | TooLarge | None]:
-        """Send each line by itself; return what was said of it, None where it is stored now."""
+        """Send each line by itself; return its refusal, None where it is stored now."""
         answers: list[Refused | TooLarge | None] = []
         for line in lines:
             reply = self.server.post(self.bucket, line)
@@ -132,11 +143,11 @@ class InfluxStore:
 
     def ticks_from(self) -> int:
         """Return the instant (ns UTC) before which the bucket may have forgotten ticks."""
-        return self._kept()[0]
+        return self._bucket_facts().ticks_from
 
     def keeps_minutes(self) -> bool:
         """Tell whether the bucket of the candles is there, and may be seen."""
-        return self._kept()[1]
+        return self._bucket_facts().keeps_minutes
 
     def keep_minutes(self, batch: PointBatch) -> None:
         """Keep points of MINUTES in their bucket. Raises: StoreUnavailable, also where one of them is refused."""
@@ -148,7 +159,7 @@ class InfluxStore:
             )
 
     def minutes(self, query: PointQuery) -> pa.Table:
-        """Return the kept points of MINUTES."""
+        """Return the kept points of MINUTES as `read` does; no row where there is no bucket for them."""
         if not self.keeps_minutes():
             return point_schema(query.measurement, query.fields).empty_table()
         return self._beside().read(query)
@@ -156,14 +167,14 @@ class InfluxStore:
     def _beside(self) -> InfluxStore:
         return InfluxStore(self.server, bucket=minutes_bucket(self.bucket), zone=self.zone, clock=self.clock)
 
-    def _kept(self) -> tuple[int, bool]:
-        """Return what is known of the buckets; asked again each minute, for either may be made or changed."""
+    def _bucket_facts(self) -> BucketFacts:
+        """Ask about the buckets, again each minute, for either may be made or changed."""
         now = time.monotonic()
-        if self._known is None or now - self._known[0] > KNOWN_SECONDS:
-            there = self.server.has_bucket(minutes_bucket(self.bucket))
+        if self._facts is None or now - self._facts.asked_at > KNOWN_SECONDS:
+            keeps_minutes = self.server.has_bucket(minutes_bucket(self.bucket))
             oldest = self._retained_from()
-            self._known = (now, influx_read.FIRST if oldest is None else oldest, there)
-        return self._known[1:]
+            self._facts = BucketFacts(now, influx_read.FIRST if oldest is None else oldest, keeps_minutes)
+        return self._facts
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -191,32 +202,29 @@ class InfluxStore:
     def _newest_of_each(self, query: PointQuery) -> pa.Table:
         """Ask for the last time of every symbol, then for the points around those times, near ones together."""
         last = influx_read.newest_times(self.server.ask, self.bucket, query)
-        parts = [point_schema(query.measurement, query.fields).empty_table()]
+        tables = [point_schema(query.measurement, query.fields).empty_table()]
         for symbols in _neighbours(last):
             first, stop = last[symbols[0]] - SECOND, last[symbols[-1]] + 1
             near = replace(query, start=max(query.start, first), stop=stop, symbols=symbols)
             points = self.read(near)
             points = points.sort_by([("exchange_time", "descending"), ("time", "descending")])
             places = [pc.index(points["symbol"], symbol).as_py() for symbol in symbols]
-            parts.append(points.take([place for place in places if place >= 0]))
-        return pa.concat_tables(parts)
+            tables.append(points.take([place for place in places if place >= 0]))
+        return pa.concat_tables(tables)
 
     def first_points(self, query: PointQuery) -> list[FirstPoint]:
         """Return the first point of each day and source in the query."""
         if query.start >= query.stop:
             return []
         # Midnight of every zone of today falls on a quarter of an hour, in summer and in winter.
-        found = influx_read.first_times(self.server.ask, self.bucket, query, every="15m")
+        times = influx_read.first_times(self.server.ask, self.bucket, query, every="15m")
         first: dict[tuple[date, str], int] = {}
-        for source, instant in found:
-            key = (self._day_of(instant), source)
-            first[key] = min(instant, first.get(key, instant))
+        for source, instant in times:
+            day = datetime.fromtimestamp(instant // SECOND, UTC).astimezone(self.zone).date()
+            first[day, source] = min(instant, first.get((day, source), instant))
         return [FirstPoint(day, source, instant) for (day, source), instant in first.items()]
 
-    def _day_of(self, instant: int) -> date:
-        return datetime.fromtimestamp(instant // SECOND, UTC).astimezone(self.zone).date()
-
-    def query_flux(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+    def query_flux(self, text: str, parameters: Mapping[str, Parameter], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Return the answer to a question in Flux; ``bucket`` is a parameter that is always there.
 
         Raises:
@@ -233,7 +241,7 @@ class InfluxStore:
                 raise QueryTimeout(timeout) from error
         return influx_read.free_table(answer)
 
-    def query_sql(self, text: str, parameters: Mapping[str, Any], *, timeout: float = QUERY_SECONDS) -> pa.Table:
+    def query_sql(self, text: str, parameters: Mapping[str, Parameter], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Refuse: this store speaks Flux."""
         raise WrongLanguage("InfluxDB speaks Flux.", hint="Use query_flux; query_sql is for the embedded store.")
 
@@ -241,10 +249,10 @@ class InfluxStore:
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements."""
-        value = coded(account).replace('"', '\\"')
-        self.server.delete(self.bucket, f'account="{value}"')
+        tag = coded(account).replace('"', '\\"')
+        self.server.delete(self.bucket, f'account="{tag}"')
         if self.keeps_minutes():
-            self.server.delete(minutes_bucket(self.bucket), f'account="{value}"')
+            self.server.delete(minutes_bucket(self.bucket), f'account="{tag}"')
 
     def damages(self, *, seconds: float = 0.0) -> list[Damage]:
         """Return none: the server looks after its own files."""
@@ -255,17 +263,17 @@ class InfluxStore:
         raise StoreMisconfigured("InfluxDB looks after its own files.", hint="Restore it from a backup of its own.")
 
     def read_intact(self, query: PointQuery) -> pa.Table:
-        """Return `read`."""
+        """Return the points of the query: no file here is ever damaged."""
         return self.read(query)
 
     def drop(self, damage: Damage, *, lost: int = 0) -> None:
-        """Do nothing."""
+        """Do nothing: no file here is ever damaged."""
 
     def last_written(self, source: str, measurement: Measurement) -> int | None:
         """Return None: a bucket does not tell."""
 
     def lost(self) -> int:
-        """Return 0."""
+        """Return 0: no file here is ever dropped."""
         return 0
 
     def care(self, *, now: int) -> None:
@@ -281,7 +289,7 @@ class InfluxStore:
 def _neighbours(last: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
     """Yield the symbols whose last times lie within `NEAR` of each other, the earliest of a group first."""
     group: list[str] = []
-    for symbol in sorted(last, key=lambda one: last[one]):
+    for symbol in sorted(last, key=lambda name: last[name]):
         if group and last[symbol] - last[group[0]] > NEAR:
             yield tuple(group)
             group = []
