@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -70,12 +69,12 @@ def _embedded(root: Path, zone: ZoneInfo, retention_days: int | None) -> DeltaSt
     return DeltaStore(root, zone=zone, retention_days=retention_days)
 
 
-def count_points() -> dict[str, Any]:
-    """Return the object ``points`` of FACE §6 of this data folder. It needs no store."""
+def count_points() -> balance.PointCounts:
+    """Count every point of this data folder; see `balance.points`. It needs no store."""
     return balance.points(open_spool(), now=time.time_ns())
 
 
-def audit_store() -> list[dict[str, Any]]:
+def audit_store() -> list[audit.LaneAudit]:
     """Look for each kept point in the store; see `audit.audit`."""
     return audit.audit(open_spool(), open_store(), retention_days=settings.VELOX_RETENTION_DAYS)
 

@@ -39,9 +39,9 @@ Whatever asks the ledger also raises `LedgerBusy` (call again) and `LedgerNotRea
 indicators and snapshots never raises for a fault of storage: it answers False, counted by reason and seen in health.
 Money, prices and quantities of the ledger are Decimal, ratios and telemetry floats, times aware UTC.
 """
-Contract = Callable[..., Any]
+Contracted = Callable[..., Any]
 # Where the contract of a method goes on, beyond its own docstring.
-CONTRACTS: dict[str, tuple[Contract, ...]] = {
+CONTRACTS: dict[str, tuple[Contracted, ...]] = {
     "open_position": (open_position,),
     "add_fill": (add_fill,),
     "apply_split": (apply_split,),
@@ -108,7 +108,7 @@ def _section(name: str) -> str:
     return "\n".join([f"### {name}\n", _code(name, method), *dict.fromkeys(texts)])
 
 
-def _code(name: str, function: Contract) -> str:
+def _code(name: str, function: Contracted) -> str:
     signature, shown = inspect.signature(function), []
     for one in signature.parameters.values():
         if one.kind is one.KEYWORD_ONLY and "*" not in shown:

@@ -57,7 +57,7 @@ def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
-class Reader:
+class LogReader:
     """Reads a folder of ``velox-YYYY-MM-DD.jsonl`` on from where it stood; a half-written last line waits."""
 
     def __init__(self, folder: Path, wanted: Filter) -> None:

@@ -19,7 +19,7 @@ from timeseries.recording.recorder import Recorder
 from timeseries.shipping.pump import Pump
 from timeseries.spool.folder import Spool
 from timeseries.stores.base import PointQuery
-from timeseries.stores.influx.replies import Held, RefusedInPart, RefusedWhole, Stored
+from timeseries.stores.influx.replies import HeldBack, RefusedInPart, RefusedWhole, Stored
 from timeseries.stores.influx.server import InfluxServer
 from timeseries.stores.influx.setup import set_up
 from timeseries.stores.influx.store import InfluxStore, minutes_bucket
@@ -43,9 +43,9 @@ def test_its_answers_are_what_the_replies_say(store: InfluxStore) -> None:
     assert isinstance(post(store.bucket, b"m,a=b f=1 1\n"), Stored)
     assert isinstance(post(store.bucket, b"m,a=b f=2 2\nthis is no line\n"), RefusedWhole)
     assert isinstance(post(store.bucket, b'm,a=b f="text" 3\nm,a=b f=4 4\n'), RefusedInPart)
-    assert isinstance(post("no such bucket", b"m f=1 1\n"), Held)
+    assert isinstance(post("no such bucket", b"m f=1 1\n"), HeldBack)
     assert isinstance(
-        InfluxServer(store.server.url, org=store.server.org, token="wrong").post(store.bucket, b"m f=1 1"), Held
+        InfluxServer(store.server.url, org=store.server.org, token="wrong").post(store.bucket, b"m f=1 1"), HeldBack
     )
     assert store.query_flux(
         'from(bucket: bucket) |> range(start: time(v: 0)) |> keep(columns: ["_value"])', {}

@@ -10,7 +10,7 @@ from tests.timeseries.batches import INDIA, SECOND
 from tests.timeseries.influx_recording import BATCHES, OPEN, QUERIES, Played, readings
 from timeseries.errors import StoreUnavailable
 from timeseries.stores.delta.store import DeltaStore
-from timeseries.stores.influx.replies import Held, RefusedInPart, RefusedWhole, Stored, reply_of
+from timeseries.stores.influx.replies import HeldBack, RefusedInPart, RefusedWhole, Stored, reply_of
 from timeseries.stores.influx.store import InfluxStore
 
 
@@ -41,7 +41,8 @@ def test_the_last_write_of_a_point_stands_alone(played: Played) -> None:
 def test_every_recorded_reply_has_its_meaning(played: Played) -> None:
     assert played.recorded["version"].startswith("v2.7")
     meanings = {
-        "stored": Stored, "no line": RefusedWhole, "another type": RefusedInPart, "no bucket": Held, "no token": Held
+        "stored": Stored, "no line": RefusedWhole, "another type": RefusedInPart, "no bucket": HeldBack,
+        "no token": HeldBack,
     }  # fmt: skip
     found = {name: reply_of(said["status"], {}, said["body"]) for name, said in played.recorded["replies"].items()}
     assert {name: type(reply) for name, reply in found.items()} == meanings

@@ -23,7 +23,7 @@ from timeseries.shipping.shipper import ship_slice
 from timeseries.spool import dead_letters
 from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane
-from timeseries.stores.influx.replies import Held, RefusedInPart, RefusedWhole, Stored, TooLarge, TryLater, reply_of
+from timeseries.stores.influx.replies import HeldBack, RefusedInPart, RefusedWhole, Stored, TooLarge, TryLater, reply_of
 from timeseries.stores.influx.server import InfluxServer
 from timeseries.stores.influx.store import InfluxStore
 
@@ -229,7 +229,8 @@ def test_a_cleared_account_is_deleted_by_its_tag(desk: Desk) -> None:
 
 def test_each_answer_has_one_meaning() -> None:
     meanings = {
-        204: Stored, 200: Held, 202: Held, 301: Held, 400: RefusedWhole, 401: Held, 403: Held, 404: Held, 405: Held,
+        204: Stored, 200: HeldBack, 202: HeldBack, 301: HeldBack, 400: RefusedWhole,
+        401: HeldBack, 403: HeldBack, 404: HeldBack, 405: HeldBack,
         408: TryLater, 413: TooLarge, 422: RefusedInPart, 429: TryLater, 500: TryLater, 503: TryLater, 599: TryLater,
     }  # fmt: skip
     assert {status: type(reply_of(status, {}, b"prose")) for status in meanings} == meanings

@@ -24,7 +24,7 @@ from trading.data_manager import DataManager
 from trading.errors import InvalidValue
 from trading.intake import of_this_folder
 from velox_site import logs
-from velox_site.log_reader import Filter, Reader, parse_since
+from velox_site.log_reader import Filter, LogReader, parse_since
 
 __all__ = ["folder"]
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -117,7 +117,7 @@ class TestReader:
             ]
         )
         write("2026-03-02", event("one"))
-        following = Reader(tmp_path, Filter()).follow(wait=lambda _: next(steps)())
+        following = LogReader(tmp_path, Filter()).follow(wait=lambda _: next(steps)())
         assert [next(following).message for _ in range(4)] == ["one", "two", "three", "four"]
 
     def test_since_is_a_span_or_a_time_of_the_desk(self) -> None:

@@ -24,11 +24,11 @@ INTENT = ".clearing.json"
 
 
 class ClearingUnfinished(Exception):
-    """An account is being cleared; ship when that is done."""
+    """The refusal to ship while an account is being cleared."""
 
 
 def clear(spool: Spool, store: Store, account: str) -> None:
-    """Remove the account's points from the store and from what waits; count them as cleared. Repeatable.
+    """Remove an account's points from the store and from what waits; count them as cleared. Repeatable.
 
     Raises:
         StoreUnavailable: the points do not count any more, and go from the store with the next pass of the pump.
@@ -41,7 +41,7 @@ def clear(spool: Spool, store: Store, account: str) -> None:
 
 
 def resume(spool: Spool, store: Store) -> None:
-    """Finish a clearing that was cut short."""
+    """Finish the clearing of an account that was cut short."""
     if (spool.root / INTENT).exists():
         with gate(spool.root, alone=True):
             _carry_out(spool, store)
@@ -74,7 +74,7 @@ def _carry_out(spool: Spool, store: Store) -> None:
 
 
 def cleared(outcome: Outcome, account: str, through: int) -> Outcome:
-    """Return the outcome with the account's stored points counted as cleared, and its waiting ones marked so."""
+    """Return a lane's outcome with the account's stored points counted as cleared, and its waiting ones marked so."""
     stored = {code: number for code, number in outcome.stored.items() if code != account}
     marks = {**outcome.cleared_through, account: max(through, outcome.cleared_through.get(account, 0))}
     number = outcome.cleared + outcome.stored.get(account, 0)

@@ -1,4 +1,4 @@
-"""Healing: the rows of a damaged file of the store are written again from kept segments; then the file is forgotten.
+"""The healing of the store: a damaged file's rows are written again from kept segments, then the file is forgotten.
 
 Until then the file stays in its table, so that a reading that needs it is refused and never short. Killed anywhere, the
 next healing finds what is written already and goes on. What no kept segment holds is given up only when somebody says
@@ -13,12 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import structlog
 
 from timeseries.errors import VeloxError
-from timeseries.measurements import TIMES, IntArray, PointBatch
 from timeseries.shipping import clearing
 from timeseries.shipping.kept import settled_points
 from timeseries.shipping.shipper import gate
@@ -29,7 +26,6 @@ from timeseries.spool.lease import LeaseHeld
 from timeseries.stores.base import Damage, Store
 
 SLACK = 3600 * 10**9  # ns by which a recorder's clock and that of the file system may stand apart
-FIRST, LAST = -(2**63), 2**63 - 1
 PATIENCE_SECONDS = 5.0  # for a lane that is just being shipped
 
 
@@ -42,8 +38,11 @@ log = structlog.get_logger("system")
 
 @dataclass(frozen=True, slots=True)
 class Mending:
-    """What became of a damaged file: its ``rows``, those of them that no kept segment has (``missing``), and whether it
-    is forgotten (``mended``; with rows missing: given up)."""
+    """The outcome of healing one damaged file.
+
+    ``rows`` are the file's, ``missing`` those of them that no kept segment has, ``mended`` tells whether the file is
+    forgotten (with rows missing: given up).
+    """
 
     file: str
     rows: int
@@ -54,7 +53,9 @@ class Mending:
 def heal(
     spool: Spool, store: Store, damages: Sequence[Damage], *, owner: str, give_up: bool = False
 ) -> tuple[Mending, ...]:
-    """Fill the store with what these files held; forget those of which nothing is missing, ``give_up``: the others too.
+    """Fill the store with what damaged files held and forget those of which nothing is missing.
+
+    With ``give_up`` the others are forgotten, too.
 
     Raises:
         LeaseHeld: a lane is being shipped for long; try again.
@@ -62,25 +63,22 @@ def heal(
     """
     if not damages:
         return ()
-    logs = [damage for damage in damages if damage.day is None]
+    mendings = []
+    for log_of_table in (damage for damage in damages if damage.day is None):
+        with gate(spool.root, alone=True):  # of two logs a writer must not meet the one that goes
+            store.drop(log_of_table)
+        mendings.append(Mending(log_of_table.name, 0, 0, mended=True))
     files = [damage for damage in damages if damage.day is not None]
-    mendings = [_relist(spool, store, damage) for damage in logs]
     clearing.resume(spool, store)
     with clearing.shipping_allowed(spool.root):
         mendings += [_heal(spool, store, damage, owner=owner, give_up=give_up) for damage in files]
     return tuple(mendings)
 
 
-def _relist(spool: Spool, store: Store, damage: Damage) -> Mending:
-    with gate(spool.root, alone=True):  # of two logs a writer must not meet the one that goes
-        store.drop(damage)
-    return Mending(damage.name, 0, 0, mended=True)
-
-
 def _heal(spool: Spool, store: Store, damage: Damage, *, owner: str, give_up: bool) -> Mending:
     kept, is_whole = 0, True
     for lane in spool.lanes():
-        if lane.measurement == damage.measurement and damage.admits("source", lane.source):
+        if lane.measurement == damage.measurement and damage.tags["source"].admits(lane.source):
             # What is shipped may be newer than what is written here: nobody else ships the lane meanwhile.
             with _lease(lane, owner):
                 is_whole &= _keeps_all(lane, damage)
@@ -95,38 +93,23 @@ def _heal(spool: Spool, store: Store, damage: Damage, *, owner: str, give_up: bo
 
 def _fill(lane: Lane, store: Store, damage: Damage) -> int:
     """Write the lane's points that can have been in the file, those that are not stored; return how many can have."""
-    count = 0
-    greatest = damage.bounds.get("received_time", (None, None))[1]
-    for settled in settled_points(lane, store.slice_rows, after=_begin(lane, damage)):
-        batch = settled.take(_can_be_of(damage, settled))
+    count = begin = 0
+    received = damage.times["received_time"]
+    if received.least is not None:
+        # Segments that were last written long before the file are not read.
+        for span in lane.spans(lane.issued()):
+            if not span.file.sealed or span.last is None or span.file.identity[1] >= received.least - SLACK:
+                break
+            begin = span.last
+    for settled in settled_points(lane, store.slice_rows, after=begin):
+        batch = settled.take(damage.admits(settled))
         if len(batch):
             count += len(batch)
             store.restore(batch)
-        if greatest is not None and len(settled) and int(settled.received_time.min()) > greatest + SLACK:
+        latest = None if received.greatest is None else received.greatest + SLACK
+        if latest is not None and len(settled) and int(settled.received_time.min()) > latest:
             break
     return count
-
-
-def _can_be_of(damage: Damage, batch: PointBatch) -> npt.NDArray[np.bool_]:
-    tags = damage.measurement.series_tags
-    series = [all(damage.admits(tag, entry[tag]) for tag in tags) for entry in batch.series_table]
-    wanted = np.array(series, dtype=bool)[batch.series]
-    for name in TIMES:
-        least, greatest = damage.bounds.get(name, (None, None))
-        values: IntArray = getattr(batch, name)
-        wanted &= (values >= (FIRST if least is None else least)) & (values <= (LAST if greatest is None else greatest))
-    return wanted
-
-
-def _begin(lane: Lane, damage: Damage) -> int:
-    """Return a sequence below all that can be of the file: segments last written long before it are not read."""
-    least = damage.bounds.get("received_time", (None, None))[0]
-    begin = 0
-    for span in lane.spans(lane.issued()) if least is not None else ():
-        if not span.file.sealed or span.last is None or span.file.identity[1] >= least - SLACK:
-            break
-        begin = span.last
-    return begin
 
 
 def _keeps_all(lane: Lane, damage: Damage) -> bool:
@@ -135,10 +118,10 @@ def _keeps_all(lane: Lane, damage: Damage) -> bool:
     first = spans[0].first if spans else lane.issued() + 1
     if first <= 1:
         return True
-    earliest = damage.bounds.get("exchange_time", (None, None))[0]
+    earliest = damage.times["exchange_time"].least
     if earliest is not None and 0 < lane.removed_until() < earliest:
         return True
-    received, least = lane.oldest_pending_ns(0), damage.bounds.get("received_time", (None, None))[0]
+    received, least = lane.oldest_pending_ns(0), damage.times["received_time"].least
     return received is not None and least is not None and received <= least
 
 
@@ -158,7 +141,7 @@ def _lease(lane: Lane, owner: str) -> Iterator[None]:
 
 
 class Healer:
-    """Looks after the store's files and heals those that are damaged, in a thread of its own: nothing waits for it.
+    """The companion's care for damaged files of the store, in a thread of its own: nothing waits for it.
 
     A file of which rows are missing is left to somebody who gives them up, and tried again after a while.
     """
@@ -170,7 +153,7 @@ class Healer:
         self._tries: dict[str, tuple[int, float]] = {}  # of files that could not be healed: how often, and when again
 
     def start_if_due(self) -> None:
-        """Begin a pass where it is time and none runs."""
+        """Begin a pass over the store's files where it is time for one and none runs."""
         if self.clock() < self._due_at or (self.thread is not None and self.thread.is_alive()):
             return
         self._due_at = self.clock() + HEAL_EVERY_SECONDS
@@ -184,15 +167,26 @@ class Healer:
             for damage in damages:
                 if damage.name not in self._tries:
                     log.error("a file of the store is damaged", file=damage.name, rows=damage.rows)
-                if self.clock() >= self._tries.get(damage.name, (0, 0.0))[1]:
-                    self._heal(damage)
+                tries, due_at = self._tries.get(damage.name, (0, 0.0))
+                if self.clock() < due_at:
+                    continue
+                wait = pause_seconds(tries, first=RETRY_SECONDS[0], longest=RETRY_SECONDS[1])
+                self._tries[damage.name] = (
+                    tries + 1,
+                    self.clock() + wait,
+                )  # before: what fails is no sooner tried again
+                [mending] = heal(self.spool, self.store, [damage], owner=self.owner)
+                if mending.mended:
+                    log.warning("a damaged file of the store is healed", file=mending.file, rows=mending.rows)
+                else:
+                    log.error("a damaged file cannot be healed whole", file=mending.file, missing=mending.missing)
             self._catch_up()
-            self._tries = {one.name: self._tries[one.name] for one in damages if one.name in self._tries}
+            self._tries = {damage.name: self._tries[damage.name] for damage in damages if damage.name in self._tries}
         except Exception as error:
             log.error("the store was not healed", error=str(error), exc_info=not isinstance(error, VeloxError))
 
     def _catch_up(self) -> None:
-        """Send again what was settled after the last commit that the store knows: an entry of its log was lost."""
+        """Send again what was settled after the store's last commit of a lane: an entry of its log was lost."""
         for lane in self.spool.lanes():
             last = self.store.last_written(lane.source, lane.measurement)
             if last is None or last >= lane.outcome().through:
@@ -205,13 +199,3 @@ class Healer:
                     sent += len(batch)
             if sent:
                 log.warning("points of a lost commit are sent again", source=lane.source, points=sent)
-
-    def _heal(self, damage: Damage) -> None:
-        tries = self._tries.get(damage.name, (0, 0.0))[0]
-        wait = pause_seconds(tries, first=RETRY_SECONDS[0], longest=RETRY_SECONDS[1])
-        self._tries[damage.name] = (tries + 1, self.clock() + wait)  # before: what fails is no sooner tried again
-        [mending] = heal(self.spool, self.store, [damage], owner=self.owner)
-        if mending.mended:
-            log.warning("a damaged file of the store is healed", file=mending.file, rows=mending.rows)
-        else:
-            log.error("a damaged file cannot be healed whole", file=mending.file, missing=mending.missing)

@@ -1,4 +1,4 @@
-"""What the kept segments of a lane still hold of the points that were settled as stored."""
+"""The points that were settled as stored and are still in a lane's kept segments."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from timeseries.stores.tables import uncleared
 
 
 def settled_points(lane: Lane, rows: int, *, after: int = 0) -> Iterator[PointBatch]:
-    """Yield the lane's kept points that were settled as stored, those beyond a sequence, ``rows`` at a time at most."""
+    """Yield the lane's kept points beyond the sequence ``after`` that were settled as stored, ``rows`` at a time."""
     outcome = lane.outcome()
     dead = [letter.sequence for letter in dead_letters.read(lane.folder, but=outcome.retried)]
     while after < outcome.through:
-        part = lane.pending(after=after, limit=min(rows, outcome.through - after))
-        if part.last_sequence <= after:
+        settled = lane.pending(after=after, limit=min(rows, outcome.through - after))
+        if settled.last_sequence <= after:
             return
-        after = part.last_sequence
-        batch = uncleared(part.batch, outcome.cleared_through)
+        after = settled.last_sequence
+        batch = uncleared(settled.batch, outcome.cleared_through)
         yield batch.take((batch.sequences <= outcome.through) & ~np.isin(batch.sequences, dead))

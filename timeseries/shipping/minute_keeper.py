@@ -25,7 +25,7 @@ from timeseries.spool.locks import FileLock
 from timeseries.stores import candles
 from timeseries.stores.base import PointQuery, Store
 from timeseries.stores.candles import MARGIN, MINUTE
-from timeseries.stores.tables import uncleared
+from timeseries.stores.tables import ColumnArray, uncleared
 
 log = structlog.get_logger("system")
 
@@ -36,8 +36,11 @@ SETTLES_NS = 2 * 10**9  # a minute is over when its end lies so far back
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """The minutes of one account that a slice has written. Shapes: ``symbol`` and ``minute`` have one entry each,
-    unique, ascending by minute; ``number`` is how many of the slice's ticks each has."""
+    """The minutes of one account that a slice of ticks has written.
+
+    Shapes: ``symbol``, ``minute`` and ``number`` have one entry per symbol and minute, ascending by minute; ``number``
+    counts the slice's ticks in it.
+    """
 
     account: str
     symbol: np.ndarray[tuple[int], np.dtype[np.object_]]
@@ -46,13 +49,16 @@ class Touched:
 
 
 class MinuteKeeper:
-    """Keeps the minutes of every lane of ticks, where the store has a place for them. ``clock`` gives ns UTC."""
+    """The keeper of one-minute candles of every lane of ticks, where the store has a place for them.
+
+    ``clock`` gives ns UTC.
+    """
 
     def __init__(self, spool: Spool, store: Store, *, clock: Callable[[], int] = time.time_ns) -> None:
         self.spool, self.store, self.clock = spool, store, clock
 
     def run(self) -> None:
-        """Count all that is due; a fault is logged and leaves the rest for a later run."""
+        """Count all minutes that are due; a fault is logged and leaves the rest for a later run."""
         try:
             while self.run_once():
                 pass
@@ -60,7 +66,7 @@ class MinuteKeeper:
             log.error("candles are not kept now", error=str(error), exc_info=not isinstance(error, VeloxError))
 
     def run_once(self) -> int:
-        """Count what is due, a slice of each lane; returns how many minutes were kept.
+        """Count the minutes of a slice of each lane that are due; return how many were kept.
 
         Raises: StoreUnavailable; what was not counted comes with the next pass.
         """
@@ -69,56 +75,56 @@ class MinuteKeeper:
         return sum(self._follow(lane) for lane in self.spool.lanes() if lane.measurement == TICKS)
 
     def _follow(self, lane: Lane) -> int:
+        """Count the minutes of the lane's next slice that are over, unless another process does; return how many."""
         with _alone(lane) as is_alone:
-            return self._step(lane) if is_alone else 0
-
-    def _step(self, lane: Lane) -> int:
-        outcome, place = lane.outcome(), place_of(lane)
-        if place >= outcome.through:
-            return 0
-        part = lane.pending(after=place, limit=min(SLICE, outcome.through - place))
-        through, batch = min(part.last_sequence, outcome.through), part.batch
-        waiting = batch.exchange_time >= (self.clock() - SETTLES_NS) // MINUTE * MINUTE
-        if waiting.any():
-            through = int(batch.sequences[waiting.argmax()]) - 1
-        if through <= place:
-            return 0
-        batch = uncleared(batch.take(batch.sequences <= through), outcome.cleared_through)
-        try:
-            with clearing.shipping_allowed(self.spool.root):
-                kept = sum(self._keep(lane.source, touched) for touched in _touched(batch))
-        except clearing.ClearingUnfinished:
-            return 0
-        # Only now: a crash before this counts the same minutes again.
-        durable.replace_file(lane.folder / PLACE, b"%d" % through)
-        return kept
+            outcome, place = lane.outcome(), place_of(lane)
+            if not is_alone or place >= outcome.through:
+                return 0
+            settled = lane.pending(after=place, limit=min(SLICE, outcome.through - place))
+            through, batch = min(settled.last_sequence, outcome.through), settled.batch
+            waiting = batch.exchange_time >= (self.clock() - SETTLES_NS) // MINUTE * MINUTE
+            if waiting.any():
+                through = int(batch.sequences[waiting.argmax()]) - 1
+            if through <= place:
+                return 0
+            batch = uncleared(batch.take(batch.sequences <= through), outcome.cleared_through)
+            try:
+                with clearing.shipping_allowed(self.spool.root):
+                    kept = sum(self._keep(lane.source, touched) for touched in _touched(batch))
+            except clearing.ClearingUnfinished:
+                return 0
+            # Only now: a crash before this counts the same minutes again.
+            durable.replace_file(lane.folder / PLACE, b"%d" % through)
+            return kept
 
     def _keep(self, source: str, touched: Touched) -> int:
-        """Count these minutes from the store's ticks, and keep them."""
-        oldest = self.store.ticks_from()
-        whole = touched.minute >= oldest + MINUTE  # of an older one the store may have lost ticks: what is kept stands
-        return sum(self._count(source, touched, run[whole[run]]) for run in _runs(touched) if whole[run].any())
-
-    def _count(self, source: str, touched: Touched, run: IntArray) -> int:
-        start, stop = int(touched.minute[run[0]]), int(touched.minute[run[-1]]) + MINUTE
-        tags = {"account": touched.account, "source": source}
-        # A bar is stamped at its end, a point's time may stand a little behind its exchange time.
-        query = PointQuery(TICKS, start, stop + MARGIN, tags, candles.FIELDS)
-        ticks = self.store.read(query)
-        if not len(ticks):
-            return 0
-        found = candles.minutes_of(ticks)
-        wanted = set(zip(touched.symbol[run].tolist(), touched.minute[run].tolist(), strict=True))
-        keys = zip(found["symbol"].tolist(), found["time"].tolist(), strict=True)
-        mine = np.array([key in wanted for key in keys], dtype=bool)
-        found = {name: column[mine] for name, column in found.items()}
-        if len(found["time"]):
-            self.store.keep_minutes(_batch(source, touched.account, found, now=self.clock()))
-        return len(found["time"])
+        """Count these minutes from the store's ticks, keep them, and return how many they are."""
+        # Of an older minute the store may have lost ticks: what is kept of it stands.
+        whole = touched.minute >= self.store.ticks_from() + MINUTE
+        kept = 0
+        for run in _runs(touched):
+            places = run[whole[run]]
+            if not len(places):
+                continue
+            start, stop = int(touched.minute[places[0]]), int(touched.minute[places[-1]]) + MINUTE
+            tags = {"account": touched.account, "source": source}
+            # A bar is stamped at its end, a point's time may stand a little behind its exchange time.
+            ticks = self.store.read(PointQuery(TICKS, start, stop + MARGIN, tags, candles.FIELDS))
+            if not len(ticks):
+                continue
+            minutes = candles.minutes_of(ticks)
+            wanted = set(zip(touched.symbol[places].tolist(), touched.minute[places].tolist(), strict=True))
+            keys = zip(minutes["symbol"].tolist(), minutes["time"].tolist(), strict=True)
+            is_wanted = np.array([key in wanted for key in keys], dtype=bool)
+            minutes = {name: column[is_wanted] for name, column in minutes.items()}
+            if len(minutes["time"]):
+                self.store.keep_minutes(_batch(source, touched.account, minutes, now=self.clock()))
+            kept += len(minutes["time"])
+        return kept
 
 
 def place_of(lane: Lane) -> int:
-    """Return up to which sequence of the lane all minutes are kept."""
+    """Return the sequence up to which all minutes of a lane are kept."""
     try:
         return int((lane.folder / PLACE).read_bytes())
     except (FileNotFoundError, ValueError):
@@ -126,7 +132,7 @@ def place_of(lane: Lane) -> int:
 
 
 def rewind(lane: Lane, through: int) -> None:
-    """Let the minutes of all sequences beyond ``through`` be counted again: their ticks were written once more."""
+    """Let the lane's minutes of all sequences beyond ``through`` be counted again: their ticks were written anew."""
     if lane.measurement == TICKS:
         with _alone(lane, patient=True):  # a keeper at work would put its own place over this one
             if through < place_of(lane):
@@ -161,18 +167,18 @@ def _runs(touched: Touched) -> Iterator[IntArray]:
     yield from np.split(np.arange(len(minute)), np.flatnonzero(cut) + 1)
 
 
-def _batch(source: str, account: str, found: dict[str, candles.Numbers], *, now: int) -> PointBatch:
-    names = sorted(set(found["symbol"].tolist()))
+def _batch(source: str, account: str, minutes: dict[str, ColumnArray], *, now: int) -> PointBatch:
+    symbols = minutes["symbol"].tolist()
+    names = sorted(set(symbols))
     place = {name: number for number, name in enumerate(names)}
-    length = len(found["time"])
     return PointBatch(
         measurement=MINUTES,
         source=source,
-        sequences=np.arange(1, length + 1),
-        time=found["time"],
-        exchange_time=found["time"],
-        received_time=np.full(length, now),
-        series=np.array([place[name] for name in found["symbol"].tolist()], dtype=np.int64),
+        sequences=np.arange(1, len(symbols) + 1),
+        time=minutes["time"],
+        exchange_time=minutes["time"],
+        received_time=np.full(len(symbols), now),
+        series=np.array([place[name] for name in symbols], dtype=np.int64),
         series_table=tuple({"account": account, "source": source, "symbol": name} for name in names),
-        columns={field.name: found[field.name] for field in MINUTES.fields},
+        columns={field.name: minutes[field.name] for field in MINUTES.fields},
     )

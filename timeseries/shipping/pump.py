@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 
@@ -35,7 +34,7 @@ LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit eac
 MANY = 20_000  # points that are worth a commit at once
 CARE_EVERY_NS = 15 * SECOND
 MINUTES_EVERY_NS = 2 * SECOND
-PASS_SECONDS = 0.2  # so long whoever has other work, as the companion has, ships at a time
+PASS_SECONDS = 0.2  # longest single shipping pass, so that the companion's other jobs get a turn
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
 DISK_SECONDS = 3.0  # the longest wait after a fault of our own disk: once it is well nothing shall wait for long
 PATIENCE_SECONDS = 0.5  # how long `flush` gives the companion before it ships itself
@@ -46,7 +45,7 @@ log = structlog.get_logger("system")
 
 @dataclass(frozen=True)
 class Sweep:
-    """What one pass did: sequences settled, lanes that hold, and in how many seconds to look again."""
+    """The outcome of one pass: sequences settled, lanes that hold, and in how many seconds to look again."""
 
     settled: int = 0
     held: int = 0
@@ -55,7 +54,7 @@ class Sweep:
 
 @dataclass
 class _Care:
-    """What the pump remembers of a lane between passes; forgetting it costs nothing but a moment."""
+    """The pump's memory of a lane between passes; forgetting it costs nothing but a moment."""
 
     waiting_since: int | None = None
     failures: int = 0
@@ -63,7 +62,7 @@ class _Care:
 
 
 class Pump:
-    """One per companion. Every method may be called while other processes record, ship and read.
+    """The sweeper of one spool, one per companion. Every method may be called while others record, ship and read.
 
     The companion's loop: ``pump.bell.listen()``, then again and again ``pump.wait(pump.run_once().pause_seconds)``.
 
@@ -100,7 +99,11 @@ class Pump:
         self._adopt()
         until = time.monotonic() + seconds
         total = sum(self._visit(lane, now, at_once=at_once, until=until) for lane in self.spool.lanes())
-        self._keep_minutes(now)
+        if now >= self._minutes_at and (self.keeping is None or not self.keeping.is_alive()):
+            # In a thread of its own: ticks that are read back must not hold up shipping.
+            self._minutes_at = now + MINUTES_EVERY_NS
+            self.keeping = threading.Thread(target=self._keeper.run, name="minutes", daemon=True)
+            self.keeping.start()
         self.healer.start_if_due()
         if now - self._cared_at >= CARE_EVERY_NS:
             self._cared_at = now
@@ -109,7 +112,7 @@ class Pump:
         return Sweep(total, held, 0.0 if self.is_behind else LINGER_NS / SECOND)
 
     def look(self, lanes: Iterable[Lane]) -> int:
-        """Ship at once what waits in these lanes, but for one that holds; returns how many sequences were settled."""
+        """Ship at once what waits in these lanes, but for one that holds; return how many sequences were settled."""
         now = self.clock()
         return sum(self._visit(lane, now, at_once=True) for lane in lanes)
 
@@ -119,7 +122,7 @@ class Pump:
         return self._rung
 
     def ship(self, lane: Lane, *, until: float = math.inf) -> int:
-        """Ship all that waits in the lane now; returns how many sequences were settled.
+        """Ship all that waits in the lane now; return how many sequences were settled.
 
         What is recorded meanwhile waits for the next pass: a fast feed must not keep the pump from the other lanes. Nor
         must a long backlog: after a slice that ends beyond ``until`` (monotonic seconds) the rest waits, too.
@@ -152,23 +155,20 @@ class Pump:
                 self._adopted.add(source)
         self._adopted &= free
 
-    def _due(self, lane: Lane, care: _Care, now: int, *, at_once: bool) -> bool:
-        if now < care.hold_until:
-            return False
-        waiting = lane.issued() - lane.outcome().through
-        if waiting <= 0:
-            care.waiting_since = None
-            return False
-        if care.waiting_since is None:
-            care.waiting_since = now
-        lingered = now - care.waiting_since >= LINGER_NS
-        return at_once or lingered or waiting >= MANY or self.spool.holder(lane.source) is None
-
     def _visit(self, lane: Lane, now: int, *, at_once: bool, until: float = math.inf) -> int:
         """Ship the lane if it is due; whatever goes wrong holds this lane and no other."""
         care = self._lanes.setdefault(_key(lane), _Care())
+        if now < care.hold_until:
+            return 0
         try:
-            if not self._due(lane, care, now, at_once=at_once):
+            waiting = lane.issued() - lane.outcome().through
+            if waiting <= 0:
+                care.waiting_since = None
+                return 0
+            if care.waiting_since is None:
+                care.waiting_since = now
+            is_due = at_once or now - care.waiting_since >= LINGER_NS or waiting >= MANY
+            if not is_due and self.spool.holder(lane.source) is not None:
                 return 0
             care.waiting_since = None
             settled = self.ship(lane, until=until)
@@ -196,32 +196,22 @@ class Pump:
             exc_info=not isinstance(error, VeloxError),
         )
 
-    def _keep_minutes(self, now: int) -> None:
-        """Let the minutes that are due be kept in a thread of its own: ticks read back must not hold up shipping."""
-        if now < self._minutes_at or (self.keeping is not None and self.keeping.is_alive()):
-            return
-        self._minutes_at = now + MINUTES_EVERY_NS
-        self.keeping = threading.Thread(target=self._keeper.run, name="minutes", daemon=True)
-        self.keeping.start()
-
     def _care(self, now: int) -> None:
+        """Let the store care for itself, and remove kept segments that are old and needed no longer."""
         try:
             clearing.resume(self.spool, self.store)
             self.store.care(now=now)
             for lane in self.spool.lanes():
                 with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
-                    lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=self._done_with(lane))
+                    through = lane.outcome().through
+                    if lane.measurement == TICKS and self.store.keeps_minutes():
+                        through = min(through, place_of(lane))  # the keeper of minutes still reads what is beyond
+                    lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=through)
         except Exception as error:
             log.error("the store's care failed", error=str(error), exc_info=not isinstance(error, VeloxError))
 
-    def _done_with(self, lane: Lane) -> int:
-        """Return up to which sequence neither the store nor the keeper of minutes needs the lane's segments."""
-        through = lane.outcome().through
-        waits = lane.measurement == TICKS and self.store.keeps_minutes()
-        return min(through, place_of(lane)) if waits else through
-
     def drain(self, timeout: float) -> bool:
-        """Ship until nothing waits; False when the time (seconds) was up first."""
+        """Ship until nothing waits, at most ``timeout`` seconds; tell whether all was shipped."""
         return not self._drain(self.everything(), time.monotonic() + timeout)
 
     # -- flush -------------------------------------------------------------------------------------------------------
@@ -289,11 +279,11 @@ class Pump:
 
     # -- what there is -----------------------------------------------------------------------------------------------
 
-    def points(self) -> dict[str, Any]:
-        """Return the object ``points`` of FACE §6."""
+    def points(self) -> balance.PointCounts:
+        """Count every point of the spool; see `balance.points`."""
         return balance.points(self.spool, now=self.clock())
 
-    def sources(self) -> list[dict[str, Any]]:
+    def sources(self) -> list[balance.LaneCounts]:
         """Return the rows of ``manage.py spool --format json``."""
         return balance.sources(self.spool)
 
@@ -310,7 +300,7 @@ class Pump:
         return resending.retry(self.spool, self.store, owner=self.owner)
 
     def clear_account(self, account: str) -> int:
-        """Remove the account's points from store and spool and count them as cleared; returns how many. Repeatable."""
+        """Remove the account's points from store and spool, count them as cleared, return how many. Repeatable."""
         number = balance.of_account(self.spool, account)
         clearing.clear(self.spool, self.store, account)
         return number

@@ -1,4 +1,4 @@
-"""Sending again: kept segments to a store that was emptied, and dead letters whose reason is gone."""
+"""A second sending: of kept segments to a store that was emptied, and of dead letters whose reason is gone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from timeseries.errors import WrongLanguage
 from timeseries.shipping import clearing, healing, minute_keeper
@@ -22,8 +22,11 @@ from timeseries.stores.base import Store
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """How many points were sent again, and how many of these the store refused or has no retention for; what became of
-    the store's damaged files."""
+    """The outcome of sending points again.
+
+    ``points`` were sent, of which the store ``refused`` some or has no retention for them; ``mendings`` tells what
+    became of the store's damaged files.
+    """
 
     points: int = 0
     refused: int = 0
@@ -32,7 +35,7 @@ class Resent:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many dead letters are stored now, were of an account that was cleared since, and were refused again."""
+    """The outcome of a retry: dead letters that are stored now, of accounts cleared since, and refused again."""
 
     stored: int = 0
     cleared: int = 0
@@ -59,8 +62,13 @@ def resend(spool: Spool, store: Store, since: int, *, owner: str) -> Resent:
     with clearing.shipping_allowed(spool.root):
         for lane in spool.lanes():
             with lane.lease(owner=owner):
-                found = _resend_lane(lane, store, since)
-            points, refused = points + found.points, refused + found.refused
+                first = lane.outcome().through + 1
+                for settled in settled_points(lane, store.slice_rows):
+                    batch = settled.take(settled.received_time >= since)
+                    if len(batch):
+                        first = min(first, int(batch.sequences[0]))
+                        points, refused = points + len(batch), refused + len(store.write(batch))
+                minute_keeper.rewind(lane, first - 1)
     return Resent(points, refused, mendings)
 
 
@@ -68,18 +76,6 @@ def heal_all(spool: Spool, store: Store, *, owner: str, give_up: bool = False) -
     """Read every file of the store and heal those that are damaged. Raises: as `healing.heal`."""
     clearing.resume(spool, store)
     return healing.heal(spool, store, store.damages(seconds=math.inf), owner=owner, give_up=give_up)
-
-
-def _resend_lane(lane: Lane, store: Store, since: int) -> Resent:
-    points = refused = 0
-    first = lane.outcome().through + 1
-    for settled in settled_points(lane, store.slice_rows):
-        batch = settled.take(settled.received_time >= since)
-        if len(batch):
-            first = min(first, int(batch.sequences[0]))
-            points, refused = points + len(batch), refused + len(store.write(batch))
-    minute_keeper.rewind(lane, first - 1)
-    return Resent(points, refused)
 
 
 def retry(spool: Spool, store: Store, *, owner: str) -> Retried:
@@ -132,7 +128,7 @@ def _without(outcome: Outcome, cleared: list[DeadLetter], stored: list[DeadLette
     )
 
 
-def list_letters(spool: Spool) -> list[dict[str, Any]]:
+def list_letters(spool: Spool) -> list[dict[str, str | int]]:
     """Return every dead letter of the spool, as `manage.py dead_letters` shows them."""
     return [
         {

@@ -1,4 +1,4 @@
-"""Segment to store: one slice of a lane at a time, written, then settled.
+"""The way from segment to store: one slice of a lane at a time, written, then settled.
 
 A crash between the two repeats the slice, and the store takes a repeat as nothing new. What the store does not
 acknowledge stays in the spool: a fault holds a lane, it never drops a point.
@@ -31,7 +31,7 @@ log = structlog.get_logger("system")
 
 @dataclass(frozen=True)
 class Shipment:
-    """How many sequences were settled, and up to which one."""
+    """The outcome of shipping a slice: how many sequences were settled, and up to which one."""
 
     settled: int
     through: int
@@ -48,32 +48,32 @@ def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int | None = None)
         for silent in lease.overtaken:
             log.warning("a silent shipper's lease was taken over", measurement=lane.measurement.name, owner=silent)
         outcome = lane.outcome()
-        part = lane.pending(after=outcome.through, limit=rows or store.slice_rows)
-        if part.last_sequence <= outcome.through:
+        pending = lane.pending(after=outcome.through, limit=rows or store.slice_rows)
+        if pending.last_sequence <= outcome.through:
             return Shipment(0, outcome.through)
-        keep = uncleared(part.batch, outcome.cleared_through)
+        keep = uncleared(pending.batch, outcome.cleared_through)
         refusals = store.write(keep) if len(keep) else ()
         lease.check()  # a letter that is appended twice counts once
         dead_letters.append(lane.folder, [refusal for refusal in refusals if not refusal.expired])
         # Only now: settled before written, a crash in between would lose the slice.
-        lane.settle(settled(outcome, part, keep, refusals), lease)
-        return Shipment(part.last_sequence - outcome.through, part.last_sequence)
+        lane.settle(settled(outcome, pending, keep, refusals), lease)
+        return Shipment(pending.last_sequence - outcome.through, pending.last_sequence)
 
 
-def settled(outcome: Outcome, part: PendingSlice, kept: PointBatch, refusals: Sequence[Refusal] = ()) -> Outcome:
-    """Return the outcome after the slice: each of its records counted under exactly one word."""
+def settled(outcome: Outcome, pending: PendingSlice, kept: PointBatch, refusals: Sequence[Refusal] = ()) -> Outcome:
+    """Return a lane's outcome after a slice: each record of the slice counted under exactly one word."""
     refused = Counter(refusal.account for refusal in refusals)
     stored = Counter(outcome.stored) + (Counter(accounts_of(kept)) - refused)
     letters = Counter(refusal.word for refusal in refusals if not refusal.expired)
     return replace(
         outcome,
-        through=part.last_sequence,
+        through=pending.last_sequence,
         stored=dict(stored),
         dead_lettered=dict(Counter(outcome.dead_lettered) + letters),
         expired=outcome.expired + sum(refusal.expired for refusal in refusals),
-        damaged=outcome.damaged + part.damaged,
-        cleared=outcome.cleared + len(part.batch) - len(kept),
-        quarantined=outcome.quarantined + part.quarantined,
+        damaged=outcome.damaged + pending.damaged,
+        cleared=outcome.cleared + len(pending.batch) - len(kept),
+        quarantined=outcome.quarantined + pending.quarantined,
     )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from timeseries.errors import StoreDamaged
-from timeseries.measurements import Measurement, PointBatch
+from timeseries.measurements import IntArray, Measurement, PointBatch
 
 QUERY_SECONDS = 60.0  # the time limit of a free question to which nobody gives another
 # What a free question may be given for a name in its text.
@@ -75,7 +77,8 @@ class Refusal:
 Ordered = TypeVar("Ordered", str, int)
 
 
-class Bounds(NamedTuple, Generic[Ordered]):
+@dataclass(frozen=True, slots=True)
+class Bounds(Generic[Ordered]):
     """The least and the greatest entry of a column of a file; None where nobody wrote it down."""
 
     least: Ordered | None = None
@@ -105,6 +108,18 @@ class Damage:
     def name(self) -> str:
         """The file as people look for it, below the folder of the store."""
         return f"{self.measurement.name}/{self.path}"
+
+    def admits(self, batch: PointBatch) -> npt.NDArray[np.bool_]:
+        """Tell of each point of the file's measurement whether it can have been in the file."""
+        series = [all(span.admits(entry[tag]) for tag, span in self.tags.items()) for entry in batch.series_table]
+        admitted: npt.NDArray[np.bool_] = np.array(series, dtype=bool)[batch.series]
+        for name, bounds in self.times.items():
+            times: IntArray = getattr(batch, name)
+            if bounds.least is not None:
+                admitted &= times >= bounds.least
+            if bounds.greatest is not None:
+                admitted &= times <= bounds.greatest
+        return admitted
 
 
 def damage_error(damages: Sequence[Damage]) -> StoreDamaged:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.stores.base import Session
-from timeseries.stores.tables import Numbers
+from timeseries.stores.tables import ColumnArray
 
 FIELDS = ("kind", "close", "open", "high", "low", "volume", "day_volume")
 MINUTE = 60 * 10**9
@@ -72,9 +72,9 @@ def with_each_bar_once(ticks: pa.Table) -> pa.Table:
     return ticks.filter(pa.array(keep))
 
 
-def _columns(ticks: pa.Table) -> dict[str, Numbers]:
+def _columns(ticks: pa.Table) -> dict[str, ColumnArray]:
     columns = {name: _floats(ticks, name) for name in FIELDS if name != "kind"}
-    bar: Numbers = pc.equal(ticks.column("kind"), "bar").to_numpy()
+    bar: ColumnArray = pc.equal(ticks.column("kind"), "bar").to_numpy()
     columns["instant"] = ticks.column("exchange_time").to_numpy() - bar
     if "ticks" in ticks.column_names:  # bars that were counted before: `ticks_of`
         columns["number"] = ticks.column("ticks").to_numpy()
@@ -83,12 +83,12 @@ def _columns(ticks: pa.Table) -> dict[str, Numbers]:
     return columns
 
 
-def _floats(ticks: pa.Table, name: str) -> Numbers:
-    numbers: Numbers = ticks.column(name).to_numpy().astype(np.float64, copy=False)  # null becomes NaN
+def _floats(ticks: pa.Table, name: str) -> ColumnArray:
+    numbers: ColumnArray = ticks.column(name).to_numpy().astype(np.float64, copy=False)  # null becomes NaN
     return numbers
 
 
-def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str, Numbers] | None:
+def _day(columns: dict[str, ColumnArray], every: int, session: Session) -> dict[str, ColumnArray] | None:
     inside = (columns["instant"] >= session.start) & (columns["instant"] < session.stop)
     if not inside.any():
         return None
@@ -118,7 +118,7 @@ def _day(columns: dict[str, Numbers], every: int, session: Session) -> dict[str,
     }
 
 
-def _volume(day: dict[str, Numbers], first: Numbers, session: Session, carried: float) -> Numbers:
+def _volume(day: dict[str, ColumnArray], first: ColumnArray, session: Session, carried: float) -> ColumnArray:
     """Return each candle's volume; ``carried`` is the highest day volume of the session before the day began."""
     if not np.isnan(day["day_volume"]).all():
         run = np.searchsorted(session.restarts[1:], day["instant"], side="right")
@@ -129,10 +129,10 @@ def _volume(day: dict[str, Numbers], first: Numbers, session: Session, carried: 
             floor = 0.0 if number else carried
             reached = np.fmax.accumulate(np.fmax(highest[run == number], floor))
             steps[run == number] = np.diff(reached, prepend=floor)
-        volumes: Numbers = np.add.reduceat(steps, np.searchsorted(cut, first))
+        volumes: ColumnArray = np.add.reduceat(steps, np.searchsorted(cut, first))
         return volumes
     if not np.isnan(day["volume"]).all():
-        sums: Numbers = np.add.reduceat(np.nan_to_num(day["volume"]), first)
+        sums: ColumnArray = np.add.reduceat(np.nan_to_num(day["volume"]), first)
         return sums
     return np.full(len(first), np.nan)
 
@@ -146,7 +146,7 @@ def days_within(sessions: Sequence[Session], start: int, stop: int) -> list[Sess
     ]
 
 
-def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
+def minutes_of(ticks: pa.Table) -> dict[str, ColumnArray]:
     """Count the ticks minute by minute: ``symbol``, ``time`` (the minute's start, ns UTC), and `MINUTES`'s fields.
 
     Args:
@@ -163,7 +163,7 @@ def minutes_of(ticks: pa.Table) -> dict[str, Numbers]:
     day = {name: column[order] for name, column in columns.items()}
     first = np.flatnonzero(np.concatenate(([True], (np.diff(code) != 0) | (np.diff(minute) != 0))))
     last = np.append(first[1:], len(code)) - 1
-    names: Numbers = symbols.dictionary.to_numpy(zero_copy_only=False)
+    names: ColumnArray = symbols.dictionary.to_numpy(zero_copy_only=False)
     traded = np.add.reduceat((~np.isnan(day["volume"])).astype(np.int64), first)  # ticks that tell a volume
     return {
         "symbol": names[code[first]],

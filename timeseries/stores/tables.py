@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from timeseries.measurements import TIMES, Kind, Measurement, PointBatch
 
-Numbers = npt.NDArray[Any]  # of floats, integers or texts, as its column's kind has it
+ColumnArray = npt.NDArray[Any]  # of floats, integers or texts, as its column's kind has it
 TYPES = {
     Kind.FLOAT: pa.float64(),
     Kind.INTEGER: pa.int64(),
@@ -79,7 +79,7 @@ def table_of(batch: PointBatch, fields: tuple[str, ...] | None = None) -> pa.Tab
     return pa.table(columns)
 
 
-def _column(values: Numbers, kind: Kind) -> pa.Array:
+def _column(values: ColumnArray, kind: Kind) -> pa.Array:
     if kind is Kind.FLOAT:
         return pa.array(values, pa.float64(), mask=np.isnan(values))
     if kind is not Kind.NUMBERS:

@@ -199,7 +199,7 @@ def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
 
 
 def _points() -> dict[str, Any]:
-    return wiring.count_points()
+    return {**wiring.count_points()}
 
 
 def _spool(points: dict[str, Any] | None, now: datetime) -> State:

@@ -29,42 +29,40 @@ class Command(BaseCommand):
         """Add the options; Django's own are known here only to be refused in plain words."""
         parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="at most (default: 30)")
         parser.add_argument("--format", choices=("table", "json"), default="table")
-        hidden: dict[str, Any] = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
-        parser.add_argument("--noinput", "--no-input", action="store_false", dest="interactive", **hidden)
-        parser.add_argument("--database", dest="database", **hidden)
+        absent, hidden = argparse.SUPPRESS, argparse.SUPPRESS
+        parser.add_argument(
+            "--noinput", "--no-input", action="store_false", dest="interactive", default=absent, help=hidden
+        )
+        parser.add_argument("--database", dest="database", default=absent, help=hidden)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Flush the spool, say how it went, and leave with FACE §6's exit code."""
-        if given := [name for name in OF_DJANGO if name in options]:
+        """Flush the spool, print how it went, and leave with 0, 1 or 2 as the help says."""
+        if of_django := [name for name in OF_DJANGO if name in options]:
             raise CommandError(
-                f"flush was called as Django's flush ({', '.join(given)}), which would empty the database. In VELOX it "
-                "ships the spool and deletes nothing. To start again, use another VELOX_DATA_DIR.",
+                f"flush was called as Django's flush ({', '.join(of_django)}), which would empty the database. In "
+                "VELOX it ships the spool and deletes nothing. To start again, use another VELOX_DATA_DIR.",
                 returncode=2,
             )
         if not options["timeout"] >= 0:
             raise CommandError("--timeout is a number of seconds, 0 or more.", returncode=2)
         started = time.monotonic()
+        hint = ""
         try:
-            hint, points = self._flush(options["timeout"])
+            pump = open_pump()
+            try:
+                pump.wait_until_settled(pump.everything(), options["timeout"])
+            except FlushTimeout as error:
+                hint = str(error)
+            points = pump.points()
         except (VeloxError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
-        self._tell(options["format"], hint, points, time.monotonic() - started)
-        if hint:
-            sys.exit(1)
-
-    def _flush(self, timeout: float) -> tuple[str, dict[str, Any]]:
-        pump = open_pump()
-        try:
-            pump.wait_until_settled(pump.everything(), timeout)
-        except FlushTimeout as error:
-            return str(error), pump.points()
-        return "", pump.points()
-
-    def _tell(self, form: str, hint: str, points: dict[str, Any], elapsed: float) -> None:
-        if form == "json":
-            body = {"settled": not hint, "points": points, "elapsed_seconds": round(elapsed, 3), "detail": hint}
-            self.stdout.write(json.dumps(body))
+        elapsed = time.monotonic() - started
+        if options["format"] == "json":
+            report = {"settled": not hint, "points": points, "elapsed_seconds": round(elapsed, 3), "detail": hint}
+            self.stdout.write(json.dumps(report))
         elif hint:
             self.stderr.write(hint)
         else:
             self.stdout.write(f"Every recorded point is in the store: {points['stored']:,} points, {elapsed:.1f} s.")
+        if hint:
+            sys.exit(1)

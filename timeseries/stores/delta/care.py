@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
 from timeseries.errors import StoreUnavailable
-from timeseries.stores.base import damage_error
+from timeseries.stores.base import Bounds, damage_error
 from timeseries.stores.delta.damage import Inspector
-from timeseries.stores.delta.query import Engine, Parameters, selection_of
+from timeseries.stores.delta.query import Engine, SqlParameters, selection_of
 from timeseries.stores.delta.table import WRITTEN, FileStatistics, MeasurementTable, Overtaken, Snapshot
 
 REWRITE = "velox/rewrite"
@@ -128,7 +128,7 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
         f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
     )
     blank = table.schema.remove(table.schema.get_field_index("day")).empty_table()
-    parameters: Parameters = {"files": selection.paths, "target": str(table.folder / path)}
+    parameters: SqlParameters = {"files": selection.paths, "target": str(table.folder / path)}
     if without is not None:
         parameters["without"] = without
     engine.run(sql, parameters, blank=blank)
@@ -162,7 +162,7 @@ def delete_account(engine: Engine, table: MeasurementTable, inspector: Inspector
     """
     seen = table.snapshot()
     damages = inspector.damages(inspector.damaged(_of_account(seen.files, account))) if seen is not None else []
-    if mixed := [damage for damage in damages if damage.tags["account"] != (account, account)]:
+    if mixed := [damage for damage in damages if damage.tags["account"] != Bounds(account, account)]:
         raise damage_error(mixed)
     drop(table, [damage.path for damage in damages])
     for _ in range(ATTEMPTS):

@@ -13,19 +13,19 @@ from typing import Any
 import pyarrow as pa
 
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta.query import Engine, Selection, as_reading, holding, newest_rows, selection_of
+from timeseries.stores.delta.query import Engine, FileSelection, as_reading, holding, newest_rows, selection_of
 from timeseries.stores.delta.table import WRITTEN, MeasurementTable
 from timeseries.stores.tables import point_schema
 
 FIRST_FILES = 4
 MORE_FILES = 4  # times as many in each further step
 LATEST = "max.exchange_time"
-Row = dict[str, Any]  # a point with its `written`, by column
+NewestRow = dict[str, Any]  # a point with its `written`, by column
 
 
-def newest_points(engine: Engine, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+def newest_points(engine: Engine, table: MeasurementTable, selection: FileSelection, query: PointQuery) -> pa.Table:
     """Return the newest point by exchange time, then by time: of each of the query's symbols, else of all together."""
-    newest: dict[str, Row] = {}
+    newest: dict[str, NewestRow] = {}
     files, count = selection.files, FIRST_FILES
     if LATEST in files.column_names:
         files = files.sort_by([(LATEST, "descending")])
@@ -45,7 +45,7 @@ def newest_points(engine: Engine, table: MeasurementTable, selection: Selection,
     return pa.Table.from_pylist(points, schema=schema)
 
 
-def _undecided(query: PointQuery, files: pa.Table, newest: Mapping[str, Row]) -> tuple[PointQuery, pa.Table]:
+def _undecided(query: PointQuery, files: pa.Table, newest: Mapping[str, NewestRow]) -> tuple[PointQuery, pa.Table]:
     """Narrow the query to the symbols of which these files may hold a point as new, and the files to those that may."""
     if not len(files):
         return query, files

@@ -23,7 +23,7 @@ from timeseries.stores.delta.table import WRITTEN, MeasurementTable, Snapshot
 from timeseries.stores.tables import point_schema
 
 INT64 = np.iinfo(np.int64)
-Parameters: TypeAlias = dict[str, str | int | list[str]]
+SqlParameters: TypeAlias = dict[str, str | int | list[str]]
 Compare = Callable[[pa.ChunkedArray, str | int], pa.ChunkedArray]  # of pyarrow.compute
 
 
@@ -48,14 +48,14 @@ class Engine:
                 self._connection = duckdb.connect(":memory:", config=self.settings)
             return self._connection.cursor()
 
-    def ask(self, sql: str, parameters: Parameters, **tables: pa.Table) -> pa.Table:
+    def ask(self, sql: str, parameters: SqlParameters, **tables: pa.Table) -> pa.Table:
         """Return the answer to a question, which can name the ``tables``."""
         with self.cursor() as cursor:
             for name, table in tables.items():
                 cursor.register(name, table)
             return cursor.sql(sql, params=parameters).to_arrow_table()
 
-    def run(self, sql: str, parameters: Parameters, **tables: pa.Table) -> None:
+    def run(self, sql: str, parameters: SqlParameters, **tables: pa.Table) -> None:
         """Carry out a statement without an answer, which can name the ``tables``."""
         with self.cursor() as cursor:
             for name, table in tables.items():
@@ -64,7 +64,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Selection:
+class FileSelection:
     """The files of a snapshot that can hold an answer. ``overlapping``: one point may stand in two of them."""
 
     files: pa.Table
@@ -75,10 +75,10 @@ class Selection:
         return len(self.paths)
 
 
-def select(table: MeasurementTable, snapshot: Snapshot | None, query: PointQuery) -> Selection:
+def select(table: MeasurementTable, snapshot: Snapshot | None, query: PointQuery) -> FileSelection:
     """Return the files whose bounds admit the query's times and tags."""
     if snapshot is None or not len(snapshot.files):
-        return Selection(pa.table({"path": pa.array([], pa.string())}), [], False)
+        return FileSelection(pa.table({"path": pa.array([], pa.string())}), [], False)
     files = snapshot.files
     keep = pc.and_(
         _bound(pc.less, files, "min.time", _int64(query.stop)),
@@ -112,14 +112,14 @@ def _bound(compare: Compare, files: pa.Table, name: str, limit: str | int) -> pa
     return pc.fill_null(compare(files.column(name), limit), True)
 
 
-def selection_of(table: MeasurementTable, files: pa.Table) -> Selection:
+def selection_of(table: MeasurementTable, files: pa.Table) -> FileSelection:
     """Return the selection of exactly these files of the table."""
     paths = [str(table.folder / path) for path in files.column("path").to_pylist()]
     if len(files) < 2:
-        return Selection(files, paths, overlapping=False)
+        return FileSelection(files, paths, overlapping=False)
     order = files.sort_by("min.time")
     least, greatest = order.column("min.time").to_numpy(), order.column("max.time").to_numpy()
-    return Selection(files, paths, overlapping=bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any()))
+    return FileSelection(files, paths, overlapping=bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any()))
 
 
 def _int64(instant: int) -> int:
@@ -131,23 +131,23 @@ class Question:
     """SQL, the parameters that it names, and the columns that are the same in every row and so need no reading."""
 
     sql: str
-    parameters: Parameters
+    parameters: SqlParameters
     constants: dict[str, str | None]
 
 
-def rows_of(table: MeasurementTable, selection: Selection, query: PointQuery) -> Question:
+def rows_of(table: MeasurementTable, selection: FileSelection, query: PointQuery) -> Question:
     """Ask for the query's points, each once, in no order."""
     return _rows(selection, query, (), newest_sql(table) if selection.overlapping else "")
 
 
-def newest_rows(selection: Selection, query: PointQuery) -> Question:
+def newest_rows(selection: FileSelection, query: PointQuery) -> Question:
     """Ask for the newest row by exchange time, then by time, with its `written`: of each symbol that is named."""
     order = f"ORDER BY exchange_time DESC, time DESC, {WRITTEN} DESC"
     each = f" QUALIFY row_number() OVER (PARTITION BY symbol {order}) = 1"
     return _rows(selection, query, (WRITTEN,), f" {order} LIMIT 1" if query.symbols is None else each)
 
 
-def _rows(selection: Selection, query: PointQuery, extra: tuple[str, ...], choice: str) -> Question:
+def _rows(selection: FileSelection, query: PointQuery, extra: tuple[str, ...], choice: str) -> Question:
     names = point_schema(query.measurement, query.fields).names
     constants = {**query.tags, **_constants(selection.files, [f.name for f in query.measurement.fields])}
     columns = [*(name for name in names if name not in constants), *extra]
@@ -188,10 +188,10 @@ def _constants(files: pa.Table, names: list[str]) -> dict[str, str | None]:
     return constants
 
 
-def conditions(selection: Selection, query: PointQuery) -> tuple[str, Parameters]:
+def conditions(selection: FileSelection, query: PointQuery) -> tuple[str, SqlParameters]:
     """Return the WHERE of the query with its parameters, without what the files' bounds say of every row."""
     files = selection.files
-    parameters: Parameters = {"files": selection.paths}
+    parameters: SqlParameters = {"files": selection.paths}
     wheres = []
     for tag, value in query.tags.items():
         if not _all(files, pc.equal, f"min.{tag}", value) or not _all(files, pc.equal, f"max.{tag}", value):
@@ -218,7 +218,7 @@ def _all(files: pa.Table, compare: Compare, name: str, limit: str | int) -> bool
     return bool(pc.all(pc.fill_null(compare(files.column(name), limit), False)).as_py())
 
 
-def files_sql(selection: Selection, columns: list[str]) -> str:
+def files_sql(selection: FileSelection, columns: list[str]) -> str:
     """Return the SQL of a table of the selection's files, as ``$files`` names them."""
     # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
     counts = {f"null_count.{name}" for name in columns} & set(selection.files.column_names)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from timeseries.errors import InvalidValue, QueryTimeout, StoreDamaged
 from timeseries.measurements import Kind
 from timeseries.stores.base import Parameter, PointQuery
-from timeseries.stores.delta.query import Selection, newest_sql, select
+from timeseries.stores.delta.query import FileSelection, newest_sql, select
 from timeseries.stores.delta.table import MeasurementTable
 from timeseries.stores.tables import TYPES, point_schema
 
@@ -97,7 +97,7 @@ def _interrupted(connection: duckdb.DuckDBPyConnection, seconds: float) -> Itera
         watcher.join()
 
 
-def _view(table: MeasurementTable, selection: Selection) -> str:
+def _view(table: MeasurementTable, selection: FileSelection) -> str:
     # Where no file counts the nulls of a field, it was added to the measurement later and is no column of theirs.
     later = {field.name for field in table.measurement.fields}
     later = {name for name in later if f"null_count.{name}" not in selection.files.column_names}

@@ -27,7 +27,7 @@ from timeseries.stores.delta import sql as delta_sql
 from timeseries.stores.delta.damage import Inspector, losses, note_loss
 from timeseries.stores.delta.log import relist
 from timeseries.stores.delta.newest import newest_points
-from timeseries.stores.delta.query import Engine, Selection, as_reading, conditions, rows_of, select, selection_of
+from timeseries.stores.delta.query import Engine, FileSelection, as_reading, conditions, rows_of, select, selection_of
 from timeseries.stores.delta.table import LOG, TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
 
@@ -166,12 +166,12 @@ class DeltaStore:
         with engine():
             return self._intact_points(table, select(table, table.snapshot(), query), query)
 
-    def _intact_points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+    def _intact_points(self, table: MeasurementTable, selection: FileSelection, query: PointQuery) -> pa.Table:
         inspector = self.inspectors[query.measurement.name]
         damaged = inspector.damaged(selection.files)
         return self._points(table, selection_of(table, inspector.without(selection.files, damaged)), query)
 
-    def _points(self, table: MeasurementTable, selection: Selection, query: PointQuery) -> pa.Table:
+    def _points(self, table: MeasurementTable, selection: FileSelection, query: PointQuery) -> pa.Table:
         if not len(selection):
             return point_schema(query.measurement, query.fields).empty_table()
         question = rows_of(table, selection, query)
@@ -193,7 +193,7 @@ class DeltaStore:
         """Return the first point of each day and source in the query."""
         table = self.tables[query.measurement.name]
 
-        def answer(selection: Selection) -> list[FirstPoint]:
+        def answer(selection: FileSelection) -> list[FirstPoint]:
             if not len(selection):
                 return []
             days = dict(zip(selection.paths, selection.files.column("partition.day").to_pylist(), strict=True))
@@ -207,8 +207,8 @@ class DeltaStore:
 
         return self._answer(table, query, answer)
 
-    def _answer(self, table: MeasurementTable, query: PointQuery, answer: Callable[[Selection], Answer]) -> Answer:
-        selection: Selection | None = None
+    def _answer(self, table: MeasurementTable, query: PointQuery, answer: Callable[[FileSelection], Answer]) -> Answer:
+        selection: FileSelection | None = None
         with engine():
             for attempt in range(ATTEMPTS):
                 try:
@@ -344,7 +344,7 @@ class DeltaStore:
         if self.root.exists() and not self.root.is_dir():
             raise StoreUnavailable(f"{self.root.name} is no folder.", hint="Move it away; the tables are made anew.")
 
-        def read_a_time(selection: Selection) -> int:
+        def read_a_time(selection: FileSelection) -> int:
             if not len(selection):
                 return 0
             return len(self.engine.ask("SELECT time FROM read_parquet($files) LIMIT 1", {"files": selection.paths[:1]}))

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 
 from timeseries.measurements import Field, IntArray, Kind, Measurement, PointBatch
 from timeseries.stores.influx.names import coded, coded_key, coded_text, escaped
-from timeseries.stores.tables import Numbers
+from timeseries.stores.tables import ColumnArray
 
 NO_SEPARATOR = pa.scalar("", pa.string())
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class EncodedLines:
     """Encoded points, those of one series and time in order of arrival: the server keeps the last.
 
     Shapes: ``sequences``, ``times`` and ``series`` (which index ``series_table``) have one entry per line; line i is
@@ -48,7 +48,7 @@ class Lines:
         return self.body(number, number + 1)[:-1]
 
 
-def encode(batch: PointBatch) -> Lines:
+def encode(batch: PointBatch) -> EncodedLines:
     """Encode every point of the batch as a line.
 
     ``present`` says which fields a point has: the server joins two points of one time field by field, and of these the
@@ -77,7 +77,7 @@ def encode(batch: PointBatch) -> Lines:
         _, offsets, values = lines.buffers()
         starts = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1]
         data = memoryview(values)
-    return Lines(batch.sequences, batch.time, batch.series, batch.series_table, starts, data)
+    return EncodedLines(batch.sequences, batch.time, batch.series, batch.series_table, starts, data)
 
 
 def masked(measurement: Measurement) -> bool:
@@ -85,7 +85,7 @@ def masked(measurement: Measurement) -> bool:
     return all(field.kind is not Kind.NUMBERS for field in measurement.fields)
 
 
-def _text(numbers: Numbers) -> pa.StringArray:
+def _text(numbers: ColumnArray) -> pa.StringArray:
     return pc.cast(pa.array(numbers), pa.string())
 
 
@@ -103,7 +103,7 @@ def _presence(batch: PointBatch) -> IntArray:
     return bits
 
 
-def _pieces(field: Field, column: Numbers) -> list[pa.Array | str]:
+def _pieces(field: Field, column: ColumnArray) -> list[pa.Array | str]:
     """Return the texts that a field adds to each line; null adds nothing."""
     if field.kind is Kind.NUMBERS:
         return [_numbers(column)]
@@ -124,7 +124,7 @@ def _pieces(field: Field, column: Numbers) -> list[pa.Array | str]:
     return [pc.binary_join_element_wise(name, values, NO_SEPARATOR)] if absent.any() else [name, values]
 
 
-def _numbers(column: Numbers) -> pa.StringArray:
+def _numbers(column: ColumnArray) -> pa.StringArray:
     lengths = np.fromiter((len(entry) for entry in column), dtype=np.int32, count=len(column))
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
     names = pa.array(chain.from_iterable(entry.keys() for entry in column), pa.string()).dictionary_encode()

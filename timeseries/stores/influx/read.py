@@ -22,14 +22,14 @@ from timeseries.measurements import Kind
 from timeseries.stores.base import Parameter, PointQuery
 from timeseries.stores.influx.lines import masked
 from timeseries.stores.influx.names import RESERVED, coded, decoded, decoded_key, decoded_text
-from timeseries.stores.tables import TYPES, Numbers, point_schema
+from timeseries.stores.tables import TYPES, ColumnArray, point_schema
 
 # The first and the last instant that the server knows.
 FIRST, LAST = -(2**63) + 2, 2**63 - 2
 MULTILINE = csv.ParseOptions(newlines_in_values=True)
 KEY = "exchange_time"  # every point has it
-Parameters: TypeAlias = dict[str, Parameter]
-Ask = Callable[[str, Parameters], bytes]
+FluxParameters: TypeAlias = dict[str, Parameter]
+Ask = Callable[[str, FluxParameters], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Run:
 
     field: str
     tags: tuple[str, ...]
-    time: Numbers
+    time: ColumnArray
     values: pa.Array
 
 
@@ -120,7 +120,7 @@ class _Builder:
             pa.array(offsets), pa.array(names[order], pa.string()), pa.array(values[order], pa.float64())
         )
 
-    def _placed(self, run: _Run) -> tuple[Numbers, pa.Array]:
+    def _placed(self, run: _Run) -> tuple[ColumnArray, pa.Array]:
         """Return the places of the run's values, without those of points that came after the points were asked for."""
         times = self.series[run.tags].time
         places = np.searchsorted(times, run.time)
@@ -211,7 +211,7 @@ def _points(query: PointQuery, names: tuple[str, ...] | None) -> str:
     )
 
 
-def _parameters(bucket: str, query: PointQuery) -> Parameters:
+def _parameters(bucket: str, query: PointQuery) -> FluxParameters:
     return {
         "bucket": bucket,
         "start": max(FIRST, min(query.start, LAST)),

@@ -47,7 +47,7 @@ class TooLarge:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldBack:
     """An answer of which token, organisation, bucket or server is the fault: keep everything and tell the operator."""
 
     status: int
@@ -67,7 +67,7 @@ class TryLater:
 
 
 Refused = RefusedWhole | RefusedInPart
-Reply = Stored | RefusedWhole | RefusedInPart | TooLarge | Held | TryLater
+Reply = Stored | RefusedWhole | RefusedInPart | TooLarge | HeldBack | TryLater
 
 
 def reply_of(status: int, headers: Mapping[str, str], body: bytes | str | None) -> Reply:
@@ -89,7 +89,7 @@ def reply_of(status: int, headers: Mapping[str, str], body: bytes | str | None) 
     if status in (408, 429) or status >= 500:
         return TryLater(status, reason, _retry_after(headers))
     # Also a 200: whoever answered so is not the server, and has stored nothing.
-    return Held(status, reason)
+    return HeldBack(status, reason)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -22,9 +22,9 @@ from timeseries.errors import QueryTimeout, StoreMisconfigured, StoreUnavailable
 from timeseries.measurements import Measurement, PointBatch
 from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, Parameter, PointQuery, Refusal
 from timeseries.stores.influx import read as influx_read
-from timeseries.stores.influx.lines import Lines, encode
+from timeseries.stores.influx.lines import EncodedLines, encode
 from timeseries.stores.influx.names import coded
-from timeseries.stores.influx.replies import Held, Refused, Stored, TooLarge, TryLater
+from timeseries.stores.influx.replies import HeldBack, Refused, Stored, TooLarge, TryLater
 from timeseries.stores.influx.server import InfluxServer, unavailable
 from timeseries.stores.tables import point_schema
 
@@ -83,7 +83,7 @@ class InfluxStore:
         lines = encode(batch)
         return self._send(lines, 0, len(lines))
 
-    def _send(self, lines: Lines, first: int, stop: int) -> list[Refusal]:
+    def _send(self, lines: EncodedLines, first: int, stop: int) -> list[Refusal]:
         refusals: list[Refusal] = []
         while first < stop:
             end = min(first + self._lines_max, stop)
@@ -91,11 +91,11 @@ class InfluxStore:
             first = end
         return refusals
 
-    def _post(self, lines: Lines, first: int, stop: int, *, halved: bool = False) -> list[Refusal]:
+    def _post(self, lines: EncodedLines, first: int, stop: int, *, halved: bool = False) -> list[Refusal]:
         reply = self.server.post(self.bucket, lines.body(first, stop))
         if isinstance(reply, Stored):
             return []
-        if isinstance(reply, Held | TryLater):
+        if isinstance(reply, HeldBack | TryLater):
             raise unavailable(reply)
         if not halved or stop - first == 1:
             self._check_that_lines_are_taken()
@@ -114,7 +114,7 @@ class InfluxStore:
     def _check_that_lines_are_taken(self) -> None:
         """Raise StoreUnavailable where not even a comment is taken: then no line is at fault, but who answers."""
         reply = self.server.post(self.bucket, PROBE)
-        if isinstance(reply, Held | TryLater):
+        if isinstance(reply, HeldBack | TryLater):
             raise unavailable(reply)
         if not isinstance(reply, Stored):
             raise StoreMisconfigured(
@@ -134,7 +134,7 @@ class InfluxStore:
         answers: list[Refused | TooLarge | None] = []
         for line in lines:
             reply = self.server.post(self.bucket, line)
-            if isinstance(reply, Held | TryLater):
+            if isinstance(reply, HeldBack | TryLater):
                 raise unavailable(reply)
             answers.append(None if isinstance(reply, Stored) else reply)
         return answers
@@ -298,7 +298,7 @@ def _neighbours(last: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
         yield tuple(group)
 
 
-def _refusal(lines: Lines, number: int, reply: Refused | TooLarge, retained_from: int | None) -> Refusal:
+def _refusal(lines: EncodedLines, number: int, reply: Refused | TooLarge, retained_from: int | None) -> Refusal:
     sequence = int(lines.sequences[number])
     expired = retained_from is not None and int(lines.times[number]) < retained_from
     word = WORDS[reply.status]

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from trading.management.base import VeloxCommand
 from velox_site.log_lines import as_json, as_text, in_colour
-from velox_site.log_reader import LEVELS, Filter, Reader, parse_since
+from velox_site.log_reader import LEVELS, Filter, LogReader, parse_since
 
 
 class Command(VeloxCommand):
@@ -38,7 +38,7 @@ class Command(VeloxCommand):
             level=options["level"],
             since=None if since is None else parse_since(since, now, zone),
         )
-        reader = Reader(settings.LOG_DIR, wanted)
+        reader = LogReader(settings.LOG_DIR, wanted)
         is_coloured = not options["no_color"] and (options["force_color"] or self.stdout.isatty())
         try:
             for line in reader.follow() if options["follow"] else reader.lines():
