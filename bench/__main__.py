@@ -25,14 +25,14 @@ OUTPUT = Path(__file__).resolve().parent.parent / "var" / "bench.json"
 
 
 def main(names: list[str]) -> int:
-    chosen = [row for row in rows.ROWS if row.name in names or not (names or row.is_asked_for)]
-    if not chosen:
-        known = ", ".join(row.name for row in rows.ROWS)
-        print(f"There is no row {' '.join(names)!r}. The rows are: {known}.", file=sys.stderr)
+    rows_to_run = [row for row in rows.ROWS if row.name in names or not (names or row.is_asked_for)]
+    if not rows_to_run:
+        names_of_all = ", ".join(row.name for row in rows.ROWS)
+        print(f"There is no row {' '.join(names)!r}. The rows are: {names_of_all}.", file=sys.stderr)
         return 2
     console = Console(stderr=True)
     results = []
-    for row in chosen:
+    for row in rows_to_run:
         with console.status(f"{row.name}: {row.rounds} rounds"):
             results += list(harness.run(row))
     Console(width=None if sys.stdout.isatty() else 160).print(table(results))
@@ -43,16 +43,16 @@ def main(names: list[str]) -> int:
 
 def table(results: list[harness.Result]) -> Table:
     columns = ("row", "median", "rounds", "mark", "reached", "figures (median)")
-    shown = Table(*columns, title="Ratios against the reference")
+    page = Table(*columns, title="Ratios against the reference")
     for result in results:
         if result.skipped:
-            shown.add_row(result.row, "-", "-", f"{result.mark:g}", "skipped", result.skipped)
+            page.add_row(result.row, "-", "-", f"{result.mark:g}", "skipped", result.skipped)
             continue
         low_high = f"{min(result.ratios):,.3g} to {max(result.ratios):,.3g}"
         figures = "; ".join(f"{name} {value:,.4g}" for name, value in result.figures.items())
         reached = "[green]yes[/]" if result.reached else "[red]no[/]"
-        shown.add_row(result.row, f"{result.median:,.3g}", low_high, f"{result.mark:g}", reached, figures)
-    return shown
+        page.add_row(result.row, f"{result.median:,.3g}", low_high, f"{result.mark:g}", reached, figures)
+    return page
 
 
 if __name__ == "__main__":

@@ -173,12 +173,12 @@ def _totals(account: int, deals: Sequence[Deal]) -> Iterator[dict[str, Any]]:
     totals: dict[tuple[int, int, date], dict[str, int]] = {}
     names = ("gross_pnl", "charges", "gross_profit", "gross_loss", "trades_closed", "wins", "losses", "breakevens")
     for deal in deals:
-        for made in _realisations(account, deal):
-            key = (deal.strategy, deal.instrument, made["day"])
+        for realisation in _realisations(account, deal):
+            key = (deal.strategy, deal.instrument, realisation["day"])
             total = totals.setdefault(key, dict.fromkeys((*names, "trades_without_charges"), 0))
-            total["gross_pnl"] += made["pnl"]
-            total["charges"] += made["charges"] or 0
-            if made["closes"]:
+            total["gross_pnl"] += realisation["pnl"]
+            total["charges"] += realisation["charges"] or 0
+            if realisation["closes"]:
                 net = (deal.pnl - (deal.charges or 0)) * CENT
                 total["trades_closed"] += 1
                 total["wins" if net > 0 else "losses" if net < 0 else "breakevens"] += 1
@@ -190,14 +190,14 @@ def _totals(account: int, deals: Sequence[Deal]) -> Iterator[dict[str, Any]]:
 
 
 def _signals(account: int, deal: Deal) -> Iterator[dict[str, Any]]:
-    made = {
+    signal = {
         "account": account, "strategy": deal.strategy, "instrument": deal.instrument, "at": deal.opened_at,
         "conditions": json.dumps(_seen(deal)), "recorded_at": deal.opened_at, "reason": "",
     }  # fmt: skip
-    at = made["at"] + timedelta(microseconds=deal.pk)  # a signal is one by strategy, symbol, time and decision
-    yield {**made, "id": deal.pk, "at": at, "decision": "TAKEN", "trade": deal.pk}
+    at = signal["at"] + timedelta(microseconds=deal.pk)  # a signal is one by strategy, symbol, time and decision
+    yield {**signal, "id": deal.pk, "at": at, "decision": "TAKEN", "trade": deal.pk}
     if deal.pk % SKIPPED_EVERY == 0:
-        yield {**made, "id": TRADES + deal.pk, "at": at, "decision": "SKIPPED", "trade": None, "reason": "late"}
+        yield {**signal, "id": TRADES + deal.pk, "at": at, "decision": "SKIPPED", "trade": None, "reason": "late"}
 
 
 def _seen(deal: Deal) -> dict[str, Any]:
@@ -230,10 +230,10 @@ def _write(model: type[models.Model], rows: Iterable[dict[str, Any]]) -> None:
     marks = ", ".join(["%s"] * len(names))
     statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({marks})'
     with connection.cursor() as cursor:
-        part = [_adapted(row)]
-        while part:
-            cursor.executemany(statement, part)
-            part = [_adapted(row) for row in islice(rows, CHUNK)]
+        chunk = [_adapted(row)]
+        while chunk:
+            cursor.executemany(statement, chunk)
+            chunk = [_adapted(row) for row in islice(rows, CHUNK)]
 
 
 def _adapted(row: dict[str, Any]) -> list[Any]:

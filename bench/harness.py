@@ -121,5 +121,5 @@ def _figures(row: Row, figures: Figures) -> Iterator[Result]:
         values = [measured[name] for measured in rounds]
         median = statistics.median(values)
         what = f"{row.what}: {name}"
-        shown = {f"{name}, {figures.unit}": median}
-        yield Result(f"{row.name}/{name}", what, values, median, mark, 0.0, median <= mark, shown, row.settings)
+        absolute = {f"{name}, {figures.unit}": median}
+        yield Result(f"{row.name}/{name}", what, values, median, mark, 0.0, median <= mark, absolute, row.settings)

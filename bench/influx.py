@@ -46,8 +46,8 @@ def client_lines(batch: PointBatch) -> list[str]:
 @contextmanager
 def encoding() -> Iterator[Pair]:
     """Encode a segment's points; the client's point by point."""
-    whole, part = points(1, SEGMENT_ROWS, OPEN), points(1, POINTS, OPEN)
-    yield Pair(lambda: len(encode(whole)), lambda: len(client_lines(part)))
+    whole, few = points(1, SEGMENT_ROWS, OPEN), points(1, POINTS, OPEN)
+    yield Pair(lambda: len(encode(whole)), lambda: len(client_lines(few)))
 
 
 @contextmanager

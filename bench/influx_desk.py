@@ -47,8 +47,8 @@ for line in sys.stdin:
     returned_at = time.monotonic()
     taken.sort()
     shares = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
-    found = {name: taken[int(share * len(taken))] / 1000 for name, share in shares.items()}
-    print(json.dumps({"accepted": accepted, "returned_at": returned_at, **found}), flush=True)
+    percentiles = {name: taken[int(share * len(taken))] / 1000 for name, share in shares.items()}
+    print(json.dumps({"accepted": accepted, "returned_at": returned_at, **percentiles}), flush=True)
 """
 
 
@@ -63,16 +63,16 @@ class Desk:
         assert self.strategy.stdout is not None
         self.strategy.stdin.write(f"{symbol} {number}\n")
         self.strategy.stdin.flush()
-        told: dict[str, Any] = json.loads(self.strategy.stdout.readline())
-        assert told["accepted"] == number
-        return told
+        answer: dict[str, Any] = json.loads(self.strategy.stdout.readline())
+        assert answer["accepted"] == number
+        return answer
 
     def wait_for(self, symbol: str, number: int) -> None:
         """Return when the server has so many ticks of the symbol, no more and no less."""
         deadline = time.monotonic() + 120
-        while (found := self.server.count(symbol)) != number:
-            assert found < number, f"{found} of {number}"
-            assert time.monotonic() < deadline, f"{found} of {number} after two minutes"
+        while (count := self.server.count(symbol)) != number:
+            assert count < number, f"{count} of {number}"
+            assert time.monotonic() < deadline, f"{count} of {number} after two minutes"
             time.sleep(0.02)
 
 
@@ -171,10 +171,10 @@ def latency() -> Iterator[Figures]:
             desk.record(backlog, TICKS)
             while desk.server.count(backlog) < SLICE:  # the first ring finds but a few
                 time.sleep(0.01)
-            told = desk.record(f"{backlog}-beside", LATENCY_CALLS)
+            answer = desk.record(f"{backlog}-beside", LATENCY_CALLS)
             assert desk.server.count(backlog) < TICKS, "the shipping was over before"
             desk.wait_for(backlog, TICKS)
-            return told
+            return answer
 
         yield Figures(measure, {"p50": 2.5, "p99": 6.0, "p99.9": 50.0}, f"µs, {server_name()}")
 

@@ -221,23 +221,23 @@ def writers(folder: Path, number: int) -> dict[str, float]:
     command = (sys.executable, "-m", "tests.trading.ledger_workers", "write")
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     started = [
-        subprocess.Popen([*command, f"R{number}W{one}", str(EACH), "2"], cwd=ROOT, env=environment, **pipes)
-        for one in range(WRITERS)
+        subprocess.Popen([*command, f"R{number}W{writer}", str(EACH), "2"], cwd=ROOT, env=environment, **pipes)
+        for writer in range(WRITERS)
     ]
-    for one in started:
-        one.stdout.readline()  # ready
-    for one in started:
-        one.stdin.write("\n")
-        one.stdin.flush()
-    said = [json.loads(one.communicate()[0]) for one in started]
+    for writer in started:
+        writer.stdout.readline()  # ready
+    for writer in started:
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    answers = [json.loads(writer.communicate()[0]) for writer in started]
     closed = Trade.objects.filter(trade_id__startswith=f"R{number}W", state="CLOSED").count()
-    refused = sum(len(one["refused"]) for one in said)
+    refused = sum(len(answer["refused"]) for answer in answers)
     assert refused or closed == WRITERS * EACH
-    return {"refused": refused, "worst wait": max(one["worst"] for one in said)}
+    return {"refused": refused, "worst wait": max(answer["worst"] for answer in answers)}
 
 
-def _row(name: str, what: str, prepare: Callable[[], Any], **more: Any) -> Row:
-    return Row(name, what, prepare, unit="trades per second", **more)
+def _row(name: str, what: str, prepare: Callable[[], Any], **options: Any) -> Row:
+    return Row(name, what, prepare, unit="trades per second", **options)
 
 
 ROWS = [

@@ -33,10 +33,10 @@ def prepare() -> Iterator[Figures]:
 
         def measure() -> dict[str, float]:
             source = f"round {next(rounds)}"
-            told = json.loads(manage(environment, "replay", *map(str, files), "--source", source, "--format", "json"))
-            if told["ticks_stored"] != told["rows_read"]:
-                raise RuntimeError(f"of {told['rows_read']} rows {told['ticks_stored']} are stored")
-            return {FIGURE: told["elapsed_seconds"] / told["ticks_stored"] * 100_000}
+            answer = json.loads(manage(environment, "replay", *map(str, files), "--source", source, "--format", "json"))
+            if answer["ticks_stored"] != answer["rows_read"]:
+                raise RuntimeError(f"of {answer['rows_read']} rows {answer['ticks_stored']} are stored")
+            return {FIGURE: answer["elapsed_seconds"] / answer["ticks_stored"] * 100_000}
 
         yield Figures(measure, {FIGURE: 1.0}, "seconds")
 

@@ -46,7 +46,7 @@ def prepare() -> Iterator[Pairs]:
         }
         pairs = {}
         for name, (arguments, naive) in commands.items():
-            _same(name, _said(Path(folder), *arguments), naive())
+            _same(name, _report(Path(folder), *arguments), naive())
             pairs[name] = Pair(_units(Path(folder), *arguments), _counted(naive)), MARKS[name]
         export = Path(folder) / "naive.csv"
         pair = Pair(_units(Path(folder), "trade_export", form="csv"), lambda: naive_export(export))
@@ -73,14 +73,14 @@ def _counted(naive: Callable[[], Any]) -> Callable[[], int]:
 def _run(folder: Path, *arguments: str, form: str) -> Path:
     """Let a command write its report into a file, everything from the first query to the last byte on disk."""
     target = folder / f"{arguments[0]}.{form}"
-    with (folder / "said").open("w") as said:
-        call_command(*arguments, "--format", form, "--output", str(target), stdout=said, stderr=said)
+    with (folder / "said").open("w") as log:
+        call_command(*arguments, "--format", form, "--output", str(target), stdout=log, stderr=log)
     return target
 
 
-def _said(folder: Path, *arguments: str) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(_run(folder, *arguments, form="json").read_text())
-    return made
+def _report(folder: Path, *arguments: str) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(_run(folder, *arguments, form="json").read_text())
+    return report
 
 
 def _same(name: str, ours: dict[str, Any], theirs: dict[str, dict[str, Any]]) -> None:
@@ -94,28 +94,30 @@ def _same(name: str, ours: dict[str, Any], theirs: dict[str, dict[str, Any]]) ->
             assert close, (name, key, figure, mine, value)
 
 
-def _rows(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _rows(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return every row of a report by a name that the references use too."""
-    if "conditions" in made:
+    if "conditions" in report:
         conditions = {
             f"{row['strategy_id']}/{row['condition']}/{row['bucket']}": row
-            for row in made["conditions"]
+            for row in report["conditions"]
             if row["bucket"] == "yes"
         }
-        groups = {f"{row['strategy_id']}/{row['decision']}/{row['reason']}": row for row in made["signals"]}
+        groups = {f"{row['strategy_id']}/{row['decision']}/{row['reason']}": row for row in report["signals"]}
         return conditions | groups
-    if "by" in made:
-        return {"total": made["total"]} | {f"{cut}/{row['key']}": row for cut, of in made["by"].items() for row in of}
-    days = made.get("days", [made])
+    if "by" in report:
+        return {"total": report["total"]} | {
+            f"{cut}/{row['key']}": row for cut, of in report["by"].items() for row in of
+        }
+    days = report.get("days", [report])
     rows = {f"{day['date']}/{row['strategy_id']}": row for day in days for row in day["strategies"]}
-    return rows | {"total": made["total"]}
+    return rows | {"total": report["total"]}
 
 
-def told(trades: Iterable[Trade]) -> dict[str, Any]:
+def naive_figures(trades: Iterable[Trade]) -> dict[str, Any]:
     """What a first version tells of some trades."""
     nets = [trade.realised_pnl - (trade.charges or Decimal(0)) for trade in trades]
     wins, losses = [net for net in nets if net > 0], [net for net in nets if net < 0]
-    made: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "total_trades": len(nets),
         "winning_trades": len(wins),
         "losing_trades": len(losses),
@@ -124,10 +126,10 @@ def told(trades: Iterable[Trade]) -> dict[str, Any]:
         "expectancy": sum(nets) / len(nets),
     }
     if wins:
-        made |= {"avg_win": sum(wins) / len(wins), "largest_win": max(wins)}
+        figures |= {"avg_win": sum(wins) / len(wins), "largest_win": max(wins)}
     if losses:
-        made |= {"avg_loss": sum(losses) / len(losses), "largest_loss": min(losses)}
-    return {name: value for name, value in made.items() if value is not None}
+        figures |= {"avg_loss": sum(losses) / len(losses), "largest_loss": min(losses)}
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def closed_trades() -> QuerySet[Trade]:
@@ -146,7 +148,7 @@ def naive_day(day: date) -> dict[str, dict[str, Any]]:
     for trade in closed_trades().filter(closed_at__date=day):
         groups[f"{day}/{trade.strategy.code}"].append(trade)
         groups["total"].append(trade)
-    return {key: told(trades) for key, trades in groups.items()}
+    return {key: naive_figures(trades) for key, trades in groups.items()}
 
 
 def naive_year() -> dict[str, dict[str, Any]]:
@@ -155,7 +157,7 @@ def naive_year() -> dict[str, dict[str, Any]]:
     for trade in closed_trades():
         groups[f"{ended_on(trade)}/{trade.strategy.code}"].append(trade)
         groups["total"].append(trade)
-    return {key: told(trades) for key, trades in groups.items()}
+    return {key: naive_figures(trades) for key, trades in groups.items()}
 
 
 def naive_report() -> dict[str, dict[str, Any]]:
@@ -180,7 +182,7 @@ def naive_report() -> dict[str, dict[str, Any]]:
         for cut, key in keys.items():
             groups[f"{cut}/{key}"].append(trade)
         groups["total"].append(trade)
-    return {key: told(trades) for key, trades in groups.items()}
+    return {key: naive_figures(trades) for key, trades in groups.items()}
 
 
 def naive_signals() -> dict[str, dict[str, Any]]:
@@ -234,8 +236,8 @@ def _line(trade: Trade) -> list[Any]:
 
 
 def _average(fills: Iterable[Fill]) -> Decimal:
-    known = list(fills)
-    return sum(fill.price * fill.quantity for fill in known) / sum(fill.quantity for fill in known)
+    booked = list(fills)
+    return sum(fill.price * fill.quantity for fill in booked) / sum(fill.quantity for fill in booked)
 
 
 @contextmanager

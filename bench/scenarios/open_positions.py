@@ -27,11 +27,11 @@ def prepare() -> Iterator[Callable[[], int]]:
     names = [f"SYMBOL{number}" for number in range(SYMBOLS)]
     recorder = Recorder(settings.SPOOL_DIR, source="feed", account="main", zone=ZoneInfo(settings.TIME_ZONE))
     pump, instants = open_pump(), iter(range(FIRST_NS, FIRST_NS + 10**18, 10**9))
-    for part in range(TICKS):
+    for tick in range(TICKS):
         instant = next(instants)
         for name in names:
-            assert recorder.tick(name, {"ltp": 100.0 + part, "timestamp": instant})
-        if part % (TICKS // 5) == TICKS // 5 - 1 and part < TICKS - 1:
+            assert recorder.tick(name, {"ltp": 100.0 + tick, "timestamp": instant})
+        if tick % (TICKS // 5) == TICKS // 5 - 1 and tick < TICKS - 1:
             assert pump.drain(60)
     for number in range(POSITIONS):
         open_position(

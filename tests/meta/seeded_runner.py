@@ -81,9 +81,9 @@ def run(tests: list[str]) -> str:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as file:
-        told = file.read()
+        text = file.read()
     os.waitpid(pid, 0)
-    return told or json.dumps({"passed": [], "others": []})
+    return text or json.dumps({"passed": [], "others": []})
 
 
 if __name__ == "__main__":

@@ -62,7 +62,9 @@ def stub_wheel(folder: Path, pin: Pin, version: str) -> str:
     name = pin.name.replace("-", "_")
     info = f"{name}-{version}.dist-info"
     about = [f"Metadata-Version: 2.1\nName: {pin.name}\nVersion: {version}"]
-    about += [f"Provides-Extra: {extra}" for extra in pin.extras] + [f"Requires-Dist: {one}" for one in pin.requires]
+    about += [f"Provides-Extra: {extra}" for extra in pin.extras] + [
+        f"Requires-Dist: {requirement}" for requirement in pin.requires
+    ]
     files = {
         f"{info}/METADATA": "\n".join(about) + "\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: stub\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
@@ -120,9 +122,9 @@ def test_exactly_the_locked_versions_come_though_newer_ones_are_there(checkout: 
     assert done.returncode == 0, done.stdout + done.stderr
     locked = {pin.name: pin.version for pin in pins(ROOT / LOCKS[target])}
     assert len(locked) > 30
-    there = installed(checkout)
-    assert {name: there.get(name) for name in locked} == locked
-    assert set(there) - set(locked) <= NOT_LOCKED
+    versions = installed(checkout)
+    assert {name: versions.get(name) for name in locked} == locked
+    assert set(versions) - set(locked) <= NOT_LOCKED
 
 
 def test_an_install_line_that_resolves_anew_is_caught(checkout: Path) -> None:

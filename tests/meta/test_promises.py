@@ -160,10 +160,10 @@ def test_the_periods_of_candles_are_as_promised() -> None:
 
 
 def test_the_keys_of_the_statistics_begin_as_promised() -> None:
-    made = list(figures.period_figures([], figures.Capital(0, [date(2024, 3, 15)], {}, {})))
+    keys = list(figures.period_figures([], figures.Capital(0, [date(2024, 3, 15)], {}, {})))
     first = after("these keys in this order:", "Behind them:")
-    assert made[: len(first)] == first
-    assert {*first, *after("Behind them:", ".", section("Statistics"))} == {*made, "first_date", "last_date"}
+    assert keys[: len(first)] == first
+    assert {*first, *after("Behind them:", ".", section("Statistics"))} == {*keys, "first_date", "last_date"}
 
 
 def test_the_cuts_are_as_promised() -> None:
@@ -224,8 +224,8 @@ def test_health_has_the_keys_and_parts_that_are_promised(ledger: Any) -> None:
     assert list(answer) == ["status", "checked_at", "parts", "points", "feeds"]
     assert list(answer["parts"]) == after("A PART is one of", ".")
     assert list(answer["points"]) == after("POINTS are", ".")
-    for part in answer["parts"].values():
-        assert list(part) == ["status", "since", "latency_ms", "code", "detail", "cure"]
+    for state in answer["parts"].values():
+        assert list(state) == ["status", "since", "latency_ms", "code", "detail", "cure"]
 
 
 def test_every_code_of_health_is_listed() -> None:
@@ -240,8 +240,8 @@ def test_every_code_of_health_is_listed() -> None:
     listed = set(after("empty code. The others:", "`spool`: with"))
     assert len(codes) > 10
     assert codes <= listed
-    told = "\n".join([*sources, inspect.getsource(timeseries.errors)])
-    assert {code for code in listed if not re.search(rf'"{code}"|"no_{{name}}"', told)} == set()
+    written = "\n".join([*sources, inspect.getsource(timeseries.errors)])
+    assert {code for code in listed if not re.search(rf'"{code}"|"no_{{name}}"', written)} == set()
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------

@@ -46,16 +46,16 @@ class Patch:
 def read_patch(path: Path) -> Patch:
     """Read header and hunks; the numbers of lines are not looked at."""
     head, _, diff = path.read_text(encoding="utf-8").partition("\n--- ")
-    told = dict(line.split(": ", 1) for line in head.splitlines() if not line.startswith(("diff ", "index ")))
+    header = dict(line.split(": ", 1) for line in head.splitlines() if not line.startswith(("diff ", "index ")))
     file, hunks = "", []
-    for part in re.split(r"^(?=@@|--- )", "--- " + diff, flags=re.M):
-        lines = part.splitlines(keepends=True)
-        if part.startswith("--- "):
+    for section in re.split(r"^(?=@@|--- )", "--- " + diff, flags=re.M):
+        lines = section.splitlines(keepends=True)
+        if section.startswith("--- "):
             file = lines[1].removeprefix("+++ b/").strip()
-        elif part:
+        elif section:
             sides = ["".join(line[1:] for line in lines[1:] if line[0] in (" ", sign)) for sign in "-+"]
             hunks.append(Hunk(file, *sides))
-    return Patch(path.stem, told["Bug"], told["Test"], tuple(hunks))
+    return Patch(path.stem, header["Bug"], header["Test"], tuple(hunks))
 
 
 PATCHES = [read_patch(path) for path in sorted((ROOT / "tests/meta/seeded").glob("*.patch"))]
@@ -68,9 +68,9 @@ def applied(patch: Patch, tree: Path) -> Iterator[None]:
     try:
         for hunk in patch.hunks:
             text = (tree / hunk.file).read_text(encoding="utf-8")
-            found = text.count(hunk.before)
-            assert found == 1, (
-                f"{patch.name}.patch is out of date: its lines stand {found} times in {hunk.file}. CONTRIBUTING.md "
+            count = text.count(hunk.before)
+            assert count == 1, (
+                f"{patch.name}.patch is out of date: its lines stand {count} times in {hunk.file}. CONTRIBUTING.md "
                 "says how to make it anew."
             )
             _write(tree / hunk.file, text.replace(hunk.before, hunk.after))
@@ -110,7 +110,7 @@ class Runner:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
-    def said(self) -> str:
+    def output(self) -> str:
         return (self.tree / "output").read_text(encoding="utf-8", errors="replace")
 
     def end(self) -> None:
@@ -150,17 +150,17 @@ def test_each_patch_fits_the_tree_as_it_is(patch: Patch) -> None:
 
 def test_without_a_bug_they_all_pass(runner: Runner) -> None:
     tests = sorted({patch.test for patch in PATCHES})
-    found = runner.run(*tests)
-    assert (sorted(found["passed"]), found["others"]) == (tests, []), runner.said()
+    outcome = runner.run(*tests)
+    assert (sorted(outcome["passed"]), outcome["others"]) == (tests, []), runner.output()
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: patch.name)
 def test_the_bug_is_caught_by_the_test_that_its_patch_names(runner: Runner, patch: Patch) -> None:
     with applied(patch, runner.tree):
-        found = runner.run(patch.test)
-    assert found["passed"] == [], f"{patch.test} passes though {patch.bug}"
-    (failure,) = found["others"] or [{"when": "its process died"}]
-    assert (failure["when"], failure["test"]) == ("call: failed", patch.test), (failure, runner.said())
+        outcome = runner.run(patch.test)
+    assert outcome["passed"] == [], f"{patch.test} passes though {patch.bug}"
+    (failure,) = outcome["others"] or [{"when": "its process died"}]
+    assert (failure["when"], failure["test"]) == ("call: failed", patch.test), (failure, runner.output())
     assert failure["raised"] in OWN, failure
     assert Path(failure["file"]).is_relative_to(runner.tree / "tests"), failure
     assert "Timeout" not in failure["message"], failure
