@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -138,6 +137,8 @@ MINUTES = Measurement(
 )
 
 IntArray = npt.NDArray[np.int64]
+Column = npt.NDArray[np.generic]  # of float64, int64, or objects: see `Kind`
+Rows = npt.NDArray[np.bool_] | npt.NDArray[np.intp] | IntArray  # a mask, or indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +158,12 @@ class PointBatch:
     received_time: IntArray
     series: IntArray
     series_table: tuple[dict[str, str], ...]
-    columns: dict[str, npt.NDArray[Any]]
+    columns: dict[str, Column]
 
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def take(self, keep: npt.NDArray[Any]) -> PointBatch:
+    def take(self, keep: Rows) -> PointBatch:
         """Return the points that a boolean mask or an index array names."""
         return PointBatch(
             self.measurement,

@@ -31,7 +31,7 @@ from timeseries.recording.writer import SEGMENT_BYTES_MIN, LaneWriter, StorageFa
 from timeseries.spool.feed_keys import counted_places
 from timeseries.spool.folder import Spool
 from timeseries.spool.frames import record_body, with_crc
-from timeseries.spool.ordinals import History, Series
+from timeseries.spool.ordinals import History, Series, SeriesKey
 from timeseries.values import (
     ID_BYTES_MAX,
     ParseSymbol,
@@ -44,8 +44,6 @@ from timeseries.values import (
 __all__ = ["History", "Recorder", "TickBatch", "parse_name", "parse_time"]
 
 PROJECTING_SOURCE = "ledger"
-
-SeriesKey = tuple[str, ...]
 
 
 class Recorder(TickRecorder):

@@ -77,7 +77,7 @@ class Shape:
     ) -> None:
         """``keys`` maps each field of the frame to the dict's key for it."""
         names = [name for name in TICK_FIELDS if name in keys]
-        self.layout = tick_layout(names, bar=bar)
+        self.layout = tick_layout(tuple(names), bar=bar)
         self.bar, self.bitmap, self.single = bar, self.layout.bitmap, len(names) == 1
         self.values: Callable[[Any], Any] = itemgetter(*(keys[name] for name in names))
         self.least = tuple(0.0 if name in MAY_BE_ZERO else TINY for name in names)
@@ -186,7 +186,7 @@ def read_tick(
         fields["close"] = last
     fields.update(volume)
     names = [name for name in TICK_FIELDS if name in fields]
-    return tick_layout(names, bar=bar), tuple(fields[name] for name in names)
+    return tick_layout(tuple(names), bar=bar), tuple(fields[name] for name in names)
 
 
 def check_bar(open_: float, high: float, low: float, close: float) -> None:

@@ -17,7 +17,7 @@ from timeseries.spool.disk_space import Room
 from timeseries.spool.folder import SourceLock, Spool
 from timeseries.spool.frames import Header, record_body
 from timeseries.spool.group_sync import prove
-from timeseries.spool.ordinals import History, Ordinals, Series
+from timeseries.spool.ordinals import History, Ordinals, Series, SeriesKey
 from timeseries.spool.repair import mend_lane
 from timeseries.spool.segment import SUFFIX, SegmentWriter
 
@@ -30,8 +30,6 @@ PATIENCE_NS_MAX = 2 * 10**9
 # A recorder that was told to stop waits so long for the companion to prove the disk, then it asks the disk itself.
 PROOF_NS = 2 * 10**9
 GONE = "spool_removed"
-
-SeriesKey = tuple[str, ...]  # account, then the measurement's own tags
 
 
 class StorageFault(Exception):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
-from timeseries.measurements import TICKS, IntArray, Kind, Measurement, PointBatch
+from timeseries.measurements import TICKS, Column, IntArray, Kind, Measurement, PointBatch, Rows
 from timeseries.spool.frames import (
     BAR,
     RECORD,
@@ -21,24 +22,26 @@ from timeseries.spool.frames import (
     Scan,
 )
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+Scalar = TypeVar("Scalar", bound=np.generic)
+Frames = npt.NDArray[np.void]  # one structured row per frame
 
 
 @dataclass
 class Points:
-    """Points of some frames, with the series numbers of their segment. Rows are in the order of the sequences."""
+    """Points of some frames, with the series numbers of their segment, in the order of their sequences."""
 
     sequences: IntArray
     exchange_time: IntArray
     received_time: IntArray
     ordinal: IntArray
     series: IntArray
-    columns: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    columns: dict[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def take(self, keep: Any) -> Points:
+    def take(self, keep: Rows) -> Points:
+        """Return the points that a boolean mask or an index array names."""
         columns = {name: column[keep] for name, column in self.columns.items()}
         return Points(
             self.sequences[keep],
@@ -51,23 +54,23 @@ class Points:
 
 
 def parse_definition(frame: bytes) -> tuple[int, dict[str, str]]:
-    """Return a series' number and tags."""
+    """Return the number and tags of the series that a frame defines."""
     return int.from_bytes(frame[16:20], "little"), orjson.loads(frame[20:-4])
 
 
-def decode(measurement: Measurement, data: bytes, frames: Scan) -> tuple[Points, int]:
+def decode(measurement: Measurement, chunk: bytes, frames: Scan) -> tuple[Points, int]:
     """Return the points of the frames and how many frames are of a kind, version or field that is not known here."""
-    kinds = frames.prefixes >> 16 & 0xFFFF  # kind and version
-    if measurement is TICKS:
-        chosen = kinds == TICK
-        points, unknown = _ticks(data, frames.offsets[chosen], frames.lengths[chosen])
-    else:
-        chosen = kinds == RECORD
-        points, unknown = _records(measurement, data, frames.offsets[chosen], frames.lengths[chosen])
-    return points, unknown + int(np.count_nonzero(~chosen))
+    is_ticks = measurement is TICKS
+    is_own = frames.prefixes >> 16 & 0xFFFF == (TICK if is_ticks else RECORD)  # kind and version
+    offsets, lengths = frames.offsets[is_own], frames.lengths[is_own]
+    points, unknown = _ticks(chunk, offsets, lengths) if is_ticks else _records(measurement, chunk, offsets, lengths)
+    if unknown.any():
+        points = points.take(~unknown)
+    return points, int(np.count_nonzero(unknown)) + int(np.count_nonzero(~is_own))
 
 
-def _ticks(data: bytes, offsets: IntArray, lengths: IntArray) -> tuple[Points, int]:
+def _ticks(chunk: bytes, offsets: IntArray, lengths: IntArray) -> tuple[Points, npt.NDArray[np.bool_]]:
+    """Return a point per frame, and which of them are of a length or field that is not known here."""
     points = _empty(TICKS, len(offsets))
     unknown = np.zeros(len(offsets), dtype=bool)
     for length in np.unique(lengths):
@@ -75,7 +78,7 @@ def _ticks(data: bytes, offsets: IntArray, lengths: IntArray) -> tuple[Points, i
         if length < TICK_FIXED.itemsize + 4:
             unknown[rows] = True
             continue
-        fixed = _gather(data, offsets[rows], int(length), TICK_FIXED)
+        fixed = _gather(chunk, offsets[rows], int(length), TICK_FIXED)
         _place(points, rows, fixed)
         bitmaps = fixed["bitmap"]
         for bitmap in np.unique(bitmaps):
@@ -84,86 +87,78 @@ def _ticks(data: bytes, offsets: IntArray, lengths: IntArray) -> tuple[Points, i
             if bitmap & ~np.uint32(TICK_KNOWN) or TICK_FIXED.itemsize + 8 * len(names) + 4 != length:
                 unknown[rows[same]] = True
                 continue
-            where = rows if same.all() else rows[same]
+            alike = rows if same.all() else rows[same]
             values = fixed["values"][same]
             for number, name in enumerate(names):
-                points.columns[name][where] = values[:, number]
-            points.columns["kind"][where] = "bar" if bitmap & BAR else "price"
-    if unknown.any():
-        return points.take(~unknown), int(np.count_nonzero(unknown))
-    return points, 0
+                points.columns[name][alike] = values[:, number]
+            points.columns["kind"][alike] = "bar" if bitmap & BAR else "price"
+    return points, unknown
 
 
-def _records(measurement: Measurement, data: bytes, offsets: IntArray, lengths: IntArray) -> tuple[Points, int]:
+def _records(
+    measurement: Measurement, chunk: bytes, offsets: IntArray, lengths: IntArray
+) -> tuple[Points, npt.NDArray[np.bool_]]:
+    """Return a point per frame, and which of them hold no JSON object or a field that is not known here."""
     points = _empty(measurement, len(offsets))
-    fixed = _gather(data, offsets, RECORD_FIXED.itemsize, RECORD_FIXED)
+    fixed = _gather(chunk, offsets, RECORD_FIXED.itemsize, RECORD_FIXED)
     _place(points, np.arange(len(offsets)), fixed)
     start = RECORD_FIXED.itemsize
-    columns = [(item.name, points.columns[item.name]) for item in measurement.fields]
+    columns = list(points.columns.items())
     unknown = np.zeros(len(offsets), dtype=bool)
     for row, (offset, length) in enumerate(zip(offsets.tolist(), lengths.tolist(), strict=True)):
-        values = _json_object(data[offset + start : offset + length - 4])
-        unknown[row] = values is None or not values.keys() <= points.columns.keys()
-        if unknown[row] or values is None:
+        try:
+            record = orjson.loads(chunk[offset + start : offset + length - 4])
+        except orjson.JSONDecodeError:
+            record = None
+        if not isinstance(record, dict) or not record.keys() <= points.columns.keys():
+            unknown[row] = True
             continue
         for name, column in columns:
-            if (value := values.get(name)) is not None:
-                column[row] = value
-    if unknown.any():
-        return points.take(~unknown), int(np.count_nonzero(unknown))
-    return points, 0
+            if (figure := record.get(name)) is not None:
+                column[row] = figure
+    return points, unknown
 
 
-def _json_object(text: bytes) -> dict[str, Any] | None:
-    try:
-        values = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    return values if isinstance(values, dict) else None
-
-
-def _gather(data: bytes, offsets: IntArray, length: int, fixed: np.dtype[Any]) -> np.ndarray[Any, Any]:
+def _gather(chunk: bytes, offsets: IntArray, length: int, fixed: np.dtype[np.void]) -> Frames:
     """Return rows of ``fixed`` fields, and as ``values`` the float64 between them and the CRC."""
     floats = (length - fixed.itemsize - 4) // 8 if fixed is TICK_FIXED else 0
-    layout: list[Any] = [*fixed.descr, ("values", "<f8", (max(floats, 0),))]
+    layout = [*fixed.descr, ("values", "<f8", (max(floats, 0),))]
     layout.append(("rest", f"V{length - np.dtype(layout).itemsize}"))
     row = np.dtype(layout)
     if len(offsets) and int(offsets[-1] - offsets[0]) == (len(offsets) - 1) * length and row.itemsize == length:
-        rows: np.ndarray[Any, Any] = np.frombuffer(data, dtype=row, count=len(offsets), offset=int(offsets[0]))
-        return rows
-    octets = np.frombuffer(data, dtype=np.uint8)
-    gathered: np.ndarray[Any, Any] = octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
-    return gathered
+        return np.frombuffer(chunk, dtype=row, count=len(offsets), offset=int(offsets[0]))
+    octets = np.frombuffer(chunk, dtype=np.uint8)
+    return octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
 
 
-def _place(points: Points, rows: IntArray, fixed: np.ndarray[Any, Any]) -> None:
-    points.sequences[rows] = fixed["sequence"]
-    points.exchange_time[rows] = fixed["exchange_time"]
-    points.received_time[rows] = fixed["received_time"]
-    points.ordinal[rows] = fixed["ordinal"]
-    points.series[rows] = fixed["series"]
+def _place(points: Points, rows: IntArray, frames: Frames) -> None:
+    """Put the fixed fields of the frames in these rows of the points."""
+    points.sequences[rows] = frames["sequence"]
+    points.exchange_time[rows] = frames["exchange_time"]
+    points.received_time[rows] = frames["received_time"]
+    points.ordinal[rows] = frames["ordinal"]
+    points.series[rows] = frames["series"]
 
 
 def _empty(measurement: Measurement, count: int) -> Points:
-    columns = {item.name: _column(item.kind, count) for item in measurement.fields}
+    columns: dict[str, Column] = {}
+    for spec in measurement.fields:
+        if spec.kind is Kind.FLOAT:
+            columns[spec.name] = np.full(count, np.nan)
+        elif spec.kind is Kind.INTEGER:
+            columns[spec.name] = np.zeros(count, dtype=np.int64)
+        else:
+            columns[spec.name] = np.full(count, None, dtype=object)
     sequences, exchange, received, ordinal, series = np.zeros((5, count), dtype=np.int64)
     return Points(sequences, exchange, received, ordinal, series, columns)
 
 
-def _column(kind: Kind, count: int) -> np.ndarray[Any, Any]:
-    if kind is Kind.FLOAT:
-        return np.full(count, np.nan)
-    if kind is Kind.INTEGER:
-        return np.zeros(count, dtype=np.int64)
-    return np.full(count, None, dtype=object)
-
-
 class Batching:
-    """Collects the points of several segments into one batch with one table of series."""
+    """The points of several segments on their way into one batch with one table of series."""
 
     def __init__(self, measurement: Measurement, source: str) -> None:
         self.measurement, self.source = measurement, source
-        self._parts: list[Points] = []
+        self._points: list[Points] = []
         self._table: dict[tuple[tuple[str, str], ...], int] = {}
 
     def add(self, points: Points, definitions: dict[int, dict[str, str]]) -> None:
@@ -171,25 +166,29 @@ class Batching:
         if not len(points):
             return
         numbers, inverse = np.unique(points.series, return_inverse=True)
-        indexes = [self._index(definitions[int(number)]) for number in numbers]
+        indexes = []
+        for number in numbers:
+            key = tuple(sorted({**definitions[int(number)], "source": self.source}.items()))
+            indexes.append(self._table.setdefault(key, len(self._table)))
         points.series = np.array(indexes, dtype=np.int64)[inverse]
-        self._parts.append(points)
-
-    def _index(self, tags: dict[str, str]) -> int:
-        key = tuple(sorted({**tags, "source": self.source}.items()))
-        return self._table.setdefault(key, len(self._table))
+        self._points.append(points)
 
     def batch(self) -> PointBatch:
-        parts = self._parts or [_empty(self.measurement, 0)]
-        sequences, exchange, received, ordinal, series = (
-            _joined([getattr(part, name) for part in parts])
-            for name in ("sequences", "exchange_time", "received_time", "ordinal", "series")
+        """Return all that was added as one batch."""
+        pieces = self._points or [_empty(self.measurement, 0)]
+        exchange = _joined([points.exchange_time for points in pieces])
+        return PointBatch(
+            self.measurement,
+            self.source,
+            sequences=_joined([points.sequences for points in pieces]),
+            time=exchange + _joined([points.ordinal for points in pieces]),
+            exchange_time=exchange,
+            received_time=_joined([points.received_time for points in pieces]),
+            series=_joined([points.series for points in pieces]),
+            series_table=tuple(dict(key) for key in self._table),
+            columns={name: _joined([points.columns[name] for points in pieces]) for name in pieces[0].columns},
         )
-        columns = {item.name: _joined([part.columns[item.name] for part in parts]) for item in self.measurement.fields}
-        table = tuple(dict(key) for key in self._table)
-        time = exchange + ordinal
-        return PointBatch(self.measurement, self.source, sequences, time, exchange, received, series, table, columns)
 
 
-def _joined(parts: list[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _joined(columns: list[npt.NDArray[Scalar]]) -> npt.NDArray[Scalar]:
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)

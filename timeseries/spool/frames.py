@@ -8,10 +8,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 from zlib import crc32
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from timeseries.measurements import IntArray
@@ -78,9 +78,11 @@ class Header:
         return crc32(self.writer)
 
     def seal(self, *, last_sequence: int, earliest: int, latest: int) -> Header:
+        """Return the header of the same segment once it is closed."""
         return replace(self, sealed=True, last_sequence=last_sequence, earliest=earliest, latest=latest)
 
     def pack(self) -> bytes:
+        """Return the header's 256 bytes."""
         body = _HEADER.pack(
             MAGIC,
             self.version,
@@ -101,12 +103,12 @@ class Header:
         return body + crc32(body).to_bytes(4, "little")
 
 
-def unpack_header(data: bytes) -> Header | None:
+def unpack_header(block: bytes) -> Header | None:
     """Return the header in these 256 bytes; None when damaged. Another version's still tells its sequences."""
-    if len(data) != HEADER_SIZE or data[:8] != MAGIC or crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+    if len(block) != HEADER_SIZE or block[:8] != MAGIC or crc32(block[:-4]) != int.from_bytes(block[-4:], "little"):
         return None
     (_, version, _, schema, sealed, first, last, earliest, latest, created, pid, _, writer, source, name) = (
-        _HEADER.unpack_from(data)
+        _HEADER.unpack_from(block)
     )
     return Header(
         source=source.rstrip(b"\0").decode(),
@@ -125,12 +127,16 @@ def unpack_header(data: bytes) -> Header | None:
 
 
 def prefix_of(kind: int, size: int) -> int:
+    """Return a frame's first eight bytes as a number; ``size`` counts all of its bytes."""
     return MARKER | kind << 16 | size << 32
 
 
 class TickLayout:
-    """How a tick of one set of fields is packed: ``pack(prefix, sequence, exchange_time, received_time, series,
-    bitmap, ordinal, *values)`` gives the frame without its CRC; ``size`` counts the CRC."""
+    """The binary layout of ticks that have one set of fields.
+
+    ``pack(prefix, sequence, exchange_time, received_time, series, bitmap, ordinal, *values)`` gives the frame without
+    its CRC; ``size`` counts the CRC.
+    """
 
     __slots__ = ("bar", "bitmap", "dtype", "names", "pack", "prefix", "size")
 
@@ -145,16 +151,13 @@ class TickLayout:
 
 
 @cache  # at most 2 × 2^10 of them exist
-def _layout(names: tuple[str, ...], bar: bool) -> TickLayout:
+def tick_layout(names: tuple[str, ...], *, bar: bool) -> TickLayout:
+    """Return the layout of these fields, which stand in the order of TICK_FIELDS."""
     return TickLayout(names, bar)
 
 
-def tick_layout(names: list[str], *, bar: bool) -> TickLayout:
-    """Return the layout of these fields, which stand in the order of TICK_FIELDS."""
-    return _layout(tuple(names), bar)
-
-
 def with_crc(body: bytes, seed: int) -> bytes:
+    """Return the frame of this body: with its CRC behind it."""
     return body + crc32(body, seed).to_bytes(4, "little")
 
 
@@ -164,6 +167,7 @@ def _padding(size: int) -> bytes:
 
 
 def series_body(number: int, tags: dict[str, str]) -> bytes:
+    """Return the frame, without its CRC, that defines a series' number in its segment."""
     text = orjson.dumps(tags)
     padding = _padding(_SERIES.size + len(text))
     size = _SERIES.size + len(text) + len(padding) + 4
@@ -171,6 +175,7 @@ def series_body(number: int, tags: dict[str, str]) -> bytes:
 
 
 def record_body(sequence: int, exchange: int, received: int, series: int, ordinal: int, text: bytes) -> bytes:
+    """Return the frame, without its CRC, of a record whose fields are JSON; times in ns UTC."""
     padding = _padding(_RECORD.size + len(text))
     size = _RECORD.size + len(text) + len(padding) + 4
     return _RECORD.pack(prefix_of(RECORD, size), sequence, exchange, received, series, ordinal) + text + padding
@@ -178,7 +183,7 @@ def record_body(sequence: int, exchange: int, received: int, series: int, ordina
 
 @dataclass(frozen=True)
 class Scan:
-    """Whole frames in order: where each begins, its length, prefix (see `prefix_of`) and sequence.
+    """The whole frames of a chunk in order: where each begins, its length, prefix (see `prefix_of`) and sequence.
 
     ``position`` is where the next scan goes on; ``torn`` tells that some bytes on the way were no whole frame.
     """
@@ -190,55 +195,76 @@ class Scan:
     position: int
     torn: bool
 
+    @property
+    def kinds(self) -> IntArray:
+        """The kind of each frame: SERIES, TICK, RECORD, or one that only later code knows."""
+        return self.prefixes >> 16 & 0xFF
 
+    def take(self, keep: slice | npt.NDArray[np.bool_]) -> Scan:
+        """Return the frames that a slice or a boolean mask names."""
+        return Scan(
+            self.offsets[keep],
+            self.lengths[keep],
+            self.prefixes[keep],
+            self.sequences[keep],
+            self.position,
+            self.torn,
+        )
+
+    def records(self, *, after: int) -> Scan:
+        """Return the frames that carry a sequence above ``after``, which rise."""
+        return self.take((self.kinds != SERIES) & (self.sequences > after))
+
+
+Run = tuple[int, int, int, int]  # like frames in a row: the first one's offset, their length, prefix and number
 RUN = 16  # frames of one prefix in a row, from which on the next ones are checked in bulk
 
 
-def scan(data: bytes, *, seed: int, position: int, stop: int, last_sequence: int) -> Scan:
+def scan(chunk: bytes, *, seed: int, position: int, stop: int, last_sequence: int) -> Scan:
     """Find the whole frames that begin in ``[position, stop)``, up to the one numbered ``last_sequence``.
 
-    ``data`` reaches FRAME_MAX beyond ``stop`` or to the file's end. Damaged bytes are skipped to the next whole frame.
+    ``chunk`` reaches FRAME_MAX beyond ``stop`` or to the file's end. Damaged bytes are skipped to the next whole frame.
     """
-    found: list[tuple[int, int, int, int]] = []  # first offset, length, prefix, count
-    view = memoryview(data)
+    runs: list[Run] = []
+    view = memoryview(chunk)
     torn, same, previous, sequence = False, 0, -1, 0
     while position < stop and sequence < last_sequence:
-        prefix = _whole(data, view, position, seed)
+        prefix = _whole(chunk, view, position, seed)
         if prefix is None:
             torn = True
-            position = _resync(data, view, position + 8, stop, seed)
+            position = _resync(chunk, view, position + 8, stop, seed)
             continue
         length = prefix >> 32
         same = same + 1 if prefix == previous else 0
         previous = prefix
-        count = 1 if same < RUN else _run(data, view, position, stop, prefix, seed)
-        found.append((position, length, prefix, count))
+        count = 1 if same < RUN else _run(chunk, view, position, stop, prefix, seed)
+        runs.append((position, length, prefix, count))
         last = position + (count - 1) * length
         if prefix >> 16 & 0xFF != SERIES:
-            sequence = int.from_bytes(data[last + 8 : last + 16], "little")
+            sequence = int.from_bytes(chunk[last + 8 : last + 16], "little")
         position = last + length
-    return _as_arrays(data, found, position, torn, last_sequence)
+    return _as_arrays(chunk, runs, position, torn, last_sequence)
 
 
-def _whole(data: bytes, view: memoryview, position: int, seed: int) -> int | None:
+def _whole(chunk: bytes, view: memoryview, position: int, seed: int) -> int | None:
     """Return the prefix of the frame at this place; None when none is whole there."""
-    if data[position : position + 2] != MARKER_BYTES:
+    if chunk[position : position + 2] != MARKER_BYTES:
         return None
-    prefix = int.from_bytes(data[position : position + 8], "little")
+    prefix = int.from_bytes(chunk[position : position + 8], "little")
     length = prefix >> 32
     end = position + length
-    if length < FRAME_MIN or length % 8 or length > FRAME_MAX or end > len(data):
+    if length < FRAME_MIN or length % 8 or length > FRAME_MAX or end > len(chunk):
         return None
-    if crc32(view[position : end - 4], seed) != int.from_bytes(data[end - 4 : end], "little"):
+    if crc32(view[position : end - 4], seed) != int.from_bytes(chunk[end - 4 : end], "little"):
         return None
     return prefix
 
 
-def _run(data: bytes, view: memoryview, position: int, stop: int, prefix: int, seed: int) -> int:
+def _run(chunk: bytes, view: memoryview, position: int, stop: int, prefix: int, seed: int) -> int:
     """Count the frames of this prefix that follow one another whole, the one at ``position`` included."""
     length = prefix >> 32
-    count = min((len(data) - position) // length, -(-(stop - position) // length))
-    rows = np.frombuffer(data, dtype=_row(length), count=count, offset=position)
+    count = min((len(chunk) - position) // length, -(-(stop - position) // length))
+    rows = np.frombuffer(chunk, dtype=_row(length), count=count, offset=position)
     unlike = rows["prefix"] != prefix
     count = int(unlike.argmax()) if unlike.any() else count
     ends = range(position, position + count * length, length)
@@ -249,7 +275,7 @@ def _run(data: bytes, view: memoryview, position: int, stop: int, prefix: int, s
 
 
 @cache
-def _row(length: int) -> np.dtype[Any]:
+def _row(length: int) -> np.dtype[np.void]:
     return np.dtype(
         {
             "names": ["prefix", "sequence", "crc"],
@@ -260,31 +286,33 @@ def _row(length: int) -> np.dtype[Any]:
     )
 
 
-def _resync(data: bytes, view: memoryview, position: int, stop: int, seed: int) -> int:
+def _resync(chunk: bytes, view: memoryview, position: int, stop: int, seed: int) -> int:
+    """Return where the next whole frame begins, from ``position`` on; ``stop`` where none does before it."""
     while True:
-        position = data.find(MARKER_BYTES, position)
+        position = chunk.find(MARKER_BYTES, position)
         if position < 0 or position >= stop:
             return stop
-        if position % 8 == 0 and _whole(data, view, position, seed) is not None:
+        if position % 8 == 0 and _whole(chunk, view, position, seed) is not None:
             return position
         position += 1
 
 
-def _as_arrays(data: bytes, found: list[tuple[int, int, int, int]], position: int, torn: bool, last: int) -> Scan:
-    if not found:
+def _as_arrays(chunk: bytes, runs: list[Run], position: int, torn: bool, last: int) -> Scan:
+    """Return the scan of all frames of these runs whose sequence is not above ``last``."""
+    if not runs:
         none = np.empty(0, dtype=np.int64)
         return Scan(none, none, none, none, position, torn)
-    table = np.array(found, dtype=np.int64)
+    table = np.array(runs, dtype=np.int64)
     counts = table[:, 3]
     starts, lengths, prefixes = (np.repeat(table[:, column], counts) for column in range(3))
     within = np.arange(len(starts)) - np.repeat(np.cumsum(counts) - counts, counts)
     offsets = starts + within * lengths
-    words = np.frombuffer(data, dtype="<i8", count=len(data) // 8)
+    words = np.frombuffer(chunk, dtype="<i8", count=len(chunk) // 8)
     sequences = words[offsets // 8 + 1].astype(np.int64)
     beyond = sequences > last
     if beyond.any():
         # A bulk check may run past the last one asked for: the next scan has to begin there.
         count = int(beyond.argmax())
         position = int(offsets[count])
-        offsets, lengths, prefixes, sequences = (part[:count] for part in (offsets, lengths, prefixes, sequences))
+        offsets, lengths, prefixes, sequences = (column[:count] for column in (offsets, lengths, prefixes, sequences))
     return Scan(offsets, lengths, prefixes, sequences, position, torn)

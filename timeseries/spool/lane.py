@@ -27,12 +27,12 @@ from timeseries.spool.segment import SegmentFile, find_definitions, find_segment
 __all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "Span", "Tail"]
 
 MARKS = 32  # places remembered in each segment, so that the next slice begins where the last ended
-SEGMENTS_KNOWN = 64  # of which anything is remembered: a companion passes a thousand a day
+SEGMENTS_REMEMBERED = 64  # of which anything is remembered: a companion passes a thousand a day
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the sequences up to ``through``; the counts are disjoint."""
+    """The fate of a lane's sequences up to ``through``, in disjoint counts."""
 
     through: int = 0
     stored: dict[str, int] = field(default_factory=dict)  # account to count
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PendingSlice:
-    """Records after a sequence.
+    """Points of a lane after a sequence, in order of arrival, with what could not be read on the way.
 
     ``last_sequence`` is where the next slice goes on; it may exceed the batch's last one when records were skipped.
     ``damaged`` counts sequences that a segment should hold and does not; those of a segment that is gone count nowhere.
@@ -61,7 +61,7 @@ class PendingSlice:
 
 
 class Tail(NamedTuple):
-    """``whole`` frames wait; ``damaged`` sequences are missing from segments that should hold them."""
+    """Counts of a lane's end: ``whole`` frames, and ``damaged`` sequences that segments should hold and do not."""
 
     whole: int
     damaged: int
@@ -69,7 +69,7 @@ class Tail(NamedTuple):
 
 @dataclass(frozen=True)
 class Span:
-    """A segment and the sequences it should hold; ``last`` is None when nothing tells."""
+    """A segment and the first and last sequence it should hold; ``last`` is None where nothing tells."""
 
     file: SegmentFile
     first: int
@@ -77,8 +77,8 @@ class Span:
 
 
 @dataclass
-class _Known:
-    """What reading a segment once has taught; forgotten when the file is another one."""
+class _Memory:
+    """What is remembered of a segment that was read; void when the file is another writer's."""
 
     writer: bytes
     definitions: dict[int, dict[str, str]] = field(default_factory=dict)
@@ -87,11 +87,14 @@ class _Known:
 
 
 class Lane:
-    """Every method may be called from any process and thread while others record, ship and read."""
+    """The numbered records of one source and one measurement on disk.
+
+    Every method may be called from any process and thread while others record, ship and read.
+    """
 
     def __init__(self, folder: Path, source: str, measurement: Measurement) -> None:
         self.folder, self.source, self.measurement = folder, source, measurement
-        self._known: OrderedDict[Path, _Known] = OrderedDict()
+        self._memories: OrderedDict[Path, _Memory] = OrderedDict()
         self._sync = GroupSync(folder)
 
     def __repr__(self) -> str:
@@ -112,22 +115,21 @@ class Lane:
         return {key: count for key, count in zip(COUNTED, counts, strict=False) if count}
 
     def removed(self) -> int:
-        """Return how many records went with a folder that was removed or replaced under their recorder, or were refused
-        for it."""
+        """Return how many records were lost or refused because their folder was removed or replaced."""
         return read_counter(self.folder).removed
 
     def outcome(self) -> Outcome:
-        """Return what became of the records so far; all zero before the first `settle`."""
+        """Return the fate of the records so far; all zero before the first `settle`."""
         try:
-            kept = orjson.loads((self.folder / "outcome").read_bytes())
+            counts = orjson.loads((self.folder / "outcome").read_bytes())
         except FileNotFoundError:
             return Outcome()
-        known = {item.name for item in fields(Outcome)}
-        found = Outcome(**{name: value for name, value in kept.items() if name in known})
-        return replace(found, retried=tuple(found.retried))  # JSON knows lists alone
+        names = {count.name for count in fields(Outcome)}
+        outcome = Outcome(**{name: count for name, count in counts.items() if name in names})
+        return replace(outcome, retried=tuple(outcome.retried))  # JSON knows lists alone
 
     def settle(self, outcome: Outcome, held: Lease) -> None:
-        """Make the outcome durable.
+        """Write the lane's outcome, durable on return.
 
         Raises:
             LeaseLost: another shipper has taken over, and its outcome stands.
@@ -140,16 +142,23 @@ class Lane:
         return [self.folder / name for name in segment_names(self.folder)]
 
     def spans(self, issued: int, *, after: int = -1) -> list[Span]:
-        """Return the segments and the sequences that each should hold, oldest first; of those that end at or before
-        ``after`` some may be left out."""
+        """Return the segments with the sequences that each should hold, oldest first.
+
+        Of those that end at or before ``after`` some may be left out.
+        """
         files = find_segments(self.folder, segment_names(self.folder), after=after)
         spans: list[Span] = []
         before: int | None = None
         for file, following in zip(files, [*files[1:], None], strict=False):
             first = file.header.first_sequence if file.header else (before or 0) + 1
-            last = _last_of(file, following, issued)
-            spans.append(Span(file, first, last))
-            before = last
+            before = None
+            if file.header is not None and file.header.sealed:
+                before = file.header.last_sequence
+            elif following is None:
+                before = issued
+            elif following.number == file.number + 1 and following.header is not None:
+                before = following.header.first_sequence - 1
+            spans.append(Span(file, first, before))
         return spans
 
     def pending(self, *, after: int, limit: int) -> PendingSlice:
@@ -161,15 +170,15 @@ class Lane:
         for span in self.spans(issued, after=after):
             if limit <= 0 or (span.last is not None and span.last <= after):
                 continue
-            part = self._read(span, max(after, span.first - 1), issued, limit, batching)
-            last = max(last, part.last)
-            damaged += part.damaged
-            quarantined += part.quarantined
-            limit -= part.taken
+            share = self._read(span, max(after, span.first - 1), issued, limit, batching)
+            last = max(last, share.last)
+            damaged += share.damaged
+            quarantined += share.quarantined
+            limit -= share.taken
         return PendingSlice(batching.batch(), last, damaged, quarantined)
 
     def tail(self, *, after: int) -> Tail:
-        """Count what is on disk above ``after``, frame by frame."""
+        """Count the frames on disk above ``after``, one by one."""
         issued = self.issued()
         whole = damaged = 0
         for span in self.spans(issued, after=after):
@@ -186,15 +195,16 @@ class Lane:
         return self.tail(after=after).whole
 
     def _count(self, span: Span, after: int, issued: int) -> int:
+        """Count the segment's whole frames above ``after``, in a segment of another version those it should hold."""
         if not span.file.known:
             return max(0, (span.last or issued) - after) if _holds_frames(span.file) else 0
-        known = self._known_of(span)
-        entire = span.file.sealed and after < span.first
-        if entire and known.whole is not None:
-            return known.whole
-        count = sum(len(_records_of(found, after).sequences) for _, _, found in self._frames(span, after, issued))
-        if entire:
-            known.whole = count
+        memory = self._memory_of(span)
+        is_entire = span.file.sealed and after < span.first
+        if is_entire and memory.whole is not None:
+            return memory.whole
+        count = sum(len(scan.records(after=after).sequences) for _, _, scan in self._frames(span, after, issued))
+        if is_entire:
+            memory.whole = count
         return count
 
     def oldest_pending_ns(self, after: int) -> int | None:
@@ -203,14 +213,14 @@ class Lane:
         return int(batch.received_time[0]) if len(batch) else None
 
     def lease(self, *, owner: str) -> AbstractContextManager[Lease]:
-        """Keep two shippers apart: free when the holder dies, taken over when it is silent (see `lease.hold`).
+        """Hold the lane's lease, which one shipper at a time has (see `lease.hold`).
 
         Raises LeaseHeld at once.
         """
         return lease.hold(self.folder, owner=owner)
 
     def sync(self) -> None:
-        """fsync what a power loss could still cost, and put right what could not be synced before (see `GroupSync`).
+        """Sync what a power loss could still cost, and put right what could not be synced before (see `GroupSync`).
 
         Raises OSError: not all that was recorded is safe.
         """
@@ -248,117 +258,114 @@ class Lane:
             header = span.file.header
             if header is None or not header.sealed or header.last_sequence > through or not span.file.known:
                 continue
-            if span.file.identity[1] >= before_ns or self._has_unknown(span, issued):
+            if span.file.identity[1] >= before_ns:
+                continue
+            if any(
+                decode(self.measurement, chunk, scan.records(after=0))[1]
+                for chunk, _, scan in self._frames(span, span.first - 1, issued)
+            ):
                 continue
             durable.replace_file(self.folder / "removed_until", str(max(self.removed_until(), header.latest)).encode())
             span.file.path.unlink(missing_ok=True)
-            self._known.pop(span.file.path, None)
+            self._memories.pop(span.file.path, None)
             gone += 1
         return gone
 
     def points(self, span: Span, issued: int) -> Iterator[tuple[Points, dict[int, dict[str, str]]]]:
         """Yield all points of one segment with the definitions of their series."""
-        for data, _, found in self._frames(span, span.first - 1, issued):
-            points, _ = decode(self.measurement, data, _records_of(found, span.first - 1))
+        for chunk, _, scan in self._frames(span, span.first - 1, issued):
+            points, _ = decode(self.measurement, chunk, scan.records(after=span.first - 1))
             yield points, self._definitions(span, points)
 
-    def _has_unknown(self, span: Span, issued: int) -> bool:
-        return any(
-            decode(self.measurement, data, _records_of(found, 0))[1]
-            for data, _, found in self._frames(span, span.first - 1, issued)
-        )
-
-    def _read(self, span: Span, after: int, issued: int, limit: int, batching: Batching) -> _Part:
+    def _read(self, span: Span, after: int, issued: int, limit: int, batching: Batching) -> _Share:
+        """Add at most ``limit`` of the segment's points above ``after`` to the batch."""
         if not span.file.known:
             last = max(after, span.last if span.last is not None else issued)
-            kept = _holds_frames(span.file)
-            return _Part(last=last, quarantined=(last - after) * kept, damaged=(last - after) * (not kept))
-        part = _Part(last=after)
-        whole = 0
-        for data, offset, found in self._frames(span, after, issued):
-            frames = _records_of(found, part.last)
-            cut = len(frames.sequences) > limit - whole
-            if cut:
-                frames = _first(frames, limit - whole)
-                self._mark(self._known_of(span), offset, frames)
-            points, unknown = decode(self.measurement, data, frames)
+            is_kept = _holds_frames(span.file)
+            return _Share(last=last, quarantined=(last - after) * is_kept, damaged=(last - after) * (not is_kept))
+        share, points_read = _Share(last=after), 0
+        for chunk, offset, scan in self._frames(span, after, issued):
+            frames = scan.records(after=share.last)
+            is_cut = len(frames.sequences) > limit - share.taken
+            if is_cut:
+                frames = frames.take(slice(limit - share.taken))
+                _mark(self._memory_of(span), offset, frames)
+            points, unknown = decode(self.measurement, chunk, frames)
             definitions = self._definitions(span, points)
             if lost := [number for number in np.unique(points.series).tolist() if number not in definitions]:
                 points = points.take(~np.isin(points.series, lost))
             batching.add(points, definitions)
-            part.quarantined += unknown
-            part.taken += len(points)
-            whole += len(frames.sequences)
+            share.quarantined += unknown
+            points_read += len(points)
+            share.taken += len(frames.sequences)
             if len(frames.sequences):
-                part.last = int(frames.sequences[-1])
-            if cut or whole >= limit:
+                share.last = int(frames.sequences[-1])
+            if is_cut or share.taken >= limit:
                 break
         else:
-            part.last = max(part.last, min(span.last, issued) if span.last is not None else 0)
-        part.damaged = part.last - after - part.taken - part.quarantined
-        part.taken = whole
-        return part
+            share.last = max(share.last, min(span.last, issued) if span.last is not None else 0)
+        share.damaged = share.last - after - points_read - share.quarantined
+        return share
 
     def _frames(self, span: Span, after: int, issued: int) -> Iterator[tuple[bytes, int, Scan]]:
-        """Yield the segment's frames from the last known place at or before ``after`` on, and learn the way."""
-        known = self._known_of(span)
-        begin = max((sequence for sequence in list(known.marks) if sequence <= after), default=0)
-        position = known.marks.get(begin, HEADER_SIZE)
+        """Yield the segment's frames from the nearest mark at or before ``after`` on, and remember the way."""
+        memory = self._memory_of(span)
+        begin = max((sequence for sequence in list(memory.marks) if sequence <= after), default=0)
+        position = memory.marks.get(begin, HEADER_SIZE)
         last = min(issued, span.last) if span.last is not None else issued
-        live = not span.file.sealed
-        for data, offset, found in read_frames(span.file, position=position, last_sequence=last):
-            if live and found.torn:
-                # Perhaps these bytes were just being written by another processor: look once more.
-                time.sleep(0.001)
-                yield from self._again(span, known, offset, last)
+        may_be_half_written = not span.file.sealed
+        while True:
+            for chunk, offset, scan in read_frames(span.file, position=position, last_sequence=last):
+                if may_be_half_written and scan.torn:
+                    # Perhaps these bytes were just being written by another processor: look once more.
+                    time.sleep(0.001)
+                    position, may_be_half_written = offset, False
+                    break
+                for row in np.flatnonzero(scan.kinds == SERIES).tolist():
+                    start = int(scan.offsets[row])
+                    number, tags = parse_definition(chunk[start : start + int(scan.lengths[row])])
+                    memory.definitions[number] = tags
+                _mark(memory, offset, scan.records(after=0))
+                yield chunk, offset, scan
+            else:
                 return
-            self._learn(known, data, offset, found)
-            yield data, offset, found
 
-    def _again(self, span: Span, known: _Known, position: int, last: int) -> Iterator[tuple[bytes, int, Scan]]:
-        for data, offset, found in read_frames(span.file, position=position, last_sequence=last):
-            self._learn(known, data, offset, found)
-            yield data, offset, found
-
-    def _known_of(self, span: Span) -> _Known:
+    def _memory_of(self, span: Span) -> _Memory:
         header = span.file.header
         writer = header.writer if header else b""
-        known = self._known.get(span.file.path)
-        if known is None or known.writer != writer:
-            known = self._known[span.file.path] = _Known(writer)
+        memory = self._memories.get(span.file.path)
+        if memory is None or memory.writer != writer:
+            memory = self._memories[span.file.path] = _Memory(writer)
         with contextlib.suppress(KeyError):  # another thread may have let it go
-            self._known.move_to_end(span.file.path)
-            if len(self._known) > SEGMENTS_KNOWN:
-                self._known.popitem(last=False)
-        return known
-
-    def _learn(self, known: _Known, data: bytes, offset: int, found: Scan) -> None:
-        is_series = found.prefixes >> 16 & 0xFF == SERIES
-        for row in np.flatnonzero(is_series).tolist():
-            start = int(found.offsets[row])
-            number, tags = parse_definition(data[start : start + int(found.lengths[row])])
-            known.definitions[number] = tags
-        self._mark(known, offset, _records_of(found, 0))
-
-    def _mark(self, known: _Known, offset: int, frames: Scan) -> None:
-        if len(frames.sequences):
-            known.marks[int(frames.sequences[-1])] = offset + int(frames.offsets[-1] + frames.lengths[-1])
-        for sequence in list(known.marks)[:-MARKS]:
-            known.marks.pop(sequence, None)
+            self._memories.move_to_end(span.file.path)
+            if len(self._memories) > SEGMENTS_REMEMBERED:
+                self._memories.popitem(last=False)
+        return memory
 
     def _definitions(self, span: Span, points: Points) -> dict[int, dict[str, str]]:
-        known = self._known_of(span).definitions
-        if set(np.unique(points.series).tolist()) <= known.keys():
-            return known
-        return dict(parse_definition(frame) for frame in find_definitions(span.file)) | known
+        """Return the tags of the points' series by number, from all of the file where one was damaged."""
+        definitions = self._memory_of(span).definitions
+        if set(np.unique(points.series).tolist()) <= definitions.keys():
+            return definitions
+        return dict(parse_definition(frame) for frame in find_definitions(span.file)) | definitions
 
 
 @dataclass
-class _Part:
+class _Share:
+    """What one segment gave to a slice: its last sequence, and how many frames were whole, damaged, unreadable."""
+
     last: int
     taken: int = 0
     damaged: int = 0
     quarantined: int = 0
+
+
+def _mark(memory: _Memory, offset: int, frames: Scan) -> None:
+    """Remember where the frame after these begins; ``offset`` is that of their chunk in the file."""
+    if len(frames.sequences):
+        memory.marks[int(frames.sequences[-1])] = offset + int(frames.offsets[-1] + frames.lengths[-1])
+    for sequence in list(memory.marks)[:-MARKS]:
+        memory.marks.pop(sequence, None)
 
 
 def _holds_frames(file: SegmentFile) -> bool:
@@ -367,34 +374,3 @@ def _holds_frames(file: SegmentFile) -> bool:
         return file.header is not None or MARKER_BYTES in file.path.read_bytes()
     except FileNotFoundError:
         return False
-
-
-def _last_of(file: SegmentFile, following: SegmentFile | None, issued: int) -> int | None:
-    if file.header is not None and file.header.sealed:
-        return file.header.last_sequence
-    if following is None:
-        return issued
-    if following.number == file.number + 1 and following.header is not None:
-        return following.header.first_sequence - 1
-    return None
-
-
-def _records_of(found: Scan, after: int) -> Scan:
-    """Return the frames that carry a sequence, above ``after`` and rising."""
-    keep = (found.prefixes >> 16 & 0xFF != SERIES) & (found.sequences > after)
-    return _select(found, keep)
-
-
-def _first(found: Scan, count: int) -> Scan:
-    return _select(found, slice(0, count))
-
-
-def _select(found: Scan, keep: slice | np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Scan:
-    return Scan(
-        found.offsets[keep],
-        found.lengths[keep],
-        found.prefixes[keep],
-        found.sequences[keep],
-        found.position,
-        found.torn,
-    )

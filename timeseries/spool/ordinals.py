@@ -1,4 +1,4 @@
-"""Which points share an instant: n of `time = exchange_time + n`, across restarts and without end (FACE §2, Time)."""
+"""Ordinals: the n of `time = exchange_time + n`, by which points of one instant stay apart, across restarts."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ INSTANTS_MAX = 200_000  # remembered per lane before the older half is left to t
 SEGMENTS_KEPT = 16
 WIDTHS = (64, 1 << 20)  # how many ns are searched at once for a free one: at first, and at most
 
-Taken = dict[tuple[str, ...], "Instants"]
+SeriesKey = tuple[str, ...]  # account, then the measurement's own tags
+Taken = dict[SeriesKey, "Instants"]
 
 
 class Instants(NamedTuple):
-    """Points of one series in one segment: exchange_time with its time, ascending; and the times alone, ascending."""
+    """The instants of one series in one segment, ascending: exchange_time with its time, and all times alone."""
 
     exchange: IntArray
     its_time: IntArray
     times: IntArray
 
     def next_at(self, instant: int) -> int:
-        """Return the n that follows those of this instant; 0 when it is free."""
+        """Return the n that follows those of this instant (ns UTC); 0 where it is free."""
         first, behind = np.searchsorted(self.exchange, (instant, instant + 1))
         if behind > first:
             return int(self.its_time[first:behind].max()) - instant + 1
@@ -42,7 +43,7 @@ class Instants(NamedTuple):
 
 
 class Series:
-    """What a recorder remembers of one series: its newest time and what each instant holds.
+    """A recorder's memory of one series: its newest time and how many points each instant holds.
 
     ``counts`` maps an instant to the next n there; ``older`` is the former generation of it. ``blocks`` are instants
     that came many at once, each with one point: rising arrays, one behind the other, of which ``block_ends`` are the
@@ -66,7 +67,7 @@ class Series:
         "older_newest",
     )
 
-    def __init__(self, key: tuple[str, ...], *, floor: int, base: int) -> None:
+    def __init__(self, key: SeriesKey, *, floor: int, base: int) -> None:
         self.key, self.floor, self.base = key, floor, base
         self.newest = self.mark = floor
         self.number = 0
@@ -78,16 +79,18 @@ class Series:
         self.latest: tuple[int, int, int, TickLayout, tuple[float, ...]] | None = None
 
     def add_block(self, instants: IntArray) -> None:
-        """Take rising instants that all come after the newest."""
+        """Note one point at each of these rising instants, which all come after the newest."""
         self.newest = int(instants[-1])
         self.blocks.append(instants.copy())
         self.block_ends.append(self.newest)
 
     def in_block(self, instant: int) -> bool:
+        """Tell whether one of the blocks holds this instant."""
         number = bisect_left(self.block_ends, instant)
         return number < len(self.blocks) and _holds(self.blocks[number], instant)
 
     def takes(self, time: int) -> bool:
+        """Tell whether this process has put a point of the series at this time."""
         return time in self.counts or time in self.older or self.in_block(time)
 
     def blocks_within(self, start: int, stop: int) -> list[IntArray]:
@@ -96,6 +99,7 @@ class Series:
         return self.blocks[first : last + 1]
 
     def remembered(self) -> int:
+        """Return how many instants are remembered."""
         return len(self.counts) + sum(map(len, self.blocks))
 
     def forget(self) -> None:
@@ -120,17 +124,17 @@ class Series:
 
 
 class Ordinals:
-    """All series of one lane in this process."""
+    """The ordinals of one lane: all of its series in this process."""
 
     def __init__(self, lane: Lane, *, latest: int) -> None:
         """``latest`` bounds the exchange_time of all that is on disk or was removed."""
         self._lane, self._latest = lane, latest
-        self._series: dict[tuple[Any, ...], Series] = {}
+        self._series: dict[tuple[SeriesKey, int | None], Series] = {}
         self._taken: OrderedDict[tuple[Path, int], Taken] = OrderedDict()
         self._spans: list[Span] | None = None
 
-    def series(self, key: tuple[str, ...], *, run: int | None) -> Series:
-        """Return what is known of a series. ``run`` is None, or the sequence after which a replay's own count began."""
+    def series(self, key: SeriesKey, *, run: int | None) -> Series:
+        """Return the memory of a series. ``run`` is None, or the sequence after which a replay's own count began."""
         series = self._series.get((key, run))
         if series is None:
             floor = self._latest + MARGIN_NS if run is None and self._latest else 0
@@ -142,7 +146,7 @@ class Ordinals:
         return max((series.newest for series in self._series.values() if series.newest > series.mark), default=0)
 
     def next(self, series: Series, instant: int, history: History | None) -> int:
-        """Return n for a point at ``instant`` and count it. Any order of instants; the usual one is the caller's."""
+        """Return n for a point at ``instant`` (ns UTC) and count it; instants may come in any order."""
         ordinal = self._held(series, instant, history)
         if ordinal:
             ordinal = self._free(series, instant + ordinal) - instant
@@ -154,7 +158,7 @@ class Ordinals:
         return ordinal
 
     def forget(self) -> None:
-        """Bound the memory, now that the last segment is sealed: what is left out is in segments."""
+        """Bound the memory once a segment is sealed: what is forgotten is in segments."""
         self._spans = None
         for series in self._series.values():
             series.mark = series.newest
@@ -164,6 +168,7 @@ class Ordinals:
             series.forget()
 
     def _held(self, series: Series, instant: int, history: History | None) -> int:
+        """Return the n that follows those of the instant, from memory, then from segments, then from the store."""
         ordinal = series.counts.get(instant)
         if ordinal is None:
             ordinal = series.older.get(instant)
@@ -171,7 +176,14 @@ class Ordinals:
             return ordinal
         if series.in_block(instant):
             return 1
-        return self._on_disk(series, instant, history) if instant <= series.floor else 0
+        if instant > series.floor:
+            return 0
+        ordinal = max((taken.next_at(instant) for taken in self._points(series, instant, instant)), default=0)
+        if history is not None and series.base < 0 and instant <= self._lane.removed_until():
+            tags = dict(zip(("account", *self._lane.measurement.tags), series.key, strict=True))
+            tags["source"] = self._lane.source
+            ordinal = max(ordinal, history(self._lane.measurement, tags, instant))
+        return ordinal
 
     def _free(self, series: Series, time: int) -> int:
         """Return the first ns from ``time`` on that no point of the series has taken. An instant may hold a million."""
@@ -182,7 +194,7 @@ class Ordinals:
             stop = time + width
             taken = np.zeros(width, dtype=bool)
             on_disk = self._points(series, time, stop) if time <= series.floor else []
-            for rising in (*series.blocks_within(time, stop), *(found.times for found in on_disk)):
+            for rising in (*series.blocks_within(time, stop), *(instants.times for instants in on_disk)):
                 first, behind = np.searchsorted(rising, (time, stop))
                 taken[rising[first:behind] - time] = True
             for offset in np.flatnonzero(~taken).tolist():
@@ -190,39 +202,28 @@ class Ordinals:
                     return time + int(offset)
             time, width = stop, min(max(16 * width, WIDTHS[0]), WIDTHS[1])
 
-    def _on_disk(self, series: Series, instant: int, history: History | None) -> int:
-        ordinal = max((found.next_at(instant) for found in self._points(series, instant, instant)), default=0)
-        if history is not None and series.base < 0 and instant <= self._lane.removed_until():
-            tags = dict(zip(("account", *self._lane.measurement.tags), series.key, strict=True))
-            tags["source"] = self._lane.source
-            ordinal = max(ordinal, history(self._lane.measurement, tags, instant))
-        return ordinal
-
     def _points(self, series: Series, instant: int, stop: int) -> list[Instants]:
-        """Return the points of the series in every sealed segment that may hold the instant, or one behind it before
-        ``stop``."""
+        """Return the series' instants in each sealed segment that may hold one within ``[instant, stop]``."""
         if self._spans is None:
             self._spans = [span for span in self._lane.spans(self._lane.issued()) if span.file.sealed]
-        found = []
+        in_segments = []
         for span in self._spans:
             header = span.file.header
-            if header is not None and header.earliest <= stop and instant <= header.latest + MARGIN_NS:
-                taken = self._read(span, series.base).get(series.key)
-                if taken is not None:
-                    found.append(taken)
-        return found
-
-    def _read(self, span: Span, base: int) -> Taken:
-        key = (span.file.path, base)
-        if key not in self._taken:
-            self._taken[key] = self._decoded(span, base)
-            while len(self._taken) > SEGMENTS_KEPT:
-                self._taken.popitem(last=False)
-        self._taken.move_to_end(key)
-        return self._taken[key]
+            if header is None or header.earliest > stop or instant > header.latest + MARGIN_NS:
+                continue
+            key = (span.file.path, series.base)
+            if key not in self._taken:
+                self._taken[key] = self._decoded(span, series.base)
+                while len(self._taken) > SEGMENTS_KEPT:
+                    self._taken.popitem(last=False)
+            self._taken.move_to_end(key)
+            if (instants := self._taken[key].get(series.key)) is not None:
+                in_segments.append(instants)
+        return in_segments
 
     def _decoded(self, span: Span, base: int) -> Taken:
-        parts: dict[tuple[str, ...], list[tuple[IntArray, IntArray]]] = {}
+        """Return the instants of every series in the segment, of sequences above ``base``."""
+        rows_of: dict[SeriesKey, list[tuple[IntArray, IntArray]]] = {}
         names = ("account", *self._lane.measurement.tags)
         for points, definitions in self._lane.points(span, span.last or 0):
             for number in np.unique(points.series).tolist():
@@ -230,14 +231,13 @@ class Ordinals:
                     key = tuple(definitions[number].get(name, "") for name in names)
                     rows = (points.series == number) & (points.sequences > base)
                     exchange = points.exchange_time[rows]
-                    parts.setdefault(key, []).append((exchange, exchange + points.ordinal[rows]))
-        return {key: _sorted(found) for key, found in parts.items()}
-
-
-def _sorted(parts: list[tuple[IntArray, IntArray]]) -> Instants:
-    exchange, times = (np.concatenate(side) for side in zip(*parts, strict=True))
-    order = np.argsort(exchange, kind="stable")
-    return Instants(exchange[order], times[order], np.sort(times))
+                    rows_of.setdefault(key, []).append((exchange, exchange + points.ordinal[rows]))
+        taken: Taken = {}
+        for key, chunks in rows_of.items():
+            exchange, times = (np.concatenate(column) for column in zip(*chunks, strict=True))
+            order = np.argsort(exchange, kind="stable")
+            taken[key] = Instants(exchange[order], times[order], np.sort(times))
+        return taken
 
 
 def first_free(rising: IntArray, time: int) -> int:

@@ -1,9 +1,8 @@
-"""What a writer that is gone left behind: counters are put right, open segments sealed. Needs the source's lock."""
+"""The repair of a lane whose writer is gone: its counter and its open segments. Needs the source's lock."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +20,8 @@ ANY = 2**63 - 1
 
 @dataclass(frozen=True)
 class LaneState:
-    """Where a new writer goes on: the last sequence issued, the last segment's number, the highest exchange_time."""
+    """The end of a lane, where a new writer goes on: the last sequence issued, the last segment's number, the highest
+    exchange_time (ns UTC)."""
 
     sequence: int
     number: int
@@ -52,18 +52,20 @@ def mend_lane(lane: Lane) -> LaneState:
 
 
 def _seal(span: Span, sequence: int, *, final: bool) -> tuple[int, int]:
-    """Seal the segment; returns (last sequence issued, highest exchange_time)."""
+    """Seal an open segment behind its last whole frame.
+
+    Returns (last sequence issued, highest exchange_time in ns).
+    """
     header = span.file.header
     assert header is not None
     position, last, earliest, latest = HEADER_SIZE, header.first_sequence - 1, ANY, 0
-    for data, offset, found in read_frames(span.file, position=HEADER_SIZE, last_sequence=ANY):
-        records = found.prefixes >> 16 & 0xFF != SERIES
-        if not records.any():
+    for chunk, offset, scan in read_frames(span.file, position=HEADER_SIZE, last_sequence=ANY):
+        records = scan.take(scan.kinds != SERIES)
+        if not len(records.sequences):
             continue
-        row = int(np.flatnonzero(records)[-1])
-        last = int(found.sequences[row])
-        position = offset + int(found.offsets[row] + found.lengths[row])
-        exchange, times = (part[records] for part in _times(data, found))
+        last = int(records.sequences[-1])
+        position = offset + int(records.offsets[-1] + records.lengths[-1])
+        exchange, times = _times(chunk, records)
         earliest, latest = min(earliest, int(exchange.min())), max(latest, int(times.max()))
     sequence = max(sequence, last) if final else sequence
     end = sequence if final else (span.last or last)
@@ -71,38 +73,31 @@ def _seal(span: Span, sequence: int, *, final: bool) -> tuple[int, int]:
         span.file.path.unlink()
         return sequence, 0
     sealed = header.seal(last_sequence=end, earliest=min(earliest, latest), latest=latest).pack()
-    tail = b"".join(_one_of_each(find_definitions(span.file))) + sealed
+    definitions = {parse_definition(frame)[0]: frame for frame in find_definitions(span.file)}
+    tail = b"".join(definitions.values()) + sealed
     descriptor = os.open(span.file.path, os.O_RDWR | NO_LINK)
     try:
         os.pwrite(descriptor, tail, position)
         os.pwrite(descriptor, sealed, 0)
         os.ftruncate(descriptor, position + len(tail))
-        _sync(span, descriptor)
+        try:
+            durable.sync(descriptor)
+        except OSError as error:
+            # Sealed it looks like any other; whoever syncs the lane next must know not to believe this file.
+            counter = CounterMap(span.file.path.parent)
+            counter.doubt(span.file.number, span.file.number, error.errno or 0)
+            counter.close()
+            raise
     finally:
         os.close(descriptor)
     return sequence, latest
 
 
-def _sync(span: Span, descriptor: int) -> None:
-    try:
-        durable.sync(descriptor)
-    except OSError as error:
-        # Sealed it looks like any other; whoever syncs the lane next must know that this file is not to be believed.
-        counter = CounterMap(span.file.path.parent)
-        counter.doubt(span.file.number, span.file.number, error.errno or 0)
-        counter.close()
-        raise
-
-
-def _one_of_each(frames: Iterable[bytes]) -> Iterable[bytes]:
-    return {parse_definition(frame)[0]: frame for frame in frames}.values()
-
-
-def _times(data: bytes, found: Scan) -> tuple[IntArray, IntArray]:
+def _times(chunk: bytes, records: Scan) -> tuple[IntArray, IntArray]:
     """Return each frame's exchange_time, and its time: where an instant holds many points it lies far behind."""
-    words = np.frombuffer(data, dtype="<i8", count=len(data) // 8)
-    halves = np.frombuffer(data, dtype="<u4", count=len(data) // 4)
-    exchange = words[found.offsets // 8 + 2].astype(np.int64)
-    ordinal = np.where(found.prefixes >> 16 & 0xFF == TICK, 10, 9)
-    places = np.minimum(found.offsets // 4 + ordinal, len(halves) - 1)  # a frame of an unknown kind may be shorter
+    words = np.frombuffer(chunk, dtype="<i8", count=len(chunk) // 8)
+    halves = np.frombuffer(chunk, dtype="<u4", count=len(chunk) // 4)
+    exchange = words[records.offsets // 8 + 2].astype(np.int64)
+    ordinal = np.where(records.kinds == TICK, 10, 9)
+    places = np.minimum(records.offsets // 4 + ordinal, len(halves) - 1)  # a frame of an unknown kind may be shorter
     return exchange, exchange + halves[places]

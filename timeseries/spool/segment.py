@@ -83,12 +83,13 @@ class SegmentWriter:
         os.truncate(self.path, end)
 
     def abandon(self) -> None:
-        """Let go of the map without sealing."""
+        """Close the map and leave the segment unsealed."""
         self.map.close()
         self.limit = 0
 
 
 def _reserved_map(path: Path, size: int) -> tuple[mmap.mmap, tuple[int, int]]:
+    """Make a file of this size, its space reserved on the disk, and return its map and identity. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | NO_LINK, FILE_MODE)
     try:
         # A full disk shows here, as an error, and not as SIGBUS at some frame later.
@@ -104,7 +105,7 @@ def _reserved_map(path: Path, size: int) -> tuple[mmap.mmap, tuple[int, int]]:
 
 @dataclass(frozen=True)
 class SegmentFile:
-    """A segment as found on disk. ``header`` is None when both copies are damaged."""
+    """A segment as it lies on disk; ``header`` is None where both copies are damaged."""
 
     path: Path
     number: int
@@ -122,7 +123,7 @@ class SegmentFile:
 
 
 def find_segment(path: Path) -> SegmentFile | None:
-    """Read the header of the file; None when it is gone."""
+    """Return the segment with its header; None where the file is gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_LINK)
     except FileNotFoundError:
@@ -147,24 +148,24 @@ def segment_names(folder: Path) -> list[str]:
 
 
 def find_segments(folder: Path, names: Sequence[str], *, after: int) -> list[SegmentFile]:
-    """Read the headers of the newest segment and of those that can hold a sequence above ``after``, oldest first.
+    """Return the newest segment and those that can hold a sequence above ``after``, oldest first.
 
     A desk keeps thousands of segments, of which the last ones are all that is asked about several times a second.
     """
-    found = []
+    files = []
     for name in reversed(names):
         file = find_segment(folder / name)
         if file is not None:
-            found.append(file)
+            files.append(file)
             if file.header is not None and file.header.first_sequence <= after + 1:
                 break
-    return found[::-1]
+    return files[::-1]
 
 
 def read_frames(file: SegmentFile, *, position: int, last_sequence: int) -> Iterator[tuple[bytes, int, Scan]]:
     """Yield (bytes, their offset in the file, the frames in them) chunk by chunk, up to ``last_sequence``.
 
-    Offsets in a scan count from the chunk's first byte. Nothing when the file is gone or its header unknown.
+    Offsets in a scan count from the chunk's first byte. Nothing where the file is gone or both headers are damaged.
     """
     if file.header is None:
         return
@@ -175,25 +176,25 @@ def read_frames(file: SegmentFile, *, position: int, last_sequence: int) -> Iter
     try:
         size = os.fstat(descriptor).st_size
         while position < size:
-            data = os.pread(descriptor, CHUNK + FRAME_MAX, position)
-            stop = min(CHUNK, len(data))
-            found = scan(data, seed=file.header.seed, position=0, stop=stop, last_sequence=last_sequence)
-            yield data, position, found
-            if found.position < stop:
+            chunk = os.pread(descriptor, CHUNK + FRAME_MAX, position)
+            stop = min(CHUNK, len(chunk))
+            frames = scan(chunk, seed=file.header.seed, position=0, stop=stop, last_sequence=last_sequence)
+            yield chunk, position, frames
+            if frames.position < stop:
                 return
-            position += found.position
+            position += frames.position
     finally:
         os.close(descriptor)
 
 
 def find_definitions(file: SegmentFile) -> Iterator[bytes]:
-    """Yield every whole definition anywhere in the file; for when the one that is needed was damaged."""
+    """Yield every whole definition of a series anywhere in the file, for where the expected one was damaged."""
     if file.header is None:
         return
-    data = file.path.read_bytes()
-    position = data.find(SERIES_START)
+    content = file.path.read_bytes()
+    position = content.find(SERIES_START)
     while position >= 0:
-        found = scan(data, seed=file.header.seed, position=position, stop=position + 8, last_sequence=1)
-        if len(found.offsets) and found.prefixes[0] >> 16 & 0xFF == SERIES:
-            yield data[position : position + int(found.lengths[0])]
-        position = data.find(SERIES_START, position + 2)
+        frames = scan(content, seed=file.header.seed, position=position, stop=position + 8, last_sequence=1)
+        if len(frames.offsets) and frames.kinds[0] == SERIES:
+            yield content[position : position + int(frames.lengths[0])]
+        position = content.find(SERIES_START, position + 2)
