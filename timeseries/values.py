@@ -1,18 +1,19 @@
-"""The one parser of names, times and numbers (FACE §2). It reads no clock and knows no settings."""
+"""The one parser of names, times and numbers. It reads no clock and knows no settings."""
 
 from __future__ import annotations
 
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from timeseries.errors import InvalidValue
 
@@ -34,31 +35,34 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _REFUSED_CATEGORIES = {"Cc", "Zl", "Zp"}
 
 
-# What a caller may pass as an amount or an instant; the parsers refuse what is none. numpy's scalars count.
+# What a caller may pass as an amount or an instant; numpy's scalars count.
 Number = int | float | str | Decimal | np.integer | np.floating
 Instant = datetime | int | np.datetime64 | np.integer  # naive datetimes are wall times, integers ns UTC
+# What a parser takes and refuses unless it is a name, a number or an instant. A tick's dict holds these.
+Input = Number | Instant | date | bytes | None | Mapping[str, "Input"] | Sequence["Input"] | npt.NDArray[np.generic]
+Tick = Mapping[str, Input]
 
 
-ParseSymbol = Callable[[Any], str]  # raises InvalidValue for what no point may be recorded under
+ParseSymbol = Callable[[Input], str]  # raises InvalidValue for what no point may be recorded under
 
 
-def any_symbol(value: Any) -> str:
-    """Return any name that is one as a symbol. Raises: InvalidValue."""
-    return parse_name(value, "symbol")
+def any_symbol(name: Input) -> str:
+    """Return a symbol, for which any name will do. Raises: InvalidValue."""
+    return parse_name(name, "symbol")
 
 
-def parse_name(value: Any, field: str, max_bytes: int = NAME_BYTES_MAX) -> str:
+def parse_name(name: Input, field: str, max_bytes: int = NAME_BYTES_MAX) -> str:
     """Return the name in NFC, else exactly as given: inner spaces and any script are kept.
 
     Raises:
         InvalidValue: not text, empty, outer space, control characters, line breaks, lone surrogates, a backslash, or
             more than ``max_bytes`` in UTF-8.
     """
-    if not isinstance(value, str):
-        raise _refuse(field, f"must be text, not {type(value).__name__}")
-    if not value:
+    if not isinstance(name, str):
+        raise _refuse(field, f"must be text, not {type(name).__name__}")
+    if not name:
         raise _refuse(field, "must not be empty")
-    name = unicodedata.normalize("NFC", value)
+    name = unicodedata.normalize("NFC", name)
     if name != name.strip():
         raise _refuse(field, "must not begin or end with space")
     if any(unicodedata.category(letter) in _REFUSED_CATEGORIES for letter in name):
@@ -74,30 +78,30 @@ def parse_name(value: Any, field: str, max_bytes: int = NAME_BYTES_MAX) -> str:
     return str(name)
 
 
-def parse_word(value: Any, field: str, known: tuple[str, ...]) -> str:
-    """Return the value when it is one of these. Raises InvalidValue."""
-    if value not in known:
-        raise _refuse(field, f"must be one of {', '.join(known)}")
-    return str(value)
+def parse_word(word: Input, field: str, words: tuple[str, ...]) -> str:
+    """Return the word where it is one of these. Raises InvalidValue."""
+    if word not in words:
+        raise _refuse(field, f"must be one of {', '.join(words)}")
+    return str(word)
 
 
-def parse_time(value: Any, zone: ZoneInfo, now_ns: int, field: str) -> int:
+def parse_time(moment: Input, zone: ZoneInfo, now_ns: int, field: str) -> int:
     """Return ns UTC of a datetime (naive = a wall time of ``zone``) or of integer ns UTC, exactly as given.
 
     Raises:
         InvalidValue: another type, a naive time that the zone skips or repeats, a year before 2000, or more than
             24 h after ``now_ns``.
     """
-    if isinstance(value, datetime):
-        instant = _instant(value, zone, field)
-    elif isinstance(value, np.datetime64):
-        instant = _instant64(value, zone, field)
-    elif isinstance(value, int | np.integer) and not isinstance(value, bool):
-        instant = int(value)
+    if isinstance(moment, datetime):
+        instant = _instant(moment, zone, field)
+    elif isinstance(moment, np.datetime64):
+        instant = _instant64(moment, zone, field)
+    elif isinstance(moment, int | np.integer) and not isinstance(moment, bool):
+        instant = int(moment)
         if instant < FIRST_NS:
             raise _too_old(field)
     else:
-        raise _refuse(field, f"must be a datetime or integer nanoseconds, not {type(value).__name__}")
+        raise _refuse(field, f"must be a datetime or integer nanoseconds, not {type(moment).__name__}")
     if instant > now_ns + AHEAD_NS:
         raise InvalidValue(
             f"{field} is more than 24 hours ahead of the clock.", field=field, code="time_in_future"
@@ -118,11 +122,11 @@ def wall_offset_us(naive: datetime, zone: ZoneInfo) -> int | None:
     return None if first != second or first is None else first // MICROSECOND
 
 
-def _instant(value: datetime, zone: ZoneInfo, field: str) -> int:
-    if value.year < FIRST_YEAR:
+def _instant(moment: datetime, zone: ZoneInfo, field: str) -> int:
+    if moment.year < FIRST_YEAR:
         raise _too_old(field)
-    naive = value.replace(tzinfo=None)
-    offset = value.utcoffset()
+    naive = moment.replace(tzinfo=None)
+    offset = moment.utcoffset()
     if offset is None:
         microseconds = wall_offset_us(naive, zone)
         if microseconds is None:
@@ -134,18 +138,18 @@ def _instant(value: datetime, zone: ZoneInfo, field: str) -> int:
     else:
         microseconds = offset // MICROSECOND
     # pandas' timestamps are datetimes that also count the nanoseconds below the microsecond.
-    finer = int(getattr(value, "nanosecond", 0))
+    finer = int(getattr(moment, "nanosecond", 0))
     return ((naive - EPOCH) // MICROSECOND - microseconds) * 1000 + finer
 
 
-def _instant64(value: np.datetime64, zone: ZoneInfo, field: str) -> int:
-    if np.isnat(value):
+def _instant64(moment: np.datetime64, zone: ZoneInfo, field: str) -> int:
+    if np.isnat(moment):
         raise _refuse(field, "must not be NaT")
-    whole = value.astype("datetime64[us]")
+    whole = moment.astype("datetime64[us]")
     naive = whole.astype(datetime)
     if not isinstance(naive, datetime):
         raise _refuse(field, "is beyond the years of the calendar")
-    finer = int((value.astype("datetime64[ns]") - whole.astype("datetime64[ns]")).astype(np.int64))
+    finer = int((moment.astype("datetime64[ns]") - whole.astype("datetime64[ns]")).astype(np.int64))
     return _instant(naive, zone, field) + finer
 
 
@@ -178,8 +182,8 @@ def wall_day(zone: ZoneInfo, day: date) -> WallDay | None:
     return WallDay(first, ((first - EPOCH) // MICROSECOND - offset) * 1000)
 
 
-def parse_number(value: Any, field: str, what: str = "number") -> float:
-    """Return the float64 whose shortest decimal form is the given number.
+def parse_number(number: Input, field: str, what: str = "number") -> float:
+    """Return the float64 whose shortest decimal form is the number.
 
     Accepts int, float, Decimal, text of a plain or scientific number, and numpy's scalars (a float32 by its own
     shortest form). ``what`` begins the error's code: ``price_not_finite``.
@@ -187,22 +191,31 @@ def parse_number(value: Any, field: str, what: str = "number") -> float:
     Raises:
         InvalidValue: a bool, another type, NaN, infinity, or a number that no float64 stands for.
     """
-    if isinstance(value, bool | np.bool_):
+    if isinstance(number, bool | np.bool_):
         raise _refuse(field, "must be a number, not a bool")
-    if isinstance(value, float):
-        return _finite(float(value), field, what)
-    if isinstance(value, np.floating):
-        _finite(float(value), field, what)
-        return _exact(Decimal(str(value)), field)
-    if isinstance(value, int | np.integer):
-        return _exact(Decimal(int(value)), field)
-    if isinstance(value, Decimal):
-        if not value.is_finite():
+    if isinstance(number, float | np.floating) and not math.isfinite(number):
+        raise _not_finite(field, what)
+    if isinstance(number, float):
+        return float(number)
+    if isinstance(number, np.floating):
+        exact = Decimal(str(number))
+    elif isinstance(number, int | np.integer):
+        exact = Decimal(int(number))
+    elif isinstance(number, Decimal):
+        if not number.is_finite():
             raise _not_finite(field, what)
-        return _exact(value, field)
-    if isinstance(value, str):
-        return _exact(_decimal(value, field, what), field)
-    raise _refuse(field, f"must be a number, not {type(value).__name__}")
+        exact = number
+    elif isinstance(number, str):
+        exact = _decimal(number, field, what)
+    else:
+        raise _refuse(field, f"must be a number, not {type(number).__name__}")
+    try:
+        nearest = float(exact)
+    except OverflowError:
+        nearest = math.inf
+    if not math.isfinite(nearest) or Decimal(repr(nearest)) != exact:
+        raise _refuse(field, "has more digits than a 64-bit float can hold exactly")
+    return nearest
 
 
 def _decimal(text: str, field: str, what: str) -> Decimal:
@@ -211,22 +224,6 @@ def _decimal(text: str, field: str, what: str) -> Decimal:
     if len(text) > 400 or not _NUMBER.fullmatch(text):
         raise _refuse(field, "must be a number such as 2450.05")
     return Decimal(text)
-
-
-def _exact(number: Decimal, field: str) -> float:
-    try:
-        value = float(number)
-    except OverflowError:
-        value = math.inf
-    if not math.isfinite(value) or Decimal(repr(value)) != number:
-        raise _refuse(field, "has more digits than a 64-bit float can hold exactly")
-    return value
-
-
-def _finite(value: float, field: str, what: str) -> float:
-    if not math.isfinite(value):
-        raise _not_finite(field, what)
-    return value
 
 
 def _not_finite(field: str, what: str) -> InvalidValue:

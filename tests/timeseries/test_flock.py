@@ -192,7 +192,7 @@ def test_a_child_frees_nothing_of_its_parents(tmp_path: Path) -> None:
 HOLDER = """
 import os, signal, sys
 from pathlib import Path
-from timeseries.flock import FileLock
+from timeseries.spool.locks import FileLock
 with FileLock(Path(sys.argv[1])) as lock:
     assert lock.take()
     if not os.fork():

@@ -1,4 +1,4 @@
-"""Many ticks at once: columns checked and framed with a few operations per column, not per row."""
+"""The columns' way of ticks: many rows checked and framed with a few operations per column."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
 from operator import attrgetter, sub
-from typing import Any
+from typing import Protocol, TypedDict, TypeGuard
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from timeseries.errors import InvalidValue
-from timeseries.measurements import IntArray
+from timeseries.measurements import Column, IntArray
 from timeseries.recording.tick import KEYS, NO_QUOTE, QUOTES, TIMESTAMP, MayBeNegative, Shape, read_tick, shape_of
 from timeseries.recording.writer import LaneWriter
 from timeseries.spool.feed_keys import TIMES, UNCERTAIN
 from timeseries.spool.frames import TickLayout
 from timeseries.spool.ordinals import History, Series
-from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, ParseSymbol, parse_time, wall_day
+from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, Input, ParseSymbol, Tick, parse_time, wall_day
 
 INTEGER_MAX = 2**53
 DAY_US = 86_400 * 10**6
@@ -31,14 +32,24 @@ NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.")
 WANTED = {*KEYS, *TIMES, *UNCERTAIN, TIMESTAMP, "symbol"}
 UNSET = -(2**63)  # a time that the column's way could not tell: the row is read by itself
 
-FloatArray = np.ndarray[Any, np.dtype[np.float64]]
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
-Rejected = tuple[int, str, str]
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Rejected = tuple[int, str, str]  # a row's index, the error's code and its hint
+Cells = Sequence[Input] | Column
+
+
+class HasArray(Protocol):
+    """A column of another library that gives itself as an array: a Series, an Arrow array."""
+
+    def to_numpy(self) -> Column: ...
+
+
+ColumnInput = Cells | HasArray
 
 
 @dataclass(frozen=True)
 class TickBatch:
-    """How many rows were accepted; ``rejected`` has (index, code, hint) of each that was not, by index."""
+    """The outcome of many ticks: how many were accepted, and each ``rejected`` one's (index, code, hint), by index."""
 
     accepted: int
     rejected: tuple[Rejected, ...] = ()
@@ -46,41 +57,53 @@ class TickBatch:
 
 @dataclass(frozen=True)
 class Columns:
-    """Equal-length columns of ticks, of those names that mean something here."""
+    """Ticks as columns of one length, of those names that mean something here."""
 
-    columns: dict[str, Any]
+    columns: dict[str, Cells]
     symbol: str | None
     length: int
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self) -> Iterator[dict[str, Input]]:
         """Yield the rows as dicts."""
         names = list(self.columns)
-        for values in zip(*self.columns.values(), strict=True):
-            yield dict(zip(names, values, strict=True))
+        for cells in zip(*self.columns.values(), strict=True):
+            yield dict(zip(names, cells, strict=True))
 
-    def row(self, index: int) -> dict[str, Any]:
+    def row(self, index: int) -> dict[str, Input]:
+        """Return one row as a dict."""
         return {name: column[index] for name, column in self.columns.items()}
 
     def part(self, start: int, stop: int) -> Columns:
+        """Return the rows from ``start`` to before ``stop``."""
         columns = {name: column[start:stop] for name, column in self.columns.items()}
         return Columns(columns, self.symbol, min(stop, self.length) - start)
 
 
-def given_columns(given: Mapping[str, Any], symbol: str | None) -> Columns:
+def given_columns(ticks: Mapping[str, ColumnInput], symbol: str | None) -> Columns:
     """Return a caller's columns; names that mean nothing here are ignored, as keys of a tick are.
 
     Raises:
-        InvalidValue: no columns, or of different lengths.
+        InvalidValue: no columns, or of different lengths, or one that is neither a sequence nor a flat array.
     """
-    columns = {name: _sequence(column, name) for name, column in given.items() if name in WANTED}
+    columns: dict[str, Cells] = {}
+    for name, column in ticks.items():
+        if name not in WANTED:
+            continue
+        cells = column.to_numpy() if hasattr(column, "to_numpy") else column
+        if isinstance(cells, np.ndarray) and cells.ndim == 1:
+            columns[name] = cells.tolist() if cells.dtype == object else cells
+        elif isinstance(cells, Sequence) and not isinstance(cells, str | bytes):
+            columns[name] = cells
+        else:
+            raise InvalidValue(f"{name} must be a column: a list or a one-dimensional array.", field=name)
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:
         raise InvalidValue("Ticks in columns need columns of one length.", field="ticks")
     return Columns(columns, symbol, lengths.pop())
 
 
-def columns_of(rows: Sequence[Any], symbol: str | None) -> Columns | None:
-    """Return dicts that all have the same keys as columns; None when they have not."""
+def columns_of(rows: Sequence[Tick], symbol: str | None) -> Columns | None:
+    """Return dicts that all have the same keys as columns; None where they have not."""
     if set(map(type, rows)) != {dict}:
         return None
     keys = rows[0].keys()
@@ -98,7 +121,10 @@ def columns_of(rows: Sequence[Any], symbol: str | None) -> Columns | None:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that all may be recorded, in order: ``values`` has one row each, ``symbols`` indexes ``names``."""
+    """Rows that all may be recorded, in order: ``values`` has one row each, ``symbols`` indexes ``names``.
+
+    Shapes: every array has one entry per row, ``values`` also one column per field of the layout.
+    """
 
     layout: TickLayout
     values: FloatArray
@@ -107,6 +133,13 @@ class Batch:
     names: list[str]
     indexes: IntArray  # where each row stood in the input
     rejected: list[Rejected]
+
+
+class _Reading(TypedDict):
+    """How `read_tick` is to read a row."""
+
+    cumulative: bool
+    may_be_negative: MayBeNegative
 
 
 def read_columns(
@@ -118,7 +151,7 @@ def read_columns(
     may_be_negative: MayBeNegative,
     parse_symbol: ParseSymbol,
 ) -> Batch | None:
-    """Check the columns; None when they are of types that are read row by row."""
+    """Return the rows of the columns that may be recorded; None where their types are read row by row."""
     shape = shape_of(columns.columns, cumulative=cumulative)
     if shape is None or not columns.length or shape.time in TIMES:
         return None
@@ -130,9 +163,9 @@ def read_columns(
     picked = shape.values(numbers)
     values = np.column_stack((picked,) if shape.single else picked)
     good = _plausible(values, shape) & (instants <= now + AHEAD_NS) & (instants >= FIRST_NS)
-    known, symbols, table = names
-    good &= known[symbols]
-    reading = {"cumulative": cumulative, "may_be_negative": may_be_negative}
+    is_name, symbols, table = names
+    good &= is_name[symbols]
+    reading: _Reading = {"cumulative": cumulative, "may_be_negative": may_be_negative}
     rejected = _second_look(
         columns, good, values, instants, shape.layout, reading, parse_symbol=parse_symbol, zone=zone, now=now
     )
@@ -143,7 +176,7 @@ def read_columns(
 def write_columns(
     lane: LaneWriter, series: Sequence[Series], batch: Batch, *, start: int, received: int, history: History | None
 ) -> int:
-    """Write some of the rows from ``start`` on, with the lane's guard held; returns how many. ``series`` by symbol.
+    """Write as many rows from ``start`` on as fit, under the lane's guard; return how many. ``series`` by symbol.
 
     Raises:
         StorageFault, StoreUnavailable: none of them was written.
@@ -151,7 +184,10 @@ def write_columns(
     take = len(batch.instants) - start
     while True:
         rows = slice(start, start + take)
-        used, inverse = _symbols_in(batch, rows)
+        used, inverse = [0], batch.symbols[rows]
+        if len(batch.names) > 1:
+            indexes, inverse = np.unique(inverse, return_inverse=True)
+            used = indexes.tolist()
         instants = batch.instants[rows]
         keys = [series[number].key for number in used]
         placed = lane.place_many(keys, batch.layout.size, int(instants.min()), int(instants.max()))
@@ -175,21 +211,21 @@ def write_columns(
     for index, mine in _groups(used, inverse):
         times = instants[mine]
         frames["ordinal"][mine] = _ordinals(lane, series[index], times, history)
-        _keep_latest(series[index], times, frames[mine], batch.layout)
-    lane.put(_with_sums(frames, lane.seed), take)
+        row = len(times) - 1 - int(times[::-1].argmax())
+        latest = series[index].latest
+        if latest is None or int(times[row]) >= latest[0]:
+            frame = frames[mine][row]
+            stamps = int(times[row]), int(frame["ordinal"]), int(frame["received_time"])
+            series[index].latest = (*stamps, batch.layout, tuple(frame["values"].tolist()))
+    size = frames.dtype.itemsize
+    bodies = np.ndarray(take, dtype=f"V{size - 4}", buffer=memoryview(frames.data).cast("B"), strides=(size,))
+    frames["crc"] = np.fromiter(map(crc32, bodies.tolist(), repeat(lane.seed)), dtype=np.uint32, count=take)
+    lane.put(frames.tobytes(), take)
     return take
 
 
-def _symbols_in(batch: Batch, rows: slice) -> tuple[list[int], IntArray]:
-    symbols = batch.symbols[rows]
-    if len(batch.names) == 1:
-        return [0], symbols
-    used, inverse = np.unique(symbols, return_inverse=True)
-    return used.tolist(), inverse
-
-
-def _groups(used: list[int], inverse: IntArray) -> Iterator[tuple[int, Any]]:
-    """Yield each symbol's rows, in order."""
+def _groups(used: list[int], inverse: IntArray) -> Iterator[tuple[int, slice | IntArray]]:
+    """Yield each symbol with its rows, in order."""
     if len(used) == 1:
         yield used[0], slice(None)
         return
@@ -200,15 +236,8 @@ def _groups(used: list[int], inverse: IntArray) -> Iterator[tuple[int, Any]]:
             yield index, order[bounds[position] : bounds[position + 1]]
 
 
-def _with_sums(frames: np.ndarray[Any, Any], seed: int) -> bytes:
-    view = memoryview(frames.data).cast("B")
-    size = frames.dtype.itemsize
-    bodies = np.ndarray(len(frames), dtype=f"V{size - 4}", buffer=view, strides=(size,))
-    frames["crc"] = np.fromiter(map(crc32, bodies.tolist(), repeat(seed)), dtype=np.uint32, count=len(frames))
-    return frames.tobytes()
-
-
-def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: History | None) -> Any:
+def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: History | None) -> int | list[int]:
+    """Return n of each of these instants (ns UTC) of a series and count them; one number where all have the same."""
     if times[0] > series.newest and (times[1:] > times[:-1]).all():
         if len(times) >= BLOCK_MIN:
             series.add_block(times)
@@ -219,29 +248,11 @@ def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: Histor
     return [lane.ordinals.next(series, instant, history) for instant in times.tolist()]
 
 
-def _keep_latest(series: Series, times: IntArray, frames: np.ndarray[Any, Any], layout: TickLayout) -> None:
-    row = len(times) - 1 - int(times[::-1].argmax())
-    if series.latest is None or int(times[row]) >= series.latest[0]:
-        frame = frames[row]
-        values = tuple(frame["values"].tolist())
-        series.latest = (int(times[row]), int(frame["ordinal"]), int(frame["received_time"]), layout, values)
-
-
-def _sequence(column: Any, name: str) -> Any:
-    if hasattr(column, "to_numpy"):
-        column = column.to_numpy()
-    if isinstance(column, np.ndarray) and column.ndim == 1:
-        return column.tolist() if column.dtype == object else column
-    if isinstance(column, Sequence) and not isinstance(column, str | bytes):
-        return column
-    raise InvalidValue(f"{name} must be a column: a list or a one-dimensional array.", field=name)
-
-
-def _numbers(column: Any) -> FloatArray | None:
-    """Return the column as float64; None when it holds more than plain numbers."""
+def _numbers(column: Cells) -> FloatArray | None:
+    """Return the column as float64; None where it holds more than plain numbers."""
     if isinstance(column, np.ndarray):
         if column.dtype == np.float64:
-            return column
+            return column.astype(np.float64, copy=False)
         if column.dtype.kind not in "iu":
             return None
     elif not set(map(type, column)) <= {float, int}:
@@ -254,8 +265,8 @@ def _numbers(column: Any) -> FloatArray | None:
     return None if (np.abs(values) >= INTEGER_MAX).any() else values
 
 
-def _instants(column: Any, zone: ZoneInfo, now: int, length: int) -> IntArray | None:
-    """Return ns UTC per row, UNSET where a row needs a look of its own; None when the column is of another type."""
+def _instants(column: Cells | None, zone: ZoneInfo, now: int, length: int) -> IntArray | None:
+    """Return ns UTC per row, UNSET where a row needs a look of its own; None where the column is of another type."""
     if column is None:
         return np.full(length, now, dtype=np.int64)
     if isinstance(column, np.ndarray):
@@ -266,21 +277,24 @@ def _instants(column: Any, zone: ZoneInfo, now: int, length: int) -> IntArray | 
             return np.array(column, dtype=np.int64)
     except OverflowError:
         return None
-    if types == {datetime} and set(map(attrgetter("tzinfo"), column)) == {None}:
-        return _from_wall(_wall_us(column), zone)
+    if types == {datetime} and _are_naive(column):
+        # From the first one on: a float of seconds is exact to the µs within thirty years.
+        since = np.fromiter(map(timedelta.total_seconds, map(sub, column, repeat(column[0]))), np.float64, len(column))
+        if np.abs(since).max() < 10**9:
+            walls: IntArray = (column[0] - EPOCH) // MICROSECOND + np.rint(since * 10**6).astype(np.int64)
+        else:
+            walls = np.array([(time - EPOCH) // MICROSECOND for time in column], dtype=np.int64)
+        return _from_wall(walls, zone)
     return None
 
 
-def _wall_us(column: Sequence[datetime]) -> IntArray:
-    """Return µs since EPOCH of naive times."""
-    # Counted from the first one: a float of seconds is exact to the µs within thirty years.
-    since = np.fromiter(map(timedelta.total_seconds, map(sub, column, repeat(column[0]))), np.float64, len(column))
-    if np.abs(since).max() < 10**9:
-        return (column[0] - EPOCH) // MICROSECOND + np.rint(since * 10**6).astype(np.int64)
-    return np.array([(time - EPOCH) // MICROSECOND for time in column], dtype=np.int64)
+def _are_naive(column: Cells) -> TypeGuard[Sequence[datetime]]:
+    """Tell whether these datetimes are all wall times."""
+    return set(map(attrgetter("tzinfo"), column)) == {None}
 
 
-def _from_array(column: np.ndarray[Any, Any], zone: ZoneInfo) -> IntArray | None:
+def _from_array(column: Column, zone: ZoneInfo) -> IntArray | None:
+    """Return ns UTC of an array of wall times or of integers; None for another type."""
     if column.dtype.kind == "M":
         whole = column.astype("datetime64[us]").astype(np.int64)
         finer = column.astype("datetime64[ns]").astype(np.int64) - whole * 1000
@@ -290,6 +304,7 @@ def _from_array(column: np.ndarray[Any, Any], zone: ZoneInfo) -> IntArray | None
 
 
 def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
+    """Return ns UTC of wall times in µs since EPOCH, UNSET on days on which the zone's offset changes."""
     days = walls // DAY_US
     instants = np.full(len(walls), UNSET, dtype=np.int64)
     for number in np.unique(days).tolist():
@@ -302,55 +317,54 @@ def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
 
 def _names(columns: Columns, parse_symbol: ParseSymbol) -> tuple[Mask, IntArray, list[str]] | None:
     """Return (which names are good, each row's name, the names); None when the column is of another type."""
-    given = columns.columns.get("symbol")
-    if given is None:
+    column = columns.columns.get("symbol")
+    table: list[Input]
+    if column is None:
         table, symbols = [columns.symbol], np.zeros(columns.length, dtype=np.int64)
     else:
-        texts = given.tolist() if isinstance(given, np.ndarray) else given
+        texts = column.tolist() if isinstance(column, np.ndarray) else column
         if set(map(type, texts)) != {str}:
             return None
-        index: dict[str, int] = {}
+        index: dict[Input, int] = {}
         symbols = np.array([index.setdefault(text, len(index)) for text in texts], dtype=np.int64)
         table = list(index)
-    names, known = [], []
+    names, is_name = [], []
     for text in table:
         try:
             names.append(parse_symbol(text))
-            known.append(True)
+            is_name.append(True)
         except InvalidValue:
             names.append("")
-            known.append(False)
-    return np.array(known), symbols, names
+            is_name.append(False)
+    return np.array(is_name), symbols, names
 
 
 def _plausible(values: FloatArray, shape: Shape) -> Mask:
     """Tell which rows are surely right; what means none in ``values`` becomes NaN, as a frame has what is absent."""
     good = _within(values, shape)
     doubtful = np.flatnonzero(~good)
-    if len(doubtful):
-        absent = _absent(values[doubtful], shape)
-        good[doubtful] = _within(np.where(absent, 1.0, values[doubtful]), shape)
-        values[doubtful] = np.where(absent, np.nan, values[doubtful])
+    if not len(doubtful):
+        return good
+    rows = values[doubtful]
+    absent = np.zeros(rows.shape, dtype=bool)
+    for place, name in enumerate(shape.layout.names):
+        column = rows[:, place]
+        if name in QUOTES:
+            absent[:, place] = np.isnan(column) | np.isin(column, list(NO_QUOTE))
+        elif name == "last_quantity":
+            absent[:, place] = column == 0
+    good[doubtful] = _within(np.where(absent, 1.0, rows), shape)
+    values[doubtful] = np.where(absent, np.nan, rows)
     return good
 
 
 def _within(values: FloatArray, shape: Shape) -> Mask:
+    """Tell which rows are within the shape's bounds, and of bars which are enclosed by high and low."""
     good = ((values >= shape.least) & (values <= shape.most)).all(axis=1)
     if shape.bar:
         close, first, high, low = (values[:, column] for column in range(4))
         good &= (low <= first) & (first <= high) & (low <= close) & (close <= high)
     return np.asarray(good)
-
-
-def _absent(values: FloatArray, shape: Shape) -> Mask:
-    absent = np.zeros(values.shape, dtype=bool)
-    for place, name in enumerate(shape.layout.names):
-        column = values[:, place]
-        if name in QUOTES:
-            absent[:, place] = np.isnan(column) | np.isin(column, list(NO_QUOTE))
-        elif name == "last_quantity":
-            absent[:, place] = column == 0
-    return absent
 
 
 def _second_look(
@@ -359,13 +373,13 @@ def _second_look(
     values: FloatArray,
     instants: IntArray,
     layout: TickLayout,
-    reading: dict[str, Any],
+    reading: _Reading,
     *,
     parse_symbol: ParseSymbol,
     zone: ZoneInfo,
     now: int,
 ) -> list[Rejected]:
-    """Read each doubtful row by itself: what is wrong with it, or that nothing is."""
+    """Read each doubtful row by itself: set what is right in the arrays, and return what is refused."""
     rejected: list[Rejected] = []
     for index in np.flatnonzero(~good).tolist():
         row = columns.row(index)

@@ -1,9 +1,10 @@
-"""The sources that this process holds: one writer each, shared by its recorders, and left to the parent by a child."""
+"""The sources that this process holds, with one writer each, which its recorders share and a forked child leaves."""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Hashable
 from pathlib import Path
 
 from timeseries.recording.writer import SourceWriter
@@ -21,12 +22,12 @@ def _key(root: Path, source: str) -> Key:
 
 
 def guard_of(root: Path, source: str) -> threading.Lock:
-    """Return the lock around everything that this process writes under the source; touches no disk."""
+    """Return the lock around everything that this process writes under the source, without touching the disk."""
     with _opening:
         return _guards.setdefault(_key(root, source), threading.Lock())
 
 
-def open_source(root: Path, source: str, *, user: object, max_bytes: int | None, segment_bytes: int) -> SourceWriter:
+def open_source(root: Path, source: str, *, user: Hashable, max_bytes: int | None, segment_bytes: int) -> SourceWriter:
     """Return this process's writer of the source and note its user. Raises SourceBusy, OSError."""
     key = _key(root, source)
     with _opening:
@@ -39,8 +40,8 @@ def open_source(root: Path, source: str, *, user: object, max_bytes: int | None,
         return writer
 
 
-def leave_source(writer: SourceWriter, *, user: object) -> None:
-    """Forget a user; after the last one, seal and free the source."""
+def leave_source(writer: SourceWriter, *, user: Hashable) -> None:
+    """Remove a user of the source; after the last one seal and free it."""
     with _opening:
         writer.users.discard(id(user))
         if writer.gone or writer.users:
@@ -50,7 +51,7 @@ def leave_source(writer: SourceWriter, *, user: object) -> None:
 
 
 def forsake_source(writer: SourceWriter) -> dict[str, int]:
-    """Leave a source whose files were removed or replaced; return how many records of each measurement went along."""
+    """Leave a source whose files were removed or replaced; return how many records of each measurement are lost."""
     with _opening, writer.guard:
         if writer.gone:
             return {}
@@ -59,8 +60,8 @@ def forsake_source(writer: SourceWriter) -> dict[str, int]:
 
 
 def _forget(writer: SourceWriter) -> None:
-    for key, known in list(_writers.items()):
-        if known is writer:
+    for key, held in list(_writers.items()):
+        if held is writer:
             del _writers[key]
 
 

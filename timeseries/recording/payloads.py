@@ -1,28 +1,27 @@
-"""What indicators and snapshots may hold (FACE §2), as the record's JSON."""
+"""The JSON of indicators and position snapshots, and what may stand in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import orjson
 
 from timeseries.errors import InvalidValue
-from timeseries.values import parse_name, parse_number
+from timeseries.values import Input, Number, parse_name, parse_number
 
 VALUES_BYTES_MAX = 64 * 1024
 
 
-def parse_indicators(values: Any) -> dict[str, float]:
-    """Return the named numbers; names follow the rule of names. Raises InvalidValue."""
+def parse_indicators(values: Input) -> dict[str, float]:
+    """Return the indicators by name as float64; names follow the rule of names. Raises InvalidValue."""
     if not isinstance(values, Mapping):
         raise InvalidValue(f"Indicators are a dict of numbers, not {type(values).__name__}.", field="values")
     numbers: dict[str, float] = {}
-    for key, value in values.items():
+    for key, figure in values.items():
         name = parse_name(key, "an indicator's name")
         if name in numbers:
             raise InvalidValue(f"Two indicators are called {name!r}.", field="values", hint="Give each name once.")
-        numbers[name] = parse_number(value, name)
+        numbers[name] = parse_number(figure, name)
     return numbers
 
 
@@ -35,7 +34,12 @@ def indicators_text(numbers: Mapping[str, float]) -> bytes:
 
 
 def snapshot_text(
-    price: Any, quantity: Any, pnl: Any, pnl_percent: Any, *, is_signed: Callable[[], bool] = lambda: False
+    price: Number,
+    quantity: Number,
+    pnl: Number | None,
+    pnl_percent: Number | None,
+    *,
+    is_signed: Callable[[], bool] = lambda: False,
 ) -> bytes:
     """Return a position's figures as JSON; price and quantity above zero, the others may be None.
 

@@ -1,10 +1,9 @@
-"""The write side in the strategy's process: validate, stamp, frame, and nothing that could make a strategy wait."""
+"""The recorder in the strategy's process: validate, stamp and frame, and nothing that could make a strategy wait."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ from timeseries.recording.bulk import (
     NO_SYMBOL,
     ROWS_AT_ONCE,
     Batch,
+    ColumnInput,
     Columns,
     TickBatch,
     columns_of,
@@ -31,10 +31,13 @@ from timeseries.recording.writer import SEGMENT_BYTES_MIN, LaneWriter, StorageFa
 from timeseries.spool.feed_keys import counted_places
 from timeseries.spool.folder import Spool
 from timeseries.spool.frames import record_body, with_crc
-from timeseries.spool.ordinals import History, Series, SeriesKey
+from timeseries.spool.ordinals import History, SeriesKey
 from timeseries.values import (
     ID_BYTES_MAX,
+    Instant,
+    Number,
     ParseSymbol,
+    Tick,
     any_symbol,
     parse_name,
     parse_time,
@@ -47,7 +50,7 @@ PROJECTING_SOURCE = "ledger"
 
 
 class Recorder(TickRecorder):
-    """Records telemetry of one source and account; touches no disk until the first record.
+    """The recorder of one source and account; it touches no disk until the first record.
 
     Several threads may share one; several recorders of one source in this process share its files. Bad input raises
     before anything is written. A storage fault returns False and is counted in ``faults`` by reason, or raises with
@@ -102,7 +105,7 @@ class Recorder(TickRecorder):
             parse_symbol=parse_symbol,
         )
 
-    def ticks(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Any], *, symbol: str | None = None) -> TickBatch:
+    def ticks(self, rows: Sequence[Tick] | Mapping[str, ColumnInput], *, symbol: str | None = None) -> TickBatch:
         """Record many ticks and keep the good rows.
 
         ``rows`` are dicts, or one dict of equal-length columns (sequences or numpy arrays). The symbol of a row is its
@@ -118,15 +121,15 @@ class Recorder(TickRecorder):
         accepted, rejected, received = 0, [], self._clock()
         for start in range(0, whole.length if isinstance(whole, Columns) else len(whole), ROWS_AT_ONCE):
             stop = start + ROWS_AT_ONCE
-            part = self._part(
+            batch = self._batch(
                 whole.part(start, stop) if isinstance(whole, Columns) else whole[start:stop], symbol, received
             )
-            accepted += part.accepted
-            rejected += [(start + index, code, hint) for index, code, hint in part.rejected]
+            accepted += batch.accepted
+            rejected += [(start + index, code, hint) for index, code, hint in batch.rejected]
         return TickBatch(accepted, tuple(rejected))
 
     def indicators(
-        self, symbol: str, values: Mapping[str, Any], *, at: datetime | int | None = None, timeframe: str = ""
+        self, symbol: str, values: Mapping[str, Number], *, at: Instant | None = None, timeframe: str = ""
     ) -> bool:
         """Record named numbers of a symbol at an instant (None: the clock). Answers and raises as `tick`."""
         name = self.parse_symbol(symbol)
@@ -138,12 +141,12 @@ class Recorder(TickRecorder):
         self,
         strategy_id: str,
         symbol: str,
-        price: Any,
-        quantity: Any,
-        pnl: Any,
-        pnl_percent: Any,
+        price: Number,
+        quantity: Number,
+        pnl: Number | None,
+        pnl_percent: Number | None,
         *,
-        at: datetime | int | None = None,
+        at: Instant | None = None,
     ) -> bool:
         """Record how a position stands. ``pnl`` and ``pnl_percent`` may be None. Answers and raises as `tick`."""
         strategy = parse_name(strategy_id, "strategy_id", ID_BYTES_MAX)
@@ -152,7 +155,12 @@ class Recorder(TickRecorder):
         return self._record(POSITION_SNAPSHOTS, key, text, at)
 
     def project(
-        self, measurement: Measurement, tags: Mapping[str, str], fields: Mapping[str, Any], *, time_ns: int
+        self,
+        measurement: Measurement,
+        tags: Mapping[str, str],
+        fields: Mapping[str, str | float | None],
+        *,
+        time_ns: int,
     ) -> None:
         """Write one point at exactly this time; durable after `sync`. ``tags`` may name another account.
 
@@ -160,14 +168,14 @@ class Recorder(TickRecorder):
             SpoolFull, SpoolFailed: nothing was written.
         """
         key = (tags.get("account", self.account), *(tags[name] for name in measurement.tags))
-        text = orjson.dumps({name: value for name, value in fields.items() if value is not None})
+        text = orjson.dumps({name: figure for name, figure in fields.items() if figure is not None})
         try:
-            with self._lane(measurement) as lane:
+            with self.writing(measurement) as lane:
                 self._put(lane, key, text, time_ns, self._clock(), 0)
         except StorageFault as fault:
-            self._refused(measurement, fault, 1)
+            self.refuse(measurement, fault, 1)
             raise fault.error from fault
-        self._recorded()
+        self.after_record()
 
     def issued(self) -> dict[str, int]:
         """Return the last sequence issued of each of this source's measurements."""
@@ -175,6 +183,7 @@ class Recorder(TickRecorder):
         return {lane.measurement.name: lane.issued() for lane in spool.lanes() if lane.source == self.source}
 
     def _rows(self, rows: Iterable[Mapping[str, Any]], symbol: str | None) -> TickBatch:
+        """Record ticks one by one."""
         rejected: list[tuple[int, str, str]] = []
         accepted = 0
         for index, row in enumerate(rows):
@@ -191,7 +200,8 @@ class Recorder(TickRecorder):
                 rejected.append((index, error.code, error.hint))
         return TickBatch(accepted, tuple(rejected))
 
-    def _part(self, rows: Columns | Sequence[Mapping[str, Any]], symbol: str | None, received: int) -> TickBatch:
+    def _batch(self, rows: Columns | Sequence[Tick], symbol: str | None, received: int) -> TickBatch:
+        """Record ticks by columns where they can be read so, else one by one; ``received`` in ns UTC."""
         columns = rows if isinstance(rows, Columns) else columns_of(rows, symbol)
         if columns is None:
             return self._rows(rows, symbol)  # type: ignore[arg-type]
@@ -205,47 +215,46 @@ class Recorder(TickRecorder):
         )
         if batch is None or (batch.layout.bar and self.bar_period):
             return self._rows(columns.rows(), symbol)
-        done = self._columns(batch, received)
-        self._count_unread(counted_places(columns.columns), done.accepted)
-        return done
+        recorded = self._write(batch, received)
+        self.count_unread(counted_places(columns.columns), recorded.accepted)
+        return recorded
 
-    def _columns(self, batch: Batch, received: int) -> TickBatch:
+    def _write(self, batch: Batch, received: int) -> TickBatch:
+        """Write the rows of a batch, lane by lane where files are replaced meanwhile."""
         done, total = 0, len(batch.instants)
         rejected, series, last = batch.rejected, [], None
         try:
             while done < total:
-                with self._lane(TICKS) as lane:
+                with self.writing(TICKS) as lane:
                     if lane is not last:
-                        series, last = self._series(lane, batch.names), lane
+                        run, last = self.replay_start(lane), lane
+                        series = [lane.ordinals.series((self.account, name), run=run) for name in batch.names]
+                        self._series.update(zip(batch.names, series, strict=True))
                     done += write_columns(lane, series, batch, start=done, received=received, history=self.history)
         except (StorageFault, StoreUnavailable) as error:
             fault = error if isinstance(error, StorageFault) else StorageFault(error)
-            self._refused(TICKS, fault, total - done)
+            self.refuse(TICKS, fault, total - done)
             left = batch.indexes[done:].tolist()
             rejected = sorted([*rejected, *((index, fault.reason, fault.error.hint) for index in left)])
         if done:
-            self._recorded()
+            self.after_record()
         return TickBatch(done, tuple(rejected))
 
-    def _series(self, lane: LaneWriter, names: Sequence[str]) -> list[Series]:
-        run = self._run(lane)
-        series = [lane.ordinals.series((self.account, name), run=run) for name in names]
-        self._known.update(zip(names, series, strict=True))
-        return series
-
-    def _record(self, measurement: Measurement, key: SeriesKey, text: bytes, at: Any) -> bool:
-        received, instant = self._instant(at)
+    def _record(self, measurement: Measurement, key: SeriesKey, text: bytes, at: Instant | None) -> bool:
+        """Record one point of JSON fields at an instant (None: the clock)."""
+        received = self._clock()
+        instant = received if at is None else parse_time(at, self.zone, received, "timestamp")
         try:
-            with self._lane(measurement) as lane:
-                series = lane.ordinals.series(key, run=self._run(lane))
+            with self.writing(measurement) as lane:
+                series = lane.ordinals.series(key, run=self.replay_start(lane))
                 lane.room_for(key, text, instant)
                 ordinal = lane.late(series, instant, self.history)
                 self._put(lane, key, text, instant, received, ordinal)
         except StorageFault as fault:
-            return self._refused(measurement, fault, 1)
+            return self.refuse(measurement, fault, 1)
         except StoreUnavailable as error:
-            return self._refused(measurement, StorageFault(error), 1)
-        self._recorded()
+            return self.refuse(measurement, StorageFault(error), 1)
+        self.after_record()
         return True
 
     def _put(self, lane: LaneWriter, key: SeriesKey, text: bytes, instant: int, received: int, ordinal: int) -> None:

@@ -1,10 +1,11 @@
-"""A recorder's hold on its source: opened at the first record, shared within the process, freed at the end."""
+"""A recorder's use of its source: opened at the first record, shared within the process, freed at the end."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ LOOK_BITS = 30
 
 
 class SourceUser:
-    """What every kind of record needs: the lane's open end under the process's guard, and faults counted."""
+    """One user of a source in this process: the lanes' open ends under the guard, and the count of storage faults."""
 
     def __init__(
         self,
@@ -43,11 +44,11 @@ class SourceUser:
         self._closed = self._due = False
         self._looked = -1  # the clock at the last look, without its last `LOOK_BITS`
         self._patience = Patience()
-        self._owed: dict[tuple[str, int], int] = {}  # not kept before there was a lane to count in: by name, word
+        self._owed: Counter[tuple[str, int]] = Counter()  # not kept before there was a lane to count in: by name, word
 
     @contextlib.contextmanager
-    def _lane(self, measurement: Measurement) -> Iterator[LaneWriter]:
-        """Hold the guard and give the lane's open end. Raises StorageFault, SourceBusy, RecorderClosed."""
+    def writing(self, measurement: Measurement) -> Iterator[LaneWriter]:
+        """Yield the lane's open end under the guard. Raises StorageFault, SourceBusy, RecorderClosed."""
         while True:
             writer = self._open()
             with self._guard:
@@ -57,6 +58,7 @@ class SourceUser:
                     return
 
     def _open(self) -> SourceWriter:
+        """Return the source's writer, opened where it is not; about once a second look for its files."""
         self._check_open()
         moment = self._clock() >> LOOK_BITS
         if moment != self._looked:
@@ -86,7 +88,7 @@ class SourceUser:
             if writer.gone or writer.is_there():
                 return
         for name, lost in forsake_source(writer).items():
-            self._owe(name, REMOVED, lost)
+            self._owed[name, REMOVED] += lost
         fault = StorageFault(
             SpoolFailed(
                 f"The files of the source {self.source!r} were removed or replaced while it was recorded.",
@@ -112,22 +114,19 @@ class SourceUser:
                 lane.count(word, self._owed.pop((name, word)), self._clock())
         return lane
 
-    def _owe(self, name: str, word: int, number: int) -> None:
-        self._owed[name, word] = self._owed.get((name, word), 0) + number
-
     def _check_open(self) -> None:
         if self._closed:
             raise RecorderClosed("This recorder is closed.", hint="Open a new DataManager.")
 
-    def _recorded(self) -> None:
-        """Look after what should live beside a recorder: at the first record, then about once a second."""
+    def after_record(self) -> None:
+        """Call ``look_after`` where it is due: after the first record, then about once a second."""
         if self._due:
             self._due = False
             if self._look_after is not None:
                 self._look_after()
 
-    def _refused(self, measurement: Measurement, fault: StorageFault, count: int) -> bool:
-        """Count what the disk kept out; answers False, or raises for who wants that."""
+    def refuse(self, measurement: Measurement, fault: StorageFault, count: int) -> bool:
+        """Count records that the disk refused; answer False, or raise the fault where the caller wants that."""
         with self._guard:
             self._last_fault = fault
             self.faults[fault.reason] = self.faults.get(fault.reason, 0) + count
@@ -136,7 +135,7 @@ class SourceUser:
             if lane is not None:
                 lane.count(fault.word, count, self._clock())
             else:
-                self._owe(measurement.name, fault.word, count)
+                self._owed[measurement.name, fault.word] += count
         if self.raises:
             raise fault.error.with_traceback(None)
         return False
@@ -147,10 +146,10 @@ class SourceUser:
             self._writer.sync()
 
     def close(self, timeout: float = 5.0) -> None:
-        """Seal the segments and free the source, in at most ``timeout`` seconds. Again: nothing."""
+        """Seal the segments and free the source, in at most ``timeout`` seconds; a second call does nothing."""
         with self._guard:
             self._closed = True
-            self._let_go()
+            self.forget_segments()
             writer, self._writer = self._writer, None
         if writer is None or writer.gone:
             return
@@ -159,8 +158,8 @@ class SourceUser:
         closing.start()
         closing.join(timeout)
 
-    def _let_go(self) -> None:
-        """Forget what belongs to open segments; with the guard held."""
+    def forget_segments(self) -> None:
+        """Forget what is remembered of open segments; with the guard held."""
 
     def _leave(self, writer: SourceWriter) -> None:
         leave_source(writer, user=self)

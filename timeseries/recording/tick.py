@@ -1,19 +1,20 @@
-"""What a tick's dict means: a last price or a bar, which fields, and whether it may be true (FACE §2)."""
+"""The reading of a tick's dict: a last price or a bar, its fields, and whether they may be true."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, NoReturn, overload
 
+import numpy.typing as npt
 from numpy import bool_, float64
 
 from timeseries.errors import AmbiguousTick, InvalidValue
 from timeseries.spool.feed_keys import ALIASES, TIMES, counted_places
 from timeseries.spool.frames import TICK_FIELDS, TickLayout, tick_layout
-from timeseries.values import parse_number
+from timeseries.values import Input, Tick, parse_number
 
 INTEGER_MAX = 2**53
 TINY = 5e-324  # the smallest float above zero
@@ -43,7 +44,7 @@ MayBeNegative = Callable[[str], bool]
 
 
 class Shape:
-    """How dicts with one set of keys are read, so that the next of the same shape needs no thought.
+    """The way to read dicts that have one set of keys, so that the next of the same shape needs no thought.
 
     ``values`` picks the numbers in the frame's order; ``least`` and ``most`` bound what is surely right. ``time`` is
     the key of the tick's time, if any. A dict with ``count`` keys that has all of these has no others; -1 where others
@@ -75,11 +76,11 @@ class Shape:
         others: bool = False,
         counted: tuple[int, ...] = (),
     ) -> None:
-        """``keys`` maps each field of the frame to the dict's key for it."""
+        """Take ``keys``, which maps each field of the frame to the dict's key for it."""
         names = [name for name in TICK_FIELDS if name in keys]
         self.layout = tick_layout(tuple(names), bar=bar)
         self.bar, self.bitmap, self.single = bar, self.layout.bitmap, len(names) == 1
-        self.values: Callable[[Any], Any] = itemgetter(*(keys[name] for name in names))
+        self.values: Callable[[Mapping[str, Any]], Any] = itemgetter(*(keys[name] for name in names))
         self.least = tuple(0.0 if name in MAY_BE_ZERO else TINY for name in names)
         self.most = tuple(SURE_MAX_FLOAT if name in PRICES else float(INTEGER_MAX) for name in names)
         self.time, self.counted = time, counted
@@ -88,19 +89,19 @@ class Shape:
 
     def allows(self, values: tuple[Any, ...]) -> bool:
         """Tell whether all are plain numbers (numpy's float64, too) within their bounds."""
-        for value, least, most in zip(values, self.least, self.most):  # noqa: B905  (in the tick path)
-            kind = type(value)
-            if (kind is int or kind is float or kind is float64) and least <= value <= most:
+        for number, least, most in zip(values, self.least, self.most):  # noqa: B905  (in the tick path)
+            kind = type(number)
+            if (kind is int or kind is float or kind is float64) and least <= number <= most:
                 continue
             return False
         return True
 
 
-def _none_of(tick: Any) -> Any:
+def _none_of(tick: Tick) -> NoReturn:
     raise KeyError
 
 
-def careful_shape(keys: Collection[Any]) -> Shape:
+def careful_shape(keys: Collection[Hashable]) -> Shape:
     """Return the shape of dicts that are to be read one by one."""
     shape = Shape({"close": "close"}, bar=False, time=None, others=True, counted=counted_places(keys))
     shape.values = _none_of
@@ -110,12 +111,12 @@ def careful_shape(keys: Collection[Any]) -> Shape:
 CAREFUL = careful_shape(())
 
 
-def shape_of(keys: Collection[Any], *, cumulative: bool) -> Shape | None:
+def shape_of(keys: Collection[Hashable], *, cumulative: bool) -> Shape | None:
     """Return how dicts with these keys are read at once; None when each needs `read_tick`."""
-    known = [key for key in keys if isinstance(key, str) and key in KEYS]
-    fields = {KEYS[key]: key for key in known}
+    own = [key for key in keys if isinstance(key, str) and key in KEYS]
+    fields = {KEYS[key]: key for key in own}
     bars = [field for field in BAR_PRICES if field in fields]
-    if len(fields) < len(known) or ("last" in fields) + (bars == ["close"]) + (len(bars) == 4) != 1:
+    if len(fields) < len(own) or ("last" in fields) + (bars == ["close"]) + (len(bars) == 4) != 1:
         return None
     if "last" in fields:
         if bars:
@@ -126,43 +127,48 @@ def shape_of(keys: Collection[Any], *, cumulative: bool) -> Shape | None:
             return None
         fields["day_volume"] = fields.pop("volume")
     time = next((key for key in (TIMESTAMP, *TIMES) if key in keys), None)
-    others = len(keys) != len(known) + (time is not None)
+    others = len(keys) != len(own) + (time is not None)
     return Shape(fields, bar=len(bars) == 4, time=time, others=others, counted=counted_places(keys))
 
 
-def without_absent(tick: Any) -> Any:
+def without_absent(tick: Tick) -> Tick:
     """Return the tick without a bid, ask or last quantity that means none: 0, and of a quote -1, NaN, undefined.
 
     The same object where there is none of these.
     """
     if not isinstance(tick, Mapping):
         return tick
-    absent = [key for key in QUOTE_KEYS if key in tick and is_absent(QUOTE_KEYS[key], tick[key])]
+    absent = [key for key in QUOTE_KEYS if key in tick and _is_absent(QUOTE_KEYS[key], tick[key])]
     return {key: tick[key] for key in tick if key not in absent} if absent else tick
 
 
-def is_absent(field: str, value: Any) -> bool:
+def _is_absent(field: str, figure: Any) -> bool:
     """Tell whether a bid, an ask or a last quantity means none."""
-    if value is None or isinstance(value, bool | bool_):
+    if figure is None or isinstance(figure, bool | bool_):
         return False
     try:
-        number = float(value)
+        number = float(figure)
     except (TypeError, ValueError, OverflowError):
         return False
     return number == 0 or (field in QUOTES and (number in NO_QUOTE or math.isnan(number)))
 
 
-def is_out_of_bounds(price: Any) -> Any:
+@overload
+def is_out_of_bounds(prices: float) -> bool: ...
+@overload
+def is_out_of_bounds(prices: npt.NDArray[float64]) -> npt.NDArray[bool_]: ...
+def is_out_of_bounds(prices: Any) -> Any:
     """Tell of a price, or of each in an array, whether it is beyond the bound or a feed's word for none."""
-    return (abs(price) > PRICE_MAX) | (abs(price) == UNDEFINED)
+    return (abs(prices) > PRICE_MAX) | (abs(prices) == UNDEFINED)
 
 
 def never_negative(symbol: str) -> bool:
+    """Tell of every symbol that its prices are above 0."""
     return False
 
 
 def read_tick(
-    tick: Mapping[str, Any], *, cumulative: bool, symbol: str = "", may_be_negative: MayBeNegative = never_negative
+    tick: Tick, *, cumulative: bool, symbol: str = "", may_be_negative: MayBeNegative = never_negative
 ) -> Reading:
     """Return the frame's layout and values of a tick; None means absent, as does what `without_absent` leaves out.
 
@@ -179,23 +185,20 @@ def read_tick(
         raise InvalidValue(f"A tick is a dict, not {type(tick).__name__}.", field="tick")
     fields = _fields(without_absent(tick), lambda: may_be_negative(symbol))
     last = _last_price(fields)
-    volume = _volumes(fields, cumulative=cumulative)
+    if cumulative and "volume" in fields:
+        volume = fields.pop("volume")
+        if fields.setdefault("day_volume", volume) != volume:
+            raise AmbiguousTick("volume and day_volume differ on a cumulative feed.", field="volume")
     bar = last is None and _is_bar(fields, tick)
     if last is not None:
-        fields = {key: value for key, value in fields.items() if key not in BAR_PRICES}
+        fields = {field: number for field, number in fields.items() if field not in BAR_PRICES}
         fields["close"] = last
-    fields.update(volume)
     names = [name for name in TICK_FIELDS if name in fields]
     return tick_layout(tuple(names), bar=bar), tuple(fields[name] for name in names)
 
 
-def check_bar(open_: float, high: float, low: float, close: float) -> None:
-    """Raise AmbiguousTick unless high and low enclose the rest."""
-    if not (low <= open_ <= high and low <= close <= high):
-        raise AmbiguousTick("high and low do not enclose the other prices.", field="high")
-
-
-def _fields(tick: Mapping[Any, Any], is_signed: Callable[[], bool]) -> dict[str, float]:
+def _fields(tick: Tick, is_signed: Callable[[], bool]) -> dict[str, float]:
+    """Return the frame's fields that the tick has, and its last price under ``last``. Raises InvalidValue."""
     fields: dict[str, float] = {}
     for key in tick:
         field = KEYS.get(key) if isinstance(key, str) else None
@@ -210,9 +213,10 @@ def _fields(tick: Mapping[Any, Any], is_signed: Callable[[], bool]) -> dict[str,
     return fields
 
 
-def _number(value: Any, key: str, field: str, is_signed: Callable[[], bool]) -> float:
+def _number(figure: Input, key: str, field: str, is_signed: Callable[[], bool]) -> float:
+    """Return a figure of a tick where it is within its field's bounds. Raises InvalidValue."""
     is_price = field in PRICES
-    number = parse_number(value, key, "price" if is_price else key)
+    number = parse_number(figure, key, "price" if is_price else key)
     if is_price and is_out_of_bounds(number):
         words = f"{key} is {number!r}: beyond {PRICE_MAX:,}, or what a feed sends where it has no price."
         raise InvalidValue(words, field=key, hint=f"Leave {key} out where there is none.", code="price_out_of_bounds")
@@ -227,6 +231,7 @@ def _number(value: Any, key: str, field: str, is_signed: Callable[[], bool]) -> 
 
 
 def _last_price(fields: dict[str, float]) -> float | None:
+    """Take the last price out of the fields; None where there is none. Raises AmbiguousTick."""
     last = fields.pop("last", None)
     if last is None:
         return None
@@ -239,7 +244,8 @@ def _last_price(fields: dict[str, float]) -> float | None:
     return last
 
 
-def _is_bar(fields: dict[str, float], tick: Mapping[Any, Any]) -> bool:
+def _is_bar(fields: dict[str, float], tick: Tick) -> bool:
+    """Tell a whole bar from a lone close. Raises InvalidValue for what is neither."""
     bars = [key for key in BAR_PRICES if key in fields]
     if "close" not in bars:
         hint = "Give ltp, last_price, price or close; or open, high, low and close."
@@ -251,14 +257,7 @@ def _is_bar(fields: dict[str, float], tick: Mapping[Any, Any]) -> bool:
     if len(bars) < 4:
         hint = "Give close alone, or open, high, low and close."
         raise AmbiguousTick("This is neither a last price nor a whole bar.", field="close", hint=hint)
-    check_bar(*(fields[key] for key in BAR_PRICES))
+    first, high, low, close = (fields[key] for key in BAR_PRICES)
+    if not (low <= first <= high and low <= close <= high):
+        raise AmbiguousTick("high and low do not enclose the other prices.", field="high")
     return True
-
-
-def _volumes(fields: dict[str, float], *, cumulative: bool) -> dict[str, float]:
-    if not cumulative or "volume" not in fields:
-        return {}
-    volume = fields.pop("volume")
-    if fields.get("day_volume", volume) != volume:
-        raise AmbiguousTick("volume and day_volume differ on a cumulative feed.", field="volume")
-    return {"day_volume": volume}

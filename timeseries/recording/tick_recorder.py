@@ -1,9 +1,9 @@
-"""The tick path: validate, stamp, frame, and nothing that could make a strategy wait."""
+"""The tick path: validate, stamp and frame a tick, and nothing that could make a strategy wait."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,10 @@ from timeseries.values import (
     FIRST_NS,
     MICROSECOND,
     NO_DAY,
+    Input,
+    Instant,
     ParseSymbol,
+    Tick,
     day_end,
     ns_by_magnitude,
     parse_name,
@@ -52,7 +55,7 @@ NOON = time(12)
 
 
 class TickRecorder(SourceUser):
-    """Records single ticks of one source and account."""
+    """The recorder of single ticks of one source and account."""
 
     def __init__(
         self,
@@ -87,15 +90,15 @@ class TickRecorder(SourceUser):
         self.bar_period = bar_period
         self.parse_symbol = parse_symbol
         self._day = NO_DAY
-        self._shapes: dict[tuple[Any, ...], Shape] = {}
+        self._shapes: dict[tuple[str, ...], Shape] = {}
         self._shape = CAREFUL  # that of the last tick
-        self._known: dict[str, Series] = {}
+        self._series: dict[str, Series] = {}
         self._symbols: dict[str, Series] = {}  # those that the open segment of ticks defines
         self._ticks: LaneWriter | None = None
         self._runs: dict[str, int] = {}
 
     def tick(  # noqa: PLR0911, PLR0912, PLR0915
-        self, symbol: str, tick: Mapping[str, Any], at: datetime | int | None = None
+        self, symbol: str, tick: Tick, at: Instant | None = None
     ) -> bool:
         """Record a tick: True once it survives the death of this process, False on a storage fault.
 
@@ -200,7 +203,7 @@ class TickRecorder(SourceUser):
                         lane.words[ISSUED] = sequence
                         return True
         except StorageFault as fault:
-            return self._refused(TICKS, fault, 1)
+            return self.refuse(TICKS, fault, 1)
         except TypeError:
             pass  # a symbol that cannot be looked up
         return self._tick(symbol, tick, at)
@@ -210,34 +213,34 @@ class TickRecorder(SourceUser):
 
         Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC) and the fields it had.
         """
-        series = self._known.get(parse_name(symbol, "symbol"))
+        series = self._series.get(parse_name(symbol, "symbol"))
         if series is None or series.latest is None:
             return None
         return {"symbol": series.key[1], "source": self.source, "account": self.account, **series.newest_tick()}
 
-    def _tick(self, symbol: Any, tick: Any, at: Any) -> bool:
-        """Record a tick with all care; learn its shape and symbol for the next."""
+    def _tick(self, symbol: str, tick: Tick, at: Instant | None) -> bool:
+        """Record a tick field by field, and remember its shape and symbol for the next."""
         name = self.parse_symbol(symbol)
         present = without_absent(tick)
         if present is not tick:  # a shape of its own, which goes the quick way from the second time on
             return self.tick(symbol, present, at)
         layout, values = read_tick(tick, cumulative=self.cumulative, symbol=name, may_be_negative=self.may_be_negative)
-        at, received, instant = self._when(tick, at, bar=layout.bar)
-        unread = self._learn(tick, at)
+        moment, received, instant = self._when(tick, at, bar=layout.bar)
+        unread = self._learn(tick, moment)
         try:
             self._put_tick(symbol, name, layout, values, instant, received)
         except StorageFault as fault:
-            return self._refused(TICKS, fault, 1)
-        self._count_unread(unread)
-        self._recorded()
+            return self.refuse(TICKS, fault, 1)
+        self.count_unread(unread)
+        self.after_record()
         return True
 
     def _put_tick(
         self, symbol: str, name: str, layout: TickLayout, values: tuple[float, ...], instant: int, received: int
     ) -> None:
-        with self._lane(TICKS) as lane:
+        with self.writing(TICKS) as lane:
             self._ticks = lane
-            series = lane.ordinals.series((self.account, name), run=self._run(lane))
+            series = lane.ordinals.series((self.account, name), run=self.replay_start(lane))
             series.number = lane.place(series.key, layout.size, instant)
             ordinal = self._late(lane, series, instant, received, layout, values)
             body = layout.pack(
@@ -251,16 +254,20 @@ class TickRecorder(SourceUser):
                 *values,
             )
             lane.put(with_crc(body, lane.seed))
-            self._remember(lane, symbol, name, series)
-
-    def _remember(self, lane: LaneWriter, symbol: str, name: str, series: Series) -> None:
-        if not any(known is self._symbols for known in lane.hot):
-            lane.hot.append(self._symbols)
-        self._symbols[symbol] = self._symbols[name] = self._known[name] = series
+            if not any(symbols is self._symbols for symbols in lane.hot):
+                lane.hot.append(self._symbols)
+            self._symbols[symbol] = self._symbols[name] = self._series[name] = series
 
     def _late(
-        self, lane: LaneWriter, series: Series, instant: int, received: int, layout: TickLayout, values: Any
+        self,
+        lane: LaneWriter,
+        series: Series,
+        instant: int,
+        received: int,
+        layout: TickLayout,
+        values: tuple[float, ...],
     ) -> int:
+        """Return n of a tick that may not be the series' newest, and remember it where it is."""
         try:
             ordinal = lane.late(series, instant, self.history)
         except StoreUnavailable as error:
@@ -269,21 +276,20 @@ class TickRecorder(SourceUser):
             series.latest = (instant, ordinal, received, layout, values)
         return ordinal
 
-    def _let_go(self) -> None:
+    def forget_segments(self) -> None:
         self._symbols.clear()
         if self._ticks is not None:
-            self._ticks.hot = [known for known in self._ticks.hot if known is not self._symbols]
+            self._ticks.hot = [symbols for symbols in self._ticks.hot if symbols is not self._symbols]
 
-    def _run(self, lane: LaneWriter) -> int | None:
-        """Return the sequence from which this replay counts; None when it goes on from what is there."""
+    def replay_start(self, lane: LaneWriter) -> int | None:
+        """Return the sequence from which this replay counts; None for a recorder that goes on from what is there."""
         return self._runs.setdefault(lane.measurement.name, lane.sequence) if self.restarts else None
 
-    def _instant(self, at: Any) -> tuple[int, int]:
-        received = self._clock()
-        return received, received if at is None else parse_time(at, self.zone, received, "timestamp")
+    def _when(self, tick: Tick, at: Input, *, bar: bool) -> tuple[Input, int, int]:
+        """Return what gives the tick's time (None: the clock), the clock, and the instant (both in ns UTC).
 
-    def _when(self, tick: Mapping[str, Any], at: Any, *, bar: bool) -> tuple[Any, int, int]:
-        """Return what gives the tick's time (None: the clock), the clock, and the instant; a bar's is its end."""
+        A bar's instant is its end: its stamp, unless bars are stamped at their start; a day's is the next midnight.
+        """
         received = self._clock()
         if at is None:
             at = tick.get(TIMESTAMP)
@@ -293,7 +299,11 @@ class TickRecorder(SourceUser):
                 parse_time(noon, self.zone, received, TIMESTAMP)
                 return at, received, day_end(at, self.zone)
             instant = parse_time(at, self.zone, received, TIMESTAMP)
-            return at, received, self._bar_end(instant) if bar else instant
+            if bar and self.bar_period >= DAY_NS:
+                instant = day_end(utc(instant).astimezone(self.zone).date(), self.zone)
+            elif bar:
+                instant += self.bar_period
+            return at, received, instant
         for key in TIMES:
             at = tick.get(key)
             with contextlib.suppress(InvalidValue):
@@ -301,24 +311,19 @@ class TickRecorder(SourceUser):
                 return at, received, parse_time(count, self.zone, received, key)
         return None, received, received
 
-    def _bar_end(self, stamp: int) -> int:
-        """Return the end of a bar: its stamp, unless bars are stamped at their start; a day's is the next midnight."""
-        if self.bar_period >= DAY_NS:
-            return day_end(utc(stamp).astimezone(self.zone).date(), self.zone)
-        return stamp + self.bar_period
-
-    def _shape_of(self, tick: Any) -> Shape:
+    def _shape_of(self, tick: Tick) -> Shape:
+        """Return the remembered shape of such ticks, `CAREFUL` where there is none."""
         try:
             shape = self._shapes[tuple(tick)]
         except (KeyError, TypeError):
             return CAREFUL
         if shape.counted:
-            self._count_unread(shape.counted)
+            self.count_unread(shape.counted)
         self._shape = shape
         return shape
 
-    def _learn(self, tick: Mapping[str, Any], at: Any) -> tuple[int, ...]:
-        """Return which keys of the tick are still to be counted: what no shape counts."""
+    def _learn(self, tick: Tick, at: Input) -> tuple[int, ...]:
+        """Remember the tick's shape and day; return the places of its unread keys that no shape counts."""
         keys = tuple(tick)
         unread = [COUNTED.index(key) for key in TIMES if at is None and tick.get(key) is not None]
         if keys not in self._shapes:
@@ -333,8 +338,8 @@ class TickRecorder(SourceUser):
             self._day = wall_day(self.zone, at.date()) or self._day
         return tuple(unread)
 
-    def _count_unread(self, places: Collection[int], count: int = 1) -> None:
-        """Count ticks with keys that are not read, where other processes see it."""
+    def count_unread(self, places: Collection[int], count: int = 1) -> None:
+        """Count, for other processes to see, ``count`` ticks with the unread keys at these places."""
         lane = self._ticks
         if lane is None:
             return

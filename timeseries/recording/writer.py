@@ -1,4 +1,4 @@
-"""The one writer of a source in this process: its lock, its lanes, and how a segment follows another."""
+"""The writer of a source in this process: its lock, the open ends of its lanes, one segment after another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GONE = "spool_removed"
 
 
 class StorageFault(Exception):
-    """The disk refused; ``reason`` is counted, ``error`` is for who wants it raised."""
+    """The disk's refusal of a record: ``reason`` is counted, ``error`` raised where the caller wants that."""
 
     def __init__(self, error: VeloxError) -> None:
         super().__init__(str(error))
@@ -42,13 +42,14 @@ class StorageFault(Exception):
 
     @property
     def word(self) -> int:
-        """The counter's word for what it kept out."""
+        """The word of the lane's counter for records that this fault kept out."""
         if self.reason == GONE:
             return REMOVED
         return FULL if isinstance(self.error, SpoolFull) else FAILED
 
 
 def fault_of(error: OSError) -> StorageFault:
+    """Return an error of the disk as the fault that is counted."""
     name = errno.errorcode.get(error.errno or 0, "EIO")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFault(SpoolFull(f"The disk is full: {error}.", hint="Make room on the disk.", code=name))
@@ -56,7 +57,7 @@ def fault_of(error: OSError) -> StorageFault:
 
 
 class Patience:
-    """What is known of a disk that refused: the fault stands until it is time to ask again."""
+    """The memory of a disk's refusal: the fault stands until it is time to ask again."""
 
     def __init__(self) -> None:
         self._fault: StorageFault | None = None
@@ -102,7 +103,7 @@ class LaneWriter:
     )
 
     def __init__(self, spool: Spool, source: str, measurement: Measurement, room: Room, segment_bytes: int) -> None:
-        """Put right what is on disk and go on behind it. Raises OSError."""
+        """Repair the lane on disk and go on behind its end. Raises OSError."""
         self.lane, self.measurement, self._room = spool.lane(source, measurement.name), measurement, room
         self.lane.folder.mkdir(mode=0o700, exist_ok=True)
         state = mend_lane(self.lane)
@@ -159,12 +160,12 @@ class LaneWriter:
         return self.segment.seed
 
     def late(self, series: Series, instant: int, history: History | None) -> int:
-        """Return n for an instant that is not after the series' newest."""
+        """Return n of an instant (ns UTC) that is not after the series' newest."""
         self._earliest, self._latest = min(self._earliest, instant), max(self._latest, instant)
         return self.ordinals.next(series, instant, history)
 
     def put(self, frame: bytes, count: int = 1) -> None:
-        """Append whole frames of the next sequences, for which `place` made room; then count them as issued."""
+        """Append ``count`` whole frames of the next sequences, for which `place` made room, and issue them."""
         segment = self.segment
         assert segment is not None
         end = segment.position + len(frame)
@@ -204,8 +205,8 @@ class LaneWriter:
     def seal(self) -> None:
         """Close the open segment. Raises OSError; the segment is then left for the next writer to mend."""
         segment, self.segment = self.segment, None
-        for known in self.hot:
-            known.clear()
+        for symbols in self.hot:
+            symbols.clear()
         self._numbers.clear()
         earliest, latest = self._earliest, max(self._latest, self.ordinals.newest())
         self._earliest, self._latest = 2**63 - 1, 0
@@ -214,23 +215,24 @@ class LaneWriter:
             self.ordinals.forget()
 
     def count(self, word: int, number: int, now_ns: int) -> None:
-        """Count records that were not kept where other processes see it; ``word`` of the counter says why."""
+        """Add to the counter's ``word``, which other processes read, a number of records that were not kept."""
         self.words[word] += number
         self.words[REFUSED_NS] = now_ns
 
     def close(self) -> None:
+        """Seal the open segment where the disk allows it, and close the files."""
         with contextlib.suppress(OSError):
             self.seal()
         self.words.release()
         self._counter.close()
 
     def abandon(self) -> None:
-        """Let go without sealing: in a forked child, whose parent goes on writing, or of files that are gone."""
+        """Close the files without sealing: in a forked child, whose parent goes on writing, or where they are gone."""
         if self.segment is not None:
             self.segment.abandon()
         self.segment = None
-        for known in self.hot:
-            known.clear()
+        for symbols in self.hot:
+            symbols.clear()
         self.words.release()
         self._counter.close()
 
@@ -274,12 +276,12 @@ class LaneWriter:
 
 
 class SourceWriter:
-    """Holds the source's lock; several recorders of this process share it (`held_sources`)."""
+    """The holder of a source's lock, which several recorders of this process share (`held_sources`)."""
 
     def __init__(
         self, root: Path, source: str, guard: threading.Lock, *, max_bytes: int | None, segment_bytes: int
     ) -> None:
-        """Take the source. Raises SourceBusy, OSError."""
+        """Take the source's lock. Raises SourceBusy, OSError."""
         self.spool, self.source, self.segment_bytes = Spool(root), source, segment_bytes
         self.guard = guard
         self.lanes: dict[str, LaneWriter] = {}
@@ -304,7 +306,7 @@ class SourceWriter:
         return lane
 
     def close(self) -> None:
-        """Seal everything and free the source."""
+        """Seal the open segments and free the source."""
         with self.guard:
             self.gone = True
             for lane in self.lanes.values():
@@ -312,7 +314,7 @@ class SourceWriter:
             self._lock.release()
 
     def sync(self) -> None:
-        """Make everything recorded so far survive a power loss. Raises OSError."""
+        """Sync every lane, so that a power loss takes nothing recorded so far. Raises OSError."""
         faults = []
         for lane in list(self.lanes.values()):
             try:
@@ -333,15 +335,17 @@ class SourceWriter:
         return True
 
     def forsake(self) -> dict[str, int]:
-        """Leave files that are no longer there, with ``guard`` held; return how many records of each measurement were
-        taken since they were seen there for the last time."""
+        """Leave files that are no longer there, with ``guard`` held.
+
+        Returns how many records of each measurement were taken since they were seen there for the last time.
+        """
         lost = {name: lane.sequence - lane.seen for name, lane in self.lanes.items()}
         self._lock.release()
         self.abandon()
         return lost
 
     def abandon(self) -> None:
-        """In a forked child: leave lock and files to the parent, which goes on."""
+        """Leave lock and files, in a forked child, to the parent, which goes on."""
         self.gone = True
         self._lock.drop()
         for lane in self.lanes.values():

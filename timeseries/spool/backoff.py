@@ -10,4 +10,4 @@ def pause_seconds(failures: int, *, first: float, longest: float) -> float:
 
     It is ``first`` after a success, doubles with every failure, and is never above ``longest``.
     """
-    return min(longest, first * 2 ** min(failures, DOUBLINGS_MAX))
+    return min(longest, first * 2.0 ** min(failures, DOUBLINGS_MAX))

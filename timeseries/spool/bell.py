@@ -14,14 +14,14 @@ NAME = ".bell"
 
 
 class Bell:
-    """Rung by recorders and by `flush`, heard by the companion. Never blocks its ringer, never raises for the pipe."""
+    """The bell that recorders and `flush` ring and the companion hears. It never blocks, nor raises for its pipe."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._ear: int | None = None
 
     def ring(self) -> bool:
-        """Ring; False where nobody listens."""
+        """Ring the bell; False where nobody listens."""
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
         except OSError:
@@ -32,7 +32,7 @@ class Bell:
         return True
 
     def listen(self) -> None:
-        """Begin to hear; without a pipe (a file system that has none) rings go unheard and the schedule does it all."""
+        """Begin to hear rings; on a file system that has no pipes they go unheard, and the schedule does it all."""
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -41,7 +41,7 @@ class Bell:
             self._ear = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
 
     def wait(self, seconds: float) -> bool:
-        """Return True at the first ring within the time, False when there was none."""
+        """Wait for a ring for so many seconds; False where there was none."""
         if self._ear is None:
             select.select([], [], [], seconds)
             return False
@@ -52,6 +52,7 @@ class Bell:
         return bool(heard)
 
     def close(self) -> None:
+        """Stop hearing."""
         if self._ear is not None:
             os.close(self._ear)
             self._ear = None

@@ -1,4 +1,4 @@
-"""The last sequence issued of a lane, outside its segments, so that a lost segment is missed.
+"""The counter of a lane: the last sequence issued, outside its segments, so that a lost segment is missed.
 
 The file is one page: magic, last sequence, records refused because the spool was full, because it failed, when last;
 then what the group sync doubts: the first and the last suspect segment, and the errno for which the recorder must stop;
@@ -24,6 +24,8 @@ UNREAD = 256  # the page's second half
 
 
 class Counter(NamedTuple):
+    """A lane's counter as it stood at one moment."""
+
     issued: int = 0
     full: int = 0
     failed: int = 0
@@ -34,12 +36,12 @@ class Counter(NamedTuple):
 
 
 class CounterMap:
-    """The writer's view: ``words[ISSUED] = n`` is one store of eight bytes, never half done by a kill."""
+    """The counter's file as its writer maps it: ``words[ISSUED] = n`` is one store of eight bytes, never half done."""
 
     __slots__ = ("_map", "words")
 
     def __init__(self, folder: Path) -> None:
-        """Open or make the file. Raises OSError."""
+        """Open the file, or make it. Raises OSError."""
         descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, SIZE)
@@ -50,14 +52,15 @@ class CounterMap:
         self.words[0] = MAGIC
 
     def doubt(self, first: int, last: int, code: int) -> None:
-        """Say that these segments are suspect and for which errno their recorder must stop; zeros: all is well."""
+        """Set which segments are suspect and the errno for which their recorder must stop; zeros: all is well."""
         self.words[SUSPECT_FIRST], self.words[SUSPECT_LAST], self.words[DOUBT] = first, last, code
 
     def synced(self, sequence: int) -> None:
-        """Say that a power loss costs nothing up to this sequence."""
+        """Raise the sequence up to which a power loss costs nothing."""
         self.words[SYNCED] = max(self.words[SYNCED], sequence)
 
     def forget_unread(self) -> None:
+        """Set the counts of unread keys to zero."""
         self.words[UNREAD:] = memoryview(bytes(SIZE - 8 * UNREAD)).cast("Q")
 
     def close(self) -> None:
@@ -66,27 +69,27 @@ class CounterMap:
 
 
 def read_counter(folder: Path) -> Counter:
-    """Return the counter as it stands; zeros when there is none yet."""
+    """Return the lane's counter as it stands; zeros where there is none yet."""
     try:
         descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return Counter()
     try:
-        data = os.pread(descriptor, READ_BYTES, 0)
+        page = os.pread(descriptor, READ_BYTES, 0)
     finally:
         os.close(descriptor)
-    if len(data) < READ_BYTES:
+    if len(page) < READ_BYTES:
         return Counter()
-    words = memoryview(data).cast("Q")
+    words = memoryview(page).cast("Q")
     doubt = (words[SUSPECT_FIRST], words[SUSPECT_LAST], words[DOUBT])
     refused = words[FULL], words[FAILED], words[REFUSED_NS]
     return Counter(words[ISSUED], *refused, doubt, words[SYNCED], words[REMOVED])
 
 
 def read_unread(folder: Path) -> tuple[int, ...]:
-    """Return the counts from `UNREAD` on; none when there is no counter yet."""
+    """Return how many ticks had each unread key, by its place; none where there is no counter yet."""
     try:
-        data = (folder / NAME).read_bytes()
+        page = (folder / NAME).read_bytes()
     except FileNotFoundError:
         return ()
-    return tuple(memoryview(data).cast("Q")[UNREAD:]) if len(data) == SIZE else ()
+    return tuple(memoryview(page).cast("Q")[UNREAD:]) if len(page) == SIZE else ()

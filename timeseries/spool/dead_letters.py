@@ -1,4 +1,4 @@
-"""What a store will never take, kept in the lane byte for byte, with its status and the reason.
+"""Dead letters: points that a store will never take, kept in their lane byte for byte with status and reason.
 
 One line of JSON per point, keyed by its sequence: a slice that was repeated after a crash appends again, and the later
 line stands. Appended and synced before the slice is settled, so no settled point is in neither place.
@@ -39,7 +39,7 @@ class _Refused(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One point that was refused: ``line`` as it was sent, without its line break."""
+    """One refused point: ``line`` as it was sent, without its line break."""
 
     sequence: int
     account: str
@@ -50,19 +50,19 @@ class DeadLetter:
 
 
 def append(folder: Path, refusals: Sequence[_Refused]) -> None:
-    """Keep the refused points; durable on return. Raises OSError; then the slice must not be settled."""
+    """Append the refused points, durable on return. Raises OSError; then the slice must not be settled."""
     if not refusals:
         return
-    body = _file(refusals)
+    lines = _lines(refusals)
     if folder in _suspect:
-        durable.replace_file(folder / FILE, _file(read(folder)) + body)
+        durable.replace_file(folder / FILE, _lines(read(folder)) + lines)
         _suspect.discard(folder)
         return
     descriptor = os.open(folder / FILE, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     size = os.fstat(descriptor).st_size
     try:
         # A former append may have been torn by a crash: its rest must not swallow the first of these.
-        durable.write_all(descriptor, b"\n" + body if size else body)
+        durable.write_all(descriptor, b"\n" + lines if size else lines)
         durable.sync(descriptor)
     except OSError:
         # The kernel may have dropped what it could not write, and would call the next fsync of this file a success:
@@ -82,35 +82,34 @@ def read(folder: Path, *, but: Collection[int] = ()) -> list[DeadLetter]:
         content = (folder / FILE).read_bytes()
     except FileNotFoundError:
         return []
-    found: dict[int, DeadLetter] = {}
+    letters: dict[int, DeadLetter] = {}
     for text in content.splitlines():
         try:
             entry = orjson.loads(text)
             letter = DeadLetter(**{**entry, "line": entry["line"].encode()})
         except (ValueError, TypeError, KeyError):
             continue
-        found[letter.sequence] = letter
-    return [found[sequence] for sequence in sorted(found.keys() - set(but))]
+        letters[letter.sequence] = letter
+    return [letters[sequence] for sequence in sorted(letters.keys() - set(but))]
 
 
 def replace(held: Lease, letters: Iterable[DeadLetter]) -> None:
-    """Keep these letters alone. Raises LeaseLost, OSError; then the former ones stand."""
-    held.put(FILE, _file(letters))
+    """Replace the lane's letters by these. Raises LeaseLost, OSError; then the former ones stand."""
+    held.put(FILE, _lines(letters))
 
 
-def _file(letters: Iterable[_Refused]) -> bytes:
-    return b"".join(_coded(letter) for letter in letters)
-
-
-def _coded(letter: _Refused) -> bytes:
-    return orjson.dumps(
-        {
-            "sequence": letter.sequence,
-            "account": letter.account,
-            "status": letter.status,
-            "word": letter.word,
-            "reason": letter.reason,
-            "line": letter.line.decode(),
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
+def _lines(letters: Iterable[_Refused]) -> bytes:
+    return b"".join(
+        orjson.dumps(
+            {
+                "sequence": letter.sequence,
+                "account": letter.account,
+                "status": letter.status,
+                "word": letter.word,
+                "reason": letter.reason,
+                "line": letter.line.decode(),
+            },
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
+        for letter in letters
     )

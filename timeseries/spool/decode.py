@@ -128,7 +128,8 @@ def _gather(chunk: bytes, offsets: IntArray, length: int, fixed: np.dtype[np.voi
     if len(offsets) and int(offsets[-1] - offsets[0]) == (len(offsets) - 1) * length and row.itemsize == length:
         return np.frombuffer(chunk, dtype=row, count=len(offsets), offset=int(offsets[0]))
     octets = np.frombuffer(chunk, dtype=np.uint8)
-    return octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
+    gathered: Frames = octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
+    return gathered
 
 
 def _place(points: Points, rows: IntArray, frames: Frames) -> None:

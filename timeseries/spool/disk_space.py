@@ -1,4 +1,4 @@
-"""Where the spool stops: at its own limit, and before the disk is full, so that the ledger on it goes on."""
+"""The room of the spool: its own limit, and the reserve of the disk that stays the ledger's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCARCE = 4  # the reserve becomes a file once the disk has less than this many r
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Bytes: what the spool holds and may hold, what the disk has free, and what of that stays the ledger's."""
+    """The disk's space in bytes: held by the spool, its limit, free, and of that reserved for the ledger."""
 
     used: int
     limit: int
@@ -28,7 +28,7 @@ class Space:
 
     @property
     def left(self) -> int:
-        """How much may be recorded before ticks are refused."""
+        """The bytes that may be recorded before ticks are refused."""
         return max(0, min(self.limit - self.used, self.free - self.reserve))
 
     @property
@@ -38,7 +38,7 @@ class Space:
 
 
 class Room:
-    """Decides whether a new segment fits. The reserve is free space that the spool never takes.
+    """The room for new segments; the reserve is free space that the spool never takes.
 
     While the disk has plenty, that is arithmetic. Once space is scarce the reserve is also held by a preallocated
     file, so that no other program takes it; it is given back, to the ledger, at the moment the spool has to stop.
@@ -49,7 +49,7 @@ class Room:
         self.file = root / ".reserve"  # no source's folder begins with a dot
 
     def claim(self, size: int) -> None:
-        """Return when a segment of this many bytes may be made.
+        """Allow a segment of this many bytes, and hold the reserve where space is scarce.
 
         Raises:
             SpoolFull: ``reason`` in the hint: the spool's own limit, or the reserve.
@@ -90,7 +90,7 @@ class Room:
         return total
 
     def release(self) -> None:
-        """Give the reserve's space to whoever needs it."""
+        """Free the reserve's space for whoever needs it."""
         self.file.unlink(missing_ok=True)
 
     def _held(self) -> int:

@@ -1,4 +1,4 @@
-"""Small files that survive a power loss."""
+"""Durable files: whatever is brought to the disk, so that it survives a power loss, goes through here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put the content in place of the file, whole or not at all, durable on return. Raises OSError.
+    """Replace a file's content, whole or not at all, durable on return. Raises OSError.
 
     After an error the file is the former one or the new one, whole. Repeating the call never trusts what a disk has
     refused once: it writes another file and another entry of the folder.
@@ -45,7 +45,10 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Write every byte: a disk that fills up takes a part and says so only in the number it returns. Raises OSError."""
+    """Write every byte to an open file. Raises OSError.
+
+    A disk that fills up takes a part of them and says so only in the number that `os.write` returns.
+    """
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -85,7 +88,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def file_of(descriptor: int) -> tuple[int, int]:
-    """Return what tells the open file from every other as long as it is open: device and inode."""
+    """Return the device and inode of an open file, which no other file has while it is open."""
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino
 

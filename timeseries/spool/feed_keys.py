@@ -1,12 +1,11 @@
-"""The words of known feeds for what a tick holds: those whose meaning is certain are read, the others are counted.
+"""The keys of known feeds for a tick's fields: those whose meaning is certain are read, the others are counted.
 
 Sources: the official SDKs' own dicts (KiteTicker 5, SmartApi 1.5, dhanhq 2, upstox-python-sdk 2, fyers_apiv3 3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Hashable
 
 # Certain whoever sends it: one meaning, and units in which nobody differs.
 ALIASES = {
@@ -43,6 +42,6 @@ COUNTED = (
 UNCERTAIN = frozenset(COUNTED) - set(TIMES)
 
 
-def counted_places(keys: Collection[Any]) -> tuple[int, ...]:
-    """Return the places in `COUNTED` of those keys that are not read."""
+def counted_places(keys: Collection[Hashable]) -> tuple[int, ...]:
+    """Return the places in `COUNTED` of the keys that are counted instead of read."""
     return tuple(place for place, key in enumerate(COUNTED) if key in UNCERTAIN and key in keys)

@@ -1,4 +1,4 @@
-"""The crash-safe spool on local disk: which sources and lanes there are, and who holds them."""
+"""The spool's folder on local disk: its sources, their lanes, and who holds them."""
 
 from __future__ import annotations
 
@@ -23,24 +23,25 @@ PATIENCE_SECONDS = 2.0  # how long somebody who only looks or mends may keep a r
 
 
 def folder_name(source: str) -> str:
-    """Return a safe name for the source's folder, from which `source_name` gives it back."""
+    """Return the source's name as a safe name of a folder, which `source_name` reads back."""
     name = quote(source, safe=" &=,+@")
     return "%2E" + name[1:] if name.startswith(".") else name
 
 
 def source_name(folder: str) -> str:
+    """Return the source whose folder has this name."""
     return unquote(folder)
 
 
 class SourceLock:
-    """One process at a time records under a source. The kernel frees the lock when the holder dies."""
+    """The lock of a source, under which one process at a time records; the kernel frees it when its holder dies."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock: FileLock | None = None
 
     def acquire(self, *, source: str, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        """Take the lock and leave the pid in it.
+        """Take the lock and write this process's pid in its file.
 
         Raises:
             SourceBusy: a living process holds it.
@@ -61,11 +62,11 @@ class SourceLock:
         try:
             self._write_pid(str(os.getpid()))
         except OSError:
-            self._free()  # or this process would keep itself out until it ends
+            self.release()  # or this process would keep itself out until it ends
             raise
 
     def try_acquire(self) -> bool:
-        """Take the lock without leaving a pid; False when it is taken. Raises OSError."""
+        """Take the lock and write no pid; False when it is taken. Raises OSError."""
         lock = FileLock(self.folder / "lock")
         if not lock.take():
             lock.close()
@@ -82,20 +83,21 @@ class SourceLock:
         return int(text) if text.strip().isdigit() else None
 
     def release(self) -> None:
-        """Free the lock; its file stays, empty."""
+        """Free the lock and empty its file."""
         if self._lock is not None:
             with contextlib.suppress(OSError):
                 self._write_pid("")
-            self._free()
+            self._lock.free()
+            self._lock = None
 
     def drop(self) -> None:
-        """Forget the lock: a forked child leaves it to its parent."""
+        """Close the lock's file in a forked child, whose parent keeps the lock."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def look(self) -> bool:
-        """Tell whether somebody holds the lock, and hold it for no longer than that takes. Raises OSError."""
+        """Tell whether somebody holds the lock, which is taken for that moment. Raises OSError."""
         try:
             lock = FileLock(self.folder / "lock", flags=READ)  # who may only read the folder looks, too
         except FileNotFoundError:
@@ -109,11 +111,6 @@ class SourceLock:
         """Tell whether others would meet this lock: its file may have been removed or replaced."""
         assert self._lock is not None
         return durable.leads_to(self.folder / "lock", durable.file_of(self._lock.descriptor))
-
-    def _free(self) -> None:
-        assert self._lock is not None
-        self._lock.free()
-        self._lock = None
 
     def _write_pid(self, text: str) -> None:
         assert self._lock is not None
@@ -132,7 +129,7 @@ def _lives(pid: int) -> bool:
 
 
 class Spool:
-    """All sources below one folder. Reading needs no lock."""
+    """All sources and lanes below one folder; reading them needs no lock."""
 
     def __init__(self, root: Path, *, max_bytes: int | None = None, reserve_bytes: int | None = None) -> None:
         """``max_bytes`` and ``reserve_bytes`` bound what may be recorded here (see `Room`)."""
@@ -148,6 +145,7 @@ class Spool:
             return []
 
     def folder(self, source: str) -> Path:
+        """Return the folder of a source, whether or not it is there."""
         return self.root / folder_name(source)
 
     def lanes(self) -> list[Lane]:
@@ -165,8 +163,8 @@ class Spool:
             key = (source, measurement)
             if key not in self._lanes:
                 # Records of a measurement that only later code knows are kept, and told apart by decoding to nothing.
-                known = MEASUREMENTS.get(measurement) or Measurement(measurement, (), (), "unknown", version=0)
-                self._lanes[key] = Lane(self.folder(source) / measurement, source, known)
+                schema = MEASUREMENTS.get(measurement) or Measurement(measurement, (), (), "unknown", version=0)
+                self._lanes[key] = Lane(self.folder(source) / measurement, source, schema)
             return self._lanes[key]
 
     def holder(self, source: str) -> int | None:
@@ -177,7 +175,7 @@ class Spool:
         return lock.holder() if lock.look() else None
 
     def adopt(self, source: str) -> bool:
-        """Put right what a writer that is gone left behind; False when somebody holds the source. Raises OSError."""
+        """Repair the lanes of a source whose writer is gone; False where somebody holds it. Raises OSError."""
         lock = SourceLock(self.folder(source))
         if not lock.folder.is_dir() or not lock.try_acquire():
             return False

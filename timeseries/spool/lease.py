@@ -1,4 +1,4 @@
-"""The lease of a lane: of all shippers one at a time, and one that was overtaken can mark and remove nothing more.
+"""The lease of a lane, which one shipper at a time holds; one that was overtaken can mark and remove nothing more.
 
 A lease is a folder with a name of its own below the lane's ``leases``. Whatever its holder says of the lane is first a
 file in that folder and then renamed into its place: one system call, which fails once the folder has gone. So a process
@@ -50,12 +50,12 @@ class Lease:
         self.lane, self.path, self.overtaken = lane, path, overtaken
 
     def check(self) -> None:
-        """Return while this lease holds. Raises LeaseLost. For what a late second time does not harm."""
+        """Raise LeaseLost once another has taken over; for steps that do no harm when they come late."""
         if not (self.path / HOLDER).exists():
             raise self._lost()
 
     def put(self, name: str, content: bytes) -> None:
-        """Put the content in place of the lane's file, whole or not at all, durable on return.
+        """Replace the lane's file of this name, whole or not at all, durable on return.
 
         Raises:
             LeaseLost: another has taken over; the file is as that one wants it.
@@ -75,7 +75,7 @@ class Lease:
 
 @contextmanager
 def hold(lane: Path, *, owner: str) -> Iterator[Lease]:
-    """Hold the lane's lease.
+    """Hold the lane's lease while the block runs.
 
     Raises:
         LeaseHeld: a living process that is not silent holds it.
@@ -105,13 +105,15 @@ def hold(lane: Path, *, owner: str) -> Iterator[Lease]:
 
 
 def _take_away_dead(root: Path, *, but: str | None) -> tuple[str, ...]:
-    """Take away the leases of the dead and the silent; return who of them lives. Raises LeaseHeld."""
+    """End the leases of dead and silent holders; return those who live. Raises LeaseHeld."""
     overtaken: list[str] = []
     for entry in list(os.scandir(root)):
         if entry.name == but:
             continue
-        if entry.name.startswith("."):
-            _tidy(Path(entry.path))
+        if entry.name.startswith("."):  # what a killed process left half made or half removed
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - entry.stat().st_mtime > LEFTOVER_SECONDS:
+                    shutil.rmtree(entry.path, ignore_errors=True)
             continue
         owner, lives, silent = _look(Path(entry.path))
         if lives and silent < STALE_SECONDS:
@@ -137,18 +139,11 @@ def _look(path: Path) -> tuple[str, bool, float]:
 
 
 def _remove(path: Path) -> None:
-    """End a lease: by another name its holder's files are nowhere; then they go."""
+    """End a lease: rename its folder, so that its holder finds its files nowhere, and delete it."""
     gone = path.with_name(f".{os.urandom(8).hex()}")
     with contextlib.suppress(FileNotFoundError):
         os.rename(path, gone)
         shutil.rmtree(gone, ignore_errors=True)
-
-
-def _tidy(path: Path) -> None:
-    """Remove what a killed process left half made or half removed."""
-    with contextlib.suppress(FileNotFoundError):
-        if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _beat(descriptor: int) -> None:

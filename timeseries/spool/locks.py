@@ -17,17 +17,17 @@ WRITE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class FileLock:
-    """An open file and perhaps the lock on it. Other processes see nothing of it after `free`, whoever was forked."""
+    """An open file and the lock on it, once taken. After `free` no other process meets it, whoever was forked."""
 
     def __init__(self, path: Path, *, flags: int = WRITE) -> None:
-        """Open the file without taking it. Raises OSError."""
+        """Open the file, without taking its lock. Raises OSError."""
         with _opening:
             self.descriptor = os.open(path, flags, 0o600)
             _open.add(self)
 
     @classmethod
     def handed(cls, descriptor: int) -> FileLock:
-        """Take over a descriptor that another process has opened, and perhaps locked, for this one."""
+        """Return the lock of a descriptor that another process has opened, and perhaps locked, for this one."""
         lock = cls.__new__(cls)
         with _opening:
             lock.descriptor = descriptor
@@ -50,13 +50,13 @@ class FileLock:
         return True
 
     def free(self) -> None:
-        """Unlock and close the file. Twice is once; in a child of who took it there is nothing left to do."""
+        """Unlock and close the file. A second call does nothing, nor one in a forked child of the holder."""
         if self.descriptor >= 0:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
             self.close()
 
     def close(self) -> None:
-        """Close the file and leave the lock to the process that has it open, too."""
+        """Close the file and leave the lock to another process that has the file open."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             _open.discard(self)

@@ -30,7 +30,7 @@ LANES_AT_ONCE = 8  # the disk syncs several files in hardly more time than one
 
 
 class Syncer:
-    """Syncs the lanes that have something new. ``clock`` in monotonic seconds."""
+    """The sync of all lanes of a spool that have something new; ``clock`` in monotonic seconds."""
 
     def __init__(self, spool: Spool, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.spool, self.clock = spool, clock
@@ -38,9 +38,13 @@ class Syncer:
         self._threads = ThreadPoolExecutor(LANES_AT_ONCE, thread_name_prefix="sync")
 
     def run_once(self) -> list[OSError]:
-        """Sync what is new; return what the disk refused."""
+        """Sync the lanes that have something new; return the disk's faults."""
         now = self.clock()
-        due = [lane for lane in self.spool.lanes() if _is_unsynced(lane) and self._held.get(lane, now) <= now]
+        due = [
+            lane
+            for lane in self.spool.lanes()
+            if (lane.unsynced() is not None or lane.doubt()) and self._held.get(lane, now) <= now
+        ]
         faults = self._threads.map(self._sync, due)
         return [fault for fault in faults if fault is not None]
 
@@ -54,12 +58,8 @@ class Syncer:
         return None
 
 
-def _is_unsynced(lane: Lane) -> bool:
-    return lane.unsynced() is not None or bool(lane.doubt())  # nothing new costs the disk nothing
-
-
 def run(spool: Spool, *, window_seconds: float, wait: Callable[[float], bool], tell: Callable[[str], None]) -> None:
-    """Sync until ``wait`` (seconds) answers True; ``tell`` hears of every fault."""
+    """Sync in every window until ``wait`` (seconds) answers True; ``tell`` takes each fault's words."""
     syncer, every = Syncer(spool), window_seconds / BEGINNINGS
     is_over = False
     while not is_over:
@@ -75,7 +75,7 @@ def run(spool: Spool, *, window_seconds: float, wait: Callable[[float], bool], t
 
 
 class SyncProcess:
-    """The companion's hold on its syncer. Use it from one thread."""
+    """The syncer's process, as its companion starts and ends it from one thread."""
 
     def __init__(self, root: Path, *, window_seconds: float) -> None:
         self._command = [
@@ -89,7 +89,7 @@ class SyncProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     def look(self) -> None:
-        """Start it where it does not run. Raises OSError: what it had to tell of the disk since the last look."""
+        """Start the process where it does not run. Raises OSError: the newest fault of the disk since the last look."""
         if self._process is None or self._process.poll() is not None:
             self._let_go()
             self._process = subprocess.Popen(
@@ -100,11 +100,12 @@ class SyncProcess:
             )
             assert self._process.stdout is not None
             os.set_blocking(self._process.stdout.fileno(), False)
-        if faults := self._faults():
+        assert self._process.stdout is not None
+        if faults := (self._process.stdout.read() or b"").decode(errors="replace").splitlines():
             raise OSError(faults[-1])
 
     def end(self) -> None:
-        """Ask for a last sync and wait for the end of it, not for ever."""
+        """Ask for a last sync and wait for its end, for at most `END_SECONDS`."""
         if self._process is None:
             return
         assert self._process.stdin is not None
@@ -118,11 +119,6 @@ class SyncProcess:
             self._process.wait()
         self._let_go()
 
-    def _faults(self) -> list[str]:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        return (self._process.stdout.read() or b"").decode(errors="replace").splitlines()
-
     def _let_go(self) -> None:
         if self._process is not None:
             for pipe in (self._process.stdin, self._process.stdout):
@@ -133,7 +129,7 @@ class SyncProcess:
 
 
 class _Parent:
-    """The companion: what it says, or that it is gone, by one pipe; and it is told of faults by another."""
+    """The companion as its syncer sees it: one pipe brings its word or its end, another takes faults to it."""
 
     def __init__(self, hears: int, tells: int) -> None:
         self._hears, self._tells = hears, tells
@@ -156,6 +152,7 @@ class _Parent:
 
 
 def main() -> None:
+    """Sync the spool that the command line names until its companion asks for an end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("spool", type=Path)
     parser.add_argument("--window-ms", type=float, required=True)
