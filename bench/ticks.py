@@ -28,9 +28,9 @@ PUMP = """
 import sys, time
 from pathlib import Path
 from zoneinfo import ZoneInfo
-from timeseries.pump import Pump
-from timeseries.spool import Spool
-from timeseries.stores.delta import DeltaStore
+from timeseries.shipping.pump import Pump
+from timeseries.spool.folder import Spool
+from timeseries.stores.delta.store import DeltaStore
 folder = Path(sys.argv[1])
 spool = Spool(folder / "spool")
 pump = Pump(spool, DeltaStore(folder / "delta", zone=ZoneInfo("Asia/Kolkata")))
