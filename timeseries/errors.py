@@ -1,4 +1,4 @@
-"""What a caller of the time series may catch. Each error says what to do about it."""
+"""What a caller of the time series may catch, as docs/promises.md lists it. Each error says what to do about it."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ class VeloxError(Exception):
 
 
 class InvalidValue(VeloxError, ValueError):
-    """Refuse one value; nothing was written."""
+    """A value that is refused; nothing was written."""
 
     code = "invalid_value"
 
 
 class AmbiguousTick(InvalidValue):
-    """Refuse a tick that can be read in two ways; nothing was written."""
+    """A tick that can be read in two ways; nothing was written."""
 
     code = "ambiguous_tick"
 
 
 class SpoolFull(VeloxError):
-    """The spool reached its reserve or its limit; telemetry is refused until there is room."""
+    """A spool at its reserve or its limit; telemetry is refused until there is room."""
 
     code = "spool_full"
 
 
 class SpoolFailed(VeloxError):
-    """The disk refused the spool (an I/O error); telemetry is refused until it recovers."""
+    """A disk that refuses the spool (an I/O error); telemetry is refused until it recovers."""
 
     code = "spool_failed"
 
 
 class SourceBusy(VeloxError):
-    """Another process records under this source; ``pid`` names it."""
+    """A source under which another process records; ``pid`` names it."""
 
     code = "source_busy"
 
@@ -55,7 +55,7 @@ class SourceBusy(VeloxError):
 
 
 class StoreUnavailable(VeloxError):
-    """The time-series store cannot answer now; nothing accepted is lost.
+    """A time-series store that cannot answer now; nothing accepted is lost.
 
     ``retry_after`` are the seconds for which the store asked to be left alone, or None.
     """
@@ -70,26 +70,26 @@ class StoreUnavailable(VeloxError):
 
 
 class StoreDamaged(StoreUnavailable):
-    """A file of the store is gone or damaged, so the answer would lack its rows; other days answer. The message names
-    the file."""
+    """A file of the store that is gone or damaged, so the answer would lack its rows; other days answer. The message
+    names the file."""
 
     code = "store_damaged"
 
 
 class StoreMisconfigured(StoreUnavailable):
-    """The store refuses this desk: address, organisation, bucket or token is wrong. Everything stays in the spool."""
+    """A store that refuses this desk: address, organisation, bucket or token is wrong. Everything stays in the spool."""
 
     code = "store_misconfigured"
 
 
 class WrongLanguage(VeloxError):
-    """The store that is on speaks another query language; the hint names the method for it."""
+    """A question in another query language than the store's; the hint names the method for it."""
 
     code = "wrong_language"
 
 
 class QueryTimeout(VeloxError):
-    """A free question took longer than its time limit and was broken off; ask for less, or give it longer."""
+    """A free question that was broken off at its time limit; ask for less, or give it longer."""
 
     code = "query_timeout"
 
@@ -102,12 +102,12 @@ class QueryTimeout(VeloxError):
 
 
 class FlushTimeout(VeloxError):
-    """Points were still waiting when the time was up; they stay in the spool."""
+    """Points that were still waiting when the time was up; they stay in the spool."""
 
     code = "flush_timeout"
 
 
 class RecorderClosed(VeloxError):
-    """The recorder was closed; open a new DataManager."""
+    """A recorder that is closed; open a new DataManager."""
 
     code = "recorder_closed"

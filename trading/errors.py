@@ -1,4 +1,4 @@
-"""What a caller of VELOX may catch: one import for all of it."""
+"""What a caller of VELOX may catch, as docs/promises.md lists it: one import for all of it."""
 
 from __future__ import annotations
 
@@ -47,66 +47,66 @@ __all__ = [
 
 
 class IdConflict(VeloxError):
-    """The id is known with other content; nothing was written."""
+    """An id that is known with other content; nothing was written."""
 
     code = "id_conflict"
 
 
 class AmbiguousTrade(VeloxError):
-    """Two open trades answer to this id; name the strategy."""
+    """An id that two open trades have; name the strategy."""
 
     code = "ambiguous_trade"
 
 
 class UnknownAccount(VeloxError, LookupError):
-    """There is no account of this code; `manage.py account` makes one."""
+    """A code that no account has; `manage.py account` makes one."""
 
     code = "unknown_account"
 
 
 class UnknownTrade(VeloxError, LookupError):
-    """There is no trade of this id in this account."""
+    """An id that no trade of the account has."""
 
     code = "unknown_trade"
 
 
 class TradeClosed(VeloxError):
-    """The trade is closed; nothing was written."""
+    """A trade that is closed; nothing was written."""
 
     code = "trade_closed"
 
 
 class CrossesZero(VeloxError):
-    """The fill is larger than what is open: book the closing part, then open a new trade with the rest."""
+    """A fill larger than what is open: book the closing part, then open a new trade with the rest."""
 
     code = "crosses_zero"
 
 
 class CurrencyMismatch(VeloxError):
-    """The instrument is traded in another currency than the account's: book it in an account of that currency."""
+    """An instrument in another currency than the account's: book it in an account of that currency."""
 
     code = "currency_mismatch"
 
 
 class NotTradable(VeloxError):
-    """The instrument cannot be traded (an index)."""
+    """An instrument that cannot be traded (an index)."""
 
     code = "not_tradable"
 
 
 class LedgerBusy(VeloxError):
-    """The ledger did not become free in time; nothing was written, call again."""
+    """A ledger that did not become free in time; nothing was written, call again."""
 
     code = "ledger_busy"
 
 
 class LedgerReadOnly(LedgerBusy):
-    """The ledger can be read here but not written; nothing was written."""
+    """A ledger that can be read here but not written; nothing was written."""
 
     code = "ledger_read_only"
 
 
 class LedgerNotReady(VeloxError):
-    """The ledger's tables are missing or older than the code: run `manage.py migrate`."""
+    """Tables of the ledger that are missing or of another version than the code: run `manage.py migrate`."""
 
     code = "ledger_not_ready"

@@ -29,7 +29,8 @@ from trading.telemetry import Telemetry
 HEAD = """\
 # The facade
 
-Made from the docstrings of `DataManager` by `python -m velox_site.facade_docs`; do not edit it.
+Made from the docstrings of `DataManager` by `python -m velox_site.facade_docs`; do not edit it. What of it stays as it
+is: [promises.md](promises.md).
 
 `from velox_site.desk import DataManager` in a plain script, `from trading.data_manager import DataManager` inside
 Django. Every method also stands on `dm.aio` and is awaited there, with the same arguments, answers and errors; one that
