@@ -77,7 +77,7 @@ class StoreDamaged(StoreUnavailable):
 
 
 class StoreMisconfigured(StoreUnavailable):
-    """A store that refuses this desk: address, organisation, bucket or token is wrong. Everything stays in the spool."""
+    """A store that refuses this desk: address, organisation, bucket or token is wrong. All stays in the spool."""
 
     code = "store_misconfigured"
 
