@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
+from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.db.utils import DatabaseError
@@ -13,10 +13,11 @@ from django.db.utils import DatabaseError
 from trading.models import append_only
 
 WAL_IS_SAFE_FROM = (3, 51, 3)
+Scope = Sequence[AppConfig] | Sequence[str] | None  # of a run of checks: some applications, or some databases
 
 
 @register(Tags.database)
-def sqlite_keeps_commits(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+def sqlite_keeps_commits(**_: Scope) -> list[CheckMessage]:
     """Warn where SQLite is too old for its WAL mode; the ledger then runs in the slower rollback mode."""
     if connections["default"].vendor != "sqlite" or sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM:
         return []
@@ -30,7 +31,7 @@ def sqlite_keeps_commits(databases: Sequence[str] | None = None, **_: Any) -> li
 
 
 @register(Tags.database)
-def append_only_tables_are_guarded(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+def append_only_tables_are_guarded(databases: Sequence[str] | None = None, **_: Scope) -> list[CheckMessage]:
     """Compare the triggers of a migrated ledger with what they should be (only when asked for with --database)."""
     if not databases or "default" not in databases:
         return []

@@ -1,4 +1,4 @@
-"""How often somebody tried to log in: five tries in a quarter of an hour for one user name from one address.
+"""Tries to log in, counted and bounded: five in a quarter of an hour for one user name from one address.
 
 Each pair has a file of its own in the data folder, so that all processes of the desk count together, with a Redis or
 without, and no try is written into the ledger. A try is counted before its password is looked at: of a hundred sent at
@@ -29,7 +29,7 @@ log = structlog.get_logger("system")
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How many tries stand in the window, this one among them; ``wait_seconds`` above 0: it is not allowed."""
+    """The number of tries in the window, the newest included; ``wait_seconds`` above 0: it is not allowed yet."""
 
     count: int
     wait_seconds: float = 0.0
@@ -39,6 +39,10 @@ def begin(name: str, address: str) -> Tries:
     """Count one more try, unless the window is full. Where the folder cannot be written it is allowed, and logged:
     a full disk must not keep people from the page that says so."""
     try:
+        for old in _folder().glob("*"):
+            with suppress(FileNotFoundError):
+                if old.stat().st_mtime < time.time() - WINDOW_SECONDS:
+                    old.unlink()
         return _counted(_path(name, address))
     except OSError as error:
         log.error("a try to log in cannot be counted", error=str(error))
@@ -46,17 +50,17 @@ def begin(name: str, address: str) -> Tries:
 
 
 def succeeded(name: str, address: str) -> None:
-    """Forget the tries of somebody who is in."""
+    """Forget the tries of a user who has logged in."""
     with suppress(OSError):
         _path(name, address).unlink(missing_ok=True)
 
 
 def unlock(name: str | None) -> int:
     """Forget the tries for a user name from every address, or all of them; return for how many pairs."""
-    found = list(_folder().glob("*" if name is None else f"{_coded('name', normal(name))}-*"))
-    for path in found:
+    paths = list(_folder().glob("*" if name is None else f"{_coded('name', normal(name))}-*"))
+    for path in paths:
         path.unlink(missing_ok=True)
-    return len(found)
+    return len(paths)
 
 
 def normal(name: str) -> str:
@@ -65,33 +69,22 @@ def normal(name: str) -> str:
 
 
 def _counted(path: Path) -> Tries:
-    _remove_old(time.time())
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(path) as file:
         file.take(patient=True)
         now = time.time()
+        try:
+            counted = sorted(float(at) for at in json.loads(os.pread(file.descriptor, 4096, 0)))
+        except (ValueError, TypeError):
+            counted = []  # a new file, or one that a full disk cut
         # Either way: where the clock was set back, the tries of a minute ago are to come.
-        times = [at for at in _times(os.pread(file.descriptor, 4096, 0)) if abs(now - at) < WINDOW_SECONDS]
+        times = [at for at in counted if abs(now - at) < WINDOW_SECONDS]
         if len(times) >= TRIES_MAX:
             return Tries(len(times), times[0] + WINDOW_SECONDS - now)
         os.ftruncate(file.descriptor, 0)
         os.pwrite(file.descriptor, json.dumps([*times, now]).encode(), 0)
         os.utime(file.descriptor, (now, now))
         return Tries(len(times) + 1)
-
-
-def _times(text: bytes) -> list[float]:
-    try:
-        return sorted(float(at) for at in json.loads(text))
-    except (ValueError, TypeError):
-        return []  # a new file, or one that a full disk cut
-
-
-def _remove_old(now: float) -> None:
-    for path in _folder().glob("*"):
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime < now - WINDOW_SECONDS:
-                path.unlink()
 
 
 def _folder() -> Path:

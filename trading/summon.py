@@ -27,16 +27,21 @@ ALLOCATION = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072", "ARRO
 
 
 def lock_path() -> Path:
+    """Return the file whose lock the companion of this data folder holds."""
     return Path(settings.DATA_DIR) / "companion.lock"
 
 
 @contextmanager
 def being_the_companion(handed: int | None = None) -> Iterator[bool]:
-    """Hold the companion's lock; gives False where another process is the companion.
+    """Hold the companion's lock while the block runs; yield False where another process is the companion.
 
     ``handed`` is the descriptor of the lock that `summon` has taken for us.
     """
-    lock = _open() if handed is None or not _is_lock(handed) else FileLock.handed(handed)
+    is_handed = False
+    if handed is not None:
+        with contextlib.suppress(OSError):  # the data folder may have been made anew meanwhile: its lock is another
+            is_handed = os.path.samestat(os.fstat(handed), os.stat(lock_path(), follow_symlinks=False))
+    lock = FileLock.handed(handed) if handed is not None and is_handed else _open()
     try:
         is_ours = lock.take()
         if is_ours:
@@ -86,14 +91,6 @@ def _open() -> FileLock:
     return FileLock(lock_path())
 
 
-def _is_lock(descriptor: int) -> bool:
-    """Tell whether the descriptor is the lock of this data folder: the folder may have been made anew meanwhile."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(lock_path(), follow_symlinks=False))
-    except OSError:
-        return False
-
-
 def _sign(lock: FileLock, text: str) -> None:
     os.ftruncate(lock.descriptor, 0)
     os.pwrite(lock.descriptor, text.encode(), 0)
@@ -111,7 +108,15 @@ def _start(descriptor: int) -> None:
         **ALLOCATION,
         "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "velox_site.settings"),
     }
-    output = _output()
+    try:
+        # What the companion says before and beside its log.
+        folder = Path(settings.DATA_DIR) / "logs"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        output = os.open(folder / "companion.log", WRITE | os.O_APPEND, 0o600)
+        if os.fstat(output).st_size > OUTPUT_BYTES_MAX:
+            os.ftruncate(output, 0)
+    except OSError:
+        output = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         subprocess.run(
             ["/bin/sh", "-c", '"$@" &', "sh", *manage],
@@ -126,16 +131,3 @@ def _start(descriptor: int) -> None:
         )
     finally:
         os.close(output)
-
-
-def _output() -> int:
-    """Open the file that keeps what the companion says before and beside its log."""
-    try:
-        folder = Path(settings.DATA_DIR) / "logs"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        output = os.open(folder / "companion.log", WRITE | os.O_APPEND, 0o600)
-        if os.fstat(output).st_size > OUTPUT_BYTES_MAX:
-            os.ftruncate(output, 0)
-    except OSError:
-        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    return output

@@ -1,4 +1,4 @@
-"""What a worker does for the ledger: it follows the journal where no companion does."""
+"""Celery tasks of the ledger: following the journal where no companion does."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trading.queries.projection import is_behind
 
 @shared_task(name=FOLLOW)
 def follow() -> int:
-    """Project what is new in the journal; returns how many rows. Where there is a companion, it is at it already."""
-    number = 0
+    """Project new rows of the journal into points; return how many. Where a companion lives, it does so already."""
+    count = 0
     if is_behind():
         follower = Follower()
         with suppress(SourceBusy, LedgerNotReady):
             while rows := follower.run_once():
-                number += rows
+                count += rows
         follower.close()
-    return number
+    return count

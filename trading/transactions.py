@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 2.0
 WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
 # Shorter than the time between two operations of one writer: a longer sleep lets it pass all who wait, again and again.
-_PAUSE_SECONDS = (0.0002, 0.001)
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.0002, 0.001
 # What a caller set on its thread (a precision of six, say) must not reach a figure.
 _DECIMALS = Context(prec=28, rounding=ROUND_HALF_EVEN)
 MIGRATIONS = frozenset(module.name for module in pkgutil.iter_modules(migrations.__path__))
@@ -40,7 +40,7 @@ _aside: ContextVar[bool] = ContextVar("aside", default=False)
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Let operations within check what they are given, and then find the ledger busy."""
+    """Let the operations within check their arguments, and then find the ledger busy."""
     token = _aside.set(True)
     try:
         yield
@@ -82,7 +82,8 @@ def writing() -> Iterator[None]:
         with transaction.atomic(durable=True):
             if connection.vendor == "postgresql":
                 _allow_a_wait_until(deadline, connection)
-                _write_beside_others(connection)
+                with connection.cursor() as cursor:  # writers pass each other, but not `writers_alone`
+                    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WRITERS_LOCK])
             yield
 
 
@@ -90,14 +91,24 @@ def writing() -> Iterator[None]:
 def writers_alone() -> Iterator[None]:
     """Keep every operation from writing meanwhile. Raises: LedgerBusy where one writes for longer than two seconds."""
     connection = connections[DEFAULT_DB_ALIAS]
-    alone = _alone_on_server if connection.vendor == "postgresql" else _writers_lock
-    with alone(connection, time.monotonic() + PATIENCE_SECONDS):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    if connection.vendor != "postgresql":
+        with _writers_lock(connection, deadline):
+            yield
+        return
+    with _translated(), connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = {_left_ms(deadline)}")
+        cursor.execute("SELECT pg_advisory_lock(%s)", [WRITERS_LOCK])
+    try:
         yield
+    finally:
+        connection.close()  # which frees the lock, whatever became of the session
 
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Give a query the ledger as it is. Raises: LedgerNotReady as `writing`, LedgerBusy."""
+    """Let the queries within read the ledger. Raises: LedgerBusy; LedgerNotReady where the tables are missing or of
+    another version than the code."""
     with localcontext(_DECIMALS), _translated():
         _be_ready(connections[DEFAULT_DB_ALIAS])
         yield
@@ -110,32 +121,26 @@ def ask(query: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) ->
 
 
 def _be_ready(connection: BaseDatabaseWrapper) -> None:
+    """Bring the connection back after a fault. Raises: LedgerNotReady unless the ledger is exactly as new as the code,
+    which is looked up once for each ledger."""
     if connection.errors_occurred and not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
-    ledger = (*(str(connection.settings_dict[key]) for key in ("NAME", "HOST", "PORT")), _file(connection))
-    if ledger not in _fitting:
-        _must_fit(connection)
-        _fitting.add(ledger)
-
-
-def _file(connection: BaseDatabaseWrapper) -> str:
-    """Return what tells SQLite's file from one that took its place (a restored backup). Raises: LedgerNotReady."""
-    if connection.vendor != "sqlite":
-        return ""
-    try:
-        stat = os.stat(str(connection.settings_dict["NAME"]))
-    except FileNotFoundError:
-        raise not_ready() from None
-    return f"{stat.st_dev} {stat.st_ino}"
-
-
-def _must_fit(connection: BaseDatabaseWrapper) -> None:
-    """Raise LedgerNotReady unless the ledger is exactly as new as the code."""
+    name, file = str(connection.settings_dict["NAME"]), ""
+    if connection.vendor == "sqlite":
+        try:
+            stat = os.stat(name)
+        except FileNotFoundError:
+            raise not_ready() from None
+        file = f"{stat.st_dev} {stat.st_ino}"  # tells it from one that took its place, as a restored backup does
+    ledger = (name, str(connection.settings_dict["HOST"]), str(connection.settings_dict["PORT"]), file)
+    if ledger in _fitting:
+        return
     applied = {name for app, name in MigrationRecorder(connection).applied_migrations() if app == "trading"}
     if newer := sorted(applied - MIGRATIONS):
         raise LedgerNotReady(f"The ledger is newer than this code ({newer[-1]}).", hint="Install the newer VELOX.")
     if MIGRATIONS - applied:
         raise not_ready()
+    _fitting.add(ledger)
 
 
 @contextmanager
@@ -155,25 +160,13 @@ def _writers_lock(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[
     except OSError as error:
         raise read_only(error.strerror or "no reason was told") from error
     with lock:
-        _wait_for(lock, deadline)
+        refusals = 0
+        while not lock.take():
+            if time.monotonic() >= deadline:
+                raise busy()
+            time.sleep(pause_seconds(refusals, first=PAUSE_SECONDS, longest=PAUSE_SECONDS_MAX))
+            refusals += 1
         yield
-
-
-def _write_beside_others(connection: BaseDatabaseWrapper) -> None:
-    """Let PostgreSQL's writers pass each other, but wait for whoever replaces the ledger (`writers_alone`)."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WRITERS_LOCK])
-
-
-@contextmanager
-def _alone_on_server(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[None]:
-    with _translated(), connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = {_left_ms(deadline)}")
-        cursor.execute("SELECT pg_advisory_lock(%s)", [WRITERS_LOCK])
-    try:
-        yield
-    finally:
-        connection.close()  # which frees the lock, whatever became of the session
 
 
 def _allow_a_wait_until(deadline: float, connection: BaseDatabaseWrapper) -> None:
@@ -188,16 +181,6 @@ def _left_ms(deadline: float) -> int:
     return max(1, int((deadline - time.monotonic()) * 1000))
 
 
-def _wait_for(lock: FileLock, deadline: float) -> None:
-    first, longest = _PAUSE_SECONDS
-    refusals = 0
-    while not lock.take():
-        if time.monotonic() >= deadline:
-            raise busy()
-        time.sleep(pause_seconds(refusals, first=first, longest=longest))
-        refusals += 1
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -207,21 +190,17 @@ def _translated() -> Iterator[None]:
 
 
 def meaning(error: DatabaseError | InterfaceError) -> Exception:
-    """Return what the database's error means to a caller."""
-    text = str(error).lower()
-    if "no such table" in text or "no such column" in text or _sqlstate(error) in {"42P01", "42703"}:
+    """Return the error of `trading.errors` that a database's error means, or itself where it is a fault of ours."""
+    text, state = str(error).lower(), str(getattr(error.__cause__, "sqlstate", ""))
+    if "no such table" in text or "no such column" in text or state in {"42P01", "42703"}:
         return not_ready()
     if isinstance(error, ProgrammingError):
         return error
-    if "readonly database" in text or _sqlstate(error) == "25006":
+    if "readonly database" in text or state == "25006":
         return read_only("it is read-only here")
     if "unable to open" in text:
         return read_only("it has commits in its log that only a writer can bring in, or may not be read")
     return busy(str(error))
-
-
-def _sqlstate(error: BaseException) -> str:
-    return str(getattr(error.__cause__, "sqlstate", ""))
 
 
 def busy(reason: str = "another writer holds it") -> LedgerBusy:

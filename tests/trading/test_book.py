@@ -121,7 +121,7 @@ class TestOrigins:
         true = QUESTIONS[name](dm)
         ledger_copy.rebuild("main", datetime.now(UTC))
         raw = cache.cache.client.get_client()
-        for part in ledger_copy.PARTS:
+        for part in ledger_copy.SECTIONS:
             entry = ledger_copy.read("main", part)
             assert entry is not None
             raw.set(cache.cache.make_key(ledger_copy.name_of("main", part)), json.dumps({**entry, part: garbage}))

@@ -224,7 +224,7 @@ class TestLife:
         def fails() -> None:
             raise RuntimeError("planted")
 
-        for part in quick.parts:
+        for part in quick.jobs:
             if part.name == "the follower":
                 part.work = fails
         with DataManager() as dm:
@@ -273,7 +273,7 @@ class TestLife:
             begun.set()
             done.wait(60)
 
-        made.parts.append(Job("the long part", takes_long, 3600.0))
+        made.jobs.append(Job("the long part", takes_long, 3600.0))
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
             (lane,) = wiring.open_spool().lanes()
@@ -379,7 +379,7 @@ class TestHotCopy:
 
     def test_more_than_one_slice_is_copied_whole(self, copying: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         companion, _ = copying
-        monkeypatch.setattr(module, "COPY_ROWS_MAX", 10)
+        monkeypatch.setattr(module, "ROWS_MAX", 10)
         with DataManager() as dm:
             dm.process_tick("FIRST", {"ltp": 1})
             companion._copy()

@@ -23,6 +23,7 @@ from timeseries.spool.counter import REFUSED_NS, CounterMap
 from timeseries.spool.folder import Spool
 from trading import summon
 from trading.data_manager import DataManager
+from trading.health import recording
 from trading.health import report as module
 from trading.health.report import report
 from trading.hot import cache
@@ -187,8 +188,8 @@ class TestSpool:
     ) -> None:
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
-            monkeypatch.setattr(module, "UNSYNCED_SECONDS", 0.0)
-            monkeypatch.setattr(module, "UNSYNCED_WINDOWS", 0)
+            monkeypatch.setattr(recording, "UNSYNCED_SECONDS", 0.0)
+            monkeypatch.setattr(recording, "UNSYNCED_WINDOWS", 0)
             assert part("spool") == ("degraded", "unsynced")
             assert report(now=now())["points"]["unsynced_seconds"] > 0
         assert part("spool")[0] == "ok"  # who closes syncs what it recorded
@@ -286,7 +287,7 @@ class TestOthers:
         assert module.SLOW["hot"][0] < 971
 
     def test_a_check_that_breaks_is_a_finding_and_no_exception(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "_disk", lambda: 1 / 0)
+        monkeypatch.setattr(recording, "disk", lambda: 1 / 0)
         assert part("disk") == ("degraded", "check_failed")
 
 
@@ -325,14 +326,14 @@ class monkeypatched_clock:
 
 def read_only(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Refuse new files in this folder: root, who runs the tests in a container, may write anywhere."""
-    real = module.tempfile.TemporaryFile
+    real = recording.tempfile.TemporaryFile
 
     def refuse(*said: Any, **more: Any) -> Any:
         if more.get("dir") == folder:
             raise PermissionError(13, "Permission denied")
         return real(*said, **more)
 
-    monkeypatch.setattr(module.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(recording.tempfile, "TemporaryFile", refuse)
 
 
 def test_keys_of_a_feed_that_are_not_read_stand_in_the_feeds_detail(alone: None) -> None:

@@ -90,16 +90,16 @@ class TestMending:
     def test_the_companion_copies_what_changed_and_mends_once_a_minute(self, dm: DataManager) -> None:
         clock = [1000.0]
         companion = Companion(clock=lambda: clock[0])
-        companion._copy_books()
+        companion._copy_ledger()
         assert len(copied("positions")) == 2
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
-        companion._copy_books()
+        companion._copy_ledger()
         assert len(copied("positions")) == 1
         cache.cache.clear()
-        companion._copy_books()
+        companion._copy_ledger()
         assert copied("positions") is None
         clock[0] += 61
-        companion._copy_books()
+        companion._copy_ledger()
         assert len(copied("positions")) == 1
 
 
@@ -117,7 +117,7 @@ class TestProof:
 
         return verify
 
-    @pytest.mark.parametrize("part", ledger_copy.PARTS)
+    @pytest.mark.parametrize("part", ledger_copy.SECTIONS)
     def test_verify_ledger_names_a_copy_that_is_wrong(self, verified: Callable[[], dict[str, Any]], part: str) -> None:
         ledger_copy.rebuild("main", datetime.now(UTC))
         assert verified()["ok"]
@@ -147,7 +147,7 @@ class TestReport:
 
         def compared() -> dict[str, Any]:
             clock[0] += 61
-            companion._copy_books()
+            companion._copy_ledger()
             found: dict[str, Any] = report(now=datetime.now(UTC))["parts"]["hot"]
             return found
 

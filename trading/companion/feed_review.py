@@ -1,5 +1,5 @@
 """The review of a day's feeds once its session is over: the gaps of every symbol that ticked, traded or not, and its
-trades once more, since ticks that came late count too. What is as it was is not written again."""
+trades once more, since ticks that came late count too. Only changed rows are written."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from trading.queries.excursions import TickReader, closed_within, ns
 from trading.queries.sessions import calendar_of, last_completed_session
 from trading.transactions import reading
 
-SECONDS_MAX = 2.0  # of one pass: the companion's other parts wait for it
+SECONDS_MAX = 2.0  # of one pass: the companion's other jobs wait for it
 
 
 class FeedReader(TickReader, SymbolReader, Protocol):
-    """`timeseries.reader.Reader`."""
+    """What the review asks of `timeseries.reader.Reader`."""
 
 
 class FeedReview:
-    """Looks at the newest completed session of the default exchange, a few symbols in a pass, once."""
+    """The review of the default exchange's newest completed session: once, a few symbols in a pass."""
 
     def __init__(self) -> None:
         self._day: date | None = None
         self._waiting: list[tuple[str, str]] = []
 
     def run_once(self, now: datetime) -> int:
-        """Review what waits; return how many symbols were looked at.
+        """Review the next symbols of the session; return how many.
 
-        Raises: StoreUnavailable, LedgerBusy, LedgerNotReady; what waits is then still there.
+        Raises: StoreUnavailable, LedgerBusy, LedgerNotReady; the symbols not reviewed still wait.
         """
         reader: FeedReader = wiring.open_reader()
         with reading():

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from django.db.utils import DatabaseError
 
 from timeseries.measurements import EXECUTIONS, STRATEGY_METRICS, TRAILING_SL, Measurement
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
+from trading.domain.recount import Body
 from trading.models import Account, Fill, FollowerCursor, Journal, JournalHead, StopChange
 from trading.transactions import reading, writing
 
@@ -26,9 +26,11 @@ BATCH = 1000
 FOLLOWERS_LOCK = 0x76656C6F78  # any number, the same on every host
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+Fields = dict[str, str | float | None]  # of a point
+
 
 class Follower:
-    """One per companion, which alone holds the source of projections."""
+    """The projection of all accounts' journals, for one companion, which alone holds the source of projections."""
 
     def __init__(self, recorder: Recorder | None = None) -> None:
         self.recorder = recorder or Recorder(
@@ -41,19 +43,19 @@ class Follower:
         )
 
     def run_once(self) -> int:
-        """Project what is new in every account's journal; return how many rows.
+        """Project new rows of every account's journal; return how many.
 
         Raises: LedgerNotReady, LedgerBusy, SpoolFull, SpoolFailed, SourceBusy; what was not projected waits.
         """
         with reading():
-            waiting = list(JournalHead.objects.select_related("account", "account__follower_cursor"))
+            heads = list(JournalHead.objects.select_related("account", "account__follower_cursor"))
         with _alone() as is_alone:
-            return self._follow_all(waiting) if is_alone else 0
-
-    def _follow_all(self, waiting: list[JournalHead]) -> int:
-        return sum(self._follow(head.account) for head in waiting if head.sequence > _cursor(head.account))
+            if not is_alone:
+                return 0
+            return sum(self._follow(head.account) for head in heads if head.sequence > _cursor(head.account))
 
     def close(self) -> None:
+        """Seal the projected points and free their source."""
         self.recorder.close()
 
     def _follow(self, account: Account) -> int:
@@ -71,23 +73,20 @@ class Follower:
             FollowerCursor.objects.update_or_create(account=account, defaults={"sequence": last})
         return len(rows)
 
-    def _project(self, account: Account, body: dict[str, Any]) -> None:
+    def _project(self, account: Account, body: Body) -> None:
         trade = body.get("trade")
         if trade is None:
             return
         tags = {"account": account.code, "strategy": trade["strategy"], "symbol": trade["symbol"]}
-        known = {"trade_id": trade["trade_id"], "trade_pk": trade["pk"]}
         if "fill" in body:
-            self._execution(tags, known, body["fill"], body.get("realised"))
+            self._execution(tags, trade, body["fill"], body.get("realised"))
         if "day" in body:
-            self._metrics(tags, known, body["fill"], body["realised"], body["day"])
+            self._metrics(tags, trade, body)
         if "stop" in body:
-            self._stop(tags, known, body["stop"])
+            self._stop(tags, trade, body["stop"])
 
-    def _execution(
-        self, tags: dict[str, str], known: dict[str, Any], fill: dict[str, Any], realised: dict[str, Any] | None
-    ) -> None:
-        row = Fill.objects.get(trade_id=known["trade_pk"], sequence=fill["sequence"])
+    def _execution(self, tags: dict[str, str], trade: Body, fill: Body, realised: Body | None) -> None:
+        row = Fill.objects.get(trade_id=trade["pk"], sequence=fill["sequence"])
         # Over all strategies: a correction may move a trade to another one, a time must repeat exactly nevertheless.
         same = Fill.objects.filter(
             trade__account_id=row.trade.account_id,
@@ -95,36 +94,40 @@ class Follower:
             at=row.at,
             pk__lt=row.pk,
         ).count()
-        numbers = {name: _float(fill[name]) for name in ("price", "quantity", "charges")}
-        texts = {name: fill[name] for name in ("fill_id", "order_id", "side", "role")}
-        pnl = {"pnl": None if realised is None else _float(realised["pnl"])}
-        self._point(EXECUTIONS, tags, {**known, **texts, **numbers, **pnl}, row.at, same)
+        fields: Fields = {
+            "trade_id": trade["trade_id"],
+            "trade_pk": trade["pk"],
+            **{name: fill[name] for name in ("fill_id", "order_id", "side", "role")},
+            **{name: _float(fill[name]) for name in ("price", "quantity", "charges")},
+            "pnl": None if realised is None else _float(realised["pnl"]),
+        }
+        self._point(EXECUTIONS, tags, fields, row.at, same)
 
-    def _stop(self, tags: dict[str, str], known: dict[str, Any], stop: dict[str, Any]) -> None:
+    def _stop(self, tags: dict[str, str], trade: Body, stop: Body) -> None:
         at = datetime.fromisoformat(stop["at"])
-        row = StopChange.objects.get(trade_id=known["trade_pk"], at=at, stop_price=stop["stop_price"])
+        row = StopChange.objects.get(trade_id=trade["pk"], at=at, stop_price=stop["stop_price"])
         same = StopChange.objects.filter(
             trade__account_id=row.trade.account_id,
             trade__instrument_id=row.trade.instrument_id,
             at=at,
             pk__lt=row.pk,
         ).count()
-        numbers = {name: _float(stop[name]) for name in ("stop_price", "extreme_price")}
-        self._point(TRAILING_SL, tags, {**known, **numbers, "method": stop["method"]}, at, same)
+        prices = {name: _float(stop[name]) for name in ("stop_price", "extreme_price")}
+        self._point(
+            TRAILING_SL,
+            tags,
+            {"trade_id": trade["trade_id"], "trade_pk": trade["pk"], **prices, "method": stop["method"]},
+            at,
+            same,
+        )
 
-    def _metrics(
-        self,
-        tags: dict[str, str],
-        known: dict[str, Any],
-        fill: dict[str, Any],
-        realised: dict[str, Any],
-        day: dict[str, Any],
-    ) -> None:
-        row = Fill.objects.get(trade_id=known["trade_pk"], sequence=fill["sequence"])
+    def _metrics(self, tags: dict[str, str], trade: Body, body: Body) -> None:
+        realised, day = body["realised"], body["day"]
+        row = Fill.objects.get(trade_id=trade["pk"], sequence=body["fill"]["sequence"])
         same = Fill.objects.filter(
             trade__account_id=row.trade.account_id, role=Fill.Role.EXIT, at=row.at, pk__lt=row.pk
         ).count()
-        fields = {
+        fields: Fields = {
             "realised_pnl": _float(realised["pnl"]),
             "charges": _float(realised["charges"]),
             "day_pnl": _float(day["gross_pnl"]),
@@ -134,9 +137,7 @@ class Follower:
         }
         self._point(STRATEGY_METRICS, tags, fields, row.at, same)
 
-    def _point(
-        self, measurement: Measurement, tags: dict[str, str], fields: dict[str, Any], at: datetime, same: int
-    ) -> None:
+    def _point(self, measurement: Measurement, tags: dict[str, str], fields: Fields, at: datetime, same: int) -> None:
         """Write one point; ``same`` earlier ones of its series have the same instant, so it is that many ns later."""
         instant = (at - _EPOCH) // timedelta(microseconds=1) * 1000 + same
         self.recorder.project(measurement, tags, fields, time_ns=instant)
@@ -164,9 +165,9 @@ def _alone() -> Iterator[bool]:
 
 
 def _cursor(account: Account) -> int:
-    known = FollowerCursor.objects.filter(account=account).first()
-    return 0 if known is None else known.sequence
+    cursor = FollowerCursor.objects.filter(account=account).first()
+    return 0 if cursor is None else cursor.sequence
 
 
-def _float(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _float(amount: str | float | None) -> float | None:
+    return None if amount is None else float(amount)

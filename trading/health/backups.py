@@ -1,4 +1,4 @@
-"""Which facts of the ledger stand in no backup yet, and since when."""
+"""The facts of the ledger that stand in no backup yet, and since when."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ChainEnds = dict[str, tuple[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class Backups:
-    """When the newest backup was written, and the oldest fact that none of them holds; None: there is none."""
+    """The time of the newest backup, and of the oldest fact that no backup holds; None: there is none."""
 
     newest_at: datetime | None
     waiting_since: datetime | None
@@ -33,21 +33,17 @@ class Backups:
 
 
 def backups(*, now: datetime) -> Backups:
-    """Look at the folder of backups and at the journals of the accounts whose facts nobody could make again."""
-    paths = _newest_first()
-    newest_at = datetime.fromtimestamp(paths[0].stat().st_mtime, now.tzinfo) if paths else None
-    waiting = [at for account in Account.objects.exclude(book__in=MADE_AGAIN) if (at := _waiting_since(account, paths))]
-    return Backups(newest_at, min(waiting, default=None))
-
-
-def _newest_first() -> list[Path]:
+    """Compare the folder of backups with the journals of the accounts whose facts nobody could make again."""
     folder = Path(settings.DATA_DIR) / "backups"
-    return sorted((path for kind in ("sqlite3", "pgdump") for path in folder.glob(f"ledger-*.{kind}")), reverse=True)
-
-
-def _waiting_since(account: Account, paths: list[Path]) -> datetime | None:
-    saved = next(_saved(account, paths), 0)
-    return account.journal.filter(sequence=saved + 1).values_list("recorded_at", flat=True).first()
+    files = (path for kind in ("sqlite3", "pgdump") for path in folder.glob(f"ledger-*.{kind}"))
+    paths = sorted(files, reverse=True)  # newest first: their names have the time
+    newest_at = datetime.fromtimestamp(paths[0].stat().st_mtime, now.tzinfo) if paths else None
+    waiting = []
+    for account in Account.objects.exclude(book__in=MADE_AGAIN):
+        following = next(_saved(account, paths), 0) + 1
+        recorded_at = account.journal.filter(sequence=following).values_list("recorded_at", flat=True).first()
+        waiting += [recorded_at] if recorded_at else []
+    return Backups(newest_at, min(waiting, default=None))
 
 
 def _saved(account: Account, paths: list[Path]) -> Iterator[int]:

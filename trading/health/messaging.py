@@ -1,4 +1,4 @@
-"""How broker, worker and beat are: each answers with status, code, detail and cure as the health report words them."""
+"""The state of broker, worker and beat; without a broker they are off."""
 
 from __future__ import annotations
 
@@ -8,32 +8,39 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from timeseries import presence
+from trading.health.state import DEGRADED, OFF, OK, State
 
-Word = tuple[str, str, str, str]
 
-
-def broker() -> Word:
-    """Ask the broker, for a second at most; without it the companion ships."""
+def broker() -> State:
+    """Return the broker's state, asking it for a second at most."""
+    if not settings.CELERY_BROKER_URL:
+        return State(OFF, "", "The companion ships by itself.")
     url = settings.CELERY_BROKER_URL
     try:
         import_string("timeseries.worker.broker_client.ask")(url)
     except Exception as error:  # each transport raises errors of its own
         detail = f"The broker does not answer: {type(error).__name__}. The companion ships by itself."
-        return "degraded", "broker_unreachable", detail, "Start the broker or mend CELERY_BROKER_URL."
-    return "ok", "", f"{urlsplit(url).scheme} answers.", ""
+        return State(DEGRADED, "broker_unreachable", detail, "Start the broker or mend CELERY_BROKER_URL.")
+    return State(OK, "", f"{urlsplit(url).scheme} answers.")
 
 
-def worker() -> Word:
-    return _there("worker", "The companion ships by itself.")
+def worker() -> State:
+    """Return the state of the workers, by when one was last there."""
+    return _present("worker", "The companion ships by itself.", "No work is handed to a worker.")
 
 
-def beat() -> Word:
-    return _there("beat", "Nothing sweeps on a schedule; rings are followed as before.")
+def beat() -> State:
+    """Return the state of the scheduler, by when it was last there."""
+    return _present(
+        "beat", "Nothing sweeps on a schedule; rings are followed as before.", "No work is scheduled by a broker."
+    )
 
 
-def _there(name: str, meanwhile: str) -> Word:
+def _present(name: str, meanwhile: str, unused: str) -> State:
+    if not settings.CELERY_BROKER_URL:
+        return State(OFF, "", unused)
     age = presence.seconds_since(settings.DATA_DIR, name)
     if age is not None and age <= presence.ABSENT_SECONDS:
-        return "ok", "", f"The {name} was there {age:.0f} s ago.", ""
-    said = "was never there" if age is None else f"was last there {age:.0f} s ago"
-    return "degraded", f"no_{name}", f"The {name} {said}. {meanwhile}", f"Run `celery -A velox_site {name}`."
+        return State(OK, "", f"The {name} was there {age:.0f} s ago.")
+    absence = "was never there" if age is None else f"was last there {age:.0f} s ago"
+    return State(DEGRADED, f"no_{name}", f"The {name} {absence}. {meanwhile}", f"Run `celery -A velox_site {name}`.")

@@ -14,7 +14,7 @@ log = structlog.get_logger("system")
 
 
 class Breaker:
-    """Keeps callers away from what failed so many times in a row: from the cache after three."""
+    """A breaker of one resource; open after ``failures_max`` faults in a row, for ``away_seconds``."""
 
     def __init__(
         self, what: str = "the cache", *, failures_max: int = FAILURES_MAX, away_seconds: float | None = None
@@ -25,6 +25,7 @@ class Breaker:
 
     @property
     def away_seconds(self) -> float:
+        """The pause after a fault, in seconds."""
         return AWAY_SECONDS if self._away_seconds is None else self._away_seconds
 
     def is_open(self) -> bool:
@@ -38,9 +39,11 @@ class Breaker:
             return False
 
     def succeeded(self) -> None:
+        """Close the breaker: the resource has answered."""
         self.failures = 0
 
     def failed(self, error: Exception) -> None:
+        """Count a fault, and log the one that opens the breaker."""
         with self._lock:
             self.failures += 1
             self._until = time.monotonic() + self.away_seconds

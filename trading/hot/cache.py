@@ -1,4 +1,4 @@
-"""The hot state: newest ticks and indicators of all processes, and a copy of the ledger's newest state (`hot_book`).
+"""The hot state: newest ticks and indicators of all processes, and a copy of the ledger's newest state (`ledger_copy`).
 
 The only module that touches the cache, by an alias of its own. Each entry carries a version, and a lower one never
 overwrites a higher. Values are JSON texts; whatever cannot be decoded is a miss. A fault of the cache costs the caller
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import structlog
@@ -26,6 +26,9 @@ from trading.hot.breaker import Breaker
 LIFETIME_SECONDS = {"tick": 60, "indicators": 300, "book": 300}
 VALUE = {"tick": "close", "indicators": "values"}
 PUT_MAX = 500  # entries in one step
+
+Answer = TypeVar("Answer")
+Entry = dict[str, Any]  # a JSON object
 
 _VERSION_DIGITS = 40
 # Looking and putting are one step on the server, so that writers in several processes cannot pass each other. What is
@@ -53,68 +56,63 @@ cache: Any = ConnectionProxy(caches, ALIAS)
 
 
 class AsItIs:
-    """django-redis' serializer: what is put are bytes already, and what comes back is decoded here, with care."""
+    """Serializer of django-redis that changes nothing: entries are bytes already, and are decoded here, with care."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, str]) -> None:
         pass
 
-    def dumps(self, value: Any) -> bytes:
-        return bytes(value)
+    def dumps(self, content: bytes) -> bytes:
+        return bytes(content)
 
-    def loads(self, value: bytes) -> bytes:
-        return value
+    def loads(self, content: bytes) -> bytes:
+        return content
 
 
 breaker = Breaker()
 
 
 def is_shared() -> bool:
-    """Tell whether other processes see what is put here: only with a Redis."""
+    """Tell whether other processes see the entries that are put here: only with a Redis."""
     return bool(settings.CACHE_URL)
 
 
-def key(kind: str, *parts: str) -> str:
+def key(kind: str, *names: str) -> str:
     """Return the cache's key: names are coded, so that no separator inside one can make two keys equal."""
-    return ":".join([kind, *(part.encode().hex() for part in parts)])
+    return ":".join([kind, *(name.encode().hex() for name in names)])
 
 
-def put_newest(kind: str, entries: Mapping[str, dict[str, Any]]) -> bool:
+def put_newest(kind: str, entries: Mapping[str, Entry]) -> bool:
     """Put entries by key; one older by ``exchange_time``, then ``time`` (ns), than what is there changes nothing.
 
     Returns False where the cache did not take it.
     """
-    # In parts: whoever else asks Redis meanwhile waits for one of them, and each keeps within its time-out.
-    return all(put(kind, part, {name: _version(entry) for name, entry in part.items()}) for part in _parts(entries))
-
-
-def _parts(entries: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, dict[str, Any]]]:
+    # In batches: whoever else asks Redis meanwhile waits for one of them, and each keeps within its time-out.
     rest = iter(entries.items())
-    while part := dict(islice(rest, PUT_MAX)):
-        yield part
+    while batch := dict(islice(rest, PUT_MAX)):
+        if not put(kind, batch, {name: _version(entry) for name, entry in batch.items()}):
+            return False
+    return True
 
 
-def put(kind: str, entries: Mapping[str, dict[str, Any]], versions: Mapping[str, tuple[int, int]]) -> bool:
+def put(kind: str, entries: Mapping[str, Entry], versions: Mapping[str, tuple[int, int]]) -> bool:
     """Put entries by key, all in one step; one whose version is below that of what is there changes nothing.
 
     Returns False where the cache did not take it.
     """
     texts = {name: f"{versions[name][0]:020d}{versions[name][1]:020d}" for name in entries}
-    said = {name: orjson.dumps({"version": texts[name], **entry}) for name, entry in entries.items()}
-    if not said:
-        return True
-    answer: bool = _guarded(partial(_put, LIFETIME_SECONDS[kind], said, texts), False)
-    return answer
+    contents = {name: orjson.dumps({"version": texts[name], **entry}) for name, entry in entries.items()}
+    return not contents or _guarded(partial(_put, LIFETIME_SECONDS[kind], contents, texts), False)
 
 
-def _put(lifetime_seconds: int, said: Mapping[str, bytes], texts: Mapping[str, str]) -> bool:
+def _put(lifetime_seconds: int, contents: Mapping[str, bytes], texts: Mapping[str, str]) -> bool:
     if hasattr(cache, "client"):  # a Redis
-        words = [word for name in said for word in (texts[name], said[name])]
-        keys = [str(cache.make_key(name)) for name in said]
+        words = [word for name in contents for word in (texts[name], contents[name])]
+        keys = [str(cache.make_key(name)) for name in contents]
         cache.client.get_client(write=True).eval(_PUT, len(keys), *keys, lifetime_seconds, *words)
         return True
     with _local:
-        there = cache.get_many(list(said))
-        newer = {name: value for name, value in said.items() if texts[name] >= _version_text(there.get(name))}
+        stored = cache.get_many(list(contents))
+        newer = {name: body for name, body in contents.items() if texts[name] >= _version_text(stored.get(name))}
         cache.set_many(newer, lifetime_seconds)
     return True
 
@@ -122,31 +120,25 @@ def _put(lifetime_seconds: int, said: Mapping[str, bytes], texts: Mapping[str, s
 _local = threading.Lock()
 
 
-def _version_text(value: Any) -> str:
-    text = (_loaded(value) or {}).get("version")
+def _version_text(content: bytes | None) -> str:
+    text = (_loaded(content) or {}).get("version")
     return text if isinstance(text, str) and len(text) == _VERSION_DIGITS and text.isdecimal() else ""
 
 
 def drop(names: list[str]) -> bool:
     """Take entries away, whatever their version. Returns False where the cache did not do it."""
-    answer: bool = _guarded(partial(_delete, names), False)
-    return answer
+    return _guarded(lambda: bool(cache.delete_many(names)) or True, False)  # also where none of them was there
 
 
-def _delete(names: list[str]) -> bool:
-    cache.delete_many(names)
-    return True
-
-
-def _version(entry: dict[str, Any] | None) -> tuple[int, int]:
+def _version(entry: Entry) -> tuple[int, int]:
     try:
-        return (0, 0) if entry is None else (int(entry["exchange_time"]), int(entry["time"]))
+        return int(entry["exchange_time"]), int(entry["time"])
     except (KeyError, TypeError, ValueError):
         return (0, 0)
 
 
 def forget(account: str) -> None:
-    """Drop what is kept of an account whose points were cleared."""
+    """Drop the ticks, indicators and ledger copies of an account whose points were cleared."""
     for kind in LIFETIME_SECONDS if is_shared() else ():
         _guarded(partial(_drop, f"{key(kind, account)}:*"), None)
 
@@ -155,29 +147,31 @@ def _drop(pattern: str) -> None:  # django-redis alone has this
     cache.delete_pattern(pattern)
 
 
-def newest(kind: str, *parts: str) -> dict[str, Any] | None:
-    """Return what other processes told last, None where nothing is there, it makes no sense, or the cache is silent."""
-    return newest_many(kind, [parts]).get(parts)
+def newest(kind: str, *series: str) -> Entry | None:
+    """Return the newest entry of a series, None where none is there, it makes no sense, or the cache is silent."""
+    return newest_many(kind, [series]).get(series)
 
 
-def newest_many(kind: str, series: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Return what other processes told last of each series, in one round trip; see `newest`."""
-    names = {key(kind, *parts): parts for parts in series}
-    return {names[name]: entry for name, entry in get_many(list(names)).items() if _makes_sense(kind, entry)}
+def newest_many(kind: str, series: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Entry]:
+    """Return the newest entry of each series that has one that makes sense, in one round trip."""
+    keys = {key(kind, *names): names for names in series}
+    entries = {}
+    for name, entry in get_many(list(keys)).items():
+        has_times = isinstance(entry.get("exchange_time"), int) and isinstance(entry.get("time"), int)
+        if has_times and isinstance(entry.get(VALUE[kind]), int | float | dict):
+            entries[keys[name]] = entry
+    return entries
 
 
-def _makes_sense(kind: str, entry: dict[str, Any]) -> bool:
-    times = isinstance(entry.get("exchange_time"), int) and isinstance(entry.get("time"), int)
-    return times and isinstance(entry.get(VALUE[kind]), int | float | dict)
-
-
-def get_many(names: list[str]) -> dict[str, dict[str, Any]]:
-    """Return the entries that are there."""
+def get_many(names: list[str]) -> dict[str, Entry]:
+    """Return the entries that are there, without their versions, by key; one that cannot be decoded is none."""
     if not names:
         return {}
-    found: Mapping[str, Any] = _guarded(lambda: cache.get_many(names), {})  # one round trip
-    decoded = {name: _decoded(value) for name, value in found.items()}
-    return {name: value for name, value in decoded.items() if value is not None}
+    contents: Mapping[str, bytes] = _guarded(lambda: cache.get_many(names), {})  # one round trip
+    entries = {name: _loaded(content) for name, content in contents.items()}
+    for entry in filter(None, entries.values()):
+        entry.pop("version", None)
+    return {name: entry for name, entry in entries.items() if entry is not None}
 
 
 def ping() -> float:
@@ -190,7 +184,7 @@ def ping() -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def _guarded(call: Any, otherwise: Any) -> Any:
+def _guarded(call: Callable[[], Answer], otherwise: Answer) -> Answer:
     if breaker.is_open():
         return otherwise
     try:
@@ -202,16 +196,9 @@ def _guarded(call: Any, otherwise: Any) -> Any:
     return answer
 
 
-def _decoded(value: Any) -> dict[str, Any] | None:
-    entry = _loaded(value)
-    if entry is not None:
-        entry.pop("version", None)
-    return entry
-
-
-def _loaded(value: Any) -> dict[str, Any] | None:
+def _loaded(content: bytes | None) -> Entry | None:
     try:
-        entry = orjson.loads(value)
+        entry = orjson.loads(content or b"")
     except (orjson.JSONDecodeError, TypeError):
         return None
     return entry if isinstance(entry, dict) else None

@@ -1,4 +1,4 @@
-"""What the comparisons of the hot state with the ledger found: a small file, for whoever asks how it went."""
+"""The last comparison of each account's hot copy with the ledger, kept in a small file for the health report."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ class Compared:
     mended_at: str | None = None
 
 
-def note(account: str, found: Mapping[str, int], now: datetime) -> None:
-    """Keep what a comparison found ({"missing", "behind", "wrong"}). Raises: OSError."""
+def note(account: str, counts: Mapping[str, int], now: datetime) -> None:
+    """Keep the counts of entries that a comparison gave ({"missing", "behind", "wrong"}). Raises: OSError."""
     _path().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with FileLock(_path().with_suffix(".lock")) as lock:
         lock.take(patient=True)  # the companion and a command may come at once: no count is lost
-        known = last()
-        before = known.get(account)
+        comparisons = last()
+        before = comparisons.get(account)
         mended, mended_at = (before.mended, before.mended_at) if before else (0, None)
-        if found["wrong"]:
-            mended, mended_at = mended + found["wrong"], now.isoformat()
-        known[account] = Compared(now.isoformat(), **found, mended=mended, mended_at=mended_at)
-        durable.replace_file(_path(), orjson.dumps({code: asdict(one) for code, one in known.items()}))
+        if counts["wrong"]:
+            mended, mended_at = mended + counts["wrong"], now.isoformat()
+        comparisons[account] = Compared(now.isoformat(), **counts, mended=mended, mended_at=mended_at)
+        durable.replace_file(_path(), orjson.dumps({code: asdict(row) for code, row in comparisons.items()}))
 
 
 def last() -> dict[str, Compared]:
     """Return the last comparison of each account; none where the file is not there or makes no sense."""
     try:
-        return {code: Compared(**said) for code, said in orjson.loads(_path().read_bytes()).items()}
+        return {code: Compared(**row) for code, row in orjson.loads(_path().read_bytes()).items()}
     except (OSError, AttributeError, TypeError, ValueError):
         return {}
 

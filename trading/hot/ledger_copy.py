@@ -1,15 +1,15 @@
-"""The ledger's newest state, copied to the hot state: open positions, trailing stops, strategy counters, day sums.
+"""A copy of the ledger's newest state in the hot state: open positions, trailing stops, strategy counters, day sums.
 
-One entry each per account, put in one step under the journal's sequence: readers never see half of a write, a slow
-writer never undoes a faster one's, and "nothing is open" is an entry while an absent one means "unknown". The counters
-are counted in the ledger and never added to in the cache, so that a lost cache loses no count. The ledger stays the
-truth: `book` decides where the copy may answer.
+Each of these `SECTIONS` is one entry per account, put in one step under the journal's sequence: readers never see half
+of a write, a slow writer never undoes a faster one's, and "nothing is open" is an entry while an absent one means
+"unknown". The counters are counted in the ledger and never added to in the cache, so that a lost cache loses no count.
+The ledger stays the truth: `trading.book` decides where the copy may answer.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from django.db.models import Count, Max
 
 from trading.errors import LedgerBusy
 from trading.hot import cache
+from trading.hot.cache import Entry
 from trading.models import JournalHead, Signal, StopChange, Trade
 from trading.queries.accounts import get_account
 from trading.queries.day import day_bounds, day_figures
@@ -27,18 +28,17 @@ from trading.queries.period import desk_date
 from trading.queries.trades import OPEN, trade_values
 from trading.transactions import reading
 
-PARTS = ("positions", "stops", "counters", "day")
+SECTIONS = ("positions", "stops", "counters", "day")
 ATTEMPTS_MAX = 5
 
-Book = dict[str, dict[str, Any]]
 Version = tuple[int, int]  # the journal's sequence, when it was read (ns UTC)
 
 log = structlog.get_logger("system")
 
 
-def name_of(account: str, part: str) -> str:
-    """Return the key of one of an account's `PARTS`."""
-    return cache.key("book", account, part)
+def name_of(account: str, section: str) -> str:
+    """Return the cache's key of one of an account's `SECTIONS`."""
+    return cache.key("book", account, section)
 
 
 def sequences() -> dict[str, int]:
@@ -48,64 +48,64 @@ def sequences() -> dict[str, int]:
 
 
 def rebuild(account: str, now: datetime) -> dict[str, int]:
-    """Put an account's book as the ledger has it, and return what stood there instead: {"missing", "behind", "wrong"}.
+    """Copy an account's newest state from the ledger; return how many entries were {"missing", "behind", "wrong"}.
 
     What was wrong (of the ledger's sequence or beyond, but not what the ledger says) is taken away first and logged.
 
     Raises: LedgerNotReady, LedgerBusy; ConnectionError where the cache took nothing.
     """
-    there, version, names = _beside(account, now)
-    kinds = {name: _compared(there.get(name), entry, version[0]) for name, entry in names.items()}
+    copies, version, entries = _beside(account, now)
+    kinds = {name: _compared(copies.get(name), entry, version[0]) for name, entry in entries.items()}
     wrong = [name for name, kind in kinds.items() if kind == "wrong"]
     if wrong:
         cache.drop(wrong)
         log.warning("the hot state was not what the ledger says", account=account, entries=len(wrong))
-    if not cache.put("book", names, dict.fromkeys(names, version)):
+    if not cache.put("book", entries, dict.fromkeys(entries, version)):
         raise ConnectionError("the cache took nothing")
     return {kind: list(kinds.values()).count(kind) for kind in ("missing", "behind", "wrong")}
 
 
 def find_wrong(account: str, now: datetime) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each part whose copy is not what the ledger says: its name, what is copied, what it should be.
+    """Yield each section whose copy is not what the ledger says: its name, its copy, and what the copy should be.
 
     A copy that is missing or behind is none of them. Raises: LedgerNotReady, LedgerBusy.
     """
-    there, version, names = _beside(account, now)
-    for part in PARTS:
-        copied, true = there.get(name := name_of(account, part)), names[name]
+    copies, version, entries = _beside(account, now)
+    for section in SECTIONS:
+        copied, true = copies.get(name := name_of(account, section)), entries[name]
         if copied is not None and _compared(copied, true, version[0]) == "wrong":
-            yield part, copied.get(part), true[part]
+            yield section, copied.get(section), true[section]
 
 
-def _beside(account: str, now: datetime) -> tuple[Book, Version, Book]:
-    """Return the copies that are there, and the version and the entries that the ledger tells, by key."""
+def _beside(account: str, now: datetime) -> tuple[dict[str, Entry], Version, dict[str, Entry]]:
+    """Return the copies in the cache, and the ledger's version and entries, both by the cache's key."""
     # The copies first: one that is put meanwhile, of a newer state than the ledger's that was read, would look wrong.
-    there = cache.get_many([name_of(account, part) for part in PARTS])
-    version, book = _from_ledger(account, desk_date(now))
-    return there, version, {name_of(account, part): entry for part, entry in book.items()}
+    copies = cache.get_many([name_of(account, section) for section in SECTIONS])
+    version, entries = _from_ledger(account, desk_date(now))
+    return copies, version, {name_of(account, section): entry for section, entry in entries.items()}
 
 
-def _compared(there: dict[str, Any] | None, entry: dict[str, Any], sequence: int) -> str:
-    if there is None:
+def _compared(copied: Entry | None, entry: Entry, sequence: int) -> str:
+    if copied is None:
         return "missing"
-    found = there.get("sequence")
-    if isinstance(found, int) and found < sequence:
+    copied_to = copied.get("sequence")
+    if isinstance(copied_to, int) and copied_to < sequence:
         return "behind"
-    if found == sequence and there.get("desk_date") != entry["desk_date"]:
+    if copied_to == sequence and copied.get("desk_date") != entry["desk_date"]:
         return "behind"
-    same = {**there, "as_of": 0} == {**entry, "as_of": 0}
+    same = {**copied, "as_of": 0} == {**entry, "as_of": 0}
     return "fine" if same else "wrong"
 
 
-def _from_ledger(account: str, day: date) -> tuple[Version, Book]:
-    """Return the version and the entries of one state of the ledger: none that changed while it was read."""
+def _from_ledger(account: str, day: date) -> tuple[Version, dict[str, Entry]]:
+    """Return the version and the entries, by section, of one state of the ledger; read again where it changes."""
     with reading():
         for _ in range(ATTEMPTS_MAX):
             as_of, before = time.time_ns(), _sequence(account)
-            parts = {part: build(account, day) for part, build in BUILT.items()}
+            rows = {section: build(account, day) for section, build in BUILT.items()}
             if _sequence(account) == before:
-                said = {"sequence": before, "as_of": as_of, "desk_date": day.isoformat()}
-                return (before, as_of), {part: {**said, part: entry} for part, entry in parts.items()}
+                state = {"sequence": before, "as_of": as_of, "desk_date": day.isoformat()}
+                return (before, as_of), {section: {**state, section: rows[section]} for section in rows}
     raise LedgerBusy("The ledger changes faster than it can be copied.")
 
 
@@ -113,13 +113,9 @@ def _sequence(account: str) -> int:
     return JournalHead.objects.filter(account__code=account).values_list("sequence", flat=True).first() or 0
 
 
-def _open(account: str) -> Iterable[Trade]:
-    rows = Trade.objects.filter(account=get_account(account), state=OPEN)
-    return rows.select_related("account", "strategy", "instrument__exchange").order_by("opened_at", "pk")
-
-
-def _positions(account: str, _: date) -> list[dict[str, Any]]:
-    rows = list(_open(account))
+def _positions(account: str, _: date) -> list[Entry]:
+    trades = Trade.objects.filter(account=get_account(account), state=OPEN).order_by("opened_at", "pk")
+    rows = list(trades.select_related("account", "strategy", "instrument__exchange"))
     return [
         {
             **{name: _plain(value) for name, value in trade.as_dict().items()},
@@ -130,8 +126,8 @@ def _positions(account: str, _: date) -> list[dict[str, Any]]:
     ]
 
 
-def _stops(account: str, _: date) -> list[dict[str, Any]]:
-    """The last step of each open trade's trailing stop."""
+def _stops(account: str, _: date) -> list[Entry]:
+    """Return the last step of each open trade's trailing stop."""
     changes = StopChange.objects.filter(trade__account=get_account(account), trade__state=OPEN)
     last = changes.values("trade").annotate(last=Max("pk")).values("last")
     rows = changes.filter(pk__in=last).select_related("trade__strategy", "trade__instrument__exchange").order_by("pk")
@@ -150,10 +146,10 @@ def _stops(account: str, _: date) -> list[dict[str, Any]]:
 
 
 def _counters(account: str, day: date) -> dict[str, dict[str, int]]:
-    """How much each strategy did on the day: trades opened and closed, signals taken and skipped, trades open now."""
-    found, (start, stop) = get_account(account), day_bounds(day)
-    trades, within = Trade.objects.filter(account=found), {"gte": start, "lt": stop}
-    signals = Signal.objects.filter(account=found, **{f"at__{word}": at for word, at in within.items()})
+    """Count by strategy: the day's trades opened and closed, its signals taken and skipped, and trades open now."""
+    row, (start, stop) = get_account(account), day_bounds(day)
+    trades, within = Trade.objects.filter(account=row), {"gte": start, "lt": stop}
+    signals = Signal.objects.filter(account=row, **{f"at__{word}": at for word, at in within.items()})
     counted = {
         "trades_opened": trades.filter(**{f"opened_at__{word}": at for word, at in within.items()}),
         "trades_closed": trades.filter(**{f"closed_at__{word}": at for word, at in within.items()}),
@@ -168,19 +164,18 @@ def _counters(account: str, day: date) -> dict[str, dict[str, int]]:
     return counters
 
 
-def _day(account: str, day: date) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in day_figures(get_account(account), day).items()}
-
-
 BUILT: dict[str, Callable[[str, date], Any]] = {
     "positions": _positions,
     "stops": _stops,
     "counters": _counters,
-    "day": _day,
+    "day": lambda account, day: {
+        name: _plain(figure) for name, figure in day_figures(get_account(account), day).items()
+    },
 }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> str | int | list[str] | None:
+    """Return a field of a trade, a stop or a day as JSON tells it."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
@@ -191,18 +186,18 @@ def _plain(value: Any) -> Any:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read(account: str, part: str, *, since_ns: int = 0) -> dict[str, Any] | None:
-    """Return an entry of an account as it was copied: "sequence", "as_of", "desk_date" and the part under its name.
+def read(account: str, section: str, *, since_ns: int = 0) -> Entry | None:
+    """Return an account's copied entry: "sequence", "as_of" (ns), "desk_date", and the section under its name.
 
-    None where that is unknown or older than ``since_ns``.
+    None where there is none, or one older than ``since_ns``.
     """
-    name = name_of(account, part)
+    name = name_of(account, section)
     entry = cache.get_many([name]).get(name) if cache.is_shared() else None
     if entry is None or not isinstance(entry.get("as_of"), int) or entry["as_of"] < since_ns:
         return None
     return entry
 
 
-def is_as_new_as_the_ledger(account: str, entry: dict[str, Any]) -> bool:
-    """Tell whether nothing was written since an entry was copied."""
+def is_as_new_as_the_ledger(account: str, entry: Entry) -> bool:
+    """Tell whether the account's journal has no row after the state that an entry was copied from."""
     return bool(entry.get("sequence") == _sequence(account))

@@ -29,7 +29,7 @@ def prove_desk(*, since: date | None = None, progress: Progress = lambda *_: Non
             wrong = list(ledger_copy.find_wrong(account, datetime.now(UTC)))
         except (LedgerBusy, LedgerNotReady):
             continue  # it changes too fast, or is no ledger: there is nothing to hold the copy against
-        compared += len(ledger_copy.PARTS)
+        compared += len(ledger_copy.SECTIONS)
         for part, stored, expected in wrong:
             found.append(Difference("cache", "hot state", ledger_copy.name_of(account, part), part, stored, expected))
     checked = {**proof.checked, "cached_entries": compared}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from timeseries import wiring
-from trading.companion.companion import copy_newest
+from trading.companion.newest import copy_newest
 from trading.errors import StoreUnavailable
 from trading.hot import cache, comparisons, ledger_copy
 from trading.management.base import VeloxCommand

@@ -1,0 +1,183 @@
+"""The state of recording: spool, store, shipper and feeds, and the disk and logs below them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from timeseries import wiring
+from timeseries.errors import StoreUnavailable
+from timeseries.measurements import TICKS
+from timeseries.stores.base import damage_error
+from trading import summon
+from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, State, iso
+from trading.queries.sessions import calendar_of
+
+FREE_BYTES_LOW, FREE_BYTES_OUT = 1 << 30, 64 << 20
+OLD_SECONDS = 60.0
+QUIET_SECONDS = 60.0
+REFUSED_SECONDS = (60.0, 3600.0)  # so long after a refusal the spool is down, and so long degraded
+UNSYNCED_SECONDS, UNSYNCED_WINDOWS = 2.0, 10  # the later of both: a companion may be starting, a disk be slow once
+
+Points = dict[str, Any]  # of the report
+
+
+def spool(points: Points | None, now: datetime) -> State:
+    """Return whether records are taken and kept; ``points`` are the counts of this data folder, None without any."""
+    if points is None:
+        return State(DOWN, "spool_failed", "The spool cannot be counted.", "Look at the disk and at the log.")
+    folder = Path(settings.SPOOL_DIR)
+    if folder.is_dir():
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return State(DOWN, "spool_failed", f"The spool cannot be written: {error}.", "Look at the disk.")
+    for state in (_refused(now), _unsynced(points["unsynced_seconds"]), _filling()):
+        if state is not None:
+            return state
+    if points["balance"]:
+        return State(
+            DEGRADED,
+            "balance",
+            f"{points['balance']} accepted points are neither stored nor waiting.",
+            "`manage.py spool` names the source; look for segments that were removed by hand.",
+        )
+    return State(OK, "", f"{points['accepted']} points accepted, {points['spooled']} waiting.")
+
+
+def _refused(now: datetime) -> State | None:
+    """Return the state where records were refused lately: nothing of them was kept, so somebody should know."""
+    lanes = wiring.open_spool().lanes()
+    counts, removed = [lane.refused() for lane in lanes], sum(lane.removed() for lane in lanes)
+    full, failed = sum(count[0] for count in counts), sum(count[1] for count in counts)
+    age = now.timestamp() - max((count[2] for count in counts), default=0) / 10**9
+    if not full + failed + removed or age > REFUSED_SECONDS[1]:
+        return None
+    status = DOWN if age < REFUSED_SECONDS[0] else DEGRADED
+    if removed and not full + failed:
+        detail = (
+            f"The spool was emptied or replaced under its recorder {age:.0f} s ago: {removed} records are not kept."
+        )
+        return State(
+            status, "spool_removed", detail, "Look who emptied the data folder; recording goes on in a new one."
+        )
+    code = "spool_full" if full else "spool_failed"
+    cure = "Make room on the disk; recording goes on by itself." if full else "Look at the disk."
+    return State(status, code, f"{full + failed} records were refused, the last {age:.0f} s ago.", cure)
+
+
+def _unsynced(age_seconds: float) -> State | None:
+    """Return the state where a power loss would cost more than the sync window."""
+    window = settings.VELOX_SPOOL_SYNC_MS / 1000
+    lanes = [f"{lane.measurement.name} of {lane.source}" for lane in wiring.open_spool().lanes() if lane.doubt()]
+    if lanes:
+        detail = f"The disk could not sync {', '.join(lanes)}: the newest records are not safe from a power loss yet."
+        return State(DEGRADED, "sync_failed", detail, "Look at the disk; what it lost is written again by itself.")
+    if age_seconds > max(UNSYNCED_SECONDS, UNSYNCED_WINDOWS * window):
+        detail = f"A power loss would cost the last {age_seconds:.1f} s of records; the window is {window:g} s."
+        cure = "Look at the disk and at `shipper`: the companion keeps a process that syncs."
+        return State(DEGRADED, "unsynced", detail, cure)
+    return None
+
+
+def _filling() -> State | None:
+    """Return the state where room runs short, long before anything is refused."""
+    space = wiring.spool_space()
+    if space is None or not space.is_low:
+        return None
+    holds = f"it holds {space.used / 1e6:,.0f} of {space.limit / 1e6:,.0f} MB"
+    detail = f"The spool has {space.left / 1e6:,.0f} MB left: {holds}."
+    cure = "Make room on the disk, ship what waits, or keep shipped segments for fewer days."
+    return State(DEGRADED, "spool_low", detail, cure)
+
+
+def store() -> State:
+    """Return whether the store answers and has lost nothing."""
+    try:
+        opened = wiring.open_store()
+        latency = opened.ping()
+        damages, lost = opened.damages(), opened.lost()
+    except StoreUnavailable as error:
+        return State(DEGRADED, error.code, error.message, error.hint)
+    if damages:
+        damage = damage_error(damages)
+        return State(DEGRADED, damage.code, damage.message, damage.hint)
+    detail = f"{opened.label}: a read takes {latency:.0f} ms."
+    if lost:
+        detail += f" {lost:,} rows were lost with damaged files that were given up."
+    if opened.name == "influx" and not opened.keeps_minutes():
+        detail += " One-minute candles are not kept: `manage.py setup_influx` makes their bucket."
+    return State(OK, "", detail, latency_ms=latency)
+
+
+def shipper(points: Points | None) -> State:
+    """Return whether a companion lives and waiting points are shipped in time."""
+    pid, waiting = summon.companion_pid(), points or {}
+    is_old = (waiting.get("oldest_seconds") or 0) > OLD_SECONDS
+    if pid is None and is_old:
+        detail = f"{waiting['spooled']} points wait and nobody ships them."
+        return State(DEGRADED, "nobody_ships", detail, "Run `manage.py ship`.")
+    if is_old:
+        detail = f"The oldest of {waiting['spooled']} waiting points is {waiting['oldest_seconds']:.0f} s old."
+        return State(DEGRADED, "behind", detail, "The companion goes on trying; its log says why it waits.")
+    if pid is None:
+        return State(OK, "", "Nothing waits; the companion comes with the next recorder.")
+    return State(OK, "", f"The companion works (process {pid})." if pid else "The companion is starting.")
+
+
+def feeds(now: datetime) -> dict[str, FeedReport]:
+    """Return each source of ticks that is being recorded, with the time of its last tick."""
+    folder = wiring.open_spool()
+    reports: dict[str, FeedReport] = {}
+    for lane in folder.lanes():
+        if lane.measurement != TICKS or folder.holder(lane.source) is None:
+            continue
+        newest = lane.pending(after=lane.issued() - 1, limit=1).batch.received_time
+        if len(newest):
+            at = datetime.fromtimestamp(int(newest[-1]) / 10**9, UTC)
+            reports[lane.source] = {"last_at": iso(at), "age_seconds": max(0.0, (now - at).total_seconds())}
+    return reports
+
+
+def feed(reports: dict[str, FeedReport] | None, now: datetime) -> State:
+    """Return whether ticks come while the exchange is open, and which keys of them are not read."""
+    lanes = [lane for lane in wiring.open_spool().lanes() if lane.measurement == TICKS]
+    keys = [f"{key} of {lane.source} ({count:,})" for lane in lanes for key, count in lane.unread_keys().items()]
+    unread = f" Not read: {', '.join(keys)}." if keys else ""
+    if not reports:
+        return State(OFF, "", f"Nobody records ticks now.{unread}")
+    quiet = [source for source, report in reports.items() if report["age_seconds"] > QUIET_SECONDS]
+    if quiet and calendar_of(settings.VELOX_EXCHANGE).session_at(now) is not None:
+        detail = f"No tick for a minute: {', '.join(quiet)}.{unread}"
+        return State(DEGRADED, "quiet", detail, "Look at the broker's connection.")
+    return State(OK, "", f"{len(reports)} recording.{unread}")
+
+
+def disk() -> State:
+    """Return how much room the disk of the data folder has."""
+    folder = Path(settings.DATA_DIR)
+    usage = shutil.disk_usage(folder if folder.is_dir() else settings.BASE_DIR)
+    detail = f"{usage.free / 1e9:.1f} GB free."
+    if usage.free < FREE_BYTES_OUT:
+        return State(DOWN, "disk_full", detail, "Make room now: ticks are refused, the ledger is next.")
+    if usage.free < FREE_BYTES_LOW:
+        return State(DEGRADED, "disk_low", detail, "Make room, or move VELOX_DATA_DIR to a larger disk.")
+    return State(OK, "", detail)
+
+
+def logs() -> State:
+    """Return whether the log can be written."""
+    folder = Path(settings.LOG_DIR)
+    if folder.exists():
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return State(DEGRADED, "logs_read_only", f"{folder} cannot be written: {error}.", "Check the folder.")
+    return State(OK, "", f"Logs go to {folder.name}/.")

@@ -1,0 +1,53 @@
+"""The state of one part of VELOX, and the shape of the health report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+OK, DEGRADED, DOWN, OFF = "ok", "degraded", "down", "off"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One part's ``status`` (ok, degraded, down, off), a code for programs, and for people its detail and cure."""
+
+    status: str
+    code: str = ""
+    detail: str = ""
+    cure: str = ""
+    latency_ms: float | None = None  # of the part alone, where the check takes more time than that
+
+
+class PartReport(TypedDict):
+    """One part in the report: its state, since when (ISO text, UTC), and the milliseconds that the check took."""
+
+    status: str
+    since: str
+    latency_ms: float | None
+    code: str
+    detail: str
+    cure: str
+
+
+class FeedReport(TypedDict):
+    """One source of ticks that is being recorded: the time of its last tick (ISO text, UTC) and its age in seconds."""
+
+    last_at: str
+    age_seconds: float
+
+
+class HealthReport(TypedDict):
+    """The whole report: the overall status, each part by name, counts of points, and the feeds by source."""
+
+    status: str
+    checked_at: str
+    parts: dict[str, PartReport]
+    points: dict[str, Any]
+    feeds: dict[str, FeedReport]
+
+
+def iso(moment: datetime) -> str:
+    """Return an aware instant as the report writes it: ISO text in UTC, to the millisecond, with Z."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
