@@ -60,7 +60,7 @@ class Job:
     """A piece of work that the companion does again and again; after a fault it waits longer each time."""
 
     name: str
-    work: Callable[[], int | None]
+    work: Callable[[], int | pump.Sweep | None]
     every_seconds: float
     due_at: float = 0.0
     failures: int = 0
@@ -151,7 +151,7 @@ class Companion:
         """Finish the pass at hand and end (a signal's handler)."""
         self.stopped = True
 
-    def _shipping(self) -> Callable[[], int | None]:
+    def _shipping(self) -> Callable[[], int | pump.Sweep | None]:
         if not settings.CELERY_BROKER_URL:
             # A long backlog, all of it at once, would keep the follower waiting.
             return partial(self.pump.run_once, seconds=pump.PASS_SECONDS)

@@ -18,7 +18,7 @@ from django.db.utils import DatabaseError
 
 from timeseries.measurements import EXECUTIONS, STRATEGY_METRICS, TRAILING_SL, Measurement
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
-from trading.domain.recount import Body
+from trading.domain.chain import Body
 from trading.models import Account, Fill, FollowerCursor, Journal, JournalHead, StopChange
 from trading.transactions import reading, writing
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trading.domain import position
+from trading.domain.chain import Body
 from trading.domain.money import SCALE
 from trading.domain.position import EXIT, SPLIT, Execution, Holding, Realised
 
-Body = dict[str, Any]
 MONEY = ("price", "quantity", "charges")
 VOID, CHARGES, CONTRACT = "void", "charges", "contract"  # kinds of a correction
 

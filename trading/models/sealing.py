@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -21,11 +21,12 @@ from django.conf import settings
 from django.db import connections, migrations, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
 
 from trading import heads
-from trading.domain.chain import canonical, chain_code
+from trading.domain.chain import Body, canonical, chain_code
 
-Row = TypeVar("Row", bound=models.Model)
+SealedRow = TypeVar("SealedRow", bound=models.Model)
 CHUNK = 500  # SQLite takes no more than some thousand parameters
 # What nobody may read in a seal stands there as its keyed code.
 SECRET = {("trading_user", "password")}
@@ -55,7 +56,7 @@ class Seal(models.Model):
         return f"{self.sequence} {self.table}"
 
 
-class SealedQuerySet(models.QuerySet[Row]):
+class SealedQuerySet(models.QuerySet[SealedRow]):
     """Writes of many rows at once, sealed."""
 
     def update(self, **values: Any) -> int:
@@ -71,20 +72,20 @@ class SealedQuerySet(models.QuerySet[Row]):
         with transaction.atomic(using=self.db):
             keys = list(self.order_by().values_list("pk", flat=True))
             _forget_relations(self.model, keys, self.db)
-            answer = super().delete()
+            deleted = super().delete()
             seal(self.model._meta.db_table, keys, using=self.db)
-        return answer
+        return deleted
 
     delete.alters_data = delete.queryset_only = True  # type: ignore[attr-defined]
 
-    def bulk_create(self, objs: Iterable[Row], *args: Any, **kwargs: Any) -> list[Row]:
+    def bulk_create(self, objs: Iterable[SealedRow], *args: Any, **kwargs: Any) -> list[SealedRow]:
         with transaction.atomic(using=self.db):
             newest = self.model._base_manager.using(self.db).aggregate(newest=models.Max("pk"))["newest"] or 0
-            made = super().bulk_create(objs, *args, **kwargs)
+            created = super().bulk_create(objs, *args, **kwargs)
             # Rows that were there already have no key here: so those that are new are asked for.
             new = self.model._base_manager.using(self.db).filter(pk__gt=newest).values_list("pk", flat=True)
             seal(self.model._meta.db_table, list(new), using=self.db)
-        return made
+        return created
 
 
 class Sealed(models.Model):
@@ -106,20 +107,20 @@ class Sealed(models.Model):
         using, key = kwargs.get("using") or self._state.db or "default", self.pk
         with transaction.atomic(using=using):
             _forget_relations(type(self), [key], using)
-            answer = super().delete(*args, **kwargs)
+            deleted = super().delete(*args, **kwargs)
             seal(self._meta.db_table, [key], using=using)
-        return answer
+        return deleted
 
 
 def seal_relations(model: type[models.Model]) -> None:
-    """Let what `model`'s many-to-many fields write be sealed: their rows go through their table's own manager."""
+    """Seal the rows of a model's many-to-many fields too: those go through their table's own manager."""
     for field in model._meta.many_to_many:
         through: Any = field.remote_field.through
         through._meta.local_managers.clear()
         through.add_to_class("objects", SealedQuerySet.as_manager())
 
 
-def _forget_relations(model: type[models.Model], keys: Collection[Any], using: str) -> None:
+def _forget_relations(model: type[models.Model], keys: Collection[int], using: str) -> None:
     # The database's cascade would take them away without a seal.
     for field in model._meta.many_to_many:
         of_these = {f"{field.m2m_field_name()}__in": keys}
@@ -128,51 +129,49 @@ def _forget_relations(model: type[models.Model], keys: Collection[Any], using: s
 
 
 def seal(
-    table: str, keys: Collection[Any], *, using: str = "default", because: Mapping[str, str] | None = None
+    table: str, keys: Collection[int], *, using: str = "default", because: Mapping[str, str] | None = None
 ) -> None:
-    """Add a link that tells how these rows stand now, and why if somebody said, inside the transaction that wrote
-    them."""
+    """Add a link that tells these rows as they stand now, and the reason of a correction, inside the transaction that
+    wrote them."""
     if not keys:
         return
     connection = connections[using]
     previous = _locked_end(connection)
-    known = {row["id"]: row for row in read(connection, table, keys)}
-    rows = {str(key): told(table, known[key]) if key in known else None for key in sorted(keys)}
+    stored = {row["id"]: row for row in read(connection, table, keys)}
+    rows = {str(key): sealed_form(table, stored[key]) if key in stored else None for key in sorted(keys)}
     _append(connection, previous, table, {"rows": rows} | ({"because": dict(because)} if because else {}))
 
 
-def told(table: str, row: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-    """Return a row as its seal tells it, by the desk's own key if no other is given."""
+def sealed_form(table: str, row: Body, key: str | None = None) -> Body:
+    """Return a row as its seal tells it: secrets coded, by the desk's own key if no other is named."""
     only = ONLY.get(table)
-    said = {name: value for name, value in row.items() if only is None or name in only}
-    hidden = {name: str(value) for name, value in said.items() if (table, name) in SECRET}
+    cells = {name: cell for name, cell in row.items() if only is None or name in only}
+    hidden = {name: str(cell) for name, cell in cells.items() if (table, name) in SECRET}
     by = (key or str(settings.JOURNAL_KEY)) if hidden else ""
-    return said | {name: chain_code(by, f"{table}.{name}", value) for name, value in hidden.items()}
+    return cells | {name: chain_code(by, f"{table}.{name}", text) for name, text in hidden.items()}
 
 
-def read(connection: BaseDatabaseWrapper, table: str, keys: Collection[Any] | None = None) -> Iterator[dict[str, Any]]:
+def read(connection: BaseDatabaseWrapper, table: str, keys: Collection[int] | None = None) -> Iterator[Body]:
     """Yield rows as the database has them, in forms that JSON knows and that are the same on every database."""
-    chosen: Sequence[Any] = [None] if keys is None else list(keys)
-    for start in range(0, len(chosen), CHUNK):
-        part = chosen[start : start + CHUNK]
-        marks = "" if keys is None else f" WHERE id IN ({', '.join(['%s'] * len(part))})"
+    wanted = None if keys is None else list(keys)
+    for start in range(0, 1 if wanted is None else len(wanted), CHUNK):
+        batch = None if wanted is None else wanted[start : start + CHUNK]
+        marks = "" if batch is None else f" WHERE id IN ({', '.join(['%s'] * len(batch))})"
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {table}{marks}", None if keys is None else part)  # noqa: S608
+            cursor.execute(f"SELECT * FROM {table}{marks}", batch)  # noqa: S608
             names = [column[0] for column in cursor.description]
-            found = cursor.fetchall()
-        for row in found:
-            yield {name: plain(value) for name, value in zip(names, row, strict=True)}
+            rows = cursor.fetchall()
+        for row in rows:
+            yield {name: _plain(cell) for name, cell in zip(names, row, strict=True)}
 
 
-def plain(value: Any) -> Any:
-    """Return a column's value as SQLite would keep it."""
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, datetime):
-        return str(value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None))
-    if isinstance(value, date | time | Decimal):
-        return str(value)
-    return value if value is None or isinstance(value, int | float | str) else str(value)
+def _plain(cell: str | float | date | time | Decimal | uuid.UUID | None) -> str | float | None:
+    """Return a cell as SQLite would keep it."""
+    if isinstance(cell, bool):
+        return int(cell)
+    if isinstance(cell, datetime):
+        return str(cell if cell.tzinfo is None else cell.astimezone(UTC).replace(tzinfo=None))
+    return cell if cell is None or isinstance(cell, int | float | str) else str(cell)
 
 
 def _locked_end(connection: BaseDatabaseWrapper) -> tuple[int, str]:
@@ -184,16 +183,17 @@ def _locked_end(connection: BaseDatabaseWrapper) -> tuple[int, str]:
         return cursor.fetchone() or (0, "")
 
 
-def _append(connection: BaseDatabaseWrapper, previous: tuple[int, str], table: str, said: dict[str, Any]) -> None:
+def _append(connection: BaseDatabaseWrapper, previous: tuple[int, str], table: str, content: Body) -> None:
+    """Add the link after the ``previous`` one (its sequence and code)."""
     sequence, now = previous[0] + 1, datetime.now(UTC)
-    body = canonical({**said, "sequence": sequence, "table": table, "recorded_at": now})
+    body = canonical({**content, "sequence": sequence, "table": table, "recorded_at": now})
     mac = chain_code(str(settings.JOURNAL_KEY), previous[1], body)
-    values = (sequence, table, body, mac, previous[1], connection.ops.adapt_datetimefield_value(now))
+    cells = (sequence, table, body, mac, previous[1], connection.ops.adapt_datetimefield_value(now))
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO trading_seal (sequence, table_name, body, mac, previous_mac, recorded_at) "
             "VALUES (%s, %s, %s, %s, %s, %s)",
-            values,
+            cells,
         )
         cursor.execute("SELECT ledger FROM trading_journalhead WHERE ledger <> '' LIMIT 1")
         ledger = cursor.fetchone()
@@ -203,13 +203,16 @@ def _append(connection: BaseDatabaseWrapper, previous: tuple[int, str], table: s
         )
 
 
-def name_ledger(connection: BaseDatabaseWrapper, **more: Any) -> str:
-    """Give the ledger a new identity, in a link of its own; heads that were published before belong to the old one."""
+def name_ledger(connection: BaseDatabaseWrapper, **facts: str) -> str:
+    """Give the ledger a new identity, in a link of its own that keeps the ``facts``; return the identity.
+
+    Heads that were published before belong to the old one.
+    """
     ledger = uuid.uuid4().hex
     previous = _locked_end(connection)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE trading_journalhead SET ledger = %s", [ledger])
-    _append(connection, previous, "", {"ledger": ledger, **more})
+    _append(connection, previous, "", {"ledger": ledger, **facts})
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM trading_journalhead")
         keys = [key for (key,) in cursor.fetchall()]
@@ -223,22 +226,12 @@ class SealAll(migrations.RunPython):
     def __init__(self) -> None:
         super().__init__(_seal_all, migrations.RunPython.noop)
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, list[str], dict[str, bool]]:
         return "SealAll", [], {}
 
 
-def standing(connection: BaseDatabaseWrapper) -> dict[str, dict[int, dict[str, Any]]]:
-    """Return table to key to row, as the seals tell them."""
-    rows: dict[str, dict[int, dict[str, Any]]] = {table: {} for table in TABLES}
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT table_name, body FROM trading_seal ORDER BY sequence")
-        for table, body in cursor.fetchall():
-            apply(rows, table, json.loads(body))
-    return rows
-
-
-def apply(rows: dict[str, dict[int, dict[str, Any]]], table: str, body: dict[str, Any]) -> None:
-    """Bring what the seals told so far up to one more link."""
+def apply(rows: dict[str, dict[int, Body]], table: str, body: Body) -> None:
+    """Apply one link to the rows (by table and key) that the links before it told."""
     of_table = rows.setdefault(table, {})
     for key, row in body.get("rows", {}).items():
         of_table.pop(int(key), None)
@@ -246,13 +239,17 @@ def apply(rows: dict[str, dict[int, dict[str, Any]]], table: str, body: dict[str
             of_table[int(key)] = row
 
 
-def _seal_all(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def _seal_all(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     connection = schema_editor.connection
     if _locked_end(connection)[0] == 0:
         name_ledger(connection)
-    sealed = standing(connection)
+    sealed: dict[str, dict[int, Body]] = {table: {} for table in TABLES}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT table_name, body FROM trading_seal ORDER BY sequence")
+        for table, body in cursor.fetchall():
+            apply(sealed, table, json.loads(body))
     for table in TABLES:
-        there = {row["id"]: told(table, row) for row in read(connection, table)}
-        keys = [key for key in {*there, *sealed[table]} if there.get(key) != sealed[table].get(key)]
+        stored = {row["id"]: sealed_form(table, row) for row in read(connection, table)}
+        keys = [key for key in {*stored, *sealed[table]} if stored.get(key) != sealed[table].get(key)]
         for start in range(0, len(keys), CHUNK):
             seal(table, keys[start : start + CHUNK], using=connection.alias)

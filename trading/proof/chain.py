@@ -1,4 +1,4 @@
-"""The journal's chains, row by row: nothing missing, nothing changed, every published head in its place."""
+"""The journal's chains, checked row by row: nothing missing, nothing changed, every published head in its place."""
 
 from __future__ import annotations
 
@@ -6,31 +6,46 @@ import json
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 
-from trading.domain.chain import chain_code
+from trading.domain.chain import Body, chain_code
 from trading.domain.recount import OPERATIONS
 from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Findings, Tables
 
 JOURNAL = "trading_journal"
 CHAIN, HEAD, KEY = "chain", "head", "key"
-PART = 5000
+BATCH = 5000
 NAMED_MAX = 100  # so many rows of one gap are named
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
 Published = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
 
+class JournalRow(NamedTuple):
+    """One row as it is stored; ``recorded_at`` as its database keeps instants."""
+
+    pk: int
+    sequence: int
+    operation: str
+    text: str
+    mac: str
+    previous_mac: str
+    recorded_at: str | datetime
+    recorded_by: str
+
+
 class Links:
-    """Checks the codes of one chain, link after link; a link that does not fit is judged with its successor's word."""
+    """The links of one chain, whose codes are checked in order; one that does not fit is judged by its successor."""
 
     def __init__(self, table: str, key: str | None, findings: Findings, mac: str = "") -> None:
         self.table, self.key, self.findings, self.mac = table, key, findings, mac
         self._doubted: tuple[int, str, str] | None = None
 
     def take(self, pk: int, body: str, own: str, previous: str) -> None:
+        """Check the next link: its text, its own code, and the code that it names as its predecessor's."""
         self.settle(previous)
         if previous != self.mac:
             self.findings.add(CHAIN, self.table, pk, "previous_mac", previous, self.mac)
@@ -55,20 +70,20 @@ class Links:
 
 @dataclass(slots=True)
 class Index:
-    """Where in the journal the rest is told: keys of rows, so that bodies need not stay in memory."""
+    """The journal's rows by what they tell of: keys of rows, so that bodies need not stay in memory."""
 
     trades: array[int] = field(default_factory=lambda: array("q"))  # trade, journal row, account, in threes
     signals: list[tuple[int | None, int, int]] = field(default_factory=list)  # signal, journal row, account
     signal_trades: dict[int, int] = field(default_factory=dict)
     summaries: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
-    day_totals: dict[tuple[Any, ...], int] = field(default_factory=dict)  # the key of each that was told last
+    day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     recent: set[int] = field(default_factory=set)  # trades that an operation touched since a day
 
 
 @dataclass(slots=True)
 class ChainWalk:
-    """Walks the chains of all accounts."""
+    """The walk along the chains of all accounts."""
 
     tables: Tables
     key: str | None
@@ -82,6 +97,7 @@ class ChainWalk:
 
     @property
     def findings(self) -> Findings:
+        """The differences so far."""
         return self.tables.findings
 
     def account(self, pk: int, code: str) -> None:
@@ -91,13 +107,19 @@ class ChainWalk:
         links = Links(JOURNAL, self.key, self.findings, mac)
         heads = dict(self.published.get(code, {}))
         for row in self._rows(pk):
-            self._gap(sequence, row[1])
-            self._order(row[0], last_pk)
-            links.take(row[0], str(row[3]), row[4], row[5])
+            self._gap(sequence, row.sequence)
+            if row.pk <= last_pk:
+                self.findings.add(DIFFERS, JOURNAL, row.pk, "id", row.pk, f"more than {last_pk}")
+            links.take(row.pk, str(row.text), row.mac, row.previous_mac)
             self._row(row, pk, code)
-            sequence, last_pk = row[1], max(last_pk, row[0])
-            self._published(heads.pop(sequence, {}), row[0], row[4])
-        self._ahead({number: told for number, told in heads.items() if number > begun_at}, sequence)
+            sequence, last_pk = row.sequence, max(last_pk, row.pk)
+            for source, head in heads.pop(sequence, {}).items():
+                if head != row.mac:
+                    self.findings.add(HEAD, JOURNAL, row.pk, f"mac, published in {source}", row.mac, head)
+        ahead = sorted(number for number in heads if number > begun_at)
+        for number in ahead[-NAMED_MAX:]:
+            for source, head in heads[number].items():
+                self.findings.add(HEAD, JOURNAL, None, f"sequence, published in {source}", sequence, f"{number} {head}")
         self._end(pk, sequence, links)
         self.ends[code] = (sequence, links.mac)
         if last_pk:
@@ -105,63 +127,69 @@ class ChainWalk:
 
     def strays(self, accounts: dict[str, int]) -> None:
         """Name rows of accounts that nobody knows, and those whose key the table has never given out."""
-        known = ", ".join(str(int(pk)) for pk in accounts.values())
+        keys = ", ".join(str(int(pk)) for pk in accounts.values())
         for pk, account in self.tables.rows(
-            f"SELECT id, account_id FROM {JOURNAL} WHERE account_id NOT IN ({known})"  # noqa: S608
+            f"SELECT id, account_id FROM {JOURNAL} WHERE account_id NOT IN ({keys})"  # noqa: S608
         ):
             self.findings.add(UNEXPECTED, JOURNAL, pk, "account_id", account, None)
-        if self._newest_pk is not None and (given := last_key(self.tables, JOURNAL)) < self._newest_pk:
-            self.findings.add(DIFFERS, JOURNAL, self._newest_pk, "id", self._newest_pk, f"at most {given}")
+        if self._newest_pk is not None and (last := last_key(self.tables, JOURNAL)) < self._newest_pk:
+            self.findings.add(DIFFERS, JOURNAL, self._newest_pk, "id", self._newest_pk, f"at most {last}")
 
-    def _rows(self, account: int) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, account: int) -> Iterator[JournalRow]:
         after: int | None = None
         while True:
             where, parameters = ("", ()) if after is None else (" AND sequence > %s", (after,))
-            part = self.tables.rows(
+            rows = self.tables.rows(
                 "SELECT id, sequence, operation, body, mac, previous_mac, recorded_at, recorded_by "  # noqa: S608
-                f"FROM {JOURNAL} WHERE account_id = %s{where} ORDER BY sequence LIMIT {PART}",
+                f"FROM {JOURNAL} WHERE account_id = %s{where} ORDER BY sequence LIMIT {BATCH}",
                 *(account, *parameters),
             )
-            yield from part
-            self.count += len(part)
-            self.tick(len(part))
-            if len(part) < PART:
+            yield from map(JournalRow._make, rows)
+            self.count += len(rows)
+            self.tick(len(rows))
+            if len(rows) < BATCH:
                 return
-            after = part[-1][1]
+            after = rows[-1][1]
 
     def _gap(self, before: int, sequence: int) -> None:
         for number in range(before + 1, min(sequence, before + 1 + NAMED_MAX)):
             self.findings.add(MISSING, JOURNAL, None, "sequence", None, number)
 
-    def _order(self, pk: int, last_pk: int) -> None:
-        if pk <= last_pk:
-            self.findings.add(DIFFERS, JOURNAL, pk, "id", pk, f"more than {last_pk}")
-
-    def _row(self, row: tuple[Any, ...], account: int, code: str) -> None:
-        pk, sequence, operation, text, _, _, recorded_at, recorded_by = row
+    def _row(self, row: JournalRow, account: int, code: str) -> None:
+        """Compare a row's columns with its body, and note what the body tells of."""
         try:
-            body = loaded(text)
+            body = loaded(row.text)
         except ValueError:
-            self.findings.add(CHAIN, JOURNAL, pk, "body", text, "a JSON object")
+            self.findings.add(CHAIN, JOURNAL, row.pk, "body", row.text, "a JSON object")
             return
-        shape = self.tables.shape(JOURNAL)
-        told = {"account_id": code, "sequence": sequence, "operation": operation, "recorded_by": recorded_by}
-        names = {"account_id": "account", "operation": "op", "recorded_by": "by"}
-        for name, stored in told.items():
-            if body.get(names.get(name, name)) != stored:
-                self.findings.add(DIFFERS, JOURNAL, pk, name, stored, body.get(names.get(name, name)))
-        if recorded_at != (expected := shape.encode["recorded_at"](body.get("recorded_at", " " * 27))):
-            self.findings.add(DIFFERS, JOURNAL, pk, "recorded_at", recorded_at, expected)
-        self._collect(body, pk, account)
+        columns = (
+            ("account_id", code, "account"),
+            ("sequence", row.sequence, "sequence"),
+            ("operation", row.operation, "op"),
+            ("recorded_by", row.recorded_by, "by"),
+        )
+        for name, stored, key in columns:
+            if body.get(key) != stored:
+                self.findings.add(DIFFERS, JOURNAL, row.pk, name, stored, body.get(key))
+        encode = self.tables.columns(JOURNAL).encode["recorded_at"]
+        if row.recorded_at != (expected := encode(body.get("recorded_at", " " * 27))):
+            self.findings.add(DIFFERS, JOURNAL, row.pk, "recorded_at", row.recorded_at, expected)
+        self._collect(body, row.pk, account)
 
-    def _collect(self, body: dict[str, Any], pk: int, account: int) -> None:
+    def _collect(self, body: Body, pk: int, account: int) -> None:
+        """Note in the index what a body tells of."""
         operation, trade = body.get("op"), body.get("trade")
         if operation not in OPERATIONS and operation not in OTHERS:
             self.findings.add(CHAIN, JOURNAL, pk, "operation", operation, "an operation that this code knows")
             return
         if isinstance(trade, dict) and operation in OPERATIONS:
             self.index.trades.extend((trade["pk"], pk, account))
-            self._day_totals(body, account)
+            totals = self.index.day_totals
+            if "day_total_pk" in body:
+                key = (account, trade["strategy_pk"], trade["instrument_pk"], body["day"]["day"])
+                totals[key] = body["day_total_pk"]
+            for total in body.get("day_totals", ()):
+                totals[account, total["strategy_pk"], trade["instrument_pk"], total["day"]] = total["pk"]
             if self.since is None or body["recorded_at"] >= self.since:
                 self.index.recent.add(trade["pk"])
         if "signal" in body:
@@ -173,23 +201,6 @@ class ChainWalk:
         if "cleared" in body:
             self.index.clears[body["cleared"]] = (body["last_sequence"], body["last_head"])
 
-    def _day_totals(self, body: dict[str, Any], account: int) -> None:
-        trade, told = body["trade"], self.index.day_totals
-        if "day_total_pk" in body:
-            told[account, trade["strategy_pk"], trade["instrument_pk"], body["day"]["day"]] = body["day_total_pk"]
-        for one in body.get("day_totals", ()):
-            told[account, one["strategy_pk"], trade["instrument_pk"], one["day"]] = one["pk"]
-
-    def _published(self, told: dict[str, str], pk: int, mac: str) -> None:
-        for source, head in told.items():
-            if head != mac:
-                self.findings.add(HEAD, JOURNAL, pk, f"mac, published in {source}", mac, head)
-
-    def _ahead(self, told: dict[int, dict[str, str]], last: int) -> None:
-        for number in sorted(told)[-NAMED_MAX:]:
-            for source, head in told[number].items():
-                self.findings.add(HEAD, JOURNAL, None, f"sequence, published in {source}", last, f"{number} {head}")
-
     def _end(self, account: int, sequence: int, links: Links) -> None:
         table = "trading_journalhead"
         sql = f"SELECT id, sequence, mac FROM {table} WHERE account_id = %s"  # noqa: S608
@@ -197,13 +208,16 @@ class ChainWalk:
         links.settle(heads[0][2] if heads else None)
         for pk, stored, stored_mac in heads:
             self._gap(sequence, stored + 1)
-            for name, value, expected in (("sequence", stored, sequence), ("mac", stored_mac, links.mac)):
-                if value != expected:
-                    self.findings.add(DIFFERS, table, pk, name, value, expected)
+            for name, cell, expected in (("sequence", stored, sequence), ("mac", stored_mac, links.mac)):
+                if cell != expected:
+                    self.findings.add(DIFFERS, table, pk, name, cell, expected)
 
 
-def loaded(text: str) -> dict[str, Any]:
-    """Return a body; the fast decoder refuses integers beyond 64 bits, which a signal's conditions may have."""
+def loaded(text: str) -> Body:
+    """Return a body from its text; the fast decoder refuses integers beyond 64 bits, which conditions may have.
+
+    Raises: ValueError where it is no JSON object.
+    """
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -219,5 +233,5 @@ def last_key(tables: Tables, table: str) -> int:
         sql, names = "SELECT seq FROM sqlite_sequence WHERE name = %s", (table,)
     else:
         sql, names = "SELECT last_value FROM pg_sequences WHERE sequencename = %s", (f"{table}_id_seq",)
-    found = tables.rows(sql, *names)
-    return int(found[0][0] or 0) if found else 0
+    rows = tables.rows(sql, *names)
+    return int(rows[0][0] or 0) if rows else 0

@@ -1,4 +1,4 @@
-"""The whole desk's proof: the ledger's own, and whether the hot state's copy of it says the same."""
+"""The proof of the whole desk: of the ledger, and of its copy in the hot state."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def prove_desk(*, since: date | None = None, progress: Progress = lambda *_: Non
     proof = verify_ledger(since=since, progress=progress)
     if not cache.is_shared():
         return proof
-    found, compared = [], 0
+    differences, compared = list(proof.differences), 0
     for account in proof.head:
         try:
             wrong = list(ledger_copy.find_wrong(account, datetime.now(UTC)))
         except (LedgerBusy, LedgerNotReady):
             continue  # it changes too fast, or is no ledger: there is nothing to hold the copy against
         compared += len(ledger_copy.SECTIONS)
-        for part, stored, expected in wrong:
-            found.append(Difference("cache", "hot state", ledger_copy.name_of(account, part), part, stored, expected))
-    checked = {**proof.checked, "cached_entries": compared}
-    return replace(proof, differences=[*proof.differences, *found], checked=checked)
+        for section, stored, expected in wrong:
+            name = ledger_copy.name_of(account, section)
+            differences.append(Difference("cache", "hot state", name, section, stored, expected))
+    return replace(proof, differences=differences, checked={**proof.checked, "cached_entries": compared})

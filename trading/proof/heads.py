@@ -1,11 +1,11 @@
-"""The heads of chains as they were published outside the database: beside it, in the log, with each backup."""
+"""The heads of chains that were published outside the database: beside it, in the log, with each backup."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 from django.conf import settings
@@ -19,51 +19,49 @@ BACKUP_HEADS = ".heads.json"
 
 def published(ledger: str) -> Published:
     """Return every head of this ledger that is found, by chain, sequence and source."""
-    told: Published = {}
-    for chain, head in heads.published(ledger).items():
-        _tell(told, chain, head.sequence, "the heads' folder", head.mac)
     folder = Path(settings.DATA_DIR)
+    published_heads: Published = {}
+    for chain, head in heads.published(ledger).items():
+        published_heads.setdefault(chain, {}).setdefault(head.sequence, {})["the heads' folder"] = head.mac
     for path in sorted((folder / "logs").glob("velox-*.jsonl")):
-        _of_log(told, path, ledger)
+        for chain, sequence, mac in _of_log(path, ledger):
+            published_heads.setdefault(chain, {}).setdefault(sequence, {})[f"the log {path.name}"] = mac
     for path in sorted((folder / "backups").glob(f"*{BACKUP_HEADS}")):
-        _of_backup(told, path, ledger)
-    return told
+        source = f"the backup {path.name.removesuffix(BACKUP_HEADS)}"
+        for chain, sequence, mac in _of_backup(path, ledger):
+            published_heads.setdefault(chain, {}).setdefault(sequence, {})[source] = mac
+    return published_heads
 
 
 def none(_ledger: str) -> Published:
-    """Nothing is published: a copy stands for itself."""
+    """Return no heads: a copy stands for itself."""
     return {}
 
 
-def _of_log(told: Published, path: Path, ledger: str) -> None:
+def _of_log(path: Path, ledger: str) -> Iterator[tuple[str, int, str]]:
+    """Yield chain, sequence and head of each line of a day's log that published one."""
     mark = f'"ledger":"{ledger}"'.encode()
     with path.open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - LOG_BYTES_MAX))
         for line in file:
-            if mark in line:
-                context = _context(line)
-                if context.get("ledger") == ledger and "head" in context:
-                    _tell(told, context["account"], context["sequence"], f"the log {path.name}", context["head"])
+            if mark not in line:
+                continue
+            try:
+                entry = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                continue  # the first line that was read is not whole, and a full disk may have cut another
+            context = entry.get("context")
+            is_of_journal = entry.get("message") == "journal" and entry.get("logger") == "trade"
+            if is_of_journal and isinstance(context, dict) and context.get("ledger") == ledger and "head" in context:
+                yield context["account"], context["sequence"], context["head"]
 
 
-def _context(line: bytes) -> dict[str, Any]:
+def _of_backup(path: Path, ledger: str) -> Iterator[tuple[str, int, str]]:
+    """Yield chain, sequence and head of each chain that a backup's note names."""
     try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return {}  # the first line of the part that was read, or one that a full disk cut
-    context = found.get("context") if found.get("message") == "journal" and found.get("logger") == "trade" else None
-    return context if isinstance(context, dict) else {}
-
-
-def _of_backup(told: Published, path: Path, ledger: str) -> None:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if said["ledger"] == ledger:
-            for chain, (sequence, mac) in said["heads"].items():
-                _tell(told, chain, sequence, f"the backup {path.name.removesuffix(BACKUP_HEADS)}", mac)
+        note = json.loads(path.read_text(encoding="utf-8"))
+        if note["ledger"] == ledger:
+            for chain, (sequence, mac) in note["heads"].items():
+                yield chain, sequence, mac
     except (OSError, ValueError, KeyError, TypeError):
         return  # a backup proves itself when it is restored
-
-
-def _tell(told: Published, chain: str, sequence: int, source: str, mac: str) -> None:
-    told.setdefault(chain, {}).setdefault(sequence, {})[source] = mac

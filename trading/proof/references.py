@@ -1,13 +1,12 @@
-"""The reference rows beside their seals."""
+"""The reference rows compared with their seals, and the chain of seals itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.conf import settings
 
-from trading.domain.chain import chain_code
+from trading.domain.chain import Body, chain_code
 from trading.domain.recount import References
 from trading.models import sealing
 from trading.proof.chain import CHAIN, HEAD, Links, Published, last_key, loaded
@@ -19,18 +18,20 @@ HIDDEN = "kept secret"
 
 @dataclass(slots=True)
 class SealedRows:
-    """What the seals tell: the rows by table and key, the ledger's identity, where the chain ends."""
+    """The rows that the seals tell, by table and key, the ledger's identity, and the end of the chain."""
 
-    rows: dict[str, dict[int, dict[str, Any]]] = field(default_factory=dict)
+    rows: dict[str, dict[int, Body]] = field(default_factory=dict)
     ledger: str = ""
     count: int = 0
     end: tuple[int, str] = (0, "")
-    first_multipliers: dict[int, int] = field(default_factory=dict)  # before anybody put them right
+    first_multipliers: dict[int, int] = field(default_factory=dict)  # of instruments that were corrected since
 
     def accounts(self) -> dict[str, int]:
+        """Return the key of each account by its code."""
         return {row["code"]: pk for pk, row in self.rows.get("trading_account", {}).items()}
 
     def references(self) -> References:
+        """Return the keys and multipliers that a recount looks up."""
         exchanges = {pk: row["code"] for pk, row in self.rows.get("trading_exchange", {}).items()}
         instruments = self.rows.get("trading_instrument", {})
         return References(
@@ -47,12 +48,12 @@ def is_by(key: str, tables: Tables) -> bool:
     """Tell whether the first seal was made with this key."""
     first = tables.rows(f"SELECT body, mac, previous_mac FROM {SEAL} ORDER BY sequence LIMIT 2")  # noqa: S608
     # The second link has kept the first one's code: another code in the first is another finding.
-    known = {first[0][1], first[-1][2]} if first else set()
-    return not first or bool(known & {chain_code(key, first[0][2], first[0][0]), chain_code(key, "", first[0][0])})
+    codes = {first[0][1], first[-1][2]} if first else set()
+    return not first or bool(codes & {chain_code(key, first[0][2], first[0][0]), chain_code(key, "", first[0][0])})
 
 
 def read_seals(tables: Tables, key: str | None, published: Published) -> SealedRows:
-    """Walk the chain of seals and return what it tells; what is wrong with a link is found."""
+    """Walk the chain of seals, find what is wrong with its links, and return the rows that it tells."""
     sealed, links, last_pk, newest = SealedRows(), Links(SEAL, key, tables.findings), 0, 0
     add = tables.findings.add
     columns = "id, sequence, body, mac, previous_mac, table_name, recorded_at"
@@ -71,32 +72,28 @@ def read_seals(tables: Tables, key: str | None, published: Published) -> SealedR
         except ValueError:
             add(CHAIN, SEAL, pk, "body", text, "a JSON object")
             continue
-        said = {"sequence": sequence, "table": table}
-        for name, stored in said.items():
-            if body.get(name) != stored:
-                add(DIFFERS, SEAL, pk, "table_name" if name == "table" else name, stored, body.get(name))
-        expected = tables.shape(SEAL).encode["recorded_at"](body.get("recorded_at", " " * 27))
+        for name, key_of_body, stored in (("sequence", "sequence", sequence), ("table_name", "table", table)):
+            if body.get(key_of_body) != stored:
+                add(DIFFERS, SEAL, pk, name, stored, body.get(key_of_body))
+        expected = tables.columns(SEAL).encode["recorded_at"](body.get("recorded_at", " " * 27))
         if recorded_at != expected:
             add(DIFFERS, SEAL, pk, "recorded_at", recorded_at, expected)
         sealed.ledger = body.get("ledger", sealed.ledger)
-        _note_multipliers(sealed, str(body.get("table", table)), body)
-        sealing.apply(sealed.rows, str(body.get("table", table)), body)
-    newest_told = published.get("", {}).get(sealed.end[0], {})
-    links.settle(next(iter(newest_told.values()), None))
+        sealed_table = str(body.get("table", table))
+        if sealed_table == "trading_instrument" and "because" in body:
+            # A correction: older journals do not tell what the multiplier was before it.
+            before = sealed.rows.get(sealed_table, {})
+            for instrument in map(int, body["rows"]):
+                if instrument in before:
+                    sealed.first_multipliers.setdefault(instrument, before[instrument]["multiplier"])
+        sealing.apply(sealed.rows, sealed_table, body)
+    newest_heads = published.get("", {}).get(sealed.end[0], {})
+    links.settle(next(iter(newest_heads.values()), None))
     if not sealed.count:
         add(MISSING, SEAL, None, None, None, "the seals of the reference rows")
-    if newest > (given := last_key(tables, SEAL)):
-        add(DIFFERS, SEAL, newest, "id", newest, f"at most {given}")
+    if newest > (last := last_key(tables, SEAL)):
+        add(DIFFERS, SEAL, newest, "id", newest, f"at most {last}")
     return sealed
-
-
-def _note_multipliers(sealed: SealedRows, table: str, body: dict[str, Any]) -> None:
-    """Keep what an instrument's multiplier was before its first correction: older journals do not tell it."""
-    if table == "trading_instrument" and "because" in body:
-        before = sealed.rows.get(table, {})
-        for key in map(int, body["rows"]):
-            if key in before:
-                sealed.first_multipliers.setdefault(key, before[key]["multiplier"])
 
 
 def compare_references(tables: Tables, sealed: SealedRows, key: str | None) -> int:
@@ -108,17 +105,17 @@ def compare_references(tables: Tables, sealed: SealedRows, key: str | None) -> i
         expected, strays = dict(sealed.rows.get(table, {})), []
         for stored in sealing.read(tables.connection, table):
             count += 1
-            known, row = sealing.told(table, stored, key or "none"), expected.pop(stored["id"], None)
+            as_sealed, row = sealing.sealed_form(table, stored, key or "none"), expected.pop(stored["id"], None)
             if row is None:
-                strays.append(known)
+                strays.append(as_sealed)
             else:
-                _compare(tables, table, known, row, leave_out=leave_out)
-        _moved(tables, table, strays, expected)
+                _compare(tables, table, as_sealed, row, leave_out=leave_out)
+        _find_moved(tables, table, strays, expected)
     return count
 
 
-def _moved(tables: Tables, table: str, strays: list[dict[str, Any]], expected: dict[int, dict[str, Any]]) -> None:
-    """Name rows that are missing or too many; where one is like the other, its key was changed."""
+def _find_moved(tables: Tables, table: str, strays: list[Body], expected: dict[int, Body]) -> None:
+    """Find rows that are missing or too many; where one is like the other, its key was changed."""
     for stored in strays:
         pk = next((pk for pk, row in expected.items() if {**row, "id": 0} == {**stored, "id": 0}), None)
         if pk is None:
@@ -131,26 +128,24 @@ def _moved(tables: Tables, table: str, strays: list[dict[str, Any]], expected: d
 
 def check_heads(tables: Tables, sealed: SealedRows, published: Published) -> None:
     """Compare the chain of seals with its heads as they were published."""
-    told = published.get("", {})
-    macs = dict(tables.rows(f"SELECT sequence, mac FROM {SEAL}")) if told else {}  # noqa: S608
-    for sequence, heads in told.items():
+    by_sequence = published.get("", {})
+    macs: dict[int, str] = dict(tables.rows(f"SELECT sequence, mac FROM {SEAL}")) if by_sequence else {}  # noqa: S608
+    for sequence, heads in by_sequence.items():
         for source, head in heads.items():
             if macs.get(sequence) != head:
                 name = f"mac, published in {source}"
                 tables.findings.add(HEAD, SEAL, None, name, macs.get(sequence), f"{sequence} {head}")
 
 
-def _compare(
-    tables: Tables, table: str, stored: dict[str, Any], row: dict[str, Any], *, leave_out: set[tuple[str, str]]
-) -> None:
+def _compare(tables: Tables, table: str, stored: Body, row: Body, *, leave_out: set[tuple[str, str]]) -> None:
     for name in sorted(row.keys() & stored.keys()):
         if stored[name] != row[name] and (table, name) not in leave_out:
             is_secret = (table, name) in sealing.SECRET
-            values = (HIDDEN, f"{HIDDEN}, but another") if is_secret else (stored[name], row[name])
-            tables.findings.add(DIFFERS, table, stored["id"], name, *values)
+            cells = (HIDDEN, f"{HIDDEN}, but another") if is_secret else (stored[name], row[name])
+            tables.findings.add(DIFFERS, table, stored["id"], name, *cells)
     for name in row.keys() - stored.keys():
         tables.findings.add(MISSING, table, stored["id"], name, None, row[name])
 
 
-def _without_secrets(table: str, row: dict[str, Any]) -> dict[str, Any]:
-    return {name: HIDDEN if (table, name) in sealing.SECRET else value for name, value in row.items()}
+def _without_secrets(table: str, row: Body) -> Body:
+    return {name: HIDDEN if (table, name) in sealing.SECRET else cell for name, cell in row.items()}

@@ -1,13 +1,13 @@
-"""What published reports said of money and trades, told again from the journal as it stood when each was published."""
+"""Published reports, whose money and counts are told again from the journal as it stood when each was published."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from trading.domain.recount import Body, Recount, References, units
+from trading.domain.chain import Body
+from trading.domain.recount import Recount, References, units
 from trading.proof.chain import JOURNAL, Index, loaded
 from trading.proof.rows import DIFFERS, Findings, Tables
 
@@ -19,7 +19,7 @@ MONEY = ("total_pnl", "gross_pnl", "charges")
 
 @dataclass(slots=True)
 class DaySums:
-    """What the exits of a day brought, counted anew, in units."""
+    """The sums and counts of a day's exits, counted anew; money in units of 10^-8."""
 
     gross_pnl: int = 0
     charges: int = 0
@@ -32,6 +32,7 @@ class DaySums:
     trades_without_charges: int = 0
 
     def add(self, realised: Body, trade: Body) -> None:
+        """Count one exit, and its trade where the exit closed it."""
         self.gross_pnl += realised["pnl"]
         self.charges += realised["charges"] or 0
         if realised["closes"]:
@@ -53,17 +54,17 @@ class DaySums:
 
 @dataclass(slots=True)
 class PublishedReport:
-    """One published version; ``row`` is its place in the journal, ``sums`` by strategy is what was known before it."""
+    """One published version; ``row`` is its place in the journal, ``sums`` by strategy count what went before it."""
 
     row: int
     pk: int
     day: str
-    said: Body
+    body: Body
     sums: dict[int, DaySums] = field(default_factory=lambda: defaultdict(DaySums))
 
 
 class Reports:
-    """All published reports. Trades are shown to it while they are counted, each time before their next operation."""
+    """All published reports; each trade is added while it is counted, as it stands before its next operation."""
 
     def __init__(self, tables: Tables, index: Index, references: References) -> None:
         self.codes = {pk: code for code, pk in references.strategies.items()}
@@ -71,47 +72,45 @@ class Reports:
         self._of: dict[tuple[int, str], list[PublishedReport]] = defaultdict(list)
         accounts = dict(index.summaries)
         sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
-        for row, text in tables.in_parts(sql, accounts, 200):
+        for row, text in tables.in_batches(sql, accounts, 200):
             body = loaded(text)
             try:
-                said = loaded(body["summary"])
+                summary = loaded(body["summary"])
             except ValueError:
-                said = {}
-            one = PublishedReport(row, body.get("summary_pk", row), body["day"], said)
-            self.all.append(one)
-            self._of[accounts[row], one.day].append(one)
+                summary = {}
+            report = PublishedReport(row, body["summary_pk"] if "summary_pk" in body else row, body["day"], summary)
+            self.all.append(report)
+            self._of[accounts[row], report.day].append(report)
 
     def waiting(self, recount: Recount, until: int | None) -> list[PublishedReport]:
         """Return the reports that knew the trade as it is now: published after what it took last, before ``until``."""
         if not self._of:
             return []
-        days = {one.get("day") for one in recount.standing.values()}
-        reports = (one for day in days if day is not None for one in self._of.get((recount.account, day), ()))
-        return [one for one in reports if recount.taken < one.row and (until is None or one.row < until)]
+        days = {fill.get("day") for fill in recount.standing.values()}
+        reports = (report for day in days if day is not None for report in self._of.get((recount.account, day), ()))
+        return [report for report in reports if recount.taken < report.row and (until is None or report.row < until)]
 
     def add(self, recount: Recount, reports: Iterable[PublishedReport]) -> None:
-        """Count what the trade has realised, as it was settled last, into these reports."""
-        for one in reports:
+        """Count the trade's exits, as it was settled last, into these reports."""
+        for report in reports:
             for realised in recount.exits:
-                if realised["day"] == one.day:
-                    one.sums[recount.trade["strategy_id"]].add(realised, recount.trade)
+                if realised["day"] == report.day:
+                    report.sums[recount.trade["strategy_id"]].add(realised, recount.trade)
 
     def compare(self, findings: Findings) -> int:
-        """Name what a report said otherwise; return how many reports were compared."""
-        for one in self.all:
-            expected = {self.codes.get(pk, str(pk)): sums.as_row() for pk, sums in one.sums.items()}
+        """Find each figure of a report that differs; return how many reports were compared."""
+        for report in self.all:
+            expected = {self.codes.get(pk, str(pk)): sums.as_row() for pk, sums in report.sums.items()}
             total = {name: sum(row[name] for row in expected.values()) for name in (*COUNTS, *MONEY)}
-            said = {row.get("strategy_id"): row for row in one.said.get("strategies", [])}
-            for code in sorted(said.keys() | expected.keys()):
-                _compare(findings, one, code, said.get(code, {}), expected.get(code, dict.fromkeys(total, 0)))
-            _compare(findings, one, "total", one.said.get("total", {}), total)
+            rows = {row.get("strategy_id"): row for row in report.body.get("strategies", [])}
+            for code in sorted(rows.keys() | expected.keys()):
+                _compare(findings, report, code, rows.get(code, {}), expected.get(code, dict.fromkeys(total, 0)))
+            _compare(findings, report, "total", report.body.get("total", {}), total)
         return len(self.all)
 
 
-def _compare(
-    findings: Findings, report: PublishedReport, name: str, said: dict[str, Any], expected: dict[str, int]
-) -> None:
-    for key, value in expected.items():
-        stored = said.get(key)
-        if (units(stored) if key in MONEY else stored) != value:
-            findings.add(DIFFERS, TABLE, report.pk, f"body: {name} {key}", stored, value)
+def _compare(findings: Findings, report: PublishedReport, name: str, row: Body, expected: dict[str, int]) -> None:
+    for key, figure in expected.items():
+        stored = row.get(key)
+        if (units(stored) if key in MONEY else stored) != figure:
+            findings.add(DIFFERS, TABLE, report.pk, f"body: {name} {key}", stored, figure)

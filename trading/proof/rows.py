@@ -1,4 +1,4 @@
-"""Rows of the ledger's tables beside what they must be; what differs is found by table, key and field.
+"""Rows of the ledger's tables beside what they must be: differences by table, key and field.
 
 Nothing here knows what an operation means: `Expected` rows come from the recount, the seals, the chain.
 """
@@ -6,15 +6,18 @@ Nothing here knows what an operation means: `Expected` rows come from the recoun
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from trading.domain.chain import Body
 from trading.domain.conditions import is_same
 from trading.domain.recount import Expected
 
@@ -33,7 +36,9 @@ KEYS = {
     "trading_daytotal": ("account_id", "strategy_id", "instrument_id", "day"),
     "trading_dailysummary": ("account_id", "day", "version"),
 }
-StoredRow = Sequence[Any]
+JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
+Cell = JSON | date | Decimal  # of a row, as its database has it
+StoredRow = tuple[Any, ...]  # in the order of its table's columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,18 @@ class Difference:
 
     kind: str
     table: str
-    pk: Any
+    pk: int | str | None
     field: str | None
-    stored: Any
-    expected: Any
+    stored: JSON
+    expected: JSON
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, JSON]:
+        """Return the fields by name, in order."""
         return asdict(self)
 
 
 class Findings:
-    """What was found so far. A row that is missing here and one too many there may be one that was moved."""
+    """The differences so far. A row that is missing here and one too many there may be one that was moved."""
 
     def __init__(self) -> None:
         self.differences: list[Difference] = []
@@ -60,36 +66,41 @@ class Findings:
         self._missing: list[tuple[TableColumns, Expected]] = []
         self._unexpected: list[tuple[TableColumns, StoredRow]] = []
 
-    def add(self, kind: str, table: str, pk: Any, field: str | None, stored: Any, expected: Any) -> None:
+    def add(self, kind: str, table: str, pk: int | str | None, field: str | None, stored: Cell, expected: Cell) -> None:
+        """Keep one difference; beyond `DIFFERENCES_MAX` only count it."""
         if len(self.differences) < DIFFERENCES_MAX:
-            self.differences.append(Difference(kind, table, pk, field, shown(stored), shown(expected)))
+            self.differences.append(Difference(kind, table, pk, field, readable(stored), readable(expected)))
         else:
             self.left_off += 1
 
-    def miss(self, shape: TableColumns, one: Expected) -> None:
+    def miss(self, columns: TableColumns, expected_row: Expected) -> None:
+        """Keep a row that the table lacks."""
         if len(self._missing) < DIFFERENCES_MAX:
-            self._missing.append((shape, one))
+            self._missing.append((columns, expected_row))
         else:
             self.left_off += 1
 
-    def exceed(self, shape: TableColumns, row: StoredRow) -> None:
+    def exceed(self, columns: TableColumns, row: StoredRow) -> None:
+        """Keep a row that the table has and should not have."""
         if len(self._unexpected) < DIFFERENCES_MAX:
-            self._unexpected.append((shape, row))
+            self._unexpected.append((columns, row))
         else:
             self.left_off += 1
 
     def finish(self) -> list[Difference]:
-        """Bring together what was moved, and return everything."""
-        there = {(shape.table, row[0]): row for shape, row in self._unexpected}
-        by_key = {(shape.table, shape.key_of(row)): row for shape, row in self._unexpected}
-        for shape, one in self._missing:
-            row = there.get((shape.table, one.values.get("id"))) or by_key.get((shape.table, shape.key(one)))
-            if row is None or there.pop((shape.table, row[0]), None) is None:
-                self.add(MISSING, shape.table, one.values.get("id"), None, None, shape.said(one))
+        """Bring missing and unexpected rows together that were moved, and return every difference."""
+        rows = {(columns.table, row[0]): row for columns, row in self._unexpected}
+        by_key = {(columns.table, columns.key_of(row)): row for columns, row in self._unexpected}
+        for columns, expected_row in self._missing:
+            table, pk = columns.table, expected_row.values.get("id")
+            row = rows.get((table, pk)) or by_key.get((table, columns.key(expected_row)))
+            if row is None or rows.pop((table, row[0]), None) is None:
+                values = columns.encoded(expected_row.values)
+                self.add(MISSING, table, pk, None, None, {name: readable(cell) for name, cell in values.items()})
             else:
-                shape.compare(one, row, self)
-        for (table, pk), row in there.items():
-            self.add(UNEXPECTED, table, pk, None, [shown(value) for value in row], None)
+                columns.compare(expected_row, row, self)
+        for (table, pk), row in rows.items():
+            self.add(UNEXPECTED, table, pk, None, [readable(cell) for cell in row], None)
         self._missing, self._unexpected = [], []
         return self.differences
 
@@ -98,52 +109,58 @@ class TableColumns:
     """A table's columns, and how the journal's values stand in them on this database."""
 
     def __init__(self, table: str, vendor: str) -> None:
-        model = next(one for one in apps.get_app_config("trading").get_models() if one._meta.db_table == table)
-        fields = model._meta.concrete_fields
+        models = apps.get_app_config("trading").get_models()
+        fields = next(model for model in models if model._meta.db_table == table)._meta.concrete_fields
         self.table = table
         self.columns = [field.column for field in fields]
         self.index = {name: place for place, name in enumerate(self.columns)}
         kinds = {field.column: field.get_internal_type() for field in fields}
         self.json = {name for name, kind in kinds.items() if kind == "JSONField"}
-        stored = _STORED[vendor]
-        self.encode = {name: stored[kind] for name, kind in kinds.items() if kind in stored}
+        encoders = _ENCODERS[vendor]
+        self.encode = {name: encoders[kind] for name, kind in kinds.items() if kind in encoders}
         self.select = ", ".join(f'"{name}"' for name in self.columns)
 
-    def key(self, one: Expected) -> tuple[Any, ...]:
+    def key(self, expected_row: Expected) -> tuple[Cell, ...]:
+        """Return the columns that name an expected row where its id does not."""
         names = KEYS.get(self.table, ("id",))
-        return tuple(self._stored(name, value) for name, value in zip(names, one.key, strict=True))
+        return tuple(self.encoded(dict(zip(names, expected_row.key, strict=True))).values())
 
-    def key_of(self, row: StoredRow) -> tuple[Any, ...]:
+    def key_of(self, row: StoredRow) -> tuple[Cell, ...]:
+        """Return the columns that name a stored row where its id does not."""
         return tuple(row[self.index[name]] for name in KEYS.get(self.table, ("id",)))
 
-    def said(self, one: Expected) -> dict[str, Any]:
-        return {name: shown(self._stored(name, value)) for name, value in one.values.items()}
+    def encoded(self, values: Body) -> Body:
+        """Return values in the journal's forms as this database keeps them."""
+        encode = self.encode
+        return {
+            name: encode[name](cell) if name in encode and cell is not None else cell for name, cell in values.items()
+        }
 
-    def compare(self, one: Expected, row: StoredRow, findings: Findings) -> None:
+    def compare(self, expected_row: Expected, row: StoredRow, findings: Findings) -> None:
+        """Find each column of a stored row that differs from the expected one."""
         index, encode = self.index, self.encode
-        for name, value in one.values.items():
+        for name, cell in expected_row.values.items():
             stored = row[index[name]]
-            expected = encode[name](value) if name in encode and value is not None else value
-            if stored != expected and not (name in self.json and _is_same_json(stored, expected)):
+            expected = encode[name](cell) if name in encode and cell is not None else cell
+            if stored != expected and not (name in self.json and _is_same_json(stored, cell)):
                 findings.add(DIFFERS, self.table, row[0], name, stored, expected)
-
-    def _stored(self, name: str, value: Any) -> Any:
-        return self.encode[name](value) if name in self.encode and value is not None else value
 
 
 class Tables:
-    """Reads the ledger's tables on one connection, and compares them."""
+    """The ledger's tables on one connection, read and compared."""
 
     def __init__(self, connection: BaseDatabaseWrapper, findings: Findings) -> None:
         self.connection, self.findings = connection, findings
-        self._shapes: dict[str, TableColumns] = {}
+        self._columns: dict[str, TableColumns] = {}
 
-    def shape(self, table: str) -> TableColumns:
-        if table not in self._shapes:
-            self._shapes[table] = TableColumns(table, self.connection.vendor)
-        return self._shapes[table]
+    def columns(self, table: str) -> TableColumns:
+        """Return the columns of a table, looked up once."""
+        if table not in self._columns:
+            self._columns[table] = TableColumns(table, self.connection.vendor)
+        return self._columns[table]
 
-    def rows(self, sql: str, *parameters: Any) -> list[Any]:
+    def rows(self, sql: str, *parameters: str | float | date | Decimal | None) -> list[StoredRow]:
+        """Return all rows of a query."""
         with self.connection.cursor() as cursor:
             cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
@@ -151,50 +168,49 @@ class Tables:
     def between(self, table: str, column: str, low: int | None, high: int | None) -> list[StoredRow]:
         """Return whole rows with ``low < column <= high``; None is no bound."""
         bounds = [(f'"{column}" > %s', low), (f'"{column}" <= %s', high)]
-        given = [(text, bound) for text, bound in bounds if bound is not None]
-        where = " AND ".join(text for text, _ in given) or "1 = 1"
-        sql = f"SELECT {self.shape(table).select} FROM {table} WHERE {where}"  # noqa: S608
-        return self.rows(sql, *(bound for _, bound in given))
+        conditions = [(text, bound) for text, bound in bounds if bound is not None]
+        where = " AND ".join(text for text, _ in conditions) or "1 = 1"
+        sql = f"SELECT {self.columns(table).select} FROM {table} WHERE {where}"  # noqa: S608
+        return self.rows(sql, *(bound for _, bound in conditions))
 
-    def compare(self, table: str, expected: Iterable[Expected], stored: Iterable[StoredRow]) -> int:
+    def compare(self, table: str, expected_rows: Iterable[Expected], stored: Iterable[StoredRow]) -> int:
         """Find what differs, is missing or too many; return how many rows were compared."""
-        shape, findings = self.shape(table), self.findings
-        there = {row[0]: row for row in stored}
-        count, open_ones = 0, []
-        for one in expected:
+        columns, findings = self.columns(table), self.findings
+        rows = {row[0]: row for row in stored}
+        count, unmatched = 0, []
+        for expected_row in expected_rows:
             count += 1
-            row = there.pop(one.values.get("id"), None)
+            row = rows.pop(expected_row.values.get("id"), None)
             if row is None:
-                open_ones.append(one)
+                unmatched.append(expected_row)
             else:
-                shape.compare(one, row, findings)
-        by_key = {shape.key_of(row): row for row in there.values()}
-        for one in open_ones:
-            row = by_key.pop(shape.key(one), None)
+                columns.compare(expected_row, row, findings)
+        by_key = {columns.key_of(row): row for row in rows.values()}
+        for expected_row in unmatched:
+            row = by_key.pop(columns.key(expected_row), None)
             if row is None:
-                findings.miss(shape, one)
+                findings.miss(columns, expected_row)
             else:
-                shape.compare(one, there.pop(row[0]), findings)
-        for row in there.values():
-            findings.exceed(shape, row)
+                columns.compare(expected_row, rows.pop(row[0]), findings)
+        for row in rows.values():
+            findings.exceed(columns, row)
         return count
 
-    def in_parts(self, sql: str, keys: Collection[Any], part: int = 2000) -> Iterable[Any]:
-        """Run a query whose `{}` is a list of keys, part by part."""
-        chosen = list(keys)
-        for start in range(0, len(chosen), part):
-            some = chosen[start : start + part]
-            yield from self.rows(sql.format(", ".join(["%s"] * len(some))), *some)
+    def in_batches(self, sql: str, keys: Iterable[int], size: int = 2000) -> Iterator[StoredRow]:
+        """Run a query whose `{}` is a list of keys, so many keys at a time, and yield its rows."""
+        rest = iter(keys)
+        while batch := list(islice(rest, size)):
+            yield from self.rows(sql.format(", ".join(["%s"] * len(batch))), *batch)
 
 
-def shown(value: Any) -> Any:
+def readable(cell: Cell) -> JSON:
     """Return a value as JSON can tell it, and as short as a person can read it."""
-    if isinstance(value, str):
-        return value if len(value) <= 500 else f"{value[:500]}… ({len(value)} characters)"
-    return value if value is None or isinstance(value, bool | int | float | dict | list) else str(value)
+    if isinstance(cell, str):
+        return cell if len(cell) <= 500 else f"{cell[:500]}… ({len(cell)} characters)"
+    return cell if cell is None or isinstance(cell, int | float | dict | list) else str(cell)
 
 
-def _is_same_json(stored: Any, expected: Any) -> bool:
+def _is_same_json(stored: JSON, expected: JSON) -> bool:
     try:
         return is_same(json.loads(stored) if isinstance(stored, str) else stored, expected)
     except ValueError:
@@ -206,7 +222,7 @@ def _sqlite_time(text: str) -> str:
     return f"{text[:10]} {text[11:19]}" if text[20:26] == "000000" else f"{text[:10]} {text[11:26]}"
 
 
-_STORED: dict[str, dict[str, Callable[[Any], Any]]] = {
+_ENCODERS: dict[str, dict[str, Callable[[str], str | date]]] = {
     "sqlite": {"DateTimeField": _sqlite_time},
     "postgresql": {"DateTimeField": partial(datetime.fromisoformat), "DateField": partial(date.fromisoformat)},
 }

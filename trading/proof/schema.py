@@ -1,9 +1,8 @@
-"""What the database itself must hold: its own soundness, every trigger, every named constraint."""
+"""The database itself: its own soundness, every trigger, every named constraint."""
 
 from __future__ import annotations
 
 from django.apps import apps
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from trading.models import append_only
@@ -13,10 +12,14 @@ TRIGGER, CONSTRAINT, FILE = "trigger", "constraint", "file"
 
 
 def check_schema(tables: Tables) -> dict[str, int]:
-    """Find what is missing, altered or too many; return how much was looked at."""
+    """Find triggers and constraints that are missing, altered or too many; return how many were compared."""
     if tables.connection.vendor == "sqlite":
         _soundness(tables)
-    return {"triggers": _triggers(tables), "constraints": _constraints(tables)}
+    triggers, constraints = _triggers(tables), 0
+    for model in apps.get_app_config("trading").get_models():
+        constraints += len(model._meta.constraints)
+        _compare_constraints(tables, model)
+    return {"triggers": triggers, "constraints": constraints}
 
 
 def _soundness(tables: Tables) -> None:
@@ -47,44 +50,25 @@ _ALL_TRIGGERS = {
 }
 
 
-def _constraints(tables: Tables) -> int:
-    count = 0
-    for model in apps.get_app_config("trading").get_models():
-        count += len(model._meta.constraints)
-        if tables.connection.vendor == "sqlite":
-            _texts(tables, model)
-        else:
-            _names(tables, model)
-    return count
-
-
-def _names(tables: Tables, model: type[Model]) -> None:
-    table = model._meta.db_table
-    with tables.connection.cursor() as cursor:
-        there = tables.connection.introspection.get_constraints(cursor, table)
+def _compare_constraints(tables: Tables, model: type[Model]) -> None:
+    """Find a table's constraints that are missing: by name, and on SQLite, which keeps their text, by that."""
+    connection, table = tables.connection, model._meta.db_table
+    if connection.vendor != "sqlite":
+        with connection.cursor() as cursor:
+            names = connection.introspection.get_constraints(cursor, table)
+        for constraint in model._meta.constraints:
+            if constraint.name not in names:
+                tables.findings.add(CONSTRAINT, table, None, constraint.name, None, MISSING)
+        return
+    rows = tables.rows("SELECT COALESCE(sql, '') FROM sqlite_master WHERE tbl_name = %s", table)
+    stored = " ".join(_plain(text) for (text,) in rows)
     for constraint in model._meta.constraints:
-        if constraint.name not in there:
-            tables.findings.add(CONSTRAINT, table, None, constraint.name, None, MISSING)
-
-
-def _texts(tables: Tables, model: type[Model]) -> None:
-    """Compare what each constraint says with what it must say; SQLite keeps the text as it was given."""
-    table = model._meta.db_table
-    found = tables.rows("SELECT COALESCE(sql, '') FROM sqlite_master WHERE tbl_name = %s", table)
-    texts = " ".join(_plain(text) for (text,) in found)
-    for constraint in model._meta.constraints:
-        said = _made(tables.connection, model, constraint.name)
-        if said and _plain(said) not in texts:
-            tables.findings.add(CONSTRAINT, table, None, constraint.name, "missing or altered", said)
-
-
-def _made(connection: BaseDatabaseWrapper, model: type[Model], name: str) -> str:
-    constraint = next(one for one in model._meta.constraints if one.name == name)
-    editor = connection.SchemaEditorClass(connection, collect_sql=True)
-    editor.deferred_sql = []
-    inline = constraint.constraint_sql(model, editor)
-    # A constraint with a condition is an index of its own.
-    return str(inline or next(iter(map(str, editor.deferred_sql)), ""))
+        editor = connection.SchemaEditorClass(connection, collect_sql=True)
+        editor.deferred_sql = []
+        # A constraint with a condition is an index of its own, which the editor would make afterwards.
+        text = str(constraint.constraint_sql(model, editor) or next(iter(map(str, editor.deferred_sql)), ""))
+        if text and _plain(text) not in stored:
+            tables.findings.add(CONSTRAINT, table, None, constraint.name, "missing or altered", text)
 
 
 def _plain(text: str) -> str:

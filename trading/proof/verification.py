@@ -171,13 +171,13 @@ class Verification:
         for table, column in (("trading_trade", "id"), *((table, "trade_id") for table in OF_TRADE)):
             stored: Iterable[Any] = tables.between(table, column, *span)
             if self.since is not None:
-                place, left = tables.shape(table).index[column], known - index.recent
+                place, left = tables.columns(table).index[column], known - index.recent
                 stored = [row for row in stored if row[place] not in left]
             self._count(table, tables.compare(table, expected[table], stored))
 
     def _recounted(self, tables: Tables, references: References, told: Any, reports: Reports) -> dict[int, Recount]:
         sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
-        bodies = dict(tables.in_parts(sql, told[:, 1].tolist()))
+        bodies: dict[int, str] = dict(tables.in_batches(sql, told[:, 1].tolist()))
         recounts: dict[int, Recount] = {}
         for pk, row, account in told.tolist():
             recount = recounts.setdefault(pk, Recount(references, account))
@@ -216,7 +216,7 @@ class Verification:
                 expected.append(Expected(table, key, values))
         stored = tables.between(table, "id", None, None)
         if day is not None:
-            place = tables.shape(table).index["day"]
+            place = tables.columns(table).index["day"]
             stored = [row for row in stored if str(row[place]) >= day]
         self._count(table, tables.compare(table, expected, stored))
 
@@ -240,7 +240,7 @@ class Verification:
         self, tables: Tables, references: References, told: list[tuple[int, int, int]], index: Index
     ) -> tuple[list[Expected], list[Expected]]:
         sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
-        bodies = dict(tables.in_parts(sql, [row for _, row, _ in told]))
+        bodies: dict[int, str] = dict(tables.in_batches(sql, [row for _, row, _ in told]))
         signals, conditions = [], []
         for pk, row, account in told:
             body = loaded(bodies[row])
@@ -268,7 +268,7 @@ class Verification:
         """Return the key of a signal that was journaled without it."""
         body = loaded(tables.rows(f"SELECT body FROM {JOURNAL} WHERE id = %s", row)[0][0])  # noqa: S608
         of, said = body.get("trade") or body, body["signal"]
-        at = tables.shape("trading_signal").encode["at"](said["at"])
+        at = tables.columns("trading_signal").encode["at"](said["at"])
         found = tables.rows(
             "SELECT id FROM trading_signal WHERE account_id = %s AND strategy_id = %s AND instrument_id = %s "
             "AND at = %s AND decision = %s",
@@ -280,7 +280,7 @@ class Verification:
         table, expected = "trading_dailysummary", []
         sql = f"SELECT id, sequence, previous_mac, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
         accounts = dict(index.summaries)
-        for row, sequence, previous, text in tables.in_parts(sql, accounts, 200):
+        for row, sequence, previous, text in tables.in_batches(sql, accounts, 200):
             body = loaded(text)
             values = {
                 "account_id": accounts[row],

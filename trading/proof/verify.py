@@ -22,13 +22,16 @@ def verify_ledger(*, since: date | None = None, progress: Progress = lambda *_: 
 
     Raises: DatabaseError where it cannot be read.
     """
-    text = None if since is None else _instant(since)
+    since_text = None  # of the day's midnight at the desk, as the journal writes instants
+    if since is not None:
+        midnight = datetime.combine(since, time(), desk_zone()).astimezone(UTC)
+        since_text = midnight.isoformat(timespec="microseconds").replace("+00:00", "Z")
     default = connections[DEFAULT_DB_ALIAS]
     # A connection of its own: the proof's snapshot must not be anybody's transaction.
     options = {**default.settings_dict["OPTIONS"], **(AS_STORED if default.vendor == "sqlite" else {})}
     connection = type(default)({**default.settings_dict, "OPTIONS": options}, DEFAULT_DB_ALIAS)
     try:
-        return Verification(connection, journal_key(), published, text, progress).run()
+        return Verification(connection, journal_key(), published, since_text, progress).run()
     finally:
         connection.close()
 
@@ -54,8 +57,3 @@ def journal_key() -> str | None:
     """Return the journal's key without making one; None where it is lost."""
     path = Path(settings.DATA_DIR) / "journal.key"
     return path.read_text(encoding="utf-8").strip() if path.exists() else None
-
-
-def _instant(day: date) -> str:
-    midnight = datetime.combine(day, time(), desk_zone()).astimezone(UTC)
-    return midnight.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -141,7 +141,7 @@ class _By:
 
     rows: str
     name: str
-    of_part: cuts.Key
+    of_part: cuts.CutKey
     of_held: Callable[[Held], str]
 
 

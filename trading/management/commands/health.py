@@ -6,7 +6,8 @@ from argparse import ArgumentParser
 from datetime import UTC, datetime
 from typing import Any
 
-from trading.health.report import OK, report
+from trading.health.report import report
+from trading.health.state import OK
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
 
