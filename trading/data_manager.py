@@ -18,7 +18,6 @@ from trading import ledger
 from trading.aio import Awaitables
 from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.health import report
-from trading.health.state import HealthReport
 from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
 from trading.queries import daily_summary, history, statistics, stats_by, trades
@@ -379,7 +378,7 @@ class DataManager:
         """Return the summary of a day at the desk (None: the latest that has data, else today)."""
         return self.ledger.read(daily_summary.summary_of, date, now=datetime.now(UTC))
 
-    def health(self) -> HealthReport:
+    def health(self) -> report.HealthReport:
         """Return how every part of VELOX is, with what cures it."""
         return at_the_ledger(report.report, now=datetime.now(UTC))
 
@@ -396,7 +395,5 @@ class DataManager:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()

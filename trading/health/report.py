@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import structlog
 
 from timeseries import wiring
 from trading.health import ledger, messaging, recording
-from trading.health.state import DEGRADED, DOWN, OFF, OK, HealthReport, PartReport, State, iso
+from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
 
 ESSENTIAL = ("ledger", "spool")
 # Milliseconds in which a part that is well has answered, on a busy machine too; and where to look when it has not.
@@ -33,6 +33,16 @@ Count = TypeVar("Count")
 log = structlog.get_logger("system")
 
 _since: dict[str, tuple[str, datetime]] = {}
+
+
+class HealthReport(TypedDict):
+    """The whole report: the overall status, each part by name, counts of points, and the feeds by source."""
+
+    status: str
+    checked_at: str
+    parts: dict[str, PartReport]
+    points: dict[str, Any]
+    feeds: dict[str, FeedReport]
 
 
 def report(*, now: datetime) -> HealthReport:

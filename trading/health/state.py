@@ -1,10 +1,10 @@
-"""The state of one part of VELOX, and the shape of the health report."""
+"""The state of one part of VELOX, and its row in the health report."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import TypedDict
 
 OK, DEGRADED, DOWN, OFF = "ok", "degraded", "down", "off"
 
@@ -36,16 +36,6 @@ class FeedReport(TypedDict):
 
     last_at: str
     age_seconds: float
-
-
-class HealthReport(TypedDict):
-    """The whole report: the overall status, each part by name, counts of points, and the feeds by source."""
-
-    status: str
-    checked_at: str
-    parts: dict[str, PartReport]
-    points: dict[str, Any]
-    feeds: dict[str, FeedReport]
 
 
 def iso(moment: datetime) -> str:

@@ -78,7 +78,7 @@ class Reports:
                 summary = loaded(body["summary"])
             except ValueError:
                 summary = {}
-            report = PublishedReport(row, body["summary_pk"] if "summary_pk" in body else row, body["day"], summary)
+            report = PublishedReport(row, body.get("summary_pk", int(row)), body["day"], summary)
             self.all.append(report)
             self._of[accounts[row], report.day].append(report)
 
