@@ -18,6 +18,7 @@ from trading import ledger
 from trading.aio import Awaitables
 from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.health import report
+from trading.health.report import HealthReport
 from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
 from trading.queries import daily_summary, history, statistics, stats_by, trades
@@ -378,7 +379,7 @@ class DataManager:
         """Return the summary of a day at the desk (None: the latest that has data, else today)."""
         return self.ledger.read(daily_summary.summary_of, date, now=datetime.now(UTC))
 
-    def health(self) -> report.HealthReport:
+    def health(self) -> HealthReport:
         """Return how every part of VELOX is, with what cures it."""
         return at_the_ledger(report.report, now=datetime.now(UTC))
 

@@ -6,13 +6,13 @@ import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
 from timeseries import wiring
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
+from timeseries.shipping.balance import PointCounts
 from timeseries.stores.base import damage_error
 from trading import summon
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, State, iso
@@ -24,10 +24,8 @@ QUIET_SECONDS = 60.0
 REFUSED_SECONDS = (60.0, 3600.0)  # so long after a refusal the spool is down, and so long degraded
 UNSYNCED_SECONDS, UNSYNCED_WINDOWS = 2.0, 10  # the later of both: a companion may be starting, a disk be slow once
 
-Points = dict[str, Any]  # of the report
 
-
-def spool(points: Points | None, now: datetime) -> State:
+def spool(points: PointCounts | None, now: datetime) -> State:
     """Return whether records are taken and kept; ``points`` are the counts of this data folder, None without any."""
     if points is None:
         return State(DOWN, "spool_failed", "The spool cannot be counted.", "Look at the disk and at the log.")
@@ -116,15 +114,14 @@ def store() -> State:
     return State(OK, "", detail, latency_ms=latency)
 
 
-def shipper(points: Points | None) -> State:
+def shipper(points: PointCounts | None) -> State:
     """Return whether a companion lives and waiting points are shipped in time."""
-    pid, waiting = summon.companion_pid(), points or {}
-    is_old = (waiting.get("oldest_seconds") or 0) > OLD_SECONDS
-    if pid is None and is_old:
-        detail = f"{waiting['spooled']} points wait and nobody ships them."
-        return State(DEGRADED, "nobody_ships", detail, "Run `manage.py ship`.")
-    if is_old:
-        detail = f"The oldest of {waiting['spooled']} waiting points is {waiting['oldest_seconds']:.0f} s old."
+    pid = summon.companion_pid()
+    if points is not None and points["oldest_seconds"] is not None and points["oldest_seconds"] > OLD_SECONDS:
+        if pid is None:
+            detail = f"{points['spooled']} points wait and nobody ships them."
+            return State(DEGRADED, "nobody_ships", detail, "Run `manage.py ship`.")
+        detail = f"The oldest of {points['spooled']} waiting points is {points['oldest_seconds']:.0f} s old."
         return State(DEGRADED, "behind", detail, "The companion goes on trying; its log says why it waits.")
     if pid is None:
         return State(OK, "", "Nothing waits; the companion comes with the next recorder.")

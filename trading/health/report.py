@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypedDict, TypeVar
+from typing import TypedDict, TypeVar
 
 import structlog
 
 from timeseries import wiring
+from timeseries.shipping.balance import PointCounts
 from trading.health import ledger, messaging, recording
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
 
@@ -22,8 +23,15 @@ SLOW = {
     "hot": (250, "Look at the load of Redis and of this machine; pages and strategies do without it meanwhile."),
     "broker": (500, "Look at the broker's load and at the network; the companion ships by itself."),
 }
-NO_POINTS: dict[str, Any] = {
-    **dict.fromkeys(("accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"), 0),
+NO_POINTS: PointCounts = {
+    "accepted": 0,
+    "stored": 0,
+    "spooled": 0,
+    "dead_lettered": 0,
+    "expired": 0,
+    "damaged": 0,
+    "cleared": 0,
+    "balance": 0,
     "oldest_seconds": None,
     "unsynced_seconds": 0.0,
 }
@@ -36,12 +44,12 @@ _since: dict[str, tuple[str, datetime]] = {}
 
 
 class HealthReport(TypedDict):
-    """The whole report: the overall status, each part by name, counts of points, and the feeds by source."""
+    """The health report: the overall status, each part by name, counts of points, and the feeds by source."""
 
     status: str
     checked_at: str
     parts: dict[str, PartReport]
-    points: dict[str, Any]
+    points: PointCounts
     feeds: dict[str, FeedReport]
 
 
