@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bench import reference
 from bench.harness import Pair, Row
+from timeseries.measurements import INDICATORS
 from timeseries.reader import Reader
 from timeseries.recording.recorder import Recorder
 from timeseries.spool.folder import Spool
@@ -39,8 +40,8 @@ def indicators() -> Iterator[Pair]:
             return len(SYMBOLS) * len(NAMES)
 
         assert ours() == theirs()
-        newest = reader.latest_indicators(SYMBOLS[-1], "main")
-        assert newest is not None
+        tags = {"account": "main", "timeframe": ""}
+        newest = reader.newest_waiting(INDICATORS, SYMBOLS[-1:], tags)[SYMBOLS[-1]]
         assert dict(newest["values"]) == values
         assert cache.get(f"indicator:{SYMBOLS[-1]}:{NAMES[-1]}") == values[NAMES[-1]]
         try:

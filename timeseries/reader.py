@@ -1,4 +1,4 @@
-"""Readings: the store and the spool's unshipped tail as one."""
+"""The reader: the store and the spool's unshipped tail, read as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.measurements import INDICATORS, MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
+from timeseries.measurements import MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
 from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane
 from timeseries.spool.ordinals import first_free
@@ -32,7 +32,7 @@ Newest = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (n
 
 
 class Reader:
-    """Answers with every accepted point of this host. Instants are ns UTC; bounds are half-open and may be any integer.
+    """The readings of every accepted point of this host; instants in ns UTC, bounds half-open and any integer.
 
     Times in the answers are ``timestamp('ns', 'UTC')``, prices and quantities float64, absent values null. The tail is
     read before the store: what is shipped in between stands in both and is taken once.
@@ -44,7 +44,10 @@ class Reader:
         self.spool, self.store, self.zone = spool, store, zone
 
     def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table:
-        """Return FACE §4's columns, ascending: of one source, or day by day of the source with the day's first tick."""
+        """Return a symbol's ticks, ascending: of one source, or day by day of the source with the day's first tick.
+
+        Columns: the times, the source, and the fields of `TICKS`.
+        """
         query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account, "symbol": symbol})
         points = self._one_source(query, source)
         names = [*TIMES, "source", *(field.name for field in TICKS.fields)]
@@ -54,8 +57,8 @@ class Reader:
         """Return the symbols that have a tick with ``start <= time < stop``, of any source, by name."""
         query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account}, ())
         tail = self._tail(query)  # before the store: see the class
-        parts = (tail, self.store.read(query))
-        return sorted({name for part in parts for name in pc.unique(part.column("symbol")).to_pylist()})
+        readings = (tail, self.store.read(query))
+        return sorted({name for points in readings for name in pc.unique(points.column("symbol")).to_pylist()})
 
     def candles(
         self,
@@ -75,20 +78,20 @@ class Reader:
         start, stop = _clamp(start), _clamp(stop)
         days = candles.days_within(sessions, start, stop)
         kept = self._kept_minutes(days, every, {"account": account, "symbol": symbol}, source)
-        parts = [
+        tables = [
             candles.candles_of(candles.ticks_of(minutes), every=every, start=start, stop=stop, sessions=[day])
             for day, minutes in kept
         ]
-        known = {day.start for day, _ in kept}
-        days = [day for day in days if day.start not in known]
+        kept_days = {day.start for day, _ in kept}
+        days = [day for day in days if day.start not in kept_days]
         if not days:
-            return pa.concat_tables(parts) if parts else candles.SCHEMA.empty_table()
+            return pa.concat_tables(tables) if tables else candles.SCHEMA.empty_table()
         first, last = min(day.since for day in days), max(day.stop for day in days) + candles.MARGIN
         tags = {"account": account, "symbol": symbol}
         query = PointQuery(TICKS, _clamp(first), _clamp(last), tags, candles.FIELDS)
         ticks = self._one_source(query, source)
-        parts.append(candles.candles_of(ticks, every=every, start=start, stop=stop, sessions=days))
-        return pa.concat_tables(parts).sort_by("time") if len(parts) > 1 else parts[0]
+        tables.append(candles.candles_of(ticks, every=every, start=start, stop=stop, sessions=days))
+        return pa.concat_tables(tables).sort_by("time") if len(tables) > 1 else tables[0]
 
     def _kept_minutes(
         self, days: Sequence[Session], every: int, tags: dict[str, str], source: str | None
@@ -101,18 +104,18 @@ class Reader:
         aged = [day for day in days if day.since < oldest and day.anchor % candles.MINUTE == 0]
         if not aged or every % candles.MINUTE:
             return []
-        chosen = tags if source is None else {**tags, "source": source}
+        tags = tags if source is None else {**tags, "source": source}
         first, last = min(day.since for day in aged), max(day.stop for day in aged)
-        minutes = self.store.minutes(PointQuery(MINUTES, _clamp(first), _clamp(last), chosen))
-        found = []
+        minutes = self.store.minutes(PointQuery(MINUTES, _clamp(first), _clamp(last), tags))
+        kept = []
         for day in aged:
             time = minutes.column("time")
-            part = minutes.filter(pc.and_(pc.greater_equal(time, day.start), pc.less(time, day.stop)))
-            if len(part):
-                of = part.sort_by([("first_time", "ascending"), ("source", "ascending")]).column("source")[0]
+            traded = minutes.filter(pc.and_(pc.greater_equal(time, day.start), pc.less(time, day.stop)))
+            if len(traded):
+                first = traded.sort_by([("first_time", "ascending"), ("source", "ascending")]).column("source")[0]
                 inside = pc.and_(pc.greater_equal(time, day.since), pc.less(time, day.stop))
-                found.append((day, minutes.filter(pc.and_(inside, pc.equal(minutes.column("source"), of)))))
-        return found
+                kept.append((day, minutes.filter(pc.and_(inside, pc.equal(minutes.column("source"), first)))))
+        return kept
 
     def history(self, measurement: Measurement, start: int, stop: int, *, account: str, **tags: str) -> pa.Table:
         """Return the account's points whose other tags (symbol=, strategy=, ...) equal these: times, tags, fields.
@@ -128,39 +131,23 @@ class Reader:
                 table = _spread(table, field.name)
         return table
 
-    def latest_tick(self, symbol: str, account: str) -> dict[str, Any] | None:
-        """Return the newest tick by exchange time: its tags, times (ns) and fields (None where absent)."""
-        return self._newest(TICKS, {"account": account, "symbol": symbol})
-
     def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
-        """Return each symbol's newest point by exchange time of what is not shipped yet, ``origin`` spool.
-
-        It needs no store.
-        """
+        """Return each symbol's newest unshipped point by exchange time, ``origin`` spool; no store is asked."""
         return _newest_rows(self._tail(_of_symbols(measurement, symbols, tags)), "spool")
 
     def newest_stored(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
-        """Return each symbol's newest point by exchange time of the store, ``origin`` store; asked once for all."""
+        """Return each symbol's newest stored point by exchange time, ``origin`` store; one question for all."""
         return _newest_rows(self.store.newest(_of_symbols(measurement, symbols, tags)), "store")
-
-    def latest_indicators(self, symbol: str, account: str, *, timeframe: str = "") -> dict[str, Any] | None:
-        """Return the newest indicators by exchange time: tags, times (ns), and `values` as a dict."""
-        return self._newest(INDICATORS, {"account": account, "symbol": symbol, "timeframe": timeframe})
 
     def next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
         """Return how many ns after ``instant`` the series' next point of that exchange time belongs (0: it is free).
 
-        ``tags`` are all of the series' tags. What the recorder asks when its own segments are no longer there.
+        ``tags`` are all of the series' tags. A recorder asks this once its own segments are no longer there.
         """
         points = self._points(PointQuery(measurement, instant, _clamp(instant + SECOND), dict(tags), ()))
         same = points.filter(pc.equal(points.column("exchange_time"), instant)).column("time")
         start = int(pc.max(same).as_py()) + 1 if len(same) else instant
         return first_free(np.unique(points.column("time").to_numpy()), start) - instant
-
-    def _newest(self, measurement: Measurement, tags: dict[str, str]) -> dict[str, Any] | None:
-        query = PointQuery(measurement, FIRST, LAST, tags)
-        waiting = _newest_row(self._tail(query), "spool")  # before the store: see the class
-        return newest_of(waiting, _newest_row(self.store.newest(query), "store"))
 
     def _points(self, query: PointQuery) -> pa.Table:
         tail = self._tail(query)
@@ -169,23 +156,30 @@ class Reader:
     def _one_source(self, query: PointQuery, source: str | None) -> pa.Table:
         """Return the query's points of one source; without a name, of the source with the first point, per day."""
         if source is not None:
-            return self._points(_narrow(query, query.start, query.stop, source))
-        days = self._whole_days(query)
-        tail = self._tail(days)  # before the store: see the class
-        firsts = [*self.store.first_points(days), *self._first_points(tail)]
-        parts = [
-            merged(self.store.read(part), [_cut(tail, part)], part)
-            for span in self._spans(firsts, query)
-            for part in [_narrow(query, *span)]
-        ]
-        return pa.concat_tables(parts) if parts else point_schema(query.measurement, query.fields).empty_table()
+            return self._points(replace(query, tags={**query.tags, "source": source}))
+        try:
+            first, last = self._day_of(query.start), self._day_of(max(query.start, query.stop - 1))
+            start, stop = self._midnight(first), self._midnight(last + timedelta(days=1))
+        except (ValueError, OverflowError):
+            start, stop = FIRST, LAST
+        whole_days = replace(query, start=_clamp(start), stop=_clamp(stop))
+        tail = self._tail(whole_days)  # before the store: see the class
+        firsts = [*self.store.first_points(whole_days), *self._first_points(tail)]
+        readings = []
+        for start, stop, answering in self._spans(firsts, query):
+            days = replace(query, start=start, stop=stop, tags={**query.tags, "source": answering})
+            time = tail.column("time")
+            inside = pc.and_(pc.greater_equal(time, start), pc.less(time, stop))
+            waiting = tail.filter(pc.and_(inside, pc.equal(tail.column("source"), answering)))
+            readings.append(merged(self.store.read(days), [waiting], days))
+        return pa.concat_tables(readings) if readings else point_schema(query.measurement, query.fields).empty_table()
 
     def _spans(self, firsts: list[FirstPoint], query: PointQuery) -> Iterator[Span]:
         """Yield stretches of days that one source answers for, ascending."""
         earliest: dict[date, FirstPoint] = {}
         for point in firsts:
-            known = earliest.get(point.day)
-            if known is None or (point.time, point.source) < (known.time, known.source):
+            rival = earliest.get(point.day)
+            if rival is None or (point.time, point.source) < (rival.time, rival.source):
                 earliest[point.day] = point
         days = sorted(earliest.values(), key=lambda point: point.day)
         for source, group in groupby(days, key=lambda point: point.source):
@@ -196,6 +190,7 @@ class Reader:
                 yield start, stop, source
 
     def _first_points(self, tail: pa.Table) -> Iterator[FirstPoint]:
+        """Yield the first point of each source on each day of the tail."""
         if not len(tail):
             return
         for source in pc.unique(tail.column("source")).to_pylist():
@@ -205,14 +200,6 @@ class Reader:
                 yield FirstPoint(day, source, int(times.min()))
                 times = times[times >= self._midnight(day + timedelta(days=1))]
 
-    def _whole_days(self, query: PointQuery) -> PointQuery:
-        try:
-            first, last = self._day_of(query.start), self._day_of(max(query.start, query.stop - 1))
-            start, stop = self._midnight(first), self._midnight(last + timedelta(days=1))
-        except (ValueError, OverflowError):
-            start, stop = FIRST, LAST
-        return replace(query, start=_clamp(start), stop=_clamp(stop))
-
     def _day_of(self, instant: int) -> date:
         return datetime.fromtimestamp(instant // SECOND, self.zone).date()
 
@@ -220,33 +207,33 @@ class Reader:
         return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
 
     def _tail(self, query: PointQuery) -> pa.Table:
-        """Return what is not shipped yet, each point once."""
-        parts = [
-            table_of(batch, query.fields)
-            for lane in self.spool.lanes()
-            if lane.measurement == query.measurement and query.tags.get("source", lane.source) == lane.source
-            for batch in unshipped(lane)
-            for batch in [_matching(batch, query)]
-            if len(batch)
-        ]
-        return merged(None, parts, query)
+        """Return the query's points that are not shipped yet, each once."""
+        symbols = None if query.symbols is None else set(query.symbols)
+        tables = []
+        for lane in self.spool.lanes():
+            if lane.measurement != query.measurement or query.tags.get("source", lane.source) != lane.source:
+                continue
+            for batch in unshipped(lane):
+                is_wanted = [
+                    all(entry[tag] == name for tag, name in query.tags.items())
+                    and (symbols is None or entry["symbol"] in symbols)
+                    for entry in batch.series_table
+                ]
+                if any(is_wanted):
+                    inside = (batch.time >= query.start) & (batch.time < query.stop)
+                    points = batch.take(np.array(is_wanted)[batch.series] & inside)
+                    tables.append(table_of(points, query.fields))
+        return merged(None, tables, query)
 
 
-def newest_of(*known: dict[str, Any] | None) -> dict[str, Any] | None:
+def newest_of(*points: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the newest point by exchange time, then by time; of equal ones the first, None where there is none."""
-    there = [one for one in known if one is not None]
-    return max(there, key=lambda one: (one["exchange_time"], one["time"]), default=None)
-
-
-def _newest_row(points: pa.Table, origin: str) -> dict[str, Any] | None:
-    if not len(points):
-        return None
-    order = [("exchange_time", "descending"), ("time", "descending")]
-    newest: dict[str, Any] = points.take(pc.sort_indices(points, order)[:1]).to_pylist(maps_as_pydicts="strict")[0]
-    return {**newest, "origin": origin}
+    present = [point for point in points if point is not None]
+    return max(present, key=lambda point: (point["exchange_time"], point["time"]), default=None)
 
 
 def _newest_rows(points: pa.Table, origin: str) -> Newest:
+    """Return each symbol's newest row by exchange time."""
     order = pc.sort_indices(points, [("exchange_time", "descending"), ("time", "descending")])
     symbols = points.column("symbol").take(order)
     firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
@@ -263,59 +250,36 @@ def unshipped(lane: Lane) -> Iterator[PointBatch]:
     outcome = lane.outcome()
     after = outcome.through
     while True:
-        part = lane.pending(after=after, limit=SLICE)
-        if part.last_sequence <= after:
+        waiting = lane.pending(after=after, limit=SLICE)
+        if waiting.last_sequence <= after:
             return
-        yield uncleared(part.batch, outcome.cleared_through)
-        after = part.last_sequence
-
-
-def _matching(batch: PointBatch, query: PointQuery) -> PointBatch:
-    if not len(batch):
-        return batch
-    symbols = None if query.symbols is None else set(query.symbols)
-    wanted = [
-        all(entry[tag] == value for tag, value in query.tags.items())
-        and (symbols is None or entry["symbol"] in symbols)
-        for entry in batch.series_table
-    ]
-    keep = np.array(wanted)[batch.series] & (batch.time >= query.start) & (batch.time < query.stop)
-    return batch.take(keep)
+        yield uncleared(waiting.batch, outcome.cleared_through)
+        after = waiting.last_sequence
 
 
 def merged(stored: pa.Table | None, tail: list[pa.Table], query: PointQuery) -> pa.Table:
-    """Return both as one, ascending by time and tags; of equal series and time the point that was recorded last."""
+    """Return the stored and the waiting points as one table, ascending by time and tags.
+
+    Of points of equal series and time the one that was recorded last stays.
+    """
     schema = point_schema(query.measurement, query.fields)
-    waiting = [part.cast(schema) for part in tail if len(part)]
+    waiting = [points.cast(schema) for points in tail if len(points)]
     if not waiting:
         return schema.empty_table() if stored is None else stored
     points = pa.concat_tables(waiting if stored is None else [stored, *waiting])
-    free = [tag for tag in query.measurement.series_tags if tag not in query.tags]
+    keys = ["time", *(tag for tag in query.measurement.series_tags if tag not in query.tags)]
     points = points.append_column("arrival", pa.array(np.arange(len(points))))
-    points = points.take(pc.sort_indices(points, [(name, "ascending") for name in ("time", *free, "arrival")]))
-    return points.filter(_last_of_each(points, ["time", *free])).drop_columns(["arrival"])
-
-
-def _last_of_each(points: pa.Table, keys: list[str]) -> pa.Array:
-    last = np.zeros(len(points), dtype=bool)
-    last[-1] = True
+    points = points.take(pc.sort_indices(points, [(name, "ascending") for name in (*keys, "arrival")]))
+    is_last = np.zeros(len(points), dtype=bool)
+    is_last[-1] = True
     for name in keys:
         column = points.column(name)
-        last[:-1] |= pc.not_equal(column[1:], column[:-1]).to_numpy()
-    return pa.array(last)
-
-
-def _cut(points: pa.Table, query: PointQuery) -> pa.Table:
-    time, source = points.column("time"), points.column("source")
-    inside = pc.and_(pc.greater_equal(time, query.start), pc.less(time, query.stop))
-    return points.filter(pc.and_(inside, pc.equal(source, query.tags["source"])))
-
-
-def _narrow(query: PointQuery, start: int, stop: int, source: str) -> PointQuery:
-    return replace(query, start=start, stop=stop, tags={**query.tags, "source": source})
+        is_last[:-1] |= pc.not_equal(column[1:], column[:-1]).to_numpy()
+    return points.filter(pa.array(is_last)).drop_columns(["arrival"])
 
 
 def _with_instants(points: pa.Table) -> pa.Table:
+    """Return the points with their times as timestamps in UTC."""
     for name in TIMES:
         number = points.column_names.index(name)
         points = points.set_column(number, name, points.column(name).cast(INSTANT))

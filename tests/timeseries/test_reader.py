@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,8 @@ import pytest
 from tests.timeseries.batches import DAY, INDIA, MINUTE, SECOND, at, session
 from tests.timeseries.desks import Desk, desk_in
 from timeseries.errors import StoreUnavailable
-from timeseries.measurements import EXECUTIONS, INDICATORS, POSITION_SNAPSHOTS, TICKS
+from timeseries.measurements import EXECUTIONS, INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
+from timeseries.reader import newest_of
 
 OPEN = at("2021-04-12 09:15")
 EVER = {"start": -(10**30), "stop": 10**30, "account": "main"}
@@ -22,6 +24,21 @@ EVER = {"start": -(10**30), "stop": 10**30, "account": "main"}
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return desk_in(tmp_path)
+
+
+def newest(desk: Desk, measurement: Measurement, symbol: str, **tags: str) -> dict[str, Any] | None:
+    """Return the newest point as a facade asks for it: what waits before what is stored."""
+    waiting = desk.reader.newest_waiting(measurement, [symbol], tags)
+    stored = desk.reader.newest_stored(measurement, [symbol], tags)
+    return newest_of(waiting.get(symbol), stored.get(symbol))
+
+
+def latest_tick(desk: Desk, symbol: str, account: str = "main") -> dict[str, Any] | None:
+    return newest(desk, TICKS, symbol, account=account)
+
+
+def latest_indicators(desk: Desk, symbol: str, timeframe: str = "") -> dict[str, Any] | None:
+    return newest(desk, INDICATORS, symbol, account="main", timeframe=timeframe)
 
 
 def closes(desk: Desk, symbol: str = "RELIANCE", **more: object) -> list[float]:
@@ -37,8 +54,8 @@ def test_nothing_recorded_reads_as_empty_tables_of_the_promised_columns(desk: De
     candles = desk.reader.candles("RELIANCE", every=MINUTE, **EVER, sessions=[session("2021-04-12")])
     assert candles.column_names == ["time", "open", "high", "low", "close", "volume", "ticks"]
     assert (len(ticks), len(candles)) == (0, 0)
-    assert desk.reader.latest_tick("RELIANCE", "main") is None
-    assert desk.reader.latest_indicators("RELIANCE", "main") is None
+    assert latest_tick(desk, "RELIANCE") is None
+    assert latest_indicators(desk, "RELIANCE") is None
 
 
 def test_what_waits_in_the_spool_reads_like_what_is_in_the_store(desk: Desk) -> None:
@@ -101,7 +118,7 @@ def test_a_reading_is_of_one_account(desk: Desk) -> None:
 
 def test_what_is_shipped_in_the_middle_of_a_reading_is_not_missed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     # Whatever is asked of the store first, the pump has settled everything right after the store has answered.
-    for number, name in enumerate(["read", "first_points", "newest"]):
+    for number, name in enumerate(["read", "first_points"]):
         desk.record("RELIANCE", [OPEN + number * SECOND], [float(number + 1)])
         real = getattr(desk.store, name)
 
@@ -112,11 +129,7 @@ def test_what_is_shipped_in_the_middle_of_a_reading_is_not_missed(desk: Desk, mo
 
         with monkeypatch.context() as patched:
             patched.setattr(desk.store, name, answer_then_ship)
-            if name == "newest":
-                latest = desk.reader.latest_tick("RELIANCE", "main")
-                assert latest and latest["close"] == 3.0
-            else:
-                assert closes(desk, source="default" if name == "read" else None)[-1:] == [number + 1]
+            assert closes(desk, source="default" if name == "read" else None)[-1:] == [number + 1]
 
 
 @pytest.mark.parametrize("shipped", [True, False])
@@ -190,9 +203,9 @@ def test_indicators_come_as_a_column_each(desk: Desk) -> None:
         },
     ]
     assert len(desk.reader.history(INDICATORS, OPEN, OPEN + DAY, account="main", symbol="A")) == 3
-    newest = desk.reader.latest_indicators("A", "main")
-    assert newest and newest["values"] == {"ema": 2.5, "time": 7.0}
-    five = desk.reader.latest_indicators("A", "main", timeframe="5m")
+    latest = latest_indicators(desk, "A")
+    assert latest and latest["values"] == {"ema": 2.5, "time": 7.0}
+    five = latest_indicators(desk, "A", timeframe="5m")
     assert five and five["values"] == {"ema": 9.0}
 
 
@@ -210,16 +223,16 @@ def test_the_latest_tick_is_the_newest_by_exchange_time_wherever_it_is(desk: Des
     desk.record("A", [OPEN + 10 * SECOND], [10.0])
     assert desk.pump.drain(10)
     desk.record("A", [OPEN + 5 * SECOND], [5.0])
-    latest = desk.reader.latest_tick("A", "main")
+    latest = latest_tick(desk, "A")
     assert latest and (latest["close"], latest["exchange_time"], latest["source"]) == (
         10.0,
         OPEN + 10 * SECOND,
         "default",
     )
     desk.record("A", [OPEN + 20 * SECOND], [20.0], source="other")
-    latest = desk.reader.latest_tick("A", "main")
+    latest = latest_tick(desk, "A")
     assert latest and (latest["close"], latest["source"]) == (20.0, "other")
-    assert desk.reader.latest_tick("A", "paper") is None
+    assert latest_tick(desk, "A", account="paper") is None
 
 
 def test_the_next_place_among_equal_times_is_known_from_the_store(desk: Desk) -> None:
@@ -243,7 +256,7 @@ def test_a_store_that_is_down_is_said_and_not_read_as_empty(desk: Desk, monkeypa
     with pytest.raises(StoreUnavailable):
         desk.reader.ticks("A", **EVER)
     with pytest.raises(StoreUnavailable):
-        desk.reader.latest_tick("A", "main")
+        latest_tick(desk, "A")
 
 
 # file, symbol, rows, low, high, last day volume: the table of the data's README

@@ -23,6 +23,7 @@ from django.db import connections
 
 from tests.waiting import PATIENCE_SECONDS
 from timeseries import wiring
+from timeseries.stores.base import PointQuery
 from trading import ledger as ledger_room
 from trading import summon
 from trading.data_manager import DataManager
@@ -237,6 +238,22 @@ class TestNewest:
         assert (found["last_price"], found["day_volume"], found["source"]) == (10.0, 5.0, "default")
         assert found["exchange_time"] == int(MORNING.timestamp()) * 10**9
         assert "bid" not in found
+
+    def test_a_tick_that_is_shipped_between_two_questions_for_it_is_known(
+        self, dm: DataManager, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        dm.process_tick("TCS", {"ltp": 10}, at=MORNING)
+        dm.close()
+        store = wiring.open_store()
+        newest = store.newest
+
+        def answer_then_ship(query: PointQuery) -> pa.Table:
+            answer = newest(query)
+            assert wiring.open_pump().drain(600)
+            return answer
+
+        monkeypatch.setattr(store, "newest", answer_then_ship)
+        assert DataManager().get_latest_tick("TCS")["last_price"] == 10
 
     def test_accounts_are_apart(self, dm: DataManager) -> None:
         with DataManager(source="replay", account="replay") as replay:
