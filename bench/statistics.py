@@ -15,9 +15,11 @@ from django.db.models import Avg, BigIntegerField, Count, F, Q, Sum
 from django.db.models.functions import Cast, Coalesce, TruncDate
 
 from bench.harness import Pair, Row
+from trading.domain.shapes import PartTotals
 from trading.models import Account, DayTotal, Exchange, Instrument, Strategy, Trade
+from trading.queries.accounts import get_account
 from trading.queries.period import desk_zone
-from trading.queries.statistics import by_day, by_strategy
+from trading.queries.statistics import totals_by
 
 TRADES, STRATEGIES, DAYS = 100_000, 5, 250
 FIRST = date(2024, 1, 1)
@@ -41,8 +43,9 @@ def prepare() -> Iterator[Pair]:
         transaction.set_rollback(True)
 
 
-def totals() -> list[dict[str, Any]]:
-    return [*by_strategy("main", FIRST, LAST), *by_day("main", FIRST, LAST)]
+def totals() -> list[PartTotals]:
+    account = get_account("main")
+    return [*totals_by(account, FIRST, LAST, "strategy"), *totals_by(account, FIRST, LAST, "day")]
 
 
 def naive() -> list[dict[str, Any]]:
@@ -54,8 +57,8 @@ def naive() -> list[dict[str, Any]]:
     by_strategy = _aggregated(netted.values(strategy_code=F("strategy__code"))).order_by("strategy_code")
     by_day = _aggregated(netted.annotate(day=TruncDate("closed_at")).values("day")).order_by("day")
     return [
-        *({"strategy_id": row["strategy_code"], **_figures(row)} for row in by_strategy),
-        *({"day": row["day"], **_figures(row)} for row in by_day),
+        *({"key": row["strategy_code"], **_figures(row)} for row in by_strategy),
+        *({"key": row["day"].isoformat(), **_figures(row)} for row in by_day),
     ]
 
 

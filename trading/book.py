@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -52,7 +51,7 @@ def open_positions(account: str, last_ticks: LastTicks, *, since_ns: int) -> lis
         account,
         "positions",
         lambda entry: _each_valued(_held(entry), last_ticks),
-        partial(valuation.open_positions, account, last_ticks),
+        lambda: valuation.open_positions(get_account(account), last_ticks),
         since_ns=since_ns,
     )
 
@@ -67,7 +66,9 @@ def position_of(account: str, strategy_id: str, symbol: str, last_ticks: LastTic
         ticks = last_ticks({found.symbol}) if ours else {}
         return _valued(replace(found, origin=HOT), [row for _, row in ours], ticks)
 
-    query = partial(valuation.position_of, account, strategy_id, symbol, last_ticks)
+    def query() -> Position:
+        return valuation.position_of(get_account(account), strategy_id, symbol, last_ticks)
+
     return _told(account, "positions", summed, query, since_ns=since_ns)
 
 

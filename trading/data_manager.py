@@ -16,6 +16,7 @@ import pyarrow as pa
 from timeseries.recording.recorder import TickBatch
 from trading import ledger
 from trading.aio import Awaitables
+from trading.domain.shapes import DaySummary, PartTotals, Stats
 from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.health import report
 from trading.health.report import HealthReport
@@ -337,16 +338,14 @@ class DataManager:
     def query_flux(self, text: str, params: Mapping[str, Any] | None = None, *, timeout: float = 60.0) -> pa.Table:
         """Return InfluxDB's answer to a question in Flux, shipped points only; `bucket` is always a parameter of it.
 
-        Raises: WrongLanguage (the embedded store is on: `query_sql`), InvalidValue, StoreUnavailable, QueryTimeout
-        (after ``timeout`` seconds).
+        Raises: WrongLanguage (see `query_sql`), InvalidValue, StoreUnavailable, QueryTimeout (in ``timeout`` s).
         """
         return self.telemetry.query_flux(text, params, timeout)
 
     def query_sql(self, text: str, params: Mapping[str, Any] | None = None, *, timeout: float = 60.0) -> pa.Table:
         """Return the embedded store's answer to one SELECT over a view per measurement, shipped points only.
 
-        Raises: WrongLanguage (InfluxDB is on: `query_flux`), InvalidValue, StoreUnavailable, QueryTimeout (after
-        ``timeout`` seconds).
+        Raises: WrongLanguage (see `query_flux`), InvalidValue, StoreUnavailable, QueryTimeout (in ``timeout`` s).
         """
         return self.telemetry.query_sql(text, params, timeout)
 
@@ -359,15 +358,15 @@ class DataManager:
 
     # -- figures -----------------------------------------------------------------------------------------------------
 
-    def get_strategy_stats(self, strategy_id: str, days: int | None = 30) -> dict[str, Any]:
+    def get_strategy_stats(self, strategy_id: str, days: int | None = 30) -> Stats:
         """Return the strategy's statistics over the last calendar days (None: all)."""
         return self.ledger.read(statistics.strategy_stats, strategy_id, days, now=datetime.now(UTC))
 
-    def get_symbol_stats(self, symbol: str, days: int | None = 30) -> dict[str, Any]:
+    def get_symbol_stats(self, symbol: str, days: int | None = 30) -> Stats:
         """Return the symbol's statistics over the last calendar days (None: all)."""
         return self.ledger.read(statistics.symbol_stats, symbol, days, now=datetime.now(UTC))
 
-    def get_stats_by(self, cut: str, days: int | None = 30, *, condition: str | None = None) -> list[dict[str, Any]]:
+    def get_stats_by(self, cut: str, days: int | None = 30, *, condition: str | None = None) -> list[PartTotals]:
         """Return a row per part of a cut, such as `month` or `exit_reason`: its `key`, and what sums alone can tell.
 
         `condition` needs the name of one that signals recorded. Every cut adds up to the same total; day, week, month,
@@ -375,7 +374,7 @@ class DataManager:
         """
         return self.ledger.read(stats_by.stats_by, cut, days, condition=condition, now=datetime.now(UTC))
 
-    def get_daily_summary(self, date: date | datetime | str | None = None) -> dict[str, Any]:
+    def get_daily_summary(self, date: date | datetime | str | None = None) -> DaySummary:
         """Return the summary of a day at the desk (None: the latest that has data, else today)."""
         return self.ledger.read(daily_summary.summary_of, date, now=datetime.now(UTC))
 

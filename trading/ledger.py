@@ -15,6 +15,7 @@ from trading.domain.values import Pending, Position, Signal, StrategyCounters, T
 from trading.errors import LedgerBusy, LedgerNotReady
 from trading.intake import Intake
 from trading.ledger_thread import at_the_ledger
+from trading.models import Account
 from trading.operations.add_fill import add_fill
 from trading.operations.apply_split import apply_split
 from trading.operations.close_position import close_position
@@ -22,6 +23,7 @@ from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
+from trading.queries.accounts import get_account
 from trading.queries.valuation import LastTicks
 from trading.transactions import ask
 
@@ -115,6 +117,11 @@ class Ledger:
     def day_figures(self) -> dict[str, Any]:
         return at_the_ledger(book.day_figures, self.account, now=datetime.now(UTC), since_ns=self._written_ns)
 
-    def read(self, query: Callable[Concatenate[str, P], Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
-        """Return the query's answer for this account. Raises: LedgerNotReady, LedgerBusy, and what the query raises."""
-        return at_the_ledger(lambda: ask(query, self.account, *arguments, **more))
+    def read(
+        self, query: Callable[Concatenate[Account, P], Answer], *arguments: P.args, **keywords: P.kwargs
+    ) -> Answer:
+        """Return a query's answer for this account.
+
+        Raises: UnknownAccount, LedgerNotReady, LedgerBusy, and what the query raises.
+        """
+        return at_the_ledger(ask, lambda: query(get_account(self.account), *arguments, **keywords))

@@ -36,8 +36,9 @@ is: [promises.md](promises.md).
 Django. Every method also stands on `dm.aio` and is awaited there, with the same arguments, answers and errors; one that
 has begun is carried out, also where who waits for it is cancelled.
 
-Whatever asks the ledger also raises `LedgerBusy` (call again) and `LedgerNotReady` (migrate). Recording of ticks,
-indicators and snapshots never raises for a fault of storage: it answers False, counted by reason and seen in health.
+Whatever asks the ledger also raises `UnknownAccount` (no account has this code), `LedgerBusy` (call again) and
+`LedgerNotReady` (migrate). Recording of ticks, indicators and snapshots never raises for a fault of storage: it answers
+False, counted by reason and seen in health.
 Money, prices and quantities of the ledger are Decimal, ratios and telemetry floats, times aware UTC.
 """
 Contracted = Callable[..., Any]

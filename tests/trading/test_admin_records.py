@@ -28,6 +28,7 @@ from trading.models import (
 )
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
 
 __all__ = ["as_user"]
 
@@ -42,7 +43,7 @@ def address(model: type, *rest: str) -> str:
 
 def desk() -> None:
     page_desk.trades(2)
-    publish_daily_summary("main", page_desk.DAY.date())
+    publish_daily_summary(get_account("main"), page_desk.DAY.date())
 
 
 @pytest.mark.parametrize("group", ["viewer", "reviewer", "operator"])

@@ -53,11 +53,11 @@ STEPS: list[Callable[[], Any]] = [
 
 
 def now_known() -> dict[str, Any]:
-    return {str(day): build_daily_summary("main", day, now=LATER) for day in DAYS}
+    return {str(day): build_daily_summary(get_account("main"), day, now=LATER) for day in DAYS}
 
 
 def known(at: datetime) -> dict[str, Any]:
-    return {str(day): build_daily_summary("main", day, now=LATER, known_at=at) for day in DAYS}
+    return {str(day): build_daily_summary(get_account("main"), day, now=LATER, known_at=at) for day in DAYS}
 
 
 def test_every_instant_is_answered_as_it_was_then() -> None:
@@ -73,9 +73,9 @@ def test_every_instant_is_answered_as_it_was_then() -> None:
 def reports(at: datetime | None = None) -> list[dict[str, Any]]:
     made = []
     for narrowed in ({}, {"strategy_id": "orb"}, {"symbol": "RELIANCE"}):
-        chosen = selection("main", first=DAYS[0], last=DAYS[2], known_at=at, **narrowed)
+        chosen = selection(get_account("main"), first=DAYS[0], last=DAYS[2], known_at=at, **narrowed)
         made += [strategy_report(chosen, now=LATER), symbol_report(chosen, now=LATER)]
-        whole = selection("main", known_at=at, **narrowed)
+        whole = selection(get_account("main"), known_at=at, **narrowed)
         made += [strategy_report(whole, now=LATER)]
     return made
 

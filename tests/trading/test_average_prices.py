@@ -27,6 +27,7 @@ from trading.operations.add_fill import add_fill
 from trading.operations.amend import amend
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
+from trading.queries.accounts import get_account
 from trading.queries.trades import get_trade, get_trades, open_positions
 
 AT = datetime(2024, 3, 15, 5, tzinfo=UTC)
@@ -85,13 +86,18 @@ class TestInTheLedger:
     @pytest.mark.parametrize("quantity", [DUST, Decimal("0.61803399"), 1, 7, Decimal("1234.5678")])
     def test_one_fill_has_its_own_price_as_its_average_everywhere(self, ledger: Any, quantity: Any) -> None:
         assert opened("one", quantity).avg_price == PRICE
-        assert open_positions("main")[0].avg_price == PRICE
+        assert open_positions(get_account("main"))[0].avg_price == PRICE
         _, entries = ledger_copy._from_ledger("main", AT.date())
         assert entries["positions"]["positions"][0]["avg_price"] == "1.13889"
         closed = close_position(
             "main", "one", "fx", "RELIANCE", exit_price="1.13854", exit_time=AT + timedelta(hours=1)
         )
-        assert closed.avg_price == get_trade("main", "one").avg_price == get_trades("main")[0].avg_price == PRICE
+        assert (
+            closed.avg_price
+            == get_trade(get_account("main"), "one").avg_price
+            == get_trades(get_account("main"))[0].avg_price
+            == PRICE
+        )
 
     def test_parts_at_one_price_average_to_it(self, ledger: Any) -> None:
         opened("parts", "0.61803399")
@@ -111,7 +117,7 @@ class TestInTheLedger:
         for number in range(3):
             opened(f"t{number}", "0.3")
             with CaptureQueriesContext(connection) as captured:
-                assert {trade.avg_price for trade in get_trades("main")} == {PRICE}
+                assert {trade.avg_price for trade in get_trades(get_account("main"))} == {PRICE}
             counts.append(len(captured))
         assert counts[0] == counts[1] == counts[2]
 

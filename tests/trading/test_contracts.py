@@ -20,6 +20,7 @@ from trading.operations.create_account import create_account
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.reports import selection
 from trading.queries.statistics import exits_of
@@ -53,7 +54,7 @@ class TestAMultiplierThatWasWrong:
         assert [(part.pnl, part.cost) for part in Realisation.objects.all()] == [(1500, 529_500)]
         total = DayTotal.objects.get()
         assert (total.gross_pnl, total.gross_profit, total.charges, total.trades_closed) == (1500, 1480, 20, 1)
-        assert build_daily_summary("main", DAY, now=AT + timedelta(days=1))["total"]["total_pnl"] == 1480
+        assert build_daily_summary(get_account("main"), DAY, now=AT + timedelta(days=1))["total"]["total_pnl"] == 1480
         assert is_proven()
 
     def test_author_and_reason_stand_with_the_trade_in_the_journal_and_in_the_seal(self) -> None:
@@ -126,7 +127,7 @@ class TestAMultiplierThatWasWrong:
         with monkeypatch.context() as older:
             older.setattr(journal, "append", as_an_older_velox)
             traded()
-        publish_daily_summary("main", DAY, now=AT + timedelta(days=3))
+        publish_daily_summary(get_account("main"), DAY, now=AT + timedelta(days=3))
         put_right(multiplier=100)
         traded("T2")
         put_right(multiplier=50)
@@ -135,13 +136,13 @@ class TestAMultiplierThatWasWrong:
 
 def test_what_was_published_or_known_before_stays_as_it_was() -> None:
     traded()
-    publish_daily_summary("main", DAY, now=AT + timedelta(days=3))
+    publish_daily_summary(get_account("main"), DAY, now=AT + timedelta(days=3))
     known_at = datetime.now(UTC)
     put_right(multiplier=100)
     assert is_proven()
     pnl = {}
     for at in (None, known_at):
-        exits = exits_of(selection("main", known_at=at).cut, DAY, DAY)
+        exits = exits_of(selection(get_account("main"), known_at=at).cut, DAY, DAY)
         pnl[at] = sum(exit.pnl for _, exit in exits)
     assert pnl == {None: 1500 * SCALE, known_at: 15 * SCALE}
 

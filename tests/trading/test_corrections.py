@@ -20,6 +20,7 @@ from trading.operations.open_position import open_position
 from trading.operations.set_charges import set_charges, set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.queries.accounts import get_account
 from trading.queries.trades import find_trade, get_trade
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
@@ -92,7 +93,7 @@ class TestAmend:
         opened()
         before = snapshot()
         again = amend(row().pk, price="2450.050", quantity=10, strategy_id="ema cross", **WHO)
-        assert again == known_already(get_trade("main", "T1"))
+        assert again == known_already(get_trade(get_account("main"), "T1"))
         assert snapshot() == before
 
     def test_a_smaller_exit_opens_the_trade_again_and_it_can_be_closed(self) -> None:
@@ -176,7 +177,7 @@ class TestStrategy:
         opened("T1", entry_time=AT - timedelta(days=1))
         closed("T1", exit_time=AT - timedelta(hours=20))
         opened("T1")
-        pk = find_trade("main", "T1").pk
+        pk = find_trade(get_account("main"), "T1").pk
         amend(pk, strategy_id="orb", **WHO)
         assert opened("T1").strategy_id == "orb", "said again, it is not opened again"
         assert Trade.objects.count() == 2
@@ -188,7 +189,7 @@ class TestStrategy:
         opened("T1", strategy_id="orb")
         before = snapshot()
         with pytest.raises(IdConflict):
-            amend(find_trade("main", "T1", strategy_id="orb").pk, strategy_id="ema cross", **WHO)
+            amend(find_trade(get_account("main"), "T1", strategy_id="orb").pk, strategy_id="ema cross", **WHO)
         assert snapshot() == before
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from trading.domain import cuts, figures, position, runs
 from trading.domain.cuts import CUTS, Traded, TradedExit
-from trading.domain.figures import Capital, ClosedTrade, Exit
+from trading.domain.figures import Capital, ClosedTrade, Exit, Sample
 from trading.domain.money import SCALE
 from trading.domain.position import BUY, LONG, SELL, SHORT, Execution
 
@@ -49,12 +49,12 @@ everything = st.lists(parts(), max_size=25)
 
 @given(everything)
 def test_every_cut_has_the_total_of_the_whole(made: list[TradedExit]) -> None:
-    whole = figures.trade_figures([part.exit for part in made])
+    whole = figures.trade_figures(Sample.of([part.exit for part in made]))
     edges = cuts.edges_of([0.0, 30.0, 60.0, 90.0], is_boolean=False)
     keys = {**CUTS, "rsi": cuts.by_condition("rsi", edges), "trend": cuts.by_condition("trend", None)}
     for name, key in keys.items():
         groups = cuts.places(made, key)
-        rows = [figures.trade_figures([made[place].exit for place in of]) for of in groups.values()]
+        rows = [figures.trade_figures(Sample.of([made[place].exit for place in of])) for of in groups.values()]
         for figure in (*ADDED, *ALSO):
             assert sum(row[figure] for row in rows) == whole[figure], (name, figure)
     for name, groups in cuts.by_each_condition(made).items():
@@ -77,7 +77,7 @@ def test_a_part_read_from_the_sheet_is_the_part_read_from_its_exits(
         assert sample.multiples == [trade.net / trade.initial_risk for trade in closed if trade.initial_risk]
         assert sample.unknown == sum(trade.charges is None for trade in closed)
         assert sample.open_net == sum(exit.net for exit in alone if exit.is_open)
-        assert figures.part_figures(sample) == {**figures.trade_figures(alone), **figures.sureness(alone)}
+        assert figures.part_figures(sample) == figures.part_figures(Sample.of(alone))
     assert sorted(place for of in groups.values() for place in of) == list(range(len(made)))
 
 

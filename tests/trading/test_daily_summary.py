@@ -12,17 +12,20 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.trading import oracle
 from tests.trading.desk import NOW, STRATEGIES, make, plans, trade
 from trading.domain import display
 from trading.errors import InvalidValue, UnknownAccount
-from trading.models import DailySummary, Exchange, Instrument, Realisation
+from trading.models import DailySummary, Exchange, Instrument, JournalHead, Realisation
 from trading.operations.add_fill import add_fill
 from trading.operations.open_position import open_position
-from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.queries import daily_summary as queries
 from trading.queries.accounts import get_account
+from trading.queries.daily_summary import day_report
 from trading.queries.day_end import DayEnd, end_of_day
 from trading.queries.reports import selection, strategy_report
 
@@ -81,7 +84,7 @@ def day(ledger: Any) -> None:
 
 class TestTheSummary:
     def test_it_has_the_shape_that_was_promised(self, day: None) -> None:
-        summary = queries.build_daily_summary("main", DAY)
+        summary = queries.build_daily_summary(get_account("main"), DAY)
         assert list(summary) == ["date", "account", "currency", "strategies", "total"]
         assert (summary["date"], summary["account"], summary["currency"]) == ("2021-04-12", "main", "INR")
         assert [row["strategy_id"] for row in summary["strategies"]] == ["breakout", "ema cross"]
@@ -90,7 +93,7 @@ class TestTheSummary:
         assert summary["total"]["strategy_id"] is None
 
     def test_its_figures_are_the_days(self, day: None) -> None:
-        total = queries.build_daily_summary("main", DAY)["total"]
+        total = queries.build_daily_summary(get_account("main"), DAY)["total"]
         assert (total["total_trades"], total["winning_trades"], total["losing_trades"]) == (3, 2, 1)
         assert (total["gross_pnl"], total["charges"], total["total_pnl"]) == (Decimal("27.5"), 3, Decimal("24.5"))
         assert total["trades_without_charges"] == 2
@@ -98,25 +101,25 @@ class TestTheSummary:
         assert total["max_drawdown"] == 20
 
     def test_exposure_counts_what_is_open_once_and_ends_with_the_session(self, day: None) -> None:
-        summary = queries.build_daily_summary("main", DAY)
+        summary = queries.build_daily_summary(get_account("main"), DAY)
         breakout, ema = summary["strategies"]
         assert ema["exposure_seconds"] == 15 * 60  # 09:30 to 09:40 and 09:35 to 09:45
         assert breakout["exposure_seconds"] == (10 + 60) * 60  # 10:00 to 10:10, and 14:30 to the close at 15:30
         assert summary["total"]["exposure_seconds"] == (15 + 10 + 60) * 60
-        early = queries.build_daily_summary("main", DAY, now=MONDAY + timedelta(hours=5, minutes=20))
+        early = queries.build_daily_summary(get_account("main"), DAY, now=MONDAY + timedelta(hours=5, minutes=20))
         assert early["strategies"][0]["exposure_seconds"] == (10 + 20) * 60
 
     def test_a_trade_held_over_night_is_in_the_market_on_both_days(self, day: None) -> None:
-        next_day = queries.build_daily_summary("main", DAY + timedelta(days=1))
+        next_day = queries.build_daily_summary(get_account("main"), DAY + timedelta(days=1))
         assert [row["strategy_id"] for row in next_day["strategies"]] == ["breakout"]
         assert next_day["total"]["exposure_seconds"] == 6.25 * 3600
-        holiday = queries.build_daily_summary("main", date(2021, 4, 14))
+        holiday = queries.build_daily_summary(get_account("main"), date(2021, 4, 14))
         assert holiday["strategies"] == [] and holiday["total"]["exposure_seconds"] == 0
 
     def test_another_account_has_a_day_of_its_own(self, day: None) -> None:
-        assert queries.build_daily_summary("replay", DAY)["total"]["total_pnl"] == 999
+        assert queries.build_daily_summary(get_account("replay"), DAY)["total"]["total_pnl"] == 999
         with pytest.raises(UnknownAccount):
-            queries.build_daily_summary("nobody", DAY)
+            queries.build_daily_summary(get_account("nobody"), DAY)
 
     def test_the_latest_day_is_one_with_a_trade_or_an_exit(self, day: None) -> None:
         assert queries.latest_day(get_account("main"), now=NOW) == DAY
@@ -130,7 +133,7 @@ def test_every_day_of_the_desk_ties_out_with_its_fills_to_the_last_decimal(ledge
         make(plan)
     book = oracle.book("main")
     for on in sorted(set(Realisation.objects.values_list("day", flat=True))):
-        summary = queries.build_daily_summary("main", on)
+        summary = queries.build_daily_summary(get_account("main"), on)
         for row in (summary["total"], *summary["strategies"]):
             told = oracle.figures("main", [on], book, strategy=row["strategy_id"])
             for key in ("gross_pnl", "charges", "total_pnl", "largest_win", "largest_loss", "max_drawdown"):
@@ -148,7 +151,7 @@ class TestTheCommand:
         def plain(value: Any) -> Any:
             return display.plain(value) if isinstance(value, Decimal) else value
 
-        summary = queries.build_daily_summary("main", DAY)
+        summary = queries.build_daily_summary(get_account("main"), DAY)
         told = answer()
         assert told["strategies"] == [
             {key: plain(value) for key, value in row.items()} for row in summary["strategies"]
@@ -176,7 +179,7 @@ class TestTheCommand:
     def test_what_was_published_is_kept_word_for_word(self, day: None) -> None:
         answer()
         row = DailySummary.objects.get()
-        assert row.body == queries.canonical(queries.build_daily_summary("main", DAY))
+        assert row.body == queries.canonical(queries.build_daily_summary(get_account("main"), DAY))
         assert json.loads(row.body)["total"]["total_pnl"] == "24.5"
 
     def test_one_strategy_is_shown_and_the_whole_day_published(self, day: None) -> None:
@@ -273,23 +276,24 @@ class TestWhenADayIsPublished:
             assert caught.value.returncode == 2
         for account, on in (("main", date(2030, 1, 1)), ("replay", DAY + timedelta(days=1))):
             with pytest.raises(InvalidValue, match="has not begun"):
-                publish_daily_summary(account, on, now=MONDAY, in_progress=True)
+                publish_daily_summary(get_account(account), on, now=MONDAY, in_progress=True)
             with pytest.raises(InvalidValue, match="has not begun"):
-                queries.summary_of(account, on, now=MONDAY)
+                queries.summary_of(get_account(account), on, now=MONDAY)
         assert DailySummary.objects.count() == 0
 
-    def test_the_operation_itself_refuses_a_day_in_progress(self, day: None) -> None:
-        with pytest.raises(InvalidValue, match="in progress"):
-            publish_daily_summary("main", DAY, now=CLOSE - timedelta(seconds=1))
-        assert publish_daily_summary("main", DAY, now=CLOSE - timedelta(seconds=1), in_progress=True).version == 1
+    def test_the_operation_itself_leaves_a_day_in_progress_unpublished(self, day: None) -> None:
+        main, early = get_account("main"), CLOSE - timedelta(seconds=1)
+        assert publish_daily_summary(main, DAY, now=early).outcome is Publishing.IN_PROGRESS
+        assert DailySummary.objects.count() == 0
+        assert publish_daily_summary(main, DAY, now=early, in_progress=True).version == 1
 
     def test_where_an_exchange_has_no_session_the_date_must_be_over(self, ledger: Any) -> None:
         holiday = datetime(2021, 4, 14, 5, tzinfo=UTC)
         trade(5, at=holiday)
         midnight = datetime(2021, 4, 14, 18, 30, tzinfo=UTC)
-        with pytest.raises(InvalidValue, match="in progress"):
-            publish_daily_summary("main", holiday.date(), now=midnight - timedelta(seconds=1))
-        assert publish_daily_summary("main", holiday.date(), now=midnight).version == 1
+        early = publish_daily_summary(get_account("main"), holiday.date(), now=midnight - timedelta(seconds=1))
+        assert (early.outcome, DailySummary.objects.count()) == (Publishing.IN_PROGRESS, 0)
+        assert publish_daily_summary(get_account("main"), holiday.date(), now=midnight).version == 1
         main = get_account("main")
         exchange = Exchange.objects.create(code="ALWAYS", zone="America/New_York")  # no session rows: it never closes
         Instrument.objects.create(exchange=exchange, symbol="COIN", currency="INR")
@@ -303,6 +307,49 @@ class TestWhenADayIsPublished:
         assert queries.latest_day(get_account("main"), now=MONDAY + timedelta(days=1)) == date(2021, 4, 13)
 
 
+class TestWhatBecomesOfIt:
+    def test_a_day_is_new_once_and_then_the_same(self, day: None) -> None:
+        main = get_account("main")
+        first, again = publish_daily_summary(main, DAY), publish_daily_summary(main, DAY, rebuild=True)
+        assert (first.outcome, first.version) == (Publishing.NEW, 1)
+        assert (again.outcome, again.version) == (Publishing.SAME, 1)
+        assert first.summary == again.summary == queries.build_daily_summary(main, DAY)
+
+    def test_one_that_differs_stays_until_it_is_rebuilt(self, day: None) -> None:
+        main = get_account("main")
+        publish_daily_summary(main, DAY)
+        trade(5, at=MONDAY + timedelta(hours=2))
+        differs, rebuilt = publish_daily_summary(main, DAY), publish_daily_summary(main, DAY, rebuild=True)
+        assert (differs.outcome, differs.version) == (Publishing.DIFFERS, 1)
+        assert differs.summary["total"]["total_pnl"] == Decimal("29.5")
+        assert (rebuilt.outcome, rebuilt.version) == (Publishing.NEW, 2)
+
+    def test_a_day_without_anything_is_empty(self, day: None) -> None:
+        empty = publish_daily_summary(get_account("main"), date(2021, 4, 8))
+        assert (empty.outcome, empty.version, empty.summary["strategies"]) == (Publishing.EMPTY, 0, [])
+        assert DailySummary.objects.count() == 0
+
+    def test_a_fact_that_comes_while_it_is_made_is_in_it(self, day: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        def overtaken(*arguments: Any, **keywords: Any) -> Any:
+            summary = day_report(*arguments, **keywords)
+            monkeypatch.undo()
+            trade(5, at=MONDAY + timedelta(hours=2))
+            return summary
+
+        monkeypatch.setattr("trading.operations.publish_daily_summary.day_report", overtaken)
+        publication = publish_daily_summary(get_account("main"), DAY)
+        assert publication.summary["total"]["total_pnl"] == Decimal("29.5")
+        row = DailySummary.objects.get()
+        assert json.loads(row.body)["total"]["total_pnl"] == "29.5"
+        assert row.journal_sequence == JournalHead.objects.get(account__code="main").sequence - 1
+
+    def test_the_first_one_asks_the_ledger_twenty_times_at_most(self, day: None) -> None:
+        with CaptureQueriesContext(connection) as captured:
+            answer()
+        assert DailySummary.objects.count() == 1
+        assert len(captured) <= 20, [query["sql"] for query in captured]
+
+
 class TestASpan:
     def test_each_day_with_data_is_what_the_day_alone_says_and_the_total_is_the_reports(self, ledger: Any) -> None:
         for plan in plans(20):
@@ -311,7 +358,7 @@ class TestASpan:
         alone = [answer("--date", f"2021-04-{number:02d}") for number in range(1, 31)]
         assert told["days"] == [summary for summary in alone if summary["strategies"]]
         assert len(told["days"]) > 2
-        whole = strategy_report(selection("main", first="2021-04-01", last="2021-04-30"))["total"]
+        whole = strategy_report(selection(get_account("main"), first="2021-04-01", last="2021-04-30"))["total"]
         for key in ("total_pnl", "charges", "max_drawdown", "largest_win", "total_trades", "sqn", "expectancy_r"):
             value = whole[key]
             assert told["total"][key] == (display.plain(value) if isinstance(value, Decimal) else value), key

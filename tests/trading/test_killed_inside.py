@@ -21,6 +21,7 @@ from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 WHO = {"by": "asha", "reason": "typing error"}
@@ -48,7 +49,7 @@ OPERATIONS: dict[str, tuple[Call, Call]] = {
     "void": (finished, lambda: void(row().pk, **WHO)),
     "void a fill": (traded, lambda: void(row().pk, fill=2, **WHO)),
     "charges": (finished, lambda: set_charges("main", "T1", "20.5", source="note")),
-    "publish": (finished, lambda: publish_daily_summary("main", AT.date())),
+    "publish": (finished, lambda: publish_daily_summary(get_account("main"), AT.date())),
 }
 
 

@@ -78,5 +78,5 @@ def test_every_page_and_report_answers(client: Client, capsys: pytest.CaptureFix
 
 
 def test_a_published_day_proves_itself() -> None:
-    publish_daily_summary("main", DAYS[0])
+    publish_daily_summary(get_account("main"), DAYS[0])
     assert verify_ledger().differences == []

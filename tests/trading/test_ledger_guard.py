@@ -33,12 +33,13 @@ from trading.operations.add_capital import add_capital
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
-from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
@@ -58,7 +59,7 @@ def everything(account: str = "main") -> Trade:
     filled("SELL", 2460, 4, account_code=account)
     closed(account_code=account)
     record_signal(account, "ema cross", "RELIANCE", AT, {"rsi": 40}, decision="SKIPPED")
-    publish_daily_summary(account, DAY)
+    publish_daily_summary(get_account(account), DAY)
     add_capital(account, DAY, 1000)
     opened("T2", account_code=account)
     amend(row("T2", account).pk, price=2451, by="asha", reason="typing error")
@@ -337,18 +338,21 @@ class TestAccounts:
 class TestDaysAndReviews:
     def test_a_summary_that_differs_is_a_new_version(self) -> None:
         opened()
-        first = publish_daily_summary("main", DAY, by="asha")
-        assert publish_daily_summary("main", DAY) == first
+        main = get_account("main")
+        publish_daily_summary(main, DAY, by="asha")
+        first = DailySummary.objects.get()
+        assert publish_daily_summary(main, DAY).outcome is Publishing.SAME
         filled("SELL", 2460, 4)
-        second = publish_daily_summary("main", DAY)
-        assert (first.version, second.version) == (1, 2)
+        publish_daily_summary(main, DAY, rebuild=True)
+        second = DailySummary.objects.get(version=2)
+        assert DailySummary.objects.count() == 2
         assert (second.journal_sequence, first.journal_sequence) == (3, 1)
         assert first.journal_head == Journal.objects.get(sequence=1).mac
         void(row().pk, by="asha", reason="typing error")
         opened()
-        assert publish_daily_summary("main", DAY).version == 3
+        assert publish_daily_summary(main, DAY, rebuild=True).version == 3
         with pytest.raises(UnknownAccount):
-            publish_daily_summary("nobody", DAY)
+            get_account("nobody")
 
     def test_a_review_is_kept_with_its_author_and_every_version_in_the_journal(self) -> None:
         opened()

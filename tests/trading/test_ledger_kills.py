@@ -24,6 +24,7 @@ from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
@@ -55,7 +56,8 @@ CASES = [
     Case("void", lambda name: void(row(name).pk, **SAID), lambda name: (opened(name), closed(name))),
     Case("charges", lambda name: set_charges("main", name, "12.35", source="note")),
     Case("review", lambda name: review_trade(row(name).pk, by=User.objects.get(username="asha"), rating=3)),
-    Case("summary", lambda _: publish_daily_summary("main", DAY), lambda name: (opened(name), closed(name))),
+    Case("summary", lambda _: publish_daily_summary(get_account("main"), DAY), lambda name: (
+        opened(name), closed(name))),
     Case("account", lambda name: create_account(
         name, book="paper", currency="INR", zone="UTC", capital=5, capital_date=DAY), lambda _: None),
 ]  # fmt: skip

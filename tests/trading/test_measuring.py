@@ -23,6 +23,7 @@ from trading.models.sealing import Seal
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.measure_excursions import Kept, measure_excursions
+from trading.queries.accounts import get_account
 from trading.queries.reports import selection, strategy_report
 
 pytestmark = pytest.mark.ledger
@@ -194,9 +195,9 @@ def test_what_a_busy_ledger_did_not_take_is_reviewed_later(desk: DataManager, mo
 def test_a_report_tells_what_was_given_back(desk: DataManager) -> None:
     trade(desk, 90, 200, "in")
     trade(desk, 210, 260, "after")
-    assert strategy_report(selection("replay"))["total"]["measured_trades"] == 0
+    assert strategy_report(selection(get_account("replay")))["total"]["measured_trades"] == 0
     measure()
-    for made in strategy_report(selection("replay"))["strategies"]:
+    for made in strategy_report(selection(get_account("replay")))["strategies"]:
         assert (made["measured_trades"], made["trades_in_feed_gaps"]) == (2, 1)
         best = sum(row.mfe for row in Excursion.objects.all())
         assert (made["avg_mfe"], made["given_back"]) == (best / 2, best - made["gross_pnl"])

@@ -14,6 +14,7 @@ from django.test import Client
 
 from tests import page_desk
 from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.queries.accounts import get_account
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -72,7 +73,7 @@ def faults(client: Client) -> Any:
     """Ask one address after the other; return those that came down, each with what broke."""
     page_desk.trades(2)
     page_desk.skipped(1)
-    publish_daily_summary("main", page_desk.DAY.date())
+    publish_daily_summary(get_account("main"), page_desk.DAY.date())
     client.force_login(page_desk.member("asha"))
 
     def ask(addresses: Iterator[str]) -> dict[str, str]:

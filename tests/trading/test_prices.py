@@ -22,6 +22,7 @@ from trading.operations.measure_excursions import measure_excursions
 from trading.operations.set_charges import set_charges, set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.queries.accounts import get_account
 from trading.queries.daily_summary import summary_of
 from trading.queries.statistics import strategy_stats
 
@@ -231,9 +232,9 @@ def test_a_maker_is_paid_for_the_exit() -> None:
     opened(entry_price=100, quantity=1, charges="0.02")
     trade = closed(price=101, charges="-0.03")
     assert trade.charges == Decimal("-0.01")
-    total = summary_of("main", date(2024, 3, 15), now=AT + timedelta(days=1))["total"]
+    total = summary_of(get_account("main"), date(2024, 3, 15), now=AT + timedelta(days=1))["total"]
     assert (total["charges"], total["total_pnl"]) == (Decimal("-0.01"), Decimal("1.01"))
-    stats = strategy_stats("main", "ema cross", None, now=AT + timedelta(days=1))
+    stats = strategy_stats(get_account("main"), "ema cross", None, now=AT + timedelta(days=1))
     assert (stats["charges"], stats["total_pnl"], stats["winning_trades"]) == (Decimal("-0.01"), Decimal("1.01"), 1)
     assert DayTotal.objects.get().charges == Decimal("-0.01")
 

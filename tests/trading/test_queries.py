@@ -19,6 +19,7 @@ from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.queries import accounts, period, sessions, signals, trades
+from trading.queries.accounts import get_account
 
 pytestmark = pytest.mark.ledger
 
@@ -52,22 +53,22 @@ class TestTrades:
         opened("7", entry_price=Decimal(100))
         opened("7", entry_price=Decimal(101), at=later, strategy="orb")
         close_position("main", "7", "orb", "RELIANCE", exit_price=1, exit_time=later)
-        assert trades.get_trade("main", "7").avg_price == Decimal(100)
+        assert trades.get_trade(get_account("main"), "7").avg_price == Decimal(100)
         close_position("main", "7", "ema", "RELIANCE", exit_price=1, exit_time=later)
-        assert trades.get_trade("main", "7").avg_price == Decimal(101)
+        assert trades.get_trade(get_account("main"), "7").avg_price == Decimal(101)
 
     def test_two_open_ones_are_ambiguous_until_the_strategy_is_named(self, ledger: Any) -> None:
         opened("7")
         opened("7", strategy="orb")
         with pytest.raises(AmbiguousTrade):
-            trades.get_trade("main", "7")
-        assert trades.get_trade("main", "7", strategy_id="orb").strategy_id == "orb"
+            trades.get_trade(get_account("main"), "7")
+        assert trades.get_trade(get_account("main"), "7", strategy_id="orb").strategy_id == "orb"
 
     def test_an_unknown_trade_raises_and_another_account_has_its_own(self, ledger: Any) -> None:
         opened("7")
         for account, name, strategy in (("main", "8", None), ("replay", "7", None), ("main", "7", "orb")):
             with pytest.raises(UnknownTrade):
-                trades.get_trade(account, name, strategy_id=strategy)
+                trades.get_trade(get_account(account), name, strategy_id=strategy)
 
     def test_filters_narrow_and_bounds_are_half_open_on_the_opening(self, ledger: Any) -> None:
         opened("1")
@@ -76,7 +77,7 @@ class TestTrades:
         close_position("main", "3", "ema", "M&M", exit_price=99, exit_time=MORNING + timedelta(hours=3))
 
         def ids(**chosen: Any) -> list[str | None]:
-            return [found.trade_id for found in trades.get_trades("main", **chosen)]
+            return [found.trade_id for found in trades.get_trades(get_account("main"), **chosen)]
 
         assert ids() == ["1", "2", "3"]
         assert ids(strategy_id="orb") == ["2"]
@@ -100,28 +101,28 @@ class TestTrades:
         ]
         for chosen, field in wrong:
             with pytest.raises(InvalidValue) as caught:
-                trades.get_trades("main", **chosen)
+                trades.get_trades(get_account("main"), **chosen)
             assert caught.value.field == field
 
     def test_a_symbol_of_another_exchange_is_another_instrument(self, ledger: Any) -> None:
         opened("1", symbol="RELIANCE")
         opened("2", symbol="BSE:RELIANCE")
-        assert [t.symbol for t in trades.get_trades("main")] == ["RELIANCE", "BSE:RELIANCE"]
-        assert trades.position_of("main", "ema", "BSE:RELIANCE").trade_id == "2"
+        assert [t.symbol for t in trades.get_trades(get_account("main"))] == ["RELIANCE", "BSE:RELIANCE"]
+        assert trades.position_of(get_account("main"), "ema", "BSE:RELIANCE").trade_id == "2"
 
     def test_no_query_per_trade(self, ledger: Any, django_assert_max_num_queries: Any) -> None:
         for number in range(6):
             opened(str(number))
         with django_assert_max_num_queries(2):
-            assert len(trades.get_trades("main")) == 6
+            assert len(trades.get_trades(get_account("main"))) == 6
         with django_assert_max_num_queries(2):
-            assert len(trades.open_positions("main")) == 6
+            assert len(trades.open_positions(get_account("main"))) == 6
 
 
 class TestPositions:
     def test_one_open_trade_is_the_position(self, ledger: Any) -> None:
         opened("1", stop_price=Decimal(95), target_price=Decimal(120))
-        position = trades.position_of("main", "ema", "RELIANCE")
+        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
         assert (position.trade_id, position.side, position.open_quantity) == ("1", "LONG", Decimal(10))
         assert (position.stop_price, position.target_price, position.initial_risk) == (95, 120, 50)
         assert (position.origin, position.last_price, position.state) == ("ledger", None, "OPEN")
@@ -129,31 +130,31 @@ class TestPositions:
     def test_several_open_trades_are_their_sum(self, ledger: Any) -> None:
         opened("1", stop_price=Decimal(95))
         opened("2", entry_price=Decimal(110), quantity=30)
-        position = trades.position_of("main", "ema", "RELIANCE")
+        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
         assert (position.side, position.open_quantity, position.avg_price) == ("LONG", Decimal(40), Decimal("107.5"))
         assert [position.trade_id, position.stop_price, position.target_price, position.initial_risk] == [None] * 4
-        assert [p.trade_id for p in trades.open_positions("main")] == ["1", "2"]
+        assert [p.trade_id for p in trades.open_positions(get_account("main"))] == ["1", "2"]
 
     def test_a_hedged_position_is_its_net(self, ledger: Any) -> None:
         opened("1", quantity=10)
         opened("2", quantity=25, side="SHORT")
-        position = trades.position_of("main", "ema", "RELIANCE")
+        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
         assert (position.side, position.open_quantity) == ("SHORT", Decimal(15))
         opened("3", quantity=15)
-        position = trades.position_of("main", "ema", "RELIANCE")
+        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
         assert (position.side, position.open_quantity, position.avg_price) == (None, Decimal(0), None)
         assert position.state == "OPEN"
 
     def test_without_an_open_trade_the_position_is_flat(self, ledger: Any) -> None:
         trade(5, at=MORNING)
-        position = trades.position_of("main", "ema cross", "RELIANCE")
+        position = trades.position_of(get_account("main"), "ema cross", "RELIANCE")
         assert (position.side, position.open_quantity, position.state) == (None, Decimal(0), "CLOSED")
-        assert trades.open_positions("main") == []
+        assert trades.open_positions(get_account("main")) == []
 
     def test_the_average_price_is_that_of_what_is_open(self, ledger: Any) -> None:
         opened("1", quantity=3, entry_price=Decimal(100))
         add_fill("main", "1", "BUY", Decimal(101), 4, MORNING + timedelta(minutes=1))
-        assert trades.get_trade("main", "1").avg_price == Decimal("100.57142857")
+        assert trades.get_trade(get_account("main"), "1").avg_price == Decimal("100.57142857")
 
 
 class TestSignals:
@@ -161,12 +162,12 @@ class TestSignals:
         for minute, decision in ((2, "SKIPPED"), (1, "TAKEN")):
             at = MORNING + timedelta(minutes=minute)
             record_signal("main", "ema", "NIFTY 50", at, {"gap": 0.5, "nested": {"a": [1]}}, decision=decision)
-        found = signals.get_signals("main", "ema", MORNING, MORNING + timedelta(minutes=2))
+        found = signals.get_signals(get_account("main"), "ema", MORNING, MORNING + timedelta(minutes=2))
         assert [(s.decision, s.conditions) for s in found] == [("TAKEN", {"gap": 0.5, "nested": {"a": [1]}})]
-        assert [s.decision for s in signals.get_signals("main", "ema", None, None)] == ["TAKEN", "SKIPPED"]
-        assert signals.get_signals("replay", "ema", None, None) == []
+        assert [s.decision for s in signals.get_signals(get_account("main"), "ema", None, None)] == ["TAKEN", "SKIPPED"]
+        assert signals.get_signals(get_account("replay"), "ema", None, None) == []
         with pytest.raises(InvalidValue):
-            signals.get_signals("main", "ema", NOW, MORNING)
+            signals.get_signals(get_account("main"), "ema", NOW, MORNING)
 
 
 class TestPeriods:

@@ -22,13 +22,13 @@ from trading.operations.add_fill import add_fill
 from trading.operations.open_position import open_position
 from trading.operations.void import void
 from trading.queries import statistics
+from trading.queries.accounts import get_account
 from trading.queries.sessions import calendar_of
 from trading.queries.statistics import (
     account_stats,
-    by_day,
-    by_strategy,
     strategy_stats,
     symbol_stats,
+    totals_by,
 )
 
 pytestmark = pytest.mark.ledger
@@ -66,12 +66,12 @@ def same(made: dict[str, Any], told: dict[str, Any]) -> None:
 
 def test_the_figures_of_every_cut_are_those_of_the_oracle_and_add_up(desk: None) -> None:
     book, span = oracle.book("main"), (date(2021, 4, 1), date(2021, 4, 30))
-    whole = account_stats("main", 30, now=NOW)
+    whole = account_stats(get_account("main"), 30, now=NOW)
     same(whole, oracle.figures("main", trading_days(*span), book))
-    by_name = [strategy_stats("main", strategy, 30, now=NOW) for strategy in STRATEGIES]
+    by_name = [strategy_stats(get_account("main"), strategy, 30, now=NOW) for strategy in STRATEGIES]
     for made, strategy in zip(by_name, STRATEGIES, strict=True):
         same(made, oracle.figures("main", trading_days(*span, strategy__code=strategy), book, strategy=strategy))
-    by_symbol = [symbol_stats("main", symbol, 30, now=NOW) for symbol in SYMBOLS]
+    by_symbol = [symbol_stats(get_account("main"), symbol, 30, now=NOW) for symbol in SYMBOLS]
     for made, symbol in zip(by_symbol, SYMBOLS, strict=True):
         name = symbol.removeprefix("BSE:")
         assert made["total_trades"] > 0
@@ -83,7 +83,7 @@ def test_the_figures_of_every_cut_are_those_of_the_oracle_and_add_up(desk: None)
 def test_any_period_is_that_of_the_oracle(desk: None) -> None:
     book = oracle.book("main")
     for strategy, days in itertools.product(STRATEGIES, (1, 10, 60, None)):
-        made = strategy_stats("main", strategy, days, now=NOW)
+        made = strategy_stats(get_account("main"), strategy, days, now=NOW)
         first, last = date.fromisoformat(made["first_date"]), date.fromisoformat(made["last_date"])
         if days is not None:
             assert (first, last) == (date(2021, 4, 30) - timedelta(days=days - 1), date(2021, 4, 30))
@@ -94,12 +94,12 @@ def test_any_period_is_that_of_the_oracle(desk: None) -> None:
 
 def test_day_totals_tell_the_same_as_the_trades(desk: None) -> None:
     first, last, book = date(2021, 4, 1), date(2021, 5, 31), oracle.book("main")
-    for row in by_strategy("main", first, last):
-        span = trading_days(first, last, strategy__code=row["strategy_id"])
-        same(row, _sums_of(oracle.figures("main", span, book, strategy=row["strategy_id"])))
-    for row in by_day("main", first, last):
-        same(row, _sums_of(oracle.figures("main", [row["day"]], book)))
-    assert {row["strategy_id"] for row in by_strategy("main", first, last)} == set(STRATEGIES)
+    for row in totals_by(get_account("main"), first, last, "strategy"):
+        span = trading_days(first, last, strategy__code=row["key"])
+        same(row, _sums_of(oracle.figures("main", span, book, strategy=row["key"])))
+    for row in totals_by(get_account("main"), first, last, "day"):
+        same(row, _sums_of(oracle.figures("main", [date.fromisoformat(row["key"])], book)))
+    assert {row["key"] for row in totals_by(get_account("main"), first, last, "strategy")} == set(STRATEGIES)
 
 
 def _sums_of(told: dict[str, Any]) -> dict[str, Any]:
@@ -113,19 +113,19 @@ def test_rows_by_day_read_no_trade_and_a_period_costs_a_fixed_number_of_queries(
     for number in range(8):
         trade(number, at=MONDAY + timedelta(days=number))
     with django_assert_num_queries(2):
-        by_day("main", date(2021, 4, 1), date(2021, 4, 30))
+        totals_by(get_account("main"), date(2021, 4, 1), date(2021, 4, 30), "day")
     with django_assert_max_num_queries(10):
-        strategy_stats("main", STRATEGIES[0], 30, now=NOW)
+        strategy_stats(get_account("main"), STRATEGIES[0], 30, now=NOW)
 
 
 def test_of_nothing_every_key_is_there(ledger: Any) -> None:
     for days in (30, None):
-        made = strategy_stats("main", "nobody", days, now=NOW)
+        made = strategy_stats(get_account("main"), "nobody", days, now=NOW)
         assert (made["total_trades"], made["total_pnl"], made["charges"], made["max_drawdown"]) == (0, 0, 0, 0)
         assert [made[key] for key in ("win_rate", "profit_factor", "avg_win", "expectancy", "sharpe", "sqn")] == [
             None
         ] * 6
-        assert symbol_stats("main", "NOTHING", days, now=NOW).keys() == made.keys()
+        assert symbol_stats(get_account("main"), "NOTHING", days, now=NOW).keys() == made.keys()
 
 
 def test_wrong_days_and_what_is_no_name_are_refused(ledger: Any) -> None:
@@ -141,19 +141,19 @@ def test_wrong_days_and_what_is_no_name_are_refused(ledger: Any) -> None:
 
 def test_an_unknown_account_is_refused(ledger: Any) -> None:
     with pytest.raises(UnknownAccount):
-        strategy_stats("nobody", "ema cross", now=NOW)
+        strategy_stats(get_account("nobody"), "ema cross", now=NOW)
 
 
 def test_money_belongs_to_the_day_of_the_exit_and_the_trade_to_the_day_it_closes(ledger: Any) -> None:
     open_position("main", "1", "ema cross", "RELIANCE", entry_price=100, quantity=10, entry_time=MONDAY)
     add_fill("main", "1", "SELL", 110, 4, MONDAY + timedelta(days=1))
-    tuesday = strategy_stats("main", "ema cross", 1, now=MONDAY + timedelta(days=1))
+    tuesday = strategy_stats(get_account("main"), "ema cross", 1, now=MONDAY + timedelta(days=1))
     assert (tuesday["total_trades"], tuesday["total_pnl"], tuesday["open_trades_pnl"]) == (0, 40, 40)
     add_fill("main", "1", "SELL", 95, 6, MONDAY + timedelta(days=2))
-    wednesday = strategy_stats("main", "ema cross", 1, now=MONDAY + timedelta(days=2))
+    wednesday = strategy_stats(get_account("main"), "ema cross", 1, now=MONDAY + timedelta(days=2))
     assert (wednesday["total_trades"], wednesday["total_pnl"], wednesday["winning_trades"]) == (1, -30, 1)
     assert wednesday["avg_win"] == 10
-    both = strategy_stats("main", "ema cross", None, now=MONDAY)
+    both = strategy_stats(get_account("main"), "ema cross", None, now=MONDAY)
     assert (both["first_date"], both["last_date"], both["total_pnl"]) == ("2021-04-12", "2021-04-14", 10)
     assert both["open_trades_pnl"] == 0
 
@@ -161,9 +161,9 @@ def test_money_belongs_to_the_day_of_the_exit_and_the_trade_to_the_day_it_closes
 def test_a_closed_day_with_an_exit_is_a_trading_day(ledger: Any) -> None:
     holiday = datetime(2021, 4, 14, 5, tzinfo=UTC)
     trade(5, at=MONDAY - timedelta(days=30))
-    assert strategy_stats("main", "ema cross", 7, now=holiday)["trading_days"] == 4
+    assert strategy_stats(get_account("main"), "ema cross", 7, now=holiday)["trading_days"] == 4
     trade(5, at=holiday)
-    assert strategy_stats("main", "ema cross", 7, now=holiday)["trading_days"] == 5
+    assert strategy_stats(get_account("main"), "ema cross", 7, now=holiday)["trading_days"] == 5
 
 
 DAY_RATIOS = ("sharpe", "sortino", "calmar")
@@ -174,11 +174,11 @@ def test_days_before_the_accounts_first_trade_are_no_sample(ledger: Any) -> None
     trade(-40, at=MONDAY)
     trade(100, at=MONDAY + timedelta(days=1))
     for days in (30, 400, None):
-        made = strategy_stats("main", "ema cross", days, now=MONDAY + timedelta(days=1))
+        made = strategy_stats(get_account("main"), "ema cross", days, now=MONDAY + timedelta(days=1))
         assert [made[name] for name in ("trading_days", *DAY_RATIOS)] == [2, None, None, None]
     trade(7, at=friday)
-    short = strategy_stats("main", "ema cross", 400, now=friday)
-    enough = strategy_stats("main", "ema cross", 400, now=friday + timedelta(days=4))
+    short = strategy_stats(get_account("main"), "ema cross", 400, now=friday)
+    enough = strategy_stats(get_account("main"), "ema cross", 400, now=friday + timedelta(days=4))
     assert (short["trading_days"], enough["trading_days"]) == (18, 20)
     assert [short[name] for name in DAY_RATIOS] == [None] * 3 and None not in [enough[name] for name in DAY_RATIOS]
 
@@ -186,8 +186,8 @@ def test_days_before_the_accounts_first_trade_are_no_sample(ledger: Any) -> None
 def test_a_cut_has_the_days_of_its_account_as_its_sample(ledger: Any) -> None:
     trade(5, at=MONDAY - timedelta(days=60), strategy="older")
     trade(100, at=MONDAY)
-    made = strategy_stats("main", "ema cross", 30, now=MONDAY)
-    assert made["trading_days"] == account_stats("main", 30, now=MONDAY)["trading_days"] > 15
+    made = strategy_stats(get_account("main"), "ema cross", 30, now=MONDAY)
+    assert made["trading_days"] == account_stats(get_account("main"), 30, now=MONDAY)["trading_days"] > 15
 
 
 def test_a_void_first_trade_begins_no_sample(ledger: Any) -> None:
@@ -195,11 +195,11 @@ def test_a_void_first_trade_begins_no_sample(ledger: Any) -> None:
     void(Trade.objects.get().pk, by="desk", reason="never was")
     trade(100, at=MONDAY)
     for days in (90, None):
-        assert strategy_stats("main", "ema cross", days, now=MONDAY)["trading_days"] == 1
+        assert strategy_stats(get_account("main"), "ema cross", days, now=MONDAY)["trading_days"] == 1
 
 
 def test_before_anything_was_traded_a_period_has_no_days_and_its_capital_lost_nothing(ledger: Any) -> None:
-    made = account_stats("main", 30, now=MONDAY)
+    made = account_stats(get_account("main"), 30, now=MONDAY)
     assert (made["trading_days"], made["sharpe"], made["max_drawdown"], made["max_drawdown_pct"]) == (0, None, 0, 0.0)
 
 
@@ -212,7 +212,7 @@ def test_returns_divide_by_the_accounts_capital_of_the_morning(ledger: Any) -> N
     trade(500, at=MONDAY + timedelta(days=1))
     add_capital("main", date(2021, 4, 14), Decimal(98_500))
     trade(-2000, at=MONDAY + timedelta(days=2))
-    cut = statistics.Cut(statistics.get_account("main"), "ema cross")
+    cut = statistics.Cut(get_account("main"), "ema cross")
     exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 12), date(2021, 4, 14))]
     capital = _capital(cut, [date(2021, 4, day) for day in (12, 13, 14)], exits)
     assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000, -2000 / 200_000]
@@ -221,16 +221,16 @@ def test_returns_divide_by_the_accounts_capital_of_the_morning(ledger: Any) -> N
 def test_what_others_earned_on_a_closed_day_is_capital_of_the_next(ledger: Any) -> None:
     trade(1000, at=MONDAY + timedelta(days=2), strategy="other")  # a holiday
     trade(500, at=MONDAY + timedelta(days=3))
-    cut = statistics.Cut(statistics.get_account("main"), "ema cross")
+    cut = statistics.Cut(get_account("main"), "ema cross")
     exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 13), date(2021, 4, 15))]
     capital = _capital(cut, [date(2021, 4, 13), date(2021, 4, 15)], exits)
     assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000]
 
 
 def test_capital_of_a_later_day_does_not_rewrite_the_past(desk: None) -> None:
-    before = strategy_stats("main", STRATEGIES[0], 30, now=NOW)
+    before = strategy_stats(get_account("main"), STRATEGIES[0], 30, now=NOW)
     add_capital("main", date(2021, 5, 1), Decimal(10**9))
-    assert strategy_stats("main", STRATEGIES[0], 30, now=NOW) == before
+    assert strategy_stats(get_account("main"), STRATEGIES[0], 30, now=NOW) == before
 
 
 def test_the_order_in_which_equal_instants_were_booked_changes_nothing(ledger: Any) -> None:
@@ -240,7 +240,9 @@ def test_the_order_in_which_equal_instants_were_booked_changes_nothing(ledger: A
             name = str(number)
             open_position(account, name, "ema cross", "RELIANCE", entry_price=1000, quantity=1, entry_time=MONDAY)
             add_fill(account, name, "SELL", 1000 + pnl, 1, MONDAY + timedelta(minutes=5))
-    assert strategy_stats("main", "ema cross", 30, now=NOW) == strategy_stats("replay", "ema cross", 30, now=NOW)
+    assert strategy_stats(get_account("main"), "ema cross", 30, now=NOW) == strategy_stats(
+        get_account("replay"), "ema cross", 30, now=NOW
+    )
 
 
 def test_day_totals_hold_one_row_per_strategy_instrument_and_day(desk: None) -> None:

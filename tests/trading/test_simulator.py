@@ -22,6 +22,7 @@ from trading import replay, summon
 from trading.errors import InvalidValue
 from trading.management.commands import demo
 from trading.models import Account, DailySummary, Journal, Signal, StopChange, Trade, User
+from trading.queries.accounts import get_account
 from trading.queries.statistics import strategy_stats
 from trading.simulator import SHARES, simulate
 from trading.strategies.base import nanoseconds
@@ -153,7 +154,7 @@ def check_demo(login: str) -> None:
     assert set(trades.values_list("strategy__code", flat=True)) == {"ema_cross", "opening_range"}
     assert set(Signal.objects.values_list("decision", flat=True)) == {"TAKEN", "SKIPPED"}
     assert not trades.filter(state="CLOSED", charges=None).exists()
-    assert strategy_stats("main", "ema_cross", None, now=datetime.now(UTC))["total_trades"] > 20
+    assert strategy_stats(get_account("main"), "ema_cross", None, now=datetime.now(UTC))["total_trades"] > 20
     summary = DailySummary.objects.get()
     assert json.loads(summary.body)["date"] == str(summary.day) == str(trades.first().trading_day)
     name, password = login.split()

@@ -23,6 +23,7 @@ from trading.errors import IdConflict, InvalidValue, LedgerBusy
 from trading.models import Exchange, ExchangeSession, Instrument
 from trading.operations.load_sessions import load_sessions
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.sessions import calendar_of, calendar_of_symbol
 
@@ -66,7 +67,9 @@ class TestAKnownPrefix:
             return datetime(2026, 11, 26, hour, minute, tzinfo=INDIA)
 
         opened(symbol=CRUDE, entry_time=at(22), entry_price=5295)
-        row_ = build_daily_summary("main", date(2026, 11, 26), now=at(23, 59) + timedelta(days=1))["strategies"][0]
+        row_ = build_daily_summary(get_account("main"), date(2026, 11, 26), now=at(23, 59) + timedelta(days=1))[
+            "strategies"
+        ][0]
         assert row_["exposure_seconds"] == 115 * 60, "until 23:55"
         for hour, minute in ((9, 0), (9, 20), (22, 0), (23, 54)):
             assert dm.process_tick(CRUDE, {"ltp": 5300.0}, at=at(hour, minute))
@@ -228,7 +231,7 @@ def test_exposure_of_a_trade_over_midnight_leaves_the_hour_out_in_which_nobody_t
     opened(symbol="CME:ESZ6", entry_time=at(16, 16))
     closed(symbol="CME:ESZ6", exit_time=at(18, 9))
     for day, hours in ((16, 1 + 6), (17, 17 + 6), (18, 9)):
-        summary = build_daily_summary("main", date(2026, 11, day), now=at(30, 0))
+        summary = build_daily_summary(get_account("main"), date(2026, 11, day), now=at(30, 0))
         assert summary["strategies"][0]["exposure_seconds"] == hours * 3600
 
 

@@ -31,7 +31,8 @@ from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
-from trading.queries.daily_summary import build_daily_summary
+from trading.queries.accounts import get_account
+from trading.queries.daily_summary import day_report
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
@@ -85,7 +86,7 @@ def _one_of_everything(account: str) -> None:
     closed("X", account_code=account, pnl=3, exit_reason="target")
     conditions = {"rsi": 61.5, "trend": {"up": True}, "name": "ä"}
     opened("Y", account_code=account, signal_conditions=conditions, entry_time=AT + MINUTE)
-    publish_daily_summary(account, DAY)
+    publish_daily_summary(get_account(account), DAY)
     add_capital(account, DAY, "-20.5", note="fee")
 
 
@@ -149,22 +150,22 @@ class TestReports:
         ]
         for number, step in enumerate(steps, 1):
             step()
-            assert publish_daily_summary("main", DAY).version == number
+            assert publish_daily_summary(get_account("main"), DAY, rebuild=True).version == number
         review_trade(row().pk, by=User.objects.create_user("asha"), rating=3)
         proof = verify_ledger()
         assert (proof.differences, proof.checked["reports"]) == ([], len(steps))
 
     @pytest.mark.parametrize("name", ["total_pnl", "charges", "winning_trades", "trades_without_charges"])
     def test_one_that_says_otherwise_is_named(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        def wrong(*arguments: Any, **named: Any) -> dict[str, Any]:
-            made = build_daily_summary(*arguments, **named)
-            made["strategies"][0][name] += 1
-            return made
+        def wrong(*arguments: Any, **keywords: Any) -> Any:
+            summary, end = day_report(*arguments, **keywords)
+            summary["strategies"][0][name] += 1
+            return summary, end
 
-        monkeypatch.setattr("trading.operations.publish_daily_summary.build_daily_summary", wrong)
+        monkeypatch.setattr("trading.operations.publish_daily_summary.day_report", wrong)
         opened()
         closed()
-        publish_daily_summary("main", DAY)
+        publish_daily_summary(get_account("main"), DAY)
         assert found() == {("trading_dailysummary", f"body: ema cross {name}")}
 
 

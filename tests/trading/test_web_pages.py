@@ -20,6 +20,7 @@ from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.update_trailing_sl import update_trailing_sl
+from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.trades import OPEN
@@ -54,7 +55,7 @@ def words(page: str) -> str:
 @pytest.mark.ledger
 def test_the_overview_shows_the_figures_of_the_daily_summary(read: Read) -> None:
     page_desk.trades(12)
-    total = build_daily_summary("main", DAY)["total"]
+    total = build_daily_summary(get_account("main"), DAY)["total"]
     page = words(read("/", day=DAY.isoformat()))
     assert f"Realised P&L {amounts.amount(total['total_pnl'], 'INR', signed=True)}" in page
     assert f"{amounts.amount(total['gross_pnl'], 'INR', signed=True)} before charges" in page
@@ -160,7 +161,7 @@ def test_no_page_mixes_two_accounts(read: Read) -> None:
         assert not re.search(r"\bT1\b", of_replay)
     assert "held-in-replay" not in read("/")
     assert "3 trades" in words(read("/trades/"))
-    replayed = build_daily_summary("replay", DAY)["total"]["total_pnl"]
+    replayed = build_daily_summary(get_account("replay"), DAY)["total"]["total_pnl"]
     assert amounts.amount(replayed, "INR", signed=True) in words(read("/", account="replay"))
 
 

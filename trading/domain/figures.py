@@ -1,4 +1,4 @@
-"""The figures of a period or a day, put together from its exit fills (FACE §5). Pure: rows in, one flat dict out.
+"""The figures of a period or a day, put together from its exit fills. Pure: rows in, one flat dict of `shapes` out.
 
 Money belongs to the day of each exit fill; a trade counts, wins or loses where it closes, by its P&L after known
 charges. Ratios of days (sharpe, sortino, calmar, cagr) need `TRADING_DAYS_MIN` days, sqn needs `TRADES_MIN` trades;
@@ -14,13 +14,12 @@ from decimal import Decimal
 from itertools import groupby
 from math import fsum
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from trading.domain import intervals, runs, statistics
-from trading.domain.intervals import Interval
+from trading.domain import intervals, runs, shapes, statistics
 from trading.domain.statistics import Day, Drawdown, Outcomes
 
 TRADING_DAYS_MIN = 20
@@ -45,7 +44,7 @@ class ClosedTrade(NamedTuple):
 class Exit(NamedTuple):
     """One exit fill: what it realised (gross) and the charges that go with it, in units.
 
-    ``closed`` is the trade where this fill closed it; ``is_open`` says that the trade is open still.
+    ``closed`` is the trade where this fill closed it; ``is_open`` tells that the trade is open still.
     """
 
     at: datetime
@@ -77,74 +76,6 @@ def to_money(units: int | None) -> Decimal | None:
     return None if units is None else _money(units)
 
 
-def period_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
-    """Return every key of FACE §5, the dates of the drawdowns, and the sample sizes.
-
-    Money is Decimal, ratios float or None, dates ISO text or None; the order of ``exits`` does not matter.
-    """
-    return _period_figures(Sample.of(exits), _Path.of(exits, capital), _sampled(exits, capital))
-
-
-def _period_figures(sample: Sample, path: _Path, sampled: Sequence[float] | None) -> dict[str, Any]:
-    falls = _falls(path)
-    calmar = None if sampled is None else statistics.calmar(sampled, falls["max_drawdown_pct"])
-    ratios = {
-        "sharpe": None if sampled is None else statistics.sharpe(sampled),
-        "sortino": None if sampled is None else statistics.sortino(sampled),
-        "calmar": calmar,
-    }
-    made = _trade_figures(sample)
-    last = {name: made.pop(name) for name in ("sqn", "avg_holding_seconds")}
-    samples = {"trading_days": len(path.capital.days)}
-    dates = {name: falls.pop(name) for name in list(falls) if name.endswith(("_from", "_to"))}
-    apart = {name: made.pop(name) for name in ("open_trades_pnl", "trades_with_initial_risk")}
-    return {**made, **falls, **ratios, **last, **apart, **samples, **dates}
-
-
-def day_figures(exits: Sequence[Exit], capital: Capital) -> dict[str, Any]:
-    """Return the keys of FACE §5 that fit one day, in their order: all but sharpe, sortino and calmar."""
-    made = trade_figures(exits)
-    last = {name: made.pop(name) for name in ("sqn", "avg_holding_seconds")}
-    apart = {name: made.pop(name) for name in ("open_trades_pnl", "trades_with_initial_risk")}
-    falls = _falls(_Path.of(exits, capital))
-    falls = {name: value for name, value in falls.items() if not name.endswith(("_from", "_to"))}
-    return {**made, **falls, **last, **apart}
-
-
-def report_figures(exits: Sequence[Exit], capital: Capital, *, sample: Sample | None = None) -> dict[str, Any]:
-    """Return `period_figures` and what a report tells beyond them: streaks, the drawdown now and its recovery, best and
-    worst day, growth, and how sure the averages are (95 %).
-
-    `cagr` is the compound return a year of 252 days, in percent, None below `TRADING_DAYS_MIN` days. ``sample`` is
-    that of the exits where a `Sheet` has it.
-    """
-    sample = Sample.of(exits) if sample is None else sample
-    path, sampled = _Path.of(exits, capital), _sampled(exits, capital)
-    return {
-        **_period_figures(sample, path, sampled),
-        "cagr": None if sampled is None else statistics.annualised_return(sampled),
-        **_order_figures(path),
-        **_sureness(sample),
-    }
-
-
-def part_figures(sample: Sample) -> dict[str, Any]:
-    """Return what one part of a cut tells: `trade_figures` and `sureness` of its exits."""
-    return {**_trade_figures(sample), **_sureness(sample)}
-
-
-def sureness(exits: Sequence[Exit]) -> dict[str, Any]:
-    """Return the 95 % intervals of win rate (percent), expectancy (money, rounded to 8 decimals) and expectancy in R,
-    each as two keys `_low` and `_high`; None where the sample cannot tell."""
-    return _sureness(Sample.of(exits))
-
-
-def _sampled(exits: Sequence[Exit], capital: Capital) -> list[float] | None:
-    """Return the daily returns where there are enough of them to tell anything."""
-    returns = statistics.daily_returns(days_of(exits, capital), capital.at_start)
-    return returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
-
-
 class Sheet:
     """The columns of many exits, read off once: a cut of them takes lists of numbers, not a walk over objects."""
 
@@ -165,16 +96,16 @@ class Sheet:
         self._multiples = np.array(multiples, dtype=np.float64)
 
     def sample(self, places: Sequence[int]) -> Sample:
-        """Return the exits at these places."""
-        chosen = np.array(places, dtype=np.int64)
-        closing, still = chosen[self._closes[chosen]], chosen[self._open[chosen]]
+        """Return what the figures of the exits at these places are computed from."""
+        index = np.array(places, dtype=np.int64)
+        closing, still = index[self._closes[index]], index[self._open[index]]
         return Sample(
-            gross=sum(self._pnls[chosen].tolist()),
-            charges=sum(self._charges[chosen].tolist()),
+            gross=sum(self._pnls[index].tolist()),
+            charges=sum(self._charges[index].tolist()),
             nets=self._nets[closing].tolist(),
             seconds=self._seconds[closing].tolist(),
-            multiples=self._multiples[chosen[self._risked[chosen]]].tolist(),
-            unknown=int(np.count_nonzero(self._unknown[chosen])),
+            multiples=self._multiples[index[self._risked[index]]].tolist(),
+            unknown=int(np.count_nonzero(self._unknown[index])),
             open_net=sum(self._pnls[still].tolist()) - sum(self._charges[still].tolist()),
         )
 
@@ -182,8 +113,8 @@ class Sheet:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What the figures of some exits are computed from, money in units: gross P&L and known charges of the exits; of
-    the trades that they closed, the P&L after known charges, the seconds held, how many have charges that nobody told,
-    and the R multiples of those with an initial risk; and what exits of trades that are open still brought."""
+    the trades that they closed, the P&L after known charges, the seconds held, how many have unknown charges, and the R
+    multiples of those with an initial risk; and what exits of trades that are still open brought."""
 
     gross: int
     charges: int
@@ -198,7 +129,7 @@ class Sample:
         return Sheet(exits).sample(range(len(exits)))
 
 
-def _integers(values: list[int]) -> npt.NDArray[Any]:
+def _integers(values: list[int]) -> NDArray[np.int64] | NDArray[np.object_]:
     """Return whole numbers exactly, whatever their size."""
     try:
         return np.array(values, dtype=np.int64)
@@ -206,23 +137,154 @@ def _integers(values: list[int]) -> npt.NDArray[Any]:
         return np.array(values, dtype=object)
 
 
-def _sureness(sample: Sample) -> dict[str, Any]:
-    nets = sample.nets
-    mean = intervals.of_mean(nets)
+def period_figures(exits: Sequence[Exit], capital: Capital) -> shapes.PeriodFigures:
+    """Return the figures of a period. The order of ``exits`` does not matter."""
+    return _of_path(_Path.of(exits, capital), Sample.of(exits))
+
+
+def report_figures(exits: Sequence[Exit], capital: Capital, *, sample: Sample | None = None) -> shapes.ReportFigures:
+    """Return the figures of a period's report: those of `period_figures`, growth, streaks, the drawdown now and its
+    recovery, best and worst day, and how sure the averages are.
+
+    ``sample`` is that of the exits where a `Sheet` has it.
+    """
+    sample = Sample.of(exits) if sample is None else sample
+    path = _Path.of(exits, capital)
     return {
-        **_ends("win_rate", intervals.of_share(sum(net > 0 for net in nets), len(nets))),
-        "expectancy_low": None if mean is None else _money(round(mean.low)),
-        "expectancy_high": None if mean is None else _money(round(mean.high)),
-        **_ends("expectancy_r", intervals.of_mean(sample.multiples)),
+        **_of_path(path, sample),
+        "cagr": None if path.returns is None else statistics.annualised_return(path.returns),
+        **_order_figures(path),
+        **sureness(sample),
     }
 
 
-def _ends(name: str, interval: Interval | None) -> dict[str, float | None]:
-    low, high = (None, None) if interval is None else (interval.low, interval.high)
-    return {f"{name}_low": low, f"{name}_high": high}
+def day_figures(exits: Sequence[Exit], capital: Capital) -> shapes.DayFigures:
+    """Return the figures that fit one day: those of a period but for ratios of days and dates."""
+    sample = Sample.of(exits)
+    drawdowns, _ = _drawdowns(_Path.of(exits, capital))
+    return {**_closed_figures(sample), **drawdowns, **_quality(sample), **_unfinished(sample)}
 
 
-def _order_figures(path: _Path) -> dict[str, Any]:
+def part_figures(sample: Sample) -> shapes.PartFigures:
+    """Return the figures of one part of a cut."""
+    return {**trade_figures(sample), **sureness(sample)}
+
+
+def trade_figures(sample: Sample) -> shapes.TradeFigures:
+    """Return the figures of trades and of money; those of days and of capital are not among them."""
+    return {**_closed_figures(sample), **_quality(sample), **_unfinished(sample)}
+
+
+def outcome_figures(outcomes: Outcomes, *, gross: int, charges: int, unknown: int) -> shapes.OutcomeFigures:
+    """Return the figures that sums alone can tell, so that any cut can be had from day totals; money in units."""
+    return {**_results(outcomes, gross, charges, unknown), **_expectations(outcomes)}
+
+
+def sureness(sample: Sample) -> shapes.Sureness:
+    """Return the 95 % intervals of win rate, expectancy (rounded to 8 decimals) and expectancy in R; None where the
+    sample cannot tell."""
+    nets = sample.nets
+    share = intervals.of_share(sum(net > 0 for net in nets), len(nets))
+    mean, multiple = intervals.of_mean(nets), intervals.of_mean(sample.multiples)
+    return {
+        "win_rate_low": None if share is None else share.low,
+        "win_rate_high": None if share is None else share.high,
+        "expectancy_low": None if mean is None else _money(round(mean.low)),
+        "expectancy_high": None if mean is None else _money(round(mean.high)),
+        "expectancy_r_low": None if multiple is None else multiple.low,
+        "expectancy_r_high": None if multiple is None else multiple.high,
+    }
+
+
+def exposure_seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
+    """Return the seconds in which at least one of the spans runs: two trades at a time count once."""
+    seconds, reached = 0.0, None
+    for start, stop in sorted(spans):
+        begin = start if reached is None else max(start, reached)
+        if stop > begin:
+            seconds += (stop - begin).total_seconds()
+            reached = stop
+    return seconds
+
+
+def days_of(exits: Sequence[Exit], capital: Capital) -> list[Day]:
+    """Return the days of the period as `statistics.daily_returns` takes them."""
+    pnl = _by_day(exits)
+    return [Day(pnl.get(day, 0), capital.flows.get(day, 0), capital.other_pnl.get(day, 0)) for day in capital.days]
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """The realised equity of some exits: what each instant realised (fills of one instant are one change), what capital
+    came in before it, its day, and the drawdowns; the daily returns where there are enough of them to tell anything."""
+
+    exits: Sequence[Exit]
+    capital: Capital
+    changes: list[int]
+    flows: list[int]
+    dates: list[date]
+    episodes: list[Drawdown]
+    returns: list[float] | None
+
+    @classmethod
+    def of(cls, exits: Sequence[Exit], capital: Capital) -> _Path:
+        changes: list[int] = []
+        flows: list[int] = []
+        dates: list[date] = []
+        waiting = sorted(capital.flows.items())
+        booked = sorted([(day, at, pnl - (charges or 0)) for at, day, pnl, charges, _, _ in exits])
+        for (day, _), fills in groupby(booked, key=itemgetter(0, 1)):
+            came_in = 0
+            while waiting and waiting[0][0] <= day:
+                came_in += waiting.pop(0)[1]
+            changes.append(sum([net for _, _, net in fills]))
+            flows.append(came_in)
+            dates.append(day)
+        episodes = statistics.drawdowns(changes, capital.at_start, flows)
+        returns = statistics.daily_returns(days_of(exits, capital), capital.at_start)
+        is_sample = returns is not None and len(returns) >= TRADING_DAYS_MIN
+        return cls(exits, capital, changes, flows, dates, episodes, returns if is_sample else None)
+
+
+def _of_path(path: _Path, sample: Sample) -> shapes.PeriodFigures:
+    drawdowns, dates = _drawdowns(path)
+    percent, returns = drawdowns["max_drawdown_pct"], path.returns
+    return {
+        **_closed_figures(sample),
+        **drawdowns,
+        "sharpe": None if returns is None else statistics.sharpe(returns),
+        "sortino": None if returns is None else statistics.sortino(returns),
+        "calmar": None if returns is None else statistics.calmar(returns, percent),
+        **_quality(sample),
+        **_unfinished(sample),
+        "trading_days": len(path.capital.days),
+        **dates,
+    }
+
+
+def _drawdowns(path: _Path) -> tuple[shapes.Drawdowns, shapes.DrawdownDates]:
+    """Return the deepest falls in money and in percent, and when each was."""
+    capital, dates = path.capital, path.dates
+    deepest, steepest = statistics.deepest(path.episodes), statistics.steepest(path.episodes)
+    percent = None if steepest is None else steepest.percent
+    if not path.episodes and capital.at_start + sum(capital.flows.values()) > 0:
+        percent = 0.0  # of nothing, nothing can be lost
+
+    def peak_day(fall: Drawdown | None) -> str | None:
+        if fall is None:
+            return None
+        first = capital.days[0] if capital.days else dates[0]
+        return (dates[fall.began] if fall.began >= 0 else first).isoformat()
+
+    return {"max_drawdown": _money(deepest.depth if deepest else 0), "max_drawdown_pct": percent}, {
+        "max_drawdown_from": peak_day(deepest),
+        "max_drawdown_to": None if deepest is None else dates[deepest.lowest].isoformat(),
+        "max_drawdown_pct_from": peak_day(steepest),
+        "max_drawdown_pct_to": None if steepest is None else dates[steepest.lowest].isoformat(),
+    }
+
+
+def _order_figures(path: _Path) -> shapes.OrderFigures:
     streaks = runs.streaks([(exit.at, exit.closed.net) for exit in path.exits if exit.closed is not None])
     deepest = statistics.deepest(path.episodes)
     now, now_percent = runs.current_drawdown(
@@ -246,79 +308,51 @@ def _order_figures(path: _Path) -> dict[str, Any]:
     }
 
 
-def trade_figures(exits: Sequence[Exit]) -> dict[str, Any]:
-    """Return the figures of trades and of money; those of days and of capital are not among them."""
-    return _trade_figures(Sample.of(exits))
-
-
-def _trade_figures(sample: Sample) -> dict[str, Any]:
-    nets, seconds, multiples = sample.nets, sample.seconds, sample.multiples
+def _closed_figures(sample: Sample) -> shapes.ClosedFigures:
+    outcomes = statistics.outcomes(sample.nets)
     return {
-        **outcome_figures(
-            statistics.outcomes(nets),
-            gross=sample.gross,
-            charges=sample.charges,
-            unknown=sample.unknown,
-            largest=(max(nets, default=0), min(nets, default=0)),
-        ),
-        "expectancy_r": statistics.mean_multiple(multiples),
-        "sqn": statistics.sqn(nets) if len(nets) >= TRADES_MIN else None,
-        "avg_holding_seconds": fsum(seconds) / len(seconds) if seconds else None,
-        "open_trades_pnl": _money(sample.open_net),
-        "trades_with_initial_risk": len(multiples),
+        **_results(outcomes, sample.gross, sample.charges, sample.unknown),
+        "largest_win": _money(max(sample.nets)) if outcomes.wins else None,
+        "largest_loss": _money(min(sample.nets)) if outcomes.losses else None,
+        **_expectations(outcomes),
+        "expectancy_r": statistics.mean_multiple(sample.multiples),
     }
 
 
-def outcome_figures(
-    made: Outcomes, *, gross: int, charges: int, unknown: int, largest: tuple[int, int] | None = None
-) -> dict[str, Any]:
-    """Return the figures that sums alone can tell, so that any cut can be had from day totals; money in units.
-
-    ``largest`` is the largest and the smallest P&L of a trade; without it the two keys are left out.
-    """
-    largest_keys = {} if largest is None else _largest(made, *largest)
+def _results(outcomes: Outcomes, gross: int, charges: int, unknown: int) -> shapes.Results:
     return {
-        "total_trades": made.trades,
-        "winning_trades": made.wins,
-        "losing_trades": made.losses,
-        "breakeven_trades": made.breakevens,
-        "win_rate": statistics.win_rate(made),
+        "total_trades": outcomes.trades,
+        "winning_trades": outcomes.wins,
+        "losing_trades": outcomes.losses,
+        "breakeven_trades": outcomes.breakevens,
+        "win_rate": statistics.win_rate(outcomes),
         "total_pnl": _money(gross - charges),
         "gross_pnl": _money(gross),
         "charges": _money(charges),
         "trades_without_charges": unknown,
-        "profit_factor": statistics.profit_factor(made),
-        "avg_win": to_money(statistics.average(made.gross_profit, made.wins)),
-        "avg_loss": to_money(statistics.average(made.gross_loss, made.losses)),
-        **largest_keys,
-        "payoff_ratio": statistics.payoff_ratio(made),
-        "expectancy": to_money(statistics.expectancy(made)),
-        "expectancy_ratio": statistics.expectancy_ratio(made),
+        "profit_factor": statistics.profit_factor(outcomes),
+        "avg_win": to_money(statistics.average(outcomes.gross_profit, outcomes.wins)),
+        "avg_loss": to_money(statistics.average(outcomes.gross_loss, outcomes.losses)),
     }
 
 
-def exposure_seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
-    """Return the seconds in which at least one of the spans runs: two trades at a time count once."""
-    seconds, reached = 0.0, None
-    for start, stop in sorted(spans):
-        begin = start if reached is None else max(start, reached)
-        if stop > begin:
-            seconds += (stop - begin).total_seconds()
-            reached = stop
-    return seconds
-
-
-def _largest(made: Outcomes, high: int, low: int) -> dict[str, Decimal | None]:
+def _expectations(outcomes: Outcomes) -> shapes.Expectations:
     return {
-        "largest_win": _money(high) if made.wins else None,
-        "largest_loss": _money(low) if made.losses else None,
+        "payoff_ratio": statistics.payoff_ratio(outcomes),
+        "expectancy": to_money(statistics.expectancy(outcomes)),
+        "expectancy_ratio": statistics.expectancy_ratio(outcomes),
     }
 
 
-def days_of(exits: Sequence[Exit], capital: Capital) -> list[Day]:
-    """Return the days of the period as `statistics.daily_returns` takes them."""
-    pnl = _by_day(exits)
-    return [Day(pnl.get(day, 0), capital.flows.get(day, 0), capital.other_pnl.get(day, 0)) for day in capital.days]
+def _quality(sample: Sample) -> shapes.Quality:
+    return {
+        "sqn": statistics.sqn(sample.nets) if len(sample.nets) >= TRADES_MIN else None,
+        "avg_holding_seconds": fsum(sample.seconds) / len(sample.seconds) if sample.seconds else None,
+    }
+
+
+def _unfinished(sample: Sample) -> shapes.Unfinished:
+    return {"open_trades_pnl": _money(sample.open_net), "trades_with_initial_risk": len(sample.multiples)}
 
 
 def _by_day(exits: Iterable[Exit]) -> dict[date, int]:
@@ -326,67 +360,6 @@ def _by_day(exits: Iterable[Exit]) -> dict[date, int]:
     for _, day, gross, charges, _, _ in exits:
         pnl[day] = pnl.get(day, 0) + gross - (charges or 0)
     return pnl
-
-
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """The realised equity of some exits, and its drawdowns."""
-
-    exits: Sequence[Exit]
-    capital: Capital
-    changes: list[int]
-    flows: list[int]
-    dates: list[date]
-    episodes: list[Drawdown]
-
-    @classmethod
-    def of(cls, exits: Sequence[Exit], capital: Capital) -> _Path:
-        changes, flows, dates = _changes(exits, capital)
-        return cls(exits, capital, changes, flows, dates, statistics.drawdowns(changes, capital.at_start, flows))
-
-
-def _changes(exits: Sequence[Exit], capital: Capital) -> tuple[list[int], list[int], list[date]]:
-    """What each instant realised, what capital came in before it, and its day: fills of one instant are one change."""
-    changes: list[int] = []
-    flows: list[int] = []
-    dates: list[date] = []
-    waiting = sorted(capital.flows.items())
-    booked = sorted([(day, at, pnl - (charges or 0)) for at, day, pnl, charges, _, _ in exits])
-    for (day, _), fills in groupby(booked, key=itemgetter(0, 1)):
-        came_in = 0
-        while waiting and waiting[0][0] <= day:
-            came_in += waiting.pop(0)[1]
-        changes.append(sum([net for _, _, net in fills]))
-        flows.append(came_in)
-        dates.append(day)
-    return changes, flows, dates
-
-
-def _falls(path: _Path) -> dict[str, Any]:
-    """The drawdowns of the realised equity."""
-    episodes, capital, dates = path.episodes, path.capital, path.dates
-    deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
-    first = capital.days[0] if capital.days else None
-    return {
-        "max_drawdown": _money(deepest.depth if deepest else 0),
-        "max_drawdown_pct": _largest_percent(steepest, episodes, capital),
-        **_span("max_drawdown", deepest, dates, first),
-        **_span("max_drawdown_pct", steepest, dates, first),
-    }
-
-
-def _largest_percent(steepest: Drawdown | None, episodes: Sequence[Drawdown], capital: Capital) -> float | None:
-    if steepest is not None:
-        return steepest.percent
-    has_capital = capital.at_start + sum(capital.flows.values()) > 0
-    return 0.0 if has_capital and not episodes else None
-
-
-def _span(name: str, episode: Drawdown | None, dates: Sequence[date], first: date | None) -> dict[str, str | None]:
-    if episode is None:
-        return {f"{name}_from": None, f"{name}_to": None}
-    began = dates[episode.began] if episode.began >= 0 else first or dates[0]
-    return {f"{name}_from": began.isoformat(), f"{name}_to": dates[episode.lowest].isoformat()}
 
 
 def _money(units: int) -> Decimal:

@@ -11,8 +11,10 @@ from trading.management import figure_tables
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import FORMATS, add_format_arguments
 from trading.management.report import Chart, Report
+from trading.queries.accounts import get_account
 from trading.queries.period import desk_date, end_of, parse_day
-from trading.queries.reports import Selection, selection
+from trading.queries.reports import Selection, named_cut, selection
+from trading.queries.statistics import Cut
 
 CUT_TITLES = {
     "month": "By month",
@@ -48,17 +50,31 @@ def add_known_argument(parser: ArgumentParser, *, more: str = "") -> None:
 def chosen(options: Mapping[str, Any], *, watched: bool = False) -> Selection:
     """Return what the arguments name; a symbol may be one that is only ``watched``. Raises: UnknownAccount,
     InvalidValue."""
-    known_on = options.get("as_known_on")
     return selection(
-        options["account"],
+        get_account(options["account"]),
         first=options["first"],
         last=options["last"],
         strategy_id=options["strategy"],
         symbol=options["symbol"],
-        known_at=None if known_on is None else end_of(parse_day(known_on)),
+        known_at=_known_at(options),
         today=desk_date(datetime.now(UTC)),
         watched=watched,
     )
+
+
+def cut_of(options: Mapping[str, Any]) -> Cut:
+    """Return the part of an account that the arguments name. Raises: UnknownAccount, InvalidValue."""
+    return named_cut(
+        get_account(options["account"]),
+        strategy_id=options["strategy"],
+        symbol=options["symbol"],
+        known_at=_known_at(options),
+    )
+
+
+def _known_at(options: Mapping[str, Any]) -> datetime | None:
+    known_on = options.get("as_known_on")
+    return None if known_on is None else end_of(parse_day(known_on))
 
 
 def known_of(options: Mapping[str, Any]) -> dict[str, str]:

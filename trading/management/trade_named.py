@@ -9,6 +9,7 @@ from typing import Any
 from trading.domain.values import Trade
 from trading.errors import InvalidValue
 from trading.management.output import Report, Table
+from trading.queries.accounts import get_account
 from trading.queries.period import parse_day
 from trading.queries.trades import pk_of
 
@@ -51,7 +52,8 @@ def trade_pk(options: Mapping[str, Any]) -> int:
     if options["pk"] is not None:
         return int(options["pk"])
     day = None if options["day"] is None else parse_day(options["day"])
-    return pk_of(options["account"], options["trade"], strategy_id=options["strategy"], day=day)
+    account = get_account(options["account"])
+    return pk_of(account, options["trade"], strategy_id=options["strategy"], day=day)
 
 
 def trade_report(pk: int, trade: Trade, currency: str) -> Report:

@@ -31,11 +31,6 @@ def all_accounts() -> QuerySet[Account]:
     return Account.objects.order_by("code")
 
 
-def currency_of(code: str) -> str:
-    """Return an account's currency. Raises: UnknownAccount."""
-    return get_account(code).currency
-
-
 def first_values(account: Account, *columns: QuerySet[Any, Any]) -> tuple[Any, ...]:
     """Return the first value of each query of one column, None where it has no row, all by one statement."""
     row: tuple[Any, ...] = Account.objects.values_list(*(Subquery(one[:1]) for one in columns)).get(pk=account.pk)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 from trading.domain import figures, flags
+from trading.domain.shapes import OutcomeFigures
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
 from trading.queries.accounts import first_values
@@ -36,12 +36,12 @@ class Neighbours:
     after: date | None
 
 
-def day_figures(account: Account, day: date) -> dict[str, Any]:
-    """Return the figures of FACE §5 that the day's sums can tell; zeros where nothing was realised."""
+def day_figures(account: Account, day: date) -> OutcomeFigures:
+    """Return the figures that the day's sums can tell; zeros where nothing was realised."""
     sums = {name: UnitsSum(name) for name in _MONEY} | {name: Sum(name) for name in _COUNTS}
     # The aliases carry a prefix: an aggregate may not be called like a field of the model.
-    made = DayTotal.objects.filter(account=account, day=day).aggregate(**{f"sum_{k}": v for k, v in sums.items()})
-    of = {name: made[f"sum_{name}"] or 0 for name in sums}
+    day_sums = DayTotal.objects.filter(account=account, day=day).aggregate(**{f"sum_{k}": v for k, v in sums.items()})
+    of = {name: day_sums[f"sum_{name}"] or 0 for name in sums}
     outcomes = Outcomes(of["wins"], of["losses"], of["breakevens"], of["gross_profit"], of["gross_loss"])
     return figures.outcome_figures(
         outcomes, gross=of["gross_pnl"], charges=of["charges"], unknown=of["trades_without_charges"]

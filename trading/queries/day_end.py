@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.conf import settings
 
-from trading.domain.sessions import Calendar
 from trading.errors import InvalidValue
 from trading.models import Account
-from trading.queries.exposure import held_over
+from trading.queries.exposure import Market, held_over
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.statistics import Cut
 
@@ -26,21 +26,22 @@ class DayEnd:
 
 
 def end_of_day(account: Account, day: date, *, now: datetime) -> DayEnd:
-    """Return when the day ends for the account; where it held nothing, on the default exchange.
+    """Return when the day ends for the account.
 
-    Raises: InvalidValue for a day that has begun on none of those exchanges by ``now``.
+    Raises: InvalidValue as `end_on`.
     """
-    markets = {one.market for one in held_over(Cut(account), day, day)}
-    calendars = [
-        calendar_of(exchange, group) for exchange, group in markets or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}
-    ]
-    if min(calendar.bounds(day)[0] for calendar in calendars) > now:
+    return end_on({held.market for held in held_over(Cut(account), day, day)}, day, now=now)
+
+
+def end_on(markets: Collection[Market], day: date, *, now: datetime) -> DayEnd:
+    """Return when the day ends on these markets; without any, on the default exchange.
+
+    Raises: InvalidValue for a day that has begun on none of them by ``now``.
+    """
+    calendars = [calendar_of(*market) for market in markets or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}]
+    dates = [calendar.bounds(day) for calendar in calendars]
+    if min(begins for begins, _ in dates) > now:
         raise InvalidValue(f"{day} has not begun.", field="date", hint="Give today or a day before it.")
-    return DayEnd(
-        max(_close(calendar, day) for calendar in calendars), max(calendar.bounds(day)[1] for calendar in calendars)
-    )
-
-
-def _close(calendar: Calendar, day: date) -> datetime:
-    spans = calendar.open_spans(day)
-    return spans[-1][1] if spans else calendar.bounds(day)[1]
+    sessions = [calendar.open_spans(day) for calendar in calendars]
+    closes = [spans[-1][1] if spans else ends for spans, (_, ends) in zip(sessions, dates, strict=True)]
+    return DayEnd(max(closes), max(ends for _, ends in dates))

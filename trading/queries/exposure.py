@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from trading.domain import figures
 from trading.domain.sessions import Calendar, days_between
+from trading.domain.shapes import Exposure
 from trading.models import Instrument, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.columns import instant_of, text
@@ -72,32 +73,30 @@ def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None)
                 yield Held(strategy_id, symbol, market, day, (start, max(start, stop)))
 
 
-def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return `exposure_seconds`, in which at least one of these was open, and `exposure_pct`: what of the continuous
-    trading of first..last (up to ``now``) on their exchanges that covers. None where there was no trading.
+def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | None = None) -> Exposure:
+    """Return how long at least one of these was open, and how much of the continuous trading of first..last (up to
+    ``now``) on their exchanges that covers: None where there was no trading.
     """
     sessions: dict[Market, dict[date, list[Span]]] = {}
     for market in {one.market for one in held} or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
-        sessions[market] = dict(_sessions(market, first, last, now))
+        calendar = calendar_of(*market)
+        sessions[market] = {
+            day: [
+                (opens, closes if now is None else max(opens, min(closes, now)))
+                for opens, closes in calendar.open_spans(day)
+            ]
+            for day in days_between(first, last)
+        }
     whole = figures.exposure_seconds(span for days in sessions.values() for spans in days.values() for span in spans)
-    inside = [_common(one.span, span) for one in held for span in sessions[one.market].get(one.day, ())]
-    covered = figures.exposure_seconds(inside)
+    inside = []
+    for one in held:
+        for opens, closes in sessions[one.market].get(one.day, ()):
+            start = max(one.span[0], opens)
+            inside.append((start, max(start, min(one.span[1], closes))))
     return {
         "exposure_seconds": figures.exposure_seconds(one.span for one in held),
-        "exposure_pct": 100 * covered / whole if whole else None,
+        "exposure_pct": 100 * figures.exposure_seconds(inside) / whole if whole else None,
     }
-
-
-def _sessions(market: Market, first: date, last: date, now: datetime | None) -> Iterator[tuple[date, list[Span]]]:
-    calendar = calendar_of(*market)
-    for day in days_between(first, last):
-        spans = calendar.open_spans(day)
-        yield day, [(opens, closes if now is None else max(opens, min(closes, now))) for opens, closes in spans]
-
-
-def _common(one: Span, other: Span) -> Span:
-    start = max(one[0], other[0])
-    return start, max(start, min(one[1], other[1]))
 
 
 def _touching(cut: Cut, first: date, last: date) -> Iterator[_Row]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from trading.models import Trade
+from trading.models import Account, Trade
 from trading.queries import facts
 from trading.queries.trades import find_trade
 
@@ -42,15 +42,15 @@ STOPS = pa.schema(
 )
 
 
-def executions(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
+def executions(account: Account, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
     """Return a trade's fills as they are right, ascending; ``pnl`` (gross) is that of an exit, null for an entry.
 
     Columns: time (ns UTC), trade_id, strategy, symbol, side (BUY, SELL), role (ENTRY, EXIT, SPLIT), price, quantity,
     charges, pnl, fill_id, order_id. Numbers are floats for analysis; exact ones: `manage.py trade_export --fills`.
 
-    Raises: UnknownAccount, UnknownTrade, AmbiguousTrade.
+    Raises: UnknownTrade, AmbiguousTrade.
     """
-    trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+    trade = find_trade(account, trade_id, strategy_id=strategy_id)
     rows = [
         {
             **_of(trade),
@@ -69,14 +69,14 @@ def executions(account_code: str, trade_id: str, *, strategy_id: str | None = No
     return pa.Table.from_pylist(rows, schema=EXECUTIONS)
 
 
-def stops(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
+def stops(account: Account, trade_id: str, *, strategy_id: str | None = None) -> pa.Table:
     """Return a trade's stop changes, ascending.
 
     Columns: time (ns UTC), trade_id, strategy, symbol, stop_price, extreme_price, method, moved_back.
 
-    Raises: UnknownAccount, UnknownTrade, AmbiguousTrade.
+    Raises: UnknownTrade, AmbiguousTrade.
     """
-    trade = find_trade(account_code, trade_id, strategy_id=strategy_id)
+    trade = find_trade(account, trade_id, strategy_id=strategy_id)
     rows = [
         {
             **_of(trade),

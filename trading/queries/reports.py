@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from operator import attrgetter
-from typing import Any
 
-from django.db.models import BigIntegerField, Max, Min
-from django.db.models.functions import Cast
+from django.db.models import Max, Min
 
 from timeseries.values import parse_name
 from trading.domain import cuts, figures, statistics
 from trading.domain.cuts import CUTS, TradedExit
-from trading.domain.figures import Exit, Sample, Sheet
+from trading.domain.figures import Sheet
+from trading.domain.shapes import (
+    EquityDay,
+    Excursions,
+    Exposure,
+    PartRow,
+    PeriodParts,
+    ReportHead,
+    RowFigures,
+    StrategyReport,
+    SymbolReport,
+    SymbolRow,
+)
 from trading.errors import InvalidValue
-from trading.models import Realisation, Strategy, Trade
-from trading.queries.accounts import get_account
+from trading.models import Account, Realisation, Strategy, Trade
 from trading.queries.as_known import untouched
+from trading.queries.columns import units
 from trading.queries.exposure import Held, exposure, held_over
 from trading.queries.instruments import find_instrument
 from trading.queries.parts import parts_of
@@ -46,7 +56,7 @@ class Selection:
     last: date | None
     symbol: str | None
 
-    def head(self) -> dict[str, Any]:
+    def head(self) -> ReportHead:
         """Return what every report begins with."""
         return {
             "account": self.cut.account.code,
@@ -58,8 +68,31 @@ class Selection:
         }
 
 
+def named_cut(
+    account: Account,
+    *,
+    strategy_id: str | None = None,
+    symbol: str | None = None,
+    known_at: datetime | None = None,
+    watched: bool = False,
+) -> Cut:
+    """Return the part of an account that a caller names.
+
+    ``known_at`` leaves out what was recorded from that instant on. ``watched``: a symbol that the ledger does not know
+    may have a feed, and nothing of the account belongs to it.
+
+    Raises: InvalidValue for a strategy or symbol that was never used.
+    """
+    if strategy_id is not None and not Strategy.objects.filter(code=parse_name(strategy_id, "strategy_id")).exists():
+        raise InvalidValue(f"There is no strategy {strategy_id!r}.", field="strategy")
+    instrument = None if symbol is None else find_instrument(symbol)
+    if symbol is not None and instrument is None and not watched:
+        raise InvalidValue(f"There is no symbol {symbol!r}.", field="symbol")
+    return Cut(account, strategy_id, None if symbol is None else instrument.pk if instrument else UNKNOWN, known_at)
+
+
 def selection(
-    account_code: str,
+    account: Account,
     *,
     first: str | date | None = None,
     last: str | date | None = None,
@@ -69,199 +102,165 @@ def selection(
     today: date | None = None,
     watched: bool = False,
 ) -> Selection:
-    """Return what a caller asks for; without a day, from the first opening's to the last opening's or
-    exit's. ``known_at`` leaves out what was recorded from that instant on. A period ends with ``today`` at the latest,
-    or with what is recorded of later days: the ratios of days know none that has not come. ``watched``: a symbol that
-    the ledger does not know may have a feed; its days are then those of all that was traded.
+    """Return what a caller asks for; without a day, from the first opening's to the last opening's or exit's.
 
-    Raises: UnknownAccount; InvalidValue for a strategy or symbol that was never used, and for days that are none or
-    the wrong way round.
+    A period ends with ``today`` at the latest, or with what is recorded of later days: the ratios of days know none
+    that has not come. ``known_at`` and ``watched``: as `named_cut`; the days of a symbol that the ledger does not know
+    are those of all that was traded.
+
+    Raises: InvalidValue as `named_cut`, and for days that are none or the wrong way round.
     """
-    account = get_account(account_code)
-    if strategy_id is not None and not Strategy.objects.filter(code=parse_name(strategy_id, "strategy_id")).exists():
-        raise InvalidValue(f"There is no strategy {strategy_id!r}.", field="strategy")
-    instrument = None if symbol is None else find_instrument(symbol)
-    if symbol is not None and instrument is None and not watched:
-        raise InvalidValue(f"There is no symbol {symbol!r}.", field="symbol")
-    cut = Cut(account, strategy_id, None if instrument is None else instrument.pk, known_at)
-    nothing = replace(cut, instrument_id=UNKNOWN) if symbol is not None and instrument is None else cut
-    days = [None if day is None else parse_day(day) for day in (first, last)]
-    begins, ends = days
+    cut = named_cut(account, strategy_id=strategy_id, symbol=symbol, known_at=known_at, watched=watched)
+    begins, ends = (None if day is None else parse_day(day) for day in (first, last))
     if begins is not None and ends is not None and begins > ends:
         raise InvalidValue(f"{begins} lies after {ends}.", field="from", hint="Give --from before --to.")
-    if None in days:
-        whole = _span(cut)
+    traded = replace(cut, instrument_id=None) if cut.instrument_id == UNKNOWN else cut
+    if begins is None or ends is None:
+        whole = _span(traded)
         begins, ends = begins or whole[0], ends or whole[1]
     if ends is not None and today is not None and ends > today:
-        ends = max(today, _span(cut)[1] or today)
+        ends = max(today, _span(traded)[1] or today)
     if begins is None or ends is None or begins > ends:
-        begins = ends = None
-    else:
-        begins = max(begins, EARLIEST)
-    return Selection(nothing, begins, ends, symbol)
+        return Selection(cut, None, None, symbol)
+    return Selection(cut, max(begins, EARLIEST), ends, symbol)
 
 
 def _span(cut: Cut) -> tuple[date | None, date | None]:
     """Return the days of the first opening and of the last opening or exit."""
     trades, exits = Trade.objects.filter(**cut.lookups()), Realisation.objects.filter(**cut.lookups())
-    days: list[date] = []
+    days: list[date | None] = []
     if cut.known_at is not None:
         trades = trades.filter(untouched(cut.known_at))
         exits = exits.filter(untouched(cut.known_at, of="trade__"))
         for known in retold_of(cut, cut.known_at):
             days += [date_in(known.opened_at, known.trade.instrument.exchange.zone), *(one.day for one in known.exits)]
-    of_trades = trades.aggregate(first=Min("trading_day"), last=Max("trading_day"))
-    found = (*of_trades.values(), exits.aggregate(last=Max("day"))["last"])
-    days += [day for day in found if day is not None]
-    return min(days, default=None), max(days, default=None)
+    opened = trades.aggregate(first=Min("trading_day"), last=Max("trading_day"))
+    days += [opened["first"], opened["last"], exits.aggregate(last=Max("day"))["last"]]
+    dates = [day for day in days if day is not None]
+    return min(dates, default=None), max(dates, default=None)
 
 
-def strategy_report(chosen: Selection, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return `{"account", "currency", "from", "to", "strategy", "symbol", "strategies": [ROW], "total": ROW,
-    "by": {CUT: [PART]}, "by_condition": {NAME: [PART]}, "days": [{"day", "pnl", "equity"}]}`.
+def strategy_report(selection: Selection, *, now: datetime | None = None) -> StrategyReport:
+    """Return the report of the period by strategy. Every cut adds up to the total, that by a condition too.
 
-    ROW: strategy_id (None in the total), the keys of `figures.report_figures`, of `_excursions` and of
-    `exposure.exposure`; PART: key and the keys of `figures.trade_figures` and `figures.sureness`. Every cut adds up to
-    the total, that by a condition too. ``equity`` is the account's capital at the start and the P&L chosen since. An
-    open position is in the market until ``now``, without it to the end of the last day's trading.
+    ``equity`` is the account's capital at the start and the P&L selected since. An open position is in the market until
+    ``now``, without it to the end of the last day's trading.
     """
-    by = _By("strategies", "strategy_id", lambda part: part.trade.strategy_id, lambda one: one.strategy_id)
-    return _report(chosen, by, _of_strategy, now)
-
-
-def symbol_report(chosen: Selection, *, now: datetime | None = None) -> dict[str, Any]:
-    """Return the same by symbol: `symbols` instead of `strategies`, and ROW with `symbol`."""
-    by = _By("symbols", "symbol", lambda part: part.trade.symbol, lambda one: one.symbol)
-    return _report(chosen, by, _of_symbol, now)
-
-
-@dataclass(frozen=True, slots=True)
-class _By:
-    """What the rows of a report are: their list, their name, and which of them an exit and a position belong to."""
-
-    rows: str
-    name: str
-    of_part: cuts.CutKey
-    of_held: Callable[[Held], str]
-
-
-def _report(chosen: Selection, by: _By, narrowed: Callable[[Cut, str], Cut], now: datetime | None) -> dict[str, Any]:
-    parts = sorted(_parts(chosen), key=_when)  # figures of order find each part of them in order
-    groups = cuts.places(parts, by.of_part)
-    everything = [part.exit for part in parts]
-    sheet = Sheet(everything)
-    account, known_at = chosen.cut.account, chosen.cut.known_at
-    history = History({}, {}) if chosen.last is None else history_of(account, chosen.last, known_at=known_at)
-    held: dict[str, list[Held]] = {}
-    for one in sorted(_held(chosen, now), key=_span_of):
-        held.setdefault(by.of_held(one), []).append(one)
+    period = _Period(selection, now)
+    groups = period.groups(lambda part: part.trade.strategy_id, lambda held: held.strategy_id)
+    cut = selection.cut
     return {
-        **chosen.head(),
-        by.rows: [
-            {
-                by.name: group,
-                **_figures(
-                    chosen,
-                    narrowed(chosen.cut, group),
-                    [everything[place] for place in groups[group]],
-                    sheet.sample(groups[group]),
-                    history,
-                ),
-                **_exposure(chosen, held.get(group, []), now),
-            }
-            for group in groups
+        **selection.head(),
+        "strategies": [
+            {"strategy_id": name, **period.row(replace(cut, strategy_id=name), *group)}
+            for name, group in groups.items()
         ],
-        "total": {
-            by.name: None,
-            **_figures(chosen, chosen.cut, everything, sheet.sample(range(len(everything))), history),
-            **_exposure(chosen, [one for of in held.values() for one in of], now),
-        },
-        "by": {cut: _rows(sheet, cuts.places(parts, CUTS[cut])) for cut in CUTS},
-        "by_condition": {name: _rows(sheet, found) for name, found in cuts.by_each_condition(parts).items()},
-        "days": _days(chosen, everything, history),
+        "total": {"strategy_id": None, **period.total()},
+        **period.parts(),
     }
 
 
-def _rows(sheet: Sheet, groups: dict[str, list[int]]) -> list[dict[str, Any]]:
-    """Return one row per part of a cut."""
-    return [{"key": key, **figures.part_figures(sheet.sample(places))} for key, places in groups.items()]
-
-
-_when = attrgetter("exit.day", "exit.at")
-_span_of = attrgetter("span")
-
-
-def _parts(chosen: Selection) -> list[TradedExit]:
-    if chosen.first is None or chosen.last is None:
-        return []
-    return parts_of(chosen.cut, chosen.first, chosen.last, with_conditions=True)
-
-
-def _held(chosen: Selection, now: datetime | None) -> Iterable[Held]:
-    if chosen.first is None or chosen.last is None:
-        return ()
-    last = chosen.last if now is None else min(chosen.last, desk_date(now))
-    return held_over(chosen.cut, chosen.first, last, now=now)
-
-
-def _exposure(chosen: Selection, held: Sequence[Held], now: datetime | None) -> dict[str, Any]:
-    since = first_trading_day(chosen.cut.account, known_at=chosen.cut.known_at)
-    if since is None or chosen.first is None or chosen.last is None:
-        return {"exposure_seconds": 0.0, "exposure_pct": None}
-    return exposure(held, max(since, chosen.first), chosen.last, now=now)
-
-
-def _figures(chosen: Selection, cut: Cut, exits: list[Exit], sample: Sample, history: History) -> dict[str, Any]:
-    days = [] if chosen.first is None or chosen.last is None else trading_days(cut, chosen.first, chosen.last)
-    made = figures.report_figures(exits, capital_in(history, days, exits), sample=sample)
-    return {**made, **_excursions(chosen, cut)}
-
-
-def _excursions(chosen: Selection, cut: Cut) -> dict[str, Any]:
-    """Return what the measured trades that closed in the period went through, gross: `measured_trades`, `avg_mae`,
-    `avg_mfe`, `given_back` (the sum of MFE less P&L) and `trades_in_feed_gaps`."""
-    if chosen.first is None or chosen.last is None:
-        return _through([])
-    closing = Realisation.objects.filter(**cut.lookups(), day__gte=chosen.first, day__lte=chosen.last, closes=True)
-    if cut.known_at is not None:
-        closing = closing.filter(untouched(cut.known_at, of="trade__"), trade__excursion__measured_at__lt=cut.known_at)
-    rows = closing.filter(trade__excursion__isnull=False).order_by()
-    money = {name: Cast(f"trade__excursion__{name}", BigIntegerField()) for name in ("mae", "mfe")}
-    pnl = Cast("trade__realised_pnl", BigIntegerField())
-    return _through(rows.annotate(**money, whole=pnl).values_list(*money, "whole", "trade__excursion__quiet_seconds"))
-
-
-def _through(rows: Iterable[tuple[int, int, int, float | None]]) -> dict[str, Any]:
-    found = list(rows)
-    maes, mfes = sum(row[0] for row in found), sum(row[1] for row in found)
+def symbol_report(selection: Selection, *, now: datetime | None = None) -> SymbolReport:
+    """Return the report of the period by symbol (`strategy_report`)."""
+    period = _Period(selection, now)
+    groups = period.groups(lambda part: part.trade.symbol, lambda held: held.symbol)
+    rows: list[SymbolRow] = []
+    for name, group in groups.items():
+        instrument = find_instrument(name)
+        cut = replace(selection.cut, instrument_id=UNKNOWN if instrument is None else instrument.pk)
+        rows.append({"symbol": name, **period.row(cut, *group)})
     return {
-        "measured_trades": len(found),
-        "avg_mae": figures.to_money(statistics.average(maes, len(found))),
-        "avg_mfe": figures.to_money(statistics.average(mfes, len(found))),
-        "given_back": _money(mfes - sum(row[2] for row in found)),
-        "trades_in_feed_gaps": sum(row[3] is not None for row in found),
+        **selection.head(),
+        "symbols": rows,
+        "total": {"symbol": None, **period.total()},
+        **period.parts(),
     }
 
 
-def _of_strategy(cut: Cut, name: str) -> Cut:
-    return replace(cut, strategy_id=name)
+class _Period:
+    """The exits and positions of a selection, read once, and the rows that are made of them."""
+
+    def __init__(self, selection: Selection, now: datetime | None) -> None:
+        self.cut, self.now = selection.cut, now
+        self.exits: list[TradedExit] = []
+        self.held: list[Held] = []
+        self.history, self.days, self.since = History({}, {}), None, None
+        if selection.first is not None and selection.last is not None:
+            first, last = self.days = selection.first, selection.last
+            # In order, so that the figures of order find each part of them in order.
+            exits = parts_of(self.cut, first, last, with_conditions=True)
+            self.exits = sorted(exits, key=attrgetter("exit.day", "exit.at"))
+            held = held_over(self.cut, first, last if now is None else min(last, desk_date(now)), now=now)
+            self.held = sorted(held, key=attrgetter("span"))
+            self.history = history_of(self.cut.account, last, known_at=self.cut.known_at)
+            self.since = first_trading_day(self.cut.account, known_at=self.cut.known_at)
+        self.all_exits = [one.exit for one in self.exits]
+        self.sheet = Sheet(self.all_exits)
+
+    def groups(
+        self, of_exit: cuts.CutKey, of_held: Callable[[Held], str]
+    ) -> dict[str, tuple[Sequence[int], list[Held]]]:
+        """Return by name the places of the exits and the positions of each group that has an exit."""
+        held: dict[str, list[Held]] = {}
+        for one in self.held:
+            held.setdefault(of_held(one), []).append(one)
+        return {name: (places, held.get(name, [])) for name, places in cuts.places(self.exits, of_exit).items()}
+
+    def total(self) -> RowFigures:
+        return self.row(self.cut, range(len(self.all_exits)), self.held)
+
+    def row(self, cut: Cut, places: Sequence[int], held: list[Held]) -> RowFigures:
+        """Return the figures of some exits, by place, and of the positions of the cut that they are of."""
+        exits = [self.all_exits[place] for place in places]
+        days = [] if self.days is None else trading_days(cut, *self.days)
+        whole = capital_in(self.history, days, exits)
+        exposed: Exposure = {"exposure_seconds": 0.0, "exposure_pct": None}
+        if self.days is not None and self.since is not None:
+            exposed = exposure(held, max(self.since, self.days[0]), self.days[1], now=self.now)
+        return {
+            **figures.report_figures(exits, whole, sample=self.sheet.sample(places)),
+            **_excursions(cut, self.days),
+            **exposed,
+        }
+
+    def parts(self) -> PeriodParts:
+        """Return the same exits cut in every way, and the curve of the days."""
+        days = [] if self.days is None else trading_days(self.cut, *self.days)
+        capital = capital_in(self.history, days, self.all_exits)
+        curve: list[EquityDay] = []
+        equity = capital.at_start
+        for day, change in zip(days, figures.days_of(self.all_exits, capital) if days else (), strict=True):
+            equity += change.flow + change.pnl
+            curve.append({"day": day.isoformat(), "pnl": _money(change.pnl), "equity": _money(equity)})
+        return {
+            "by": {cut: self._rows(cuts.places(self.exits, CUTS[cut])) for cut in CUTS},
+            "by_condition": {name: self._rows(of) for name, of in cuts.by_each_condition(self.exits).items()},
+            "days": curve,
+        }
+
+    def _rows(self, groups: dict[str, list[int]]) -> list[PartRow]:
+        return [{"key": key, **figures.part_figures(self.sheet.sample(places))} for key, places in groups.items()]
 
 
-def _of_symbol(cut: Cut, name: str) -> Cut:
-    instrument = find_instrument(name)
-    return replace(cut, instrument_id=UNKNOWN if instrument is None else instrument.pk)
-
-
-def _days(chosen: Selection, exits: list[Exit], history: History) -> list[dict[str, Any]]:
-    if chosen.first is None or chosen.last is None:
-        return []
-    days = trading_days(chosen.cut, chosen.first, chosen.last)
-    capital = capital_in(history, days, exits)
-    rows, reached = [], capital.at_start
-    for day, made in zip(days, figures.days_of(exits, capital), strict=True):
-        reached += made.flow + made.pnl
-        rows.append({"day": day.isoformat(), "pnl": _money(made.pnl), "equity": _money(reached)})
-    return rows
+def _excursions(cut: Cut, days: tuple[date, date] | None) -> Excursions:
+    """Return what the measured trades of a cut that closed on these days went through."""
+    rows: list[tuple[int, int, int, float | None]] = []
+    if days is not None:
+        closing = Realisation.objects.filter(**cut.lookups(), day__gte=days[0], day__lte=days[1], closes=True)
+        if cut.known_at is not None:
+            closing = closing.filter(untouched(cut.known_at, of="trade__"))
+            closing = closing.filter(trade__excursion__measured_at__lt=cut.known_at)
+        paths = ("trade__excursion__mae", "trade__excursion__mfe", "trade__realised_pnl")
+        measured = closing.filter(trade__excursion__isnull=False).order_by()
+        rows = list(measured.values_list(*map(units, paths), "trade__excursion__quiet_seconds"))
+    maes, mfes = sum(row[0] for row in rows), sum(row[1] for row in rows)
+    return {
+        "measured_trades": len(rows),
+        "avg_mae": figures.to_money(statistics.average(maes, len(rows))),
+        "avg_mfe": figures.to_money(statistics.average(mfes, len(rows))),
+        "given_back": _money(mfes - sum(row[2] for row in rows)),
+        "trades_in_feed_gaps": sum(row[3] is not None for row in rows),
+    }
 
 
 def _money(units: int) -> Decimal:

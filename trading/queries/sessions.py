@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from dataclasses import fields
+from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -20,17 +20,22 @@ from trading.queries.period import desk_zone
 
 DEFAULT_GROUP = ""  # the exchange's own
 # Ticks are accepted from 2000 on; bounds further out add no day that could hold one.
-_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2100, 1, 1)
+_FIRST_SECONDS, _LAST_SECONDS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100))
 _NS = 10**9
+_FIELDS = tuple(one.name for one in fields(SessionRow))
+_HOURS = tuple(f"sessions__{name}" for name in _FIELDS)
 
 
 def calendar_of(exchange: str, group: str = DEFAULT_GROUP) -> Calendar:
     """Return the calendar of an exchange's session group; an unknown exchange never closes, in the desk's zone."""
-    known = Exchange.objects.filter(code=exchange).values_list("zone", "session_group").first()
-    if known is None:
+    # One statement for the exchange and its hours; an exchange without hours is one row whose kind is None.
+    columns = Exchange.objects.filter(code=exchange).values_list("zone", "session_group", *_HOURS)
+    rows = list(columns.order_by("sessions__first_date", "sessions__opens"))
+    if not rows:
         return Calendar(desk_zone())
-    zone, own_group = known
-    return Calendar(ZoneInfo(zone), domain.rows_for(_rows(exchange), group or own_group))
+    zone, own_group = rows[0][:2]
+    hours = [SessionRow(**dict(zip(_FIELDS, row[2:], strict=True))) for row in rows if row[2] is not None]
+    return Calendar(ZoneInfo(zone), domain.rows_for(hours, group or own_group))
 
 
 def groups_of(exchange: str) -> list[str]:
@@ -43,20 +48,16 @@ def groups_of(exchange: str) -> list[str]:
 
 def is_open(exchange: str, group: str, at: datetime) -> bool:
     """Tell whether any phase of the exchange's trading goes on at an aware instant; one that never closes is open."""
-    return _kept_calendar(_state_of_references(), exchange, group).is_open(at)
-
-
-@lru_cache(maxsize=64)
-def _kept_calendar(_state: str, exchange: str, group: str) -> Calendar:
-    return calendar_of(exchange, group)
-
-
-def _state_of_references() -> str:
-    """Return the code of the last seal: it is another as soon as any row of reference has changed."""
+    # The code of the last seal is another as soon as any row of reference has changed, so it stands for all of them.
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:  # in every ledger call: the ORM would take ten times as long
         cursor.execute("SELECT mac FROM trading_seal ORDER BY sequence DESC LIMIT 1")
         last = cursor.fetchone()
-    return str(last[0]) if last else ""
+    return _kept_calendar(str(last[0]) if last else "", exchange, group).is_open(at)
+
+
+@lru_cache(maxsize=64)
+def _kept_calendar(_seal: str, exchange: str, group: str) -> Calendar:
+    return calendar_of(exchange, group)
 
 
 def calendar_of_symbol(symbol: str) -> Calendar:
@@ -65,12 +66,12 @@ def calendar_of_symbol(symbol: str) -> Calendar:
     Points may carry a name whose exchange nobody knows: it has the default exchange's.
     """
     code, colon, _ = parse_name(symbol, "symbol").partition(":")
-    known = Instrument.objects.filter(is_named(symbol)).values_list("exchange__code", "session_group", "symbol")
-    if known:
-        exchange, group, _ = min(known, key=lambda instrument: ":" in instrument[2])
+    instruments = Instrument.objects.filter(is_named(symbol)).values_list("exchange__code", "session_group", "symbol")
+    if instruments:
+        exchange, group, _ = min(instruments, key=lambda instrument: ":" in instrument[2])
         return calendar_of(exchange, group)
-    is_known = bool(colon) and Exchange.objects.filter(code=code).exists()
-    return calendar_of(code if is_known else settings.VELOX_EXCHANGE)
+    is_exchange = bool(colon) and Exchange.objects.filter(code=code).exists()
+    return calendar_of(code if is_exchange else settings.VELOX_EXCHANGE)
 
 
 def candle_sessions(symbol: str, start: int, stop: int) -> list[Session]:
@@ -82,46 +83,21 @@ def candle_sessions(symbol: str, start: int, stop: int) -> list[Session]:
     calendar = calendar_of_symbol(symbol)
     if start >= stop:
         return []
-    first, last = _clipped(calendar, start), _clipped(calendar, stop - 1)
-    return [_session(calendar, day) for day in domain.days_between(first, last)]
+    seconds = [min(max(instant // _NS, _FIRST_SECONDS), _LAST_SECONDS) for instant in (start, stop - 1)]
+    first, last = (calendar.day_of(datetime.fromtimestamp(at, UTC)) for at in seconds)
+    sessions = []
+    for day in domain.days_between(first, last):
+        begins, ends = calendar.bounds(day)
+        spans = calendar.open_spans(day)
+        anchor = spans[0][0] if spans else begins
+        restarts = tuple(_ns(restart) for restart in calendar.volume_restarts(day))
+        sessions.append(Session(_ns(begins), _ns(ends), _ns(anchor), restarts))
+    return sessions
 
 
 def last_completed_session(now: datetime, *, exchange: str | None = None) -> DaySession:
     """Return the newest continuous trading of the (default) exchange that has closed by ``now``."""
     return calendar_of(exchange or settings.VELOX_EXCHANGE).last_completed(now)
-
-
-def _rows(exchange: str) -> Iterable[SessionRow]:
-    for row in ExchangeSession.objects.filter(exchange__code=exchange):
-        yield SessionRow(
-            kind=row.kind,
-            group=row.group,
-            first_date=row.first_date,
-            last_date=row.last_date,
-            weekdays=row.weekdays,
-            phase=row.phase,
-            opens=row.opens,
-            closes=row.closes,
-            note=row.note,
-            opens_day_before=row.opens_day_before,
-        )
-
-
-def _clipped(calendar: Calendar, instant: int) -> date:
-    seconds = min(max(instant // _NS, _seconds(_FIRST_DAY)), _seconds(_LAST_DAY))
-    return calendar.day_of(datetime.fromtimestamp(seconds, UTC))
-
-
-def _seconds(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-
-
-def _session(calendar: Calendar, day: date) -> Session:
-    start, stop = calendar.bounds(day)
-    spans = calendar.open_spans(day)
-    anchor = spans[0][0] if spans else start
-    restarts = tuple(_ns(restart) for restart in calendar.volume_restarts(day))
-    return Session(_ns(start), _ns(stop), _ns(anchor), restarts)
 
 
 def _ns(instant: datetime) -> int:

@@ -6,20 +6,18 @@ from datetime import datetime
 
 from timeseries.values import parse_name
 from trading.domain import values
-from trading.models import Signal
-from trading.queries.accounts import get_account
+from trading.models import Account, Signal
 from trading.queries.instruments import shown_symbol
 from trading.queries.period import bounds
 
 
 def get_signals(
-    account_code: str, strategy_id: str, start: datetime | None, stop: datetime | None
+    account: Account, strategy_id: str, start: datetime | None, stop: datetime | None
 ) -> list[values.Signal]:
     """Return a strategy's signals with ``start <= at < stop``, ascending by time; None leaves a side open.
 
-    Raises: UnknownAccount, InvalidValue.
+    Raises: InvalidValue.
     """
-    account = get_account(account_code)
     first, last = bounds(start, stop)
     rows = Signal.objects.filter(account=account, strategy__code=parse_name(strategy_id, "strategy_id"))
     rows = rows if first is None else rows.filter(at__gte=first)

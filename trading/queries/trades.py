@@ -13,7 +13,6 @@ from trading.domain import values
 from trading.domain.averages import AveragePrices
 from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
 from trading.models import Account, Trade
-from trading.queries.accounts import get_account
 from trading.queries.average_prices import averages_of
 from trading.queries.instruments import find_instrument, is_named, shown_symbol
 from trading.queries.period import bounds
@@ -24,12 +23,11 @@ LONG, SHORT = "LONG", "SHORT"
 _EIGHTH = Decimal(1).scaleb(-8)
 
 
-def find_trade(account_code: str | Account, trade_id: str, *, strategy_id: str | None = None) -> Trade:
+def find_trade(account: Account, trade_id: str, *, strategy_id: str | None = None) -> Trade:
     """Return the row that a call by id means: the open trade of that id, else the newest.
 
-    Raises: InvalidValue, UnknownAccount, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
+    Raises: InvalidValue, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
     """
-    account = account_code if isinstance(account_code, Account) else get_account(account_code)
     rows = _loaded(Trade.objects.filter(account=account, trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX)))
     rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     still_open = list(rows.filter(state=OPEN)[:2])
@@ -47,14 +45,14 @@ def find_trade(account_code: str | Account, trade_id: str, *, strategy_id: str |
     return found
 
 
-def pk_of(account_code: str, trade_id: str, *, strategy_id: str | None = None, day: date | None = None) -> int:
+def pk_of(account: Account, trade_id: str, *, strategy_id: str | None = None, day: date | None = None) -> int:
     """Return the primary key of the trade of an id (`find_trade`), with a day that of its opening.
 
-    Raises: InvalidValue, UnknownAccount, UnknownTrade, AmbiguousTrade.
+    Raises: InvalidValue, UnknownTrade, AmbiguousTrade.
     """
     if day is None:
-        return int(find_trade(account_code, trade_id, strategy_id=strategy_id).pk)
-    rows = _of(account_code, strategy_id=strategy_id)
+        return int(find_trade(account, trade_id, strategy_id=strategy_id).pk)
+    rows = _of(account, strategy_id=strategy_id)
     found = list(rows.filter(trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX), trading_day=day)[:2])
     if not found:
         raise UnknownTrade(f"There is no trade {trade_id!r} of {day}.", field="trade_id")
@@ -74,16 +72,16 @@ def _newest(account: Account, trade_id: str, rows: QuerySet[Trade], strategy_id:
     return max(newest, key=lambda row: (row.state == OPEN, row.opened_at, row.pk), default=None)
 
 
-def get_trade(account_code: str, trade_id: str, *, strategy_id: str | None = None) -> values.Trade:
+def get_trade(account: Account, trade_id: str, *, strategy_id: str | None = None) -> values.Trade:
     """Return the trade that a call by id means: the open one of that id, else the newest.
 
-    Raises: InvalidValue, UnknownAccount, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
+    Raises: InvalidValue, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
     """
-    return trade_value(find_trade(account_code, trade_id, strategy_id=strategy_id))
+    return trade_value(find_trade(account, trade_id, strategy_id=strategy_id))
 
 
 def get_trades(
-    account_code: str,
+    account: Account,
     *,
     strategy_id: str | None = None,
     symbol: str | None = None,
@@ -93,28 +91,28 @@ def get_trades(
 ) -> list[values.Trade]:
     """Return the trades opened at ``start <= opened_at < stop``, ascending; None leaves a filter out.
 
-    Raises: UnknownAccount; InvalidValue for a start after its stop, an unknown state and what is no name.
+    Raises: InvalidValue for a start after its stop, an unknown state and what is no name.
     """
     if state is not None and state not in STATES:
         raise InvalidValue(f"state is {state!r}.", field="state", hint=f"Give one of {', '.join(STATES)}.")
     first, last = bounds(start, stop)
-    rows = _of(account_code, strategy_id=strategy_id, symbol=symbol)
+    rows = _of(account, strategy_id=strategy_id, symbol=symbol)
     rows = rows if state is None else rows.filter(state=state)
     rows = rows if first is None else rows.filter(opened_at__gte=first)
     rows = rows if last is None else rows.filter(opened_at__lt=last)
     return trade_values(rows.order_by("opened_at", "pk"))
 
 
-def open_positions(account_code: str) -> list[values.Position]:
+def open_positions(account: Account) -> list[values.Position]:
     """Return one position per open trade, the oldest first. Last prices are not the ledger's: they are None here."""
-    rows = _of(account_code).filter(state=OPEN).order_by("opened_at", "pk")
+    rows = _of(account).filter(state=OPEN).order_by("opened_at", "pk")
     return [values.Position(**trade.as_dict()) for trade in trade_values(rows)]
 
 
-def position_of(account_code: str, strategy_id: str, symbol: str) -> values.Position:
+def position_of(account: Account, strategy_id: str, symbol: str) -> values.Position:
     """Return the sum of a strategy's open trades in one symbol (`sum_of`); flat where none is open."""
-    rows = _of(account_code, strategy_id=strategy_id, symbol=symbol).filter(state=OPEN).order_by("opened_at", "pk")
-    return sum_of(account_code, strategy_id, symbol, trade_values(rows))
+    rows = _of(account, strategy_id=strategy_id, symbol=symbol).filter(state=OPEN).order_by("opened_at", "pk")
+    return sum_of(account.code, strategy_id, symbol, trade_values(rows))
 
 
 def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[values.Trade]) -> values.Position:
@@ -191,8 +189,8 @@ def plain_price(value: Decimal) -> Decimal:
     return rounded.quantize(Decimal(1)) if rounded == rounded.to_integral() else rounded
 
 
-def _of(account_code: str, *, strategy_id: str | None = None, symbol: str | None = None) -> QuerySet[Trade]:
-    rows = _loaded(Trade.objects.filter(account=get_account(account_code)))
+def _of(account: Account, *, strategy_id: str | None = None, symbol: str | None = None) -> QuerySet[Trade]:
+    rows = _loaded(Trade.objects.filter(account=account))
     rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     if symbol is None:
         return rows

@@ -12,7 +12,6 @@ from trading.domain import position
 from trading.domain.money import from_units, to_units
 from trading.domain.values import Position
 from trading.models import Account, Trade
-from trading.queries.accounts import get_account
 from trading.queries.instruments import plain_name, shown_symbol
 from trading.queries.trades import LONG, OPEN, sum_of, trade_values
 
@@ -21,9 +20,9 @@ LastTicks = Callable[[Iterable[str]], Mapping[str, Mapping[str, Any]]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def open_positions(account_code: str, last_ticks: LastTicks) -> list[Position]:
+def open_positions(account: Account, last_ticks: LastTicks) -> list[Position]:
     """Return one position per open trade, the oldest first."""
-    return [position for _, position in positions_by_trade(get_account(account_code), last_ticks)]
+    return [position for _, position in positions_by_trade(account, last_ticks)]
 
 
 def positions_by_trade(account: Account, last_ticks: LastTicks) -> list[tuple[int, Position]]:
@@ -34,11 +33,11 @@ def positions_by_trade(account: Account, last_ticks: LastTicks) -> list[tuple[in
     return [(row.pk, _valued(position, [row], ticks)) for position, row in zip(positions, rows, strict=True)]
 
 
-def position_of(account_code: str, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
+def position_of(account: Account, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
     """Return the sum of a strategy's open trades in one symbol; flat (side None, quantity 0) where none is open."""
     name = plain_name(symbol)
-    rows = [row for row in _open(get_account(account_code), strategy__code=strategy_id) if _symbol(row) == name]
-    summed = sum_of(account_code, strategy_id, symbol, trade_values(rows))
+    rows = [row for row in _open(account, strategy__code=strategy_id) if _symbol(row) == name]
+    summed = sum_of(account.code, strategy_id, symbol, trade_values(rows))
     return _valued(summed, rows, last_ticks({_symbol(rows[0])}) if rows else {})
 
 

@@ -8,9 +8,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from trading.domain.shapes import Stats
 from trading.models import Account
 from trading.queries.period import EARLIEST, desk_date, last_days
-from trading.queries.statistics import by_strategy, strategy_stats
+from trading.queries.statistics import strategy_stats, totals_by
 from trading.web.choice import chosen_account, page
 
 PERIODS = {"1": "Today", "7": "7 days", "30": "30 days", "90": "90 days", "365": "A year", "all": "All"}
@@ -24,8 +25,8 @@ def strategy_list(request: HttpRequest) -> HttpResponse:
     if period not in PERIODS:
         raise Http404(f"“{period}” is not a period of this page.")
     first, last = _span(period, now)
-    rows = by_strategy(account.code, first, last)
-    names = {row["strategy_id"] for row in rows}
+    rows = totals_by(account, first, last, "strategy")
+    names = {row["key"] for row in rows}
     one = request.GET.get("strategy", "")
     return page(
         request,
@@ -46,5 +47,5 @@ def _span(period: str, now: datetime) -> tuple[date, date]:
     return (EARLIEST, desk_date(now)) if period == "all" else last_days(int(period), now=now)
 
 
-def _figures(account: Account, strategy: str, period: str, now: datetime) -> dict[str, object]:
-    return strategy_stats(account.code, strategy, None if period == "all" else int(period), now=now)
+def _figures(account: Account, strategy: str, period: str, now: datetime) -> Stats:
+    return strategy_stats(account, strategy, None if period == "all" else int(period), now=now)

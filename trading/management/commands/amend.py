@@ -11,7 +11,7 @@ from trading.management.output import add_format_arguments, emit
 from trading.management.trade_named import add_trade_arguments, trade_pk, trade_report
 from trading.operations.amend import amend
 from trading.operations.set_charges import set_charges_of
-from trading.queries.accounts import currency_of
+from trading.queries.accounts import get_account
 from trading.queries.period import parse_moment
 
 RIGHT = ("price", "quantity", "at", "charges", "to_strategy")
@@ -46,6 +46,6 @@ class Command(VeloxCommand):
             right = {name: options[name] for name in names}
             at = None if options["at"] is None else parse_moment(options["at"])
             trade = amend(pk, **right, at=at, strategy_id=options["to_strategy"], **who)
-        report = trade_report(pk, trade, currency_of(trade.account))
+        report = trade_report(pk, trade, get_account(trade.account).currency)
         emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
         return True

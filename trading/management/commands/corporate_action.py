@@ -11,7 +11,7 @@ from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments, emit
 from trading.management.trade_named import COLUMNS
 from trading.operations.apply_split import apply_split
-from trading.queries.accounts import currency_of
+from trading.queries.accounts import get_account
 from trading.queries.period import parse_moment
 
 SHOWN = {**COLUMNS, "avg_price": "Average", "stop_price": "Stop"}
@@ -42,7 +42,7 @@ class Command(VeloxCommand):
         who = {"by": options["by"], "trade_id": options["trade"], "strategy_id": options["strategy"]}
         more = {"at": parse_moment(options["at"]), "key": options["key"], "kind": kind, **who}
         held = apply_split(options["account"], options["symbol"], new, old, **more)
-        currency = currency_of(options["account"])
+        currency = get_account(options["account"]).currency
         rows = [[getattr(trade, name) for name in SHOWN] for trade in held]
         table = Table(f"{options['symbol']}: {kind} {options[kind]}", list(SHOWN.values()), rows, currency=currency)
         report = Report(table.title, {"trades": [trade.as_dict() for trade in held]}, [table])

@@ -7,16 +7,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from trading.domain.shapes import DaySummary
 from trading.errors import InvalidValue, LedgerReadOnly
 from trading.management import figure_tables
 from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import Report, add_format_arguments, emit
-from trading.management.period_report import add_known_argument, chosen, known_of, known_until, title_of
+from trading.management.period_report import add_known_argument, chosen, cut_of, known_of, known_until, title_of
 from trading.models import Account
-from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.queries import daily_summary as queries
-from trading.queries.day_end import DayEnd, end_of_day
+from trading.queries.day_end import end_of_day
 from trading.queries.period import desk_date, parse_day
 
 RESULT = {"strategy_id": "Strategy", **figure_tables.RESULT, **figure_tables.DRAWDOWN}
@@ -59,15 +60,15 @@ class Command(VeloxCommand):
 
     def _one_day(self, options: dict[str, Any], now: datetime) -> tuple[dict[str, Any], bool]:
         """Return the summary as it is shown, and whether it agrees with what was published."""
-        selected = chosen(options)
-        day, strategy = self._day(options["date"], selected.cut.account, now), options["strategy"]
-        cut = replace(selected.cut, strategy_id=None)
-        end = end_of_day(cut.account, day, now=now)
-        summary, agrees = queries.summary_of_cut(cut, day, now=known_until(options, now)), True
-        if cut.known_at is None and selected.symbol is None:
-            agrees = self._publish(summary, day, end, options, now=now)
-        summary |= known_of(options) | ({"symbol": selected.symbol} if selected.symbol is not None else {})
-        return summary if strategy is None else queries.only(summary, strategy), agrees
+        cut, strategy_id, symbol = replace(cut_of(options), strategy_id=None), options["strategy"], options["symbol"]
+        day = self._day(options["date"], cut.account, now)
+        if cut.known_at is None and symbol is None:
+            summary, agrees = self._published(cut.account, day, options, now)
+        else:
+            end_of_day(cut.account, day, now=now)  # refuses a day that has not begun
+            summary, agrees = queries.summary_of_cut(cut, day, now=known_until(options, now)), True
+        summary = summary if strategy_id is None else queries.only(summary, strategy_id)
+        return {**summary, **known_of(options), **({} if symbol is None else {"symbol": symbol})}, agrees
 
     def _day(self, text: str | None, account: Account, now: datetime) -> date:
         if text is not None:
@@ -77,35 +78,26 @@ class Command(VeloxCommand):
             self.say(f"Nothing was traded in account {account.code} yet.")
         return latest or desk_date(now)
 
-    def _publish(
-        self, summary: dict[str, Any], day: date, end: DayEnd, options: dict[str, Any], *, now: datetime
-    ) -> bool:
-        """Publish what is new; return whether the published report agrees with the trades."""
-        account, body = summary["account"], queries.canonical(summary)
-        published = queries.published_summary(account, day)
-        if published is None and not summary["strategies"]:
-            return True  # a day without anything is not published, so that it can still become one
-        if published is not None and published.body == body:
-            return True
-        if now < end.session_at and not options["publish"]:
-            self.say(f"{day} is in progress: shown, not published; --publish publishes it as it stands.")
-            return True
-        if published is None or options["rebuild"] or published.created_at < end.date_at:
-            return self._published(account, day, options, now=now)
-        self.say(
-            f"{day} is not what was published as version {published.version}: shown is what the trades say now; "
-            f"--rebuild publishes it."
-        )
-        return False
-
-    def _published(self, account: str, day: date, options: dict[str, Any], *, now: datetime) -> bool:
+    def _published(
+        self, account: Account, day: date, options: dict[str, Any], now: datetime
+    ) -> tuple[DaySummary, bool]:
+        """Publish the day where it is new; return its summary, and whether the published report agrees with it."""
+        publish, rebuild = options["publish"], options["rebuild"]
         try:
-            publish_daily_summary(account, day, now=now, in_progress=options["publish"])
+            publication = publish_daily_summary(account, day, now=now, in_progress=publish, rebuild=rebuild)
         except LedgerReadOnly as error:
-            if options["publish"] or options["rebuild"]:
+            if publish or rebuild:
                 raise
             self.say(f"{day} is shown, not published. {error}")
-        return True
+            return queries.build_daily_summary(account, day, now=now), True
+        if publication.outcome is Publishing.IN_PROGRESS:
+            self.say(f"{day} is in progress: shown, not published; --publish publishes it as it stands.")
+        if publication.outcome is Publishing.DIFFERS:
+            self.say(
+                f"{day} is not what was published as version {publication.version}: shown is what the trades say now; "
+                f"--rebuild publishes it."
+            )
+        return publication.summary, publication.outcome is not Publishing.DIFFERS
 
 
 def _check_together(options: dict[str, Any], *, spanned: bool) -> None:

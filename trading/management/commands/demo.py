@@ -130,7 +130,7 @@ def record(day: DemoDay) -> None:
         todo = replay.missing(dm, feed, source=SOURCE)
         replay.run(dm, feed, Together(strategies(day.closes_at - day.opens_at)), todo=todo, pace=replay.Pace())
         replay.flush(dm, feed)
-    publish_daily_summary(ACCOUNT, day.day)
+    publish_daily_summary(get_account(ACCOUNT), day.day, rebuild=True)
 
 
 def strategies(session: timedelta) -> list[IntradayStrategy]:

@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from trading.domain.export import ColumnKind
+from trading.domain.shapes import ReportHead
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import FORMATS, emit, write_file
@@ -100,7 +101,7 @@ class Command(VeloxCommand):
         return True
 
 
-def _report(export: Export, head: dict[str, Any], rows: list[tuple[Any, ...]], form: str) -> Report:
+def _report(export: Export, head: ReportHead, rows: list[tuple[Any, ...]], form: str) -> Report:
     """Every row as it is for other tools, or what fits a screen for people: of many trades only what is asked for."""
     header, title = export.header, title_of(export.name.capitalize(), head)
     if form in {"csv", "json"}:

@@ -9,7 +9,7 @@ from trading.management.base import VeloxCommand
 from trading.management.output import add_format_arguments, emit
 from trading.management.trade_named import add_trade_arguments, trade_pk, trade_report
 from trading.operations.void import void
-from trading.queries.accounts import currency_of
+from trading.queries.accounts import get_account
 
 
 class Command(VeloxCommand):
@@ -22,6 +22,6 @@ class Command(VeloxCommand):
     def answer(self, **options: Any) -> bool:
         pk = trade_pk(options)
         trade = void(pk, by=options["by"], reason=options["reason"], fill=options["fill"])
-        report = trade_report(pk, trade, currency_of(trade.account))
+        report = trade_report(pk, trade, get_account(trade.account).currency)
         emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
         return True
