@@ -1,4 +1,4 @@
-"""Who works beside us on this data folder: worker and beat leave the time at which they were last there.
+"""Presence on a data folder: worker and beat leave there the time at which they last worked.
 
 The time is the machine's monotonic clock, which all its processes share, so that a step of the wall clock makes nobody
 look dead or alive. ``python -m timeseries.presence FOLDER NAME`` exits with 0 where it is there, else 1.
@@ -18,7 +18,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def mark(data_dir: Path, name: str) -> None:
-    """Leave the time of now under ``name``. Raises: OSError."""
+    """Write the time of now under ``name``. Raises: OSError."""
     folder = data_dir / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / name, _FLAGS, 0o600)
@@ -29,7 +29,7 @@ def mark(data_dir: Path, name: str) -> None:
 
 
 def seconds_since(data_dir: Path, name: str) -> float | None:
-    """Return how long ago ``name`` was there; None where it never was since the machine started."""
+    """Return how many seconds ago ``name`` was marked; None where it never was since the machine started."""
     try:
         text = (data_dir / FOLDER / name).read_text("ascii")
     except (OSError, UnicodeDecodeError):
@@ -39,7 +39,7 @@ def seconds_since(data_dir: Path, name: str) -> float | None:
 
 
 def is_there(data_dir: Path, name: str) -> bool:
-    """Tell whether ``name`` was there within the last `ABSENT_SECONDS`."""
+    """Tell whether ``name`` was marked within the last `ABSENT_SECONDS`."""
     age = seconds_since(data_dir, name)
     return age is not None and age <= ABSENT_SECONDS
 

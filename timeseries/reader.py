@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from timeseries.spool.ordinals import first_free
 from timeseries.stores import candles
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
 from timeseries.stores.tables import point_schema, table_of, uncleared
+from timeseries.values import day_of, midnight
 
 SLICE = 100_000
 SECOND = 10**9
@@ -133,11 +134,13 @@ class Reader:
 
     def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
         """Return each symbol's newest unshipped point by exchange time, ``origin`` spool; no store is asked."""
-        return _newest_rows(self._tail(_of_symbols(measurement, symbols, tags)), "spool")
+        query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
+        return _newest_rows(self._tail(query), "spool")
 
     def newest_stored(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
         """Return each symbol's newest stored point by exchange time, ``origin`` store; one question for all."""
-        return _newest_rows(self.store.newest(_of_symbols(measurement, symbols, tags)), "store")
+        query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
+        return _newest_rows(self.store.newest(query), "store")
 
     def next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
         """Return how many ns after ``instant`` the series' next point of that exchange time belongs (0: it is free).
@@ -158,8 +161,8 @@ class Reader:
         if source is not None:
             return self._points(replace(query, tags={**query.tags, "source": source}))
         try:
-            first, last = self._day_of(query.start), self._day_of(max(query.start, query.stop - 1))
-            start, stop = self._midnight(first), self._midnight(last + timedelta(days=1))
+            first, last = day_of(query.start, self.zone), day_of(max(query.start, query.stop - 1), self.zone)
+            start, stop = midnight(first, self.zone), midnight(last + timedelta(days=1), self.zone)
         except (ValueError, OverflowError):
             start, stop = FIRST, LAST
         whole_days = replace(query, start=_clamp(start), stop=_clamp(stop))
@@ -184,8 +187,8 @@ class Reader:
         days = sorted(earliest.values(), key=lambda point: point.day)
         for source, group in groupby(days, key=lambda point: point.source):
             stretch = list(group)
-            start = max(query.start, self._midnight(stretch[0].day))
-            stop = min(query.stop, self._midnight(stretch[-1].day + timedelta(days=1)))
+            start = max(query.start, midnight(stretch[0].day, self.zone))
+            stop = min(query.stop, midnight(stretch[-1].day + timedelta(days=1), self.zone))
             if start < stop:
                 yield start, stop, source
 
@@ -196,15 +199,9 @@ class Reader:
         for source in pc.unique(tail.column("source")).to_pylist():
             times = tail.filter(pc.equal(tail.column("source"), source)).column("time").to_numpy()
             while len(times):
-                day = self._day_of(int(times.min()))
+                day = day_of(int(times.min()), self.zone)
                 yield FirstPoint(day, source, int(times.min()))
-                times = times[times >= self._midnight(day + timedelta(days=1))]
-
-    def _day_of(self, instant: int) -> date:
-        return datetime.fromtimestamp(instant // SECOND, self.zone).date()
-
-    def _midnight(self, day: date) -> int:
-        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
+                times = times[times >= midnight(day + timedelta(days=1), self.zone)]
 
     def _tail(self, query: PointQuery) -> pa.Table:
         """Return the query's points that are not shipped yet, each once."""
@@ -239,10 +236,6 @@ def _newest_rows(points: pa.Table, origin: str) -> Newest:
     firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
     rows = points.take(order.take(pa.array(firsts, pa.uint64()))).to_pylist(maps_as_pydicts="strict")
     return {row["symbol"]: {**row, "origin": origin} for row in rows}
-
-
-def _of_symbols(measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> PointQuery:
-    return PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
 
 
 def unshipped(lane: Lane) -> Iterator[PointBatch]:

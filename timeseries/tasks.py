@@ -1,4 +1,4 @@
-"""What a worker does when the doorbell rings: it looks at the spool. No message carries anything.
+"""The worker's tasks, each a look at the spool when the doorbell rings. No message carries anything.
 
 Losing, doubling or reordering every message changes nothing: the lease of each lane keeps two shippers apart, and the
 sweep comes without any message but the schedule's.
@@ -18,25 +18,25 @@ from timeseries.worker.dispatch import task_of
 
 @cache
 def _pump() -> Pump:
-    """The pump of this worker's process; made at its first task, after the fork: the store's engines need that."""
+    """Return the pump of this worker's process, made after its fork, as the store's engines must be."""
     return open_pump()
 
 
 @shared_task(name=FLUSH_TICKS)
 def flush_ticks() -> int:
-    """Ship the ticks and indicators that wait; returns how many sequences were settled."""
+    """Ship the ticks and indicators that wait; return how many sequences were settled."""
     return _look(FLUSH_TICKS)
 
 
 @shared_task(name=FLUSH_SNAPSHOTS)
 def flush_snapshots() -> int:
-    """Ship the snapshots and the journal's projections that wait; returns how many sequences were settled."""
+    """Ship the snapshots and the journal's projections that wait; return how many sequences were settled."""
     return _look(FLUSH_SNAPSHOTS)
 
 
 @shared_task(name=SWEEP)
 def sweep() -> int:
-    """Ship whatever waits, adopt what dead recorders left, care for the store."""
+    """Ship all points that wait, adopt dead recorders' lanes, care for the store; return how many were settled."""
     return _pump().run_once().settled
 
 

@@ -243,3 +243,13 @@ def _refuse(field: str, reason: str, hint: str = "") -> InvalidValue:
 def utc(instant_ns: int) -> datetime:
     """Return the datetime of ns UTC, to the microsecond below."""
     return datetime.fromtimestamp(instant_ns // 10**9, UTC) + timedelta(microseconds=instant_ns % 10**9 // 1000)
+
+
+def day_of(instant_ns: int, zone: ZoneInfo) -> date:
+    """Return the date in the zone of ns UTC. Raises ValueError, OverflowError beyond the years of the calendar."""
+    return datetime.fromtimestamp(instant_ns // 10**9, zone).date()
+
+
+def midnight(day: date, zone: ZoneInfo) -> int:
+    """Return the instant (ns UTC) at which a date of the zone begins."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 10**9

@@ -1,4 +1,4 @@
-"""The composition: which store and which folders, as the settings say. The one place that puts the rooms together."""
+"""The composition of the rooms: the store and the folders that the settings name. Nothing else puts them together."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _spool_at = lru_cache(maxsize=4)(Spool)
 
 
 def open_spool() -> Spool:
-    """Return this process's spool of this data folder: it remembers its way, and who asks often is answered soon."""
+    """Return this process's spool of the data folder, the same one each time: it remembers its way through segments."""
     return _spool_at(Path(settings.SPOOL_DIR))
 
 
 def spool_space() -> Space | None:
-    """Return how much room the spool has; None before it has a folder. Raises OSError."""
+    """Return the spool's space in bytes; None before it has a folder. Raises OSError."""
     root = open_spool().root
     return Room(root, max_bytes=settings.VELOX_SPOOL_MAX_BYTES).space() if root.is_dir() else None
 
@@ -65,7 +65,7 @@ def open_store(*, ask_seconds: float | None = None) -> Store:
 
 @lru_cache(maxsize=4)
 def _embedded(root: Path, zone: ZoneInfo, retention_days: int | None) -> DeltaStore:
-    """Return the store of a folder, one for all of this process: a page or a check must not open every table anew."""
+    """Return this process's store of a folder, the same one each time: no page or check opens every table anew."""
     return DeltaStore(root, zone=zone, retention_days=retention_days)
 
 

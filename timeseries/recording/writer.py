@@ -156,6 +156,7 @@ class LaneWriter:
 
     @property
     def seed(self) -> int:
+        """The start of every CRC in the open segment; there has to be one."""
         assert self.segment is not None
         return self.segment.seed
 
@@ -237,6 +238,7 @@ class LaneWriter:
         self._counter.close()
 
     def _number(self, key: SeriesKey) -> int | None:
+        """Return the series' number in the open segment, defined there where it is new; None for want of room."""
         number = self._numbers.get(key)
         if number is None:
             assert self.segment is not None
@@ -249,18 +251,6 @@ class LaneWriter:
 
     def _next_segment(self) -> SegmentWriter:
         """Make the next segment: twice the last one's size, or a small one where there is no room for that."""
-        try:
-            segment = self._segment_of(self.segment_bytes)
-        except (OSError, SpoolFull):
-            if self.segment_bytes == self._smallest:
-                raise
-            self.segment_bytes = self._smallest
-            segment = self._segment_of(self.segment_bytes)
-        self.segment_bytes = max(self.segment_bytes, min(2 * self.segment_bytes, SEGMENT_BYTES_MAX))
-        return segment
-
-    def _segment_of(self, size: int) -> SegmentWriter:
-        self._room.claim(size)
         header = Header(
             source=self.lane.source,
             measurement=self.measurement.name,
@@ -270,8 +260,18 @@ class LaneWriter:
             pid=os.getpid(),
             writer=os.urandom(16),
         )
-        segment = SegmentWriter(self.lane.folder / f"{self.number + 1:010d}{SUFFIX}", header, size)
+        path = self.lane.folder / f"{self.number + 1:010d}{SUFFIX}"
+        while True:
+            try:
+                self._room.claim(self.segment_bytes)
+                segment = SegmentWriter(path, header, self.segment_bytes)
+                break
+            except (OSError, SpoolFull):
+                if self.segment_bytes == self._smallest:
+                    raise
+                self.segment_bytes = self._smallest
         self.number += 1
+        self.segment_bytes = max(self.segment_bytes, min(2 * self.segment_bytes, SEGMENT_BYTES_MAX))
         return segment
 
 

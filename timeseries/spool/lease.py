@@ -89,7 +89,7 @@ def hold(lane: Path, *, owner: str) -> Iterator[Lease]:
     name = os.urandom(8).hex()
     fresh, path = root / f".{name}", root / name
     fresh.mkdir(mode=0o700)
-    lock = FileLock(fresh / HOLDER)
+    lock, done = FileLock(fresh / HOLDER), threading.Event()
     try:
         lock.take()
         os.pwrite(lock.descriptor, owner.encode(), 8)
@@ -97,8 +97,13 @@ def hold(lane: Path, *, owner: str) -> Iterator[Lease]:
         os.rename(fresh, path)  # from here on others see it, with a heart that beats
         # Not before: of two that come together each must see the other, or one of them would not know of it.
         overtaken += _take_away_dead(root, but=name)
-        with _heart(lock.descriptor):
+        heart = threading.Thread(target=_beat_until, args=(done, lock.descriptor), name="velox-lease", daemon=True)
+        heart.start()
+        try:
             yield Lease(lane, path, overtaken)
+        finally:
+            done.set()
+            heart.join()
     finally:
         _remove(path if path.exists() else fresh)
         lock.free()
@@ -151,20 +156,8 @@ def _beat(descriptor: int) -> None:
     os.pwrite(descriptor, time.monotonic_ns().to_bytes(8, "little"), 0)
 
 
-@contextmanager
-def _heart(descriptor: int) -> Iterator[None]:
-    done = threading.Event()
-
-    def beat() -> None:
-        until = time.monotonic() + HEART_SECONDS
-        while not done.wait(BEAT_SECONDS) and time.monotonic() < until:
-            with contextlib.suppress(OSError):
-                _beat(descriptor)
-
-    heart = threading.Thread(target=beat, name="velox-lease", daemon=True)
-    heart.start()
-    try:
-        yield
-    finally:
-        done.set()
-        heart.join()
+def _beat_until(done: threading.Event, descriptor: int) -> None:
+    until = time.monotonic() + HEART_SECONDS
+    while not done.wait(BEAT_SECONDS) and time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            _beat(descriptor)

@@ -93,15 +93,6 @@ class Series:
         """Tell whether this process has put a point of the series at this time."""
         return time in self.counts or time in self.older or self.in_block(time)
 
-    def blocks_within(self, start: int, stop: int) -> list[IntArray]:
-        """Return the blocks that may hold one of ``start <= time < stop``."""
-        first, last = bisect_left(self.block_ends, start), bisect_left(self.block_ends, stop)
-        return self.blocks[first : last + 1]
-
-    def remembered(self) -> int:
-        """Return how many instants are remembered."""
-        return len(self.counts) + sum(map(len, self.blocks))
-
     def forget(self) -> None:
         """Let the older generation go and begin a new one."""
         self.floor = max(self.floor, self.older_newest)
@@ -162,7 +153,7 @@ class Ordinals:
         self._spans = None
         for series in self._series.values():
             series.mark = series.newest
-        if sum(series.remembered() for series in self._series.values()) < INSTANTS_MAX:
+        if sum(len(series.counts) + sum(map(len, series.blocks)) for series in self._series.values()) < INSTANTS_MAX:
             return
         for series in self._series.values():
             series.forget()
@@ -194,7 +185,8 @@ class Ordinals:
             stop = time + width
             taken = np.zeros(width, dtype=bool)
             on_disk = self._points(series, time, stop) if time <= series.floor else []
-            for rising in (*series.blocks_within(time, stop), *(instants.times for instants in on_disk)):
+            first, last = bisect_left(series.block_ends, time), bisect_left(series.block_ends, stop)
+            for rising in (*series.blocks[first : last + 1], *(instants.times for instants in on_disk)):
                 first, behind = np.searchsorted(rising, (time, stop))
                 taken[rising[first:behind] - time] = True
             for offset in np.flatnonzero(~taken).tolist():

@@ -21,7 +21,7 @@ EXPIRES_SECONDS = 30.0  # a worker that was away for an hour must not look at th
 
 
 class BrokerBell:
-    """Rings the tasks by name. Used by the companion alone: no strategy ever waits for a broker."""
+    """The bell that sends a worker its tasks by name; only the companion rings it: no strategy waits for a broker."""
 
     def __init__(self, url: str) -> None:
         self._app = Celery("velox-bell", broker=url, set_as_current=False)
@@ -48,11 +48,12 @@ class BrokerBell:
         return True
 
     def close(self) -> None:
+        """Drop the connection, without a word to a broker that may hang."""
         self._connection.collect(socket_timeout=0)
 
 
 def ask(url: str) -> None:
-    """Return where the broker answers, within a second or so; raises its transport's error where it does not."""
+    """Ask whether the broker answers within a second or so. Raises its transport's error where it does not."""
     if not urlsplit(url).scheme.startswith("redis"):
         options = transport_options(url, ANSWER_SECONDS)
         with Connection(url, connect_timeout=ANSWER_SECONDS, transport_options=options) as amqp:

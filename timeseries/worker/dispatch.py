@@ -1,4 +1,4 @@
-"""Shipping through a worker: rings while points wait, and ships itself where nobody follows the ring."""
+"""The dispatch of shipping to a worker, which is rung while points wait, and done here where none follows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from timeseries.worker.broker_client import BrokerBell
 
 RING_EVERY_SECONDS = 1.0
-WORKER_SECONDS = 5.0  # so long a worker may take until something of what waits is settled
+WORKER_SECONDS = 5.0  # the longest a worker may take until some of the points that wait are settled
 
 log = structlog.get_logger("system")
 
 
 class Dispatcher:
-    """Stands in the companion's loop for ``pump.run_once`` where a broker is set.
+    """The companion's shipping where a broker is set, in place of ``pump.run_once``.
 
     Args:
         is_worker_there: tells whether a worker has shown itself lately.
@@ -42,14 +42,17 @@ class Dispatcher:
         self._moved_at = self._ring_at = 0.0
 
     def run_once(self) -> None:
-        """Look once: ring for what waits. Without a worker, or when it settles nothing for long, ship it here."""
+        """Ring a worker where points wait; ship them here where none is there or it settles nothing for long."""
         now, tasks = self.clock(), self._waiting()
         if not tasks:
             self._moved_at = now
             return
         if now >= self._ring_at:
             self._ring_at = now + RING_EVERY_SECONDS
-            self._note(self.is_worker_there() and all(self.bell.ring(task) for task in sorted(tasks)))
+            hears = self.is_worker_there() and all(self.bell.ring(task) for task in sorted(tasks))
+            if hears != self._hears:
+                self._hears = hears
+                log.info("a worker ships") if hears else log.warning("no worker hears the bell: the companion ships")
         if not self._hears or now - self._moved_at >= WORKER_SECONDS:
             self._moved_at = now
             self.pump.run_once(seconds=PASS_SECONDS)
@@ -64,11 +67,6 @@ class Dispatcher:
             if lane.issued() > through:
                 tasks.add(task_of(lane.measurement.name))
         return tasks
-
-    def _note(self, hears: bool) -> None:
-        if hears != self._hears:
-            self._hears = hears
-            log.info("a worker ships") if hears else log.warning("no worker hears the bell: the companion ships")
 
 
 def task_of(measurement: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -30,6 +30,7 @@ from timeseries.stores.delta.newest import newest_points
 from timeseries.stores.delta.query import Engine, FileSelection, as_reading, conditions, rows_of, select, selection_of
 from timeseries.stores.delta.table import LOG, TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import in_series_order, point_schema, table_of
+from timeseries.values import day_of, midnight
 
 ATTEMPTS = 5
 SECOND = 10**9
@@ -137,23 +138,15 @@ class DeltaStore:
 
     def _by_day(self, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
         times = rows.column("time").to_numpy()
-        first = self.day_of(int(times.min()))
-        days = (self.day_of(int(times.max())) - first).days
+        first = day_of(int(times.min()), self.zone)
+        days = (day_of(int(times.max()), self.zone) - first).days
         if days == 0:
             yield first, rows
             return
-        midnights = [self.midnight(first + timedelta(days=n)) for n in range(1, days + 1)]
+        midnights = [midnight(first + timedelta(days=n), self.zone) for n in range(1, days + 1)]
         number = np.searchsorted(np.array(midnights), times, side="right")
         for n in np.unique(number):
             yield first + timedelta(days=int(n)), rows.filter(pa.array(number == n))
-
-    def day_of(self, instant: int) -> date:
-        """Return the desk's date of an instant (ns UTC)."""
-        return datetime.fromtimestamp(instant // SECOND, self.zone).date()
-
-    def midnight(self, day: date) -> int:
-        """Return the instant (ns UTC) at which a date of the desk begins."""
-        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * SECOND
 
     def read(self, query: PointQuery) -> pa.Table:
         """Return the points of the query, each once."""
@@ -267,7 +260,7 @@ class DeltaStore:
                 relist(
                     self.engine,
                     self.writers[damage.measurement.name],
-                    lambda day: (self.midnight(day), self.midnight(day + timedelta(days=1)) - 1),
+                    lambda day: (midnight(day, self.zone), midnight(day + timedelta(days=1), self.zone) - 1),
                 )
                 return
             if lost:
@@ -329,7 +322,7 @@ class DeltaStore:
             try:
                 with engine():
                     if self.retention_days is not None:
-                        delta_care.expire(table, before=self.day_of(now) - timedelta(days=self.retention_days))
+                        delta_care.expire(table, before=day_of(now, self.zone) - timedelta(days=self.retention_days))
                     delta_care.compact(self.care_engine, table, self.inspectors[name], deadline=deadline)
                     if is_vacuum_due:
                         table.vacuum(grace_hours=delta_care.GRACE_HOURS)

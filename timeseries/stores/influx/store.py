@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ from timeseries.stores.influx.names import coded
 from timeseries.stores.influx.replies import HeldBack, Refused, Stored, TooLarge, TryLater
 from timeseries.stores.influx.server import InfluxServer, unavailable
 from timeseries.stores.tables import point_schema
+from timeseries.values import day_of
 
 SECOND = 10**9
 DAY = 86_400 * SECOND
@@ -220,7 +221,7 @@ class InfluxStore:
         times = influx_read.first_times(self.server.ask, self.bucket, query, every="15m")
         first: dict[tuple[date, str], int] = {}
         for source, instant in times:
-            day = datetime.fromtimestamp(instant // SECOND, UTC).astimezone(self.zone).date()
+            day = day_of(instant, self.zone)
             first[day, source] = min(instant, first.get((day, source), instant))
         return [FirstPoint(day, source, instant) for (day, source), instant in first.items()]
 
