@@ -23,8 +23,8 @@ from trading.errors import VeloxError
 from trading.feeds import stamps, volume
 from trading.feeds.csv_file import read_csv
 from trading.feeds.merge import merged
-from trading.feeds.names import SymbolNames
-from trading.feeds.points import Points, instants, known_among, points_of, wanting
+from trading.feeds.names import FileSymbols
+from trading.feeds.points import FeedPoints, instants, known_among, points_of, wanting
 from trading.feeds.stamps import CalendarOf, StampReading, with_ends
 from trading.feeds.ticks import REASONS, FeedFile, FloatArray, IntArray, Mask, Reject, Ticks, concatenated
 from trading.feeds.volume import VolumeReading, days_of, with_volumes
@@ -52,7 +52,7 @@ class Feed:
     """All files as one input."""
 
     ticks: Ticks
-    points: Points
+    points: FeedPoints
     rows_read: int
     rejects: tuple[Reject, ...]
     notes: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class Reading:
     ``calendar_of`` gives a symbol's sessions, ``may_be_negative`` tells whether its prices may be 0 and below.
     """
 
-    names: SymbolNames
+    names: FileSymbols
     zone: ZoneInfo
     calendar_of: CalendarOf
     volume: str = volume.AUTO

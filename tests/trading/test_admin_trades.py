@@ -217,6 +217,15 @@ def test_the_list_is_narrowed(as_user: As, query: dict[str, str], ids: set[str])
     assert {trade.trade_id for trade in client.get(LIST, query).context["cl"].result_list} == ids
 
 
+def test_results_read_won_lost_and_even_in_the_filter_and_in_the_list(as_user: As) -> None:
+    client = as_user("asha")
+    mixed_desk()
+    page = client.get(LIST).content.decode()
+    choices = re.findall(r'\?result=(\w+)"[^>]*>\s*([^<]+?)\s*<', page)
+    assert choices == [("win", "Won"), ("loss", "Lost"), ("breakeven", "Even"), ("open", "Open")]
+    assert set(re.findall(r'<span class="badge \w+">(\w+)</span>', page)) >= {"won", "lost", "even", "open"}
+
+
 def test_the_list_shows_one_account_and_never_all(as_user: As) -> None:
     page_desk.trades(2)
     page_desk.trades(1, account="replay", first=901)

@@ -214,7 +214,7 @@ class TestTheCommand:
     def test_csv_has_a_row_per_strategy_and_a_total(self, day: None) -> None:
         rows = list(csv.DictReader(io.StringIO(run("--format", "csv")[0])))
         assert [row["Strategy"] for row in rows] == ["breakout", "ema cross", "Total"]
-        assert rows[-1]["P&L"] == "24.5" and rows[0]["Largest loss"] == ""
+        assert rows[-1]["P&L"] == "24.5" and rows[0]["Most lost"] == ""
         assert (rows[1]["Held, avg"], rows[1]["In the market"]) == ("600.0", "900.0")
 
     def test_a_page_goes_to_a_file(self, day: None, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from timeseries.values import parse_time
 from trading.feeds import csv_file, lines
 from trading.feeds.csv_file import read_csv
 from trading.feeds.lines import UnusableFile
-from trading.feeds.names import SymbolNames, stem_of
+from trading.feeds.names import FileSymbols, stem_of
 from trading.feeds.numbers import read_numbers
 from trading.feeds.ticks import REASONS, FeedFile
 from trading.feeds.times import read_times
@@ -32,7 +32,7 @@ NINE_FIFTEEN = int(datetime(2021, 4, 12, 9, 15, tzinfo=KOLKATA).timestamp()) * S
 def read(folder: Path, content: str | bytes, name: str = "RELIANCE_12_April.csv", **options) -> FeedFile:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    options = {"zone": KOLKATA, "now_ns": NOW, "names": SymbolNames.parse(options.pop("symbol", []))} | options
+    options = {"zone": KOLKATA, "now_ns": NOW, "names": FileSymbols.parse(options.pop("symbol", []))} | options
     return read_csv(path, **options)
 
 
@@ -277,7 +277,7 @@ def test_a_file_that_is_no_feed_is_refused_as_a_whole(tmp_path, content, words):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(UnusableFile, match="cannot be read"):
-            read_csv(path, zone=KOLKATA, now_ns=NOW, names=SymbolNames())
+            read_csv(path, zone=KOLKATA, now_ns=NOW, names=FileSymbols())
 
 
 def test_a_header_alone_is_a_feed_without_rows(tmp_path):
@@ -348,7 +348,7 @@ def test_symbols_come_from_the_option_for_the_stem_then_the_option_for_all_then_
 @pytest.mark.parametrize("options", [["A", "B"], ["X=A", "X=B"], ["=A"], ["X="], [""]])
 def test_options_that_say_two_things_or_nothing_are_refused(options):
     with pytest.raises(InvalidValue):
-        SymbolNames.parse(options)
+        FileSymbols.parse(options)
 
 
 def test_a_column_names_the_symbol_of_each_row_and_what_it_leaves_open_is_the_options(tmp_path):

@@ -334,7 +334,7 @@ class Watching(Strategy):
 
 def fed(paths, strategy, *, account="replay"):
     with DataManager.for_replay(source="replay", account=account) as dm:
-        reading = replay.Reading(replay.SymbolNames(), replay.ZoneInfo("Asia/Kolkata"), calendar_of_symbol)
+        reading = replay.Reading(replay.FileSymbols(), replay.ZoneInfo("Asia/Kolkata"), calendar_of_symbol)
         read = replay.read_feed(paths, reading, now_ns=time.time_ns())
         todo = replay.missing(dm, read, source="replay")
         replay.run(dm, read, strategy, todo=todo, pace=replay.Pace())

@@ -279,6 +279,16 @@ def test_an_export_has_every_trade_and_the_same_in_csv_json_and_parquet(desk: No
     assert sum(record["gross_pnl"] for record in table) == sum(in_ledger.values_list("realised_pnl", flat=True))
 
 
+def test_people_read_won_lost_and_even_and_tools_the_keys(desk: None) -> None:
+    keys = {row["result"] for row in json.loads(told("trade_export", "json"))["trades"]}
+    assert {"win", "loss"} <= keys <= {"win", "loss", "breakeven", "open", "void"}
+    table = told("trade_export", "table")
+    assert "│ won " in table and "│ lost " in table
+    assert "│ win " not in table and "│ loss " not in table
+    report = told("strategy_report", "table")
+    assert "Won %" in report and "Avg lost" in report and "Lost in a row" in report
+
+
 def test_an_export_tells_what_was_bought_and_sold_at_which_prices_and_why(ledger: Any) -> None:
     seen = {"ema": {"fast": 1.5}, "ok": True}
     open_position(

@@ -166,23 +166,23 @@ def check_demo(login: str) -> None:
 
 def test_a_demo_day_is_the_last_completed_session_and_stays(tmp_path):
     saturday = datetime(2026, 11, 21, 4, tzinfo=UTC)
-    demo.prepare(tmp_path, now=saturday)
+    demo.prepare_folder(tmp_path, now=saturday)
     assert demo.read_day(tmp_path).day == date(2026, 11, 20)
-    demo.prepare(tmp_path, now=saturday + timedelta(days=30))
+    demo.prepare_folder(tmp_path, now=saturday + timedelta(days=30))
     day = demo.read_day(tmp_path)
     assert (day.day, day.filled) == (date(2026, 11, 20), False)
     assert [edge.astimezone(KOLKATA).strftime("%H:%M") for edge in (day.opens_at, day.closes_at)] == ["09:15", "15:30"]
 
 
 def test_during_the_session_the_demo_day_is_the_one_before(tmp_path):
-    demo.prepare(tmp_path, now=datetime(2026, 11, 20, 9, 59, tzinfo=UTC))
+    demo.prepare_folder(tmp_path, now=datetime(2026, 11, 20, 9, 59, tzinfo=UTC))
     assert demo.read_day(tmp_path).day == date(2026, 11, 19)
 
 
 def test_a_real_desks_folder_never_becomes_a_demo(tmp_path, ledger):
     (tmp_path / "ledger.sqlite3").touch()
     with pytest.raises(InvalidValue, match="holds a ledger that is no demo"):
-        demo.prepare(tmp_path, now=datetime(2026, 11, 20, tzinfo=UTC))
+        demo.prepare_folder(tmp_path, now=datetime(2026, 11, 20, tzinfo=UTC))
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["ledger.sqlite3"]
     with pytest.raises(InvalidValue, match="nothing is made up in it"):
         demo._demo_account()

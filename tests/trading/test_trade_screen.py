@@ -59,7 +59,7 @@ def test_a_trade_fits_one_screen_and_tells_all(desk: DataManager) -> None:
     assert len(lines) <= 40 and max(map(len, lines)) <= WIDTH
     text = "\n".join(lines)
     for word in (
-        *("RELIANCE SHORT", "orb", "T1", "09:30:00", "target", "190.00", "1.78 R", "MAE", "MFE", "given back"),
+        *("RELIANCE SHORT", "orb", "T1", "09:30:00", "won · target", "190.00", "1.78 R", "MAE", "MFE", "given back"),
         *("condition number 0", "BUY 4 at 2440", "2460 to 2449", "ATR", "4 of 5", "patient", "meera", "Let it run."),
         *("open_position", "review_trade", "charges 12.50", "more"),
     ):
@@ -71,6 +71,7 @@ def test_a_trade_fits_one_screen_and_tells_all(desk: DataManager) -> None:
 def test_as_json_it_is_the_same_trade_with_every_line_of_the_journal(desk: DataManager) -> None:
     made = json.loads(told("T1", "--format", "json"))
     assert (made["realised_pnl"], len(made["fills"]), len(made["stops"])) == ("190", 3, 11)
+    assert made["result"] == "win"
     of_trade = [row for row in Journal.objects.order_by("sequence") if '"trade_id":"T1"' in row.body]
     assert [row["sequence"] for row in made["journal"]] == [row.sequence for row in of_trade]
     assert made["excursion"]["mfe"] == "190"

@@ -119,7 +119,7 @@ def test_what_is_undefined_is_a_dash_and_never_a_zero(read: Read) -> None:
     page_desk.open_trade()
     page = words(read("/"))
     assert "Unrealised P&L, now — last price known for 0 of 1 open" in page
-    assert "win rate —" in page
+    assert "won —" in page
 
 
 def test_unrealised_adds_up_what_is_known_and_counts_the_rest() -> None:

@@ -1,4 +1,4 @@
-"""What the ledger recorded beside the trades: signals, published summaries, the journal. Nobody edits any of it."""
+"""Records beside the trades that nobody edits: signals, published summaries, the journal."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class JournalAdmin(RecordAdmin):
 
 
 def pretty(body: str) -> SafeString:
-    """Return canonical JSON spread over lines; text that is no JSON as it is."""
+    """Return canonical JSON spread over lines; text that is no JSON unchanged."""
     try:
         text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
     except ValueError:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from trading.domain import amounts
 from trading.errors import VeloxError
-from trading.models import Fill, Trade
+from trading.models import Trade
 from trading.operations.amend import amend
 from trading.operations.set_charges import set_charges_of
 from trading.operations.void import void
@@ -26,20 +23,25 @@ CORRECT = "trading.add_correction"
 REASON_MAX = 1000
 
 
-class Correction(forms.Form):
-    """What every correction asks: which fill, and why."""
+class CorrectionForm(forms.Form):
+    """The fields of every correction: the fill, and the reason."""
 
     fill = forms.TypedChoiceField(required=False, coerce=int, empty_value=None)
     reason = forms.CharField(max_length=REASON_MAX, widget=forms.Textarea(attrs={"rows": 2, "cols": 60}))
 
-    def __init__(self, data: Any, trade: Trade, *, whole: str, prefix: str) -> None:
-        super().__init__(data, prefix=prefix, label_suffix="")
-        fills = [(fill.sequence, _named(fill, trade)) for fill in facts.fills_of(trade)]
-        self.fields["fill"].choices = [("", whole), *fills]  # type: ignore[attr-defined]
+    def __init__(self, sent: QueryDict | None, trade: Trade, *, whole: str, prefix: str) -> None:
+        super().__init__(sent, prefix=prefix, label_suffix="")
+        self.trade = trade
+        currency = trade.account.currency
+        choices: list[tuple[str | int, str]] = [("", whole)]
+        for fill in facts.fills_of(trade):
+            quantity, price = amounts.number(fill.quantity, currency), amounts.amount(fill.price, currency)
+            choices.append((fill.sequence, f"{fill.sequence}: {fill.side.lower()} {quantity} at {price}"))
+        self.fields["fill"].choices = choices  # type: ignore[attr-defined]
 
 
-class AmendForm(Correction):
-    """What is right; an empty field stays as it is. Figures are typed as text: the operation reads them exactly."""
+class AmendForm(CorrectionForm):
+    """A correction by facts that are right; empty fields stay. Figures are text: the operation reads them exactly."""
 
     price = forms.CharField(required=False, max_length=32)
     quantity = forms.CharField(required=False, max_length=32)
@@ -50,21 +52,21 @@ class AmendForm(Correction):
     strategy_id = forms.CharField(required=False, max_length=64, label="Strategy")
     field_order = ("fill", "price", "quantity", "at", "charges", "strategy_id", "reason")
 
-    def apply(self, trade: Trade, by: str) -> None:
-        given = {name: value for name, value in self.cleaned_data.items() if value not in ("", None)}
-        if given.keys() == {"charges", "reason"}:
-            set_charges_of(trade.pk, given["charges"], by=by, reason=given["reason"])
+    def apply(self, by: str) -> None:
+        facts_sent = {name: fact for name, fact in self.cleaned_data.items() if fact not in ("", None)}
+        if facts_sent.keys() == {"charges", "reason"}:
+            set_charges_of(self.trade.pk, facts_sent["charges"], by=by, reason=facts_sent["reason"])
         else:
-            amend(trade.pk, by=by, **given)
+            amend(self.trade.pk, by=by, **facts_sent)
 
 
-class VoidForm(Correction):
-    """The trade, or one fill of it, never was."""
+class VoidForm(CorrectionForm):
+    """A correction that takes back the trade, or one fill of it."""
 
     field_order = ("fill", "reason")
 
-    def apply(self, trade: Trade, by: str) -> None:
-        void(trade.pk, by=by, reason=self.cleaned_data["reason"], fill=self.cleaned_data["fill"])
+    def apply(self, by: str) -> None:
+        void(self.trade.pk, by=by, reason=self.cleaned_data["reason"], fill=self.cleaned_data["fill"])
 
 
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
@@ -73,29 +75,26 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         raise PermissionDenied
     trade = get_object_or_404(related(Trade.objects.all()), pk=pk)
     sent = request.POST if request.method == "POST" else None
-    amending, voiding = (
-        AmendForm(sent if sent and "amend" in sent else None, trade, whole="the only one", prefix="amend"),
-        VoidForm(sent if sent and "void" in sent else None, trade, whole="the whole trade", prefix="void"),
-    )
-    for form in (amending, voiding):
-        if form.is_bound and form.is_valid() and _applied(form, form.apply, trade, request):
+    amending = AmendForm(sent if sent and "amend" in sent else None, trade, whole="the only one", prefix="amend")
+    voiding = VoidForm(sent if sent and "void" in sent else None, trade, whole="the whole trade", prefix="void")
+    forms_sent: tuple[AmendForm | VoidForm, ...] = (amending, voiding)
+    for form in forms_sent:
+        if not (form.is_bound and form.is_valid()):
+            continue
+        try:
+            form.apply(request.user.get_username())
+        except VeloxError as error:
+            form.add_error(None, f"{error} {error.hint}".strip())
+        else:
             messages.success(request, f"Trade {trade.trade_id} is corrected.")
             return HttpResponseRedirect(reverse("admin:trading_trade_change", args=[trade.pk]))
-    shown = {"trade": trade, "row": trade_row(trade), "amending": amending, "voiding": voiding}
-    context = {**admin.site.each_context(request), **shown, "title": f"Correct trade {trade.trade_id}"}
-    return TemplateResponse(request, "admin/trade_correct.html", {**context, "opts": Trade._meta})
-
-
-def _applied(form: forms.Form, apply: Callable[[Trade, str], None], trade: Trade, request: HttpRequest) -> bool:
-    try:
-        apply(trade, request.user.get_username())
-    except VeloxError as error:
-        form.add_error(None, f"{error} {error.hint}".strip())
-        return False
-    return True
-
-
-def _named(fill: Fill, trade: Trade) -> str:
-    currency = trade.account.currency
-    quantity, price = amounts.number(fill.quantity, currency), amounts.amount(fill.price, currency)
-    return f"{fill.sequence}: {fill.side.lower()} {quantity} at {price}"
+    context = {
+        **admin.site.each_context(request),
+        "trade": trade,
+        "row": trade_row(trade),
+        "amending": amending,
+        "voiding": voiding,
+        "title": f"Correct trade {trade.trade_id}",
+        "opts": Trade._meta,
+    }
+    return TemplateResponse(request, "admin/trade_correct.html", context)

@@ -1,4 +1,4 @@
-"""Trades as CSV: every trade of a list, not only the page that is shown; one account, plain decimals, desk time."""
+"""A list of trades as CSV: every trade, not only those of the page; one account, plain decimals, desk time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from trading.queries.trade_export import HEADER, export_rows
 
 
 def csv_response(trades: QuerySet[Trade], *, name: str) -> HttpResponse:
-    """Return the trades as a file to keep; a spreadsheet that opens it runs nothing."""
+    """Return trades as a CSV file to download; a spreadsheet that opens it runs nothing."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HEADER)
-    writer.writerows([cell(value) for value in row] for row in export_rows(trades))
+    writer.writerows([cell(field) for field in row] for row in export_rows(trades))
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

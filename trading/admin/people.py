@@ -1,8 +1,8 @@
-"""Users: who they are, which groups they are in. Groups say what each may do; only staff enter the admin."""
+"""Users and their groups: groups tell what each may do; only staff enter the admin."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -19,8 +19,8 @@ class DeskUserAdmin(Listed, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "first_name", "last_name", "shown_groups", "is_staff", "is_active", "last_login")
     list_filter = ("groups", "is_staff", "is_active")
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who looks at trades has no need to look at people: only who may change users sees them."""
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Let only those see users who may change them: looking at trades needs no look at people."""
         return self.has_change_permission(request, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -36,10 +36,10 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class DeskGroupAdmin(Listed, GroupAdmin):
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The database would take the members out by itself, and nobody would have said so in the journal."""
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Refuse a group with members: the database would take them out by itself, and no journal would tell."""
         return obj is not None and not obj.user_set.exists() and super().has_delete_permission(request, obj)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Many at once would be deleted without a look at their members."""
+    def get_actions(self, request: HttpRequest) -> dict[str, tuple[Callable[..., str], str, str] | None]:
+        """Return none: many at once would be deleted without a look at their members."""
         return {}

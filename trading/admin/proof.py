@@ -16,10 +16,16 @@ SHOWN_MAX = 500
 
 
 def proof_page(request: HttpRequest) -> HttpResponse:
-    """Show the button; once it was pressed, what the proof found."""
+    """Show the button; once it was pressed, the verdict and the differences."""
     if not request.user.has_perm(VERIFY):
         raise PermissionDenied
-    proof, error = _proof() if request.method == "POST" else (None, "")
+    proof: Proof | None = None
+    error = ""
+    if request.method == "POST":
+        try:
+            proof = prove_desk()
+        except DatabaseError as fault:
+            error = f"The ledger cannot be read: {fault}"
     context = {
         **admin.site.each_context(request),
         "title": "Verify the ledger",
@@ -29,10 +35,3 @@ def proof_page(request: HttpRequest) -> HttpResponse:
         "checked": [(name.replace("_", " "), count) for name, count in proof.checked.items()] if proof else [],
     }
     return TemplateResponse(request, "admin/proof.html", context)
-
-
-def _proof() -> tuple[Proof | None, str]:
-    try:
-        return prove_desk(), ""
-    except DatabaseError as error:
-        return None, f"The ledger cannot be read: {error}"

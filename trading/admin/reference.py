@@ -1,15 +1,13 @@
-"""What trades refer to: accounts, exchanges and their hours, instruments, strategies."""
+"""The records that trades refer to: accounts, exchanges and their hours, instruments, strategies."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from trading.admin.base import Listed, ModelAdmin, ReadOnly, RecordAdmin, TabularInline, money_column
+from trading.admin.base import Context, Listed, ModelAdmin, ReadOnly, RecordAdmin, TabularInline, money_column
 from trading.bookkeeping.contract_terms import FOLDED, PARSERS
 from trading.errors import VeloxError
 from trading.models import Account, CapitalFlow, Exchange, ExchangeSession, Instrument, Strategy
@@ -20,14 +18,21 @@ REASON_MAX = 1000
 
 
 @admin.action(description="Mark the selected as reviewed", permissions=["change"])
-def mark_reviewed(model_admin: Any, request: HttpRequest, chosen: QuerySet[Any]) -> None:
-    count = chosen.update(reviewed=True)
+def mark_reviewed(
+    model_admin: ModelAdmin, request: HttpRequest, rows: QuerySet[Instrument] | QuerySet[Strategy]
+) -> None:
+    """Mark instruments or strategies as looked at by a person."""
+    count = rows.update(reviewed=True)
     model_admin.message_user(request, f"{count} marked as reviewed.")
+
+
+def _of_flow(flow: CapitalFlow) -> str:
+    return flow.account.currency
 
 
 class CapitalFlowInline(ReadOnly, TabularInline):
     model = CapitalFlow
-    figure_amount = staticmethod(money_column("amount", "amount", lambda flow: flow.account.currency, signed=True))
+    figure_amount = staticmethod(money_column("amount", "amount", _of_flow, signed=True))
     fields = readonly_fields = ("day", "figure_amount", "note", "recorded_at")
 
 
@@ -67,12 +72,12 @@ class ExchangeSessionAdmin(Listed, ModelAdmin):
 
 
 class ToReview(admin.SimpleListFilter):
-    """Instruments in use whose terms nobody has confirmed: money is counted with them."""
+    """A filter for instruments in use whose terms nobody has confirmed: money is counted with them."""
 
     title = "to review"
     parameter_name = "todo"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         return [("yes", "In use and not reviewed")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> QuerySet[Instrument]:
@@ -93,12 +98,13 @@ class InstrumentForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Instrument
         fields = "__all__"
 
-    def clean(self) -> dict[str, Any]:
-        said: dict[str, Any] = super().clean() or {}
+    def clean(self) -> Context:
+        """Ask for a reason where trades would be folded anew."""
+        fields: Context = super().clean() or {}
         folded = [name for name in (*FOLDED, "currency") if name in self.changed_data]
-        if folded and self.instance.pk and self.instance.trades.exists() and not said.get("reason", "").strip():
+        if folded and self.instance.pk and self.instance.trades.exists() and not fields.get("reason", "").strip():
             self.add_error("reason", f"Say why {', '.join(folded)} changes: every trade in it follows.")
-        return said
+        return fields
 
 
 @admin.register(Instrument)
@@ -126,28 +132,35 @@ class InstrumentAdmin(Listed, ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Instrument | None = None) -> tuple[str, ...]:
         return () if obj is None else ("exchange", "symbol")
 
-    def save_model(self, request: HttpRequest, obj: Instrument, form: Any, change: bool) -> None:
-        """Put what was changed right; the trades follow."""
+    def save_model(self, request: HttpRequest, obj: Instrument, form: InstrumentForm, change: bool) -> None:
+        """Save a new instrument; correct the terms of an old one, and its trades follow."""
         if not change:
             super().save_model(request, obj, form, change)
             return
         terms = {name: form.cleaned_data[name] for name in form.changed_data if name in PARSERS}
         by, reason = request.user.get_username(), form.cleaned_data["reason"].strip() or "looked at in the admin"
-        done = correct_contract(obj.pk, by=by, reason=reason, reviewed=form.cleaned_data["reviewed"], **terms)
-        if done.trades:
-            self.message_user(request, f"{done.trades} trades were folded anew.")
+        corrected = correct_contract(obj.pk, by=by, reason=reason, reviewed=form.cleaned_data["reviewed"], **terms)
+        if corrected.trades:
+            self.message_user(request, f"{corrected.trades} trades were folded anew.")
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Context | None = None,
+    ) -> HttpResponse:
         # Not in the one transaction that the parent opens: the operation commits by itself.
         try:
-            return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+            page: HttpResponse = self._changeform_view(  # type: ignore[attr-defined]
+                request, object_id, form_url, extra_context
+            )
+            return page
         except VeloxError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Instrument | None = None) -> bool:
         return False
 
 
@@ -165,5 +178,5 @@ class StrategyAdmin(Listed, ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Strategy | None = None) -> bool:
         return False

@@ -1,8 +1,8 @@
-"""The form of a review: what a person says about a trade; no field of the trade itself."""
+"""The form of a review, a person's words about a trade; no field of the trade itself."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from django import forms
 
@@ -18,7 +18,19 @@ def _text(rows: int) -> forms.CharField:
     return forms.CharField(required=False, max_length=TEXT_MAX, widget=forms.Textarea(attrs={"rows": rows, "cols": 60}))
 
 
+class ReviewFields(TypedDict):
+    """The fields of a review as `review_trade` takes them."""
+
+    rating: int | None
+    tags: list[str]
+    mistakes: str
+    notes: str
+    state: str
+
+
 class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Rating, tags, mistakes and notes; ``done`` marks the trade as reviewed."""
+
     rating = forms.TypedChoiceField(
         required=False, coerce=int, empty_value=None, choices=[("", "—"), *((n, f"{n} {'★' * n}") for n in range(1, 6))]
     )
@@ -34,31 +46,37 @@ class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]
         fields: tuple[str, ...] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        review = getattr(kwargs.get("instance"), "review", None)
-        kwargs["initial"] = (_known(review) if review else {"done": True}) | (kwargs.get("initial") or {})
+        review: Review | None = getattr(kwargs.get("instance"), "review", None)
+        initial: dict[str, int | str | bool | None] = {"done": True}
+        if review is not None:
+            initial = {
+                "rating": review.rating,
+                "tags": ", ".join(review.tags),
+                "mistakes": review.mistakes,
+                "notes": review.notes,
+                "done": review.state == Review.State.DONE,
+            }
+        kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
 
     def clean_tags(self) -> list[str]:
+        """Return the tags that commas separate, each once."""
         names = [name.strip() for name in self.cleaned_data["tags"].split(",")]
         try:
             return list(dict.fromkeys(parse_name(name, "tags") for name in names if name))
         except InvalidValue as error:
             raise forms.ValidationError(str(error)) from error
 
-    def said(self) -> dict[str, Any]:
-        """Return what `review_trade` takes."""
-        given = self.cleaned_data
+    def review_fields(self) -> ReviewFields:
+        """Return the fields of the review that was sent."""
+        fields = self.cleaned_data
         # A browser sends the ends of lines as two characters.
-        texts = {name: given[name].replace("\r\n", "\n") for name in ("mistakes", "notes")}
-        state = Review.State.DONE if given["done"] else Review.State.OPEN
-        return {"rating": given["rating"], "tags": given["tags"], **texts, "state": state.value}
-
-
-def _known(review: Review) -> dict[str, Any]:
-    return {
-        "rating": review.rating,
-        "tags": ", ".join(review.tags),
-        "mistakes": review.mistakes,
-        "notes": review.notes,
-        "done": review.state == Review.State.DONE,
-    }
+        mistakes, notes = (fields[name].replace("\r\n", "\n") for name in ("mistakes", "notes"))
+        state = Review.State.DONE if fields["done"] else Review.State.OPEN
+        return {
+            "rating": fields["rating"],
+            "tags": fields["tags"],
+            "mistakes": mistakes,
+            "notes": notes,
+            "state": state.value,
+        }

@@ -1,15 +1,14 @@
-"""Trades to review. Everything the ledger knows is shown and cannot be edited; the review is edited through its
-operation, with the user who is logged in."""
+"""Trades to review: facts of the ledger are shown and cannot be edited, the review is edited by its operation."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -18,6 +17,7 @@ from django.utils.safestring import SafeString
 
 from trading.admin.base import (
     AccountFilter,
+    Context,
     Listed,
     ModelAdmin,
     ReadOnly,
@@ -35,8 +35,9 @@ from trading.admin.filters import ResultFilter, ReviewFilter
 from trading.admin.review import FIELDS, ReviewForm
 from trading.domain import amounts, corrections, flags
 from trading.domain.averages import AveragePrices
+from trading.domain.display import outcome
 from trading.errors import VeloxError
-from trading.models import Correction, Fill, Signal, StopChange, Trade, User
+from trading.models import Correction, Fill, Review, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
 from trading.queries import facts
 from trading.queries.average_prices import averages_of
@@ -44,9 +45,10 @@ from trading.queries.instruments import shown_symbol
 from trading.queries.results import earned_by, result_of
 from trading.queries.trade_list import REVIEWED, r_multiple, related, review_state
 
+if TYPE_CHECKING:
+    from django.contrib.admin.options import _FieldsetSpec
+
 EDIT = "trading.change_review"
-
-
 AVERAGES = "average_prices"  # where a list keeps those of its rows
 
 
@@ -54,8 +56,8 @@ def _of_account(trade: Trade) -> str:
     return trade.account.currency
 
 
-def _of_trade(row: Any) -> str:
-    return str(row.trade.account.currency)
+def _of_trade(row: Fill | StopChange) -> str:
+    return row.trade.account.currency
 
 
 class FillInline(ReadOnly, TabularInline):
@@ -74,8 +76,8 @@ class FillInline(ReadOnly, TabularInline):
     @admin.display(description="P&L before charges")
     def figure_pnl(self, fill: Fill) -> SafeString:
         realised = getattr(fill, "realisation", None)
-        value = None if realised is None else realised.pnl
-        return money(value, _of_trade(fill), signed=True)
+        pnl = None if realised is None else realised.pnl
+        return money(pnl, _of_trade(fill), signed=True)
 
 
 class StopInline(ReadOnly, TabularInline):
@@ -142,22 +144,27 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
     )  # fmt: skip
 
     # -- who may do what: ledger facts nobody, the review whoever may change reviews --------------------------------
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm(EDIT)
 
-    def save_model(self, request: HttpRequest, obj: Trade, form: Any, change: bool) -> None:
-        """Store the review, and nothing of the trade."""
-        review_trade(obj.pk, by=cast(User, request.user), **form.said())
+    def save_model(self, request: HttpRequest, obj: Trade, form: ReviewForm, change: bool) -> None:
+        """Save the review, and nothing of the trade."""
+        review_trade(obj.pk, by=cast(User, request.user), **form.review_fields())
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
-    ) -> Any:
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Context | None = None,
+    ) -> HttpResponse:
         # Not in the one transaction that the parent opens: the operation commits by itself.
         title = {"title": "Review a trade" if self.has_change_permission(request) else "Trade"}
         try:
-            return self._changeform_view(  # type: ignore[attr-defined]
+            page: HttpResponse = self._changeform_view(  # type: ignore[attr-defined]
                 request, object_id, form_url, title | (extra_context or {})
             )
+            return page
         except VeloxError as error:
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
@@ -166,9 +173,9 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
         return reverse("trade", args=[trade.pk])
 
     # -- the page of a trade ------------------------------------------------------------------------------------------
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        shown = ("rating_shown", "tags_shown", "mistakes_shown", "notes_shown", "review_shown")
-        review = FIELDS if self.has_change_permission(request, obj) else shown
+    def get_fieldsets(self, request: HttpRequest, obj: Trade | None = None) -> _FieldsetSpec:
+        columns = ("rating_shown", "tags_shown", "mistakes_shown", "notes_shown", "review_shown")
+        review = FIELDS if self.has_change_permission(request, obj) else columns
         return ((None, {"fields": self.facts}), ("Review", {"fields": (*review, self.who)}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trade]:
@@ -176,11 +183,11 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Give the rows of a list their averages all at once."""
-        shown = super().get_changelist_instance(request)
-        averages = averages_of(shown.result_list)
-        for trade in shown.result_list:
+        changelist = super().get_changelist_instance(request)
+        averages = averages_of(changelist.result_list)
+        for trade in changelist.result_list:
             setattr(trade, AVERAGES, averages[trade.pk])
-        return shown
+        return changelist
 
     @admin.display(description="symbol", ordering="instrument__symbol")
     def symbol(self, trade: Trade) -> str:
@@ -192,17 +199,20 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
 
     @admin.display(description="entry", ordering="entry_value")
     def figure_entry(self, trade: Trade) -> SafeString:
-        return figure(amounts.amount(_averages(trade).entry, trade.account.currency))
+        averages: AveragePrices | None = getattr(trade, AVERAGES, None)
+        if averages is None:  # a page by itself, or a CSV
+            averages = averages_of([trade])[trade.pk]
+        return figure(amounts.amount(averages.entry, trade.account.currency))
 
     @admin.display(description="R")
     def figure_r(self, trade: Trade) -> SafeString:
-        value = r_multiple(trade, earned_by(trade))
-        return figure(amounts.signed(value), amounts.tone(value))
+        multiple = r_multiple(trade, earned_by(trade))
+        return figure(amounts.signed(multiple), amounts.tone(multiple))
 
     @admin.display(description="result")
     def result(self, trade: Trade) -> SafeString:
-        word = result_of(trade)
-        return format_html('<span class="badge {}">{}</span>', word, word)
+        result = result_of(trade)
+        return format_html('<span class="badge {}">{}</span>', result, outcome(result))
 
     @admin.display(description="flags")
     def shown_flags(self, trade: Trade) -> str:
@@ -210,15 +220,16 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
 
     @admin.display(description="corrections")
     def shown_corrections(self, trade: Trade) -> SafeString | str:
-        made = facts.corrections_of(trade)
-        return format_html_join("", "{}<br>", ((_told(one, trade.account.currency),) for one in made)) or "—"
+        lines = ((_line_of(correction, trade.account.currency),) for correction in facts.corrections_of(trade))
+        return format_html_join("", "{}<br>", lines) or "—"
 
     @admin.display(description="rating", ordering="review__rating")
     def rating_shown(self, trade: Trade) -> SafeString | str:
-        rating = _review(trade, "rating")
-        return (
-            format_html('<span title="{} of 5">{}</span>', rating, "★" * rating + "☆" * (5 - rating)) if rating else "—"
-        )
+        review = _review_of(trade)
+        if review is None or not review.rating:
+            return "—"
+        stars = "★" * review.rating + "☆" * (5 - review.rating)
+        return format_html('<span title="{} of 5">{}</span>', review.rating, stars)
 
     @admin.display(description="review", ordering="review__state")
     def review_shown(self, trade: Trade) -> SafeString | str:
@@ -228,24 +239,30 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
 
     @admin.display(description="tags")
     def tags_shown(self, trade: Trade) -> str:
-        return ", ".join(_review(trade, "tags") or ()) or "—"
+        review = _review_of(trade)
+        return ("" if review is None else ", ".join(review.tags)) or "—"
 
     @admin.display(description="mistakes")
     def mistakes_shown(self, trade: Trade) -> str:
-        return _review(trade, "mistakes") or "—"
+        review = _review_of(trade)
+        return ("" if review is None else review.mistakes) or "—"
 
     @admin.display(description="notes")
     def notes_shown(self, trade: Trade) -> str:
-        return _review(trade, "notes") or "—"
+        review = _review_of(trade)
+        return ("" if review is None else review.notes) or "—"
 
     @admin.display(description="reviewed by")
     def reviewed_by(self, trade: Trade) -> str:
-        return str(_review(trade, "reviewed_by") or "—")
+        review = _review_of(trade)
+        return "—" if review is None or review.reviewed_by is None else str(review.reviewed_by)
 
     @admin.display(description="reviewed at")
     def reviewed_at(self, trade: Trade) -> str:
-        at = _review(trade, "reviewed_at")
-        return f"{timezone.localtime(at):%d %b %Y %H:%M:%S}" if at else "—"
+        review = _review_of(trade)
+        if review is None or review.reviewed_at is None:
+            return "—"
+        return f"{timezone.localtime(review.reviewed_at):%d %b %Y %H:%M:%S}"
 
     # -- CSV ----------------------------------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
@@ -258,28 +275,25 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
-            chosen = self.get_changelist_instance(request).get_queryset(request)
+            trades = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(reverse("admin:trading_trade_changelist"))
-        return csv_response(chosen, name="trades")
+        return csv_response(trades, name="trades")
 
     @admin.action(description="Download the selected as CSV", permissions=["view"])
-    def download(self, request: HttpRequest, chosen: QuerySet[Trade]) -> HttpResponse:
-        return csv_response(chosen, name="trades")
+    def download(self, request: HttpRequest, trades: QuerySet[Trade]) -> HttpResponse:
+        return csv_response(trades, name="trades")
 
 
-def _averages(trade: Trade) -> AveragePrices:
-    known: AveragePrices | None = getattr(trade, AVERAGES, None)
-    return averages_of([trade])[trade.pk] if known is None else known
+def _review_of(trade: Trade) -> Review | None:
+    return getattr(trade, "review", None)
 
 
-def _review(trade: Trade, name: str) -> Any:
-    return getattr(getattr(trade, "review", None), name, None)
-
-
-def _told(made: Correction, currency: str) -> str:
-    what = "" if made.fill is None else f" fill {made.fill.sequence}"
-    changed = corrections.changes(made.body, currency, timezone.get_default_timezone())
+def _line_of(correction: Correction, currency: str) -> str:
+    """Return a correction in one line: when, what changed from what to what, by whom and why."""
+    fill = "" if correction.fill is None else f" fill {correction.fill.sequence}"
+    changed = corrections.changes(correction.body, currency, timezone.get_default_timezone())
     texts = ", ".join(f"{name} {before} → {after}" for name, before, after in changed)
-    at = f"{timezone.localtime(made.recorded_at):%d %b %Y %H:%M:%S}"
-    return f"{at} {made.get_kind_display()}{what}{': ' if texts else ''}{texts}; by {made.author}: {made.reason}"
+    at = f"{timezone.localtime(correction.recorded_at):%d %b %Y %H:%M:%S}"
+    head = f"{at} {correction.get_kind_display()}{fill}{': ' if texts else ''}{texts}"
+    return f"{head}; by {correction.author}: {correction.reason}"

@@ -11,6 +11,9 @@ LAKH_CURRENCIES = frozenset({"INR", "NPR", "PKR", "BDT", "LKR"})
 MINOR_UNITS = {"CLP": 0, "ISK": 0, "JPY": 0, "KRW": 0, "PYG": 0, "RWF": 0, "UGX": 0, "VND": 0, "XAF": 0, "XOF": 0}
 MINOR_UNITS |= {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}
 
+# How a closed trade went, as people read it; links, CSV and JSON keep the keys.
+OUTCOMES = {"win": "won", "loss": "lost", "breakeven": "even"}
+
 
 def plain(value: Decimal) -> str:
     """Write a decimal exactly: no exponent, no trailing zeros, no negative zero (for JSON and CSV)."""
@@ -44,6 +47,11 @@ def duration(seconds: float | None) -> str:
         return UNDEFINED
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def outcome(result: str) -> str:
+    """Write a trade's result for people: won, lost or even of a closed trade, else its state as it is."""
+    return OUTCOMES.get(result, result)
 
 
 def grouped(digits: str, *, lakhs: bool) -> str:

@@ -1,4 +1,4 @@
-"""From bytes to cells: physical lines, numbered, each one row. A quoted cell may hold commas, never a line break.
+"""From bytes to cells: physical lines, numbered, each a row. A quoted cell may hold commas, never a line break.
 
 Lines that are plainly `a,b,c` go to Arrow in one piece; a line with a quote, a NUL, a byte beyond ASCII or another
 number of commas is read by itself, so that one torn line costs no other.
@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,15 +29,17 @@ BLOCK = 1 << 26  # more than any line: Arrow reads a line within one or two bloc
 
 
 class UnusableFile(VeloxError):
-    """The file is no feed at all: missing, without a header that is understood, or damaged throughout."""
+    """A file that is no feed at all: missing, without a header that is understood, or damaged throughout."""
 
     code = "unusable_file"
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
-    """The lines of a file that hold anything: ``number`` from 1, ``start`` and ``stop`` in ``content`` without the
-    break. ``is_torn``: the file ends within its last line."""
+class FileLines:
+    """A file's lines that are not empty: ``number`` from 1, ``start`` and ``stop`` in ``content``, without the break.
+
+    ``is_torn``: the file ends within its last line.
+    """
 
     content: bytes
     number: IntArray
@@ -50,27 +51,29 @@ class Lines:
         return len(self.number)
 
     def raw(self, index: int) -> bytes:
+        """Return the bytes of a line."""
         return self.content[self.start[index] : self.stop[index]]
 
-    def shown(self, index: int) -> str:
+    def printable(self, index: int) -> str:
         """Return a line as a rejects file may hold it: bytes that are no text as \\x.., cut when it is huge."""
         text = self.raw(index).decode("utf-8", "backslashreplace").replace("\0", "\\x00")
         return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
 
-    def after_header(self) -> Lines:
-        return Lines(self.content, self.number[1:], self.start[1:], self.stop[1:], self.is_torn)
+    def after_header(self) -> FileLines:
+        """Return the lines without the first."""
+        return FileLines(self.content, self.number[1:], self.start[1:], self.stop[1:], self.is_torn)
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """Columns of text, trimmed, one entry per line; ``is_row`` is False where a line is no row."""
 
-    columns: dict[str, Any]  # name to an Arrow array of text
+    columns: dict[str, pa.Array]  # of text
     is_row: Mask
 
 
-def read_lines(path: Path) -> Lines:
-    """Return the lines of a plain or gzipped file (told by its content, not its name).
+def read_lines(path: Path) -> FileLines:
+    """Return the lines of a file, plain or gzipped as its content tells, not its name.
 
     Raises: UnusableFile.
     """
@@ -82,7 +85,22 @@ def read_lines(path: Path) -> Lines:
     if content.startswith(GZIP_MAGIC):
         content, is_torn = _decompressed(path, content)
     content = content.removeprefix(BOM)
-    return _lines(content, is_torn=is_torn)
+    octets = np.frombuffer(content, dtype=np.uint8)
+    stop = np.flatnonzero(octets == NEWLINE).astype(np.int64)
+    has_break = not content or content.endswith(b"\n")
+    if not has_break or is_torn:  # the line at which a torn file ends counts, even when nothing is left of it
+        stop = np.append(stop, len(content))
+    start = np.concatenate([np.zeros(1, np.int64), stop[:-1] + 1]) if len(stop) else stop
+    if len(octets):
+        returned = (stop > start) & (octets[np.maximum(stop - 1, 0)] == RETURN)
+        stop = stop - returned
+    keep = stop > start
+    short = np.flatnonzero(keep & (stop - start <= 16))  # a line of blanks is as empty as none
+    keep[short] = [bool(content[start[index] : stop[index]].strip(b" \t")) for index in short]
+    if is_torn:
+        keep[-1] = True
+    number = np.arange(1, len(stop) + 1, dtype=np.int64)
+    return FileLines(content, number[keep], start[keep], stop[keep], is_torn)
 
 
 def split_line(raw: bytes) -> list[str] | None:
@@ -96,7 +114,7 @@ def split_line(raw: bytes) -> list[str] | None:
     return [cell.strip(" \t") for cell in cells]
 
 
-def read_cells(lines: Lines, header: Sequence[str], wanted: Sequence[str]) -> Cells:
+def read_cells(lines: FileLines, header: Sequence[str], wanted: Sequence[str]) -> Cells:
     """Return the wanted columns of all lines; ``header`` names every column of the file."""
     plain = _is_plain(lines, commas=len(header) - 1)
     others = np.flatnonzero(~plain)
@@ -134,67 +152,38 @@ def _decompressed(path: Path, content: bytes) -> tuple[bytes, bool]:
     return b"".join(pieces), False
 
 
-def _lines(content: bytes, *, is_torn: bool) -> Lines:
-    octets = np.frombuffer(content, dtype=np.uint8)
-    ends = np.flatnonzero(octets == NEWLINE).astype(np.int64)
-    has_break = not content or content.endswith(b"\n")
-    stop = ends if has_break else np.append(ends, len(content))
-    start = np.concatenate([np.zeros(1, np.int64), stop[:-1] + 1]) if len(stop) else stop
-    if len(octets):
-        returned = (stop > start) & (octets[np.maximum(stop - 1, 0)] == RETURN)
-        stop = stop - returned
-    number = np.arange(1, len(stop) + 1, dtype=np.int64)
-    keep = stop > start
-    short = np.flatnonzero(keep & (stop - start <= 16))  # a line of blanks is as empty as none
-    keep[short] = [bool(content[start[index] : stop[index]].strip(b" \t")) for index in short]
-    if is_torn:  # the line at which it ends counts, even when nothing is left of it
-        number, start, stop, keep = _with_torn_end(content, number, start, stop, keep, has_break=has_break)
-    return Lines(content, number[keep], start[keep], stop[keep], is_torn)
-
-
-def _with_torn_end(
-    content: bytes, number: IntArray, start: IntArray, stop: IntArray, keep: Mask, *, has_break: bool
-) -> tuple[IntArray, IntArray, IntArray, Mask]:
-    if not has_break:
-        return number, start, stop, np.append(keep[:-1], True)
-    end = len(content)
-    return np.append(number, len(number) + 1), np.append(start, end), np.append(stop, end), np.append(keep, True)
-
-
-def _is_plain(lines: Lines, *, commas: int) -> Mask:
+def _is_plain(lines: FileLines, *, commas: int) -> Mask:
+    """Tell which lines have just so many commas and nothing that Arrow would read otherwise."""
     if not len(lines):
         return np.zeros(0, dtype=bool)
     octets = np.frombuffer(lines.content, dtype=np.uint8)
     odd = (octets == QUOTE) | (octets == 0) | (octets > 127) | (octets == RETURN)
-    plain = (_count(octets == COMMA, lines) == commas) & (_count(odd, lines) == 0)
+    plain = np.ones(len(lines), dtype=bool)
+    for marks, wanted in ((octets == COMMA, commas), (odd, 0)):
+        places = np.flatnonzero(marks)
+        plain &= np.searchsorted(places, lines.stop) - np.searchsorted(places, lines.start) == wanted
     if lines.is_torn:
         plain[-1] = False
-    return np.asarray(plain, dtype=bool)
+    return plain
 
 
-def _count(marks: Mask, lines: Lines) -> IntArray:
-    places = np.flatnonzero(marks)
-    return np.searchsorted(places, lines.stop) - np.searchsorted(places, lines.start)
-
-
-def _plain_columns(lines: Lines, plain: Mask, header: Sequence[str], wanted: Sequence[str]) -> dict[str, Any]:
+def _plain_columns(lines: FileLines, plain: Mask, header: Sequence[str], wanted: Sequence[str]) -> dict[str, pa.Array]:
+    """Return the wanted columns of the plain lines, which Arrow reads in one piece."""
     if not plain.any():
         return {name: pa.array([], pa.string()) for name in wanted}
-    names = [str(number) for number in range(len(header))]  # a file may name two columns alike
-    chosen = [str(header.index(name)) for name in wanted]
+    if plain.all() and lines.number[-1] - lines.number[0] + 1 == len(lines):
+        joined = lines.content[lines.start[0] : lines.stop[-1]]
+    else:
+        joined = b"\n".join(lines.raw(index) for index in np.flatnonzero(plain).tolist())
+    numbers = [str(number) for number in range(len(header))]  # a file may name two columns alike
+    places = [str(header.index(name)) for name in wanted]
     table = pa.csv.read_csv(
-        pa.py_buffer(_joined(lines, plain)),
-        read_options=pa.csv.ReadOptions(column_names=names, use_threads=False, block_size=BLOCK),
+        pa.py_buffer(joined),
+        read_options=pa.csv.ReadOptions(column_names=numbers, use_threads=False, block_size=BLOCK),
         parse_options=pa.csv.ParseOptions(quote_char=False, ignore_empty_lines=False),
         convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), include_columns=chosen, strings_can_be_null=False
+            column_types=dict.fromkeys(numbers, pa.string()), include_columns=places, strings_can_be_null=False
         ),
     )
-    trimmed = (pc.utf8_trim(table.column(name).combine_chunks(), " \t") for name in chosen)
+    trimmed = (pc.utf8_trim(table.column(place).combine_chunks(), " \t") for place in places)
     return dict(zip(wanted, trimmed, strict=True))
-
-
-def _joined(lines: Lines, plain: Mask) -> bytes:
-    if plain.all() and lines.number[-1] - lines.number[0] + 1 == len(lines):
-        return lines.content[lines.start[0] : lines.stop[-1]]
-    return b"\n".join(lines.raw(index) for index in np.flatnonzero(plain).tolist())

@@ -19,7 +19,11 @@ def merged(files: Sequence[FeedFile]) -> Ticks:
     Raises: InvalidValue, when two files hold the same symbol over the same time: which tick came first is not known.
     """
     _refuse_overlaps(files)
-    ranked = sorted((file for file in files if len(file.ticks)), key=_rank)
+
+    def rank(file: FeedFile) -> tuple[int, int, list[str]]:  # never a name that a copy of the file may not have
+        return int(file.ticks.time.min()), int(file.ticks.time.max()), sorted(spans(file.ticks))
+
+    ranked = sorted((file for file in files if len(file.ticks)), key=rank)
     ticks = concatenated([file.ticks for file in ranked])
     if len(ranked) < 2:
         return ticks
@@ -28,34 +32,28 @@ def merged(files: Sequence[FeedFile]) -> Ticks:
     return ticks.take(np.argsort(due, kind="stable"))
 
 
-def _rank(file: FeedFile) -> tuple[int, int, list[str]]:
-    """Return what decides between ticks of one time: never a name that a copy of the file may not have."""
-    return int(file.ticks.time.min()), int(file.ticks.time.max()), sorted(spans(file.ticks))
-
-
 def spans(ticks: Ticks) -> dict[str, Span]:
     """Return the first and the last instant (ns UTC) of each symbol that has ticks."""
-    found = {}
+    by_symbol = {}
     for place, symbol in enumerate(ticks.symbols):
         times = ticks.time[ticks.symbol == place]
         if len(times):
-            found[symbol] = int(times.min()), int(times.max())
-    return found
+            by_symbol[symbol] = int(times.min()), int(times.max())
+    return by_symbol
 
 
 def _refuse_overlaps(files: Sequence[FeedFile]) -> None:
-    held = [(file, spans(file.ticks)) for file in files]
-    for (one, first), (other, second) in combinations(held, 2):
-        for symbol in sorted(first.keys() & second.keys()):
-            if _overlap(first[symbol], second[symbol]):
+    """Refuse two files whose times of a symbol share more than an end: a file cut within one second is still one.
+
+    Raises: InvalidValue.
+    """
+    by_file = [(file, spans(file.ticks)) for file in files]
+    for (file, times), (other, other_times) in combinations(by_file, 2):
+        for symbol in sorted(times.keys() & other_times.keys()):
+            (_, end), (start, _) = sorted([times[symbol], other_times[symbol]])
+            if start < end or times[symbol] == other_times[symbol]:
                 raise InvalidValue(
-                    f"{one.path} and {other.path} both hold {symbol} over the same time.",
+                    f"{file.path} and {other.path} both hold {symbol} over the same time.",
                     field="file",
                     hint="Replay one of them under another --source.",
                 )
-
-
-def _overlap(one: Span, other: Span) -> bool:
-    """Tell whether two spans share more than an end: a file cut in two within one second is still one."""
-    (_, end), (start, _) = sorted([one, other])
-    return start < end or one == other

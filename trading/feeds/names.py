@@ -1,4 +1,4 @@
-"""Which symbol a file's ticks belong to: what the caller says, else what the file is called."""
+"""The symbol of a file's ticks: the caller's name for it, else the file's own name."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _ENDINGS = (".gz", ".csv")
 
 
 @dataclass(frozen=True, slots=True)
-class SymbolNames:
-    """``--symbol S`` names the symbol of every file, ``--symbol STEM=S`` that of the files of this stem."""
+class FileSymbols:
+    """Symbols by file: ``--symbol S`` names that of every file, ``--symbol STEM=S`` that of the files of this stem."""
 
     default: str | None = None
     by_stem: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, options: Iterable[str]) -> SymbolNames:
+    def parse(cls, options: Iterable[str]) -> FileSymbols:
         """Read the options.
 
         Raises: InvalidValue, for two answers to one question, and for an empty half.
@@ -31,9 +31,9 @@ class SymbolNames:
             stem, equals, symbol = option.partition("=")
             if not stem or (equals and not symbol):
                 raise InvalidValue(f"--symbol {option!r} is not SYMBOL or STEM=SYMBOL.", field="symbol")
-            known = by_stem.setdefault(stem, symbol) if equals else (default or stem)
-            if known != (symbol or stem):
-                raise InvalidValue(f"--symbol names both {known!r} and {symbol or stem!r}.", field="symbol")
+            earlier = by_stem.setdefault(stem, symbol) if equals else (default or stem)
+            if earlier != (symbol or stem):
+                raise InvalidValue(f"--symbol names both {earlier!r} and {symbol or stem!r}.", field="symbol")
             default = default if equals else stem
         return cls(default, by_stem)
 

@@ -1,14 +1,14 @@
-"""Which point each tick of a feed becomes, and which of them a source holds already."""
+"""The points that the ticks of a feed become, and those of them that a source holds already."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from trading.errors import VeloxError
-from trading.feeds.ticks import NUMBERS, IntArray, Mask, Ticks
+from trading.feeds.ticks import NUMBERS, FloatArray, IntArray, Mask, Ticks
 
 # What a tick of a file never has; a stored point that has it came from elsewhere.
 FOREIGN = ("bid", "ask", "last_quantity", "oi")
@@ -21,7 +21,7 @@ class OtherInput(VeloxError):
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class FeedPoints:
     """``time`` is each tick's key within its symbol: its own time plus n ns, n counting from the start of the feed.
 
     ``instant`` numbers the ticks of one symbol that share a time: their n hang together.
@@ -31,7 +31,7 @@ class Points:
     instant: IntArray
 
 
-def points_of(ticks: Ticks) -> Points:
+def points_of(ticks: Ticks) -> FeedPoints:
     """Return the points that a recorder makes of the ticks when it counts from their start."""
     order = np.lexsort((ticks.time, ticks.symbol))  # stable: of one instant the order of arrival stands
     symbol, time = ticks.symbol[order], ticks.time[order]
@@ -47,7 +47,7 @@ def points_of(ticks: Ticks) -> Points:
         rows = np.flatnonzero(ticks.symbol == place)
         keys[rows] = _next_free(ticks.time[rows].tolist())
         instant[rows] = len(start) + place
-    return Points(keys, instant)
+    return FeedPoints(keys, instant)
 
 
 def _next_free(times: list[int]) -> list[int]:
@@ -65,41 +65,44 @@ def _next_free(times: list[int]) -> list[int]:
     return keys
 
 
-def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: Any, *, source: str) -> Mask:
-    """Return which ticks of one symbol are stored; ``stored`` is an Arrow table of FACE §4 within their times.
+def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: pa.Table, *, source: str) -> Mask:
+    """Return which ticks of one symbol are stored; ``stored`` is `DataManager.get_ticks` within their times.
 
     Raises: OtherInput, when a stored point is none of the ticks, or is one with other values.
     """
-    known = np.zeros(len(ticks), dtype=bool)
+    is_stored = np.zeros(len(ticks), dtype=bool)
     if not len(stored):
-        return known
+        return is_stored
     times = instants(stored, "time")
     order = np.argsort(keys)
     places = order[np.minimum(np.searchsorted(keys[order], times), len(keys) - 1)]
-    if not (keys[places] == times).all() or not _is_same(ticks.take(places), stored):
+    same = ticks.take(places)
+    if not (
+        (keys[places] == times).all()
+        and np.array_equal(same.time, instants(stored, "exchange_time"))
+        and all(np.array_equal(getattr(same, name), _floats(stored, name), equal_nan=True) for name in NUMBERS)
+        and all(np.isnan(_floats(stored, name)).all() for name in FOREIGN)
+    ):
         raise OtherInput(
             f"Source {source!r} holds other ticks of {symbol} over the same time.",
             field="source",
             hint="Replay this file under another --source.",
         )
-    known[places] = True
-    return known
+    is_stored[places] = True
+    return is_stored
 
 
-def instants(table: Any, name: str) -> IntArray:
+def instants(table: pa.Table, name: str) -> IntArray:
     """Return a column of times as ns UTC."""
     return np.asarray(table.column(name).cast("int64").to_numpy(), dtype=np.int64)
 
 
-def _is_same(ticks: Ticks, stored: Any) -> bool:
-    columns = {name: stored.column(name).to_numpy() for name in (*NUMBERS, *FOREIGN)}
-    same = all(np.array_equal(getattr(ticks, name), columns[name], equal_nan=True) for name in NUMBERS)
-    foreign = any(not np.isnan(columns[name]).all() for name in FOREIGN)
-    return same and not foreign and np.array_equal(ticks.time, instants(stored, "exchange_time"))
+def _floats(table: pa.Table, name: str) -> FloatArray:
+    return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
 
 
-def wanting(points: Points, known: Mask) -> Mask:
+def wanting(points: FeedPoints, is_stored: Mask) -> Mask:
     """Return which ticks are to be recorded: those of every instant that is not stored whole."""
-    lacking = np.zeros(int(points.instant.max()) + 1 if len(known) else 0, dtype=bool)
-    lacking[points.instant[~known]] = True
+    lacking = np.zeros(int(points.instant.max()) + 1 if len(is_stored) else 0, dtype=bool)
+    lacking[points.instant[~is_stored]] = True
     return np.asarray(lacking[points.instant], dtype=bool)

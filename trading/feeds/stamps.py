@@ -1,4 +1,4 @@
-"""When a bar of a file ended: what its stamp means, and the end of its period in its place.
+"""The ends of a file's bars: what their stamps mean, and the end of each bar's period in place of its stamp.
 
 A recorded bar is stamped at its end. Files differ: a daily bar has a date or a midnight, which stands for that whole
 day; many exports stamp a bar at its start. The first is plain to see, the second is asked (`--stamp`) or recognised: a
@@ -7,10 +7,9 @@ day whose first stamp is the session's open and whose last is one step before it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -31,7 +30,7 @@ CalendarOf = Callable[[str], Calendar]
 
 @dataclass(frozen=True, slots=True)
 class StampReading:
-    """What the stamps of a symbol's bars mean in one file, and why."""
+    """The meaning of the stamps of a symbol's bars in one file, and the evidence for it."""
 
     symbol: str
     stamp: str
@@ -66,8 +65,12 @@ def with_ends(
     if np.isnan(ticks.open).all():
         return ticks, ()
     time, readings = ticks.time.copy(), []
-    for symbol, rows in _by_symbol(ticks):
-        calendar = calendar_of(symbol)
+    order = np.argsort(ticks.symbol, kind="stable")
+    bounds = np.searchsorted(ticks.symbol[order], np.arange(len(ticks.symbols) + 1)).tolist()
+    for symbol, start, stop in zip(ticks.symbols, bounds, bounds[1:], strict=False):
+        if start == stop:
+            continue
+        rows, calendar = order[start:stop], calendar_of(symbol)
         dated = is_date[rows]
         time[rows[dated]] = _closes(calendar, days_of(ticks.time[rows[dated]], zone))
         reading = StampReading(symbol, DAY, "a date stands for its day")
@@ -82,7 +85,7 @@ def _read(
     symbol: str, time: IntArray, calendar: Calendar, *, mode: str, zone: ZoneInfo, name: str
 ) -> tuple[StampReading, IntArray]:
     """Return what the stamps of one symbol's bars mean, and their ends. Raises: InvalidValue."""
-    midnights = next((one for one in (zone, calendar.zone, UTC_ZONE) if _are_midnights(time, one)), None)
+    midnights = next((place for place in (zone, calendar.zone, UTC_ZONE) if _are_midnights(time, place)), None)
     if mode != END and midnights is not None:
         ends = _closes(calendar, days_of(time, midnights))
         return StampReading(symbol, DAY, "a midnight stands for its day"), ends
@@ -105,26 +108,19 @@ def _read(
     return StampReading(symbol, END, "as asked (--stamp end)" if mode == END else "nothing says otherwise"), time
 
 
-def _by_symbol(ticks: Ticks) -> Iterator[tuple[str, IntArray]]:
-    order = np.argsort(ticks.symbol, kind="stable")
-    bounds = np.searchsorted(ticks.symbol[order], np.arange(len(ticks.symbols) + 1)).tolist()
-    for place, symbol in enumerate(ticks.symbols):
-        if bounds[place] < bounds[place + 1]:
-            yield symbol, order[bounds[place] : bounds[place + 1]]
-
-
 def _are_midnights(time: IntArray, zone: ZoneInfo) -> bool:
     """Tell whether each instant is the first of a day in the zone."""
     if (time % QUARTER).any():
         return False
-    return all(_local(instant, zone).time() == datetime.min.time() for instant in np.unique(time).tolist())
+    walls = (datetime.fromtimestamp(instant // SECOND, UTC).astimezone(zone) for instant in np.unique(time).tolist())
+    return all(wall.time() == datetime.min.time() for wall in walls)
 
 
 def _are_openings(bars: _Bars) -> bool:
     """Tell whether several days have their one bar at the session's open."""
-    opens = [_session(bars.calendar, day) for day in bars.day.tolist()]
-    found = zip(bars.stamp.tolist(), opens, strict=True)
-    return len(opens) > 1 and all(session is not None and stamp == session[0] for stamp, session in found)
+    sessions = [_session(bars.calendar, day) for day in bars.day.tolist()]
+    pairs = zip(bars.stamp.tolist(), sessions, strict=True)
+    return len(sessions) > 1 and all(session is not None and stamp == session[0] for stamp, session in pairs)
 
 
 def _starts(bars: _Bars) -> str:
@@ -152,18 +148,18 @@ def _step(bars: _Bars) -> int:
 
 def _closes(calendar: Calendar, days: IntArray) -> IntArray:
     """Return when each day (ordinal) ends: at the close of its trading, else at the next midnight."""
-    found, places = np.unique(days, return_inverse=True)
-    ends = [_session(calendar, day) or (0, _ns(calendar.bounds(date.fromordinal(day))[1])) for day in found.tolist()]
-    return np.array([end for _, end in ends], dtype=np.int64)[places]
+    unique, places = np.unique(days, return_inverse=True)
+    ends = []
+    for day in unique.tolist():
+        session = _session(calendar, day)
+        ends.append(_ns(calendar.bounds(date.fromordinal(day))[1]) if session is None else session[1])
+    return np.array(ends, dtype=np.int64)[places]
 
 
 def _session(calendar: Calendar, day: int) -> tuple[int, int] | None:
+    """Return when the continuous session of a day (ordinal) opens and closes, in ns UTC; None where there is none."""
     session = calendar.continuous(date.fromordinal(day))
     return None if session is None else (_ns(session.opens_at), _ns(session.closes_at))
-
-
-def _local(instant: int, zone: ZoneInfo) -> Any:
-    return datetime.fromtimestamp(instant // SECOND, UTC).astimezone(zone)
 
 
 def _ns(instant: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What a file comes to: columns of ticks that can be true, and the rows that cannot, each with its line."""
+"""A file's ticks as columns, and the rows that cannot be true, each with its line."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Columns: TypeAlias = dict[str, IntArray | FloatArray | npt.NDArray[np.object_]]
+Row: TypeAlias = dict[str, str | int | float]
 
 # Why a row is refused: the first reason that holds. The first eight are promised, the rest may grow.
 REASONS = (
@@ -67,7 +70,7 @@ class Ticks:
     def __len__(self) -> int:
         return len(self.time)
 
-    def take(self, which: npt.NDArray[Any] | slice) -> Ticks:
+    def take(self, which: IntArray | Mask | slice) -> Ticks:
         """Return the ticks that a mask, indices or a slice name, in that order."""
         return Ticks(self.symbols, *(getattr(self, name)[which] for name in ("symbol", "time", *NUMBERS)))
 
@@ -75,8 +78,8 @@ class Ticks:
         """Return one symbol's ticks."""
         return self.take(self.symbol == self.symbols.index(symbol))
 
-    def batches(self) -> Iterator[dict[str, Any] | list[dict[str, Any]]]:
-        """Yield the ticks as `DataManager.process_ticks` takes them, each symbol's in their order.
+    def batches(self) -> Iterator[Columns | list[Row]]:
+        """Yield the ticks as `DataManager.process_ticks` takes them, the ticks of each symbol in their order.
 
         Columns have no gaps: symbols whose ticks all have the same fields go by columns, any other row by row.
         """
@@ -86,23 +89,21 @@ class Ticks:
         mixed = np.zeros(len(self.symbols), dtype=bool)
         mixed[self.symbol[fields != last[self.symbol]]] = True
         for kind in np.unique(last[~mixed & (last > 0)]).tolist():
-            yield self.take((fields == kind) & ~mixed[self.symbol])._columns(kind)
+            alike = self.take((fields == kind) & ~mixed[self.symbol])
+            names = np.array(self.symbols, dtype=object)[alike.symbol]
+            numbers = {name: getattr(alike, name) for bit, name in enumerate(NUMBERS) if kind >> bit & 1}
+            yield {"symbol": names, "timestamp": alike.time, **numbers}
         if mixed.any():
-            yield self.take(mixed[self.symbol])._rows()
-
-    def _columns(self, fields: int) -> dict[str, Any]:
-        names = np.array(self.symbols, dtype=object)[self.symbol]
-        numbers = {name: getattr(self, name) for bit, name in enumerate(NUMBERS) if fields >> bit & 1}
-        return {"symbol": names, "timestamp": self.time, **numbers}
-
-    def _rows(self) -> list[dict[str, Any]]:
-        names = [self.symbols[place] for place in self.symbol.tolist()]
-        columns = [names, self.time.tolist(), *(getattr(self, name).tolist() for name in NUMBERS)]
-        keys = ("symbol", "timestamp", *NUMBERS)
-        return [
-            {key: value for key, value in zip(keys, row, strict=True) if not _is_absent(value)}
-            for row in zip(*columns, strict=True)
-        ]
+            rest = self.take(mixed[self.symbol])
+            columns = [getattr(rest, name).tolist() for name in NUMBERS]
+            yield [
+                {
+                    "symbol": self.symbols[place],
+                    "timestamp": time,
+                    **{name: number for name, number in zip(NUMBERS, row, strict=True) if not math.isnan(number)},
+                }
+                for place, time, *row in zip(rest.symbol.tolist(), rest.time.tolist(), *columns, strict=True)
+            ]
 
 
 NUMBERS = ("close", "open", "high", "low", "volume", "day_volume")
@@ -123,23 +124,24 @@ class FeedFile:
     notes: tuple[str, ...] = ()
 
 
-def _is_absent(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
-def concatenated(parts: Sequence[Ticks]) -> Ticks:
-    """Return the ticks of all parts, one part after the other, with one table of symbols."""
-    symbols = tuple(dict.fromkeys(name for part in parts for name in part.symbols))
-    codes = [np.array([symbols.index(name) for name in part.symbols], dtype=np.int64) for part in parts]
-    symbol = [code[part.symbol] for code, part in zip(codes, parts, strict=True) if len(part)]
-    filled = [part for part in parts if len(part)]
+def concatenated(pieces: Sequence[Ticks]) -> Ticks:
+    """Return the ticks of all pieces, one piece after the other, with one table of symbols."""
+    symbols = tuple(dict.fromkeys(name for piece in pieces for name in piece.symbols))
+    filled = [piece for piece in pieces if len(piece)]
     if not filled:
         return replace(empty(), symbols=symbols)
-    joined = (np.concatenate([getattr(part, name) for part in filled]) for name in ("time", *NUMBERS))
-    return Ticks(symbols, np.concatenate(symbol), *joined)
+    codes = [np.array([symbols.index(name) for name in piece.symbols], dtype=np.int64) for piece in filled]
+    symbol = np.concatenate([code[piece.symbol] for code, piece in zip(codes, filled, strict=True)])
+    joined = (np.concatenate([getattr(piece, name) for piece in filled]) for name in ("time", *NUMBERS))
+    return Ticks(symbols, symbol, *joined)
 
 
 def empty() -> Ticks:
     """Return no ticks."""
     none = np.array([], dtype=np.float64)
     return Ticks((), np.array([], dtype=np.int64), np.array([], dtype=np.int64), *[none] * len(NUMBERS))
+
+
+def mask_of(booleans: pa.Array) -> Mask:
+    """Return an Arrow array of booleans as a mask."""
+    return np.asarray(booleans.to_numpy(zero_copy_only=False), dtype=bool)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MAGNITUDES, MICROSECOND, wall_offset_us
-from trading.feeds.ticks import IntArray, Mask
+from trading.feeds.ticks import IntArray, Mask, mask_of
 
 SECOND = 10**9
 QUARTER = 900 * SECOND  # no zone has changed its offset within a quarter of an hour since 2000
@@ -32,7 +30,7 @@ _ISO = re.compile(
 _COUNT = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?", re.ASCII)
 
 
-class Instants:
+class CellTimes:
     """One instant per cell: ``time`` in ns UTC where no mask is set but ``date``, a date without a time of day."""
 
     __slots__ = ("absent", "date", "future", "old", "repeated", "skipped", "time", "unreadable")
@@ -44,41 +42,31 @@ class Instants:
         )
 
 
-def read_times(texts: Any, *, zone: ZoneInfo, now_ns: int) -> Instants:
-    """Return the instants of an Arrow array of text; naive ones are wall times of ``zone``."""
-    found = Instants(len(texts))
-    found.absent = _mask(pc.equal(texts, ""))
+def read_times(texts: pa.Array, *, zone: ZoneInfo, now_ns: int) -> CellTimes:
+    """Return the instants of an array of text; naive ones are wall times of ``zone``."""
+    times = CellTimes(len(texts))
+    times.absent = mask_of(pc.equal(texts, ""))
     walls, zoned, counts = (
-        _mask(pc.match_substring_regex(texts, pattern)) for pattern in (_PLAIN_WALL, _PLAIN_ZONED, _PLAIN_COUNT)
+        mask_of(pc.match_substring_regex(texts, pattern)) for pattern in (_PLAIN_WALL, _PLAIN_ZONED, _PLAIN_COUNT)
     )
-    found.date = _mask(pc.match_substring_regex(texts, _PLAIN_DATE))
-    walls |= found.date
-    rest = ~(walls | zoned | counts | found.absent)
-    for which, kind in ((walls, pa.timestamp("ns")), (zoned, pa.timestamp("ns", "UTC")), (counts, pa.int64())):
-        if which.any() and not _cast(found, texts, which, kind):
-            rest |= which
-            which[:] = False
-    found.time[counts] = _scaled(found.time[counts])
-    walls |= _read_rest(found, texts, rest)
-    _leave_zone(found, np.flatnonzero(walls), zone)
-    good = ~(found.absent | found.unreadable | found.old | found.future | found.skipped | found.repeated)
-    found.old |= good & (found.time < FIRST_NS)
-    found.future |= good & (found.time > now_ns + AHEAD_NS)
-    return found
-
-
-def _mask(booleans: Any) -> Mask:
-    return np.asarray(booleans.to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _cast(found: Instants, texts: Any, which: Mask, kind: Any) -> bool:
-    """Read all the cells of one kind at once; False when one of them is no such date."""
-    try:
-        values = pc.cast(texts.filter(pa.array(which)), kind).cast(pa.int64())
-    except pa.ArrowInvalid:
-        return False
-    found.time[which] = values.to_numpy()
-    return True
+    times.date = mask_of(pc.match_substring_regex(texts, _PLAIN_DATE))
+    walls |= times.date
+    rest = ~(walls | zoned | counts | times.absent)
+    for rows, kind in ((walls, pa.timestamp("ns")), (zoned, pa.timestamp("ns", "UTC")), (counts, pa.int64())):
+        if not rows.any():
+            continue
+        try:
+            times.time[rows] = pc.cast(texts.filter(pa.array(rows)), kind).cast(pa.int64()).to_numpy()
+        except pa.ArrowInvalid:  # one of them is no such date: read them one by one
+            rest |= rows
+            rows[:] = False
+    times.time[counts] = _scaled(times.time[counts])
+    walls |= _read_rest(times, texts, rest)
+    _leave_zone(times, np.flatnonzero(walls), zone)
+    good = ~(times.absent | times.unreadable | times.old | times.future | times.skipped | times.repeated)
+    times.old |= good & (times.time < FIRST_NS)
+    times.future |= good & (times.time > now_ns + AHEAD_NS)
+    return times
 
 
 def _scaled(counts: IntArray) -> IntArray:
@@ -92,7 +80,7 @@ def _scaled(counts: IntArray) -> IntArray:
     return scaled
 
 
-def _read_rest(found: Instants, texts: Any, rest: Mask) -> Mask:
+def _read_rest(times: CellTimes, texts: pa.Array, rest: Mask) -> Mask:
     """Read the cells that are of no plain kind one by one; return which are wall times of the desk."""
     walls = np.zeros(len(rest), dtype=bool)
     places = np.flatnonzero(rest)
@@ -100,10 +88,10 @@ def _read_rest(found: Instants, texts: Any, rest: Mask) -> Mask:
         try:
             instant, walls[index] = read_time(text)
         except ValueError:
-            found.unreadable[index] = True
+            times.unreadable[index] = True
             continue
-        found.old[index], found.future[index] = instant < 0, instant >= INT64
-        found.time[index] = instant if 0 <= instant < INT64 else 0
+        times.old[index], times.future[index] = instant < 0, instant >= INT64
+        times.time[index] = instant if 0 <= instant < INT64 else 0
         walls[index] &= 0 <= instant < INT64
     return walls
 
@@ -122,12 +110,17 @@ def read_time(text: str) -> tuple[int, bool]:
     date, time, fraction, offset = match.groups()
     wall = datetime.fromisoformat(f"{date}T{time or '00:00'}")
     instant = (wall - EPOCH) // MICROSECOND * 1000 + int((fraction or "").ljust(9, "0"))
-    if offset is None:
-        return instant, True
-    return instant - _offset_ns(offset), False
+    if offset is None or offset in {"Z", "z"}:
+        return instant, offset is None
+    hours, minutes = int(offset[1:3]), int(offset[3:].removeprefix(":") or 0)
+    if hours > 23 or minutes > 59:
+        raise ValueError(f"{offset} is no offset")
+    ahead = (hours * 60 + minutes) * 60 * SECOND
+    return instant + (ahead if offset[0] == "-" else -ahead), False
 
 
 def _counted(sign: str, whole: str, fraction: str | None) -> int:
+    """Return a count since 1970 of s, ms, µs or ns, told by its magnitude, as ns."""
     if len(whole) > 40:  # no count of any unit; int() would take its time
         return INT64
     number = int(whole)
@@ -137,51 +130,40 @@ def _counted(sign: str, whole: str, fraction: str | None) -> int:
     return -instant if sign == "-" else instant
 
 
-def _offset_ns(text: str) -> int:
-    if text in {"Z", "z"}:
-        return 0
-    hours, minutes = int(text[1:3]), int(text[3:].removeprefix(":") or 0)
-    if hours > 23 or minutes > 59:
-        raise ValueError(f"{text} is no offset")
-    return (hours * 60 + minutes) * 60 * SECOND * (-1 if text[0] == "-" else 1)
-
-
-def _leave_zone(found: Instants, places: Sequence[int] | IntArray, zone: ZoneInfo) -> None:
+def _leave_zone(times: CellTimes, places: IntArray, zone: ZoneInfo) -> None:
     """Turn wall times into UTC: one look-up per quarter of an hour, and one per row where the zone changes."""
-    walls = found.time[places]
+    walls = times.time[places]
     quarters, which = distinct(walls // QUARTER)
-    starts = [EPOCH + timedelta(seconds=int(quarter) * 900) for quarter in quarters]
-    offsets = [_steady_offset(start, zone) for start in starts]
-    known = np.array([0 if offset is None else offset for offset in offsets], dtype=np.int64)
-    found.time[places] = walls - known[which]
-    unsteady = np.array([offset is None for offset in offsets], dtype=bool)
-    for index in np.asarray(places)[unsteady[which]] if len(quarters) else ():
-        _leave_zone_slowly(found, int(index), zone)
+    offsets = np.zeros(len(quarters), dtype=np.int64)
+    is_steady = np.zeros(len(quarters), dtype=bool)
+    for place, quarter in enumerate(quarters.tolist()):
+        start = EPOCH + timedelta(seconds=quarter * 900)
+        edges = {wall_offset_us(start + shift, zone) for shift in (timedelta(0), timedelta(seconds=900) - MICROSECOND)}
+        offset = edges.pop()
+        if offset is not None and not edges:
+            offsets[place], is_steady[place] = offset * 1000, True
+    times.time[places] = walls - offsets[which]
+    for index in places[~is_steady[which]].tolist() if len(quarters) else ():
+        _leave_zone_slowly(times, index, zone)
 
 
-def distinct(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the values that occur, ascending, and for each value its place among them."""
-    if not len(values) or int(values.max()) - int(values.min()) >= SPREAD_MAX:
-        found, places = np.unique(values, return_inverse=True)
-        return found, places
-    shifted = values - values.min()
-    occurs = np.bincount(shifted) > 0
-    return np.flatnonzero(occurs) + values.min(), (np.cumsum(occurs) - 1)[shifted]
-
-
-def _steady_offset(start: datetime, zone: ZoneInfo) -> int | None:
-    """Return the offset in ns that holds throughout a quarter of an hour, None where there is none."""
-    edges = {wall_offset_us(start + shift, zone) for shift in (timedelta(0), timedelta(seconds=900) - MICROSECOND)}
-    offset = edges.pop()
-    return None if edges or offset is None else offset * 1000
-
-
-def _leave_zone_slowly(found: Instants, index: int, zone: ZoneInfo) -> None:
-    wall = EPOCH + timedelta(microseconds=int(found.time[index]) // 1000)
+def _leave_zone_slowly(times: CellTimes, index: int, zone: ZoneInfo) -> None:
+    """Turn one wall time into UTC, or mark it as skipped or repeated by the zone."""
+    wall = EPOCH + timedelta(microseconds=int(times.time[index]) // 1000)
     offset = wall_offset_us(wall, zone)
     if offset is not None:
-        found.time[index] -= offset * 1000
+        times.time[index] -= offset * 1000
         return
     first, second = (wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
     is_repeated = first is not None and second is not None and first > second
-    found.repeated[index], found.skipped[index] = is_repeated, not is_repeated
+    times.repeated[index], times.skipped[index] = is_repeated, not is_repeated
+
+
+def distinct(numbers: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the numbers that occur, ascending, and for each number its place among them."""
+    if not len(numbers) or int(numbers.max()) - int(numbers.min()) >= SPREAD_MAX:
+        unique, places = np.unique(numbers, return_inverse=True)
+        return unique, places
+    shifted = numbers - numbers.min()
+    occurs = np.bincount(shifted) > 0
+    return np.flatnonzero(occurs) + numbers.min(), (np.cumsum(occurs) - 1)[shifted]

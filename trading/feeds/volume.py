@@ -1,4 +1,4 @@
-"""What a file's `volume` means: a tick's own, or the day's so far. A bar's is its own; a tick's is told by evidence.
+"""The meaning of a file's `volume`: a tick's own, or the day's so far. A bar's is its own; a tick's has evidence.
 
 Two readings of a day's ticks can be refuted:
 
@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from trading.errors import InvalidValue
-from trading.feeds.ticks import FloatArray, IntArray, Mask, Ticks
+from trading.feeds.ticks import FloatArray, IntArray, Ticks
 from trading.feeds.times import QUARTER, SECOND, distinct
 
 CUMULATIVE, PER_TICK, AUTO = MODES = ("cumulative", "per_tick", "auto")
@@ -38,7 +38,7 @@ STEPS_MIN = 20  # fewer tell nothing
 
 @dataclass(frozen=True, slots=True)
 class VolumeReading:
-    """How the volumes of one symbol of a file are read, and why; ``is_assumed``: nothing told."""
+    """How the volumes of one symbol of a file are read, and why; ``is_assumed``: without evidence."""
 
     symbol: str
     mode: str
@@ -65,31 +65,24 @@ def with_volumes(ticks: Ticks, *, mode: str, zone: ZoneInfo, name: str) -> tuple
 
     Raises: InvalidValue, where both readings explain a day's volumes.
     """
-    known = np.flatnonzero(~np.isnan(ticks.volume))
-    if mode != AUTO:
-        return _as(mode, ticks, known, f"as asked (--volume {mode})")
-    if not np.isnan(ticks.open[known]).all():
-        return _as(PER_TICK, ticks, known, "a bar's volume is its own")
-    days = list(_days(ticks, known, zone))
-    readings = _with_the_symbols_own([_read(day, ticks, name) for day in days])
-    moved = [day.rows for day, reading in zip(days, readings, strict=True) if reading.mode == CUMULATIVE]
-    return _moved(ticks, np.concatenate([*moved, known[:0]])), tuple(readings)
-
-
-def _as(mode: str, ticks: Ticks, known: IntArray, evidence: str) -> tuple[Ticks, tuple[VolumeReading, ...]]:
-    """Read all known volumes in one way."""
-    readings = (
-        VolumeReading(ticks.symbols[place], mode, evidence) for place in np.unique(ticks.symbol[known]).tolist()
-    )
-    return _moved(ticks, known if mode == CUMULATIVE else known[:0]), tuple(readings)
-
-
-def _moved(ticks: Ticks, rows: IntArray) -> Ticks:
-    """Return the ticks with the volume of these rows as the day's so far; one that the file gave by name stays."""
+    rows = np.flatnonzero(~np.isnan(ticks.volume))
+    if mode != AUTO or not np.isnan(ticks.open[rows]).all():
+        mode, evidence = (
+            (PER_TICK, "a bar's volume is its own") if mode == AUTO else (mode, f"as asked (--volume {mode})")
+        )
+        readings = [
+            VolumeReading(ticks.symbols[place], mode, evidence) for place in np.unique(ticks.symbol[rows]).tolist()
+        ]
+        cumulative = rows if mode == CUMULATIVE else rows[:0]
+    else:
+        days = list(_days(ticks, rows, zone))
+        readings = _with_the_symbols_own([_read(day, ticks, name) for day in days])
+        of_days = [day.rows for day, reading in zip(days, readings, strict=True) if reading.mode == CUMULATIVE]
+        cumulative = np.concatenate([*of_days, rows[:0]])
     volume, day_volume = ticks.volume.copy(), ticks.day_volume.copy()
-    day_volume[rows] = np.where(np.isnan(day_volume[rows]), volume[rows], day_volume[rows])
-    volume[rows] = np.nan
-    return replace(ticks, volume=volume, day_volume=day_volume)
+    day_volume[cumulative] = np.where(np.isnan(day_volume[cumulative]), volume[cumulative], day_volume[cumulative])
+    volume[cumulative] = np.nan
+    return replace(ticks, volume=volume, day_volume=day_volume), tuple(readings)
 
 
 def days_of(times: IntArray, zone: ZoneInfo) -> IntArray:
@@ -99,22 +92,24 @@ def days_of(times: IntArray, zone: ZoneInfo) -> IntArray:
     return np.array(dates, dtype=np.int64)[which]
 
 
-def _days(ticks: Ticks, known: IntArray, zone: ZoneInfo) -> Iterator[_Day]:
-    if not len(known):
+def _days(ticks: Ticks, rows: IntArray, zone: ZoneInfo) -> Iterator[_Day]:
+    """Yield the rows by symbol and day of the zone."""
+    if not len(rows):
         return
-    days, day = distinct(days_of(ticks.time[known], zone))
-    groups, group = distinct(ticks.symbol[known] * len(days) + day)
+    days, day = distinct(days_of(ticks.time[rows], zone))
+    groups, group = distinct(ticks.symbol[rows] * len(days) + day)
     order = np.argsort(group, kind="stable")
     bounds = np.searchsorted(group[order], np.arange(len(groups) + 1))
     for place, number in enumerate(groups.tolist()):
-        rows = known[order[bounds[place] : bounds[place + 1]]]
+        members = rows[order[bounds[place] : bounds[place + 1]]]
         symbol, on = ticks.symbols[number // len(days)], date.fromordinal(int(days[number % len(days)]))
-        yield _Day(symbol, on, rows, ticks.time[rows], ticks.volume[rows])
+        yield _Day(symbol, on, members, ticks.time[members], ticks.volume[members])
 
 
 def _read(day: _Day, ticks: Ticks, name: str) -> VolumeReading:
-    """Return how a day is read. Raises: InvalidValue."""
-    changes, falls = _changes(day.volume)
+    """Return how the volumes of a day are read, and why. Raises: InvalidValue."""
+    steps = np.diff(day.volume)
+    changes, falls = int(np.count_nonzero(steps)), int(np.count_nonzero(steps < 0))
     words = f"{falls:,} of {changes:,} changes fall"
     if not np.isnan(ticks.day_volume[day.rows]).any():
         return VolumeReading(day.symbol, PER_TICK, "the day's so far has a column of its own")
@@ -122,7 +117,11 @@ def _read(day: _Day, ticks: Ticks, name: str) -> VolumeReading:
         return VolumeReading(day.symbol, PER_TICK, f"{len(day.rows)} volumes tell nothing", is_assumed=True)
     if not day.volume.any():
         return VolumeReading(day.symbol, CUMULATIVE, "every volume is 0: both readings agree")
-    sinks = 100 * np.count_nonzero(_is_below(day)) > FALSE_PERCENT_MAX * len(day.rows)
+    order = np.argsort(day.time, kind="stable")
+    reached = np.maximum.accumulate(day.volume[order])
+    before = np.searchsorted(day.time[order], day.time - LATE_NS, side="right") - 1
+    is_below = (before >= 0) & (day.volume < reached[before])  # what the volume had reached `LATE_NS` before
+    sinks = 100 * np.count_nonzero(is_below) > FALSE_PERCENT_MAX * len(day.rows)
     if _chance(changes, falls) <= CHANCE_MAX and (not sinks or 100 * falls <= FALSE_PERCENT_MAX * changes):
         return VolumeReading(day.symbol, CUMULATIVE, words)
     if sinks:
@@ -134,28 +133,14 @@ def _read(day: _Day, ticks: Ticks, name: str) -> VolumeReading:
     )
 
 
-def _changes(volume: FloatArray) -> tuple[int, int]:
-    """Return how often the volume changes from row to row, and how often it falls."""
-    steps = np.diff(volume)
-    return int(np.count_nonzero(steps)), int(np.count_nonzero(steps < 0))
-
-
 def _chance(changes: int, falls: int) -> float:
     """Return a bound of the chance that values in random order fall at most so often."""
     values = changes + 1
     return float(np.exp(min(0.0, values * log(falls + 1) - lgamma(values + 1))))
 
 
-def _is_below(day: _Day) -> Mask:
-    """Tell which rows lie below what the volume had reached `LATE_NS` before them."""
-    order = np.argsort(day.time, kind="stable")
-    reached = np.maximum.accumulate(day.volume[order])
-    before = np.searchsorted(day.time[order], day.time - LATE_NS, side="right") - 1
-    return np.asarray((before >= 0) & (day.volume < reached[before]))
-
-
 def _with_the_symbols_own(readings: list[VolumeReading]) -> list[VolumeReading]:
-    """Read a day that tells nothing as the symbol's other days in the file are, where those agree."""
+    """Read a day without evidence as the symbol's other days in the file are, where those agree."""
     modes: dict[str, set[str]] = {}
     for reading in readings:
         if not reading.is_assumed:

@@ -10,21 +10,35 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from trading.errors import VeloxError
+from trading.management.output import emit
+from trading.management.report import Report
 from trading.transactions import meaning
+
+# What Django's own arguments and `call_command` leave among the options: no command asks for them.
+DJANGOS_OWN = frozenset({
+    "verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "stdout", "stderr",
+})  # fmt: skip
 
 
 class VeloxCommand(BaseCommand, ABC):
-    """A command whose `answer` does the work and returns whether it found nothing to object to."""
+    """A command whose `answer` does the work and returns whether it found nothing to object to.
+
+    `answer` takes the command's own arguments by name; ``--format`` and ``--output`` are kept for `emit`.
+    """
 
     requires_system_checks: list[str] = []
+    form = "table"
+    output: str | None = None
 
     @abstractmethod
-    def answer(self, **options: Any) -> bool:
+    def answer(self, *args: Any, **options: Any) -> bool:
         """Do the work. Return False for findings (exit 1); raise a `VeloxError` for what cannot run (exit 2)."""
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: str, **options: Any) -> None:
+        own = {name: value for name, value in options.items() if name not in DJANGOS_OWN}
+        self.form, self.output = own.pop("format", "table"), own.pop("output", None)
         try:
-            is_fine = self.answer(**options)
+            is_fine = self.answer(**own)
         except VeloxError as error:
             raise CommandError(str(error), returncode=2) from error
         except DatabaseError as error:
@@ -32,6 +46,10 @@ class VeloxCommand(BaseCommand, ABC):
         if not is_fine:
             sys.exit(1)
 
+    def emit(self, report: Report) -> None:
+        """Write a report in the format that was asked for. Raises: OutputFailed."""
+        emit(report, form=self.form, stdout=self.stdout, output=self.output)
+
     def say(self, line: str) -> None:
-        """Say something that is not the answer: on stderr, so that stdout stays one object."""
+        """Write a line that is not the answer to stderr, so that stdout stays one object."""
         self.stderr.write(line, self.style.NOTICE)

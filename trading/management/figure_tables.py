@@ -1,20 +1,21 @@
-"""Figures as people and spreadsheets read them: which columns, under which titles, how each cell is written."""
+"""Figures as people and spreadsheets read them: which columns, their titles, and how each cell is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from trading.domain import amounts, display
-from trading.management.report import Table
+from trading.management.report import Table, Value
 
 RESULT = {
     "total_trades": "Trades",
     "winning_trades": "Won",
     "losing_trades": "Lost",
     "breakeven_trades": "Even",
-    "win_rate": "Win %",
+    "win_rate": "Won %",
     "gross_pnl": "Gross P&L",
     "charges": "Charges",
     "trades_without_charges": "Charges unknown",
@@ -23,17 +24,17 @@ RESULT = {
 DRAWDOWN = {"max_drawdown": "Drawdown", "max_drawdown_pct": "Drawdown %"}
 QUALITY = {
     "profit_factor": "Profit factor",
-    "avg_win": "Avg win",
-    "avg_loss": "Avg loss",
-    "largest_win": "Largest win",
-    "largest_loss": "Largest loss",
+    "avg_win": "Avg won",
+    "avg_loss": "Avg lost",
+    "largest_win": "Most won",
+    "largest_loss": "Most lost",
     "expectancy": "Expectancy",
     "expectancy_r": "R",
     "sqn": "SQN",
     "avg_holding_seconds": "Held, avg",
 }
 SURE = {
-    "win_rate_low": "Win % from",
+    "win_rate_low": "Won % from",
     "win_rate_high": "to",
     "expectancy": "Expectancy",
     "expectancy_low": "from",
@@ -60,8 +61,8 @@ RUNS = {
     "best_day_date": "Best on",
     "worst_day": "Worst day",
     "worst_day_date": "Worst on",
-    "longest_winning_streak": "Wins in a row",
-    "longest_losing_streak": "Losses in a row",
+    "longest_winning_streak": "Won in a row",
+    "longest_losing_streak": "Lost in a row",
     "current_streak": "Streak now",
 }
 EXCURSIONS = {
@@ -95,16 +96,23 @@ def figure_table(
     in_cents: bool = False,
     last_is_total: bool = False,
 ) -> Table:
-    """Return rows of figures as a table; ``exact`` is for a spreadsheet, else averages are rounded for reading, with
-    ``in_cents`` all money: shares of charges have eight decimals, and a period's JSON and CSV have them all."""
-    cells = [[_cell(key, row.get(key), currency, exact=exact, in_cents=in_cents) for key in columns] for row in rows]
+    """Return rows of figures as a table with these columns, each a key of the rows with its title.
+
+    Args:
+        exact: for a spreadsheet; else times are written as people read them and averages are rounded.
+        in_cents: round all money: shares of charges have eight decimals, which a period's JSON and CSV keep.
+    """
+    cells = [
+        [row.get(key) if exact else _readable(key, row.get(key), currency, in_cents=in_cents) for key in columns]
+        for row in rows
+    ]
     return Table(
         title, list(columns.values()), cells, currency=currency, coloured=COLOURED, last_is_total=last_is_total
     )
 
 
 def notes_of(total: Mapping[str, Any]) -> list[str]:
-    """Return what must be said beside the figures."""
+    """Return the sentences that belong beside a report's figures: unknown charges, partial exits."""
     notes = []
     if total["trades_without_charges"]:
         notes.append(f"The charges of {total['trades_without_charges']} trades are unknown: P&L is before those.")
@@ -113,11 +121,10 @@ def notes_of(total: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-def _cell(key: str, value: Any, currency: str, *, exact: bool, in_cents: bool) -> Any:
-    """People read hours, minutes and seconds, averages to the currency's decimals; a spreadsheet reads all."""
-    if exact:
-        return value
-    if key in SECONDS:
-        return display.duration(value)
-    is_rounded = key in AVERAGES or (in_cents and isinstance(value, Decimal))
-    return amounts.rounded(value, currency) if is_rounded else value
+def _readable(key: str, figure: Value, currency: str, *, in_cents: bool) -> Value:
+    """Return a figure for people: seconds as h:mm:ss, averages (``in_cents`` all money) rounded to the currency."""
+    if key in SECONDS and not isinstance(figure, str | date):
+        return display.duration(None if figure is None else float(figure))
+    if isinstance(figure, Decimal) and (in_cents or key in AVERAGES):
+        return amounts.rounded(figure, currency)
+    return figure

@@ -1,5 +1,4 @@
-"""How commands answer: a `Report` as a table for the terminal, spreadsheet-safe CSV, one JSON object, or a page of
-HTML.
+"""The formats in which commands answer: tables for a terminal, CSV safe for spreadsheets, one JSON object, a page.
 
 A command builds the report once; `emit` writes it in the format that was asked for, to the standard output or to a
 file.
@@ -25,7 +24,7 @@ from timeseries.spool import durable
 from trading.domain.spreadsheet import cell
 from trading.errors import VeloxError
 from trading.management.page import to_html
-from trading.management.report import Report, Table, is_numeric, jsonable, shown, tone
+from trading.management.report import Report, Table, cell_text, is_numeric, jsonable, tone
 
 __all__ = [
     "FORMATS",
@@ -45,7 +44,7 @@ PIPE_WIDTH = 400  # a pipe has no width: rows stay on one line
 
 
 class Output(Protocol):
-    """What a report is written to: a command's `stdout`, or any text stream."""
+    """A stream that a report is written to: a command's `stdout`, or any other of text."""
 
     def write(self, text: str, /) -> object: ...
 
@@ -61,9 +60,9 @@ class OutputFailed(VeloxError):
 def add_format_arguments(
     parser: ArgumentParser, *, formats: Sequence[str] = FORMATS, below_another: bool = False
 ) -> None:
-    """Give a command its ``--format`` and ``--output``.
+    """Give a command ``--format`` and ``--output``.
 
-    ``below_another`` is for the parser of a verb: its defaults would undo what stands before the verb.
+    ``below_another`` is for the parser of a verb: defaults there would undo what stands before the verb.
     """
     form, output = (SUPPRESS, SUPPRESS) if below_another else ("table", None)
     parser.add_argument("--format", choices=formats, default=form, help="how to answer (default: table)")
@@ -71,7 +70,7 @@ def add_format_arguments(
 
 
 def emit(report: Report, *, form: str, stdout: Output, output: str | None = None) -> None:
-    """Write the report.
+    """Write a report in one of `FORMATS` to ``stdout``, or whole to the file ``output``.
 
     Raises:
         OutputFailed: the file cannot be written; an older one of that name is unharmed.
@@ -141,23 +140,21 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 def _print(report: Report, console: Console) -> None:
+    styles = {"gain": "green", "loss": "red", "": ""}
     for table in report.tables:
         console.print(Text(table.title, style="bold"), soft_wrap=True)
-        drawn = RichTable()
+        grid = RichTable()
         for number, title in enumerate(table.columns):
-            drawn.add_column(Text(title), justify="right" if is_numeric(table, number) else "left", no_wrap=True)
+            grid.add_column(Text(title), justify="right" if is_numeric(table, number) else "left", no_wrap=True)
         for index, row in enumerate(table.rows):
             total = table.last_is_total and index == len(table.rows) - 1
             if total:
-                drawn.add_section()
-            drawn.add_row(*(_cell(table, number, value) for number, value in enumerate(row)), style="bold" * total)
-        console.print(drawn)
+                grid.add_section()
+            cells = (
+                Text(cell_text(value, table.currency), style=styles[tone(table, number, value)])
+                for number, value in enumerate(row)
+            )
+            grid.add_row(*cells, style="bold" * total)
+        console.print(grid)
     for note in report.notes:
         console.print(Text(note), soft_wrap=True)
-
-
-def _cell(table: Table, number: int, value: Any) -> Text:
-    return Text(shown(value, table.currency), style=_STYLES[tone(table, number, value)])
-
-
-_STYLES = {"gain": "green", "loss": "red", "": ""}

@@ -24,19 +24,18 @@ TYPES = {
 
 
 def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapping[str, ColumnKind]) -> bytes:
-    """Return the file's bytes; columns of no kind are strings."""
+    """Return rows as the bytes of a Parquet file; columns of no kind are strings."""
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     schema = pa.schema([(name, TYPES.get(kinds.get(name, ColumnKind.OBJECT), pa.string())) for name in header])
     arrays = [
         pa.array(
-            [_text(value) for value in column] if kinds.get(field.name) == ColumnKind.OBJECT else column, field.type
+            [json.dumps(value, ensure_ascii=False) for value in column]
+            if kinds.get(field.name) == ColumnKind.OBJECT
+            else column,
+            field.type,
         )
         for column, field in zip(columns, schema, strict=True)
     ]
     sink = io.BytesIO()
     pq.write_table(pa.table(arrays, schema=schema), sink, compression="zstd")
     return sink.getvalue()
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

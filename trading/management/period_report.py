@@ -1,13 +1,15 @@
-"""What the reports over a period share: their arguments, and how their figures become tables and charts."""
+"""The reports over a period: their arguments, and how their figures become tables and charts."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
+from trading.domain.shapes import StrategyReport, SymbolReport
 from trading.management import figure_tables
+from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import FORMATS, add_format_arguments
 from trading.management.report import Chart, Report
@@ -32,6 +34,45 @@ CUT_TITLES = {
 CUT = {"key": "", **figure_tables.RESULT, "expectancy": "Expectancy", "expectancy_low": "from", "expectancy_high": "to"}
 
 
+class PeriodOptions(TypedDict):
+    """What `add_period_arguments` puts among a command's options; days as they were typed."""
+
+    first: str | None
+    last: str | None
+    account: str
+    strategy: str | None
+    symbol: str | None
+
+
+class KnownPeriodOptions(PeriodOptions):
+    """The options of a period with that of `add_known_argument`."""
+
+    as_known_on: str | None
+
+
+class PeriodReport(VeloxCommand):
+    """A command that shows the figures of a period, a row for each strategy or symbol, and cuts of the same trades.
+
+    A subclass names the report, its rows: their ``key`` in JSON and the ``word`` above them, and the query ``figures``.
+    """
+
+    name: str
+    rows: str
+    key: str
+    word: str
+    figures: Callable[..., StrategyReport | SymbolReport]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_period_arguments(parser)
+        add_known_argument(parser)
+
+    def answer(self, **period: Unpack[KnownPeriodOptions]) -> bool:
+        figures = self.figures(selection_of(period), now=known_until(period, datetime.now(UTC)))
+        report = {**figures, **known_of(period)}
+        self.emit(period_report(self.name, report, rows=self.rows, key=self.key, word=self.word))
+        return True
+
+
 def add_period_arguments(parser: ArgumentParser, *, formats: tuple[str, ...] = FORMATS) -> None:
     """Give a report its period, its account and what it is narrowed to, ``--format`` and ``--output``."""
     parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="the first day (default: the first trade's)")
@@ -42,14 +83,17 @@ def add_period_arguments(parser: ArgumentParser, *, formats: tuple[str, ...] = F
     add_format_arguments(parser, formats=formats)
 
 
-def add_known_argument(parser: ArgumentParser, *, more: str = "") -> None:
-    """Give a report ``--as-known-on``."""
-    parser.add_argument("--as-known-on", metavar="YYYY-MM-DD", help=f"without what was recorded after that day{more}")
+def add_known_argument(parser: ArgumentParser, *, addition: str = "") -> None:
+    """Give a report ``--as-known-on``; ``addition`` ends its help."""
+    words = f"without what was recorded after that day{addition}"
+    parser.add_argument("--as-known-on", metavar="YYYY-MM-DD", help=words)
 
 
-def chosen(options: Mapping[str, Any], *, watched: bool = False) -> Selection:
-    """Return what the arguments name; a symbol may be one that is only ``watched``. Raises: UnknownAccount,
-    InvalidValue."""
+def selection_of(options: Mapping[str, Any], *, watched: bool = False) -> Selection:
+    """Return the trades that a report's options name; ``watched`` takes symbols that only ticked as well.
+
+    Raises: UnknownAccount, InvalidValue.
+    """
     return selection(
         get_account(options["account"]),
         first=options["first"],
@@ -63,7 +107,7 @@ def chosen(options: Mapping[str, Any], *, watched: bool = False) -> Selection:
 
 
 def cut_of(options: Mapping[str, Any]) -> Cut:
-    """Return the part of an account that the arguments name. Raises: UnknownAccount, InvalidValue."""
+    """Return the cut of an account that a report's options name. Raises: UnknownAccount, InvalidValue."""
     return named_cut(
         get_account(options["account"]),
         strategy_id=options["strategy"],
@@ -78,69 +122,57 @@ def _known_at(options: Mapping[str, Any]) -> datetime | None:
 
 
 def known_of(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a report says of ``--as-known-on``: `as_known_on`, or nothing."""
+    """Return what ``--as-known-on`` adds to a report's JSON: `as_known_on`, or nothing."""
     known_on = options.get("as_known_on")
     return {} if known_on is None else {"as_known_on": parse_day(known_on).isoformat()}
 
 
 def known_until(options: Mapping[str, Any], now: datetime) -> datetime:
-    """What was not known yet had not happened: a position counts to the end of the day named."""
-    known_on = options.get("as_known_on")
-    return now if known_on is None else min(now, end_of(parse_day(known_on)))
+    """Return until when a report knows anything: now, or the end of the day of ``--as-known-on``."""
+    known_at = _known_at(options)
+    return now if known_at is None else min(now, known_at)
 
 
-def title_of(name: str, made: Mapping[str, Any]) -> str:
-    """Return the title of a report: what, of whom, from when to when."""
-    narrowed = [made[key] for key in ("strategy", "symbol") if made.get(key)]
-    span = f"{made['from']} to {made['to']}" if made["from"] else "nothing was traded"
-    known = [f"as known on {made['as_known_on']}"] if "as_known_on" in made else []
-    return " · ".join([name, made["account"], *narrowed, span, made["currency"], *known])
+def title_of(name: str, figures: Mapping[str, Any]) -> str:
+    """Return the title of a report: its name, account, narrowing, period and currency."""
+    narrowed = [figures[key] for key in ("strategy", "symbol") if figures.get(key)]
+    period = f"{figures['from']} to {figures['to']}" if figures["from"] else "nothing was traded"
+    known = [f"as known on {figures['as_known_on']}"] if "as_known_on" in figures else []
+    return " · ".join([name, figures["account"], *narrowed, period, figures["currency"], *known])
 
 
-def period_report(name: str, made: Mapping[str, Any], *, rows: str, key: str, word: str) -> Report:
-    """Return a report of `queries.reports` for people and spreadsheets."""
-    currency, first = made["currency"], {key: word}
-    lines = [*made[rows], {**made["total"], key: "Total"}]
+def period_report(name: str, figures: Mapping[str, Any], *, rows: str, key: str, word: str) -> Report:
+    """Return a report of `queries.reports` for people and spreadsheets: tables of figures, of cuts, and charts."""
+    currency, total, head = figures["currency"], figures["total"], {key: word}
+    lines = [*figures[rows], {**total, key: "Total"}]
     groups = {
-        "Result": {**first, **figure_tables.RESULT, **figure_tables.DRAWDOWN},
-        "Quality": {**first, **figure_tables.QUALITY},
-        "Returns": {**first, **figure_tables.RETURNS},
-        "Days and runs": {**first, **figure_tables.RUNS},
-        "Excursions": {**first, **figure_tables.EXCURSIONS},
-        "In the market": {**first, **figure_tables.EXPOSURE},
-        "How sure (95 %)": {**first, "total_trades": "Trades", "win_rate": "Win %", **figure_tables.SURE},
+        "Result": {**head, **figure_tables.RESULT, **figure_tables.DRAWDOWN},
+        "Quality": {**head, **figure_tables.QUALITY},
+        "Returns": {**head, **figure_tables.RETURNS},
+        "Days and runs": {**head, **figure_tables.RUNS},
+        "Excursions": {**head, **figure_tables.EXCURSIONS},
+        "In the market": {**head, **figure_tables.EXPOSURE},
+        "How sure (95 %)": {**head, "total_trades": "Trades", "win_rate": "Won %", **figure_tables.SURE},
     }
     tables = [
         figure_table(title, columns, lines, currency=currency, in_cents=True, last_is_total=True)
         for title, columns in groups.items()
     ]
-    tables += [
-        figure_table(
-            title,
-            {**CUT, "key": title.removeprefix("By ").capitalize()},
-            made["by"][cut],
-            currency=currency,
-            in_cents=True,
-        )
+    cuts = [
+        (title, title.removeprefix("By ").capitalize(), figures["by"][cut])
         for cut, title in CUT_TITLES.items()
-        if made["by"][cut] and cut != word.lower()
+        if figures["by"][cut] and cut != word.lower()
     ]
+    cuts += [(f"By {condition}", condition, parts) for condition, parts in figures["by_condition"].items()]
     tables += [
-        figure_table(f"By {name}", {**CUT, "key": name}, parts, currency=currency, in_cents=True)
-        for name, parts in made["by_condition"].items()
+        figure_table(title, {**CUT, "key": heading}, parts, currency=currency, in_cents=True)
+        for title, heading, parts in cuts
     ]
-    sheet = figure_table(name, _everything(made["total"], key, word), lines, currency=currency, exact=True)
-    return Report(title_of(name, made), made, tables, notes_of(made["total"]), sheet, _charts(made))
-
-
-def _everything(total: Mapping[str, Any], key: str, word: str) -> dict[str, str]:
-    """A spreadsheet gets every figure under its own name."""
-    return {key: word.lower()} | {name: name for name in total if name != key}
-
-
-def _charts(made: Mapping[str, Any]) -> list[Chart]:
-    labels = [row["day"] for row in made["days"]]
-    return [
-        Chart("Equity", labels, [row["equity"] for row in made["days"]], made["currency"], is_line=True),
-        Chart("P&L by day", labels, [row["pnl"] for row in made["days"]], made["currency"]),
+    every_figure = {key: word.lower()} | {figure: figure for figure in total if figure != key}
+    sheet = figure_table(name, every_figure, lines, currency=currency, exact=True)
+    days = [row["day"] for row in figures["days"]]
+    charts = [
+        Chart("Equity", days, [row["equity"] for row in figures["days"]], currency, is_line=True),
+        Chart("P&L by day", days, [row["pnl"] for row in figures["days"]], currency),
     ]
+    return Report(title_of(name, figures), figures, tables, notes_of(total), sheet, charts)

@@ -1,4 +1,4 @@
-"""What a command says, before it is written in any format: tables, charts, notes, and the JSON object itself."""
+"""A command's answer before it is written in any format: tables, charts, notes, and the JSON object itself."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any
 
 from trading.domain import display
 
+Value = str | int | float | Decimal | date | None  # of a cell; a datetime is a date, a bool an int
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: column titles and rows of values (str, int, float, Decimal, date, datetime or None).
+    """One table: column titles and rows of values.
 
     Decimals are money in ``currency``; numbers are set right, above and below zero in colour where ``coloured`` names
     the column.
@@ -21,7 +23,7 @@ class Table:
 
     title: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Sequence[Value]]
     currency: str = ""
     coloured: frozenset[str] = frozenset()
     last_is_total: bool = False
@@ -29,7 +31,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A row of amounts under their labels, drawn on the page only: a line that goes on, or bars from zero."""
+    """Amounts under their labels, drawn on the page only: a line that goes on, or bars from zero."""
 
     title: str
     labels: Sequence[str]
@@ -40,8 +42,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a command says: ``data`` is the JSON object, ``tables`` the same for people, ``notes`` single lines below
-    them.
+    """A command's answer: ``data`` is the JSON object, ``tables`` the same for people, ``notes`` lines below them.
 
     ``sheet`` is what CSV gets where people are better served by several narrow tables.
     """
@@ -54,8 +55,8 @@ class Report:
     charts: Sequence[Chart] = field(default_factory=tuple)
 
 
-def shown(value: Any, currency: str) -> str:
-    """Return a cell as people read it."""
+def cell_text(value: Value, currency: str) -> str:
+    """Return a cell's value as people read it."""
     if value is None:
         return display.UNDEFINED
     if isinstance(value, Decimal):
@@ -71,15 +72,15 @@ def is_numeric(table: Table, number: int) -> bool:
     return bool(values) and all(isinstance(value, int | float | Decimal) for value in values)
 
 
-def tone(table: Table, number: int, value: Any) -> str:
+def tone(table: Table, number: int, value: Value) -> str:
     """Return `gain` or `loss` for a coloured cell above or below zero, else nothing."""
     if table.columns[number] not in table.coloured or not isinstance(value, int | float | Decimal) or not value:
         return ""
     return "gain" if value > 0 else "loss"
 
 
-def jsonable(value: Any) -> Any:
-    """Return what stands for a value in JSON: decimals as plain strings, times ISO UTC with `Z`."""
+def jsonable(value: Decimal | date) -> str:
+    """Return what stands for a value in JSON: decimals as plain strings, times ISO UTC with `Z`. Raises: TypeError."""
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ValueError(f"{value} has no place in JSON")

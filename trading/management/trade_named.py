@@ -1,10 +1,9 @@
-"""How commands name one trade, and how they show it."""
+"""The arguments by which commands name one trade, and its report."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
-from typing import Any
+from typing import TypedDict
 
 from trading.domain.values import Trade
 from trading.errors import InvalidValue
@@ -25,8 +24,18 @@ COLUMNS = {
 }
 
 
+class TradeOptions(TypedDict):
+    """What `add_name_arguments` puts among a command's options."""
+
+    trade: str | None
+    pk: int | None
+    day: str | None
+    strategy: str | None
+    account: str
+
+
 def add_name_arguments(parser: ArgumentParser) -> None:
-    """Give a command its trade."""
+    """Give a command the arguments that name one trade."""
     parser.add_argument("trade", metavar="TRADE", nargs="?", help="the trade's id: the open one, else the newest")
     parser.add_argument("--pk", type=int, help="its primary key instead, as in the address of its page")
     parser.add_argument("--day", metavar="YYYY-MM-DD", help="the one opened on this trading day")
@@ -35,29 +44,28 @@ def add_name_arguments(parser: ArgumentParser) -> None:
 
 
 def add_trade_arguments(parser: ArgumentParser) -> None:
-    """Give a correcting command its trade, author and reason."""
+    """Give a correcting command the arguments for its trade, its fill, author and reason."""
     add_name_arguments(parser)
     parser.add_argument("--fill", type=int, metavar="N", help="the fill's number within the trade, the opening is 1")
     parser.add_argument("--by", required=True, help="who corrects")
     parser.add_argument("--reason", required=True, help="why; kept with the correction")
 
 
-def trade_pk(options: Mapping[str, Any]) -> int:
-    """Return the primary key of the trade that a command names.
+def trade_pk(name: TradeOptions) -> int:
+    """Return the primary key of the trade that a command's options name.
 
     Raises: InvalidValue, UnknownAccount, UnknownTrade, AmbiguousTrade.
     """
-    if (options["trade"] is None) == (options["pk"] is None):
+    if name["pk"] is not None and name["trade"] is None:
+        return name["pk"]
+    if name["pk"] is not None or name["trade"] is None:
         raise InvalidValue("Name one trade.", field="trade", hint="Give its id, or --pk.")
-    if options["pk"] is not None:
-        return int(options["pk"])
-    day = None if options["day"] is None else parse_day(options["day"])
-    account = get_account(options["account"])
-    return pk_of(account, options["trade"], strategy_id=options["strategy"], day=day)
+    day = None if name["day"] is None else parse_day(name["day"])
+    return pk_of(get_account(name["account"]), name["trade"], strategy_id=name["strategy"], day=day)
 
 
 def trade_report(pk: int, trade: Trade, currency: str) -> Report:
-    """Return one trade as a report; ``data`` has its primary key beside its value."""
+    """Return one trade as a report; its JSON has the primary key beside the trade's fields."""
     row = [getattr(trade, name) for name in COLUMNS]
     table = Table(f"Trade {trade.trade_id}", list(COLUMNS.values()), [row], currency=currency)
     return Report(table.title, {"pk": pk, **trade.as_dict()}, [table])

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from textwrap import wrap
-from typing import Any
 
 from django.utils import timezone
 
@@ -22,112 +21,108 @@ _PLOT = WIDTH - _MARGIN
 
 
 def screen(life: TradeLife) -> list[str]:
-    """Return the lines."""
-    return [
+    """Return a trade's life as lines: its result, its prices, why it was taken, fills, stops, review, journal."""
+    reasons = [
+        line
+        for signal in life.signals
+        for line in wrap(
+            f"{_clock(signal.at)} {signal.decision.lower()} {signal.reason or ''} "
+            + ", ".join(f"{name} {amounts.condition(value)}" for name, value in signal.conditions.items()),
+            _PLOT,
+        )
+    ]
+    stops = [
+        f"{_clock(stop.at)} {_price(stop.stop_price)} ({stop.method}, extreme {_price(stop.extreme_price)})"
+        f"{' · moved back' if stop.moved_back else ''}"
+        for stop in life.stops
+    ]
+    journal = [
+        f"{row.sequence} {row.operation} {_moment(row.recorded_at)}"
+        f"{f' by {row.recorded_by}' if row.recorded_by else ''} {row.mac[:12]}"
+        for row in life.journal
+    ]
+    lines = [
         *_head(life),
         "",
         *_prices(life),
         "",
-        *_section("why", _signals(life)),
+        *_section("why", reasons),
         *_section("fills", _fills(life)),
-        *_section("stops", _stops(life)),
+        *_section("stops", stops),
         *_section("review", _review(life)),
-        *_section("journal", _journal(life)),
+        *_section("journal", journal),
     ]
+    return [line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in lines]
 
 
 def _head(life: TradeLife) -> Iterator[str]:
+    """Yield what the trade was, when, what it brought, and how far it went for and against its holder."""
     row, trade = life.row, life.row.trade
-    yield _cut(f"{trade.symbol} {trade.side} · {trade.strategy_id} · trade {trade.trade_id} · {trade.account}")
+    yield f"{trade.symbol} {trade.side} · {trade.strategy_id} · trade {trade.trade_id} · {trade.account}"
     held = "" if row.held_seconds is None else f", held {display.duration(row.held_seconds)}"
     closed = "open still" if trade.closed_at is None else f"closed {_clock(trade.closed_at)}{held}"
-    words = [f"opened {_moment(trade.opened_at)}, {closed}", row.result, trade.exit_reason]
-    yield _cut(" · ".join(filter(None, words)))
+    opened = f"opened {_moment(trade.opened_at)}, {closed}"
+    yield " · ".join(filter(None, [opened, display.outcome(row.result), trade.exit_reason]))
     charges = "charges not known" if trade.charges is None else f"charges {_money(life, trade.charges)}"
     risk = "no initial stop" if not life.initial_risk else f"risked {_money(life, life.initial_risk)}"
     r = "" if row.r_multiple is None else f"{row.r_multiple} R"
     pnl = f"P&L {_money(life, trade.realised_pnl)} {life.currency} before charges"
-    yield _cut(" · ".join(filter(None, [pnl, charges, r, risk, ", ".join(map(flags.meaning, trade.flags))])))
-    found = life.excursion_fields()
-    if found:
-        ends = [_end(life, found, name) for name in ("mae", "mfe")]
-        yield _cut(" · ".join(filter(None, [*ends, f"given back {_money(life, found['given_back'])}", found["gap"]])))
-
-
-def _end(life: TradeLife, found: dict[str, Any], name: str) -> str:
-    risks = found[f"{name}_r"]
-    in_risks = "" if risks is None else f" ({risks} R)"
-    return f"{name.upper()} {_money(life, found[name])}{in_risks} at {_clock(found[f'{name}_at'])}"
+    yield " · ".join(filter(None, [pnl, charges, r, risk, ", ".join(map(flags.meaning, trade.flags))]))
+    excursion = life.excursion_fields()
+    if excursion:
+        risks = [excursion["mae_r"], excursion["mfe_r"]]
+        in_risks = ["" if multiple is None else f" ({multiple} R)" for multiple in risks]
+        against = f"MAE {_money(life, excursion['mae'])}{in_risks[0]} at {_clock(excursion['mae_at'])}"
+        in_favour = f"MFE {_money(life, excursion['mfe'])}{in_risks[1]} at {_clock(excursion['mfe_at'])}"
+        given_back = f"given back {_money(life, excursion['given_back'])}"
+        yield " · ".join(filter(None, [against, in_favour, given_back, excursion["gap"]]))
 
 
 def _prices(life: TradeLife) -> Iterator[str]:
+    """Yield the last price of each stretch of time as a row of blocks, marks of fills and stops, and the levels."""
     trade = life.row.trade
     if not life.prices or trade.opened_at is None:
         yield f"{'price':<{_MARGIN}}no ticks were recorded while it was open"
         return
     start, stop = ns(trade.opened_at), life.times[-1] if trade.closed_at is None else ns(trade.closed_at)
-    yield f"{'price':<{_MARGIN}}{sparkline(_by_time(life, start, stop), width=_PLOT)}"
+
+    def place(at: int) -> int:
+        return min(_PLOT - 1, max(0, (at - start) * _PLOT // max(1, stop - start)))
+
+    last = {place(at): price for at, price in zip(life.times, life.prices, strict=True)}
+    plotted, price = [], life.prices[0]
+    for stretch in range(_PLOT):
+        price = last.get(stretch, price)  # a quiet stretch repeats the one before
+        plotted.append(price)
+    yield f"{'price':<{_MARGIN}}{sparkline(plotted, width=_PLOT)}"
+    # Later marks stand over earlier ones of the same place: the exit is always seen.
     marks = [" "] * _PLOT
-    for at, letter in _marks(life):
-        marks[_place(ns(at), start, stop)] = letter
+    for change in life.stops:
+        marks[place(ns(change.at))] = "s"
+    for number, (fill, _) in enumerate(life.fills):
+        marks[place(ns(fill.at))] = "E" if number == 0 else "-" if fill.role == "EXIT" else "+"
+    if trade.closed_at is not None:
+        marks[place(ns(trade.closed_at))] = "X"
     yield f"{'':<{_MARGIN}}{''.join(marks).rstrip()}"
     low, high = (_price(Decimal(repr(end(life.prices)))) for end in (min, max))
-    ends = [f"low {low}", f"high {high}", f"{len(life.prices)} ticks"]
     stops = [price for price in (life.initial_stop_price, trade.stop_price) if price is not None]
     levels = [f"E entry {_price(life.row.entry_price)}"]
     levels += [f"s stop {' to '.join(dict.fromkeys(_price(price) for price in stops))}"] if stops else []
     exits = [fill.price for fill, _ in life.fills if fill.role == "EXIT"]
     levels += [f"X exit {_price(exits[-1])}"] if exits else []
-    yield _cut(f"{'':<{_MARGIN}}{' · '.join([*levels, *ends])}")
-
-
-def _by_time(life: TradeLife, start: int, stop: int) -> list[float]:
-    """The last price of each of the plot's stretches of time; a quiet one repeats the one before."""
-    last: dict[int, float] = {}
-    for at, price in zip(life.times, life.prices, strict=True):
-        last[_place(at, start, stop)] = price
-    values, seen = [], life.prices[0]
-    for place in range(_PLOT):
-        seen = last.get(place, seen)
-        values.append(seen)
-    return values
-
-
-def _marks(life: TradeLife) -> Iterator[tuple[datetime, str]]:
-    """Later marks stand over earlier ones of the same place: the exit is always seen."""
-    for stop in life.stops:
-        yield stop.at, "s"
-    for number, (fill, _) in enumerate(life.fills):
-        yield fill.at, "E" if number == 0 else "-" if fill.role == "EXIT" else "+"
-    if life.row.trade.closed_at is not None:
-        yield life.row.trade.closed_at, "X"
-
-
-def _place(at: int, start: int, stop: int) -> int:
-    return min(_PLOT - 1, max(0, (at - start) * _PLOT // max(1, stop - start)))
-
-
-def _signals(life: TradeLife) -> Iterator[str]:
-    for signal in life.signals:
-        seen = ", ".join(f"{name} {amounts.condition(value)}" for name, value in signal.conditions.items())
-        yield from wrap(f"{_clock(signal.at)} {signal.decision.lower()} {signal.reason or ''} {seen}", _PLOT)
+    yield f"{'':<{_MARGIN}}{' · '.join([*levels, f'low {low}', f'high {high}', f'{len(life.prices)} ticks'])}"
 
 
 def _fills(life: TradeLife) -> Iterator[str]:
     for fill, pnl in life.fills:
-        made = "" if pnl is None else f" · P&L {_money(life, pnl)}"
-        charges = "" if fill.charges is None else f" · charges {_money(life, fill.charges)}"
         quantity = amounts.number(fill.quantity, life.currency)
         if fill.role == "SPLIT":
             yield f"{_clock(fill.at)} {fill.side} {quantity} ({fill.order_id})"
             continue
-        yield f"{_clock(fill.at)} {fill.side} {quantity} at {_price(fill.price)} ({fill.role.lower()}){made}{charges}"
-
-
-def _stops(life: TradeLife) -> Iterator[str]:
-    for stop in life.stops:
-        back = " · moved back" if stop.moved_back else ""
-        yield f"{_clock(stop.at)} {_price(stop.stop_price)} ({stop.method}, extreme {_price(stop.extreme_price)}){back}"
+        realised = "" if pnl is None else f" · P&L {_money(life, pnl)}"
+        charges = "" if fill.charges is None else f" · charges {_money(life, fill.charges)}"
+        price = f"{fill.side} {quantity} at {_price(fill.price)} ({fill.role.lower()})"
+        yield f"{_clock(fill.at)} {price}{realised}{charges}"
 
 
 def _review(life: TradeLife) -> Iterator[str]:
@@ -135,46 +130,32 @@ def _review(life: TradeLife) -> Iterator[str]:
     if review is None:
         yield "not reviewed"
         return
-    who = review.reviewed_by.get_username() if review.reviewed_by else ""
-    parts = [f"{review.rating} of 5" if review.rating else "", ", ".join(review.tags), who]
-    yield " · ".join(filter(None, parts)) or "opened for review"
+    rating = f"{review.rating} of 5" if review.rating else ""
+    reviewer = review.reviewed_by.get_username() if review.reviewed_by else ""
+    yield " · ".join(filter(None, [rating, ", ".join(review.tags), reviewer])) or "opened for review"
     yield from filter(None, (" ".join(review.mistakes.split()), " ".join(review.notes.split())))
 
 
-def _journal(life: TradeLife) -> Iterator[str]:
-    for row in life.journal:
-        by = f" by {row.recorded_by}" if row.recorded_by else ""
-        yield f"{row.sequence} {row.operation} {_moment(row.recorded_at)}{by} {row.mac[:12]}"
-
-
 def _section(name: str, lines: Iterable[str]) -> Iterator[str]:
-    """A list that is too long keeps its first lines and its last."""
+    """Yield lines beside a section's name; of a list that is too long the first ones and the last."""
     every = list(lines) or [display.UNDEFINED]
     if len(every) > LINES:
         every = [*every[: LINES - 2], f"… {len(every) - LINES + 1} more", every[-1]]
     for number, line in enumerate(every):
-        yield _cut(f"{'' if number else name:<{_MARGIN}}{' '.join(line.split())}")
+        yield f"{'' if number else name:<{_MARGIN}}{' '.join(line.split())}"
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+def _money(life: TradeLife, amount: Decimal) -> str:
+    return display.money(amounts.rounded(amount, life.currency), life.currency)
 
 
-def _money(life: TradeLife, value: Any) -> str:
-    return display.money(amounts.rounded(value, life.currency), life.currency)
-
-
-def _price(value: Any) -> str:
-    return display.UNDEFINED if value is None else display.plain(value)
+def _price(price: Decimal | None) -> str:
+    return display.UNDEFINED if price is None else display.plain(price)
 
 
 def _clock(at: datetime) -> str:
-    return f"{timezone.localtime(_seconds(at)):%H:%M:%S}"
+    return f"{timezone.localtime(at):%H:%M:%S}"
 
 
 def _moment(at: datetime | None) -> str:
-    return display.UNDEFINED if at is None else f"{timezone.localtime(_seconds(at)):%Y-%m-%d %H:%M:%S}"
-
-
-def _seconds(at: datetime) -> datetime:
-    return at - timedelta(microseconds=at.microsecond)
+    return display.UNDEFINED if at is None else f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"

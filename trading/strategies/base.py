@@ -1,4 +1,4 @@
-"""What a strategy is: a class without arguments, given the facade once and then every tick in turn."""
+"""The base of strategies: classes without arguments, given the facade once and then every tick in turn."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Tick(NamedTuple):
 
 
 class Strategy(ABC):
-    """Trades what it is told, through the facade alone; the tick at hand is recorded already.
+    """A trader through the facade alone; each tick is recorded before the strategy is given it.
 
     A strategy keeps its state in itself and takes every time from its ticks, never from a clock: then a replay of the
     same ticks repeats its calls, the ledger meets its own rows again, and a replay that was cut off goes on by

@@ -1,4 +1,4 @@
-"""Candles as a strategy sees them: built from its ticks, handed over when the next one begins."""
+"""Candles of one length from a strategy's ticks, each complete when the next one begins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trading.strategies.base import Tick
 
 
 class Candles:
-    """Builds candles of one length, counted from the session's opening (both in ns)."""
+    """A builder of candles of one length, counted from the session's opening (both in ns)."""
 
     __slots__ = ("_close", "_current", "_high", "_low", "_open", "anchor", "every")
 
@@ -18,7 +18,7 @@ class Candles:
         self._open = self._high = self._low = self._close = 0.0
 
     def add(self, tick: Tick) -> OHLCV | None:
-        """Take a tick, no older than the last; return the candle that it shows to be complete."""
+        """Take a tick, no older than the last; return the candle that it completes, None where it completes none."""
         number = (tick.time - self.anchor) // self.every
         if number == self._current:
             self._high, self._low = max(self._high, tick.high), min(self._low, tick.low)

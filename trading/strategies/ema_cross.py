@@ -16,13 +16,15 @@ FAST, SLOW, ATR_PERIOD = 9, 21, 14
 
 @dataclass(slots=True)
 class Averages:
+    """The indicators of one symbol's day."""
+
     fast: EMA
     slow: EMA
     atr: ATR
     side: int = 0  # on which side of the slow average the fast one was
 
 
-class EmaCross(IntradayStrategy):
+class EmaCross(IntradayStrategy[Averages]):
     """Buy when the fast average of one-minute closes crosses above the slow one, sell short when it crosses below.
 
     The stop lies two average true ranges away and trails the best price, in steps of a quarter of one, at each candle's
@@ -36,40 +38,33 @@ class EmaCross(IntradayStrategy):
     quiet_share = 0.0003
     step_ranges = 0.25  # a stop that would move by less stays
 
-    def start_day(self, watch: Watch) -> Averages:
+    def start_day(self, watch: Watch[Averages]) -> Averages:
         return Averages(EMA(FAST), EMA(SLOW), ATR(ATR_PERIOD))
 
-    def on_candle(self, watch: Watch, candle: OHLCV, tick: Tick) -> None:
-        seen: Averages = watch.state
-        seen.fast.add(candle.close)
-        seen.slow.add(candle.close)
-        seen.atr.add(candle)
-        if seen.slow[-1] is None:
+    def on_candle(self, watch: Watch[Averages], candle: OHLCV, tick: Tick) -> None:
+        averages = watch.state
+        averages.fast.add(candle.close)
+        averages.slow.add(candle.close)
+        averages.atr.add(candle)
+        if averages.slow[-1] is None:
             return
-        fast, slow, atr = (round(float(series[-1]), 4) for series in (seen.fast, seen.slow, seen.atr))
-        self._trail(watch, atr, tick)
-        self._follow_cross(watch, seen, fast, slow, atr, tick)
-        self.record(watch, {"ema_fast": fast, "ema_slow": slow, "atr": atr}, tick)
-
-    def _follow_cross(self, watch: Watch, seen: Averages, fast: float, slow: float, atr: float, tick: Tick) -> None:
-        side = LONG if fast > slow else SHORT if fast < slow else seen.side
-        before, seen.side = seen.side, side
-        if before in (side, 0):
-            return
-        if watch.holding is not None and watch.holding.side != side:
-            self.close(watch, tick, "cross")
-        stop = self._stop(tick.price, side, atr)
-        objection = "the market hardly moves" if atr < self.quiet_share * tick.price else ""
-        self.consider(watch, side, stop, tick, {"ema_fast": fast, "ema_slow": slow, "atr": atr}, objection)
-
-    def _trail(self, watch: Watch, atr: float, tick: Tick) -> None:
+        fast, slow, atr = (round(float(series[-1]), 4) for series in (averages.fast, averages.slow, averages.atr))
+        indicators = {"ema_fast": fast, "ema_slow": slow, "atr": atr}
         holding = watch.holding
-        if holding is None:
-            return
-        stop = self._stop(float(holding.extreme), holding.side, atr)
-        if abs(stop - holding.stop) >= exact(self.step_ranges * atr):
-            self.move_stop(watch, stop, tick, "ATR")
+        if holding is not None:
+            stop = self._stop(float(holding.extreme), holding.side, atr)
+            if abs(stop - holding.stop) >= exact(self.step_ranges * atr):
+                self.move_stop(watch, stop, tick, "ATR")
+        side = LONG if fast > slow else SHORT if fast < slow else averages.side
+        before, averages.side = averages.side, side
+        if before not in (side, 0):  # the averages have crossed
+            if watch.holding is not None and watch.holding.side != side:
+                self.close(watch, tick, "cross")
+            objection = "the market hardly moves" if atr < self.quiet_share * tick.price else ""
+            self.consider(watch, side, self._stop(tick.price, side, atr), tick, indicators, objection)
+        self.record(watch, indicators, tick)
 
     def _stop(self, price: float, side: int, atr: float) -> Decimal:
+        """Return the stop that belongs to a price: so many average true ranges away, on the grid."""
         distance = max(self.stop_ranges * atr, float(self.price_tick))
         return self.stop_price(price - side * distance)

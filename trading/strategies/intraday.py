@@ -1,13 +1,13 @@
-"""What the strategies that come along share: a day per symbol, one trade at a time, stops, sizes, the square-off."""
+"""A base for intraday strategies: a day per symbol, one trade at a time, stops, sizes, the square-off."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
+from typing import Generic, TypedDict, TypeVar
 
 from talipp.ohlcv import OHLCV
 
@@ -18,12 +18,12 @@ LONG, SHORT = 1, -1
 SIDES = {LONG: "LONG", SHORT: "SHORT"}
 FILLS = {LONG: "BUY", SHORT: "SELL"}
 CENT = Decimal("0.01")
+State = TypeVar("State")
 
 
 @dataclass(slots=True)
-class Holding:
-    """The open trade of one symbol; ``extreme`` is the best price since it was opened, ``risk`` the first stop's
-    distance."""
+class OpenTrade:
+    """The open trade of one symbol: ``extreme`` is its best price so far, ``risk`` the first stop's distance."""
 
     trade_id: str
     side: int
@@ -36,17 +36,20 @@ class Holding:
     moved_at: int = 0  # when the stop was moved last, ns UTC
 
     def gain(self, price: Decimal) -> Decimal:
-        """Return what one unit has won at a price."""
+        """Return what one unit would bring at a price, before charges."""
         return self.side * (price - self.entry)
 
     def is_stopped(self, price: Decimal) -> bool:
+        """Tell whether a price is at the stop or beyond."""
         return self.side * (price - self.stop) <= 0
 
 
 @dataclass(slots=True)
-class Watch:
-    """One symbol on one day, which ends at ``stop``; ``opens`` to ``closes`` is its continuous session, empty on a
-    closed day. Times in ns UTC."""
+class Watch(Generic[State]):
+    """One symbol on one day, which ends at ``stop``, with the strategy's ``state`` of the day; times in ns UTC.
+
+    ``opens`` to ``closes`` is the continuous session, empty on a closed day.
+    """
 
     symbol: str
     stop: int
@@ -55,16 +58,27 @@ class Watch:
     is_tradable: bool
     candles: Candles
     last: Tick
-    holding: Holding | None = None
-    state: Any = None  # what the strategy keeps of the day
+    holding: OpenTrade | None = None
+    state: State = field(init=False)
 
 
-class IntradayStrategy(Strategy):
-    """Long and short in each symbol that comes along, flat before its continuous session ends.
+class IntradayOptions(TypedDict, total=False):
+    """The arguments of an `IntradayStrategy`, for subclasses that hand them on."""
 
-    A strategy of this kind says what it does in `start_day`, `on_candle` and, where it wants more than the stop, in
-    `manage`. A decision falls on the tick that shows a candle to be complete. Ticks outside the session, and a tick
-    older than its predecessor, are recorded but not traded on.
+    candle: timedelta
+    risk_cash: Decimal
+    notional_max: Decimal
+    price_tick: Decimal
+    charge_percent: Decimal | None
+    carried: frozenset[str]
+
+
+class IntradayStrategy(Strategy, Generic[State]):
+    """A strategy that trades each symbol long and short and is flat before the continuous session ends.
+
+    A subclass implements `start_day`, `on_candle` and, where it wants more than the stop, `manage`; ``State`` is what
+    it keeps of a symbol's day. A decision falls on the tick that shows a candle to be complete. Ticks outside the
+    session, and a tick older than its predecessor, are recorded but not traded on.
 
     Args:
         candle: the length of its candles; tagged as ``timeframe`` on the indicators.
@@ -91,19 +105,19 @@ class IntradayStrategy(Strategy):
     ) -> None:
         self.candle, self.risk_cash, self.notional_max = candle, risk_cash, notional_max
         self.price_tick, self.charge_percent, self.carried = price_tick, charge_percent, carried
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, Watch[State]] = {}
 
-    # -- what a strategy says ------------------------------------------------------------------------------------------
-
-    @abstractmethod
-    def start_day(self, watch: Watch) -> Any:
-        """Return what the strategy keeps of one symbol's day."""
+    # -- for a subclass ------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def on_candle(self, watch: Watch, candle: OHLCV, tick: Tick) -> None:
-        """Decide, knowing a complete candle and the tick that began the next."""
+    def start_day(self, watch: Watch[State]) -> State:
+        """Return the state of one symbol's day as it begins."""
 
-    def manage(self, watch: Watch, holding: Holding, tick: Tick) -> None:
+    @abstractmethod
+    def on_candle(self, watch: Watch[State], candle: OHLCV, tick: Tick) -> None:
+        """Decide by a complete candle and the tick that began the next."""
+
+    def manage(self, watch: Watch[State], holding: OpenTrade, tick: Tick) -> None:
         """Look after an open trade at a tick that its stop survived."""
 
     # -- the day -------------------------------------------------------------------------------------------------------
@@ -115,8 +129,16 @@ class IntradayStrategy(Strategy):
         if tick.time < watch.last.time or not watch.opens <= tick.time < watch.closes:
             return
         watch.last = tick
-        if watch.holding is not None:
-            self._look_after(watch, watch.holding, tick)
+        holding = watch.holding
+        if holding is not None:
+            price = exact(tick.price)
+            if self._is_over(watch, tick):
+                self.close(watch, tick, "square_off")
+            elif holding.is_stopped(price):
+                self.close(watch, tick, "stop")
+            else:
+                holding.extreme = max(holding.extreme, price) if holding.side == LONG else min(holding.extreme, price)
+                self.manage(watch, holding, tick)
         candle = watch.candles.add(tick)
         if candle is not None and not self._is_over(watch, tick):
             self.on_candle(watch, candle, tick)
@@ -126,50 +148,71 @@ class IntradayStrategy(Strategy):
         for watch in self._watches.values():
             self._leave(watch)
 
-    def _turn_to(self, tick: Tick, before: Watch | None) -> Watch:
+    def _turn_to(self, tick: Tick, before: Watch[State] | None) -> Watch[State]:
+        """Begin the day of a symbol with its first tick, and leave the day before."""
         if before is not None:
             self._leave(before)
         day = self.dm.get_market_day(tick.symbol, tick.at)
         opens, closes = nanoseconds(day.opens_at or day.starts_at), nanoseconds(day.closes_at or day.starts_at)
         candles = Candles(opens, _ns(self.candle))
-        watch = Watch(tick.symbol, nanoseconds(day.ends_at), opens, closes, day.is_tradable, candles, tick)
-        watch.holding = before.holding if before is not None else None
+        watch = Watch[State](tick.symbol, nanoseconds(day.ends_at), opens, closes, day.is_tradable, candles, tick)
+        watch.holding = None if before is None else before.holding
         watch.state = self.start_day(watch)
         self._watches[tick.symbol] = watch
         return watch
 
-    def _leave(self, watch: Watch) -> None:
+    def _leave(self, watch: Watch[State]) -> None:
         if watch.holding is not None and watch.symbol not in self.carried:
             self.close(watch, watch.last, "ticks_stopped")
 
-    def _is_over(self, watch: Watch, tick: Tick) -> bool:
+    def _is_over(self, watch: Watch[State], tick: Tick) -> bool:
         return watch.symbol not in self.carried and tick.time >= watch.closes - _ns(self.square_off_before)
-
-    def _look_after(self, watch: Watch, holding: Holding, tick: Tick) -> None:
-        price = exact(tick.price)
-        if self._is_over(watch, tick):
-            self.close(watch, tick, "square_off")
-        elif holding.is_stopped(price):
-            self.close(watch, tick, "stop")
-        else:
-            holding.extreme = max(holding.extreme, price) if holding.side == LONG else min(holding.extreme, price)
-            self.manage(watch, holding, tick)
 
     # -- trades --------------------------------------------------------------------------------------------------------
 
     def consider(
-        self, watch: Watch, side: int, stop: Decimal, tick: Tick, conditions: Mapping[str, Any], objection: str = ""
+        self,
+        watch: Watch[State],
+        side: int,
+        stop: Decimal,
+        tick: Tick,
+        conditions: Mapping[str, float],
+        objection: str = "",
     ) -> None:
         """Take a signal, or record that it was skipped and why; ``objection`` is the strategy's own reason to skip."""
-        quantity = self._quantity(exact(tick.price), stop)
-        seen = {"side": SIDES[side], "price": tick.price, "stop": float(stop), "quantity": quantity, **conditions}
+        price = exact(tick.price)
+        distance = abs(price - stop) or self.price_tick
+        quantity = int(min(self.risk_cash / distance, self.notional_max / price))
+        seen: dict[str, str | float] = {
+            "side": SIDES[side],
+            "price": tick.price,
+            "stop": float(stop),
+            "quantity": quantity,
+        }
+        seen |= conditions
         reason = self._objection(watch, tick, quantity) or objection
         if reason:
             self.dm.record_signal(self.strategy_id, watch.symbol, tick.at, seen, decision="SKIPPED", reason=reason)
             return
-        self._open(watch, side, quantity, stop, tick, seen)
+        trade_id = f"{self.strategy_id}-{watch.symbol}-{tick.at:%Y%m%dT%H%M%S}"
+        trade_id += f".{tick.at.microsecond:06}Z" if tick.at.microsecond else "Z"
+        self.dm.open_position(
+            trade_id,
+            self.strategy_id,
+            watch.symbol,
+            price,
+            quantity,
+            tick.at,
+            signal_conditions=seen,
+            side=SIDES[side],
+            stop_price=stop,
+            charges=self._charges(price, quantity),
+            fill_id=f"{trade_id}-in",
+        )
+        watch.holding = OpenTrade(trade_id, side, quantity, price, stop, abs(price - stop), price)
 
-    def _objection(self, watch: Watch, tick: Tick, quantity: int) -> str:
+    def _objection(self, watch: Watch[State], tick: Tick, quantity: int) -> str:
+        """Return why no trade can be opened now; empty where one can."""
         if not watch.is_tradable:
             return "an index cannot be traded"
         if watch.holding is not None:
@@ -178,31 +221,7 @@ class IntradayStrategy(Strategy):
             return "too late in the session"
         return "" if quantity else "one unit is beyond the limits"
 
-    def _quantity(self, price: Decimal, stop: Decimal) -> int:
-        distance = abs(price - stop) or self.price_tick
-        return int(min(self.risk_cash / distance, self.notional_max / price))
-
-    def _open(
-        self, watch: Watch, side: int, quantity: int, stop: Decimal, tick: Tick, conditions: dict[str, Any]
-    ) -> None:
-        price = exact(tick.price)
-        trade_id = f"{self.strategy_id}-{watch.symbol}-{_stamp(tick)}"
-        self.dm.open_position(
-            trade_id,
-            self.strategy_id,
-            watch.symbol,
-            price,
-            quantity,
-            tick.at,
-            signal_conditions=conditions,
-            side=SIDES[side],
-            stop_price=stop,
-            charges=self._charges(price, quantity),
-            fill_id=f"{trade_id}-in",
-        )
-        watch.holding = Holding(trade_id, side, quantity, price, stop, abs(price - stop), price)
-
-    def scale_out(self, watch: Watch, tick: Tick) -> None:
+    def scale_out(self, watch: Watch[State], tick: Tick) -> None:
         """Book half of the open trade, once."""
         holding = watch.holding
         if holding is None or holding.has_scaled or holding.quantity < 2:
@@ -222,7 +241,7 @@ class IntradayStrategy(Strategy):
         holding.quantity -= half
         holding.has_scaled = True
 
-    def close(self, watch: Watch, tick: Tick, reason: str) -> None:
+    def close(self, watch: Watch[State], tick: Tick, reason: str) -> None:
         """Book what is open as one fill."""
         holding, watch.holding = watch.holding, None
         if holding is None:
@@ -239,7 +258,7 @@ class IntradayStrategy(Strategy):
             fill_id=f"{holding.trade_id}-out",
         )
 
-    def move_stop(self, watch: Watch, stop: Decimal, tick: Tick, method: str) -> None:
+    def move_stop(self, watch: Watch[State], stop: Decimal, tick: Tick, method: str) -> None:
         """Bring the stop closer; one that would move back stays where it is.
 
         At most once in an instant: a replay that repeats two moves of one second could not tell them from a move back.
@@ -252,10 +271,10 @@ class IntradayStrategy(Strategy):
             holding.trade_id, self.strategy_id, watch.symbol, stop, holding.extreme, method, at=tick.at
         )
 
-    # -- what else is recorded -----------------------------------------------------------------------------------------
+    # -- beside the trades ---------------------------------------------------------------------------------------------
 
-    def record(self, watch: Watch, indicators: Mapping[str, float], tick: Tick) -> None:
-        """Record the indicators at a candle's close, and how the open trade stands."""
+    def record(self, watch: Watch[State], indicators: Mapping[str, float], tick: Tick) -> None:
+        """Record the indicators at a candle's close, and a snapshot of the open trade."""
         self.dm.cache_indicators(watch.symbol, indicators, at=tick.at, timeframe=self.timeframe)
         holding = watch.holding
         if holding is None:
@@ -272,11 +291,12 @@ class IntradayStrategy(Strategy):
         )
 
     def stop_price(self, price: float) -> Decimal:
-        """Return a computed price on the grid."""
+        """Return a computed price rounded to the grid of stop prices."""
         steps = (exact(price) / self.price_tick).to_integral_value(ROUND_HALF_EVEN)
         return max(steps, Decimal(1)) * self.price_tick
 
     def _charges(self, price: Decimal, quantity: int) -> Decimal | None:
+        """Return the charges of a fill, None where they are not known."""
         if self.charge_percent is None:
             return None
         return (abs(price) * quantity * self.charge_percent / 100).quantize(CENT, ROUND_HALF_EVEN)
@@ -289,8 +309,3 @@ def exact(number: float) -> Decimal:
 
 def _ns(duration: timedelta) -> int:
     return duration // timedelta(microseconds=1) * 1000
-
-
-def _stamp(tick: Tick) -> str:
-    at = tick.at
-    return f"{at:%Y%m%dT%H%M%S}{f'.{at.microsecond:06}' if at.microsecond else ''}Z"

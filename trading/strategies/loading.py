@@ -1,4 +1,4 @@
-"""Which strategy a name means: one that comes along, or a class of the caller's own module."""
+"""Strategies by name: the examples here, or a class of the caller's own module."""
 
 from __future__ import annotations
 
@@ -27,23 +27,19 @@ def load_strategy(name: str) -> Strategy | None:
         return STRATEGIES[name]()
     module, colon, kind = name.partition(":")
     if not (module and colon and kind):
-        known = ", ".join([*STRATEGIES, NONE])
+        names = ", ".join([*STRATEGIES, NONE])
         raise InvalidValue(
-            f"There is no strategy {name!r}.", field="strategy", hint=f"Give one of {known}, or module:Class."
+            f"There is no strategy {name!r}.", field="strategy", hint=f"Give one of {names}, or module:Class."
         )
-    return _own(module, kind)
-
-
-def _own(module: str, kind: str) -> Strategy:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
-        made: Strategy = getattr(importlib.import_module(module), kind)()
+        strategy: Strategy = getattr(importlib.import_module(module), kind)()
     except Exception as error:  # the caller's module may raise anything
         raise InvalidValue(f"{module}:{kind} cannot be made: {error}.", field="strategy") from error
-    missing = [hook for hook in HOOKS if not callable(getattr(made, hook, None))]
+    missing = [hook for hook in HOOKS if not callable(getattr(strategy, hook, None))]
     if missing:
         raise InvalidValue(f"{module}:{kind} has no {', '.join(missing)}.", field="strategy")
-    made.strategy_id = getattr(made, "strategy_id", "") or kind
-    return made
+    strategy.strategy_id = getattr(strategy, "strategy_id", "") or kind
+    return strategy

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Unpack
 
 from talipp.indicators import ATR
 from talipp.ohlcv import OHLCV
 
 from trading.strategies.base import Tick
-from trading.strategies.intraday import LONG, SHORT, Holding, IntradayStrategy, Watch, exact
+from trading.strategies.intraday import LONG, SHORT, IntradayOptions, IntradayStrategy, OpenTrade, Watch, exact
 
 ATR_PERIOD = 5
 
 
 @dataclass(slots=True)
 class OpeningRange:
-    """The day's first prices, and where the last candle closed: above (1), within (0) or below (-1) their range."""
+    """The range of the day's first prices, and where the last candle closed: above (1), within (0) or below (-1) it."""
 
     atr: ATR
     candles: int = 0
@@ -25,14 +26,16 @@ class OpeningRange:
     place: int = 0
 
     def widen(self, candle: OHLCV) -> None:
+        """Take a candle into the range."""
         self.high = max(self.high, float(candle.high or 0))
         self.low = min(self.low or float("inf"), float(candle.low or 0))
 
     def place_of(self, price: float) -> int:
+        """Return where a price lies: above (1), within (0) or below (-1) the range."""
         return LONG if price > self.high else SHORT if price < self.low else 0
 
 
-class OpeningRangeBreakout(IntradayStrategy):
+class OpeningRangeBreakout(IntradayStrategy[OpeningRange]):
     """Buy when a three-minute candle closes above the range of the first five, sell short when one closes below.
 
     The stop lies one and a half average true ranges away. At one time the risk half is booked and the stop goes to the
@@ -46,42 +49,45 @@ class OpeningRangeBreakout(IntradayStrategy):
     stop_ranges = 1.5
     wide_share = 0.03
 
-    def __init__(self, *, candle: timedelta = timedelta(minutes=3), **options: object) -> None:
-        super().__init__(candle=candle, **options)  # type: ignore[arg-type]
+    def __init__(self, **options: Unpack[IntradayOptions]) -> None:
+        options.setdefault("candle", timedelta(minutes=3))
+        super().__init__(**options)
 
-    def start_day(self, watch: Watch) -> OpeningRange:
+    def start_day(self, watch: Watch[OpeningRange]) -> OpeningRange:
         return OpeningRange(ATR(ATR_PERIOD))
 
-    def on_candle(self, watch: Watch, candle: OHLCV, tick: Tick) -> None:
-        seen: OpeningRange = watch.state
-        seen.atr.add(candle)
-        seen.candles += 1
-        if seen.candles <= self.range_candles:
-            seen.widen(candle)
+    def on_candle(self, watch: Watch[OpeningRange], candle: OHLCV, tick: Tick) -> None:
+        opening = watch.state
+        opening.atr.add(candle)
+        opening.candles += 1
+        if opening.candles <= self.range_candles:
+            opening.widen(candle)
             return
-        place, before = seen.place_of(float(candle.close or 0)), seen.place
-        seen.place = place
-        if seen.atr[-1] is None:
+        place, before = opening.place_of(float(candle.close or 0)), opening.place
+        opening.place = place
+        if opening.atr[-1] is None:
             return
-        atr = round(float(seen.atr[-1]), 4)
+        atr = round(float(opening.atr[-1]), 4)
         self._trail(watch, tick)
         if place not in (0, before):
-            self._break_out(watch, seen, place, atr, tick)
-        self.record(watch, {"range_high": seen.high, "range_low": seen.low, "atr": atr}, tick)
+            self._break_out(watch, place, atr, tick)
+        self.record(watch, {"range_high": opening.high, "range_low": opening.low, "atr": atr}, tick)
 
-    def manage(self, watch: Watch, holding: Holding, tick: Tick) -> None:
+    def manage(self, watch: Watch[OpeningRange], holding: OpenTrade, tick: Tick) -> None:
         if not holding.has_scaled and holding.gain(exact(tick.price)) >= holding.risk:
             self.scale_out(watch, tick)
             self._trail(watch, tick)
 
-    def _trail(self, watch: Watch, tick: Tick) -> None:
+    def _trail(self, watch: Watch[OpeningRange], tick: Tick) -> None:
         holding = watch.holding
         if holding is not None and holding.has_scaled:
             self.move_stop(watch, holding.extreme - holding.side * holding.risk, tick, "RISK")
 
-    def _break_out(self, watch: Watch, seen: OpeningRange, side: int, atr: float, tick: Tick) -> None:
-        width = seen.high - seen.low
-        beyond = side * (tick.price - (seen.high if side == LONG else seen.low))
+    def _break_out(self, watch: Watch[OpeningRange], side: int, atr: float, tick: Tick) -> None:
+        """Take the signal of a breakout, or skip one that has run too far or leaves too wide a range."""
+        opening = watch.state
+        width = opening.high - opening.low
+        beyond = side * (tick.price - (opening.high if side == LONG else opening.low))
         objection = ""
         if width > self.wide_share * tick.price:
             objection = "the opening range is too wide"
@@ -89,5 +95,5 @@ class OpeningRangeBreakout(IntradayStrategy):
             objection = "the price has run too far"
         distance = max(self.stop_ranges * atr, float(self.price_tick))
         stop = self.stop_price(tick.price - side * distance)
-        conditions = {"range_high": seen.high, "range_low": seen.low, "atr": atr, "beyond": round(beyond, 4)}
+        conditions = {"range_high": opening.high, "range_low": opening.low, "atr": atr, "beyond": round(beyond, 4)}
         self.consider(watch, side, stop, tick, conditions, objection)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Together(Strategy):
-    """Hands every call on to each strategy in turn."""
+    """A strategy that hands every call on to others, each in turn."""
 
     strategy_id = "together"
 

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
+from trading.domain.display import outcome
 from trading.models import Account, Strategy, Trade
 from trading.queries import facts
 from trading.queries.excursions import fields_of
@@ -38,7 +39,9 @@ class FilterForm(forms.Form):
     symbol = forms.CharField(required=False, max_length=64)
     side = forms.ChoiceField(required=False, choices=_any("LONG", "SHORT"))
     state = forms.ChoiceField(required=False, choices=_any("OPEN", "CLOSED", "VOID"))
-    result = forms.ChoiceField(required=False, choices=_any(*RESULTS))
+    result = forms.ChoiceField(
+        required=False, choices=[("", "Any"), *((key, outcome(key).capitalize()) for key in RESULTS)]
+    )
     review = forms.ChoiceField(required=False, choices=_any(*REVIEW_STATES))
     day = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
 

@@ -1,20 +1,18 @@
-"""`manage.py amend`: say a fact of a trade right that was recorded wrong."""
+"""`manage.py amend`: correct a recorded fact of a trade."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import Unpack
 
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import add_format_arguments, emit
-from trading.management.trade_named import add_trade_arguments, trade_pk, trade_report
+from trading.management.output import add_format_arguments
+from trading.management.trade_named import TradeOptions, add_trade_arguments, trade_pk, trade_report
 from trading.operations.amend import amend
 from trading.operations.set_charges import set_charges_of
 from trading.queries.accounts import get_account
 from trading.queries.period import parse_moment
-
-RIGHT = ("price", "quantity", "at", "charges", "to_strategy")
 
 
 class Command(VeloxCommand):
@@ -33,19 +31,36 @@ class Command(VeloxCommand):
         parser.add_argument("--to-strategy", metavar="ID", help="the strategy that it belongs to")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        pk = trade_pk(options)
-        given = {name for name in (*RIGHT, "fill") if options[name] is not None}
-        who = {"by": options["by"], "reason": options["reason"]}
-        if not given & {*RIGHT}:
+    def answer(
+        self,
+        *,
+        fill: int | None,
+        price: str | None,
+        quantity: str | None,
+        at: str | None,
+        charges: str | None,
+        to_strategy: str | None,
+        by: str,
+        reason: str,
+        **name: Unpack[TradeOptions],
+    ) -> bool:
+        pk = trade_pk(name)
+        beside_charges = [fact for fact in (price, quantity, at, to_strategy) if fact is not None]
+        if charges is None and not beside_charges:
             raise InvalidValue("Nothing is amended.", field="price", hint="Give what is right, such as --price 2450.")
-        if given == {"charges"}:
-            trade = set_charges_of(pk, options["charges"], **who)
+        if charges is not None and fill is None and not beside_charges:
+            trade = set_charges_of(pk, charges, by=by, reason=reason)
         else:
-            names = ("fill", "price", "quantity", "charges")
-            right = {name: options[name] for name in names}
-            at = None if options["at"] is None else parse_moment(options["at"])
-            trade = amend(pk, **right, at=at, strategy_id=options["to_strategy"], **who)
-        report = trade_report(pk, trade, get_account(trade.account).currency)
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+            trade = amend(
+                pk,
+                fill=fill,
+                price=price,
+                quantity=quantity,
+                charges=charges,
+                at=None if at is None else parse_moment(at),
+                strategy_id=to_strategy,
+                by=by,
+                reason=reason,
+            )
+        self.emit(trade_report(pk, trade, get_account(trade.account).currency))
         return True

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from trading.management.base import VeloxCommand
-from trading.management.commands.verify_ledger import shown_progress
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.commands.verify_ledger import progress_bars
+from trading.management.output import Report, Table, add_format_arguments
 from trading.operations.back_up import KEPT, back_up
 from trading.transactions import reading
 
@@ -19,12 +18,11 @@ class Command(VeloxCommand):
         parser.add_argument("--keep", type=int, default=KEPT, help=f"how many backups stay (default: {KEPT})")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        with reading(), shown_progress() as progress:
-            path = back_up(keep=options["keep"], progress=progress)
+    def answer(self, *, keep: int) -> bool:
+        with reading(), progress_bars() as progress:
+            path = back_up(keep=keep, progress=progress)
         data = {"file": str(path), "bytes": path.stat().st_size}
         table = Table("Backup", ["File", "Bytes"], [[str(path), path.stat().st_size]])
         note = "It is worth nothing without journal.key: keep a copy of that elsewhere."
-        report = Report("Backup", data, [table], [note])
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+        self.emit(Report("Backup", data, [table], [note]))
         return True

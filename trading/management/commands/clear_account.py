@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import CommandError
 
 from timeseries.wiring import open_pump
 from trading.hot import cache
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.output import Report, Table, add_format_arguments
+from trading.management.report import Value
 from trading.operations.clear_account import clear_account
 from trading.queries.accounts import get_account
 
@@ -26,15 +26,15 @@ class Command(VeloxCommand):
         parser.add_argument("--yes", action="store_true", help="do not ask")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        account = get_account(options["code"])
-        if account.book == "replay" and not options["yes"]:
+    def answer(self, *, code: str, yes: bool) -> bool:
+        account = get_account(code)
+        if account.book == "replay" and not yes:
             self._ask(account.code)
         rows = clear_account(account.code)
         # The ledger first: its refusal leaves the points alone, and a repeat finishes what was cut off.
         points = open_pump().clear_account(account.code)
         cache.forget(account.code)
-        emit(report(account.code, rows, points), form=options["format"], stdout=self.stdout, output=options["output"])
+        self.emit(report(account.code, rows, points))
         return True
 
     def _ask(self, code: str) -> None:
@@ -48,7 +48,7 @@ class Command(VeloxCommand):
 
 
 def report(code: str, rows: dict[str, int], points: int) -> Report:
-    """Return what was removed: rows of the ledger by kind, and points."""
-    counted = [[kind, count] for kind, count in [*sorted(rows.items()), ("points", points)]]
+    """Return how much of an account was removed: rows of the ledger by kind, and points."""
+    counts: list[list[Value]] = [[kind, count] for kind, count in [*sorted(rows.items()), ("points", points)]]
     data = {"account": code, "rows": rows, "points": points}
-    return Report(f"Cleared {code}", data, [Table(f"Removed from {code}", ["What", "Count"], counted)])
+    return Report(f"Cleared {code}", data, [Table(f"Removed from {code}", ["What", "Count"], counts)])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from trading.domain.split import BONUS, SPLIT
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.output import Report, Table, add_format_arguments
 from trading.management.trade_named import COLUMNS
 from trading.operations.apply_split import apply_split
 from trading.queries.accounts import get_account
 from trading.queries.period import parse_moment
 
-SHOWN = {**COLUMNS, "avg_price": "Average", "stop_price": "Stop"}
+OPEN_COLUMNS = {**COLUMNS, "avg_price": "Average", "stop_price": "Stop"}
 
 
 class Command(VeloxCommand):
@@ -36,22 +35,37 @@ class Command(VeloxCommand):
         parser.add_argument("--account", default="main", help="the account (default: main)")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        kind = SPLIT if options["split"] is not None else BONUS
-        new, old = _ratio(options[kind], kind)
-        who = {"by": options["by"], "trade_id": options["trade"], "strategy_id": options["strategy"]}
-        more = {"at": parse_moment(options["at"]), "key": options["key"], "kind": kind, **who}
-        held = apply_split(options["account"], options["symbol"], new, old, **more)
-        currency = get_account(options["account"]).currency
-        rows = [[getattr(trade, name) for name in SHOWN] for trade in held]
-        table = Table(f"{options['symbol']}: {kind} {options[kind]}", list(SHOWN.values()), rows, currency=currency)
-        report = Report(table.title, {"trades": [trade.as_dict() for trade in held]}, [table])
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+    def answer(
+        self,
+        *,
+        symbol: str,
+        split: str | None,
+        bonus: str | None,
+        at: str,
+        key: str,
+        by: str,
+        trade: str | None,
+        strategy: str | None,
+        account: str,
+    ) -> bool:
+        kind, ratio = (BONUS, bonus or "") if split is None else (SPLIT, split)
+        new, colon, old = ratio.partition(":")
+        if not colon:
+            raise InvalidValue(f"{kind} is {ratio!r}.", field=kind, hint="Give NEW:OLD, such as 2:1.")
+        trades = apply_split(
+            account,
+            symbol,
+            new,
+            old,
+            at=parse_moment(at),
+            key=key,
+            kind=kind,
+            by=by,
+            trade_id=trade,
+            strategy_id=strategy,
+        )
+        rows = [[getattr(trade, name) for name in OPEN_COLUMNS] for trade in trades]
+        titles = list(OPEN_COLUMNS.values())
+        table = Table(f"{symbol}: {kind} {ratio}", titles, rows, currency=get_account(account).currency)
+        self.emit(Report(table.title, {"trades": [trade.as_dict() for trade in trades]}, [table]))
         return True
-
-
-def _ratio(text: str, kind: str) -> tuple[str, str]:
-    new, colon, old = text.partition(":")
-    if not colon:
-        raise InvalidValue(f"{kind} is {text!r}.", field=kind, hint="Give NEW:OLD, such as 2:1.")
-    return new, old

@@ -12,8 +12,8 @@ from trading.errors import InvalidValue, LedgerReadOnly
 from trading.management import figure_tables
 from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
-from trading.management.output import Report, add_format_arguments, emit
-from trading.management.period_report import add_known_argument, chosen, cut_of, known_of, known_until, title_of
+from trading.management.output import Report, add_format_arguments
+from trading.management.period_report import add_known_argument, cut_of, known_of, known_until, selection_of, title_of
 from trading.models import Account
 from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.queries import daily_summary as queries
@@ -38,7 +38,7 @@ class Command(VeloxCommand):
         parser.add_argument("--account", default="main", help="the account (default: main)")
         parser.add_argument("--strategy", metavar="ID", help="show this strategy only; the whole day is published")
         parser.add_argument("--symbol", metavar="S", help="this symbol only; publishes nothing, nor do --from and --to")
-        add_known_argument(parser, more="; publishes nothing")
+        add_known_argument(parser, addition="; publishes nothing")
         parser.add_argument(
             "--publish", action="store_true", help="publish a day that is still in progress as it stands"
         )
@@ -50,12 +50,12 @@ class Command(VeloxCommand):
         spanned = options["first"] is not None or options["last"] is not None
         _check_together(options, spanned=spanned)
         if spanned:
-            span = queries.build_span(chosen(options), now=known_until(options, now))
+            span = queries.build_span(selection_of(options), now=known_until(options, now))
             made, agrees = span_report({**span, **known_of(options)}), True
         else:
             shown, agrees = self._one_day(options, now)
             made = report(shown)
-        emit(made, form=options["format"], stdout=self.stdout, output=options["output"])
+        self.emit(made)
         return agrees
 
     def _one_day(self, options: dict[str, Any], now: datetime) -> tuple[dict[str, Any], bool]:

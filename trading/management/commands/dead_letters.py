@@ -8,7 +8,7 @@ from typing import Any
 from timeseries.shipping.resending import Retried, list_letters
 from timeseries.wiring import open_pump, open_spool
 from trading.management.base import VeloxCommand
-from trading.management.output import add_format_arguments, emit
+from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
 
 COLUMNS = ["Source", "Measurement", "Sequence", "Account", "Status", "Reason", "Line"]
@@ -24,15 +24,15 @@ class Command(VeloxCommand):
         parser.add_argument("--retry", action="store_true", help="offer each once more, byte for byte")
         add_format_arguments(parser, formats=("table", "json", "csv"))
 
-    def answer(self, **options: Any) -> bool:
-        retried = open_pump().retry_dead_letters() if options["retry"] else None
+    def answer(self, *, retry: bool) -> bool:
+        retried = open_pump().retry_dead_letters() if retry else None
         letters = list_letters(open_spool())
-        emit(report(letters, retried), form=options["format"], stdout=self.stdout, output=options["output"])
+        self.emit(report(letters, retried))
         return not letters
 
 
 def report(letters: list[dict[str, Any]], retried: Retried | None) -> Report:
-    """Return the letters, after a retry with what became of them."""
+    """Return the dead letters as a report, after a retry with what became of them."""
     data: dict[str, Any] = {"dead_letters": letters}
     notes = [] if letters else ["There is no dead letter."]
     if retried is not None:

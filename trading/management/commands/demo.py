@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -33,7 +32,6 @@ from trading.queries.period import desk_zone
 from trading.simulator import simulate
 from trading.strategies.base import nanoseconds
 from trading.strategies.ema_cross import EmaCross
-from trading.strategies.intraday import IntradayStrategy
 from trading.strategies.opening_range import OpeningRangeBreakout
 from trading.strategies.together import Together
 
@@ -47,7 +45,7 @@ CARRIED = frozenset({"RELIANCE"})  # the trade that is still open in the evening
 
 @dataclass(frozen=True)
 class DemoDay:
-    """What `demo.json` holds: the session, chosen once. ``filled`` spares a second run the work."""
+    """A demo's session, chosen once and kept in `demo.json`; ``filled`` spares a second run the work."""
 
     day: date
     opens_at: datetime
@@ -66,25 +64,22 @@ class Command(VeloxCommand):
         )
         steps.add_argument("--fill", action="store_true", help="record the demo day; after migrate")
 
-    def answer(self, **options: Any) -> bool:
-        if options["prepare"]:
-            prepare(settings.DATA_DIR, now=datetime.now(UTC))
-        else:
-            self._fill(settings.DATA_DIR)
-        return True
-
-    def _fill(self, folder: Path) -> None:
-        account = _demo_account()
-        day = read_day(folder)
+    def answer(self, *, prepare: bool, fill: bool) -> bool:
+        folder = settings.DATA_DIR
+        if prepare:
+            prepare_folder(folder, now=datetime.now(UTC))
+            return True
+        account, day = _demo_account(), read_day(folder)
         if not (day.filled and account.trades.exists()):
             self.say(f"Recording a demo day: {day.day}.")
             record(day)
             write_day(folder, replace(day, filled=True))
         make_user(*(folder / "login").read_text(encoding="utf-8").split())
+        return True
 
 
-def prepare(folder: Path, *, now: datetime) -> None:
-    """Choose the last completed session and a password; what was chosen before stays.
+def prepare_folder(folder: Path, *, now: datetime) -> None:
+    """Mark a new folder as a demo's with its session, the last completed one, and a password; an old one stays.
 
     Raises: InvalidValue, for the folder of a real desk.
     """
@@ -101,11 +96,12 @@ def prepare(folder: Path, *, now: datetime) -> None:
 
 
 def marker(folder: Path) -> Path:
+    """Return the file that marks a data folder as a demo's."""
     return folder / "demo.json"
 
 
 def read_day(folder: Path) -> DemoDay:
-    """Return the day that was prepared.
+    """Return the day of a prepared folder.
 
     Raises: InvalidValue, when the folder is no demo's.
     """
@@ -113,12 +109,13 @@ def read_day(folder: Path) -> DemoDay:
         raise InvalidValue(
             f"{folder} is not prepared for a demo.", hint="Run `manage.py demo --prepare`, then migrate."
         )
-    kept = json.loads(marker(folder).read_text(encoding="utf-8"))
-    times = {name: datetime.fromisoformat(kept[name]) for name in ("opens_at", "closes_at")}
-    return DemoDay(day=date.fromisoformat(kept["day"]), seed=kept["seed"], filled=kept["filled"], **times)
+    fields = json.loads(marker(folder).read_text(encoding="utf-8"))
+    times = {name: datetime.fromisoformat(fields[name]) for name in ("opens_at", "closes_at")}
+    return DemoDay(day=date.fromisoformat(fields["day"]), seed=fields["seed"], filled=fields["filled"], **times)
 
 
 def write_day(folder: Path, day: DemoDay) -> None:
+    """Write the day of a folder. Raises: OutputFailed."""
     write_file(marker(folder), json.dumps(asdict(day), default=str, indent=1) + "\n")
 
 
@@ -133,21 +130,21 @@ def record(day: DemoDay) -> None:
     publish_daily_summary(get_account(ACCOUNT), day.day, rebuild=True)
 
 
-def strategies(session: timedelta) -> list[IntradayStrategy]:
+def strategies(session: timedelta) -> list[EmaCross | OpeningRangeBreakout]:
     """Return the demo's strategies, their times shortened with the session."""
     share = session / FULL_DAY
-    chosen: list[IntradayStrategy] = [
+    shortened: list[EmaCross | OpeningRangeBreakout] = [
         EmaCross(candle=timedelta(minutes=1) * share, charge_percent=CHARGE_PERCENT),
         OpeningRangeBreakout(candle=timedelta(minutes=3) * share, charge_percent=CHARGE_PERCENT, carried=CARRIED),
     ]
-    for strategy in chosen:
+    for strategy in shortened:
         strategy.square_off_before *= share
         strategy.no_entry_before *= share
-    return chosen
+    return shortened
 
 
 def make_user(name: str, password: str) -> None:
-    """Make the user who may look and review, with the password of the login file."""
+    """Create the demo's user, who may look and review, with the password of the login file."""
     user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
     if not user.check_password(password):
         user.set_password(password)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import date
-from typing import Any
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Unpack
 
 from django.utils import timezone
 
@@ -12,14 +14,13 @@ from timeseries.wiring import open_reader
 from trading.domain import amounts, display
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import emit
-from trading.management.period_report import add_period_arguments, chosen, title_of
-from trading.management.report import Report, Table
+from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
+from trading.management.report import Report, Table, Value
 from trading.operations.measure_excursions import measure_excursions
 from trading.queries.excursion_report import excursion_report, symbols_of_days, symbols_ticking, trades_of
 from trading.queries.reports import UNKNOWN
 
-SHOWN = {
+TRADES = {
     "trade_id": "Trade",
     "strategy_id": "Strategy",
     "symbol": "Symbol",
@@ -37,6 +38,7 @@ SHOWN = {
     "ticks": "Ticks",
     "gap": "Feed",
 }
+ROUNDED = frozenset({"mae", "mfe", "given_back"})
 GAPS = {"symbol": "Symbol", "day": "Day", "starts_at": "From", "ends_at": "To", "seconds": "Seconds"}
 
 
@@ -50,45 +52,47 @@ class Command(VeloxCommand):
         add_period_arguments(parser)
         parser.add_argument("--rebuild", action="store_true", help="measure those again that were measured")
 
-    def answer(self, **options: Any) -> bool:
-        selected, reader = chosen(options, watched=True), open_reader()
+    def answer(self, *, rebuild: bool, **period: Unpack[PeriodOptions]) -> bool:
+        selected, reader = selection_of(period, watched=True), open_reader()
         ticking = symbols_ticking(selected, reader)
         if selected.cut.instrument_id == UNKNOWN and not ticking:
             raise InvalidValue(
-                f"There is no symbol {options['symbol']!r}, and nothing of it ticked.", field="symbol",
+                f"There is no symbol {period['symbol']!r}, and nothing of it ticked.", field="symbol",
                 hint="Name the days of its feed with --from and --to.",
             )  # fmt: skip
-        kept = measure_excursions(
+        measured = measure_excursions(
             selected.cut.account.code,
             reader,
             trades=list(trades_of(selected)),
             days={*symbols_of_days(selected), *ticking},
-            rebuild=options["rebuild"],
+            rebuild=rebuild,
         )
-        self.say(f"{kept.trades} trades measured.")
-        made = excursion_report(selected)
-        emit(_report(made), form=options["format"], stdout=self.stdout, output=options["output"])
+        self.say(f"{measured.trades} trades measured.")
+        self.emit(_report(excursion_report(selected)))
         return True
 
 
-def _report(made: dict[str, Any]) -> Report:
-    lines = [[_readable(key, row[key], made["currency"]) for key in SHOWN] for row in made["trades"]]
-    trades = Table("Trades", list(SHOWN.values()), lines, made["currency"], frozenset({"Gross P&L"}))
-    gaps = Table(
-        "Gaps",
-        list(GAPS.values()),
-        [[_readable(key, row[key], made["currency"]) for key in GAPS] for row in made["gaps"]],
+def _report(figures: Mapping[str, Any]) -> Report:
+    currency = figures["currency"]
+    trades, gaps = (
+        [[_readable(key, row[key], currency) for key in columns] for row in rows]
+        for rows, columns in ((figures["trades"], TRADES), (figures["gaps"], GAPS))
     )
-    header = list(made["trades"][0]) if made["trades"] else list(SHOWN)
-    sheet = Table("Trades", header, [list(row.values()) for row in made["trades"]], made["currency"])
-    return Report(title_of("Excursions", made), made, [trades, gaps], sheet=sheet)
+    tables = [
+        Table("Trades", list(TRADES.values()), trades, currency, frozenset({"Gross P&L"})),
+        Table("Gaps", list(GAPS.values()), gaps),
+    ]
+    header = list(figures["trades"][0]) if figures["trades"] else list(TRADES)
+    sheet = Table("Trades", header, [list(row.values()) for row in figures["trades"]], currency)
+    return Report(title_of("Excursions", figures), figures, tables, sheet=sheet)
 
 
-def _readable(key: str, value: Any, currency: str) -> Any:
-    if key.endswith("_at") and value is not None:
+def _readable(key: str, value: Value, currency: str) -> Value:
+    """Return a cell for people: times of day at the desk, prices exact, amounts rounded to the currency."""
+    if isinstance(value, datetime) and key.endswith("_at"):
         return f"{timezone.localtime(value):%H:%M:%S}"
     if isinstance(value, date):
         return value.isoformat()
     if key.endswith("_price"):
-        return display.UNDEFINED if value is None else display.plain(value)
-    return amounts.rounded(value, currency) if key in {"mae", "mfe", "given_back"} else value
+        return display.plain(value) if isinstance(value, Decimal) else display.UNDEFINED
+    return amounts.rounded(value, currency) if isinstance(value, Decimal) and key in ROUNDED else value

@@ -1,15 +1,15 @@
-"""`manage.py health`: every part of VELOX, how it is, and what cures it."""
+"""`manage.py health`: the state of every part of VELOX, and what cures it."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
-from typing import Any
 
 from trading.health.report import report
 from trading.health.state import OK
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.output import Report, Table, add_format_arguments
+from trading.management.report import Value
 
 
 class Command(VeloxCommand):
@@ -18,13 +18,16 @@ class Command(VeloxCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        found = report(now=datetime.now(UTC))
-        rows = [[name, part["status"], part["detail"], part["cure"]] for name, part in found["parts"].items()]
-        points = [[name.replace("_", " "), value] for name, value in found["points"].items()]
+    def answer(self) -> bool:
+        health = report(now=datetime.now(UTC))
+        parts = [[name, state["status"], state["detail"], state["cure"]] for name, state in health["parts"].items()]
+        points: list[list[Value]] = [
+            [name.replace("_", " "), count if isinstance(count, int | float) else None]
+            for name, count in health["points"].items()
+        ]
         tables = [
-            Table(f"VELOX is {found['status']}", ["Part", "Status", "What", "Cure"], rows),
+            Table(f"VELOX is {health['status']}", ["Part", "Status", "What", "Cure"], parts),
             Table("Points", ["", "Number"], points),
         ]
-        emit(Report("Health", found, tables), form=options["format"], stdout=self.stdout, output=options["output"])
-        return bool(found["status"] == OK)
+        self.emit(Report("Health", health, tables))
+        return health["status"] == OK

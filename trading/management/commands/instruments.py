@@ -1,16 +1,19 @@
-"""`manage.py instruments`: list them, take their terms from a file, put a contract right."""
+"""`manage.py instruments`: list instruments, take their terms from a file, correct a contract."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+
+from django.db.models import QuerySet
 
 from trading.bookkeeping.contract_terms import PARSERS
 from trading.domain.instrument_file import parse_instruments
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.output import Report, Table, add_format_arguments
+from trading.management.report import Value
 from trading.models import Instrument
 from trading.operations.correct_contract import correct_contract
 from trading.operations.load_instruments import load_instruments
@@ -39,73 +42,77 @@ class Command(VeloxCommand):
         parser.add_argument("--reason", default="", help="why; kept with the correction")
         add_format_arguments(parser, formats=("table", "csv", "json"))
 
-    def answer(self, **options: Any) -> bool:
+    def answer(
+        self,
+        *,
+        symbol: str | None,
+        unreviewed: bool,
+        load: Path | None,
+        known: bool,
+        correct: str | None,
+        by: str,
+        reason: str,
+        **options: str | None,
+    ) -> bool:
         terms = {name: options[name] for name in PARSERS if options[name] is not None}
-        if options["load"] is not None and options["correct"] is not None:
+        if load is not None and correct is not None:
             raise InvalidValue("--load and --correct are two things.", field="load", hint="Do one after the other.")
-        if terms and options["correct"] is None:
+        if terms and correct is None:
             raise InvalidValue("Nothing is corrected.", field="correct", hint="Name the instrument: --correct SYMBOL.")
-        if options["load"] is not None:
-            return self._load(options)
-        rows = self._correct(options, terms) if options["correct"] is not None else _chosen(options)
-        emit(_listed(instrument_rows(rows)), form=options["format"], stdout=self.stdout, output=options["output"])
+        if load is not None:
+            return self._load(load, known_only=known, by=by, reason=reason)
+        if correct is not None:
+            rows = self._correct(correct, terms, by=by, reason=reason)
+        else:
+            rows = unreviewed_instruments() if unreviewed else Instrument.objects.all()
+            if symbol is not None and find_instrument(symbol) is None:
+                raise InvalidValue(f"{symbol} was never used.", field="symbol", hint="See the list.")
+            rows = rows if symbol is None else rows.filter(is_named(symbol))
+        listed = instrument_rows(rows)
+        columns = list(listed[0]) if listed else ["symbol"]
+        table = Table("Instruments", columns, [[_readable(term) for term in row.values()] for row in listed])
+        sheet = Table("Instruments", columns, [list(row.values()) for row in listed])
+        self.emit(Report("Instruments", {"instruments": listed}, [table], sheet=sheet))
         return True
 
-    def _correct(self, options: dict[str, Any], terms: dict[str, Any]) -> Any:
-        instrument = find_instrument(options["correct"])
+    def _correct(self, symbol: str, terms: dict[str, str | None], *, by: str, reason: str) -> QuerySet[Instrument]:
+        """Correct the terms of an instrument; return it. Raises: InvalidValue."""
+        instrument = find_instrument(symbol)
         if instrument is None:
-            raise InvalidValue(f"{options['correct']} was never used.", field="correct", hint="See the list.")
+            raise InvalidValue(f"{symbol} was never used.", field="correct", hint="See the list.")
         if not terms:
             raise InvalidValue("Nothing is corrected.", field="correct", hint="Give what is right: --multiplier 100.")
-        done = correct_contract(instrument.pk, by=options["by"], reason=options["reason"], **terms)
-        self.say(f"{', '.join(done.changed) or 'Nothing'} changed; {done.trades} trades were folded anew.")
+        corrected = correct_contract(instrument.pk, by=by, reason=reason, reviewed=True, **terms)
+        self.say(f"{', '.join(corrected.changed) or 'Nothing'} changed; {corrected.trades} trades were folded anew.")
         return Instrument.objects.filter(pk=instrument.pk)
 
-    def _load(self, options: dict[str, Any]) -> bool:
-        rows = parse_instruments(_text(options["load"]))
-        who = {"by": options["by"], "reason": options["reason"]}
-        loaded = load_instruments(rows, known_only=options["known"], **who)
-        data = {
+    def _load(self, path: Path, *, known_only: bool, by: str, reason: str) -> bool:
+        """Take the terms that a file tells; return whether none of its rows was refused. Raises: InvalidValue."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidValue(f"{path} cannot be read: {error}.", field="load") from error
+        rows = parse_instruments(text)
+        loaded = load_instruments(rows, known_only=known_only, by=by, reason=reason)
+        counts = {
             "rows": len(rows),
             "new": loaded.new,
             "changed": loaded.changed,
             "known": loaded.known,
             "left_out": loaded.left,
             "trades_folded": loaded.trades,
-            "refused": [{"line": line, "symbol": symbol, "hint": why} for line, symbol, why in loaded.refused],
         }
-        counts = Table(f"Loaded from {options['load'].name}", list(data)[:-1], [list(data.values())[:-1]])
-        refused = Table("Refused", ["Line", "Symbol", "Why"], loaded.refused[:REFUSED_MAX])
-        notes = [f"{len(loaded.refused)} rows were refused."] if loaded.refused else []
-        report = Report("Instruments", data, [counts, *([refused] if loaded.refused else [])], notes)
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
-        return not loaded.refused
+        refused = [{"line": line, "symbol": symbol, "hint": why} for line, symbol, why in loaded.refused]
+        tables = [Table(f"Loaded from {path.name}", list(counts), [list(counts.values())])]
+        if refused:
+            tables.append(Table("Refused", ["Line", "Symbol", "Why"], loaded.refused[:REFUSED_MAX]))
+        notes = [f"{len(refused)} rows were refused."] if refused else []
+        self.emit(Report("Instruments", {**counts, "refused": refused}, tables, notes))
+        return not refused
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"{path} cannot be read: {error}.", field="load") from error
-
-
-def _chosen(options: dict[str, Any]) -> Any:
-    rows = unreviewed_instruments() if options["unreviewed"] else Instrument.objects.all()
-    if options["symbol"] is None:
-        return rows
-    if find_instrument(options["symbol"]) is None:
-        raise InvalidValue(f"{options['symbol']} was never used.", field="symbol", hint="See the list.")
-    return rows.filter(is_named(options["symbol"]))
-
-
-def _listed(rows: list[dict[str, Any]]) -> Report:
-    columns = list(rows[0]) if rows else ["symbol"]
-    shown = [[_cell(value) for value in row.values()] for row in rows]
-    sheet = Table("Instruments", columns, [list(row.values()) for row in rows])
-    return Report("Instruments", {"instruments": rows}, [Table("Instruments", columns, shown)], sheet=sheet)
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:f}" if hasattr(value, "as_tuple") else value
+def _readable(term: Value) -> Value:
+    """Return a term for people: yes or no, decimals without an exponent."""
+    if isinstance(term, bool):
+        return "yes" if term else "no"
+    return f"{term:f}" if isinstance(term, Decimal) else term

@@ -1,15 +1,14 @@
-"""`manage.py intake`: what was said while the ledger could not answer, and what became of it."""
+"""`manage.py intake`: facts that came while the ledger could not answer, and what became of each."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
 
 from trading import intake
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.output import Report, Table, add_format_arguments
 
 COLUMNS = ("sequence", "queued_at", "operation", "account", "trade_id", "state", "code", "reason")
 
@@ -24,15 +23,14 @@ class Command(VeloxCommand):
         parser.add_argument("--post", action="store_true", help="post what waits now, in order")
         add_format_arguments(parser)
 
-    def answer(self, **options: Any) -> bool:
+    def answer(self, *, post: bool) -> bool:
         of_folder = intake.of_this_folder()
-        if options["post"]:
+        if post:
             self.say(f"{of_folder.post()} posted or refused.")
         facts = [asdict(fact) for fact in of_folder.facts()]
         states = Counter(fact["state"] for fact in facts)
         counts = {state: states[state] for state in (intake.WAITING, intake.POSTED, intake.REFUSED)}
         table = Table("Intake", COLUMNS, [[fact[name] for name in COLUMNS] for fact in facts])
         notes = [", ".join(f"{count} {state}" for state, count in counts.items())]
-        report = Report("Intake", {**counts, "facts": facts}, [table], notes)
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+        self.emit(Report("Intake", {**counts, "facts": facts}, [table], notes))
         return not (counts[intake.WAITING] or counts[intake.REFUSED])

@@ -1,7 +1,8 @@
-"""`manage.py migrate`: Django's, with a copy of the ledger before it changes, and no step back in time."""
+"""`manage.py migrate`: migrate as Django does, after a copy of the ledger, and never to an earlier state."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -32,27 +33,33 @@ class Command(migrate.Command):
                 raise CommandError(f"The ledger cannot answer: {error}", returncode=2) from error
         super().handle(*args, **options)
 
-    def _prepare(self, options: dict[str, Any]) -> None:
+    def _prepare(self, options: Mapping[str, Any]) -> None:
         """Refuse what would leave a ledger that nobody can open; copy one that is about to change."""
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
-        _must_not_be_newer(executor)
+        applied = set(executor.loader.applied_migrations)
+        beyond = applied - set(executor.loader.disk_migrations)
+        newer = sorted(f"{app}.{name}" for app, name in beyond if app == "trading")
+        if newer:
+            raise CommandError(
+                f"The ledger is newer than this code: it has {', '.join(newer)}. "
+                "Install the newer VELOX; nothing was changed.",
+                returncode=2,
+            )
         plan = _plan(executor, options["app_label"], options["migration_name"])
         if options["plan"] or options["check_unapplied"] or options["prune"] or not plan:
             return
         _must_go_forward(plan, is_fake=options["fake"])
-        if executor.loader.applied_migrations and not options["no_backup"]:
-            self.stdout.write(f"Backup: {_backed_up()}")
-
-
-def _must_not_be_newer(executor: MigrationExecutor) -> None:
-    applied, known = set(executor.loader.applied_migrations), set(executor.loader.disk_migrations)
-    newer = sorted(f"{app}.{name}" for app, name in applied - known if app == "trading")
-    if newer:
-        raise CommandError(
-            f"The ledger is newer than this code: it has {', '.join(newer)}. "
-            "Install the newer VELOX; nothing was changed.",
-            returncode=2,
-        )
+        if not applied or options["no_backup"]:
+            return
+        try:
+            path = back_up_before_migrating()
+        except VeloxError as error:
+            raise CommandError(
+                f"No backup could be made, so nothing was changed: {error} With a backup of your own, go on with "
+                "`migrate --no-backup`.",
+                returncode=2,
+            ) from error
+        self.stdout.write(f"Backup: {path}")
 
 
 def _must_go_forward(plan: Plan, *, is_fake: bool) -> None:
@@ -72,19 +79,8 @@ def _must_go_forward(plan: Plan, *, is_fake: bool) -> None:
         )
 
 
-def _backed_up() -> str:
-    try:
-        return str(back_up_before_migrating())
-    except VeloxError as error:
-        raise CommandError(
-            f"No backup could be made, so nothing was changed: {error} With a backup of your own, go on with "
-            "`migrate --no-backup`.",
-            returncode=2,
-        ) from error
-
-
 def _plan(executor: MigrationExecutor, app: str | None, name: str | None) -> Plan:
-    """Return what Django will do, each step with whether it goes back; of a name that it will refuse nothing."""
+    """Return the steps that Django will take, each with whether it goes back; none for a name that it will refuse."""
     leaves = executor.loader.graph.leaf_nodes()
     targets: list[tuple[str, str | None]] = [(label, leaf) for label, leaf in leaves if app in (None, label)]
     if app and name:

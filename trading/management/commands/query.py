@@ -1,18 +1,18 @@
-"""`manage.py query`: a question in a file to the store that is on: Flux to InfluxDB, SQL to the embedded store."""
+"""`manage.py query`: answer a question in a file from the store in use: Flux for InfluxDB, SQL for the embedded one."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from timeseries.stores.base import QUERY_SECONDS
 from timeseries.wiring import open_store
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import add_format_arguments, emit
+from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
 from trading.telemetry import parse_seconds
 
@@ -41,39 +41,29 @@ class Command(VeloxCommand):
         )
         add_format_arguments(parser, formats=("table", "json", "csv"))
 
-    def answer(self, **options: Any) -> bool:
-        store, parameters = open_store(), parameters_of(options["param"])
+    def answer(self, *, file: str, param: list[str], timeout: float) -> bool:
+        store, parameters = open_store(), parameters_of(param)
+        try:
+            question = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidValue(f"{file} cannot be read: {error}.", field="file") from error
         ask = store.query_flux if store.name == "influx" else store.query_sql
-        found = ask(_text(options["file"]), parameters, timeout=parse_seconds(options["timeout"], "timeout"))
-        rows = found.to_pylist()
-        table = Table("Answer", found.column_names, [list(row.values()) for row in rows])
-        data = {"columns": found.column_names, "rows": rows}
-        emit(Report("Answer", data, [table]), form=options["format"], stdout=self.stdout, output=options["output"])
+        answer = ask(question, parameters, timeout=parse_seconds(timeout, "timeout"))
+        rows = answer.to_pylist()
+        table = Table("Answer", answer.column_names, [list(row.values()) for row in rows])
+        self.emit(Report("Answer", {"columns": answer.column_names, "rows": rows}, [table]))
         return True
 
 
-def _text(file: str) -> str:
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"{file} cannot be read: {error}.", field="file") from error
-
-
-def parameters_of(given: Sequence[str]) -> dict[str, int | float | str]:
-    """Return ``K=V`` as parameters. Raises: InvalidValue."""
+def parameters_of(pairs: Sequence[str]) -> dict[str, int | float | str]:
+    """Return ``K=V`` pairs as parameters: whole and decimal numbers as such, else text. Raises: InvalidValue."""
     parameters: dict[str, int | float | str] = {}
-    for pair in given:
-        name, sign, value = pair.partition("=")
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
         if not sign or not name.isidentifier():
             raise InvalidValue(f"{pair!r} is no parameter: write name=value.", field="param")
-        parameters[name] = _value(value)
+        parameters[name] = text
+        for kind in (float, int):  # an int where it is one: the later wins
+            with suppress(ValueError):
+                parameters[name] = kind(text)
     return parameters
-
-
-def _value(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

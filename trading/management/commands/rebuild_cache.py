@@ -1,12 +1,11 @@
-"""`manage.py rebuild_cache`: the hot state made anew from the ledger and the spool."""
+"""`manage.py rebuild_cache`: rebuild the hot state in Redis from the ledger and the spool."""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from timeseries import wiring
 from trading.companion.newest import copy_newest
@@ -16,6 +15,16 @@ from trading.management.base import VeloxCommand
 from trading.queries.accounts import get_account
 
 
+@dataclass(slots=True)
+class Rebuilding:
+    """A rebuilding: entries per account that were not the ledger's, newest values put, the comparisons before it."""
+
+    shared: bool
+    accounts: dict[str, dict[str, int]] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+    compared: dict[str, comparisons.Compared] = field(default_factory=dict)
+
+
 class Command(VeloxCommand):
     help = "Make the hot state in Redis anew: positions, stops, counters, day sums, newest ticks and indicators."
 
@@ -23,33 +32,33 @@ class Command(VeloxCommand):
         parser.add_argument("--account", help="this account's book only (default: all)")
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
-    def answer(self, **options: Any) -> bool:
-        wanted = options["account"]
-        if wanted is not None:
-            get_account(wanted)
-        report: dict[str, Any] = {"shared": cache.is_shared(), "accounts": {}, "newest": {}, "compared": {}}
-        if report["shared"]:
-            report["compared"] = {code: asdict(one) for code, one in comparisons.last().items()}
-            self._rebuild(report, wanted)
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(report))
-        elif not report["shared"]:
+    def answer(self, *, account: str | None) -> bool:
+        if account is not None:
+            get_account(account)
+        report = _rebuild(account) if cache.is_shared() else Rebuilding(shared=False)
+        if self.form == "json":
+            self.stdout.write(json.dumps(asdict(report)))
+        elif not report.shared:
             self.stdout.write("No CACHE_URL is set: there is no shared hot state to rebuild.")
         else:
-            for account, found in report["accounts"].items():
-                self.stdout.write(f"{account}: " + ", ".join(f"{number} {kind}" for kind, number in found.items()))
-            self.stdout.write(", ".join(f"{number} {name}" for name, number in report["newest"].items()))
-            for account, before in report["compared"].items():
-                said = f"compared before at {before['at']}, {before['wrong']} wrong, {before['mended']} mended in all"
-                self.stdout.write(f"{account}: {said}")
+            for code, counts in report.accounts.items():
+                self.stdout.write(f"{code}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+            self.stdout.write(", ".join(f"{count} {name}" for name, count in report.newest.items()))
+            for code, before in report.compared.items():
+                words = f"{before.wrong} wrong, {before.mended} mended in all"
+                self.stdout.write(f"{code}: compared before at {before.at}, {words}")
         return True
 
-    def _rebuild(self, report: dict[str, Any], wanted: str | None) -> None:
-        now = datetime.now(UTC)
-        try:
-            for account in [wanted] if wanted is not None else ledger_copy.sequences():
-                report["accounts"][account] = found = ledger_copy.rebuild(account, now)
-                comparisons.note(account, found, now)
-            report["newest"] = copy_newest(wiring.open_spool())
-        except ConnectionError as error:
-            raise StoreUnavailable(f"Redis does not answer: {error}.", hint="Start it or mend CACHE_URL.") from error
+
+def _rebuild(account: str | None) -> Rebuilding:
+    """Rebuild the hot state of one account or of all, and copy the newest values. Raises: StoreUnavailable."""
+    now = datetime.now(UTC)
+    report = Rebuilding(shared=True, compared=comparisons.last())
+    try:
+        for code in [account] if account is not None else ledger_copy.sequences():
+            report.accounts[code] = ledger_copy.rebuild(code, now)
+            comparisons.note(code, report.accounts[code], now)
+        report.newest = copy_newest(wiring.open_spool())
+    except ConnectionError as error:
+        raise StoreUnavailable(f"Redis does not answer: {error}.", hint="Start it or mend CACHE_URL.") from error
+    return report

@@ -7,7 +7,7 @@ import io
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -24,10 +24,10 @@ from trading.bookkeeping.references import must_be_bookable
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy
 from trading.feeds import stamps, volume
-from trading.feeds.names import SymbolNames
+from trading.feeds.names import FileSymbols
 from trading.feeds.ticks import Reject
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit, write_file
+from trading.management.output import Report, Table, add_format_arguments, write_file
 from trading.operations.measure_excursions import measure_excursions
 from trading.queries.accounts import get_account
 from trading.queries.instruments import may_be_negative, split_symbol
@@ -75,52 +75,64 @@ class Command(VeloxCommand):
         parser.add_argument("--strict", action="store_true", help="exit 1 when rows were rejected")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        files, account, source = options["files"], get_account(options["account"]), options["source"]
-        strategy = load_strategy(options["strategy"])
-        began = time.perf_counter()
-        zone = desk_zone()
+    def answer(
+        self,
+        *,
+        files: list[Path],
+        symbol: list[str],
+        strategy: str,
+        source: str,
+        account: str,
+        volume: str,
+        stamp: str,
+        speed: float | None,
+        rejects: Path | None,
+        strict: bool,
+    ) -> bool:
+        book, trader, began, zone = get_account(account), load_strategy(strategy), time.perf_counter(), desk_zone()
         reading = replay.Reading(
-            SymbolNames.parse(options["symbol"]),
+            FileSymbols.parse(symbol),
             zone,
             lru_cache(calendar_of_symbol),
-            volume=options["volume"],
-            stamp=options["stamp"],
+            volume=volume,
+            stamp=stamp,
             may_be_negative=may_be_negative,
         )
         feed = replay.read_feed(files, reading, now_ns=time.time_ns())
         for note in feed.notes:
             self.say(note)
-        for symbol in feed.ticks.symbols:  # all of it before anything is stored, not midway
-            split_symbol(symbol)
-        if strategy is not None:
-            must_be_bookable(feed.ticks.symbols, account)
-        with DataManager.for_replay(source=source, account=account.code, volume="per_tick") as dm:
+        for name in feed.ticks.symbols:  # all of it before anything is stored, not midway
+            split_symbol(name)
+        if trader is not None:
+            must_be_bookable(feed.ticks.symbols, book)
+        with DataManager.for_replay(source=source, account=book.code, volume="per_tick") as dm:
             todo = replay.missing(dm, feed, source=source)
-            rejects = _write_rejects(options["rejects"], feed.rejects, files, source)
-            pace = replay.Pace(options["speed"])
-            with _stoppable(), _progress(len(feed.ticks)) as advance:
-                replay.run(dm, feed, strategy, todo=todo, pace=pace, advance=advance)
+            rejects_file = _write_rejects(rejects, feed.rejects, files, source)
+            try:
+                with _progress(len(feed.ticks)) as advance:
+                    replay.run(dm, feed, trader, todo=todo, pace=replay.Pace(speed), advance=advance)
+            except KeyboardInterrupt:
+                raise replay.ReplayFailed("Stopped midway.", hint="Run it again: it goes on from there.") from None
             replay.flush(dm, feed)
             elapsed = time.perf_counter() - began
             data = {
                 "source": source,
-                "account": account.code,
-                "strategy": options["strategy"],
+                "account": book.code,
+                "strategy": strategy,
                 "rows_read": feed.rows_read,
                 "accepted": len(feed.ticks),
                 "rejected": feed.rejected(),
-                "rejects_file": rejects,
-                **replay.outcome(dm, feed, strategy, source=source, zone=zone),
+                "rejects_file": rejects_file,
+                **replay.outcome(dm, feed, trader, source=source, zone=zone),
                 "elapsed_seconds": round(elapsed, 3),
                 "ticks_per_second": round(len(feed.ticks) / elapsed),
             }
-            self._keep_gaps(account.code, feed)
-        emit(_report(data, account.currency), form=options["format"], stdout=self.stdout, output=options["output"])
-        return not (options["strict"] and feed.rejects)
+            self._keep_gaps(book.code, feed)
+        self.emit(_report(data, book.currency))
+        return not (strict and feed.rejects)
 
     def _keep_gaps(self, account: str, feed: replay.Feed) -> None:
-        """The ticks are in: a ledger that is busy now is no reason to call the replay failed."""
+        """Keep the gaps of the feed's days; a ledger that is busy now is no reason to call the replay failed."""
         days = replay.days(feed, lambda symbol: calendar_of_symbol(symbol).zone)
         try:
             measure_excursions(account, open_reader(), days=days, limit=0)
@@ -139,16 +151,8 @@ def _speed(text: str) -> float:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise replay.ReplayFailed("Stopped midway.", hint="Run it again: it goes on from there.") from None
-
-
-@contextmanager
 def _progress(total: int) -> Iterator[replay.Advance]:
-    """Show on a terminal how far the replay has come; stderr, so that stdout stays one object."""
+    """Yield a function that shows on a terminal how many ticks were replayed; on stderr: stdout stays one object."""
     console = Console(file=sys.stderr)
     columns = (TextColumn("ticks"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -156,17 +160,17 @@ def _progress(total: int) -> Iterator[replay.Advance]:
         yield lambda count: progress.advance(task, count)
 
 
-def _write_rejects(given: Path | None, rejects: Sequence[Reject], files: Sequence[Path], source: str) -> str | None:
-    """Write the rejected rows and return the file; None when there are none and no file was asked for.
+def _write_rejects(asked: Path | None, rejects: Sequence[Reject], files: Sequence[Path], source: str) -> str | None:
+    """Write the rejected rows to the file asked for, else to one of the source; return it, None where none is needed.
 
     Raises: OutputFailed; InvalidValue, for a file that is replayed.
     """
-    if given is None and not rejects:
+    if asked is None and not rejects:
         return None
-    path = given or settings.DATA_DIR / "rejects" / f"{quote(source, safe=' ')}.csv"
+    path = asked or settings.DATA_DIR / "rejects" / f"{quote(source, safe=' ')}.csv"
     if any(path.exists() and path.samefile(file) for file in files):
         raise InvalidValue(f"{path} is one of the files to replay.", field="rejects")
-    if given is None:
+    if asked is None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -176,18 +180,36 @@ def _write_rejects(given: Path | None, rejects: Sequence[Reject], files: Sequenc
     return str(path.absolute())
 
 
-def _report(data: dict[str, Any], currency: str) -> Report:
-    columns = ("symbol", "rows", "stored", "low", "high", "last_day_volume", "first_at", "last_at", "volume", "stamp")
-    rows = [[symbol, *(told[name] for name in columns[1:])] for symbol, told in data["symbols"].items()]
-    titles = ("Symbol", "Rows", "Stored", "Low", "High", "Day volume", "From", "To", "Volume is", "Stamp is")
+def _report(data: Mapping[str, Any], currency: str) -> Report:
+    """Return a replay's counts as two tables: its symbols, and the replay as a whole."""
+    columns = {
+        "rows": "Rows",
+        "stored": "Stored",
+        "low": "Low",
+        "high": "High",
+        "last_day_volume": "Day volume",
+        "first_at": "From",
+        "last_at": "To",
+        "volume": "Volume is",
+        "stamp": "Stamp is",
+    }
+    rows = [[symbol, *(counts[name] for name in columns)] for symbol, counts in data["symbols"].items()]
+    whole = {
+        "Rows": data["rows_read"],
+        "Accepted": data["accepted"],
+        "Rejected": data["rejected"]["total"],
+        "Stored": data["ticks_stored"],
+        "Strategy": data["strategy"],
+        "Trades": data["trades_opened"],
+        "Closed": data["trades_closed"],
+        "Open": data["trades_open"],
+        "P&L": data["total_pnl"],
+        "Ticks/s": data["ticks_per_second"],
+    }
     title = f"{data['source']} · {data['account']}"
-    counts = ("rows_read", "accepted", "ticks_stored", "trades_opened", "trades_closed", "trades_open", "total_pnl")
-    names = ("Rows", "Accepted", "Rejected", "Stored", "Strategy", "Trades", "Closed", "Open", "P&L", "Ticks/s")
-    told = [data[name] for name in counts]
-    told = [*told[:2], data["rejected"]["total"], told[2], data["strategy"], *told[3:], data["ticks_per_second"]]
     tables = [
-        Table(f"Ticks · {title}", titles, rows, currency=currency),
-        Table(f"Replay · {title}", names, [told], currency=currency, coloured=frozenset({"P&L"})),
+        Table(f"Ticks · {title}", ["Symbol", *columns.values()], rows, currency=currency),
+        Table(f"Replay · {title}", list(whole), [list(whole.values())], currency, coloured=frozenset({"P&L"})),
     ]
     by_reason = ", ".join(f"{count} {reason}" for reason, count in data["rejected"]["by_reason"].items())
     notes = [f"Rejected: {by_reason}; see {data['rejects_file']}"] if by_reason else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -15,8 +14,8 @@ from timeseries.shipping.resending import Resent
 from timeseries.wiring import open_pump
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import add_format_arguments, emit
-from trading.management.report import Report, Table
+from trading.management.output import add_format_arguments
+from trading.management.report import Report, Table, Value
 
 
 class Command(VeloxCommand):
@@ -38,26 +37,22 @@ class Command(VeloxCommand):
         )
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        if options["give_up"] and not options["damaged"]:
+    def answer(self, *, since: str | None, damaged: bool, give_up: bool) -> bool:
+        if give_up and not damaged:
             raise InvalidValue("--give-up goes with --damaged.", field="give_up")
-        sent = _sent(options)
+        pump = open_pump()
+        sent = Resent(mendings=pump.heal(give_up=give_up)) if since is None else pump.resend(instant(since))
         files = [asdict(mending) for mending in sent.mendings]
         data = {"points": sent.points, "refused": sent.refused, "files": files}
-        rows = [["sent again", sent.points], ["of these refused", sent.refused]]
+        rows: list[list[Value]] = [["sent again", sent.points], ["of these refused", sent.refused]]
         tables = [Table("Points", ["What", "Points"], rows)]
         if files:
-            told = [[one.file, one.rows, one.missing, _state(one)] for one in sent.mendings]
-            tables.append(Table("Damaged files", ["File", "Rows", "In no kept segment", "Now"], told))
-        emit(Report("Sent again", data, tables), form=options["format"], stdout=self.stdout, output=options["output"])
+            states: list[list[Value]] = [
+                [mending.file, mending.rows, mending.missing, _state(mending)] for mending in sent.mendings
+            ]
+            tables.append(Table("Damaged files", ["File", "Rows", "In no kept segment", "Now"], states))
+        self.emit(Report("Sent again", data, tables))
         return not sent.refused and all(mending.mended for mending in sent.mendings)
-
-
-def _sent(options: dict[str, Any]) -> Resent:
-    pump = open_pump()
-    if options["damaged"]:
-        return Resent(mendings=pump.heal(give_up=options["give_up"]))
-    return pump.resend(instant(options["since"]))
 
 
 def _state(mending: Mending) -> str:
@@ -67,7 +62,7 @@ def _state(mending: Mending) -> str:
 
 
 def instant(text: str) -> int:
-    """Return ns UTC of an ISO date or time; without a zone it is the desk's. Raises: InvalidValue."""
+    """Return an ISO date or time as ns UTC; without a zone it is at the desk. Raises: InvalidValue."""
     try:
         at = datetime.fromisoformat(text)
         if at.tzinfo is None:

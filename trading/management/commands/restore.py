@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from trading.management.base import VeloxCommand
-from trading.management.commands.verify_ledger import shown_progress
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.commands.verify_ledger import progress_bars
+from trading.management.output import Report, Table, add_format_arguments
+from trading.management.report import Value
 from trading.operations.restore import restore
 
 
@@ -20,13 +20,14 @@ class Command(VeloxCommand):
         parser.add_argument("--force", action="store_true", help="replace a newer ledger; it is kept among the backups")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        with shown_progress() as progress:
-            done = restore(options["file"], force=options["force"], progress=progress)
-        rows = [[code or "references", sequence, mac] for code, (sequence, mac) in done.heads.items()]
-        replaced = None if done.replaced is None else str(done.replaced)
-        data = {"file": str(options["file"]), "heads": done.heads, "replaced": replaced}
+    def answer(self, *, file: Path, force: bool) -> bool:
+        with progress_bars() as progress:
+            restored = restore(file, force=force, progress=progress)
+        rows: list[list[Value]] = [
+            [code or "references", sequence, mac] for code, (sequence, mac) in restored.heads.items()
+        ]
+        replaced = None if restored.replaced is None else str(restored.replaced)
+        data = {"file": str(file), "heads": restored.heads, "replaced": replaced}
         notes = [] if replaced is None else [f"The ledger that was there: {replaced}"]
-        report = Report("Restored", data, [Table("Restored", ["Account", "Sequence", "Head"], rows)], notes)
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+        self.emit(Report("Restored", data, [Table("Restored", ["Account", "Sequence", "Head"], rows)], notes))
         return True

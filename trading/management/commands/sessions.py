@@ -1,18 +1,17 @@
-"""`manage.py sessions`: when an exchange trades on a day; and loading amended hours."""
+"""`manage.py sessions`: show when an exchange trades on a day, or load amended hours."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
 from trading.domain.sessions import Calendar
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.output import Report, Table, add_format_arguments
 from trading.operations.load_sessions import load_sessions
 from trading.queries.instruments import exchanges
 from trading.queries.period import parse_day
@@ -37,19 +36,35 @@ class Command(VeloxCommand):
         )
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        if options["load"] is not None:
-            loaded = load_sessions(_read(Path(options["load"])))
-            self.say(", ".join(f"{count} rows for {code}" for code, count in loaded.items()))
-        exchange, group = options["exchange"], _group(options["exchange"], options["group"])
+    def answer(self, *, date: str | None, exchange: str, group: str, load: str | None) -> bool:
+        if load is not None:
+            try:
+                text = Path(load).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise InvalidValue(f"{load} cannot be read: {error}.", field="load") from error
+            counts = load_sessions(text)
+            self.say(", ".join(f"{count} rows for {code}" for code, count in counts.items()))
+        group = _known_group(exchange, group)
         calendar = calendar_of(exchange, group)
-        day = parse_day(options["date"]) if options["date"] else calendar.day_of(datetime.now(UTC))
-        shown = report(exchange, group, calendar, day)
-        emit(shown, form=options["format"], stdout=self.stdout, output=options["output"])
+        day = parse_day(date) if date else calendar.day_of(datetime.now(UTC))
+        self.emit(_report(exchange, group, calendar, day))
         return True
 
 
-def report(exchange: str, group: str, calendar: Calendar, day: date) -> Report:
+def _known_group(exchange: str, group: str) -> str:
+    """Return the session group of an exchange, its first where none is named. Raises: InvalidValue."""
+    if exchange not in exchanges():
+        raise InvalidValue(
+            f"There is no exchange {exchange!r}.", field="exchange", hint=f"Known are {', '.join(exchanges())}."
+        )
+    groups = groups_of(exchange)
+    if group and group not in groups:
+        listed = ", ".join(groups) or "none: it never closes"
+        raise InvalidValue(f"{exchange} has no session group {group!r}.", field="group", hint=f"It has {listed}.")
+    return group or next(iter(groups), "")
+
+
+def _report(exchange: str, group: str, calendar: Calendar, day: date) -> Report:
     """Return the phases of one day; an exchange that never closes is open and has none."""
     phases, is_open = calendar.phases(day), calendar.is_trading_day(day)
     data = {
@@ -59,30 +74,10 @@ def report(exchange: str, group: str, calendar: Calendar, day: date) -> Report:
         "open": is_open,
         "phases": [{"phase": p.name, "opens_at": p.opens_at, "closes_at": p.closes_at} for p in phases],
     }
-    rows = [(p.name, *(_clock(at.astimezone(calendar.zone), day) for at in (p.opens_at, p.closes_at))) for p in phases]
+    rows = []
+    for phase in phases:
+        times = [at.astimezone(calendar.zone) for at in (phase.opens_at, phase.closes_at)]
+        clocks = [f"{at:%H:%M}" if at.date() == day else f"{at:%H:%M} on {at.date()}" for at in times]
+        rows.append([phase.name, *clocks])
     title = f"{exchange} ({group or 'no hours'}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
     return Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)])
-
-
-def _group(exchange: str, named: str) -> str:
-    """Return the group that is meant. Raises: InvalidValue for an exchange or a group that nobody knows."""
-    if exchange not in exchanges():
-        raise InvalidValue(
-            f"There is no exchange {exchange!r}.", field="exchange", hint=f"Known are {', '.join(exchanges())}."
-        )
-    known = groups_of(exchange)
-    if named and named not in known:
-        listed = ", ".join(known) or "none: it never closes"
-        raise InvalidValue(f"{exchange} has no session group {named!r}.", field="group", hint=f"It has {listed}.")
-    return named or next(iter(known), "")
-
-
-def _clock(at: datetime, day: date) -> str:
-    return f"{at:%H:%M}" if at.date() == day else f"{at:%H:%M} on {at.date()}"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"{path} cannot be read: {error}.", field="load") from error

@@ -1,10 +1,9 @@
-"""`manage.py setup_influx`: the bucket and the tokens of this desk on an InfluxDB 2."""
+"""`manage.py setup_influx`: make the buckets and the tokens of this desk on an InfluxDB 2."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
@@ -14,7 +13,7 @@ from timeseries.stores.influx.store import minutes_bucket
 from timeseries.wiring import INFLUX_VARIABLES
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import add_format_arguments, emit
+from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
 
 
@@ -32,35 +31,35 @@ class Command(VeloxCommand):
         parser.add_argument("--new-tokens", action="store_true", help="make new tokens; the former ones end")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        token = _token(options["token_file"])
-        org, bucket = settings.INFLUXDB_V2_ORG, settings.INFLUXDB_V2_BUCKET
-        names = ("INFLUXDB_V2_URL", *INFLUX_VARIABLES)
-        for name, value in zip(names, (settings.INFLUXDB_V2_URL, org, bucket, token), strict=True):
-            if not value:
+    def answer(self, *, token_file: str | None, new_tokens: bool) -> bool:
+        token = str(settings.INFLUXDB_V2_TOKEN)
+        if token_file is not None:
+            try:
+                token = Path(token_file).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise InvalidValue(f"{token_file} cannot be read: {error}.", field="token_file") from error
+        url, org, bucket = settings.INFLUXDB_V2_URL, settings.INFLUXDB_V2_ORG, settings.INFLUXDB_V2_BUCKET
+        for name, setting in zip(("INFLUXDB_V2_URL", *INFLUX_VARIABLES), (url, org, bucket, token), strict=True):
+            if not setting:
                 raise InvalidValue(f"{name} is not set.", field=name, hint="Set it in .env or in the environment.")
-        server = InfluxServer(settings.INFLUXDB_V2_URL, org=org, token=token)
-        retention = settings.VELOX_RETENTION_DAYS
-        done = set_up(server, bucket, retention_days=retention, new_tokens=options["new_tokens"])
-        emit(report(bucket, done), form=options["format"], stdout=self.stdout, output=options["output"])
+        server = InfluxServer(url, org=org, token=token)
+        done = set_up(server, bucket, retention_days=settings.VELOX_RETENTION_DAYS, new_tokens=new_tokens)
+        self.emit(_report(bucket, done))
         return True
 
 
-def _token(file: str | None) -> str:
-    if file is None:
-        return str(settings.INFLUXDB_V2_TOKEN)
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"{file} cannot be read: {error}.", field="token_file") from error
-
-
-def report(bucket: str, done: SetUp) -> Report:
+def _report(bucket: str, done: SetUp) -> Report:
     """Return what was made, with each new token."""
     beside = minutes_bucket(bucket)
-    data: dict[str, Any] = {"bucket": bucket, "done": done.bucket, "candles_bucket": beside, "candles": done.candles}
-    data |= {"write_token": done.write_token, "read_token": done.read_token}
-    shown = [
+    data = {
+        "bucket": bucket,
+        "done": done.bucket,
+        "candles_bucket": beside,
+        "candles": done.candles,
+        "write_token": done.write_token,
+        "read_token": done.read_token,
+    }
+    rows = [
         (f"bucket {bucket}", done.bucket),
         (f"bucket {beside}, of one-minute candles", done.candles),
         ("token of the desk (INFLUXDB_V2_TOKEN)", done.write_token or "made earlier"),
@@ -69,4 +68,4 @@ def report(bucket: str, done: SetUp) -> Report:
     notes = ["Keep the tokens now: they are not shown again."] if done.write_token or done.read_token else []
     if done.candles == "made" and not done.write_token:
         notes.append("The tokens made earlier know nothing of the bucket of candles: --new-tokens makes some that do.")
-    return Report("InfluxDB", data, [Table("InfluxDB", ["What", "Is"], shown)], notes)
+    return Report("InfluxDB", data, [Table("InfluxDB", ["What", "Is"], rows)], notes)

@@ -7,7 +7,6 @@ import signal
 import sys
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -32,20 +31,16 @@ class Command(VeloxCommand):
         parser.add_argument("--stay-with", type=int, metavar="PID", help="the same, as long as the parent PID lives")
         parser.add_argument("--lock", type=int, help=SUPPRESS)  # the open lock that `summon` hands on
 
-    def answer(self, **options: Any) -> bool:
-        if not options["watch"]:
-            return self._once()
-        parent = options["stay_with"]
-        return self._watch(options["lock"], stays=lambda: options["stay"] or os.getppid() == parent)
-
-    def _watch(self, lock: int | None, *, stays: Callable[[], bool]) -> bool:
+    def answer(self, *, watch: bool, stay: bool, stay_with: int | None, lock: int | None) -> bool:
+        if not watch:
+            return self._ship_once()
         _on_a_signal(lambda *_: sys.exit(0))  # as soon as the lock names us; there is nothing to finish yet
         while True:
             with summon.being_the_companion(lock) as is_companion:
                 if not is_companion:
                     self.say("A companion works on this folder already.")
                     return True
-                companion = Companion(stays=stays)
+                companion = Companion(stays=lambda: stay or os.getppid() == stay_with)
                 _on_a_signal(companion.stop)
                 companion.run()
             # Who began to record while the lock was still held has not started another: so look once more without it.
@@ -53,27 +48,25 @@ class Command(VeloxCommand):
                 return True
             lock = None
 
-    def _once(self) -> bool:
+    def _ship_once(self) -> bool:
+        """Follow the journal to its end where no companion does, and ship; return whether nothing waits any more."""
         with summon.being_the_companion() as is_companion:
             if is_companion:
-                self._follow()
+                follower = Follower()
+                try:
+                    while follower.run_once():
+                        pass
+                except LedgerNotReady:
+                    pass  # a desk that only records ticks has no ledger yet
+                finally:
+                    follower.close()
         is_fine = self._drain()
         if is_companion and is_recorded(open_spool()):
             summon.summon()  # who began to record meanwhile found the lock taken
         return is_fine
 
-    def _follow(self) -> None:
-        follower = Follower()
-        try:
-            while follower.run_once():
-                pass
-        except LedgerNotReady:
-            pass  # a desk that only records ticks has no ledger yet
-        finally:
-            follower.close()
-
     def _drain(self) -> bool:
-        """Ship until nothing waits; False when nothing moved for a while."""
+        """Ship until nothing waits or nothing moves any more; return whether nothing waits."""
         pump = open_pump()
         total, stalled = pump.points()["spooled"], 0
         columns = (TextColumn("shipping"), BarColumn(), MofNCompleteColumn())

@@ -1,17 +1,25 @@
-"""`manage.py signal_report`: which conditions were worth something, and what the signals not taken would have done."""
+"""`manage.py signal_report`: what the conditions of signals were worth, and what followed the signals not taken."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Unpack
 
 from timeseries.wiring import open_reader
 from trading.domain import amounts
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import emit
-from trading.management.period_report import add_known_argument, add_period_arguments, chosen, known_of, title_of
-from trading.management.report import Report, Table
+from trading.management.period_report import (
+    KnownPeriodOptions,
+    add_known_argument,
+    add_period_arguments,
+    known_of,
+    selection_of,
+    title_of,
+)
+from trading.management.report import Report, Table, Value
 from trading.queries.signal_report import signal_report
 
 CONDITIONS = {
@@ -58,37 +66,36 @@ class Command(VeloxCommand):
             "--minutes", type=int, default=MINUTES, help=f"how far to look beyond a signal (default: {MINUTES})"
         )
 
-    def answer(self, **options: Any) -> bool:
-        if not 1 <= options["minutes"] <= MINUTES_MAX:
-            raise InvalidValue(f"minutes is {options['minutes']}.", field="minutes", hint=f"Give 1 to {MINUTES_MAX}.")
-        made = signal_report(chosen(options), open_reader(), minutes=options["minutes"]) | known_of(options)
-        emit(_report(made), form=options["format"], stdout=self.stdout, output=options["output"])
+    def answer(self, *, minutes: int, **period: Unpack[KnownPeriodOptions]) -> bool:
+        if not 1 <= minutes <= MINUTES_MAX:
+            raise InvalidValue(f"minutes is {minutes}.", field="minutes", hint=f"Give 1 to {MINUTES_MAX}.")
+        figures = signal_report(selection_of(period), open_reader(), minutes=minutes) | known_of(period)
+        self.emit(_report(figures))
         return True
 
 
-def _report(made: dict[str, Any]) -> Report:
-    rows = [[_readable(key, row[key], made["currency"]) for key in CONDITIONS] for row in made["conditions"]]
-    groups = [[row[key] for key in SIGNALS] for row in made["signals"]]
+def _report(figures: Mapping[str, Any]) -> Report:
+    currency, minutes, conditions = figures["currency"], figures["minutes"], figures["conditions"]
+    rows = [[_readable(key, row[key], currency) for key in CONDITIONS] for row in conditions]
+    groups = [[row[key] for key in SIGNALS] for row in figures["signals"]]
+    title = f"The {minutes} minutes after a signal, in its direction"
     coloured = frozenset({"Difference", "Move %"})
     tables = [
-        Table("What a condition was worth", list(CONDITIONS.values()), rows, made["currency"], coloured),
-        Table(
-            f"The {made['minutes']} minutes after a signal, in its direction",
-            list(SIGNALS.values()),
-            groups,
-            made["currency"],
-            coloured,
-        ),
+        Table("What a condition was worth", list(CONDITIONS.values()), rows, currency, coloured),
+        Table(title, list(SIGNALS.values()), groups, currency, coloured),
     ]
     notes = [
-        f"{made['looked_at']} differences were looked at: p is corrected for that (Holm). Intervals are of 95 %.",
+        f"{figures['looked_at']} differences were looked at: p is corrected for that (Holm). Intervals are of 95 %.",
         "Moves are in percent of the price at the signal; charges and slippage are not in them.",
     ]
-    sheet = Table("Conditions", list(CONDITIONS), [[row[key] for key in CONDITIONS] for row in made["conditions"]])
-    return Report(title_of("Signal report", made), made, tables, notes, sheet)
+    sheet = Table("Conditions", list(CONDITIONS), [[row[key] for key in CONDITIONS] for row in conditions])
+    return Report(title_of("Signal report", figures), figures, tables, notes, sheet)
 
 
-def _readable(key: str, value: Any, currency: str) -> Any:
-    if key in {"p", "p_adjusted"}:
-        return None if value is None else f"{value:.3f}"
-    return amounts.rounded(value, currency) if key.startswith(("expectancy", "difference")) else value
+def _readable(key: str, value: Value, currency: str) -> Value:
+    """Return a cell for people: p to three decimals, money rounded to the currency."""
+    if isinstance(value, float) and key in {"p", "p_adjusted"}:
+        return f"{value:.3f}"
+    if isinstance(value, Decimal) and key.startswith(("expectancy", "difference")):
+        return amounts.rounded(value, currency)
+    return value

@@ -1,33 +1,12 @@
-"""`manage.py symbol_report`: the figures of each symbol over a period, and the same trades cut in other ways."""
+"""`manage.py symbol_report`: the figures of each symbol over a period, and cuts of the same trades."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
-from datetime import UTC, datetime
-from typing import Any
-
-from trading.management.base import VeloxCommand
-from trading.management.output import emit
-from trading.management.period_report import (
-    add_known_argument,
-    add_period_arguments,
-    chosen,
-    known_of,
-    known_until,
-    period_report,
-)
+from trading.management.period_report import PeriodReport
 from trading.queries.reports import symbol_report
 
 
-class Command(VeloxCommand):
+class Command(PeriodReport):
     help = "The figures of each symbol over a period, with intervals, and the same trades cut in every other way."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        add_period_arguments(parser)
-        add_known_argument(parser)
-
-    def answer(self, **options: Any) -> bool:
-        made = symbol_report(chosen(options), now=known_until(options, datetime.now(UTC))) | known_of(options)
-        report = period_report("Symbol report", made, rows="symbols", key="symbol", word="Symbol")
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
-        return True
+    name, rows, key, word = "Symbol report", "symbols", "symbol", "Symbol"
+    figures = staticmethod(symbol_report)

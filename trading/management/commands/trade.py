@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from datetime import UTC, datetime
-from typing import Any
+from typing import Unpack
+
+from django.db.models import Model
 
 from timeseries.wiring import open_reader
 from trading.errors import UnknownTrade
 from trading.management.base import VeloxCommand
-from trading.management.output import add_format_arguments, emit
-from trading.management.report import Report
-from trading.management.trade_named import add_name_arguments, trade_pk
+from trading.management.output import add_format_arguments
+from trading.management.report import Report, Value
+from trading.management.trade_named import TradeOptions, add_name_arguments, trade_pk
 from trading.management.trade_screen import screen
 from trading.models import Trade
-from trading.queries.trade_life import TradeLife, trade_life
+from trading.queries.trade_life import trade_life
 
 
 class Command(VeloxCommand):
@@ -24,45 +26,37 @@ class Command(VeloxCommand):
         add_name_arguments(parser)
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        pk = trade_pk(options)
+    def answer(self, **name: Unpack[TradeOptions]) -> bool:
+        pk = trade_pk(name)
         try:
             life = trade_life(pk, open_reader(), now=datetime.now(UTC))
         except Trade.DoesNotExist as error:
             raise UnknownTrade(f"There is no trade with the key {pk}.", field="pk") from error
-        report = Report(f"Trade {life.row.trade.trade_id}", _data(life), [], screen(life))
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+        row, review = life.row, life.row.review
+        data = {
+            "pk": row.pk,
+            **row.trade.as_dict(),
+            "currency": life.currency,
+            "result": row.result,
+            "entry_price": row.entry_price,
+            "r_multiple": row.r_multiple,
+            "excursion": life.excursion_fields() or None,
+            "fills": [
+                {**_fields(fill, "sequence", "side", "role", "price", "quantity", "charges", "at"), "pnl": pnl}
+                for fill, pnl in life.fills
+            ],
+            "stops": [
+                _fields(stop, "at", "stop_price", "extreme_price", "method", "moved_back") for stop in life.stops
+            ],
+            "signals": [_fields(signal, "at", "decision", "reason", "conditions") for signal in life.signals],
+            "review": review and _fields(review, "state", "rating", "tags", "mistakes", "notes", "reviewed_at"),
+            "journal": [
+                _fields(line, "sequence", "operation", "recorded_at", "recorded_by", "mac") for line in life.journal
+            ],
+        }
+        self.emit(Report(f"Trade {row.trade.trade_id}", data, [], screen(life)))
         return True
 
 
-def _data(life: TradeLife) -> dict[str, Any]:
-    row, review = life.row, life.row.review
-    return {
-        "pk": row.pk,
-        **row.trade.as_dict(),
-        "currency": life.currency,
-        "result": row.result,
-        "entry_price": row.entry_price,
-        "r_multiple": row.r_multiple,
-        "excursion": life.excursion_fields() or None,
-        "fills": [
-            {name: getattr(fill, name) for name in ("sequence", "side", "role", "price", "quantity", "charges", "at")}
-            | {"pnl": pnl}
-            for fill, pnl in life.fills
-        ],
-        "stops": [
-            {name: getattr(stop, name) for name in ("at", "stop_price", "extreme_price", "method", "moved_back")}
-            for stop in life.stops
-        ],
-        "signals": [
-            {name: getattr(signal, name) for name in ("at", "decision", "reason", "conditions")}
-            for signal in life.signals
-        ],
-        "review": None
-        if review is None
-        else {name: getattr(review, name) for name in ("state", "rating", "tags", "mistakes", "notes", "reviewed_at")},
-        "journal": [
-            {name: getattr(line, name) for name in ("sequence", "operation", "recorded_at", "recorded_by", "mac")}
-            for line in life.journal
-        ],
-    }
+def _fields(row: Model, *names: str) -> dict[str, Value]:
+    return {name: getattr(row, name) for name in names}

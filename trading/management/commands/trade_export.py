@@ -5,19 +5,21 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from django.db.models import QuerySet
 
+from trading.domain import display
 from trading.domain.export import ColumnKind
 from trading.domain.shapes import ReportHead
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import FORMATS, emit, write_file
+from trading.management.output import FORMATS, write_file
 from trading.management.parquet import to_parquet
-from trading.management.period_report import add_period_arguments, chosen, title_of
-from trading.management.report import Report, Table
+from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
+from trading.management.report import Report, Table, Value
 from trading.models import Trade
 from trading.queries import fill_export, trade_export
 from trading.queries.trade_export import exported
@@ -27,12 +29,12 @@ PARQUET = "parquet"
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """What can be exported: its name and columns, what they hold, which of them fit a screen, and its rows."""
+    """Rows to export: their columns, what these hold, the titles of those that fit a screen, and the query."""
 
     name: str
     header: tuple[str, ...]
     kinds: Mapping[str, ColumnKind]
-    shown: Mapping[str, str]
+    on_screen: Mapping[str, str]
     rows: Callable[[QuerySet[Trade]], Iterable[tuple[Any, ...]]]
 
 
@@ -87,35 +89,33 @@ class Command(VeloxCommand):
         add_period_arguments(parser, formats=(*FORMATS, PARQUET))
         parser.add_argument("--fills", action="store_true", help="a row per fill of these trades")
 
-    def answer(self, **options: Any) -> bool:
-        form, output = options["format"], options["output"]
-        if form == PARQUET and output is None:
+    def answer(self, *, fills: bool, **period: Unpack[PeriodOptions]) -> bool:
+        if self.form == PARQUET and self.output is None:
             raise InvalidValue("Parquet is no text.", field="output", hint="Name a file with --output.")
-        selected = chosen(options)
-        export = FILLS if options["fills"] else TRADES
+        selected = selection_of(period)
+        export = FILLS if fills else TRADES
         rows = list(export.rows(exported(selected)))
-        if form == PARQUET:
-            write_file(Path(output), to_parquet(export.header, rows, export.kinds))
+        if self.form == PARQUET and self.output is not None:
+            write_file(Path(self.output), to_parquet(export.header, rows, export.kinds))
         else:
-            emit(_report(export, selected.head(), rows, form), form=form, stdout=self.stdout, output=output)
+            self.emit(_report(export, selected.head(), rows, self.form))
         return True
 
 
 def _report(export: Export, head: ReportHead, rows: list[tuple[Any, ...]], form: str) -> Report:
-    """Every row as it is for other tools, or what fits a screen for people: of many trades only what is asked for."""
-    header, title = export.header, title_of(export.name.capitalize(), head)
-    if form in {"csv", "json"}:
-        data = {**head, export.name: [dict(zip(header, row, strict=True)) for row in rows]} if form == "json" else head
-        return Report(title, data, [], sheet=Table(export.name.capitalize(), header, rows))
-    places = [header.index(name) for name in export.shown]
-    lines = [[_readable(row[place]) for place in places] for row in rows]
-    coloured = frozenset({"Gross P&L", "R"})
-    return Report(
-        title,
-        head,
-        [Table(f"{len(rows)} {export.name}", list(export.shown.values()), lines, head["currency"], coloured)],
-    )
+    """Return every row as it is for other tools, for people the columns that fit a screen; only what ``form`` needs."""
+    header, title, name = export.header, title_of(export.name.capitalize(), head), export.name
+    if form == "csv":
+        return Report(title, head, [], sheet=Table(name.capitalize(), header, rows))
+    if form == "json":
+        return Report(title, {**head, name: [dict(zip(header, row, strict=True)) for row in rows]}, [])
+    places = {column: header.index(column) for column in export.on_screen}
+    lines = [[_readable(column, row[place]) for column, place in places.items()] for row in rows]
+    titles, coloured = list(export.on_screen.values()), frozenset({"Gross P&L", "R"})
+    return Report(title, head, [Table(f"{len(rows)} {name}", titles, lines, head["currency"], coloured)])
 
 
-def _readable(value: Any) -> Any:
-    return f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "hour") else value
+def _readable(column: str, value: Value) -> Value:
+    if column == "result" and isinstance(value, str):
+        return display.outcome(value)
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
 
 from trading import login_tries
 from trading.errors import InvalidValue
@@ -17,9 +16,9 @@ class Command(VeloxCommand):
         parser.add_argument("name", nargs="?", help="the user name, as it is typed at the login")
         parser.add_argument("--all", action="store_true", help="every user name, from every address")
 
-    def answer(self, **options: Any) -> bool:
-        if (options["name"] is None) is not options["all"]:
+    def answer(self, *, name: str | None, all: bool) -> bool:
+        if (name is None) is not all:
             raise InvalidValue("Nobody is named.", field="name", hint="Give a user name, or --all.")
-        count = login_tries.unlock(options["name"])
+        count = login_tries.unlock(name)
         self.stdout.write(f"Forgotten: the tries from {count} address{'' if count == 1 else 'es'}.")
         return True

@@ -6,15 +6,15 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, emit
+from trading.management.output import Report, Table, add_format_arguments
+from trading.management.report import Value
 from trading.proof.desk import prove_desk
-from trading.proof.verification import Progress as Told
+from trading.proof.verification import Progress as OnProgress
 from trading.proof.verification import Proof
 from trading.queries.period import parse_day
 from trading.transactions import reading
@@ -35,17 +35,17 @@ class Command(VeloxCommand):
         )
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        since = None if options["since"] is None else parse_day(options["since"])
-        with reading(), shown_progress() as progress:
-            proof = prove_desk(since=since, progress=progress)
-        emit(report(proof), form=options["format"], stdout=self.stdout, output=options["output"])
+    def answer(self, *, since: str | None) -> bool:
+        first = None if since is None else parse_day(since)
+        with reading(), progress_bars() as progress:
+            proof = prove_desk(since=first, progress=progress)
+        self.emit(report(proof))
         return proof.ok
 
 
 @contextmanager
-def shown_progress() -> Iterator[Told]:
-    """Give what shows how far a proof is, on stderr."""
+def progress_bars() -> Iterator[OnProgress]:
+    """Yield a function that shows on stderr how far a proof is, a bar for each stage."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bars: dict[str, TaskID] = {}
@@ -61,15 +61,19 @@ def shown_progress() -> Iterator[Told]:
 def report(proof: Proof) -> Report:
     """Return a proof as people and machines read it."""
     verdict = "The ledger is proved" if proof.ok else f"{len(proof.differences):,} differences"
-    counted = [[name.replace("_", " "), count] for name, count in proof.checked.items()]
-    found = [
-        [one.kind, one.table, one.pk, one.field, _text(one.stored), _text(one.expected)] for one in proof.differences
-    ]
-    tables = [Table(verdict, ["Checked", "Number"], counted)]
-    tables += [Table("Differences", list(COLUMNS), found)] if found else []
+    counts: list[list[Value]] = [[name.replace("_", " "), count] for name, count in proof.checked.items()]
+    tables = [Table(verdict, ["Checked", "Number"], counts)]
+    if proof.differences:
+        differences: list[list[Value]] = [
+            [
+                *(difference.kind, difference.table, difference.pk, difference.field),
+                *(
+                    value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+                    for value in (difference.stored, difference.expected)
+                ),
+            ]
+            for difference in proof.differences
+        ]
+        tables.append(Table("Differences", list(COLUMNS), differences))
     notes = [f"{proof.left_off:,} more were found and left off."] if proof.left_off else []
     return Report("Verification of the ledger", proof.as_dict(), tables, notes)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)

@@ -1,13 +1,13 @@
-"""`manage.py void`: take back a trade that never was, or one fill of it."""
+"""`manage.py void`: take back a trade that never happened, or one fill of it."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import Unpack
 
 from trading.management.base import VeloxCommand
-from trading.management.output import add_format_arguments, emit
-from trading.management.trade_named import add_trade_arguments, trade_pk, trade_report
+from trading.management.output import add_format_arguments
+from trading.management.trade_named import TradeOptions, add_trade_arguments, trade_pk, trade_report
 from trading.operations.void import void
 from trading.queries.accounts import get_account
 
@@ -19,9 +19,8 @@ class Command(VeloxCommand):
         add_trade_arguments(parser)
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, **options: Any) -> bool:
-        pk = trade_pk(options)
-        trade = void(pk, by=options["by"], reason=options["reason"], fill=options["fill"])
-        report = trade_report(pk, trade, get_account(trade.account).currency)
-        emit(report, form=options["format"], stdout=self.stdout, output=options["output"])
+    def answer(self, *, fill: int | None, by: str, reason: str, **name: Unpack[TradeOptions]) -> bool:
+        pk = trade_pk(name)
+        trade = void(pk, by=by, reason=reason, fill=fill)
+        self.emit(trade_report(pk, trade, get_account(trade.account).currency))
         return True

@@ -124,6 +124,12 @@ def slips(values: Sequence[str]) -> list[str]:
 
 
 @register.filter
+def outcome(result: str) -> str:
+    """Write a trade's result for people: "win" is "won"."""
+    return display.outcome(result)
+
+
+@register.filter
 def words(value: str) -> str:
     """Write a code word for people: `to_review` is "to review"."""
     return value.replace("_", " ")
