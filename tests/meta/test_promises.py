@@ -180,6 +180,55 @@ def test_every_command_is_listed_and_no_other() -> None:
 
 
 def test_every_key_of_json_stands_in_the_code() -> None:
+    sources = [
+        path.read_text(encoding="utf-8")
+        for package in ("trading", "timeseries")
+        for path in (ROOT / package).rglob("*.py")
+    ]
+    written = set(re.findall(r"""["'](\w+)["']|^    (\w+): """, "\n".join(sources), re.M))
+    names = {name for pair in written for name in pair}
+    keys = {word for row in table("Commands", 1) for word in words(row[1])} - {
+        "Trade",
+        "Position",
+        "make run",
+        "--load",
+        "--retry",
+    }
+    keys |= set(re.findall(r'"(\w+)"', section("The shapes")))
+    assert len(keys) > 100
+    assert keys - names == set()
+
+
+def test_the_reasons_of_rejected_rows_are_as_promised() -> None:
+    assert after("A REASON is one of", ".") == list(ticks.REASONS)
+
+
+def test_a_proof_has_the_keys_that_are_promised() -> None:
+    shape = section("The shapes").split("`verify_ledger`", 1)[1]
+    keys = [*Proof([], {}, {}).as_dict(), *(field.name for field in fields(Difference))]
+    assert keys
+    assert [key for key in keys if f'"{key}"' not in shape] == []
+
+
+def test_a_summary_has_the_keys_that_are_promised(ledger: Any) -> None:
+    with DataManager() as dm:
+        summary = dm.get_daily_summary("2024-03-15")
+    assert list(summary) == ["date", "account", "currency", "strategies", "total"]
+    promised = {*after("these keys in this order:", "Behind them:"), *after("Behind them:", ".", section("Statistics"))}
+    assert {"strategy_id", "exposure_seconds"} <= set(summary["total"])
+    assert set(summary["total"]) - promised == {"strategy_id", "exposure_seconds"}
+
+
+def test_health_has_the_keys_and_parts_that_are_promised(ledger: Any) -> None:
+    answer = report(now=datetime.now(UTC))
+    assert list(answer) == ["status", "checked_at", "parts", "points", "feeds"]
+    assert list(answer["parts"]) == after("A PART is one of", ".")
+    assert list(answer["points"]) == after("POINTS are", ".")
+    for state in answer["parts"].values():
+        assert list(state) == ["status", "since", "latency_ms", "code", "detail", "cure"]
+
+
+def test_every_code_of_health_is_listed() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "trading" / "health").glob("*.py")]
     calls = [node for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     states = [
