@@ -27,7 +27,8 @@ from trading.domain.chain import canonical, chain_code
 from trading.errors import VeloxError
 from trading.heads import REFERENCES
 from trading.proof.heads import BACKUP_HEADS, none
-from trading.proof.verification import Progress, Proof, Verification
+from trading.proof.trades import Progress
+from trading.proof.verification import Proof, Verification
 from trading.proof.verify import AS_STORED, journal_key, verify_copy
 
 _OF_LIBPQ = ("target_session_attrs", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")

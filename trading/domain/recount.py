@@ -1,4 +1,4 @@
-"""What a trade's rows must be, counted anew from the bodies of its journal alone. Pure.
+"""The rows that a trade must have, counted anew from the bodies of its journal alone. Pure.
 
 Each operation on a trade has one function in `OPERATIONS` that takes the trade so far and the operation's body. A new
 operation: journal everything that its rows hold (with the rows' keys), write its function here, and name the rows it
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from trading.domain import position
 from trading.domain.chain import Body
@@ -28,13 +27,13 @@ class Expected:
     """One row as it must stand: ``key`` are the columns that name it where its ``id`` was not journaled."""
 
     table: str
-    key: tuple[Any, ...]
-    values: dict[str, Any]
+    key: tuple[str | int | None, ...]
+    values: Body
 
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What the seals tell of the rows that trades refer to."""
+    """Keys and terms of the rows that trades refer to, as the seals tell them; multipliers in units of 10^-8."""
 
     accounts: dict[str, int]
     strategies: dict[str, int]
@@ -43,26 +42,28 @@ class References:
     default_exchange: str
     first_multipliers: dict[int, int] = field(default_factory=dict)  # of instruments that were corrected since
 
-    def strategy(self, said: Body, name: str = "strategy") -> int | None:
-        return said.get("strategy_pk", self.strategies.get(said[name]))
+    def strategy(self, body: Body) -> int | None:
+        """Return the key of the strategy that a body names."""
+        return body.get("strategy_pk", self.strategies.get(body["strategy"]))
 
-    def instrument(self, said: Body) -> int | None:
-        if "instrument_pk" in said:
-            return int(said["instrument_pk"])
-        symbol: str = said["symbol"]
+    def instrument(self, body: Body) -> int | None:
+        """Return the key of the instrument that a body names."""
+        if "instrument_pk" in body:
+            return int(body["instrument_pk"])
+        symbol: str = body["symbol"]
         exchange, _, rest = symbol.partition(":")
         # Under a prefix that nobody knew at the time it was booked on the default exchange.
         return self.instruments.get((self.default_exchange, symbol)) or self.instruments.get((exchange, rest))
 
     def first_multiplier(self, instrument: int | None) -> int:
-        """Return what an instrument's multiplier was before it was corrected."""
+        """Return an instrument's multiplier before it was corrected, in units."""
         key = -1 if instrument is None else instrument
         return self.first_multipliers.get(key, self.multipliers.get(key, SCALE))
 
 
 @dataclass(slots=True)
 class Recount:
-    """A trade, operation after operation. ``fills`` are its rows; ``standing`` what corrections have made of them."""
+    """A trade, operation after operation. ``fills`` are its rows; ``standing`` those that count, as corrected."""
 
     references: References
     account: int
@@ -88,17 +89,25 @@ class Recount:
             self.trade["flags"] = body["trade"]["flags"]
 
     def folded(self) -> tuple[Holding, list[Realised]]:
-        """Fold the fills that stand."""
+        """Return the trade's holding after the fills that stand, and what each exit realised."""
         executions = (
-            Execution(one["side"], one["price"], one["quantity"], one["charges"], is_split=one["role"] == SPLIT)
-            for one in self.standing.values()
+            Execution(fill["side"], fill["price"], fill["quantity"], fill["charges"], is_split=fill["role"] == SPLIT)
+            for fill in self.standing.values()
         )
         return position.fold(self.trade["side"], self.multiplier, executions)
 
     def settle(self) -> None:
-        """Fold what was taken so far: ``trade`` and ``exits`` tell how the trade stands."""
+        """Bring ``trade`` and ``exits`` up to the operations that were taken so far."""
         holding, realised = self.folded()
-        self._stand(holding)
+        # A void trade holds nothing and brought nothing; what its entries were stays.
+        names = ("open_quantity", "open_cost", "realised_pnl", "charges")
+        void = {**dict.fromkeys(names, 0), "charges": None}
+        self.trade |= void if self.is_void else {name: getattr(holding, name) for name in names}
+        self.trade |= {"entry_quantity": holding.entry_quantity, "entry_value": holding.entry_value}
+        is_open = bool(holding.open_quantity)
+        self.trade["state"] = "VOID" if self.is_void else "OPEN" if is_open else "CLOSED"
+        last = next(reversed(self.standing.values()))
+        self.trade["closed_at"] = None if is_open or self.is_void else last["at"]
         self.exits = [] if self.is_void else self._exits(realised)
 
     def rows(self) -> Iterator[Expected]:
@@ -107,9 +116,9 @@ class Recount:
             self.multiplier = self.references.multipliers.get(self.trade["instrument_id"], SCALE)
             _risk(self)
         self.settle()
-        pk, said = self.trade["id"], self.trade
-        key = (self.account, said["strategy_id"], said["trade_id"], said["trading_day"])
-        yield Expected("trading_trade", key, said)
+        pk, trade = self.trade["id"], self.trade
+        key = (self.account, trade["strategy_id"], trade["trade_id"], trade["trading_day"])
+        yield Expected("trading_trade", key, trade)
         for fill in self.fills:
             yield Expected("trading_fill", (pk, fill["sequence"]), fill)
         for stop in self.stops:
@@ -121,49 +130,40 @@ class Recount:
         if self.review is not None:
             yield Expected("trading_review", (pk,), self.review)
 
-    def _stand(self, holding: Holding) -> None:
-        # A void trade holds nothing and brought nothing; what its entries were stays.
-        names = ("open_quantity", "open_cost", "realised_pnl", "charges")
-        nothing = {**dict.fromkeys(names, 0), "charges": None}
-        self.trade |= nothing if self.is_void else {name: getattr(holding, name) for name in names}
-        self.trade |= {"entry_quantity": holding.entry_quantity, "entry_value": holding.entry_value}
-        is_open = bool(holding.open_quantity)
-        self.trade["state"] = "VOID" if self.is_void else "OPEN" if is_open else "CLOSED"
-        last = next(reversed(self.standing.values()))
-        self.trade["closed_at"] = None if is_open or self.is_void else last["at"]
-
     def _exits(self, realised: list[Realised]) -> list[Body]:
         names = ("account_id", "strategy_id", "instrument_id")
         of_trade = {"trade_id": self.trade["id"], **{name: self.trade[name] for name in names}}
         figures = ("quantity", "cost", "proceeds", "charges", "pnl", "closes")
-        made = []
-        for fill, part in zip((one for one in self.standing.values() if one["role"] == EXIT), realised, strict=True):
-            exit = {**of_trade, "at": fill["at"], "day": fill["day"], **{name: getattr(part, name) for name in figures}}
+        exits = []
+        exit_fills = (fill for fill in self.standing.values() if fill["role"] == EXIT)
+        for fill, realisation in zip(exit_fills, realised, strict=True):
+            exit = {**of_trade, "at": fill["at"], "day": fill["day"]}
+            exit |= {name: getattr(realisation, name) for name in figures}
             keys = {"id": fill.get("realisation_pk"), "fill_id": fill.get("id")}
-            made.append(exit | {name: key for name, key in keys.items() if key is not None})
-        return made
+            exits.append(exit | {name: key for name, key in keys.items() if key is not None})
+        return exits
 
 
 def units(amount: str | None) -> int | None:
     """Return a plain decimal text of at most 8 decimals in units of 10^-8."""
     if amount is None:
         return None
-    whole, _, rest = amount.lstrip("-").partition(".")
-    value = int(whole) * SCALE + int(f"{rest:0<8}")
-    return -value if amount.startswith("-") else value
+    whole, _, decimals = amount.lstrip("-").partition(".")
+    magnitude = int(whole) * SCALE + int(f"{decimals:0<8}")
+    return -magnitude if amount.startswith("-") else magnitude
 
 
 def _opened(recount: Recount, body: Body) -> None:
-    said, fill, stop = body["trade"], body["fill"], units(body["stop_price"])
-    instrument = recount.references.instrument(said)
+    trade, fill, stop = body["trade"], body["fill"], units(body["stop_price"])
+    instrument = recount.references.instrument(trade)
     recount.trade |= {
-        "id": said["pk"],
+        "id": trade["pk"],
         "account_id": recount.account,
-        "strategy_id": recount.references.strategy(said),
+        "strategy_id": recount.references.strategy(trade),
         "instrument_id": instrument,
-        "trade_id": said["trade_id"],
-        "trading_day": said["trading_day"],
-        "side": said["side"],
+        "trade_id": trade["trade_id"],
+        "trading_day": trade["trading_day"],
+        "side": trade["side"],
         "opened_at": fill["at"],
         "recorded_at": body["recorded_at"],
         "stop_price": stop,
@@ -190,12 +190,12 @@ def _risk(recount: Recount) -> None:
 
 
 def _filled(recount: Recount, body: Body) -> None:
-    said = body["fill"]
-    row = {**said, **{name: units(said[name]) for name in MONEY}, "trade_id": recount.trade["id"]}
+    fill = body["fill"]
+    row = {**fill, **{name: units(fill[name]) for name in MONEY}, "trade_id": recount.trade["id"]}
     row = _keyed(row | {"recorded_at": body["recorded_at"]}, body, "fill_pk")
     recount.fills.append(row)
     day = body["realised"]["day"] if "realised" in body else None
-    recount.standing[said["sequence"]] = {**row, "day": day, "realisation_pk": body.get("realisation_pk")}
+    recount.standing[fill["sequence"]] = {**row, "day": day, "realisation_pk": body.get("realisation_pk")}
 
 
 def _closed(recount: Recount, body: Body) -> None:
@@ -210,11 +210,11 @@ def _closed(recount: Recount, body: Body) -> None:
 
 
 def _stopped(recount: Recount, body: Body) -> None:
-    said = body["stop"]
-    price = units(said["stop_price"])
-    if all(stop["at"] <= said["at"] for stop in recount.stops):
+    stop = body["stop"]
+    price = units(stop["stop_price"])
+    if all(earlier["at"] <= stop["at"] for earlier in recount.stops):
         recount.trade["stop_price"] = price  # a late one does not move what stands now
-    row = {**said, "stop_price": price, "extreme_price": units(said["extreme_price"])}
+    row = {**stop, "stop_price": price, "extreme_price": units(stop["extreme_price"])}
     row |= {"trade_id": recount.trade["id"], "recorded_at": body["recorded_at"]}
     recount.stops.append(_keyed(row, body, "stop_pk"))
 
@@ -227,49 +227,50 @@ def _split(recount: Recount, body: Body) -> None:
 
 
 def _reviewed(recount: Recount, body: Body) -> None:
-    # What a review says is the reviewer's own; that it is there, and of which trade, is compared.
+    # The words of a review are the reviewer's own; that it is there, and of which trade, is compared.
     recount.review = _keyed({"trade_id": recount.trade["id"]}, body, "review_pk")
 
 
 def _corrected(recount: Recount, body: Body) -> None:
-    said, named, trade = body["correction"], body["trade"], recount.trade
+    correction, named, trade = body["correction"], body["trade"], recount.trade
     keys = {fill["sequence"]: fill.get("id") for fill in recount.fills}
-    moved = said["from_strategy"]
+    left = correction["from_strategy"]
     row = {
-        **{name: said[name] for name in ("kind", "body", "reason", "author", "from_day")},
+        **{name: correction[name] for name in ("kind", "body", "reason", "author", "from_day")},
         "account_id": recount.account,
         "trade_id": trade["id"],
-        "fill_id": None if said["fill"] is None else keys[said["fill"]],
-        "from_strategy_id": None if moved is None else recount.references.strategies.get(moved),
+        "fill_id": None if correction["fill"] is None else keys[correction["fill"]],
+        "from_strategy_id": None if left is None else recount.references.strategies.get(left),
         "recorded_at": body["recorded_at"],
     }
     recount.corrections.append(_keyed(row, body, "correction_pk"))
     trade |= {"strategy_id": recount.references.strategy(named), "trading_day": named["trading_day"]}
-    if said["kind"] == VOID and said["fill"] is None:
+    if correction["kind"] == VOID and correction["fill"] is None:
         recount.is_void = True
         return
-    _read_over(recount, said)
+    _read_over(recount, correction)
     trade["opened_at"] = next(iter(recount.standing.values()))["at"]
-    for part in body["realisations"]:
-        recount.standing[part["fill"]] |= {"day": part["day"], "realisation_pk": part.get("pk")}
+    for realised in body["realisations"]:
+        recount.standing[realised["fill"]] |= {"day": realised["day"], "realisation_pk": realised.get("pk")}
     if recount.folded()[0].open_quantity:  # open again, or still: what a close had said stays in the journal alone
         trade |= {"close_price": None, "exit_reason": "", "reported_pnl": None, "reported_pnl_percent": None}
     _risk(recount)
 
 
-def _read_over(recount: Recount, said: Body) -> None:
+def _read_over(recount: Recount, correction: Body) -> None:
     """Read a correction over the fills that stand."""
-    if said["kind"] == CONTRACT:
-        recount.multiplier = units(said["body"]["now"].get("multiplier")) or recount.multiplier
-    elif said["kind"] == VOID:
-        del recount.standing[said["fill"]]
-    elif said["kind"] == CHARGES:
-        for sequence, charges in said["body"]["by_fill"].items():
+    kind, body, fill = correction["kind"], correction["body"], correction["fill"]
+    if kind == CONTRACT:
+        recount.multiplier = units(body["now"].get("multiplier")) or recount.multiplier
+    elif kind == VOID:
+        del recount.standing[fill]
+    elif kind == CHARGES:
+        for sequence, charges in body["by_fill"].items():
             recount.standing[int(sequence)]["charges"] = units(charges)
-    elif said["fill"] is not None:
-        right = {name: value for name, value in said["body"]["now"].items() if name in (*MONEY, "at")}
+    elif fill is not None:
+        right = {name: text for name, text in body["now"].items() if name in (*MONEY, "at")}
         right |= {name: units(right[name]) for name in MONEY if name in right}
-        recount.standing[said["fill"]] |= right
+        recount.standing[fill] |= right
 
 
 def _keyed(row: Body, body: Body, name: str) -> Body:

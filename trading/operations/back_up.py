@@ -10,7 +10,7 @@ import structlog
 from timeseries.spool import durable
 from trading.bookkeeping import copying
 from trading.errors import InvalidValue
-from trading.proof.verification import Progress
+from trading.proof.trades import Progress
 
 PREFIX, BEFORE_MIGRATING = "ledger-", "before-migrate-"
 KEPT, KEPT_BEFORE_MIGRATING = 14, 5

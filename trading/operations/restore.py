@@ -21,7 +21,7 @@ from trading.bookkeeping import copying
 from trading.bookkeeping.copying import CopyRefused
 from trading.models import JournalHead
 from trading.models.sealing import name_ledger
-from trading.proof.verification import Progress
+from trading.proof.trades import Progress
 from trading.transactions import busy, writers_alone
 
 Ends = dict[str, tuple[int, str]]

@@ -10,7 +10,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.proof.heads import none, published
-from trading.proof.verification import Progress, Proof, Verification
+from trading.proof.trades import Progress
+from trading.proof.verification import Proof, Verification
 from trading.queries.period import desk_zone
 
 # SQLite's values as they stand in the file: a converted boolean would hide a 7.

@@ -14,7 +14,7 @@ from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.proof.desk import prove_desk
-from trading.proof.verification import Progress as OnProgress
+from trading.proof.trades import Progress as OnProgress
 from trading.proof.verification import Proof
 from trading.queries.period import parse_day
 from trading.transactions import reading

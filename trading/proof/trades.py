@@ -1,0 +1,119 @@
+"""Trades and day totals, counted anew from the journal and compared with their rows.
+
+How an operation is counted stands in `trading.domain.recount`: a new operation is added there, and nothing here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from trading.domain.recount import Expected, Recount, References
+from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
+from trading.proof.reports import DaySums, Reports
+from trading.proof.rows import StoredRow, Tables
+
+BATCH = 2000
+OF_TRADE = ("trading_fill", "trading_stopchange", "trading_realisation", "trading_review", "trading_correction")
+Progress = Callable[[str, int, int], None]  # the stage, how many of it are done, how many there are
+DayKey = tuple[int, int, int, str]  # account, strategy, instrument, day
+
+
+@dataclass(slots=True)
+class TradeProof:
+    """The comparison of all trades; ``since`` (ISO text, UTC) leaves out those that no operation touched since."""
+
+    tables: Tables
+    references: References
+    index: Index
+    reports: Reports
+    since: str | None
+    progress: Progress
+    days: dict[DayKey, DaySums] = field(default_factory=lambda: defaultdict(DaySums))
+
+    def compare(self) -> dict[str, int]:
+        """Find what differs in the rows of trades; return how many rows of each table."""
+        # Trade, journal row, account; all of a trade together, in the order of its operations.
+        entries = np.frombuffer(self.index.trades, dtype=np.int64) if self.index.trades else np.empty(0, np.int64)
+        entries = entries.reshape(-1, 3)
+        entries = entries[np.argsort(entries[:, 0], kind="stable")]
+        keys, starts = np.unique(entries[:, 0], return_index=True)
+        bounds = [*starts[::BATCH].tolist(), len(entries)]
+        counts: dict[str, int] = defaultdict(int)
+        low: int | None = None
+        for number in range(max(1, len(bounds) - 1)):
+            batch = entries[bounds[number] : bounds[number + 1]] if len(keys) else entries
+            high = None if number >= len(bounds) - 2 else int(batch[-1][0])
+            for table, count in self._compare_batch(batch, low, high).items():
+                counts[table] += count
+            low = high
+            self.progress("trades", min((number + 1) * BATCH, len(keys)), len(keys))
+        return counts
+
+    def _compare_batch(self, batch: npt.NDArray[np.int64], low: int | None, high: int | None) -> dict[str, int]:
+        """Compare the trades with ``low < key <= high``, whose entries these are."""
+        expected: dict[str, list[Expected]] = defaultdict(list)
+        for pk, recount in self._recounts(batch).items():
+            if self.since is not None and pk not in self.index.recent:
+                continue
+            try:
+                rows = list(recount.rows())
+            except (KeyError, TypeError, ValueError, IndexError) as error:
+                self._add_garbled(pk, error)
+                continue
+            for row in rows:
+                expected[row.table].append(row)
+            for realised in recount.exits:
+                trade = recount.trade
+                day = (recount.account, trade["strategy_id"], trade["instrument_id"], realised["day"])
+                self.days[day].add(realised, trade)
+            self.reports.add(recount, self.reports.waiting(recount, None))
+        left_out = set() if self.since is None else set(batch[:, 0].tolist()) - self.index.recent
+        counts = {}
+        for table, column in (("trading_trade", "id"), *((table, "trade_id") for table in OF_TRADE)):
+            stored: Iterable[StoredRow] = self.tables.between(table, column, low, high)
+            if left_out:
+                place = self.tables.columns(table).index[column]
+                stored = [row for row in stored if row[place] not in left_out]
+            counts[table] = self.tables.compare(table, expected[table], stored)
+        return counts
+
+    def _recounts(self, batch: npt.NDArray[np.int64]) -> dict[int, Recount]:
+        """Count the operations of each trade, and settle it before one that a report did not know."""
+        sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
+        bodies: dict[int, str] = dict(self.tables.in_batches(sql, batch[:, 1].tolist()))
+        recounts: dict[int, Recount] = {}
+        for pk, row, account in batch.tolist():
+            recount = recounts.setdefault(pk, Recount(self.references, account))
+            try:
+                if reports := self.reports.waiting(recount, row):
+                    recount.settle()
+                    self.reports.add(recount, reports)
+                recount.take(loaded(bodies[row]), row)
+            except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+                self._add_garbled(pk, error, row)
+        return recounts
+
+    def _add_garbled(self, trade: int, error: Exception, row: int | None = None) -> None:
+        reason = f"trade {trade} cannot be counted from it: {type(error).__name__} {error}"
+        self.tables.findings.add(CHAIN, JOURNAL, row, "body", reason, "what the operation wrote")
+
+    def compare_day_totals(self) -> dict[str, int]:
+        """Find what differs in the totals of the days that `compare` has counted; return how many rows."""
+        table, names = "trading_daytotal", ("account_id", "strategy_id", "instrument_id", "day")
+        first = None if self.since is None else self.since[:10]
+        expected = []
+        for key, total in self.days.items():
+            if first is None or key[3] >= first:
+                keyed = {"id": self.index.day_totals[key]} if key in self.index.day_totals else {}
+                cells = dict(zip(names, key, strict=True)) | asdict(total) | keyed
+                expected.append(Expected(table, key, cells))
+        stored = self.tables.between(table, "id", None, None)
+        if first is not None:
+            place = self.tables.columns(table).index["day"]
+            stored = [row for row in stored if str(row[place]) >= first]
+        return {table: self.tables.compare(table, expected, stored)}
