@@ -58,7 +58,7 @@ def report(*, now: datetime) -> HealthReport:
 
     `{"status": "ok|degraded|down", "checked_at", "parts": {NAME: {"status": "ok|degraded|down|off", "since",
     "latency_ms", "code", "detail", "cure"}}, "points": {"accepted", "stored", "spooled", "dead_lettered", "expired",
-    "damaged", "cleared", "balance", "oldest_seconds", ...}, "feeds": {SYMBOL: {"last_at", "age_seconds"}}}`.
+    "damaged", "cleared", "balance", "oldest_seconds", ...}, "feeds": {SOURCE: {"last_at", "age_seconds"}}}`.
     """
     points, feeds = _counted(wiring.count_points), _counted(lambda: recording.feeds(now))
     checks: dict[str, Callable[[], State]] = {
