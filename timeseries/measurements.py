@@ -137,8 +137,10 @@ MINUTES = Measurement(
 )
 
 IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 Column = npt.NDArray[np.generic]  # of float64, int64, or objects: see `Kind`
-Rows = npt.NDArray[np.bool_] | npt.NDArray[np.intp] | IntArray  # a mask, or indexes
+Rows = Mask | npt.NDArray[np.intp] | IntArray  # a mask, or indexes
 
 
 @dataclass(frozen=True, slots=True)

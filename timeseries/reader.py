@@ -28,8 +28,8 @@ INSTANT = pa.timestamp("ns", "UTC")
 # What a timestamp of 64-bit nanoseconds can hold; bounds of a reading may be any instant.
 FIRST, LAST = -(2**63) + 1, 2**63 - 1
 
-Span = tuple[int, int, str]  # start, stop, source
-Newest = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (ns), fields, origin
+Stretch = tuple[int, int, str]  # start, stop, source
+NewestPoints = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (ns), fields, origin
 
 
 class Reader:
@@ -132,12 +132,12 @@ class Reader:
                 table = _spread(table, field.name)
         return table
 
-    def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
+    def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> NewestPoints:
         """Return each symbol's newest unshipped point by exchange time, ``origin`` spool; no store is asked."""
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
         return _newest_rows(self._tail(query), "spool")
 
-    def newest_stored(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> Newest:
+    def newest_stored(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> NewestPoints:
         """Return each symbol's newest stored point by exchange time, ``origin`` store; one question for all."""
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
         return _newest_rows(self.store.newest(query), "store")
@@ -177,7 +177,7 @@ class Reader:
             readings.append(merged(self.store.read(days), [waiting], days))
         return pa.concat_tables(readings) if readings else point_schema(query.measurement, query.fields).empty_table()
 
-    def _spans(self, firsts: list[FirstPoint], query: PointQuery) -> Iterator[Span]:
+    def _spans(self, firsts: list[FirstPoint], query: PointQuery) -> Iterator[Stretch]:
         """Yield stretches of days that one source answers for, ascending."""
         earliest: dict[date, FirstPoint] = {}
         for point in firsts:
@@ -229,7 +229,7 @@ def newest_of(*points: dict[str, Any] | None) -> dict[str, Any] | None:
     return max(present, key=lambda point: (point["exchange_time"], point["time"]), default=None)
 
 
-def _newest_rows(points: pa.Table, origin: str) -> Newest:
+def _newest_rows(points: pa.Table, origin: str) -> NewestPoints:
     """Return each symbol's newest row by exchange time."""
     order = pc.sort_indices(points, [("exchange_time", "descending"), ("time", "descending")])
     symbols = points.column("symbol").take(order)

@@ -40,7 +40,7 @@ Number = int | float | str | Decimal | np.integer | np.floating
 Instant = datetime | int | np.datetime64 | np.integer  # naive datetimes are wall times, integers ns UTC
 # What a parser takes and refuses unless it is a name, a number or an instant. A tick's dict holds these.
 Input = Number | Instant | date | bytes | None | Mapping[str, "Input"] | Sequence["Input"] | npt.NDArray[np.generic]
-Tick = Mapping[str, Input]
+TickDict = Mapping[str, Input]
 
 
 ParseSymbol = Callable[[Input], str]  # raises InvalidValue for what no point may be recorded under

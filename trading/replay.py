@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from timeseries.measurements import FloatArray, IntArray, Mask
 from timeseries.recording.tick import MayBeNegative, never_negative
 from trading.data_manager import DataManager
 from trading.errors import VeloxError
@@ -26,7 +27,7 @@ from trading.feeds.merge import merged
 from trading.feeds.names import FileSymbols
 from trading.feeds.points import FeedPoints, instants, known_among, points_of, wanting
 from trading.feeds.stamps import CalendarOf, StampReading, with_ends
-from trading.feeds.ticks import REASONS, FeedFile, FloatArray, IntArray, Mask, Reject, Ticks, concatenated
+from trading.feeds.ticks import REASONS, FeedFile, Reject, Ticks, concatenated
 from trading.feeds.volume import VolumeReading, days_of, with_volumes
 from trading.simulator import SimulatedSymbol
 from trading.strategies.base import Strategy, Tick, instant

@@ -12,16 +12,15 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 
 from timeseries.errors import InvalidValue
-from timeseries.measurements import Column, IntArray
+from timeseries.measurements import Column, FloatArray, IntArray, Mask
 from timeseries.recording.tick import KEYS, NO_QUOTE, QUOTES, TIMESTAMP, MayBeNegative, Shape, read_tick, shape_of
 from timeseries.recording.writer import LaneWriter
 from timeseries.spool.feed_keys import TIMES, UNCERTAIN
 from timeseries.spool.frames import TickLayout
-from timeseries.spool.ordinals import History, Series
-from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, Input, ParseSymbol, Tick, parse_time, wall_day
+from timeseries.spool.ordinals import NextOrdinal, Series
+from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, Input, ParseSymbol, TickDict, parse_time, wall_day
 
 INTEGER_MAX = 2**53
 DAY_US = 86_400 * 10**6
@@ -32,10 +31,8 @@ NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.")
 WANTED = {*KEYS, *TIMES, *UNCERTAIN, TIMESTAMP, "symbol"}
 UNSET = -(2**63)  # a time that the column's way could not tell: the row is read by itself
 
-FloatArray = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 Rejected = tuple[int, str, str]  # a row's index, the error's code and its hint
-Cells = Sequence[Input] | Column
+ColumnCells = Sequence[Input] | Column
 
 
 class HasArray(Protocol):
@@ -44,7 +41,7 @@ class HasArray(Protocol):
     def to_numpy(self) -> Column: ...
 
 
-ColumnInput = Cells | HasArray
+ColumnInput = ColumnCells | HasArray
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,10 @@ class TickBatch:
 
 
 @dataclass(frozen=True)
-class Columns:
+class TickColumns:
     """Ticks as columns of one length, of those names that mean something here."""
 
-    columns: dict[str, Cells]
+    columns: dict[str, ColumnCells]
     symbol: str | None
     length: int
 
@@ -73,19 +70,19 @@ class Columns:
         """Return one row as a dict."""
         return {name: column[index] for name, column in self.columns.items()}
 
-    def part(self, start: int, stop: int) -> Columns:
+    def part(self, start: int, stop: int) -> TickColumns:
         """Return the rows from ``start`` to before ``stop``."""
         columns = {name: column[start:stop] for name, column in self.columns.items()}
-        return Columns(columns, self.symbol, min(stop, self.length) - start)
+        return TickColumns(columns, self.symbol, min(stop, self.length) - start)
 
 
-def given_columns(ticks: Mapping[str, ColumnInput], symbol: str | None) -> Columns:
+def given_columns(ticks: Mapping[str, ColumnInput], symbol: str | None) -> TickColumns:
     """Return a caller's columns; names that mean nothing here are ignored, as keys of a tick are.
 
     Raises:
         InvalidValue: no columns, or of different lengths, or one that is neither a sequence nor a flat array.
     """
-    columns: dict[str, Cells] = {}
+    columns: dict[str, ColumnCells] = {}
     for name, column in ticks.items():
         if name not in WANTED:
             continue
@@ -99,10 +96,10 @@ def given_columns(ticks: Mapping[str, ColumnInput], symbol: str | None) -> Colum
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:
         raise InvalidValue("Ticks in columns need columns of one length.", field="ticks")
-    return Columns(columns, symbol, lengths.pop())
+    return TickColumns(columns, symbol, lengths.pop())
 
 
-def columns_of(rows: Sequence[Tick], symbol: str | None) -> Columns | None:
+def columns_of(rows: Sequence[TickDict], symbol: str | None) -> TickColumns | None:
     """Return dicts that all have the same keys as columns; None where they have not."""
     if set(map(type, rows)) != {dict}:
         return None
@@ -114,7 +111,7 @@ def columns_of(rows: Sequence[Tick], symbol: str | None) -> Columns | None:
     elif len(set(map(tuple, rows))) != 1:
         return None
     try:
-        return Columns({name: [row[name] for row in rows] for name in wanted}, symbol, len(rows))
+        return TickColumns({name: [row[name] for row in rows] for name in wanted}, symbol, len(rows))
     except KeyError:
         return None
 
@@ -143,7 +140,7 @@ class _Reading(TypedDict):
 
 
 def read_columns(
-    columns: Columns,
+    columns: TickColumns,
     *,
     cumulative: bool,
     zone: ZoneInfo,
@@ -174,7 +171,7 @@ def read_columns(
 
 
 def write_columns(
-    lane: LaneWriter, series: Sequence[Series], batch: Batch, *, start: int, received: int, history: History | None
+    lane: LaneWriter, series: Sequence[Series], batch: Batch, *, start: int, received: int, history: NextOrdinal | None
 ) -> int:
     """Write as many rows from ``start`` on as fit, under the lane's guard; return how many. ``series`` by symbol.
 
@@ -236,7 +233,7 @@ def _groups(used: list[int], inverse: IntArray) -> Iterator[tuple[int, slice | I
             yield index, order[bounds[position] : bounds[position + 1]]
 
 
-def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: History | None) -> int | list[int]:
+def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: NextOrdinal | None) -> int | list[int]:
     """Return n of each of these instants (ns UTC) of a series and count them; one number where all have the same."""
     if times[0] > series.newest and (times[1:] > times[:-1]).all():
         if len(times) >= BLOCK_MIN:
@@ -248,7 +245,7 @@ def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: Histor
     return [lane.ordinals.next(series, instant, history) for instant in times.tolist()]
 
 
-def _numbers(column: Cells) -> FloatArray | None:
+def _numbers(column: ColumnCells) -> FloatArray | None:
     """Return the column as float64; None where it holds more than plain numbers."""
     if isinstance(column, np.ndarray):
         if column.dtype == np.float64:
@@ -265,7 +262,7 @@ def _numbers(column: Cells) -> FloatArray | None:
     return None if (np.abs(values) >= INTEGER_MAX).any() else values
 
 
-def _instants(column: Cells | None, zone: ZoneInfo, now: int, length: int) -> IntArray | None:
+def _instants(column: ColumnCells | None, zone: ZoneInfo, now: int, length: int) -> IntArray | None:
     """Return ns UTC per row, UNSET where a row needs a look of its own; None where the column is of another type."""
     if column is None:
         return np.full(length, now, dtype=np.int64)
@@ -288,7 +285,7 @@ def _instants(column: Cells | None, zone: ZoneInfo, now: int, length: int) -> In
     return None
 
 
-def _are_naive(column: Cells) -> TypeGuard[Sequence[datetime]]:
+def _are_naive(column: ColumnCells) -> TypeGuard[Sequence[datetime]]:
     """Tell whether these datetimes are all wall times."""
     return set(map(attrgetter("tzinfo"), column)) == {None}
 
@@ -315,7 +312,7 @@ def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
     return instants
 
 
-def _names(columns: Columns, parse_symbol: ParseSymbol) -> tuple[Mask, IntArray, list[str]] | None:
+def _names(columns: TickColumns, parse_symbol: ParseSymbol) -> tuple[Mask, IntArray, list[str]] | None:
     """Return (which names are good, each row's name, the names); None when the column is of another type."""
     column = columns.columns.get("symbol")
     table: list[Input]
@@ -368,7 +365,7 @@ def _within(values: FloatArray, shape: Shape) -> Mask:
 
 
 def _second_look(
-    columns: Columns,
+    columns: TickColumns,
     good: Mask,
     values: FloatArray,
     instants: IntArray,

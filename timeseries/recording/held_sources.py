@@ -9,14 +9,14 @@ from pathlib import Path
 
 from timeseries.recording.writer import SourceWriter
 
-Key = tuple[Path, str]
-_writers: dict[Key, SourceWriter] = {}
-_guards: dict[Key, threading.Lock] = {}
+SourceKey = tuple[Path, str]
+_writers: dict[SourceKey, SourceWriter] = {}
+_guards: dict[SourceKey, threading.Lock] = {}
 # Taken before any guard, never the other way round.
 _opening = threading.Lock()
 
 
-def _key(root: Path, source: str) -> Key:
+def _key(root: Path, source: str) -> SourceKey:
     # One folder may be reached by several paths; the lock on it would then be this process's own.
     return Path(os.path.realpath(root)), source
 

@@ -17,8 +17,8 @@ from timeseries.recording.bulk import (
     ROWS_AT_ONCE,
     Batch,
     ColumnInput,
-    Columns,
     TickBatch,
+    TickColumns,
     columns_of,
     given_columns,
     read_columns,
@@ -31,20 +31,20 @@ from timeseries.recording.writer import SEGMENT_BYTES_MIN, LaneWriter, StorageFa
 from timeseries.spool.feed_keys import counted_places
 from timeseries.spool.folder import Spool
 from timeseries.spool.frames import record_body, with_crc
-from timeseries.spool.ordinals import History, SeriesKey
+from timeseries.spool.ordinals import NextOrdinal, SeriesKey
 from timeseries.values import (
     ID_BYTES_MAX,
     Instant,
     Number,
     ParseSymbol,
-    Tick,
+    TickDict,
     any_symbol,
     parse_name,
     parse_time,
     parse_word,
 )
 
-__all__ = ["History", "Recorder", "TickBatch", "parse_name", "parse_time"]
+__all__ = ["NextOrdinal", "Recorder", "TickBatch", "parse_name", "parse_time"]
 
 PROJECTING_SOURCE = "ledger"
 
@@ -68,7 +68,7 @@ class Recorder(TickRecorder):
         on_storage_fault: str = "count",
         max_bytes: int | None = None,
         clock: Callable[[], int] = time.time_ns,
-        history: History | None = None,
+        history: NextOrdinal | None = None,
         look_after: Callable[[], None] | None = None,
         ordinals: str = "continue",
         projecting: bool = False,
@@ -105,7 +105,7 @@ class Recorder(TickRecorder):
             parse_symbol=parse_symbol,
         )
 
-    def ticks(self, rows: Sequence[Tick] | Mapping[str, ColumnInput], *, symbol: str | None = None) -> TickBatch:
+    def ticks(self, rows: Sequence[TickDict] | Mapping[str, ColumnInput], *, symbol: str | None = None) -> TickBatch:
         """Record many ticks and keep the good rows.
 
         ``rows`` are dicts, or one dict of equal-length columns (sequences or numpy arrays). The symbol of a row is its
@@ -119,10 +119,10 @@ class Recorder(TickRecorder):
             raise InvalidValue("ticks are a list of dicts, or a dict of columns.", field="ticks")
         whole = given_columns(rows, symbol) if isinstance(rows, Mapping) else list(rows)
         accepted, rejected, received = 0, [], self._clock()
-        for start in range(0, whole.length if isinstance(whole, Columns) else len(whole), ROWS_AT_ONCE):
+        for start in range(0, whole.length if isinstance(whole, TickColumns) else len(whole), ROWS_AT_ONCE):
             stop = start + ROWS_AT_ONCE
             batch = self._batch(
-                whole.part(start, stop) if isinstance(whole, Columns) else whole[start:stop], symbol, received
+                whole.part(start, stop) if isinstance(whole, TickColumns) else whole[start:stop], symbol, received
             )
             accepted += batch.accepted
             rejected += [(start + index, code, hint) for index, code, hint in batch.rejected]
@@ -200,9 +200,9 @@ class Recorder(TickRecorder):
                 rejected.append((index, error.code, error.hint))
         return TickBatch(accepted, tuple(rejected))
 
-    def _batch(self, rows: Columns | Sequence[Tick], symbol: str | None, received: int) -> TickBatch:
+    def _batch(self, rows: TickColumns | Sequence[TickDict], symbol: str | None, received: int) -> TickBatch:
         """Record ticks by columns where they can be read so, else one by one; ``received`` in ns UTC."""
-        columns = rows if isinstance(rows, Columns) else columns_of(rows, symbol)
+        columns = rows if isinstance(rows, TickColumns) else columns_of(rows, symbol)
         if columns is None:
             return self._rows(rows, symbol)  # type: ignore[arg-type]
         batch = read_columns(

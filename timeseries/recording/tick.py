@@ -14,7 +14,7 @@ from numpy import bool_, float64
 from timeseries.errors import AmbiguousTick, InvalidValue
 from timeseries.spool.feed_keys import ALIASES, TIMES, counted_places
 from timeseries.spool.frames import TICK_FIELDS, TickLayout, tick_layout
-from timeseries.values import Input, Tick, parse_number
+from timeseries.values import Input, TickDict, parse_number
 
 INTEGER_MAX = 2**53
 TINY = 5e-324  # the smallest float above zero
@@ -39,7 +39,7 @@ KEYS = {**{name: name for name in TICK_FIELDS}, **dict.fromkeys(LAST_PRICES, "la
 QUOTE_KEYS = {key: field for key, field in KEYS.items() if field in (*QUOTES, "last_quantity")}
 TIMESTAMP = "timestamp"
 
-Reading = tuple[TickLayout, tuple[float, ...]]
+TickReading = tuple[TickLayout, tuple[float, ...]]
 MayBeNegative = Callable[[str], bool]
 
 
@@ -97,7 +97,7 @@ class Shape:
         return True
 
 
-def _none_of(tick: Tick) -> NoReturn:
+def _none_of(tick: TickDict) -> NoReturn:
     raise KeyError
 
 
@@ -131,7 +131,7 @@ def shape_of(keys: Collection[Hashable], *, cumulative: bool) -> Shape | None:
     return Shape(fields, bar=len(bars) == 4, time=time, others=others, counted=counted_places(keys))
 
 
-def without_absent(tick: Tick) -> Tick:
+def without_absent(tick: TickDict) -> TickDict:
     """Return the tick without a bid, ask or last quantity that means none: 0, and of a quote -1, NaN, undefined.
 
     The same object where there is none of these.
@@ -168,8 +168,8 @@ def never_negative(symbol: str) -> bool:
 
 
 def read_tick(
-    tick: Tick, *, cumulative: bool, symbol: str = "", may_be_negative: MayBeNegative = never_negative
-) -> Reading:
+    tick: TickDict, *, cumulative: bool, symbol: str = "", may_be_negative: MayBeNegative = never_negative
+) -> TickReading:
     """Return the frame's layout and values of a tick; None means absent, as does what `without_absent` leaves out.
 
     Open, high and low beside a last price are the day's so far (as in Kite's ``ohlc``): checked, not kept.
@@ -197,7 +197,7 @@ def read_tick(
     return tick_layout(tuple(names), bar=bar), tuple(fields[name] for name in names)
 
 
-def _fields(tick: Tick, is_signed: Callable[[], bool]) -> dict[str, float]:
+def _fields(tick: TickDict, is_signed: Callable[[], bool]) -> dict[str, float]:
     """Return the frame's fields that the tick has, and its last price under ``last``. Raises InvalidValue."""
     fields: dict[str, float] = {}
     for key in tick:
@@ -244,7 +244,7 @@ def _last_price(fields: dict[str, float]) -> float | None:
     return last
 
 
-def _is_bar(fields: dict[str, float], tick: Tick) -> bool:
+def _is_bar(fields: dict[str, float], tick: TickDict) -> bool:
     """Tell a whole bar from a lone close. Raises InvalidValue for what is neither."""
     bars = [key for key in BAR_PRICES if key in fields]
     if "close" not in bars:

@@ -29,7 +29,7 @@ from timeseries.recording.writer import LaneWriter, StorageFault
 from timeseries.spool.counter import DOUBT, ISSUED, UNREAD
 from timeseries.spool.feed_keys import COUNTED, TIMES
 from timeseries.spool.frames import TickLayout, put_crc, with_crc
-from timeseries.spool.ordinals import History, Series
+from timeseries.spool.ordinals import NextOrdinal, Series
 from timeseries.values import (
     AHEAD_NS,
     DAYS_TO_2000,
@@ -40,7 +40,7 @@ from timeseries.values import (
     Input,
     Instant,
     ParseSymbol,
-    Tick,
+    TickDict,
     day_end,
     ns_by_magnitude,
     parse_name,
@@ -70,7 +70,7 @@ class TickRecorder(SourceUser):
         max_bytes: int | None,
         segment_bytes: int,
         clock: Callable[[], int],
-        history: History | None,
+        history: NextOrdinal | None,
         look_after: Callable[[], None] | None,
         may_be_negative: MayBeNegative,
         bar_period: int,
@@ -98,7 +98,7 @@ class TickRecorder(SourceUser):
         self._runs: dict[str, int] = {}
 
     def tick(  # noqa: PLR0911, PLR0912, PLR0915
-        self, symbol: str, tick: Tick, at: Instant | None = None
+        self, symbol: str, tick: TickDict, at: Instant | None = None
     ) -> bool:
         """Record a tick: True once it survives the death of this process, False on a storage fault.
 
@@ -218,7 +218,7 @@ class TickRecorder(SourceUser):
             return None
         return {"symbol": series.key[1], "source": self.source, "account": self.account, **series.newest_tick()}
 
-    def _tick(self, symbol: str, tick: Tick, at: Instant | None) -> bool:
+    def _tick(self, symbol: str, tick: TickDict, at: Instant | None) -> bool:
         """Record a tick field by field, and remember its shape and symbol for the next."""
         name = self.parse_symbol(symbol)
         present = without_absent(tick)
@@ -285,7 +285,7 @@ class TickRecorder(SourceUser):
         """Return the sequence from which this replay counts; None for a recorder that goes on from what is there."""
         return self._runs.setdefault(lane.measurement.name, lane.sequence) if self.restarts else None
 
-    def _when(self, tick: Tick, at: Input, *, bar: bool) -> tuple[Input, int, int]:
+    def _when(self, tick: TickDict, at: Input, *, bar: bool) -> tuple[Input, int, int]:
         """Return what gives the tick's time (None: the clock), the clock, and the instant (both in ns UTC).
 
         A bar's instant is its end: its stamp, unless bars are stamped at their start; a day's is the next midnight.
@@ -311,7 +311,7 @@ class TickRecorder(SourceUser):
                 return at, received, parse_time(count, self.zone, received, key)
         return None, received, received
 
-    def _shape_of(self, tick: Tick) -> Shape:
+    def _shape_of(self, tick: TickDict) -> Shape:
         """Return the remembered shape of such ticks, `CAREFUL` where there is none."""
         try:
             shape = self._shapes[tuple(tick)]
@@ -322,7 +322,7 @@ class TickRecorder(SourceUser):
         self._shape = shape
         return shape
 
-    def _learn(self, tick: Tick, at: Input) -> tuple[int, ...]:
+    def _learn(self, tick: TickDict, at: Input) -> tuple[int, ...]:
         """Remember the tick's shape and day; return the places of its unread keys that no shape counts."""
         keys = tuple(tick)
         unread = [COUNTED.index(key) for key in TIMES if at is None and tick.get(key) is not None]

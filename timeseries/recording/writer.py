@@ -17,7 +17,7 @@ from timeseries.spool.disk_space import Room
 from timeseries.spool.folder import SourceLock, Spool
 from timeseries.spool.frames import Header, record_body
 from timeseries.spool.group_sync import prove
-from timeseries.spool.ordinals import History, Ordinals, Series, SeriesKey
+from timeseries.spool.ordinals import NextOrdinal, Ordinals, Series, SeriesKey
 from timeseries.spool.repair import mend_lane
 from timeseries.spool.segment import SUFFIX, SegmentWriter
 
@@ -160,7 +160,7 @@ class LaneWriter:
         assert self.segment is not None
         return self.segment.seed
 
-    def late(self, series: Series, instant: int, history: History | None) -> int:
+    def late(self, series: Series, instant: int, history: NextOrdinal | None) -> int:
         """Return n of an instant (ns UTC) that is not after the series' newest."""
         self._earliest, self._latest = min(self._earliest, instant), max(self._latest, instant)
         return self.ordinals.next(series, instant, history)

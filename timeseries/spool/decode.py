@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from timeseries.measurements import TICKS, Column, IntArray, Kind, Measurement, PointBatch, Rows
+from timeseries.measurements import TICKS, Column, IntArray, Kind, Mask, Measurement, PointBatch, Rows
 from timeseries.spool.frames import (
     BAR,
     RECORD,
@@ -27,7 +27,7 @@ Frames = npt.NDArray[np.void]  # one structured row per frame
 
 
 @dataclass
-class Points:
+class DecodedPoints:
     """Points of some frames, with the series numbers of their segment, in the order of their sequences."""
 
     sequences: IntArray
@@ -40,10 +40,10 @@ class Points:
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def take(self, keep: Rows) -> Points:
+    def take(self, keep: Rows) -> DecodedPoints:
         """Return the points that a boolean mask or an index array names."""
         columns = {name: column[keep] for name, column in self.columns.items()}
-        return Points(
+        return DecodedPoints(
             self.sequences[keep],
             self.exchange_time[keep],
             self.received_time[keep],
@@ -58,7 +58,7 @@ def parse_definition(frame: bytes) -> tuple[int, dict[str, str]]:
     return int.from_bytes(frame[16:20], "little"), orjson.loads(frame[20:-4])
 
 
-def decode(measurement: Measurement, chunk: bytes, frames: Scan) -> tuple[Points, int]:
+def decode(measurement: Measurement, chunk: bytes, frames: Scan) -> tuple[DecodedPoints, int]:
     """Return the points of the frames and how many frames are of a kind, version or field that is not known here."""
     is_ticks = measurement is TICKS
     is_own = frames.prefixes >> 16 & 0xFFFF == (TICK if is_ticks else RECORD)  # kind and version
@@ -69,7 +69,7 @@ def decode(measurement: Measurement, chunk: bytes, frames: Scan) -> tuple[Points
     return points, int(np.count_nonzero(unknown)) + int(np.count_nonzero(~is_own))
 
 
-def _ticks(chunk: bytes, offsets: IntArray, lengths: IntArray) -> tuple[Points, npt.NDArray[np.bool_]]:
+def _ticks(chunk: bytes, offsets: IntArray, lengths: IntArray) -> tuple[DecodedPoints, Mask]:
     """Return a point per frame, and which of them are of a length or field that is not known here."""
     points = _empty(TICKS, len(offsets))
     unknown = np.zeros(len(offsets), dtype=bool)
@@ -97,7 +97,7 @@ def _ticks(chunk: bytes, offsets: IntArray, lengths: IntArray) -> tuple[Points, 
 
 def _records(
     measurement: Measurement, chunk: bytes, offsets: IntArray, lengths: IntArray
-) -> tuple[Points, npt.NDArray[np.bool_]]:
+) -> tuple[DecodedPoints, Mask]:
     """Return a point per frame, and which of them hold no JSON object or a field that is not known here."""
     points = _empty(measurement, len(offsets))
     fixed = _gather(chunk, offsets, RECORD_FIXED.itemsize, RECORD_FIXED)
@@ -132,7 +132,7 @@ def _gather(chunk: bytes, offsets: IntArray, length: int, fixed: np.dtype[np.voi
     return gathered
 
 
-def _place(points: Points, rows: IntArray, frames: Frames) -> None:
+def _place(points: DecodedPoints, rows: IntArray, frames: Frames) -> None:
     """Put the fixed fields of the frames in these rows of the points."""
     points.sequences[rows] = frames["sequence"]
     points.exchange_time[rows] = frames["exchange_time"]
@@ -141,7 +141,7 @@ def _place(points: Points, rows: IntArray, frames: Frames) -> None:
     points.series[rows] = frames["series"]
 
 
-def _empty(measurement: Measurement, count: int) -> Points:
+def _empty(measurement: Measurement, count: int) -> DecodedPoints:
     columns: dict[str, Column] = {}
     for spec in measurement.fields:
         if spec.kind is Kind.FLOAT:
@@ -151,7 +151,7 @@ def _empty(measurement: Measurement, count: int) -> Points:
         else:
             columns[spec.name] = np.full(count, None, dtype=object)
     sequences, exchange, received, ordinal, series = np.zeros((5, count), dtype=np.int64)
-    return Points(sequences, exchange, received, ordinal, series, columns)
+    return DecodedPoints(sequences, exchange, received, ordinal, series, columns)
 
 
 class Batching:
@@ -159,10 +159,10 @@ class Batching:
 
     def __init__(self, measurement: Measurement, source: str) -> None:
         self.measurement, self.source = measurement, source
-        self._points: list[Points] = []
+        self._points: list[DecodedPoints] = []
         self._table: dict[tuple[tuple[str, str], ...], int] = {}
 
-    def add(self, points: Points, definitions: dict[int, dict[str, str]]) -> None:
+    def add(self, points: DecodedPoints, definitions: dict[int, dict[str, str]]) -> None:
         """Take the points whose series are all in ``definitions``."""
         if not len(points):
             return

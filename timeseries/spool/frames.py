@@ -11,10 +11,9 @@ from functools import cache
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 
-from timeseries.measurements import IntArray
+from timeseries.measurements import IntArray, Mask
 
 MAGIC = b"VELOXSEG"
 FORMAT_VERSION = 1
@@ -200,7 +199,7 @@ class Scan:
         """The kind of each frame: SERIES, TICK, RECORD, or one that only later code knows."""
         return self.prefixes >> 16 & 0xFF
 
-    def take(self, keep: slice | npt.NDArray[np.bool_]) -> Scan:
+    def take(self, keep: slice | Mask) -> Scan:
         """Return the frames that a slice or a boolean mask names."""
         return Scan(
             self.offsets[keep],

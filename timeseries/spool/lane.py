@@ -17,14 +17,14 @@ import orjson
 from timeseries.measurements import Measurement, PointBatch
 from timeseries.spool import durable, lease
 from timeseries.spool.counter import read_counter, read_unread
-from timeseries.spool.decode import Batching, Points, decode, parse_definition
+from timeseries.spool.decode import Batching, DecodedPoints, decode, parse_definition
 from timeseries.spool.feed_keys import COUNTED
 from timeseries.spool.frames import HEADER_SIZE, MARKER_BYTES, SERIES, Scan
 from timeseries.spool.group_sync import GroupSync
 from timeseries.spool.lease import Lease, LeaseHeld, LeaseLost
 from timeseries.spool.segment import SegmentFile, find_definitions, find_segments, read_frames, segment_names
 
-__all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "Span", "Tail"]
+__all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "SegmentSpan", "Tail"]
 
 MARKS = 32  # places remembered in each segment, so that the next slice begins where the last ended
 SEGMENTS_REMEMBERED = 64  # of which anything is remembered: a companion passes a thousand a day
@@ -68,7 +68,7 @@ class Tail(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Span:
+class SegmentSpan:
     """A segment and the first and last sequence it should hold; ``last`` is None where nothing tells."""
 
     file: SegmentFile
@@ -141,13 +141,13 @@ class Lane:
         """Return the segment files, oldest first."""
         return [self.folder / name for name in segment_names(self.folder)]
 
-    def spans(self, issued: int, *, after: int = -1) -> list[Span]:
+    def spans(self, issued: int, *, after: int = -1) -> list[SegmentSpan]:
         """Return the segments with the sequences that each should hold, oldest first.
 
         Of those that end at or before ``after`` some may be left out.
         """
         files = find_segments(self.folder, segment_names(self.folder), after=after)
-        spans: list[Span] = []
+        spans: list[SegmentSpan] = []
         before: int | None = None
         for file, following in zip(files, [*files[1:], None], strict=False):
             first = file.header.first_sequence if file.header else (before or 0) + 1
@@ -158,7 +158,7 @@ class Lane:
                 before = issued
             elif following.number == file.number + 1 and following.header is not None:
                 before = following.header.first_sequence - 1
-            spans.append(Span(file, first, before))
+            spans.append(SegmentSpan(file, first, before))
         return spans
 
     def pending(self, *, after: int, limit: int) -> PendingSlice:
@@ -194,7 +194,7 @@ class Lane:
         """Count the whole frames above ``after`` that are on disk, those of an unknown kind included."""
         return self.tail(after=after).whole
 
-    def _count(self, span: Span, after: int, issued: int) -> int:
+    def _count(self, span: SegmentSpan, after: int, issued: int) -> int:
         """Count the segment's whole frames above ``after``, in a segment of another version those it should hold."""
         if not span.file.known:
             return max(0, (span.last or issued) - after) if _holds_frames(span.file) else 0
@@ -271,13 +271,13 @@ class Lane:
             gone += 1
         return gone
 
-    def points(self, span: Span, issued: int) -> Iterator[tuple[Points, dict[int, dict[str, str]]]]:
+    def points(self, span: SegmentSpan, issued: int) -> Iterator[tuple[DecodedPoints, dict[int, dict[str, str]]]]:
         """Yield all points of one segment with the definitions of their series."""
         for chunk, _, scan in self._frames(span, span.first - 1, issued):
             points, _ = decode(self.measurement, chunk, scan.records(after=span.first - 1))
             yield points, self._definitions(span, points)
 
-    def _read(self, span: Span, after: int, issued: int, limit: int, batching: Batching) -> _Share:
+    def _read(self, span: SegmentSpan, after: int, issued: int, limit: int, batching: Batching) -> _Share:
         """Add at most ``limit`` of the segment's points above ``after`` to the batch."""
         if not span.file.known:
             last = max(after, span.last if span.last is not None else issued)
@@ -307,7 +307,7 @@ class Lane:
         share.damaged = share.last - after - points_read - share.quarantined
         return share
 
-    def _frames(self, span: Span, after: int, issued: int) -> Iterator[tuple[bytes, int, Scan]]:
+    def _frames(self, span: SegmentSpan, after: int, issued: int) -> Iterator[tuple[bytes, int, Scan]]:
         """Yield the segment's frames from the nearest mark at or before ``after`` on, and remember the way."""
         memory = self._memory_of(span)
         begin = max((sequence for sequence in list(memory.marks) if sequence <= after), default=0)
@@ -330,7 +330,7 @@ class Lane:
             else:
                 return
 
-    def _memory_of(self, span: Span) -> _Memory:
+    def _memory_of(self, span: SegmentSpan) -> _Memory:
         header = span.file.header
         writer = header.writer if header else b""
         memory = self._memories.get(span.file.path)
@@ -342,7 +342,7 @@ class Lane:
                 self._memories.popitem(last=False)
         return memory
 
-    def _definitions(self, span: Span, points: Points) -> dict[int, dict[str, str]]:
+    def _definitions(self, span: SegmentSpan, points: DecodedPoints) -> dict[int, dict[str, str]]:
         """Return the tags of the points' series by number, from all of the file where one was damaged."""
         definitions = self._memory_of(span).definitions
         if set(np.unique(points.series).tolist()) <= definitions.keys():

@@ -13,10 +13,10 @@ import numpy as np
 
 from timeseries.measurements import IntArray, Measurement
 from timeseries.spool.frames import TickLayout
-from timeseries.spool.lane import Lane, Span
+from timeseries.spool.lane import Lane, SegmentSpan
 
 # How many points the series holds at an instant according to the store: for records whose segments are removed.
-History = Callable[[Measurement, Mapping[str, str], int], int]
+NextOrdinal = Callable[[Measurement, Mapping[str, str], int], int]
 
 MARGIN_NS = 1_000_000  # n may reach into the ns after an instant, up to a million
 INSTANTS_MAX = 200_000  # remembered per lane before the older half is left to the segments
@@ -24,10 +24,10 @@ SEGMENTS_KEPT = 16
 WIDTHS = (64, 1 << 20)  # how many ns are searched at once for a free one: at first, and at most
 
 SeriesKey = tuple[str, ...]  # account, then the measurement's own tags
-Taken = dict[SeriesKey, "Instants"]
+Taken = dict[SeriesKey, "TakenInstants"]
 
 
-class Instants(NamedTuple):
+class TakenInstants(NamedTuple):
     """The instants of one series in one segment, ascending: exchange_time with its time, and all times alone."""
 
     exchange: IntArray
@@ -122,7 +122,7 @@ class Ordinals:
         self._lane, self._latest = lane, latest
         self._series: dict[tuple[SeriesKey, int | None], Series] = {}
         self._taken: OrderedDict[tuple[Path, int], Taken] = OrderedDict()
-        self._spans: list[Span] | None = None
+        self._spans: list[SegmentSpan] | None = None
 
     def series(self, key: SeriesKey, *, run: int | None) -> Series:
         """Return the memory of a series. ``run`` is None, or the sequence after which a replay's own count began."""
@@ -136,7 +136,7 @@ class Ordinals:
         """Return the highest time that a series reached since the last segment was sealed; 0 when none moved on."""
         return max((series.newest for series in self._series.values() if series.newest > series.mark), default=0)
 
-    def next(self, series: Series, instant: int, history: History | None) -> int:
+    def next(self, series: Series, instant: int, history: NextOrdinal | None) -> int:
         """Return n for a point at ``instant`` (ns UTC) and count it; instants may come in any order."""
         ordinal = self._held(series, instant, history)
         if ordinal:
@@ -158,7 +158,7 @@ class Ordinals:
         for series in self._series.values():
             series.forget()
 
-    def _held(self, series: Series, instant: int, history: History | None) -> int:
+    def _held(self, series: Series, instant: int, history: NextOrdinal | None) -> int:
         """Return the n that follows those of the instant, from memory, then from segments, then from the store."""
         ordinal = series.counts.get(instant)
         if ordinal is None:
@@ -194,7 +194,7 @@ class Ordinals:
                     return time + int(offset)
             time, width = stop, min(max(16 * width, WIDTHS[0]), WIDTHS[1])
 
-    def _points(self, series: Series, instant: int, stop: int) -> list[Instants]:
+    def _points(self, series: Series, instant: int, stop: int) -> list[TakenInstants]:
         """Return the series' instants in each sealed segment that may hold one within ``[instant, stop]``."""
         if self._spans is None:
             self._spans = [span for span in self._lane.spans(self._lane.issued()) if span.file.sealed]
@@ -213,7 +213,7 @@ class Ordinals:
                 in_segments.append(instants)
         return in_segments
 
-    def _decoded(self, span: Span, base: int) -> Taken:
+    def _decoded(self, span: SegmentSpan, base: int) -> Taken:
         """Return the instants of every series in the segment, of sequences above ``base``."""
         rows_of: dict[SeriesKey, list[tuple[IntArray, IntArray]]] = {}
         names = ("account", *self._lane.measurement.tags)
@@ -228,7 +228,7 @@ class Ordinals:
         for key, chunks in rows_of.items():
             exchange, times = (np.concatenate(column) for column in zip(*chunks, strict=True))
             order = np.argsort(exchange, kind="stable")
-            taken[key] = Instants(exchange[order], times[order], np.sort(times))
+            taken[key] = TakenInstants(exchange[order], times[order], np.sort(times))
         return taken
 
 

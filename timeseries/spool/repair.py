@@ -12,7 +12,7 @@ from timeseries.spool import durable
 from timeseries.spool.counter import ISSUED, CounterMap, read_counter
 from timeseries.spool.decode import parse_definition
 from timeseries.spool.frames import HEADER_SIZE, SERIES, TICK, Scan
-from timeseries.spool.lane import Lane, Span
+from timeseries.spool.lane import Lane, SegmentSpan
 from timeseries.spool.segment import NO_LINK, find_definitions, read_frames
 
 ANY = 2**63 - 1
@@ -51,7 +51,7 @@ def mend_lane(lane: Lane) -> LaneState:
     return LaneState(sequence, spans[-1].file.number if spans else 0, latest)
 
 
-def _seal(span: Span, sequence: int, *, final: bool) -> tuple[int, int]:
+def _seal(span: SegmentSpan, sequence: int, *, final: bool) -> tuple[int, int]:
     """Seal an open segment behind its last whole frame.
 
     Returns (last sequence issued, highest exchange_time in ns).

@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from timeseries.measurements import FloatArray, IntArray, Mask
 from timeseries.recording.tick import MayBeNegative, is_out_of_bounds, never_negative
 from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.feeds.lines import Cells, FileLines, UnusableFile, read_cells, read_lines, split_line
 from trading.feeds.names import FileSymbols, stem_of
 from trading.feeds.numbers import Numbers, read_numbers
-from trading.feeds.ticks import REASONS, FeedFile, FloatArray, IntArray, Mask, Reject, Ticks
+from trading.feeds.ticks import REASONS, FeedFile, Reject, Ticks
 from trading.feeds.times import read_times
 
 TIME, SYMBOL = "timestamp", "symbol"

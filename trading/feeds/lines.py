@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from timeseries.measurements import IntArray, Mask
 from trading.errors import VeloxError
-from trading.feeds.ticks import IntArray, Mask
 
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trading.feeds.ticks import FloatArray, mask_of
+from timeseries.measurements import FloatArray
+from trading.feeds.ticks import mask_of
 
 _PLAIN = r"^\d{1,18}(\.\d{1,18})?$"
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from timeseries.measurements import FloatArray, IntArray, Mask
 from trading.errors import VeloxError
-from trading.feeds.ticks import NUMBERS, FloatArray, IntArray, Mask, Ticks
+from trading.feeds.ticks import NUMBERS, Ticks
 
 # What a tick of a file never has; a stored point that has it came from elsewhere.
 FOREIGN = ("bid", "ask", "last_quantity", "oi")

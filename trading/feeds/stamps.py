@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from timeseries.measurements import IntArray, Mask
 from trading.domain.sessions import Calendar
 from trading.errors import InvalidValue
-from trading.feeds.ticks import IntArray, Mask, Ticks
+from trading.feeds.ticks import Ticks
 from trading.feeds.times import QUARTER, SECOND
 from trading.feeds.volume import days_of
 

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
+from timeseries.measurements import FloatArray, IntArray, Mask
+
 Columns: TypeAlias = dict[str, IntArray | FloatArray | npt.NDArray[np.object_]]
 Row: TypeAlias = dict[str, str | int | float]
 

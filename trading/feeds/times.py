@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from timeseries.measurements import IntArray, Mask
 from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MAGNITUDES, MICROSECOND, wall_offset_us
-from trading.feeds.ticks import IntArray, Mask, mask_of
+from trading.feeds.ticks import mask_of
 
 SECOND = 10**9
 QUARTER = 900 * SECOND  # no zone has changed its offset within a quarter of an hour since 2000

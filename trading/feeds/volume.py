@@ -25,8 +25,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from timeseries.measurements import FloatArray, IntArray
 from trading.errors import InvalidValue
-from trading.feeds.ticks import FloatArray, IntArray, Ticks
+from trading.feeds.ticks import Ticks
 from trading.feeds.times import QUARTER, SECOND, distinct
 
 CUMULATIVE, PER_TICK, AUTO = MODES = ("cumulative", "per_tick", "auto")
