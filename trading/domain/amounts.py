@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Any
 
 from trading.domain import display
+from trading.domain.chain import JSON
 
 # Of a currency that is not here the code stands in front: CHF 1,200.00.
 SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
 MINUS = "\u2212"  # as wide as a plus and never broken off its number
 
 
-def amount(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
+def amount(figure: Decimal | None, currency: str, *, signed: bool = False) -> str:
     """Write money exactly: ₹12,34,567.50. ``signed`` puts a plus before a gain. None is a dash."""
-    if value is None:
+    if figure is None:
         return display.UNDEFINED
-    return f"{_direction(value, signed=signed)}{sign_of(currency)}{display.money(abs(value), currency)}"
+    return f"{_direction(figure, signed=signed)}{sign_of(currency)}{display.money(abs(figure), currency)}"
 
 
 def money_text(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
@@ -30,43 +30,43 @@ def money_text(value: Decimal | None, currency: str, *, signed: bool = False) ->
     return amount(rounded(value, currency), currency, signed=signed)
 
 
-def rounded(value: Decimal | None, currency: str) -> Decimal | None:
+def rounded(figure: Decimal | None, currency: str) -> Decimal | None:
     """Return an amount rounded half-even to its currency's decimals, for reading: shares of charges have eight.
 
     One that would vanish stays as it is; the CSV and the daily summary have all of them exactly.
     """
-    if value is None:
+    if figure is None:
         return None
-    shown = value.quantize(Decimal(1).scaleb(-display.minor_unit(currency)), rounding=ROUND_HALF_EVEN)
-    return value if value and not shown else shown
+    rounded_figure = figure.quantize(Decimal(1).scaleb(-display.minor_unit(currency)), rounding=ROUND_HALF_EVEN)
+    return figure if figure and not rounded_figure else rounded_figure
 
 
-def number(value: Decimal | int | None, currency: str) -> str:
+def number(quantity: Decimal | int | None, currency: str) -> str:
     """Write a quantity as its desk groups digits, without decimals that say nothing. None is a dash."""
-    if value is None:
+    if quantity is None:
         return display.UNDEFINED
-    whole, point, decimals = display.plain(abs(Decimal(value))).partition(".")
+    whole, point, decimals = display.plain(abs(Decimal(quantity))).partition(".")
     grouped = display.grouped(whole, lakhs=currency in display.LAKH_CURRENCIES)
-    return f"{_direction(Decimal(value), signed=False)}{grouped}{point}{decimals}"
+    return f"{_direction(Decimal(quantity), signed=False)}{grouped}{point}{decimals}"
 
 
-def signed(value: Decimal | None) -> str:
+def signed(figure: Decimal | None) -> str:
     """Write a plain number of two decimals with its sign. None is a dash."""
-    if value is None:
+    if figure is None:
         return display.UNDEFINED
-    return f"{_direction(value, signed=True)}{abs(value):.2f}"
+    return f"{_direction(figure, signed=True)}{abs(figure):.2f}"
 
 
-def condition(value: Any) -> str:
+def condition(seen: JSON) -> str:
     """Write one condition of a signal: text as it is, anything else as its JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return seen if isinstance(seen, str) else json.dumps(seen, ensure_ascii=False)
 
 
-def tone(value: Decimal | None) -> str:
+def tone(figure: Decimal | None) -> str:
     """Return `gain`, `loss`, `flat` or `unknown`: what the colour of an amount repeats."""
-    if value is None:
+    if figure is None:
         return "unknown"
-    return "gain" if value > 0 else "loss" if value < 0 else "flat"
+    return "gain" if figure > 0 else "loss" if figure < 0 else "flat"
 
 
 def sign_of(currency: str) -> str:
@@ -74,5 +74,5 @@ def sign_of(currency: str) -> str:
     return SIGNS.get(currency, f"{currency}\u00a0")
 
 
-def _direction(value: Decimal, *, signed: bool) -> str:
-    return MINUS if value < 0 else "+" if signed and value > 0 else ""
+def _direction(figure: Decimal, *, signed: bool) -> str:
+    return MINUS if figure < 0 else "+" if signed and figure > 0 else ""

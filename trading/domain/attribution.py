@@ -1,4 +1,4 @@
-"""What a condition of the signals was worth: trades with it against trades without it, and what skipping cost.
+"""The worth of a signal's condition: trades with it against trades without it, and the price after a signal.
 
 Pure. Money in units of 10^-8; moves in percent of the price.
 """
@@ -50,9 +50,10 @@ def attribute(trades: Sequence[Judged]) -> list[Attribution]:
     Without it are all other trades of the strategy, those too where it was not recorded.
     """
     names = sorted({(trade.strategy_id, name) for trade in trades for name in trade.conditions})
-    groups = [(strategy, *group) for strategy, name in names for group in _buckets(name, _of(strategy, trades))]
+    by_strategy = {code: [trade for trade in trades if trade.strategy_id == code] for code, _ in names}
+    groups = [(strategy, *group) for strategy, name in names for group in _buckets(name, by_strategy[strategy])]
     differences = [intervals.difference(within, outside) for *_, within, outside in groups]
-    adjusted = intervals.holm([None if found is None else found.p for found in differences])
+    adjusted = intervals.holm([None if difference is None else difference.p for difference in differences])
     return [
         Attribution(
             strategy,
@@ -69,16 +70,12 @@ def attribute(trades: Sequence[Judged]) -> list[Attribution]:
     ]
 
 
-def _of(strategy_id: str, trades: Sequence[Judged]) -> list[Judged]:
-    return [trade for trade in trades if trade.strategy_id == strategy_id]
-
-
 def _buckets(name: str, trades: Sequence[Judged]) -> list[tuple[str, str, list[int], list[int]]]:
-    values = [trade.conditions[name] for trade in trades if name in trade.conditions]
-    is_boolean = set(values) <= {0.0, 1.0}
-    edges = cuts.edges_of(values, is_boolean=is_boolean)
+    numbers = [trade.conditions[name] for trade in trades if name in trade.conditions]
+    is_boolean = set(numbers) <= {0.0, 1.0}
+    edges = cuts.edges_of(numbers, is_boolean=is_boolean)
     named = [cuts.bucket(trade.conditions[name], edges) if name in trade.conditions else cuts.NONE for trade in trades]
-    ordered = dict.fromkeys(cuts.bucket(value, edges) for value in sorted(values, reverse=is_boolean))
+    ordered = dict.fromkeys(cuts.bucket(number, edges) for number in sorted(numbers, reverse=is_boolean))
     # Of a boolean the other half says the same again: it would only be counted twice among what was looked at.
     buckets = [bucket for bucket in ordered if not is_boolean or bucket == "yes"]
     return [
@@ -94,8 +91,8 @@ def _buckets(name: str, trades: Sequence[Judged]) -> list[tuple[str, str, list[i
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What the price did after a signal, in percent of the price at it, counted in the signal's direction: at the end
-    of the time looked at, and its best and worst on the way."""
+    """The price's move after a signal, in percent of the price at it, counted in the signal's direction: at the end of
+    the time looked at, and its best and worst on the way."""
 
     end: float
     best: float

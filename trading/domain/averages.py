@@ -28,7 +28,7 @@ class AveragePrices:
 
 
 def sums_tell(quantity: int, multiplier: int) -> bool:
-    """Return whether a trade of this size (in units) has its average in value ÷ quantity: a whole size, whose values
+    """Tell whether a trade of this size (in units) has its average in value ÷ quantity: a whole size, whose values
     need no rounding, or a large one."""
     whole, rest = divmod(quantity * multiplier, SCALE * SCALE)
     return whole >= LARGE or not rest
@@ -48,17 +48,14 @@ def of_fills(side: str, fills: Iterable[Execution]) -> AveragePrices:
             change = fill.quantity if is_entry else -fill.quantity
             average, held, entered[0] = average * held / (held + change), held + change, entered[0] + change
             continue
-        quantity, value = entered if is_entry else left, fill.price * fill.quantity
-        quantity[0], quantity[1] = quantity[0] + fill.quantity, quantity[1] + value
+        sums, amount = entered if is_entry else left, fill.price * fill.quantity
+        sums[0], sums[1] = sums[0] + fill.quantity, sums[1] + amount
         if is_entry:
-            average = (average * held + value) / (held + fill.quantity)
+            average = (average * held + amount) / (held + fill.quantity)
         held += fill.quantity if is_entry else -fill.quantity
-    return AveragePrices(_mean(*entered), _mean(*left), _price(average) if held > 0 else None)
+    entry, exit = (Fraction(amount, quantity) if quantity else None for quantity, amount in (entered, left))
+    return AveragePrices(_price(entry), _price(exit), _price(average) if held > 0 else None)
 
 
-def _mean(quantity: int, value: int) -> Decimal | None:
-    return _price(Fraction(value, quantity)) if quantity else None
-
-
-def _price(units: Fraction) -> Decimal:
-    return from_units(divide_half_even(units.numerator, units.denominator))
+def _price(units: Fraction | None) -> Decimal | None:
+    return None if units is None else from_units(divide_half_even(units.numerator, units.denominator))

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import hmac
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
 Body = dict[str, Any]  # of a journal's row or a seal: a JSON object, whose keys its operation tells
 
 

@@ -1,15 +1,16 @@
-"""A signal's conditions: which of them are numbers, and whether two are the same."""
+"""Conditions of a signal: their numbers by path, and the comparison of two."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Any
+
+from trading.domain.chain import JSON
 
 NAME_MAX = 255
 
 
-def is_same(left: Any, right: Any) -> bool:
+def is_same(left: JSON, right: JSON) -> bool:
     """Tell whether two JSON values are the same; PostgreSQL gives 1e300 back as an int."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(is_same(left[key], right[key]) for key in left)
@@ -24,11 +25,11 @@ def is_same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def numbers(conditions: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+def numbers(conditions: Mapping[str, JSON], prefix: str = "") -> Iterator[tuple[str, float]]:
     """Yield each number (a boolean as 0 or 1) with its dotted path."""
-    for key, value in conditions.items():
+    for key, condition in conditions.items():
         name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from numbers(value, f"{name}.")
-        elif isinstance(value, (bool, int, float)) and abs(value) < 1e300 and 0 < len(name) <= NAME_MAX:
-            yield name, float(value)
+        if isinstance(condition, dict):
+            yield from numbers(condition, f"{name}.")
+        elif isinstance(condition, (bool, int, float)) and abs(condition) < 1e300 and 0 < len(name) <= NAME_MAX:
+            yield name, float(condition)

@@ -1,4 +1,4 @@
-"""What the symbol of a future or an option on an Indian exchange proves of its contract. Pure.
+"""The contract that the symbol of a future or an option on an Indian exchange proves. Pure.
 
 The forms: `BANKNIFTY26DECFUT` (year, month), `RELIANCE26NOV1500PE` (year, month, strike), `NIFTY26N2624500CE` (year;
 month 1 to 9, O, N or D; day; strike), `USDINR26N27FUT`, and `NIFTY08SEP2623900PE` (day, month, year, strike) where
@@ -31,7 +31,7 @@ _UNDERLYING = re.compile(r"[A-Z][A-Z0-9&\-]*")
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a symbol proves: ``kind`` FUTURE or OPTION; ``expiry`` and ``strike`` None where it does not tell them."""
+    """The terms that a symbol proves: ``kind`` FUTURE or OPTION; ``expiry`` and ``strike`` None where it has none."""
 
     kind: str
     underlying: str
@@ -41,41 +41,35 @@ class Contract:
 
 def contract_of(symbol: str) -> Contract | None:
     """Return the contract that a symbol names, None where it is no future or option, or can be read as two."""
-    readings = {reading for cut in range(1, len(symbol)) for reading in _readings(symbol[:cut], symbol[cut:])}
+    readings: set[Contract | None] = set()
+    for place in range(1, len(symbol)):
+        underlying, rest = symbol[:place], symbol[place:]
+        if _UNDERLYING.fullmatch(underlying):
+            readings |= {_monthly(underlying, rest), *(_dated(underlying, rest, form) for form in (_DATED, _DAY_FIRST))}
+    readings.discard(None)
     return readings.pop() if len(readings) == 1 else None
 
 
-def _readings(underlying: str, rest: str) -> list[Contract]:
-    if not _UNDERLYING.fullmatch(underlying):
-        return []
-    readings = (_monthly(underlying, rest), _dated(underlying, rest, _DATED), _dated(underlying, rest, _DAY_FIRST))
-    return [reading for reading in readings if reading is not None]
-
-
 def _monthly(underlying: str, rest: str) -> Contract | None:
-    found = _MONTHLY.fullmatch(rest)
-    if found is None:
+    match = _MONTHLY.fullmatch(rest)
+    if match is None:
         return None
-    strike = _strike(found["strike"])
+    strike = None if match["strike"] is None else Decimal(match["strike"])
     if strike is not None and not 0 < strike < _STRIKE_MAX:
         return None
     return Contract(FUTURE if strike is None else OPTION, underlying, None, strike)
 
 
 def _dated(underlying: str, rest: str, form: re.Pattern[str]) -> Contract | None:
-    found = form.fullmatch(rest)
-    if found is None:
+    match = form.fullmatch(rest)
+    if match is None:
         return None
-    strike = _strike(found["strike"])
+    strike = None if match["strike"] is None else Decimal(match["strike"])
     if strike is not None and (not strike or (form is _DAY_FIRST and _monthly(underlying, rest) is not None)):
         return None
-    month = {**_DAY_CODES, **MONTHS}[found["month"]]
+    month = {**_DAY_CODES, **MONTHS}[match["month"]]
     try:
-        expiry = date(_CENTURY + int(found["year"]), month, int(found["day"]))
+        expiry = date(_CENTURY + int(match["year"]), month, int(match["day"]))
     except ValueError:
         return None
     return Contract(FUTURE if strike is None else OPTION, underlying, expiry, strike)
-
-
-def _strike(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

@@ -1,26 +1,25 @@
-"""What a correction changed, in words for people."""
+"""Corrections in words for people: each field as it was and as it is now."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import Any
 
 from trading.domain import amounts, display
 
 MONEY = ("price", "charges")
 
 
-def changes(body: Mapping[str, Any], currency: str, zone: tzinfo) -> list[tuple[str, str, str]]:
-    """Return (field, as it was said, as it is right) of each field that a correction's body names."""
+def changes(body: Mapping[str, Mapping[str, str | None]], currency: str, zone: tzinfo) -> list[tuple[str, str, str]]:
+    """Return (field, old text, new text) of each field that a correction's body names."""
     return [
-        (name, _shown(name, body["was"].get(name), currency, zone), _shown(name, text, currency, zone))
+        (name, _text(name, body["was"].get(name), currency, zone), _text(name, text, currency, zone))
         for name, text in body.get("now", {}).items()
     ]
 
 
-def _shown(name: str, text: str | None, currency: str, zone: tzinfo) -> str:
+def _text(name: str, text: str | None, currency: str, zone: tzinfo) -> str:
     if text is None:
         return display.UNDEFINED
     if name in MONEY:

@@ -1,4 +1,4 @@
-"""Ways to cut the exits of a period: every exit falls into exactly one part of each cut, so all cuts have one total.
+"""Cuts of a period's exits: every exit falls into exactly one group of each cut, so all cuts have one total.
 
 Pure. Tags and conditions are of many kinds at once; a trade is filed under its whole set of tags, and under one bucket
 of a condition, never under two.
@@ -34,7 +34,7 @@ DAYS_KNOWN = 4096  # exits share their days by the thousand
 
 
 class Traded(NamedTuple):
-    """What a cut may ask of a trade. Times are in the zone of its exchange."""
+    """The fields of a trade that cuts read. Times are in the zone of its exchange."""
 
     strategy_id: str
     symbol: str
@@ -57,18 +57,20 @@ CutKey = Callable[[TradedExit], str]
 Edges = tuple[float, ...] | None  # between buckets, ascending; None: yes and no
 
 
-def places(parts: Iterable[TradedExit], key: CutKey) -> dict[str, list[int]]:
+def places(exits: Iterable[TradedExit], key: CutKey) -> dict[str, list[int]]:
     """Return the places of the exits by key; together they are all, once each. Buckets of time in their order, else by
     name."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    for place, part in enumerate(parts):
-        found[key(part)].append(place)
-    return {name: found[name] for name in sorted(found, key=_rank)}
+    groups: defaultdict[str, list[int]] = defaultdict(list)
+    for place, traded_exit in enumerate(exits):
+        groups[key(traded_exit)].append(place)
+    # What is not known comes last.
+    names = sorted(groups, key=lambda name: (name in (NONE, STILL_OPEN), _ORDER.get(name, name)))
+    return {name: groups[name] for name in names}
 
 
-def holding(part: TradedExit) -> str:
+def holding(traded_exit: TradedExit) -> str:
     """Return the bucket of how long the trade was held, half-open; `overnight` beyond the day of its opening."""
-    opened_at, closed_at = part.trade.opened_at, part.trade.closed_at
+    opened_at, closed_at = traded_exit.trade.opened_at, traded_exit.trade.closed_at
     if closed_at is None:
         return STILL_OPEN
     if closed_at.date() != opened_at.date():
@@ -91,16 +93,16 @@ def month_of(day: date) -> str:
 
 
 CUTS: dict[str, CutKey] = {
-    "day": lambda part: part.exit.day.isoformat(),
-    "week": lambda part: week_of(part.exit.day),
-    "month": lambda part: month_of(part.exit.day),
-    "strategy": lambda part: part.trade.strategy_id,
-    "symbol": lambda part: part.trade.symbol,
-    "side": lambda part: part.trade.side,
-    "exit_reason": lambda part: part.trade.exit_reason or (NONE if part.trade.closed_at else STILL_OPEN),
-    "tag": lambda part: ", ".join(sorted(part.trade.tags)) if part.trade.tags else NONE,
-    "hour": lambda part: f"{part.trade.opened_at.hour:02d}:00",
-    "weekday": lambda part: WEEKDAYS[part.trade.opened_at.weekday()],
+    "day": lambda row: row.exit.day.isoformat(),
+    "week": lambda row: week_of(row.exit.day),
+    "month": lambda row: month_of(row.exit.day),
+    "strategy": lambda row: row.trade.strategy_id,
+    "symbol": lambda row: row.trade.symbol,
+    "side": lambda row: row.trade.side,
+    "exit_reason": lambda row: row.trade.exit_reason or (NONE if row.trade.closed_at else STILL_OPEN),
+    "tag": lambda row: ", ".join(sorted(row.trade.tags)) if row.trade.tags else NONE,
+    "hour": lambda row: f"{row.trade.opened_at.hour:02d}:00",
+    "weekday": lambda row: WEEKDAYS[row.trade.opened_at.weekday()],
     "holding": holding,
 }
 
@@ -108,38 +110,38 @@ CUTS: dict[str, CutKey] = {
 def by_condition(name: str, edges: Edges) -> CutKey:
     """Return the cut by one condition: yes and no where ``edges`` is None, else the bucket between two edges."""
 
-    def key(part: TradedExit) -> str:
-        value = part.trade.conditions.get(name)
-        return NONE if value is None else names[_place(value, edges)]
+    def key(traded_exit: TradedExit) -> str:
+        number = traded_exit.trade.conditions.get(name)
+        return NONE if number is None else names[_place(number, edges)]
 
     names = bucket_names(edges)
     return key
 
 
-def by_each_condition(parts: Sequence[TradedExit]) -> dict[str, dict[str, list[int]]]:
-    """Return the places of the parts by each condition that was recorded, by name: yes before no, quantile buckets
+def by_each_condition(exits: Sequence[TradedExit]) -> dict[str, dict[str, list[int]]]:
+    """Return the places of the exits by each condition that was recorded, by name: yes before no, quantile buckets
     ascending, and last the exits of trades without it."""
-    names = {name for trade in _trades(parts) for name in trade.conditions}
-    return {name: by_condition_named(parts, name) for name in sorted(names)}
+    names = {name for trade in _trades(exits) for name in trade.conditions}
+    return {name: by_condition_named(exits, name) for name in sorted(names)}
 
 
-def by_condition_named(parts: Sequence[TradedExit], name: str) -> dict[str, list[int]]:
-    """Return the same for one condition; of one that nobody recorded all parts are without it."""
-    values = [trade.conditions[name] for trade in _trades(parts) if name in trade.conditions]
-    is_boolean = set(values) <= {0.0, 1.0}
-    edges = edges_of(values, is_boolean=is_boolean)
-    groups = places(parts, by_condition(name, edges))
+def by_condition_named(exits: Sequence[TradedExit], name: str) -> dict[str, list[int]]:
+    """Return the places of the exits by one condition; of one that nobody recorded all exits are without it."""
+    numbers = [trade.conditions[name] for trade in _trades(exits) if name in trade.conditions]
+    is_boolean = set(numbers) <= {0.0, 1.0}
+    edges = edges_of(numbers, is_boolean=is_boolean)
+    groups = places(exits, by_condition(name, edges))
     ordered = bucket_names(edges)[:: -1 if is_boolean else 1]
     return {key: groups[key] for key in (*ordered, NONE) if key in groups}
 
 
-def _trades(parts: Sequence[TradedExit]) -> Iterable[Traded]:
-    return {id(part.trade): part.trade for part in parts}.values()
+def _trades(exits: Sequence[TradedExit]) -> Iterable[Traded]:
+    return {id(traded_exit.trade): traded_exit.trade for traded_exit in exits}.values()
 
 
-def bucket(value: float, edges: Edges) -> str:
-    """Return the name of a value's bucket; one on an edge belongs below it."""
-    return bucket_names(edges)[_place(value, edges)]
+def bucket(number: float, edges: Edges) -> str:
+    """Return the name of a number's bucket; one on an edge belongs below it."""
+    return bucket_names(edges)[_place(number, edges)]
 
 
 @lru_cache(maxsize=64)
@@ -153,8 +155,8 @@ def bucket_names(edges: Edges) -> tuple[str, ...]:
     return (f"up to {edges[0]:.6g}", *between, f"over {edges[-1]:.6g}")
 
 
-def _place(value: float, edges: Edges) -> int:
-    return bool(value) if edges is None else bisect_left(edges, value)
+def _place(number: float, edges: Edges) -> int:
+    return bool(number) if edges is None else bisect_left(edges, number)
 
 
 def edges_of(values: Sequence[float], *, is_boolean: bool, buckets: int = BUCKETS) -> Edges:
@@ -172,8 +174,3 @@ def edges_of(values: Sequence[float], *, is_boolean: bool, buckets: int = BUCKET
 
 _ORDER = {name: f"{place:02d}" for place, name in enumerate((*(name for _, name in HELD), HELD_LONGEST, OVERNIGHT))}
 _ORDER |= {name: f"{place}" for place, name in enumerate(WEEKDAYS)}
-
-
-def _rank(name: str) -> tuple[bool, str]:
-    """Buckets of time in their own order, everything else by name; what is not known comes last."""
-    return name in (NONE, STILL_OPEN), _ORDER.get(name, name)

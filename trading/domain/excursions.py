@@ -26,7 +26,7 @@ TickPrices = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Extreme:
-    """One end of the path: the P&L there, the price that made it, and when it was first seen."""
+    """One end of the path: the P&L there, the price that made it (both in units), and when it was first seen (ns)."""
 
     pnl: int
     price: int
@@ -35,7 +35,7 @@ class Extreme:
 
 @dataclass(frozen=True, slots=True)
 class PathExtremes:
-    """``ticks`` is how many prices were seen while the trade was open; without any, only the fills speak."""
+    """The two ends of a trade's path. ``ticks`` is how many prices came while it was open; of none, the fills alone."""
 
     mae: Extreme
     mfe: Extreme
@@ -43,7 +43,7 @@ class PathExtremes:
 
 
 class PricePath:
-    """Follow one trade through its ticks, day by day in any pieces that ascend.
+    """The path of one trade through its ticks, which are added day by day in any pieces that ascend.
 
     Args:
         side: LONG or SHORT.
@@ -53,12 +53,12 @@ class PricePath:
 
     def __init__(self, side: str, multiplier: int, fills: Sequence[tuple[int, Execution]]) -> None:
         self.side = side
-        self._spans = _spans(Holding(side, multiplier), fills)
+        self._stretches = _stretches(Holding(side, multiplier), fills)
         self._ticks = 0
         at, opening = fills[0]
         start = Extreme(0, opening.price, at)
         self._worst = self._best = start
-        for (instant, fill), (holding, _, _) in zip(fills, self._spans, strict=True):
+        for (instant, fill), (holding, _, _) in zip(fills, self._stretches, strict=True):
             if fill.price or (
                 fill.side == EXIT_SIDE[side] and not fill.is_split
             ):  # units that came for nothing tell no price of the market
@@ -66,7 +66,7 @@ class PricePath:
 
     def add(self, times: TickTimes, lows: TickPrices, highs: TickPrices) -> None:
         """Take ticks, ascending by instant: one price each (lows and highs alike), or bars with both ends."""
-        for holding, after, until in self._spans:
+        for holding, after, until in self._stretches:
             start, stop = np.searchsorted(times, after, side="right"), np.searchsorted(times, until, side="right")
             if start >= stop or not holding.open_quantity:
                 continue
@@ -77,27 +77,29 @@ class PricePath:
                 self._see(Extreme(worth(holding, units), units, int(times[place])))
 
     def result(self) -> PathExtremes:
+        """Return the two ends of the path so far."""
         return PathExtremes(self._worst, self._best, self._ticks)
 
-    def _see(self, seen: Extreme) -> None:
-        if (seen.pnl, seen.at) < (self._worst.pnl, self._worst.at):
-            self._worst = seen
-        if (-seen.pnl, seen.at) < (-self._best.pnl, self._best.at):
-            self._best = seen
+    def _see(self, point: Extreme) -> None:
+        if (point.pnl, point.at) < (self._worst.pnl, self._worst.at):
+            self._worst = point
+        if (-point.pnl, point.at) < (-self._best.pnl, self._best.at):
+            self._best = point
 
 
 def worth(holding: Holding, price: int) -> int:
-    """Return a holding's whole gross P&L at a price: what is realised and what closing the rest would bring."""
-    value = position.value_of(price, holding.open_quantity, holding.multiplier)
-    return holding.realised_pnl + (value - holding.open_cost if holding.side == LONG else holding.open_cost - value)
+    """Return a holding's whole gross P&L at a price, in units: realised, and what closing the rest would bring."""
+    proceeds = position.value_of(price, holding.open_quantity, holding.multiplier)
+    open_pnl = proceeds - holding.open_cost if holding.side == LONG else holding.open_cost - proceeds
+    return holding.realised_pnl + open_pnl
 
 
-def _spans(holding: Holding, fills: Sequence[tuple[int, Execution]]) -> list[tuple[Holding, int, int]]:
-    """Return what was held after each fill, and the instants (after, until] in which that counts."""
-    spans = []
+def _stretches(holding: Holding, fills: Sequence[tuple[int, Execution]]) -> list[tuple[Holding, int, int]]:
+    """Return the holding after each fill, and the instants (after, until] in which it counts."""
+    stretches = []
     for place, (at, fill) in enumerate(fills):
         holding, _ = position.apply(holding, fill)
         after = at if place else at - 1  # the instant of the opening belongs to what was opened
         until = fills[place + 1][0] if place + 1 < len(fills) else np.iinfo(np.int64).max
-        spans.append((holding, after, int(until)))
-    return spans
+        stretches.append((holding, after, int(until)))
+    return stretches

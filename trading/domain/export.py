@@ -1,4 +1,4 @@
-"""What the columns of an exported file hold."""
+"""Kinds of columns of an exported file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from enum import Enum
 
 
 class ColumnKind(Enum):
-    """A price, quantity or charge; a value, sum or ratio of such; an instant; a date; a whole number; a JSON object."""
+    """The kind of a column's cells.
+
+    A price, quantity or charge; a value, sum or ratio of such; an instant; a date; a whole number; a JSON object.
+    """
 
     AMOUNT = "amount"
     VALUE = "value"

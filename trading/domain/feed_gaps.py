@@ -16,17 +16,18 @@ NORMAL_SHARE = 0.99
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """From the last tick before to the first one after, in ns UTC."""
+    """One gap, from the last tick before it to the first one after, in ns UTC."""
 
     start: int
     stop: int
 
     @property
     def seconds(self) -> float:
+        """The length of the gap."""
         return (self.stop - self.start) / SECOND
 
     def touches(self, opened: int, closed: int) -> bool:
-        """Tell whether a trade was open in it."""
+        """Tell whether a trade that was open between two instants (ns) was open in the gap."""
         return self.start < closed and opened < self.stop
 
 
@@ -41,5 +42,5 @@ def gaps(times: npt.NDArray[np.int64], opens: int, closes: int) -> list[Gap]:
 
 
 def mark(seconds: float | None) -> str:
-    """Return the words that a trade carries: `30 s without ticks`; nothing without a gap."""
+    """Return the mark that a trade carries for its longest gap: `30 s without ticks`; empty without a gap."""
     return "" if seconds is None else f"{seconds:.0f} s without ticks"

@@ -1,4 +1,4 @@
-"""What the ledger flags about a trade, and how each flag reads to a person. A flag refuses nothing."""
+"""Flags of a trade, and each in words for people. A flag refuses nothing."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from trading.domain.contract_symbols import contract_of
 from trading.errors import InvalidValue
@@ -27,11 +26,11 @@ class InstrumentRow:
     line: int
     exchange: str
     symbol: str
-    terms: Mapping[str, Any]
+    terms: Mapping[str, str]
 
 
 def parse_instruments(text: str) -> list[InstrumentRow]:
-    """Return the rows of a file's text. What its cells hold is checked by whoever takes them.
+    """Return the rows of a file's text; their cells are not checked.
 
     Raises: InvalidValue where it has neither header, or is no CSV.
     """
@@ -52,13 +51,13 @@ def parse_instruments(text: str) -> list[InstrumentRow]:
 
 
 def _kites(reader: csv.DictReader[str]) -> Iterator[InstrumentRow]:
-    """Kite tells no multiplier: its lots of a commodity are of one contract."""
+    """Yield the rows of Kite's file. It tells no multiplier: its lots of a commodity are of one contract."""
     for cells in reader:
         row = {name: cell or "" for name, cell in cells.items() if isinstance(name, str)}  # a line may be cut
         symbol = row["tradingsymbol"]
         kind = "INDEX" if row["segment"] == _INDICES else _KINDS.get(row["instrument_type"], row["instrument_type"])
-        terms: dict[str, Any] = {"kind": kind, "lot": row["lot_size"]}
-        terms |= {} if _is_nothing(row["tick_size"]) else {"price_tick": row["tick_size"]}
+        terms = {"kind": kind, "lot": row["lot_size"]}
+        terms |= {} if not row["tick_size"].strip("0.") else {"price_tick": row["tick_size"]}
         if kind in ("FUTURE", "OPTION"):
             proven = contract_of(symbol)
             terms |= {
@@ -73,7 +72,3 @@ def _plain(reader: csv.DictReader[str]) -> Iterator[InstrumentRow]:
     for row in reader:
         terms = {name: row[name] for name in TERMS if row.get(name)}
         yield InstrumentRow(reader.line_num, row.get("exchange") or "", row["symbol"] or "", terms)
-
-
-def _is_nothing(text: str) -> bool:
-    return not text.strip("0.")

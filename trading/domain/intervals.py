@@ -1,4 +1,4 @@
-"""How sure a figure is: confidence intervals, the difference of two groups, and the price of looking at many.
+"""The certainty of a figure: confidence intervals, the difference of two groups, and the price of looking at many.
 
 Pure. Values are floats in whatever unit goes in; confidence is a share (0.95). None where the sample cannot tell.
 """
@@ -17,6 +17,8 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Interval:
+    """The two ends of a confidence interval."""
+
     low: float
     high: float
 
@@ -52,21 +54,21 @@ def of_share(count: int, of: int, confidence: float = CONFIDENCE) -> Interval | 
     return Interval(max(0.0, 100 * (middle - reach)), min(100.0, 100 * (middle + reach)))
 
 
-def difference(one: Sequence[float], other: Sequence[float], confidence: float = CONFIDENCE) -> MeanDifference | None:
+def difference(first: Sequence[float], other: Sequence[float], confidence: float = CONFIDENCE) -> MeanDifference | None:
     """Return the difference of two means with Welch's interval and p (Welch 1947: the variances need not be equal).
 
     None where a group has fewer than two values.
     """
-    if len(one) < 2 or len(other) < 2:
+    if len(first) < 2 or len(other) < 2:
         return None
-    (mean, variance), (other_mean, other_variance) = _moments(one), _moments(other)
-    parts = variance / len(one), other_variance / len(other)
-    gap, spread = mean - other_mean, sqrt(sum(parts))
+    (mean, variance), (other_mean, other_variance) = _moments(first), _moments(other)
+    variances = variance / len(first), other_variance / len(other)
+    gap, spread = mean - other_mean, sqrt(sum(variances))
     if spread == 0:
         return MeanDifference(gap, gap, gap, 1.0 if gap == 0 else 0.0)
-    # Relative parts: squares of large or tiny money would leave the range of floats.
-    shares = [part / sum(parts) for part in parts]
-    freedom = 1 / (shares[0] ** 2 / (len(one) - 1) + shares[1] ** 2 / (len(other) - 1))
+    # Shares of the whole: squares of large or tiny money would leave the range of floats.
+    shares = [variance_of_mean / sum(variances) for variance_of_mean in variances]
+    freedom = 1 / (shares[0] ** 2 / (len(first) - 1) + shares[1] ** 2 / (len(other) - 1))
     reach = quantile(confidence, freedom) * spread
     return MeanDifference(gap, gap - reach, gap + reach, two_sided(gap / spread, freedom))
 
@@ -76,11 +78,11 @@ def holm(chances: Sequence[float | None]) -> list[float | None]:
 
     The smallest is multiplied by their number, the next by one less, and so on, never below the one before.
     """
-    known = sorted((p, place) for place, p in enumerate(chances) if p is not None)
+    ranked = sorted((p, place) for place, p in enumerate(chances) if p is not None)
     adjusted: list[float | None] = [None] * len(chances)
     reached = -inf
-    for rank, (p, place) in enumerate(known):
-        reached = max(reached, min(1.0, p * (len(known) - rank)))
+    for rank, (p, place) in enumerate(ranked):
+        reached = max(reached, min(1.0, p * (len(ranked) - rank)))
         adjusted[place] = reached
     return adjusted
 

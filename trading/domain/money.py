@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Any
 
+from timeseries.values import Number
 from trading.errors import InvalidValue
 
 SCALE = 10**8
@@ -22,49 +22,46 @@ _HINT = "Give an int, a Decimal, a float or a text such as '2450.05': at most 8 
 _FINER = "Round it, or record it in a larger unit: a million of them as one, at a million times the price."
 
 
-def parse_price(value: Any, field: str) -> Decimal:
-    """Return a price exactly; which of them may be 0 or below, its instrument tells (`operations.bounds`).
-
-    Raises: InvalidValue.
-    """
-    return parse_amount(value, field)
+def parse_price(amount: Number, field: str) -> Decimal:
+    """Return a price exactly; the instrument tells whether it may be 0 or below. Raises: InvalidValue."""
+    return parse_amount(amount, field)
 
 
-def parse_quantity(value: Any, field: str = "quantity") -> Decimal:
+def parse_quantity(amount: Number, field: str = "quantity") -> Decimal:
     """Return a quantity exactly; it must be above 0. Raises: InvalidValue."""
-    amount = parse_amount(value, field)
-    if amount <= 0:
-        raise InvalidValue(f"{field} is {amount}.", field=field, hint="Give a value above 0.")
-    return amount
+    quantity = parse_amount(amount, field)
+    if quantity <= 0:
+        raise InvalidValue(f"{field} is {quantity}.", field=field, hint="Give a value above 0.")
+    return quantity
 
 
-def parse_charge(value: Any, field: str = "charges") -> Decimal | None:
-    """Return a charge exactly, None where it is not known; a rebate is one below 0. Raises: InvalidValue."""
-    return None if value is None else parse_amount(value, field)
+def parse_charge(amount: Number | None, field: str = "charges") -> Decimal | None:
+    """Return a charge exactly, None where nobody told it; a rebate is below 0. Raises: InvalidValue."""
+    return None if amount is None else parse_amount(amount, field)
 
 
-def parse_amount(value: Any, field: str) -> Decimal:
+def parse_amount(amount: Number, field: str) -> Decimal:
     """Return any finite amount exactly: int, text, Decimal, or a float by its shortest decimal form.
 
     Raises: InvalidValue for anything else, for more than 8 decimals and beyond the bound.
     """
-    exact, is_exact = _rounded(value, field)
+    exact, is_exact = _rounded(amount, field)
     if not is_exact:
-        raise InvalidValue(f"{field} is {_shown(value)}: the ledger has 8 decimals.", field=field, hint=_FINER)
+        raise InvalidValue(f"{field} is {_quoted(amount)}: the ledger has 8 decimals.", field=field, hint=_FINER)
     return exact
 
 
-def parse_reported(value: Any, field: str) -> Decimal | None:
+def parse_reported(amount: Number | None, field: str) -> Decimal | None:
     """Return a figure that a caller computed, rounded to 8 decimals: it is kept, no other figure follows from it.
 
     Raises: InvalidValue for what is no finite number within the bound.
     """
-    return None if value is None else _rounded(value, field)[0]
+    return None if amount is None else _rounded(amount, field)[0]
 
 
-def plain(value: Decimal) -> Decimal:
-    """Return the same value without trailing zeros and without an exponent."""
-    normal = value.normalize(_EXACT)
+def plain(amount: Decimal) -> Decimal:
+    """Return an amount without trailing zeros and without an exponent."""
+    normal = amount.normalize(_EXACT)
     return normal.quantize(Decimal(1), context=_EXACT) if int(normal.as_tuple().exponent) > 0 else _EXACT.add(normal, 0)
 
 
@@ -86,31 +83,29 @@ def divide_half_even(numerator: int, denominator: int) -> int:
     return quotient + (twice > denominator or (twice == denominator and quotient % 2 == 1))
 
 
-def _rounded(value: Any, field: str) -> tuple[Decimal, bool]:
+def _rounded(amount: Number, field: str) -> tuple[Decimal, bool]:
     """Return the amount at 8 decimals, and whether that is all of it."""
-    number = _decimal(value)
+    number = _decimal(amount)
     if number is None or not number.is_finite() or number.copy_abs() > MAX:
-        raise InvalidValue(f"{field} is {_shown(value)}.", field=field, hint=_HINT)
+        raise InvalidValue(f"{field} is {_quoted(amount)}.", field=field, hint=_HINT)
     rounded = number.quantize(_EIGHTH, context=_EXACT)
     return plain(rounded), rounded == number
 
 
-def _decimal(value: Any) -> Decimal | None:
-    if isinstance(value, bool):
+def _decimal(amount: Number) -> Decimal | None:
+    if isinstance(amount, bool):
         return None
-    if isinstance(value, float):
-        return Decimal(float.__repr__(value))
-    if isinstance(value, (int, Decimal)):
-        return Decimal(value)
-    text = value if isinstance(value, str) else _scalar(value)
+    if isinstance(amount, float):
+        return Decimal(float.__repr__(amount))
+    if isinstance(amount, (int, Decimal)):
+        return Decimal(amount)
+    text = amount if isinstance(amount, str) else ""
+    if hasattr(amount, "dtype") and getattr(amount, "shape", None) == ():
+        text = str(amount)  # a numpy number, by its own shortest form: a float32 of 2450.05 is 2450.05
     return Decimal(text) if len(text) <= 64 and _NUMBER.fullmatch(text) else None
 
 
-def _scalar(value: Any) -> str:
-    """Return a numpy number by its own shortest form: a float32 of 2450.05 is 2450.05."""
-    return str(value) if hasattr(value, "dtype") and getattr(value, "shape", None) == () else ""
-
-
-def _shown(value: Any) -> str:
-    is_huge = isinstance(value, int) and abs(value) > MAX  # Python does not write an int of 5,000 digits
-    return f"an int of {value.bit_length()} bits" if is_huge else repr(value)[:60]
+def _quoted(amount: Number) -> str:
+    if isinstance(amount, int) and abs(amount) > MAX:  # Python does not write an int of 5,000 digits
+        return f"an int of {amount.bit_length()} bits"
+    return repr(amount)[:60]

@@ -1,8 +1,6 @@
-"""How long a candle or a bar lasts, by the names that callers use."""
+"""Periods of candles and bars, by the names that callers use."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from trading.errors import InvalidValue
 
@@ -22,8 +20,8 @@ PERIODS = {
 }
 
 
-def parse_period(value: Any, field: str) -> int:
+def parse_period(period: str, field: str) -> int:
     """Return a period in ns. Raises: InvalidValue."""
-    if not isinstance(value, str) or value not in PERIODS:
-        raise InvalidValue(f"{field} is {value!r}.", field=field, hint=f"Give one of {' '.join(PERIODS)}.")
-    return PERIODS[value]
+    if not isinstance(period, str) or period not in PERIODS:
+        raise InvalidValue(f"{field} is {period!r}.", field=field, hint=f"Give one of {' '.join(PERIODS)}.")
+    return PERIODS[period]

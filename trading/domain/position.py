@@ -1,6 +1,6 @@
 """From fills to position and P&L: the one place where a trade's figures come from. Pure, in integers of 10^-8.
 
-Average cost (FACE §2): a trade holds open quantity and open cost; an exit releases cost × exit quantity ÷ open
+Average cost: a trade holds open quantity and open cost; an exit releases cost × exit quantity ÷ open
 quantity, rounded half-even at the 8th decimal, and the exit that reaches zero takes what is left, so parts always add
 up to the whole. A short is the mirror: what was sold is its cost, what is bought back its proceeds.
 """
@@ -36,9 +36,9 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Realised:
-    """What one exit fill realised, in units: P&L is gross; ``closes`` where it reached zero.
+    """The outcome of one exit fill, in units: P&L is gross; ``closes`` where it reached zero.
 
-    ``charges`` are its own and its share of what the entries were charged, None where nobody said a number.
+    ``charges`` are its own and its share of what the entries were charged, None where none is known.
     """
 
     quantity: int
@@ -74,52 +74,44 @@ def value_of(price: int, quantity: int, multiplier: int) -> int:
 
 
 def apply(holding: Holding, fill: Execution) -> tuple[Holding, Realised | None]:
-    """Return the holding after the fill, and what was realised where the fill is an exit.
+    """Return the holding after the fill, and the outcome where the fill is an exit.
 
-    Raises: CrossesZeroError for an exit beyond the open quantity.
+    Raises: CrossesZeroError for an exit, or a split's fewer units, beyond the open quantity.
     """
-    if fill.is_split:
-        return _split(holding, fill), None
-    value = value_of(fill.price, fill.quantity, holding.multiplier)
-    charged = replace(holding, charges=added(holding.charges, fill.charges))
-    if fill.side == ENTRY_SIDE[holding.side]:
-        return _entered(charged, fill, value), None
-    return _exited(charged, fill, value)
+    is_entry = fill.side == ENTRY_SIDE[holding.side]
+    if fill.is_split:  # other units, which cost what they cost
+        change = fill.quantity if is_entry else -fill.quantity
+        if holding.open_quantity + change <= 0:
+            raise CrossesZeroError
+        return replace(
+            holding, open_quantity=holding.open_quantity + change, entry_quantity=holding.entry_quantity + change
+        ), None
+    amount = value_of(fill.price, fill.quantity, holding.multiplier)
+    charged = replace(holding, charges=sum_of_charges(holding.charges, fill.charges))
+    if not is_entry:
+        return _exited(charged, fill, amount)
+    return replace(
+        charged,
+        open_quantity=holding.open_quantity + fill.quantity,
+        open_cost=holding.open_cost + amount,
+        open_charges=sum_of_charges(holding.open_charges, fill.charges),
+        entry_quantity=holding.entry_quantity + fill.quantity,
+        entry_value=holding.entry_value + amount,
+    ), None
 
 
-def added(known: int | None, more: int | None) -> int | None:
-    """Return the sum of two charges; None is one that nobody has said, and only two of those stay unknown."""
-    return known if more is None else more if known is None else known + more
+def sum_of_charges(charges: int | None, other: int | None) -> int | None:
+    """Return the sum of two charges in units; None is one that is not known, and only two of those stay unknown."""
+    return charges if other is None else other if charges is None else charges + other
 
 
 def fold(side: str, multiplier: int, fills: Iterable[Execution]) -> tuple[Holding, list[Realised]]:
-    """Return the holding after all fills, and what each exit realised, in order."""
+    """Return the holding after all fills, and the outcome of each exit, in order."""
     holding, realised = Holding(side, multiplier), []
     for fill in fills:
-        holding, part = apply(holding, fill)
-        realised += [part] if part is not None else []
+        holding, outcome = apply(holding, fill)
+        realised += [outcome] if outcome is not None else []
     return holding, realised
-
-
-def _entered(holding: Holding, fill: Execution, value: int) -> Holding:
-    return replace(
-        holding,
-        open_quantity=holding.open_quantity + fill.quantity,
-        open_cost=holding.open_cost + value,
-        open_charges=added(holding.open_charges, fill.charges),
-        entry_quantity=holding.entry_quantity + fill.quantity,
-        entry_value=holding.entry_value + value,
-    )
-
-
-def _split(holding: Holding, fill: Execution) -> Holding:
-    """Return the holding in its new units: what is open costs what it cost."""
-    change = fill.quantity if fill.side == ENTRY_SIDE[holding.side] else -fill.quantity
-    if holding.open_quantity + change <= 0:
-        raise CrossesZeroError
-    return replace(
-        holding, open_quantity=holding.open_quantity + change, entry_quantity=holding.entry_quantity + change
-    )
 
 
 def _exited(holding: Holding, fill: Execution, proceeds: int) -> tuple[Holding, Realised]:
@@ -136,12 +128,12 @@ def _exited(holding: Holding, fill: Execution, proceeds: int) -> tuple[Holding, 
         open_charges=None if entries is None or taken_over is None else entries - taken_over,
         realised_pnl=holding.realised_pnl + pnl,
     )
-    charges = added(fill.charges, taken_over)
+    charges = sum_of_charges(fill.charges, taken_over)
     return after, Realised(fill.quantity, cost, proceeds, pnl, charges, closes=after.open_quantity == 0)
 
 
 def _released(held: int, quantity: int, open_quantity: int) -> int:
-    """Return the exit's part of what is held; the last exit takes all that is left."""
+    """Return the exit's share of a cost or charge; the last exit takes all that is left."""
     return held if quantity == open_quantity else divide_half_even(held * quantity, open_quantity)
 
 

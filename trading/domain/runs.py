@@ -1,4 +1,4 @@
-"""Figures of order: streaks, where equity stands below its peak now, recovery, the best and the worst day.
+"""Figures of order in time: streaks, where equity stands below its peak now, recovery, the best and the worst day.
 
 Pure, in units of 10^-8 like `trading.domain.statistics`; what is undefined is None.
 """
@@ -62,4 +62,4 @@ def best_and_worst(days: Mapping[date, int]) -> tuple[tuple[date, int], tuple[da
     if not days:
         return None
     ordered = sorted(days.items())
-    return max(ordered, key=lambda item: item[1]), min(ordered, key=lambda item: item[1])
+    return max(ordered, key=lambda day_pnl: day_pnl[1]), min(ordered, key=lambda day_pnl: day_pnl[1])

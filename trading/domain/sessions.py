@@ -1,4 +1,4 @@
-"""When an exchange trades: from dated rows to the phases of a day. Plain Python: the rows and the clock are arguments.
+"""Hours of an exchange: from dated rows to the phases of a day. Plain Python: the rows and the clock are arguments.
 
 A row says that a phase runs from one wall time to another on some days of the week between two dates. Three kinds:
 REGULAR rows hold for the normal week, a HOLIDAY row takes a date's phases away, SPECIAL rows give a date phases of
@@ -8,7 +8,7 @@ its own (and win over both).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -21,6 +21,8 @@ EVERY_GROUP = ""
 PREVIOUS = "previous "  # before the time at which a phase opens on the evening before its day
 EVERY_DAY = "1234567"
 _RESTART_DAYS_MAX = 14  # no exchange stays closed for longer
+
+Rules = dict[str, Any]  # of the data file: JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,9 @@ class Calendar:
     def __post_init__(self) -> None:
         dated: dict[date, list[SessionRow]] = {}
         for row in self.rows:
-            for day in _dates(row) if row.kind != REGULAR else ():
-                dated.setdefault(day, []).append(row)
+            if row.kind != REGULAR:
+                for day in days_between(row.first_date, row.last_date or row.first_date):
+                    dated.setdefault(day, []).append(row)
         object.__setattr__(self, "_dated", dated)
         object.__setattr__(self, "_regular", tuple(row for row in self.rows if row.kind == REGULAR))
         over = any(row.opens_day_before is not None for row in self.rows)
@@ -88,8 +91,12 @@ class Calendar:
 
     def phases(self, day: date) -> list[Phase]:
         """Return the day's phases in order; empty on a closed day and on an exchange that never closes."""
-        named = self._dated.get(day)
-        rows = [row for row in named if row.kind == SPECIAL] if named else self._regular_rows(day)
+        dated, weekday = self._dated.get(day), str(day.isoweekday())
+        if dated:
+            rows = [row for row in dated if row.kind == SPECIAL]
+        else:
+            in_force = (row for row in self._regular if row.first_date <= day <= (row.last_date or day))
+            rows = [row for row in in_force if weekday in row.weekdays]
         return sorted((self._phase(row, day) for row in rows), key=lambda phase: phase.opens_at)
 
     def continuous(self, day: date) -> DaySession | None:
@@ -101,18 +108,18 @@ class Calendar:
 
     def open_spans(self, day: date) -> list[tuple[datetime, datetime]]:
         """Return when the exchange trades between the date's midnights, in order, in UTC: the whole date where it never
-        closes; a session that runs over midnight has a part on either date."""
+        closes; a session that runs over midnight is on both dates."""
         midnight, next_midnight = self.bounds(day)
         if not self.rows:
             return [(midnight, next_midnight)]
         sessions = self._sessions_touching(day)
-        spans = ((max(one.opens_at, midnight), min(one.closes_at, next_midnight)) for one in sessions)
-        return [(opens_at, closes_at) for opens_at, closes_at in spans if opens_at < closes_at]
+        within = [(max(session.opens_at, midnight), min(session.closes_at, next_midnight)) for session in sessions]
+        return [(opens_at, closes_at) for opens_at, closes_at in within if opens_at < closes_at]
 
     def session_at(self, instant: datetime) -> DaySession | None:
         """Return the continuous trading that is on at an aware instant, None where the exchange is closed."""
         sessions = self._sessions_touching(self.day_of(instant))
-        return next((one for one in sessions if one.opens_at <= instant < one.closes_at), None)
+        return next((session for session in sessions if session.opens_at <= instant < session.closes_at), None)
 
     def volume_restarts(self, day: date) -> list[datetime]:
         """Return when the volume of the day starts anew, as far as it matters between the date's midnights: the last
@@ -140,6 +147,7 @@ class Calendar:
         )
 
     def is_trading_day(self, day: date) -> bool:
+        """Tell whether the exchange trades continuously on the day."""
         return not self.rows or self.continuous(day) is not None
 
     def trading_days(self, first: date, last: date) -> list[date]:
@@ -176,9 +184,6 @@ class Calendar:
         days = [day, day + timedelta(days=1)] if self._runs_over_midnight else [day]
         return [session for session in map(self.continuous, days) if session is not None]
 
-    def _regular_rows(self, day: date) -> list[SessionRow]:
-        return [row for row in self._regular if _covers(row, day)]
-
     def _phase(self, row: SessionRow, day: date) -> Phase:
         opens_at = self._at(day, row.opens or time())
         if row.opens_day_before is not None:
@@ -202,8 +207,8 @@ def days_between(first: date, last: date) -> Iterator[date]:
 
 def rows_for(rows: Iterable[SessionRow], group: str) -> tuple[SessionRow, ...]:
     """Return the rows of one session group. A group that has no rows of its own has none: it never closes."""
-    chosen = tuple(row for row in rows if row.group in (group, EVERY_GROUP))
-    return chosen if any(row.group == group for row in chosen) else ()
+    of_group = tuple(row for row in rows if row.group in (group, EVERY_GROUP))
+    return of_group if any(row.group == group for row in of_group) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,35 +231,38 @@ def parse_hours(text: str) -> list[ExchangeHours]:
     content = json.loads(text)
     if not isinstance(content, dict) or not isinstance(content.get("exchanges"), dict):
         raise ValueError("there are no exchanges in the file of exchange sessions")
-    return [_hours(content, code, given) for code, given in content["exchanges"].items()]
+    hours = []
+    for code, exchange in content["exchanges"].items():
+        try:
+            ZoneInfo(exchange["zone"])
+            group = next(iter(exchange["groups"]), EVERY_GROUP)
+            hours.append(
+                ExchangeHours(code, exchange["name"], exchange["zone"], tuple(_rows(content, exchange)), group)
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{code}: {error!r} is wrong or missing in the file of exchange sessions") from error
+    return hours
 
 
-def _hours(content: dict[str, Any], code: str, given: dict[str, Any]) -> ExchangeHours:
-    try:
-        ZoneInfo(given["zone"])
-        group = next(iter(given["groups"]), EVERY_GROUP)
-        return ExchangeHours(code, given["name"], given["zone"], tuple(_rows(content, given)), group)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f"{code}: {error!r} is wrong or missing in the file of exchange sessions") from error
-
-
-def _rows(content: dict[str, Any], given: dict[str, Any]) -> Iterator[SessionRow]:
-    for group, name in given["groups"].items():
+def _rows(content: Rules, exchange: Rules) -> Iterator[SessionRow]:
+    for group, name in exchange["groups"].items():
         for rule in content["regular"][name]:
             yield from _regular_rule(group, rule)
-    for day, note in content["holidays"][given["holidays"]].items():
+    for day, note in content["holidays"][exchange["holidays"]].items():
         on = date.fromisoformat(day)
         yield SessionRow(kind=HOLIDAY, first_date=on, last_date=on, note=note)
-    special = {**content["special"][given["special"]], **given.get("own_special", {})}
+    special = {**content["special"][exchange["special"]], **exchange.get("own_special", {})}
     for day, rule in special.items():
-        yield from _special_rule(date.fromisoformat(day), rule)
+        on = date.fromisoformat(day)
+        for phase in _phases(rule["phases"]):
+            yield SessionRow(kind=SPECIAL, first_date=on, last_date=on, note=rule["note"], **phase)
 
 
-def _regular_rule(group: str, rule: dict[str, Any]) -> Iterator[SessionRow]:
+def _regular_rule(group: str, rule: Rules) -> Iterator[SessionRow]:
     first, until = date.fromisoformat(rule["from"]), rule["until"]
     if not rule["weekdays"] or set(rule["weekdays"]) - set(EVERY_DAY):
         raise ValueError(f"weekdays {rule['weekdays']!r}")
-    for phase in _checked(rule["phases"]):
+    for phase in _phases(rule["phases"]):
         yield SessionRow(
             kind=REGULAR,
             group=group,
@@ -265,12 +273,8 @@ def _regular_rule(group: str, rule: dict[str, Any]) -> Iterator[SessionRow]:
         )
 
 
-def _special_rule(on: date, rule: dict[str, Any]) -> Iterator[SessionRow]:
-    for phase in _checked(rule["phases"]):
-        yield SessionRow(kind=SPECIAL, first_date=on, last_date=on, note=rule["note"], **phase)
-
-
-def _checked(phases: Sequence[Sequence[str]]) -> Iterator[Mapping[str, Any]]:
+def _phases(phases: Sequence[Sequence[str]]) -> Iterator[Rules]:
+    """Yield the fields of a `SessionRow` that each phase tells. Raises: ValueError."""
     for name, opens, closes in phases:
         if name not in PHASES:
             raise ValueError(f"phase {name!r}")
@@ -280,12 +284,3 @@ def _checked(phases: Sequence[Sequence[str]]) -> Iterator[Mapping[str, Any]]:
             raise ValueError(f"{name} {opens}-{closes}")
         opens_on = "opens_day_before" if over_midnight else "opens"
         yield {"phase": name, opens_on: first, "closes": last}
-
-
-def _dates(row: SessionRow) -> Iterator[date]:
-    return days_between(row.first_date, row.last_date or row.first_date)
-
-
-def _covers(row: SessionRow, day: date) -> bool:
-    begun = row.first_date <= day and (row.last_date is None or day <= row.last_date)
-    return begun and str(day.isoweekday()) in row.weekdays

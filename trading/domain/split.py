@@ -9,7 +9,7 @@ SPLIT, BONUS = "split", "bonus"
 
 
 def text_of(kind: str, new: Decimal, old: Decimal) -> str:
-    """Return how a corporate action is kept and shown."""
+    """Return the text of a corporate action, as it is kept and shown: `split 2:1`."""
     return f"{kind} {new:f}:{old:f}"
 
 
@@ -20,5 +20,5 @@ def ratio_of(text: str) -> Fraction:
     """
     kind, _, numbers = text.partition(" ")
     new, _, old = numbers.partition(":")
-    given = Fraction(new) / Fraction(old)
-    return given + 1 if kind == BONUS else given
+    ratio = Fraction(new) / Fraction(old)
+    return ratio + 1 if kind == BONUS else ratio

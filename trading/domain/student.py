@@ -20,7 +20,7 @@ def two_sided(t: float, freedom: float) -> float:
     return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
-@lru_cache(maxsize=4096)  # the parts of a report are often of one size
+@lru_cache(maxsize=4096)  # the groups of a report are often of one size
 def quantile(confidence: float, freedom: float) -> float:
     """Return the t that the given share of values (0.95, say) stays within, either side of 0."""
     low, high = 0.0, 1.0
@@ -44,7 +44,7 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
 
 def _fraction(x: float, a: float, b: float) -> float:
     numerator, denominator = 1.0, 1 / (1 - (a + b) * x / (a + 1) or _TINY)
-    value = denominator
+    fraction = denominator
     for m in range(1, _STEPS_MAX):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
@@ -52,7 +52,7 @@ def _fraction(x: float, a: float, b: float) -> float:
             denominator = 1 / (1 + term * denominator or _TINY)
             numerator = 1 + term / numerator or _TINY
             step = numerator * denominator
-            value *= step
+            fraction *= step
         if abs(step - 1) < _ENOUGH:
             break
-    return value
+    return fraction

@@ -6,7 +6,7 @@ Nothing here knows what an operation means: `Expected` rows come from the recoun
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from typing import Any
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from trading.domain.chain import Body
+from trading.domain.chain import JSON, Body
 from trading.domain.conditions import is_same
 from trading.domain.recount import Expected
 
@@ -36,7 +36,6 @@ KEYS = {
     "trading_daytotal": ("account_id", "strategy_id", "instrument_id", "day"),
     "trading_dailysummary": ("account_id", "day", "version"),
 }
-JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
 Cell = JSON | date | Decimal  # of a row, as its database has it
 StoredRow = tuple[Any, ...]  # in the order of its table's columns
 

@@ -13,10 +13,11 @@ from typing import TypedDict
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from trading.domain.chain import JSON
 from trading.proof.chain import JOURNAL, KEY, ChainWalk, Published
 from trading.proof.references import SEAL, SealedRows, check_heads, compare_references, is_by, read_seals
 from trading.proof.reports import Reports
-from trading.proof.rows import JSON, Difference, Findings, Tables
+from trading.proof.rows import Difference, Findings, Tables
 from trading.proof.schema import check_schema
 from trading.proof.signals import compare_signals, compare_summaries
 from trading.proof.trades import Progress, TradeProof
