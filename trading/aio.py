@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from trading.intake import OPERATIONS
+from trading.account_operations import OPERATIONS
 from trading.ledger_thread import awaited, awaited_write
 
 

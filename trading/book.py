@@ -1,4 +1,4 @@
-"""What is true of an account now: open positions, trailing stops, counters, the day's sums, each with its origin.
+"""The present state of an account: open positions, trailing stops, counters, the day's sums, each with its origin.
 
 The hot state's copy is looked at first. It answers where it is as new as the ledger, by the sequence of the journal, so
 that an emptied cache changes no answer; else the ledger answers itself. Where the ledger is busy, the copy answers as
@@ -39,7 +39,7 @@ _DAY_NAMES = tuple(figures.outcome_figures(Outcomes(0, 0, 0, 0, 0), gross=0, cha
 _NONSENSE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 
 Answer = TypeVar("Answer")
-Held = list[tuple[Position, dict[str, Any]]]
+Copy = dict[str, Any]  # what JSON has kept of a part of the account; one that makes no sense is passed over
 
 
 def open_positions(account: str, last_ticks: LastTicks, *, since_ns: int) -> list[Position]:
@@ -47,11 +47,17 @@ def open_positions(account: str, last_ticks: LastTicks, *, since_ns: int) -> lis
 
     ``since_ns``: an older copy (ns UTC) does not answer; the same in the functions that follow.
     """
-    return _told(
+
+    def from_copy(entry: Copy) -> list[Position]:
+        held = [(_copied_position(row), row) for row in entry["positions"]]
+        ticks = last_ticks({position.symbol for position, _ in held}) if held else {}
+        return [_valued(position, [row], ticks) for position, row in held]
+
+    return _answer(
         account,
         "positions",
-        lambda entry: _each_valued(_held(entry), last_ticks),
-        lambda: valuation.open_positions(get_account(account), last_ticks),
+        from_copy,
+        query=lambda: valuation.open_positions(get_account(account), last_ticks),
         since_ns=since_ns,
     )
 
@@ -60,27 +66,44 @@ def position_of(account: str, strategy_id: str, symbol: str, last_ticks: LastTic
     """Return the sum of the strategy's open trades in the symbol. Raises: as `open_positions`."""
     name = parse_name(symbol, "symbol").removeprefix(f"{settings.VELOX_EXCHANGE}:")  # the ledger may not be asked
 
-    def summed(entry: dict[str, Any]) -> Position:
-        ours = [(one, row) for one, row in _held(entry) if (one.strategy_id, one.symbol) == (strategy_id, name)]
-        found = sum_of(account, strategy_id, name, [one for one, _ in ours])
-        ticks = last_ticks({found.symbol}) if ours else {}
-        return _valued(replace(found, origin=HOT), [row for _, row in ours], ticks)
+    def from_copy(entry: Copy) -> Position:
+        held = [(_copied_position(row), row) for row in entry["positions"]]
+        ours = [(trade, row) for trade, row in held if (trade.strategy_id, trade.symbol) == (strategy_id, name)]
+        summed = sum_of(account, strategy_id, name, [trade for trade, _ in ours])
+        ticks = last_ticks({summed.symbol}) if ours else {}
+        return _valued(replace(summed, origin=HOT), [row for _, row in ours], ticks)
 
-    def query() -> Position:
-        return valuation.position_of(get_account(account), strategy_id, symbol, last_ticks)
-
-    return _told(account, "positions", summed, query, since_ns=since_ns)
+    return _answer(
+        account,
+        "positions",
+        from_copy,
+        query=lambda: valuation.position_of(get_account(account), strategy_id, symbol, last_ticks),
+        since_ns=since_ns,
+    )
 
 
 def trailing_stops(account: str, *, strategy_id: str | None, now: datetime, since_ns: int) -> list[TrailingStop]:
     """Return the last step of each open trade's trailing stop, the oldest step first. Raises: as `open_positions`."""
     wanted = None if strategy_id is None else parse_name(strategy_id, "strategy_id")
 
-    def made(rows: Any, origin: str) -> list[TrailingStop]:
-        stops = [_stop(account, row, origin) for row in rows]
-        return [stop for stop in stops if wanted in (None, stop.strategy_id)]
+    def stops(rows: list[Copy], origin: str) -> list[TrailingStop]:
+        steps = [
+            TrailingStop(
+                trade_id=row["trade_id"],
+                strategy_id=row["strategy_id"],
+                symbol=row["symbol"],
+                account=account,
+                stop_price=Decimal(row["stop_price"]),
+                extreme_price=None if row["extreme_price"] is None else Decimal(row["extreme_price"]),
+                method=row["method"],
+                at=datetime.fromisoformat(row["at"]),
+                origin=origin,
+            )
+            for row in rows
+        ]
+        return [step for step in steps if wanted in (None, step.strategy_id)]
 
-    return _part(account, "stops", desk_date(now), made, since_ns=since_ns)
+    return _answer_of_day(account, "stops", desk_date(now), stops, since_ns=since_ns)
 
 
 def counters(account: str, *, now: datetime, since_ns: int) -> list[StrategyCounters]:
@@ -90,21 +113,28 @@ def counters(account: str, *, now: datetime, since_ns: int) -> list[StrategyCoun
     Raises: as `open_positions`.
     """
     day = desk_date(now)
-
-    def made(rows: Any, origin: str) -> list[StrategyCounters]:
-        return [_counters(account, code, day, counts, origin) for code, counts in sorted(rows.items())]
-
-    return _part(account, "counters", day, made, since_ns=since_ns)
+    return _answer_of_day(
+        account,
+        "counters",
+        day,
+        lambda by_strategy, origin: [
+            StrategyCounters(strategy_id=code, account=account, day=day, origin=origin, **counts)
+            for code, counts in sorted(by_strategy.items())
+        ],
+        since_ns=since_ns,
+    )
 
 
 def counters_of(account: str, strategy_id: str, *, now: datetime, since_ns: int) -> StrategyCounters:
     """Return what the strategy did today, zeros where it did nothing. Raises: as `open_positions`."""
     code, day = parse_name(strategy_id, "strategy_id"), desk_date(now)
-    return _part(
+    return _answer_of_day(
         account,
         "counters",
         day,
-        lambda rows, origin: _counters(account, code, day, rows.get(code, {}), origin),
+        lambda by_strategy, origin: StrategyCounters(
+            strategy_id=code, account=account, day=day, origin=origin, **by_strategy.get(code, {})
+        ),
         since_ns=since_ns,
     )
 
@@ -115,39 +145,47 @@ def day_figures(account: str, *, now: datetime, since_ns: int) -> dict[str, Any]
     Raises: as `open_positions`.
     """
     day = desk_date(now)
-
-    def made(row: Any, origin: str) -> dict[str, Any]:
-        told = {name: Decimal(row[name]) if isinstance(row[name], str) else row[name] for name in _DAY_NAMES}
-        return {"account": account, "day": day, **told, "origin": origin}
-
-    return _part(account, "day", day, made, since_ns=since_ns)
-
-
-def _part(account: str, part: str, day: date, made: Callable[[Any, str], Answer], *, since_ns: int) -> Answer:
-    """Return what is made of a part and its origin; both origins go through the same form, so they cannot differ."""
-
-    def query() -> Answer:
-        get_account(account)
-        return made(ledger_copy.BUILT[part](account, day), LEDGER)
-
-    return _told(account, part, lambda entry: made(entry[part], HOT), query, since_ns=since_ns, day=day)
+    return _answer_of_day(
+        account,
+        "day",
+        day,
+        lambda row, origin: {
+            "account": account,
+            "day": day,
+            **{name: Decimal(row[name]) if isinstance(row[name], str) else row[name] for name in _DAY_NAMES},
+            "origin": origin,
+        },
+        since_ns=since_ns,
+    )
 
 
-def _told(
+def _answer_of_day(account: str, name: str, day: date, form: Callable[[Any, str], Answer], *, since_ns: int) -> Answer:
+    """Return what ``form`` makes of a part of the account and its origin: of copy and ledger the same."""
+    return _answer(
+        account,
+        name,
+        from_copy=lambda entry: form(entry[name], HOT),
+        query=lambda: form(ledger_copy.BUILT[name](account, day), LEDGER),
+        since_ns=since_ns,
+        day=day,
+    )
+
+
+def _answer(
     account: str,
-    part: str,
-    made: Callable[[dict[str, Any]], Answer],
+    name: str,
+    from_copy: Callable[[Copy], Answer],
     query: Callable[[], Answer],
     *,
     since_ns: int,
     day: date | None = None,
 ) -> Answer:
     """Return what is made of the copy where it is as new as the ledger, else what the ledger is asked."""
-    entry = ledger_copy.read(account, part, since_ns=since_ns)
+    entry = ledger_copy.read(account, name, since_ns=since_ns)
     if entry is None or (day is not None and entry.get("desk_date") != day.isoformat()):
         return ask(query)
     try:
-        copied = made(entry)
+        copied = from_copy(entry)
     except _NONSENSE:
         return ask(query)  # what makes no sense is unknown
     try:
@@ -156,24 +194,17 @@ def _told(
         return copied
 
 
-def _held(entry: dict[str, Any]) -> Held:
-    return [(_position(row), row) for row in entry["positions"]]
-
-
-def _position(row: dict[str, Any]) -> Position:
-    said = {name: value for name, value in row.items() if name not in ("open_cost", "multiplier")}
-    said |= {name: None if said[name] is None else Decimal(said[name]) for name in _MONEY}
-    said |= {name: None if said[name] is None else datetime.fromisoformat(said[name]) for name in _TIMES}
+def _copied_position(row: Copy) -> Position:
+    """Return the position that a row of the copy tells, without a price. Raises: `_NONSENSE`."""
+    fields = {name: field for name, field in row.items() if name not in ("open_cost", "multiplier")}
+    fields |= {name: None if row[name] is None else Decimal(row[name]) for name in _MONEY}
+    fields |= {name: None if row[name] is None else datetime.fromisoformat(row[name]) for name in _TIMES}
     Decimal(row["open_cost"]), Decimal(row["multiplier"])
-    return Position(**{**said, "flags": tuple(said["flags"]), "origin": HOT})
+    return Position(**{**fields, "flags": tuple(row["flags"]), "origin": HOT})
 
 
-def _each_valued(held: Held, last_ticks: LastTicks) -> list[Position]:
-    ticks = last_ticks({position.symbol for position, _ in held}) if held else {}
-    return [_valued(position, [row], ticks) for position, row in held]
-
-
-def _valued(held: Position, rows: Sequence[dict[str, Any]], ticks: Mapping[str, Mapping[str, Any]]) -> Position:
+def _valued(held: Position, rows: Sequence[Copy], ticks: Mapping[str, Mapping[str, Any]]) -> Position:
+    """Return the position, which these rows of the copy make, at its last price, where there is one."""
     tick = ticks.get(held.symbol) if rows else None
     if tick is None:
         return held
@@ -183,22 +214,3 @@ def _valued(held: Position, rows: Sequence[dict[str, Any]], ticks: Mapping[str, 
         for row in rows
     ]
     return replace(held, last_price=price, last_price_at=at, unrealised_pnl=sum(pnl, Decimal(0)))
-
-
-def _stop(account: str, row: dict[str, Any], origin: str) -> TrailingStop:
-    extreme = row["extreme_price"]
-    return TrailingStop(
-        trade_id=row["trade_id"],
-        strategy_id=row["strategy_id"],
-        symbol=row["symbol"],
-        account=account,
-        stop_price=Decimal(row["stop_price"]),
-        extreme_price=None if extreme is None else Decimal(extreme),
-        method=row["method"],
-        at=datetime.fromisoformat(row["at"]),
-        origin=origin,
-    )
-
-
-def _counters(account: str, code: str, day: date, counts: dict[str, int], origin: str) -> StrategyCounters:
-    return StrategyCounters(strategy_id=code, account=account, day=day, **counts, origin=origin)

@@ -1,7 +1,6 @@
 """The facade: the one object that a strategy calls. Every method delegates; nothing is decided here.
 
-What the words mean, what raises and what never does: the package's README and ARCHITECTURE.md; each operation's and
-query's own docstring is the contract of the method that names it.
+The docstring of the operation or query that a method names is its contract.
 """
 
 from __future__ import annotations
@@ -14,9 +13,11 @@ from typing import Any, Self
 import pyarrow as pa
 
 from timeseries.recording.recorder import TickBatch
+from timeseries.values import Instant, Number
 from trading import ledger
 from trading.aio import Awaitables
 from trading.domain.shapes import DaySummary, PartTotals, Stats
+from trading.domain.conditions import Conditions
 from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.health import report
 from trading.health.report import HealthReport
@@ -53,24 +54,27 @@ class DataManager:
         ledger_intake: bool = False,
         start_stamped_bars: str | None = None,
     ) -> None:
-        bars = {"start_stamped_bars": start_stamped_bars}
-        self._begin(source, account, on_storage_fault, volume=volume, ordinals="continue", **bars)
+        telemetry = Telemetry(
+            source=source, account=account, on_storage_fault=on_storage_fault, volume=volume, ordinals="continue",
+            start_stamped_bars=start_stamped_bars,
+        )  # fmt: skip
+        self._begin(telemetry, raises=on_storage_fault == "raise")
         if ledger_intake:
             self.ledger.intake = of_this_folder()
 
     @classmethod
     def for_replay(cls, *, source: str, account: str, volume: str = "per_tick") -> Self:
         """Return a facade that counts points of one instant from the start of its input, so a repeat meets its own."""
-        made = cls.__new__(cls)
-        made._begin(source, account, "raise", volume=volume, ordinals="restart")
-        return made
+        facade = cls.__new__(cls)
+        reading = {"volume": volume, "ordinals": "restart"}
+        facade._begin(Telemetry(source=source, account=account, on_storage_fault="raise", **reading), raises=True)
+        return facade
 
-    def _begin(self, source: str, account: str, on_storage_fault: str, **reading: Any) -> None:
-        self.telemetry = Telemetry(source=source, account=account, on_storage_fault=on_storage_fault, **reading)
-        self.source, self.account = self.telemetry.recorder.source, self.telemetry.recorder.account
+    def _begin(self, telemetry: Telemetry, *, raises: bool) -> None:
+        self.telemetry = telemetry
+        self.source, self.account = telemetry.recorder.source, telemetry.recorder.account
         self.aio = Awaitables(self)
-        newest = self.telemetry.price_at_hand
-        self.ledger = ledger.Ledger(self.account, raises=on_storage_fault == "raise", newest=newest)
+        self.ledger = ledger.Ledger(self.account, raises=raises, newest=telemetry.price_at_hand)
 
     # -- the ledger --------------------------------------------------------------------------------------------------
 
@@ -79,76 +83,69 @@ class DataManager:
         trade_id: str,
         strategy_id: str,
         symbol: str,
-        entry_price: Any,
-        quantity: Any,
-        entry_time: datetime | int,
+        entry_price: Number,
+        quantity: Number,
+        entry_time: Instant,
         *,
-        signal_conditions: dict[str, Any] | None = None,
+        signal_conditions: Conditions | None = None,
         side: str = "LONG",
-        stop_price: Any = None,
-        target_price: Any = None,
-        charges: Any = None,
+        stop_price: Number | None = None,
+        target_price: Number | None = None,
+        charges: Number | None = None,
         fill_id: str | None = None,
         order_id: str | None = None,
     ) -> Position:
         """Open a trade with its first fill; returned means committed (`operations.open_position`)."""
-        opening = {"entry_price": entry_price, "quantity": quantity, "entry_time": entry_time, "charges": charges}
-        opening |= {"side": side, "stop_price": stop_price, "target_price": target_price, "fill_id": fill_id}
         return self.ledger.open_position(
-            trade_id, strategy_id, symbol, signal_conditions=signal_conditions, order_id=order_id, **opening
-        )
+            trade_id, strategy_id, symbol, entry_price=entry_price, quantity=quantity, entry_time=entry_time,
+            signal_conditions=signal_conditions, side=side, stop_price=stop_price, target_price=target_price,
+            charges=charges, fill_id=fill_id, order_id=order_id,
+        )  # fmt: skip
 
     def add_fill(
         self,
         trade_id: str,
         side: str,
-        price: Any,
-        quantity: Any,
-        at: datetime | int,
+        price: Number,
+        quantity: Number,
+        at: Instant,
         *,
         strategy_id: str | None = None,
-        charges: Any = None,
+        charges: Number | None = None,
         fill_id: str | None = None,
         order_id: str | None = None,
         flip_to: str | None = None,
     ) -> Position:
         """Book one more fill on an open trade; ``flip_to`` opens the opposite one with the rest
         (`operations.add_fill`)."""
-        said = {"charges": charges, "fill_id": fill_id, "order_id": order_id, "flip_to": flip_to}
-        return self.ledger.add_fill(trade_id, side, price, quantity, at, strategy_id=strategy_id, **said)
+        return self.ledger.add_fill(
+            trade_id, side, price, quantity, at, strategy_id=strategy_id, charges=charges, fill_id=fill_id,
+            order_id=order_id, flip_to=flip_to,
+        )  # fmt: skip
 
     def close_position(
         self,
         trade_id: str,
         strategy_id: str | None,
         symbol: str,
-        exit_price: Any,
-        exit_time: datetime | int,
-        pnl: Any = None,
-        pnl_percent: Any = None,
+        exit_price: Number,
+        exit_time: Instant,
+        pnl: Number | None = None,
+        pnl_percent: Number | None = None,
         exit_reason: str = "",
         *,
-        charges: Any = None,
+        charges: Number | None = None,
         fill_id: str | None = None,
         order_id: str | None = None,
     ) -> Trade:
         """Close a trade; ``pnl`` and ``pnl_percent`` are kept as reported (`operations.close_position`)."""
         return self.ledger.close_position(
-            trade_id,
-            strategy_id,
-            symbol,
-            exit_price=exit_price,
-            exit_time=exit_time,
-            pnl=pnl,
-            pnl_percent=pnl_percent,
-            exit_reason=exit_reason,
-            charges=charges,
-            fill_id=fill_id,
-            order_id=order_id,
-        )
+            trade_id, strategy_id, symbol, exit_price=exit_price, exit_time=exit_time, pnl=pnl, pnl_percent=pnl_percent,
+            exit_reason=exit_reason, charges=charges, fill_id=fill_id, order_id=order_id,
+        )  # fmt: skip
 
-    def set_charges(self, trade_id: str, amount: Any, *, source: str, strategy_id: str | None = None) -> Trade:
-        """Say what the trade cost in charges so far, and where that stands (`operations.set_charges`)."""
+    def set_charges(self, trade_id: str, amount: Number, *, source: str, strategy_id: str | None = None) -> Trade:
+        """Set what a trade cost in charges so far, and where that stands (`operations.set_charges`)."""
         return self.ledger.set_charges(trade_id, amount, source=source, strategy_id=strategy_id)
 
     def update_trailing_sl(
@@ -156,11 +153,11 @@ class DataManager:
         trade_id: str,
         strategy_id: str | None,
         symbol: str,
-        stop_price: Any,
-        extreme_price: Any,
+        stop_price: Number,
+        extreme_price: Number,
         method: str,
         *,
-        at: datetime | int | None = None,
+        at: Instant | None = None,
     ) -> bool:
         """Move a trade's stop: True when recorded or unchanged, False when the ledger is at fault."""
         return self.ledger.update_trailing_sl(trade_id, strategy_id, symbol, stop_price, extreme_price, method, at=at)
@@ -169,8 +166,8 @@ class DataManager:
         self,
         strategy_id: str,
         symbol: str,
-        at: datetime | int,
-        conditions: dict[str, Any],
+        at: Instant,
+        conditions: Conditions,
         *,
         decision: str,
         reason: str = "",
@@ -181,9 +178,9 @@ class DataManager:
     def apply_split(
         self,
         symbol: str,
-        new: Any,
-        old: Any,
-        at: datetime | int,
+        new: Number,
+        old: Number,
+        at: Instant,
         *,
         key: str,
         kind: str = "split",
@@ -191,12 +188,13 @@ class DataManager:
         strategy_id: str | None = None,
     ) -> list[Position]:
         """Book a split or a bonus on what is open of a symbol (`operations.apply_split`)."""
-        named = {"key": key, "kind": kind, "trade_id": trade_id, "strategy_id": strategy_id}
-        return self.ledger.apply_split(symbol, new, old, at, **named)
+        return self.ledger.apply_split(
+            symbol, new, old, at, key=key, kind=kind, trade_id=trade_id, strategy_id=strategy_id
+        )
 
     # -- telemetry ---------------------------------------------------------------------------------------------------
 
-    def process_tick(self, symbol: str, tick: Mapping[str, Any], *, at: datetime | int | None = None) -> bool:
+    def process_tick(self, symbol: str, tick: Mapping[str, Any], *, at: Instant | None = None) -> bool:
         """Record a tick: True once it survives the death of this process (`Recorder.tick`)."""
         self.telemetry.admit()
         # From the second tick on this name is the recorder's own: the tick path has no room for a call in between.
@@ -211,23 +209,23 @@ class DataManager:
         return self.telemetry.recorder.ticks(ticks, symbol=symbol)
 
     def cache_indicators(
-        self, symbol: str, values: Mapping[str, Any], *, at: datetime | int | None = None, timeframe: str = ""
+        self, symbol: str, values: Mapping[str, Any], *, at: Instant | None = None, timeframe: str = ""
     ) -> bool:
-        """Record named numbers of a symbol, and keep them as the newest."""
+        """Record named numbers of a symbol, and keep them as its newest indicators."""
         return self.telemetry.cache_indicators(symbol, values, at=at, timeframe=timeframe)
 
     def update_position_snapshot(
         self,
         strategy_id: str,
         symbol: str,
-        current_price: Any,
-        quantity: Any,
-        pnl: Any = None,
-        pnl_percent: Any = None,
+        current_price: Number,
+        quantity: Number,
+        pnl: Number | None = None,
+        pnl_percent: Number | None = None,
         *,
-        at: datetime | int | None = None,
+        at: Instant | None = None,
     ) -> bool:
-        """Record how an open position stands."""
+        """Record a snapshot of an open position."""
         self.telemetry.admit()
         recorder = self.telemetry.recorder
         return recorder.snapshot(strategy_id, symbol, current_price, quantity, pnl, pnl_percent, at=at)
@@ -315,23 +313,25 @@ class DataManager:
         """Return the trade's stop changes (`queries.history.stops`)."""
         return self.ledger.read(history.stops, trade_id, strategy_id=strategy_id)
 
-    def get_ticks(self, symbol: str, start: Any, stop: Any, *, source: str | None = None) -> pa.Table:
+    def get_ticks(self, symbol: str, start: Instant, stop: Instant, *, source: str | None = None) -> pa.Table:
         """Return the ticks of one source (None: day by day, of the source with the day's first)."""
         return self.telemetry.ticks(symbol, start, stop, source)
 
-    def get_candles(self, symbol: str, every: str, start: Any, stop: Any, *, source: str | None = None) -> pa.Table:
+    def get_candles(
+        self, symbol: str, every: str, start: Instant, stop: Instant, *, source: str | None = None
+    ) -> pa.Table:
         """Return candles counted from the session's open, labelled by their start; empty ones are absent."""
         return self.telemetry.candles(symbol, every, start, stop, source)
 
-    def get_indicator_history(self, symbol: str, start: Any, stop: Any) -> pa.Table:
+    def get_indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return recorded indicators: times, tags, one float column per name."""
         return self.telemetry.indicator_history(symbol, start, stop)
 
-    def get_position_history(self, strategy_id: str, symbol: str, start: Any, stop: Any) -> pa.Table:
+    def get_position_history(self, strategy_id: str, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return recorded position snapshots."""
         return self.telemetry.position_history(strategy_id, symbol, start, stop)
 
-    def get_strategy_metrics(self, strategy_id: str, start: Any, stop: Any) -> pa.Table:
+    def get_strategy_metrics(self, strategy_id: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the strategy's day so far at each of its exit fills."""
         return self.telemetry.strategy_metrics(strategy_id, start, stop)
 

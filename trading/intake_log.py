@@ -11,29 +11,39 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypedDict, TypeVar
 
 from timeseries.spool import durable
 from timeseries.spool.locks import WRITE, FileLock
+from trading.domain.conditions import JSON
 
 MARK = b"\xffVX1"  # 0xff is in no UTF-8 text
 _HEAD = struct.Struct("<4sII")
 
 
-class FrameLog:
+class SequencedFrame(TypedDict):
+    """What every frame has: its place in its file, from 1 on."""
+
+    sequence: int
+
+
+Frame = TypeVar("Frame", bound=SequencedFrame)
+
+
+class FrameLog(Generic[Frame]):
     """One file of frames. Reading needs no lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: list[dict[str, Any]] = []
+        self._read: list[Frame] = []
         self._position, self._identity = 0, (0, 0)
         self._guard = threading.Lock()
 
-    def append(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Write and return this with the next sequence (1, 2, ...); it is on disk when this returns.
+    def append(self, fields: Mapping[str, JSON]) -> Frame:
+        """Write one frame with the next sequence (1, 2, ...) and return it; it is on disk when this returns.
 
         Raises: OSError.
         """
@@ -41,54 +51,52 @@ class FrameLog:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(self.path, flags=WRITE | os.O_APPEND) as lock:
             lock.take(patient=True)
-            known = self.frames()
-            said = {**said, "sequence": (known[-1]["sequence"] if known else 0) + 1}
-            text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
-            frame = _HEAD.pack(MARK, len(text), zlib.crc32(text)) + text
-            if os.write(lock.descriptor, frame) != len(frame):
+            before = self.frames()
+            stamped: Any = {**fields, "sequence": (before[-1]["sequence"] if before else 0) + 1}
+            text = json.dumps(stamped, ensure_ascii=False, separators=(",", ":")).encode()
+            whole = _HEAD.pack(MARK, len(text), zlib.crc32(text)) + text
+            if os.write(lock.descriptor, whole) != len(whole):
                 raise OSError("the disk took only a part of a fact")
             durable.sync(lock.descriptor)
         if is_new:
             durable.sync_file(self.path.parent)
-        return said
+        frame: Frame = stamped
+        return frame
 
-    def frames(self) -> list[dict[str, Any]]:
+    def frames(self) -> list[Frame]:
         """Return every whole frame, in order."""
         with self._guard:
-            return list(self._frames())
-
-    def _frames(self) -> list[dict[str, Any]]:
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except FileNotFoundError:
-            return []
-        try:
-            status = os.fstat(descriptor)
-            identity = (status.st_dev, status.st_ino)
-            if identity != self._identity:
-                self._read, self._position, self._identity = [], 0, identity
-            data = os.pread(descriptor, max(0, status.st_size - self._position), self._position)
-        finally:
-            os.close(descriptor)
-        begin = self._position
-        for end, said in _frames_in(data):
-            self._read.append(said)
-            self._position = begin + end
-        return self._read
+            try:
+                descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                return []
+            try:
+                status = os.fstat(descriptor)
+                identity = (status.st_dev, status.st_ino)
+                if identity != self._identity:
+                    self._read, self._position, self._identity = [], 0, identity
+                tail = os.pread(descriptor, max(0, status.st_size - self._position), self._position)
+            finally:
+                os.close(descriptor)
+            begin = self._position
+            for end, text in _texts(tail):
+                self._read.append(json.loads(text))
+                self._position = begin + end
+            return list(self._read)
 
 
-def _frames_in(data: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (where it ends, what it says) of every whole frame."""
-    at = data.find(MARK)
-    while 0 <= at <= len(data) - _HEAD.size:
-        _, length, crc = _HEAD.unpack_from(data, at)
-        text = data[at + _HEAD.size : at + _HEAD.size + length]
+def _texts(tail: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (where it ends, its text) of every whole frame."""
+    at = tail.find(MARK)
+    while 0 <= at <= len(tail) - _HEAD.size:
+        _, length, crc = _HEAD.unpack_from(tail, at)
+        text = tail[at + _HEAD.size : at + _HEAD.size + length]
         if len(text) == length and zlib.crc32(text) == crc:
             at += _HEAD.size + length
-            yield at, json.loads(text)
-            at = data.find(MARK, at)
+            yield at, text
+            at = tail.find(MARK, at)
         else:
-            at = data.find(MARK, at + 1)
+            at = tail.find(MARK, at + 1)
 
 
 @contextmanager

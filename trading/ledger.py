@@ -9,20 +9,17 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
+from timeseries.values import Instant, Number
 from trading import book, summon
+from trading.account_operations import AccountOperations
 from trading.bookkeeping.slips import Newest, beside
-from trading.domain.values import Pending, Position, Signal, StrategyCounters, Trade, TrailingStop
+from trading.domain.values import Pending, Position, StrategyCounters, TrailingStop
 from trading.errors import LedgerBusy, LedgerNotReady
 from trading.intake import Intake
 from trading.ledger_thread import at_the_ledger
 from trading.models import Account
-from trading.operations.add_fill import add_fill
 from trading.operations.apply_split import apply_split
-from trading.operations.close_position import close_position
-from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
-from trading.operations.set_charges import set_charges
-from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.queries.accounts import get_account
 from trading.queries.valuation import LastTicks
 from trading.transactions import ask
@@ -33,8 +30,11 @@ Answer = TypeVar("Answer")
 log = structlog.get_logger("risk")
 
 
-class Ledger:
-    """Every call waits for a durable commit, at most two seconds, then raises LedgerBusy with nothing written."""
+class Ledger(AccountOperations):
+    """One account's operations and queries; an operation waits at most two seconds for its durable commit.
+
+    Then it raises LedgerBusy, with nothing written.
+    """
 
     def __init__(
         self, account: str, *, raises: bool = False, intake: Intake | None = None, newest: Newest | None = None
@@ -48,29 +48,23 @@ class Ledger:
         self.faults: dict[str, int] = {}
         self._written_ns = 0
 
-    def open_position(self, *said: Any, **more: Any) -> Position:
-        return self._answer(open_position, *said, **more)
-
-    def add_fill(self, *said: Any, **more: Any) -> Position:
-        return self._answer(add_fill, *said, **more)
-
-    def close_position(self, *said: Any, **more: Any) -> Trade:
-        return self._answer(close_position, *said, **more)
-
-    def set_charges(self, *said: Any, **more: Any) -> Trade:
-        return self._answer(set_charges, *said, **more)
-
-    def apply_split(self, *said: Any, **more: Any) -> list[Position]:
-        return self._answer(apply_split, *said, **more)
-
-    def record_signal(self, *said: Any, **more: Any) -> Signal:
-        return self._answer(record_signal, *said, **more)
-
-    def update_trailing_sl(self, trade_id: str, *said: Any, at: Any) -> bool:
-        """Return False, counted, where the ledger is at fault: a stop must not stop a strategy."""
+    def update_trailing_sl(
+        self,
+        trade_id: str,
+        strategy_id: str | None,
+        symbol: str,
+        stop_price: Number,
+        extreme_price: Number,
+        method: str,
+        *,
+        at: Instant | None,
+    ) -> bool:
+        """Move a trade's stop; answer False, counted, where the ledger is at fault: that must not stop a strategy."""
         moment = datetime.now(UTC) if at is None else at
         try:
-            return self._answer(update_trailing_sl, trade_id, *said, at=moment)
+            return super().update_trailing_sl(
+                trade_id, strategy_id, symbol, stop_price, extreme_price, method, at=moment
+            )
         except (LedgerBusy, LedgerNotReady) as error:
             self.faults[error.code] = self.faults.get(error.code, 0) + 1
             log.error("a stop change was not recorded", trade_id=trade_id, error=str(error))
@@ -78,20 +72,21 @@ class Ledger:
                 raise
             return False
 
-    def _answer(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
+    def carry_out(
+        self, operation: Callable[Concatenate[str, P], Answer], *arguments: P.args, **keywords: P.kwargs
+    ) -> Answer:
+        """Return the operation's answer for this account, or a `Pending` where the intake kept it."""
+        intake = self.intake
         # Most operations are about one trade: what is logged on the way says which.
-        about = {} if operation in (record_signal, apply_split) else {"trade_id": said[0]}
+        about = {} if operation in (record_signal, apply_split) else {"trade_id": arguments[0]}
         with structlog.contextvars.bound_contextvars(**about), beside(self.newest):
-            answer = self._carried_out(operation, *said, **more)
+            if intake is None:
+                answer = at_the_ledger(operation, self.account, *arguments, **keywords)
+            else:
+                answer = at_the_ledger(lambda: intake.take(operation, self.account, *arguments, **keywords))
+                if isinstance(answer, Pending):
+                    summon.summon()
         self._written_ns = time.time_ns()
-        return answer
-
-    def _carried_out(self, operation: Callable[..., Answer], *said: Any, **more: Any) -> Answer:
-        if self.intake is None:
-            return at_the_ledger(operation, self.account, *said, **more)
-        answer: Answer = at_the_ledger(self.intake.take, operation.__name__, self.account, said, more)
-        if isinstance(answer, Pending):
-            summon.summon()
         return answer
 
     # What is true now, from the hot state or the ledger (`book`); never a copy from before our own last write.

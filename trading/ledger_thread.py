@@ -24,49 +24,45 @@ _threads: dict[int, ThreadPoolExecutor] = {}
 log = structlog.get_logger("trade")
 
 
-def at_the_ledger(call: Callable[P, Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
-    """Return the call's answer, or raise what it raises."""
+def at_the_ledger(call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
+    """Call here, or on the ledger thread where an event loop runs here; return the answer, or raise what it raises."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return call(*arguments, **more)
-    return _submitted(call, *arguments, **more).result()
+        return call(*arguments, **keywords)
+    return _submitted(call, *arguments, **keywords).result()
 
 
-async def awaited(call: Callable[P, Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
+async def awaited(call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
     """Return the call's answer while the event loop goes on; calls are carried out one after another, in order."""
-    return await asyncio.wrap_future(_submitted(call, *arguments, **more))
+    return await asyncio.wrap_future(_submitted(call, *arguments, **keywords))
 
 
-async def awaited_write(call: Callable[P, Answer], *arguments: P.args, **more: P.kwargs) -> Answer:
+async def awaited_write(call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
     """Return the answer of a call that writes the ledger, as `awaited` does.
 
     Cancelled (a time-out, a task group that fails) while it waits for its turn it is not carried out. Once it has
     begun it cannot be taken back: the cancellation is raised when it has ended. So nothing is under way any more when
     the caller goes on, and the same call again answers with what was written, or writes it.
     """
-    submitted = _submitted(call, *arguments, **more)
+    submitted = _submitted(call, *arguments, **keywords)
     answer = asyncio.wrap_future(submitted)
     try:
         await asyncio.wait([answer])
     except asyncio.CancelledError:
         if not submitted.cancel():
-            await _ended(answer)
+            while not answer.done():
+                with suppress(asyncio.CancelledError):  # cancelled once more: the ledger's limit bounds this wait
+                    await asyncio.wait([answer])
             if answer.exception() is None:
                 log.warning("a call was carried out though its await was cancelled", operation=call.__name__)
         raise
     return answer.result()
 
 
-async def _ended(answer: asyncio.Future[Answer]) -> None:
-    while not answer.done():
-        with suppress(asyncio.CancelledError):  # cancelled once more: the ledger's time limit bounds this wait
-            await asyncio.wait([answer])
-
-
-def _submitted(call: Callable[P, Answer], *arguments: P.args, **more: P.kwargs) -> Future[Answer]:
+def _submitted(call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Future[Answer]:
     context = contextvars.copy_context()
-    return _thread().submit(lambda: context.run(call, *arguments, **more))
+    return _thread().submit(lambda: context.run(call, *arguments, **keywords))
 
 
 def _thread() -> ThreadPoolExecutor:

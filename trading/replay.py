@@ -6,20 +6,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from math import isnan
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import ParamSpec, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.measurements import FloatArray, IntArray, Mask
+from timeseries.measurements import IntArray, Mask
 from timeseries.recording.tick import MayBeNegative, never_negative
 from trading.data_manager import DataManager
+from trading.domain.values import Trade
 from trading.errors import VeloxError
 from trading.feeds import stamps, volume
 from trading.feeds.csv_file import read_csv
@@ -38,8 +40,43 @@ FLUSH_SECONDS_MIN = 60.0
 FLUSHED_PER_SECOND = 5_000  # the least that a store takes, for how long to wait for it
 MICROSECOND = timedelta(microseconds=1)
 
+P = ParamSpec("P")
 Advance = Callable[[int], None]
-One = TypeVar("One", VolumeReading, StampReading)
+SymbolReading = TypeVar("SymbolReading", VolumeReading, StampReading)
+
+
+class Rejected(TypedDict):
+    """How many rows of the files were rejected, in all and by reason; reasons without any are left out."""
+
+    total: int
+    by_reason: dict[str, int]
+
+
+class SymbolOutcome(TypedDict):
+    """What the store holds of one symbol of a feed, and what its volumes and its bars' stamps were read as."""
+
+    rows: int
+    stored: int
+    low: Decimal | None
+    high: Decimal | None
+    last_day_volume: int | float | None
+    first_at: datetime | None
+    last_at: datetime | None
+    volume: str | None
+    volume_evidence: str | None
+    stamp: str | None
+    stamp_evidence: str | None
+
+
+class Outcome(TypedDict):
+    """What store and ledger hold of a feed: the points stored, by symbol, and the strategy's trades within it."""
+
+    ticks_stored: int
+    symbols: dict[str, SymbolOutcome]
+    trades_opened: int
+    trades_closed: int
+    trades_open: int
+    total_pnl: Decimal
 
 
 class ReplayFailed(VeloxError):
@@ -60,7 +97,8 @@ class Feed:
     volumes: tuple[VolumeReading, ...] = ()
     stamps: tuple[StampReading, ...] = ()
 
-    def rejected(self) -> dict[str, Any]:
+    def rejected(self) -> Rejected:
+        """Return how many rows were rejected, in all and by reason."""
         counts = Counter(reject.reason for reject in self.rejects)
         by_reason = {reason: counts[reason] for reason in REASONS if counts[reason]}
         return {"total": len(self.rejects), "by_reason": by_reason}
@@ -128,9 +166,9 @@ def read_feed(paths: Sequence[Path], reading: Reading, *, now_ns: int) -> Feed:
     ticks = merged(files)
     unused = [f"--symbol {stem}=…: no file is called so" for stem in reading.names.unused(paths)]
     assumed = [
-        f"{one.symbol}: volume is read as each tick's own ({one.evidence}); --volume cumulative says otherwise"
-        for one in counted
-        if one.is_assumed
+        f"{volumes.symbol}: volume is read as each tick's own ({volumes.evidence}); --volume cumulative says otherwise"
+        for volumes in counted
+        if volumes.is_assumed
     ]
     return Feed(
         ticks,
@@ -144,12 +182,12 @@ def read_feed(paths: Sequence[Path], reading: Reading, *, now_ns: int) -> Feed:
 
 
 def _understood(
-    files: Sequence[FeedFile], read: Callable[[FeedFile], tuple[Ticks, Sequence[One]]]
-) -> tuple[list[FeedFile], list[One]]:
-    """Return the files with other ticks, and what was read of each symbol."""
+    files: Sequence[FeedFile], read: Callable[[FeedFile], tuple[Ticks, Sequence[SymbolReading]]]
+) -> tuple[list[FeedFile], list[SymbolReading]]:
+    """Return the files with the ticks that ``read`` makes of theirs, and how each symbol was read."""
     answers = [read(file) for file in files]
     changed = [replace(file, ticks=ticks) for file, (ticks, _) in zip(files, answers, strict=True)]
-    return changed, [one for _, readings in answers for one in readings]
+    return changed, [reading for _, readings in answers for reading in readings]
 
 
 def feed_of(symbols: Sequence[SimulatedSymbol]) -> Feed:
@@ -170,12 +208,11 @@ def missing(dm: DataManager, feed: Feed, *, source: str) -> Mask:
 
     Raises: OtherInput, when the source holds other ticks of one of the symbols over the same time.
     """
-    known = np.zeros(len(feed.ticks), dtype=bool)
+    recorded = np.zeros(len(feed.ticks), dtype=bool)
     for symbol, rows in _by_symbol(feed):
-        keys = feed.points.time[rows]
-        ticks = feed.ticks.take(rows)
-        known[rows] = known_among(symbol, ticks, keys, _stored(dm, symbol, ticks.time, source=source), source=source)
-    return wanting(feed.points, known)
+        keys, ticks = feed.points.time[rows], feed.ticks.take(rows)
+        recorded[rows] = known_among(symbol, ticks, keys, _stored(dm, symbol, ticks.time, source=source), source=source)
+    return wanting(feed.points, recorded)
 
 
 def run(
@@ -187,13 +224,20 @@ def run(
     """
     if strategy is None:
         for piece in _pieces(feed.ticks, pace):
-            _record(dm, feed.ticks.take(piece).take(todo[piece]))
+            for rows in feed.ticks.take(piece).take(todo[piece]).batches():
+                batch = dm.process_ticks(rows)
+                if batch.rejected:  # each of them was looked at before: it is the spool that refuses
+                    codes = ", ".join(sorted({code for _, code, _ in batch.rejected}))
+                    raise ReplayFailed(
+                        f"{len(batch.rejected)} ticks were refused ({codes}).",
+                        hint="See `manage.py health`; then run this again.",
+                    )
             advance(piece.stop - piece.start)
         return
     _guarded(strategy, "at the start", strategy.on_start, dm)
     for piece in _pieces(feed.ticks, pace):
         for tick, is_new in zip(ticks_of(feed.ticks.take(piece)), todo[piece].tolist(), strict=True):
-            if is_new and not dm.process_tick(tick.symbol, told(tick), at=tick.time):
+            if is_new and not dm.process_tick(tick.symbol, as_payload(tick), at=tick.time):
                 raise ReplayFailed("The spool refused a tick.", hint="See `manage.py health`; then run this again.")
             _guarded(strategy, f"on {tick.symbol} at {tick.at}", strategy.on_tick, tick)
         advance(piece.stop - piece.start)
@@ -208,18 +252,28 @@ def flush(dm: DataManager, feed: Feed) -> None:
     dm.flush(timeout=FLUSH_SECONDS_MIN + len(feed.ticks) / FLUSHED_PER_SECOND)
 
 
-def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> dict[str, Any]:
-    """Return what store and ledger hold of the feed now: `ticks_stored`, `symbols` and the trades of FACE §6."""
+def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> Outcome:
+    """Return what store and ledger hold of the feed now."""
     symbols = {
-        symbol: {
-            "rows": len(rows),
-            **_told_back(_stored(dm, symbol, feed.ticks.time[rows], source=source), zone),
-            **_readings(feed, symbol),
-        }
+        symbol: _symbol_outcome(
+            feed, symbol, len(rows), _stored(dm, symbol, feed.ticks.time[rows], source=source), zone
+        )
         for symbol, rows in sorted(_by_symbol(feed))
     }
-    stored = sum(told["stored"] for told in symbols.values())
-    return {"ticks_stored": stored, "symbols": symbols, **_trades(dm, feed, strategy)}
+    trades: list[Trade] = []
+    if strategy is not None and len(feed.ticks):
+        first, last = instant(int(feed.ticks.time.min())), instant(int(feed.ticks.time.max())) + MICROSECOND
+        held = dm.get_trades(strategy_id=strategy.strategy_id, start=first, stop=last)
+        trades = [trade for trade in held if trade.symbol in feed.ticks.symbols]
+    states = Counter(trade.state for trade in trades)
+    return {
+        "ticks_stored": sum(of_symbol["stored"] for of_symbol in symbols.values()),
+        "symbols": symbols,
+        "trades_opened": len(trades),
+        "trades_closed": states["CLOSED"],
+        "trades_open": states["OPEN"],
+        "total_pnl": sum((trade.realised_pnl - (trade.charges or 0) for trade in trades), Decimal(0)),
+    }
 
 
 def days(feed: Feed, zone_of: Callable[[str], ZoneInfo]) -> list[tuple[str, date]]:
@@ -235,27 +289,20 @@ def ticks_of(ticks: Ticks) -> Iterator[Tick]:
     """Yield the ticks one by one; a bar's price is its close."""
     high = np.where(np.isnan(ticks.high), ticks.close, ticks.high)
     low = np.where(np.isnan(ticks.low), ticks.close, ticks.low)
-    volumes = [_given(ticks.volume), _given(ticks.day_volume), _given(ticks.open)]
+    sparse = (ticks.volume, ticks.day_volume, ticks.open)
+    with_none = ([None if isnan(number) else number for number in column.tolist()] for column in sparse)
     columns = (ticks.symbol, ticks.time, ticks.close, high, low)
-    for place, *values in zip(*(column.tolist() for column in columns), *volumes, strict=True):
-        yield Tick(ticks.symbols[place], *values)
+    for place, *fields in zip(*(column.tolist() for column in columns), *with_none, strict=True):
+        yield Tick(ticks.symbols[place], *fields)
 
 
-def told(tick: Tick) -> dict[str, Any]:
+def as_payload(tick: Tick) -> dict[str, float]:
     """Return a tick as `process_tick` takes it."""
     prices = {"ltp": tick.price}
     if tick.open is not None:
         prices = {"open": tick.open, "high": tick.high, "low": tick.low, "close": tick.price}
     volumes = {"volume": tick.volume, "day_volume": tick.day_volume}
     return prices | {name: volume for name, volume in volumes.items() if volume is not None}
-
-
-def _given(column: FloatArray) -> list[float | None]:
-    absent = np.isnan(column)
-    given: list[float | None] = column.tolist()
-    for place in np.flatnonzero(absent).tolist():
-        given[place] = None
-    return given
 
 
 def _by_symbol(feed: Feed) -> Iterator[tuple[str, IntArray]]:
@@ -278,20 +325,10 @@ def _pieces(ticks: Ticks, pace: Pace) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def _record(dm: DataManager, ticks: Ticks) -> None:
-    for rows in ticks.batches():
-        batch = dm.process_ticks(rows)
-        if batch.rejected:  # each of them was looked at before: it is the spool that refuses
-            codes = ", ".join(sorted({code for _, code, _ in batch.rejected}))
-            raise ReplayFailed(
-                f"{len(batch.rejected)} ticks were refused ({codes}).",
-                hint="See `manage.py health`; then run this again.",
-            )
-
-
-def _guarded(strategy: Strategy, where: str, call: Callable[..., None], *arguments: Any) -> None:
+def _guarded(strategy: Strategy, where: str, call: Callable[P, None], *arguments: P.args, **keywords: P.kwargs) -> None:
+    """Make a call of the strategy. Raises: ReplayFailed for any error of its own."""
     try:
-        call(*arguments)
+        call(*arguments, **keywords)
     except VeloxError:
         raise
     except Exception as error:
@@ -306,27 +343,20 @@ def _stored(dm: DataManager, symbol: str, times: IntArray, *, source: str) -> pa
     return table.filter(pa.array(instants(table, "exchange_time") <= last))
 
 
-def _told_back(stored: pa.Table, zone: ZoneInfo) -> dict[str, Any]:
-    if not len(stored):
-        nothing = ("low", "high", "last_day_volume", "first_at", "last_at")
-        return {"stored": 0, **dict.fromkeys(nothing)}
+def _symbol_outcome(feed: Feed, symbol: str, rows: int, stored: pa.Table, zone: ZoneInfo) -> SymbolOutcome:
+    """Return what is stored of one symbol, and how it was read; None where there is nothing."""
+    counted = {reading.mode: reading.evidence for reading in feed.volumes if reading.symbol == symbol}
+    stamped = {reading.stamp: reading.evidence for reading in feed.stamps if reading.symbol == symbol}
     times, close = instants(stored, "exchange_time"), stored.column("close")
     low, high = (pc.coalesce(stored.column(name), close) for name in ("low", "high"))
     return {
+        "rows": rows,
         "stored": len(stored),
-        "low": _decimal(pc.min(low).as_py()),
-        "high": _decimal(pc.max(high).as_py()),
-        "last_day_volume": _last_day_volume(stored, times, zone),
-        "first_at": instant(int(times.min())),
-        "last_at": instant(int(times.max())),
-    }
-
-
-def _readings(feed: Feed, symbol: str) -> dict[str, str | None]:
-    """Return what the symbol's volumes and its bars' stamps were read as, and why; None where it has none."""
-    counted = {one.mode: one.evidence for one in feed.volumes if one.symbol == symbol}
-    stamped = {one.stamp: one.evidence for one in feed.stamps if one.symbol == symbol}
-    return {
+        "low": Decimal(repr(pc.min(low).as_py())) if len(stored) else None,
+        "high": Decimal(repr(pc.max(high).as_py())) if len(stored) else None,
+        "last_day_volume": _last_day_volume(stored, times, zone) if len(stored) else None,
+        "first_at": instant(int(times.min())) if len(stored) else None,
+        "last_at": instant(int(times.max())) if len(stored) else None,
         "volume": ", ".join(sorted(counted)) or None,
         "volume_evidence": "; ".join(counted[mode] for mode in sorted(counted)) or None,
         "stamp": ", ".join(sorted(stamped)) or None,
@@ -339,24 +369,3 @@ def _last_day_volume(stored: pa.Table, times: IntArray, zone: ZoneInfo) -> int |
     days = days_of(times, zone)
     volume = pc.max(stored.column("day_volume").filter(pa.array(days == days.max()))).as_py()
     return int(volume) if volume is not None and volume == int(volume) else volume
-
-
-def _decimal(number: float) -> Decimal:
-    return Decimal(repr(number))
-
-
-def _trades(dm: DataManager, feed: Feed, strategy: Strategy | None) -> dict[str, Any]:
-    """Count the strategy's trades that were opened within the feed, as the ledger has them."""
-    trades: list[Any] = []
-    if strategy is not None and len(feed.ticks):
-        first, last = instant(int(feed.ticks.time.min())), instant(int(feed.ticks.time.max())) + MICROSECOND
-        held = dm.get_trades(strategy_id=strategy.strategy_id, start=first, stop=last)
-        trades = [trade for trade in held if trade.symbol in feed.ticks.symbols]
-    states = Counter(trade.state for trade in trades)
-    pnl = sum((trade.realised_pnl - (trade.charges or 0) for trade in trades), Decimal(0))
-    return {
-        "trades_opened": len(trades),
-        "trades_closed": states["CLOSED"],
-        "trades_open": states["OPEN"],
-        "total_pnl": pnl,
-    }

@@ -1,4 +1,4 @@
-"""Whose prices may be 0 and below: futures and spreads, as the ledger's instruments say."""
+"""Symbols whose prices may be 0 and below: futures and spreads, as the ledger's instruments tell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady
 from trading.hot.breaker import Breaker
 from trading.ledger_thread import at_the_ledger
 from trading.queries.instruments import may_be_negative
-from trading.transactions import reading
+from trading.transactions import ask
 
 # An instrument may get its kind while its ticks are refused already.
 ASK_AGAIN_SECONDS = 60.0
@@ -34,7 +34,9 @@ class SignedPrices:
         if now - self._asked_at.get(symbol, -ASK_AGAIN_SECONDS) < ASK_AGAIN_SECONDS or self._breaker.is_open():
             return False
         try:
-            signed = at_the_ledger(_look_up, symbol)
+            signed = at_the_ledger(ask, may_be_negative, symbol)
+        except InvalidValue:  # a name that no instrument can have
+            signed = False
         except (LedgerBusy, LedgerNotReady) as error:
             self._breaker.failed(error)
             return False
@@ -43,11 +45,3 @@ class SignedPrices:
         if signed:
             self._signed.add(symbol)
         return signed
-
-
-def _look_up(symbol: str) -> bool:
-    try:
-        with reading():
-            return may_be_negative(symbol)
-    except InvalidValue:  # a name that no instrument can have
-        return False

@@ -51,17 +51,16 @@ class SimulatedSymbol:
 
 def simulate(opens: int, closes: int, *, seed: int, shares: Sequence[Share] = SHARES) -> list[SimulatedSymbol]:
     """Return a day of these shares between two instants (ns UTC)."""
-    return [
-        _simulated(share, opens, closes, np.random.default_rng([seed, place])) for place, share in enumerate(shares)
-    ]
-
-
-def _simulated(share: Share, opens: int, closes: int, random: np.random.Generator) -> SimulatedSymbol:
-    when = np.sort(random.random(share.ticks))
-    time = opens + (when * (closes - opens)).astype(np.int64) // MILLISECOND * MILLISECOND
-    # Trading is livelier after the opening and before the close.
-    sizes = random.poisson(share.size * (1 + 2 * (2 * when - 1) ** 4)) if share.size else np.zeros(share.ticks)
-    return SimulatedSymbol(share.name, time, _prices(share, when, random), np.cumsum(sizes).astype(np.float64))
+    symbols = []
+    for place, share in enumerate(shares):
+        random = np.random.default_rng([seed, place])
+        when = np.sort(random.random(share.ticks))
+        time = opens + (when * (closes - opens)).astype(np.int64) // MILLISECOND * MILLISECOND
+        # Trading is livelier after the opening and before the close.
+        sizes = random.poisson(share.size * (1 + 2 * (2 * when - 1) ** 4)) if share.size else np.zeros(share.ticks)
+        day_volume = np.cumsum(sizes).astype(np.float64)
+        symbols.append(SimulatedSymbol(share.name, time, _prices(share, when, random), day_volume))
+    return symbols
 
 
 def _prices(share: Share, when: npt.NDArray[np.float64], random: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Which names points may be recorded under: those whose exchange is known."""
+"""The names that points may be recorded under: those whose exchange is known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady
 from trading.hot.breaker import Breaker
 from trading.ledger_thread import at_the_ledger
 from trading.queries.instruments import split_symbol
-from trading.transactions import reading
+from trading.transactions import ask
 
 ASK_AGAIN_SECONDS = 60.0  # an exchange may become known while its ticks are refused already
 LEDGER_AWAY_SECONDS = 30.0
@@ -40,7 +40,7 @@ class SymbolNames:
         if self._breaker.is_open():
             return name
         try:
-            at_the_ledger(_look_up, name)
+            at_the_ledger(ask, split_symbol, name)
         except (LedgerBusy, LedgerNotReady) as away:
             self._breaker.failed(away)
             return name
@@ -50,8 +50,3 @@ class SymbolNames:
         self._breaker.succeeded()
         self._known.add(code)
         return name
-
-
-def _look_up(name: str) -> None:
-    with reading():
-        split_symbol(name)

@@ -22,7 +22,7 @@ from timeseries.reader import Reader, newest_of
 from timeseries.recording.payloads import parse_indicators
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.shipping import pump
-from timeseries.values import parse_name, parse_time
+from timeseries.values import Instant, Number, parse_name, parse_time
 from trading import summon
 from trading.domain.periods import parse_period
 from trading.domain.values import Indicators
@@ -43,7 +43,7 @@ from trading.transactions import ask
 ASK_SECONDS = 0.5
 STORE_AWAY_SECONDS = 30.0
 KINDS = {TICKS.name: "tick", INDICATORS.name: "indicators"}
-Newest = dict[str, Any] | None
+Point = dict[str, Any]  # one point as store, spool and hot state have it: tags, times (ns UTC), fields
 Marks = tuple[tuple[str, int, int], ...]
 _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 
@@ -79,13 +79,14 @@ class Telemetry:
             bar_period=0 if start_stamped_bars is None else parse_period(start_stamped_bars, "start_stamped_bars"),
             parse_symbol=SymbolNames(),
         )
-        self._indicators: dict[tuple[str, str], dict[str, Any]] = {}
-        self._elsewhere: dict[tuple[str, ...], tuple[Marks, Newest]] = {}
+        self._indicators: dict[tuple[str, str], Point] = {}
+        self._elsewhere: dict[tuple[str, ...], tuple[Marks, Point | None]] = {}
         self._store_breaker = Breaker("the store", failures_max=1, away_seconds=STORE_AWAY_SECONDS)
         self._admitted = False
 
     @cached_property
     def reader(self) -> Reader:
+        """The reader of spool and store, opened at its first use."""
         return wiring.open_reader()
 
     @cached_property
@@ -94,15 +95,18 @@ class Telemetry:
 
     @cached_property
     def pump(self) -> pump.Pump:
+        """The pump of this data folder, opened at its first use."""
         return wiring.open_pump()
 
     # -- free questions ----------------------------------------------------------------------------------------------
 
     def query_flux(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
+        """Return the store's answer to a question in Flux, within this many seconds."""
         limit = parse_seconds(timeout, "timeout")
         return self.reader.store.query_flux(text, dict(parameters or {}), timeout=limit)
 
     def query_sql(self, text: str, parameters: Mapping[str, Any] | None, timeout: float) -> pa.Table:
+        """Return the store's answer to one SELECT, within this many seconds."""
         limit = parse_seconds(timeout, "timeout")
         return self.reader.store.query_sql(text, dict(parameters or {}), timeout=limit)
 
@@ -116,13 +120,15 @@ class Telemetry:
         if self._admitted:
             return
         with contextlib.suppress(LedgerBusy, LedgerNotReady):
-            self._known_account()
+            at_the_ledger(ask, get_account, self.account)
         self._admitted = True
 
-    def _known_account(self) -> None:
-        at_the_ledger(ask, get_account, self.account)
+    def _next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
+        return self.reader.next_ordinal(measurement, tags, instant)  # which opens the reader, where it is needed
 
-    def cache_indicators(self, symbol: str, values: Mapping[str, Any], *, at: Any, timeframe: str) -> bool:
+    def cache_indicators(
+        self, symbol: str, values: Mapping[str, Number], *, at: Instant | None, timeframe: str
+    ) -> bool:
         """Record indicators and remember them as this process's newest."""
         self.admit()
         instant = time.time_ns() if at is None else at
@@ -130,17 +136,14 @@ class Telemetry:
         if kept:
             moment = parse_time(instant, self.zone, time.time_ns(), "at")
             series = (parse_name(symbol, "symbol"), timeframe and parse_name(timeframe, "timeframe"))
-            known = self._indicators.get(series)
-            if known is None or known["exchange_time"] <= moment:
+            before = self._indicators.get(series)
+            if before is None or before["exchange_time"] <= moment:
                 self._indicators[series] = {"exchange_time": moment, "values": parse_indicators(values)}
         return kept
 
-    def _next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
-        return self.reader.next_ordinal(measurement, tags, instant)
-
     # -- the newest values -------------------------------------------------------------------------------------------
 
-    def latest_tick(self, symbol: str) -> dict[str, Any] | None:
+    def latest_tick(self, symbol: str) -> Point | None:
         """Return the newest tick by exchange time that this process, the hot state, the spool or the store knows.
 
         Keys: symbol, source, account, kind, time, exchange_time, received_time (ns UTC), last_price, the fields it had,
@@ -148,12 +151,12 @@ class Telemetry:
         """
         return self.latest_ticks([symbol]).get(parse_name(symbol, "symbol"))
 
-    def latest_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def latest_ticks(self, symbols: Iterable[str]) -> dict[str, Point]:
         """Return the newest tick (`latest_tick`) of each symbol that has one; hot state and store are asked once."""
-        found, unknown = self._newest_ticks(symbols)
-        if unknown is not None:
-            raise unknown
-        return found
+        ticks, fault = self._newest_ticks(symbols)
+        if fault is not None:
+            raise fault
+        return ticks
 
     def price_at_hand(self, symbol: str) -> tuple[Decimal, datetime] | None:
         """Return the newest price and its time, as this process or else the hot state has it; no store is asked."""
@@ -162,14 +165,18 @@ class Telemetry:
             tick = cache.newest(KINDS[TICKS.name], self.account, symbol)
         return None if tick is None else price_of(tick)
 
-    def known_ticks(self, symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
+    def known_ticks(self, symbols: Iterable[str]) -> dict[str, Point]:
         """Return `latest_ticks`, where the store is away without those that it alone may know."""
         return self._newest_ticks(symbols)[0]
 
-    def _newest_ticks(self, symbols: Iterable[str]) -> tuple[dict[str, dict[str, Any]], StoreUnavailable | None]:
-        own: dict[str, Newest] = {name: self.recorder.latest(name) for name in _names(symbols)}
-        found, unknown = self._newest(TICKS, own)
-        return {symbol: _shown(tick) for symbol, tick in found.items()}, unknown
+    def _newest_ticks(self, symbols: Iterable[str]) -> tuple[dict[str, Point], StoreUnavailable | None]:
+        """Return the newest ticks as callers see them, and the store's error as `_newest` does."""
+        newest, fault = self._newest(TICKS, {name: self.recorder.latest(name) for name in _names(symbols)})
+        ticks = {}
+        for symbol, tick in newest.items():
+            fields = {name: field for name, field in tick.items() if field is not None}
+            ticks[symbol] = {**fields, "last_price": fields["close"]}
+        return ticks, fault
 
     def latest_indicators(self, symbol: str, timeframe: str) -> Indicators | None:
         """Return the newest values by exchange time, name to number, None where nothing is known."""
@@ -178,15 +185,18 @@ class Telemetry:
     def latest_indicators_of(self, symbols: Iterable[str], timeframe: str) -> dict[str, Indicators]:
         """Return the newest values of each symbol that has some; hot state and store are asked once for all."""
         timeframe = timeframe and parse_name(timeframe, "timeframe")
-        own: dict[str, Newest] = {name: self._indicators.get((name, timeframe)) for name in _names(symbols)}
-        found, unknown = self._newest(INDICATORS, own, timeframe=timeframe)
-        if unknown is not None:
-            raise unknown
-        return {symbol: _numbers(one) for symbol, one in found.items()}
+        own = {name: self._indicators.get((name, timeframe)) for name in _names(symbols)}
+        newest, fault = self._newest(INDICATORS, own, timeframe=timeframe)
+        if fault is not None:
+            raise fault
+        return {
+            symbol: Indicators({name: float(number) for name, number in dict(point["values"]).items()}, point["origin"])
+            for symbol, point in newest.items()
+        }
 
     def _newest(
-        self, measurement: Measurement, own: Mapping[str, Newest], **tags: str
-    ) -> tuple[dict[str, dict[str, Any]], StoreUnavailable | None]:
+        self, measurement: Measurement, own: Mapping[str, Point | None], **tags: str
+    ) -> tuple[dict[str, Point], StoreUnavailable | None]:
         """Return the newest by exchange time of each symbol; of equal ones what this process recorded itself.
 
         Where the store is away and a symbol is known nowhere else, its error comes second.
@@ -194,20 +204,20 @@ class Telemetry:
         series = {symbol: (self.account, symbol, *tags.values()) for symbol in own}
         hot_ones = cache.newest_many(KINDS[measurement.name], series.values() if cache.is_shared() else ())
         cold = {symbol: ours for symbol, ours in own.items() if series[symbol] not in hot_ones}
-        others, unknown = self._read(measurement, cold, tags)
-        newest: dict[str, dict[str, Any]] = {}
+        others, fault = self._read(measurement, cold, tags)
+        newest: dict[str, Point] = {}
         for symbol, ours in own.items():
             hot_one = hot_ones.get(series[symbol])
             other = others.get(symbol) if hot_one is None else {**hot_one, "origin": "hot"}
             mine = None if ours is None else {**ours, "origin": "process"}
-            found = max((one for one in (mine, other) if one), key=lambda one: one["exchange_time"], default=None)
-            if found is not None:
-                newest[symbol] = found
-        return newest, unknown
+            points = [point for point in (mine, other) if point]
+            if points:
+                newest[symbol] = max(points, key=lambda point: int(point["exchange_time"]))
+        return newest, fault
 
     def _read(
-        self, measurement: Measurement, own: Mapping[str, Newest], tags: Mapping[str, str]
-    ) -> tuple[dict[str, Newest], StoreUnavailable | None]:
+        self, measurement: Measurement, own: Mapping[str, Point | None], tags: Mapping[str, str]
+    ) -> tuple[dict[str, Point | None], StoreUnavailable | None]:
         """Return the newest of spool and store, where the hot state knows nothing.
 
         A symbol is read again only when somebody else has recorded since: our own newest is known anyway.
@@ -218,11 +228,11 @@ class Telemetry:
         others = tuple(mark for mark in all_marks if mark[0] != ours)
         marks = {symbol: all_marks if mine is None else others for symbol, mine in own.items()}
         keys = {symbol: (measurement.name, symbol, *tags.values()) for symbol in own}
-        known = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
-        found = {symbol: newest for symbol, (seen, newest) in known.items() if seen == marks[symbol]}
-        asked = [symbol for symbol in own if symbol not in found]
+        read_before = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
+        newest = {symbol: point for symbol, (seen, point) in read_before.items() if seen == marks[symbol]}
+        asked = [symbol for symbol in own if symbol not in newest]
         if not asked:
-            return found, None
+            return newest, None
         series = {"account": self.account, **tags}
         waiting = self._quick_reader.newest_waiting(measurement, asked, series)  # before the store: see `Reader`
         try:
@@ -230,25 +240,23 @@ class Telemetry:
         except StoreUnavailable as error:
             # What is known without it is answer enough, but the store is asked again.
             is_unknown = any(own[symbol] is None and symbol not in waiting for symbol in asked)
-            return found | waiting, error if is_unknown else None
+            return newest | waiting, error if is_unknown else None
         for symbol in asked:
-            found[symbol] = newest_of(waiting.get(symbol), stored.get(symbol))
-            self._elsewhere[keys[symbol]] = (marks[symbol], found[symbol])
-        return found, None
+            newest[symbol] = newest_of(waiting.get(symbol), stored.get(symbol))
+            self._elsewhere[keys[symbol]] = (marks[symbol], newest[symbol])
+        return newest, None
 
-    def _stored(
-        self, measurement: Measurement, symbols: Sequence[str], tags: Mapping[str, str]
-    ) -> dict[str, dict[str, Any]]:
+    def _stored(self, measurement: Measurement, symbols: Sequence[str], tags: Mapping[str, str]) -> dict[str, Point]:
         """Return the store's newest. Raises: StoreUnavailable, for a while at once where it did not answer in time."""
         if self._store_breaker.is_open():
             raise StoreUnavailable("The store did not answer lately.", hint="It is asked again in half a minute.")
         try:
-            found = self._quick_reader.newest_stored(measurement, symbols, tags)
+            points = self._quick_reader.newest_stored(measurement, symbols, tags)
         except StoreUnavailable as error:
             self._store_breaker.failed(error)
             raise
         self._store_breaker.succeeded()
-        return found
+        return points
 
     def _marks(self, measurement: Measurement) -> tuple[str | None, Marks]:
         """Return this process's own source, where it is recorded into, and how far each source has come."""
@@ -259,7 +267,7 @@ class Telemetry:
 
     # -- readings ----------------------------------------------------------------------------------------------------
 
-    def ticks(self, symbol: str, start: Any, stop: Any, source: str | None) -> pa.Table:
+    def ticks(self, symbol: str, start: Instant, stop: Instant, source: str | None) -> pa.Table:
         """Return the ticks of ``start <= time < stop``, ascending; on the recording host every accepted one.
 
         Columns: time, exchange_time, received_time (ns UTC), source, kind (price or bar), close (of a last price the
@@ -271,10 +279,10 @@ class Telemetry:
         first, last = self.bounds(start, stop)
         name = parse_name(symbol, "symbol")
         source = None if source is None else parse_name(source, "source")
-        self._known_account()
+        at_the_ledger(ask, get_account, self.account)
         return self.reader.ticks(name, first, last, source=source, account=self.account)
 
-    def candles(self, symbol: str, every: str, start: Any, stop: Any, source: str | None) -> pa.Table:
+    def candles(self, symbol: str, every: str, start: Instant, stop: Instant, source: str | None) -> pa.Table:
         """Return candles of ``every`` (`1s` to `1d`) with ``start <= time < stop``, ascending.
 
         Columns: time (the candle's start, ns UTC), open, high, low, close, volume (null where the feed has none),
@@ -286,30 +294,30 @@ class Telemetry:
         first, last = self.bounds(start, stop)
         symbol = parse_name(symbol, "symbol")
         source = None if source is None else parse_name(source, "source")
-        self._known_account()
+        at_the_ledger(ask, get_account, self.account)
         sessions = at_the_ledger(ask, candle_sessions, symbol, first, last)
         span = {"every": period, "start": first, "stop": last}
         return self.reader.candles(symbol, **span, source=source, account=self.account, sessions=sessions)
 
-    def indicator_history(self, symbol: str, start: Any, stop: Any) -> pa.Table:
+    def indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the indicators recorded of a symbol, ascending. Raises: as `ticks`."""
         return self._history(INDICATORS, start, stop, symbol=parse_name(symbol, "symbol"))
 
-    def position_history(self, strategy_id: str, symbol: str, start: Any, stop: Any) -> pa.Table:
+    def position_history(self, strategy_id: str, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the snapshots of a position, ascending; columns: docs/measurements.md. Raises: as `ticks`."""
         tags = {"strategy": parse_name(strategy_id, "strategy_id"), "symbol": parse_name(symbol, "symbol")}
         return self._history(POSITION_SNAPSHOTS, start, stop, **tags)
 
-    def strategy_metrics(self, strategy_id: str, start: Any, stop: Any) -> pa.Table:
+    def strategy_metrics(self, strategy_id: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the strategy's day so far at each exit; columns: docs/measurements.md. Raises: as `ticks`."""
         return self._history(STRATEGY_METRICS, start, stop, strategy=parse_name(strategy_id, "strategy_id"))
 
-    def _history(self, measurement: Measurement, start: Any, stop: Any, **tags: str) -> pa.Table:
+    def _history(self, measurement: Measurement, start: Instant, stop: Instant, **tags: str) -> pa.Table:
         first, last = self.bounds(start, stop)
-        self._known_account()
+        at_the_ledger(ask, get_account, self.account)
         return self.reader.history(measurement, first, last, account=self.account, **tags)
 
-    def bounds(self, start: Any, stop: Any) -> tuple[int, int]:
+    def bounds(self, start: Instant, stop: Instant) -> tuple[int, int]:
         """Return two bounds of a reading as ns UTC: any datetime (naive: desk time) or integer ns.
 
         Raises: InvalidValue.
@@ -319,12 +327,17 @@ class Telemetry:
             raise InvalidValue("start lies after stop.", field="start", hint="Give start <= stop.")
         return first, last
 
-    def _bound(self, value: Any, field: str) -> int:
-        if isinstance(value, datetime):
-            return max(_FIRST_NS, min(_exact_ns(value, self.zone), _LAST_NS))
-        if isinstance(value, int | np.integer) and not isinstance(value, bool):
-            return max(_FIRST_NS, min(int(value), _LAST_NS))
-        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a datetime or integer nanoseconds.")
+    def _bound(self, instant: Instant, field: str) -> int:
+        """Return one bound as ns UTC within an int64. Raises: InvalidValue for another type."""
+        if isinstance(instant, datetime):
+            aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=self.zone)
+            since = aware - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+            exact = (since // timedelta(microseconds=1)) * 1000 + int(getattr(instant, "nanosecond", 0))
+        elif isinstance(instant, int | np.integer) and not isinstance(instant, bool):
+            exact = int(instant)
+        else:
+            raise InvalidValue(f"{field} is {instant!r}.", field=field, hint="Give a datetime or integer nanoseconds.")
+        return max(_FIRST_NS, min(exact, _LAST_NS))
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -336,46 +349,29 @@ class Telemetry:
         deadline = time.monotonic() + parse_seconds(timeout, "timeout")
         summon.summon()
         self.pump.wait_until_settled(self.pump.targets(source=self.source), timeout)
-        with contextlib.suppress(FlushTimeout):
-            self._wait_for_the_journal(deadline)
-
-    def _wait_for_the_journal(self, deadline: float) -> None:
-        """Wait for the companion's follower; what it does not do in time it does later, and no point waits for it."""
+        # The companion's follower: what it does not do in time it does later, and no point waits for it.
         while at_the_ledger(is_behind) and summon.companion_pid() is not None:
             if time.monotonic() >= deadline:
                 return
             self.pump.bell.ring()
             time.sleep(0.01)
-        left = max(0.0, deadline - time.monotonic())
-        self.pump.wait_until_settled(self.pump.targets(source=PROJECTING_SOURCE), left)
+        with contextlib.suppress(FlushTimeout):
+            left = max(0.0, deadline - time.monotonic())
+            self.pump.wait_until_settled(self.pump.targets(source=PROJECTING_SOURCE), left)
 
     def close(self) -> None:
+        """Seal what was recorded; a second call does nothing."""
         self.recorder.close()
 
 
 def _names(symbols: Iterable[str]) -> list[str]:
     if isinstance(symbols, str):
         raise InvalidValue(f"symbols is {symbols!r}.", field="symbols", hint="Give a list of symbols.")
-    return [parse_name(one, "symbol") for one in symbols]
+    return [parse_name(symbol, "symbol") for symbol in symbols]
 
 
-def _shown(tick: dict[str, Any]) -> dict[str, Any]:
-    there = {name: value for name, value in tick.items() if value is not None}
-    return {**there, "last_price": there["close"]}
-
-
-def _numbers(found: dict[str, Any]) -> Indicators:
-    return Indicators({name: float(value) for name, value in dict(found["values"]).items()}, found["origin"])
-
-
-def parse_seconds(value: Any, field: str) -> float:
+def parse_seconds(seconds: Number, field: str) -> float:
     """Return a number of seconds, 0 or more. Raises: InvalidValue."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a number of seconds, 0 or more.")
-    return float(value)
-
-
-def _exact_ns(value: datetime, zone: ZoneInfo) -> int:
-    aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
-    since = aware - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
-    return (since // timedelta(microseconds=1)) * 1000 + int(getattr(value, "nanosecond", 0))
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+        raise InvalidValue(f"{field} is {seconds!r}.", field=field, hint="Give a number of seconds, 0 or more.")
+    return float(seconds)

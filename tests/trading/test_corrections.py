@@ -36,7 +36,9 @@ def follows() -> None:
         parts = Realisation.objects.filter(
             account=total.account, strategy=total.strategy, instrument=total.instrument, day=total.day
         )
-        made = booking.total_of(DayTotal(), list(parts.select_related("trade")))
+        made = DayTotal()
+        for part in parts.select_related("trade"):
+            booking.add_to_total(made, part.trade, part)
         assert [getattr(total, name) for name in booking.SUMS] == [getattr(made, name) for name in booking.SUMS]
     for trade in Trade.objects.exclude(state="VOID"):
         assert sum(part.pnl for part in trade.realisations.all()) == trade.realised_pnl

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -24,13 +26,16 @@ from tests.companions import ended_afterwards
 from tests.trading.book import AT, MINUTE, fills, row, snapshot
 from tests.trading.test_ledger_processes import ROOT, go, workers
 from tests.waiting import until
-from trading import intake, summon, transactions
+from trading import summon, transactions
+from trading.account_operations import OPERATIONS, AccountOperations
 from trading.data_manager import DataManager
 from trading.domain.values import Pending
 from trading.errors import IdConflict, InvalidValue, LedgerBusy
 from trading.intake import Intake, of_this_folder
 from trading.intake_log import MARK, FrameLog, alone
+from trading.ledger import Ledger
 from trading.models import Fill, Journal, Signal, Trade
+from trading.operations.add_fill import add_fill
 from trading.proof.verify import verify_ledger
 
 pytestmark = pytest.mark.ledger
@@ -162,20 +167,15 @@ def test_what_was_posted_by_a_process_that_died_is_not_posted_again(
     assert [fill.quantity for fill in fills()] == [10, 2, 2, 2]
 
 
-def test_a_call_whose_commit_was_in_doubt_is_not_posted_again(
-    dm: DataManager, ledger: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_call_whose_commit_was_in_doubt_is_not_posted_again(dm: DataManager, ledger: Any) -> None:
     dm.open_position(*OPEN)
-    real = intake.OPERATIONS["add_fill"]
 
-    @functools.wraps(real)
-    def committed_but_unheard(*said: Any, **more: Any) -> Any:
-        real(*said, **more)
+    @functools.wraps(add_fill)
+    def committed_but_unheard(*arguments: Any, **keywords: Any) -> Any:
+        add_fill(*arguments, **keywords)
         raise LedgerBusy("the connection was lost while it committed")
 
-    monkeypatch.setitem(intake.OPERATIONS, "add_fill", committed_but_unheard)  # type: ignore[arg-type]
-    assert isinstance(dm.add_fill("T1", "SELL", 2460, 2, AT + MINUTE), Pending)
-    monkeypatch.undo()
+    assert isinstance(dm.ledger.carry_out(committed_but_unheard, "T1", "SELL", 2460, 2, AT + MINUTE), Pending)
     assert of_this_folder().post() == 1
     assert Fill.objects.count() == 2
 
@@ -202,6 +202,18 @@ def test_the_companion_posts(ledger: Any, impatient: None, monkeypatch: pytest.M
             assert isinstance(dm.open_position(*OPEN), Pending)
         until(lambda: not of_this_folder().waiting())
         assert dm.get_trade("T1").state == "OPEN"
+
+
+def test_the_facade_the_ledger_and_the_intake_have_the_same_operations() -> None:
+    of_the_ledger = {name for name in vars(AccountOperations) if not name.startswith("_")} - {"carry_out"}
+    assert set(OPERATIONS) == of_the_ledger
+    for name, operation in OPERATIONS.items():
+        account, *own = inspect.signature(operation).parameters
+        assert account == "account_code"
+        assert list(inspect.signature(getattr(Ledger, name)).parameters)[1:] == own, name
+        assert set(own) - {"by"} == set(list(inspect.signature(getattr(DataManager, name)).parameters)[1:]), name
+    writing = set(re.findall(r"self\.ledger\.(\w+)\(", inspect.getsource(DataManager))) & of_the_ledger
+    assert writing == set(OPERATIONS), "each is handed on by the facade"
 
 
 # -- the files -------------------------------------------------------------------------------------------------------

@@ -1,20 +1,22 @@
-"""Booking one fill on a trade, with all that follows from it, inside the operation's transaction."""
+"""Booking one fill on a trade, with all that follows from it, inside the transaction of an operation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from trading.bookkeeping import bounds, references, rows, slips
 from trading.domain import flags, position
+from trading.domain.chain import Entry
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
+from trading.domain.values import Position
 from trading.errors import CrossesZero, InvalidValue
-from trading.models import Correction, DayTotal, Fill, Instrument, Realisation, Trade
+from trading.models import Correction, DayTotal, Fill, Instrument, Realisation, StopChange, Trade
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
+from trading.queries.trades import trade_value
 from trading.transactions import busy
 
 
@@ -56,6 +58,7 @@ class Seen:
 
     @classmethod
     def of(cls, trade: Trade) -> Seen:
+        """Return what is seen of a trade now."""
         return cls(trade.state, trade.open_quantity, trade.close_price)
 
 
@@ -68,7 +71,7 @@ def keep(trade: Trade, seen: Seen) -> None:
         raise busy(f"trade {trade.trade_id} changed at the same time")
 
 
-def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, Any]:
+def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> Entry:
     """Write the fill, move the trade on, keep the day total; return what the journal says of it.
 
     ``trade`` has its instrument loaded. A new one is saved here, one that was read is to be written with `keep`.
@@ -77,33 +80,46 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> dict[str, A
         step, beyond the bound of money.
     """
     _check(trade, side, new)
-    before, sequence = _before(trade)
-    execution = Execution(side, to_units(new.price), to_units(new.quantity), _units(new.charges))
-    after, realised = _applied(before, execution, trade)
-    trade.flags = sorted({*trade.flags, *_flags(trade, new, realised, now)})
-    stand(trade, after, new.at)
+    units = None if new.charges is None else to_units(new.charges)
+    after, realised, sequence = _applied(trade, Execution(side, to_units(new.price), to_units(new.quantity), units))
     is_new = trade.pk is None
+    odd = slips.fill_flags(new.price, new.quantity, new.at, trade.instrument, now)
+    odd |= slips.far_flags(new.price, new.at, trade.instrument)
+    odd |= slips.plan_flags(trade, new.price) if is_new else set()
+    if realised is not None and flags.PRICE_ZERO in odd:
+        odd.add(flags.UNEXPLAINED)  # a part that is sold for nothing has no reason; the close may give one
+    trade.flags = sorted({*trade.flags, *odd})
+    stand(trade, after, new.at)
     if is_new:
         rows.insert(trade)
-    fill = _written(trade, side, new, sequence, now)
-    said: dict[str, Any] = {"fill": fill_body(fill), "fill_pk": fill.pk}
+    fill = Fill(
+        trade=trade,
+        sequence=sequence,
+        fill_id=new.fill_id,
+        order_id=new.order_id,
+        side=side,
+        role=Fill.Role.ENTRY if side == position.ENTRY_SIDE[trade.side] else Fill.Role.EXIT,
+        price=new.price,
+        quantity=new.quantity,
+        charges=new.charges,
+        at=new.at,
+        recorded_at=now,
+    )
+    rows.insert(fill)
+    body: Entry = {"fill": fill_body(fill), "fill_pk": fill.pk}
     if is_new:
-        said["multiplier"] = trade.instrument.multiplier
+        body["multiplier"] = trade.instrument.multiplier
     if realised is not None:
-        said |= _realise(trade, fill, realised)
-    return said
+        body |= _realise(trade, fill, realised)
+    return body
 
 
-def _flags(trade: Trade, new: NewFill, realised: Realised | None, now: datetime) -> set[str]:
-    """Return what is odd about a fill. A part that is sold for nothing has no reason; the close may give one."""
-    instrument = trade.instrument
-    odd = slips.fill_flags(new.price, new.quantity, new.at, instrument, now)
-    odd |= slips.far_flags(new.price, new.at, instrument)
-    odd |= slips.plan_flags(trade, new.price) if trade.pk is None else set()
-    return odd | ({flags.UNEXPLAINED} if realised is not None and flags.PRICE_ZERO in odd else set())
+def position_value(trade: Trade) -> Position:
+    """Return the position that a call on a trade answers with."""
+    return Position(**trade_value(trade).as_dict())
 
 
-def said_of(trade: Trade) -> dict[str, Any]:
+def trade_body(trade: Trade) -> Entry:
     """Return how the journal names a trade."""
     return {
         "pk": trade.pk,
@@ -128,11 +144,18 @@ def initial_risk(price: Decimal, quantity: Decimal, stop: Decimal, instrument: I
 
 
 def _check(trade: Trade, side: str, new: NewFill) -> None:
+    """Raise what `book` raises for a fill that the trade, its instrument or its account cannot have."""
     if new.at < trade.opened_at:
         raise InvalidValue(
             "The fill lies before the trade's opening.", field=new.time_field, hint=f"It opened {trade.opened_at}."
         )
-    _must_be_in_its_units(trade, new)
+    # What came before a split that is booked is in other units: the trade counts in the new ones.
+    if flags.SPLIT in trade.flags and trade.fills.filter(role=Fill.Role.SPLIT, at__gt=new.at).exists():
+        raise InvalidValue(
+            f"The fill lies before a split of trade {trade.trade_id}.",
+            field=new.time_field,
+            hint="Book it in the units since then, with a time after the split.",
+        )
     references.must_be_on_step(new.quantity, trade.instrument)
     bounds.must_be_price(new.price, trade.instrument, new.price_field, can_be_zero=trade.pk is not None)
     is_exit = side == position.EXIT_SIDE[trade.side]
@@ -147,40 +170,31 @@ def _check(trade: Trade, side: str, new: NewFill) -> None:
         )
 
 
-def _must_be_in_its_units(trade: Trade, new: NewFill) -> None:
-    """Raise InvalidValue for a fill from before a split that is booked: the trade counts in other units since."""
-    if flags.SPLIT in trade.flags and trade.fills.filter(role=Fill.Role.SPLIT, at__gt=new.at).exists():
-        raise InvalidValue(
-            f"The fill lies before a split of trade {trade.trade_id}.",
-            field=new.time_field,
-            hint="Book it in the units since then, with a time after the split.",
-        )
+def _applied(trade: Trade, execution: Execution) -> tuple[Holding, Realised | None, int]:
+    """Return the holding after one more execution, what that realised, and the sequence of its fill.
 
-
-def _before(trade: Trade) -> tuple[Holding, int]:
-    """Return the holding that the fills so far make, and the sequence of the next one."""
+    Raises: InvalidValue beyond the bound of money.
+    """
     multiplier = to_units(trade.instrument.multiplier)
     if trade.pk is None:
-        return Holding(trade.side, multiplier), 1
-    if facts.CORRECTED not in trade.flags:
-        return facts.standing(trade)
-    fills = rows.fetch(Fill, trade_id=trade.pk, order_by="sequence")
-    following = len(fills) + 1
-    fills = facts.corrected(fills, rows.fetch(Correction, trade_id=trade.pk, order_by="id"))
-    return position.fold(trade.side, multiplier, facts.executions(fills))[0], following
-
-
-def _applied(before: Holding, execution: Execution, trade: Trade) -> tuple[Holding, Realised | None]:
+        before, sequence = Holding(trade.side, multiplier), 1
+    elif facts.CORRECTED not in trade.flags:
+        before, sequence = facts.standing(trade)
+    else:
+        fills = rows.fetch(Fill, trade_id=trade.pk, order_by="sequence")
+        sequence = len(fills) + 1
+        fills = facts.corrected(fills, rows.fetch(Correction, trade_id=trade.pk, order_by="id"))
+        before = position.fold(trade.side, multiplier, facts.executions(fills))[0]
     after, realised = position.apply(before, execution)
-    value = position.value_of(execution.price, execution.quantity, before.multiplier)
-    money = (after.open_cost, after.entry_value, after.realised_pnl, value, after.charges or 0)
+    worth = position.value_of(execution.price, execution.quantity, before.multiplier)
+    money = (after.open_cost, after.entry_value, after.realised_pnl, worth, after.charges or 0)
     if max(after.open_quantity, after.entry_quantity, *map(abs, money)) > MAX_UNITS:
         raise InvalidValue(
             f"Trade {trade.trade_id} would be worth more than 92,233,720,368.",
             field="quantity",
             hint="Check price and quantity; book such a position as several trades.",
         )
-    return after, realised
+    return after, realised, sequence
 
 
 def stand(trade: Trade, after: Holding, at: datetime) -> None:
@@ -193,26 +207,8 @@ def stand(trade: Trade, after: Holding, at: datetime) -> None:
         trade.state, trade.closed_at = Trade.State.CLOSED, at
 
 
-def _written(trade: Trade, side: str, new: NewFill, sequence: int, now: datetime) -> Fill:
-    role = Fill.Role.ENTRY if side == position.ENTRY_SIDE[trade.side] else Fill.Role.EXIT
-    fill = Fill(
-        trade=trade,
-        sequence=sequence,
-        fill_id=new.fill_id,
-        order_id=new.order_id,
-        side=side,
-        role=role,
-        price=new.price,
-        quantity=new.quantity,
-        charges=new.charges,
-        at=new.at,
-        recorded_at=now,
-    )
-    rows.insert(fill)
-    return fill
-
-
-def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
+def _realise(trade: Trade, fill: Fill, realised: Realised) -> Entry:
+    """Write what an exit fill realised and keep the day total; return what the journal says of both."""
     day = references.day_of(fill.at, trade.instrument)
     row = Realisation(
         trade=trade,
@@ -231,36 +227,32 @@ def _realise(trade: Trade, fill: Fill, realised: Realised) -> dict[str, Any]:
     )
     rows.insert(row)
     names = ("quantity", "cost", "proceeds", "charges", "pnl", "closes", "day")
-    day_so_far, total = _day_so_far(trade, row)
-    keys = {"realisation_pk": row.pk, "day_total_pk": total.pk}
-    return {"realised": {name: getattr(row, name) for name in names}, "day": day_so_far, **keys}
+    body: Entry = {"realised": {name: getattr(row, name) for name in names}, "realisation_pk": row.pk}
+    return {**body, **_add_to_day(trade, row)}
 
 
-def _day_so_far(trade: Trade, row: Realisation) -> tuple[dict[str, Any], DayTotal]:
-    """Keep the day total; return the sums of the strategy's day, over all instruments, and the total."""
-    of_day: dict[str, Any] = {"account_id": trade.account_id, "strategy_id": trade.strategy_id, "day": row.day}
-    totals = rows.fetch(DayTotal, lock=True, **of_day)
-    total = next((one for one in totals if one.instrument_id == trade.instrument_id), None)
+def _add_to_day(trade: Trade, row: Realisation) -> Entry:
+    """Add what a fill realised to its day's total; return the sums of the strategy's day, over all instruments."""
+    day = row.day
+    totals = rows.fetch(DayTotal, lock=True, account_id=trade.account_id, strategy_id=trade.strategy_id, day=day)
+    total = next((row_of_day for row_of_day in totals if row_of_day.instrument_id == trade.instrument_id), None)
     if total is None:
-        total = DayTotal(**of_day, instrument=trade.instrument)
+        total = DayTotal(
+            account_id=trade.account_id, strategy_id=trade.strategy_id, instrument=trade.instrument, day=day
+        )
         totals.append(total)
-    _add(total, trade, row)
+    add_to_total(total, trade, row)
     if total.pk is None:
         rows.insert(total)
     else:
         rows.update(total, SUMS)
-    names = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
-    return {"day": row.day, **{name: sum(getattr(one, name) for one in totals) for name in names}}, total
+    sums = ("gross_pnl", "charges", "trades_closed", "wins", "losses")
+    so_far = {name: sum(getattr(row_of_day, name) for row_of_day in totals) for name in sums}
+    return {"day": {"day": day, **so_far}, "day_total_pk": total.pk}
 
 
-def total_of(total: DayTotal, parts: list[Realisation]) -> DayTotal:
-    """Return an empty total with these realisations added; each has its trade loaded."""
-    for part in parts:
-        _add(total, part.trade, part)
-    return total
-
-
-def _add(total: DayTotal, trade: Trade, row: Realisation) -> None:
+def add_to_total(total: DayTotal, trade: Trade, row: Realisation) -> None:
+    """Add what a fill of the trade realised to a day's total. Raises: InvalidValue beyond the bound of money."""
     total.gross_pnl += row.pnl
     total.charges += row.charges or 0
     if row.closes:
@@ -277,11 +269,13 @@ def _add(total: DayTotal, trade: Trade, row: Realisation) -> None:
         raise InvalidValue("The day's total would pass 92,233,720,368.", field="quantity", hint="Check the price.")
 
 
-def fill_body(fill: Fill) -> dict[str, Any]:
+def fill_body(fill: Fill) -> Entry:
     """Return how the journal tells a fill."""
     names = ("sequence", "fill_id", "order_id", "side", "role", "price", "quantity", "charges", "at")
     return {name: getattr(fill, name) for name in names}
 
 
-def _units(amount: Decimal | None) -> int | None:
-    return None if amount is None else to_units(amount)
+def stop_body(change: StopChange) -> Entry:
+    """Return how the journal tells a change of a stop."""
+    names = ("stop_price", "extreme_price", "method", "at", "moved_back")
+    return {name: getattr(change, name) for name in names}

@@ -1,78 +1,68 @@
-"""The terms of an instrument, as callers say them: checked, and in the forms of its columns."""
+"""The terms of an instrument as callers give them: checked, and in the forms of its columns."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from timeseries.values import parse_name
+from timeseries.values import Number, parse_name
 from trading.bookkeeping import arguments
 from trading.domain.money import parse_amount, parse_quantity
 from trading.errors import InvalidValue
 from trading.models import Instrument
 
+TermInput = Number | date | None  # a term as a caller has it; "" is none
+Term = str | Decimal | date | None  # a term as its column has it
+
 KINDS = tuple(Instrument.Kind.values)
-CURRENCY_LETTERS = 3
+_CURRENCY = re.compile("[A-Z]{3}")
 # What the figures or the flags of its trades follow from.
 FOLDED = ("kind", "multiplier", "lot", "quantity_step", "price_tick")
 
 
-def currency(value: Any, field: str = "currency") -> str:
+def currency(code: TermInput, field: str = "currency") -> str:
     """Return a currency's code. Raises: InvalidValue."""
-    is_code = isinstance(value, str) and len(value) == CURRENCY_LETTERS and value.isascii() and value.isalpha()
-    if not is_code or value != value.upper():
-        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give three capital letters, such as INR.")
-    return str(value)
+    if not isinstance(code, str) or not _CURRENCY.fullmatch(code):
+        raise InvalidValue(f"{field} is {code!r}.", field=field, hint="Give three capital letters, such as INR.")
+    return str(code)
 
 
-def terms_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the terms that are given, each as its column keeps it. Raises: InvalidValue."""
-    if unknown := sorted(said.keys() - PARSERS.keys()):
+def terms_of(terms: Mapping[str, TermInput]) -> dict[str, Term]:
+    """Return the terms of an instrument, each as its column keeps it. Raises: InvalidValue."""
+    if unknown := sorted(terms.keys() - PARSERS.keys()):
         raise InvalidValue(
             f"An instrument has no {unknown[0]}.", field=unknown[0], hint=f"It has {', '.join(PARSERS)}."
         )
-    return {name: PARSERS[name](value, name) for name, value in said.items()}
+    return {name: PARSERS[name](term, name) for name, term in terms.items()}
 
 
-def text_of(value: Any) -> str | None:
+def text_of(term: Term) -> str | None:
     """Return a term as a correction's body keeps it."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return None if value is None or value == "" else str(value)
+    if isinstance(term, Decimal):
+        return f"{term:f}"
+    return None if term is None or term == "" else str(term)
 
 
-def _kind(value: Any, field: str) -> str:
-    return arguments.one_of(value, field, KINDS)
-
-
-def _date(value: Any, field: str) -> date | None:
-    if value is None or value == "":
+def _date(term: TermInput, field: str) -> date | None:
+    if term is None or term == "":
         return None
     try:
-        return value if isinstance(value, date) else date.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise InvalidValue(f"{field} is {value!r}.", field=field, hint="Give a day such as 2026-12-31.") from None
+        return term if isinstance(term, date) else date.fromisoformat(term if isinstance(term, str) else "")
+    except ValueError:
+        raise InvalidValue(f"{field} is {term!r}.", field=field, hint="Give a day such as 2026-12-31.") from None
 
 
-def _optional_amount(value: Any, field: str) -> Decimal | None:
-    return None if value is None or value == "" else parse_amount(value, field)
-
-
-def _optional_name(value: Any, field: str) -> str:
-    return parse_name(value, field) if value else ""
-
-
-PARSERS: dict[str, Callable[[Any, str], Any]] = {
-    "kind": _kind,
+PARSERS: dict[str, Callable[[TermInput, str], Term]] = {
+    "kind": lambda term, field: arguments.one_of(term, field, KINDS),
     "currency": currency,
     "multiplier": parse_quantity,
     "lot": parse_quantity,
     "quantity_step": parse_quantity,
     "price_tick": parse_quantity,
-    "session_group": _optional_name,
-    "underlying": _optional_name,
+    "session_group": lambda term, field: parse_name(term, field) if term else "",
+    "underlying": lambda term, field: parse_name(term, field) if term else "",
     "expiry": _date,
-    "strike": _optional_amount,
+    "strike": lambda term, field: None if term is None or term == "" else parse_amount(term, field),
 }

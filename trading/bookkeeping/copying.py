@@ -15,21 +15,21 @@ import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import DatabaseError
 
 from timeseries.spool import durable
-from trading.domain.chain import canonical, chain_code
+from trading.domain.chain import Entry, canonical, chain_code
 from trading.errors import VeloxError
 from trading.heads import REFERENCES
 from trading.proof.heads import BACKUP_HEADS, none
 from trading.proof.trades import Progress
 from trading.proof.verification import Proof, Verification
-from trading.proof.verify import AS_STORED, journal_key, verify_copy
+from trading.proof.verify import journal_key, verify_copy
 
 _OF_LIBPQ = ("target_session_attrs", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
 SUFFIX = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
@@ -50,25 +50,34 @@ class Note:
     sha256: str
 
     def text(self, key: str) -> str:
-        said = {"ledger": self.ledger, "heads": self.heads, "sha256": self.sha256}
-        return canonical({**said, "code": chain_code(key, "", canonical(said))})
-
-
-def folder() -> Path:
-    """Return where copies are kept; 0700."""
-    path = Path(settings.DATA_DIR) / "backups"
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _no_place(path, error) from error
-    return path
+        """Return the note as its file has it, sealed with the journal's key."""
+        body: Entry = {"ledger": self.ledger, "heads": self.heads, "sha256": self.sha256}
+        return canonical({**body, "code": chain_code(key, "", canonical(body))})
 
 
 def _no_place(path: Path, error: OSError) -> CopyRefused:
     return CopyRefused(f"No copy can be kept in {path}: {error.strerror}.", hint="Look at its owner, mode and disk.")
 
 
+def new_path(prefix: str) -> Path:
+    """Return where a copy that is made now goes: prefix, time in UTC and suffix, in the folder of backups (0700)."""
+    folder = Path(settings.DATA_DIR) / "backups"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _no_place(folder, error) from error
+    return folder / f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{SUFFIX[vendor()]}"
+
+
+def set_aside() -> Path:
+    """Copy the ledger in place before another takes its place; return the copy."""
+    copy = new_path("replaced-")
+    copy_to(copy)
+    return copy
+
+
 def vendor() -> str:
+    """Return the database that the ledger is in: sqlite or postgresql."""
     return connections[DEFAULT_DB_ALIAS].vendor
 
 
@@ -110,7 +119,12 @@ def proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
         if vendor() == "sqlite":
             return verify_copy(path, progress=progress)
         with _scratch(path) as name:
-            return _proof_of(name, progress)
+            server = connections[DEFAULT_DB_ALIAS]
+            connection = type(server)({**server.settings_dict, "NAME": name}, DEFAULT_DB_ALIAS)
+            try:
+                return Verification(connection, journal_key(), none, None, progress).run()
+            finally:
+                connection.close()
     except DatabaseError as error:
         raise CopyRefused(f"{path.name} is no sound copy of a ledger: {error}.") from error
 
@@ -129,6 +143,7 @@ def must_be_proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
 
 
 def note_of(path: Path, proof: Proof) -> Note:
+    """Return the note to a copy that was proved."""
     ends = {code: (end["sequence"], end["mac"]) for code, end in proof.head.items() if end["sequence"]}
     return Note(proof.ledger, {**ends, REFERENCES: proof.references_end}, digest(path))
 
@@ -148,10 +163,10 @@ def check_note(path: Path) -> None:
     if not beside(path).exists():
         return
     try:
-        said: dict[str, Any] = json.loads(beside(path).read_text(encoding="utf-8"))
-        code = said.pop("code")
-        is_ours = code == chain_code(journal_key() or "", "", canonical(said))
-        is_whole = said["sha256"] == digest(path)
+        body: Entry = json.loads(beside(path).read_text(encoding="utf-8"))
+        code = body.pop("code")
+        is_ours = code == chain_code(journal_key() or "", "", canonical(body))
+        is_whole = body["sha256"] == digest(path)
     except (ValueError, KeyError, OSError) as error:
         raise CopyRefused(f"The note beside {path.name} cannot be read: {error}.") from error
     if not is_whole:
@@ -164,6 +179,7 @@ def check_note(path: Path) -> None:
 
 
 def beside(path: Path) -> Path:
+    """Return where the note to a copy stands."""
     return path.with_name(path.name + BACKUP_HEADS)
 
 
@@ -174,19 +190,20 @@ def digest(path: Path) -> str:
 
 def run(program: str, *arguments: str) -> None:
     """Run one of PostgreSQL's programs on the ledger's server. Raises: CopyRefused with its own words."""
-    found = shutil.which(program)
-    if found is None:
+    executable = shutil.which(program)
+    if executable is None:
         raise CopyRefused(f"{program} is not installed.", hint="Install PostgreSQL's client programs.")
     database = connections[DEFAULT_DB_ALIAS].settings_dict
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
-    told = {name: str(database[key]) for name, key in names.items() if database[key]}
+    server = {name: str(database[key]) for name, key in names.items() if database[key]}
     # The copy comes from the server that the ledger is on: of several hosts, the one that takes writes.
-    told |= {
-        f"PG{key.replace('_', '').upper()}": str(value)
-        for key, value in database["OPTIONS"].items()
+    server |= {
+        f"PG{key.replace('_', '').upper()}": str(option)
+        for key, option in database["OPTIONS"].items()
         if key in _OF_LIBPQ
     }
-    done = subprocess.run([found, *arguments], env={**os.environ, **told}, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **server}
+    done = subprocess.run([executable, *arguments], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CopyRefused(f"{program} failed: {' '.join(done.stderr.split())[:300]}")
 
@@ -201,13 +218,3 @@ def _scratch(path: Path) -> Iterator[str]:
         yield name
     finally:
         run("dropdb", "--force", name)
-
-
-def _proof_of(name: str, progress: Progress) -> Proof:
-    default = connections[DEFAULT_DB_ALIAS]
-    options = {**default.settings_dict["OPTIONS"], **(AS_STORED if default.vendor == "sqlite" else {})}
-    connection = type(default)({**default.settings_dict, "NAME": name, "OPTIONS": options}, DEFAULT_DB_ALIAS)
-    try:
-        return Verification(connection, journal_key(), none, None, progress).run()
-    finally:
-        connection.close()

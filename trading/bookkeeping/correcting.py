@@ -1,20 +1,23 @@
-"""What every correction of a trade does: find it behind the lock, write one row that says who and why, let the trade
-follow, tell the journal."""
+"""Correcting a trade: find it behind the lock, write one row that says who and why, let the trade follow, tell the
+journal."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 from trading.bookkeeping import arguments, booking, journal, refolding
 from trading.bookkeeping.booking import Seen
 from trading.domain import values
+from trading.domain.chain import Entry
 from trading.domain.flags import PRICE_FAR
 from trading.errors import InvalidValue, UnknownTrade
 from trading.models import Correction, Fill, JournalHead, Strategy, Trade
 from trading.queries import facts
 from trading.queries.trades import trade_value
+
+CorrectionBody = Mapping[str, str | Mapping[str, str | None]]  # by kind of the correction: see `journal`
 
 AUTHOR_MAX = 150
 OPERATIONS = {
@@ -25,17 +28,17 @@ OPERATIONS = {
 }
 
 
-def author(value: Any) -> str:
+def author(by: str) -> str:
     """Return who corrects. Raises: InvalidValue where nobody is named."""
-    text = arguments.free_text(value, "by").strip()
+    text = arguments.free_text(by, "by").strip()
     if not text or len(text) > AUTHOR_MAX:
         raise InvalidValue("by names nobody.", field="by", hint=f"Give who corrects, in at most {AUTHOR_MAX} letters.")
     return text
 
 
-def why(value: Any) -> str:
-    """Return the reason. Raises: InvalidValue where none is given."""
-    text = arguments.free_text(value, "reason").strip()
+def why(reason: str) -> str:
+    """Return the reason of a correction. Raises: InvalidValue where none is given."""
+    text = arguments.free_text(reason, "reason").strip()
     if not text:
         raise InvalidValue("reason is empty.", field="reason", hint="Say why: it is kept with the correction.")
     return text
@@ -44,10 +47,10 @@ def why(value: Any) -> str:
 def locked(trade_pk: int) -> tuple[Trade, JournalHead]:
     """Return the trade, with the end of its account's chain locked before it is read. Raises: UnknownTrade."""
     rows = Trade.objects.select_related("account", "strategy", "instrument__exchange").filter(pk=trade_pk)
-    found = rows.first()
-    if found is None:
+    trade = rows.first()
+    if trade is None:
         raise UnknownTrade(f"There is no trade {trade_pk}.", field="trade")
-    head = journal.lock_head(found.account)
+    head = journal.lock_head(trade.account)
     return rows.get(), head
 
 
@@ -57,13 +60,13 @@ def fill_of(trade: Trade, sequence: int | None) -> Fill:
     Raises: InvalidValue.
     """
     fills = facts.fills_of(trade)
-    meant = [fill for fill in fills if sequence in (None, fill.sequence)]
-    if len(meant) != 1:
+    matches = [fill for fill in fills if sequence in (None, fill.sequence)]
+    if len(matches) != 1:
         listed = "; ".join(f"{fill.sequence} {fill.side} {fill.quantity:f} at {fill.price:f}" for fill in fills)
         raise InvalidValue(
             f"fill is {sequence!r}: trade {trade.trade_id} has {len(fills)}.", field="fill", hint=f"Give one: {listed}."
         )
-    return meant[0]
+    return matches[0]
 
 
 def write(
@@ -75,7 +78,7 @@ def write(
     by: str,
     now: datetime,
     fill: Fill | None = None,
-    body: dict[str, Any] | None = None,
+    body: CorrectionBody | None = None,
     strategy: Strategy | None = None,
 ) -> values.Trade:
     """Write the correction, let the trade follow (to another ``strategy``, where one is given), tell the journal.
@@ -89,16 +92,17 @@ def write(
             field="fill",
             hint="Take it back by its inverse: 1 for 2 where it was 2 for 1, with apply_split and another key.",
         )
-    said: dict[str, Any] = {"kind": kind, "body": body or {}, "reason": reason}
     row = Correction(
         account=trade.account,
         trade=trade,
         fill_id=None if fill is None else fill.pk,
+        kind=kind,
+        body=body or {},
+        reason=reason,
         author=by,
         recorded_at=now,
-        **said,
     )
-    if fill is not None and (kind == facts.VOID or "price" in said["body"].get("now", {})):
+    if fill is not None and (kind == facts.VOID or "price" in row.body.get("now", {})):
         trade.flags = [flag for flag in trade.flags if flag != PRICE_FAR]  # the tick of that time is not at hand
     fills = facts.corrected(facts.fills_of(trade), [row])
     refolding.stand(trade, fills, strategy or trade.strategy, is_void=kind == facts.VOID and fill is None)
@@ -106,17 +110,24 @@ def write(
         row.from_strategy, row.from_day = was
     row.save()
     stands = refolding.follow(trade, seen, fills)
-    said |= {"fill": None if fill is None else fill.sequence, "author": by, "from_day": row.from_day}
-    said["from_strategy"] = None if row.from_strategy is None else row.from_strategy.code
-    told = {"trade": booking.said_of(trade), "correction": said, "correction_pk": row.pk, **stands}
-    journal.append(trade.account, OPERATIONS[kind], told, now=now, by=by, head=head)
+    correction: Entry = {
+        "kind": kind,
+        "body": row.body,
+        "reason": reason,
+        "fill": None if fill is None else fill.sequence,
+        "author": by,
+        "from_day": row.from_day,
+        "from_strategy": None if row.from_strategy is None else row.from_strategy.code,
+    }
+    entry = {"trade": booking.trade_body(trade), "correction": correction, "correction_pk": row.pk, **stands}
+    journal.append(trade.account, OPERATIONS[kind], entry, now=now, by=by, head=head)
     return trade_value(trade)
 
 
-def text_of(value: Decimal | datetime | str | None) -> str | None:
-    """Return a value as a correction's body keeps it."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return value
+def text_of(fact: Decimal | datetime | str | None) -> str | None:
+    """Return a fact of a trade as a correction's body keeps it."""
+    if isinstance(fact, Decimal):
+        return f"{fact:f}"
+    if isinstance(fact, datetime):
+        return fact.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return fact

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from trading.bookkeeping import booking, journal
 from trading.bookkeeping.booking import NewFill, Seen
@@ -36,9 +35,12 @@ def known_flip(trade: Trade, side: str, new: NewFill, flip_to: str) -> Trade | N
     opened = known_trade(trade.account, trade.strategy, flip_to, trade.instrument, new.at)
     if opened is None:
         return None
-    closing, opening = _part(trade, side, new), _part(opened, side, new)
-    parts = [part.quantity for part in (closing, opening) if part is not None]
-    if opened.pk == trade.pk or len(parts) != 2 or sum(parts) != new.quantity:
+    # The two rows of the fill: by the broker's id, else by time and price.
+    key = {"at": new.at} if new.fill_id is None else {"fill_id": new.fill_id}
+    same = Fill.objects.filter(**key, side=side, price=new.price).order_by("sequence")
+    rows = [same.filter(trade=of).last() for of in (trade, opened)]
+    quantities = [row.quantity for row in rows if row is not None]
+    if opened.pk == trade.pk or len(quantities) != 2 or sum(quantities) != new.quantity:
         raise IdConflict(
             f"Trade {flip_to} of {opened.trading_day} is known, and was not opened by this fill.",
             field="flip_to",
@@ -49,34 +51,23 @@ def known_flip(trade: Trade, side: str, new: NewFill, flip_to: str) -> Trade | N
 
 def flip(trade: Trade, side: str, new: NewFill, flip_to: str, *, now: datetime, head: JournalHead) -> Trade:
     """Close the trade and open the other with the rest; return the one opened. ``new`` is larger than what is open."""
-    closing, opening = _parts(trade, new)
-    seen = Seen.of(trade)
-    said = booking.book(trade, side, closing, now=now)
-    booking.keep(trade, seen)
-    body = {"trade": booking.said_of(trade), **said, "flip": {"to": flip_to}}
-    journal.append(trade.account, "add_fill", body, now=now, head=head)
-    where = (trade.account, trade.strategy, trade.instrument)
-    opened = new_trade(*where, flip_to, OPENS[side], opening, stop=None, target=None, now=now)
-    said = booking.book(opened, side, opening, now=now)
-    plan = {"stop_price": None, "target_price": None, "flip": {"from": trade.trade_id}}
-    journal.append(
-        trade.account, "open_position", {"trade": booking.said_of(opened), **plan, **said}, now=now, head=head
-    )
-    return opened
-
-
-def _part(trade: Trade, side: str, new: NewFill) -> Fill | None:
-    """Return the trade's part of a fill: by the broker's id, else by time and price."""
-    key = {"at": new.at} if new.fill_id is None else {"fill_id": new.fill_id}
-    return trade.fills.filter(**key, side=side, price=new.price).order_by("sequence").last()
-
-
-def _parts(trade: Trade, new: NewFill) -> tuple[NewFill, NewFill]:
-    """Split the fill at zero, its charges by quantity."""
+    # The fill is split at zero, its charges by quantity.
     rest = new.quantity - trade.open_quantity
-    own: Decimal | None = None
+    own = left = None
     if new.charges is not None:
         shared = to_units(new.charges) * to_units(trade.open_quantity)
         own = from_units(divide_half_even(shared, to_units(new.quantity)))
-    left = None if new.charges is None or own is None else new.charges - own
-    return replace(new, quantity=trade.open_quantity, charges=own), replace(new, quantity=rest, charges=left)
+        left = new.charges - own
+    seen = Seen.of(trade)
+    booked = booking.book(trade, side, replace(new, quantity=trade.open_quantity, charges=own), now=now)
+    booking.keep(trade, seen)
+    body = {"trade": booking.trade_body(trade), **booked, "flip": {"to": flip_to}}
+    journal.append(trade.account, "add_fill", body, now=now, head=head)
+    opening = replace(new, quantity=rest, charges=left)
+    keys = (trade.account, trade.strategy, trade.instrument)
+    opened = new_trade(*keys, flip_to, OPENS[side], opening, stop=None, target=None, now=now)
+    booked = booking.book(opened, side, opening, now=now)
+    plan = {"stop_price": None, "target_price": None, "flip": {"from": trade.trade_id}}
+    body = {"trade": booking.trade_body(opened), **plan, **booked}
+    journal.append(trade.account, "open_position", body, now=now, head=head)
+    return opened

@@ -42,11 +42,10 @@ clear_account, publish_daily_summary, review_trade, amend, void, set_charges, co
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -54,7 +53,7 @@ from django.db import transaction
 from timeseries.values import parse_name
 from trading import heads
 from trading.bookkeeping import rows
-from trading.domain.chain import canonical, chain_code
+from trading.domain.chain import Entry, EntryValue, canonical, chain_code
 from trading.errors import InvalidValue
 from trading.models import Account, Journal, JournalHead
 from trading.queries.accounts import get_account
@@ -74,12 +73,11 @@ def from_intake(fact: str) -> Iterator[None]:
 
 def lock_head(account: Account) -> JournalHead:
     """Return the end of the account's chain, locked: whoever comes next waits here until this transaction ends."""
-    known = rows.fetch(JournalHead, account_id=account.pk, lock=True)
-    if known:
-        return known[0]
+    heads_of_account = rows.fetch(JournalHead, account_id=account.pk, lock=True)
+    if heads_of_account:
+        return heads_of_account[0]
     ledger = JournalHead.objects.exclude(ledger="").values_list("ledger", flat=True).first() or ""
-    new = {"defaults": {"ledger": ledger}}
-    return JournalHead.objects.select_for_update().get_or_create(account=account, **new)[0]
+    return JournalHead.objects.select_for_update().get_or_create(account=account, defaults={"ledger": ledger})[0]
 
 
 def lock_account(code: str) -> tuple[Account, JournalHead]:
@@ -94,7 +92,7 @@ def lock_account(code: str) -> tuple[Account, JournalHead]:
 def append(
     account: Account,
     operation: str,
-    body: dict[str, Any],
+    body: Mapping[str, EntryValue],
     *,
     now: datetime,
     by: str = "",
@@ -103,7 +101,7 @@ def append(
     """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already."""
     head = head or lock_head(account)
     sequence = head.sequence + 1
-    stamped = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
+    stamped: Entry = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
     stamped |= {"intake": fact} if (fact := _intake.get()) else {}
     text = canonical({**body, **stamped})
     row = Journal(

@@ -1,4 +1,4 @@
-"""A trade as it is opened: the one that is known by its id already, or a new one for its first fill."""
+"""A trade as it is opened: the one that has its id already, or a new one for its first fill."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def known_trade(
 ) -> Trade | None:
     """Return the trade of this id that was opened on the day of ``at``, None where there is none."""
     day = references.day_of(at, instrument)
-    known = rows.one(Trade, account_id=account.pk, strategy_id=strategy.pk, trade_id=trade_id, trading_day=day)
-    if known is not None:
-        return known
-    # A correction may have moved it away: who says it again means that one still.
-    moved = rows.fetch(Correction, account_id=account.pk, from_strategy_id=strategy.pk, from_day=day)
-    return next((one.trade for one in moved if one.trade.trade_id == trade_id), None)
+    trade = rows.one(Trade, account_id=account.pk, strategy_id=strategy.pk, trade_id=trade_id, trading_day=day)
+    if trade is not None:
+        return trade
+    # A correction may have moved it away: a caller who repeats its opening means that one still.
+    moves = rows.fetch(Correction, account_id=account.pk, from_strategy_id=strategy.pk, from_day=day)
+    return next((move.trade for move in moves if move.trade.trade_id == trade_id), None)
 
 
 def new_trade(

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -30,23 +29,22 @@ def instrument_of(symbol: str, account: Account) -> Instrument:
         exchange, _ = Exchange.objects.get_or_create(code=code, defaults={"zone": settings.TIME_ZONE})
     instrument = rows.one(Instrument, exchange_id=exchange.pk, symbol=name)
     if instrument is None:
-        defaults: dict[str, Any] = {"currency": account.currency, **proven_by(name, exchange)}
+        # The symbol of a contract on an Indian exchange proves terms of it: never its lot or multiplier.
+        contract = contract_of(name) if exchange.zone == INDIA else None
+        terms = {} if contract is None else asdict(contract)
+        defaults = {"currency": account.currency, **terms}
         instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
     instrument.exchange = exchange
     return instrument
 
 
-def proven_by(symbol: str, exchange: Exchange) -> dict[str, Any]:
-    """Return the terms that the symbol of a contract on an Indian exchange proves: never its lot or multiplier."""
-    contract = contract_of(symbol) if exchange.zone == INDIA else None
-    return {} if contract is None else asdict(contract)
-
-
 def strategy_of(strategy_id: str) -> Strategy:
+    """Return the strategy, made where it is new."""
     return rows.one(Strategy, code=strategy_id) or Strategy.objects.get_or_create(code=strategy_id)[0]
 
 
 def must_be_tradable(instrument: Instrument) -> None:
+    """Raise NotTradable for an index."""
     if instrument.kind == Instrument.Kind.INDEX:
         raise NotTradable(
             f"{instrument.symbol} is an index.", field="symbol", hint="Trade a future or a fund on it instead."
@@ -75,6 +73,7 @@ def must_be_bookable(symbols: Iterable[str], account: Account) -> None:
 
 
 def must_be_on_step(quantity: Decimal, instrument: Instrument) -> None:
+    """Raise InvalidValue for a quantity that is no multiple of the instrument's step."""
     if to_units(quantity) % to_units(instrument.quantity_step):
         raise InvalidValue(
             f"quantity is {quantity}.", field="quantity", hint=f"It goes in steps of {instrument.quantity_step:f}."

@@ -1,4 +1,4 @@
-"""What whoever closed a trade reported of it, beside the ledger's own figures."""
+"""Figures of a trade that its caller reported, beside the ledger's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TOLERANCE = Decimal("0.01")  # of money and of percent
 
 
 def reported_flags(trade: Trade) -> set[str]:
-    """Return whether what the caller reported is over 0.01 away from the ledger's own."""
+    """Return the flags of reported figures that are over 0.01 (of money, of percent) away from the ledger's own."""
     flags = set()
     if trade.reported_pnl is not None and abs(trade.reported_pnl - trade.realised_pnl) > TOLERANCE:
         flags.add("reported_pnl_differs")

@@ -1,4 +1,4 @@
-"""Reading and writing rows of one table in one statement, whose SQL is built once.
+"""Reading and writing rows of one table by one statement, whose SQL is built once.
 
 The ORM builds the same SQL anew at every call, which costs ten times what SQLite takes to run it. Values go through the
 model's own fields, constraints and triggers are the database's: nothing else of the ORM is left out.
@@ -6,19 +6,24 @@ model's own fields, constraints and triggers are the database's: nothing else of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Field, Model
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Expression, Field, Model
 
 Fields = tuple["Field[Any, Any]", ...]
-Converter = Callable[[Any, Any, Any], Any]
+FieldValue = None | bool | int | str | Decimal | date
+Convert = Callable[[FieldValue, Expression, BaseDatabaseWrapper], FieldValue]
+Converters = tuple[tuple[int, Convert, Expression], ...]
 Row = TypeVar("Row", bound=Model)
 
 
-def fetch(model: type[Row], *, order_by: str = "", lock: bool = False, **where: Any) -> list[Row]:
+def fetch(model: type[Row], *, order_by: str = "", lock: bool = False, **where: FieldValue) -> list[Row]:
     """Return the rows whose columns equal ``where``, whole; locked on PostgreSQL until the transaction ends."""
     connection = connections[DEFAULT_DB_ALIAS]
     sql, fields = _selection(model, tuple(where), order_by, lock and connection.vendor == "postgresql")
@@ -26,14 +31,17 @@ def fetch(model: type[Row], *, order_by: str = "", lock: bool = False, **where: 
     values = [field.get_db_prep_value(value, connection) for field, value in zip(fields, where.values(), strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        found = cursor.fetchall()
+        columns_of_rows = [list(columns) for columns in cursor.fetchall()]
+    for columns in columns_of_rows:
+        for number, convert, expression in converters:
+            columns[number] = convert(columns[number], expression, connection)
     names = [field.attname for field in model._meta.concrete_fields]
-    return [model.from_db(DEFAULT_DB_ALIAS, names, _converted(row, converters, connection)) for row in found]
+    return [model.from_db(DEFAULT_DB_ALIAS, names, columns) for columns in columns_of_rows]
 
 
-def one(model: type[Row], **where: Any) -> Row | None:
+def one(model: type[Row], **where: FieldValue) -> Row | None:
     """Return the row that a unique constraint leaves, None where there is none."""
-    return next(iter(fetch(model, **where)), None)
+    return next(iter(fetch(model, order_by="", lock=False, **where)), None)
 
 
 def insert(row: Model) -> None:
@@ -47,14 +55,14 @@ def insert(row: Model) -> None:
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
-def update(row: Model, names: tuple[str, ...], **seen: Any) -> bool:
+def update(row: Model, names: tuple[str, ...], **seen: FieldValue) -> bool:
     """Write these fields of a row where it still stands as it was seen; tell whether it did."""
     connection = connections[DEFAULT_DB_ALIAS]
     present = tuple(name for name, value in seen.items() if value is not None)
     absent = tuple(name for name, value in seen.items() if value is None)
     sql, fields = _change(type(row), names, present, absent)
-    said = [*(getattr(row, name) for name in names), row.pk, *(seen[name] for name in present)]
-    values = [field.get_db_prep_save(value, connection) for field, value in zip(fields, said, strict=True)]
+    arguments = [*(getattr(row, name) for name in names), row.pk, *(seen[name] for name in present)]
+    values = [field.get_db_prep_save(value, connection) for field, value in zip(fields, arguments, strict=True)]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return bool(cursor.rowcount == 1)
@@ -71,7 +79,7 @@ def _selection(model: type[Model], names: tuple[str, ...], order_by: str, lock: 
 
 
 @cache
-def _converters(model: type[Model], vendor: str) -> tuple[tuple[int, Converter, Any], ...]:
+def _converters(model: type[Model], vendor: str) -> Converters:
     """Return (column, what makes the field's value of it, its expression), as the ORM would apply them."""
     connection = connections[DEFAULT_DB_ALIAS]
     columns = [field.get_col(model._meta.db_table) for field in model._meta.concrete_fields]
@@ -80,13 +88,6 @@ def _converters(model: type[Model], vendor: str) -> tuple[tuple[int, Converter, 
         for number, column in enumerate(columns)
         for convert in (*connection.ops.get_db_converters(column), *column.get_db_converters(connection))
     )
-
-
-def _converted(row: Sequence[Any], converters: tuple[tuple[int, Converter, Any], ...], connection: Any) -> list[Any]:
-    values = list(row)
-    for number, convert, column in converters:
-        values[number] = convert(values[number], column, connection)
-    return values
 
 
 @cache
@@ -101,7 +102,7 @@ def _insertion(model: type[Model]) -> tuple[str, Fields]:
 def _change(
     model: type[Model], names: tuple[str, ...], present: tuple[str, ...], absent: tuple[str, ...]
 ) -> tuple[str, Fields]:
-    by_name: dict[str, Any] = {field.attname: field for field in model._meta.local_concrete_fields}
+    by_name = {field.attname: field for field in model._meta.local_concrete_fields}
     changes = ", ".join(f'"{by_name[name].column}" = %s' for name in names)
     conditions = [f'"{model._meta.pk.column}" = %s', *(f'"{by_name[name].column}" = %s' for name in present)]
     conditions += [f'"{by_name[name].column}" IS NULL' for name in absent]

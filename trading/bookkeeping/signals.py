@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from trading.domain.conditions import is_same, numbers
+from trading.domain.chain import Entry
+from trading.domain.conditions import JSON, is_same, numbers
 from trading.errors import IdConflict
 from trading.models import Account, Instrument, Signal, SignalCondition, Strategy, Trade
 
@@ -18,7 +18,7 @@ def keep(
     at: datetime,
     decision: str,
     reason: str,
-    conditions: dict[str, Any],
+    conditions: dict[str, JSON],
     now: datetime,
     trade: Trade | None = None,
 ) -> tuple[Signal, bool]:
@@ -27,13 +27,18 @@ def keep(
     Raises: IdConflict where the key is known with other conditions or another reason. A trade that comes along is not
         refused for that: the signal stays as it was first recorded, and the caller compares (`is_same`).
     """
-    key = {"account": account, "strategy": strategy, "instrument": instrument, "at": at, "decision": decision}
-    content = {"conditions": conditions, "reason": reason, "trade": trade, "recorded_at": now}
-    signal, is_new = Signal.objects.get_or_create(**key, defaults=content)
+    signal, is_new = Signal.objects.get_or_create(
+        account=account,
+        strategy=strategy,
+        instrument=instrument,
+        at=at,
+        decision=decision,
+        defaults={"conditions": conditions, "reason": reason, "trade": trade, "recorded_at": now},
+    )
     if is_new:
-        named = dict(numbers(conditions))  # two paths may have one name ("a.b"); the last stands
+        by_name = dict(numbers(conditions))  # two paths may have one name ("a.b"); the last stands
         SignalCondition.objects.bulk_create(
-            SignalCondition(signal=signal, name=name, value=value) for name, value in named.items()
+            SignalCondition(signal=signal, name=name, value=number) for name, number in by_name.items()
         )
         return signal, True
     if trade is None and not (is_same(signal.conditions, conditions) and signal.reason == reason):
@@ -48,7 +53,7 @@ def keep(
     return signal, False
 
 
-def keys_of(signal: Signal) -> dict[str, Any]:
+def keys_of(signal: Signal) -> Entry:
     """Return what the journal says of a new signal's rows."""
     return {
         "signal_pk": signal.pk,

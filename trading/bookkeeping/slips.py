@@ -1,4 +1,4 @@
-"""What is likely a slip of whoever called: flagged, never refused.
+"""Likely slips of callers: flagged, never refused.
 
 A price is compared with the newest tick at hand, this process's own or the hot state's: the store is never asked, so
 that a ledger call waits for nothing but the ledger.
@@ -30,7 +30,7 @@ _newest: ContextVar[Newest | None] = ContextVar("newest", default=None)
 
 @contextmanager
 def beside(newest: Newest | None) -> Iterator[None]:
-    """Compare the prices of the operations within with the newest ticks that this look-up has at hand."""
+    """Let the operations within compare their prices with the newest ticks that this look-up has at hand."""
     token = _newest.set(newest)
     try:
         yield
@@ -39,7 +39,7 @@ def beside(newest: Newest | None) -> Iterator[None]:
 
 
 def fill_flags(price: Decimal, quantity: Decimal, at: datetime, instrument: Instrument, now: datetime) -> set[str]:
-    """Return what is odd about a fill that is (or was) recorded at ``now``, by itself."""
+    """Return the flags of a fill by itself, one that is (or was) recorded at ``now``."""
     ahead = {IN_FUTURE} if at > now + AHEAD_MAX else set()
     closed = set() if is_open(instrument.exchange.code, instrument.session_group, at) else {MARKET_CLOSED}
     return {
@@ -59,7 +59,7 @@ def far_flags(price: Decimal, at: datetime, instrument: Instrument) -> set[str]:
 
 
 def plan_flags(trade: Trade, entry_price: Decimal) -> set[str]:
-    """Return whether the stop or the target that a trade was opened with lies on the wrong side of its entry."""
+    """Return the flags of an opening stop or target that lies on the wrong side of the trade's entry."""
     sign = 1 if trade.side == position.LONG else -1
     stop, target = trade.initial_stop_price, trade.target_price
     stop_side = {STOP_SIDE} if stop is not None and (stop - entry_price) * sign > 0 else set()
@@ -67,7 +67,7 @@ def plan_flags(trade: Trade, entry_price: Decimal) -> set[str]:
 
 
 def trailing_flags(trade: Trade, stop: Decimal, at: datetime) -> set[str]:
-    """Return whether a stop lies beyond the newest tick of its time: it would be hit at once."""
+    """Return the flag of a stop that lies beyond the newest tick of its time: it would be hit at once."""
     last, sign = _last_price(at, trade.instrument), 1 if trade.side == position.LONG else -1
     return {TRAILING_SIDE} if last is not None and (stop - last) * sign > 0 else set()
 
@@ -75,12 +75,12 @@ def trailing_flags(trade: Trade, stop: Decimal, at: datetime) -> set[str]:
 def _last_price(at: datetime, instrument: Instrument) -> Decimal | None:
     """Return the price of the newest tick at hand, None where there is none of about that time."""
     look_up = _newest.get()
-    found = None if look_up is None else look_up(shown_symbol(instrument.exchange.code, instrument.symbol))
-    return None if found is None or abs(found[1] - at) > TICK_AGE_MAX else found[0]
+    newest = None if look_up is None else look_up(shown_symbol(instrument.exchange.code, instrument.symbol))
+    return None if newest is None or abs(newest[1] - at) > TICK_AGE_MAX else newest[0]
 
 
 def standing_flags(trade: Trade, fills: list[Fill]) -> set[str]:
     """Return the flags that follow from a trade's fills as they are right (`flags.FOLLOWING`)."""
-    traded = [one for one in fills if one.role != Fill.Role.SPLIT]
-    each = (fill_flags(one.price, one.quantity, one.at, trade.instrument, one.recorded_at) for one in traded)
+    traded = [fill for fill in fills if fill.role != Fill.Role.SPLIT]
+    each = (fill_flags(fill.price, fill.quantity, fill.at, trade.instrument, fill.recorded_at) for fill in traded)
     return set().union(*each) | plan_flags(trade, fills[0].price) | bounds.settlement_flags(trade, fills)

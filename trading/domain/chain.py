@@ -11,6 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
+# What an operation may write into the journal: `canonical` has one text for each of them.
+EntryValue = None | bool | int | float | str | Decimal | date | Sequence["EntryValue"] | Mapping[str, "EntryValue"]
+Entry = dict[str, EntryValue]
 Body = dict[str, Any]  # of a journal's row or a seal: a JSON object, whose keys its operation tells
 
 
@@ -19,7 +22,7 @@ def chain_code(key: str, previous: str, body: str) -> str:
     return hmac.digest(key.encode(), f"{previous}\n{body}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
-def canonical(body: Body) -> str:
+def canonical(body: Mapping[str, EntryValue]) -> str:
     """Return canonical JSON: equal bodies have equal texts; money as plain decimal strings, times ISO UTC with Z."""
     return json.dumps(body, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 

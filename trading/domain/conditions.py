@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 from trading.domain.chain import JSON
+
+Conditions = Mapping[str, Any]  # as a caller gives them, before `arguments.conditions_of` has made them JSON
 
 NAME_MAX = 255
 

@@ -1,10 +1,10 @@
-"""Bring capital into an account, or take it out."""
+"""Bringing capital into an account, or taking it out."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
 
+from timeseries.values import Number
 from trading.bookkeeping import arguments, journal
 from trading.domain.money import parse_amount
 from trading.errors import InvalidValue
@@ -13,8 +13,8 @@ from trading.queries.accounts import get_account
 from trading.transactions import writing
 
 
-def add_capital(account_code: str, day: date, amount: Any, *, note: str = "", by: str = "") -> CapitalFlow:
-    """Return the flow: it counts from the start of ``day``. Every call is a flow of its own.
+def add_capital(account_code: str, day: date, amount: Number, *, note: str = "", by: str = "") -> CapitalFlow:
+    """Record a flow of capital that counts from the start of ``day``, and return it; every call is a flow of its own.
 
     Raises: InvalidValue, UnknownAccount, LedgerBusy, LedgerNotReady.
     """

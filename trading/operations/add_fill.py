@@ -1,11 +1,10 @@
-"""Book one more fill on an open trade: scaling in or out."""
+"""Booking one more fill on an open trade: scaling in or out."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-from timeseries.values import parse_name
+from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal
 from trading.bookkeeping.booking import NewFill, Seen
 from trading.bookkeeping.flipping import flip, known_flip, must_reverse
@@ -14,7 +13,7 @@ from trading.domain.values import Position, known_already
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
 from trading.queries import facts
-from trading.queries.trades import find_trade, trade_value
+from trading.queries.trades import find_trade
 from trading.transactions import writing
 
 
@@ -22,12 +21,12 @@ def add_fill(
     account_code: str,
     trade_id: str,
     side: str,
-    price: Any,
-    quantity: Any,
-    at: Any,
+    price: Number,
+    quantity: Number,
+    at: Instant,
     *,
     strategy_id: str | None = None,
-    charges: Any = None,
+    charges: Number | None = None,
     fill_id: str | None = None,
     order_id: str | None = None,
     flip_to: str | None = None,
@@ -63,22 +62,18 @@ def add_fill(
         if flip_to is not None:
             must_reverse(trade, side)
             if (opened := known_flip(trade, side, new, flip_to)) is not None:
-                return known_already(_position(opened))
+                return known_already(booking.position_value(opened))
             crosses = trade.state == Trade.State.OPEN and new.quantity > trade.open_quantity
             if crosses and not is_known(trade, side, new):
-                return _position(flip(trade, side, new, flip_to, now=now, head=head))
+                return booking.position_value(flip(trade, side, new, flip_to, now=now, head=head))
         if is_known(trade, side, new):
-            return known_already(_position(trade))
+            return known_already(booking.position_value(trade))
         must_be_open(trade, hint="Open a new trade instead.")
         seen = Seen.of(trade)
-        said = booking.book(trade, side, new, now=now)
+        booked = booking.book(trade, side, new, now=now)
         booking.keep(trade, seen)
-        journal.append(trade.account, "add_fill", {"trade": booking.said_of(trade), **said}, now=now, head=head)
-        return _position(trade)
-
-
-def _position(trade: Trade) -> Position:
-    return Position(**trade_value(trade).as_dict())
+        journal.append(trade.account, "add_fill", {"trade": booking.trade_body(trade), **booked}, now=now, head=head)
+        return booking.position_value(trade)
 
 
 def must_be_open(trade: Trade, *, hint: str) -> None:
@@ -91,18 +86,18 @@ def must_be_open(trade: Trade, *, hint: str) -> None:
 def is_known(trade: Trade, side: str, new: NewFill) -> bool:
     """Tell whether the trade has this fill already. Raises: IdConflict where its id has other content.
 
-    Units that come or go for nothing need no id: of one quantity and one instant they are the same again.
+    Units that come or go for nothing need no id: two such fills of one quantity and one instant are the same.
     """
     if new.fill_id is None:
         is_gift = bool(bounds.price_flags(new.price, trade.instrument))
         return is_gift and trade.fills.filter(side=side, price=0, quantity=new.quantity, at=new.at).exists()
-    known = trade.fills.filter(fill_id=new.fill_id).first()
-    if known is None:
+    earlier = trade.fills.filter(fill_id=new.fill_id).first()
+    if earlier is None:
         return False
-    said = [known, *(fill for fill in facts.fills_of(trade) if fill.pk == known.pk)]  # as said, and as put right
-    if (side, new.price, new.quantity) not in {(one.side, one.price, one.quantity) for one in said}:
+    forms = [earlier, *(fill for fill in facts.fills_of(trade) if fill.pk == earlier.pk)]  # recorded, and put right
+    if (side, new.price, new.quantity) not in {(fill.side, fill.price, fill.quantity) for fill in forms}:
         raise IdConflict(
-            f"Fill {new.fill_id} is known as {known.side} {known.quantity:f} at {known.price:f}.",
+            f"Fill {new.fill_id} is known as {earlier.side} {earlier.quantity:f} at {earlier.price:f}.",
             field="fill_id",
             hint="Give another fill_id for another fill.",
         )

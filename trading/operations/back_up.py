@@ -1,8 +1,7 @@
-"""Back the ledger up while it is written."""
+"""Backing the ledger up while it is written."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -19,14 +18,14 @@ log = structlog.get_logger("database")
 
 
 def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
-    """Return the new backup: proved, 0600, with its heads noted beside it; older ones than the newest ``keep`` go.
+    """Make a backup and return it: proved, 0600, its heads noted beside it; older ones than the newest ``keep`` go.
 
     Raises: CopyRefused where the copy does not prove itself (then the ledger does not either); nothing is kept or
         removed. InvalidValue, DatabaseError.
     """
     if keep < 1:
         raise InvalidValue(f"keep is {keep}.", field="keep", hint="Keep at least 1.")
-    path = _new_path(PREFIX)
+    path = copying.new_path(PREFIX)
     unfinished = path.with_name(f"{path.name}.part")
     try:
         copying.copy_to(unfinished)
@@ -42,11 +41,11 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
 
 
 def back_up_before_migrating() -> Path:
-    """Return a sound copy (0600) of a ledger of another version: only the code of its own version can prove it.
+    """Make and return a sound copy (0600) of a ledger of another version; only that version's code could prove it.
 
     Raises: CopyRefused where the ledger does not pass its database's own check, or cannot be copied; DatabaseError.
     """
-    path = _new_path(BEFORE_MIGRATING)
+    path = copying.new_path(BEFORE_MIGRATING)
     unfinished = path.with_name(f"{path.name}.part")
     try:
         copying.copy_to(unfinished)
@@ -59,11 +58,8 @@ def back_up_before_migrating() -> Path:
     return path
 
 
-def _new_path(prefix: str) -> Path:
-    return copying.folder() / f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{copying.SUFFIX[copying.vendor()]}"
-
-
 def _keep_newest(prefix: str, path: Path, keep: int) -> None:
+    """Remove the backups of this prefix that are older than the newest ``keep``, with what is noted beside them."""
     for old in sorted(path.parent.glob(f"{prefix}*{path.suffix}"))[:-keep]:
         old.unlink()
         copying.beside(old).unlink(missing_ok=True)

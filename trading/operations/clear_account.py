@@ -1,4 +1,4 @@
-"""Remove what was replayed into an account."""
+"""Removing what was replayed into an account."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from django.db.models import QuerySet
 
 from trading.bookkeeping import journal
+from trading.domain.chain import Entry
 from trading.errors import InvalidValue
 from trading.models import (
     Account,
@@ -52,7 +53,8 @@ def clear_account(account_code: str, *, by: str = "") -> dict[str, int]:
         head = journal.lock_head(account)
         removed = {name: rows.delete()[0] for name, rows in _rows(account).items()}
         if any(removed.values()):
-            body = {"cleared": account_code, "rows": removed, "last_sequence": head.sequence, "last_head": head.mac}
+            ends: Entry = {"last_sequence": head.sequence, "last_head": head.mac}
+            body: Entry = {"cleared": account_code, "rows": removed, **ends}
             journal.append(main, "clear_account", body, now=now, by=by)
     return removed
 

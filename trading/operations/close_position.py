@@ -1,17 +1,17 @@
-"""Close a trade: one exit fill for all that is still open, the reason, and what the caller reported."""
+"""Closing a trade: one exit fill for all that is still open, the reason, and what the caller reported."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
-from timeseries.values import parse_name
+from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal
 from trading.bookkeeping.booking import NewFill, Seen
 from trading.bookkeeping.reported import reported_flags
 from trading.domain import money, position, values
+from trading.domain.chain import Entry
 from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
@@ -42,16 +42,16 @@ def close_position(
     strategy_id: str | None,
     symbol: str,
     *,
-    exit_price: Any,
-    exit_time: Any,
-    pnl: Any = None,
-    pnl_percent: Any = None,
+    exit_price: Number,
+    exit_time: Instant,
+    pnl: Number | None = None,
+    pnl_percent: Number | None = None,
     exit_reason: str = "",
-    charges: Any = None,
+    charges: Number | None = None,
     fill_id: str | None = None,
     order_id: str | None = None,
 ) -> values.Trade:
-    """Return the closed trade. Of many callers at once one closes it; the others get its answer or TradeClosed.
+    """Close a trade and return it. Of many callers at once one closes it; the others get its answer or TradeClosed.
 
     After exit fills that reached zero no fill is added: only the reason and the reported figures, and another price is
     flagged. A second close with the same price answers with the first. ``strategy_id`` None: the trade of that id, of
@@ -85,11 +85,11 @@ def close_position(
         if trade.state == Trade.State.VOID:
             raise TradeClosed(f"Trade {trade_id} is void.", field="trade_id", hint="It was taken back: open another.")
         if trade.close_price is None:
-            said = _close(trade, close, now)
-            body = {"trade": booking.said_of(trade), **said}
+            close_body = _close(trade, close, now)
+            body = {"trade": booking.trade_body(trade), **close_body}
             journal.append(trade.account, "close_position", body, now=now, head=head)
             return trade_value(trade)
-        if close.price not in (trade.close_price, _last_price(trade)):  # as said, and as put right
+        if close.price not in (trade.close_price, facts.fills_of(trade)[-1].price):  # recorded, and put right
             raise TradeClosed(
                 f"Trade {trade_id} was closed at {trade.close_price:f}.",
                 field="trade_id",
@@ -109,8 +109,9 @@ def must_name(trade: Trade, symbol: str) -> None:
         )
 
 
-def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+def _close(trade: Trade, close: Close, now: datetime) -> Entry:
+    """Book the last exit, where any is open, and what the close reports; return what the journal says of both."""
+    booked: Entry = {}
     flags: set[str] = set()
     seen = Seen.of(trade)
     if trade.state == Trade.State.OPEN:
@@ -123,9 +124,10 @@ def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
                 field="fill_id",
                 hint="Give the fill_id of the fill that closes it.",
             )
-        said |= booking.book(trade, side, rest, now=now)
-    else:
-        flags |= _late_flags(trade, close)
+        booked = booking.book(trade, side, rest, now=now)
+    else:  # exit fills have reached zero: no fill can be added any more
+        flags |= {"close_price_differs"} if close.price != facts.fills_of(trade)[-1].price else set()
+        flags |= {"close_charges_not_booked"} if close.charges is not None else set()
     trade.close_price, trade.exit_reason = close.price, close.reason
     trade.reported_pnl, trade.reported_pnl_percent = close.pnl, close.pnl_percent
     flags |= reported_flags(trade) | ({*trade.flags} - {UNEXPLAINED})
@@ -134,15 +136,4 @@ def _close(trade: Trade, close: Close, now: datetime) -> dict[str, Any]:
     trade.flags = sorted(flags)
     booking.keep(trade, seen)
     reported = {"reported_pnl": close.pnl, "reported_pnl_percent": close.pnl_percent}
-    return {**said, "close_price": close.price, "at": close.at, "exit_reason": close.reason, **reported}
-
-
-def _late_flags(trade: Trade, close: Close) -> set[str]:
-    """Return what a close says that cannot be booked any more: exit fills have reached zero."""
-    differs = {"close_price_differs"} if close.price != _last_price(trade) else set()
-    return differs | ({"close_charges_not_booked"} if close.charges is not None else set())
-
-
-def _last_price(trade: Trade) -> Decimal:
-    price: Decimal = facts.fills_of(trade)[-1].price
-    return price
+    return {**booked, "close_price": close.price, "at": close.at, "exit_reason": close.reason, **reported}

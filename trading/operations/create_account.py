@@ -1,13 +1,13 @@
-"""Make an account."""
+"""Making an account."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from timeseries.values import parse_name
+from timeseries.values import Number, parse_name
 from trading.bookkeeping import arguments, contract_terms, journal
+from trading.domain.chain import Entry
 from trading.domain.money import parse_amount
 from trading.errors import IdConflict, InvalidValue
 from trading.models import Account, CapitalFlow
@@ -17,15 +17,19 @@ BOOKS = ("live", "paper", "replay", "demo")
 
 
 def create_account(
-    code: str, *, book: str, currency: str, zone: str, capital: Any, capital_date: date, by: str = ""
+    code: str, *, book: str, currency: str, zone: str, capital: Number, capital_date: date, by: str = ""
 ) -> Account:
-    """Return the account with its starting capital, dated. The same again answers with what is there.
+    """Make an account with its starting capital, dated, and return it; the same again changes nothing.
 
     Raises: InvalidValue, IdConflict, LedgerBusy, LedgerNotReady.
     """
     code = parse_name(code, "code")
     book = arguments.one_of(book, "book", BOOKS)
-    currency, zone = contract_terms.currency(currency), _zone(zone)
+    currency = contract_terms.currency(currency)
+    try:
+        zone = ZoneInfo(zone).key
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise InvalidValue(f"zone is {zone!r}.", field="zone", hint="Give one such as Asia/Kolkata.") from error
     amount = parse_amount(capital, "capital")
     now = datetime.now(UTC)
     with writing():
@@ -36,19 +40,12 @@ def create_account(
                 CapitalFlow.objects.create(
                     account=account, day=capital_date, amount=amount, note="Starting capital", recorded_at=now
                 )
-            body = {**content, "capital": amount, "capital_date": capital_date}
+            body: Entry = {**content, "capital": amount, "capital_date": capital_date}
             journal.append(account, "create_account", body, now=now, by=by)
-        elif any(getattr(account, name) != value for name, value in content.items()):
+        elif (account.book, account.currency, account.zone) != (book, currency, zone):
             raise IdConflict(
                 f"Account {code} is there as {account.book}, {account.currency}, {account.zone}.",
                 field="code",
                 hint="Choose another code.",
             )
     return account
-
-
-def _zone(value: Any) -> str:
-    try:
-        return ZoneInfo(value).key
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise InvalidValue(f"zone is {value!r}.", field="zone", hint="Give one such as Asia/Kolkata.") from error

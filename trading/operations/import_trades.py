@@ -1,4 +1,4 @@
-"""Bring many finished or open trades in at once: from a broker's file, or from the system before this one."""
+"""Bringing many finished or open trades in at once: from a broker's file, or from the system before this one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, UnknownAcco
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.transactions import together
+
+ImportRow = Mapping[str, Any]  # arguments of `open_position` and `close_position` by name; checked by these
+Rejection = tuple[int, str, str]  # index, code, message
 
 BATCH = 200  # well within the two seconds for which a strategy waits behind it
 NAMES = ("trade_id", "strategy_id", "symbol")
@@ -26,10 +29,10 @@ class Imported:
     """How many rows are in the ledger now, and the others: (index, code, message)."""
 
     accepted: int
-    rejected: tuple[tuple[int, str, str], ...]
+    rejected: tuple[Rejection, ...]
 
 
-def import_trades(account_code: str, rows: Sequence[Mapping[str, Any]], *, batch_size: int = BATCH) -> Imported:
+def import_trades(account_code: str, rows: Sequence[ImportRow], *, batch_size: int = BATCH) -> Imported:
     """Book each row as `open_position` and, where it has an ``exit_price``, `close_position` would.
 
     A row has the arguments of the two; those of the exit fill are ``exit_charges``, ``exit_fill_id``,
@@ -38,47 +41,35 @@ def import_trades(account_code: str, rows: Sequence[Mapping[str, Any]], *, batch
 
     Raises: LedgerBusy, LedgerNotReady, UnknownAccount: earlier batches stay, call again.
     """
-    rejected: list[tuple[int, str, str]] = []
+    rejected: list[Rejection] = []
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
-        if not _is_taken_whole(account_code, batch):
-            rejected += _one_by_one(account_code, batch, start)
+        if _refusal(account_code, batch) is None:
+            continue
+        for index, row in enumerate(batch, start):
+            if (error := _refusal(account_code, [row])) is not None:
+                rejected.append((index, error.code, str(error)))
     return Imported(len(rows) - len(rejected), tuple(rejected))
 
 
-def _is_taken_whole(account_code: str, batch: Sequence[Mapping[str, Any]]) -> bool:
+def _refusal(account_code: str, rows: Sequence[ImportRow]) -> VeloxError | None:
+    """Commit these rows together, or none of them; return why none was."""
     try:
         with together():
-            for row in batch:
-                _book(account_code, row)
+            for row in rows:
+                if unknown := sorted(set(row) - KNOWN):
+                    raise InvalidValue(f"A row has the unknown key {unknown[0]!r}.", field=unknown[0])
+                if missing := [name for name in (*NAMES, *OPENING) if name not in row]:
+                    raise InvalidValue(f"A row has no {missing[0]}.", field=missing[0])
+                names = [row[name] for name in NAMES]
+                opening = {name: row[name] for name in (*OPENING, *OPTIONAL) if name in row}
+                open_position(account_code, *names, **opening)
+                if row.get("exit_price") is not None:
+                    closing = {name: row[name] for name in CLOSING if name in row}
+                    closing |= {name: row[key] for key, name in EXIT_FILL.items() if key in row}
+                    close_position(account_code, *names, **{"exit_time": None, **closing})
     except FATAL:
         raise
-    except VeloxError:
-        return False
-    return True
-
-
-def _one_by_one(account_code: str, batch: Sequence[Mapping[str, Any]], start: int) -> list[tuple[int, str, str]]:
-    rejected = []
-    for index, row in enumerate(batch, start):
-        try:
-            with together():
-                _book(account_code, row)
-        except FATAL:
-            raise
-        except VeloxError as error:
-            rejected.append((index, error.code, str(error)))
-    return rejected
-
-
-def _book(account_code: str, row: Mapping[str, Any]) -> None:
-    if unknown := sorted(set(row) - KNOWN):
-        raise InvalidValue(f"A row has the unknown key {unknown[0]!r}.", field=unknown[0])
-    if missing := [name for name in (*NAMES, *OPENING) if name not in row]:
-        raise InvalidValue(f"A row has no {missing[0]}.", field=missing[0])
-    named = [row[name] for name in NAMES]
-    open_position(account_code, *named, **{name: row[name] for name in (*OPENING, *OPTIONAL) if name in row})
-    if row.get("exit_price") is not None:
-        said = {name: row[name] for name in CLOSING if name in row}
-        said |= {name: row[key] for key, name in EXIT_FILL.items() if key in row}
-        close_position(account_code, *named, **{"exit_time": None, **said})
+    except VeloxError as error:
+        return error
+    return None

@@ -1,15 +1,14 @@
-"""Take the terms of instruments from a file."""
+"""Loading the terms of instruments from a file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.conf import settings
 
 from timeseries.values import parse_name
-from trading.bookkeeping.contract_terms import FOLDED, terms_of
+from trading.bookkeeping.contract_terms import FOLDED, Term, terms_of
 from trading.domain.instrument_file import InstrumentRow
 from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, VeloxError
 from trading.models import Exchange, Instrument, Trade
@@ -47,8 +46,23 @@ def load_instruments(
     exchanges = {exchange.code: exchange for exchange in Exchange.objects.all()}
     for row in rows:
         try:
-            exchange, symbol = _exchange(row, exchanges), parse_name(row.symbol, "symbol")
-            _take((exchange, symbol), terms_of(row.terms), fresh, loaded, known_only=known_only, by=by, reason=reason)
+            code = row.exchange or settings.VELOX_EXCHANGE
+            if code not in exchanges:
+                hint = "`manage.py sessions --load FILE` adds it."
+                raise InvalidValue(f"There is no exchange {code!r}.", field="exchange", hint=hint)
+            key, terms = (exchanges[code], parse_name(row.symbol, "symbol")), terms_of(row.terms)
+            if key in fresh:
+                raise InvalidValue("The file has it twice.", field="symbol", hint="The first line of it was taken.")
+            instrument = Instrument.objects.filter(exchange=key[0], symbol=key[1]).first()
+            if instrument is not None:
+                _change(instrument, terms, loaded, by=by, reason=reason)
+            elif known_only:
+                loaded.left += 1
+            else:
+                fresh[key] = Instrument(
+                    exchange=key[0], symbol=key[1], **{"currency": settings.VELOX_CURRENCY, **terms}
+                )
+                loaded.new += 1
         except (LedgerBusy, LedgerNotReady):
             raise
         except VeloxError as error:
@@ -59,43 +73,11 @@ def load_instruments(
     return loaded
 
 
-def _take(
-    key: Key,
-    terms: Mapping[str, Any],
-    fresh: dict[Key, Instrument],
-    loaded: LoadedInstruments,
-    *,
-    known_only: bool,
-    by: str,
-    reason: str,
-) -> None:
-    exchange, symbol = key
-    if key in fresh:
-        raise InvalidValue("The file has it twice.", field="symbol", hint="The first line of it was taken.")
-    instrument = Instrument.objects.filter(exchange=exchange, symbol=symbol).first()
-    if instrument is not None:
-        _change(instrument, terms, loaded, by=by, reason=reason)
-    elif known_only:
-        loaded.left += 1
-    else:
-        told = {"currency": settings.VELOX_CURRENCY, **terms}
-        fresh[key] = Instrument(exchange=exchange, symbol=symbol, **told)
-        loaded.new += 1
-
-
-def _exchange(row: InstrumentRow, exchanges: Mapping[str, Exchange]) -> Exchange:
-    code = row.exchange or settings.VELOX_EXCHANGE
-    if code not in exchanges:
-        raise InvalidValue(
-            f"There is no exchange {code!r}.", field="exchange", hint="`manage.py sessions --load FILE` adds it."
-        )
-    return exchanges[code]
-
-
 def _change(
-    instrument: Instrument, terms: Mapping[str, Any], loaded: LoadedInstruments, *, by: str, reason: str
+    instrument: Instrument, terms: Mapping[str, Term], loaded: LoadedInstruments, *, by: str, reason: str
 ) -> None:
-    changed = {name: value for name, value in terms.items() if getattr(instrument, name) != value}
+    """Correct an instrument that the ledger has, where a term differs, and count it."""
+    changed = {name: term for name, term in terms.items() if getattr(instrument, name) != term}
     if not changed:
         loaded.known += 1
         return
@@ -106,13 +88,14 @@ def _change(
             field="reason",
             hint="Load with --by and --reason: its trades are then folded anew.",
         )
-    who = {"by": by or "instrument file", "reason": reason or "loaded from a file of instruments"}
-    done = correct_contract(instrument.pk, reviewed=instrument.reviewed, **who, **changed)
+    by, reason = by or "instrument file", reason or "loaded from a file of instruments"
+    done = correct_contract(instrument.pk, by=by, reason=reason, reviewed=instrument.reviewed, **changed)
     loaded.changed += 1
     loaded.trades += done.trades
 
 
 def _insert(fresh: dict[Key, Instrument]) -> None:
+    """Write the new instruments in one transaction, and empty the dict."""
     if fresh:
         with writing():
             Instrument.objects.bulk_create(fresh.values())

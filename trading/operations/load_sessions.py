@@ -1,4 +1,4 @@
-"""Load the hours of exchanges from the data file, in place of what the ledger has."""
+"""Loading the hours of exchanges from the data file, in place of what the ledger has."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ def load_sessions(text: str) -> dict[str, int]:
     Raises: InvalidValue where the file is wrong; nothing was changed.
     """
     try:
-        given = parse_hours(text)
+        exchanges = parse_hours(text)
     except ValueError as error:
         raise InvalidValue(f"The file of exchange sessions is wrong: {error}.", field="file") from error
     with writing():
-        loaded = {hours.code: _replace(hours) for hours in given}
+        loaded = {hours.code: _replace(hours) for hours in exchanges}
     log.info("exchange sessions loaded", **loaded)
     return loaded
 
 
 def _replace(hours: ExchangeHours) -> int:
-    known = {"name": hours.name, "zone": hours.zone, "session_group": hours.session_group}
+    """Put one exchange and its sessions in place of what is there; return how many sessions it has."""
+    terms = {"name": hours.name, "zone": hours.zone, "session_group": hours.session_group}
     moved = Trade.objects.filter(instrument__exchange__code=hours.code).exclude(instrument__exchange__zone=hours.zone)
     if moved.exists():
         raise InvalidValue(
@@ -40,7 +41,7 @@ def _replace(hours: ExchangeHours) -> int:
             field="file",
             hint="Give the exchange the zone it has, or another name.",
         )
-    exchange, _ = Exchange.objects.update_or_create(code=hours.code, defaults=known)
+    exchange, _ = Exchange.objects.update_or_create(code=hours.code, defaults=terms)
     ExchangeSession.objects.filter(exchange=exchange).delete()
     return len(
         ExchangeSession.objects.bulk_create(ExchangeSession(exchange=exchange, **asdict(row)) for row in hours.rows)

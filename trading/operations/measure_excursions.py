@@ -1,20 +1,21 @@
-"""Measure trades and feeds from ticks, and keep what was found. Derived: no fact changes, so the journal has no row."""
+"""Measuring trades and feeds from ticks. The figures are derived: no fact changes, so the journal has no row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from operator import attrgetter
 
 from django.db.models import Exists, OuterRef
 
-from trading.domain.excursions import Extreme
 from trading.domain.money import from_units
 from trading.models import Account, Correction, Excursion, FeedGap, Trade
 from trading.queries.accounts import get_account
 from trading.queries.excursions import Measured, SymbolMeasured, TickReader, instant, measure, symbol_of, unmeasured
 from trading.transactions import writing
 
+FIGURES = ("trade_id", "mae", "mae_price", "mae_at", "mfe", "mfe_price", "mfe_at", "ticks", "quiet_seconds")
 NAMED_MAX = 500  # SQLite takes no more than some thousand parameters
 
 
@@ -43,81 +44,64 @@ def measure_excursions(
     Raises: UnknownAccount, StoreUnavailable, LedgerBusy, LedgerNotReady.
     """
     account = get_account(account_code)
-    wanted = unmeasured(account, rebuild=rebuild).order_by("pk")
+    rows = unmeasured(account, rebuild=rebuild).order_by("pk")
     if trades is not None and len(trades) <= NAMED_MAX:
-        wanted = wanted.filter(pk__in=[trade.pk for trade in trades])
-    found = list(wanted[:limit] if limit is not None else wanted)
+        rows = rows.filter(pk__in=[trade.pk for trade in trades])
+    waiting = list(rows[:limit] if limit is not None else rows)
     if trades is not None:
-        chosen = {trade.pk for trade in trades}
-        found = [trade for trade in found if trade.pk in chosen]
+        pks = {trade.pk for trade in trades}
+        waiting = [trade for trade in waiting if trade.pk in pks]
     by_symbol: dict[str, tuple[list[Trade], set[date]]] = {}
-    for trade in found:
+    for trade in waiting:
         by_symbol.setdefault(symbol_of(trade), ([], set()))[0].append(trade)
     for symbol, day in days:
         by_symbol.setdefault(symbol, ([], set()))[1].add(day)
     gaps = 0
     for symbol, (held, also) in sorted(by_symbol.items()):
-        made = measure(reader, account.code, symbol, held, also)
-        _keep(account, made)
-        gaps += sum(len(of_day) for of_day in made.gaps.values())
-    return Kept(len(found), gaps)
+        measured = measure(reader, account.code, symbol, held, also)
+        _keep(account, measured)
+        gaps += sum(len(of_day) for of_day in measured.gaps.values())
+    return Kept(len(waiting), gaps)
 
 
-def _keep(account: Account, made: SymbolMeasured) -> None:
-    """Write what is new; what was found before stays as it is, with the time at which it became known."""
+def _keep(account: Account, measured: SymbolMeasured) -> None:
+    """Write the rows that changed; the others stay, with the time at which they became known."""
     now = datetime.now(UTC)
     with writing():
         # An account may have been cleared while its ticks were read.
-        there = set(Trade.objects.filter(pk__in=[one.trade_pk for one in made.trades]).values_list("pk", flat=True))
-        known = _known(there)
-        rows = [_row(one, now) for one in made.trades if one.trade_pk in there]
-        rows = [row for row in rows if known.get(row.trade_id) != _figures(row)]
+        pks = {row.trade_pk for row in measured.trades}
+        pks = set(Trade.objects.filter(pk__in=pks).values_list("pk", flat=True))
+        # What was measured of a trade before its last correction is written anew, also where it is the same.
+        corrected = Correction.objects.filter(trade=OuterRef("trade"), recorded_at__gt=OuterRef("measured_at"))
+        before = Excursion.objects.filter(trade_id__in=pks).exclude(Exists(corrected))
+        figures = attrgetter(*FIGURES)
+        figures_before = {row.trade_id: figures(row) for row in before}
+        rows = [_row(trade, now) for trade in measured.trades if trade.trade_pk in pks]
+        rows = [row for row in rows if figures_before.get(row.trade_id) != figures(row)]
         Excursion.objects.filter(trade_id__in=[row.trade_id for row in rows]).delete()
         Excursion.objects.bulk_create(rows, batch_size=500)
-        for day, gaps in made.gaps.items():
-            _keep_gaps(account, made.symbol, day, {(instant(gap.start), instant(gap.stop)) for gap in gaps})
+        for day, gaps in measured.gaps.items():
+            ends = {(instant(gap.start), instant(gap.stop)) for gap in gaps}
+            of_day = FeedGap.objects.filter(account=account, symbol=measured.symbol, day=day)
+            if set(of_day.values_list("starts_at", "ends_at")) != ends:
+                of_day.delete()
+                FeedGap.objects.bulk_create(
+                    FeedGap(account=account, symbol=measured.symbol, day=day, starts_at=starts_at, ends_at=ends_at)
+                    for starts_at, ends_at in sorted(ends)
+                )
 
 
-def _keep_gaps(account: Account, symbol: str, day: date, found: set[tuple[datetime, datetime]]) -> None:
-    rows = FeedGap.objects.filter(account=account, symbol=symbol, day=day)
-    if set(rows.values_list("starts_at", "ends_at")) != found:
-        rows.delete()
-        FeedGap.objects.bulk_create(
-            FeedGap(account=account, symbol=symbol, day=day, starts_at=starts_at, ends_at=ends_at)
-            for starts_at, ends_at in sorted(found)
-        )
-
-
-def _known(trade_pks: set[int]) -> dict[int, dict[str, object]]:
-    """Return what was measured of trades; not of those that were corrected since, which are told anew either way."""
-    rows = Excursion.objects.filter(trade_id__in=trade_pks)
-    since = Correction.objects.filter(trade=OuterRef("trade"), recorded_at__gt=OuterRef("measured_at"))
-    return {row.trade_id: _figures(row) for row in rows.exclude(Exists(since))}
-
-
-def _figures(row: Excursion) -> dict[str, object]:
-    names = (field.attname for field in Excursion._meta.concrete_fields)
-    return {name: getattr(row, name) for name in names if name not in _APART}
-
-
-_APART = frozenset({"id", "measured_at"})
-
-
-def _row(one: Measured, now: datetime) -> Excursion:
-    found = one.excursion
+def _row(measured: Measured, now: datetime) -> Excursion:
+    mae, mfe = measured.excursion.mae, measured.excursion.mfe
     return Excursion(
-        trade_id=one.trade_pk,
-        **_end("mae", found.mae),
-        **_end("mfe", found.mfe),
-        ticks=found.ticks,
-        quiet_seconds=one.quiet_seconds,
+        trade_id=measured.trade_pk,
+        mae=from_units(mae.pnl),
+        mae_price=from_units(mae.price),
+        mae_at=instant(mae.at),
+        mfe=from_units(mfe.pnl),
+        mfe_price=from_units(mfe.price),
+        mfe_at=instant(mfe.at),
+        ticks=measured.excursion.ticks,
+        quiet_seconds=measured.quiet_seconds,
         measured_at=now,
     )
-
-
-def _end(name: str, extreme: Extreme) -> dict[str, object]:
-    return {
-        name: from_units(extreme.pnl),
-        f"{name}_price": from_units(extreme.price),
-        f"{name}_at": instant(extreme.at),
-    }

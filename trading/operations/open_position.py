@@ -1,21 +1,20 @@
-"""Open a trade with its first fill."""
+"""Opening a trade with its first fill."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-from timeseries.values import parse_name
+from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal, opening, references, signals
 from trading.bookkeeping.booking import NewFill
 from trading.domain import money, position
-from trading.domain.conditions import is_same
+from trading.domain.chain import Entry
+from trading.domain.conditions import JSON, Conditions, is_same
 from trading.domain.values import Position, known_already
 from trading.errors import IdConflict
 from trading.models import Instrument, Signal, Trade
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
-from trading.queries.trades import trade_value
 from trading.transactions import writing
 
 
@@ -25,19 +24,20 @@ def open_position(
     strategy_id: str,
     symbol: str,
     *,
-    entry_price: Any,
-    quantity: Any,
-    entry_time: Any,
+    entry_price: Number,
+    quantity: Number,
+    entry_time: Instant,
     side: str = "LONG",
-    stop_price: Any = None,
-    target_price: Any = None,
-    charges: Any = None,
+    stop_price: Number | None = None,
+    target_price: Number | None = None,
+    charges: Number | None = None,
     fill_id: str | None = None,
     order_id: str | None = None,
-    signal_conditions: dict[str, Any] | None = None,
+    signal_conditions: Conditions | None = None,
 ) -> Position:
-    """Return the trade, opened and committed. The same again (id, instrument, side, price, quantity) answers with what
-    is there and changes nothing.
+    """Open a trade and return it, committed; one that is known already is returned as it stands, and nothing changes.
+
+    It is known where its id is, with the same instrument, side, price and quantity.
 
     Prices, quantity and charges are exact: an int, a text, a Decimal, or a float by its shortest form, of at most 8
     decimals. ``side`` is LONG or SHORT; ``entry_time`` a datetime (naive: the desk's zone) or ns UTC. ``trade_id`` is
@@ -71,47 +71,52 @@ def open_position(
         for price, field in ((stop, "stop_price"), (target, "target_price")):
             if price is not None:
                 bounds.must_be_price(price, instrument, field)
-        known = opening.known_trade(account, strategy, trade_id, instrument, fill.at)
-        if known is not None:
-            return known_already(_same_again(known, instrument, side, fill))
+        earlier = opening.known_trade(account, strategy, trade_id, instrument, fill.at)
+        if earlier is not None:
+            _must_be_same(earlier, instrument, side, fill)
+            return known_already(booking.position_value(earlier))
         trade = opening.new_trade(
             account, strategy, instrument, trade_id, side, fill, stop=stop, target=target, now=now
         )
-        said = booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
+        body: Entry = {"stop_price": stop, "target_price": target}
+        body |= booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
         if conditions is not None:
-            said |= _with_signal(trade, conditions, now)
-        plan = {"stop_price": stop, "target_price": target}
-        body = {"trade": booking.said_of(trade), **plan, **said}
+            body |= _with_signal(trade, conditions, now)
+        body["trade"] = booking.trade_body(trade)
         journal.append(account, "open_position", body, now=now, head=head)
-        return Position(**trade_value(trade).as_dict())
+        return booking.position_value(trade)
 
 
-def _with_signal(trade: Trade, conditions: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _with_signal(trade: Trade, conditions: dict[str, JSON], now: datetime) -> Entry:
     """Keep the signal that the trade was opened on; one recorded before stays as it is and gets its trade."""
-    decided: dict[str, Any] = {"at": trade.opened_at, "decision": Signal.Decision.TAKEN, "reason": ""}
-    decided |= {"conditions": conditions}
-    signal, is_new = signals.keep(trade.account, trade.strategy, trade.instrument, **decided, now=now, trade=trade)
+    signal, is_new = signals.keep(
+        trade.account,
+        trade.strategy,
+        trade.instrument,
+        at=trade.opened_at,
+        decision=Signal.Decision.TAKEN,
+        reason="",
+        conditions=conditions,
+        now=now,
+        trade=trade,
+    )
     if not is_same(signal.conditions, conditions):
         trade.flags = sorted({*trade.flags, "signal_conditions_differ"})
         trade.save(update_fields=["flags"])
     if is_new:
-        return {"signal": decided, **signals.keys_of(signal)}
+        decision: Entry = {"at": trade.opened_at, "decision": Signal.Decision.TAKEN, "reason": ""}
+        return {"signal": {**decision, "conditions": conditions}, **signals.keys_of(signal)}
     return {"signal_taken": signal.pk} if signal.trade_id == trade.pk else {}
 
 
-def _same_again(known: Trade, instrument: Instrument, side: str, fill: NewFill) -> Position:
-    """Answer what was said before with what is there: as it was said, or as a correction has put it right."""
-    said = [known.fills.get(sequence=1), *facts.fills_of(known)[:1]]
-    same = (_name(instrument), side, fill.price, fill.quantity)
-    if same not in {(_name(known.instrument), known.side, first.price, first.quantity) for first in said}:
+def _must_be_same(earlier: Trade, instrument: Instrument, side: str, fill: NewFill) -> None:
+    """Raise IdConflict unless the trade was opened by this fill, as it was recorded or as corrections have left it."""
+    own, other = (shown_symbol(of.exchange.code, of.symbol) for of in (earlier.instrument, instrument))
+    openings = [earlier.fills.get(sequence=1), *facts.fills_of(earlier)[:1]]
+    if (other, side, fill.price, fill.quantity) not in {(own, earlier.side, o.price, o.quantity) for o in openings}:
         raise IdConflict(
-            f"Trade {known.trade_id} of {known.trading_day} is known as {known.side} {said[-1].quantity:f} "
-            f"{known.instrument.symbol} at {said[-1].price:f}.",
+            f"Trade {earlier.trade_id} of {earlier.trading_day} is known as {earlier.side} {openings[-1].quantity:f} "
+            f"{earlier.instrument.symbol} at {openings[-1].price:f}.",
             field="trade_id",
             hint="Give another trade_id for another trade.",
         )
-    return Position(**trade_value(known).as_dict())
-
-
-def _name(instrument: Instrument) -> str:
-    return shown_symbol(instrument.exchange.code, instrument.symbol)

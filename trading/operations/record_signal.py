@@ -1,13 +1,14 @@
-"""Record a signal, taken or skipped."""
+"""Recording a signal, taken or skipped."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
-from timeseries.values import parse_name
+from timeseries.values import Instant, parse_name
 from trading.bookkeeping import arguments, journal, references, signals
 from trading.domain import values
+from trading.domain.chain import Entry
+from trading.domain.conditions import Conditions
 from trading.models import Signal
 from trading.queries.instruments import shown_symbol
 from trading.queries.signals import signal_value
@@ -20,13 +21,13 @@ def record_signal(
     account_code: str,
     strategy_id: str,
     symbol: str,
-    at: Any,
-    conditions: dict[str, Any],
+    at: Instant,
+    conditions: Conditions,
     *,
     decision: str,
     reason: str = "",
 ) -> values.Signal:
-    """Return the signal as it is kept; the same again (strategy, symbol, time, decision) answers with what is there.
+    """Record a signal and return it as it is kept; one of the same strategy, symbol, time and decision stays as it is.
 
     ``decision`` is TAKEN or SKIPPED, ``conditions`` an object of text, numbers, booleans and objects of such, without
     NaN, at most 16 deep and 64 kB; reports group by its numbers and booleans.
@@ -35,20 +36,21 @@ def record_signal(
     """
     strategy_id = parse_name(strategy_id, "strategy_id")
     symbol = parse_name(symbol, "symbol")
-    said: dict[str, Any] = {
-        "at": arguments.required_time(at, "at"),
-        "decision": arguments.one_of(decision, "decision", DECISIONS),
-        "reason": arguments.free_text(reason, "reason"),
-        "conditions": arguments.conditions_of(conditions, "conditions"),
-    }
+    instant = arguments.required_time(at, "at")
+    decision = arguments.one_of(decision, "decision", DECISIONS)
+    reason = arguments.free_text(reason, "reason")
+    plain = arguments.conditions_of(conditions, "conditions")
     now = datetime.now(UTC)
     with writing():
         account, head = journal.lock_account(account_code)
         instrument, strategy = references.instrument_of(symbol, account), references.strategy_of(strategy_id)
-        signal, is_new = signals.keep(account, strategy, instrument, **said, now=now)
+        signal, is_new = signals.keep(
+            account, strategy, instrument, at=instant, decision=decision, reason=reason, conditions=plain, now=now
+        )
         if is_new:
             name = shown_symbol(instrument.exchange.code, instrument.symbol)
-            body = {"signal": said, "strategy": strategy.code, "symbol": name, **signals.keys_of(signal)}
+            kept: Entry = {"at": instant, "decision": decision, "reason": reason, "conditions": plain}
+            body = {"signal": kept, "strategy": strategy.code, "symbol": name, **signals.keys_of(signal)}
             journal.append(account, "record_signal", body, now=now, head=head)
     signal = Signal.objects.select_related("account", "strategy", "instrument__exchange", "trade").get(pk=signal.pk)
     return signal_value(signal)

@@ -1,4 +1,4 @@
-"""Put a backup in the ledger's place."""
+"""Putting a backup in the ledger's place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -60,20 +59,21 @@ def _allow(ends: Ends, force: bool) -> bool:
     """Tell whether a ledger with anything in it is there. Raises: CopyRefused where it is newer than the copy."""
     with transaction.atomic():
         try:
-            there = list(JournalHead.objects.values_list("account__code", "sequence", "mac"))
+            rows = list(JournalHead.objects.values_list("account__code", "sequence", "mac"))
         except DatabaseError:
             return False
-    newer = [code for code, sequence, mac in there if sequence and _is_ahead(ends.get(code), sequence, mac)]
+    in_place = {code: (sequence, mac) for code, sequence, mac in rows if sequence}
+    newer = [
+        code
+        for code, (sequence, mac) in in_place.items()
+        if code not in ends or sequence > ends[code][0] or (sequence == ends[code][0] and mac != ends[code][1])
+    ]
     if newer and not force:
         raise CopyRefused(
             f"The ledger in place has rows that the backup has not (in {', '.join(sorted(newer))}).",
             hint="--force replaces it all the same; it is kept among the backups.",
         )
     return True
-
-
-def _is_ahead(end: tuple[int, str] | None, sequence: int, mac: str) -> bool:
-    return end is None or sequence > end[0] or (sequence == end[0] and mac != end[1])
 
 
 def _on_sqlite(path: Path, allow: Callable[[], bool]) -> Path | None:
@@ -87,7 +87,7 @@ def _on_sqlite(path: Path, allow: Callable[[], bool]) -> Path | None:
         shutil.copyfile(path, fresh)
         durable.sync_path(fresh)
         with writers_alone():
-            replaced = _set_aside() if ledger.exists() and allow() else None
+            replaced = copying.set_aside() if ledger.exists() and allow() else None
             connection.close()
             _swap(ledger, fresh)
             _publish(path)
@@ -118,7 +118,7 @@ def _swap(ledger: Path, fresh: Path) -> None:
 def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:
     connection = connections[DEFAULT_DB_ALIAS]
     with writers_alone():
-        replaced = _set_aside() if allow() else None
+        replaced = copying.set_aside() if allow() else None
         # One transaction: others see the one ledger or the other.
         arguments = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-owner")
         copying.run("pg_restore", *arguments, f"--dbname={connection.settings_dict['NAME']}", str(path))
@@ -126,14 +126,8 @@ def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:
     return replaced
 
 
-def _set_aside() -> Path:
-    name = f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}{copying.SUFFIX[copying.vendor()]}"
-    copy: Path = copying.folder() / name
-    copying.copy_to(copy)
-    return copy
-
-
 def _publish(path: Path) -> None:
+    """Give the restored ledger an identity of its own, and publish its heads under it."""
     connection = connections[DEFAULT_DB_ALIAS]
     with transaction.atomic():
         ledger = name_ledger(connection, restored=path.name)

@@ -1,14 +1,14 @@
-"""Keep what a person made of a trade."""
+"""Keeping a person's review of a trade."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from timeseries.values import parse_name
 from trading.bookkeeping import arguments, journal
-from trading.bookkeeping.booking import said_of
+from trading.bookkeeping.booking import trade_body
+from trading.domain.chain import Entry
 from trading.errors import InvalidValue, UnknownTrade
 from trading.models import Review, Trade, User
 from trading.transactions import writing
@@ -26,13 +26,13 @@ def review_trade(
     notes: str = "",
     state: str = Review.State.DONE,
 ) -> Review:
-    """Return the review as it now stands; the journal keeps every version of it with its author.
+    """Keep a review and return it as it now stands; the journal keeps every version of it with its author.
 
     Raises: InvalidValue, UnknownTrade, LedgerBusy, LedgerNotReady.
     """
     if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
         raise InvalidValue(f"rating is {rating!r}.", field="rating", hint="Give 1 to 5, or none.")
-    said: dict[str, Any] = {
+    review: Entry = {
         "state": arguments.one_of(state, "state", tuple(Review.State.values)),
         "rating": rating,
         "tags": [parse_name(tag, "tags") for tag in tags],
@@ -45,13 +45,13 @@ def review_trade(
         if trade is None:
             raise UnknownTrade(f"There is no trade {trade_pk}.", field="trade")
         journal.lock_head(trade.account)
-        known = Review.objects.filter(trade=trade).first() or Review(trade=trade)
-        if known.pk is not None and all(getattr(known, name) == value for name, value in said.items()):
-            return known
-        for name, value in said.items():
-            setattr(known, name, value)
-        known.reviewed_by, known.reviewed_at = by, now
-        known.save()
-        body = {"trade": said_of(trade), "review": said, "review_pk": known.pk}
+        row = Review.objects.filter(trade=trade).first() or Review(trade=trade)
+        if row.pk is not None and all(getattr(row, name) == review[name] for name in review):
+            return row
+        for name in review:
+            setattr(row, name, review[name])
+        row.reviewed_by, row.reviewed_at = by, now
+        row.save()
+        body: Entry = {"trade": trade_body(trade), "review": review, "review_pk": row.pk}
         journal.append(trade.account, "review_trade", body, now=now, by=by.get_username())
-    return known
+    return row

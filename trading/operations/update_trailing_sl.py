@@ -1,14 +1,14 @@
-"""Move a trade's stop."""
+"""Moving a trade's stop."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from timeseries.values import parse_name
+from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal, slips
 from trading.domain import money
+from trading.domain.chain import Entry
 from trading.errors import InvalidValue
 from trading.models import StopChange, Trade
 from trading.operations.add_fill import must_be_open
@@ -25,13 +25,13 @@ def update_trailing_sl(
     trade_id: str,
     strategy_id: str | None,
     symbol: str,
-    stop_price: Any,
-    extreme_price: Any,
+    stop_price: Number,
+    extreme_price: Number,
     method: str,
     *,
-    at: Any,
+    at: Instant,
 ) -> bool:
-    """Return True: the stop is recorded, or stands there already. One that moves back is kept and flagged.
+    """Record a stop and return True, also where it stands there already; one that moves back is kept and flagged.
 
     ``extreme_price`` is the best price so far that the stop follows, ``method`` a name such as "ATR"; ``at`` None is
     the clock.
@@ -60,39 +60,31 @@ def update_trailing_sl(
             return True
         must_be_open(trade, hint="Its stop no longer moves.")
         change = _write(trade, moment, stop, extreme, method, now)
-        names = ("stop_price", "extreme_price", "method", "at", "moved_back")
-        said = {"stop": {name: getattr(change, name) for name in names}, "stop_pk": change.pk}
-        journal.append(
-            trade.account, "update_trailing_sl", {"trade": booking.said_of(trade), **said}, now=now, head=head
-        )
+        body: Entry = {"trade": booking.trade_body(trade), "stop": booking.stop_body(change), "stop_pk": change.pk}
+        journal.append(trade.account, "update_trailing_sl", body, now=now, head=head)
     return True
 
 
 def _moment(trade: Trade, instant: datetime, stop: Decimal) -> datetime | None:
     """Return when this change is kept; None where there is nothing to keep.
 
-    What stood at that instant decides, not what stands now: a strategy that is replayed says its early stops again.
+    What stood at that instant decides, not what stands now: a strategy that is replayed moves its early stops again.
     """
-    said = _said_at(trade, instant)
-    if not said:
+    # The changes of that instant, with those that were put a microsecond after one another.
+    changes: list[StopChange] = []
+    for change in trade.stop_changes.filter(at__gte=instant).order_by("at", "pk"):
+        if change.at - (changes[-1].at if changes else instant) > (MICROSECOND if changes else timedelta(0)):
+            break
+        changes.append(change)
+    if not changes:
         return None if _standing(trade, instant) == stop else instant  # unchanged, after the close as before it
-    last = said[-1]
-    if stop not in {change.stop_price for change in said}:
+    last = changes[-1]
+    if stop not in {change.stop_price for change in changes}:
         return last.at
     is_newest = not trade.stop_changes.filter(at__gt=last.at).exists()
     # Back to an earlier price within one instant, if this very process moved the stop on; else the same again.
     is_back = stop != last.stop_price and is_newest and last.recorded_at >= PROCESS_BEGAN
     return last.at + MICROSECOND if is_back and trade.state == Trade.State.OPEN else None
-
-
-def _said_at(trade: Trade, instant: datetime) -> list[StopChange]:
-    """Return the changes of an instant, with those that were put a microsecond after one another."""
-    said: list[StopChange] = []
-    for change in trade.stop_changes.filter(at__gte=instant).order_by("at", "pk"):
-        if change.at - (said[-1].at if said else instant) > (MICROSECOND if said else timedelta(0)):
-            break
-        said.append(change)
-    return said
 
 
 def _standing(trade: Trade, instant: datetime) -> Decimal | None:
@@ -103,6 +95,7 @@ def _standing(trade: Trade, instant: datetime) -> Decimal | None:
 
 
 def _write(trade: Trade, at: datetime, stop: Decimal, extreme: Decimal, method: str, now: datetime) -> StopChange:
+    """Write the change and, where it is the newest, the trade's stop; flag the trade where the stop is odd."""
     before = _standing(trade, at)
     is_long = trade.side == Trade.Side.LONG
     moved_back = before is not None and (stop < before if is_long else stop > before)

@@ -1,4 +1,4 @@
-"""Take back a trade that never was, or one fill of it."""
+"""Voiding a trade that never was, or one fill of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trading.transactions import writing
 
 
 def void(trade_pk: int, *, by: str, reason: str, fill: int | None = None) -> values.Trade:
-    """Return the trade as it stands now: VOID, or without the fill of this sequence.
+    """Void a trade, or its fill of this sequence, and return the trade as it stands then.
 
     A void trade holds nothing, brought nothing and counts nowhere; its rows stay, its id is not free again. To void it
     again changes nothing.
@@ -30,11 +30,7 @@ def void(trade_pk: int, *, by: str, reason: str, fill: int | None = None) -> val
             if fill is None:
                 return values.known_already(trade_value(trade))
             raise TradeClosed(f"Trade {trade.trade_id} is void.", field="trade", hint="None of its fills counts.")
-        if fill is not None and _is_void(trade, fill):
+        if fill is not None and trade.corrections.filter(kind=facts.VOID, fill__sequence=fill).exists():
             return values.known_already(trade_value(trade))
-        meant = None if fill is None else correcting.fill_of(trade, fill)
-        return correcting.write(trade, head, kind=facts.VOID, fill=meant, reason=reason, by=by, now=now)
-
-
-def _is_void(trade: Trade, sequence: int) -> bool:
-    return trade.corrections.filter(kind=facts.VOID, fill__sequence=sequence).exists()
+        row = None if fill is None else correcting.fill_of(trade, fill)
+        return correcting.write(trade, head, kind=facts.VOID, fill=row, reason=reason, by=by, now=now)
