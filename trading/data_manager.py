@@ -16,8 +16,8 @@ from timeseries.recording.recorder import TickBatch
 from timeseries.values import Instant, Number
 from trading import ledger
 from trading.aio import Awaitables
-from trading.domain.shapes import DaySummary, PartTotals, Stats
 from trading.domain.conditions import Conditions
+from trading.domain.shapes import DaySummary, PartTotals, Stats
 from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.health import report
 from trading.health.report import HealthReport
