@@ -20,7 +20,7 @@ from django.conf import settings
 
 from trading.account_operations import OPERATIONS
 from trading.bookkeeping import arguments, journal
-from trading.domain.conditions import JSON
+from trading.domain.chain import JSON
 from trading.domain.values import Pending
 from trading.errors import LedgerBusy, LedgerNotReady, VeloxError
 from trading.intake_log import FrameLog, SequencedFrame, alone

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypedDict, TypeVar
 
 from timeseries.spool import durable
 from timeseries.spool.locks import WRITE, FileLock
-from trading.domain.conditions import JSON
+from trading.domain.chain import JSON
 
 MARK = b"\xffVX1"  # 0xff is in no UTF-8 text
 _HEAD = struct.Struct("<4sII")

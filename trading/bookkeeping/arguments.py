@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from timeseries.values import ID_BYTES_MAX, Instant, Number, parse_name, parse_time
-from trading.domain.conditions import JSON, Conditions
+from trading.domain.chain import JSON
+from trading.domain.conditions import Conditions
 from trading.domain.money import parse_price
 from trading.errors import InvalidValue
 

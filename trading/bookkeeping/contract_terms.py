@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from timeseries.values import Number, parse_name
 from trading.bookkeeping import arguments
@@ -54,7 +55,7 @@ def _date(term: TermInput, field: str) -> date | None:
         raise InvalidValue(f"{field} is {term!r}.", field=field, hint="Give a day such as 2026-12-31.") from None
 
 
-PARSERS: dict[str, Callable[[TermInput, str], Term]] = {
+PARSERS: dict[str, Callable[[Any, str], Term]] = {
     "kind": lambda term, field: arguments.one_of(term, field, KINDS),
     "currency": currency,
     "multiplier": parse_quantity,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from trading.domain.chain import Entry
-from trading.domain.conditions import JSON, is_same, numbers
+from trading.domain.chain import JSON, Entry
+from trading.domain.conditions import is_same, numbers
 from trading.errors import IdConflict
 from trading.models import Account, Instrument, Signal, SignalCondition, Strategy, Trade
 

@@ -8,8 +8,8 @@ from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal, opening, references, signals
 from trading.bookkeeping.booking import NewFill
 from trading.domain import money, position
-from trading.domain.chain import Entry
-from trading.domain.conditions import JSON, Conditions, is_same
+from trading.domain.chain import JSON, Entry
+from trading.domain.conditions import Conditions, is_same
 from trading.domain.values import Position, known_already
 from trading.errors import IdConflict
 from trading.models import Instrument, Signal, Trade
