@@ -7,6 +7,7 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
+    """Run the command that the process's arguments name."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
     execute_from_command_line(sys.argv)
 

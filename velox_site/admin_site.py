@@ -5,8 +5,6 @@ Not in `trading.admin`: Django makes the site before it imports that package, wh
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -17,6 +15,8 @@ from django.views.decorators.cache import never_cache
 
 
 class VeloxAdminSite(AdminSite):
+    """Django's admin under VELOX's name, entered by the login page of all pages."""
+
     site_header = "VELOX"
     site_title = "VELOX"
     index_title = "Records"
@@ -24,7 +24,7 @@ class VeloxAdminSite(AdminSite):
 
     @method_decorator(never_cache)
     @login_not_required
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, str] | None = None) -> HttpResponse:
         """Send people to the login page of all pages, and back; a user who may not enter is told so there."""
         index = reverse("admin:index", current_app=self.name)
         if request.method == "GET" and self.has_permission(request):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from celery.beat import Scheduler
 from django.conf import settings
 
@@ -11,6 +9,9 @@ from timeseries import presence
 
 
 class MarkingScheduler(Scheduler):  # type: ignore[misc]  # (Celery has no types)
-    def tick(self, *arguments: Any, **more: Any) -> Any:
+    """A scheduler that marks its presence in the data folder at every tick."""
+
+    def tick(self) -> float:
+        """Mark the beat as present, then do what is due; return the seconds until the next tick."""
         presence.mark(settings.DATA_DIR, "beat")
-        return super().tick(*arguments, **more)
+        return float(super().tick())

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 # The clients' own time-outs are seconds or none; what hangs must cost a caller, both together, under a fifth of one.
 CONNECT_SECONDS, ANSWER_SECONDS = 0.05, 0.1
 HOT_ENTRIES_MAX = 100_000  # a local cache's default of 300 drops what a desk of a few hundred symbols keeps
 
 
-def caches(url: str) -> dict[str, Any]:
+class CacheSettings(TypedDict, total=False):
+    """Django's settings of one cache, as far as VELOX sets them."""
+
+    BACKEND: str
+    LOCATION: str | list[str]
+    KEY_PREFIX: str
+    OPTIONS: dict[str, str | float]
+
+
+def caches(url: str) -> dict[str, CacheSettings]:
     """Return `CACHES` for a Redis, or for this process's own memory where ``url`` is empty."""
-    return _in_redis(url) if url else _in_memory()
-
-
-def _in_redis(url: str) -> dict[str, Any]:
-    # The address goes in a list: given as a text it would be cut at a comma in the password.
+    if not url:
+        local = "django.core.cache.backends.locmem.LocMemCache"
+        return {
+            "default": {"BACKEND": local, "LOCATION": "velox-site"},
+            "hot": {"BACKEND": local, "LOCATION": "velox", "OPTIONS": {"MAX_ENTRIES": HOT_ENTRIES_MAX}},
+        }
+    # The address goes in a list: written as a text it would be cut at a comma in the password.
     return {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -33,12 +44,4 @@ def _in_redis(url: str) -> dict[str, Any]:
                 "SOCKET_TIMEOUT": ANSWER_SECONDS,
             },
         },
-    }
-
-
-def _in_memory() -> dict[str, Any]:
-    local = "django.core.cache.backends.locmem.LocMemCache"
-    return {
-        "default": {"BACKEND": local, "LOCATION": "velox-site"},
-        "hot": {"BACKEND": local, "LOCATION": "velox", "OPTIONS": {"MAX_ENTRIES": HOT_ENTRIES_MAX}},
     }

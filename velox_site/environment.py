@@ -1,4 +1,4 @@
-"""Typed readers of the environment: a wrong value stops the start with its name and what was expected."""
+"""Typed readers of the environment: a wrong variable stops the start with its name and what was expected."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from velox_site.server_urls import UnusableUrl
 
 
 class Environment:
-    """Read variables of one mapping (the process's own by default); each may also come as a file, ``NAME_FILE``."""
+    """The variables of one mapping (the process's own by default); each may also come as a file, ``NAME_FILE``."""
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self.variables = os.environ if variables is None else variables
 
     def text(self, name: str, default: str = "") -> str:
+        """Read a text."""
         path = self.variables.get(f"{name}_FILE")
         if not path:
             return self.variables.get(name, "").strip() or default
@@ -33,7 +34,7 @@ class Environment:
             raise ImproperlyConfigured(f"{name}_FILE is not the path of a file of text that can be read.") from None
 
     def folder(self, name: str, default: Path | None) -> Path:
-        """Return an absolute path; without a default the variable has to be set."""
+        """Read an absolute path of a folder; without a default the variable has to be set."""
         text = self.text(name)
         if not text and default is None:
             raise ImproperlyConfigured(f"{name} is not set: give it the path of the desk's data folder.")
@@ -48,6 +49,7 @@ class Environment:
         return folder
 
     def flag(self, name: str, default: bool) -> bool:
+        """Read a switch: on or off."""
         words = {
             "1": True,
             "true": True,
@@ -66,10 +68,12 @@ class Environment:
         return words[text.lower()]
 
     def integer(self, name: str, default: int, *, minimum: int) -> int:
+        """Read a whole number of at least ``minimum``."""
         number = self.optional_integer(name, minimum=minimum)
         return default if number is None else number
 
     def optional_integer(self, name: str, *, minimum: int) -> int | None:
+        """Read a whole number of at least ``minimum``; None where the variable is not set."""
         text = self.text(name)
         if not text:
             return None
@@ -82,6 +86,7 @@ class Environment:
         return number
 
     def money(self, name: str, default: str) -> Decimal:
+        """Read an amount of money."""
         text = self.text(name, default)
         expected = "an amount of at most 92,233,720,368 with at most 8 decimals, such as 100000"
         try:
@@ -93,12 +98,14 @@ class Environment:
         return amount
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        """Read one of the words in ``choices``, in capital letters."""
         text = self.text(name, default)
         if text.upper() not in choices:
             raise _wrong(name, text, f"one of {', '.join(choices)}")
         return text.upper()
 
     def zone(self, name: str, default: str) -> str:
+        """Read the name of a time zone."""
         text = self.text(name, default)
         try:
             zoneinfo.ZoneInfo(text)
@@ -107,12 +114,14 @@ class Environment:
         return text
 
     def code(self, name: str, default: str, *, length_max: int) -> str:
+        """Read a code of capital letters, as of a currency or an exchange."""
         text = self.text(name, default)
         if not (text.isascii() and text.isalnum() and text.isupper() and len(text) <= length_max):
             raise _wrong(name, text, f"a code of capital letters, at most {length_max}")
         return text
 
     def url(self, name: str, default: str, *, schemes: tuple[str, ...]) -> str:
+        """Read the URL of a server, of one of these schemes; "" where the variable is not set."""
         text = self.text(name, default)
         if not text:
             return ""
@@ -147,6 +156,6 @@ def kept_secret(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def _wrong(name: str, value: str, expected: str) -> ImproperlyConfigured:
-    shown = value if "://" not in value else f"{value.partition('://')[0]}://…"
-    return ImproperlyConfigured(f"{name} is {shown!r}: expected {expected}. Correct it, or unset it for the default.")
+def _wrong(name: str, text: str, expected: str) -> ImproperlyConfigured:
+    safe = text if "://" not in text else f"{text.partition('://')[0]}://…"  # what follows may hold a password
+    return ImproperlyConfigured(f"{name} is {safe!r}: expected {expected}. Correct it, or unset it for the default.")

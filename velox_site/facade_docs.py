@@ -41,9 +41,9 @@ Whatever asks the ledger also raises `UnknownAccount` (no account has this code)
 False, counted by reason and seen in health.
 Money, prices and quantities of the ledger are Decimal, ratios and telemetry floats, times aware UTC.
 """
-Contracted = Callable[..., Any]
+Documented = Callable[..., Any]  # a function or a class
 # Where the contract of a method goes on, beyond its own docstring.
-CONTRACTS: dict[str, tuple[Contracted, ...]] = {
+CONTRACTS: dict[str, tuple[Documented, ...]] = {
     "open_position": (open_position,),
     "add_fill": (add_fill,),
     "apply_split": (apply_split,),
@@ -84,87 +84,80 @@ _HEADING = re.compile(r"    # -- (?P<title>.+?) -+|    (?:async )?def (?P<method
 
 
 def markdown() -> str:
-    """Return the whole document."""
-    parts = [HEAD, "## DataManager\n", _code("DataManager", DataManager.__init__), _text(DataManager)]
-    for title, name in _methods():
-        parts.append(f"## {title.capitalize()}\n" if title else _section(name))
-    parts += ["## Values\n", *map(_value, _values()), "## Errors\n", _errors(), "## Text for people\n"]
-    parts += [_code("money_text", money_text), _text(money_text)]
-    return "\n".join(parts)
+    """Return docs/facade.md: the methods of the facade, the classes that they answer with, and the errors."""
+    lines = [HEAD, "## DataManager\n", _code("DataManager", DataManager.__init__), _text(DataManager)]
+    kinds: dict[type, None] = {}  # in the order in which methods answer with them
+    for title, name in _headings():
+        if title:
+            lines.append(f"## {title.capitalize()}\n")
+            continue
+        lines.append(_section(name))
+        method = inspect.getattr_static(DataManager, name)
+        if inspect.isfunction(method):
+            kinds |= dict.fromkeys(_classes(get_type_hints(method).get("return")))
+    lines.append("## Values\n")
+    for kind in kinds:
+        columns = ", ".join(f"`{field.name}`" for field in fields(kind)) if is_dataclass(kind) else ""
+        lines.append(
+            "\n".join([f"### {kind.__name__}\n", _text(kind), *([f"Fields: {columns}.\n"] if columns else [])])
+        )
+    lines += ["## Errors\n", "All in `trading.errors`.\n", "| error | code | what it means |", "|---|---|---|"]
+    for error in vars(errors).values():
+        if isinstance(error, type) and issubclass(error, errors.VeloxError):
+            lines.append(f"| `{error.__name__}` | `{error.code}` | {' '.join(_docstring(error).split())} |")
+    lines += ["", "## Text for people\n", _code("money_text", money_text), _text(money_text)]
+    return "\n".join(lines)
 
 
-def _methods() -> Iterator[tuple[str, str]]:
+def _headings() -> Iterator[tuple[str, str]]:
     """Yield the headings of the class and its public methods, as they stand in its source: (title, ""), ("", name)."""
     for line in inspect.getsource(DataManager).splitlines():
-        found = _HEADING.match(line)
-        if found is not None:
-            yield found["title"] or "", found["method"] or ""
+        match = _HEADING.match(line)
+        if match is not None:
+            yield match["title"] or "", match["method"] or ""
 
 
 def _section(name: str) -> str:
+    """Return a method's signature and docstring, and the docstrings of its contracts."""
     method = inspect.getattr_static(DataManager, name)
     method = getattr(method, "__func__", method)
     contracts = CONTRACTS.get(name, ())
     own = _POINTER.sub("", _text(method)) if contracts else _text(method)
-    texts = [own, *(_text(one) for one in contracts)]
+    texts = [own, *(_text(contract) for contract in contracts)]
     return "\n".join([f"### {name}\n", _code(name, method), *dict.fromkeys(texts)])
 
 
-def _code(name: str, function: Contracted) -> str:
-    signature, shown = inspect.signature(function), []
-    for one in signature.parameters.values():
-        if one.kind is one.KEYWORD_ONLY and "*" not in shown:
-            shown.append("*")
-        if one.name not in ("self", "cls"):
-            default = "" if one.default is one.empty else f" = {one.default!r}"
-            shown.append(f"{one.name}: {one.annotation}{default}")
-    # A parameter is not broken over two lines.
-    text = (
-        f"{name}({', '.join(part.replace(' ', _HARD) for part in shown)}){_HARD}->{_HARD}{signature.return_annotation}"
-    )
-    lines = textwrap.wrap(text, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+def _code(name: str, function: Documented) -> str:
+    """Return a function's signature as a block of code, a parameter never broken over two lines."""
+    signature, parameters = inspect.signature(function), []
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in parameters:
+            parameters.append("*")
+        if parameter.name not in ("self", "cls"):
+            default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+            parameters.append(f"{parameter.name}: {parameter.annotation}{default}")
+    unbroken = ", ".join(text.replace(" ", _HARD) for text in parameters)
+    code = f"{name}({unbroken}){_HARD}->{_HARD}{signature.return_annotation}"
+    lines = textwrap.wrap(code, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
     return "\n".join(["```python", *lines, "```", ""]).replace(_HARD, " ")
 
 
-def _text(documented: Any) -> str:
+def _text(documented: Documented) -> str:
     """Return a docstring as Markdown: what stands indented below `Args:` and `Raises:` becomes a list."""
-    text = re.sub(r"^(Args|Raises):$", r"\1:\n", _plain(documented), flags=re.M)
+    text = re.sub(r"^(Args|Raises):$", r"\1:\n", _docstring(documented), flags=re.M)
     return re.sub(r"^ {4,}", "  ", _LISTED.sub(r"- `\1`: ", text), flags=re.M) + "\n"
 
 
-def _plain(documented: Any) -> str:
+def _docstring(documented: Documented) -> str:
     return (inspect.getdoc(documented) or "").replace("``", "`")
 
 
-def _values() -> list[type]:
-    """Return the classes of VELOX that methods answer with, in the order in which they do."""
-    found: dict[type, None] = {}
-    for _, name in _methods():
-        method = inspect.getattr_static(DataManager, name) if name else None
-        if inspect.isfunction(method):
-            found |= dict.fromkeys(_classes(get_type_hints(method).get("return")))
-    return list(found)
-
-
 def _classes(hint: Any) -> Iterator[type]:
+    """Yield the classes of VELOX in a type hint."""
     if isinstance(hint, type) and hint.__module__.partition(".")[0] in ("trading", "timeseries"):
         yield hint
-    for part in get_args(hint):
-        yield from _classes(part)
-
-
-def _value(kind: type) -> str:
-    columns = [f"`{one.name}`" for one in fields(kind)] if is_dataclass(kind) else []
-    return "\n".join(
-        [f"### {kind.__name__}\n", _text(kind), *([f"Fields: {', '.join(columns)}.\n"] if columns else [])]
-    )
-
-
-def _errors() -> str:
-    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.VeloxError)]
-    rows = [f"| `{one.__name__}` | `{one.code}` | {' '.join(_plain(one).split())} |" for one in kinds]
-    head = ["All in `trading.errors`.\n", "| error | code | what it means |", "|---|---|---|"]
-    return "\n".join([*head, *rows, ""])
+    for argument in get_args(hint):
+        yield from _classes(argument)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A log event under the names of the Elastic Common Schema (ECS 1.6), for an ELK that takes lines as they are.
 
-An event's own data stand in ``labels``, which ECS defines as keyword texts: a price that is once a number and once a
-text would otherwise be refused by the index's mapping. Source of the names: github.com/elastic/ecs.
+An event's own keywords stand in ``labels``, which ECS defines as keyword texts: a price that is once a number and once
+a text would otherwise be refused by the index's mapping. Source of the names: github.com/elastic/ecs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ FIELDS = {
     "user_id": ("user", "id"),
     "ip": ("client", "ip"),
 }
+EXCEPTION_FIELDS = {"type": "type", "message": "message", "traceback": "stack_trace"}
 
 
 def as_ecs(line: Line) -> bytes:
@@ -34,40 +35,37 @@ def as_ecs(line: Line) -> bytes:
         "process": {"pid": os.getpid()},
     }
     labels = {}
-    for name, value in line.context.items():
-        if value is None:
+    for name, entry in line.context.items():
+        if entry is None:
             continue
-        if name == "exception" and isinstance(value, dict):
-            document["error"] = _error(value)
+        if name == "exception" and isinstance(entry, dict):
+            document["error"] = {
+                EXCEPTION_FIELDS[field]: _keyword(text) for field, text in entry.items() if field in EXCEPTION_FIELDS
+            }
         elif name in FIELDS:
-            _put(document, FIELDS[name], _keyword(value))
+            *objects, key = FIELDS[name]
+            inner = document
+            for field in objects:
+                inner = inner.setdefault(field, {})
+            inner[key] = _keyword(entry)
         else:
-            labels[_keyword(name).replace(".", "_")] = _keyword(value)
+            labels[_keyword(name).replace(".", "_")] = _keyword(entry)
     if labels:
         document["labels"] = labels
     return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _error(told: dict[str, Any]) -> dict[str, str]:
-    names = {"type": "type", "message": "message", "traceback": "stack_trace"}
-    return {names[name]: _keyword(value) for name, value in told.items() if name in names}
-
-
-def _put(document: dict[str, Any], path: tuple[str, ...], value: str) -> None:
-    for name in path[:-1]:
-        document = document.setdefault(name, {})
-    document[path[-1]] = value
-
-
-def _keyword(value: Any) -> str:
-    """Return a value as the text that its JSON would show, whatever it is."""
-    if not isinstance(value, str):
+def _keyword(entry: Any) -> str:
+    """Return an entry as the text that its JSON would show, whatever it is."""
+    if isinstance(entry, str):
+        text = entry
+    else:
         try:
-            value = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-            value = value[1:-1] if value.startswith('"') else value
+            text = orjson.dumps(entry, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+            text = text[1:-1] if text.startswith('"') else text
         except (TypeError, ValueError):
             try:
-                value = repr(value)
+                text = repr(entry)
             except Exception:
-                value = "unreadable"
-    return str(value).encode("utf-8", "backslashreplace").decode()
+                text = "unreadable"
+    return str(text).encode("utf-8", "backslashreplace").decode()

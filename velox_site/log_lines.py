@@ -18,7 +18,7 @@ _last_second = (-1, "")
 
 
 class Line(NamedTuple):
-    """``context`` are the event's data; an exception stands there as {type, message, traceback}."""
+    """One log event. ``context`` are its keywords; an exception stands there as {type, message, traceback}."""
 
     at_ns: int
     level: str
@@ -28,14 +28,15 @@ class Line(NamedTuple):
 
     @property
     def seconds(self) -> int:
+        """The event's time in whole seconds since 1970 UTC."""
         return self.at_ns // 10**9
 
     def timestamp(self) -> str:
-        """Return ISO UTC with microseconds and Z."""
+        """Return the event's time as ISO UTC with microseconds and Z."""
         global _last_second  # noqa: PLW0603  (most lines share a second with the one before)
         seconds, rest = divmod(self.at_ns, 10**9)
-        known, text = _last_second
-        if known != seconds:
+        last, text = _last_second
+        if last != seconds:
             text = time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
             _last_second = (seconds, text)
         return f"{text}{rest // 1000:06d}Z"
@@ -53,40 +54,37 @@ def as_json(line: Line) -> bytes:
     try:
         return orjson.dumps(shape, default=str, option=_OPTIONS)
     except (TypeError, ValueError):
-        return _as_careful_json(shape)
-
-
-def _as_careful_json(shape: dict[str, Any]) -> bytes:
-    """Write what the fast encoder refuses: integers beyond 64 bits, lone surrogates, circles, faults of a str()."""
+        pass  # integers beyond 64 bits, lone surrogates, circles, faults of a str()
     try:
         return (json.dumps(shape, default=repr, skipkeys=True) + "\n").encode()
     except Exception:
-        message = shape["message"] if isinstance(shape["message"], str) else type(shape["message"]).__name__
-        known = {"unreadable": sorted(map(ascii, shape["context"]))}
-        return (json.dumps({**shape, "message": message, "context": known}) + "\n").encode()
+        shape["message"] = line.message if isinstance(line.message, str) else type(line.message).__name__
+        shape["context"] = {"unreadable": sorted(map(ascii, line.context))}
+        return (json.dumps(shape) + "\n").encode()
 
 
 def as_text_bytes(line: Line, zone: tzinfo = UTC) -> bytes:
+    """Return the line of `as_text` in UTF-8, whatever its texts hold."""
     return as_text(line, zone).encode("utf-8", "backslashreplace")
 
 
 def as_text(line: Line, zone: tzinfo = UTC) -> str:
-    """Return time, level, logger, message and the data as name=value: one line, and an exception's traceback below.
+    """Return time, level, logger, message and the keywords as name=value: one line, and an exception's traceback below.
 
     Text is for people: its time is that of ``zone``, the desk's, with its offset.
     """
     head = f"{_time_in(zone, line)} {line.level.upper():<8} [{_printable(line.logger)}] {_printable(line.message)}"
-    return head + _data(line.context)
+    return head + _keywords(line.context)
 
 
 def in_colour(line: Line, zone: tzinfo = UTC) -> str:
-    """Return the same for a terminal."""
+    """Return the line of `as_text` in a terminal's colours."""
     colour = _COLOURS.get(line.level, "35")
     head = (
         f"{_DIM}{_time_in(zone, line)}{_PLAIN} \x1b[{colour}m{line.level.upper():<8}{_PLAIN} "
         f"[{_printable(line.logger)}] {_BOLD}{_printable(line.message)}{_PLAIN}"
     )
-    return head + _data(line.context)
+    return head + _keywords(line.context)
 
 
 def _time_in(zone: tzinfo, line: Line) -> str:
@@ -102,28 +100,23 @@ def _second_in(zone: tzinfo, seconds: int) -> tuple[str, str]:
     return text[:19], text[19:]
 
 
-def _data(context: dict[str, Any]) -> str:
-    parts, below = [], ""
-    for name, value in context.items():
-        if name == "exception" and isinstance(value, dict):
-            below = _indented(str(value.get("traceback", "")))
+def _keywords(context: dict[str, Any]) -> str:
+    """Return the event's keywords as name=value, and an exception's traceback below them."""
+    pairs, below = [], ""
+    for name, entry in context.items():
+        if name == "exception" and isinstance(entry, dict):
+            # Each of its lines is marked: an exception's text could look like a line of the log.
+            traceback = str(entry.get("traceback", "")).splitlines()
+            below = "".join(f"  | {_printable(line)}\n" for line in traceback)
+        elif type(entry) is not str:
+            pairs.append(f" {_printable(name)}={_printable(entry)}")
         else:
-            parts.append(f" {_printable(name)}={_shown(value)}")
-    return f"{''.join(parts)}\n{below}"
+            is_word = entry.isprintable() and entry and " " not in entry
+            pairs.append(f" {_printable(name)}={entry if is_word else repr(entry)}")
+    return f"{''.join(pairs)}\n{below}"
 
 
-def _indented(traceback: str) -> str:
-    """Return a traceback whose every line is marked as one: an exception's text could look like a line of the log."""
-    return "".join(f"  | {_printable(line)}\n" for line in traceback.splitlines())
-
-
-def _shown(value: Any) -> str:
-    if type(value) is not str:
-        return _printable(value)
-    return value if value.isprintable() and value and " " not in value else repr(value)
-
-
-def _printable(value: Any) -> str:
+def _printable(entry: Any) -> str:
     """Return a text that stays within its line and sends a terminal no command."""
-    text = value if type(value) is str else str(value)
+    text = entry if type(entry) is str else str(entry)
     return text if text.isprintable() else repr(text)[1:-1]

@@ -1,4 +1,4 @@
-"""Secrets do not reach a log: by the name they go by, and by how they look inside a text."""
+"""Masks of secrets: by the name they go by, and by how they look inside a text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAME = re.compile(
 )
 # Up to the last @ of the word: a password may hold one, a slash, a quote. What is masked too much is no secret told.
 _URL = re.compile(r"(://)\S*@")
-_SAID = re.compile(
+_ASSIGNED = re.compile(
     r"((?:passw(?:or)?d|secret|token|api[_-]?key|private[_-]?key|access[_-]?key)['\"]?\s*[=:]\s*)"
     r"(?:'[^']*'|\"[^\"]*\"|[^\s,;&'\"]+)",
     re.IGNORECASE,
@@ -34,33 +34,33 @@ def masked_text(text: str) -> str:
     if "@" in text and "://" in text:
         text = _URL.sub(rf"\1{MASK}@", text)
     if "=" in text or ":" in text:
-        text = _SAID.sub(rf"\1{MASK}", text)
+        text = _ASSIGNED.sub(rf"\1{MASK}", text)
     return _HEADER.sub(rf"\1{MASK}", text) if " " in text else text
 
 
 def mask(context: dict[str, Any]) -> None:
-    """Mask an event's data in place; what is nested is copied, since it is the caller's."""
-    for name, value in context.items():
-        kind = type(value)
+    """Mask an event's keywords in place; what is nested is copied, since it is the caller's."""
+    for name, entry in context.items():
+        kind = type(entry)
         if type(name) is str and is_secret(name):
             context[name] = MASK
         elif kind is str:
-            if "=" in value or ":" in value or " " in value:
-                context[name] = masked_text(value)
-        elif kind is not int and kind is not float and kind is not bool and value is not None:
-            context[name] = _masked(value, DEPTH_MAX)
+            if "=" in entry or ":" in entry or " " in entry:
+                context[name] = masked_text(entry)
+        elif kind is not int and kind is not float and kind is not bool and entry is not None:
+            context[name] = _masked(entry, DEPTH_MAX)
 
 
-def _masked(value: Any, depth: int) -> Any:
-    if isinstance(value, str):
-        return masked_text(value)
-    if isinstance(value, BaseException):
-        return masked_text(str(value))
-    if isinstance(value, dict) and depth:
+def _masked(entry: Any, depth: int) -> Any:
+    if isinstance(entry, str):
+        return masked_text(entry)
+    if isinstance(entry, BaseException):
+        return masked_text(str(entry))
+    if isinstance(entry, dict) and depth:
         return {
             name: MASK if isinstance(name, str) and is_secret(name) else _masked(inner, depth - 1)
-            for name, inner in value.items()
+            for name, inner in entry.items()
         }
-    if type(value) in (list, tuple) and depth:
-        return [_masked(inner, depth - 1) for inner in value]
-    return value
+    if type(entry) in (list, tuple) and depth:
+        return [_masked(inner, depth - 1) for inner in entry]
+    return entry

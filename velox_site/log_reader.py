@@ -1,4 +1,4 @@
-"""Reads the JSON logs back: the days' files in order, filtered, and what is still being written."""
+"""The JSON logs read back: the days' files in order, filtered, and what is still being written."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from trading.errors import InvalidValue
-from velox_site.log_ecs import FIELDS
+from velox_site.log_ecs import EXCEPTION_FIELDS, FIELDS
 from velox_site.log_lines import Line
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 FOLLOW_SECONDS = 0.25
-_SPAN = re.compile(r"(\d+)\s*([smhdw])")
+_AGO = re.compile(r"(\d+)\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which lines are wanted; None and "" leave a filter out."""
+    """The choice of lines that are wanted; None and "" leave a criterion out."""
 
     trade_id: str | None = None
     logger: str | None = None
@@ -32,6 +31,7 @@ class Filter:
     since: datetime | None = None
 
     def takes(self, line: Line) -> bool:
+        """Tell whether a line is wanted."""
         return (
             (self.logger is None or line.logger == self.logger)
             and (line.level not in LEVELS or LEVELS.index(line.level) >= LEVELS.index(self.level))
@@ -41,14 +41,14 @@ class Filter:
 
 
 def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
-    """Return the instant that ``90s``, ``15m``, ``2h``, ``1d`` ago or an ISO time (naive: ``zone``) means.
+    """Parse ``90s``, ``15m``, ``2h``, ``1d`` as that long ago, or an ISO time (naive: of ``zone``).
 
     Raises: InvalidValue.
     """
-    span = _SPAN.fullmatch(text.strip())
+    ago = _AGO.fullmatch(text.strip())
     try:
-        if span is not None:
-            return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
+        if ago is not None:
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise InvalidValue(
@@ -58,7 +58,7 @@ def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
 
 
 class LogReader:
-    """Reads a folder of ``velox-YYYY-MM-DD.jsonl`` on from where it stood; a half-written last line waits."""
+    """A reader of a folder of ``velox-YYYY-MM-DD.jsonl``, on from where it stood; a half-written last line waits."""
 
     def __init__(self, folder: Path, wanted: Filter) -> None:
         self.folder, self.wanted = folder, wanted
@@ -66,13 +66,13 @@ class LogReader:
         self._read: dict[Path, int] = {}
 
     def lines(self) -> Iterator[Line]:
-        """Give what has come since the last call, day by day, each day in the order it was written."""
+        """Yield the lines that came since the last call, day by day, each day's in the order of writing."""
         first = "" if self.wanted.since is None else f"velox-{self.wanted.since:%Y-%m-%d}.jsonl"
         for path in sorted(path for path in self.folder.glob("velox-*.jsonl") if path.name >= first):
             yield from self._lines_of(path)
 
     def follow(self, wait: Callable[[float], None] = time.sleep) -> Iterator[Line]:
-        """Give what is there, then what comes, for ever."""
+        """Yield the lines that are there, then those that come, for ever."""
         while True:
             yield from self.lines()
             wait(FOLLOW_SECONDS)
@@ -96,32 +96,26 @@ class LogReader:
 
 
 def parsed(raw: bytes) -> Line | None:
-    """Return a line of either shape, None where it is none."""
+    """Return a line of either shape, VELOX's or ECS's; None where it is none."""
     try:
-        said = orjson.loads(raw)
-        return _of_ecs(said) if "@timestamp" in said else _of_velox(said)
+        event = orjson.loads(raw)
+        if "@timestamp" not in event:
+            at = datetime.fromisoformat(event["timestamp"])
+            return Line(_ns(at), event["level"].lower(), event["logger"], event["message"], dict(event["context"]))
+        context = dict(event.get("labels", {}))
+        for name, path in FIELDS.items():
+            field = event
+            for key in path:
+                field = field.get(key, {})
+            if field:
+                context[name] = field
+        if "error" in event:
+            error = dict(event["error"])
+            context["exception"] = {ours: error[ecs] for ours, ecs in EXCEPTION_FIELDS.items() if ecs in error}
+        at = datetime.fromisoformat(event["@timestamp"])
+        return Line(_ns(at), event["log"]["level"], event["log"]["logger"], event["message"], context)
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         return None
-
-
-def _of_velox(said: dict[str, Any]) -> Line:
-    at = _ns(datetime.fromisoformat(said["timestamp"]))
-    return Line(at, said["level"].lower(), said["logger"], said["message"], dict(said["context"]))
-
-
-def _of_ecs(said: dict[str, Any]) -> Line:
-    context = dict(said.get("labels", {}))
-    for name, path in FIELDS.items():
-        found: Any = said
-        for part in path:
-            found = found.get(part, {})
-        if found:
-            context[name] = found
-    if "error" in said:
-        names = {"type": "type", "message": "message", "stack_trace": "traceback"}
-        context["exception"] = {names[name]: value for name, value in said["error"].items() if name in names}
-    at = _ns(datetime.fromisoformat(said["@timestamp"]))
-    return Line(at, said["log"]["level"], said["log"]["logger"], said["message"], context)
 
 
 def _ns(at: datetime) -> int:

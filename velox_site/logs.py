@@ -15,7 +15,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
 from functools import partial
 from pathlib import Path
@@ -49,52 +49,45 @@ _OURS = frozenset(NAMES)
 _QUIET = frozenset({"debug", "info"})
 
 
-def configure(options: dict[str, Any]) -> None:
+def configure(options: Mapping[str, str | Path | bool]) -> None:
     """Set logging up; Django calls it with ``settings.LOGGING``. Writes nothing.
 
-    ``options``: {"folder": Path, "level": name, "format": one of `FORMATS`, "velox" where it is absent, "zone": that
+    ``options``: {"folder": path, "level": name, "format": one of `FORMATS`, "velox" where it is absent, "zone": that
     in which text for people tells the time, UTC where it is absent; JSON lines are always UTC, "root": whether the
-    process is VELOX's own, as it is unless told otherwise}. In a caller's process (`velox_site.desk`) the root logger
-    is left alone: only what goes by our six names, and Django's own warnings, is taken.
+    process is VELOX's own, as it is where this is absent}.
+
+    In a caller's process (`velox_site.desk`) the root logger is left alone: only what goes by our six names, and
+    Django's own warnings, is taken.
     """
-    level = logging.getLevelNamesMapping()[options["level"]]
-    zone = ZoneInfo(options["zone"]) if "zone" in options else UTC
-    sinks.open_in(Path(options["folder"]), FORMATS[options.get("format", "velox")], zone)
+    level = logging.getLevelNamesMapping()[str(options["level"])]
+    zone = ZoneInfo(str(options["zone"])) if "zone" in options else UTC
+    sinks.open_in(Path(str(options["folder"])), FORMATS[str(options.get("format", "velox"))], zone)
     structlog.configure(
-        processors=_PROCESSORS,
+        processors=[structlog.contextvars.merge_contextvars, _write],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_Named,
         cache_logger_on_first_use=True,
     )
     if options.get("root", True):
-        _take(logging.getLogger(), logging.WARNING)
+        root = logging.getLogger()
+        for handler in list(root.handlers):
+            if isinstance(handler, _Foreign | logging.StreamHandler):
+                root.removeHandler(handler)  # else lines would come to the console twice
+        root.addHandler(_Foreign())
+        root.setLevel(logging.WARNING)
         for name in NAMES:
             logging.getLogger(name).setLevel(level)
-    else:
-        for name in NAMES:
-            _add(logging.getLogger(name), level)
-        _add(logging.getLogger("django"), logging.WARNING)
-
-
-def _take(logger: logging.Logger, level: int) -> None:
-    """Let a logger write to our sinks, and not to the console beside them."""
-    for old in list(logger.handlers):
-        if isinstance(old, _Foreign | logging.StreamHandler):
-            logger.removeHandler(old)
-    logger.addHandler(_Foreign())
-    logger.setLevel(level)
-
-
-def _add(logger: logging.Logger, level: int) -> None:
-    """Let a logger write to our sinks too; what the process set up for it stays."""
-    if not any(isinstance(handler, _Foreign) for handler in logger.handlers):
-        logger.addHandler(_Foreign())
-    if logger.level == logging.NOTSET:
-        logger.setLevel(level)
+        return
+    for name, least in (*((name, level) for name in NAMES), ("django", logging.WARNING)):
+        logger = logging.getLogger(name)  # what the process set up for it stays
+        if not any(isinstance(handler, _Foreign) for handler in logger.handlers):
+            logger.addHandler(_Foreign())
+        if logger.level == logging.NOTSET:
+            logger.setLevel(least)
 
 
 class Sinks:
-    """Where lines go. Each sink fails on its own, and silently: the health report looks at the folder."""
+    """The places that lines go to. Each fails on its own, and silently: the health report looks at the folder."""
 
     def __init__(self) -> None:
         self.files: list[tuple[LogFile, Callable[[Line], bytes]]] = []
@@ -111,15 +104,23 @@ class Sinks:
         ]
 
     def write(self, line: Line) -> None:
+        """Write a line to the files and, but for those of `NOT_ON_CONSOLE`, to stderr."""
         for file, render in self.files:
             try:
                 file.write(render(line), line.seconds)
             except Exception:  # noqa: S112  (no fault of a log may reach who logs)
                 continue
-        if (line.logger, line.message) not in NOT_ON_CONSOLE:
-            _to_console(line, self.zone)
+        if (line.logger, line.message) in NOT_ON_CONSOLE:
+            return
+        try:
+            stream = sys.stderr  # as it is now: services and tests replace it
+            stream.write(in_colour(line, self.zone) if stream.isatty() else as_text(line, self.zone))
+            stream.flush()
+        except Exception:  # noqa: S110  (a closed one swallows the line)
+            pass
 
     def close(self) -> None:
+        """Close the files; the next line opens them again."""
         for file, _ in self.files:
             file.close()
 
@@ -127,20 +128,10 @@ class Sinks:
 sinks = Sinks()
 
 
-def _to_console(line: Line, zone: tzinfo) -> None:
-    """Write to stderr as it is now: services and tests replace it. A closed one swallows the line."""
-    try:
-        stream = sys.stderr
-        stream.write(in_colour(line, zone) if stream.isatty() else as_text(line, zone))
-        stream.flush()
-    except Exception:  # noqa: S110
-        pass
-
-
 class _Named:
-    """What structlog's loggers wrap: all that a line still needs of it is the name. The sinks have written already."""
+    """The end of a structlog logger: a line needs only its name, and the sinks have written the line already."""
 
-    def __init__(self, name: str = "system", *_: Any) -> None:
+    def __init__(self, name: str = "system", *_: str) -> None:
         self.name = name
 
     def _written(self, _: str) -> None:
@@ -167,13 +158,10 @@ def _write(logger: _Named, method: str, event: EventDict) -> str:
     return ""
 
 
-_PROCESSORS: list[Any] = [structlog.contextvars.merge_contextvars, _write]
-
-
 def _tell_exception(context: dict[str, Any]) -> None:
-    """Replace ``exc_info`` by what it tells, as data."""
-    said = context.pop("exc_info")
-    error = sys.exception() if said is True else said[1] if isinstance(said, tuple) else said
+    """Replace an event's ``exc_info`` by the exception's type, message and traceback."""
+    exc_info = context.pop("exc_info")
+    error = sys.exception() if exc_info is True else exc_info[1] if isinstance(exc_info, tuple) else exc_info
     if isinstance(error, BaseException):
         context["exception"] = {
             "type": type(error).__qualname__,
@@ -186,11 +174,12 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class _Foreign(logging.Handler):
-    """Takes the records of everything that logs by the standard library."""
+    """The handler of everything that logs by the standard library."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a record to the sinks, masked as our own events are."""
         try:
-            context = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+            context = {name: field for name, field in record.__dict__.items() if name not in _STANDARD}
             if record.exc_info:
                 context["exc_info"] = record.exc_info
                 _tell_exception(context)
@@ -201,9 +190,10 @@ class _Foreign(logging.Handler):
             pass
 
 
-def _after_fork() -> None:
+def forget_locks() -> None:
+    """Let a forked child write to the files, whoever held their locks in its parent."""
     for file, _ in sinks.files:
         file.forget_lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=forget_locks)

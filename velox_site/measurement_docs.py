@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from timeseries.measurements import MEASUREMENTS, MINUTES, Kind, Measurement
+from timeseries.measurements import MEASUREMENTS, MINUTES, Kind
 
 HEAD = """\
 # Measurements
@@ -61,15 +61,16 @@ KINDS = {
 
 
 def markdown() -> str:
-    """Return the whole document."""
-    return "\n".join([HEAD, *(_section(measurement) for measurement in (*MEASUREMENTS.values(), MINUTES))])
-
-
-def _section(measurement: Measurement) -> str:
-    tags = ", ".join(f"`{tag}`" for tag in measurement.series_tags)
-    rows = [f"| `{f.name}` | {KINDS[f.kind]} | {f.unit} | {f.meaning} |" for f in measurement.fields]
-    head = [f"## {measurement.name}", "", f"{measurement.meaning.capitalize()}. Tags: {tags}.", ""]
-    return "\n".join([*head, "| field | type | unit | meaning |", "|---|---|---|---|", *rows, ""])
+    """Return docs/measurements.md: a section per measurement, a row per field."""
+    sections = [HEAD]
+    for measurement in (*MEASUREMENTS.values(), MINUTES):
+        tags = ", ".join(f"`{tag}`" for tag in measurement.series_tags)
+        meaning = measurement.meaning[0].upper() + measurement.meaning[1:]
+        lines = [f"## {measurement.name}", "", f"{meaning}. Tags: {tags}.", ""]
+        lines += ["| field | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| `{f.name}` | {KINDS[f.kind]} | {f.unit} | {f.meaning} |" for f in measurement.fields]
+        sections.append("\n".join([*lines, ""]))
+    return "\n".join(sections)
 
 
 if __name__ == "__main__":

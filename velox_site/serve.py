@@ -33,6 +33,7 @@ REQUEST_SECONDS_MAX = 5  # of a request that is not answered yet when the server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until a signal ends it; return the exit code: 0 ended, 2 could not run, else that of a failed command."""
     # Whoever ends us, from the first moment on, ends us as Ctrl-C does: with all that we started.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
@@ -95,17 +96,35 @@ def _manage(command: list[str]) -> int:
 
 
 def _with_companion(listener: socket.socket, *, demo: bool) -> int:
-    # Before anything is recorded: a recorder that finds none starts one of its own, which would outlive us.
-    companion = _start_companion()
+    # Before anything is recorded: a recorder that finds none starts one of its own, which would outlive us. It is in a
+    # session of its own: Ctrl-C reaches us alone, and we end it after the pages. Where we are killed and cannot, it
+    # finds that out, and ends as any companion does: once nobody records.
+    companion = subprocess.Popen(
+        [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
+        env={**os.environ, **summon.ALLOCATION},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         return (_manage(["demo", "--fill"]) if demo else 0) or _serve(listener, demo=demo)
     finally:
-        _end(companion)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second one would leave it behind
+        companion.terminate()
+        try:
+            companion.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            companion.kill()  # nothing is lost: what it had in hand is in the spool
 
 
 def server_config() -> uvicorn.Config:
-    """Return how the pages are served. A request's address is its connection's: anybody could write a header that says
-    another, so it is believed only from the proxies that uvicorn's own variable FORWARDED_ALLOW_IPS names."""
+    """Return uvicorn's configuration of the pages.
+
+    A request's address is its connection's: anybody could write a header that names another, so it is believed only
+    from the proxies that uvicorn's own variable FORWARDED_ALLOW_IPS names.
+    """
     return uvicorn.Config(
         "velox_site.asgi:application",
         lifespan="off",
@@ -126,29 +145,6 @@ def _serve(listener: socket.socket, *, demo: bool) -> int:
     return 0 if server.started else 2
 
 
-def _start_companion() -> subprocess.Popen[bytes]:
-    # In a session of its own: Ctrl-C reaches us alone, and we end it after the pages. Where we are killed and cannot,
-    # it finds that out, and ends as any companion does: once nobody records.
-    return subprocess.Popen(
-        [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
-        env={**os.environ, **summon.ALLOCATION},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _end(companion: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a second one would leave it behind
-    companion.terminate()
-    try:
-        companion.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        companion.kill()  # nothing is lost: what it had in hand is in the spool
-
-
 def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> None:
     """Print the READY line once the health page answers 200; stop the server when it never does."""
     port = listener.getsockname()[1]
@@ -156,7 +152,11 @@ def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> No
     while time.monotonic() < deadline and not server.should_exit:
         if server.started and _is_healthy(port):
             gc.freeze()  # what was loaded stays: a full collection that looks through it makes a page wait
-            print(f"READY http://127.0.0.1:{port}/ {_login(demo=demo)}", flush=True)
+            login = "(the first user: manage.py createsuperuser)"
+            if demo:
+                user, password = (Path(os.environ["VELOX_DATA_DIR"]) / "login").read_text().split()
+                login = f"user={user} password={password}"
+            print(f"READY http://127.0.0.1:{port}/ {login}", flush=True)
             return
         time.sleep(0.1)
     if not server.should_exit:
@@ -170,13 +170,6 @@ def _is_healthy(port: int) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _login(*, demo: bool) -> str:
-    if not demo:
-        return "(the first user: manage.py createsuperuser)"
-    user, password = (Path(os.environ["VELOX_DATA_DIR"]) / "login").read_text().split()
-    return f"user={user} password={password}"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -127,7 +126,7 @@ STATICFILES_DIRS = [BASE_DIR / "trading" / "web" / "static"]
 
 # -- the ledger ------------------------------------------------------------------------------------------------------
 DATABASE_URL = env.url("DATABASE_URL", "", schemes=("sqlite", "postgres", "postgresql"))
-_database: dict[str, Any] = {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "ledger.sqlite3"}
+_database: server_urls.DatabaseSettings = {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA_DIR / "ledger.sqlite3"}
 if DATABASE_URL:
     _database = server_urls.database(DATABASE_URL)
 if _database["ENGINE"] == "django.db.backends.sqlite3":
@@ -172,6 +171,11 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOG_DIR = DATA_DIR / "logs"
 LOGGING_CONFIG = "velox_site.logs.configure"
 VELOX_LOG_FORMAT = env.choice("VELOX_LOG_FORMAT", "VELOX", ("VELOX", "ECS"))
-LOGGING = {"folder": LOG_DIR, "level": LOG_LEVEL, "format": VELOX_LOG_FORMAT.lower(), "zone": TIME_ZONE}
+LOGGING: dict[str, str | Path] = {
+    "folder": LOG_DIR,
+    "level": LOG_LEVEL,
+    "format": VELOX_LOG_FORMAT.lower(),
+    "zone": TIME_ZONE,
+}
 # Task ids, and the request's that asked for a task. Without a broker there are no tasks, and Celery is not imported.
 DJANGO_STRUCTLOG_CELERY_ENABLED = bool(CELERY_BROKER_URL)

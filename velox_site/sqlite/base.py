@@ -6,18 +6,25 @@ import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from django.db.backends.sqlite3 import base
 
+# What `sqlite3.connect` takes.
+ConnectionParameters: TypeAlias = dict[str, str | Path | int | float | bool | type | None]
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Leaves a file in whose place another was put (a restored backup): what is written there nobody finds."""
+    """Django's SQLite, which leaves a file in whose place another was put (a restored backup).
+
+    What is written to the old file nobody finds.
+    """
 
     _opened: os.stat_result | None = None
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        path = _path_of(conn_params["database"])
+    def get_new_connection(self, conn_params: ConnectionParameters) -> sqlite3.Connection:
+        """Connect to the file, which is made where it is missing, or opened for reading where it cannot be written."""
+        path = _path_of(str(conn_params["database"]))
         if path.is_absolute():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with suppress(FileExistsError):
@@ -26,9 +33,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._opened = os.stat(path)  # before it is opened: one that comes between is looked at once more
             if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
                 return self._read_only(path, conn_params)
-        return super().get_new_connection(conn_params)
+        connection: sqlite3.Connection = super().get_new_connection(conn_params)
+        return connection
 
-    def _read_only(self, path: Path, conn_params: dict[str, Any]) -> Any:
+    def _read_only(self, path: Path, conn_params: ConnectionParameters) -> sqlite3.Connection:
         """Open a file that cannot be written here: as its writer's neighbour, or as one that nobody writes."""
         self.transaction_mode, self.init_commands = "DEFERRED", list[str]()
         try:
@@ -39,8 +47,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 raise  # what is committed there only a writer can bring in: without it old figures would look new
             return self._opened_for_reading(f"{path.as_uri()}?immutable=1", conn_params)
 
-    def _opened_for_reading(self, name: str, conn_params: dict[str, Any]) -> Any:
-        connection = super().get_new_connection({**conn_params, "database": name})
+    def _opened_for_reading(self, name: str, conn_params: ConnectionParameters) -> sqlite3.Connection:
+        connection: sqlite3.Connection = super().get_new_connection({**conn_params, "database": name})
         try:
             connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
         except sqlite3.OperationalError:
@@ -49,6 +57,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def ensure_connection(self) -> None:
+        """Connect where there is no connection, or where its file was replaced."""
         if not self.in_atomic_block and self._is_replaced():
             self.close()
         super().ensure_connection()
@@ -63,11 +72,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.connection is None or self._opened is None:
             return False
         try:
-            there = os.stat(_path_of(self.settings_dict["NAME"]))
+            current = os.stat(_path_of(str(self.settings_dict["NAME"])))
         except FileNotFoundError:
             return False
-        return not os.path.samestat(there, self._opened)
+        return not os.path.samestat(current, self._opened)
 
 
-def _path_of(database: Any) -> Path:
-    return Path(str(database).removeprefix("file:").partition("?")[0])
+def _path_of(database: str) -> Path:
+    return Path(database.removeprefix("file:").partition("?")[0])

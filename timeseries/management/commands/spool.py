@@ -42,7 +42,7 @@ class Command(BaseCommand):
         except (VeloxError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         if options["format"] == "json":
-            report: dict[str, object] = {"points": points, "sources": sources}
+            report = {"points": points, "sources": sources}
             if options["audit"]:
                 files = [{"file": d.name, "day": d.day and d.day.isoformat(), "rows": d.rows} for d in damages]
                 report |= {"audit": audits, "damaged": files}
