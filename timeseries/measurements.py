@@ -23,6 +23,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
+    """One column of a measurement, with its unit and its meaning."""
+
     name: str
     kind: Kind
     unit: str = ""
@@ -31,7 +33,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """``tags`` identify a series together with source and account; a point is keyed by its series and its time."""
+    """One kind of point: ``tags`` identify a series with source and account, series and time identify a point."""
 
     name: str
     tags: tuple[str, ...]

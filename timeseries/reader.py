@@ -13,9 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.measurements import MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
+from timeseries.measurements import MINUTES, TICKS, TIMES, Kind, Measurement
 from timeseries.spool.folder import Spool
-from timeseries.spool.lane import Lane
 from timeseries.spool.ordinals import first_free
 from timeseries.stores import candles
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
@@ -210,7 +209,11 @@ class Reader:
         for lane in self.spool.lanes():
             if lane.measurement != query.measurement or query.tags.get("source", lane.source) != lane.source:
                 continue
-            for batch in unshipped(lane):
+            outcome = lane.outcome()
+            after = outcome.through
+            while (waiting := lane.pending(after=after, limit=SLICE)).last_sequence > after:
+                after = waiting.last_sequence
+                batch = uncleared(waiting.batch, outcome.cleared_through)
                 is_wanted = [
                     all(entry[tag] == name for tag, name in query.tags.items())
                     and (symbols is None or entry["symbol"] in symbols)
@@ -236,18 +239,6 @@ def _newest_rows(points: pa.Table, origin: str) -> NewestPoints:
     firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
     rows = points.take(order.take(pa.array(firsts, pa.uint64()))).to_pylist(maps_as_pydicts="strict")
     return {row["symbol"]: {**row, "origin": origin} for row in rows}
-
-
-def unshipped(lane: Lane) -> Iterator[PointBatch]:
-    """Yield the lane's points that no store has acknowledged, without those of accounts cleared since."""
-    outcome = lane.outcome()
-    after = outcome.through
-    while True:
-        waiting = lane.pending(after=after, limit=SLICE)
-        if waiting.last_sequence <= after:
-            return
-        yield uncleared(waiting.batch, outcome.cleared_through)
-        after = waiting.last_sequence
 
 
 def merged(stored: pa.Table | None, tail: list[pa.Table], query: PointQuery) -> pa.Table:

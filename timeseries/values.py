@@ -110,7 +110,7 @@ def parse_time(moment: Input, zone: ZoneInfo, now_ns: int, field: str) -> int:
 
 
 def ns_by_magnitude(count: int) -> int:
-    """Return a count of s, ms, µs or ns since 1970 in ns."""
+    """Return in ns a count of s, ms, µs or ns since 1970, whose magnitude tells its unit."""
     power: int = next((power for bound, power in MAGNITUDES if count < bound), 0)
     return int(count * 10**power)
 
@@ -171,7 +171,7 @@ NO_DAY = WallDay(EPOCH - timedelta(days=1), 0)  # no time that is accepted falls
 
 @lru_cache(maxsize=4096)
 def wall_day(zone: ZoneInfo, day: date) -> WallDay | None:
-    """Return this day; None when the zone's offset changes within it or it is too old."""
+    """Return a day of the zone with its first instant; None where the offset changes within it or it is too old."""
     if not FIRST_YEAR <= day.year < 9999:
         return None
     first = datetime(day.year, day.month, day.day)  # noqa: DTZ001

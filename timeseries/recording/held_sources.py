@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Hashable
@@ -41,13 +42,14 @@ def open_source(root: Path, source: str, *, user: Hashable, max_bytes: int | Non
 
 
 def leave_source(writer: SourceWriter, *, user: Hashable) -> None:
-    """Remove a user of the source; after the last one seal and free it."""
+    """Remove a user of the source and sync what it recorded; after the last user seal and free the source."""
     with _opening:
         writer.users.discard(id(user))
-        if writer.gone or writer.users:
-            return
-        _forget(writer)
-        writer.close()
+        if not writer.gone and not writer.users:
+            _forget(writer)
+            writer.close()
+    with contextlib.suppress(OSError):
+        writer.sync()
 
 
 def forsake_source(writer: SourceWriter) -> dict[str, int]:

@@ -148,7 +148,10 @@ class Recorder(TickRecorder):
         *,
         at: Instant | None = None,
     ) -> bool:
-        """Record how a position stands. ``pnl`` and ``pnl_percent`` may be None. Answers and raises as `tick`."""
+        """Record an open position's price, quantity and P&L at an instant (None: the clock); P&L may be None.
+
+        Answers and raises as `tick`.
+        """
         strategy = parse_name(strategy_id, "strategy_id", ID_BYTES_MAX)
         key = (self.account, self.parse_symbol(symbol), strategy)
         text = snapshot_text(price, quantity, pnl, pnl_percent, is_signed=lambda: self.may_be_negative(key[1]))
@@ -162,7 +165,9 @@ class Recorder(TickRecorder):
         *,
         time_ns: int,
     ) -> None:
-        """Write one point at exactly this time; durable after `sync`. ``tags`` may name another account.
+        """Write one point of the ledger's journal at exactly this time (ns UTC), durable after `sync`.
+
+        ``tags`` may name another account.
 
         Raises:
             SpoolFull, SpoolFailed: nothing was written.

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from timeseries.errors import RecorderClosed, SpoolFailed
@@ -154,14 +155,10 @@ class SourceUser:
         if writer is None or writer.gone:
             return
         # A disk that hangs must not hang the strategy: the thread is left behind then, and the kernel frees the lock.
-        closing = threading.Thread(target=self._leave, args=(writer,), name="velox-close", daemon=True)
+        leave = partial(leave_source, writer, user=self)
+        closing = threading.Thread(target=leave, name="velox-close", daemon=True)
         closing.start()
         closing.join(timeout)
 
     def forget_segments(self) -> None:
         """Forget what is remembered of open segments; with the guard held."""
-
-    def _leave(self, writer: SourceWriter) -> None:
-        leave_source(writer, user=self)
-        with contextlib.suppress(OSError):
-            writer.sync()

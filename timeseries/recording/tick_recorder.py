@@ -228,35 +228,21 @@ class TickRecorder(SourceUser):
         moment, received, instant = self._when(tick, at, bar=layout.bar)
         unread = self._learn(tick, moment)
         try:
-            self._put_tick(symbol, name, layout, values, instant, received)
+            with self.writing(TICKS) as lane:
+                self._ticks = lane
+                series = lane.ordinals.series((self.account, name), run=self.replay_start(lane))
+                series.number = lane.place(series.key, layout.size, instant)
+                ordinal = self._late(lane, series, instant, received, layout, values)
+                head = (layout.prefix, lane.sequence + 1, instant, received, series.number, layout.bitmap, ordinal)
+                lane.put(with_crc(layout.pack(*head, *values), lane.seed))
+                if not any(symbols is self._symbols for symbols in lane.hot):
+                    lane.hot.append(self._symbols)
+                self._symbols[symbol] = self._symbols[name] = self._series[name] = series
         except StorageFault as fault:
             return self.refuse(TICKS, fault, 1)
         self.count_unread(unread)
         self.after_record()
         return True
-
-    def _put_tick(
-        self, symbol: str, name: str, layout: TickLayout, values: tuple[float, ...], instant: int, received: int
-    ) -> None:
-        with self.writing(TICKS) as lane:
-            self._ticks = lane
-            series = lane.ordinals.series((self.account, name), run=self.replay_start(lane))
-            series.number = lane.place(series.key, layout.size, instant)
-            ordinal = self._late(lane, series, instant, received, layout, values)
-            body = layout.pack(
-                layout.prefix,
-                lane.sequence + 1,
-                instant,
-                received,
-                series.number,
-                layout.bitmap,
-                ordinal,
-                *values,
-            )
-            lane.put(with_crc(body, lane.seed))
-            if not any(symbols is self._symbols for symbols in lane.hot):
-                lane.hot.append(self._symbols)
-            self._symbols[symbol] = self._symbols[name] = self._series[name] = series
 
     def _late(
         self,

@@ -64,6 +64,7 @@ class CounterMap:
         self.words[UNREAD:] = memoryview(bytes(SIZE - 8 * UNREAD)).cast("Q")
 
     def close(self) -> None:
+        """Close the map; the file keeps its words."""
         self.words.release()
         self._map.close()
 

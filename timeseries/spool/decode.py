@@ -1,4 +1,4 @@
-"""Frames to points, many at a time."""
+"""The decoding of frames into points, many at a time."""
 
 from __future__ import annotations
 
@@ -78,9 +78,8 @@ def _ticks(chunk: bytes, offsets: IntArray, lengths: IntArray) -> tuple[DecodedP
         if length < TICK_FIXED.itemsize + 4:
             unknown[rows] = True
             continue
-        fixed = _gather(chunk, offsets[rows], int(length), TICK_FIXED)
-        _place(points, rows, fixed)
-        bitmaps = fixed["bitmap"]
+        frames = _place(points, rows, chunk, offsets[rows], int(length), TICK_FIXED)
+        bitmaps = frames["bitmap"]
         for bitmap in np.unique(bitmaps):
             names = [name for name in TICK_FIELDS if bitmap & TICK_BITS[name]]
             same = bitmaps == bitmap
@@ -88,7 +87,7 @@ def _ticks(chunk: bytes, offsets: IntArray, lengths: IntArray) -> tuple[DecodedP
                 unknown[rows[same]] = True
                 continue
             alike = rows if same.all() else rows[same]
-            values = fixed["values"][same]
+            values = frames["values"][same]
             for number, name in enumerate(names):
                 points.columns[name][alike] = values[:, number]
             points.columns["kind"][alike] = "bar" if bitmap & BAR else "price"
@@ -100,8 +99,7 @@ def _records(
 ) -> tuple[DecodedPoints, Mask]:
     """Return a point per frame, and which of them hold no JSON object or a field that is not known here."""
     points = _empty(measurement, len(offsets))
-    fixed = _gather(chunk, offsets, RECORD_FIXED.itemsize, RECORD_FIXED)
-    _place(points, np.arange(len(offsets)), fixed)
+    _place(points, np.arange(len(offsets)), chunk, offsets, RECORD_FIXED.itemsize, RECORD_FIXED)
     start = RECORD_FIXED.itemsize
     columns = list(points.columns.items())
     unknown = np.zeros(len(offsets), dtype=bool)
@@ -119,26 +117,29 @@ def _records(
     return points, unknown
 
 
-def _gather(chunk: bytes, offsets: IntArray, length: int, fixed: np.dtype[np.void]) -> Frames:
-    """Return rows of ``fixed`` fields, and as ``values`` the float64 between them and the CRC."""
+def _place(
+    points: DecodedPoints, rows: IntArray, chunk: bytes, offsets: IntArray, length: int, fixed: np.dtype[np.void]
+) -> Frames:
+    """Put the ``fixed`` fields of frames of one length in these rows of the points.
+
+    Returns the frames, which have as ``values`` the float64 between those fields and the CRC.
+    """
     floats = (length - fixed.itemsize - 4) // 8 if fixed is TICK_FIXED else 0
     layout = [*fixed.descr, ("values", "<f8", (max(floats, 0),))]
     layout.append(("rest", f"V{length - np.dtype(layout).itemsize}"))
     row = np.dtype(layout)
+    frames: Frames
     if len(offsets) and int(offsets[-1] - offsets[0]) == (len(offsets) - 1) * length and row.itemsize == length:
-        return np.frombuffer(chunk, dtype=row, count=len(offsets), offset=int(offsets[0]))
-    octets = np.frombuffer(chunk, dtype=np.uint8)
-    gathered: Frames = octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
-    return gathered
-
-
-def _place(points: DecodedPoints, rows: IntArray, frames: Frames) -> None:
-    """Put the fixed fields of the frames in these rows of the points."""
+        frames = np.frombuffer(chunk, dtype=row, count=len(offsets), offset=int(offsets[0]))
+    else:
+        octets = np.frombuffer(chunk, dtype=np.uint8)
+        frames = octets[offsets[:, None] + np.arange(length)].reshape(-1).view(row)
     points.sequences[rows] = frames["sequence"]
     points.exchange_time[rows] = frames["exchange_time"]
     points.received_time[rows] = frames["received_time"]
     points.ordinal[rows] = frames["ordinal"]
     points.series[rows] = frames["series"]
+    return frames
 
 
 def _empty(measurement: Measurement, count: int) -> DecodedPoints:
@@ -175,7 +176,7 @@ class Batching:
         self._points.append(points)
 
     def batch(self) -> PointBatch:
-        """Return all that was added as one batch."""
+        """Return all points that were added, as one batch."""
         pieces = self._points or [_empty(self.measurement, 0)]
         exchange = _joined([points.exchange_time for points in pieces])
         return PointBatch(

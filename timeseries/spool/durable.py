@@ -79,7 +79,7 @@ def sync_path(path: Path) -> None:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return (inode, mtime in ns); None when the file is gone."""
+    """Return a file's (inode, mtime in ns); None where it is gone."""
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -73,7 +73,7 @@ class Header:
 
     @property
     def seed(self) -> int:
-        """Start every frame's CRC from the writer's random bytes: no text inside a frame can pass for one."""
+        """The start of every frame's CRC, from the writer's random bytes: no text inside a frame can pass for one."""
         return crc32(self.writer)
 
     def seal(self, *, last_sequence: int, earliest: int, latest: int) -> Header:
@@ -213,6 +213,15 @@ class Scan:
     def records(self, *, after: int) -> Scan:
         """Return the frames that carry a sequence above ``after``, which rise."""
         return self.take((self.kinds != SERIES) & (self.sequences > after))
+
+    def times(self, chunk: bytes) -> tuple[IntArray, IntArray]:
+        """Return exchange_time and time (ns UTC) of each record: where an instant holds many, they lie far apart."""
+        words = np.frombuffer(chunk, dtype="<i8", count=len(chunk) // 8)
+        halves = np.frombuffer(chunk, dtype="<u4", count=len(chunk) // 4)
+        exchange = words[self.offsets // 8 + 2].astype(np.int64)
+        ordinal = np.where(self.kinds == TICK, 10, 9)
+        places = np.minimum(self.offsets // 4 + ordinal, len(halves) - 1)  # a frame of an unknown kind may be shorter
+        return exchange, exchange + halves[places]
 
 
 Run = tuple[int, int, int, int]  # like frames in a row: the first one's offset, their length, prefix and number

@@ -94,7 +94,7 @@ class Series:
         return time in self.counts or time in self.older or self.in_block(time)
 
     def forget(self) -> None:
-        """Let the older generation go and begin a new one."""
+        """Drop the older generation of instants and begin a new one."""
         self.floor = max(self.floor, self.older_newest)
         kept = bisect_right(self.block_ends, self.floor)
         self.blocks, self.block_ends = self.blocks[kept:], self.block_ends[kept:]

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-import numpy as np
-
-from timeseries.measurements import IntArray
 from timeseries.spool import durable
 from timeseries.spool.counter import ISSUED, CounterMap, read_counter
 from timeseries.spool.decode import parse_definition
-from timeseries.spool.frames import HEADER_SIZE, SERIES, TICK, Scan
+from timeseries.spool.frames import HEADER_SIZE, SERIES
 from timeseries.spool.lane import Lane, SegmentSpan
 from timeseries.spool.segment import NO_LINK, find_definitions, read_frames
 
@@ -20,8 +17,7 @@ ANY = 2**63 - 1
 
 @dataclass(frozen=True)
 class LaneState:
-    """The end of a lane, where a new writer goes on: the last sequence issued, the last segment's number, the highest
-    exchange_time (ns UTC)."""
+    """The end of a lane: its last sequence, its last segment's number, its highest exchange_time (ns UTC)."""
 
     sequence: int
     number: int
@@ -29,7 +25,7 @@ class LaneState:
 
 
 def mend_lane(lane: Lane) -> LaneState:
-    """Seal what is open and repair the counter from the last whole frame. Raises OSError."""
+    """Seal the lane's open segments and set its counter from the last whole frame. Raises OSError."""
     for leftover in lane.folder.glob("*.new"):
         leftover.unlink(missing_ok=True)
     sequence = max(read_counter(lane.folder).issued, lane.outcome().through)
@@ -65,7 +61,7 @@ def _seal(span: SegmentSpan, sequence: int, *, final: bool) -> tuple[int, int]:
             continue
         last = int(records.sequences[-1])
         position = offset + int(records.offsets[-1] + records.lengths[-1])
-        exchange, times = _times(chunk, records)
+        exchange, times = records.times(chunk)
         earliest, latest = min(earliest, int(exchange.min())), max(latest, int(times.max()))
     sequence = max(sequence, last) if final else sequence
     end = sequence if final else (span.last or last)
@@ -91,13 +87,3 @@ def _seal(span: SegmentSpan, sequence: int, *, final: bool) -> tuple[int, int]:
     finally:
         os.close(descriptor)
     return sequence, latest
-
-
-def _times(chunk: bytes, records: Scan) -> tuple[IntArray, IntArray]:
-    """Return each frame's exchange_time, and its time: where an instant holds many points it lies far behind."""
-    words = np.frombuffer(chunk, dtype="<i8", count=len(chunk) // 8)
-    halves = np.frombuffer(chunk, dtype="<u4", count=len(chunk) // 4)
-    exchange = words[records.offsets // 8 + 2].astype(np.int64)
-    ordinal = np.where(records.kinds == TICK, 10, 9)
-    places = np.minimum(records.offsets // 4 + ordinal, len(halves) - 1)  # a frame of an unknown kind may be shorter
-    return exchange, exchange + halves[places]

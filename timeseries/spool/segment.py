@@ -115,10 +115,12 @@ class SegmentFile:
 
     @property
     def known(self) -> bool:
+        """Whether its header is whole and of the version that this code reads."""
         return self.header is not None and self.header.version == FORMAT_VERSION
 
     @property
     def sealed(self) -> bool:
+        """Whether its writer, or a repair, has closed it for good."""
         return self.header is not None and self.header.sealed
 
 

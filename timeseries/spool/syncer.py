@@ -137,6 +137,7 @@ class _Parent:
         os.set_blocking(tells, False)  # a companion that is busy reads late: no sync waits for it
 
     def wait(self, seconds: float) -> bool:
+        """Wait so many seconds; True once the companion asks for the end or has been gone for a while."""
         if self._gone_at is not None:
             time.sleep(seconds)
             return time.monotonic() - self._gone_at > ALONE_SECONDS
@@ -147,6 +148,7 @@ class _Parent:
         return False
 
     def tell(self, fault: str) -> None:
+        """Send the companion a fault's words, where it reads."""
         with contextlib.suppress(OSError):
             os.write(self._tells, fault.encode() + b"\n")
 
