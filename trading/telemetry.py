@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -18,7 +17,7 @@ from django.conf import settings
 
 from timeseries import wiring
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
-from timeseries.reader import Reader, newest_of
+from timeseries.reader import Reader
 from timeseries.recording.payloads import parse_indicators
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.shipping import pump
@@ -28,8 +27,8 @@ from trading.domain.periods import parse_period
 from trading.domain.values import Indicators
 from trading.errors import FlushTimeout, InvalidValue, LedgerBusy, LedgerNotReady, StoreUnavailable
 from trading.hot import cache
-from trading.hot.breaker import Breaker
 from trading.ledger_thread import at_the_ledger
+from trading.newest import KINDS, NewestPoints, Point, names_of, with_last_price
 from trading.queries.accounts import get_account
 from trading.queries.projection import is_behind
 from trading.queries.sessions import candle_sessions
@@ -38,13 +37,6 @@ from trading.signed_prices import SignedPrices
 from trading.symbol_names import SymbolNames
 from trading.transactions import ask
 
-# A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
-# that did not come.
-ASK_SECONDS = 0.5
-STORE_AWAY_SECONDS = 30.0
-KINDS = {TICKS.name: "tick", INDICATORS.name: "indicators"}
-Point = dict[str, Any]  # one point as store, spool and hot state have it: tags, times (ns UTC), fields
-Marks = tuple[tuple[str, int, int], ...]
 _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 
 
@@ -79,19 +71,14 @@ class Telemetry:
             bar_period=0 if start_stamped_bars is None else parse_period(start_stamped_bars, "start_stamped_bars"),
             parse_symbol=SymbolNames(),
         )
+        self.newest = NewestPoints(account, source=source)
         self._indicators: dict[tuple[str, str], Point] = {}
-        self._elsewhere: dict[tuple[str, ...], tuple[Marks, Point | None]] = {}
-        self._store_breaker = Breaker("the store", failures_max=1, away_seconds=STORE_AWAY_SECONDS)
         self._admitted = False
 
     @cached_property
     def reader(self) -> Reader:
         """The reader of spool and store, opened at its first use."""
         return wiring.open_reader()
-
-    @cached_property
-    def _quick_reader(self) -> Reader:
-        return wiring.open_reader(ask_seconds=ASK_SECONDS)
 
     @cached_property
     def pump(self) -> pump.Pump:
@@ -170,13 +157,9 @@ class Telemetry:
         return self._newest_ticks(symbols)[0]
 
     def _newest_ticks(self, symbols: Iterable[str]) -> tuple[dict[str, Point], StoreUnavailable | None]:
-        """Return the newest ticks as callers see them, and the store's error as `_newest` does."""
-        newest, fault = self._newest(TICKS, {name: self.recorder.latest(name) for name in _names(symbols)})
-        ticks = {}
-        for symbol, tick in newest.items():
-            fields = {name: field for name, field in tick.items() if field is not None}
-            ticks[symbol] = {**fields, "last_price": fields["close"]}
-        return ticks, fault
+        """Return the newest ticks as callers see them, and the store's error as `NewestPoints.of` does."""
+        ticks, fault = self.newest.of(TICKS, {name: self.recorder.latest(name) for name in names_of(symbols)})
+        return {symbol: with_last_price(tick) for symbol, tick in ticks.items()}, fault
 
     def latest_indicators(self, symbol: str, timeframe: str) -> Indicators | None:
         """Return the newest values by exchange time, name to number, None where nothing is known."""
@@ -185,85 +168,14 @@ class Telemetry:
     def latest_indicators_of(self, symbols: Iterable[str], timeframe: str) -> dict[str, Indicators]:
         """Return the newest values of each symbol that has some; hot state and store are asked once for all."""
         timeframe = timeframe and parse_name(timeframe, "timeframe")
-        own = {name: self._indicators.get((name, timeframe)) for name in _names(symbols)}
-        newest, fault = self._newest(INDICATORS, own, timeframe=timeframe)
+        own = {name: self._indicators.get((name, timeframe)) for name in names_of(symbols)}
+        newest, fault = self.newest.of(INDICATORS, own, timeframe=timeframe)
         if fault is not None:
             raise fault
         return {
             symbol: Indicators({name: float(number) for name, number in dict(point["values"]).items()}, point["origin"])
             for symbol, point in newest.items()
         }
-
-    def _newest(
-        self, measurement: Measurement, own: Mapping[str, Point | None], **tags: str
-    ) -> tuple[dict[str, Point], StoreUnavailable | None]:
-        """Return the newest by exchange time of each symbol; of equal ones what this process recorded itself.
-
-        Where the store is away and a symbol is known nowhere else, its error comes second.
-        """
-        series = {symbol: (self.account, symbol, *tags.values()) for symbol in own}
-        hot_ones = cache.newest_many(KINDS[measurement.name], series.values() if cache.is_shared() else ())
-        cold = {symbol: ours for symbol, ours in own.items() if series[symbol] not in hot_ones}
-        others, fault = self._read(measurement, cold, tags)
-        newest: dict[str, Point] = {}
-        for symbol, ours in own.items():
-            hot_one = hot_ones.get(series[symbol])
-            other = others.get(symbol) if hot_one is None else {**hot_one, "origin": "hot"}
-            mine = None if ours is None else {**ours, "origin": "process"}
-            points = [point for point in (mine, other) if point]
-            if points:
-                newest[symbol] = max(points, key=lambda point: int(point["exchange_time"]))
-        return newest, fault
-
-    def _read(
-        self, measurement: Measurement, own: Mapping[str, Point | None], tags: Mapping[str, str]
-    ) -> tuple[dict[str, Point | None], StoreUnavailable | None]:
-        """Return the newest of spool and store, where the hot state knows nothing.
-
-        A symbol is read again only when somebody else has recorded since: our own newest is known anyway.
-        """
-        if not own:
-            return {}, None
-        ours, all_marks = self._marks(measurement)
-        others = tuple(mark for mark in all_marks if mark[0] != ours)
-        marks = {symbol: all_marks if mine is None else others for symbol, mine in own.items()}
-        keys = {symbol: (measurement.name, symbol, *tags.values()) for symbol in own}
-        read_before = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
-        newest = {symbol: point for symbol, (seen, point) in read_before.items() if seen == marks[symbol]}
-        asked = [symbol for symbol in own if symbol not in newest]
-        if not asked:
-            return newest, None
-        series = {"account": self.account, **tags}
-        waiting = self._quick_reader.newest_waiting(measurement, asked, series)  # before the store: see `Reader`
-        try:
-            stored = self._stored(measurement, asked, series)
-        except StoreUnavailable as error:
-            # What is known without it is answer enough, but the store is asked again.
-            is_unknown = any(own[symbol] is None and symbol not in waiting for symbol in asked)
-            return newest | waiting, error if is_unknown else None
-        for symbol in asked:
-            newest[symbol] = newest_of(waiting.get(symbol), stored.get(symbol))
-            self._elsewhere[keys[symbol]] = (marks[symbol], newest[symbol])
-        return newest, None
-
-    def _stored(self, measurement: Measurement, symbols: Sequence[str], tags: Mapping[str, str]) -> dict[str, Point]:
-        """Return the store's newest. Raises: StoreUnavailable, for a while at once where it did not answer in time."""
-        if self._store_breaker.is_open():
-            raise StoreUnavailable("The store did not answer lately.", hint="It is asked again in half a minute.")
-        try:
-            points = self._quick_reader.newest_stored(measurement, symbols, tags)
-        except StoreUnavailable as error:
-            self._store_breaker.failed(error)
-            raise
-        self._store_breaker.succeeded()
-        return points
-
-    def _marks(self, measurement: Measurement) -> tuple[str | None, Marks]:
-        """Return this process's own source, where it is recorded into, and how far each source has come."""
-        spool = self.reader.spool
-        lanes = [lane for lane in spool.lanes() if lane.measurement == measurement]
-        ours = self.source if spool.holder(self.source) == os.getpid() else None
-        return ours, tuple((lane.source, lane.issued(), lane.outcome().cleared) for lane in lanes)
 
     # -- readings ----------------------------------------------------------------------------------------------------
 
@@ -362,12 +274,6 @@ class Telemetry:
     def close(self) -> None:
         """Seal what was recorded; a second call does nothing."""
         self.recorder.close()
-
-
-def _names(symbols: Iterable[str]) -> list[str]:
-    if isinstance(symbols, str):
-        raise InvalidValue(f"symbols is {symbols!r}.", field="symbols", hint="Give a list of symbols.")
-    return [parse_name(symbol, "symbol") for symbol in symbols]
 
 
 def parse_seconds(seconds: Number, field: str) -> float:

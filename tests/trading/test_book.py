@@ -14,7 +14,7 @@ from tests.redis_server import RedisServer
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta.store import DeltaStore
-from trading import telemetry
+from trading import newest
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy, StoreUnavailable, UnknownAccount
 from trading.hot import cache, ledger_copy
@@ -273,7 +273,7 @@ class TestASlowStore:
     def test_it_is_asked_again_once_the_pause_is_over(
         self, dm: DataManager, influx: FaultyInflux, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(telemetry, "STORE_AWAY_SECONDS", 0.0)
+        monkeypatch.setattr(newest, "STORE_AWAY_SECONDS", 0.0)
         with DataManager(source="third") as third:
             with pytest.raises(StoreUnavailable):
                 third.get_latest_tick("TCS")

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
+from django.db.models import Case, OuterRef, Subquery, Value, When
 
-from trading.models import Account, Journal
+from trading.models import Account, Journal, JournalHead
 from trading.proof.heads import BACKUP_HEADS
 
 FIRST_WITHIN, NEXT_WITHIN = timedelta(days=1), timedelta(days=2)
@@ -21,10 +24,12 @@ ChainEnds = dict[str, tuple[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class Backups:
-    """The time of the newest backup, and of the oldest fact that no backup holds; None: there is none."""
+    """The time of the newest backup, and of the oldest fact that no backup holds (None: there is none); and how many
+    operations all journals hold."""
 
     newest_at: datetime | None
     waiting_since: datetime | None
+    operations: int
 
     def is_late(self, now: datetime) -> bool:
         """Tell whether a fact waits longer for a backup than a day, or than two where backups are made."""
@@ -38,20 +43,41 @@ def backups(*, now: datetime) -> Backups:
     files = (path for kind in ("sqlite3", "pgdump") for path in folder.glob(f"ledger-*.{kind}"))
     paths = sorted(files, reverse=True)  # newest first: their names have the time
     newest_at = datetime.fromtimestamp(paths[0].stat().st_mtime, now.tzinfo) if paths else None
-    waiting = []
-    for account in Account.objects.exclude(book__in=MADE_AGAIN):
-        following = next(_saved(account, paths), 0) + 1
-        recorded_at = account.journal.filter(sequence=following).values_list("recorded_at", flat=True).first()
-        waiting += [recorded_at] if recorded_at else []
-    return Backups(newest_at, min(waiting, default=None))
+    operations, waiting, pending = 0, [], set[str]()
+    # Newest first, and last none: what stands in no backup waits from the first row of its journal on.
+    for number, ends in enumerate(chain(map(_ends, paths), [{}])):
+        if number and not (pending if not ends else pending & ends.keys()):
+            continue
+        heads = list(_heads(ends))
+        if not number:
+            operations = sum(head.sequence for head in heads)
+            pending = {head.code for head in heads if head.book not in MADE_AGAIN}
+        for head in heads:
+            # A backup of another ledger has another code of the chain there.
+            if head.code in pending and (not ends or head.mac_there == ends.get(head.code, (0, ""))[1]):
+                pending.remove(head.code)
+                waiting += [head.waiting_since] if head.waiting_since else []
+    return Backups(newest_at, min(waiting, default=None), operations)
 
 
-def _saved(account: Account, paths: list[Path]) -> Iterator[int]:
-    """Yield how far each backup goes that holds this account's own chain: one of another ledger ends elsewhere."""
-    for path in paths:
-        sequence, mac = _ends(path).get(account.code, (0, ""))
-        if Journal.objects.filter(account=account, sequence=sequence, mac=mac).exists():
-            yield sequence
+class _Head(NamedTuple):
+    """The end of an account's journal, beside a backup: the code that its chain has where the backup ends, and when the
+    row after that was recorded; None where the journal has no such row."""
+
+    code: str
+    book: str
+    sequence: int
+    mac_there: str | None
+    waiting_since: datetime | None
+
+
+def _heads(ends: ChainEnds) -> Iterator[_Head]:
+    saved = Case(*(When(account__code=code, then=Value(sequence)) for code, (sequence, _) in ends.items()), default=0)
+    rows = Journal.objects.filter(account=OuterRef("account"))
+    there = Subquery(rows.filter(sequence=OuterRef("saved")).values("mac")[:1])
+    waiting = Subquery(rows.filter(sequence=OuterRef("saved") + 1).values("recorded_at")[:1])
+    heads = JournalHead.objects.annotate(saved=saved)
+    return map(_Head._make, heads.values_list("account__code", "account__book", "sequence", there, waiting))
 
 
 def _ends(path: Path) -> ChainEnds:

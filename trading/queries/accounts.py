@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -21,9 +22,28 @@ def get_account(code: str) -> Account:
     try:
         return Account.objects.get(code=parse_name(code, "account"))
     except (Account.DoesNotExist, InvalidValue) as error:
-        raise UnknownAccount(
-            f"There is no account {code!r}.", field="account", hint="`manage.py account create` makes one."
-        ) from error
+        raise _unknown(code) from error
+
+
+def pick_account(accounts: Iterable[Account], code: str) -> Account:
+    """Return the account of this code among those that are loaded.
+
+    Raises: UnknownAccount.
+    """
+    try:
+        name = parse_name(code, "account")
+    except InvalidValue as error:
+        raise _unknown(code) from error
+    for account in accounts:
+        if account.code == name:
+            return account
+    raise _unknown(code)
+
+
+def _unknown(code: str) -> UnknownAccount:
+    return UnknownAccount(
+        f"There is no account {code!r}.", field="account", hint="`manage.py account create` makes one."
+    )
 
 
 def all_accounts() -> QuerySet[Account]:
@@ -33,7 +53,8 @@ def all_accounts() -> QuerySet[Account]:
 
 def first_values(account: Account, *columns: QuerySet[Any, Any]) -> tuple[Any, ...]:
     """Return the first value of each query of one column, None where it has no row, all by one statement."""
-    row: tuple[Any, ...] = Account.objects.values_list(*(Subquery(one[:1]) for one in columns)).get(pk=account.pk)
+    subqueries = (Subquery(column[:1]) for column in columns)
+    row: tuple[Any, ...] = Account.objects.values_list(*subqueries).get(pk=account.pk)
     return row
 
 
@@ -42,15 +63,14 @@ def capital_flows(account: Account, *, until: date, known_at: datetime | None = 
 
     ``known_at`` leaves out what was recorded later.
     """
-    found = CapitalFlow.objects.filter(account=account, day__lte=until)
-    found = found if known_at is None else found.filter(recorded_at__lt=known_at)
-    rows = found.values("day")
-    return dict(rows.annotate(units=UnitsSum("amount")).values_list("day", "units").order_by("day"))
+    flows = CapitalFlow.objects.filter(account=account, day__lte=until)
+    flows = flows if known_at is None else flows.filter(recorded_at__lt=known_at)
+    return dict(flows.values("day").annotate(units=UnitsSum("amount")).values_list("day", "units").order_by("day"))
 
 
 def pnl_by_day(account: Account, *, until: date) -> dict[date, int]:
     """Return the account's realised P&L after known charges per trading day, in units, up to and including
     ``until``."""
     rows = DayTotal.objects.filter(account=account, day__lte=until).values("day")
-    sums = rows.annotate(gross=UnitsSum("gross_pnl"), known=UnitsSum("charges"))
-    return {day: gross - (known or 0) for day, gross, known in sums.values_list("day", "gross", "known")}
+    sums = rows.annotate(gross=UnitsSum("gross_pnl"), costs=UnitsSum("charges"))
+    return {day: gross - (costs or 0) for day, gross, costs in sums.values_list("day", "gross", "costs")}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Aggregate, BigIntegerField, TextField
@@ -29,21 +28,23 @@ class UnitsSum(Aggregate):
     name = "UnitsSum"
 
     def __init__(self, path: str) -> None:
-        super().__init__(units(path), output_field=TextField())
+        super().__init__(units(path), output_field=_HalvesField())
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: str
+    ) -> tuple[str, tuple[str | int, ...]]:
         halves = "(SUM(%(expressions)s >> 32) || ' ' || SUM(%(expressions)s & 4294967295))"
         return self.as_sql(compiler, connection, template=halves)
 
-    def get_db_converters(self, connection: BaseDatabaseWrapper) -> list[Any]:
-        return [_whole]
 
+class _HalvesField(TextField):  # type: ignore[type-arg]
+    """The type of such a sum: SQLite's two halves as one text, a number elsewhere, an int for whoever reads it."""
 
-def _whole(value: Any, *_: object) -> int | None:
-    if isinstance(value, str):
-        high, low = map(int, value.split(" "))
-        return (high << 32) + low
-    return None if value is None else int(value)
+    def from_db_value(self, value: str | int | None, *_: object) -> int | None:
+        if isinstance(value, str):
+            high, low = map(int, value.split(" "))
+            return (high << 32) + low
+        return None if value is None else int(value)
 
 
 def text(path: str) -> Cast:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum, TextField
 from django.db.models.functions import Cast
@@ -24,6 +26,8 @@ _COUNTS = ("wins", "losses", "breakevens", "trades_without_charges")
 
 @dataclass(frozen=True, slots=True)
 class SignalCounts:
+    """How many signals of a day were taken and how many skipped."""
+
     taken: int
     skipped: int
 
@@ -36,60 +40,72 @@ class Neighbours:
     after: date | None
 
 
+@dataclass(frozen=True, slots=True)
+class DayOverview:
+    """A day's figures and signals, and the days beside it."""
+
+    figures: OutcomeFigures
+    signals: SignalCounts
+    neighbours: Neighbours
+
+
 def day_figures(account: Account, day: date) -> OutcomeFigures:
     """Return the figures that the day's sums can tell; zeros where nothing was realised."""
-    sums = {name: UnitsSum(name) for name in _MONEY} | {name: Sum(name) for name in _COUNTS}
-    # The aliases carry a prefix: an aggregate may not be called like a field of the model.
-    day_sums = DayTotal.objects.filter(account=account, day=day).aggregate(**{f"sum_{k}": v for k, v in sums.items()})
-    of = {name: day_sums[f"sum_{name}"] or 0 for name in sums}
-    outcomes = Outcomes(of["wins"], of["losses"], of["breakevens"], of["gross_profit"], of["gross_loss"])
-    return figures.outcome_figures(
-        outcomes, gross=of["gross_pnl"], charges=of["charges"], unknown=of["trades_without_charges"]
-    )
+    return _figures(first_values(account, *_sums(account, day)))
 
 
-def trades_of_day(account: Account, day: date) -> QuerySet[Trade]:
-    """Return the trades opened at the desk or closed on a day, the newest opening first."""
+def day_overview(account: Account, day: date) -> DayOverview:
+    """Return the figures of a day, its signals, and the nearest days on which a trade was opened or something was
+    realised: all by one statement."""
     start, stop = day_bounds(day)
-    closed = Realisation.objects.filter(account=account, day=day, closes=True).values("trade")
-    rows = Trade.objects.filter(account=account)
-    rows = rows.filter(Q(opened_at__gte=start, opened_at__lt=stop) | Q(pk__in=closed))
-    return related(rows).order_by("-opened_at", "-pk")
-
-
-def slips_of_day(account: Account, day: date) -> QuerySet[Trade]:
-    """Return those of `trades_of_day` that have a flag which is likely a slip (`flags.SLIPS`)."""
-    words = Q()
-    for flag in flags.SLIPS:
-        words |= Q(words__contains=f'"{flag}"')
-    return trades_of_day(account, day).exclude(state=VOID).annotate(words=Cast("flags", TextField())).filter(words)
-
-
-def signal_counts(account: Account, day: date) -> SignalCounts:
-    """Return how many signals of the day were taken and how many skipped."""
-    start, stop = day_bounds(day)
-    rows = Signal.objects.filter(account=account, at__gte=start, at__lt=stop)
-    counts = dict(rows.values_list("decision").annotate(n=Count("pk")).order_by())
-    return SignalCounts(taken=counts.get("TAKEN", 0), skipped=counts.get("SKIPPED", 0))
-
-
-def neighbours(account: Account, day: date) -> Neighbours:
-    """Return the nearest days before and after on which a trade was opened or something was realised."""
+    signals = Signal.objects.filter(account=account, at__gte=start, at__lt=stop).order_by().values("account")
     opened = Trade.objects.filter(account=account).exclude(state=VOID).values("trading_day")
     realised = DayTotal.objects.filter(account=account).values("day")
-    start, stop = day_bounds(day)
-    # In the order of an index and one row each: a MIN or MAX over the days would read every trade.
-    days = first_values(
+    sums = _sums(account, day)
+    row = first_values(
         account,
+        *(signals.filter(decision=word).annotate(n=Count("pk")).values("n") for word in ("TAKEN", "SKIPPED")),
+        # In the order of an index and one row each: a MIN or MAX over the days would read every trade.
         opened.filter(opened_at__lt=start, trading_day__lt=day).order_by("-opened_at"),
         realised.filter(day__lt=day).order_by("-day"),
         opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at"),
         realised.filter(day__gt=day).order_by("day"),
+        *sums,
     )
-    return Neighbours(
-        before=max((day for day in days[:2] if day), default=None),
-        after=min((day for day in days[2:] if day), default=None),
+    before, after = ([day for day in days if day is not None] for days in (row[2:4], row[4:6]))
+    return DayOverview(
+        _figures(row[6:]),
+        SignalCounts(taken=row[0] or 0, skipped=row[1] or 0),
+        Neighbours(max(before, default=None), min(after, default=None)),
     )
+
+
+def _sums(account: Account, day: date) -> list[QuerySet[DayTotal, Any]]:
+    """Return a query of one value for each of `_MONEY` and `_COUNTS`."""
+    totals = DayTotal.objects.filter(account=account, day=day).order_by().values("account")
+    sums = [UnitsSum(name) for name in _MONEY] + [Sum(name) for name in _COUNTS]
+    return [totals.annotate(total=column).values("total") for column in sums]
+
+
+def _figures(sums: Sequence[int | None]) -> OutcomeFigures:
+    gross, charges, profit, loss, wins, losses, breakevens, unknown = (total or 0 for total in sums)
+    outcomes = Outcomes(wins, losses, breakevens, profit, loss)
+    return figures.outcome_figures(outcomes, gross=gross, charges=charges, unknown=unknown)
+
+
+def day_trades(account: Account, day: date, *, latest: int, slips: int) -> tuple[list[Trade], list[Trade]]:
+    """Return trades opened at the desk or closed on a day, the newest opening first: so many of all, and so many of
+    those that have a flag which is likely a slip (`flags.SLIPS`)."""
+    start, stop = day_bounds(day)
+    closed = Realisation.objects.filter(account=account, day=day, closes=True).values("trade")
+    trades = Trade.objects.filter(account=account).order_by("-opened_at", "-pk")
+    of_day = trades.filter(Q(opened_at__gte=start, opened_at__lt=stop) | Q(pk__in=closed)).values("pk")
+    words = Q()
+    for flag in flags.SLIPS:
+        words |= Q(words__contains=f'"{flag}"')
+    odd = of_day.exclude(state=VOID).annotate(words=Cast("flags", TextField())).filter(words).values("pk")
+    rows = list(related(trades.filter(Q(pk__in=of_day[:latest]) | Q(pk__in=odd[:slips]))))
+    return rows[:latest], [row for row in rows if row.state != VOID and flags.slips(row.flags)][:slips]
 
 
 def day_bounds(day: date) -> tuple[datetime, datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,18 +12,25 @@ from django.utils import timezone
 
 from trading.errors import UnknownAccount
 from trading.models import Account
-from trading.queries.accounts import all_accounts, get_account
+from trading.queries.accounts import all_accounts, pick_account
 from trading.queries.period import EARLIEST
 
 MAIN = "main"
 LATEST = date(2100, 1, 1)
 
 
-def chosen_account(request: HttpRequest) -> Account:
-    """Return the one account that the page answers for; an unknown one is a page that is not there."""
-    code = request.GET.get("account") or MAIN
+class AccountChoice(NamedTuple):
+    """The one account that a page answers for, among all by code."""
+
+    account: Account
+    accounts: list[Account]
+
+
+def chosen_account(request: HttpRequest) -> AccountChoice:
+    """Return the account that was asked for; an unknown one is a page that is not there."""
+    code, accounts = request.GET.get("account") or MAIN, list(all_accounts())
     try:
-        return get_account(code)
+        return AccountChoice(pick_account(accounts, code), accounts)
     except UnknownAccount as error:
         raise Http404(f"There is no account “{code}”.") from error
 
@@ -42,19 +49,19 @@ def chosen_day(request: HttpRequest) -> date | None:
     return day
 
 
-def account_query(account: Account, **more: str) -> str:
+def account_query(account: Account, **parameters: str) -> str:
     """Return `?account=…` for links that stay in this account; `main` needs none."""
-    chosen = ({} if account.code == MAIN else {"account": account.code}) | more
-    return f"?{urlencode(chosen)}" if chosen else ""
+    query = ({} if account.code == MAIN else {"account": account.code}) | parameters
+    return f"?{urlencode(query)}" if query else ""
 
 
-def page(request: HttpRequest, template: str, section: str, account: Account, **context: Any) -> HttpResponse:
+def page(request: HttpRequest, template: str, section: str, choice: AccountChoice, **context: object) -> HttpResponse:
     """Render a page of one account."""
     frame = {
         "section": section,
-        "account": account,
-        "accounts": all_accounts(),
-        "account_query": account_query(account),
+        "account": choice.account,
+        "accounts": choice.accounts,
+        "account_query": account_query(choice.account),
         "desk_zone": timezone.get_default_timezone_name(),
     }
     return render(request, template, frame | context)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from trading.health.report import report
 from trading.queries.daily_summary import latest_day
-from trading.queries.day import day_figures, neighbours, signal_counts, slips_of_day, trades_of_day
+from trading.queries.day import day_overview, day_trades
 from trading.queries.instrument_list import unreviewed_names
 from trading.queries.period import desk_date
 from trading.queries.trade_list import trade_rows
@@ -34,29 +34,31 @@ class Unrealised:
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    account, now = chosen_account(request), timezone.now()
-    today = desk_date(now)
+    """Show one day of one account, by default the latest that has data."""
+    choice, now = chosen_account(request), timezone.now()
+    account, today = choice.account, desk_date(now)
     asked = chosen_day(request)
     day = asked or latest_day(account, now=now) or today
     is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
     positions = positions_then(account, day) if is_past else priced_positions(account)
-    trades = list(trades_of_day(account, day)[: LATEST + 1])
+    facts = day_overview(account, day)
+    latest, slips = day_trades(account, day, latest=LATEST + 1, slips=SLIPS_MAX)
     return page(
         request,
         "velox/overview.html",
         "overview",
-        account,
+        choice,
         day=day,
         is_today=day == today,
         is_past=is_past,
-        neighbours=neighbours(account, day),
-        figures=day_figures(account, day),
-        signals=signal_counts(account, day),
+        neighbours=facts.neighbours,
+        figures=facts.figures,
+        signals=facts.signals,
         positions=positions,
         unrealised=unrealised_of(positions),
-        trades=trade_rows(trades[:LATEST]),
-        has_more=len(trades) > LATEST,
-        slips=trade_rows(slips_of_day(account, day)[:SLIPS_MAX]),
+        trades=trade_rows(latest[:LATEST]),
+        has_more=len(latest) > LATEST,
+        slips=trade_rows(slips),
         day_query=account_query(account, day=day.isoformat()),
         unreviewed=unreviewed_names(account),
         health=report(now=now),
@@ -65,5 +67,5 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 def unrealised_of(positions: Sequence[OpenPosition]) -> Unrealised:
     """Add up what is known; an unknown price is never taken as zero."""
-    known = [one.position.unrealised_pnl for one in positions if one.position.unrealised_pnl is not None]
-    return Unrealised(sum(known, Decimal(0)) if known else None, len(known), len(positions))
+    pnls = [one.position.unrealised_pnl for one in positions if one.position.unrealised_pnl is not None]
+    return Unrealised(sum(pnls, Decimal(0)) if pnls else None, len(pnls), len(positions))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from trading.data_manager import DataManager
 from trading.domain.values import Position
 from trading.models import Account
+from trading.newest import NewestPoints
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.valuation import positions_by_trade
 
@@ -26,6 +26,6 @@ def positions_then(account: Account, day: date) -> list[OpenPosition]:
 
 
 def priced_positions(account: Account) -> list[OpenPosition]:
-    """Return one entry per open trade, the oldest first; where no last price is known it says None."""
-    last_ticks = DataManager(account=account.code).telemetry.known_ticks
+    """Return one entry per open trade, the oldest first; a last price that is not known is None."""
+    last_ticks = NewestPoints(account.code).known_ticks
     return [OpenPosition(pk, position) for pk, position in positions_by_trade(account, last_ticks)]

@@ -1,15 +1,11 @@
-"""The figures of every strategy of one account over a period, and all of FACE §5 for one of them."""
+"""The figures of every strategy of one account over a period, and the statistics of one of them."""
 
 from __future__ import annotations
-
-from datetime import date, datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from trading.domain.shapes import Stats
-from trading.models import Account
 from trading.queries.period import EARLIEST, desk_date, last_days
 from trading.queries.statistics import strategy_stats, totals_by
 from trading.web.choice import chosen_account, page
@@ -20,32 +16,28 @@ PERIOD_DEFAULT = "30"
 
 @require_safe
 def strategy_list(request: HttpRequest) -> HttpResponse:
-    account, now = chosen_account(request), timezone.now()
+    """Show what each strategy brought in a period, and all statistics of the one that was asked for."""
+    choice, now = chosen_account(request), timezone.now()
     period = request.GET.get("days", PERIOD_DEFAULT)
     if period not in PERIODS:
         raise Http404(f"“{period}” is not a period of this page.")
-    first, last = _span(period, now)
-    rows = totals_by(account, first, last, "strategy")
-    names = {row["key"] for row in rows}
-    one = request.GET.get("strategy", "")
+    first, last = (EARLIEST, desk_date(now)) if period == "all" else last_days(int(period), now=now)
+    rows = totals_by(choice.account, first, last, "strategy")
+    strategy = request.GET.get("strategy", "")
+    figures = None
+    if strategy in {row["key"] for row in rows}:
+        days = None if period == "all" else int(period)
+        figures = strategy_stats(choice.account, strategy, days, now=now)
     return page(
         request,
         "velox/strategies.html",
         "strategies",
-        account,
+        choice,
         rows=rows,
         periods=PERIODS,
         period=period,
         first=None if period == "all" else first,
         last=last,
-        one=one,
-        figures=_figures(account, one, period, now) if one in names else None,
+        one=strategy,
+        figures=figures,
     )
-
-
-def _span(period: str, now: datetime) -> tuple[date, date]:
-    return (EARLIEST, desk_date(now)) if period == "all" else last_days(int(period), now=now)
-
-
-def _figures(account: Account, strategy: str, period: str, now: datetime) -> Stats:
-    return strategy_stats(account, strategy, None if period == "all" else int(period), now=now)
