@@ -91,13 +91,12 @@ def writing() -> Iterator[None]:
 def writers_alone() -> Iterator[None]:
     """Keep every operation from writing meanwhile. Raises: LedgerBusy where one writes for longer than two seconds."""
     connection = connections[DEFAULT_DB_ALIAS]
-    deadline = time.monotonic() + PATIENCE_SECONDS
     if connection.vendor != "postgresql":
-        with _writers_lock(connection, deadline):
+        with _writers_lock(connection, time.monotonic() + PATIENCE_SECONDS):
             yield
         return
     with _translated(), connection.cursor() as cursor:
-        cursor.execute(f"SET lock_timeout = {_left_ms(deadline)}")
+        cursor.execute(f"SET lock_timeout = {int(PATIENCE_SECONDS * 1000)}")
         cursor.execute("SELECT pg_advisory_lock(%s)", [WRITERS_LOCK])
     try:
         yield
@@ -174,11 +173,7 @@ def _allow_a_wait_until(deadline: float, connection: BaseDatabaseWrapper) -> Non
     word = "SET LOCAL lock_timeout" if connection.vendor == "postgresql" else "PRAGMA busy_timeout"
     if connection.vendor == "sqlite" or connection.in_atomic_block:
         with connection.cursor() as cursor:
-            cursor.execute(f"{word} = {_left_ms(deadline)}")
-
-
-def _left_ms(deadline: float) -> int:
-    return max(1, int((deadline - time.monotonic()) * 1000))
+            cursor.execute(f"{word} = {max(1, int((deadline - time.monotonic()) * 1000))}")
 
 
 @contextmanager

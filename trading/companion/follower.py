@@ -26,7 +26,7 @@ BATCH = 1000
 FOLLOWERS_LOCK = 0x76656C6F78  # any number, the same on every host
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Fields = dict[str, str | float | None]  # of a point
+PointFields = dict[str, str | float | None]  # of a point
 
 
 class Follower:
@@ -94,7 +94,7 @@ class Follower:
             at=row.at,
             pk__lt=row.pk,
         ).count()
-        fields: Fields = {
+        fields: PointFields = {
             "trade_id": trade["trade_id"],
             "trade_pk": trade["pk"],
             **{name: fill[name] for name in ("fill_id", "order_id", "side", "role")},
@@ -127,7 +127,7 @@ class Follower:
         same = Fill.objects.filter(
             trade__account_id=row.trade.account_id, role=Fill.Role.EXIT, at=row.at, pk__lt=row.pk
         ).count()
-        fields: Fields = {
+        fields: PointFields = {
             "realised_pnl": _float(realised["pnl"]),
             "charges": _float(realised["charges"]),
             "day_pnl": _float(day["gross_pnl"]),
@@ -137,7 +137,9 @@ class Follower:
         }
         self._point(STRATEGY_METRICS, tags, fields, row.at, same)
 
-    def _point(self, measurement: Measurement, tags: dict[str, str], fields: Fields, at: datetime, same: int) -> None:
+    def _point(
+        self, measurement: Measurement, tags: dict[str, str], fields: PointFields, at: datetime, same: int
+    ) -> None:
         """Write one point; ``same`` earlier ones of its series have the same instant, so it is that many ns later."""
         instant = (at - _EPOCH) // timedelta(microseconds=1) * 1000 + same
         self.recorder.project(measurement, tags, fields, time_ns=instant)

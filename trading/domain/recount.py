@@ -55,11 +55,6 @@ class References:
         # Under a prefix that nobody knew at the time it was booked on the default exchange.
         return self.instruments.get((self.default_exchange, symbol)) or self.instruments.get((exchange, rest))
 
-    def first_multiplier(self, instrument: int | None) -> int:
-        """Return an instrument's multiplier before it was corrected, in units."""
-        key = -1 if instrument is None else instrument
-        return self.first_multipliers.get(key, self.multipliers.get(key, SCALE))
-
 
 @dataclass(slots=True)
 class Recount:
@@ -108,7 +103,18 @@ class Recount:
         self.trade["state"] = "VOID" if self.is_void else "OPEN" if is_open else "CLOSED"
         last = next(reversed(self.standing.values()))
         self.trade["closed_at"] = None if is_open or self.is_void else last["at"]
-        self.exits = [] if self.is_void else self._exits(realised)
+        self.exits = []
+        if self.is_void:
+            return
+        keys = {"trade_id": self.trade["id"]}
+        keys |= {name: self.trade[name] for name in ("account_id", "strategy_id", "instrument_id")}
+        figures = ("quantity", "cost", "proceeds", "charges", "pnl", "closes")
+        exit_fills = (fill for fill in self.standing.values() if fill["role"] == EXIT)
+        for fill, realisation in zip(exit_fills, realised, strict=True):
+            exit = {**keys, "at": fill["at"], "day": fill["day"]}
+            exit |= {name: getattr(realisation, name) for name in figures}
+            journaled = {"id": fill.get("realisation_pk"), "fill_id": fill.get("id")}
+            self.exits.append(exit | {name: key for name, key in journaled.items() if key is not None})
 
     def rows(self) -> Iterator[Expected]:
         """Yield every row that the trade must have now, by the terms that its instrument has; settles it."""
@@ -129,19 +135,6 @@ class Recount:
             yield Expected("trading_correction", (pk, correction["recorded_at"]), correction)
         if self.review is not None:
             yield Expected("trading_review", (pk,), self.review)
-
-    def _exits(self, realised: list[Realised]) -> list[Body]:
-        names = ("account_id", "strategy_id", "instrument_id")
-        of_trade = {"trade_id": self.trade["id"], **{name: self.trade[name] for name in names}}
-        figures = ("quantity", "cost", "proceeds", "charges", "pnl", "closes")
-        exits = []
-        exit_fills = (fill for fill in self.standing.values() if fill["role"] == EXIT)
-        for fill, realisation in zip(exit_fills, realised, strict=True):
-            exit = {**of_trade, "at": fill["at"], "day": fill["day"]}
-            exit |= {name: getattr(realisation, name) for name in figures}
-            keys = {"id": fill.get("realisation_pk"), "fill_id": fill.get("id")}
-            exits.append(exit | {name: key for name, key in keys.items() if key is not None})
-        return exits
 
 
 def units(amount: str | None) -> int | None:
@@ -176,8 +169,9 @@ def _opened(recount: Recount, body: Body) -> None:
     }
     if "multiplier" in body:
         recount.multiplier = units(body["multiplier"]) or SCALE
-    else:
-        recount.multiplier = recount.references.first_multiplier(instrument)
+    else:  # an older journal: what it was before anybody corrected it
+        key, references = -1 if instrument is None else instrument, recount.references
+        recount.multiplier = references.first_multipliers.get(key, references.multipliers.get(key, SCALE))
     _filled(recount, body)
     _risk(recount)
 

@@ -97,7 +97,12 @@ class Calendar:
         else:
             in_force = (row for row in self._regular if row.first_date <= day <= (row.last_date or day))
             rows = [row for row in in_force if weekday in row.weekdays]
-        return sorted((self._phase(row, day) for row in rows), key=lambda phase: phase.opens_at)
+        phases = []
+        for row in rows:
+            evening, opens = row.opens_day_before, row.opens or time()
+            opens_at = self._at(day, opens) if evening is None else self._at(day - timedelta(days=1), evening)
+            phases.append(Phase(row.phase, opens_at, self._at(day, row.closes or time())))
+        return sorted(phases, key=lambda phase: phase.opens_at)
 
     def continuous(self, day: date) -> DaySession | None:
         """Return the day's continuous trading, None where there is none."""
@@ -183,12 +188,6 @@ class Calendar:
     def _sessions_touching(self, day: date) -> list[DaySession]:
         days = [day, day + timedelta(days=1)] if self._runs_over_midnight else [day]
         return [session for session in map(self.continuous, days) if session is not None]
-
-    def _phase(self, row: SessionRow, day: date) -> Phase:
-        opens_at = self._at(day, row.opens or time())
-        if row.opens_day_before is not None:
-            opens_at = self._at(day - timedelta(days=1), row.opens_day_before)
-        return Phase(row.phase, opens_at, self._at(day, row.closes or time()))
 
     def _at(self, day: date, wall: time) -> datetime:
         return datetime.combine(day, wall, self.zone).astimezone(UTC)

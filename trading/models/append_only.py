@@ -8,11 +8,11 @@ when a table is rebuilt: a migration that touches one of these tables begins wit
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from django.db import migrations
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
 
 ACCOUNT = "SELECT book FROM trading_account WHERE id = OLD.account_id"
 OF_TRADE = "SELECT a.book FROM trading_account a JOIN trading_trade t ON t.account_id = a.id WHERE t.id = OLD.trade_id"
@@ -50,14 +50,6 @@ REFUSE = "trading_refuse"  # PostgreSQL's function behind a trigger whose condit
 
 def triggers(vendor: str) -> Iterator[tuple[str, str, str, str]]:
     """Yield (name, table, event, condition) of every trigger; one of TRUNCATE is of the whole statement."""
-    rows = list(_row_triggers())
-    yield from rows
-    if vendor == "postgresql":  # SQLite has no such statement
-        for table in dict.fromkeys(table for _, table, *_ in rows):
-            yield f"{table}_keeps_truncate", table, "TRUNCATE", ""
-
-
-def _row_triggers() -> Iterator[tuple[str, str, str, str]]:
     for table, book in FACTS.items():
         guarded = _guarded(book) + (f" AND {UNCORRECTED}" if table == "trading_realisation" else "")
         condition = guarded + (f" AND NOT ({LINKED})" if table == "trading_signal" else "")
@@ -70,6 +62,9 @@ def _row_triggers() -> Iterator[tuple[str, str, str, str]]:
         yield f"trading_seal_keeps_{event.lower()}", "trading_seal", event, "1 = 1"
     yield "trading_account_keeps_delete", "trading_account", "DELETE", "1 = 1"
     yield "trading_account_keeps_update", "trading_account", "UPDATE", "OLD.book <> NEW.book OR OLD.code <> NEW.code"
+    if vendor == "postgresql":  # SQLite has no such statement
+        for table in (*FACTS, *KEPT, "trading_seal", "trading_account"):
+            yield f"{table}_keeps_truncate", table, "TRUNCATE", ""
 
 
 def _guarded(book: str) -> str:
@@ -128,20 +123,16 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
                 "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
                 "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'"
             )
-            there = dict(cursor.fetchall())
-            return sorted(name for name, body in _bodies().items() if there.get(name) != body)
+            stored = dict(cursor.fetchall())
+            functions = [sql.split("$$") for sql in create_statements("postgresql") if "$$" in sql]
+            bodies = {head.split()[4].partition("(")[0]: body for head, body, _ in functions}
+            names = [name for name, *_ in triggers("postgresql")]
+            return sorted(name for name in names if stored.get(name) != bodies.get(name, bodies[REFUSE]))
         cursor.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'")
         texts = {text for (text,) in cursor.fetchall()}
     return sorted(
         sql.split()[2] for sql in create_statements("sqlite") if sql.startswith("CREATE") and sql not in texts
     )
-
-
-def _bodies() -> dict[str, str]:
-    """Return the text of the function behind each trigger on PostgreSQL."""
-    functions = [sql.split("$$") for sql in create_statements("postgresql") if "$$" in sql]
-    bodies = {head.split()[4].partition("(")[0]: body for head, body, _ in functions}
-    return {name: bodies.get(name, bodies[REFUSE]) for name, *_ in triggers("postgresql")}
 
 
 class Guard(migrations.RunPython):
@@ -154,7 +145,7 @@ class Guard(migrations.RunPython):
         self.unguarded = unguarded
         super().__init__(_create, _drop if unguarded else migrations.RunPython.noop)
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, list[str], dict[str, bool]]:
         return "Guard", [], {"unguarded": True} if self.unguarded else {}
 
 
@@ -167,18 +158,18 @@ class Unguard(migrations.RunPython):
     def __init__(self) -> None:
         super().__init__(_drop, _create)
 
-    def deconstruct(self) -> Any:
+    def deconstruct(self) -> tuple[str, list[str], dict[str, bool]]:
         return "Unguard", [], {}
 
 
-def _drop(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def _drop(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     vendor = schema_editor.connection.vendor
     for name, table, *_ in triggers(vendor):
         place = f" ON {table}" if vendor == "postgresql" else ""
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}{place}", params=None)
 
 
-def _create(_apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def _create(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     # An early migration runs with the code of today: tables that come later are guarded by the one that makes them.
     tables = schema_editor.connection.introspection.table_names()
     for statement in create_statements(schema_editor.connection.vendor, tables):

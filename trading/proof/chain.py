@@ -21,7 +21,7 @@ BATCH = 5000
 NAMED_MAX = 100  # so many rows of one gap are named
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
-Published = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
+PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
 
 class JournalRow(NamedTuple):
@@ -87,9 +87,9 @@ class ChainWalk:
 
     tables: Tables
     key: str | None
-    published: Published
+    published: PublishedHeads
     since: str | None
-    tick: Callable[[int], None]
+    tick: Callable[[int], None]  # with the number of rows walked so far
     index: Index = field(default_factory=Index)
     ends: dict[str, tuple[int, str]] = field(default_factory=dict)
     count: int = 0
@@ -146,7 +146,7 @@ class ChainWalk:
             )
             yield from map(JournalRow._make, rows)
             self.count += len(rows)
-            self.tick(len(rows))
+            self.tick(self.count)
             if len(rows) < BATCH:
                 return
             after = rows[-1][1]

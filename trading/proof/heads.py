@@ -11,16 +11,16 @@ import orjson
 from django.conf import settings
 
 from trading import heads
-from trading.proof.chain import Published
+from trading.proof.chain import PublishedHeads
 
 LOG_BYTES_MAX = 64 << 20  # what is read of each day's log: its end
 BACKUP_HEADS = ".heads.json"
 
 
-def published(ledger: str) -> Published:
+def published(ledger: str) -> PublishedHeads:
     """Return every head of this ledger that is found, by chain, sequence and source."""
     folder = Path(settings.DATA_DIR)
-    published_heads: Published = {}
+    published_heads: PublishedHeads = {}
     for chain, head in heads.published(ledger).items():
         published_heads.setdefault(chain, {}).setdefault(head.sequence, {})["the heads' folder"] = head.mac
     for path in sorted((folder / "logs").glob("velox-*.jsonl")):
@@ -33,7 +33,7 @@ def published(ledger: str) -> Published:
     return published_heads
 
 
-def none(_ledger: str) -> Published:
+def none(_ledger: str) -> PublishedHeads:
     """Return no heads: a copy stands for itself."""
     return {}
 

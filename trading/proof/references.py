@@ -9,7 +9,7 @@ from django.conf import settings
 from trading.domain.chain import Body, chain_code
 from trading.domain.recount import References
 from trading.models import sealing
-from trading.proof.chain import CHAIN, HEAD, Links, Published, last_key, loaded
+from trading.proof.chain import CHAIN, HEAD, Links, PublishedHeads, last_key, loaded
 from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Tables
 
 SEAL = "trading_seal"
@@ -52,7 +52,7 @@ def is_by(key: str, tables: Tables) -> bool:
     return not first or bool(codes & {chain_code(key, first[0][2], first[0][0]), chain_code(key, "", first[0][0])})
 
 
-def read_seals(tables: Tables, key: str | None, published: Published) -> SealedRows:
+def read_seals(tables: Tables, key: str | None, published: PublishedHeads) -> SealedRows:
     """Walk the chain of seals, find what is wrong with its links, and return the rows that it tells."""
     sealed, links, last_pk, newest = SealedRows(), Links(SEAL, key, tables.findings), 0, 0
     add = tables.findings.add
@@ -110,23 +110,18 @@ def compare_references(tables: Tables, sealed: SealedRows, key: str | None) -> i
                 strays.append(as_sealed)
             else:
                 _compare(tables, table, as_sealed, row, leave_out=leave_out)
-        _find_moved(tables, table, strays, expected)
+        for stray in strays:  # one that is like a missing row but for its key is that row, with the key changed
+            moved = next((pk for pk, row in expected.items() if {**row, "id": 0} == {**stray, "id": 0}), None)
+            if moved is None:
+                tables.findings.add(UNEXPECTED, table, stray["id"], None, _without_secrets(table, stray), None)
+            else:
+                tables.findings.add(DIFFERS, table, stray["id"], "id", stray["id"], expected.pop(moved)["id"])
+        for pk, row in expected.items():
+            tables.findings.add(MISSING, table, pk, None, None, _without_secrets(table, row))
     return count
 
 
-def _find_moved(tables: Tables, table: str, strays: list[Body], expected: dict[int, Body]) -> None:
-    """Find rows that are missing or too many; where one is like the other, its key was changed."""
-    for stored in strays:
-        pk = next((pk for pk, row in expected.items() if {**row, "id": 0} == {**stored, "id": 0}), None)
-        if pk is None:
-            tables.findings.add(UNEXPECTED, table, stored["id"], None, _without_secrets(table, stored), None)
-        else:
-            tables.findings.add(DIFFERS, table, stored["id"], "id", stored["id"], expected.pop(pk)["id"])
-    for pk, row in expected.items():
-        tables.findings.add(MISSING, table, pk, None, None, _without_secrets(table, row))
-
-
-def check_heads(tables: Tables, sealed: SealedRows, published: Published) -> None:
+def check_heads(tables: Tables, sealed: SealedRows, published: PublishedHeads) -> None:
     """Compare the chain of seals with its heads as they were published."""
     by_sequence = published.get("", {})
     macs: dict[int, str] = dict(tables.rows(f"SELECT sequence, mac FROM {SEAL}")) if by_sequence else {}  # noqa: S608

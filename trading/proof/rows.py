@@ -36,7 +36,7 @@ KEYS = {
     "trading_daytotal": ("account_id", "strategy_id", "instrument_id", "day"),
     "trading_dailysummary": ("account_id", "day", "version"),
 }
-Cell = JSON | date | Decimal  # of a row, as its database has it
+StoredCell = JSON | date | Decimal  # of a row, as its database has it
 StoredRow = tuple[Any, ...]  # in the order of its table's columns
 
 
@@ -65,26 +65,29 @@ class Findings:
         self._missing: list[tuple[TableColumns, Expected]] = []
         self._unexpected: list[tuple[TableColumns, StoredRow]] = []
 
-    def add(self, kind: str, table: str, pk: int | str | None, field: str | None, stored: Cell, expected: Cell) -> None:
+    def add(
+        self, kind: str, table: str, pk: int | str | None, field: str | None, stored: StoredCell, expected: StoredCell
+    ) -> None:
         """Keep one difference; beyond `DIFFERENCES_MAX` only count it."""
         if len(self.differences) < DIFFERENCES_MAX:
             self.differences.append(Difference(kind, table, pk, field, readable(stored), readable(expected)))
         else:
             self.left_off += 1
 
-    def miss(self, columns: TableColumns, expected_row: Expected) -> None:
-        """Keep a row that the table lacks."""
-        if len(self._missing) < DIFFERENCES_MAX:
-            self._missing.append((columns, expected_row))
-        else:
-            self.left_off += 1
-
-    def exceed(self, columns: TableColumns, row: StoredRow) -> None:
-        """Keep a row that the table has and should not have."""
-        if len(self._unexpected) < DIFFERENCES_MAX:
-            self._unexpected.append((columns, row))
-        else:
-            self.left_off += 1
+    def keep_unmatched(
+        self, columns: TableColumns, missing: Iterable[Expected], unexpected: Iterable[StoredRow]
+    ) -> None:
+        """Keep rows that a table lacks, and rows that it has and should not have, until `finish`."""
+        for expected_row in missing:
+            if len(self._missing) < DIFFERENCES_MAX:
+                self._missing.append((columns, expected_row))
+            else:
+                self.left_off += 1
+        for row in unexpected:
+            if len(self._unexpected) < DIFFERENCES_MAX:
+                self._unexpected.append((columns, row))
+            else:
+                self.left_off += 1
 
     def finish(self) -> list[Difference]:
         """Bring missing and unexpected rows together that were moved, and return every difference."""
@@ -119,12 +122,12 @@ class TableColumns:
         self.encode = {name: encoders[kind] for name, kind in kinds.items() if kind in encoders}
         self.select = ", ".join(f'"{name}"' for name in self.columns)
 
-    def key(self, expected_row: Expected) -> tuple[Cell, ...]:
+    def key(self, expected_row: Expected) -> tuple[StoredCell, ...]:
         """Return the columns that name an expected row where its id does not."""
         names = KEYS.get(self.table, ("id",))
         return tuple(self.encoded(dict(zip(names, expected_row.key, strict=True))).values())
 
-    def key_of(self, row: StoredRow) -> tuple[Cell, ...]:
+    def key_of(self, row: StoredRow) -> tuple[StoredCell, ...]:
         """Return the columns that name a stored row where its id does not."""
         return tuple(row[self.index[name]] for name in KEYS.get(self.table, ("id",)))
 
@@ -184,15 +187,14 @@ class Tables:
                 unmatched.append(expected_row)
             else:
                 columns.compare(expected_row, row, findings)
-        by_key = {columns.key_of(row): row for row in rows.values()}
+        by_key, missing = {columns.key_of(row): row for row in rows.values()}, []
         for expected_row in unmatched:
             row = by_key.pop(columns.key(expected_row), None)
             if row is None:
-                findings.miss(columns, expected_row)
+                missing.append(expected_row)
             else:
                 columns.compare(expected_row, rows.pop(row[0]), findings)
-        for row in rows.values():
-            findings.exceed(columns, row)
+        findings.keep_unmatched(columns, missing, rows.values())
         return count
 
     def in_batches(self, sql: str, keys: Iterable[int], size: int = 2000) -> Iterator[StoredRow]:
@@ -202,7 +204,7 @@ class Tables:
             yield from self.rows(sql.format(", ".join(["%s"] * len(batch))), *batch)
 
 
-def readable(cell: Cell) -> JSON:
+def readable(cell: StoredCell) -> JSON:
     """Return a value as JSON can tell it, and as short as a person can read it."""
     if isinstance(cell, str):
         return cell if len(cell) <= 500 else f"{cell[:500]}… ({len(cell)} characters)"

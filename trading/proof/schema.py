@@ -13,17 +13,23 @@ TRIGGER, CONSTRAINT, FILE = "trigger", "constraint", "file"
 
 def check_schema(tables: Tables) -> dict[str, int]:
     """Find triggers and constraints that are missing, altered or too many; return how many were compared."""
-    if tables.connection.vendor == "sqlite":
-        _soundness(tables)
-    triggers, constraints = _triggers(tables), 0
+    vendor, constraints = tables.connection.vendor, 0
+    if vendor == "sqlite":
+        _check_file(tables)
+    triggers = {name: table for name, table, *_ in append_only.triggers(vendor)}
+    for name in append_only.missing(tables.connection):
+        tables.findings.add(TRIGGER, triggers[name], None, name, "missing or altered", "as it was made")
+    for name, table in tables.rows(_ALL_TRIGGERS[vendor]):
+        if name not in triggers:
+            tables.findings.add(TRIGGER, table, None, name, UNEXPECTED, None)
     for model in apps.get_app_config("trading").get_models():
         constraints += len(model._meta.constraints)
         _compare_constraints(tables, model)
-    return {"triggers": triggers, "constraints": constraints}
+    return {"triggers": len(triggers), "constraints": constraints}
 
 
-def _soundness(tables: Tables) -> None:
-    """SQLite's own check reads the whole file: pages, indexes, and every row against its constraints."""
+def _check_file(tables: Tables) -> None:
+    """Let SQLite check its whole file: pages, indexes, and every row against its constraints."""
     for (text,) in tables.rows("PRAGMA integrity_check(100)"):
         if text != "ok":
             table = text.rpartition(" in ")[2] if " in trading_" in text else ""
@@ -31,16 +37,6 @@ def _soundness(tables: Tables) -> None:
     for table, pk, parent, _ in tables.rows("PRAGMA foreign_key_check"):
         if table.startswith("trading_"):
             tables.findings.add(CONSTRAINT, table, pk, None, "refers to nothing", f"a row of {parent}")
-
-
-def _triggers(tables: Tables) -> int:
-    expected = {name: table for name, table, *_ in append_only.triggers(tables.connection.vendor)}
-    for name in append_only.missing(tables.connection):
-        tables.findings.add(TRIGGER, expected[name], None, name, "missing or altered", "as it was made")
-    for name, table in tables.rows(_ALL_TRIGGERS[tables.connection.vendor]):
-        if name not in expected:
-            tables.findings.add(TRIGGER, table, None, name, UNEXPECTED, None)
-    return len(expected)
 
 
 _ALL_TRIGGERS = {

@@ -14,7 +14,7 @@ from typing import TypedDict
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.chain import JSON
-from trading.proof.chain import JOURNAL, KEY, ChainWalk, Published
+from trading.proof.chain import JOURNAL, KEY, ChainWalk, PublishedHeads
 from trading.proof.references import SEAL, SealedRows, check_heads, compare_references, is_by, read_seals
 from trading.proof.reports import Reports
 from trading.proof.rows import Difference, Findings, Tables
@@ -65,7 +65,7 @@ class Verification:
 
     connection: BaseDatabaseWrapper
     key: str | None
-    published: Callable[[str], Published]
+    published: Callable[[str], PublishedHeads]
     since: str | None = None
     progress: Progress = lambda _stage, _done, _total: None
     findings: Findings = field(default_factory=Findings)
@@ -110,7 +110,7 @@ class Verification:
             return self.key
         return None
 
-    def _published(self, tables: Tables) -> Published:
+    def _published(self, tables: Tables) -> PublishedHeads:
         """Return the heads that were published outside the database, and those that summaries name."""
         ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
         published = self.published(ledgers[0][0] if ledgers else "")
@@ -123,17 +123,10 @@ class Verification:
             published.setdefault(code, {}).setdefault(sequence, {})[source] = head
         return published
 
-    def _walk(self, tables: Tables, sealed: SealedRows, key: str | None, published: Published) -> ChainWalk:
+    def _walk(self, tables: Tables, sealed: SealedRows, key: str | None, published: PublishedHeads) -> ChainWalk:
         """Walk the chains of all accounts; return the walk with the index that it made."""
         total = tables.rows(f"SELECT COUNT(*) FROM {JOURNAL}")[0][0]  # noqa: S608
-        done = 0
-
-        def tick(count: int) -> None:
-            nonlocal done
-            done += count
-            self.progress("journal", done, total)
-
-        walk = ChainWalk(tables, key, published, self.since, tick)
+        walk = ChainWalk(tables, key, published, self.since, lambda done: self.progress("journal", done, total))
         accounts = sealed.accounts()
         # Main first: it tells where the others were cleared.
         for code in sorted(accounts, key=lambda code: (code != MAIN, code)):
