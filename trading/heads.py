@@ -1,4 +1,4 @@
-"""Where a chain ends is also published outside the database: in the log, and in a small file for each chain.
+"""Ends of the chains, published outside the database too: in the log, and in a small file for each chain.
 
 A chain that is cut or made anew later agrees with neither. The file holds the newest head alone, so that it is one
 write in place behind the commit; after a crash it may be older than the chain, never newer.

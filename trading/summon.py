@@ -1,4 +1,4 @@
-"""One companion per data folder: its lock, and how whoever records first brings it to life.
+"""The lock of the one companion per data folder, and its start by whoever records first.
 
 The lock is taken before the companion is started and handed to it open: of two that record at once one starts it, and
 none is taken for living that is not. The kernel frees the lock with the last process that holds it open.

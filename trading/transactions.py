@@ -1,4 +1,4 @@
-"""How the ledger is written: the writers' lock, one durable transaction, one row in the journal."""
+"""Transactions of the ledger: the writers' lock, durable writes, reads, and the meaning of the database's errors."""
 
 from __future__ import annotations
 

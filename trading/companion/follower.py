@@ -1,4 +1,4 @@
-"""The follower: projects the journal into points (executions, trailing_sl, strategy_metrics) behind the trades.
+"""The follower, which projects the journal into points (executions, trailing_sl, strategy_metrics) behind the trades.
 
 Its cursor moves on only when the spool has the points, and a point's time follows from the ledger's rows alone, so a
 repeat after a crash writes the very same points again.

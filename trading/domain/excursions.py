@@ -1,4 +1,4 @@
-"""How far a trade went for and against its holder before it was closed: MAE and MFE (Sweeney 1996), from ticks.
+"""Excursions of a trade for and against its holder before it was closed: MAE and MFE (Sweeney 1996), from ticks.
 
 The path is the whole trade's gross P&L, realised and open, at every tick and at every fill: each price counts with the
 quantity that was held then, so scaling in and out weighs itself. MAE is its lowest point, at most 0, MFE its highest,

@@ -1,4 +1,4 @@
-"""From fills to position and P&L: the one place where a trade's figures come from. Pure, in integers of 10^-8.
+"""Position and P&L from fills: the one place where a trade's figures come from. Pure, in integers of 10^-8.
 
 Average cost: a trade holds open quantity and open cost; an exit releases cost × exit quantity ÷ open
 quantity, rounded half-even at the 8th decimal, and the exit that reaches zero takes what is left, so parts always add
@@ -65,7 +65,7 @@ class Holding:
 
 
 class CrossesZeroError(ValueError):
-    """An exit is larger than what is open."""
+    """Raised for an exit that is larger than the open quantity."""
 
 
 def value_of(price: int, quantity: int, multiplier: int) -> int:

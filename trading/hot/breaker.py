@@ -1,4 +1,4 @@
-"""A breaker: after so many faults in a row callers keep away for a while, and then one of them tries again."""
+"""Breaker that keeps callers away after several faults in a row, for a while; then one of them tries again."""
 
 from __future__ import annotations
 

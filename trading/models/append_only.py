@@ -136,7 +136,7 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 class Guard(migrations.RunPython):
-    """Make every trigger anew: the last operation of a migration that touches an append-only table.
+    """Migration operation that makes every trigger anew: the last operation of one that touches an append-only table.
 
     ``unguarded`` where the migration begins with `Unguard`: the way back then begins and ends in the same order.
     """
@@ -150,7 +150,7 @@ class Guard(migrations.RunPython):
 
 
 class Unguard(migrations.RunPython):
-    """Take the triggers away: the first operation of a migration that `Guard` ends.
+    """Migration operation that takes the triggers away: the first operation of a migration that `Guard` ends.
 
     SQLite makes a table anew to change it, and refuses to while another table's trigger reads it.
     """

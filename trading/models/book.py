@@ -1,4 +1,4 @@
-"""What follows from the trades, and what proves them: realisations, day totals, published summaries, the journal."""
+"""Rows that follow from the trades and that prove them: realisations, day totals, published summaries, the journal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ZERO = Decimal(0)
 
 
 class Realisation(models.Model):
-    """What one exit fill realised, on the trading day of that fill; P&L is gross of charges."""
+    """The outcome of one exit fill, on the trading day of that fill; P&L is gross of charges."""
 
     trade = models.ForeignKey(Trade, models.PROTECT, related_name="realisations")
     fill = models.OneToOneField(Fill, models.PROTECT, related_name="realisation")
@@ -98,7 +98,7 @@ class DailySummary(models.Model):
 
 
 class Correction(models.Model):
-    """A fact that was wrong, said right in a new row: what, by whom, why. The fact itself stays as it was.
+    """A correction of a wrong fact, in a row of its own: what, by whom, why. The fact itself stays as it was.
 
     ``body``: ``was`` and ``now`` (field to text) of what an amendment changed, or a correction of the contract in the
     terms of the trade's instrument; ``by_fill`` (sequence to amount) and ``source`` of charges; empty for a void.
@@ -181,7 +181,7 @@ class JournalHead(Sealed):
 
 
 class FollowerCursor(models.Model):
-    """How far the follower has projected an account's journal into points."""
+    """The sequence number up to which the follower has projected an account's journal into points."""
 
     account = models.OneToOneField(Account, models.PROTECT, related_name="follower_cursor")
     sequence = models.BigIntegerField(default=0)

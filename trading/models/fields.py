@@ -1,4 +1,4 @@
-"""The field of money."""
+"""Model field of exact money."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import Combinable
 
+from timeseries.values import Number
 from trading.domain.money import from_units, parse_amount, to_units
 from trading.errors import InvalidValue
 
@@ -38,24 +40,24 @@ class MoneyField(_Base):
         # SQLite keeps 1.5 in an integer column as a float unless told otherwise.
         return f"{column} IS NULL OR typeof({column}) = 'integer'"
 
-    def from_db_value(self, value: int | None, *_: object) -> Decimal | None:
-        return None if value is None else from_units(int(value))
+    def from_db_value(self, units: int | None, *_: object) -> Decimal | None:
+        return None if units is None else from_units(int(units))
 
-    def to_python(self, value: Any) -> Decimal | None:
-        if value is None:
+    def to_python(self, amount: Number | None) -> Decimal | None:
+        if amount is None:
             return None
         try:
-            return parse_amount(value, self.name)
+            return parse_amount(amount, self.name)
         except InvalidValue as error:
             raise ValidationError(str(error)) from error
 
-    def get_prep_value(self, value: Any) -> Any:
-        if value is None or hasattr(value, "resolve_expression"):
-            return value
-        return to_units(parse_amount(value, self.name))
+    def get_prep_value(self, amount: Number | Combinable | None) -> int | Combinable | None:
+        if amount is None or isinstance(amount, Combinable):
+            return amount
+        return to_units(parse_amount(amount, self.name))
 
     def value_to_string(self, obj: models.Model) -> str:
         return str(self.value_from_object(obj))
 
-    def formfield(self, **kwargs: Any) -> Any:
+    def formfield(self, **kwargs: Any) -> forms.Field | None:
         return super().formfield(**{"form_class": forms.DecimalField, **kwargs})

@@ -1,4 +1,4 @@
-"""What was measured of trades and feeds from ticks: derived, and made anew at will."""
+"""Rows that were measured of trades and feeds from ticks: derived, and made anew at will."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trading.models.trade import Trade
 
 
 class Excursion(Sealed):
-    """How far a closed trade went against its holder and for him (``trading.domain.excursions``), gross of charges.
+    """Extremes of a closed trade against its holder and for him, before charges (`trading.domain.excursions`).
 
     ``quiet_seconds`` is the longest gap of its symbol's feed that it was open in, None without one.
     """

@@ -1,4 +1,4 @@
-"""Who and what: users, accounts and their capital, exchanges and their sessions, instruments, strategies."""
+"""Reference rows: users, accounts and their capital, exchanges and their sessions, instruments, strategies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Users(UserManager.from_queryset(SealedQuerySet)):  # type: ignore[misc]
 
 
 class User(Sealed, AbstractUser):
-    """Who reviews, leads or operates; groups say what each may do."""
+    """A person who reviews, leads or operates; groups say what each may do."""
 
     objects: ClassVar[Any] = _Users()
 
@@ -32,7 +32,7 @@ seal_relations(User)
 
 
 class Account(Sealed):
-    """What every trade, signal, stop, summary and point belongs to; no figure adds two."""
+    """An account, which every trade, signal, stop, summary and point belongs to; no figure adds two accounts."""
 
     class Book(models.TextChoices):
         LIVE = "live", "Live"
@@ -74,6 +74,8 @@ class CapitalFlow(Sealed):
 
 
 class Exchange(Sealed):
+    """An exchange: its code, its zone, and the hours of its instruments."""
+
     code = models.CharField(max_length=16, unique=True)
     name = models.CharField(max_length=80, blank=True)
     zone = models.CharField(max_length=64)
@@ -115,7 +117,7 @@ class ExchangeSession(Sealed):
 
 
 class Instrument(Sealed):
-    """Exchange and symbol, with what the desk must know to trade it."""
+    """An instrument: exchange and symbol, with the terms that the desk must know to trade it."""
 
     class Kind(models.TextChoices):
         EQUITY = "EQUITY", "Equity"
@@ -155,7 +157,7 @@ class Instrument(Sealed):
 
 
 class Strategy(Sealed):
-    """A strategy comes into being at first use and is shown as unreviewed until somebody looked at it."""
+    """A strategy, made at its first use, and unreviewed until somebody has looked at it."""
 
     code = models.CharField(max_length=NAME_BYTES, unique=True)
     name = models.CharField(max_length=120, blank=True)

@@ -1,4 +1,4 @@
-"""Seals: how reference rows stand, chained like the journal, so that a row changed past VELOX is seen.
+"""Seals of the reference rows, chained like the journal, so that a row that was changed past VELOX is seen.
 
 Accounts and their capital, exchanges and their hours, instruments, strategies, users and their rights are written in
 many places (the admin, a log-in, first use by an operation); what was measured of trades is in no journal. Their models
@@ -57,7 +57,7 @@ class Seal(models.Model):
 
 
 class SealedQuerySet(models.QuerySet[SealedRow]):
-    """Writes of many rows at once, sealed."""
+    """A QuerySet whose writes of many rows are sealed."""
 
     def update(self, **values: Any) -> int:
         with transaction.atomic(using=self.db):
@@ -221,7 +221,7 @@ def name_ledger(connection: BaseDatabaseWrapper, **facts: str) -> str:
 
 
 class SealAll(migrations.RunPython):
-    """Seal every reference row that stands otherwise than its last seal tells, or has none."""
+    """Migration operation that seals every reference row that differs from its last seal, or has none."""
 
     def __init__(self) -> None:
         super().__init__(_seal_all, migrations.RunPython.noop)

@@ -1,4 +1,4 @@
-"""What was traded and why: trades, fills, stops, signals."""
+"""Rows of what was traded and why: trades, fills, stops, signals, reviews."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Trade(models.Model):
     initial_stop_price = MoneyField(null=True)
     initial_risk = MoneyField(null=True)
     exit_reason = models.TextField(blank=True)
-    close_price = MoneyField(null=True)  # what `close_position` said; None until it was called
+    close_price = MoneyField(null=True)  # as `close_position` was called with; None until then
     reported_pnl = MoneyField(null=True)
     reported_pnl_percent = MoneyField(null=True)
     flags = models.JSONField(default=list)
@@ -144,7 +144,7 @@ class StopChange(models.Model):
 
 
 class Signal(models.Model):
-    """What a strategy saw and decided; the trade it led to is the one thing that may be added later."""
+    """A signal: what a strategy saw and decided. Only the trade that it led to may be added later."""
 
     class Decision(models.TextChoices):
         TAKEN = "TAKEN", "Taken"
@@ -192,7 +192,7 @@ class SignalCondition(models.Model):
 
 
 class Review(models.Model):
-    """What a person made of a trade afterwards. The only part of a trade that people edit."""
+    """A person's review of a trade: the only row of a trade that people edit."""
 
     class State(models.TextChoices):
         OPEN = "OPEN", "To review"

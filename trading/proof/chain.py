@@ -177,7 +177,7 @@ class ChainWalk:
         self._collect(body, row.pk, account)
 
     def _collect(self, body: Body, pk: int, account: int) -> None:
-        """Note in the index what a body tells of."""
+        """Add the keys that a body tells to the index."""
         operation, trade = body.get("op"), body.get("trade")
         if operation not in OPERATIONS and operation not in OTHERS:
             self.findings.add(CHAIN, JOURNAL, pk, "operation", operation, "an operation that this code knows")
