@@ -18,12 +18,11 @@ from timeseries.spool.folder import Spool
 from timeseries.spool.ordinals import first_free
 from timeseries.stores import candles
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
-from timeseries.stores.tables import point_schema, table_of, uncleared
+from timeseries.stores.tables import merged, point_schema, spread_numbers, table_of, uncleared, with_instants
 from timeseries.values import day_of, midnight
 
 SLICE = 100_000
 SECOND = 10**9
-INSTANT = pa.timestamp("ns", "UTC")
 # What a timestamp of 64-bit nanoseconds can hold; bounds of a reading may be any instant.
 FIRST, LAST = -(2**63) + 1, 2**63 - 1
 
@@ -51,7 +50,7 @@ class Reader:
         query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account, "symbol": symbol})
         points = self._one_source(query, source)
         names = [*TIMES, "source", *(field.name for field in TICKS.fields)]
-        return _with_instants(points.select(names))
+        return with_instants(points.select(names))
 
     def symbols(self, start: int, stop: int, *, account: str) -> list[str]:
         """Return the symbols that have a tick with ``start <= time < stop``, of any source, by name."""
@@ -125,10 +124,10 @@ class Reader:
         query = PointQuery(measurement, _clamp(start), _clamp(stop), {"account": account, **tags})
         points = self._points(query)
         names = [*TIMES, *measurement.series_tags, *(field.name for field in measurement.fields)]
-        table = _with_instants(points.select(names))
+        table = with_instants(points.select(names))
         for field in measurement.fields:
             if field.kind is Kind.NUMBERS:
-                table = _spread(table, field.name)
+                table = spread_numbers(table, field.name)
         return table
 
     def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> NewestPoints:
@@ -239,47 +238,6 @@ def _newest_rows(points: pa.Table, origin: str) -> NewestPoints:
     firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
     rows = points.take(order.take(pa.array(firsts, pa.uint64()))).to_pylist(maps_as_pydicts="strict")
     return {row["symbol"]: {**row, "origin": origin} for row in rows}
-
-
-def merged(stored: pa.Table | None, tail: list[pa.Table], query: PointQuery) -> pa.Table:
-    """Return the stored and the waiting points as one table, ascending by time and tags.
-
-    Of points of equal series and time the one that was recorded last stays.
-    """
-    schema = point_schema(query.measurement, query.fields)
-    waiting = [points.cast(schema) for points in tail if len(points)]
-    if not waiting:
-        return schema.empty_table() if stored is None else stored
-    points = pa.concat_tables(waiting if stored is None else [stored, *waiting])
-    keys = ["time", *(tag for tag in query.measurement.series_tags if tag not in query.tags)]
-    points = points.append_column("arrival", pa.array(np.arange(len(points))))
-    points = points.take(pc.sort_indices(points, [(name, "ascending") for name in (*keys, "arrival")]))
-    is_last = np.zeros(len(points), dtype=bool)
-    is_last[-1] = True
-    for name in keys:
-        column = points.column(name)
-        is_last[:-1] |= pc.not_equal(column[1:], column[:-1]).to_numpy()
-    return points.filter(pa.array(is_last)).drop_columns(["arrival"])
-
-
-def _with_instants(points: pa.Table) -> pa.Table:
-    """Return the points with their times as timestamps in UTC."""
-    for name in TIMES:
-        number = points.column_names.index(name)
-        points = points.set_column(number, name, points.column(name).cast(INSTANT))
-    return points
-
-
-def _spread(table: pa.Table, name: str) -> pa.Table:
-    """Replace a column of named numbers by one float column per name, ascending by name."""
-    rows = table.column(name).to_pylist(maps_as_pydicts="strict")
-    names = sorted({key for row in rows if row for key in row})
-    table = table.drop_columns([name])
-    for key in names:
-        # A name may be that of a tag or a time; the indicator's column then says what it is.
-        column = key if key not in table.column_names else f"{name}.{key}"
-        table = table.append_column(column, pa.array([(row or {}).get(key) for row in rows], pa.float64()))
-    return table
 
 
 def _clamp(instant: int) -> int:

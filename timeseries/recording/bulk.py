@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import repeat
-from operator import attrgetter, sub
-from typing import Protocol, TypedDict, TypeGuard
+from typing import TypedDict
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from timeseries.errors import InvalidValue
-from timeseries.measurements import Column, FloatArray, IntArray, Mask
+from timeseries.measurements import FloatArray, IntArray, Mask
+from timeseries.recording.columns import TickColumns, instants_of, names_of, numbers_of
 from timeseries.recording.tick import KEYS, NO_QUOTE, QUOTES, TIMESTAMP, MayBeNegative, Shape, read_tick, shape_of
 from timeseries.recording.writer import LaneWriter
-from timeseries.spool.feed_keys import TIMES, UNCERTAIN
+from timeseries.spool.feed_keys import TIMES
 from timeseries.spool.frames import TickLayout
 from timeseries.spool.ordinals import NextOrdinal, Series
-from timeseries.values import AHEAD_NS, EPOCH, FIRST_NS, MICROSECOND, Input, ParseSymbol, TickDict, parse_time, wall_day
+from timeseries.values import AHEAD_NS, FIRST_NS, ParseSymbol, parse_time
 
-INTEGER_MAX = 2**53
-DAY_US = 86_400 * 10**6
 ROWS_AT_ONCE = 4096  # they stay in the processor's cache from the first look to the last
-DAYS_MAX = 100_000  # the calendar goes on, the clock does not
 BLOCK_MIN = 256  # fewer instants are remembered one by one
 NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.")
-WANTED = {*KEYS, *TIMES, *UNCERTAIN, TIMESTAMP, "symbol"}
-UNSET = -(2**63)  # a time that the column's way could not tell: the row is read by itself
 
 Rejected = tuple[int, str, str]  # a row's index, the error's code and its hint
-ColumnCells = Sequence[Input] | Column
-
-
-class HasArray(Protocol):
-    """A column of another library that gives itself as an array: a Series, an Arrow array."""
-
-    def to_numpy(self) -> Column: ...
-
-
-ColumnInput = ColumnCells | HasArray
 
 
 @dataclass(frozen=True)
@@ -50,70 +34,6 @@ class TickBatch:
 
     accepted: int
     rejected: tuple[Rejected, ...] = ()
-
-
-@dataclass(frozen=True)
-class TickColumns:
-    """Ticks as columns of one length, of those names that mean something here."""
-
-    columns: dict[str, ColumnCells]
-    symbol: str | None
-    length: int
-
-    def rows(self) -> Iterator[dict[str, Input]]:
-        """Yield the rows as dicts."""
-        names = list(self.columns)
-        for cells in zip(*self.columns.values(), strict=True):
-            yield dict(zip(names, cells, strict=True))
-
-    def row(self, index: int) -> dict[str, Input]:
-        """Return one row as a dict."""
-        return {name: column[index] for name, column in self.columns.items()}
-
-    def part(self, start: int, stop: int) -> TickColumns:
-        """Return the rows from ``start`` to before ``stop``."""
-        columns = {name: column[start:stop] for name, column in self.columns.items()}
-        return TickColumns(columns, self.symbol, min(stop, self.length) - start)
-
-
-def given_columns(ticks: Mapping[str, ColumnInput], symbol: str | None) -> TickColumns:
-    """Return a caller's columns; names that mean nothing here are ignored, as keys of a tick are.
-
-    Raises:
-        InvalidValue: no columns, or of different lengths, or one that is neither a sequence nor a flat array.
-    """
-    columns: dict[str, ColumnCells] = {}
-    for name, column in ticks.items():
-        if name not in WANTED:
-            continue
-        cells = column.to_numpy() if hasattr(column, "to_numpy") else column
-        if isinstance(cells, np.ndarray) and cells.ndim == 1:
-            columns[name] = cells.tolist() if cells.dtype == object else cells
-        elif isinstance(cells, Sequence) and not isinstance(cells, str | bytes):
-            columns[name] = cells
-        else:
-            raise InvalidValue(f"{name} must be a column: a list or a one-dimensional array.", field=name)
-    lengths = {len(column) for column in columns.values()}
-    if len(lengths) != 1:
-        raise InvalidValue("Ticks in columns need columns of one length.", field="ticks")
-    return TickColumns(columns, symbol, lengths.pop())
-
-
-def columns_of(rows: Sequence[TickDict], symbol: str | None) -> TickColumns | None:
-    """Return dicts that all have the same keys as columns; None where they have not."""
-    if set(map(type, rows)) != {dict}:
-        return None
-    keys = rows[0].keys()
-    wanted = [name for name in keys if name in WANTED]
-    if len(wanted) == len(keys):
-        if set(map(len, rows)) != {len(keys)}:
-            return None
-    elif len(set(map(tuple, rows))) != 1:
-        return None
-    try:
-        return TickColumns({name: [row[name] for row in rows] for name in wanted}, symbol, len(rows))
-    except KeyError:
-        return None
 
 
 @dataclass(frozen=True)
@@ -152,9 +72,9 @@ def read_columns(
     shape = shape_of(columns.columns, cumulative=cumulative)
     if shape is None or not columns.length or shape.time in TIMES:
         return None
-    numbers = {name: _numbers(column) for name, column in columns.columns.items() if name in KEYS}
-    instants = _instants(columns.columns.get(TIMESTAMP), zone, now, columns.length)
-    names = _names(columns, parse_symbol)
+    numbers = {name: numbers_of(column) for name, column in columns.columns.items() if name in KEYS}
+    instants = instants_of(columns.columns.get(TIMESTAMP), zone, now, columns.length)
+    names = names_of(columns, parse_symbol)
     if instants is None or names is None or any(column is None for column in numbers.values()):
         return None
     picked = shape.values(numbers)
@@ -243,97 +163,6 @@ def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: NextOr
             series.newest = int(times[-1])
         return 0
     return [lane.ordinals.next(series, instant, history) for instant in times.tolist()]
-
-
-def _numbers(column: ColumnCells) -> FloatArray | None:
-    """Return the column as float64; None where it holds more than plain numbers."""
-    if isinstance(column, np.ndarray):
-        if column.dtype == np.float64:
-            return column.astype(np.float64, copy=False)
-        if column.dtype.kind not in "iu":
-            return None
-    elif not set(map(type, column)) <= {float, int}:
-        return None
-    try:
-        values = np.asarray(column, dtype=np.float64)
-    except OverflowError:
-        return None
-    # At the bound itself a larger integer may have been rounded down to it.
-    return None if (np.abs(values) >= INTEGER_MAX).any() else values
-
-
-def _instants(column: ColumnCells | None, zone: ZoneInfo, now: int, length: int) -> IntArray | None:
-    """Return ns UTC per row, UNSET where a row needs a look of its own; None where the column is of another type."""
-    if column is None:
-        return np.full(length, now, dtype=np.int64)
-    if isinstance(column, np.ndarray):
-        return _from_array(column, zone)
-    types = set(map(type, column))
-    try:
-        if types == {int}:
-            return np.array(column, dtype=np.int64)
-    except OverflowError:
-        return None
-    if types == {datetime} and _are_naive(column):
-        # From the first one on: a float of seconds is exact to the µs within thirty years.
-        since = np.fromiter(map(timedelta.total_seconds, map(sub, column, repeat(column[0]))), np.float64, len(column))
-        if np.abs(since).max() < 10**9:
-            walls: IntArray = (column[0] - EPOCH) // MICROSECOND + np.rint(since * 10**6).astype(np.int64)
-        else:
-            walls = np.array([(time - EPOCH) // MICROSECOND for time in column], dtype=np.int64)
-        return _from_wall(walls, zone)
-    return None
-
-
-def _are_naive(column: ColumnCells) -> TypeGuard[Sequence[datetime]]:
-    """Tell whether these datetimes are all wall times."""
-    return set(map(attrgetter("tzinfo"), column)) == {None}
-
-
-def _from_array(column: Column, zone: ZoneInfo) -> IntArray | None:
-    """Return ns UTC of an array of wall times or of integers; None for another type."""
-    if column.dtype.kind == "M":
-        whole = column.astype("datetime64[us]").astype(np.int64)
-        finer = column.astype("datetime64[ns]").astype(np.int64) - whole * 1000
-        instants = _from_wall(np.where(np.isnat(column), 0, whole), zone)
-        return np.where(instants == UNSET, UNSET, instants + finer)
-    return column.astype(np.int64) if column.dtype.kind in "iu" and column.dtype != np.uint64 else None
-
-
-def _from_wall(walls: IntArray, zone: ZoneInfo) -> IntArray:
-    """Return ns UTC of wall times in µs since EPOCH, UNSET on days on which the zone's offset changes."""
-    days = walls // DAY_US
-    instants = np.full(len(walls), UNSET, dtype=np.int64)
-    for number in np.unique(days).tolist():
-        day = wall_day(zone, (EPOCH + timedelta(days=number)).date()) if 0 < number < DAYS_MAX else None
-        if day is not None:
-            rows = days == number
-            instants[rows] = (walls[rows] - number * DAY_US) * 1000 + day.start_ns
-    return instants
-
-
-def _names(columns: TickColumns, parse_symbol: ParseSymbol) -> tuple[Mask, IntArray, list[str]] | None:
-    """Return (which names are good, each row's name, the names); None when the column is of another type."""
-    column = columns.columns.get("symbol")
-    table: list[Input]
-    if column is None:
-        table, symbols = [columns.symbol], np.zeros(columns.length, dtype=np.int64)
-    else:
-        texts = column.tolist() if isinstance(column, np.ndarray) else column
-        if set(map(type, texts)) != {str}:
-            return None
-        index: dict[Input, int] = {}
-        symbols = np.array([index.setdefault(text, len(index)) for text in texts], dtype=np.int64)
-        table = list(index)
-    names, is_name = [], []
-    for text in table:
-        try:
-            names.append(parse_symbol(text))
-            is_name.append(True)
-        except InvalidValue:
-            names.append("")
-            is_name.append(False)
-    return np.array(is_name), symbols, names
 
 
 def _plausible(values: FloatArray, shape: Shape) -> Mask:

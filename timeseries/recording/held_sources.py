@@ -46,7 +46,7 @@ def leave_source(writer: SourceWriter, *, user: Hashable) -> None:
     with _opening:
         writer.users.discard(id(user))
         if not writer.gone and not writer.users:
-            _forget(writer)
+            del _writers[writer.spool.root, writer.source]
             writer.close()
     with contextlib.suppress(OSError):
         writer.sync()
@@ -57,14 +57,8 @@ def forsake_source(writer: SourceWriter) -> dict[str, int]:
     with _opening, writer.guard:
         if writer.gone:
             return {}
-        _forget(writer)
+        del _writers[writer.spool.root, writer.source]
         return writer.forsake()
-
-
-def _forget(writer: SourceWriter) -> None:
-    for key, held in list(_writers.items()):
-        if held is writer:
-            del _writers[key]
 
 
 _held: list[threading.Lock] = []

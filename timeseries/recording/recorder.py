@@ -12,18 +12,8 @@ import orjson
 
 from timeseries.errors import InvalidValue, StoreUnavailable
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
-from timeseries.recording.bulk import (
-    NO_SYMBOL,
-    ROWS_AT_ONCE,
-    Batch,
-    ColumnInput,
-    TickBatch,
-    TickColumns,
-    columns_of,
-    given_columns,
-    read_columns,
-    write_columns,
-)
+from timeseries.recording.bulk import NO_SYMBOL, ROWS_AT_ONCE, Batch, TickBatch, read_columns, write_columns
+from timeseries.recording.columns import ColumnInput, TickColumns, columns_of, given_columns
 from timeseries.recording.payloads import indicators_text, parse_indicators, snapshot_text
 from timeseries.recording.tick import MayBeNegative, never_negative
 from timeseries.recording.tick_recorder import TickRecorder

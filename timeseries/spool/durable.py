@@ -6,6 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
+PAGE = 4096
 FRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -102,3 +103,19 @@ def leads_to(path: Path, file: tuple[int, int]) -> bool:
     except OSError:
         return True
     return (status.st_dev, status.st_ino) == file
+
+
+def salvage(path: Path, size: int) -> bytes:
+    """Return the file's bytes; a page that cannot be read is zeros, and its records count as damaged."""
+    pages = []
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        for position in range(0, size, PAGE):
+            try:
+                page = os.pread(descriptor, PAGE, position)
+            except OSError:
+                page = bytes(min(PAGE, size - position))
+            pages.append(page)
+    finally:
+        os.close(descriptor)
+    return b"".join(pages)

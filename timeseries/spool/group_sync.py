@@ -19,7 +19,6 @@ from timeseries.spool import durable
 from timeseries.spool.counter import NAME, CounterMap, read_counter
 from timeseries.spool.segment import find_segment, find_segments, segment_names
 
-PAGE = 4096
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -124,7 +123,7 @@ class GroupSync:
             if file is not None:
                 status = path.stat()
                 fresh = path.with_name(f".{path.name}.{os.getpid()}")
-                durable.write_file(fresh, _salvaged(path, status.st_size))
+                durable.write_file(fresh, durable.salvage(path, status.st_size))
                 os.utime(fresh, ns=(status.st_atime_ns, status.st_mtime_ns))  # from which its keeping is counted
                 os.rename(fresh, path)
                 durable.sync_file(self.folder)
@@ -138,20 +137,4 @@ class GroupSync:
 
 def prove(folder: Path) -> None:
     """Write and sync a new file in the folder, to see that the disk takes one. Raises OSError."""
-    durable.replace_file(folder / ".proof", bytes(PAGE))
-
-
-def _salvaged(path: Path, size: int) -> bytes:
-    """Return the file's bytes; a page that cannot be read is zeros, and its records count as damaged."""
-    pages = []
-    descriptor = os.open(path, READ)
-    try:
-        for position in range(0, size, PAGE):
-            try:
-                page = os.pread(descriptor, PAGE, position)
-            except OSError:
-                page = bytes(min(PAGE, size - position))
-            pages.append(page)
-    finally:
-        os.close(descriptor)
-    return b"".join(pages)
+    durable.replace_file(folder / ".proof", bytes(durable.PAGE))

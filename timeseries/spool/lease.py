@@ -42,6 +42,9 @@ class LeaseLost(LeaseHeld):
 
     code = "lease_lost"
 
+    def __init__(self, lane: Path) -> None:
+        super().__init__(f"Another shipper has taken over {lane.name} of {lane.parent.name}.")
+
 
 class Lease:
     """The right to say what became of a lane's records. ``overtaken`` are living holders that had been silent."""
@@ -52,7 +55,7 @@ class Lease:
     def check(self) -> None:
         """Raise LeaseLost once another has taken over; for steps that do no harm when they come late."""
         if not (self.path / HOLDER).exists():
-            raise self._lost()
+            raise LeaseLost(self.lane)
 
     def put(self, name: str, content: bytes) -> None:
         """Replace the lane's file of this name, whole or not at all, durable on return.
@@ -66,11 +69,8 @@ class Lease:
             # Here the kernel decides: without the folder there is nothing to rename.
             os.rename(self.path / name, self.lane / name)
         except FileNotFoundError:
-            raise self._lost() from None
+            raise LeaseLost(self.lane) from None
         durable.sync_file(self.lane)
-
-    def _lost(self) -> LeaseLost:
-        return LeaseLost(f"Another shipper has taken over {self.lane.name} of {self.lane.parent.name}.")
 
 
 @contextmanager

@@ -34,13 +34,6 @@ class TakenInstants(NamedTuple):
     its_time: IntArray
     times: IntArray
 
-    def next_at(self, instant: int) -> int:
-        """Return the n that follows those of this instant (ns UTC); 0 where it is free."""
-        first, behind = np.searchsorted(self.exchange, (instant, instant + 1))
-        if behind > first:
-            return int(self.its_time[first:behind].max()) - instant + 1
-        return int(_holds(self.times, instant))
-
 
 class Series:
     """A recorder's memory of one series: its newest time and how many points each instant holds.
@@ -169,7 +162,13 @@ class Ordinals:
             return 1
         if instant > series.floor:
             return 0
-        ordinal = max((taken.next_at(instant) for taken in self._points(series, instant, instant)), default=0)
+        ordinal = 0
+        for taken in self._points(series, instant, instant):
+            first, behind = np.searchsorted(taken.exchange, (instant, instant + 1))
+            if behind > first:
+                ordinal = max(ordinal, int(taken.its_time[first:behind].max()) - instant + 1)
+            elif _holds(taken.times, instant):
+                ordinal = max(ordinal, 1)
         if history is not None and series.base < 0 and instant <= self._lane.removed_until():
             tags = dict(zip(("account", *self._lane.measurement.tags), series.key, strict=True))
             tags["source"] = self._lane.source

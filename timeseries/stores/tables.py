@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from timeseries.measurements import TIMES, Kind, Measurement, PointBatch
+from timeseries.stores.base import PointQuery
 
 ColumnArray = npt.NDArray[Any]  # of floats, integers or texts, as its column's kind has it
+INSTANT = pa.timestamp("ns", "UTC")
 TYPES = {
     Kind.FLOAT: pa.float64(),
     Kind.INTEGER: pa.int64(),
@@ -89,3 +92,44 @@ def _column(values: ColumnArray, kind: Kind) -> pa.Array:
     names = pa.array(chain.from_iterable(entry.keys() for entry in values), pa.string())
     numbers = pa.array(chain.from_iterable(entry.values() for entry in values), pa.float64())
     return pa.MapArray.from_arrays(pa.array(offsets), names, numbers)
+
+
+def merged(stored: pa.Table | None, tail: list[pa.Table], query: PointQuery) -> pa.Table:
+    """Return the stored and the waiting points as one table, ascending by time and tags.
+
+    Of points of equal series and time the one that was recorded last stays.
+    """
+    schema = point_schema(query.measurement, query.fields)
+    waiting = [points.cast(schema) for points in tail if len(points)]
+    if not waiting:
+        return schema.empty_table() if stored is None else stored
+    points = pa.concat_tables(waiting if stored is None else [stored, *waiting])
+    keys = ["time", *(tag for tag in query.measurement.series_tags if tag not in query.tags)]
+    points = points.append_column("arrival", pa.array(np.arange(len(points))))
+    points = points.take(pc.sort_indices(points, [(name, "ascending") for name in (*keys, "arrival")]))
+    is_last = np.zeros(len(points), dtype=bool)
+    is_last[-1] = True
+    for name in keys:
+        column = points.column(name)
+        is_last[:-1] |= pc.not_equal(column[1:], column[:-1]).to_numpy()
+    return points.filter(pa.array(is_last)).drop_columns(["arrival"])
+
+
+def with_instants(points: pa.Table) -> pa.Table:
+    """Return the points with their times as timestamps in UTC."""
+    for name in TIMES:
+        number = points.column_names.index(name)
+        points = points.set_column(number, name, points.column(name).cast(INSTANT))
+    return points
+
+
+def spread_numbers(table: pa.Table, name: str) -> pa.Table:
+    """Replace a column of named numbers by one float column per name, ascending by name."""
+    rows = table.column(name).to_pylist(maps_as_pydicts="strict")
+    names = sorted({key for row in rows if row for key in row})
+    table = table.drop_columns([name])
+    for key in names:
+        # A name may be that of a tag or a time; the indicator's column then says what it is.
+        column = key if key not in table.column_names else f"{name}.{key}"
+        table = table.append_column(column, pa.array([(row or {}).get(key) for row in rows], pa.float64()))
+    return table
