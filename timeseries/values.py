@@ -253,3 +253,8 @@ def day_of(instant_ns: int, zone: ZoneInfo) -> date:
 def midnight(day: date, zone: ZoneInfo) -> int:
     """Return the instant (ns UTC) at which a date of the zone begins."""
     return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 10**9
+
+
+def instant_text(moment: datetime, timespec: str = "auto") -> str:
+    """Write an aware datetime as ISO text in UTC with Z; ``timespec`` as `datetime.isoformat` takes it."""
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")

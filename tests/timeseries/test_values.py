@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timeseries.errors import InvalidValue
-from timeseries.values import MICROSECOND, parse_name, parse_number, parse_time, wall_day
+from timeseries.values import MICROSECOND, instant_text, parse_name, parse_number, parse_time, wall_day
 
 INDIA, BERLIN = ZoneInfo("Asia/Kolkata"), ZoneInfo("Europe/Berlin")
 NOW = 1_760_000_000 * 10**9
@@ -184,3 +184,15 @@ def test_what_is_not_finite_is_refused_by_that_name(value: Any) -> None:
 def test_every_float_survives_as_text_and_as_decimal(value: float) -> None:
     assert parse_number(repr(value), "price") == value
     assert parse_number(Decimal(repr(value)), "price") == value
+
+
+@pytest.mark.parametrize(
+    ("timespec", "text"),
+    [
+        ("auto", "2021-04-12T03:45:00Z"),
+        ("milliseconds", "2021-04-12T03:45:00.000Z"),
+        ("microseconds", "2021-04-12T03:45:00.000000Z"),
+    ],
+)
+def test_an_instant_is_written_in_utc_with_z(timespec: str, text: str) -> None:
+    assert instant_text(datetime(2021, 4, 12, 9, 15, tzinfo=ZoneInfo("Asia/Kolkata")), timespec) == text

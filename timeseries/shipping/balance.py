@@ -10,6 +10,7 @@ from typing import TypedDict
 from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane, Outcome, PendingSlice
 from timeseries.stores.tables import accounts_of, uncleared
+from timeseries.values import instant_text
 
 SLICE = 100_000
 ATTEMPTS = 8
@@ -103,7 +104,7 @@ def sources(spool: Spool) -> list[LaneCounts]:
                 "source": lane.source,
                 "measurement": lane.measurement.name,
                 "spooled": counted.spooled,
-                "oldest_at": None if oldest is None else oldest.isoformat().replace("+00:00", "Z"),
+                "oldest_at": None if oldest is None else instant_text(oldest),
                 "quarantined": counted.outcome.quarantined + waiting_quarantined,
                 "dead_lettered": dict(counted.outcome.dead_lettered),
             }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 
 from timeseries.values import ID_BYTES_MAX, Instant, Number, parse_name, parse_time
-from trading.domain.chain import JSON
+from trading.domain.chain import JSON, canonical
 from trading.domain.conditions import Conditions
 from trading.domain.money import parse_price
 from trading.errors import InvalidValue
@@ -69,7 +68,7 @@ def conditions_of(conditions: Conditions, field: str) -> dict[str, JSON]:
     if not isinstance(plain, dict):
         raise InvalidValue(f"{field} must be an object, not {type(conditions).__name__}.", field=field)
     try:
-        size = len(json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+        size = len(canonical(plain).encode())
     except (ValueError, UnicodeEncodeError) as error:
         raise InvalidValue(f"{field} holds what JSON cannot.", field=field) from error
     if size > CONDITIONS_BYTES_MAX:

@@ -10,6 +10,7 @@ from typing import Any
 
 from timeseries.values import Number, parse_name
 from trading.bookkeeping import arguments
+from trading.domain.chain import journal_text
 from trading.domain.money import parse_amount, parse_quantity
 from trading.errors import InvalidValue
 from trading.models import Instrument
@@ -42,7 +43,7 @@ def terms_of(terms: Mapping[str, TermInput]) -> dict[str, Term]:
 def text_of(term: Term) -> str | None:
     """Return a term as a correction's body keeps it."""
     if isinstance(term, Decimal):
-        return f"{term:f}"
+        return journal_text(term)
     return None if term is None or term == "" else str(term)
 
 

@@ -4,13 +4,13 @@ journal."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from trading.bookkeeping import arguments, booking, journal, refolding
 from trading.bookkeeping.booking import Seen
 from trading.domain import values
-from trading.domain.chain import Entry
+from trading.domain.chain import Entry, journal_text
 from trading.domain.flags import PRICE_FAR
 from trading.errors import InvalidValue, UnknownTrade
 from trading.models import Correction, Fill, JournalHead, Strategy, Trade
@@ -126,8 +126,4 @@ def write(
 
 def text_of(fact: Decimal | datetime | str | None) -> str | None:
     """Return a fact of a trade as a correction's body keeps it."""
-    if isinstance(fact, Decimal):
-        return f"{fact:f}"
-    if isinstance(fact, datetime):
-        return fact.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return fact
+    return journal_text(fact) if isinstance(fact, Decimal | datetime) else fact

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from trading.domain import display
@@ -59,7 +58,7 @@ def signed(figure: Decimal | None) -> str:
 
 def condition(seen: JSON) -> str:
     """Write one condition of a signal: text as it is, anything else as its JSON."""
-    return seen if isinstance(seen, str) else json.dumps(seen, ensure_ascii=False)
+    return seen if isinstance(seen, str) else display.json_text(seen)
 
 
 def tone(figure: Decimal | None) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+
+from timeseries.values import instant_text
 
 JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
 # What an operation may write into the journal: `canonical` has one text for each of them.
@@ -24,14 +26,26 @@ def chain_code(key: str, previous: str, body: str) -> str:
 
 def canonical(body: Mapping[str, EntryValue]) -> str:
     """Return canonical JSON: equal bodies have equal texts; money as plain decimal strings, times ISO UTC with Z."""
-    return json.dumps(body, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return canonical_json(body, journal_text)
 
 
-def _plain(cell: Decimal | date) -> str:
-    if isinstance(cell, Decimal):
-        return f"{cell:f}"
-    if isinstance(cell, datetime):
-        return cell.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    if isinstance(cell, date):
-        return cell.isoformat()
-    raise TypeError(f"{type(cell).__name__} has no place in the journal")
+def canonical_json(body: Mapping[str, object], write: Callable[[Any], str]) -> str:
+    """Return an object as JSON with its keys in order, no blanks and no NaN; ``write`` tells what JSON has no form for.
+
+    Raises: ValueError for NaN or infinity, and whatever ``write`` raises.
+    """
+    return json.dumps(body, default=write, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def journal_text(fact: Decimal | date) -> str:
+    """Write a decimal with all its digits, an instant as ISO UTC to the microsecond with Z, a day as ISO.
+
+    Raises: TypeError for anything else.
+    """
+    if isinstance(fact, Decimal):
+        return f"{fact:f}"
+    if isinstance(fact, datetime):
+        return instant_text(fact, "microseconds")
+    if isinstance(fact, date):
+        return fact.isoformat()
+    raise TypeError(f"{type(fact).__name__} has no place in the journal")

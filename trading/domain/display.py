@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+
+from trading.domain.chain import JSON
 
 UNDEFINED = "—"
 # Currencies whose amounts are grouped in lakhs and crores: 12,34,567.89.
@@ -20,6 +23,11 @@ def plain(value: Decimal) -> str:
     text = f"{value:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
+
+
+def json_text(content: JSON) -> str:
+    """Write a JSON value for people: letters of any script as they are."""
+    return json.dumps(content, ensure_ascii=False)
 
 
 def money(value: Decimal | None, currency: str) -> str:

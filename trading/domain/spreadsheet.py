@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from decimal import Decimal
 
 from trading.domain.chain import JSON
-from trading.domain.display import plain
+from trading.domain.display import json_text, plain
 
 # A spreadsheet takes a cell that begins like this for a formula, whatever blank stands before it.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -24,7 +23,7 @@ def cell(content: JSON | Decimal | date) -> str:
         return str(content)
     if isinstance(content, datetime | date):
         return content.isoformat()
-    text = json.dumps(content, ensure_ascii=False) if isinstance(content, dict) else str(content)
+    text = json_text(content) if isinstance(content, dict) else str(content)
     if text[:1].isalnum():  # as nearly all begin
         return text
     is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)

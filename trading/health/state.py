@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypedDict
+
+from timeseries.values import instant_text
 
 OK, DEGRADED, DOWN, OFF = "ok", "degraded", "down", "off"
 
@@ -40,4 +42,4 @@ class FeedReport(TypedDict):
 
 def iso(moment: datetime) -> str:
     """Return an aware instant as the report writes it: ISO text in UTC, to the millisecond, with Z."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return instant_text(moment, "milliseconds")

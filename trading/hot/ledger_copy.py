@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from django.db.models import Count, Max
 
+from trading.domain.chain import journal_text
 from trading.errors import LedgerBusy
 from trading.hot import cache
 from trading.hot.cache import Entry
@@ -177,7 +178,7 @@ BUILT: dict[str, Callable[[str, date], Any]] = {
 def _plain(value: Any) -> str | int | list[str] | None:
     """Return a field of a trade, a stop or a day as JSON tells it."""
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return journal_text(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return list(value) if isinstance(value, tuple) else value

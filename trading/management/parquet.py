@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from trading.domain.display import json_text
 from trading.domain.export import ColumnKind
 
 # Wide enough for all that the ledger holds and narrow enough to be multiplied: price × quantity has 38 digits, which
@@ -29,9 +29,7 @@ def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapp
     schema = pa.schema([(name, TYPES.get(kinds.get(name, ColumnKind.OBJECT), pa.string())) for name in header])
     arrays = [
         pa.array(
-            [json.dumps(value, ensure_ascii=False) for value in column]
-            if kinds.get(field.name) == ColumnKind.OBJECT
-            else column,
+            [json_text(value) for value in column] if kinds.get(field.name) == ColumnKind.OBJECT else column,
             field.type,
         )
         for column, field in zip(columns, schema, strict=True)

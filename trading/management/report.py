@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from timeseries.values import instant_text
 from trading.domain import display
 
 Value = str | int | float | Decimal | date | None  # of a cell; a datetime is a date, a bool an int
@@ -86,7 +87,7 @@ def jsonable(value: Decimal | date) -> str:
             raise ValueError(f"{value} has no place in JSON")
         return display.plain(value)
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return instant_text(value)
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in JSON")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from timeseries.values import Number, parse_name
 from trading.bookkeeping import arguments, correcting, journal
 from trading.domain import money, values
+from trading.domain.chain import journal_text
 from trading.domain.money import from_units, to_units
 from trading.errors import InvalidValue, TradeClosed
 from trading.models import Fill, JournalHead, Trade
@@ -70,7 +71,9 @@ def _set(
     body: correcting.CorrectionBody = {
         "was": {"charges": correcting.text_of(trade.charges)},
         "now": {"charges": correcting.text_of(amount)},
-        "by_fill": {str(fill.sequence): f"{from_units(share):f}" for fill, share in zip(fills, shares, strict=True)},
+        "by_fill": {
+            str(fill.sequence): journal_text(from_units(share)) for fill, share in zip(fills, shares, strict=True)
+        },
         "source": source,
     }
     return correcting.write(trade, head, kind=facts.CHARGES, body=body, reason=reason, by=by, now=now)

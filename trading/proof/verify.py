@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from trading.domain.chain import journal_text
 from trading.proof.heads import none, published
 from trading.proof.trades import Progress
 from trading.proof.verification import Proof, Verification
@@ -25,8 +26,8 @@ def verify_ledger(*, since: date | None = None, progress: Progress = lambda *_: 
     """
     since_text = None  # of the day's midnight at the desk, as the journal writes instants
     if since is not None:
-        midnight = datetime.combine(since, time(), desk_zone()).astimezone(UTC)
-        since_text = midnight.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        midnight = datetime.combine(since, time(), desk_zone())
+        since_text = journal_text(midnight)
     default = connections[DEFAULT_DB_ALIAS]
     # A connection of its own: the proof's snapshot must not be anybody's transaction.
     options = {**default.settings_dict["OPTIONS"], **(AS_STORED if default.vendor == "sqlite" else {})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,6 +10,7 @@ from decimal import Decimal
 from django.db.models import Subquery
 
 from trading.domain import display, figures
+from trading.domain.chain import canonical_json
 from trading.domain.figures import Capital, Exit
 from trading.domain.shapes import DaySummaries, DaySummary, SummaryRow
 from trading.models import Account, DailySummary, JournalHead, Realisation, Trade
@@ -137,7 +137,7 @@ def canonical(summary: DaySummary) -> str:
             return display.plain(money)
         raise TypeError(f"{type(money).__name__} has no place in a summary")
 
-    return json.dumps(summary, default=plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return canonical_json(summary, plain)
 
 
 def _summary(cut: Cut, day: date, exits: list[tuple[str, Exit]], held: list[Held], history: History) -> DaySummary:

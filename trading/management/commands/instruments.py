@@ -9,6 +9,7 @@ from pathlib import Path
 from django.db.models import QuerySet
 
 from trading.bookkeeping.contract_terms import PARSERS
+from trading.domain.chain import journal_text
 from trading.domain.instrument_file import parse_instruments
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
@@ -115,4 +116,4 @@ def _readable(term: Value) -> Value:
     """Return a term for people: yes or no, decimals without an exponent."""
     if isinstance(term, bool):
         return "yes" if term else "no"
-    return f"{term:f}" if isinstance(term, Decimal) else term
+    return journal_text(term) if isinstance(term, Decimal) else term
