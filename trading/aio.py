@@ -1,4 +1,4 @@
-"""The facade for who runs an event loop: `await dm.aio.open_position(...)`, and every other method alike."""
+"""The facade for an event loop: `await dm.aio.open_position(...)`, and every other method alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trading.ledger_thread import awaited, awaited_write
 
 
 class Awaitables:
-    """Each public method of a facade as one that is awaited, with the same arguments, answers and errors.
+    """The public methods of a facade as awaitables, with the same arguments, answers and errors.
 
     They run on the process's ledger thread, one after another in the order of the calls: the loop is never blocked.
 

@@ -31,7 +31,7 @@ from trading.transactions import ask
 
 
 class DataManager:
-    """Records and reads for one source and one account; touches no disk until the first record.
+    """The facade of one source and one account: it records and reads, and touches no disk until the first record.
 
     Args:
         source: who records; held by one process at a time.
@@ -379,7 +379,7 @@ class DataManager:
         return self.ledger.read(daily_summary.summary_of, date, now=datetime.now(UTC))
 
     def health(self) -> HealthReport:
-        """Return how every part of VELOX is, with what cures it."""
+        """Return the state of every part of VELOX, with what cures it."""
         return at_the_ledger(report.report, now=datetime.now(UTC))
 
     # -- the end -----------------------------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ class DataManager:
         self.telemetry.flush(timeout)
 
     def close(self) -> None:
-        """Seal what was recorded; waits for no store and takes at most five seconds. Twice is once."""
+        """Seal what was recorded, within five seconds and without a store; a second call does nothing."""
         self.telemetry.close()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The intake: what a strategy says while the ledger cannot answer, kept on disk and posted in order.
+"""The intake: facts that a strategy reports while the ledger cannot answer, kept on disk and posted in order.
 
 For who asks for it (`DataManager(ledger_intake=True)`). A fact is posted once: its id stands in the journal's rows that
 it made, and where that can be in doubt the journal is asked first. While facts wait, later ones queue behind them.
@@ -50,7 +50,7 @@ class FactFrame(SequencedFrame):
 
 
 class OutcomeFrame(SequencedFrame):
-    """What became of a fact, as its file has it; ``code`` and ``reason`` where it was refused."""
+    """The outcome of a fact as its file has it; ``code`` and ``reason`` where it was refused."""
 
     fact: str
     state: str
@@ -61,7 +61,7 @@ class OutcomeFrame(SequencedFrame):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact and what became of it; ``code`` and ``reason`` where it was refused."""
+    """A fact and its outcome; ``code`` and ``reason`` where it was refused."""
 
     sequence: int
     operation: str
@@ -85,7 +85,7 @@ class Intake:
     def take(
         self, operation: Callable[Concatenate[str, P], Answer], account: str, *args: P.args, **kwargs: P.kwargs
     ) -> Answer:
-        """Return the operation's answer; a `Pending` where the ledger is busy or earlier facts wait.
+        """Call the operation and return its answer; a `Pending` where the ledger is busy or earlier facts wait.
 
         Raises: what the operation raises for what it is given; LedgerBusy where the disk does not take the fact.
         """
@@ -101,7 +101,7 @@ class Intake:
             return pending
 
     def waiting(self) -> list[FactFrame]:
-        """Return the facts that nothing has become of yet, in order."""
+        """Return the facts without an outcome yet, in order."""
         decided = {outcome["fact"] for outcome in self._outcomes.frames()}
         return [frame for frame in self._facts.frames() if frame["fact"] not in decided]
 

@@ -1,4 +1,4 @@
-"""The files of the intake: facts that wait for the ledger, and what became of each. Crash-safe, of many processes.
+"""The files of the intake: facts that wait for the ledger, and their outcomes. Crash-safe, written by many processes.
 
 Both are sequences of frames, only ever appended to: a mark that no text contains, length, CRC, one JSON object. What a
 killed process left half written is passed over: its call never returned.
@@ -25,7 +25,7 @@ _HEAD = struct.Struct("<4sII")
 
 
 class SequencedFrame(TypedDict):
-    """What every frame has: its place in its file, from 1 on."""
+    """The field that every frame has: its place in its file, from 1 on."""
 
     sequence: int
 

@@ -92,24 +92,30 @@ class Ledger(AccountOperations):
     # What is true now, from the hot state or the ledger (`book`); never a copy from before our own last write.
 
     def open_positions(self, last_ticks: LastTicks) -> list[Position]:
+        """Return one position per open trade, the oldest first."""
         return at_the_ledger(book.open_positions, self.account, last_ticks, since_ns=self._written_ns)
 
     def position_of(self, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
+        """Return the sum of a strategy's open trades in a symbol."""
         since = self._written_ns
         return at_the_ledger(book.position_of, self.account, strategy_id, symbol, last_ticks, since_ns=since)
 
     def trailing_stops(self, strategy_id: str | None) -> list[TrailingStop]:
+        """Return the last step of each open trade's trailing stop; of one strategy, or of all (None)."""
         now, since = datetime.now(UTC), self._written_ns
         return at_the_ledger(book.trailing_stops, self.account, strategy_id=strategy_id, now=now, since_ns=since)
 
     def counters(self) -> list[StrategyCounters]:
+        """Return what each strategy did today, by its id."""
         return at_the_ledger(book.counters, self.account, now=datetime.now(UTC), since_ns=self._written_ns)
 
     def counters_of(self, strategy_id: str) -> StrategyCounters:
+        """Return what a strategy did today."""
         now, since = datetime.now(UTC), self._written_ns
         return at_the_ledger(book.counters_of, self.account, strategy_id, now=now, since_ns=since)
 
     def day_figures(self) -> dict[str, Any]:
+        """Return today's figures so far."""
         return at_the_ledger(book.day_figures, self.account, now=datetime.now(UTC), since_ns=self._written_ns)
 
     def read(

@@ -1,4 +1,4 @@
-"""Where a ledger call runs: here, or on the process's ledger thread where an event loop runs here.
+"""The thread of ledger calls: the caller's own, or the process's ledger thread where an event loop runs.
 
 Django refuses its ORM to a thread that runs an event loop. A strategy written with asyncio calls the same facade; it
 waits for the answer as any other does, at most the ledger's two seconds, or awaits it (`DataManager.aio`).
@@ -34,12 +34,12 @@ def at_the_ledger(call: Callable[P, Answer], *arguments: P.args, **keywords: P.k
 
 
 async def awaited(call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
-    """Return the call's answer while the event loop goes on; calls are carried out one after another, in order."""
+    """Make the call on the ledger thread and return its answer; the event loop goes on, and calls keep their order."""
     return await asyncio.wrap_future(_submitted(call, *arguments, **keywords))
 
 
 async def awaited_write(call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
-    """Return the answer of a call that writes the ledger, as `awaited` does.
+    """Make a call that writes the ledger on its thread and return its answer, as `awaited` does.
 
     Cancelled (a time-out, a task group that fails) while it waits for its turn it is not carried out. Once it has
     begun it cannot be taken back: the cancellation is raised when it has ended. So nothing is under way any more when

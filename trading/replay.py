@@ -1,4 +1,4 @@
-"""Market files, replayed: recorded as ticks, traded on by a strategy, read back from the store (decision 0006)."""
+"""The replay of market files: recorded as ticks, traded on by a strategy, read back from the store (decision 0006)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Advance = Callable[[int], None]
 SymbolReading = TypeVar("SymbolReading", VolumeReading, StampReading)
 
 
-class Rejected(TypedDict):
+class RejectCounts(TypedDict):
     """How many rows of the files were rejected, in all and by reason; reasons without any are left out."""
 
     total: int
@@ -68,7 +68,7 @@ class SymbolOutcome(TypedDict):
     stamp_evidence: str | None
 
 
-class Outcome(TypedDict):
+class ReplayOutcome(TypedDict):
     """What store and ledger hold of a feed: the points stored, by symbol, and the strategy's trades within it."""
 
     ticks_stored: int
@@ -87,7 +87,7 @@ class ReplayFailed(VeloxError):
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """All files as one input."""
+    """The ticks of all files as one input, by time, with what was rejected and how they were read."""
 
     ticks: Ticks
     points: FeedPoints
@@ -97,7 +97,7 @@ class Feed:
     volumes: tuple[VolumeReading, ...] = ()
     stamps: tuple[StampReading, ...] = ()
 
-    def rejected(self) -> Rejected:
+    def rejected(self) -> RejectCounts:
         """Return how many rows were rejected, in all and by reason."""
         counts = Counter(reject.reason for reject in self.rejects)
         by_reason = {reason: counts[reason] for reason in REASONS if counts[reason]}
@@ -106,13 +106,13 @@ class Feed:
 
 @dataclass(slots=True)
 class Pace:
-    """Waits so that ticks come ``speed`` times as fast as they did; None: as fast as it goes."""
+    """The pace of a replay: ticks come ``speed`` times as fast as they did; None: as fast as it goes."""
 
     speed: float | None = None
     _began: tuple[int, float] | None = field(default=None, init=False)
 
     def wait_for(self, due: int) -> None:
-        """Return when a tick of this time (ns) is due."""
+        """Sleep until a tick of this time (ns UTC) is due."""
         if self.speed is None:
             return
         if self._began is None:
@@ -125,7 +125,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How files are read: which symbol a file has, what its volumes and its bars' stamps mean.
+    """The reading of files: which symbol a file has, what its volumes and its bars' stamps mean.
 
     ``calendar_of`` gives a symbol's sessions, ``may_be_negative`` tells whether its prices may be 0 and below.
     """
@@ -139,7 +139,7 @@ class Reading:
 
 
 def read_feed(paths: Sequence[Path], reading: Reading, *, now_ns: int) -> Feed:
-    """Read all files, before anything is written.
+    """Read all files into one feed, before anything is written.
 
     Raises: UnusableFile; InvalidValue, when two of them hold the same symbol over the same time, and where nothing
         tells what a file's volumes or stamps mean.
@@ -245,14 +245,14 @@ def run(
 
 
 def flush(dm: DataManager, feed: Feed) -> None:
-    """Return when the store has everything.
+    """Wait until the store has every tick of the feed.
 
     Raises: FlushTimeout, StoreUnavailable.
     """
     dm.flush(timeout=FLUSH_SECONDS_MIN + len(feed.ticks) / FLUSHED_PER_SECOND)
 
 
-def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> Outcome:
+def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> ReplayOutcome:
     """Return what store and ledger hold of the feed now."""
     symbols = {
         symbol: _symbol_outcome(

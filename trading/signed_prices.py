@@ -16,7 +16,7 @@ LEDGER_AWAY_SECONDS = 30.0
 
 
 class SignedPrices:
-    """Answers of a symbol whether its prices may be 0 and below; the ledger is asked once for each that may.
+    """A test of symbols: may their prices be 0 and below? The ledger is asked once for each symbol that may.
 
     The recorder asks only where such a price comes, so no other tick ever meets the ledger. A ledger that cannot answer
     means no, and is left alone for half a minute.

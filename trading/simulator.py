@@ -1,4 +1,4 @@
-"""A trading day that never was: ticks of well-known shares, the same for the same seed and session.
+"""A simulated trading day: ticks of well-known shares, the same for the same seed and session.
 
 Everything is a fraction of the session, so that a day with other hours has the same prices, only closer together.
 """
@@ -20,7 +20,7 @@ NOISE_SHARE = 0.0065  # how far the noise walks in a day
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What is simulated: the price at the opening, how many ticks come in a full day, and how many shares a tick moves
+    """A share to simulate: the price at the opening, the ticks of a full day, and how many shares a tick moves
     (0 for an index)."""
 
     name: str

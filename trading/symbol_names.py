@@ -17,7 +17,7 @@ LEDGER_AWAY_SECONDS = 30.0
 
 
 class SymbolNames:
-    """Parses the names of one recorder; the ledger is asked once for each prefix, never for a name without one.
+    """The parser of one recorder's symbols; the ledger is asked once for each prefix, never for a name without.
 
     A ledger that cannot answer keeps no point from being recorded, and is left alone for half a minute.
     """

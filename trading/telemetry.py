@@ -41,7 +41,7 @@ _FIRST_NS, _LAST_NS = -(2**63) + 1, 2**63 - 1
 
 
 class Telemetry:
-    """One source and account. Nothing here waits for a store while recording; readings may raise StoreUnavailable."""
+    """The telemetry of one source and account; recording waits for no store, readings may raise StoreUnavailable."""
 
     def __init__(
         self,
@@ -153,7 +153,7 @@ class Telemetry:
         return None if tick is None else price_of(tick)
 
     def known_ticks(self, symbols: Iterable[str]) -> dict[str, Point]:
-        """Return `latest_ticks`, where the store is away without those that it alone may know."""
+        """Return `latest_ticks`; while the store is away, without the symbols that only the store may know."""
         return self._newest_ticks(symbols)[0]
 
     def _newest_ticks(self, symbols: Iterable[str]) -> tuple[dict[str, Point], StoreUnavailable | None]:

@@ -381,7 +381,7 @@ def test_a_stop_change_that_the_ledger_does_not_take_ends_the_replay_there(feed,
 
     rows = GOOD.replace("09:15:07", "09:15:09")
     with monkeypatch.context() as patch:
-        patch.setattr("trading.ledger.update_trailing_sl", busy)
+        patch.setattr("trading.operations.update_trailing_sl.writing", busy)
         # Else the change were lost: once its trade is closed, no repeat could bring it back.
         with pytest.raises(LedgerBusy):
             fed([feed(rows)], Trailing())
@@ -399,7 +399,7 @@ def test_ctrl_c_ends_a_replay_with_one_line_and_the_next_completes_it(feed, monk
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(replay, "_record", interrupted)
+        patch.setattr(DataManager, "process_ticks", interrupted)
         assert "Run it again" in refused(feed())
     assert run(feed())["ticks_stored"] == 4
 

@@ -142,7 +142,7 @@ def test_of_many_hosts_the_one_that_answers_is_the_ledger() -> None:
     user, _, server = parts.netloc.rpartition("@")
     many = urlunsplit(parts._replace(netloc=f"{user}@127.0.0.1:1,{server}", query="target_session_attrs=read-write"))
     asked = (
-        "import django; django.setup(); from django.db import connection; from trading.operations import copying; "
+        "import django; django.setup(); from django.db import connection; from trading.bookkeeping import copying; "
         "cursor = connection.cursor(); cursor.execute('SELECT 41 + 1'); print(cursor.fetchone()[0]); "
         "copying.run('pg_dump', '--schema-only', '--file=/dev/null', connection.settings_dict['NAME'])"
     )

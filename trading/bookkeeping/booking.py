@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from trading.bookkeeping import bounds, references, rows, slips
 from trading.domain import flags, position
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
 from trading.domain.values import Position
@@ -22,7 +22,7 @@ from trading.transactions import busy
 
 @dataclass(frozen=True, slots=True)
 class NewFill:
-    """A fill as its caller said it, checked and exact."""
+    """A fill as its caller gave it, checked and exact."""
 
     price: Decimal
     quantity: Decimal
@@ -50,7 +50,7 @@ SUMS = (
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A trade as it was read: `keep` writes only over that."""
+    """The state of a trade as it was read: `keep` writes only over that."""
 
     state: str
     open_quantity: Decimal
@@ -63,7 +63,7 @@ class Seen:
 
 
 def keep(trade: Trade, seen: Seen) -> None:
-    """Write how the trade stands now, if it still stands as it was seen: of many closes at once one is made.
+    """Write the columns of a trade that moved, if it still stands as it was seen: of many closes at once one is made.
 
     Raises: LedgerBusy where somebody else was first; nothing of this operation remains then.
     """
@@ -71,8 +71,8 @@ def keep(trade: Trade, seen: Seen) -> None:
         raise busy(f"trade {trade.trade_id} changed at the same time")
 
 
-def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> Entry:
-    """Write the fill, move the trade on, keep the day total; return what the journal says of it.
+def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> JournalEntry:
+    """Write a fill, move its trade on and add to the day's total; return what the journal says of it.
 
     ``trade`` has its instrument loaded. A new one is saved here, one that was read is to be written with `keep`.
 
@@ -106,7 +106,7 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> Entry:
         recorded_at=now,
     )
     rows.insert(fill)
-    body: Entry = {"fill": fill_body(fill), "fill_pk": fill.pk}
+    body: JournalEntry = {"fill": fill_body(fill), "fill_pk": fill.pk}
     if is_new:
         body["multiplier"] = trade.instrument.multiplier
     if realised is not None:
@@ -119,7 +119,7 @@ def position_value(trade: Trade) -> Position:
     return Position(**trade_value(trade).as_dict())
 
 
-def trade_body(trade: Trade) -> Entry:
+def trade_body(trade: Trade) -> JournalEntry:
     """Return how the journal names a trade."""
     return {
         "pk": trade.pk,
@@ -198,7 +198,7 @@ def _applied(trade: Trade, execution: Execution) -> tuple[Holding, Realised | No
 
 
 def stand(trade: Trade, after: Holding, at: datetime) -> None:
-    """Put a holding into the trade's columns; one of nothing is closed ``at``."""
+    """Put a holding into the trade's columns; a trade that holds nothing is closed ``at`` this instant."""
     trade.open_quantity, trade.open_cost = from_units(after.open_quantity), from_units(after.open_cost)
     trade.entry_quantity, trade.entry_value = from_units(after.entry_quantity), from_units(after.entry_value)
     trade.realised_pnl = from_units(after.realised_pnl)
@@ -207,7 +207,7 @@ def stand(trade: Trade, after: Holding, at: datetime) -> None:
         trade.state, trade.closed_at = Trade.State.CLOSED, at
 
 
-def _realise(trade: Trade, fill: Fill, realised: Realised) -> Entry:
+def _realise(trade: Trade, fill: Fill, realised: Realised) -> JournalEntry:
     """Write what an exit fill realised and keep the day total; return what the journal says of both."""
     day = references.day_of(fill.at, trade.instrument)
     row = Realisation(
@@ -227,11 +227,11 @@ def _realise(trade: Trade, fill: Fill, realised: Realised) -> Entry:
     )
     rows.insert(row)
     names = ("quantity", "cost", "proceeds", "charges", "pnl", "closes", "day")
-    body: Entry = {"realised": {name: getattr(row, name) for name in names}, "realisation_pk": row.pk}
+    body: JournalEntry = {"realised": {name: getattr(row, name) for name in names}, "realisation_pk": row.pk}
     return {**body, **_add_to_day(trade, row)}
 
 
-def _add_to_day(trade: Trade, row: Realisation) -> Entry:
+def _add_to_day(trade: Trade, row: Realisation) -> JournalEntry:
     """Add what a fill realised to its day's total; return the sums of the strategy's day, over all instruments."""
     day = row.day
     totals = rows.fetch(DayTotal, lock=True, account_id=trade.account_id, strategy_id=trade.strategy_id, day=day)
@@ -269,13 +269,13 @@ def add_to_total(total: DayTotal, trade: Trade, row: Realisation) -> None:
         raise InvalidValue("The day's total would pass 92,233,720,368.", field="quantity", hint="Check the price.")
 
 
-def fill_body(fill: Fill) -> Entry:
+def fill_body(fill: Fill) -> JournalEntry:
     """Return how the journal tells a fill."""
     names = ("sequence", "fill_id", "order_id", "side", "role", "price", "quantity", "charges", "at")
     return {name: getattr(fill, name) for name in names}
 
 
-def stop_body(change: StopChange) -> Entry:
+def stop_body(change: StopChange) -> JournalEntry:
     """Return how the journal tells a change of a stop."""
     names = ("stop_price", "extreme_price", "method", "at", "moved_back")
     return {name: getattr(change, name) for name in names}

@@ -1,4 +1,4 @@
-"""Which prices an instrument can have: above 0; any where it is a future or a spread; 0 in a settlement."""
+"""Bounds of an instrument's prices: above 0; any where it is a future or a spread; 0 in a settlement."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def must_be_price(price: Decimal, instrument: Instrument, field: str, *, can_be_
 
 
 def price_flags(price: Decimal, instrument: Instrument) -> set[str]:
-    """Return the flag of a fill at 0. Of a spread that is a price like any other."""
+    """Return the flag of a fill at price 0; a spread has none, since 0 is a price of it like any other."""
     return {PRICE_ZERO} if not price and instrument.kind != Instrument.Kind.SPREAD else set()
 
 

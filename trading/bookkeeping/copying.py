@@ -1,4 +1,4 @@
-"""Copies of the ledger that prove themselves: made online, checked by the same proof as the ledger, told by a note.
+"""Copies of the ledger that prove themselves: made online, checked by the same proof as the ledger, noted beside.
 
 SQLite is copied by its own backup, PostgreSQL by `pg_dump`, whose copy is proved in a scratch database of the server.
 """
@@ -23,7 +23,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import DatabaseError
 
 from timeseries.spool import durable
-from trading.domain.chain import Entry, canonical, chain_code
+from trading.domain.chain import JournalEntry, canonical, chain_code
 from trading.errors import VeloxError
 from trading.heads import REFERENCES
 from trading.proof.heads import BACKUP_HEADS, none
@@ -43,7 +43,7 @@ class CopyRefused(VeloxError):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is written beside a copy: whose it is, where its chains end, the file's own digest."""
+    """The note beside a copy: which ledger it is of, where its chains end, the file's SHA-256."""
 
     ledger: str
     heads: dict[str, tuple[int, str]]
@@ -51,7 +51,7 @@ class Note:
 
     def text(self, key: str) -> str:
         """Return the note as its file has it, sealed with the journal's key."""
-        body: Entry = {"ledger": self.ledger, "heads": self.heads, "sha256": self.sha256}
+        body: JournalEntry = {"ledger": self.ledger, "heads": self.heads, "sha256": self.sha256}
         return canonical({**body, "code": chain_code(key, "", canonical(body))})
 
 
@@ -149,7 +149,7 @@ def note_of(path: Path, proof: Proof) -> Note:
 
 
 def write_note(path: Path, note: Note) -> None:
-    """Put the note beside the copy, 0600."""
+    """Write the note (0600) beside the copy, on disk when this returns."""
     key = journal_key() or ""
     descriptor = os.open(beside(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -163,7 +163,7 @@ def check_note(path: Path) -> None:
     if not beside(path).exists():
         return
     try:
-        body: Entry = json.loads(beside(path).read_text(encoding="utf-8"))
+        body: JournalEntry = json.loads(beside(path).read_text(encoding="utf-8"))
         code = body.pop("code")
         is_ours = code == chain_code(journal_key() or "", "", canonical(body))
         is_whole = body["sha256"] == digest(path)
@@ -184,6 +184,7 @@ def beside(path: Path) -> Path:
 
 
 def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

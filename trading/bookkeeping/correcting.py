@@ -10,7 +10,7 @@ from decimal import Decimal
 from trading.bookkeeping import arguments, booking, journal, refolding
 from trading.bookkeeping.booking import Seen
 from trading.domain import values
-from trading.domain.chain import Entry, journal_text
+from trading.domain.chain import JournalEntry, journal_text
 from trading.domain.flags import PRICE_FAR
 from trading.errors import InvalidValue, UnknownTrade
 from trading.models import Correction, Fill, JournalHead, Strategy, Trade
@@ -45,7 +45,7 @@ def why(reason: str) -> str:
 
 
 def locked(trade_pk: int) -> tuple[Trade, JournalHead]:
-    """Return the trade, with the end of its account's chain locked before it is read. Raises: UnknownTrade."""
+    """Lock the end of a trade's chain, then read the trade; return both. Raises: UnknownTrade."""
     rows = Trade.objects.select_related("account", "strategy", "instrument__exchange").filter(pk=trade_pk)
     trade = rows.first()
     if trade is None:
@@ -110,7 +110,7 @@ def write(
         row.from_strategy, row.from_day = was
     row.save()
     stands = refolding.follow(trade, seen, fills)
-    correction: Entry = {
+    correction: JournalEntry = {
         "kind": kind,
         "body": row.body,
         "reason": reason,

@@ -28,7 +28,7 @@ def must_reverse(trade: Trade, side: str) -> None:
 
 
 def known_flip(trade: Trade, side: str, new: NewFill, flip_to: str) -> Trade | None:
-    """Return the trade that this fill has opened already, None where it is to be booked.
+    """Return the trade that this fill has opened already, None where the fill is still to be booked.
 
     Raises: IdConflict where the id to flip to belongs to another trade.
     """

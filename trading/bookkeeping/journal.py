@@ -53,7 +53,7 @@ from django.db import transaction
 from timeseries.values import parse_name
 from trading import heads
 from trading.bookkeeping import rows
-from trading.domain.chain import Entry, EntryValue, canonical, chain_code
+from trading.domain.chain import EntryValue, JournalEntry, canonical, chain_code
 from trading.errors import InvalidValue
 from trading.models import Account, Journal, JournalHead
 from trading.queries.accounts import get_account
@@ -72,7 +72,7 @@ def from_intake(fact: str) -> Iterator[None]:
 
 
 def lock_head(account: Account) -> JournalHead:
-    """Return the end of the account's chain, locked: whoever comes next waits here until this transaction ends."""
+    """Lock the end of the account's chain and return it: the next writer waits here until this transaction ends."""
     heads_of_account = rows.fetch(JournalHead, account_id=account.pk, lock=True)
     if heads_of_account:
         return heads_of_account[0]
@@ -81,7 +81,7 @@ def lock_head(account: Account) -> JournalHead:
 
 
 def lock_account(code: str) -> tuple[Account, JournalHead]:
-    """Return the account of this code with the end of its chain, locked. Raises: UnknownAccount."""
+    """Lock the end of an account's chain; return the account and that end. Raises: UnknownAccount."""
     with suppress(InvalidValue):  # what is no name is no account's name either
         if account := rows.one(Account, code=parse_name(code, "account")):
             return account, lock_head(account)
@@ -101,7 +101,13 @@ def append(
     """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already."""
     head = head or lock_head(account)
     sequence = head.sequence + 1
-    stamped: Entry = {"account": account.code, "sequence": sequence, "op": operation, "recorded_at": now, "by": by}
+    stamped: JournalEntry = {
+        "account": account.code,
+        "sequence": sequence,
+        "op": operation,
+        "recorded_at": now,
+        "by": by,
+    }
     stamped |= {"intake": fact} if (fact := _intake.get()) else {}
     text = canonical({**body, **stamped})
     row = Journal(

@@ -81,7 +81,7 @@ def must_be_on_step(quantity: Decimal, instrument: Instrument) -> None:
 
 
 def grid_flags(price: Decimal, quantity: Decimal, instrument: Instrument) -> set[str]:
-    """Return what is odd, but no reason to refuse: off the lot, off the price tick."""
+    """Return the flags of a quantity off the lot and of a price off the tick: odd, but no reason to refuse."""
     off_lot = to_units(quantity) % to_units(instrument.lot)
     off_tick = to_units(price) % to_units(instrument.price_tick)
     return ({"off_lot"} if off_lot else set()) | ({"off_price_tick"} if off_tick else set())

@@ -16,7 +16,7 @@ from operator import attrgetter
 from trading.bookkeeping import booking, bounds, references, rows, slips
 from trading.bookkeeping.booking import Seen
 from trading.bookkeeping.reported import reported_flags
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.domain.flags import FOLLOWING
 from trading.domain.money import MAX_UNITS, from_units
 from trading.domain.position import ENTRY_SIDE, CrossesZeroError, Holding
@@ -74,7 +74,7 @@ def stand(trade: Trade, fills: list[Fill], strategy: Strategy, *, is_void: bool)
     trade.flags = sorted({*trade.flags} - following | odd | {facts.CORRECTED})
 
 
-def follow(trade: Trade, seen: Seen, fills: list[Fill]) -> Entry:
+def follow(trade: Trade, seen: Seen, fills: list[Fill]) -> JournalEntry:
     """Write a refolded trade, what it realised and the totals of its days; return what the journal says of it.
 
     The correction's row is written already. Raises: LedgerBusy where somebody else was first.
@@ -88,7 +88,7 @@ def follow(trade: Trade, seen: Seen, fills: list[Fill]) -> Entry:
         {"strategy_pk": strategy_id, "day": day, "pk": _total(trade, strategy_id, day)}
         for strategy_id, day in sorted(before | set(keys_of_days.all()))
     ]
-    stands: Entry = {name: getattr(trade, name) for name in JOURNALLED}
+    stands: JournalEntry = {name: getattr(trade, name) for name in JOURNALLED}
     stands["strategy"] = trade.strategy.code
     return {"stands": stands, "realisations": realisations, "day_totals": totals}
 
@@ -151,12 +151,12 @@ def _must_keep_ratios(trade: Trade, fills: list[Fill]) -> None:
         left += change
 
 
-def _realise(trade: Trade, fills: list[Fill]) -> list[Entry]:
+def _realise(trade: Trade, fills: list[Fill]) -> list[JournalEntry]:
     """Make the rows of what was realised those that the fills make; return them as the journal says them."""
     _, realised = facts.folded(trade, fills)
     exits = [fill for fill in fills if fill.role == Fill.Role.EXIT]
     earlier = {row.fill_id: row for row in Realisation.objects.filter(trade=trade)}
-    bodies: list[Entry] = []
+    bodies: list[JournalEntry] = []
     for fill, of_fill in zip(exits, realised, strict=True):
         row = earlier.pop(fill.pk, None) or Realisation(
             trade=trade, fill=fill, account=trade.account, instrument=trade.instrument

@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression, Field, Model
 
-Fields = tuple["Field[Any, Any]", ...]
+ModelFields = tuple["Field[Any, Any]", ...]
 FieldValue = None | bool | int | str | Decimal | date
 Convert = Callable[[FieldValue, Expression, BaseDatabaseWrapper], FieldValue]
 Converters = tuple[tuple[int, Convert, Expression], ...]
@@ -69,7 +69,7 @@ def update(row: Model, names: tuple[str, ...], **seen: FieldValue) -> bool:
 
 
 @cache
-def _selection(model: type[Model], names: tuple[str, ...], order_by: str, lock: bool) -> tuple[str, Fields]:
+def _selection(model: type[Model], names: tuple[str, ...], order_by: str, lock: bool) -> tuple[str, ModelFields]:
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     columns = ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
     conditions = " AND ".join(f'"{by_name[name].column}" = %s' for name in names)
@@ -91,7 +91,7 @@ def _converters(model: type[Model], vendor: str) -> Converters:
 
 
 @cache
-def _insertion(model: type[Model]) -> tuple[str, Fields]:
+def _insertion(model: type[Model]) -> tuple[str, ModelFields]:
     fields = tuple(field for field in model._meta.local_concrete_fields if not field.primary_key)
     columns, marks = ", ".join(f'"{field.column}"' for field in fields), ", ".join(["%s"] * len(fields))
     key = model._meta.pk.column
@@ -101,7 +101,7 @@ def _insertion(model: type[Model]) -> tuple[str, Fields]:
 @cache
 def _change(
     model: type[Model], names: tuple[str, ...], present: tuple[str, ...], absent: tuple[str, ...]
-) -> tuple[str, Fields]:
+) -> tuple[str, ModelFields]:
     by_name = {field.attname: field for field in model._meta.local_concrete_fields}
     changes = ", ".join(f'"{by_name[name].column}" = %s' for name in names)
     conditions = [f'"{model._meta.pk.column}" = %s', *(f'"{by_name[name].column}" = %s' for name in present)]

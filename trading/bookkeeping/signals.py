@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from trading.domain.chain import JSON, Entry
+from trading.domain.chain import JSON, JournalEntry
 from trading.domain.conditions import is_same, numbers
 from trading.errors import IdConflict
 from trading.models import Account, Instrument, Signal, SignalCondition, Strategy, Trade
@@ -22,7 +22,7 @@ def keep(
     now: datetime,
     trade: Trade | None = None,
 ) -> tuple[Signal, bool]:
-    """Return the signal of this key and whether it is new.
+    """Write a signal, where its key is new, and return it with whether it was.
 
     Raises: IdConflict where the key is known with other conditions or another reason. A trade that comes along is not
         refused for that: the signal stays as it was first recorded, and the caller compares (`is_same`).
@@ -53,8 +53,8 @@ def keep(
     return signal, False
 
 
-def keys_of(signal: Signal) -> Entry:
-    """Return what the journal says of a new signal's rows."""
+def keys_of(signal: Signal) -> JournalEntry:
+    """Return the keys of a new signal's rows, as the journal has them."""
     return {
         "signal_pk": signal.pk,
         "strategy_pk": signal.strategy_id,

@@ -15,7 +15,7 @@ from timeseries.values import instant_text
 JSON = Mapping[str, "JSON"] | Sequence["JSON"] | str | int | float | None
 # What an operation may write into the journal: `canonical` has one text for each of them.
 EntryValue = None | bool | int | float | str | Decimal | date | Sequence["EntryValue"] | Mapping[str, "EntryValue"]
-Entry = dict[str, EntryValue]
+JournalEntry = dict[str, EntryValue]
 Body = dict[str, Any]  # of a journal's row or a seal: a JSON object, whose keys its operation tells
 
 

@@ -31,7 +31,7 @@ def add_fill(
     order_id: str | None = None,
     flip_to: str | None = None,
 ) -> Position:
-    """Return the trade after the fill. A known ``fill_id`` with the same content answers with what is there.
+    """Book a fill on an open trade and return the trade; a fill that it has already, by ``fill_id``, changes nothing.
 
     ``side`` is BUY or SELL: on the side of the opening it scales in, on the other it is a partial exit, and one that
     reaches zero closes the trade. ``at`` is a datetime (naive: the desk's zone) or ns UTC, not before the opening.
@@ -84,7 +84,7 @@ def must_be_open(trade: Trade, *, hint: str) -> None:
 
 
 def is_known(trade: Trade, side: str, new: NewFill) -> bool:
-    """Tell whether the trade has this fill already. Raises: IdConflict where its id has other content.
+    """Tell whether the trade has this fill already. Raises: IdConflict where its id stands for another fill.
 
     Units that come or go for nothing need no id: two such fills of one quantity and one instant are the same.
     """

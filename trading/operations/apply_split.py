@@ -12,7 +12,7 @@ from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal, rows
 from trading.bookkeeping.booking import Seen
 from trading.domain import flags, money
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.domain.money import MAX_UNITS, SCALE, divide_half_even, from_units, to_units
 from trading.domain.position import ENTRY_SIDE, EXIT_SIDE
 from trading.domain.split import BONUS, SPLIT, ratio_of, text_of
@@ -158,12 +158,12 @@ def _change(trade: Trade, action: Action) -> Decimal:
     return from_units(after - held)
 
 
-def _move_prices(trade: Trade, action: Action, now: datetime) -> Entry:
+def _move_prices(trade: Trade, action: Action, now: datetime) -> JournalEntry:
     """Put stop and target into new units; return what the journal says of them."""
     if trade.target_price is not None:
         trade.target_price = action.scaled(trade.target_price)
         bounds.must_be_price(trade.target_price, trade.instrument, "target_price")
-    body: Entry = {"target_price": trade.target_price}
+    body: JournalEntry = {"target_price": trade.target_price}
     if trade.stop_price is None:
         return body
     last = trade.stop_changes.order_by("at", "pk").last()

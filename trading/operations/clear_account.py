@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from django.db.models import QuerySet
 
 from trading.bookkeeping import journal
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.errors import InvalidValue
 from trading.models import (
     Account,
@@ -53,8 +53,8 @@ def clear_account(account_code: str, *, by: str = "") -> dict[str, int]:
         head = journal.lock_head(account)
         removed = {name: rows.delete()[0] for name, rows in _rows(account).items()}
         if any(removed.values()):
-            ends: Entry = {"last_sequence": head.sequence, "last_head": head.mac}
-            body: Entry = {"cleared": account_code, "rows": removed, **ends}
+            ends: JournalEntry = {"last_sequence": head.sequence, "last_head": head.mac}
+            body: JournalEntry = {"cleared": account_code, "rows": removed, **ends}
             journal.append(main, "clear_account", body, now=now, by=by)
     return removed
 

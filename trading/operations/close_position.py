@@ -11,7 +11,7 @@ from trading.bookkeeping import arguments, booking, bounds, journal
 from trading.bookkeeping.booking import NewFill, Seen
 from trading.bookkeeping.reported import reported_flags
 from trading.domain import money, position, values
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.domain.flags import PRICE_ZERO, UNEXPLAINED
 from trading.errors import IdConflict, TradeClosed
 from trading.models import Trade
@@ -24,7 +24,7 @@ from trading.transactions import writing
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """A close as its caller said it, checked and exact."""
+    """A close as its caller gave it, checked and exact."""
 
     price: Decimal
     at: datetime
@@ -109,9 +109,9 @@ def must_name(trade: Trade, symbol: str) -> None:
         )
 
 
-def _close(trade: Trade, close: Close, now: datetime) -> Entry:
+def _close(trade: Trade, close: Close, now: datetime) -> JournalEntry:
     """Book the last exit, where any is open, and what the close reports; return what the journal says of both."""
-    booked: Entry = {}
+    booked: JournalEntry = {}
     flags: set[str] = set()
     seen = Seen.of(trade)
     if trade.state == Trade.State.OPEN:

@@ -21,7 +21,7 @@ NAMED_MAX = 5
 
 @dataclass(frozen=True, slots=True)
 class CorrectedContract:
-    """The instrument as it is now, the terms that changed, and how many trades were folded anew."""
+    """A corrected instrument, the names of the terms that changed, and the number of trades that were folded anew."""
 
     instrument: Instrument
     changed: tuple[str, ...]

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from timeseries.values import Number, parse_name
 from trading.bookkeeping import arguments, contract_terms, journal
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.domain.money import parse_amount
 from trading.errors import IdConflict, InvalidValue
 from trading.models import Account, CapitalFlow
@@ -40,7 +40,7 @@ def create_account(
                 CapitalFlow.objects.create(
                     account=account, day=capital_date, amount=amount, note="Starting capital", recorded_at=now
                 )
-            body: Entry = {**content, "capital": amount, "capital_date": capital_date}
+            body: JournalEntry = {**content, "capital": amount, "capital_date": capital_date}
             journal.append(account, "create_account", body, now=now, by=by)
         elif (account.book, account.currency, account.zone) != (book, currency, zone):
             raise IdConflict(

@@ -26,7 +26,7 @@ FATAL = (LedgerBusy, LedgerNotReady, UnknownAccount)
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many rows are in the ledger now, and the others: (index, code, message)."""
+    """The number of rows that are in the ledger now, and the rejected ones: (index, code, message)."""
 
     accepted: int
     rejected: tuple[Rejection, ...]

@@ -21,7 +21,7 @@ BATCH = 500  # instruments of one transaction: well within what a strategy waits
 
 @dataclass(slots=True)
 class LoadedInstruments:
-    """How many rows were taken as new or changed instruments or were known already; the others: (line, symbol, why)."""
+    """The numbers of rows taken as new or changed, or known already; the refused ones: (line, symbol, why)."""
 
     new: int = 0
     changed: int = 0
@@ -34,7 +34,7 @@ class LoadedInstruments:
 def load_instruments(
     rows: Iterable[InstrumentRow], *, known_only: bool = False, by: str = "", reason: str = ""
 ) -> LoadedInstruments:
-    """Take each row's terms; ``known_only`` leaves out what the ledger has no instrument of.
+    """Write each row's terms to its instrument; ``known_only`` leaves out rows that the ledger has no instrument of.
 
     Where an instrument was traded and its trades would have to be folded anew, that is a correction: it needs ``by``
     and ``reason``, else the row is refused. A row that is wrong is named and keeps no other out. What is loaded stays

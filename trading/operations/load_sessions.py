@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import structlog
 
-from trading.domain.sessions import ExchangeHours, parse_hours
+from trading.domain.sessions import parse_hours
 from trading.errors import InvalidValue
 from trading.models import Exchange, ExchangeSession, Trade
 from trading.transactions import writing
@@ -26,23 +26,19 @@ def load_sessions(text: str) -> dict[str, int]:
     except ValueError as error:
         raise InvalidValue(f"The file of exchange sessions is wrong: {error}.", field="file") from error
     with writing():
-        loaded = {hours.code: _replace(hours) for hours in exchanges}
+        loaded = {}
+        for hours in exchanges:
+            moved = Trade.objects.filter(instrument__exchange__code=hours.code)
+            if moved.exclude(instrument__exchange__zone=hours.zone).exists():
+                raise InvalidValue(
+                    f"{hours.code} has trades, whose days are of another zone than {hours.zone}.",
+                    field="file",
+                    hint="Give the exchange the zone it has, or another name.",
+                )
+            terms = {"name": hours.name, "zone": hours.zone, "session_group": hours.session_group}
+            exchange, _ = Exchange.objects.update_or_create(code=hours.code, defaults=terms)
+            ExchangeSession.objects.filter(exchange=exchange).delete()
+            rows = [ExchangeSession(exchange=exchange, **asdict(row)) for row in hours.rows]
+            loaded[hours.code] = len(ExchangeSession.objects.bulk_create(rows))
     log.info("exchange sessions loaded", **loaded)
     return loaded
-
-
-def _replace(hours: ExchangeHours) -> int:
-    """Put one exchange and its sessions in place of what is there; return how many sessions it has."""
-    terms = {"name": hours.name, "zone": hours.zone, "session_group": hours.session_group}
-    moved = Trade.objects.filter(instrument__exchange__code=hours.code).exclude(instrument__exchange__zone=hours.zone)
-    if moved.exists():
-        raise InvalidValue(
-            f"{hours.code} has trades, whose days are of another zone than {hours.zone}.",
-            field="file",
-            hint="Give the exchange the zone it has, or another name.",
-        )
-    exchange, _ = Exchange.objects.update_or_create(code=hours.code, defaults=terms)
-    ExchangeSession.objects.filter(exchange=exchange).delete()
-    return len(
-        ExchangeSession.objects.bulk_create(ExchangeSession(exchange=exchange, **asdict(row)) for row in hours.rows)
-    )

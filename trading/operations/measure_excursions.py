@@ -21,7 +21,7 @@ NAMED_MAX = 500  # SQLite takes no more than some thousand parameters
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How many trades were measured, and how many gaps found on the days that were read."""
+    """The number of trades that were measured, and of gaps on the days that were read."""
 
     trades: int
     gaps: int
@@ -36,7 +36,7 @@ def measure_excursions(
     rebuild: bool = False,
     limit: int | None = None,
 ) -> Kept:
-    """Measure closed trades that were not, or were corrected since; with ``rebuild`` those too that were.
+    """Measure the closed trades that are new or were corrected since they were measured; with ``rebuild`` all of them.
 
     ``trades`` narrows it; ``days`` are (symbol, day) whose feeds are looked at for gaps, traded or not. One symbol is
     one transaction.

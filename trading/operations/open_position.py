@@ -8,7 +8,7 @@ from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal, opening, references, signals
 from trading.bookkeeping.booking import NewFill
 from trading.domain import money, position
-from trading.domain.chain import JSON, Entry
+from trading.domain.chain import JSON, JournalEntry
 from trading.domain.conditions import Conditions, is_same
 from trading.domain.values import Position, known_already
 from trading.errors import IdConflict
@@ -78,7 +78,7 @@ def open_position(
         trade = opening.new_trade(
             account, strategy, instrument, trade_id, side, fill, stop=stop, target=target, now=now
         )
-        body: Entry = {"stop_price": stop, "target_price": target}
+        body: JournalEntry = {"stop_price": stop, "target_price": target}
         body |= booking.book(trade, position.ENTRY_SIDE[side], fill, now=now)
         if conditions is not None:
             body |= _with_signal(trade, conditions, now)
@@ -87,7 +87,7 @@ def open_position(
         return booking.position_value(trade)
 
 
-def _with_signal(trade: Trade, conditions: dict[str, JSON], now: datetime) -> Entry:
+def _with_signal(trade: Trade, conditions: dict[str, JSON], now: datetime) -> JournalEntry:
     """Keep the signal that the trade was opened on; one recorded before stays as it is and gets its trade."""
     signal, is_new = signals.keep(
         trade.account,
@@ -104,7 +104,7 @@ def _with_signal(trade: Trade, conditions: dict[str, JSON], now: datetime) -> En
         trade.flags = sorted({*trade.flags, "signal_conditions_differ"})
         trade.save(update_fields=["flags"])
     if is_new:
-        decision: Entry = {"at": trade.opened_at, "decision": Signal.Decision.TAKEN, "reason": ""}
+        decision: JournalEntry = {"at": trade.opened_at, "decision": Signal.Decision.TAKEN, "reason": ""}
         return {"signal": {**decision, "conditions": conditions}, **signals.keys_of(signal)}
     return {"signal_taken": signal.pk} if signal.trade_id == trade.pk else {}
 

@@ -1,4 +1,4 @@
-"""Publish a day's report."""
+"""Publishing a day's report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from trading.bookkeeping import journal
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.domain.shapes import DaySummary
 from trading.models import Account, DailySummary
 from trading.queries.daily_summary import Published, canonical, day_report, newest_published
@@ -97,7 +97,7 @@ def publish_daily_summary(
             journal_sequence=head.sequence,
             journal_head=head.mac,
         )
-        body: Entry = {"day": day, "version": row.version, "summary": draft.body, "summary_pk": row.pk}
+        body: JournalEntry = {"day": day, "version": row.version, "summary": draft.body, "summary_pk": row.pk}
         journal.append(account, "publish_daily_summary", body, now=now, by=by, head=head)
     return Publication(outcome, draft.summary, row.version)
 

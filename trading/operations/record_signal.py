@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from timeseries.values import Instant, parse_name
 from trading.bookkeeping import arguments, journal, references, signals
 from trading.domain import values
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.domain.conditions import Conditions
 from trading.models import Signal
 from trading.queries.instruments import shown_symbol
@@ -49,7 +49,7 @@ def record_signal(
         )
         if is_new:
             name = shown_symbol(instrument.exchange.code, instrument.symbol)
-            kept: Entry = {"at": instant, "decision": decision, "reason": reason, "conditions": plain}
+            kept: JournalEntry = {"at": instant, "decision": decision, "reason": reason, "conditions": plain}
             body = {"signal": kept, "strategy": strategy.code, "symbol": name, **signals.keys_of(signal)}
             journal.append(account, "record_signal", body, now=now, head=head)
     signal = Signal.objects.select_related("account", "strategy", "instrument__exchange", "trade").get(pk=signal.pk)

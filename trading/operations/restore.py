@@ -30,14 +30,14 @@ log = structlog.get_logger("database")
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Where the chains end now, and where the ledger that stood there before was put."""
+    """The ends of the restored chains by account, and the copy of the ledger that stood there before."""
 
     heads: Ends
     replaced: Path | None
 
 
 def restore(path: Path, *, force: bool = False, progress: Progress = lambda *_: None) -> Restored:
-    """Prove the backup, then let it take the ledger's place in one step; the one replaced is kept among the backups.
+    """Prove a backup and put it in the ledger's place in one step; the ledger replaced is kept among the backups.
 
     Writers wait meanwhile, and find the restored ledger at their next call. It gets a new identity: heads that were
     published of the one before are no longer its own.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from timeseries.values import parse_name
 from trading.bookkeeping import arguments, journal
 from trading.bookkeeping.booking import trade_body
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.errors import InvalidValue, UnknownTrade
 from trading.models import Review, Trade, User
 from trading.transactions import writing
@@ -32,7 +32,7 @@ def review_trade(
     """
     if rating is not None and (isinstance(rating, bool) or rating not in RATINGS):
         raise InvalidValue(f"rating is {rating!r}.", field="rating", hint="Give 1 to 5, or none.")
-    review: Entry = {
+    review: JournalEntry = {
         "state": arguments.one_of(state, "state", tuple(Review.State.values)),
         "rating": rating,
         "tags": [parse_name(tag, "tags") for tag in tags],
@@ -52,6 +52,6 @@ def review_trade(
             setattr(row, name, review[name])
         row.reviewed_by, row.reviewed_at = by, now
         row.save()
-        body: Entry = {"trade": trade_body(trade), "review": review, "review_pk": row.pk}
+        body: JournalEntry = {"trade": trade_body(trade), "review": review, "review_pk": row.pk}
         journal.append(trade.account, "review_trade", body, now=now, by=by.get_username())
     return row

@@ -8,7 +8,7 @@ from decimal import Decimal
 from timeseries.values import Instant, Number, parse_name
 from trading.bookkeeping import arguments, booking, bounds, journal, slips
 from trading.domain import money
-from trading.domain.chain import Entry
+from trading.domain.chain import JournalEntry
 from trading.errors import InvalidValue
 from trading.models import StopChange, Trade
 from trading.operations.add_fill import must_be_open
@@ -60,7 +60,11 @@ def update_trailing_sl(
             return True
         must_be_open(trade, hint="Its stop no longer moves.")
         change = _write(trade, moment, stop, extreme, method, now)
-        body: Entry = {"trade": booking.trade_body(trade), "stop": booking.stop_body(change), "stop_pk": change.pk}
+        body: JournalEntry = {
+            "trade": booking.trade_body(trade),
+            "stop": booking.stop_body(change),
+            "stop_pk": change.pk,
+        }
         journal.append(trade.account, "update_trailing_sl", body, now=now, head=head)
     return True
 
