@@ -23,6 +23,7 @@ from trading.management.output import Report, Table, render
 from trading.models import Exchange, Instrument, User
 from trading.operations.create_account import create_account
 from trading.operations.import_trades import import_trades
+from trading.operations.open_position import open_position
 from trading.proof.verify import verify_ledger
 from trading.transactions import aside
 
@@ -85,8 +86,9 @@ class TestATradeInAnotherCurrency:
         instrument()
         intake = Intake(tmp_path)
         with aside():
-            said = {"entry_price": 200, "quantity": 1, "entry_time": AT}
-            assert intake.take("open_position", "main", ("T1", "orb", "AAPL"), said).state == "PENDING"
+            fill = {"entry_price": 200, "quantity": 1, "entry_time": AT}
+            pending = intake.take(open_position, "main", "T1", "orb", "AAPL", **fill)
+        assert pending.state == "PENDING"
         intake.post()
         assert [(fact.state, fact.code) for fact in intake.facts()] == [("refused", "currency_mismatch")]
 
