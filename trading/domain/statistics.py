@@ -63,14 +63,14 @@ def outcomes(pnls: Iterable[int]) -> Outcomes:
     )
 
 
-def win_rate(made: Outcomes) -> float | None:
+def win_rate(outcomes: Outcomes) -> float | None:
     """Return wins ÷ trades × 100; trades that break even count as trades. None without trades."""
-    return 100 * made.wins / made.trades if made.trades else None
+    return 100 * outcomes.wins / outcomes.trades if outcomes.trades else None
 
 
-def profit_factor(made: Outcomes) -> float | None:
+def profit_factor(outcomes: Outcomes) -> float | None:
     """Return the sum of the wins ÷ the sum of the losses without its sign (Schwager). None without a loss."""
-    return _ratio(made.gross_profit, -made.gross_loss)
+    return _ratio(outcomes.gross_profit, -outcomes.gross_loss)
 
 
 def average(total: int, count: int) -> int | None:
@@ -81,22 +81,22 @@ def average(total: int, count: int) -> int | None:
     return whole + (2 * rest > count or (2 * rest == count and whole % 2 == 1))
 
 
-def payoff_ratio(made: Outcomes) -> float | None:
+def payoff_ratio(outcomes: Outcomes) -> float | None:
     """Return the average win ÷ the average loss without its sign. None without a win or without a loss."""
-    if not made.wins or not made.losses:
+    if not outcomes.wins or not outcomes.losses:
         return None
-    return _ratio(made.gross_profit * made.losses, -made.gross_loss * made.wins)
+    return _ratio(outcomes.gross_profit * outcomes.losses, -outcomes.gross_loss * outcomes.wins)
 
 
-def expectancy(made: Outcomes) -> int | None:
+def expectancy(outcomes: Outcomes) -> int | None:
     """Return the mean P&L of a trade in units (Tharp: win share × average win − loss share × average loss)."""
-    return average(made.pnl, made.trades)
+    return average(outcomes.pnl, outcomes.trades)
 
 
-def expectancy_ratio(made: Outcomes) -> float | None:
+def expectancy_ratio(outcomes: Outcomes) -> float | None:
     """Return expectancy ÷ |average loss| (Tharp, «Trade Your Way to Financial Freedom»: what one risked unit earns,
     with the average loss as the unit). None without a loss."""
-    return _ratio(made.pnl * made.losses, -made.gross_loss * made.trades)
+    return _ratio(outcomes.pnl * outcomes.losses, -outcomes.gross_loss * outcomes.trades)
 
 
 def expectancy_r(risked: Sequence[tuple[int, int]]) -> float | None:
@@ -246,8 +246,8 @@ def deepest(episodes: Sequence[Drawdown]) -> Drawdown | None:
 
 def steepest(episodes: Sequence[Drawdown]) -> Drawdown | None:
     """Return the episode that lost the largest part of its peak; None without any that has a percentage."""
-    known = [episode for episode in episodes if episode.percent is not None]
-    return max(known, key=lambda episode: episode.percent or 0.0, default=None)
+    episodes_in_percent = [episode for episode in episodes if episode.percent is not None]
+    return max(episodes_in_percent, key=lambda episode: episode.percent or 0.0, default=None)
 
 
 def _ratio(over: int, under: int) -> float | None:

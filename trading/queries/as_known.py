@@ -16,7 +16,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from trading.domain import position
 from trading.domain.figures import ClosedTrade, Exit
 from trading.domain.money import to_units
-from trading.domain.position import Realised
 from trading.models import Account, Correction, Fill, Trade
 from trading.queries import facts
 from trading.queries.period import date_in
@@ -46,71 +45,42 @@ def retold(account: Account, at: datetime) -> Iterator[KnownTrade]:
     rows: QuerySet[Trade] = Trade.objects.filter(account=account, recorded_at__lt=at).exclude(untouched(at))
     related = rows.select_related("strategy", "instrument__exchange").prefetch_related("fills", "corrections__fill")
     for trade in related.iterator(chunk_size=500):
-        known = _retold(trade, at)
-        if known is not None:
-            yield known
+        known_trade = _retold(trade, at)
+        if known_trade is not None:
+            yield known_trade
 
 
 def _retold(trade: Trade, at: datetime) -> KnownTrade | None:
-    corrections = sorted(trade.corrections.all(), key=lambda one: one.pk)
-    before = [one for one in corrections if one.recorded_at < at]
-    if any(one.kind == facts.VOID and one.fill_id is None for one in before):
+    corrections = sorted(trade.corrections.all(), key=lambda row: row.pk)
+    before, later = ([row for row in corrections if (row.recorded_at < at) is is_before] for is_before in (True, False))
+    if any(row.kind == facts.VOID and row.fill_id is None for row in before):
         return None
-    said = sorted((one for one in trade.fills.all() if one.recorded_at < at), key=lambda one: one.sequence)
-    fills = facts.corrected(said, before)
+    recorded = sorted((row for row in trade.fills.all() if row.recorded_at < at), key=lambda row: row.sequence)
+    fills = facts.corrected(recorded, before)
     if not fills:
         return None
-    multiplier = _multiplier(trade, at)
+    # What the trade was folded with, and whose it was: the first correction since then tells what was before it.
+    contracts = (row.body["was"].get("multiplier") for row in later if row.kind == facts.CONTRACT)
+    was = next((text for text in contracts if text is not None), None)
+    multiplier = trade.instrument.multiplier if was is None else Decimal(was)
+    moves = [row.body["was"] for row in later if row.kind == facts.AMEND and "strategy" in row.body["was"]]
+    strategy_id = moves[0]["strategy"] if moves else trade.strategy.code
     holding, realised = facts.folded(trade, fills, multiplier=multiplier)
     closed_at = None if holding.open_quantity else fills[-1].at
-    moved = [one.body["was"]["strategy"] for one in corrections if one.recorded_at >= at and _moves(one)]
-    closed = None
+    closed, reason = None, ""
     if closed_at is not None:
+        risk = None
+        if trade.initial_stop_price is not None:
+            distance = abs(to_units(fills[0].price) - to_units(trade.initial_stop_price))
+            risk = position.value_of(distance, to_units(fills[0].quantity), to_units(multiplier))
         seconds = (closed_at - fills[0].at).total_seconds()
-        closed = ClosedTrade(holding.realised_pnl, holding.charges, _risk(trade, fills[0], multiplier), seconds)
-    exits = _exits(trade, fills, realised, closed)
-    strategy_id, reason = moved[0] if moved else trade.strategy.code, _reason(trade, closed_at, at)
-    return KnownTrade(trade, strategy_id, fills[0].at, closed_at, reason, exits)
-
-
-def _reason(trade: Trade, closed_at: datetime | None, at: datetime) -> str:
-    """Return what its last close before ``at`` gave as the reason: a trade that was opened again keeps none."""
-    if closed_at is None:
-        return ""
-    bodies = [json.loads(row.body) for row in facts.journal_of(trade) if row.recorded_at < at]
-    return next((body["exit_reason"] for body in reversed(bodies) if "exit_reason" in body), "")
-
-
-def _moves(correction: Correction) -> bool:
-    return correction.kind == facts.AMEND and "strategy" in correction.body["was"]
-
-
-def _multiplier(trade: Trade, at: datetime) -> Decimal:
-    """Return what the trade was folded with at an instant: the first correction since then tells."""
-    later = sorted((one for one in trade.corrections.all() if one.recorded_at >= at), key=lambda one: one.pk)
-    told = (one.body["was"].get("multiplier") for one in later if one.kind == facts.CONTRACT)
-    first = next((text for text in told if text is not None), None)
-    return trade.instrument.multiplier if first is None else Decimal(first)
-
-
-def _risk(trade: Trade, opening: Fill, multiplier: Decimal) -> int | None:
-    if trade.initial_stop_price is None:
-        return None
-    distance = abs(to_units(opening.price) - to_units(trade.initial_stop_price))
-    return position.value_of(distance, to_units(opening.quantity), to_units(multiplier))
-
-
-def _exits(trade: Trade, fills: list[Fill], realised: list[Realised], closed: ClosedTrade | None) -> list[Exit]:
+        closed = ClosedTrade(holding.realised_pnl, holding.charges, risk, seconds)
+        # The last close before then; a trade that was opened again since keeps none.
+        bodies = [json.loads(row.body) for row in facts.journal_of(trade) if row.recorded_at < at]
+        reason = next((body["exit_reason"] for body in reversed(bodies) if "exit_reason" in body), "")
     zone = trade.instrument.exchange.zone
-    pairs = zip((fill for fill in fills if fill.role == Fill.Role.EXIT), realised, strict=True)
-    return [
-        Exit(
-            fill.at,
-            date_in(fill.at, zone),
-            part.pnl,
-            part.charges,
-            closed if part.closes else None,
-            is_open=closed is None,
-        )
-        for fill, part in pairs
+    exits = [
+        Exit(fill.at, date_in(fill.at, zone), exit.pnl, exit.charges, closed if exit.closes else None, closed is None)
+        for fill, exit in zip((fill for fill in fills if fill.role == Fill.Role.EXIT), realised, strict=True)
     ]
+    return KnownTrade(trade, strategy_id, fills[0].at, closed_at, reason, exits)

@@ -35,8 +35,8 @@ def _from_fills(sides: Mapping[int, str]) -> Iterator[tuple[int, AveragePrices]]
         for fill in Fill.objects.filter(trade__in=some).order_by("trade", "sequence"):
             fills[fill.trade_id].append(fill)
         corrections: dict[int, list[Correction]] = defaultdict(list)
-        for one in Correction.objects.filter(trade__in=some).select_related("fill").order_by("pk"):
-            corrections[one.trade_id].append(one)
+        for correction in Correction.objects.filter(trade__in=some).select_related("fill").order_by("pk"):
+            corrections[correction.trade_id].append(correction)
         for pk in some:
             standing = facts.corrected(fills[pk], corrections[pk])
             if standing:

@@ -60,7 +60,7 @@ def day_report(account: Account, day: date, *, now: datetime) -> tuple[DaySummar
     """
     cut = Cut(account)
     held = list(held_over(cut, day, day, now=now))
-    end = end_on({one.market for one in held}, day, now=now)
+    end = end_on({stretch.market for stretch in held}, day, now=now)
     return _summary(cut, day, list(exits_of(cut, day, day)), held, history_of(account, day)), end
 
 
@@ -85,8 +85,8 @@ def build_span(selection: Selection, *, now: datetime) -> DaySummaries:
     exits = list(exits_of(cut, first, last))
     held = list(held_over(cut, first, min(last, desk_date(now)), now=now))
     held_by_day: dict[date, list[Held]] = {}
-    for one in held:
-        held_by_day.setdefault(one.day, []).append(one)
+    for stretch in held:
+        held_by_day.setdefault(stretch.day, []).append(stretch)
     exits_by_day: dict[date, list[tuple[str, Exit]]] = {}
     for strategy_id, exit in exits:
         exits_by_day.setdefault(exit.day, []).append((strategy_id, exit))
@@ -132,7 +132,7 @@ def newest_published(account: Account, day: date) -> tuple[int, Published | None
 def canonical(summary: DaySummary) -> str:
     """Return a summary as canonical JSON: keys in order, money as plain strings; equal summaries have equal texts."""
 
-    def plain(money: object) -> str:
+    def plain(money: Decimal) -> str:
         if isinstance(money, Decimal):
             return display.plain(money)
         raise TypeError(f"{type(money).__name__} has no place in a summary")
@@ -143,12 +143,12 @@ def canonical(summary: DaySummary) -> str:
 def _summary(cut: Cut, day: date, exits: list[tuple[str, Exit]], held: list[Held], history: History) -> DaySummary:
     all_exits = [exit for _, exit in exits]
     capital = capital_in(history, [day], all_exits)
-    names = sorted({name for name, _ in exits} | {one.strategy_id for one in held})
+    names = sorted({name for name, _ in exits} | {stretch.strategy_id for stretch in held})
     rows = [
         _row(
             name,
             [exit for strategy_id, exit in exits if strategy_id == name],
-            (one for one in held if one.strategy_id == name),
+            (stretch for stretch in held if stretch.strategy_id == name),
             capital,
         )
         for name in names
@@ -166,5 +166,5 @@ def _row(strategy_id: str | None, exits: list[Exit], held: Iterable[Held], capit
     return {
         "strategy_id": strategy_id,
         **figures.day_figures(exits, capital),
-        "exposure_seconds": figures.exposure_seconds(one.span for one in held),
+        "exposure_seconds": figures.exposure_seconds(stretch.span for stretch in held),
     }

@@ -22,52 +22,52 @@ class SymbolReader(Protocol):
     def symbols(self, start: int, stop: int, *, account: str) -> list[str]: ...
 
 
-def trades_of(chosen: Selection) -> QuerySet[Trade]:
+def trades_of(selection: Selection) -> QuerySet[Trade]:
     """Return the closed trades opened on the days chosen, the oldest first."""
-    if chosen.first is None or chosen.last is None:
+    if selection.first is None or selection.last is None:
         return Trade.objects.none()
-    days = {"trading_day__gte": chosen.first, "trading_day__lte": chosen.last}
-    rows = Trade.objects.filter(**chosen.cut.lookups(), **days, state="CLOSED")
+    days = {"trading_day__gte": selection.first, "trading_day__lte": selection.last}
+    rows = Trade.objects.filter(**selection.cut.lookups(), **days, state="CLOSED")
     return related(rows).order_by("opened_at", "pk")
 
 
-def symbols_of_days(chosen: Selection) -> list[tuple[str, date]]:
+def symbols_of_days(selection: Selection) -> list[tuple[str, date]]:
     """Return the symbols and days of the period on which something was traded or signalled."""
-    if chosen.first is None or chosen.last is None:
+    if selection.first is None or selection.last is None:
         return []
-    found = {(symbol_of(trade), trade.trading_day) for trade in trades_of(chosen)}
-    for signal in Signal.objects.filter(**chosen.cut.lookups()).select_related("instrument__exchange").iterator():
+    pairs = {(symbol_of(trade), trade.trading_day) for trade in trades_of(selection)}
+    for signal in Signal.objects.filter(**selection.cut.lookups()).select_related("instrument__exchange").iterator():
         day = timezone.localdate(signal.at)
-        if chosen.first <= day <= chosen.last:
-            found.add((_shown(signal.instrument), day))
-    return sorted(found)
+        if selection.first <= day <= selection.last:
+            pairs.add((_shown(signal.instrument), day))
+    return sorted(pairs)
 
 
-def symbols_ticking(chosen: Selection, reader: SymbolReader) -> list[tuple[str, date]]:
+def symbols_ticking(selection: Selection, reader: SymbolReader) -> list[tuple[str, date]]:
     """Return the symbols and days of the period that have a tick, traded or not.
 
     Raises: StoreUnavailable.
     """
-    if chosen.first is None or chosen.last is None:
+    if selection.first is None or selection.last is None:
         return []
-    account, zone = chosen.cut.account.code, timezone.get_default_timezone()
-    found = []
-    for day in days_between(chosen.first, chosen.last):
-        start, stop = (datetime.combine(day + timedelta(days=more), time(), zone) for more in (0, 1))
+    account, zone = selection.cut.account.code, timezone.get_default_timezone()
+    pairs = []
+    for day in days_between(selection.first, selection.last):
+        start, stop = (datetime.combine(day + timedelta(days=days), time(), zone) for days in (0, 1))
         names = reader.symbols(ns(start), ns(stop), account=account)
-        found += [(name, day) for name in names if chosen.symbol in (None, name)]
-    return found
+        pairs += [(name, day) for name in names if selection.symbol in (None, name)]
+    return pairs
 
 
-def excursion_report(chosen: Selection) -> dict[str, Any]:
+def excursion_report(selection: Selection) -> dict[str, Any]:
     """Return `{head of a report, "trades": [ROW], "gaps": [{"symbol", "day", "starts_at", "ends_at", "seconds"}]}`.
 
     ROW: trade_id, strategy_id, symbol, side, gross_pnl, r_multiple and `excursions.FIELDS`; those are None where a
     trade was not measured. ``gap`` is the mark that the trade carries.
     """
     return {
-        **chosen.head(),
-        "trades": [_row(trade) for trade in trades_of(chosen)],
+        **selection.head(),
+        "trades": [_row(trade) for trade in trades_of(selection)],
         "gaps": [
             {
                 "symbol": gap.symbol,
@@ -76,7 +76,7 @@ def excursion_report(chosen: Selection) -> dict[str, Any]:
                 "ends_at": gap.ends_at,
                 "seconds": (gap.ends_at - gap.starts_at).total_seconds(),
             }
-            for gap in _gaps(chosen)
+            for gap in _gaps(selection)
         ],
     }
 
@@ -93,11 +93,11 @@ def _row(trade: Trade) -> dict[str, Any]:
     }
 
 
-def _gaps(chosen: Selection) -> QuerySet[FeedGap]:
-    if chosen.first is None or chosen.last is None:
+def _gaps(selection: Selection) -> QuerySet[FeedGap]:
+    if selection.first is None or selection.last is None:
         return FeedGap.objects.none()
-    rows = FeedGap.objects.filter(account=chosen.cut.account, day__gte=chosen.first, day__lte=chosen.last)
-    return rows if chosen.symbol is None else rows.filter(symbol=chosen.symbol)
+    rows = FeedGap.objects.filter(account=selection.cut.account, day__gte=selection.first, day__lte=selection.last)
+    return rows if selection.symbol is None else rows.filter(symbol=selection.symbol)
 
 
 def _shown(instrument: Instrument) -> str:

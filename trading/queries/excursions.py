@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickTimes
 from trading.domain.feed_gaps import Gap, gaps, mark
 from trading.domain.money import to_units
-from trading.domain.sessions import Calendar, days_between
+from trading.domain.sessions import days_between
 from trading.models import Account, Correction, Trade
 from trading.queries import facts
 from trading.queries.instruments import is_named, shown_symbol
@@ -86,43 +86,49 @@ def measure(
     Raises: StoreUnavailable.
     """
     calendar = calendar_of_symbol(symbol)
-    walks = {trade.pk: _walk(trade) for trade in trades}
-    held = {trade.pk: _held(trade) for trade in trades}
-    wanted = {day for trade in trades for day in _days(calendar, trade)} | set(days)
-    found: dict[date, list[Gap]] = {}
-    for day in sorted(wanted):
+    paths, held, read_days = {}, {}, set(days)
+    for trade in trades:
+        fills = facts.fills_of(trade)
+        booked = list(zip((ns(fill.at) for fill in fills), facts.executions(fills), strict=True))
+        paths[trade.pk] = PricePath(trade.side, to_units(trade.instrument.multiplier), booked)
+        closed_at = trade.closed_at
+        held[trade.pk] = ns(trade.opened_at), np.iinfo(np.int64).max if closed_at is None else ns(closed_at)
+        read_days |= set(days_between(calendar.day_of(trade.opened_at), calendar.day_of(closed_at or trade.opened_at)))
+    gaps_by_day: dict[date, list[Gap]] = {}
+    for day in sorted(read_days):
         start, stop = (ns(bound) for bound in calendar.bounds(day))
         times, lows, highs = _ticks(reader.ticks(symbol, start, stop, account=account_code))
-        found[day] = _gaps(calendar, day, times)
-        for trade in trades:
-            if held[trade.pk][0] < stop and start <= held[trade.pk][1]:
-                within = times[: np.searchsorted(times, held[trade.pk][1], side="right")]
-                walks[trade.pk].add(within, lows[: len(within)], highs[: len(within)])
-    everything = [gap for day in sorted(found) for gap in found[day]]
+        spans = calendar.open_spans(day) if calendar.rows else []  # what never closes may be quiet at any hour
+        gaps_by_day[day] = [gap for span in spans for gap in gaps(times, *map(ns, span))]
+        for pk, (opened_ns, closed_ns) in held.items():
+            if opened_ns < stop and start <= closed_ns:
+                within = times[: np.searchsorted(times, closed_ns, side="right")]
+                paths[pk].add(within, lows[: len(within)], highs[: len(within)])
+    all_gaps = [gap for of_day in gaps_by_day.values() for gap in of_day]
     measured = [
-        Measured(pk, walk.result(), max((gap.seconds for gap in everything if gap.touches(*held[pk])), default=None))
-        for pk, walk in walks.items()
+        Measured(pk, path.result(), max((gap.seconds for gap in all_gaps if gap.touches(*held[pk])), default=None))
+        for pk, path in paths.items()
     ]
-    return SymbolMeasured(symbol, measured, found)
+    return SymbolMeasured(symbol, measured, gaps_by_day)
 
 
 def fields_of(trade: Trade) -> dict[str, Any]:
     """Return `FIELDS` of a trade whose excursion is loaded, each None where it was not measured."""
-    found = getattr(trade, "excursion", None)
-    if found is None:
+    excursion = getattr(trade, "excursion", None)
+    if excursion is None:
         return dict.fromkeys(FIELDS)
     return {
-        "mae": found.mae,
-        "mae_price": found.mae_price,
-        "mae_r": in_risks(found.mae, trade.initial_risk),
-        "mae_at": found.mae_at,
-        "mfe": found.mfe,
-        "mfe_price": found.mfe_price,
-        "mfe_r": in_risks(found.mfe, trade.initial_risk),
-        "mfe_at": found.mfe_at,
-        "given_back": found.mfe - trade.realised_pnl,
-        "ticks": found.ticks,
-        "gap": mark(found.quiet_seconds),
+        "mae": excursion.mae,
+        "mae_price": excursion.mae_price,
+        "mae_r": in_risks(excursion.mae, trade.initial_risk),
+        "mae_at": excursion.mae_at,
+        "mfe": excursion.mfe,
+        "mfe_price": excursion.mfe_price,
+        "mfe_r": in_risks(excursion.mfe, trade.initial_risk),
+        "mfe_at": excursion.mfe_at,
+        "given_back": excursion.mfe - trade.realised_pnl,
+        "ticks": excursion.ticks,
+        "gap": mark(excursion.quiet_seconds),
     }
 
 
@@ -148,20 +154,6 @@ def instant(at: int) -> datetime:
     return _EPOCH + timedelta(microseconds=at // 1000)
 
 
-def _walk(trade: Trade) -> PricePath:
-    fills = facts.fills_of(trade)
-    booked = list(zip((ns(fill.at) for fill in fills), facts.executions(fills), strict=True))
-    return PricePath(trade.side, to_units(trade.instrument.multiplier), booked)
-
-
-def _held(trade: Trade) -> tuple[int, int]:
-    return ns(trade.opened_at), np.iinfo(np.int64).max if trade.closed_at is None else ns(trade.closed_at)
-
-
-def _days(calendar: Calendar, trade: Trade) -> Iterable[date]:
-    return days_between(calendar.day_of(trade.opened_at), calendar.day_of(trade.closed_at or trade.opened_at))
-
-
 def _ticks(table: pa.Table) -> tuple[TickTimes, TickPrices, TickPrices]:
     """Return instants, lowest and highest prices, ascending by the exchange's own time; a tick's price is both."""
     times = table.column("exchange_time").cast(pa.int64()).to_numpy()
@@ -171,10 +163,6 @@ def _ticks(table: pa.Table) -> tuple[TickTimes, TickPrices, TickPrices]:
     return times[order], lows[order], highs[order]
 
 
-def _numbers(table: pa.Table, name: str) -> Any:
-    return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
-
-
-def _gaps(calendar: Calendar, day: date, times: TickTimes) -> list[Gap]:
-    spans = calendar.open_spans(day) if calendar.rows else []  # what never closes may be quiet at any hour
-    return [gap for opens_at, closes_at in spans for gap in gaps(times, ns(opens_at), ns(closes_at))]
+def _numbers(table: pa.Table, name: str) -> TickPrices:
+    numbers: TickPrices = table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+    return numbers

@@ -78,7 +78,7 @@ def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | N
     ``now``) on their exchanges that covers: None where there was no trading.
     """
     sessions: dict[Market, dict[date, list[Span]]] = {}
-    for market in {one.market for one in held} or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
+    for market in {stretch.market for stretch in held} or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
         calendar = calendar_of(*market)
         sessions[market] = {
             day: [
@@ -89,12 +89,12 @@ def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | N
         }
     whole = figures.exposure_seconds(span for days in sessions.values() for spans in days.values() for span in spans)
     inside = []
-    for one in held:
-        for opens, closes in sessions[one.market].get(one.day, ()):
-            start = max(one.span[0], opens)
-            inside.append((start, max(start, min(one.span[1], closes))))
+    for stretch in held:
+        for opens, closes in sessions[stretch.market].get(stretch.day, ()):
+            start = max(stretch.span[0], opens)
+            inside.append((start, max(start, min(stretch.span[1], closes))))
     return {
-        "exposure_seconds": figures.exposure_seconds(one.span for one in held),
+        "exposure_seconds": figures.exposure_seconds(stretch.span for stretch in held),
         "exposure_pct": 100 * figures.exposure_seconds(inside) / whole if whole else None,
     }
 
@@ -103,14 +103,14 @@ def _touching(cut: Cut, first: date, last: date) -> Iterator[_Row]:
     rows: QuerySet[Trade] = Trade.objects.filter(**cut.lookups(), trading_day__lte=last).exclude(state=VOID)
     if cut.known_at is not None:
         rows = rows.filter(as_known.untouched(cut.known_at))
-        for known in retold_of(cut, cut.known_at):
-            instrument = known.trade.instrument
-            yield known.strategy_id, *_named(instrument), known.opened_at, known.closed_at
+        for known_trade in retold_of(cut, cut.known_at):
+            instrument = known_trade.trade.instrument
+            yield known_trade.strategy_id, *_named(instrument), known_trade.opened_at, known_trade.closed_at
     # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
     since = datetime.combine(first, time(), UTC) - timedelta(days=1)
     still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
-    instruments = {one.pk: _named(one) for one in Instrument.objects.select_related("exchange")}
+    instruments = {instrument.pk: _named(instrument) for instrument in Instrument.objects.select_related("exchange")}
     for strategy, instrument, opened_at, closed_at in still.order_by().values_list(
         "strategy_id", "instrument_id", text("opened_at"), text("closed_at")
     ):

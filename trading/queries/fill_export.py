@@ -47,14 +47,14 @@ def fill_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
 
 
 def _fills_of(trade: Trade) -> Iterator[tuple[Any, ...]]:
-    desk, there = timezone.get_current_timezone(), ZoneInfo(trade.instrument.exchange.zone)
+    desk, exchange_zone = timezone.get_current_timezone(), ZoneInfo(trade.instrument.exchange.zone)
     symbol = shown_symbol(trade.instrument.exchange.code, trade.instrument.symbol)
     fills = sorted(trade.fills.all(), key=lambda fill: fill.sequence)
-    for fill in facts.corrected(fills, sorted(trade.corrections.all(), key=lambda one: one.pk)):
+    for fill in facts.corrected(fills, sorted(trade.corrections.all(), key=lambda correction: correction.pk)):
         yield (
             trade.account.code, trade.account.currency, trade.trade_id, trade.strategy.code, symbol, str(trade.side),
             str(trade.state), trade.opened_at.astimezone(desk), fill.sequence, fill.fill_id, fill.order_id,
-            trading_day(fill.at, there), fill.at.astimezone(desk), str(fill.role), str(fill.side),
+            trading_day(fill.at, exchange_zone), fill.at.astimezone(desk), str(fill.role), str(fill.side),
             fill.quantity, fill.price, _value(fill, trade), fill.charges, _realised(fill),
         )  # fmt: skip
 

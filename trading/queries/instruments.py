@@ -27,12 +27,12 @@ def split_symbol(symbol: str) -> tuple[str, str]:
     code, colon, rest = symbol.partition(":")
     if not colon:
         return settings.VELOX_EXCHANGE, symbol
-    known = exchanges()
-    if code not in known or not rest:
+    codes = exchanges()
+    if code not in codes or not rest:
         raise InvalidValue(
             f"symbol is {symbol!r}: no exchange is called {code!r}.",
             field="symbol",
-            hint=f"Known are {', '.join(known)}; `manage.py sessions --load FILE` adds the exchanges of a file.",
+            hint=f"Known are {', '.join(codes)}; `manage.py sessions --load FILE` adds the exchanges of a file.",
         )
     return code, rest
 
@@ -55,10 +55,10 @@ def find_instrument(symbol: str) -> Instrument | None:
 
     Raises: InvalidValue as `split_symbol`, but for a name under which an older VELOX has booked.
     """
-    found = list(Instrument.objects.filter(is_named(symbol)).select_related("exchange"))
-    if not found:
+    instruments = list(Instrument.objects.filter(is_named(symbol)).select_related("exchange"))
+    if not instruments:
         split_symbol(symbol)
-    return min(found, key=lambda instrument: ":" in instrument.symbol, default=None)
+    return min(instruments, key=lambda instrument: ":" in instrument.symbol, default=None)
 
 
 def plain_name(symbol: str) -> str:

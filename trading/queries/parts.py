@@ -24,14 +24,14 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
 
     A trade's conditions are those of the signals that led to it (booleans are 0 and 1), its tags those of its review.
     """
-    chosen = {**cut.lookups(), "day__gte": first, "day__lte": last}
-    rows = Realisation.objects.filter(**chosen).order_by()
+    lookups = {**cut.lookups(), "day__gte": first, "day__lte": last}
+    rows = Realisation.objects.filter(**lookups).order_by()
     if cut.known_at is not None:
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
     tags = _tags(cut)
     conditions = _conditions(cut) if with_conditions else {}
-    found = rows.values_list("trade_id", "closes", *_OF_TRADE, *EXIT_TIMES, *EXIT_MONEY)
-    return [*_parts(found, tags, conditions), *_retold(cut, first, last, tags, conditions)]
+    columns = rows.values_list("trade_id", "closes", *_OF_TRADE, *EXIT_TIMES, *EXIT_MONEY)
+    return [*_parts(columns, tags, conditions), *_retold(cut, first, last, tags, conditions)]
 
 
 def _parts(
@@ -40,7 +40,7 @@ def _parts(
     trades: dict[int, Traded] = {}
     strategies = dict(Strategy.objects.values_list("pk", "code"))
     instruments = _instruments()
-    for trade_pk, closes, *of_trade, at_text, day, opened_text, closed_text, pnl, charges, whole, known, risk in rows:
+    for trade_pk, closes, *of_trade, at_text, day, opened_text, closed_text, pnl, charges, whole, costs, risk in rows:
         at, opened_at, closed_at, trade = instant_of(at_text), instant_of(opened_text), None, trades.get(trade_pk)
         if closed_text is not None and of_trade[-1] != OPEN:
             closed_at = at if closed_text == at_text else instant_of(closed_text)
@@ -54,7 +54,7 @@ def _parts(
             )  # fmt: skip
         closed = None
         if closes and closed_at is not None:
-            closed = ClosedTrade(whole, known, risk, (closed_at - opened_at).total_seconds())
+            closed = ClosedTrade(whole, costs, risk, (closed_at - opened_at).total_seconds())
         yield TradedExit(Exit(at, day_of(day), pnl, charges, closed, closed_at is None), trade)
 
 
@@ -68,16 +68,16 @@ def _retold(
     cut: Cut, first: date, last: date, tags: dict[int, tuple[str, ...]], conditions: dict[int, dict[str, float]]
 ) -> Iterator[TradedExit]:
     """Yield the exits of the trades that were touched since, as they were known."""
-    for known in retold_of(cut, cut.known_at) if cut.known_at is not None else ():
-        pk, instrument = known.trade.pk, known.trade.instrument
+    for known_trade in retold_of(cut, cut.known_at) if cut.known_at is not None else ():
+        pk, instrument = known_trade.trade.pk, known_trade.trade.instrument
         here = ZoneInfo(instrument.exchange.zone)
         trade = Traded(
-            known.strategy_id, shown_symbol(instrument.exchange.code, instrument.symbol), known.trade.side,
-            known.exit_reason, known.opened_at.astimezone(here),
-            None if known.closed_at is None else known.closed_at.astimezone(here),
+            known_trade.strategy_id, shown_symbol(instrument.exchange.code, instrument.symbol), known_trade.trade.side,
+            known_trade.exit_reason, known_trade.opened_at.astimezone(here),
+            None if known_trade.closed_at is None else known_trade.closed_at.astimezone(here),
             tags.get(pk, ()), conditions.get(pk, {}),
         )  # fmt: skip
-        yield from (TradedExit(exit, trade) for exit in known.exits if first <= exit.day <= last)
+        yield from (TradedExit(exit, trade) for exit in known_trade.exits if first <= exit.day <= last)
 
 
 def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
@@ -89,15 +89,15 @@ def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
 def _conditions(cut: Cut) -> dict[int, dict[str, float]]:
     of = _of(cut, "signal__trade") | ({} if cut.known_at is None else {"signal__recorded_at__lt": cut.known_at})
     rows = SignalCondition.objects.filter(**of, signal__trade__isnull=False).order_by("signal__at", "signal_id")
-    found: dict[int, dict[str, float]] = {}
+    conditions: dict[int, dict[str, float]] = {}
     for pk, name, value in rows.values_list("signal__trade_id", "name", "value"):
-        found.setdefault(pk, {}).setdefault(name, value)  # the first signal is the one that opened it
-    return found
+        conditions.setdefault(pk, {}).setdefault(name, value)  # the first signal is the one that opened it
+    return conditions
 
 
 def _of(cut: Cut, path: str) -> dict[str, Any]:
     """Return the lookups of what belongs to the cut's trades; what was moved to another strategy since, too."""
-    chosen = cut.lookups()
+    lookups = cut.lookups()
     if cut.known_at is not None:
-        chosen.pop("strategy__code", None)
-    return {f"{path}__{name}": value for name, value in chosen.items()}
+        lookups.pop("strategy__code", None)
+    return {f"{path}__{name}": value for name, value in lookups.items()}

@@ -38,7 +38,7 @@ def open_at_end_of(account: Account, day: date) -> Iterator[tuple[int, Position]
 def _position(trade: Trade, day: date) -> Position | None:
     zone = trade.instrument.exchange.zone
     recorded = sorted(trade.fills.all(), key=lambda fill: fill.sequence)
-    standing = facts.corrected(recorded, sorted(trade.corrections.all(), key=lambda one: one.pk))
+    standing = facts.corrected(recorded, sorted(trade.corrections.all(), key=lambda correction: correction.pk))
     fills = [fill for fill in standing if date_in(fill.at, zone) <= day]
     try:
         holding, _ = facts.folded(trade, fills)

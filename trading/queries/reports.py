@@ -132,8 +132,9 @@ def _span(cut: Cut) -> tuple[date | None, date | None]:
     if cut.known_at is not None:
         trades = trades.filter(untouched(cut.known_at))
         exits = exits.filter(untouched(cut.known_at, of="trade__"))
-        for known in retold_of(cut, cut.known_at):
-            days += [date_in(known.opened_at, known.trade.instrument.exchange.zone), *(one.day for one in known.exits)]
+        for trade in retold_of(cut, cut.known_at):
+            zone = trade.trade.instrument.exchange.zone
+            days += [date_in(trade.opened_at, zone), *(exit.day for exit in trade.exits)]
     opened = trades.aggregate(first=Min("trading_day"), last=Max("trading_day"))
     days += [opened["first"], opened["last"], exits.aggregate(last=Max("day"))["last"]]
     dates = [day for day in days if day is not None]
@@ -147,7 +148,7 @@ def strategy_report(selection: Selection, *, now: datetime | None = None) -> Str
     ``now``, without it to the end of the last day's trading.
     """
     period = _Period(selection, now)
-    groups = period.groups(lambda part: part.trade.strategy_id, lambda held: held.strategy_id)
+    groups = period.groups(lambda traded: traded.trade.strategy_id, lambda held: held.strategy_id)
     cut = selection.cut
     return {
         **selection.head(),
@@ -163,7 +164,7 @@ def strategy_report(selection: Selection, *, now: datetime | None = None) -> Str
 def symbol_report(selection: Selection, *, now: datetime | None = None) -> SymbolReport:
     """Return the report of the period by symbol (`strategy_report`)."""
     period = _Period(selection, now)
-    groups = period.groups(lambda part: part.trade.symbol, lambda held: held.symbol)
+    groups = period.groups(lambda traded: traded.trade.symbol, lambda held: held.symbol)
     rows: list[SymbolRow] = []
     for name, group in groups.items():
         instrument = find_instrument(name)
@@ -194,7 +195,7 @@ class _Period:
             self.held = sorted(held, key=attrgetter("span"))
             self.history = history_of(self.cut.account, last, known_at=self.cut.known_at)
             self.since = first_trading_day(self.cut.account, known_at=self.cut.known_at)
-        self.all_exits = [one.exit for one in self.exits]
+        self.all_exits = [traded.exit for traded in self.exits]
         self.sheet = Sheet(self.all_exits)
 
     def groups(
@@ -202,8 +203,8 @@ class _Period:
     ) -> dict[str, tuple[Sequence[int], list[Held]]]:
         """Return by name the places of the exits and the positions of each group that has an exit."""
         held: dict[str, list[Held]] = {}
-        for one in self.held:
-            held.setdefault(of_held(one), []).append(one)
+        for stretch in self.held:
+            held.setdefault(of_held(stretch), []).append(stretch)
         return {name: (places, held.get(name, [])) for name, places in cuts.places(self.exits, of_exit).items()}
 
     def total(self) -> RowFigures:

@@ -41,8 +41,8 @@ def earned_by(trade: Trade) -> Decimal:
 
 def _compared(comparison: str) -> Q:
     unknown = Q(charges__isnull=True, **{f"realised_pnl{comparison}": 0})
-    known = Q(charges__isnull=False, **{f"realised_pnl{comparison}": F("charges")})
-    return Q(state=CLOSED) & (unknown | known)
+    charged = Q(charges__isnull=False, **{f"realised_pnl{comparison}": F("charges")})
+    return Q(state=CLOSED) & (unknown | charged)
 
 
 _LOOKUPS = {

@@ -22,7 +22,7 @@ DEFAULT_GROUP = ""  # the exchange's own
 # Ticks are accepted from 2000 on; bounds further out add no day that could hold one.
 _FIRST_SECONDS, _LAST_SECONDS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100))
 _NS = 10**9
-_FIELDS = tuple(one.name for one in fields(SessionRow))
+_FIELDS = tuple(field.name for field in fields(SessionRow))
 _HOURS = tuple(f"sessions__{name}" for name in _FIELDS)
 
 

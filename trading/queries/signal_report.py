@@ -23,7 +23,7 @@ UNKNOWN_SIDE = ""
 PRICE_AGE_MAX = timedelta(hours=1)  # of the last price before the first signal of a day
 
 
-def signal_report(chosen: Selection, reader: TickReader, *, minutes: int) -> dict[str, Any]:
+def signal_report(selection: Selection, reader: TickReader, *, minutes: int) -> dict[str, Any]:
     """Return `{head of a report, "minutes", "looked_at", "conditions": [ROW], "signals": [GROUP]}`.
 
     ROW: strategy_id, condition, bucket, trades_with, expectancy_with, trades_without, expectancy_without, difference,
@@ -33,26 +33,26 @@ def signal_report(chosen: Selection, reader: TickReader, *, minutes: int) -> dic
 
     Raises: StoreUnavailable.
     """
-    if chosen.first is None or chosen.last is None:
-        return {**chosen.head(), "minutes": minutes, "looked_at": 0, "conditions": [], "signals": []}
-    parts = parts_of(chosen.cut, chosen.first, chosen.last, with_conditions=True)
+    if selection.first is None or selection.last is None:
+        return {**selection.head(), "minutes": minutes, "looked_at": 0, "conditions": [], "signals": []}
+    parts = parts_of(selection.cut, selection.first, selection.last, with_conditions=True)
     judged = [
-        Judged(part.trade.strategy_id, part.exit.closed.net, part.trade.conditions)
-        for part in parts
-        if part.exit.closed is not None
+        Judged(traded.trade.strategy_id, traded.exit.closed.net, traded.trade.conditions)
+        for traded in parts
+        if traded.exit.closed is not None
     ]
     rows = attribution.attribute(judged)
     return {
-        **chosen.head(),
+        **selection.head(),
         "minutes": minutes,
         "looked_at": sum(row.difference is not None for row in rows),
         "conditions": [_row(row) for row in rows],
-        "signals": list(_groups(_followed(chosen, reader, timedelta(minutes=minutes)))),
+        "signals": list(_groups(_followed(selection, reader, timedelta(minutes=minutes)))),
     }
 
 
 def _row(row: Attribution) -> dict[str, Any]:
-    found = row.difference
+    difference = row.difference
     return {
         "strategy_id": row.strategy_id,
         "condition": row.condition,
@@ -61,10 +61,10 @@ def _row(row: Attribution) -> dict[str, Any]:
         "expectancy_with": figures.to_money(row.expectancy_with),
         "trades_without": row.without_it,
         "expectancy_without": figures.to_money(row.expectancy_without),
-        "difference": None if found is None else figures.to_money(round(found.value)),
-        "difference_low": None if found is None else figures.to_money(round(found.low)),
-        "difference_high": None if found is None else figures.to_money(round(found.high)),
-        "p": None if found is None else found.p,
+        "difference": None if difference is None else figures.to_money(round(difference.value)),
+        "difference_low": None if difference is None else figures.to_money(round(difference.low)),
+        "difference_high": None if difference is None else figures.to_money(round(difference.high)),
+        "p": None if difference is None else difference.p,
         "p_adjusted": row.p_adjusted,
     }
 
@@ -72,18 +72,18 @@ def _row(row: Attribution) -> dict[str, Any]:
 Followed = tuple[tuple[str, str, str], Aftermath | None]
 
 
-def _followed(chosen: Selection, reader: TickReader, span: timedelta) -> Iterator[Followed]:
+def _followed(selection: Selection, reader: TickReader, span: timedelta) -> Iterator[Followed]:
     """Yield each signal of the period with what came after it; ticks are read once per symbol and day."""
     by_day: dict[tuple[str, date], list[_Signal]] = {}
-    for signal in _signals(chosen):
+    for signal in _signals(selection):
         by_day.setdefault((signal.symbol, signal.at.date()), []).append(signal)
     for (symbol, _), signals in by_day.items():
         start, stop = signals[0].at - PRICE_AGE_MAX, signals[-1].at + span
-        table = reader.ticks(symbol, ns(start), ns(stop) + 1, account=chosen.cut.account.code)
+        table = reader.ticks(symbol, ns(start), ns(stop) + 1, account=selection.cut.account.code)
         times, prices = ticks_of(table)
         for signal in signals:
-            found = attribution.aftermath(times, prices, ns(signal.at), ns(signal.at + span), signal.side)
-            yield signal.key, found
+            aftermath = attribution.aftermath(times, prices, ns(signal.at), ns(signal.at + span), signal.side)
+            yield signal.key, aftermath
 
 
 class _Signal(NamedTuple):
@@ -95,21 +95,21 @@ class _Signal(NamedTuple):
     key: tuple[str, str, str]
 
 
-def _signals(chosen: Selection) -> Iterator[_Signal]:
+def _signals(selection: Selection) -> Iterator[_Signal]:
     """Yield the signals of the period, ascending."""
-    if chosen.first is None or chosen.last is None:
+    if selection.first is None or selection.last is None:
         return
-    start, stop = day_bounds(chosen.first)[0], day_bounds(chosen.last)[1]
-    rows = Signal.objects.filter(**chosen.cut.lookups(), at__gte=start, at__lt=stop).order_by("at", "pk")
-    if chosen.cut.known_at is not None:
-        rows = rows.filter(recorded_at__lt=chosen.cut.known_at)
+    start, stop = day_bounds(selection.first)[0], day_bounds(selection.last)[1]
+    rows = Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop).order_by("at", "pk")
+    if selection.cut.known_at is not None:
+        rows = rows.filter(recorded_at__lt=selection.cut.known_at)
     strategies = dict(Strategy.objects.values_list("pk", "code"))
-    instruments = {one.pk: _shown(one) for one in Instrument.objects.select_related("exchange")}
+    instruments = {instrument.pk: _shown(instrument) for instrument in Instrument.objects.select_related("exchange")}
     for at, instrument, strategy, decision, reason, side in rows.values_list(
         text("at"), "instrument_id", "strategy_id", "decision", "reason", KT("conditions__side")
     ):
-        known = side if side in (LONG, SHORT) else UNKNOWN_SIDE
-        yield _Signal(instant_of(at), instruments[instrument], known, (strategies[strategy], decision, reason))
+        direction = side if side in (LONG, SHORT) else UNKNOWN_SIDE
+        yield _Signal(instant_of(at), instruments[instrument], direction, (strategies[strategy], decision, reason))
 
 
 def _shown(instrument: Instrument) -> str:
@@ -118,22 +118,22 @@ def _shown(instrument: Instrument) -> str:
 
 def _groups(followed: Iterable[Followed]) -> Iterator[dict[str, Any]]:
     groups: dict[tuple[str, str, str], list[Aftermath | None]] = {}
-    for key, found in followed:
-        groups.setdefault(key, []).append(found)
-    for (strategy, decision, reason), found_of in sorted(groups.items()):
-        known = [found for found in found_of if found is not None]
-        ends = [found.end for found in known]
+    for key, aftermath in followed:
+        groups.setdefault(key, []).append(aftermath)
+    for (strategy, decision, reason), aftermaths in sorted(groups.items()):
+        followed_up = [aftermath for aftermath in aftermaths if aftermath is not None]
+        ends = [aftermath.end for aftermath in followed_up]
         interval = intervals.of_mean(ends)
         yield {
             "strategy_id": strategy,
             "decision": decision,
             "reason": reason,
-            "signals": len(found_of),
-            "with_ticks": len(known),
+            "signals": len(aftermaths),
+            "with_ticks": len(followed_up),
             "mean_move": fmean(ends) if ends else None,
             "mean_move_low": None if interval is None else interval.low,
             "mean_move_high": None if interval is None else interval.high,
             "share_up": 100 * sum(end > 0 for end in ends) / len(ends) if ends else None,
-            "mean_best": fmean(found.best for found in known) if known else None,
-            "mean_worst": fmean(found.worst for found in known) if known else None,
+            "mean_best": fmean(aftermath.best for aftermath in followed_up) if followed_up else None,
+            "mean_worst": fmean(aftermath.worst for aftermath in followed_up) if followed_up else None,
         }

@@ -42,7 +42,7 @@ def stats_by(
     if cut in TOTALS:
         return sorted(totals_by(account, *span, cut), key=lambda row: row["key"])
     exits = parts_of(Cut(account), *span, with_conditions=condition is not None)
-    sheet = Sheet([one.exit for one in exits])
+    sheet = Sheet([traded.exit for traded in exits])
     groups = cuts.by_condition_named(exits, condition) if condition is not None else cuts.places(exits, CUTS[cut])
     rows: list[PartTotals] = []
     for key, places in groups.items():

@@ -52,12 +52,12 @@ KINDS = {
 AT_A_TIME = 2000
 
 
-def exported(chosen: Selection) -> QuerySet[Trade]:
+def exported(selection: Selection) -> QuerySet[Trade]:
     """Return the trades that were opened on the days chosen, void ones too, the oldest first."""
-    if chosen.first is None or chosen.last is None:
+    if selection.first is None or selection.last is None:
         return Trade.objects.none()
-    days = {"trading_day__gte": chosen.first, "trading_day__lte": chosen.last}
-    return Trade.objects.filter(**chosen.cut.lookups(), **days).order_by("opened_at", "pk")
+    days = {"trading_day__gte": selection.first, "trading_day__lte": selection.last}
+    return Trade.objects.filter(**selection.cut.lookups(), **days).order_by("opened_at", "pk")
 
 
 def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
@@ -68,33 +68,34 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
     zone = timezone.get_current_timezone()
     accounts = {pk: (code, currency) for pk, code, currency in Account.objects.values_list("pk", "code", "currency")}
     strategies = dict(Strategy.objects.values_list("pk", "code"))
-    instruments = {one.pk: _shown(one) for one in Instrument.objects.select_related("exchange")}
+    instruments = {instrument.pk: _shown(instrument) for instrument in Instrument.objects.select_related("exchange")}
 
     def desk(at: str | None) -> datetime | None:
         return None if at is None else instant_of(at).astimezone(zone)
 
     plain = trades.select_related(None).prefetch_related(None)
     conditions = conditions_of(trades)
-    for made, entry_price, exit_price in _priced(plain, {pk: one.multiplier for pk, one in instruments.items()}):
-        symbol = instruments[made.instrument].symbol
-        earned = made.pnl - (made.charges or 0)
-        risk = made.initial_risk
-        r_multiple = None if made.closed_at is None else in_risks(Decimal(earned), _decimal(risk))
-        review = made.review_state
+    multipliers = {pk: instrument.multiplier for pk, instrument in instruments.items()}
+    for row, entry_price, exit_price in _priced(plain, multipliers):
+        symbol = instruments[row.instrument].symbol
+        earned = row.pnl - (row.charges or 0)
+        risk = row.initial_risk
+        r_multiple = None if row.closed_at is None else in_risks(Decimal(earned), _decimal(risk))
+        review = row.review_state
         yield (
-            *accounts[made.account], made.trade_id, strategies[made.strategy], symbol, made.side, made.state,
-            result_word(made.state, earned), day_of(made.trading_day), desk(made.opened_at), desk(made.closed_at),
-            from_units(made.entry_quantity), from_units(made.open_quantity),
+            *accounts[row.account], row.trade_id, strategies[row.strategy], symbol, row.side, row.state,
+            result_word(row.state, earned), day_of(row.trading_day), desk(row.opened_at), desk(row.closed_at),
+            from_units(row.entry_quantity), from_units(row.open_quantity),
             entry_price,
-            _money(made.stop_price), _money(made.target_price), _money(risk), from_units(made.pnl),
-            _money(made.charges), r_multiple, made.exit_reason, _money(made.reported_pnl),
-            " ".join(texts_of(made.flags)),
-            REVIEWED if review == Review.State.DONE else TO_REVIEW, made.rating,
-            None if review is None else ", ".join(texts_of(made.tags)), made.mistakes, made.notes,
-            made.reviewed_by, desk(made.reviewed_at),
-            *(_excursion(made, desk(made.mae_at), desk(made.mfe_at)) if made.mae is not None else _NOT_MEASURED),
-            from_units(made.exit_quantity), exit_price, *_bought_and_sold(made),
-            None if made.charges is None else from_units(earned), conditions.get(made.pk, {}),
+            _money(row.stop_price), _money(row.target_price), _money(risk), from_units(row.pnl),
+            _money(row.charges), r_multiple, row.exit_reason, _money(row.reported_pnl),
+            " ".join(texts_of(row.flags)),
+            REVIEWED if review == Review.State.DONE else TO_REVIEW, row.rating,
+            None if review is None else ", ".join(texts_of(row.tags)), row.mistakes, row.notes,
+            row.reviewed_by, desk(row.reviewed_at),
+            *(_excursion(row, desk(row.mae_at), desk(row.mfe_at)) if row.mae is not None else _NOT_MEASURED),
+            from_units(row.exit_quantity), exit_price, *_bought_and_sold(row),
+            None if row.charges is None else from_units(earned), conditions.get(row.pk, {}),
         )  # fmt: skip
 
 
@@ -116,12 +117,12 @@ def _priced(
         unsure = (row for row in some if not averages.sums_tell(row.entry_quantity, multipliers[row.instrument]))
         exact = from_fills({row.pk: row.side for row in unsure})
         for row in some:
-            multiplier, known = multipliers[row.instrument], exact.get(row.pk)
-            if known is None:
+            multiplier, fills_prices = multipliers[row.instrument], exact.get(row.pk)
+            if fills_prices is None:
                 entry = averages.of_sums(row.entry_value, row.entry_quantity, multiplier)
                 yield row, entry, averages.of_sums(row.exit_value, row.exit_quantity, multiplier)
             else:
-                yield row, known.entry, known.exit if row.exit_quantity else None
+                yield row, fills_prices.entry, fills_prices.exit if row.exit_quantity else None
 
 
 def _bought_and_sold(row: _Row) -> tuple[Decimal, Decimal]:

@@ -37,18 +37,18 @@ class TradeLife:
 
     def excursion_fields(self) -> dict[str, Any]:
         """Return MAE and MFE in money and R, where and when, what was given back of it, and the mark of a gap."""
-        found = self.excursion
-        if found is None:
+        excursion = self.excursion
+        if excursion is None:
             return {}
-        ends = {"mae": found.mae, "mfe": found.mfe}
-        made: dict[str, Any] = {}
+        ends = {"mae": excursion.mae, "mfe": excursion.mfe}
+        fields: dict[str, Any] = {}
         for name, extreme in ends.items():
             pnl = from_units(extreme.pnl)
             risks = in_risks(pnl, self.initial_risk)
-            made |= {name: pnl, f"{name}_r": risks, f"{name}_price": from_units(extreme.price)}
-            made[f"{name}_at"] = instant(extreme.at)
-        made["given_back"] = made["mfe"] - self.row.trade.realised_pnl
-        return {**made, "ticks": found.ticks, "gap": mark(self.quiet_seconds)}
+            fields |= {name: pnl, f"{name}_r": risks, f"{name}_price": from_units(extreme.price)}
+            fields[f"{name}_at"] = instant(extreme.at)
+        fields["given_back"] = fields["mfe"] - self.row.trade.realised_pnl
+        return {**fields, "ticks": excursion.ticks, "gap": mark(self.quiet_seconds)}
 
 
 def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
@@ -63,7 +63,7 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
     stop = trade.closed_at or now
     table = reader.ticks(symbol, ns(trade.opened_at), ns(stop) + 1000, account=trade.account.code)
     times, prices = ticks_of(table)
-    found = None if is_void else measure(reader, trade.account.code, symbol, [trade]).trades[0]
+    measured = None if is_void else measure(reader, trade.account.code, symbol, [trade]).trades[0]
     return TradeLife(
         row=trade_row(trade),
         currency=trade.account.currency,
@@ -71,8 +71,8 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
         stops=list(trade.stop_changes.order_by("at", "pk")),
         signals=list(trade.signals.order_by("at", "pk")),
         journal=facts.journal_of(trade),
-        excursion=None if found is None else found.excursion,
-        quiet_seconds=None if found is None else found.quiet_seconds,
+        excursion=None if measured is None else measured.excursion,
+        quiet_seconds=None if measured is None else measured.quiet_seconds,
         initial_risk=trade.initial_risk,
         initial_stop_price=trade.initial_stop_price,
         times=times.tolist(),

@@ -53,18 +53,18 @@ class TradeFilter:
     day: date | None = None
 
 
-def listed(account: Account, chosen: TradeFilter) -> QuerySet[Trade]:
+def listed(account: Account, filters: TradeFilter) -> QuerySet[Trade]:
     """Return the account's trades under a filter, the newest opening first, with all that a row needs."""
     lookups = {
-        "strategy__code": chosen.strategy,
-        "instrument__symbol__icontains": chosen.symbol,
-        "side": chosen.side,
-        "state": chosen.state,
-        "trading_day": chosen.day,
+        "strategy__code": filters.strategy,
+        "instrument__symbol__icontains": filters.symbol,
+        "side": filters.side,
+        "state": filters.state,
+        "trading_day": filters.day,
     }
     rows = Trade.objects.filter(account=account, **{name: value for name, value in lookups.items() if value})
-    rows = rows.filter(with_result(chosen.result)) if chosen.result else rows
-    rows = rows.filter(with_review(chosen.review)) if chosen.review else rows
+    rows = rows.filter(with_result(filters.result)) if filters.result else rows
+    rows = rows.filter(with_review(filters.review)) if filters.review else rows
     return related(rows).order_by("-opened_at", "-pk")
 
 

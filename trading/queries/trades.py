@@ -39,10 +39,10 @@ def find_trade(account: Account, trade_id: str, *, strategy_id: str | None = Non
             if strategy_id is None
             else f"They are {' and '.join(f'pk {row.pk} of {row.trading_day}' for row in still_open)}: correct one.",
         )
-    found = still_open[0] if still_open else _newest(account, trade_id, rows, strategy_id)
-    if found is None:
+    trade = still_open[0] if still_open else _newest(account, trade_id, rows, strategy_id)
+    if trade is None:
         raise UnknownTrade(f"There is no trade {trade_id!r} in account {account.code!r}.", field="trade_id")
-    return found
+    return trade
 
 
 def pk_of(account: Account, trade_id: str, *, strategy_id: str | None = None, day: date | None = None) -> int:
@@ -53,14 +53,14 @@ def pk_of(account: Account, trade_id: str, *, strategy_id: str | None = None, da
     if day is None:
         return int(find_trade(account, trade_id, strategy_id=strategy_id).pk)
     rows = _of(account, strategy_id=strategy_id)
-    found = list(rows.filter(trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX), trading_day=day)[:2])
-    if not found:
+    matches = list(rows.filter(trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX), trading_day=day)[:2])
+    if not matches:
         raise UnknownTrade(f"There is no trade {trade_id!r} of {day}.", field="trade_id")
-    if len(found) > 1:
+    if len(matches) > 1:
         raise AmbiguousTrade(
             f"Several strategies have a trade {trade_id!r} of {day}.", field="trade_id", hint="Give the strategy."
         )
-    return int(found[0].pk)
+    return int(matches[0].pk)
 
 
 def _newest(account: Account, trade_id: str, rows: QuerySet[Trade], strategy_id: str | None) -> Trade | None:
@@ -126,7 +126,7 @@ def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[va
         return values.Position(**trades[0].as_dict())
     net = sum((_signed(trade) for trade in trades), Decimal(0))
     cost = sum((_signed(trade) * (trade.avg_price or 0) for trade in trades), Decimal(0))
-    known = [trade.charges for trade in trades if trade.charges is not None]
+    charges = [trade.charges for trade in trades if trade.charges is not None]
     return values.Position(
         trade_id=None,
         strategy_id=strategy_id,
@@ -137,7 +137,7 @@ def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[va
         open_quantity=abs(net),
         avg_price=plain_price(cost / net) if net else None,
         realised_pnl=sum((trade.realised_pnl for trade in trades), Decimal(0)),
-        charges=sum(known, Decimal(0)) if known else None,
+        charges=sum(charges, Decimal(0)) if charges else None,
         stop_price=None,
         target_price=None,
         initial_risk=None,

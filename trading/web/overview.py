@@ -67,5 +67,5 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 def unrealised_of(positions: Sequence[OpenPosition]) -> Unrealised:
     """Add up what is known; an unknown price is never taken as zero."""
-    pnls = [one.position.unrealised_pnl for one in positions if one.position.unrealised_pnl is not None]
+    pnls = [entry.position.unrealised_pnl for entry in positions if entry.position.unrealised_pnl is not None]
     return Unrealised(sum(pnls, Decimal(0)) if pnls else None, len(pnls), len(positions))

@@ -19,8 +19,8 @@ MAX_AGE_SECONDS = 60
 
 
 def _path(name: str) -> Path | None:
-    found = finders.find(name)  # never outside the apps' own folders
-    return Path(found) if isinstance(found, str) and Path(found).is_file() else None
+    place = finders.find(name)  # never outside the apps' own folders
+    return Path(place) if isinstance(place, str) and Path(place).is_file() else None
 
 
 def _etag(request: HttpRequest, name: str) -> str | None:

@@ -57,10 +57,10 @@ def pnl(value: Decimal | None, currency: str) -> SafeString:
 
 
 def _amount(value: Decimal | None, currency: str, css: str, *, signed: bool) -> SafeString:
-    shown, exact = amounts.rounded(value, currency), amounts.amount(value, currency, signed=signed)
-    if shown == value:
+    rounded, exact = amounts.rounded(value, currency), amounts.amount(value, currency, signed=signed)
+    if rounded == value:
         return format_html('<span class="{}">{}</span>', css, exact)
-    text = amounts.amount(shown, currency, signed=signed)
+    text = amounts.amount(rounded, currency, signed=signed)
     return format_html('<span class="{}" title="{}">{}</span>', css, exact, text)
 
 
