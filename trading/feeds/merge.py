@@ -19,11 +19,11 @@ def merged(files: Sequence[FeedFile]) -> Ticks:
     Raises: InvalidValue, when two files hold the same symbol over the same time: which tick came first is not known.
     """
     _refuse_overlaps(files)
-
-    def rank(file: FeedFile) -> tuple[int, int, list[str]]:  # never a name that a copy of the file may not have
-        return int(file.ticks.time.min()), int(file.ticks.time.max()), sorted(spans(file.ticks))
-
-    ranked = sorted((file for file in files if len(file.ticks)), key=rank)
+    # Ticks of one time go by what the files hold: never by a name that a copy of the file may not have.
+    ranked = sorted(
+        (file for file in files if len(file.ticks)),
+        key=lambda file: (int(file.ticks.time.min()), int(file.ticks.time.max()), sorted(spans(file.ticks))),
+    )
     ticks = concatenated([file.ticks for file in ranked])
     if len(ranked) < 2:
         return ticks

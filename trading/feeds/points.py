@@ -78,11 +78,12 @@ def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: pa.Table, *, 
     order = np.argsort(keys)
     places = order[np.minimum(np.searchsorted(keys[order], times), len(keys) - 1)]
     same = ticks.take(places)
+    fields = {name: np.asarray(stored.column(name).to_numpy(), dtype=np.float64) for name in (*NUMBERS, *FOREIGN)}
     if not (
         (keys[places] == times).all()
         and np.array_equal(same.time, instants(stored, "exchange_time"))
-        and all(np.array_equal(getattr(same, name), _floats(stored, name), equal_nan=True) for name in NUMBERS)
-        and all(np.isnan(_floats(stored, name)).all() for name in FOREIGN)
+        and all(np.array_equal(getattr(same, name), fields[name], equal_nan=True) for name in NUMBERS)
+        and all(np.isnan(fields[name]).all() for name in FOREIGN)
     ):
         raise OtherInput(
             f"Source {source!r} holds other ticks of {symbol} over the same time.",
@@ -96,10 +97,6 @@ def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: pa.Table, *, 
 def instants(table: pa.Table, name: str) -> IntArray:
     """Return a column of times as ns UTC."""
     return np.asarray(table.column(name).cast("int64").to_numpy(), dtype=np.int64)
-
-
-def _floats(table: pa.Table, name: str) -> FloatArray:
-    return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
 
 
 def wanting(points: FeedPoints, is_stored: Mask) -> Mask:

@@ -93,7 +93,9 @@ def _read(
     stamps = np.unique(time)
     bars = _Bars(stamps, days_of(stamps, calendar.zone), calendar)
     days = days_of(time, calendar.zone)
-    if bars.is_one_a_day and (mode == START or (mode == AUTO and _are_openings(bars))):
+    sessions = [_session(calendar, day) for day in bars.day.tolist()] if bars.is_one_a_day and mode == AUTO else []
+    openings = [session and session[0] for session in sessions]
+    if bars.is_one_a_day and (mode == START or (len(openings) > 1 and openings == stamps.tolist())):
         if len(stamps) == 1:
             raise InvalidValue(
                 f"{name} has one bar of {symbol}: how long it lasts is not known.",
@@ -115,13 +117,6 @@ def _are_midnights(time: IntArray, zone: ZoneInfo) -> bool:
         return False
     walls = (datetime.fromtimestamp(instant // SECOND, UTC).astimezone(zone) for instant in np.unique(time).tolist())
     return all(wall.time() == datetime.min.time() for wall in walls)
-
-
-def _are_openings(bars: _Bars) -> bool:
-    """Tell whether several days have their one bar at the session's open."""
-    sessions = [_session(bars.calendar, day) for day in bars.day.tolist()]
-    pairs = zip(bars.stamp.tolist(), sessions, strict=True)
-    return len(sessions) > 1 and all(session is not None and stamp == session[0] for stamp, session in pairs)
 
 
 def _starts(bars: _Bars) -> str:
@@ -153,15 +148,15 @@ def _closes(calendar: Calendar, days: IntArray) -> IntArray:
     ends = []
     for day in unique.tolist():
         session = _session(calendar, day)
-        ends.append(_ns(calendar.bounds(date.fromordinal(day))[1]) if session is None else session[1])
+        midnight = calendar.bounds(date.fromordinal(day))[1]
+        ends.append(int(midnight.timestamp()) * SECOND if session is None else session[1])
     return np.array(ends, dtype=np.int64)[places]
 
 
 def _session(calendar: Calendar, day: int) -> tuple[int, int] | None:
     """Return when the continuous session of a day (ordinal) opens and closes, in ns UTC; None where there is none."""
     session = calendar.continuous(date.fromordinal(day))
-    return None if session is None else (_ns(session.opens_at), _ns(session.closes_at))
-
-
-def _ns(instant: datetime) -> int:
-    return int(instant.timestamp()) * SECOND
+    if session is None:
+        return None
+    opens, closes = (int(at.timestamp()) * SECOND for at in (session.opens_at, session.closes_at))
+    return opens, closes

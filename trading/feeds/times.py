@@ -98,13 +98,20 @@ def _read_rest(times: CellTimes, texts: pa.Array, rest: Mask) -> Mask:
 
 
 def read_time(text: str) -> tuple[int, bool]:
-    """Return ns and whether they count a wall time of the desk (else UTC).
+    """Return an instant in ns, and whether it is a wall time of the desk (else UTC).
+
+    A count since 1970 is of s, ms, µs or ns, told by its magnitude.
 
     Raises: ValueError, for what is no time.
     """
     count = _COUNT.fullmatch(text)
     if count:
-        return _counted(*count.groups()), False
+        sign, whole, fraction = count.groups()
+        if len(whole) > 40:  # no count of any unit; int() would take its time
+            return INT64, False
+        power: int = next((power for bound, power in MAGNITUDES if int(whole) < bound), 0)
+        instant: int = int(whole) * 10**power + int((fraction or "").ljust(power, "0")[:power] or 0)
+        return -instant if sign == "-" else instant, False
     match = _ISO.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no time")
@@ -118,17 +125,6 @@ def read_time(text: str) -> tuple[int, bool]:
         raise ValueError(f"{offset} is no offset")
     ahead = (hours * 60 + minutes) * 60 * SECOND
     return instant + (ahead if offset[0] == "-" else -ahead), False
-
-
-def _counted(sign: str, whole: str, fraction: str | None) -> int:
-    """Return a count since 1970 of s, ms, µs or ns, told by its magnitude, as ns."""
-    if len(whole) > 40:  # no count of any unit; int() would take its time
-        return INT64
-    number = int(whole)
-    power: int = next((power for bound, power in MAGNITUDES if number < bound), 0)
-    finer = int((fraction or "").ljust(power, "0")[:power] or 0)
-    instant: int = number * 10**power + finer
-    return -instant if sign == "-" else instant
 
 
 def _leave_zone(times: CellTimes, places: IntArray, zone: ZoneInfo) -> None:

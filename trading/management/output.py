@@ -99,12 +99,12 @@ def render(report: Report, form: str) -> str:
     return text.getvalue()
 
 
-def to_json(data: Any) -> str:
+def to_json(body: Any) -> str:
     """Return canonical values as one JSON text: decimals as plain strings, times ISO UTC with `Z`, no NaN.
 
     Raises: ValueError for NaN or infinity, TypeError for anything that is not a plain value.
     """
-    return json.dumps(data, default=jsonable, ensure_ascii=False, allow_nan=False)
+    return json.dumps(body, default=jsonable, ensure_ascii=False, allow_nan=False)
 
 
 def to_csv(tables: Sequence[Table]) -> str:
@@ -151,8 +151,8 @@ def _print(report: Report, console: Console) -> None:
             if total:
                 grid.add_section()
             cells = (
-                Text(cell_text(value, table.currency), style=styles[tone(table, number, value)])
-                for number, value in enumerate(row)
+                Text(cell_text(cell, table.currency), style=styles[tone(table, number, cell)])
+                for number, cell in enumerate(row)
             )
             grid.add_row(*cells, style="bold" * total)
         console.print(grid)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from django.template.loader import render_to_string
 
 from trading.management.charts import drawing
-from trading.management.report import Report, Table, cell_text, is_numeric, tone
+from trading.management.report import Report, cell_text, is_numeric, tone
 
 SHORT_MAX = 20  # rows of a table that stands on one printed page as a whole
 
@@ -33,25 +33,22 @@ class Grid(NamedTuple):
 
 
 def to_html(report: Report) -> str:
-    """Return a report as a page; the template escapes every text in it."""
-    context = {
-        "title": report.title,
-        "charts": [drawing(chart) for chart in report.charts if len(chart.values) > 1],
-        "tables": [grid(table) for table in report.tables],
-        "notes": report.notes,
-    }
-    return render_to_string("report/page.html", context)
+    """Return a report as a page; the template escapes every text in it.
 
-
-def grid(table: Table) -> Grid:
-    """Return a table's cells as text; numbers are set right, gains and losses of coloured columns in colour."""
-    alignments = ["number" if is_numeric(table, number) else "" for number in range(len(table.columns))]
-    head = [Cell(title, css) for title, css in zip(table.columns, alignments, strict=True)]
-    rows = [
-        [
-            Cell(cell_text(value, table.currency), f"{alignments[number]} {tone(table, number, value)}".strip())
-            for number, value in enumerate(row)
+    Numbers are set right, gains and losses of coloured columns in colour.
+    """
+    grids = []
+    for table in report.tables:
+        css = ["number" if is_numeric(table, number) else "" for number in range(len(table.columns))]
+        rows = [
+            [
+                Cell(cell_text(cell, table.currency), f"{css[number]} {tone(table, number, cell)}".strip())
+                for number, cell in enumerate(row)
+            ]
+            for row in table.rows
         ]
-        for row in table.rows
-    ]
-    return Grid(table.title, head, rows, table.last_is_total, len(table.rows) <= SHORT_MAX)
+        head = [Cell(*pair) for pair in zip(table.columns, css, strict=True)]
+        grids.append(Grid(table.title, head, rows, table.last_is_total, len(table.rows) <= SHORT_MAX))
+    charts = [drawing(chart) for chart in report.charts if len(chart.values) > 1]
+    context = {"title": report.title, "charts": charts, "tables": grids, "notes": report.notes}
+    return render_to_string("report/page.html", context)

@@ -137,8 +137,8 @@ def title_of(name: str, figures: Mapping[str, Any]) -> str:
     """Return the title of a report: its name, account, narrowing, period and currency."""
     narrowed = [figures[key] for key in ("strategy", "symbol") if figures.get(key)]
     period = f"{figures['from']} to {figures['to']}" if figures["from"] else "nothing was traded"
-    known = [f"as known on {figures['as_known_on']}"] if "as_known_on" in figures else []
-    return " · ".join([name, figures["account"], *narrowed, period, figures["currency"], *known])
+    ending = [f"as known on {figures['as_known_on']}"] if "as_known_on" in figures else []
+    return " · ".join([name, figures["account"], *narrowed, period, figures["currency"], *ending])
 
 
 def period_report(name: str, figures: Mapping[str, Any], *, rows: str, key: str, word: str) -> Report:

@@ -56,38 +56,38 @@ class Report:
     charts: Sequence[Chart] = field(default_factory=tuple)
 
 
-def cell_text(value: Value, currency: str) -> str:
+def cell_text(cell: Value, currency: str) -> str:
     """Return a cell's value as people read it."""
-    if value is None:
+    if cell is None:
         return display.UNDEFINED
-    if isinstance(value, Decimal):
-        return display.money(value, currency)
-    if isinstance(value, float):
-        return display.ratio(value)
-    return str(jsonable(value)) if isinstance(value, date) else str(value)
+    if isinstance(cell, Decimal):
+        return display.money(cell, currency)
+    if isinstance(cell, float):
+        return display.ratio(cell)
+    return str(jsonable(cell)) if isinstance(cell, date) else str(cell)
 
 
 def is_numeric(table: Table, number: int) -> bool:
     """Tell whether a column holds numbers."""
-    values = [row[number] for row in table.rows if row[number] is not None]
-    return bool(values) and all(isinstance(value, int | float | Decimal) for value in values)
+    cells = [row[number] for row in table.rows if row[number] is not None]
+    return bool(cells) and all(isinstance(cell, int | float | Decimal) for cell in cells)
 
 
-def tone(table: Table, number: int, value: Value) -> str:
+def tone(table: Table, number: int, cell: Value) -> str:
     """Return `gain` or `loss` for a coloured cell above or below zero, else nothing."""
-    if table.columns[number] not in table.coloured or not isinstance(value, int | float | Decimal) or not value:
+    if table.columns[number] not in table.coloured or not isinstance(cell, int | float | Decimal) or not cell:
         return ""
-    return "gain" if value > 0 else "loss"
+    return "gain" if cell > 0 else "loss"
 
 
-def jsonable(value: Decimal | date) -> str:
+def jsonable(scalar: Decimal | date) -> str:
     """Return what stands for a value in JSON: decimals as plain strings, times ISO UTC with `Z`. Raises: TypeError."""
-    if isinstance(value, Decimal):
-        if not value.is_finite():
-            raise ValueError(f"{value} has no place in JSON")
-        return display.plain(value)
-    if isinstance(value, datetime):
-        return instant_text(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+    if isinstance(scalar, Decimal):
+        if not scalar.is_finite():
+            raise ValueError(f"{scalar} has no place in JSON")
+        return display.plain(scalar)
+    if isinstance(scalar, datetime):
+        return instant_text(scalar)
+    if isinstance(scalar, date):
+        return scalar.isoformat()
+    raise TypeError(f"{type(scalar).__name__} has no place in JSON")

@@ -60,4 +60,9 @@ def instant(nanoseconds: int) -> datetime:
 
 def nanoseconds(moment: datetime) -> int:
     """Return an aware datetime as ns UTC."""
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    return duration_ns(moment - _EPOCH)
+
+
+def duration_ns(duration: timedelta) -> int:
+    """Return a duration in ns, to whole microseconds."""
+    return duration // timedelta(microseconds=1) * 1000

@@ -11,7 +11,7 @@ from typing import Generic, TypedDict, TypeVar
 
 from talipp.ohlcv import OHLCV
 
-from trading.strategies.base import Strategy, Tick, nanoseconds
+from trading.strategies.base import Strategy, Tick, duration_ns, nanoseconds
 from trading.strategies.candles import Candles
 
 LONG, SHORT = 1, -1
@@ -38,10 +38,6 @@ class OpenTrade:
     def gain(self, price: Decimal) -> Decimal:
         """Return what one unit would bring at a price, before charges."""
         return self.side * (price - self.entry)
-
-    def is_stopped(self, price: Decimal) -> bool:
-        """Tell whether a price is at the stop or beyond."""
-        return self.side * (price - self.stop) <= 0
 
 
 @dataclass(slots=True)
@@ -134,7 +130,7 @@ class IntradayStrategy(Strategy, Generic[State]):
             price = exact(tick.price)
             if self._is_over(watch, tick):
                 self.close(watch, tick, "square_off")
-            elif holding.is_stopped(price):
+            elif holding.side * (price - holding.stop) <= 0:
                 self.close(watch, tick, "stop")
             else:
                 holding.extreme = max(holding.extreme, price) if holding.side == LONG else min(holding.extreme, price)
@@ -154,7 +150,7 @@ class IntradayStrategy(Strategy, Generic[State]):
             self._leave(before)
         day = self.dm.get_market_day(tick.symbol, tick.at)
         opens, closes = nanoseconds(day.opens_at or day.starts_at), nanoseconds(day.closes_at or day.starts_at)
-        candles = Candles(opens, _ns(self.candle))
+        candles = Candles(opens, duration_ns(self.candle))
         watch = Watch[State](tick.symbol, nanoseconds(day.ends_at), opens, closes, day.is_tradable, candles, tick)
         watch.holding = None if before is None else before.holding
         watch.state = self.start_day(watch)
@@ -166,7 +162,7 @@ class IntradayStrategy(Strategy, Generic[State]):
             self.close(watch, watch.last, "ticks_stopped")
 
     def _is_over(self, watch: Watch[State], tick: Tick) -> bool:
-        return watch.symbol not in self.carried and tick.time >= watch.closes - _ns(self.square_off_before)
+        return watch.symbol not in self.carried and tick.time >= watch.closes - duration_ns(self.square_off_before)
 
     # -- trades --------------------------------------------------------------------------------------------------------
 
@@ -217,7 +213,7 @@ class IntradayStrategy(Strategy, Generic[State]):
             return "an index cannot be traded"
         if watch.holding is not None:
             return "a trade is open already"
-        if watch.symbol not in self.carried and tick.time >= watch.closes - _ns(self.no_entry_before):
+        if watch.symbol not in self.carried and tick.time >= watch.closes - duration_ns(self.no_entry_before):
             return "too late in the session"
         return "" if quantity else "one unit is beyond the limits"
 
@@ -305,7 +301,3 @@ class IntradayStrategy(Strategy, Generic[State]):
 def exact(number: float) -> Decimal:
     """Return a float by its shortest decimal form."""
     return Decimal(repr(float(number)))
-
-
-def _ns(duration: timedelta) -> int:
-    return duration // timedelta(microseconds=1) * 1000

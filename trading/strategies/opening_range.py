@@ -25,15 +25,6 @@ class OpeningRange:
     low: float = 0.0
     place: int = 0
 
-    def widen(self, candle: OHLCV) -> None:
-        """Take a candle into the range."""
-        self.high = max(self.high, float(candle.high or 0))
-        self.low = min(self.low or float("inf"), float(candle.low or 0))
-
-    def place_of(self, price: float) -> int:
-        """Return where a price lies: above (1), within (0) or below (-1) the range."""
-        return LONG if price > self.high else SHORT if price < self.low else 0
-
 
 class OpeningRangeBreakout(IntradayStrategy[OpeningRange]):
     """Buy when a three-minute candle closes above the range of the first five, sell short when one closes below.
@@ -61,10 +52,11 @@ class OpeningRangeBreakout(IntradayStrategy[OpeningRange]):
         opening.atr.add(candle)
         opening.candles += 1
         if opening.candles <= self.range_candles:
-            opening.widen(candle)
+            opening.high = max(opening.high, float(candle.high or 0))
+            opening.low = min(opening.low or float("inf"), float(candle.low or 0))
             return
-        place, before = opening.place_of(float(candle.close or 0)), opening.place
-        opening.place = place
+        close, before = float(candle.close or 0), opening.place
+        opening.place = place = LONG if close > opening.high else SHORT if close < opening.low else 0
         if opening.atr[-1] is None:
             return
         atr = round(float(opening.atr[-1]), 4)

@@ -29,22 +29,20 @@ class Command(VeloxCommand):
     def answer(self, *, code: str, yes: bool) -> bool:
         account = get_account(code)
         if account.book == "replay" and not yes:
-            self._ask(account.code)
+            question = f"Everything that account {code} holds will be removed. Type its code to go on: "
+            self.stderr.write(question, ending="")
+            try:
+                typed = input()
+            except EOFError:
+                typed = ""
+            if typed.strip() != account.code:
+                raise CommandError("Nothing was removed (--yes goes on without asking).", returncode=2)
         rows = clear_account(account.code)
         # The ledger first: its refusal leaves the points alone, and a repeat finishes what was cut off.
         points = open_pump().clear_account(account.code)
         cache.forget(account.code)
         self.emit(report(account.code, rows, points))
         return True
-
-    def _ask(self, code: str) -> None:
-        self.stderr.write(f"Everything that account {code} holds will be removed. Type its code to go on: ", ending="")
-        try:
-            typed = input()
-        except EOFError:
-            typed = ""
-        if typed.strip() != code:
-            raise CommandError("Nothing was removed (--yes goes on without asking).", returncode=2)
 
 
 def report(code: str, rows: dict[str, int], points: int) -> Report:

@@ -1,11 +1,13 @@
-"""`manage.py daily_summary`: what a trading day brought, by strategy, published once and versioned."""
+"""`manage.py daily_summary`: publish the summary of a trading day by strategy, or show those of several days."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, datetime
+from datetime import date as Day
+from typing import Any, Unpack
 
 from trading.domain.shapes import DaySummary
 from trading.errors import InvalidValue, LedgerReadOnly
@@ -13,7 +15,15 @@ from trading.management import figure_tables
 from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import Report, add_format_arguments
-from trading.management.period_report import add_known_argument, cut_of, known_of, known_until, selection_of, title_of
+from trading.management.period_report import (
+    KnownPeriodOptions,
+    add_known_argument,
+    cut_of,
+    known_of,
+    known_until,
+    selection_of,
+    title_of,
+)
 from trading.models import Account
 from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.queries import daily_summary as queries
@@ -45,44 +55,42 @@ class Command(VeloxCommand):
         parser.add_argument("--rebuild", action="store_true", help="publish a new version where the day has changed")
         add_format_arguments(parser)
 
-    def answer(self, **options: Any) -> bool:
+    def answer(self, *, date: str | None, publish: bool, rebuild: bool, **period: Unpack[KnownPeriodOptions]) -> bool:
         now = datetime.now(UTC)
-        spanned = options["first"] is not None or options["last"] is not None
-        _check_together(options, spanned=spanned)
-        if spanned:
-            span = queries.build_span(selection_of(options), now=known_until(options, now))
-            made, agrees = span_report({**span, **known_of(options)}), True
-        else:
-            shown, agrees = self._one_day(options, now)
-            made = report(shown)
-        self.emit(made)
-        return agrees
-
-    def _one_day(self, options: dict[str, Any], now: datetime) -> tuple[dict[str, Any], bool]:
-        """Return the summary as it is shown, and whether it agrees with what was published."""
-        cut, strategy_id, symbol = replace(cut_of(options), strategy_id=None), options["strategy"], options["symbol"]
-        day = self._day(options["date"], cut.account, now)
+        is_span = period["first"] is not None or period["last"] is not None
+        if is_span and date is not None:
+            raise InvalidValue("--date is one day.", field="date", hint="Give --date, or --from and --to.")
+        for word, is_asked in (("publish", publish), ("rebuild", rebuild)):
+            if is_asked and (is_span or period["symbol"] is not None):
+                raise InvalidValue(
+                    "Only a whole day is published.", field=word, hint=f"Give --{word} with --date alone."
+                )
+        if is_span:
+            summaries = queries.build_span(selection_of(period), now=known_until(period, now))
+            self.emit(_span_report({**summaries, **known_of(period)}))
+            return True
+        cut, strategy_id, symbol = replace(cut_of(period), strategy_id=None), period["strategy"], period["symbol"]
+        day = self._latest_day(cut.account, now) if date is None else parse_day(date)
         if cut.known_at is None and symbol is None:
-            summary, agrees = self._published(cut.account, day, options, now)
+            summary, agrees = self._published(cut.account, day, now, publish=publish, rebuild=rebuild)
         else:
             end_of_day(cut.account, day, now=now)  # refuses a day that has not begun
-            summary, agrees = queries.summary_of_cut(cut, day, now=known_until(options, now)), True
+            summary, agrees = queries.summary_of_cut(cut, day, now=known_until(period, now)), True
         summary = summary if strategy_id is None else queries.only(summary, strategy_id)
-        return {**summary, **known_of(options), **({} if symbol is None else {"symbol": symbol})}, agrees
+        self.emit(report({**summary, **known_of(period), **({} if symbol is None else {"symbol": symbol})}))
+        return agrees
 
-    def _day(self, text: str | None, account: Account, now: datetime) -> date:
-        if text is not None:
-            return parse_day(text)
+    def _latest_day(self, account: Account, now: datetime) -> Day:
+        """Return the latest day that has data, today where none has."""
         latest = queries.latest_day(account, now=now)
         if latest is None:
             self.say(f"Nothing was traded in account {account.code} yet.")
         return latest or desk_date(now)
 
     def _published(
-        self, account: Account, day: date, options: dict[str, Any], now: datetime
+        self, account: Account, day: Day, now: datetime, *, publish: bool, rebuild: bool
     ) -> tuple[DaySummary, bool]:
         """Publish the day where it is new; return its summary, and whether the published report agrees with it."""
-        publish, rebuild = options["publish"], options["rebuild"]
         try:
             publication = publish_daily_summary(account, day, now=now, in_progress=publish, rebuild=rebuild)
         except LedgerReadOnly as error:
@@ -100,19 +108,11 @@ class Command(VeloxCommand):
         return publication.summary, publication.outcome is not Publishing.DIFFERS
 
 
-def _check_together(options: dict[str, Any], *, spanned: bool) -> None:
-    if spanned and options["date"] is not None:
-        raise InvalidValue("--date is one day.", field="date", hint="Give --date, or --from and --to.")
-    for word in ("publish", "rebuild"):
-        if options[word] and (spanned or options["symbol"] is not None):
-            raise InvalidValue("Only a whole day is published.", field=word, hint=f"Give --{word} with --date alone.")
-
-
-def report(summary: dict[str, Any]) -> Report:
+def report(summary: Mapping[str, Any]) -> Report:
     """Return a daily summary as a report: two tables for people, one wide one for a spreadsheet."""
-    known = f" · as known on {summary['as_known_on']}" if "as_known_on" in summary else ""
+    ending = f" · as known on {summary['as_known_on']}" if "as_known_on" in summary else ""
     symbol = f" · {summary['symbol']}" if "symbol" in summary else ""
-    title = f"{summary['date']} · {summary['account']}{symbol} · {summary['currency']}{known}"
+    title = f"{summary['date']} · {summary['account']}{symbol} · {summary['currency']}{ending}"
     currency, total = summary["currency"], {**summary["total"], "strategy_id": "Total"}
     rows = [*summary["strategies"], total]
     tables = [
@@ -123,19 +123,19 @@ def report(summary: dict[str, Any]) -> Report:
     return Report(f"Daily summary {title}", summary, tables, notes_of(total), sheet)
 
 
-def span_report(made: dict[str, Any]) -> Report:
+def _span_report(summaries: Mapping[str, Any]) -> Report:
     """Return the summaries of several days as a report: in each table a row per day and strategy, then the total."""
-    currency, total = made["currency"], {**made["total"], "date": "Total"}
-    rows = [{**row, "date": day["date"]} for day in made["days"] for row in (*day["strategies"], _whole_day(day))]
+    currency, total = summaries["currency"], {**summaries["total"], "date": "Total"}
+    rows = [
+        {**row, "date": day["date"]}
+        for day in summaries["days"]
+        for row in (*day["strategies"], {**day["total"], "strategy_id": "All"})
+    ]
     rows.append(total)
-    title, first = title_of("Daily summaries", made), {"date": "Day"}
+    title, head = title_of("Daily summaries", summaries), {"date": "Day"}
     tables = [
-        figure_table(f"{name} · {title}", {**first, **columns}, rows, currency=currency, last_is_total=True)
+        figure_table(f"{name} · {title}", {**head, **columns}, rows, currency=currency, last_is_total=True)
         for name, columns in (("Result", RESULT), ("Quality", QUALITY))
     ]
-    sheet = figure_table(title, {**first, **RESULT, **QUALITY}, rows, currency=currency, exact=True, last_is_total=True)
-    return Report(title, made, tables, notes_of(total), sheet)
-
-
-def _whole_day(day: dict[str, Any]) -> dict[str, Any]:
-    return {**day["total"], "strategy_id": "All"}
+    sheet = figure_table(title, {**head, **RESULT, **QUALITY}, rows, currency=currency, exact=True, last_is_total=True)
+    return Report(title, summaries, tables, notes_of(total), sheet)

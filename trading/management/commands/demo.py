@@ -37,6 +37,7 @@ from trading.strategies.together import Together
 
 SEED = 8
 ACCOUNT, SOURCE = "main", "simulator"
+MARKER = "demo.json"  # in a data folder, it marks the folder as a demo's
 USER, GROUPS = "demo", ("reviewer", "operator")
 FULL_DAY = timedelta(minutes=375)  # for which the strategies' times are meant
 CHARGE_PERCENT = Decimal("0.02")
@@ -74,7 +75,12 @@ class Command(VeloxCommand):
             self.say(f"Recording a demo day: {day.day}.")
             record(day)
             write_day(folder, replace(day, filled=True))
-        make_user(*(folder / "login").read_text(encoding="utf-8").split())
+        name, password = (folder / "login").read_text(encoding="utf-8").split()
+        user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+        if not user.check_password(password):
+            user.set_password(password)
+            user.save()
+        user.groups.add(*Group.objects.filter(name__in=GROUPS))
         return True
 
 
@@ -83,7 +89,7 @@ def prepare_folder(folder: Path, *, now: datetime) -> None:
 
     Raises: InvalidValue, for the folder of a real desk.
     """
-    if marker(folder).exists():
+    if (folder / MARKER).exists():
         return
     if (folder / "ledger.sqlite3").exists():
         raise InvalidValue(
@@ -95,28 +101,23 @@ def prepare_folder(folder: Path, *, now: datetime) -> None:
     write_day(folder, DemoDay(session.day, session.opens_at, session.closes_at))
 
 
-def marker(folder: Path) -> Path:
-    """Return the file that marks a data folder as a demo's."""
-    return folder / "demo.json"
-
-
 def read_day(folder: Path) -> DemoDay:
     """Return the day of a prepared folder.
 
     Raises: InvalidValue, when the folder is no demo's.
     """
-    if not marker(folder).exists():
+    if not (folder / MARKER).exists():
         raise InvalidValue(
             f"{folder} is not prepared for a demo.", hint="Run `manage.py demo --prepare`, then migrate."
         )
-    fields = json.loads(marker(folder).read_text(encoding="utf-8"))
+    fields = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     times = {name: datetime.fromisoformat(fields[name]) for name in ("opens_at", "closes_at")}
     return DemoDay(day=date.fromisoformat(fields["day"]), seed=fields["seed"], filled=fields["filled"], **times)
 
 
 def write_day(folder: Path, day: DemoDay) -> None:
     """Write the day of a folder. Raises: OutputFailed."""
-    write_file(marker(folder), json.dumps(asdict(day), default=str, indent=1) + "\n")
+    write_file((folder / MARKER), json.dumps(asdict(day), default=str, indent=1) + "\n")
 
 
 def record(day: DemoDay) -> None:
@@ -141,15 +142,6 @@ def strategies(session: timedelta) -> list[EmaCross | OpeningRangeBreakout]:
         strategy.square_off_before *= share
         strategy.no_entry_before *= share
     return shortened
-
-
-def make_user(name: str, password: str) -> None:
-    """Create the demo's user, who may look and review, with the password of the login file."""
-    user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
-    if not user.check_password(password):
-        user.set_password(password)
-        user.save()
-    user.groups.add(*Group.objects.filter(name__in=GROUPS))
 
 
 def _demo_account() -> Account:

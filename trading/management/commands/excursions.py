@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Unpack
+from typing import Unpack
 
 from django.utils import timezone
 
@@ -68,31 +67,28 @@ class Command(VeloxCommand):
             rebuild=rebuild,
         )
         self.say(f"{measured.trades} trades measured.")
-        self.emit(_report(excursion_report(selected)))
+        figures = excursion_report(selected)
+        currency = figures["currency"]
+        trades, gaps = (
+            [[_readable(key, row[key], currency) for key in columns] for row in rows]
+            for rows, columns in ((figures["trades"], TRADES), (figures["gaps"], GAPS))
+        )
+        tables = [
+            Table("Trades", list(TRADES.values()), trades, currency, frozenset({"Gross P&L"})),
+            Table("Gaps", list(GAPS.values()), gaps),
+        ]
+        header = list(figures["trades"][0]) if figures["trades"] else list(TRADES)
+        sheet = Table("Trades", header, [list(row.values()) for row in figures["trades"]], currency)
+        self.emit(Report(title_of("Excursions", figures), figures, tables, sheet=sheet))
         return True
 
 
-def _report(figures: Mapping[str, Any]) -> Report:
-    currency = figures["currency"]
-    trades, gaps = (
-        [[_readable(key, row[key], currency) for key in columns] for row in rows]
-        for rows, columns in ((figures["trades"], TRADES), (figures["gaps"], GAPS))
-    )
-    tables = [
-        Table("Trades", list(TRADES.values()), trades, currency, frozenset({"Gross P&L"})),
-        Table("Gaps", list(GAPS.values()), gaps),
-    ]
-    header = list(figures["trades"][0]) if figures["trades"] else list(TRADES)
-    sheet = Table("Trades", header, [list(row.values()) for row in figures["trades"]], currency)
-    return Report(title_of("Excursions", figures), figures, tables, sheet=sheet)
-
-
-def _readable(key: str, value: Value, currency: str) -> Value:
+def _readable(key: str, cell: Value, currency: str) -> Value:
     """Return a cell for people: times of day at the desk, prices exact, amounts rounded to the currency."""
-    if isinstance(value, datetime) and key.endswith("_at"):
-        return f"{timezone.localtime(value):%H:%M:%S}"
-    if isinstance(value, date):
-        return value.isoformat()
+    if isinstance(cell, datetime) and key.endswith("_at"):
+        return f"{timezone.localtime(cell):%H:%M:%S}"
+    if isinstance(cell, date):
+        return cell.isoformat()
     if key.endswith("_price"):
-        return display.plain(value) if isinstance(value, Decimal) else display.UNDEFINED
-    return amounts.rounded(value, currency) if isinstance(value, Decimal) and key in ROUNDED else value
+        return display.plain(cell) if isinstance(cell, Decimal) else display.UNDEFINED
+    return amounts.rounded(cell, currency) if isinstance(cell, Decimal) and key in ROUNDED else cell

@@ -35,7 +35,12 @@ class Command(VeloxCommand):
         parser.add_argument("symbol", nargs="?", metavar="SYMBOL", help="only this one")
         parser.add_argument("--unreviewed", action="store_true", help="only those in use that nobody has confirmed")
         parser.add_argument("--load", type=Path, metavar="FILE", help="take the terms that this file tells")
-        parser.add_argument("--known", action="store_true", help="with --load: only instruments that the ledger has")
+        parser.add_argument(
+            "--known",
+            dest="known_only",
+            action="store_true",
+            help="with --load: only instruments that the ledger has",
+        )
         parser.add_argument("--correct", metavar="SYMBOL", help="put the terms of this one right")
         for name in PARSERS:
             parser.add_argument(f"--{name.replace('_', '-')}", help="with --correct: the right one")
@@ -49,7 +54,7 @@ class Command(VeloxCommand):
         symbol: str | None,
         unreviewed: bool,
         load: Path | None,
-        known: bool,
+        known_only: bool,
         correct: str | None,
         by: str,
         reason: str,
@@ -61,7 +66,7 @@ class Command(VeloxCommand):
         if terms and correct is None:
             raise InvalidValue("Nothing is corrected.", field="correct", hint="Name the instrument: --correct SYMBOL.")
         if load is not None:
-            return self._load(load, known_only=known, by=by, reason=reason)
+            return self._load(load, known_only=known_only, by=by, reason=reason)
         if correct is not None:
             rows = self._correct(correct, terms, by=by, reason=reason)
         else:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from timeseries.shipping.healing import Mending
 from timeseries.shipping.resending import Resent
 from timeseries.wiring import open_pump
 from trading.errors import InvalidValue
@@ -47,18 +46,15 @@ class Command(VeloxCommand):
         rows: list[list[Value]] = [["sent again", sent.points], ["of these refused", sent.refused]]
         tables = [Table("Points", ["What", "Points"], rows)]
         if files:
-            states: list[list[Value]] = [
-                [mending.file, mending.rows, mending.missing, _state(mending)] for mending in sent.mendings
-            ]
+            states: list[list[Value]] = []
+            for mending in sent.mendings:
+                state = "given up" if mending.missing else "whole again"
+                if not mending.mended:
+                    state = "still damaged: put it back from a copy, or --damaged --give-up"
+                states.append([mending.file, mending.rows, mending.missing, state])
             tables.append(Table("Damaged files", ["File", "Rows", "In no kept segment", "Now"], states))
         self.emit(Report("Sent again", data, tables))
         return not sent.refused and all(mending.mended for mending in sent.mendings)
-
-
-def _state(mending: Mending) -> str:
-    if not mending.mended:
-        return "still damaged: put it back from a copy, or --damaged --give-up"
-    return "given up" if mending.missing else "whole again"
 
 
 def instant(text: str) -> int:

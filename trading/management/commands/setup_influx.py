@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from timeseries.stores.influx.server import InfluxServer
-from timeseries.stores.influx.setup import SetUp, set_up
+from timeseries.stores.influx.setup import set_up
 from timeseries.stores.influx.store import minutes_bucket
 from timeseries.wiring import INFLUX_VARIABLES
 from trading.errors import InvalidValue
@@ -44,28 +44,25 @@ class Command(VeloxCommand):
                 raise InvalidValue(f"{name} is not set.", field=name, hint="Set it in .env or in the environment.")
         server = InfluxServer(url, org=org, token=token)
         done = set_up(server, bucket, retention_days=settings.VELOX_RETENTION_DAYS, new_tokens=new_tokens)
-        self.emit(_report(bucket, done))
+        beside = minutes_bucket(bucket)
+        data = {
+            "bucket": bucket,
+            "done": done.bucket,
+            "candles_bucket": beside,
+            "candles": done.candles,
+            "write_token": done.write_token,
+            "read_token": done.read_token,
+        }
+        rows = [
+            (f"bucket {bucket}", done.bucket),
+            (f"bucket {beside}, of one-minute candles", done.candles),
+            ("token of the desk (INFLUXDB_V2_TOKEN)", done.write_token or "made earlier"),
+            ("token for reading", done.read_token or "made earlier"),
+        ]
+        notes = ["Keep the tokens now: they are not shown again."] if done.write_token or done.read_token else []
+        if done.candles == "made" and not done.write_token:
+            notes.append(
+                "The tokens made earlier know nothing of the bucket of candles: --new-tokens makes some that do."
+            )
+        self.emit(Report("InfluxDB", data, [Table("InfluxDB", ["What", "Is"], rows)], notes))
         return True
-
-
-def _report(bucket: str, done: SetUp) -> Report:
-    """Return what was made, with each new token."""
-    beside = minutes_bucket(bucket)
-    data = {
-        "bucket": bucket,
-        "done": done.bucket,
-        "candles_bucket": beside,
-        "candles": done.candles,
-        "write_token": done.write_token,
-        "read_token": done.read_token,
-    }
-    rows = [
-        (f"bucket {bucket}", done.bucket),
-        (f"bucket {beside}, of one-minute candles", done.candles),
-        ("token of the desk (INFLUXDB_V2_TOKEN)", done.write_token or "made earlier"),
-        ("token for reading", done.read_token or "made earlier"),
-    ]
-    notes = ["Keep the tokens now: they are not shown again."] if done.write_token or done.read_token else []
-    if done.candles == "made" and not done.write_token:
-        notes.append("The tokens made earlier know nothing of the bucket of candles: --new-tokens makes some that do.")
-    return Report("InfluxDB", data, [Table("InfluxDB", ["What", "Is"], rows)], notes)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Unpack
+from typing import Unpack
 
 from timeseries.wiring import open_reader
 from trading.domain import amounts
@@ -69,33 +68,29 @@ class Command(VeloxCommand):
     def answer(self, *, minutes: int, **period: Unpack[KnownPeriodOptions]) -> bool:
         if not 1 <= minutes <= MINUTES_MAX:
             raise InvalidValue(f"minutes is {minutes}.", field="minutes", hint=f"Give 1 to {MINUTES_MAX}.")
-        figures = signal_report(selection_of(period), open_reader(), minutes=minutes) | known_of(period)
-        self.emit(_report(figures))
+        figures = {**signal_report(selection_of(period), open_reader(), minutes=minutes), **known_of(period)}
+        currency, conditions, coloured = figures["currency"], figures["conditions"], frozenset({"Difference", "Move %"})
+        worth = [[_readable(key, row[key], currency) for key in CONDITIONS] for row in conditions]
+        groups = [[row[key] for key in SIGNALS] for row in figures["signals"]]
+        title = f"The {minutes} minutes after a signal, in its direction"
+        tables = [
+            Table("What a condition was worth", list(CONDITIONS.values()), worth, currency, coloured),
+            Table(title, list(SIGNALS.values()), groups, currency, coloured),
+        ]
+        notes = [
+            f"{figures['looked_at']} differences were looked at: p is corrected for that (Holm). "
+            "Intervals are of 95 %.",
+            "Moves are in percent of the price at the signal; charges and slippage are not in them.",
+        ]
+        sheet = Table("Conditions", list(CONDITIONS), [[row[key] for key in CONDITIONS] for row in conditions])
+        self.emit(Report(title_of("Signal report", figures), figures, tables, notes, sheet))
         return True
 
 
-def _report(figures: Mapping[str, Any]) -> Report:
-    currency, minutes, conditions = figures["currency"], figures["minutes"], figures["conditions"]
-    rows = [[_readable(key, row[key], currency) for key in CONDITIONS] for row in conditions]
-    groups = [[row[key] for key in SIGNALS] for row in figures["signals"]]
-    title = f"The {minutes} minutes after a signal, in its direction"
-    coloured = frozenset({"Difference", "Move %"})
-    tables = [
-        Table("What a condition was worth", list(CONDITIONS.values()), rows, currency, coloured),
-        Table(title, list(SIGNALS.values()), groups, currency, coloured),
-    ]
-    notes = [
-        f"{figures['looked_at']} differences were looked at: p is corrected for that (Holm). Intervals are of 95 %.",
-        "Moves are in percent of the price at the signal; charges and slippage are not in them.",
-    ]
-    sheet = Table("Conditions", list(CONDITIONS), [[row[key] for key in CONDITIONS] for row in conditions])
-    return Report(title_of("Signal report", figures), figures, tables, notes, sheet)
-
-
-def _readable(key: str, value: Value, currency: str) -> Value:
+def _readable(key: str, figure: Value, currency: str) -> Value:
     """Return a cell for people: p to three decimals, money rounded to the currency."""
-    if isinstance(value, float) and key in {"p", "p_adjusted"}:
-        return f"{value:.3f}"
-    if isinstance(value, Decimal) and key.startswith(("expectancy", "difference")):
-        return amounts.rounded(value, currency)
-    return value
+    if isinstance(figure, float) and key in {"p", "p_adjusted"}:
+        return f"{figure:.3f}"
+    if isinstance(figure, Decimal) and key.startswith(("expectancy", "difference")):
+        return amounts.rounded(figure, currency)
+    return figure

@@ -115,7 +115,7 @@ def _report(export: Export, head: ReportHead, rows: list[tuple[Any, ...]], form:
     return Report(title, head, [Table(f"{len(rows)} {name}", titles, lines, head["currency"], coloured)])
 
 
-def _readable(column: str, value: Value) -> Value:
-    if column == "result" and isinstance(value, str):
-        return display.outcome(value)
-    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else value
+def _readable(column: str, cell: Value) -> Value:
+    if column == "result" and isinstance(cell, str):
+        return display.outcome(cell)
+    return f"{cell:%Y-%m-%d %H:%M:%S}" if isinstance(cell, datetime) else cell
