@@ -109,7 +109,7 @@ class InstrumentForm(forms.ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Instrument)
 class InstrumentAdmin(Listed, ModelAdmin):
-    """Instruments come into being at first use; operators put their terms right here and mark them as reviewed."""
+    """Instruments, which come into being at first use: operators correct their terms here and mark them as reviewed."""
 
     form = InstrumentForm
 
@@ -166,7 +166,7 @@ class InstrumentAdmin(Listed, ModelAdmin):
 
 @admin.register(Strategy)
 class StrategyAdmin(Listed, ModelAdmin):
-    """Strategies come into being at first use; operators name them here and mark them as reviewed."""
+    """Strategies, which come into being at first use: operators name them here and mark them as reviewed."""
 
     list_display = ("code", "name", "reviewed")
     list_filter = ("reviewed",)

@@ -21,7 +21,7 @@ class FileSymbols:
 
     @classmethod
     def parse(cls, options: Iterable[str]) -> FileSymbols:
-        """Read the options.
+        """Return the symbols that options of ``--symbol`` name.
 
         Raises: InvalidValue, for two answers to one question, and for an empty half.
         """

@@ -16,14 +16,14 @@ FOREIGN = ("bid", "ask", "last_quantity", "oi")
 
 
 class OtherInput(VeloxError):
-    """The source holds other ticks over the same time: nothing was written."""
+    """Other ticks that a source holds over the same time: nothing was written."""
 
     code = "other_input"
 
 
 @dataclass(frozen=True, slots=True)
 class FeedPoints:
-    """``time`` is each tick's key within its symbol: its own time plus n ns, n counting from the start of the feed.
+    """The keys of a feed's ticks in their symbols: ``time`` is a tick's own plus n ns, counted from the feed's start.
 
     ``instant`` numbers the ticks of one symbol that share a time: their n hang together.
     """

@@ -59,7 +59,7 @@ class _Day:
 
 
 def with_volumes(ticks: Ticks, *, mode: str, zone: ZoneInfo, name: str) -> tuple[Ticks, tuple[VolumeReading, ...]]:
-    """Return ticks, in the order of their lines, whose `volume` went to where it belongs: `volume` or `day_volume`.
+    """Return ticks, in the order of their lines, with each volume in its field, `volume` or `day_volume`, and why.
 
     ``auto`` decides for each symbol and day of ``zone``; ``name`` is the file's. A `day_volume` that the file gave by
     name stays.

@@ -1,4 +1,4 @@
-"""How commands end: 0 fine, 1 findings, 2 could not run with one clear line on stderr and no traceback."""
+"""The base of commands: exit 0 fine, 1 findings, 2 could not run, with one clear line on stderr and no traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures as people and spreadsheets read them: which columns, their titles, and how each cell is written."""
+"""Tables of figures for people and spreadsheets: their columns, titles, and the form of each cell."""
 
 from __future__ import annotations
 

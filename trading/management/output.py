@@ -52,7 +52,7 @@ class Output(Protocol):
 
 
 class OutputFailed(VeloxError):
-    """The file that was asked for cannot be written."""
+    """An output file that cannot be written."""
 
     code = "output_failed"
 
@@ -87,7 +87,7 @@ def emit(report: Report, *, form: str, stdout: Output, output: str | None = None
 
 
 def render(report: Report, form: str) -> str:
-    """Return the report as text in one of `FORMATS`, ending with a newline."""
+    """Return a report as text in one of `FORMATS`, ending with a newline."""
     if form == "json":
         return to_json(report.data) + "\n"
     if form == "csv":
@@ -108,7 +108,7 @@ def to_json(body: Any) -> str:
 
 
 def to_csv(tables: Sequence[Table]) -> str:
-    """Return the tables as CSV with a header each, a blank line between them; no text cell can run as a formula."""
+    """Return tables as CSV with a header each, a blank line between them; no text cell can run as a formula."""
     text = io.StringIO()
     writer = csv.writer(text)
     for number, table in enumerate(tables):
@@ -120,7 +120,7 @@ def to_csv(tables: Sequence[Table]) -> str:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a whole file or none: the name changes hands only when every byte is on disk.
+    """Write a whole file or none: its name is the new content's only when every byte is on disk.
 
     Raises: OutputFailed.
     """

@@ -35,7 +35,7 @@ CUT = {"key": "", **figure_tables.RESULT, "expectancy": "Expectancy", "expectanc
 
 
 class PeriodOptions(TypedDict):
-    """What `add_period_arguments` puts among a command's options; days as they were typed."""
+    """The options that `add_period_arguments` gives a command; days as they were typed."""
 
     first: str | None
     last: str | None
@@ -45,7 +45,7 @@ class PeriodOptions(TypedDict):
 
 
 class KnownPeriodOptions(PeriodOptions):
-    """The options of a period with that of `add_known_argument`."""
+    """The options of a period and that of `add_known_argument`."""
 
     as_known_on: str | None
 
@@ -128,7 +128,7 @@ def known_of(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def known_until(options: Mapping[str, Any], now: datetime) -> datetime:
-    """Return until when a report knows anything: now, or the end of the day of ``--as-known-on``."""
+    """Return the instant at which a report's knowledge ends: now, or the end of the day of ``--as-known-on``."""
     known_at = _known_at(options)
     return now if known_at is None else min(now, known_at)
 

@@ -25,7 +25,7 @@ COLUMNS = {
 
 
 class TradeOptions(TypedDict):
-    """What `add_name_arguments` puts among a command's options."""
+    """The options that `add_name_arguments` gives a command."""
 
     trade: str | None
     pk: int | None

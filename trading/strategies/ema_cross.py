@@ -1,4 +1,4 @@
-"""Follow the trend: two moving averages that cross, and a stop that trails by the average true range."""
+"""A strategy that follows the trend: two averages that cross, a stop that trails by the average true range."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Averages:
 
 
 class EmaCross(IntradayStrategy[Averages]):
-    """Buy when the fast average of one-minute closes crosses above the slow one, sell short when it crosses below.
+    """A strategy that trades crosses of a fast and a slow average of one-minute closes: long above, short below.
 
     The stop lies two average true ranges away and trails the best price, in steps of a quarter of one, at each candle's
     close; a cross the other way closes the trade and may open the next. A cross in a market that hardly moves (an

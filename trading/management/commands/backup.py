@@ -1,4 +1,4 @@
-"""`manage.py backup`: a proved copy of the ledger."""
+"""`manage.py backup`: copy the ledger and prove the copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py clear_account`: remove what an account holds, in the ledger and among the points."""
+"""`manage.py clear_account`: remove an account's rows from the ledger, and its points."""
 
 from __future__ import annotations
 

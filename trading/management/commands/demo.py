@@ -1,4 +1,4 @@
-"""`manage.py demo`: a finished trading day to look at, in a data folder of its own. `make run` calls it.
+"""`manage.py demo`: record a finished trading day to look at, in a data folder of its own. `make run` calls it.
 
 Two steps, since the account's book is decided by the first migration: `--prepare` marks the folder as a demo,
 `--fill` (once it is migrated) records the day. Both may be repeated: they complete what was cut off and add nothing.

@@ -1,4 +1,4 @@
-"""`manage.py excursions`: how far each trade went for and against its holder (MAE, MFE), and the gaps of its feed."""
+"""`manage.py excursions`: measure how far trades went for and against their holders (MAE, MFE), and gaps of feeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py replay`: market files recorded as ticks, and traded on by a strategy."""
+"""`manage.py replay`: record market files as ticks, and let a strategy trade on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py trade`: one trade's life on one terminal screen."""
+"""`manage.py trade`: show one trade's life on one terminal screen."""
 
 from __future__ import annotations
 

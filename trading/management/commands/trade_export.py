@@ -1,4 +1,4 @@
-"""`manage.py trade_export`: every trade of a period with all that is known of it, or every fill, for other tools."""
+"""`manage.py trade_export`: export every trade of a period with all its facts, or every fill, for other tools."""
 
 from __future__ import annotations
 

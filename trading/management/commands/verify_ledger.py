@@ -59,7 +59,7 @@ def progress_bars() -> Iterator[OnProgress]:
 
 
 def report(proof: Proof) -> Report:
-    """Return a proof as people and machines read it."""
+    """Return a proof as a report: its verdict, the counts, and each difference."""
     verdict = "The ledger is proved" if proof.ok else f"{len(proof.differences):,} differences"
     counts: list[list[Value]] = [[name.replace("_", " "), count] for name, count in proof.checked.items()]
     tables = [Table(verdict, ["Checked", "Number"], counts)]
