@@ -27,7 +27,7 @@ class OpeningRange:
 
 
 class OpeningRangeBreakout(IntradayStrategy[OpeningRange]):
-    """A strategy that trades closes of three-minute candles beyond the range of the first five: long above, short below.
+    """A strategy that trades three-minute candles closing beyond the range of the first five: long above, short below.
 
     The stop lies one and a half average true ranges away. At one time the risk half is booked and the stop goes to the
     entry; from then on it follows the best price at that distance, at each candle's close. A breakout that has run
