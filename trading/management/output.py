@@ -9,8 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +18,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from timeseries.spool import durable
 from trading.domain.spreadsheet import cell
-from trading.errors import VeloxError
+from trading.management.files import OutputFailed, write_file
 from trading.management.page import to_html
 from trading.management.report import Report, Table, cell_text, is_numeric, jsonable, tone
 
@@ -36,7 +33,6 @@ __all__ = [
     "render",
     "to_csv",
     "to_json",
-    "write_file",
 ]
 
 FORMATS = ("table", "csv", "json", "html")
@@ -49,12 +45,6 @@ class Output(Protocol):
     def write(self, text: str, /) -> object: ...
 
     def isatty(self) -> bool: ...
-
-
-class OutputFailed(VeloxError):
-    """An output file that cannot be written."""
-
-    code = "output_failed"
 
 
 def add_format_arguments(
@@ -117,26 +107,6 @@ def to_csv(tables: Sequence[Table]) -> str:
         writer.writerow([cell(title) for title in table.columns])
         writer.writerows([cell(value) for value in row] for row in table.rows)
     return text.getvalue()
-
-
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a whole file or none: its name is the new content's only when every byte is on disk.
-
-    Raises: OutputFailed.
-    """
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-                file.flush()
-                durable.sync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputFailed(f"{path} cannot be written: {error.strerror}.", field="output") from error
 
 
 def _print(report: Report, console: Console) -> None:

@@ -24,7 +24,7 @@ from trading.domain import sessions
 from trading.domain.sessions import Calendar
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import write_file
+from trading.management.files import write_file
 from trading.models import Account, User
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries.accounts import get_account

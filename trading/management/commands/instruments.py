@@ -13,6 +13,7 @@ from trading.domain.chain import journal_text
 from trading.domain.instrument_file import parse_instruments
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
+from trading.management.files import read_text
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.models import Instrument
@@ -94,11 +95,7 @@ class Command(VeloxCommand):
 
     def _load(self, path: Path, *, known_only: bool, by: str, reason: str) -> bool:
         """Take the terms that a file tells; return whether none of its rows was refused. Raises: InvalidValue."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidValue(f"{path} cannot be read: {error}.", field="load") from error
-        rows = parse_instruments(text)
+        rows = parse_instruments(read_text(path, field="load"))
         loaded = load_instruments(rows, known_only=known_only, by=by, reason=reason)
         counts = {
             "rows": len(rows),

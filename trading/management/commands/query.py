@@ -6,12 +6,12 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from timeseries.stores.base import QUERY_SECONDS
 from timeseries.wiring import open_store
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
+from trading.management.files import read_text
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
 from trading.telemetry import parse_seconds
@@ -44,7 +44,7 @@ class Command(VeloxCommand):
     def answer(self, *, file: str, param: list[str], timeout: float) -> bool:
         store, parameters = open_store(), parameters_of(param)
         try:
-            question = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+            question = sys.stdin.read() if file == "-" else read_text(file, field="file")
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidValue(f"{file} cannot be read: {error}.", field="file") from error
         ask = store.query_flux if store.name == "influx" else store.query_sql

@@ -27,7 +27,8 @@ from trading.feeds import stamps, volume
 from trading.feeds.names import FileSymbols
 from trading.feeds.ticks import Reject
 from trading.management.base import VeloxCommand
-from trading.management.output import Report, Table, add_format_arguments, write_file
+from trading.management.files import write_file
+from trading.management.output import Report, Table, add_format_arguments
 from trading.operations.measure_excursions import measure_excursions
 from trading.queries.accounts import get_account
 from trading.queries.instruments import may_be_negative, split_symbol

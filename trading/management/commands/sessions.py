@@ -11,6 +11,7 @@ from django.conf import settings
 from trading.domain.sessions import Calendar
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
+from trading.management.files import read_text
 from trading.management.output import Report, Table, add_format_arguments
 from trading.operations.load_sessions import load_sessions
 from trading.queries.instruments import exchanges
@@ -38,11 +39,7 @@ class Command(VeloxCommand):
 
     def answer(self, *, date: str | None, exchange: str, group: str, load: str | None) -> bool:
         if load is not None:
-            try:
-                text = Path(load).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise InvalidValue(f"{load} cannot be read: {error}.", field="load") from error
-            counts = load_sessions(text)
+            counts = load_sessions(read_text(load, field="load"))
             self.say(", ".join(f"{count} rows for {code}" for code, count in counts.items()))
         group = _known_group(exchange, group)
         calendar = calendar_of(exchange, group)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 
 from django.conf import settings
 
@@ -13,6 +12,7 @@ from timeseries.stores.influx.store import minutes_bucket
 from timeseries.wiring import INFLUX_VARIABLES
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
+from trading.management.files import read_text
 from trading.management.output import add_format_arguments
 from trading.management.report import Report, Table
 
@@ -34,10 +34,7 @@ class Command(VeloxCommand):
     def answer(self, *, token_file: str | None, new_tokens: bool) -> bool:
         token = str(settings.INFLUXDB_V2_TOKEN)
         if token_file is not None:
-            try:
-                token = Path(token_file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise InvalidValue(f"{token_file} cannot be read: {error}.", field="token_file") from error
+            token = read_text(token_file, field="token_file").strip()
         url, org, bucket = settings.INFLUXDB_V2_URL, settings.INFLUXDB_V2_ORG, settings.INFLUXDB_V2_BUCKET
         for name, setting in zip(("INFLUXDB_V2_URL", *INFLUX_VARIABLES), (url, org, bucket, token), strict=True):
             if not setting:

@@ -16,7 +16,8 @@ from trading.domain.export import ColumnKind
 from trading.domain.shapes import ReportHead
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.output import FORMATS, write_file
+from trading.management.files import write_file
+from trading.management.output import FORMATS
 from trading.management.parquet import to_parquet
 from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
 from trading.management.report import Report, Table, Value

@@ -1,0 +1,47 @@
+"""Text files that commands read, and files that they write whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from timeseries.spool import durable
+from trading.errors import InvalidValue, VeloxError
+
+
+class OutputFailed(VeloxError):
+    """An output file that cannot be written."""
+
+    code = "output_failed"
+
+
+def read_text(path: str | Path, *, field: str) -> str:
+    """Return the text of a file; ``field`` is the argument that named it.
+
+    Raises: InvalidValue.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidValue(f"{path} cannot be read: {error}.", field=field) from error
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a whole file or none: its name is the new content's only when every byte is on disk.
+
+    Raises: OutputFailed.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "wb") as file:
+                file.write(content.encode() if isinstance(content, str) else content)
+                file.flush()
+                durable.sync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputFailed(f"{path} cannot be written: {error.strerror}.", field="output") from error
