@@ -6,6 +6,7 @@ import json
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,7 +14,6 @@ from django.core.management import CommandError, call_command
 from tests.timeseries.influx_server import faulty_influx
 from timeseries import wiring
 from timeseries.recording.recorder import Recorder
-from timeseries.shipping import pump
 from trading import summon
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, QueryTimeout, WrongLanguage
@@ -35,7 +35,7 @@ def said(name: str, *arguments: str) -> Any:
 
 
 def record(settings: Any, count: int) -> None:
-    recorder = Recorder(settings.SPOOL_DIR, source="default", account="main", zone=pump._zone())
+    recorder = Recorder(settings.SPOOL_DIR, source="default", account="main", zone=ZoneInfo(settings.TIME_ZONE))
     for n in range(count):
         assert recorder.tick("TCS", {"ltp": n + 1.0, "timestamp": 1_618_199_100_000_000_000 + n})
     recorder.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from timeseries.measurements import FloatArray, IntArray, Mask
+from timeseries.measurements import IntArray, Mask
 from trading.errors import VeloxError
 from trading.feeds.ticks import NUMBERS, Ticks
 
