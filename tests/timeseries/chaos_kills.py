@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,8 +101,8 @@ def tick_of(number: int) -> tuple[int, float]:
 class Inline:
     """A thread that is none: closing runs in one of its own, whose calls would be counted apart."""
 
-    def __init__(self, *, target: Callable[..., None], args: Sequence[object], **_: object) -> None:
-        self.start = lambda: target(*args)
+    def __init__(self, *, target: Callable[[], None], **_: object) -> None:
+        self.start = target
 
     def join(self, _: float) -> None:
         pass

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from tests.companions import is_alive
 from tests.timeseries.spools import OPEN_NS, lane, recorder
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 from timeseries.shipping import minute_keeper, shipper
 from timeseries.spool import lease
 from timeseries.spool.folder import SourceLock
@@ -116,9 +117,20 @@ def companion(root: Path) -> Iterator[None]:
 
 @contextmanager
 def log_rotated(root: Path) -> Iterator[None]:
-    file = SizedFile(root / "log", bytes_max=100, backups=1)
-    with file._alone():
-        yield
+    rotates, goes_on = threading.Event(), threading.Event()
+
+    class HeldFile(SizedFile):
+        def _rotate(self) -> None:
+            rotates.set()
+            assert goes_on.wait(PATIENCE_SECONDS)
+            super()._rotate()
+
+    writer = threading.Thread(target=HeldFile(root / "log", bytes_max=1, backups=1).write, args=(b"line", 0))
+    writer.start()
+    assert rotates.wait(PATIENCE_SECONDS)
+    yield
+    goes_on.set()
+    writer.join()
     probe = FileLock(root / ".log.lock")
     assert probe.take()
     probe.free()
