@@ -152,7 +152,10 @@ def _rows(selection: FileSelection, query: PointQuery, extra: tuple[str, ...], c
     constants = {**query.tags, **_constants(selection.files, [f.name for f in query.measurement.fields])}
     columns = [*(name for name in names if name not in constants), *extra]
     where, parameters = conditions(selection, query)
-    source = files_sql(selection, columns)
+    # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
+    counts = {f"null_count.{name}" for name in columns} & set(selection.files.column_names)
+    uneven = any(selection.files.column(name).null_count for name in counts)
+    source = f"read_parquet($files, hive_partitioning=false, union_by_name={'true' if uneven else 'false'})"
     return Question(f"SELECT {', '.join(map(_quoted, columns))} FROM {source}{where}{choice}", parameters, constants)
 
 
@@ -216,14 +219,6 @@ def _all(files: pa.Table, compare: Compare, name: str, limit: str | int) -> bool
     if name not in files.column_names:
         return False
     return bool(pc.all(pc.fill_null(compare(files.column(name), limit), False)).as_py())
-
-
-def files_sql(selection: FileSelection, columns: list[str]) -> str:
-    """Return the SQL of a table of the selection's files, as ``$files`` names them."""
-    # Files written before a field was added lack it; looking into each file's columns costs, so only where one does.
-    counts = {f"null_count.{name}" for name in columns} & set(selection.files.column_names)
-    uneven = any(selection.files.column(name).null_count for name in counts)
-    return f"read_parquet($files, hive_partitioning=false, union_by_name={'true' if uneven else 'false'})"
 
 
 def newest_sql(table: MeasurementTable) -> str:

@@ -170,7 +170,11 @@ class MeasurementTable:
             try:
                 self._table = DeltaTable(str(self.folder))
                 self._snapshot = self._describe(self._table)
-                if not self._has_emptied_entry(self._snapshot.version):
+                # Delta passes over an entry without content, of those since the last checkpoint, without a word.
+                log = self.folder / LOG
+                since = max((int(path.name[:20]) for path in log.glob("*.checkpoint*.parquet")), default=-1)
+                entries = (log / f"{number:020d}.json" for number in range(since + 1, self._snapshot.version + 1))
+                if not any(entry.exists() and not entry.stat().st_size for entry in entries):
                     return self._snapshot
                 fault = "an entry of it is empty"
             except TableNotFoundError:
@@ -185,13 +189,6 @@ class MeasurementTable:
             f"{self.folder.name}/{LOG} of the embedded store is damaged ({fault}): {self.folder.name} cannot be read.",
             hint="The companion makes it anew from the files beside it; `manage.py resend --damaged` does so now.",
         )
-
-    def _has_emptied_entry(self, version: int) -> bool:
-        """Tell whether an entry since the last checkpoint has no content: Delta passes over it without a word."""
-        log = self.folder / LOG
-        since = max((int(path.name[:20]) for path in log.glob("*.checkpoint*.parquet")), default=-1)
-        entries = (log / f"{number:020d}.json" for number in range(since + 1, version + 1))
-        return any(entry.exists() and not entry.stat().st_size for entry in entries)
 
     def complete(self) -> Snapshot:
         """Make the table or the columns of the measurement that it lacks; return its newest version."""

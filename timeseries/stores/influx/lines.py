@@ -106,7 +106,13 @@ def _presence(batch: PointBatch) -> IntArray:
 def _pieces(field: Field, column: ColumnArray) -> list[pa.Array | str]:
     """Return the texts that a field adds to each line; null adds nothing."""
     if field.kind is Kind.NUMBERS:
-        return [_numbers(column)]
+        lengths = np.fromiter((len(entry) for entry in column), dtype=np.int32, count=len(column))
+        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+        names = pa.array(chain.from_iterable(entry.keys() for entry in column), pa.string()).dictionary_encode()
+        keys = pa.array([f",{escaped(coded_key(name))}=" for name in names.dictionary.to_pylist()], pa.string())
+        numbers = pa.array(chain.from_iterable(entry.values() for entry in column), pa.float64())
+        pieces = pc.binary_join_element_wise(keys.take(names.indices), pc.cast(numbers, pa.string()), NO_SEPARATOR)
+        return [pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), pieces), NO_SEPARATOR)]
     name = f",{field.name}="
     if field.kind is Kind.INTEGER:
         return [name, _text(column), "i"]
@@ -122,13 +128,3 @@ def _pieces(field: Field, column: ColumnArray) -> list[pa.Array | str]:
         return []
     values = pc.cast(pa.array(column, mask=absent), pa.string())
     return [pc.binary_join_element_wise(name, values, NO_SEPARATOR)] if absent.any() else [name, values]
-
-
-def _numbers(column: ColumnArray) -> pa.StringArray:
-    lengths = np.fromiter((len(entry) for entry in column), dtype=np.int32, count=len(column))
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
-    names = pa.array(chain.from_iterable(entry.keys() for entry in column), pa.string()).dictionary_encode()
-    keys = pa.array([f",{escaped(coded_key(name))}=" for name in names.dictionary.to_pylist()], pa.string())
-    numbers = pa.array(chain.from_iterable(entry.values() for entry in column), pa.float64())
-    pieces = pc.binary_join_element_wise(keys.take(names.indices), pc.cast(numbers, pa.string()), NO_SEPARATOR)
-    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), pieces), NO_SEPARATOR)

@@ -190,25 +190,19 @@ class InfluxStore:
         empty = point_schema(query.measurement, query.fields).empty_table()
         if query.start >= query.stop or query.symbols == ():
             return empty
-        if query.symbols is not None:
-            return self._newest_of_each(query)
-        last = influx_read.newest_time(self.server.ask, self.bucket, query)
-        if last is None:
-            return empty
+        newest_first = [("exchange_time", "descending"), ("time", "descending")]
         # A point's time is its exchange time + n ns, n below a second: the newest stands within the last one.
-        near = PointQuery(query.measurement, max(query.start, last - SECOND), last + 1, query.tags, query.fields)
-        points = self.read(near)
-        return points.sort_by([("exchange_time", "descending"), ("time", "descending")]).slice(0, 1)
-
-    def _newest_of_each(self, query: PointQuery) -> pa.Table:
-        """Ask for the last time of every symbol, then for the points around those times, near ones together."""
-        last = influx_read.newest_times(self.server.ask, self.bucket, query)
-        tables = [point_schema(query.measurement, query.fields).empty_table()]
-        for symbols in _neighbours(last):
-            first, stop = last[symbols[0]] - SECOND, last[symbols[-1]] + 1
+        if query.symbols is None:
+            last = influx_read.newest_time(self.server.ask, self.bucket, query)
+            if last is None:
+                return empty
+            near = PointQuery(query.measurement, max(query.start, last - SECOND), last + 1, query.tags, query.fields)
+            return self.read(near).sort_by(newest_first).slice(0, 1)
+        lasts, tables = influx_read.newest_times(self.server.ask, self.bucket, query), [empty]
+        for symbols in _neighbours(lasts):  # one question for those that are near each other
+            first, stop = lasts[symbols[0]] - SECOND, lasts[symbols[-1]] + 1
             near = replace(query, start=max(query.start, first), stop=stop, symbols=symbols)
-            points = self.read(near)
-            points = points.sort_by([("exchange_time", "descending"), ("time", "descending")])
+            points = self.read(near).sort_by(newest_first)
             places = [pc.index(points["symbol"], symbol).as_py() for symbol in symbols]
             tables.append(points.take([place for place in places if place >= 0]))
         return pa.concat_tables(tables)
