@@ -1,4 +1,4 @@
-"""The frozen values that the facade answers with (FACE §1)."""
+"""Frozen values that the facade answers with; docs/promises.md lists their fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class AsDict:
     __slots__ = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self)}  # type: ignore[arg-type]
+        return {column.name: getattr(self, column.name) for column in fields(self)}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
