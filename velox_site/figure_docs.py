@@ -21,7 +21,8 @@ HEAD = """\
 Made from `trading/domain/shapes.py` by `python -m velox_site.figure_docs`; do not edit it.
 
 The keys of what `dm.get_strategy_stats`, `dm.get_symbol_stats`, `dm.get_stats_by` and `dm.get_daily_summary` answer,
-and of the JSON of `manage.py daily_summary`, `strategy_report` and `symbol_report`. Money is in the account's currency,
+and of the JSON of `manage.py daily_summary`, `strategy_report`, `symbol_report`, `signal_report` and
+`excursions`. Money is in the account's currency,
 Decimal in Python and text in JSON; ratios are floats. What is not defined (an average of nothing, a ratio without its
 divisor, a ratio below its least sample) is None, in JSON null. A trade belongs to the day on which it closes, an exit's
 money to the day of its fill. P&L is after known charges where it is not called gross.
@@ -45,6 +46,11 @@ PARTS: tuple[type, ...] = (
     shapes.ExposureTime,
     shapes.Exposure,
     shapes.EquityDay,
+    shapes.ConditionRow,
+    shapes.SignalGroup,
+    shapes.TradeExcursions,
+    shapes.ExcursionRow,
+    shapes.FeedGapRow,
 )
 WHOLES: dict[str, type] = {
     "a row of `dm.get_stats_by`": shapes.PartTotals,
@@ -56,6 +62,8 @@ WHOLES: dict[str, type] = {
     "a row of `strategy_report`": shapes.StrategyRow,
     "`symbol_report`": shapes.SymbolReport,
     "a row of `symbol_report`": shapes.SymbolRow,
+    "`signal_report`": shapes.SignalReport,
+    "`excursions`": shapes.ExcursionReport,
     "a part of `by` and `by_condition`": shapes.PartRow,
 }
 
@@ -71,20 +79,20 @@ def figures_of(shape: type) -> dict[str, Figure]:
 
 def markdown() -> str:
     """Return the whole document."""
-    explained: set[str] = set()
+    explained: set[tuple[str, Figure]] = set()
     lines = [HEAD]
     for shape in PARTS:
         lines += [f"## {inspect.getdoc(shape)}", "", "| key | unit | formula | source |", "|---|---|---|---|"]
         for key, figure in figures_of(shape).items():
-            if key not in explained:
+            if (key, figure) not in explained:
                 formula = figure.formula.replace("|", "\\|")  # which a table would take for its own
                 lines.append(f"| `{key}` | {figure.unit} | {formula} | {figure.source or 'the desk'} |")
-                explained.add(key)
+                explained.add((key, figure))
         lines.append("")
     lines.append("# Where they stand\n")
     for place, shape in WHOLES.items():
         named = [
-            f"`{key}`" if key in explained else f"`{key}` ({figure.formula})"
+            f"`{key}`" if (key, figure) in explained else f"`{key}` ({figure.formula})"
             for key, figure in figures_of(shape).items()
         ]
         lines.append(f"**{place[0].upper()}{place[1:]}**: {', '.join(named)}.\n")

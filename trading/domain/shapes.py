@@ -6,6 +6,7 @@ of nothing, a ratio without its divisor) is None; money is Decimal in the accoun
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, NamedTuple, TypedDict
 
@@ -305,3 +306,87 @@ class SymbolReport(ReportHead, PeriodParts):
 
     symbols: Annotated[list[SymbolRow], Figure("rows", "a row per symbol")]
     total: Annotated[SymbolRow, Figure("row", "the whole account")]
+
+
+class ConditionRow(OfStrategy):
+    """One bucket of one condition of a strategy's signals: its trades beside the strategy's others."""
+
+    condition: Annotated[str, Figure("name", "the condition that signals recorded")]
+    bucket: Annotated[str, Figure("name", "yes or no, else the range of its values")]
+    trades_with: Annotated[int, Figure("trades", "closed trades in the bucket")]
+    expectancy_with: Annotated[Money, Figure("money a trade", "their mean P&L")]
+    trades_without: Annotated[int, Figure("trades", "the strategy's other closed trades with the condition")]
+    expectancy_without: Annotated[Money, Figure("money a trade", "their mean P&L")]
+    difference: Annotated[Money, Figure("money a trade", "mean with − mean without", "Welch 1947")]
+    difference_low: Annotated[Money, Figure("money a trade", "lower end of its 95 % interval", "Welch 1947")]
+    difference_high: Annotated[Money, Figure("money a trade", "upper end of its 95 % interval", "Welch 1947")]
+    p: Annotated[Ratio, Figure("share", "how likely a difference as large is by chance alone", "Welch 1947")]
+    p_adjusted: Annotated[Ratio, Figure("share", "p for looking at all of these rows")]
+
+
+class SignalGroup(OfStrategy):
+    """The signals of one strategy, decision and reason, and the prices that came after them."""
+
+    decision: Annotated[str, Figure("word", "TAKEN or SKIPPED")]
+    reason: Annotated[str, Figure("text", "the reason that the signals gave")]
+    signals: Annotated[int, Figure("signals", "how many there were")]
+    with_ticks: Annotated[int, Figure("signals", "those after which ticks were seen")]
+    mean_move: Annotated[Ratio, Figure("percent", "mean move of the price in the signal's direction")]
+    mean_move_low: Annotated[Ratio, Figure("percent", "lower end of its 95 % interval", "Student 1908")]
+    mean_move_high: Annotated[Ratio, Figure("percent", "upper end of its 95 % interval", "Student 1908")]
+    share_up: Annotated[Ratio, Figure("percent", "signals after which the price moved in their direction")]
+    mean_best: Annotated[Ratio, Figure("percent", "mean of the best move on the way")]
+    mean_worst: Annotated[Ratio, Figure("percent", "mean of the worst move on the way")]
+
+
+class SignalReport(ReportHead):
+    """A report of what conditions were worth, and of what came after signals."""
+
+    minutes: Annotated[int, Figure("minutes", "how long prices are followed after a signal")]
+    looked_at: Annotated[int, Figure("rows", "conditions whose difference could be computed")]
+    conditions: Annotated[list[ConditionRow], Figure("rows", "a row per strategy, condition and bucket")]
+    signals: Annotated[list[SignalGroup], Figure("rows", "a row per strategy, decision and reason")]
+
+
+class TradeExcursions(TypedDict):
+    """What one trade went through while it was open, before charges; None where it was not measured."""
+
+    mae: Annotated[Money, Figure("money", "MAE: the lowest P&L while open, at most 0", "Sweeney 1996")]
+    mae_price: Annotated[Money, Figure("price", "the price there")]
+    mae_r: Annotated[Money, Figure("R", "MAE ÷ initial risk")]
+    mae_at: Annotated[datetime | None, Figure("time", "when it was")]
+    mfe: Annotated[Money, Figure("money", "MFE: the highest P&L while open, at least 0", "Sweeney 1996")]
+    mfe_price: Annotated[Money, Figure("price", "the price there")]
+    mfe_r: Annotated[Money, Figure("R", "MFE ÷ initial risk")]
+    mfe_at: Annotated[datetime | None, Figure("time", "when it was")]
+    given_back: Annotated[Money, Figure("money", "MFE − gross P&L")]
+    ticks: Annotated[int | None, Figure("ticks", "how many were walked over")]
+    gap: Annotated[str | None, Figure("mark", "whether the feed had a gap while the trade was open")]
+
+
+class ExcursionRow(TradeExcursions):
+    """One closed trade of the report of excursions."""
+
+    trade_id: Annotated[str, Figure("name", "id of the trade")]
+    strategy_id: Annotated[str, Figure("name", "its strategy")]
+    symbol: Annotated[str, Figure("name", "its symbol")]
+    side: Annotated[str, Figure("word", "LONG or SHORT")]
+    gross_pnl: Annotated[Decimal, Figure("money", "P&L before charges")]
+    r_multiple: Annotated[Money, Figure("R", "P&L after known charges ÷ initial risk")]
+
+
+class FeedGapRow(TypedDict):
+    """One gap of a symbol's feed."""
+
+    symbol: Annotated[str, Figure("name", "the symbol")]
+    day: Annotated[date, Figure("date", "the trading day")]
+    starts_at: Annotated[datetime, Figure("time", "from when on no tick came")]
+    ends_at: Annotated[datetime, Figure("time", "until when no tick came")]
+    seconds: Annotated[float, Figure("seconds", "how long no tick came")]
+
+
+class ExcursionReport(ReportHead):
+    """A report of what trades went through, and of the gaps of their feeds."""
+
+    trades: Annotated[list[ExcursionRow], Figure("rows", "a row per closed trade that was opened in the period")]
+    gaps: Annotated[list[FeedGapRow], Figure("rows", "a row per gap of the feeds")]

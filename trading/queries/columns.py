@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Aggregate, BigIntegerField, TextField
+from django.db.models import Aggregate, BigIntegerField, Expression, TextField
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -37,10 +38,16 @@ class UnitsSum(Aggregate):
         return self.as_sql(compiler, connection, template=halves)
 
 
-class _HalvesField(TextField):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Base = TextField[str, str]
+else:
+    _Base = TextField
+
+
+class _HalvesField(_Base):
     """The type of such a sum: SQLite's two halves as one text, a number elsewhere, an int for whoever reads it."""
 
-    def from_db_value(self, value: str | int | None, *_: object) -> int | None:
+    def from_db_value(self, value: str | int | None, *_: Expression | BaseDatabaseWrapper) -> int | None:
         if isinstance(value, str):
             high, low = map(int, value.split(" "))
             return (high << 32) + low

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from trading.domain.sessions import days_between
+from trading.domain.shapes import ExcursionReport, ExcursionRow
 from trading.models import FeedGap, Instrument, Signal, Trade
 from trading.queries.excursions import fields_of, ns, symbol_of
 from trading.queries.instruments import shown_symbol
@@ -59,7 +60,7 @@ def symbols_ticking(selection: Selection, reader: SymbolReader) -> list[tuple[st
     return pairs
 
 
-def excursion_report(selection: Selection) -> dict[str, Any]:
+def excursion_report(selection: Selection) -> ExcursionReport:
     """Return `{head of a report, "trades": [ROW], "gaps": [{"symbol", "day", "starts_at", "ends_at", "seconds"}]}`.
 
     ROW: trade_id, strategy_id, symbol, side, gross_pnl, r_multiple and `excursions.FIELDS`; those are None where a
@@ -81,7 +82,7 @@ def excursion_report(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _row(trade: Trade) -> dict[str, Any]:
+def _row(trade: Trade) -> ExcursionRow:
     return {
         "trade_id": trade.trade_id,
         "strategy_id": trade.strategy.code,

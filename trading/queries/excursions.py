@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +16,19 @@ from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickT
 from trading.domain.feed_gaps import Gap, gaps, mark
 from trading.domain.money import to_units
 from trading.domain.sessions import days_between
+from trading.domain.shapes import TradeExcursions
 from trading.models import Account, Correction, Trade
 from trading.queries import facts
 from trading.queries.instruments import is_named, shown_symbol
 from trading.queries.sessions import calendar_of_symbol
 from trading.queries.trades import CLOSED
 
-FIELDS = ("mae", "mae_price", "mae_r", "mae_at", "mfe", "mfe_price", "mfe_r", "mfe_at", "given_back", "ticks", "gap")
+_NOT_MEASURED: TradeExcursions = {
+    "mae": None, "mae_price": None, "mae_r": None, "mae_at": None,
+    "mfe": None, "mfe_price": None, "mfe_r": None, "mfe_at": None,
+    "given_back": None, "ticks": None, "gap": None,
+}  # fmt: skip
+FIELDS = tuple(_NOT_MEASURED)
 _HUNDREDTH = Decimal("0.01")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -112,11 +118,11 @@ def measure(
     return SymbolMeasured(symbol, measured, gaps_by_day)
 
 
-def fields_of(trade: Trade) -> dict[str, Any]:
+def fields_of(trade: Trade) -> TradeExcursions:
     """Return `FIELDS` of a trade whose excursion is loaded, each None where it was not measured."""
     excursion = getattr(trade, "excursion", None)
     if excursion is None:
-        return dict.fromkeys(FIELDS)
+        return _NOT_MEASURED.copy()
     return {
         "mae": excursion.mae,
         "mae_price": excursion.mae_price,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
 from trading.domain.attribution import LONG, SHORT, Aftermath, Attribution, Judged
+from trading.domain.shapes import ConditionRow, SignalGroup, SignalReport
 from trading.models import Instrument, Signal, Strategy
 from trading.queries.columns import instant_of, text
 from trading.queries.day import day_bounds
@@ -23,7 +24,7 @@ UNKNOWN_SIDE = ""
 PRICE_AGE_MAX = timedelta(hours=1)  # of the last price before the first signal of a day
 
 
-def signal_report(selection: Selection, reader: TickReader, *, minutes: int) -> dict[str, Any]:
+def signal_report(selection: Selection, reader: TickReader, *, minutes: int) -> SignalReport:
     """Return `{head of a report, "minutes", "looked_at", "conditions": [ROW], "signals": [GROUP]}`.
 
     ROW: strategy_id, condition, bucket, trades_with, expectancy_with, trades_without, expectancy_without, difference,
@@ -51,7 +52,7 @@ def signal_report(selection: Selection, reader: TickReader, *, minutes: int) -> 
     }
 
 
-def _row(row: Attribution) -> dict[str, Any]:
+def _row(row: Attribution) -> ConditionRow:
     difference = row.difference
     return {
         "strategy_id": row.strategy_id,
@@ -116,7 +117,7 @@ def _shown(instrument: Instrument) -> str:
     return shown_symbol(instrument.exchange.code, instrument.symbol)
 
 
-def _groups(followed: Iterable[Followed]) -> Iterator[dict[str, Any]]:
+def _groups(followed: Iterable[Followed]) -> Iterator[SignalGroup]:
     groups: dict[tuple[str, str, str], list[Aftermath | None]] = {}
     for key, aftermath in followed:
         groups.setdefault(key, []).append(aftermath)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -55,7 +55,7 @@ def account_query(account: Account, **parameters: str) -> str:
     return f"?{urlencode(query)}" if query else ""
 
 
-def page(request: HttpRequest, template: str, section: str, choice: AccountChoice, **context: object) -> HttpResponse:
+def page(request: HttpRequest, template: str, section: str, choice: AccountChoice, **context: Any) -> HttpResponse:
     """Render a page of one account."""
     frame = {
         "section": section,

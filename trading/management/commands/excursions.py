@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Unpack
+from typing import Any, Unpack
 
 from django.utils import timezone
 
@@ -69,16 +70,15 @@ class Command(VeloxCommand):
         self.say(f"{measured.trades} trades measured.")
         figures = excursion_report(selected)
         currency = figures["currency"]
-        trades, gaps = (
-            [[_readable(key, row[key], currency) for key in columns] for row in rows]
-            for rows, columns in ((figures["trades"], TRADES), (figures["gaps"], GAPS))
-        )
+        rows: Sequence[Mapping[str, Any]] = figures["trades"]
+        feed_gaps: Sequence[Mapping[str, Any]] = figures["gaps"]
+        trades = [[_readable(key, row[key], currency) for key in TRADES] for row in rows]
+        gaps = [[_readable(key, gap[key], currency) for key in GAPS] for gap in feed_gaps]
         tables = [
             Table("Trades", list(TRADES.values()), trades, currency, frozenset({"Gross P&L"})),
             Table("Gaps", list(GAPS.values()), gaps),
         ]
-        header = list(figures["trades"][0]) if figures["trades"] else list(TRADES)
-        sheet = Table("Trades", header, [list(row.values()) for row in figures["trades"]], currency)
+        sheet = Table("Trades", list(rows[0] if rows else TRADES), [list(row.values()) for row in rows], currency)
         self.emit(Report(title_of("Excursions", figures), figures, tables, sheet=sheet))
         return True
 

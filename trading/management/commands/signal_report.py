@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Unpack
+from typing import Any, Unpack
 
 from timeseries.wiring import open_reader
 from trading.domain import amounts
@@ -68,18 +69,20 @@ class Command(VeloxCommand):
     def answer(self, *, minutes: int, **period: Unpack[KnownPeriodOptions]) -> bool:
         if not 1 <= minutes <= MINUTES_MAX:
             raise InvalidValue(f"minutes is {minutes}.", field="minutes", hint=f"Give 1 to {MINUTES_MAX}.")
-        figures = {**signal_report(selection_of(period), open_reader(), minutes=minutes), **known_of(period)}
-        currency, conditions, coloured = figures["currency"], figures["conditions"], frozenset({"Difference", "Move %"})
+        answer = signal_report(selection_of(period), open_reader(), minutes=minutes)
+        figures = {**answer, **known_of(period)}
+        currency, coloured = answer["currency"], frozenset({"Difference", "Move %"})
+        conditions: Sequence[Mapping[str, Any]] = answer["conditions"]
+        signals: Sequence[Mapping[str, Any]] = answer["signals"]
         worth = [[_readable(key, row[key], currency) for key in CONDITIONS] for row in conditions]
-        groups = [[row[key] for key in SIGNALS] for row in figures["signals"]]
+        groups = [[row[key] for key in SIGNALS] for row in signals]
         title = f"The {minutes} minutes after a signal, in its direction"
         tables = [
             Table("What a condition was worth", list(CONDITIONS.values()), worth, currency, coloured),
             Table(title, list(SIGNALS.values()), groups, currency, coloured),
         ]
         notes = [
-            f"{figures['looked_at']} differences were looked at: p is corrected for that (Holm). "
-            "Intervals are of 95 %.",
+            f"{answer['looked_at']} differences were looked at: p is corrected for that (Holm). Intervals are of 95 %.",
             "Moves are in percent of the price at the signal; charges and slippage are not in them.",
         ]
         sheet = Table("Conditions", list(CONDITIONS), [[row[key] for key in CONDITIONS] for row in conditions])
