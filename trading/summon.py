@@ -31,6 +31,15 @@ def lock_path() -> Path:
     return Path(settings.DATA_DIR) / "companion.lock"
 
 
+def lock_identity() -> tuple[int, int] | None:
+    """Return what tells the lock's file from one of a data folder that was made anew; None where there is none."""
+    try:
+        status = lock_path().stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 @contextmanager
 def being_the_companion(handed: int | None = None) -> Iterator[bool]:
     """Hold the companion's lock while the block runs; yield False where another process is the companion.

@@ -28,7 +28,8 @@ from trading.operations.amend import amend
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.queries.accounts import get_account
-from trading.queries.trades import get_trade, get_trades, open_positions
+from trading.queries.trades import get_trade, get_trades
+from trading.queries.valuation import open_positions
 
 AT = datetime(2024, 3, 15, 5, tzinfo=UTC)
 PRICE, DUST = Decimal("1.13889"), Decimal("0.00000003")
@@ -86,7 +87,7 @@ class TestInTheLedger:
     @pytest.mark.parametrize("quantity", [DUST, Decimal("0.61803399"), 1, 7, Decimal("1234.5678")])
     def test_one_fill_has_its_own_price_as_its_average_everywhere(self, ledger: Any, quantity: Any) -> None:
         assert opened("one", quantity).avg_price == PRICE
-        assert open_positions(get_account("main"))[0].avg_price == PRICE
+        assert open_positions(get_account("main"), lambda symbols: {})[0].avg_price == PRICE
         _, entries = ledger_copy._from_ledger("main", AT.date())
         assert entries["positions"]["positions"][0]["avg_price"] == "1.13889"
         closed = close_position(

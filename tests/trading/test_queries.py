@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -18,13 +19,17 @@ from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
-from trading.queries import accounts, period, sessions, signals, trades
+from trading.queries import accounts, period, sessions, signals, trades, valuation
 from trading.queries.accounts import get_account
 
 pytestmark = pytest.mark.ledger
 
 INDIA = ZoneInfo("Asia/Kolkata")
 MORNING = datetime(2021, 4, 12, 4, tzinfo=UTC)
+
+
+def no_ticks(symbols: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return {}
 
 
 def opened(name: str, *, at: datetime = MORNING, strategy: str = "ema", symbol: str = "RELIANCE", **more: Any) -> None:
@@ -108,7 +113,7 @@ class TestTrades:
         opened("1", symbol="RELIANCE")
         opened("2", symbol="BSE:RELIANCE")
         assert [t.symbol for t in trades.get_trades(get_account("main"))] == ["RELIANCE", "BSE:RELIANCE"]
-        assert trades.position_of(get_account("main"), "ema", "BSE:RELIANCE").trade_id == "2"
+        assert valuation.position_of(get_account("main"), "ema", "BSE:RELIANCE", no_ticks).trade_id == "2"
 
     def test_no_query_per_trade(self, ledger: Any, django_assert_max_num_queries: Any) -> None:
         for number in range(6):
@@ -116,13 +121,13 @@ class TestTrades:
         with django_assert_max_num_queries(2):
             assert len(trades.get_trades(get_account("main"))) == 6
         with django_assert_max_num_queries(2):
-            assert len(trades.open_positions(get_account("main"))) == 6
+            assert len(valuation.open_positions(get_account("main"), no_ticks)) == 6
 
 
 class TestPositions:
     def test_one_open_trade_is_the_position(self, ledger: Any) -> None:
         opened("1", stop_price=Decimal(95), target_price=Decimal(120))
-        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
+        position = valuation.position_of(get_account("main"), "ema", "RELIANCE", no_ticks)
         assert (position.trade_id, position.side, position.open_quantity) == ("1", "LONG", Decimal(10))
         assert (position.stop_price, position.target_price, position.initial_risk) == (95, 120, 50)
         assert (position.origin, position.last_price, position.state) == ("ledger", None, "OPEN")
@@ -130,26 +135,26 @@ class TestPositions:
     def test_several_open_trades_are_their_sum(self, ledger: Any) -> None:
         opened("1", stop_price=Decimal(95))
         opened("2", entry_price=Decimal(110), quantity=30)
-        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
+        position = valuation.position_of(get_account("main"), "ema", "RELIANCE", no_ticks)
         assert (position.side, position.open_quantity, position.avg_price) == ("LONG", Decimal(40), Decimal("107.5"))
         assert [position.trade_id, position.stop_price, position.target_price, position.initial_risk] == [None] * 4
-        assert [p.trade_id for p in trades.open_positions(get_account("main"))] == ["1", "2"]
+        assert [p.trade_id for p in valuation.open_positions(get_account("main"), no_ticks)] == ["1", "2"]
 
     def test_a_hedged_position_is_its_net(self, ledger: Any) -> None:
         opened("1", quantity=10)
         opened("2", quantity=25, side="SHORT")
-        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
+        position = valuation.position_of(get_account("main"), "ema", "RELIANCE", no_ticks)
         assert (position.side, position.open_quantity) == ("SHORT", Decimal(15))
         opened("3", quantity=15)
-        position = trades.position_of(get_account("main"), "ema", "RELIANCE")
+        position = valuation.position_of(get_account("main"), "ema", "RELIANCE", no_ticks)
         assert (position.side, position.open_quantity, position.avg_price) == (None, Decimal(0), None)
         assert position.state == "OPEN"
 
     def test_without_an_open_trade_the_position_is_flat(self, ledger: Any) -> None:
         trade(5, at=MORNING)
-        position = trades.position_of(get_account("main"), "ema cross", "RELIANCE")
+        position = valuation.position_of(get_account("main"), "ema cross", "RELIANCE", no_ticks)
         assert (position.side, position.open_quantity, position.state) == (None, Decimal(0), "CLOSED")
-        assert trades.open_positions(get_account("main")) == []
+        assert valuation.open_positions(get_account("main"), no_ticks) == []
 
     def test_the_average_price_is_that_of_what_is_open(self, ledger: Any) -> None:
         opened("1", quantity=3, entry_price=Decimal(100))

@@ -105,7 +105,7 @@ class Companion:
         self._last_recorder = clock()
         self._copied: dict[tuple[str, str], int] = {}
         self._ledger_copies: dict[str, tuple[int, float]] = {}  # by account: the sequence copied, the comparison due
-        self._lock = _identity()
+        self._lock = summon.lock_identity()
         self.syncer = SyncProcess(self.spool.root, window_seconds=settings.VELOX_SPOOL_SYNC_MS / 1000)
         self.jobs = [
             Job("the sync of the spool", self.syncer.look, SYNCER_EVERY_SECONDS, longest_seconds=SYNCER_EVERY_SECONDS),
@@ -169,7 +169,7 @@ class Companion:
 
     def _has_folder(self) -> bool:
         """Tell whether the data folder is there, and still the one whose lock is held: one made anew has its own."""
-        return Path(settings.DATA_DIR).is_dir() and _identity() == self._lock
+        return Path(settings.DATA_DIR).is_dir() and summon.lock_identity() == self._lock
 
     def _look_at_room(self) -> None:
         """Warn in the log that the spool fills up, long before it refuses anything."""
@@ -212,14 +212,6 @@ def _measure() -> None:
     """Measure closed trades from their ticks, those of a few symbols at a time."""
     for code in ask(accounts_unmeasured):
         measure_excursions(code, wiring.open_reader(), limit=MEASURED_MAX)
-
-
-def _identity() -> tuple[int, int] | None:
-    try:
-        status = summon.lock_path().stat(follow_symlinks=False)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def is_recorded(spool: Spool) -> bool:

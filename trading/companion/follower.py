@@ -48,21 +48,23 @@ class Follower:
         Raises: LedgerNotReady, LedgerBusy, SpoolFull, SpoolFailed, SourceBusy; what was not projected waits.
         """
         with reading():
-            heads = list(JournalHead.objects.select_related("account", "account__follower_cursor"))
+            heads = list(JournalHead.objects.select_related("account"))
         with _alone() as is_alone:
             if not is_alone:
                 return 0
-            return sum(self._follow(head.account) for head in heads if head.sequence > _cursor(head.account))
+            with reading():  # only now: another host's follower may have been at it
+                cursors = dict(FollowerCursor.objects.values_list("account_id", "sequence"))
+            behind = [head for head in heads if head.sequence > cursors.get(head.account_id, 0)]
+            return sum(self._follow(head.account, cursors.get(head.account_id, 0)) for head in behind)
 
     def close(self) -> None:
         """Seal the projected points and free their source."""
         self.recorder.close()
 
-    def _follow(self, account: Account) -> int:
+    def _follow(self, account: Account, after: int) -> int:
+        """Project an account's rows after a sequence number; return how many."""
         with reading():
-            rows = list(
-                Journal.objects.filter(account=account, sequence__gt=_cursor(account)).order_by("sequence")[:BATCH]
-            )
+            rows = list(Journal.objects.filter(account=account, sequence__gt=after).order_by("sequence")[:BATCH])
             last = rows[-1].sequence if rows else JournalHead.objects.get(account=account).sequence
             for row in rows:
                 self._project(account, json.loads(row.body))
@@ -164,11 +166,6 @@ def _alone() -> Iterator[bool]:
         if is_alone:
             with suppress(DatabaseError), connection.cursor() as cursor:  # a lost session has freed it
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [FOLLOWERS_LOCK])
-
-
-def _cursor(account: Account) -> int:
-    cursor = FollowerCursor.objects.filter(account=account).first()
-    return 0 if cursor is None else cursor.sequence
 
 
 def _float(amount: str | float | None) -> float | None:

@@ -10,7 +10,7 @@ from timeseries.measurements import INDICATORS, TICKS, TIMES, PointBatch
 from timeseries.spool.folder import Spool
 from timeseries.stores.tables import uncleared
 from trading.hot import cache
-from trading.hot.cache import Entry
+from trading.hot.cache import HotEntry
 
 ROWS_MAX = 50_000  # of a lane in one step: points older than an entry's lifetime are no news
 
@@ -31,7 +31,7 @@ def copy_newest(spool: Spool) -> dict[str, int]:
     return copied
 
 
-def newest_of(batch: PointBatch) -> tuple[str, dict[str, Entry]]:
+def newest_of(batch: PointBatch) -> tuple[str, dict[str, HotEntry]]:
     """Return the kind of the hot state's entries, and each series' newest point by the entry's key.
 
     The newest by exchange time; of equal ones the last to arrive.
@@ -40,7 +40,7 @@ def newest_of(batch: PointBatch) -> tuple[str, dict[str, Entry]]:
     order = np.lexsort((np.arange(len(batch)), batch.exchange_time, batch.series))
     series = batch.series[order]
     is_last = np.append(series[1:] != series[:-1], True) if len(series) else np.zeros(0, dtype=bool)
-    entries: dict[str, Entry] = {}
+    entries: dict[str, HotEntry] = {}
     for row in order[is_last].tolist():
         tags = batch.series_table[int(batch.series[row])]
         times = {field: int(getattr(batch, field)[row]) for field in TIMES}

@@ -53,7 +53,14 @@ class PricePath:
 
     def __init__(self, side: str, multiplier: int, fills: Sequence[tuple[int, Execution]]) -> None:
         self.side = side
-        self._stretches = _stretches(Holding(side, multiplier), fills)
+        holding = Holding(side, multiplier)
+        # What is held after each fill, and the instants (after, until] in which that counts.
+        self._stretches: list[tuple[Holding, int, int]] = []
+        for place, (at, fill) in enumerate(fills):
+            holding, _ = position.apply(holding, fill)
+            after = at if place else at - 1  # the instant of the opening belongs to what was opened
+            until = fills[place + 1][0] if place + 1 < len(fills) else np.iinfo(np.int64).max
+            self._stretches.append((holding, after, int(until)))
         self._ticks = 0
         at, opening = fills[0]
         start = Extreme(0, opening.price, at)
@@ -92,14 +99,3 @@ def worth(holding: Holding, price: int) -> int:
     proceeds = position.value_of(price, holding.open_quantity, holding.multiplier)
     open_pnl = proceeds - holding.open_cost if holding.side == LONG else holding.open_cost - proceeds
     return holding.realised_pnl + open_pnl
-
-
-def _stretches(holding: Holding, fills: Sequence[tuple[int, Execution]]) -> list[tuple[Holding, int, int]]:
-    """Return the holding after each fill, and the instants (after, until] in which it counts."""
-    stretches = []
-    for place, (at, fill) in enumerate(fills):
-        holding, _ = position.apply(holding, fill)
-        after = at if place else at - 1  # the instant of the opening belongs to what was opened
-        until = fills[place + 1][0] if place + 1 < len(fills) else np.iinfo(np.int64).max
-        stretches.append((holding, after, int(until)))
-    return stretches

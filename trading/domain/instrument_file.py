@@ -40,7 +40,15 @@ def parse_instruments(text: str) -> list[InstrumentRow]:
         if set(KITE) <= header:
             return list(_kites(reader))
         if "symbol" in header:
-            return list(_plain(reader))
+            return [
+                InstrumentRow(
+                    reader.line_num,
+                    row.get("exchange") or "",
+                    row["symbol"] or "",
+                    {name: row[name] for name in TERMS if row.get(name)},
+                )
+                for row in reader
+            ]
     except csv.Error as error:
         raise InvalidValue(f"Line {reader.line_num} cannot be read: {error}.", field="load") from error
     raise InvalidValue(
@@ -66,9 +74,3 @@ def _kites(reader: csv.DictReader[str]) -> Iterator[InstrumentRow]:
             }
             terms |= {"strike": row["strike"]} if kind == "OPTION" else {}
         yield InstrumentRow(reader.line_num, row["exchange"], symbol, terms)
-
-
-def _plain(reader: csv.DictReader[str]) -> Iterator[InstrumentRow]:
-    for row in reader:
-        terms = {name: row[name] for name in TERMS if row.get(name)}
-        yield InstrumentRow(reader.line_num, row.get("exchange") or "", row["symbol"] or "", terms)

@@ -244,9 +244,15 @@ def parse_hours(text: str) -> list[ExchangeHours]:
 
 
 def _rows(content: Rules, exchange: Rules) -> Iterator[SessionRow]:
-    for group, name in exchange["groups"].items():
-        for rule in content["regular"][name]:
-            yield from _regular_rule(group, rule)
+    regular = content["regular"]
+    for group, rule in [(group, rule) for group, name in exchange["groups"].items() for rule in regular[name]]:
+        first, until = date.fromisoformat(rule["from"]), rule["until"]
+        last = date.fromisoformat(until) if until else None
+        if not rule["weekdays"] or set(rule["weekdays"]) - set(EVERY_DAY):
+            raise ValueError(f"weekdays {rule['weekdays']!r}")
+        terms: Rules = {"group": group, "first_date": first, "last_date": last, "weekdays": rule["weekdays"]}
+        for phase in _phases(rule["phases"]):
+            yield SessionRow(kind=REGULAR, **terms, **phase)
     for day, note in content["holidays"][exchange["holidays"]].items():
         on = date.fromisoformat(day)
         yield SessionRow(kind=HOLIDAY, first_date=on, last_date=on, note=note)
@@ -255,21 +261,6 @@ def _rows(content: Rules, exchange: Rules) -> Iterator[SessionRow]:
         on = date.fromisoformat(day)
         for phase in _phases(rule["phases"]):
             yield SessionRow(kind=SPECIAL, first_date=on, last_date=on, note=rule["note"], **phase)
-
-
-def _regular_rule(group: str, rule: Rules) -> Iterator[SessionRow]:
-    first, until = date.fromisoformat(rule["from"]), rule["until"]
-    if not rule["weekdays"] or set(rule["weekdays"]) - set(EVERY_DAY):
-        raise ValueError(f"weekdays {rule['weekdays']!r}")
-    for phase in _phases(rule["phases"]):
-        yield SessionRow(
-            kind=REGULAR,
-            group=group,
-            first_date=first,
-            last_date=date.fromisoformat(until) if until else None,
-            weekdays=rule["weekdays"],
-            **phase,
-        )
 
 
 def _phases(phases: Sequence[Sequence[str]]) -> Iterator[Rules]:

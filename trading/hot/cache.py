@@ -28,7 +28,7 @@ VALUE = {"tick": "close", "indicators": "values"}
 PUT_MAX = 500  # entries in one step
 
 Answer = TypeVar("Answer")
-Entry = dict[str, Any]  # a JSON object
+HotEntry = dict[str, Any]  # a JSON object
 
 _VERSION_DIGITS = 40
 # Looking and putting are one step on the server, so that writers in several processes cannot pass each other. What is
@@ -81,7 +81,7 @@ def key(kind: str, *names: str) -> str:
     return ":".join([kind, *(name.encode().hex() for name in names)])
 
 
-def put_newest(kind: str, entries: Mapping[str, Entry]) -> bool:
+def put_newest(kind: str, entries: Mapping[str, HotEntry]) -> bool:
     """Put entries by key; one older by ``exchange_time``, then ``time`` (ns), than what is there changes nothing.
 
     Returns False where the cache did not take it.
@@ -94,7 +94,7 @@ def put_newest(kind: str, entries: Mapping[str, Entry]) -> bool:
     return True
 
 
-def put(kind: str, entries: Mapping[str, Entry], versions: Mapping[str, tuple[int, int]]) -> bool:
+def put(kind: str, entries: Mapping[str, HotEntry], versions: Mapping[str, tuple[int, int]]) -> bool:
     """Put entries by key, all in one step; one whose version is below that of what is there changes nothing.
 
     Returns False where the cache did not take it.
@@ -130,7 +130,7 @@ def drop(names: list[str]) -> bool:
     return _guarded(lambda: bool(cache.delete_many(names)) or True, False)  # also where none of them was there
 
 
-def _version(entry: Entry) -> tuple[int, int]:
+def _version(entry: HotEntry) -> tuple[int, int]:
     try:
         return int(entry["exchange_time"]), int(entry["time"])
     except (KeyError, TypeError, ValueError):
@@ -147,12 +147,12 @@ def _drop(pattern: str) -> None:  # django-redis alone has this
     cache.delete_pattern(pattern)
 
 
-def newest(kind: str, *series: str) -> Entry | None:
+def newest(kind: str, *series: str) -> HotEntry | None:
     """Return the newest entry of a series, None where none is there, it makes no sense, or the cache is silent."""
     return newest_many(kind, [series]).get(series)
 
 
-def newest_many(kind: str, series: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Entry]:
+def newest_many(kind: str, series: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], HotEntry]:
     """Return the newest entry of each series that has one that makes sense, in one round trip."""
     keys = {key(kind, *names): names for names in series}
     entries = {}
@@ -163,7 +163,7 @@ def newest_many(kind: str, series: Iterable[tuple[str, ...]]) -> dict[tuple[str,
     return entries
 
 
-def get_many(names: list[str]) -> dict[str, Entry]:
+def get_many(names: list[str]) -> dict[str, HotEntry]:
     """Return the entries that are there, without their versions, by key; one that cannot be decoded is none."""
     if not names:
         return {}
@@ -196,7 +196,7 @@ def _guarded(call: Callable[[], Answer], otherwise: Answer) -> Answer:
     return answer
 
 
-def _loaded(content: bytes | None) -> Entry | None:
+def _loaded(content: bytes | None) -> HotEntry | None:
     try:
         entry = orjson.loads(content or b"")
     except (orjson.JSONDecodeError, TypeError):

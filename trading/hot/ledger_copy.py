@@ -20,7 +20,7 @@ from django.db.models import Count, Max
 from trading.domain.chain import journal_text
 from trading.errors import LedgerBusy
 from trading.hot import cache
-from trading.hot.cache import Entry
+from trading.hot.cache import HotEntry
 from trading.models import JournalHead, Signal, StopChange, Trade
 from trading.queries.accounts import get_account
 from trading.queries.day import day_bounds, day_figures
@@ -78,7 +78,7 @@ def find_wrong(account: str, now: datetime) -> Iterator[tuple[str, Any, Any]]:
             yield section, copied.get(section), true[section]
 
 
-def _beside(account: str, now: datetime) -> tuple[dict[str, Entry], Version, dict[str, Entry]]:
+def _beside(account: str, now: datetime) -> tuple[dict[str, HotEntry], Version, dict[str, HotEntry]]:
     """Return the copies in the cache, and the ledger's version and entries, both by the cache's key."""
     # The copies first: one that is put meanwhile, of a newer state than the ledger's that was read, would look wrong.
     copies = cache.get_many([name_of(account, section) for section in SECTIONS])
@@ -86,7 +86,7 @@ def _beside(account: str, now: datetime) -> tuple[dict[str, Entry], Version, dic
     return copies, version, {name_of(account, section): entry for section, entry in entries.items()}
 
 
-def _compared(copied: Entry | None, entry: Entry, sequence: int) -> str:
+def _compared(copied: HotEntry | None, entry: HotEntry, sequence: int) -> str:
     if copied is None:
         return "missing"
     copied_to = copied.get("sequence")
@@ -98,7 +98,7 @@ def _compared(copied: Entry | None, entry: Entry, sequence: int) -> str:
     return "fine" if same else "wrong"
 
 
-def _from_ledger(account: str, day: date) -> tuple[Version, dict[str, Entry]]:
+def _from_ledger(account: str, day: date) -> tuple[Version, dict[str, HotEntry]]:
     """Return the version and the entries, by section, of one state of the ledger; read again where it changes."""
     with reading():
         for _ in range(ATTEMPTS_MAX):
@@ -114,7 +114,7 @@ def _sequence(account: str) -> int:
     return JournalHead.objects.filter(account__code=account).values_list("sequence", flat=True).first() or 0
 
 
-def _positions(account: str, _: date) -> list[Entry]:
+def _positions(account: str, _: date) -> list[HotEntry]:
     trades = Trade.objects.filter(account=get_account(account), state=OPEN).order_by("opened_at", "pk")
     rows = list(trades.select_related("account", "strategy", "instrument__exchange"))
     return [
@@ -127,7 +127,7 @@ def _positions(account: str, _: date) -> list[Entry]:
     ]
 
 
-def _stops(account: str, _: date) -> list[Entry]:
+def _stops(account: str, _: date) -> list[HotEntry]:
     """Return the last step of each open trade's trailing stop."""
     changes = StopChange.objects.filter(trade__account=get_account(account), trade__state=OPEN)
     last = changes.values("trade").annotate(last=Max("pk")).values("last")
@@ -187,7 +187,7 @@ def _plain(value: Any) -> str | int | list[str] | None:
 # -- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read(account: str, section: str, *, since_ns: int = 0) -> Entry | None:
+def read(account: str, section: str, *, since_ns: int = 0) -> HotEntry | None:
     """Return an account's copied entry: "sequence", "as_of" (ns), "desk_date", and the section under its name.
 
     None where there is none, or one older than ``since_ns``.
@@ -199,6 +199,6 @@ def read(account: str, section: str, *, since_ns: int = 0) -> Entry | None:
     return entry
 
 
-def is_as_new_as_the_ledger(account: str, entry: Entry) -> bool:
+def is_as_new_as_the_ledger(account: str, entry: HotEntry) -> bool:
     """Tell whether the account's journal has no row after the state that an entry was copied from."""
     return bool(entry.get("sequence") == _sequence(account))

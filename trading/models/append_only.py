@@ -74,7 +74,6 @@ def _guarded(book: str) -> str:
 
 def create_statements(vendor: str, tables: Collection[str] | None = None) -> Iterator[str]:
     """Yield the SQL that makes every trigger anew, or those of some tables."""
-    make = _on_postgres if vendor == "postgresql" else _on_sqlite
     if vendor == "postgresql":
         yield (
             f"CREATE OR REPLACE FUNCTION {REFUSE}() RETURNS trigger LANGUAGE plpgsql AS "
@@ -82,16 +81,16 @@ def create_statements(vendor: str, tables: Collection[str] | None = None) -> Ite
             "USING ERRCODE = 'integrity_constraint_violation'; END $$"
         )
     for name, table, event, condition in triggers(vendor):
-        if tables is None or table in tables:
-            yield from make(name, table, event, condition)
-
-
-def _on_sqlite(name: str, table: str, event: str, condition: str) -> Iterator[str]:
-    yield f"DROP TRIGGER IF EXISTS {name}"
-    yield (
-        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN {condition} "
-        f"BEGIN SELECT RAISE(ABORT, 'append-only: {event} on {table} is refused'); END"
-    )
+        if tables is not None and table not in tables:
+            continue
+        if vendor == "postgresql":
+            yield from _on_postgres(name, table, event, condition)
+            continue
+        yield f"DROP TRIGGER IF EXISTS {name}"
+        yield (
+            f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN {condition} "
+            f"BEGIN SELECT RAISE(ABORT, 'append-only: {event} on {table} is refused'); END"
+        )
 
 
 def _on_postgres(name: str, table: str, event: str, condition: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from trading import heads
 from trading.proof.chain import PublishedHeads
+from trading.proof.rows import Tables
 
 LOG_BYTES_MAX = 64 << 20  # what is read of each day's log: its end
 BACKUP_HEADS = ".heads.json"
@@ -31,6 +32,16 @@ def published(ledger: str) -> PublishedHeads:
         for chain, sequence, mac in _of_backup(path, ledger):
             published_heads.setdefault(chain, {}).setdefault(sequence, {})[source] = mac
     return published_heads
+
+
+def add_heads_of_summaries(published_heads: PublishedHeads, tables: Tables) -> None:
+    """Add the heads that published summaries name; people keep those outside the database."""
+    for code, sequence, head, day, version in tables.rows(
+        "SELECT a.code, s.journal_sequence, s.journal_head, s.day, s.version FROM trading_dailysummary s "
+        "JOIN trading_account a ON a.id = s.account_id WHERE s.journal_sequence > 0"
+    ):
+        source = f"daily summary {day} version {version}"
+        published_heads.setdefault(code, {}).setdefault(sequence, {})[source] = head
 
 
 def none(_ledger: str) -> PublishedHeads:

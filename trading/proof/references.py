@@ -9,7 +9,7 @@ from django.conf import settings
 from trading.domain.chain import Body, chain_code
 from trading.domain.recount import References
 from trading.models import sealing
-from trading.proof.chain import CHAIN, HEAD, Links, PublishedHeads, last_key, loaded
+from trading.proof.chain import CHAIN, HEAD, KEY, Links, PublishedHeads, last_key, loaded
 from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Tables
 
 SEAL = "trading_seal"
@@ -44,12 +44,18 @@ class SealedRows:
         )
 
 
-def is_by(key: str, tables: Tables) -> bool:
-    """Tell whether the first seal was made with this key."""
+def own_key(tables: Tables, key: str | None) -> str | None:
+    """Return the key if the first seal was made with it; a lost or other key is one finding, not one per row."""
+    if key is None:
+        tables.findings.add(KEY, SEAL, None, "journal.key", None, "the key of this ledger: it is lost")
+        return None
     first = tables.rows(f"SELECT body, mac, previous_mac FROM {SEAL} ORDER BY sequence LIMIT 2")  # noqa: S608
     # The second link has kept the first one's code: another code in the first is another finding.
     codes = {first[0][1], first[-1][2]} if first else set()
-    return not first or bool(codes & {chain_code(key, first[0][2], first[0][0]), chain_code(key, "", first[0][0])})
+    if not first or codes & {chain_code(key, first[0][2], first[0][0]), chain_code(key, "", first[0][0])}:
+        return key
+    tables.findings.add(KEY, SEAL, None, "journal.key", "another key", "the key that this ledger was made with")
+    return None
 
 
 def read_seals(tables: Tables, key: str | None, published: PublishedHeads) -> SealedRows:

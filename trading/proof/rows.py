@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -160,6 +161,18 @@ class Tables:
         if table not in self._columns:
             self._columns[table] = TableColumns(table, self.connection.vendor)
         return self._columns[table]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read everything within as it stood at one moment, without holding a writer up."""
+        is_postgres = self.connection.vendor == "postgresql"
+        with self.connection.cursor() as cursor:
+            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgres else "BEGIN DEFERRED")
+        try:
+            yield
+        finally:
+            with self.connection.cursor() as cursor:
+                cursor.execute("ROLLBACK")
 
     def rows(self, sql: str, *parameters: str | float | date | Decimal | None) -> list[StoredRow]:
         """Return all rows of a query."""

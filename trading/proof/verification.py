@@ -6,16 +6,16 @@ published outside the database. All is read in one snapshot, so that writers may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.chain import JSON
-from trading.proof.chain import JOURNAL, KEY, ChainWalk, PublishedHeads
-from trading.proof.references import SEAL, SealedRows, check_heads, compare_references, is_by, read_seals
+from trading.proof.chain import JOURNAL, ChainWalk, PublishedHeads
+from trading.proof.heads import add_heads_of_summaries
+from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
 from trading.proof.reports import Reports
 from trading.proof.rows import Difference, Findings, Tables
 from trading.proof.schema import check_schema
@@ -72,13 +72,15 @@ class Verification:
 
     def run(self) -> Proof:
         """Return the proof. Raises: DatabaseError where the ledger cannot be read."""
-        with _snapshot(self.connection):
-            tables = Tables(self.connection, self.findings)
+        tables = Tables(self.connection, self.findings)
+        with tables.snapshot():
             self.progress("schema", 0, 1)
             checked = check_schema(tables)
             self.progress("schema", 1, 1)
-            key = self._key(tables)
-            published = self._published(tables)
+            key = own_key(tables, self.key)
+            ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
+            published = self.published(ledgers[0][0] if ledgers else "")
+            add_heads_of_summaries(published, tables)
             checked["heads"] = sum(len(heads) for chain in published.values() for heads in chain.values())
             sealed = read_seals(tables, key, published)
             check_heads(tables, sealed, published)
@@ -100,29 +102,6 @@ class Verification:
         head = {code: ChainEnd(sequence=number, mac=mac) for code, (number, mac) in walk.ends.items()}
         return Proof(self.findings.finish(), checked, head, self.findings.left_off, sealed.ledger, sealed.end)
 
-    def _key(self, tables: Tables) -> str | None:
-        """Return the key if it is the ledger's own; one that was lost or made anew is one finding, not one per row."""
-        if self.key is None:
-            self.findings.add(KEY, SEAL, None, "journal.key", None, "the key of this ledger: it is lost")
-        elif not is_by(self.key, tables):
-            self.findings.add(KEY, SEAL, None, "journal.key", "another key", "the key that this ledger was made with")
-        else:
-            return self.key
-        return None
-
-    def _published(self, tables: Tables) -> PublishedHeads:
-        """Return the heads that were published outside the database, and those that summaries name."""
-        ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
-        published = self.published(ledgers[0][0] if ledgers else "")
-        of_summary = tables.rows(
-            "SELECT a.code, s.journal_sequence, s.journal_head, s.day, s.version FROM trading_dailysummary s "
-            "JOIN trading_account a ON a.id = s.account_id WHERE s.journal_sequence > 0"
-        )
-        for code, sequence, head, day, version in of_summary:
-            source = f"daily summary {day} version {version}"
-            published.setdefault(code, {}).setdefault(sequence, {})[source] = head
-        return published
-
     def _walk(self, tables: Tables, sealed: SealedRows, key: str | None, published: PublishedHeads) -> ChainWalk:
         """Walk the chains of all accounts; return the walk with the index that it made."""
         total = tables.rows(f"SELECT COUNT(*) FROM {JOURNAL}")[0][0]  # noqa: S608
@@ -133,16 +112,3 @@ class Verification:
             walk.account(accounts[code], code)
         walk.strays(accounts)
         return walk
-
-
-@contextmanager
-def _snapshot(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Read everything as it stood at one moment, without holding a writer up."""
-    is_postgres = connection.vendor == "postgresql"
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgres else "BEGIN DEFERRED")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("ROLLBACK")

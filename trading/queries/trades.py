@@ -103,18 +103,6 @@ def get_trades(
     return trade_values(rows.order_by("opened_at", "pk"))
 
 
-def open_positions(account: Account) -> list[values.Position]:
-    """Return one position per open trade, the oldest first. Last prices are not the ledger's: they are None here."""
-    rows = _of(account).filter(state=OPEN).order_by("opened_at", "pk")
-    return [values.Position(**trade.as_dict()) for trade in trade_values(rows)]
-
-
-def position_of(account: Account, strategy_id: str, symbol: str) -> values.Position:
-    """Return the sum of a strategy's open trades in one symbol (`sum_of`); flat where none is open."""
-    rows = _of(account, strategy_id=strategy_id, symbol=symbol).filter(state=OPEN).order_by("opened_at", "pk")
-    return sum_of(account.code, strategy_id, symbol, trade_values(rows))
-
-
 def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[values.Trade]) -> values.Position:
     """Return open trades of one strategy and symbol as one position.
 
