@@ -99,8 +99,10 @@ def _decimal(amount: Number) -> Decimal | None:
         return Decimal(float.__repr__(amount))
     if isinstance(amount, (int, Decimal)):
         return Decimal(amount)
-    text = amount if isinstance(amount, str) else ""
-    if hasattr(amount, "dtype") and getattr(amount, "shape", None) == ():
+    text = ""
+    if isinstance(amount, str):
+        text = amount
+    elif hasattr(amount, "dtype") and getattr(amount, "shape", None) == ():
         text = str(amount)  # a numpy number, by its own shortest form: a float32 of 2450.05 is 2450.05
     return Decimal(text) if len(text) <= 64 and _NUMBER.fullmatch(text) else None
 

@@ -74,10 +74,10 @@ class _Head(NamedTuple):
 def _heads(ends: ChainEnds) -> Iterator[_Head]:
     saved = Case(*(When(account__code=code, then=Value(sequence)) for code, (sequence, _) in ends.items()), default=0)
     rows = Journal.objects.filter(account=OuterRef("account"))
-    there = Subquery(rows.filter(sequence=OuterRef("saved")).values("mac")[:1])
+    mac = Subquery(rows.filter(sequence=OuterRef("saved")).values("mac")[:1])
     waiting = Subquery(rows.filter(sequence=OuterRef("saved") + 1).values("recorded_at")[:1])
     heads = JournalHead.objects.annotate(saved=saved)
-    return map(_Head._make, heads.values_list("account__code", "account__book", "sequence", there, waiting))
+    return map(_Head._make, heads.values_list("account__code", "account__book", "sequence", mac, waiting))
 
 
 def _ends(path: Path) -> ChainEnds:

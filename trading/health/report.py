@@ -75,7 +75,7 @@ def report(*, now: datetime) -> HealthReport:
         "logs": recording.logs,
     }
     parts = {name: _checked(name, check, now) for name, check in checks.items()}
-    statuses = {part["status"] for part in parts.values()}
+    statuses = {row["status"] for row in parts.values()}
     is_down = any(parts[name]["status"] == DOWN for name in ESSENTIAL)
     return {
         "status": DOWN if is_down else DEGRADED if statuses & {DEGRADED, DOWN} else OK,

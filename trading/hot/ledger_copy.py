@@ -119,7 +119,7 @@ def _positions(account: str, _: date) -> list[HotEntry]:
     rows = list(trades.select_related("account", "strategy", "instrument__exchange"))
     return [
         {
-            **{name: _plain(value) for name, value in trade.as_dict().items()},
+            **{name: _plain(cell) for name, cell in trade.as_dict().items()},
             "open_cost": _plain(row.open_cost),
             "multiplier": _plain(row.instrument.multiplier),
         }
@@ -175,13 +175,13 @@ BUILT: dict[str, Callable[[str, date], Any]] = {
 }
 
 
-def _plain(value: Any) -> str | int | list[str] | None:
+def _plain(cell: Any) -> str | int | list[str] | None:
     """Return a field of a trade, a stop or a day as JSON tells it."""
-    if isinstance(value, Decimal):
-        return journal_text(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(cell, Decimal):
+        return journal_text(cell)
+    if isinstance(cell, datetime):
+        return cell.astimezone(UTC).isoformat()
+    return list(cell) if isinstance(cell, tuple) else cell
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
