@@ -19,7 +19,7 @@ class Command(VeloxCommand):
     help = (
         "Correct a trade: what was recorded stays, the correction is kept beside it with author and reason, and every "
         "figure follows. Charges without --fill are those of the whole trade. The multiplier, lot or currency of "
-        "what was traded is put right with `manage.py instruments --correct`."
+        "what was traded is corrected with `manage.py instruments --correct`."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

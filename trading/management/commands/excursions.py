@@ -50,7 +50,7 @@ class Command(VeloxCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_period_arguments(parser)
-        parser.add_argument("--rebuild", action="store_true", help="measure those again that were measured")
+        parser.add_argument("--rebuild", action="store_true", help="measure trades again that were measured before")
 
     def answer(self, *, rebuild: bool, **period: Unpack[PeriodOptions]) -> bool:
         selected, reader = selection_of(period, watched=True), open_reader()

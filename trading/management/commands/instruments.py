@@ -28,21 +28,21 @@ REFUSED_MAX = 20
 class Command(VeloxCommand):
     help = (
         "List the instruments with their terms. --load takes terms from a file (Kite's instruments.csv, or a CSV with "
-        "symbol, exchange and terms); exit 1 when rows were refused. --correct puts multiplier, lot, currency, kind or "
-        "tick of one right, also after it was traded: its trades are folded anew, author and reason are kept."
+        "symbol, exchange and terms); exit 1 when rows were refused. --correct corrects multiplier, lot, currency, "
+        "kind or tick of one, also after it was traded: its trades are folded anew, author and reason are kept."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("symbol", nargs="?", metavar="SYMBOL", help="only this one")
         parser.add_argument("--unreviewed", action="store_true", help="only those in use that nobody has confirmed")
-        parser.add_argument("--load", type=Path, metavar="FILE", help="take the terms that this file tells")
+        parser.add_argument("--load", type=Path, metavar="FILE", help="take the terms of this file")
         parser.add_argument(
             "--known",
             dest="known_only",
             action="store_true",
             help="with --load: only instruments that the ledger has",
         )
-        parser.add_argument("--correct", metavar="SYMBOL", help="put the terms of this one right")
+        parser.add_argument("--correct", metavar="SYMBOL", help="correct the terms of this one")
         for name in PARSERS:
             parser.add_argument(f"--{name.replace('_', '-')}", help="with --correct: the right one")
         parser.add_argument("--by", default="", help="who corrects")
