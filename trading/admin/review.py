@@ -14,10 +14,6 @@ TEXT_MAX = 1000
 FIELDS = ("rating", "tags", "mistakes", "notes", "done")
 
 
-def _text(rows: int) -> forms.CharField:
-    return forms.CharField(required=False, max_length=TEXT_MAX, widget=forms.Textarea(attrs={"rows": rows, "cols": 60}))
-
-
 class ReviewFields(TypedDict):
     """The fields of a review as `review_trade` takes them."""
 
@@ -37,8 +33,10 @@ class ReviewForm(forms.ModelForm):  # type: ignore[type-arg]
     tags = forms.CharField(
         required=False, max_length=500, help_text="Separated by commas", widget=forms.TextInput(attrs={"size": 60})
     )
-    mistakes = _text(3)
-    notes = _text(6)
+    mistakes = forms.CharField(
+        required=False, max_length=TEXT_MAX, widget=forms.Textarea(attrs={"rows": 3, "cols": 60})
+    )
+    notes = forms.CharField(required=False, max_length=TEXT_MAX, widget=forms.Textarea(attrs={"rows": 6, "cols": 60}))
     done = forms.BooleanField(required=False, label="Reviewed", help_text="Unmarked, the trade stays to review.")
 
     class Meta:

@@ -37,7 +37,7 @@ from trading.domain import amounts, corrections, flags
 from trading.domain.averages import AveragePrices
 from trading.domain.display import outcome
 from trading.errors import VeloxError
-from trading.models import Correction, Fill, Review, Signal, StopChange, Trade, User
+from trading.models import Fill, Review, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
 from trading.queries import facts
 from trading.queries.average_prices import averages_of
@@ -220,7 +220,15 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
 
     @admin.display(description="corrections")
     def shown_corrections(self, trade: Trade) -> SafeString | str:
-        lines = ((_line_of(correction, trade.account.currency),) for correction in facts.corrections_of(trade))
+        lines = []
+        for correction in facts.corrections_of(trade):
+            fill = "" if correction.fill is None else f" fill {correction.fill.sequence}"
+            zone = timezone.get_default_timezone()
+            changed = corrections.changes(correction.body, trade.account.currency, zone)
+            texts = ", ".join(f"{name} {before} → {after}" for name, before, after in changed)
+            at = f"{timezone.localtime(correction.recorded_at):%d %b %Y %H:%M:%S}"
+            head = f"{at} {correction.get_kind_display()}{fill}{': ' if texts else ''}{texts}"
+            lines.append((f"{head}; by {correction.author}: {correction.reason}",))
         return format_html_join("", "{}<br>", lines) or "—"
 
     @admin.display(description="rating", ordering="review__rating")
@@ -287,13 +295,3 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
 
 def _review_of(trade: Trade) -> Review | None:
     return getattr(trade, "review", None)
-
-
-def _line_of(correction: Correction, currency: str) -> str:
-    """Return a correction in one line: when, what changed from what to what, by whom and why."""
-    fill = "" if correction.fill is None else f" fill {correction.fill.sequence}"
-    changed = corrections.changes(correction.body, currency, timezone.get_default_timezone())
-    texts = ", ".join(f"{name} {before} → {after}" for name, before, after in changed)
-    at = f"{timezone.localtime(correction.recorded_at):%d %b %Y %H:%M:%S}"
-    head = f"{at} {correction.get_kind_display()}{fill}{': ' if texts else ''}{texts}"
-    return f"{head}; by {correction.author}: {correction.reason}"

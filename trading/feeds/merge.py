@@ -18,7 +18,17 @@ def merged(files: Sequence[FeedFile]) -> Ticks:
 
     Raises: InvalidValue, when two files hold the same symbol over the same time: which tick came first is not known.
     """
-    _refuse_overlaps(files)
+    by_file = [(file, spans(file.ticks)) for file in files]
+    for (file, times), (other, other_times) in combinations(by_file, 2):
+        for symbol in sorted(times.keys() & other_times.keys()):
+            # Two spans may share an end: a file cut in two within one second is still one.
+            (_, end), (start, _) = sorted([times[symbol], other_times[symbol]])
+            if start < end or times[symbol] == other_times[symbol]:
+                raise InvalidValue(
+                    f"{file.path} and {other.path} both hold {symbol} over the same time.",
+                    field="file",
+                    hint="Replay one of them under another --source.",
+                )
     # Ticks of one time go by what the files hold: never by a name that a copy of the file may not have.
     ranked = sorted(
         (file for file in files if len(file.ticks)),
@@ -40,20 +50,3 @@ def spans(ticks: Ticks) -> dict[str, Span]:
         if len(times):
             by_symbol[symbol] = int(times.min()), int(times.max())
     return by_symbol
-
-
-def _refuse_overlaps(files: Sequence[FeedFile]) -> None:
-    """Refuse two files whose times of a symbol share more than an end: a file cut within one second is still one.
-
-    Raises: InvalidValue.
-    """
-    by_file = [(file, spans(file.ticks)) for file in files]
-    for (file, times), (other, other_times) in combinations(by_file, 2):
-        for symbol in sorted(times.keys() & other_times.keys()):
-            (_, end), (start, _) = sorted([times[symbol], other_times[symbol]])
-            if start < end or times[symbol] == other_times[symbol]:
-                raise InvalidValue(
-                    f"{file.path} and {other.path} both hold {symbol} over the same time.",
-                    field="file",
-                    hint="Replay one of them under another --source.",
-                )

@@ -46,10 +46,6 @@ class _Bars:
     day: IntArray
     calendar: Calendar
 
-    @property
-    def is_one_a_day(self) -> bool:
-        return len(np.unique(self.day)) == len(self.day)
-
 
 def with_ends(
     ticks: Ticks, is_date: Mask, *, mode: str, zone: ZoneInfo, calendar_of: CalendarOf, name: str
@@ -93,9 +89,10 @@ def _read(
     stamps = np.unique(time)
     bars = _Bars(stamps, days_of(stamps, calendar.zone), calendar)
     days = days_of(time, calendar.zone)
-    sessions = [_session(calendar, day) for day in bars.day.tolist()] if bars.is_one_a_day and mode == AUTO else []
+    is_one_a_day = len(np.unique(bars.day)) == len(stamps)
+    sessions = [_session(calendar, day) for day in bars.day.tolist()] if is_one_a_day and mode == AUTO else []
     openings = [session and session[0] for session in sessions]
-    if bars.is_one_a_day and (mode == START or (len(openings) > 1 and openings == stamps.tolist())):
+    if is_one_a_day and (mode == START or (len(openings) > 1 and openings == stamps.tolist())):
         if len(stamps) == 1:
             raise InvalidValue(
                 f"{name} has one bar of {symbol}: how long it lasts is not known.",
@@ -103,7 +100,7 @@ def _read(
                 hint="Give it the time of its end, and say --stamp end.",
             )
         return StampReading(symbol, DAY, "one bar a day, stamped at its start"), _closes(calendar, days)
-    evidence = "as asked (--stamp start)" if mode == START else "" if mode == END else _starts(bars)
+    evidence = "as asked (--stamp start)" if mode == START else "" if mode == END or is_one_a_day else _starts(bars)
     if evidence:
         ends = time + _step(bars)
         closes = _closes(calendar, days)
@@ -121,8 +118,6 @@ def _are_midnights(time: IntArray, zone: ZoneInfo) -> bool:
 
 def _starts(bars: _Bars) -> str:
     """Return in words why the bars are stamped at their starts; empty where nothing says so."""
-    if bars.is_one_a_day:
-        return ""
     step = _step(bars)
     days, first = np.unique(bars.day, return_index=True)
     last = np.append(first[1:], len(bars.day)) - 1

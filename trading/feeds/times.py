@@ -141,19 +141,14 @@ def _leave_zone(times: CellTimes, places: IntArray, zone: ZoneInfo) -> None:
             offsets[place], is_steady[place] = offset * 1000, True
     times.time[places] = walls - offsets[which]
     for index in places[~is_steady[which]].tolist() if len(quarters) else ():
-        _leave_zone_slowly(times, index, zone)
-
-
-def _leave_zone_slowly(times: CellTimes, index: int, zone: ZoneInfo) -> None:
-    """Turn one wall time into UTC, or mark it as skipped or repeated by the zone."""
-    wall = EPOCH + timedelta(microseconds=int(times.time[index]) // 1000)
-    offset = wall_offset_us(wall, zone)
-    if offset is not None:
-        times.time[index] -= offset * 1000
-        return
-    first, second = (wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
-    is_repeated = first is not None and second is not None and first > second
-    times.repeated[index], times.skipped[index] = is_repeated, not is_repeated
+        wall = EPOCH + timedelta(microseconds=int(times.time[index]) // 1000)
+        offset = wall_offset_us(wall, zone)
+        if offset is not None:
+            times.time[index] -= offset * 1000
+            continue
+        first, second = (wall.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+        is_repeated = first is not None and second is not None and first > second
+        times.repeated[index], times.skipped[index] = is_repeated, not is_repeated
 
 
 def distinct(numbers: IntArray) -> tuple[IntArray, IntArray]:

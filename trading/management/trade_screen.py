@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from decimal import Decimal
 from textwrap import wrap
 
-from django.utils import timezone
+from django.utils.timezone import localtime
 
 from trading.domain import amounts, display, flags
 from trading.management.charts import sparkline
@@ -26,18 +25,18 @@ def screen(life: TradeLife) -> list[str]:
         line
         for signal in life.signals
         for line in wrap(
-            f"{_clock(signal.at)} {signal.decision.lower()} {signal.reason or ''} "
+            f"{localtime(signal.at):%H:%M:%S} {signal.decision.lower()} {signal.reason or ''} "
             + ", ".join(f"{name} {amounts.condition(value)}" for name, value in signal.conditions.items()),
             _PLOT,
         )
     ]
     stops = [
-        f"{_clock(stop.at)} {_price(stop.stop_price)} ({stop.method}, extreme {_price(stop.extreme_price)})"
+        f"{localtime(stop.at):%H:%M:%S} {_price(stop.stop_price)} ({stop.method}, extreme {_price(stop.extreme_price)})"
         f"{' · moved back' if stop.moved_back else ''}"
         for stop in life.stops
     ]
     journal = [
-        f"{row.sequence} {row.operation} {_moment(row.recorded_at)}"
+        f"{row.sequence} {row.operation} {localtime(row.recorded_at):%Y-%m-%d %H:%M:%S}"
         f"{f' by {row.recorded_by}' if row.recorded_by else ''} {row.mac[:12]}"
         for row in life.journal
     ]
@@ -60,9 +59,9 @@ def _head(life: TradeLife) -> Iterator[str]:
     row, trade = life.row, life.row.trade
     yield f"{trade.symbol} {trade.side} · {trade.strategy_id} · trade {trade.trade_id} · {trade.account}"
     held = "" if row.held_seconds is None else f", held {display.duration(row.held_seconds)}"
-    closed = "open still" if trade.closed_at is None else f"closed {_clock(trade.closed_at)}{held}"
-    opened = f"opened {_moment(trade.opened_at)}, {closed}"
-    yield " · ".join(filter(None, [opened, display.outcome(row.result), trade.exit_reason]))
+    closed = "open still" if trade.closed_at is None else f"closed {localtime(trade.closed_at):%H:%M:%S}{held}"
+    opened = display.UNDEFINED if trade.opened_at is None else f"{localtime(trade.opened_at):%Y-%m-%d %H:%M:%S}"
+    yield " · ".join(filter(None, [f"opened {opened}, {closed}", display.outcome(row.result), trade.exit_reason]))
     charges = "charges not known" if trade.charges is None else f"charges {_money(life, trade.charges)}"
     risk = "no initial stop" if not life.initial_risk else f"risked {_money(life, life.initial_risk)}"
     r = "" if row.r_multiple is None else f"{row.r_multiple} R"
@@ -72,8 +71,8 @@ def _head(life: TradeLife) -> Iterator[str]:
     if excursion:
         risks = [excursion["mae_r"], excursion["mfe_r"]]
         in_risks = ["" if multiple is None else f" ({multiple} R)" for multiple in risks]
-        against = f"MAE {_money(life, excursion['mae'])}{in_risks[0]} at {_clock(excursion['mae_at'])}"
-        in_favour = f"MFE {_money(life, excursion['mfe'])}{in_risks[1]} at {_clock(excursion['mfe_at'])}"
+        against = f"MAE {_money(life, excursion['mae'])}{in_risks[0]} at {localtime(excursion['mae_at']):%H:%M:%S}"
+        in_favour = f"MFE {_money(life, excursion['mfe'])}{in_risks[1]} at {localtime(excursion['mfe_at']):%H:%M:%S}"
         given_back = f"given back {_money(life, excursion['given_back'])}"
         yield " · ".join(filter(None, [against, in_favour, given_back, excursion["gap"]]))
 
@@ -117,12 +116,12 @@ def _fills(life: TradeLife) -> Iterator[str]:
     for fill, pnl in life.fills:
         quantity = amounts.number(fill.quantity, life.currency)
         if fill.role == "SPLIT":
-            yield f"{_clock(fill.at)} {fill.side} {quantity} ({fill.order_id})"
+            yield f"{localtime(fill.at):%H:%M:%S} {fill.side} {quantity} ({fill.order_id})"
             continue
         realised = "" if pnl is None else f" · P&L {_money(life, pnl)}"
         charges = "" if fill.charges is None else f" · charges {_money(life, fill.charges)}"
         price = f"{fill.side} {quantity} at {_price(fill.price)} ({fill.role.lower()})"
-        yield f"{_clock(fill.at)} {price}{realised}{charges}"
+        yield f"{localtime(fill.at):%H:%M:%S} {price}{realised}{charges}"
 
 
 def _review(life: TradeLife) -> Iterator[str]:
@@ -151,11 +150,3 @@ def _money(life: TradeLife, amount: Decimal) -> str:
 
 def _price(price: Decimal | None) -> str:
     return display.UNDEFINED if price is None else display.plain(price)
-
-
-def _clock(at: datetime) -> str:
-    return f"{timezone.localtime(at):%H:%M:%S}"
-
-
-def _moment(at: datetime | None) -> str:
-    return display.UNDEFINED if at is None else f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S}"

@@ -97,7 +97,14 @@ def prepare_folder(folder: Path, *, now: datetime) -> None:
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_file(folder / "login", f"{USER} {secrets.token_urlsafe(12)}\n")
-    session = _calendar().last_completed(now)
+    # The exchange's hours from the data file: there is no ledger yet that could tell.
+    path = Path(apps.get_app_config("trading").path) / "data" / "exchange_sessions.json"
+    calendar = Calendar(desk_zone())
+    for hours in sessions.parse_hours(path.read_text(encoding="utf-8")):
+        if hours.code == settings.VELOX_EXCHANGE:
+            calendar = Calendar(desk_zone(), sessions.rows_for(hours.rows, hours.session_group))
+            break
+    session = calendar.last_completed(now)
     write_day(folder, DemoDay(session.day, session.opens_at, session.closes_at))
 
 
@@ -152,12 +159,3 @@ def _demo_account() -> Account:
             hint="A demo folder is prepared before its first migration.",
         )
     return account
-
-
-def _calendar() -> Calendar:
-    """Return the exchange's calendar from the data file: there is no ledger yet that could tell."""
-    path = Path(apps.get_app_config("trading").path) / "data" / "exchange_sessions.json"
-    for hours in sessions.parse_hours(path.read_text(encoding="utf-8")):
-        if hours.code == settings.VELOX_EXCHANGE:
-            return Calendar(desk_zone(), sessions.rows_for(hours.rows, hours.session_group))
-    return Calendar(desk_zone())

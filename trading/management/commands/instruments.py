@@ -9,7 +9,6 @@ from pathlib import Path
 from django.db.models import QuerySet
 
 from trading.bookkeeping.contract_terms import PARSERS
-from trading.domain.chain import journal_text
 from trading.domain.instrument_file import parse_instruments
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
@@ -77,7 +76,18 @@ class Command(VeloxCommand):
             rows = rows if symbol is None else rows.filter(is_named(symbol))
         listed = instrument_rows(rows)
         columns = list(listed[0]) if listed else ["symbol"]
-        table = Table("Instruments", columns, [[_readable(term) for term in row.values()] for row in listed])
+        lines: list[list[Value]] = [
+            [
+                ("yes" if term else "no")
+                if isinstance(term, bool)
+                else f"{term:f}"
+                if isinstance(term, Decimal)
+                else term
+                for term in row.values()
+            ]
+            for row in listed
+        ]
+        table = Table("Instruments", columns, lines)
         sheet = Table("Instruments", columns, [list(row.values()) for row in listed])
         self.emit(Report("Instruments", {"instruments": listed}, [table], sheet=sheet))
         return True
@@ -112,10 +122,3 @@ class Command(VeloxCommand):
         notes = [f"{len(refused)} rows were refused."] if refused else []
         self.emit(Report("Instruments", {**counts, "refused": refused}, tables, notes))
         return not refused
-
-
-def _readable(term: Value) -> Value:
-    """Return a term for people: yes or no, decimals without an exponent."""
-    if isinstance(term, bool):
-        return "yes" if term else "no"
-    return journal_text(term) if isinstance(term, Decimal) else term

@@ -35,7 +35,18 @@ class Command(VeloxCommand):
     def answer(self, *, account: str | None) -> bool:
         if account is not None:
             get_account(account)
-        report = _rebuild(account) if cache.is_shared() else Rebuilding(shared=False)
+        now, report = datetime.now(UTC), Rebuilding(shared=cache.is_shared())
+        if report.shared:
+            report.compared = comparisons.last()
+            try:
+                for code in [account] if account is not None else ledger_copy.sequences():
+                    report.accounts[code] = ledger_copy.rebuild(code, now)
+                    comparisons.note(code, report.accounts[code], now)
+                report.newest = copy_newest(wiring.open_spool())
+            except ConnectionError as error:
+                raise StoreUnavailable(
+                    f"Redis does not answer: {error}.", hint="Start it or mend CACHE_URL."
+                ) from error
         if self.form == "json":
             self.stdout.write(json.dumps(asdict(report)))
         elif not report.shared:
@@ -48,17 +59,3 @@ class Command(VeloxCommand):
                 words = f"{before.wrong} wrong, {before.mended} mended in all"
                 self.stdout.write(f"{code}: compared before at {before.at}, {words}")
         return True
-
-
-def _rebuild(account: str | None) -> Rebuilding:
-    """Rebuild the hot state of one account or of all, and copy the newest values. Raises: StoreUnavailable."""
-    now = datetime.now(UTC)
-    report = Rebuilding(shared=True, compared=comparisons.last())
-    try:
-        for code in [account] if account is not None else ledger_copy.sequences():
-            report.accounts[code] = ledger_copy.rebuild(code, now)
-            comparisons.note(code, report.accounts[code], now)
-        report.newest = copy_newest(wiring.open_spool())
-    except ConnectionError as error:
-        raise StoreUnavailable(f"Redis does not answer: {error}.", hint="Start it or mend CACHE_URL.") from error
-    return report

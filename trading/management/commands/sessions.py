@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
 
-from trading.domain.sessions import Calendar
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.files import read_text
@@ -44,7 +43,22 @@ class Command(VeloxCommand):
         group = _known_group(exchange, group)
         calendar = calendar_of(exchange, group)
         day = parse_day(date) if date else calendar.day_of(datetime.now(UTC))
-        self.emit(_report(exchange, group, calendar, day))
+        # An exchange that never closes is open and has no phases.
+        phases, is_open = calendar.phases(day), calendar.is_trading_day(day)
+        data = {
+            "date": day,
+            "exchange": exchange,
+            "group": group,
+            "open": is_open,
+            "phases": [{"phase": p.name, "opens_at": p.opens_at, "closes_at": p.closes_at} for p in phases],
+        }
+        rows = []
+        for phase in phases:
+            times = [at.astimezone(calendar.zone) for at in (phase.opens_at, phase.closes_at)]
+            clocks = [f"{at:%H:%M}" if at.date() == day else f"{at:%H:%M} on {at.date()}" for at in times]
+            rows.append([phase.name, *clocks])
+        title = f"{exchange} ({group or 'no hours'}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
+        self.emit(Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)]))
         return True
 
 
@@ -59,22 +73,3 @@ def _known_group(exchange: str, group: str) -> str:
         listed = ", ".join(groups) or "none: it never closes"
         raise InvalidValue(f"{exchange} has no session group {group!r}.", field="group", hint=f"It has {listed}.")
     return group or next(iter(groups), "")
-
-
-def _report(exchange: str, group: str, calendar: Calendar, day: date) -> Report:
-    """Return the phases of one day; an exchange that never closes is open and has none."""
-    phases, is_open = calendar.phases(day), calendar.is_trading_day(day)
-    data = {
-        "date": day,
-        "exchange": exchange,
-        "group": group,
-        "open": is_open,
-        "phases": [{"phase": p.name, "opens_at": p.opens_at, "closes_at": p.closes_at} for p in phases],
-    }
-    rows = []
-    for phase in phases:
-        times = [at.astimezone(calendar.zone) for at in (phase.opens_at, phase.closes_at)]
-        clocks = [f"{at:%H:%M}" if at.date() == day else f"{at:%H:%M} on {at.date()}" for at in times]
-        rows.append([phase.name, *clocks])
-    title = f"{exchange} ({group or 'no hours'}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
-    return Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)])

@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 
 from trading.domain import display
 from trading.domain.export import ColumnKind
-from trading.domain.shapes import ReportHead
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.files import write_file
@@ -95,25 +94,24 @@ class Command(VeloxCommand):
             raise InvalidValue("Parquet is no text.", field="output", hint="Name a file with --output.")
         selected = selection_of(period)
         export = FILLS if fills else TRADES
-        rows = list(export.rows(exported(selected)))
+        rows, header, name = list(export.rows(exported(selected))), export.header, export.name
         if self.form == PARQUET and self.output is not None:
-            write_file(Path(self.output), to_parquet(export.header, rows, export.kinds))
+            write_file(Path(self.output), to_parquet(header, rows, export.kinds))
+            return True
+        head = selected.head()
+        title = title_of(name.capitalize(), head)
+        # Every row as it is for other tools, for people the columns that fit a screen; only what the format needs.
+        if self.form == "csv":
+            report = Report(title, head, [], sheet=Table(name.capitalize(), header, rows))
+        elif self.form == "json":
+            report = Report(title, {**head, name: [dict(zip(header, row, strict=True)) for row in rows]}, [])
         else:
-            self.emit(_report(export, selected.head(), rows, self.form))
+            places = {column: header.index(column) for column in export.on_screen}
+            lines = [[_readable(column, row[place]) for column, place in places.items()] for row in rows]
+            titles, coloured = list(export.on_screen.values()), frozenset({"Gross P&L", "R"})
+            report = Report(title, head, [Table(f"{len(rows)} {name}", titles, lines, head["currency"], coloured)])
+        self.emit(report)
         return True
-
-
-def _report(export: Export, head: ReportHead, rows: list[tuple[Any, ...]], form: str) -> Report:
-    """Return every row as it is for other tools, for people the columns that fit a screen; only what ``form`` needs."""
-    header, title, name = export.header, title_of(export.name.capitalize(), head), export.name
-    if form == "csv":
-        return Report(title, head, [], sheet=Table(name.capitalize(), header, rows))
-    if form == "json":
-        return Report(title, {**head, name: [dict(zip(header, row, strict=True)) for row in rows]}, [])
-    places = {column: header.index(column) for column in export.on_screen}
-    lines = [[_readable(column, row[place]) for column, place in places.items()] for row in rows]
-    titles, coloured = list(export.on_screen.values()), frozenset({"Gross P&L", "R"})
-    return Report(title, head, [Table(f"{len(rows)} {name}", titles, lines, head["currency"], coloured)])
 
 
 def _readable(column: str, cell: Value) -> Value:
