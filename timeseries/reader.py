@@ -18,7 +18,15 @@ from timeseries.spool.folder import Spool
 from timeseries.spool.ordinals import first_free
 from timeseries.stores import candles
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
-from timeseries.stores.tables import merged, point_schema, spread_numbers, table_of, uncleared, with_instants
+from timeseries.stores.tables import (
+    merged,
+    newest_rows,
+    point_schema,
+    spread_numbers,
+    table_of,
+    uncleared,
+    with_instants,
+)
 from timeseries.values import day_of, midnight
 
 SLICE = 100_000
@@ -133,12 +141,12 @@ class Reader:
     def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> NewestPoints:
         """Return each symbol's newest unshipped point by exchange time, ``origin`` spool; no store is asked."""
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
-        return _newest_rows(self._tail(query), "spool")
+        return newest_rows(self._tail(query), "spool")
 
     def newest_stored(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> NewestPoints:
         """Return each symbol's newest stored point by exchange time, ``origin`` store; one question for all."""
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
-        return _newest_rows(self.store.newest(query), "store")
+        return newest_rows(self.store.newest(query), "store")
 
     def next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
         """Return how many ns after ``instant`` the series' next point of that exchange time belongs (0: it is free).
@@ -229,15 +237,6 @@ def newest_of(*points: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return the newest point by exchange time, then by time; of equal ones the first, None where there is none."""
     present = [point for point in points if point is not None]
     return max(present, key=lambda point: (point["exchange_time"], point["time"]), default=None)
-
-
-def _newest_rows(points: pa.Table, origin: str) -> NewestPoints:
-    """Return each symbol's newest row by exchange time."""
-    order = pc.sort_indices(points, [("exchange_time", "descending"), ("time", "descending")])
-    symbols = points.column("symbol").take(order)
-    firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
-    rows = points.take(order.take(pa.array(firsts, pa.uint64()))).to_pylist(maps_as_pydicts="strict")
-    return {row["symbol"]: {**row, "origin": origin} for row in rows}
 
 
 def _clamp(instant: int) -> int:

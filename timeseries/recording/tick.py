@@ -138,19 +138,18 @@ def without_absent(tick: TickDict) -> TickDict:
     """
     if not isinstance(tick, Mapping):
         return tick
-    absent = [key for key in QUOTE_KEYS if key in tick and _is_absent(QUOTE_KEYS[key], tick[key])]
+    absent = []
+    for key, field in QUOTE_KEYS.items():
+        figure: Any = tick.get(key)
+        if figure is None or isinstance(figure, bool | bool_):
+            continue
+        try:
+            number = float(figure)
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if number == 0 or (field in QUOTES and (number in NO_QUOTE or math.isnan(number))):
+            absent.append(key)
     return {key: tick[key] for key in tick if key not in absent} if absent else tick
-
-
-def _is_absent(field: str, figure: Any) -> bool:
-    """Tell whether a bid, an ask or a last quantity means none."""
-    if figure is None or isinstance(figure, bool | bool_):
-        return False
-    try:
-        number = float(figure)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return number == 0 or (field in QUOTES and (number in NO_QUOTE or math.isnan(number)))
 
 
 @overload

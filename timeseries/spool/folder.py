@@ -13,7 +13,7 @@ from timeseries.errors import SourceBusy
 from timeseries.measurements import MEASUREMENTS, Measurement
 from timeseries.spool import durable
 from timeseries.spool.lane import Lane, Lease, LeaseHeld, LeaseLost, Outcome, PendingSlice, Tail
-from timeseries.spool.locks import READ, FileLock
+from timeseries.spool.locks import READ, FileLock, lives
 from timeseries.spool.repair import mend_lane
 
 __all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "SourceLock", "Spool", "Tail"]
@@ -51,7 +51,7 @@ class SourceLock:
         while not self.try_acquire():
             pid, waited = self.holder(), time.monotonic() - started
             # A killed holder's pid stays in the file, and another process may have it by now: not at the first look.
-            if pid is not None and waited > GLANCE_SECONDS and _lives(pid):
+            if pid is not None and waited > GLANCE_SECONDS and lives(pid):
                 raise SourceBusy(
                     f"Process {pid} records under the source {source!r}.", pid=pid, hint="Choose another source."
                 )
@@ -116,16 +116,6 @@ class SourceLock:
         assert self._lock is not None
         os.ftruncate(self._lock.descriptor, 0)
         os.pwrite(self._lock.descriptor, text.encode(), 0)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class Spool:

@@ -160,24 +160,18 @@ def with_crc(body: bytes, seed: int) -> bytes:
     return body + crc32(body, seed).to_bytes(4, "little")
 
 
-def _padding(size: int) -> bytes:
-    # Spaces: they may follow any JSON.
-    return b" " * (-(size + 4) % 8)
-
-
 def series_body(number: int, tags: dict[str, str]) -> bytes:
     """Return the frame, without its CRC, that defines a series' number in its segment."""
     text = orjson.dumps(tags)
-    padding = _padding(_SERIES.size + len(text))
-    size = _SERIES.size + len(text) + len(padding) + 4
-    return _SERIES.pack(prefix_of(SERIES, size), 0, number) + text + padding
+    text += b" " * (-(_SERIES.size + len(text) + 4) % 8)  # spaces may follow any JSON
+    return _SERIES.pack(prefix_of(SERIES, _SERIES.size + len(text) + 4), 0, number) + text
 
 
 def record_body(sequence: int, exchange: int, received: int, series: int, ordinal: int, text: bytes) -> bytes:
     """Return the frame, without its CRC, of a record whose fields are JSON; times in ns UTC."""
-    padding = _padding(_RECORD.size + len(text))
-    size = _RECORD.size + len(text) + len(padding) + 4
-    return _RECORD.pack(prefix_of(RECORD, size), sequence, exchange, received, series, ordinal) + text + padding
+    text += b" " * (-(_RECORD.size + len(text) + 4) % 8)  # spaces may follow any JSON
+    prefix = prefix_of(RECORD, _RECORD.size + len(text) + 4)
+    return _RECORD.pack(prefix, sequence, exchange, received, series, ordinal) + text
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from timeseries.spool import durable, lease
 from timeseries.spool.counter import read_counter, read_unread
 from timeseries.spool.decode import Batching, DecodedPoints, decode, parse_definition
 from timeseries.spool.feed_keys import COUNTED
-from timeseries.spool.frames import HEADER_SIZE, MARKER_BYTES, SERIES, Scan
+from timeseries.spool.frames import HEADER_SIZE, SERIES, Scan
 from timeseries.spool.group_sync import GroupSync
 from timeseries.spool.lease import Lease, LeaseHeld, LeaseLost
 from timeseries.spool.segment import SegmentFile, find_definitions, find_segments, read_frames, segment_names
@@ -197,7 +197,7 @@ class Lane:
     def _count(self, span: SegmentSpan, after: int, issued: int) -> int:
         """Count the segment's whole frames above ``after``, in a segment of another version those it should hold."""
         if not span.file.known:
-            return max(0, (span.last or issued) - after) if _holds_frames(span.file) else 0
+            return max(0, (span.last or issued) - after) if span.file.holds_frames() else 0
         memory = self._memory_of(span)
         is_entire = span.file.sealed and after < span.first
         if is_entire and memory.whole is not None:
@@ -281,7 +281,7 @@ class Lane:
         """Add at most ``limit`` of the segment's points above ``after`` to the batch."""
         if not span.file.known:
             last = max(after, span.last if span.last is not None else issued)
-            is_kept = _holds_frames(span.file)
+            is_kept = span.file.holds_frames()
             return _Share(last=last, quarantined=(last - after) * is_kept, damaged=(last - after) * (not is_kept))
         share, points_read = _Share(last=after), 0
         for chunk, offset, scan in self._frames(span, after, issued):
@@ -366,11 +366,3 @@ def _mark(memory: _Memory, offset: int, frames: Scan) -> None:
         memory.marks[int(frames.sequences[-1])] = offset + int(frames.offsets[-1] + frames.lengths[-1])
     for sequence in list(memory.marks)[:-MARKS]:
         memory.marks.pop(sequence, None)
-
-
-def _holds_frames(file: SegmentFile) -> bool:
-    """Tell whether a segment that cannot be read holds anything that somebody might yet read."""
-    try:
-        return file.header is not None or MARKER_BYTES in file.path.read_bytes()
-    except FileNotFoundError:
-        return False

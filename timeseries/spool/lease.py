@@ -92,8 +92,7 @@ def hold(lane: Path, *, owner: str) -> Iterator[Lease]:
     lock, done = FileLock(fresh / HOLDER), threading.Event()
     try:
         lock.take()
-        os.pwrite(lock.descriptor, owner.encode(), 8)
-        _beat(lock.descriptor)
+        os.pwrite(lock.descriptor, time.monotonic_ns().to_bytes(8, "little") + owner.encode(), 0)
         os.rename(fresh, path)  # from here on others see it, with a heart that beats
         # Not before: of two that come together each must see the other, or one of them would not know of it.
         overtaken += _take_away_dead(root, but=name)
@@ -151,13 +150,9 @@ def _remove(path: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def _beat(descriptor: int) -> None:
-    # The machine's monotonic clock is one for all its processes, and no change of the time moves it.
-    os.pwrite(descriptor, time.monotonic_ns().to_bytes(8, "little"), 0)
-
-
 def _beat_until(done: threading.Event, descriptor: int) -> None:
+    # The machine's monotonic clock is one for all its processes, and no change of the time moves it.
     until = time.monotonic() + HEART_SECONDS
     while not done.wait(BEAT_SECONDS) and time.monotonic() < until:
         with contextlib.suppress(OSError):
-            _beat(descriptor)
+            os.pwrite(descriptor, time.monotonic_ns().to_bytes(8, "little"), 0)

@@ -63,6 +63,17 @@ class FileLock:
             os.close(descriptor)
 
 
+def lives(pid: int) -> bool:
+    """Tell whether a process has this pid now."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 # Held over a fork: what is open is in the set, so that no child keeps a file that it does not know of.
 _opening = threading.Lock()
 _open: set[FileLock] = set()

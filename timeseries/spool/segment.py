@@ -14,6 +14,7 @@ from timeseries.spool.frames import (
     FORMAT_VERSION,
     FRAME_MAX,
     HEADER_SIZE,
+    MARKER_BYTES,
     SERIES,
     SERIES_START,
     Header,
@@ -122,6 +123,13 @@ class SegmentFile:
     def sealed(self) -> bool:
         """Whether its writer, or a repair, has closed it for good."""
         return self.header is not None and self.header.sealed
+
+    def holds_frames(self) -> bool:
+        """Tell of a segment that cannot be read whether it holds anything that somebody might yet read."""
+        try:
+            return self.header is not None or MARKER_BYTES in self.path.read_bytes()
+        except FileNotFoundError:
+            return False
 
 
 def find_segment(path: Path) -> SegmentFile | None:

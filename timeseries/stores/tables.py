@@ -133,3 +133,12 @@ def spread_numbers(table: pa.Table, name: str) -> pa.Table:
         column = key if key not in table.column_names else f"{name}.{key}"
         table = table.append_column(column, pa.array([(row or {}).get(key) for row in rows], pa.float64()))
     return table
+
+
+def newest_rows(points: pa.Table, origin: str) -> dict[str, dict[str, Any]]:
+    """Return each symbol's newest row by exchange time, with its ``origin``."""
+    order = pc.sort_indices(points, [("exchange_time", "descending"), ("time", "descending")])
+    symbols = points.column("symbol").take(order)
+    firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
+    rows = points.take(order.take(pa.array(firsts, pa.uint64()))).to_pylist(maps_as_pydicts="strict")
+    return {row["symbol"]: {**row, "origin": origin} for row in rows}

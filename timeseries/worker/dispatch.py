@@ -43,7 +43,13 @@ class Dispatcher:
 
     def run_once(self) -> None:
         """Ring a worker where points wait; ship them here where none is there or it settles nothing for long."""
-        now, tasks = self.clock(), self._waiting()
+        now, tasks = self.clock(), set[str]()
+        for lane in self.pump.spool.lanes():
+            key, through = (lane.source, lane.measurement.name), lane.outcome().through
+            if self._through.get(key, 0) != through:
+                self._through[key], self._moved_at = through, self.clock()
+            if lane.issued() > through:
+                tasks.add(task_of(lane.measurement.name))
         if not tasks:
             self._moved_at = now
             return
@@ -56,17 +62,6 @@ class Dispatcher:
         if not self._hears or now - self._moved_at >= WORKER_SECONDS:
             self._moved_at = now
             self.pump.run_once(seconds=PASS_SECONDS)
-
-    def _waiting(self) -> set[str]:
-        """Return the tasks whose lanes have points that wait, and note when a lane moved on."""
-        tasks: set[str] = set()
-        for lane in self.pump.spool.lanes():
-            key, through = (lane.source, lane.measurement.name), lane.outcome().through
-            if self._through.get(key, 0) != through:
-                self._through[key], self._moved_at = through, self.clock()
-            if lane.issued() > through:
-                tasks.add(task_of(lane.measurement.name))
-        return tasks
 
 
 def task_of(measurement: str) -> str:
