@@ -209,7 +209,7 @@ class DataManager:
         return self.telemetry.recorder.ticks(ticks, symbol=symbol)
 
     def cache_indicators(
-        self, symbol: str, values: Mapping[str, Any], *, at: Instant | None = None, timeframe: str = ""
+        self, symbol: str, values: Mapping[str, Number], *, at: Instant | None = None, timeframe: str = ""
     ) -> bool:
         """Record named numbers of a symbol, and keep them as its newest indicators."""
         return self.telemetry.cache_indicators(symbol, values, at=at, timeframe=timeframe)

@@ -40,6 +40,9 @@ Whatever asks the ledger also raises `UnknownAccount` (no account has this code)
 `LedgerNotReady` (migrate). Recording of ticks, indicators and snapshots never raises for a fault of storage: it answers
 False, counted by reason and seen in health.
 Money, prices and quantities of the ledger are Decimal, ratios and telemetry floats, times aware UTC.
+
+What callers give: `Number` is an int, a text, a Decimal, a float or a number of numpy; `Instant` a datetime (naive: the
+desk's zone) or integer nanoseconds UTC; `Conditions` an object with text keys.
 """
 Documented = Callable[..., Any]  # a function or a class
 # Where the contract of a method goes on, beyond its own docstring.
