@@ -7,12 +7,10 @@ A worker and the beat run beside the desk on the same data folder:
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from celery import Celery
 from celery.signals import beat_init, heartbeat_sent, setup_logging, task_revoked, worker_init
-from celery.utils.dispatch import Signal
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.receivers import CeleryReceiver
@@ -59,23 +57,8 @@ class TaskRequest(Protocol):
     task: str
 
 
-def at(*signals: Signal) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Call a function that takes nothing at each of these signals, whatever they tell."""
-
-    def connect(handler: Callable[[], None]) -> Callable[[], None]:
-        def receive(**_: Any) -> None:
-            handler()
-
-        receive.__qualname__ = handler.__qualname__  # Celery names it where it raises
-        for signal in signals:
-            signal.connect(receive, weak=False)
-        return handler
-
-    return connect
-
-
-@at(worker_init)
-def log_tasks() -> None:
+@worker_init.connect
+def log_tasks(**_: Any) -> None:
     """Log what becomes of tasks, but for a doorbell that came while the worker was busy and expired: that is normal."""
     _receiver.connect_worker_signals()
     task_revoked.disconnect(_receiver.receiver_task_revoked)
@@ -87,19 +70,20 @@ def _log_revoked(*, request: TaskRequest, expired: bool | None = None, **details
         _receiver.receiver_task_revoked(request, expired=expired, **details)
 
 
-@at(setup_logging)
-def keep_our_logging() -> None:
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
     """Keep Celery from configuring logging: Django's set-up has done it."""
 
 
-@at(heartbeat_sent)
-def mark_the_worker() -> None:
+@heartbeat_sent.connect
+def mark_the_worker(**_: Any) -> None:
     """Leave word in the data folder that a worker lives."""
     presence.mark(settings.DATA_DIR, "worker")
 
 
-@at(worker_init, beat_init)
-def require_a_broker() -> None:
+@worker_init.connect
+@beat_init.connect
+def require_a_broker(**_: Any) -> None:
     """Raise ImproperlyConfigured where a worker or the beat starts without a broker."""
     if not settings.CELERY_BROKER_URL:
         raise ImproperlyConfigured("Set CELERY_BROKER_URL (redis://... or amqp://...); without it the companion ships.")

@@ -90,7 +90,11 @@ def markdown() -> str:
     """Return docs/facade.md: the methods of the facade, the classes that they answer with, and the errors."""
     lines = [HEAD, "## DataManager\n", _code("DataManager", DataManager.__init__), _text(DataManager)]
     kinds: dict[type, None] = {}  # in the order in which methods answer with them
-    for title, name in _headings():
+    for line in inspect.getsource(DataManager).splitlines():
+        heading = _HEADING.match(line)
+        if heading is None:
+            continue
+        title, name = heading["title"], heading["method"]
         if title:
             lines.append(f"## {title.capitalize()}\n")
             continue
@@ -110,14 +114,6 @@ def markdown() -> str:
             lines.append(f"| `{error.__name__}` | `{error.code}` | {' '.join(_docstring(error).split())} |")
     lines += ["", "## Text for people\n", _code("money_text", money_text), _text(money_text)]
     return "\n".join(lines)
-
-
-def _headings() -> Iterator[tuple[str, str]]:
-    """Yield the headings of the class and its public methods, as they stand in its source: (title, ""), ("", name)."""
-    for line in inspect.getsource(DataManager).splitlines():
-        match = _HEADING.match(line)
-        if match is not None:
-            yield match["title"] or "", match["method"] or ""
 
 
 def _section(name: str) -> str:

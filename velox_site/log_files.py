@@ -122,18 +122,16 @@ class SizedFile(LogFile):
         with self._lock:
             try:
                 lock.take(patient=True)  # other processes must not rotate at the same time
-                self._rotate()
+                if self._descriptor < 0:
+                    return
+                # Another process may have been faster: then the file of this name is another one, and it stays.
+                if not self._is_other(self.file) and os.fstat(self._descriptor).st_size >= self.bytes_max:
+                    names = [f"{self.file.name}.{number}" for number in range(1, self.backups + 1)]
+                    backups = [self.file.with_name(name) for name in names]
+                    for newer, older in reversed(list(pairwise(backups))):
+                        with contextlib.suppress(FileNotFoundError):
+                            os.replace(newer, older)
+                    os.replace(self.file, self.file.with_name(f"{self.file.name}.1"))
+                self.close()
             finally:
                 lock.free()
-
-    def _rotate(self) -> None:
-        if self._descriptor < 0:
-            return
-        # Another process may have been faster: then the file of this name is another one, and it stays.
-        if not self._is_other(self.file) and os.fstat(self._descriptor).st_size >= self.bytes_max:
-            backups = [self.file.with_name(f"{self.file.name}.{number}") for number in range(1, self.backups + 1)]
-            for newer, older in reversed(list(pairwise(backups))):
-                with contextlib.suppress(FileNotFoundError):
-                    os.replace(newer, older)
-            os.replace(self.file, self.file.with_name(f"{self.file.name}.1"))
-        self.close()

@@ -69,30 +69,27 @@ class LogReader:
         """Yield the lines that came since the last call, day by day, each day's in the order of writing."""
         first = "" if self.wanted.since is None else f"velox-{self.wanted.since:%Y-%m-%d}.jsonl"
         for path in sorted(path for path in self.folder.glob("velox-*.jsonl") if path.name >= first):
-            yield from self._lines_of(path)
+            try:
+                file = path.open("rb")
+            except FileNotFoundError:
+                continue
+            with file:
+                file.seek(self._read.get(path, 0))
+                for raw in file:
+                    if not raw.endswith(b"\n"):
+                        break
+                    self._read[path] = self._read.get(path, 0) + len(raw)
+                    line = parsed(raw)
+                    if line is None:
+                        self.unreadable += 1
+                    elif self.wanted.takes(line):
+                        yield line
 
     def follow(self, wait: Callable[[float], None] = time.sleep) -> Iterator[Line]:
         """Yield the lines that are there, then those that come, for ever."""
         while True:
             yield from self.lines()
             wait(FOLLOW_SECONDS)
-
-    def _lines_of(self, path: Path) -> Iterator[Line]:
-        try:
-            file = path.open("rb")
-        except FileNotFoundError:
-            return
-        with file:
-            file.seek(self._read.get(path, 0))
-            for raw in file:
-                if not raw.endswith(b"\n"):
-                    break
-                self._read[path] = self._read.get(path, 0) + len(raw)
-                line = parsed(raw)
-                if line is None:
-                    self.unreadable += 1
-                elif self.wanted.takes(line):
-                    yield line
 
 
 def parsed(raw: bytes) -> Line | None:

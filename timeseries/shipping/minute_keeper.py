@@ -102,7 +102,10 @@ class MinuteKeeper:
         # Of an older minute the store may have lost ticks: what is kept of it stands.
         whole = touched.minute >= self.store.ticks_from() + MINUTE
         kept = 0
-        for run in _runs(touched):
+        # Stretches of time of at most about `SLICE` ticks, without long gaps inside.
+        minute, reached = touched.minute, np.cumsum(touched.number)
+        cut = (np.diff(minute) > 5 * MINUTE) | (np.diff(reached // SLICE) > 0) & (np.diff(minute) > 0)
+        for run in np.split(np.arange(len(minute)), np.flatnonzero(cut) + 1):
             places = run[whole[run]]
             if not len(places):
                 continue
@@ -158,13 +161,6 @@ def _touched(batch: PointBatch) -> Iterator[Touched]:
         names = np.array([entry["symbol"] for entry in batch.series_table], dtype=object)
         if pairs.size:
             yield Touched(account, names[pairs[1]], pairs[0], number)
-
-
-def _runs(touched: Touched) -> Iterator[IntArray]:
-    """Yield places in ``touched``: stretches of time of at most about `SLICE` ticks, without long gaps inside."""
-    minute, reached = touched.minute, np.cumsum(touched.number)
-    cut = (np.diff(minute) > 5 * MINUTE) | (np.diff(reached // SLICE) > 0) & (np.diff(minute) > 0)
-    yield from np.split(np.arange(len(minute)), np.flatnonzero(cut) + 1)
 
 
 def _batch(source: str, account: str, minutes: dict[str, ColumnArray], *, now: int) -> PointBatch:

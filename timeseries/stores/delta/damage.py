@@ -45,11 +45,11 @@ class Inspector:
         there is no time for counts whether it is there.
         """
         until = time.monotonic() + seconds
-
-        def is_sound(path: str, size: int) -> bool:
-            return self._is_sound(path, size, anew) if time.monotonic() < until else self._is_there(path, size)
-
-        rows = [number for number, (path, size) in enumerate(_listed(files)) if not is_sound(path, size)]
+        rows = []
+        for number, (path, size) in enumerate(_listed(files)):
+            in_time = time.monotonic() < until
+            if not (self._is_sound(path, size, anew) if in_time else self._is_there(path, size)):
+                rows.append(number)
         return self._still_listed(files.take(pa.array(rows, pa.int64())))
 
     def without(self, files: pa.Table, damaged: pa.Table) -> pa.Table:

@@ -336,14 +336,13 @@ class DeltaStore:
         started = time.perf_counter()
         if self.root.exists() and not self.root.is_dir():
             raise StoreUnavailable(f"{self.root.name} is no folder.", hint="Move it away; the tables are made anew.")
-
-        def read_a_time(selection: FileSelection) -> int:
-            if not len(selection):
-                return 0
-            return len(self.engine.ask("SELECT time FROM read_parquet($files) LIMIT 1", {"files": selection.paths[:1]}))
-
+        sql = "SELECT time FROM read_parquet($files) LIMIT 1"
         for measurement in MEASUREMENTS.values():
             query = PointQuery(measurement, -(2**63), 2**63 - 1, {}, ())
-            if self._answer(self.tables[measurement.name], query, read_a_time):
+            if self._answer(
+                self.tables[measurement.name],
+                query,
+                lambda selection: len(selection) and len(self.engine.ask(sql, {"files": selection.paths[:1]})),
+            ):
                 break
         return (time.perf_counter() - started) * 1000
