@@ -30,23 +30,23 @@ class Command(VeloxCommand):
         parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
-    def answer(self, **options: Any) -> bool:
-        now, since, zone = datetime.now(UTC), options["since"], ZoneInfo(settings.TIME_ZONE)
-        wanted = Filter(
-            trade_id=options["trade"],
-            logger=options["logger"],
-            level=options["level"],
-            since=None if since is None else parse_since(since, now, zone),
-        )
-        reader = LogReader(settings.LOG_DIR, wanted)
-        is_coloured = not options["no_color"] and (options["force_color"] or self.stdout.isatty())
+    def handle(self, *args: str, **options: Any) -> None:
+        """Choose between plain and coloured text as Django's own options say, then read the logs."""
+        self.is_coloured = not options["no_color"] and (options["force_color"] or self.stdout.isatty())
+        super().handle(*args, **options)
+
+    def answer(self, *, trade: str | None, logger: str | None, level: str, since: str | None, follow: bool) -> bool:
+        """Write the lines that are wanted; tell on stderr how many could not be read."""
+        now, zone = datetime.now(UTC), ZoneInfo(settings.TIME_ZONE)
+        from_instant = None if since is None else parse_since(since, now, zone)
+        reader = LogReader(settings.LOG_DIR, Filter(trade_id=trade, logger=logger, level=level, since=from_instant))
         try:
-            for line in reader.follow() if options["follow"] else reader.lines():
-                if options["format"] == "json":
+            for line in reader.follow() if follow else reader.lines():
+                if self.form == "json":
                     self.stdout.write(as_json(line).decode(), ending="")
                 else:
-                    self.stdout.write(in_colour(line, zone) if is_coloured else as_text(line, zone), ending="")
-                if options["follow"]:
+                    self.stdout.write(in_colour(line, zone) if self.is_coloured else as_text(line, zone), ending="")
+                if follow:
                     self.stdout.flush()
         except (KeyboardInterrupt, BrokenPipeError):
             pass
