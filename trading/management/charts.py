@@ -43,7 +43,11 @@ def drawing(chart: Chart) -> Drawing:
     amounts += [("at the end", chart.values[-1])] if chart.is_line else []
     words = ", ".join(f"{name} {cell_text(amount, chart.currency)}" for name, amount in amounts)
     caption = f"{chart.labels[0]} to {chart.labels[-1]}: {words}"
-    values = _thinned([float(value) for value in chart.values], is_line=chart.is_line)
+    values = [float(value) for value in chart.values]
+    if len(values) > POINTS_MAX:  # of each group of neighbours a curve's last, or the sum of bars
+        size = -(-len(values) // POINTS_MAX)
+        groups = [values[start : start + size] for start in range(0, len(values), size)]
+        values = [group[-1] if chart.is_line else sum(group) for group in groups]
     low, high = min(0.0, *values), max(0.0, *values)
     if chart.is_line:  # what matters in a curve is how it moves, not how far above zero it is
         low, high = min(values), max(values)
@@ -79,12 +83,3 @@ def sparkline(values: list[float], *, width: int) -> str:
     low, high = min(lasts), max(lasts)
     steps = len(BLOCKS) - 1
     return "".join(BLOCKS[round((last - low) / (high - low) * steps) if high > low else 0] for last in lasts)
-
-
-def _thinned(values: list[float], *, is_line: bool) -> list[float]:
-    """Return at most `POINTS_MAX` values: of each group of neighbours a curve's last, or the sum of bars."""
-    if len(values) <= POINTS_MAX:
-        return values
-    size = -(-len(values) // POINTS_MAX)
-    groups = [values[start : start + size] for start in range(0, len(values), size)]
-    return [group[-1] if is_line else sum(group) for group in groups]

@@ -70,7 +70,10 @@ class Command(VeloxCommand):
             self.emit(_span_report({**summaries, **known_of(period)}))
             return True
         cut, strategy_id, symbol = replace(cut_of(period), strategy_id=None), period["strategy"], period["symbol"]
-        day = self._latest_day(cut.account, now) if date is None else parse_day(date)
+        latest = queries.latest_day(cut.account, now=now) if date is None else parse_day(date)
+        if latest is None:
+            self.say(f"Nothing was traded in account {cut.account.code} yet.")
+        day = latest or desk_date(now)
         if cut.known_at is None and symbol is None:
             summary, agrees = self._published(cut.account, day, now, publish=publish, rebuild=rebuild)
         else:
@@ -79,13 +82,6 @@ class Command(VeloxCommand):
         summary = summary if strategy_id is None else queries.only(summary, strategy_id)
         self.emit(report({**summary, **known_of(period), **({} if symbol is None else {"symbol": symbol})}))
         return agrees
-
-    def _latest_day(self, account: Account, now: datetime) -> Day:
-        """Return the latest day that has data, today where none has."""
-        latest = queries.latest_day(account, now=now)
-        if latest is None:
-            self.say(f"Nothing was traded in account {account.code} yet.")
-        return latest or desk_date(now)
 
     def _published(
         self, account: Account, day: Day, now: datetime, *, publish: bool, rebuild: bool
