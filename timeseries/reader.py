@@ -35,7 +35,7 @@ SECOND = 10**9
 FIRST, LAST = -(2**63) + 1, 2**63 - 1
 
 Stretch = tuple[int, int, str]  # start, stop, source
-NewestPoints = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (ns), fields, origin
+NewestBySymbol = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (ns), fields, origin
 
 
 class Reader:
@@ -138,12 +138,16 @@ class Reader:
                 table = spread_numbers(table, field.name)
         return table
 
-    def newest_waiting(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> NewestPoints:
+    def newest_waiting(
+        self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]
+    ) -> NewestBySymbol:
         """Return each symbol's newest unshipped point by exchange time, ``origin`` spool; no store is asked."""
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
         return newest_rows(self._tail(query), "spool")
 
-    def newest_stored(self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]) -> NewestPoints:
+    def newest_stored(
+        self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]
+    ) -> NewestBySymbol:
         """Return each symbol's newest stored point by exchange time, ``origin`` store; one question for all."""
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
         return newest_rows(self.store.newest(query), "store")

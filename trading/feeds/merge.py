@@ -10,8 +10,6 @@ import numpy as np
 from trading.errors import InvalidValue
 from trading.feeds.ticks import FeedFile, Ticks, concatenated
 
-Span = tuple[int, int]
-
 
 def merged(files: Sequence[FeedFile]) -> Ticks:
     """Return the ticks of all files in one order, which neither the files' names nor their places in the call change.
@@ -42,7 +40,7 @@ def merged(files: Sequence[FeedFile]) -> Ticks:
     return ticks.take(np.argsort(due, kind="stable"))
 
 
-def spans(ticks: Ticks) -> dict[str, Span]:
+def spans(ticks: Ticks) -> dict[str, tuple[int, int]]:
     """Return the first and the last instant (ns UTC) of each symbol that has ticks."""
     by_symbol = {}
     for place, symbol in enumerate(ticks.symbols):

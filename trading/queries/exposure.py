@@ -23,7 +23,7 @@ from trading.queries.trades import VOID
 
 Span = tuple[datetime, datetime]
 Market = tuple[str, str]  # the codes of an exchange and of its session group
-_Row = tuple[str, str, Market, datetime, datetime | None]
+_HeldRow = tuple[str, str, Market, datetime, datetime | None]
 
 
 class Held(NamedTuple):
@@ -99,7 +99,7 @@ def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | N
     }
 
 
-def _touching(cut: Cut, first: date, last: date) -> Iterator[_Row]:
+def _touching(cut: Cut, first: date, last: date) -> Iterator[_HeldRow]:
     rows: QuerySet[Trade] = Trade.objects.filter(**cut.lookups(), trading_day__lte=last).exclude(state=VOID)
     if cut.known_at is not None:
         rows = rows.filter(as_known.untouched(cut.known_at))
