@@ -43,7 +43,23 @@ def begin(name: str, address: str) -> Tries:
             with suppress(FileNotFoundError):
                 if old.stat().st_mtime < time.time() - WINDOW_SECONDS:
                     old.unlink()
-        return _counted(_path(name, address))
+        path = _path(name, address)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(path) as file:
+            file.take(patient=True)
+            now = time.time()
+            try:
+                counted = sorted(float(at) for at in json.loads(os.pread(file.descriptor, 4096, 0)))
+            except (ValueError, TypeError):
+                counted = []  # a new file, or one that a full disk cut
+            # Either way: where the clock was set back, the tries of a minute ago are to come.
+            times = [at for at in counted if abs(now - at) < WINDOW_SECONDS]
+            if len(times) >= TRIES_MAX:
+                return Tries(len(times), times[0] + WINDOW_SECONDS - now)
+            os.ftruncate(file.descriptor, 0)
+            os.pwrite(file.descriptor, json.dumps([*times, now]).encode(), 0)
+            os.utime(file.descriptor, (now, now))
+            return Tries(len(times) + 1)
     except OSError as error:
         log.error("a try to log in cannot be counted", error=str(error))
         return Tries(0)
@@ -66,25 +82,6 @@ def unlock(name: str | None) -> int:
 def normal(name: str) -> str:
     """Return the user name that Django's form makes of what was typed: one user has one count."""
     return unicodedata.normalize("NFKC", name.strip())
-
-
-def _counted(path: Path) -> Tries:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with FileLock(path) as file:
-        file.take(patient=True)
-        now = time.time()
-        try:
-            counted = sorted(float(at) for at in json.loads(os.pread(file.descriptor, 4096, 0)))
-        except (ValueError, TypeError):
-            counted = []  # a new file, or one that a full disk cut
-        # Either way: where the clock was set back, the tries of a minute ago are to come.
-        times = [at for at in counted if abs(now - at) < WINDOW_SECONDS]
-        if len(times) >= TRIES_MAX:
-            return Tries(len(times), times[0] + WINDOW_SECONDS - now)
-        os.ftruncate(file.descriptor, 0)
-        os.pwrite(file.descriptor, json.dumps([*times, now]).encode(), 0)
-        os.utime(file.descriptor, (now, now))
-        return Tries(len(times) + 1)
 
 
 def _folder() -> Path:

@@ -67,25 +67,23 @@ class Follower:
             rows = list(Journal.objects.filter(account=account, sequence__gt=after).order_by("sequence")[:BATCH])
             last = rows[-1].sequence if rows else JournalHead.objects.get(account=account).sequence
             for row in rows:
-                self._project(account, json.loads(row.body))
+                body = json.loads(row.body)
+                trade = body.get("trade")
+                if trade is None:
+                    continue
+                tags = {"account": account.code, "strategy": trade["strategy"], "symbol": trade["symbol"]}
+                if "fill" in body:
+                    self._execution(tags, trade, body["fill"], body.get("realised"))
+                if "day" in body:
+                    self._metrics(tags, trade, body)
+                if "stop" in body:
+                    self._stop(tags, trade, body["stop"])
         if rows:
             self.recorder.sync()
         # Only now: a crash before this projects the same points again, one after it loses none.
         with writing():
             FollowerCursor.objects.update_or_create(account=account, defaults={"sequence": last})
         return len(rows)
-
-    def _project(self, account: Account, body: Body) -> None:
-        trade = body.get("trade")
-        if trade is None:
-            return
-        tags = {"account": account.code, "strategy": trade["strategy"], "symbol": trade["symbol"]}
-        if "fill" in body:
-            self._execution(tags, trade, body["fill"], body.get("realised"))
-        if "day" in body:
-            self._metrics(tags, trade, body)
-        if "stop" in body:
-            self._stop(tags, trade, body["stop"])
 
     def _execution(self, tags: dict[str, str], trade: Body, fill: Body, realised: Body | None) -> None:
         row = Fill.objects.get(trade_id=trade["pk"], sequence=fill["sequence"])

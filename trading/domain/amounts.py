@@ -16,7 +16,8 @@ def amount(figure: Decimal | None, currency: str, *, signed: bool = False) -> st
     """Write money exactly: ₹12,34,567.50. ``signed`` puts a plus before a gain. None is a dash."""
     if figure is None:
         return display.UNDEFINED
-    return f"{_direction(figure, signed=signed)}{sign_of(currency)}{display.money(abs(figure), currency)}"
+    sign = SIGNS.get(currency, f"{currency}\u00a0")
+    return f"{_direction(figure, signed=signed)}{sign}{display.money(abs(figure), currency)}"
 
 
 def money_text(value: Decimal | None, currency: str, *, signed: bool = False) -> str:
@@ -66,11 +67,6 @@ def tone(figure: Decimal | None) -> str:
     if figure is None:
         return "unknown"
     return "gain" if figure > 0 else "loss" if figure < 0 else "flat"
-
-
-def sign_of(currency: str) -> str:
-    """Return what stands directly before an amount."""
-    return SIGNS.get(currency, f"{currency}\u00a0")
 
 
 def _direction(figure: Decimal, *, signed: bool) -> str:

@@ -59,12 +59,6 @@ def parse_reported(amount: Number | None, field: str) -> Decimal | None:
     return None if amount is None else _rounded(amount, field)[0]
 
 
-def plain(amount: Decimal) -> Decimal:
-    """Return an amount without trailing zeros and without an exponent."""
-    normal = amount.normalize(_EXACT)
-    return normal.quantize(Decimal(1), context=_EXACT) if int(normal.as_tuple().exponent) > 0 else _EXACT.add(normal, 0)
-
-
 def to_units(amount: Decimal) -> int:
     """Return an amount of at most 8 decimals as an integer of 10^-8."""
     return int(amount.scaleb(8, context=_EXACT))
@@ -89,7 +83,9 @@ def _rounded(amount: Number, field: str) -> tuple[Decimal, bool]:
     if number is None or not number.is_finite() or number.copy_abs() > MAX:
         raise InvalidValue(f"{field} is {_quoted(amount)}.", field=field, hint=_HINT)
     rounded = number.quantize(_EIGHTH, context=_EXACT)
-    return plain(rounded), rounded == number
+    plain = rounded.normalize(_EXACT)  # without trailing zeros; and now without an exponent
+    plain = plain.quantize(Decimal(1), context=_EXACT) if int(plain.as_tuple().exponent) > 0 else _EXACT.add(plain, 0)
+    return plain, rounded == number
 
 
 def _decimal(amount: Number) -> Decimal | None:

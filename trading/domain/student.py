@@ -39,10 +39,6 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
     if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side of the mean
         return 1 - incomplete_beta(1 - x, b, a)
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
-    return front / a * _fraction(x, a, b)
-
-
-def _fraction(x: float, a: float, b: float) -> float:
     numerator, denominator = 1.0, 1 / (1 - (a + b) * x / (a + 1) or _TINY)
     fraction = denominator
     for m in range(1, _STEPS_MAX):
@@ -55,4 +51,4 @@ def _fraction(x: float, a: float, b: float) -> float:
             fraction *= step
         if abs(step - 1) < _ENOUGH:
             break
-    return fraction
+    return front / a * fraction

@@ -45,12 +45,6 @@ class DaySums:
             self.gross_profit += max(net, 0)
             self.gross_loss += min(net, 0)
 
-    def as_row(self) -> dict[str, int]:
-        """Return the sums by the names that a report gives them."""
-        counts = (self.trades_closed, self.wins, self.losses, self.breakevens, self.trades_without_charges)
-        money = (self.gross_pnl - self.charges, self.gross_pnl, self.charges)
-        return dict(zip((*COUNTS, *MONEY), (*counts, *money), strict=True))
-
 
 @dataclass(slots=True)
 class PublishedReport:
@@ -100,7 +94,11 @@ class Reports:
     def compare(self, findings: Findings) -> int:
         """Find each figure of a report that differs; return how many reports were compared."""
         for report in self.all:
-            expected = {self.codes.get(pk, str(pk)): sums.as_row() for pk, sums in report.sums.items()}
+            expected = {}
+            for pk, sums in report.sums.items():
+                counts = (sums.trades_closed, sums.wins, sums.losses, sums.breakevens, sums.trades_without_charges)
+                money = (sums.gross_pnl - sums.charges, sums.gross_pnl, sums.charges)
+                expected[self.codes.get(pk, str(pk))] = dict(zip((*COUNTS, *MONEY), (*counts, *money), strict=True))
             total = {name: sum(row[name] for row in expected.values()) for name in (*COUNTS, *MONEY)}
             rows = {row.get("strategy_id"): row for row in report.body.get("strategies", [])}
             for code in sorted(rows.keys() | expected.keys()):

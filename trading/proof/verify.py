@@ -7,7 +7,6 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.chain import journal_text
 from trading.proof.heads import none, published
@@ -39,20 +38,18 @@ def verify_ledger(*, since: date | None = None, progress: Progress = lambda *_: 
 
 
 def verify_copy(path: Path, *, progress: Progress = lambda *_: None) -> Proof:
-    """Prove a SQLite file that nobody writes. Raises: DatabaseError where it is no ledger."""
-    connection = read_only(path)
+    """Prove a SQLite file that nobody writes, and leave it and its folder as they are.
+
+    Raises: DatabaseError where it is no ledger.
+    """
+    default = connections[DEFAULT_DB_ALIAS]
+    options = {"uri": True, "timeout": 2, **AS_STORED}
+    name = f"{path.absolute().as_uri()}?immutable=1"
+    connection = type(default)({**default.settings_dict, "NAME": name, "OPTIONS": options}, DEFAULT_DB_ALIAS)
     try:
         return Verification(connection, journal_key(), none, None, progress).run()
     finally:
         connection.close()
-
-
-def read_only(path: Path) -> BaseDatabaseWrapper:
-    """Return a connection to a SQLite file that leaves it, and its folder, as they are."""
-    default = connections[DEFAULT_DB_ALIAS]
-    options = {"uri": True, "timeout": 2, **AS_STORED}
-    name = f"{path.absolute().as_uri()}?immutable=1"
-    return type(default)({**default.settings_dict, "NAME": name, "OPTIONS": options}, DEFAULT_DB_ALIAS)
 
 
 def journal_key() -> str | None:
