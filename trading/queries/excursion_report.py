@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from trading.domain.sessions import days_between
 from trading.domain.shapes import ExcursionReport, ExcursionRow
-from trading.models import FeedGap, Instrument, Signal, Trade
+from trading.models import FeedGap, Signal, Trade
 from trading.queries.excursions import fields_of, ns, symbol_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
@@ -40,7 +40,7 @@ def symbols_of_days(selection: Selection) -> list[tuple[str, date]]:
     for signal in Signal.objects.filter(**selection.cut.lookups()).select_related("instrument__exchange").iterator():
         day = timezone.localdate(signal.at)
         if selection.first <= day <= selection.last:
-            pairs.add((_shown(signal.instrument), day))
+            pairs.add((shown_symbol(signal.instrument.exchange.code, signal.instrument.symbol), day))
     return sorted(pairs)
 
 
@@ -99,7 +99,3 @@ def _gaps(selection: Selection) -> QuerySet[FeedGap]:
         return FeedGap.objects.none()
     rows = FeedGap.objects.filter(account=selection.cut.account, day__gte=selection.first, day__lte=selection.last)
     return rows if selection.symbol is None else rows.filter(symbol=selection.symbol)
-
-
-def _shown(instrument: Instrument) -> str:
-    return shown_symbol(instrument.exchange.code, instrument.symbol)

@@ -105,16 +105,13 @@ def _signals(selection: Selection) -> Iterator[_Signal]:
     if selection.cut.known_at is not None:
         rows = rows.filter(recorded_at__lt=selection.cut.known_at)
     strategies = dict(Strategy.objects.values_list("pk", "code"))
-    instruments = {instrument.pk: _shown(instrument) for instrument in Instrument.objects.select_related("exchange")}
+    named = Instrument.objects.values_list("pk", "exchange__code", "symbol")
+    instruments = {pk: shown_symbol(exchange, symbol) for pk, exchange, symbol in named}
     for at, instrument, strategy, decision, reason, side in rows.values_list(
         text("at"), "instrument_id", "strategy_id", "decision", "reason", KT("conditions__side")
     ):
         direction = side if side in (LONG, SHORT) else UNKNOWN_SIDE
         yield _Signal(instant_of(at), instruments[instrument], direction, (strategies[strategy], decision, reason))
-
-
-def _shown(instrument: Instrument) -> str:
-    return shown_symbol(instrument.exchange.code, instrument.symbol)
 
 
 def _groups(followed: Iterable[Followed]) -> Iterator[SignalGroup]:
