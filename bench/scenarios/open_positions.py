@@ -10,10 +10,15 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management import call_command
 
-from timeseries.recording.recorder import Recorder
-from timeseries.wiring import open_pump
 from trading.data_manager import DataManager
 from trading.operations.open_position import open_position
+
+try:
+    from timeseries.recording.recorder import Recorder
+    from timeseries.wiring import open_pump
+except ModuleNotFoundError:  # where the former commit has them
+    from timeseries.pump import open_pump
+    from timeseries.recorder import Recorder
 
 POSITIONS, SYMBOLS, TICKS = 100, 50, 200
 AT = datetime(2024, 3, 15, 4, tzinfo=UTC)
