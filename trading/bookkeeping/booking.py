@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from trading.bookkeeping import bounds, references, rows, slips
+from trading import rows
+from trading.bookkeeping import bounds, references, slips
 from trading.domain import flags, position
 from trading.domain.chain import JournalEntry
 from trading.domain.money import MAX_UNITS, from_units, to_units

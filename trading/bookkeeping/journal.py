@@ -51,8 +51,7 @@ from django.conf import settings
 from django.db import transaction
 
 from timeseries.values import parse_name
-from trading import heads
-from trading.bookkeeping import rows
+from trading import heads, rows
 from trading.domain.chain import EntryValue, JournalEntry, canonical, chain_code
 from trading.errors import InvalidValue
 from trading.models import Account, Journal, JournalHead

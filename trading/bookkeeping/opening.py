@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from trading.bookkeeping import booking, references, rows
+from trading import rows
+from trading.bookkeeping import booking, references
 from trading.bookkeeping.booking import NewFill
 from trading.models import Account, Correction, Instrument, Strategy, Trade
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from trading.bookkeeping import rows
+from trading import rows
 from trading.domain.contract_symbols import contract_of
 from trading.domain.money import to_units
 from trading.errors import CurrencyMismatch, InvalidValue, NotTradable

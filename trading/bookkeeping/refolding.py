@@ -13,7 +13,8 @@ from itertools import groupby
 from math import prod
 from operator import attrgetter
 
-from trading.bookkeeping import booking, bounds, references, rows, slips
+from trading import rows
+from trading.bookkeeping import booking, bounds, references, slips
 from trading.bookkeeping.booking import Seen
 from trading.bookkeeping.reported import reported_flags
 from trading.domain.chain import JournalEntry

@@ -9,7 +9,8 @@ from decimal import Decimal
 from django.db.models import QuerySet
 
 from timeseries.values import Instant, Number, parse_name
-from trading.bookkeeping import arguments, booking, bounds, journal, rows
+from trading import rows
+from trading.bookkeeping import arguments, booking, bounds, journal
 from trading.bookkeeping.booking import Seen
 from trading.domain import flags, money
 from trading.domain.chain import JournalEntry

@@ -12,10 +12,11 @@ from timeseries.values import ID_BYTES_MAX, parse_name
 from trading.domain import values
 from trading.domain.averages import AveragePrices
 from trading.errors import AmbiguousTrade, InvalidValue, UnknownTrade
-from trading.models import Account, Trade
+from trading.models import Account, Exchange, Instrument, Strategy, Trade
 from trading.queries.average_prices import averages_of
 from trading.queries.instruments import find_instrument, is_named, shown_symbol
 from trading.queries.period import bounds
+from trading.rows import fetch
 
 OPEN, CLOSED, VOID = "OPEN", "CLOSED", "VOID"
 STATES = (OPEN, CLOSED, VOID)
@@ -28,9 +29,9 @@ def find_trade(account: Account, trade_id: str, *, strategy_id: str | None = Non
 
     Raises: InvalidValue, UnknownTrade; AmbiguousTrade where two open ones answer (name the strategy).
     """
-    rows = _loaded(Trade.objects.filter(account=account, trade_id=parse_name(trade_id, "trade_id", ID_BYTES_MAX)))
-    rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
-    still_open = list(rows.filter(state=OPEN)[:2])
+    trade_id = parse_name(trade_id, "trade_id", ID_BYTES_MAX)
+    strategy_id = None if strategy_id is None else parse_name(strategy_id, "strategy_id")
+    still_open = _open_trades(account, trade_id, strategy_id)
     if len(still_open) > 1:
         raise AmbiguousTrade(
             f"More than one open trade has the id {trade_id!r}.",
@@ -39,7 +40,7 @@ def find_trade(account: Account, trade_id: str, *, strategy_id: str | None = Non
             if strategy_id is None
             else f"They are {' and '.join(f'pk {row.pk} of {row.trading_day}' for row in still_open)}: correct one.",
         )
-    trade = still_open[0] if still_open else _newest(account, trade_id, rows, strategy_id)
+    trade = still_open[0] if still_open else _newest(account, trade_id, strategy_id)
     if trade is None:
         raise UnknownTrade(f"There is no trade {trade_id!r} in account {account.code!r}.", field="trade_id")
     return trade
@@ -63,9 +64,21 @@ def pk_of(account: Account, trade_id: str, *, strategy_id: str | None = None, da
     return int(matches[0].pk)
 
 
-def _newest(account: Account, trade_id: str, rows: QuerySet[Trade], strategy_id: str | None) -> Trade | None:
-    """Return the newest of these, or a trade that a correction moved away from this strategy: open ones first."""
-    newest = list(rows.order_by("-opened_at", "-pk")[:1])
+def _open_trades(account: Account, trade_id: str, strategy_id: str | None) -> list[Trade]:
+    """Return the open trades of an id with what belongs to them; every write asks this, so none of it is the ORM's."""
+    trades = fetch(Trade, account_id=account.pk, trade_id=trade_id, state=OPEN)
+    for trade in trades:
+        (trade.strategy,) = fetch(Strategy, id=trade.strategy_id)
+        (instrument,) = fetch(Instrument, id=trade.instrument_id)
+        (instrument.exchange,) = fetch(Exchange, id=instrument.exchange_id)
+        trade.account, trade.instrument = account, instrument
+    return [trade for trade in trades if strategy_id in (None, trade.strategy.code)]
+
+
+def _newest(account: Account, trade_id: str, strategy_id: str | None) -> Trade | None:
+    """Return the newest trade of an id, or one that a correction moved away from this strategy: open ones first."""
+    trades = _of(account, strategy_id=strategy_id).filter(trade_id=trade_id)
+    newest = list(trades.order_by("-opened_at", "-pk")[:1])
     if strategy_id is not None:
         moved = Trade.objects.filter(account=account, trade_id=trade_id, corrections__from_strategy__code=strategy_id)
         newest += _loaded(moved.distinct())
