@@ -11,6 +11,7 @@ from trading.domain import shapes
 from trading.health.report import HealthReport, report
 from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary, build_span
+from trading.queries.excursion_report import excursion_report
 from trading.queries.reports import selection, strategy_report, symbol_report
 from trading.queries.statistics import strategy_stats, symbol_stats
 from trading.queries.stats_by import stats_by
@@ -36,6 +37,7 @@ def test_what_is_answered_has_the_keys_that_are_told(ledger: Any) -> None:
     april = selection(main, first="2021-04-01", last="2021-04-30")
     by_strategy, by_symbol = strategy_report(april), symbol_report(april)
     day, days = build_daily_summary(main, date(2021, 4, 12)), build_span(april, now=NOW)
+    excursions = excursion_report(april)
     answers: list[tuple[Any, type]] = [
         (strategy_stats(main, "ema cross", 30, now=NOW), shapes.Stats),
         (symbol_stats(main, "RELIANCE", None, now=NOW), shapes.Stats),
@@ -52,6 +54,8 @@ def test_what_is_answered_has_the_keys_that_are_told(ledger: Any) -> None:
         (days, shapes.DaySummaries),
         (days["days"][0]["strategies"][0], shapes.SummaryRow),
         (days["total"], shapes.SummaryRow),
+        (excursions, shapes.ExcursionReport),
+        (excursions["trades"][0], shapes.ExcursionRow),
     ]
     for answer, shape in answers:
         assert answer.keys() == figures_of(shape).keys(), shape

@@ -48,6 +48,7 @@ def is_ready(server: subprocess.Popen[str]) -> bool:
 def test_a_signal_ends_the_server_and_its_companion(data_dir: Path, number: signal.Signals) -> None:
     with serving(data_dir) as server:
         assert is_ready(server)
+        until(summon.companion_pid)  # the pages may be there before it has its lock
         companion = summon.companion_pid()
         assert companion
         server.send_signal(number)

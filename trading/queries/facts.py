@@ -29,7 +29,7 @@ def fills_of(trade: Trade) -> list[Fill]:
 
 
 def fills_with_pnl(trade: Trade) -> list[tuple[Fill, Decimal | None]]:
-    """Return the same with what each exit realised, gross; None for an entry and in a void trade."""
+    """Return the trade's fills as they are right, each with its gross P&L; None for an entry and in a void trade."""
     realised: dict[int, Decimal] = dict(trade.realisations.values_list("fill_id", "pnl"))
     return [(fill, realised.get(fill.pk)) for fill in fills_of(trade)]
 

@@ -225,7 +225,7 @@ class _Period:
         }
 
     def parts(self) -> PeriodParts:
-        """Return the same exits cut in every way, and the curve of the days."""
+        """Return the period's exits cut in every way, and the equity day by day."""
         days = [] if self.days is None else trading_days(self.cut, *self.days)
         capital = capital_in(self.history, days, self.all_exits)
         curve: list[EquityDay] = []

@@ -22,12 +22,12 @@ def with_result(result: str) -> Q:
 
 
 def result_of(trade: Trade) -> str:
-    """Return one of `RESULTS`, or `void`."""
+    """Return a trade's result: one of `RESULTS`, or `void`."""
     return result_word(str(trade.state), earned_by(trade))
 
 
 def result_word(state: str, earned: Decimal | int) -> str:
-    """Return the same of a trade's state and what it earned."""
+    """Return the result, one of `RESULTS` or `void`, of a trade in this state that earned so much."""
     if state != CLOSED:
         return state.lower()
     return WIN if earned > 0 else LOSS if earned < 0 else BREAKEVEN

@@ -103,7 +103,7 @@ def _line(row: Trade, averages: AveragePrices) -> TradeRow:
 
 
 def review_state(row: Trade) -> str:
-    """Return one of `REVIEW_STATES`."""
+    """Return how far the review of a trade is: one of `REVIEW_STATES`."""
     review = getattr(row, "review", None)
     return REVIEWED if review is not None and review.state == Review.State.DONE else TO_REVIEW
 

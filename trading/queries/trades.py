@@ -153,15 +153,17 @@ def trade_value(row: Trade) -> values.Trade:
 
 
 def trade_values(rows: Iterable[Trade]) -> list[values.Trade]:
-    """Return the same of many rows, in their order, for at most one query more."""
+    """Return the frozen values of many rows, in their order, for at most one query more."""
     trades = list(rows)
     averages = averages_of(trades)
     return [valued_at(row, averages[row.pk]) for row in trades]
 
 
 def valued_at(row: Trade, averages: AveragePrices) -> values.Trade:
-    """Return the same of a row whose averages are known: the price is that of what is open, of a closed trade that of
-    its entries."""
+    """Return the frozen value of a row whose averages are known.
+
+    Its price is the average of what is open, of a closed trade that of its entries.
+    """
     return values.Trade(
         trade_id=row.trade_id,
         strategy_id=row.strategy.code,
