@@ -6,6 +6,7 @@ import os
 import secrets
 import zoneinfo
 from collections.abc import Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -138,21 +139,22 @@ class Environment:
 
 def kept_secret(path: Path) -> str:
     """Return the secret kept at ``path``; make it once (0600, in a folder 0700) when there is none."""
+    with suppress(FileNotFoundError):
+        return path.read_text(encoding="utf-8").strip()  # every row of the journal asks for one
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     candidate = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    if not path.exists():
-        descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            durable.sync(file.fileno())
-        try:
-            # link() never replaces: of two processes starting at once, both read the first one's secret.
-            os.link(candidate, path)
-        except FileExistsError:
-            pass
-        finally:
-            candidate.unlink()
+    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        durable.sync(file.fileno())
+    try:
+        # link() never replaces: of two processes starting at once, both read the first one's secret.
+        os.link(candidate, path)
+    except FileExistsError:
+        pass
+    finally:
+        candidate.unlink()
     return path.read_text(encoding="utf-8").strip()
 
 
