@@ -320,8 +320,7 @@ class TestFaults:
         def busy(*_: Any, **__: Any) -> None:
             raise LedgerBusy("busy")
 
-        for name in ("update_trailing_sl", "close_position"):
-            monkeypatch.setattr(ledger_room, name, busy)
+        monkeypatch.setattr(ledger_room, "at_the_ledger", busy)
         assert dm.update_trailing_sl("T1", "ema", "RELIANCE", 95, 104, "ATR") is False
         assert dm.ledger.faults == {"ledger_busy": 1}
         with pytest.raises(LedgerBusy):

@@ -21,6 +21,7 @@ from trading.domain import flags
 from trading.domain.sessions import Calendar
 from trading.hot import cache
 from trading.models import Exchange, ExchangeSession, Instrument, User
+from trading.newest import NewestPoints
 from trading.operations.amend import amend
 from trading.operations.set_charges import set_charges, set_charges_of
 from trading.operations.update_trailing_sl import update_trailing_sl
@@ -144,7 +145,7 @@ def test_the_right_price_takes_the_flag_away_and_another_correction_does_not(dm:
 
 
 def test_no_price_is_asked_of_the_store(dm: DataManager, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(dm.telemetry), "_read", lambda *_, **__: pytest.fail("the store was asked"))
+    monkeypatch.setattr(NewestPoints, "_read", lambda *_, **__: pytest.fail("the store was asked"))
     assert open_at(dm, "T1", 2450) == ()
 
 

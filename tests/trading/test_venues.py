@@ -119,10 +119,10 @@ class TestAnUnknownPrefix:
     def test_a_ledger_that_cannot_answer_keeps_no_tick_out(
         self, dm: DataManager, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def busy(_name: str) -> None:
+        def busy(*_: Any) -> None:
             raise LedgerBusy("held")
 
-        monkeypatch.setattr(symbol_names, "_look_up", busy)
+        monkeypatch.setattr(symbol_names, "at_the_ledger", busy)
         assert dm.process_tick("NYMEX:CL", {"ltp": 60.0}, at=AT)
 
     def test_a_replay_of_it_ends_before_anything_is_stored(self, tmp_path: Path) -> None:
