@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.management import call_command
 
 from trading.data_manager import DataManager
 
@@ -24,6 +25,7 @@ OPEN = datetime(2024, 3, 15, 3, 45, tzinfo=UTC)  # 09:15 in Asia/Kolkata
 
 @contextmanager
 def prepare() -> Iterator[Callable[[], int]]:
+    call_command("migrate", verbosity=0)
     recorder = Recorder(settings.SPOOL_DIR, source="bench", account="main", zone=ZoneInfo(settings.TIME_ZONE))
     instants = [OPEN + timedelta(seconds=second) for second in range(SECONDS)]
     for number in range(SYMBOLS):
