@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -59,7 +60,7 @@ def clear_account(account_code: str, *, by: str = "") -> dict[str, int]:
     return removed
 
 
-def _rows(account: Account) -> dict[str, QuerySet]:  # type: ignore[type-arg]
+def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
     """Return the account's rows by kind, the dependent ones first."""
     return {
         "summaries": DailySummary.objects.filter(account=account),
