@@ -44,6 +44,11 @@ class _Draft:
     end: DayEnd
     published: Published | None
 
+    @property
+    def version(self) -> int:
+        """The newest published version, 0 without any."""
+        return 0 if self.published is None else self.published.version
+
     def outcome(self, now: datetime, *, in_progress: bool, rebuild: bool) -> Publishing:
         last = self.published
         if last is None and not self.summary["strategies"]:
@@ -77,21 +82,19 @@ def publish_daily_summary(
     with reading():
         draft = _drafted(account, day, now)
     outcome = draft.outcome(now, in_progress=in_progress, rebuild=rebuild)
-    version = 0 if draft.published is None else draft.published.version
     if outcome is not Publishing.NEW:
-        return Publication(outcome, draft.summary, version)
+        return Publication(outcome, draft.summary, draft.version)
     with writing():
         head = journal.lock_head(account)
         if head.sequence != draft.journal_sequence:  # somebody wrote since: read again, now that nobody can
             draft = _drafted(account, day, now)
             outcome = draft.outcome(now, in_progress=in_progress, rebuild=rebuild)
-            version = 0 if draft.published is None else draft.published.version
         if outcome is not Publishing.NEW:
-            return Publication(outcome, draft.summary, version)
+            return Publication(outcome, draft.summary, draft.version)
         row = DailySummary.objects.create(
             account=account,
             day=day,
-            version=version + 1,
+            version=draft.version + 1,
             body=draft.body,
             created_at=now,
             journal_sequence=head.sequence,
