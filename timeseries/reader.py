@@ -145,6 +145,19 @@ class Reader:
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
         return newest_rows(self._tail(query), "spool")
 
+    def newest_recorded(
+        self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str], *, after: Mapping[str, int]
+    ) -> NewestBySymbol | None:
+        """Return each symbol's newest point of what these sources recorded after these sequences, shipped or not.
+
+        None where some of it is in the spool no more; no store is asked.
+        """
+        lanes = [self.spool.lane(source, measurement.name) for source in after]
+        if not all(lane.holds_after(after[lane.source]) for lane in lanes):
+            return None
+        query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
+        return newest_rows(self._tail(query, after=after), "spool")
+
     def newest_stored(
         self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]
     ) -> NewestBySymbol:
@@ -213,17 +226,19 @@ class Reader:
                 yield FirstPoint(day, source, int(times.min()))
                 times = times[times >= midnight(day + timedelta(days=1), self.zone)]
 
-    def _tail(self, query: PointQuery) -> pa.Table:
-        """Return the query's points that are not shipped yet, each once."""
+    def _tail(self, query: PointQuery, *, after: Mapping[str, int] | None = None) -> pa.Table:
+        """Return the query's points that are not shipped yet, each once; or those ``after`` a sequence of a source."""
         symbols = None if query.symbols is None else set(query.symbols)
         tables = []
         for lane in self.spool.lanes():
             if lane.measurement != query.measurement or query.tags.get("source", lane.source) != lane.source:
                 continue
+            if after is not None and lane.source not in after:
+                continue
             outcome = lane.outcome()
-            after = outcome.through
-            while (waiting := lane.pending(after=after, limit=SLICE)).last_sequence > after:
-                after = waiting.last_sequence
+            read = outcome.through if after is None else after[lane.source]
+            while (waiting := lane.pending(after=read, limit=SLICE)).last_sequence > read:
+                read = waiting.last_sequence
                 batch = uncleared(waiting.batch, outcome.cleared_through)
                 is_wanted = [
                     all(entry[tag] == name for tag, name in query.tags.items())

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from itertools import chain
+from typing import Any, NamedTuple
+
+from django.conf import settings
 
 from timeseries import wiring
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import INDICATORS, TICKS, Measurement
 from timeseries.reader import Reader, newest_of
+from timeseries.spool.lane import Outcome
 from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.hot import cache
@@ -22,11 +27,23 @@ ASK_SECONDS = 0.5
 STORE_AWAY_SECONDS = 30.0
 KINDS = {TICKS.name: "tick", INDICATORS.name: "indicators"}
 Point = dict[str, Any]  # one point as store, spool and hot state have it: tags, times (ns UTC), fields
-Marks = tuple[tuple[str, int, int], ...]
+
+
+class Mark(NamedTuple):
+    """How far a source's lane was read, and what became of its records other than being stored."""
+
+    issued: int
+    fates: Outcome
+
+
+Marks = dict[str, Mark]  # by source
 
 
 class NewestPoints:
-    """The newest points of an account's symbols, by exchange time; ``source`` is what this process may record into."""
+    """The newest points of an account's symbols, by exchange time; ``source`` is what this process may record into.
+
+    One serves all threads of a process, and the longer it lives the less it reads.
+    """
 
     def __init__(self, account: str, *, source: str | None = None) -> None:
         self.account, self.source = account, source
@@ -67,25 +84,22 @@ class NewestPoints:
     def _read(
         self, measurement: Measurement, own: Mapping[str, Point | None], tags: Mapping[str, str]
     ) -> tuple[dict[str, Point | None], StoreUnavailable | None]:
-        """Return the newest of spool and store, where the hot state knows nothing.
-
-        A symbol is read again only when somebody else has recorded since: our own newest is known anyway.
-        """
+        """Return the newest of spool and store, where the hot state knows nothing."""
         if not own:
             return {}, None
         spool = self._reader.spool
         ours = self.source if self.source is not None and spool.holder(self.source) == os.getpid() else None
         lanes = [lane for lane in spool.lanes() if lane.measurement == measurement]
-        all_marks = tuple((lane.source, lane.issued(), lane.outcome().cleared) for lane in lanes)
-        others = tuple(mark for mark in all_marks if mark[0] != ours)
+        all_marks = {lane.source: Mark(lane.issued(), replace(lane.outcome(), through=0, stored={})) for lane in lanes}
+        others = {source: mark for source, mark in all_marks.items() if source != ours}
+        # Our own newest is known anyway: only what somebody else has recorded since is looked for.
         marks = {symbol: all_marks if mine is None else others for symbol, mine in own.items()}
+        series = {"account": self.account, **tags}
         keys = {symbol: (measurement.name, symbol, *tags.values()) for symbol in own}
-        kept = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
-        newest = {symbol: point for symbol, (seen, point) in kept.items() if seen == marks[symbol]}
+        newest = self._read_on(measurement, keys, marks, series)
         asked = [symbol for symbol in own if symbol not in newest]
         if not asked:
             return newest, None
-        series = {"account": self.account, **tags}
         waiting = self._reader.newest_waiting(measurement, asked, series)  # before the store: see `Reader`
         try:
             stored = self._stored(measurement, asked, series)
@@ -98,6 +112,32 @@ class NewestPoints:
             self._elsewhere[keys[symbol]] = (marks[symbol], newest[symbol])
         return newest, None
 
+    def _read_on(
+        self,
+        measurement: Measurement,
+        keys: Mapping[str, tuple[str, ...]],
+        marks: Mapping[str, Marks],
+        series: Mapping[str, str],
+    ) -> dict[str, Point | None]:
+        """Return the newest of the symbols that were read before: the newest then, and what was recorded since."""
+        known = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
+        newest = {symbol: point for symbol, (before, point) in known.items() if before == marks[symbol]}
+        grown = {
+            symbol: known[symbol]
+            for symbol in known.keys() - newest.keys()
+            if is_grown(known[symbol][0], marks[symbol])
+        }
+        after = {
+            source: min(before[source].issued if source in before else 0 for before, _ in grown.values())
+            for source in chain.from_iterable(marks[symbol] for symbol in grown)
+        }
+        since = self._reader.newest_recorded(measurement, grown, series, after=after) if grown else None
+        if since is not None:
+            for symbol, (_, point) in grown.items():
+                newest[symbol] = newest_of(since.get(symbol), point)
+                self._elsewhere[keys[symbol]] = (marks[symbol], newest[symbol])
+        return newest
+
     def _stored(self, measurement: Measurement, symbols: Sequence[str], tags: Mapping[str, str]) -> dict[str, Point]:
         """Return the store's newest. Raises: StoreUnavailable, for a while at once where it did not answer in time."""
         if self._store_breaker.is_open():
@@ -109,6 +149,24 @@ class NewestPoints:
             raise
         self._store_breaker.succeeded()
         return points
+
+
+def is_grown(before: Marks, now: Marks) -> bool:
+    """Tell whether nothing has happened between two readings but that records were added and stored."""
+    return all(
+        source in now and now[source].issued >= mark.issued and now[source].fates == mark.fates
+        for source, mark in before.items()
+    )
+
+
+def newest_points(account: str) -> NewestPoints:
+    """Return this process's newest points of an account, the same ones each time, of the settings' data folder."""
+    return _newest_points(account, settings.SPOOL_DIR, settings.DELTA_DIR, settings.INFLUXDB_V2_URL)
+
+
+@lru_cache(maxsize=64)
+def _newest_points(account: str, *_: object) -> NewestPoints:
+    return NewestPoints(account)
 
 
 def names_of(symbols: Iterable[str]) -> list[str]:

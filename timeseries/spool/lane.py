@@ -177,6 +177,17 @@ class Lane:
             limit -= share.taken
         return PendingSlice(batching.batch(), last, damaged, quarantined)
 
+    def holds_after(self, sequence: int) -> bool:
+        """Tell whether every record that was issued after this one is still in a segment."""
+        issued, following = self.issued(), sequence + 1
+        for span in self.spans(issued, after=sequence):
+            if span.last is not None and span.last < following:
+                continue
+            if span.first > following:
+                return False
+            following = issued + 1 if span.last is None else span.last + 1
+        return following > issued
+
     def tail(self, *, after: int) -> Tail:
         """Count the frames on disk above ``after``, one by one."""
         issued = self.issued()

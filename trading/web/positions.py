@@ -7,7 +7,7 @@ from datetime import date
 
 from trading.domain.values import Position
 from trading.models import Account
-from trading.newest import NewestPoints
+from trading.newest import newest_points
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.valuation import positions_by_trade
 
@@ -27,5 +27,5 @@ def positions_then(account: Account, day: date) -> list[OpenPosition]:
 
 def priced_positions(account: Account) -> list[OpenPosition]:
     """Return one entry per open trade, the oldest first; a last price that is not known is None."""
-    last_ticks = NewestPoints(account.code).known_ticks
+    last_ticks = newest_points(account.code).known_ticks
     return [OpenPosition(pk, position) for pk, position in positions_by_trade(account, last_ticks)]
