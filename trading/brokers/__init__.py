@@ -1,0 +1,1 @@
+"""Brokers' files, read to typed values: one module per format, none of which knows the ledger. Pure."""

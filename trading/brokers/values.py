@@ -1,0 +1,233 @@
+"""What a broker's file says, as typed values: exact numbers, aware times, and where in the file each stands.
+
+Nothing here is a guess: what a file does not tell is None, and what a reader left out stands in ``ignored`` or
+``rejected`` with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Broker(StrEnum):
+    """A broker by its name in commands, JSON and addresses."""
+
+    ZERODHA = "zerodha"
+    DHAN = "dhan"
+    GROWW = "groww"
+    UPSTOX = "upstox"
+    ANGELONE = "angelone"
+    FYERS = "fyers"
+    PAYTM = "paytm"
+    ICICI = "icici"
+    IBKR = "ibkr"
+    KITE = "kite"
+    OTHER = "other"  # a file read by a mapping
+
+
+class Segment(StrEnum):
+    """The segment that a contract is charged by."""
+
+    EQUITY = "equity"
+    FUTURES = "futures"
+    OPTIONS = "options"
+    CURRENCY_FUTURES = "currency_futures"
+    CURRENCY_OPTIONS = "currency_options"
+    COMMODITY_FUTURES = "commodity_futures"
+    COMMODITY_OPTIONS = "commodity_options"
+
+
+class Head(StrEnum):
+    """A head of charges, as every page and every JSON names it."""
+
+    BROKERAGE = "brokerage"
+    STT = "stt"
+    CTT = "ctt"
+    EXCHANGE = "exchange"
+    IPFT = "ipft"
+    SEBI = "sebi"
+    STAMP = "stamp"
+    GST = "gst"
+    DP = "dp"
+    OTHER = "other"  # a head that no schedule computes, such as MTF interest
+
+
+class FillKind(StrEnum):
+    """How units came or went."""
+
+    TRADE = "trade"
+    EXPIRY = "expiry"  # worthless, at price 0: a settlement and no sale
+    EXERCISE = "exercise"  # exercised or assigned, at its settlement price
+    ORDER = "order"  # the sum of an order's fills, from an order update or an order book: its fills may follow
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: the file's name, its sheet ("" where it has none), the row as a person counts it, from 1."""
+
+    file: str
+    sheet: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentName:
+    """How a file names an instrument: VELOX's exchange code (NSE, BSE, NFO, BFO, CDS, BCD, MCX, or a foreign one) and
+    symbol where it tells them, ISIN, company name or the broker's own code where it has only those."""
+
+    exchange: str | None = None
+    symbol: str | None = None
+    isin: str | None = None
+    company: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillLine:
+    """One fill as a broker tells it; ``side`` BUY or SELL, ``quantity`` above 0 in units, ``price`` in ``currency``.
+
+    ``at`` is aware, and None where the file tells the day only. ``charges`` are those the row itself states, a rebate
+    below 0. ``product`` is "intraday" or "delivery" where the file tells it.
+    """
+
+    place: Place
+    instrument: InstrumentName
+    segment: Segment | None
+    side: str
+    quantity: Decimal
+    price: Decimal
+    day: date
+    at: datetime | None
+    currency: str
+    fill_id: str | None = None
+    order_id: str | None = None
+    product: str | None = None
+    tag: str | None = None
+    kind: FillKind = FillKind.TRADE
+    charges: Mapping[Head, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    """A stated charge: of one day, or of a period ``day`` to ``last_day``; a cost above 0, a rebate below.
+
+    ``segment``, ``exchange``, ``instrument`` are None where it is not apart by them. ``on_note``: a contract note
+    states it, and not another file.
+    """
+
+    place: Place
+    head: Head
+    amount: Decimal
+    day: date
+    last_day: date
+    segment: Segment | None = None
+    exchange: str | None = None
+    instrument: InstrumentName | None = None
+    on_note: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One line of a broker's ledger: an amount that came (above 0) or went, and the balance after it."""
+
+    place: Place
+    day: date
+    text: str
+    amount: Decimal
+    balance: Decimal | None = None
+    voucher: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLine:
+    """A position or a realised sum that a file states, over ``day`` to ``last_day``; each number None where untold."""
+
+    place: Place
+    instrument: InstrumentName
+    day: date
+    last_day: date
+    quantity: Decimal | None = None
+    average_price: Decimal | None = None
+    bought_quantity: Decimal | None = None
+    bought_value: Decimal | None = None
+    sold_quantity: Decimal | None = None
+    sold_value: Decimal | None = None
+    realised_pnl: Decimal | None = None
+    intraday_pnl: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLine:
+    """A trade line of a contract note: stated beside the ledger and never booked."""
+
+    place: Place
+    instrument: InstrumentName
+    side: str
+    quantity: Decimal
+    price: Decimal
+    day: date
+    at: datetime | None = None
+    order_id: str | None = None
+    fill_id: str | None = None
+    net_amount: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A row that was ignored or rejected: ``reason`` is a short stable code, ``text`` says it to a person."""
+
+    place: Place
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionLine:
+    """A corporate action that a file tells of: proposed to a person, never booked from here.
+
+    ``kind`` is split, bonus, settlement or other; ``new`` for ``old`` units where the file tells them.
+    """
+
+    place: Place
+    instrument: InstrumentName
+    day: date
+    kind: str
+    text: str
+    new: Decimal | None = None
+    old: Decimal | None = None
+    quantity: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """All that one file says. ``client`` is the client's code as it stands there: hash it before it is kept.
+
+    ``zone`` is that of the file's times. ``stated`` are totals that it prints by name, ``computed`` the same names
+    added up from its rows: where they differ the file contradicts itself. ``is_empty``: it says itself that it holds
+    nothing.
+    """
+
+    file: str
+    sha256: str
+    broker: Broker
+    kind: str
+    zone: str
+    rows_read: int
+    first_day: date | None = None
+    last_day: date | None = None
+    client: str | None = None
+    fills: tuple[FillLine, ...] = ()
+    charges: tuple[ChargeLine, ...] = ()
+    bills: tuple[BillLine, ...] = ()
+    positions: tuple[PositionLine, ...] = ()
+    notes: tuple[NoteLine, ...] = ()
+    actions: tuple[ActionLine, ...] = ()
+    ignored: tuple[Remark, ...] = ()
+    rejected: tuple[Remark, ...] = ()
+    stated: Mapping[str, Decimal] = field(default_factory=dict)
+    computed: Mapping[str, Decimal] = field(default_factory=dict)
+    is_empty: bool = False
