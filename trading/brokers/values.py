@@ -67,7 +67,7 @@ class FillKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value stands: the file's name, its sheet ("" where it has none), the row as a person counts it, from 1."""
+    """Where a value stands: file name, sheet ("" where it has none), and the row as a person counts it, from 1."""
 
     file: str
     sheet: str
