@@ -12,6 +12,25 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from trading.domain.charge_heads import FillKind, Head, Segment
+
+__all__ = [
+    "ActionLine",
+    "BillLine",
+    "Broker",
+    "ChargeLine",
+    "FillKind",
+    "FillLine",
+    "Head",
+    "InstrumentName",
+    "NoteLine",
+    "Place",
+    "PositionLine",
+    "Remark",
+    "Segment",
+    "Statement",
+]
+
 
 class Broker(StrEnum):
     """A broker by its name in commands, JSON and addresses."""
@@ -27,42 +46,6 @@ class Broker(StrEnum):
     IBKR = "ibkr"
     KITE = "kite"
     OTHER = "other"  # a file read by a mapping
-
-
-class Segment(StrEnum):
-    """The segment that a contract is charged by."""
-
-    EQUITY = "equity"
-    FUTURES = "futures"
-    OPTIONS = "options"
-    CURRENCY_FUTURES = "currency_futures"
-    CURRENCY_OPTIONS = "currency_options"
-    COMMODITY_FUTURES = "commodity_futures"
-    COMMODITY_OPTIONS = "commodity_options"
-
-
-class Head(StrEnum):
-    """A head of charges, as every page and every JSON names it."""
-
-    BROKERAGE = "brokerage"
-    STT = "stt"
-    CTT = "ctt"
-    EXCHANGE = "exchange"
-    IPFT = "ipft"
-    SEBI = "sebi"
-    STAMP = "stamp"
-    GST = "gst"
-    DP = "dp"
-    OTHER = "other"  # a head that no schedule computes, such as MTF interest
-
-
-class FillKind(StrEnum):
-    """How units came or went."""
-
-    TRADE = "trade"
-    EXPIRY = "expiry"  # worthless, at price 0: a settlement and no sale
-    EXERCISE = "exercise"  # exercised or assigned, at its settlement price
-    ORDER = "order"  # the sum of an order's fills, from an order update or an order book: its fills may follow
 
 
 @dataclass(frozen=True, slots=True)
