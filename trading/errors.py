@@ -23,6 +23,7 @@ __all__ = [
     "AmbiguousTrade",
     "CrossesZero",
     "CurrencyMismatch",
+    "FileLocked",
     "FlushTimeout",
     "IdConflict",
     "InvalidValue",
@@ -40,8 +41,11 @@ __all__ = [
     "StoreUnavailable",
     "TradeClosed",
     "UnknownAccount",
+    "UnknownLayout",
     "UnknownTrade",
+    "UnreadableFile",
     "VeloxError",
+    "WrongClient",
     "WrongLanguage",
 ]
 
@@ -110,3 +114,27 @@ class LedgerNotReady(VeloxError):
     """Tables of the ledger that are missing or of another version than the code: run `manage.py migrate`."""
 
     code = "ledger_not_ready"
+
+
+class UnreadableFile(InvalidValue):
+    """A broker's file that cannot be opened: damaged, too large, or with what no such file needs; nothing was read."""
+
+    code = "unreadable_file"
+
+
+class FileLocked(UnreadableFile):
+    """A broker's file that is locked by a password, where none or a wrong one came; nothing was read."""
+
+    code = "file_locked"
+
+
+class UnknownLayout(InvalidValue):
+    """A broker's file in a layout that no reader is written for; nothing was read."""
+
+    code = "unknown_layout"
+
+
+class WrongClient(InvalidValue):
+    """A broker's file of another client than the account's; nothing was written."""
+
+    code = "wrong_client"

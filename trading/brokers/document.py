@@ -13,8 +13,8 @@ from xml.etree.ElementTree import Element
 from trading.domain.chain import JSON
 
 # Of a CSV or PDF every cell is a text; of a sheet it has the type that the sheet gives it.
-Cell = str | int | float | bool | date | datetime | time | None
-Row = Sequence[Cell]
+CellValue = str | int | float | bool | date | datetime | time | None
+CellRow = Sequence[CellValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Sheet:
     """One table of cells: rows from the sheet's first one on, trailing empty rows left out; ``name`` "" of a CSV."""
 
     name: str
-    rows: Sequence[Row]
+    rows: Sequence[CellRow]
 
 
 @dataclass(frozen=True, slots=True)

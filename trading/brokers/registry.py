@@ -1,0 +1,7 @@
+"""Every format that can be read: one module each. A new one gets its import and its line here, in order of names."""
+
+from __future__ import annotations
+
+from trading.brokers.format import Format
+
+FORMATS: tuple[Format, ...] = ()
