@@ -74,7 +74,9 @@ class FillLine:
     """One fill as a broker tells it; ``side`` BUY or SELL, ``quantity`` above 0 in units, ``price`` in ``currency``.
 
     ``at`` is aware, and None where the file tells the day only. ``charges`` are those the row itself states, a rebate
-    below 0. ``product`` is "intraday" or "delivery" where the file tells it.
+    below 0. ``product`` is "intraday" or "delivery" where the file tells it. ``amount`` is set where the file states
+    quantity times price and no price: ``price`` is their quotient then, rounded at the 8th decimal where it does not
+    come out even. ``voucher`` is the bill that the fill stands on.
     """
 
     place: Place
@@ -92,6 +94,8 @@ class FillLine:
     tag: str | None = None
     kind: FillKind = FillKind.TRADE
     charges: Mapping[Head, Decimal] = field(default_factory=dict)
+    amount: Decimal | None = None
+    voucher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +194,8 @@ class Statement:
     """All that one file says. ``client`` is the client's code as it stands there: hash it before it is kept.
 
     ``zone`` is that of the file's times. ``stated`` are totals that it prints by name, ``computed`` the same names
-    added up from its rows: where they differ the file contradicts itself. ``is_empty``: it says itself that it holds
+    added up from its rows: where they differ the file contradicts itself. ``rounding`` is how far one may lie from
+    the other because the rows are rounded and the total is not, by name. ``is_empty``: it says itself that it holds
     nothing.
     """
 
@@ -213,4 +218,14 @@ class Statement:
     rejected: tuple[Remark, ...] = ()
     stated: Mapping[str, Decimal] = field(default_factory=dict)
     computed: Mapping[str, Decimal] = field(default_factory=dict)
+    rounding: Mapping[str, Decimal] = field(default_factory=dict)
     is_empty: bool = False
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """The names of totals that differ from what their rows add up to by more than rounding."""
+        return tuple(
+            name
+            for name, total in self.stated.items()
+            if name in self.computed and abs(total - self.computed[name]) > self.rounding.get(name, Decimal(0))
+        )
