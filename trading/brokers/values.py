@@ -60,13 +60,17 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class InstrumentName:
     """How a file names an instrument: VELOX's exchange code (NSE, BSE, NFO, BFO, CDS, BCD, MCX, or a foreign one) and
-    symbol where it tells them, ISIN, company name or the broker's own code where it has only those."""
+    symbol where it tells them, ISIN, company name or the broker's own code where it has only those.
+
+    ``multiplier`` is the contract's, as the file states it: an instrument with another one is not the same.
+    """
 
     exchange: str | None = None
     symbol: str | None = None
     isin: str | None = None
     company: str | None = None
     code: str | None = None
+    multiplier: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ class ChargeLine:
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One line of a broker's ledger: an amount that came (above 0) or went, and the balance after it."""
+    """One line of a broker's ledger: an amount that came (above 0) or went, and the balance after it, in ``currency``
+    (None: the account's)."""
 
     place: Place
     day: date
@@ -127,6 +132,7 @@ class BillLine:
     amount: Decimal
     balance: Decimal | None = None
     voucher: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,10 +199,11 @@ class ActionLine:
 class Statement:
     """All that one file says. ``client`` is the client's code as it stands there: hash it before it is kept.
 
-    ``zone`` is that of the file's times. ``stated`` are totals that it prints by name, ``computed`` the same names
-    added up from its rows: where they differ the file contradicts itself. ``rounding`` is how far one may lie from
-    the other because the rows are rounded and the total is not, by name. ``is_empty``: it says itself that it holds
-    nothing.
+    ``zone`` is that of the file's times, "" where the file has clock times and names none: its fills' ``at`` is naive
+    then, until `trading.brokers.zones.with_zone` has the zone that a person states. ``stated`` are totals that it
+    prints by name, ``computed`` the same names added up from its rows: where they differ the file contradicts itself.
+    ``rounding`` is how far one may lie from the other because the rows are rounded and the total is not, by name.
+    ``is_empty``: it says itself that it holds nothing.
     """
 
     file: str
