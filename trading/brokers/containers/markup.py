@@ -1,0 +1,142 @@
+"""XML and JSON: trees that may neither define entities nor grow without bound."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+
+from trading.brokers.containers.limits import KEPT_BYTES_MAX, Space, refused
+from trading.domain.chain import JSON
+from trading.errors import UnreadableFile
+
+_DEPTH_MAX = 60
+_ELEMENT_BYTES = 150
+_ATTRIBUTE_BYTES = 60
+_CHUNK = 1 << 16
+_TOKEN_BYTES_MAX = 1 << 20
+_CUT = "It may be cut off: download it anew."
+
+
+class PartTarget(Protocol):
+    """What a parser tells a document to, piece by piece; ``starts`` counts the elements that it began."""
+
+    starts: int
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element | None:
+        """Take an element's start."""
+
+    def end(self, tag: str, /) -> Element | None:
+        """Take an element's end."""
+
+    def data(self, data: str, /) -> None:
+        """Take a text."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Refuse a document type at its first word, before it defines an entity."""
+
+
+class GuardedParser:
+    """A parser of pieces that refuses a single token without end, which it would have to keep until it is whole."""
+
+    def __init__(self, target: PartTarget, name: str) -> None:
+        self._target = target
+        self._name = name
+        self._parser = XMLParser(target=target)  # noqa: S314 - every target refuses a document type
+        self._starts = 0
+        self._idle_bytes = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Parse a piece. Raises: ParseError, UnreadableFile."""
+        self._parser.feed(chunk)
+        self._idle_bytes = self._idle_bytes + len(chunk) if self._target.starts == self._starts else 0
+        self._starts = self._target.starts
+        if self._idle_bytes > _TOKEN_BYTES_MAX:
+            raise refused(self._name, "holds XML in which nothing begins for a megabyte")
+
+    def close(self) -> Element:
+        """Return what the target built. Raises: ParseError where the document is cut off."""
+        root: Element | None = self._parser.close()
+        return Element("none") if root is None else root
+
+
+class GuardedBuilder(TreeBuilder):
+    """Builds a tree of elements; refuses a DTD at its first word, before an entity is defined, and bounds the rest."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__()
+        self._space = space
+        self._depth = 0
+        self.starts = 0
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        """Refuse a DTD. Raises: UnreadableFile."""
+        raise refused(self._space.name, "defines a document type, which no broker's file needs")
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        """Open an element, its attributes' equal texts kept once."""
+        self.starts += 1
+        self._depth += 1
+        if self._depth > _DEPTH_MAX:
+            raise refused(self._space.name, f"is nested deeper than {_DEPTH_MAX} levels")
+        self._space.take(_ELEMENT_BYTES + _ATTRIBUTE_BYTES * len(attrs))
+        return super().start(tag, {name: self._space.text(text) for name, text in attrs.items()})
+
+    def end(self, tag: str, /) -> Element:
+        """Close an element."""
+        self._depth -= 1
+        return super().end(tag)
+
+    def data(self, data: str, /) -> None:
+        """Add an element's text."""
+        self._space.take(len(data) * 2)
+        super().data(data)
+
+
+def read_xml(data: bytes, space: Space) -> Element:
+    """Return the root of an XML file. Raises: UnreadableFile, also for a web page."""
+    if b"<html" in data[:2048].lower() or b"<table" in data[:2048].lower():
+        raise refused(space.name, "is a web page", "Open it in a spreadsheet program and save it as CSV or XLSX.")
+    chunks = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
+    try:
+        return feed(GuardedBuilder(space), space.name, chunks)
+    except UnreadableFile:
+        raise
+    except (ParseError, LookupError, ValueError) as error:
+        raise refused(space.name, f"cannot be read as XML ({error})", _CUT) from error
+
+
+def feed(
+    target: PartTarget, name: str, chunks: Iterator[bytes], is_enough: Callable[[], bool] | None = None
+) -> Element:
+    """Parse pieces into a target until they end or it is enough; return what it builds, else an empty element."""
+    parser = GuardedParser(target, name)
+    for chunk in chunks:
+        parser.feed(chunk)
+        if is_enough is not None and is_enough():
+            return Element("enough")
+    return parser.close()
+
+
+def read_json(data: bytes, encoding: str, space: Space) -> JSON:
+    """Return the value of a JSON file. Raises: UnreadableFile, also where a key stands twice in one object."""
+    # What a parser makes of it is estimated first: "[],[]," takes twenty times its length.
+    space.take(min(2 * len(data) + 72 * sum(map(data.count, (b",", b"[", b"{", b":"))), KEPT_BYTES_MAX + 1))
+
+    def without_repeats(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
+        body = dict(pairs)
+        if len(body) != len(pairs):
+            raise refused(space.name, "has a key twice in one object")
+        return body
+
+    def no_constant(word: str) -> None:
+        raise refused(space.name, f"has {word} for a number")
+
+    try:
+        content: JSON = json.loads(data.decode(encoding), object_pairs_hook=without_repeats, parse_constant=no_constant)
+    except UnreadableFile:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise refused(space.name, f"cannot be read as JSON ({str(error)[:120]})", _CUT) from error
+    return content

@@ -1,0 +1,124 @@
+"""Text in columns: CSV with comma, semicolon, tab or bar, in UTF-8, UTF-16 or Windows-1252."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+
+from trading.brokers.containers.limits import Space, refused
+from trading.brokers.document import CellRow, Sheet
+
+_DELIMITERS = (",", ";", "\t", "|")
+_SAMPLE_ROWS = 60
+_CELLS_MAX = 1_000  # of one row
+_LINE_MAX = 1 << 20
+_CHUNK = 1 << 20
+_EMPTY_ROW: CellRow = ()
+
+
+def decoding_of(data: bytes, name: str) -> str:
+    """Return the encoding that reads the whole file. Raises: UnreadableFile where it is no text."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    elif b"\0" in data[:2]:  # UTF-16 without its mark: a letter is a byte and a zero, or the other way
+        encodings = ["utf-16-be" if data[0] == 0 else "utf-16-le"]
+    else:
+        encodings = ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        if _decodes(data, encoding):
+            return encoding
+    raise refused(name, "is neither a text, a workbook nor a PDF", "Download it anew.")
+
+
+def read_separated(
+    data: bytes, encoding: str, space: Space, rows_max: int | None, delimiter: str | None
+) -> tuple[Sheet, ...]:
+    """Return a CSV's rows as one sheet without a name. Raises: UnreadableFile, with the line."""
+    hinted = _hinted_delimiter(data, encoding)
+    delimiter = delimiter or hinted or _delimiter_of(data, encoding, space.name)
+    rows: list[CellRow] = []
+    for cells in islice(_rows(data, encoding, delimiter, space.name), rows_max):
+        if not any(cells):
+            rows.append(_EMPTY_ROW)
+            space.take(8)
+            continue
+        space.take(56 + 8 * len(cells))
+        rows.append(tuple(space.text(_plain(cell, len(rows) + 1, space.name)) for cell in cells))
+    if hinted and rows:
+        rows[0] = _EMPTY_ROW
+    while rows and not rows[-1]:
+        rows.pop()
+    return (Sheet("", rows),)
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    """Say whether all of a file is text in an encoding; in pieces, since its text can be four times as large."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        for start in range(0, len(data), _CHUNK):
+            text = decoder.decode(data[start : start + _CHUNK], final=start + _CHUNK >= len(data))
+            if "\0" in text:
+                return False
+    except UnicodeError:
+        return False
+    return True
+
+
+def _lines(data: bytes, encoding: str, name: str) -> Iterator[str]:
+    stream = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, newline="")
+    while line := stream.readline(_LINE_MAX):
+        if len(line) == _LINE_MAX:
+            raise refused(name, "is no table: a line has a million letters")
+        yield line
+
+
+def _rows(data: bytes, encoding: str, delimiter: str, name: str) -> Iterator[list[str]]:
+    reader = csv.reader(_lines(data, encoding, name), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            if len(cells) > _CELLS_MAX:
+                raise refused(name, f"has more than {_CELLS_MAX} cells in line {reader.line_num}")
+            yield cells
+    except csv.Error as error:
+        hint = "It may be cut off: download it anew."
+        raise refused(name, f"cannot be read as a CSV in line {reader.line_num} ({error})", hint) from error
+
+
+def _plain(cell: str, row: int, name: str) -> str:
+    """Return a cell's text, that of `="123"` too, by which brokers keep a spreadsheet from ruining an id."""
+    if not cell.startswith("="):
+        return cell
+    if len(cell) > 3 and cell.startswith('="') and cell.endswith('"') and '"' not in cell[2:-1]:
+        return cell[2:-1]
+    if cell.strip("= "):
+        raise refused(name, f"has a formula without a value in row {row}", "Save it with values in place of formulas.")
+    return cell
+
+
+def _hinted_delimiter(data: bytes, encoding: str) -> str | None:
+    """Return what a first line `sep=;` says, which spreadsheets obey."""
+    first = data[:64].decode(encoding, errors="ignore").lstrip("\ufeff").splitlines()[:1]
+    if first and first[0].lower().startswith("sep=") and len(first[0]) == 5:
+        return first[0][4]
+    return None
+
+
+def _delimiter_of(data: bytes, encoding: str, name: str) -> str:
+    """Return the delimiter by which most of the first rows have the same number of columns."""
+    scores = {delimiter: _score(data, encoding, delimiter, name) for delimiter in _DELIMITERS}
+    return max(scores, key=lambda delimiter: scores[delimiter])
+
+
+def _score(data: bytes, encoding: str, delimiter: str, name: str) -> int:
+    widths: Counter[int] = Counter()
+    try:
+        for cells in islice(csv.reader(_lines(data, encoding, name), delimiter=delimiter), _SAMPLE_ROWS):
+            if len(cells) > 1:
+                widths[len(cells)] += 1
+    except csv.Error:
+        return 0
+    return max((count * (width - 1) for width, count in widths.items()), default=0)
