@@ -40,11 +40,11 @@ class DecimalStyle(Enum):
 
 _NUMBERS = {
     DecimalStyle.POINT: re.compile(
-        r"(?:(?P<whole>\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}|\d+)(?:\.(?P<part>\d*))?|\.(?P<bare>\d+))"
+        r"(?:(?P<whole>[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d{2})+,\d{3}|\d+)(?:\.(?P<part>\d*))?|\.(?P<bare>\d+))"
         r"(?P<exponent>[eE]-\d{1,2})?"
     ),
     DecimalStyle.COMMA: re.compile(
-        r"(?:(?P<whole>\d{1,3}(?:\.\d{3})+|\d+)(?:,(?P<part>\d*))?|,(?P<bare>\d+))(?P<exponent>[eE]-\d{1,2})?"
+        r"(?:(?P<whole>[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,(?P<part>\d*))?|,(?P<bare>\d+))(?P<exponent>[eE]-\d{1,2})?"
     ),
 }
 
@@ -238,9 +238,15 @@ def clock(cell: PlacedCell, *styles: str) -> time:
 def moment(cell: PlacedCell, *styles: str, zone: ZoneInfo = INDIA) -> datetime:
     """Return a cell's aware instant, in ``zone``; a style with `%z` reads the offset that stands there. Raises:
     UnreadableCell, also for a time that the zone's clocks skip or show twice."""
-    content = cell.content
-    instant = content if isinstance(content, datetime) else _instant(cell, styles, "no date and time")
+    instant = naive_moment(cell, *styles)
     return instant.astimezone(zone) if instant.tzinfo else in_zone(instant, zone, cell)
+
+
+def naive_moment(cell: PlacedCell, *styles: str) -> datetime:
+    """Return a cell's date and time as they stand, for a file that names no zone; aware only where a style reads an
+    offset. Raises: UnreadableCell."""
+    content = cell.content
+    return content if isinstance(content, datetime) else _instant(cell, styles, "no date and time")
 
 
 def moment_of(day_cell: PlacedCell, naive_day: date, naive_clock: time, zone: ZoneInfo = INDIA) -> datetime:

@@ -41,3 +41,4 @@ class Document:
     tree: Element | None = None
     value: JSON = None
     sheet_names: tuple[str, ...] = field(default=())
+    delimiter: str = ""  # of a CSV

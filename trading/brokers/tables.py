@@ -86,6 +86,11 @@ def has_header(head: Document, required: Collection[str]) -> bool:
     return any(find_header(sheet, required) is not None for sheet in head.sheets)
 
 
+def has_only(header: CellRow, names: Collection[str]) -> bool:
+    """Say whether a header has no other columns than these; those without a name are free."""
+    return {header_key(cell) for cell in header} <= {header_key(name) for name in names} | {""}
+
+
 def find_table(
     document: Document,
     sheet: Sheet,
@@ -103,7 +108,7 @@ def find_table(
     if index is None:
         raise _unknown(document, sheet, required, optional, _nearest(sheet, required, start))
     names = (*required, *optional)
-    if is_exact and {header_key(cell) for cell in sheet.rows[index]} - {header_key(name) for name in names} - {""}:
+    if is_exact and not has_only(sheet.rows[index], names):
         raise _unknown(document, sheet, required, optional, sheet.rows[index])
     return SheetTable(document.name, sheet, index, _columns(sheet.rows[index], names))
 

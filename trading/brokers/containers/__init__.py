@@ -15,30 +15,29 @@ from trading.brokers.containers.pdf import read_pdf
 from trading.brokers.containers.separated import decoding_of, read_separated
 from trading.brokers.containers.xls import read_xls
 from trading.brokers.containers.xlsx import read_xlsx
-from trading.brokers.document import Document
+from trading.brokers.document import Document, Sheet
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PDF_START_MAX = 1024  # bytes before a PDF's mark that readers allow
 
 
-def open_head(data: bytes, name: str, *, password: str | None = None, delimiter: str | None = None) -> Document:
+def open_head(data: bytes, name: str, *, password: str | None = None) -> Document:
     """Return a file's head: the first rows of its first sheets, or its first page; of JSON and XML the whole.
 
     Raises: UnreadableFile, FileLocked.
     """
-    return _open(data, name, HEAD_ROWS, password, delimiter)
+    return _open(data, name, HEAD_ROWS, password)
 
 
-def open_document(data: bytes, name: str, *, password: str | None = None, delimiter: str | None = None) -> Document:
-    """Return a whole file. ``password`` is for a locked PDF alone, and is kept nowhere. ``delimiter`` is that of a
-    CSV; without it, it is told by the rows.
+def open_document(data: bytes, name: str, *, password: str | None = None) -> Document:
+    """Return a whole file. ``password`` is for a locked PDF alone, and is kept nowhere.
 
     Raises: UnreadableFile, FileLocked.
     """
-    return _open(data, name, None, password, delimiter)
+    return _open(data, name, None, password)
 
 
-def _open(data: bytes, name: str, rows_max: int | None, password: str | None, delimiter: str | None) -> Document:
+def _open(data: bytes, name: str, rows_max: int | None, password: str | None) -> Document:
     if not data.strip(b" \t\r\n"):
         raise refused(name, "is empty")
     if len(data) > FILE_BYTES_MAX:
@@ -46,9 +45,9 @@ def _open(data: bytes, name: str, rows_max: int | None, password: str | None, de
     space = Space(name)
     document = Document(name, hashlib.sha256(data).hexdigest(), "csv")
     if data.startswith(b"PK"):
-        return replace(document, container="xlsx", sheets=read_xlsx(data, space, rows_max))
+        return _of_sheets(document, "xlsx", read_xlsx(data, space, rows_max))
     if data.startswith(_OLE):
-        return replace(document, container="xls", sheets=read_xls(data, space, rows_max))
+        return _of_sheets(document, "xls", read_xls(data, space, rows_max))
     if b"%PDF-" in data[:_PDF_START_MAX]:
         return replace(document, container="pdf", lines=read_pdf(data, space, password, is_head=rows_max is not None))
     encoding = decoding_of(data, name)
@@ -57,4 +56,9 @@ def _open(data: bytes, name: str, rows_max: int | None, password: str | None, de
         return replace(document, container="xml", tree=read_xml(data, space))
     if start.startswith(("{", "[")):
         return replace(document, container="json", value=read_json(data, encoding, space))
-    return replace(document, sheets=read_separated(data, encoding, space, rows_max, delimiter))
+    delimiter, sheet = read_separated(data, encoding, space, rows_max)
+    return replace(document, sheets=(sheet,), delimiter=delimiter)
+
+
+def _of_sheets(document: Document, container: str, sheets: tuple[Sheet, ...]) -> Document:
+    return replace(document, container=container, sheets=sheets, sheet_names=tuple(sheet.name for sheet in sheets))

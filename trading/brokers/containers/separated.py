@@ -34,12 +34,13 @@ def decoding_of(data: bytes, name: str) -> str:
     raise refused(name, "is neither a text, a workbook nor a PDF", "Download it anew.")
 
 
-def read_separated(
-    data: bytes, encoding: str, space: Space, rows_max: int | None, delimiter: str | None
-) -> tuple[Sheet, ...]:
-    """Return a CSV's rows as one sheet without a name. Raises: UnreadableFile, with the line."""
+def read_separated(data: bytes, encoding: str, space: Space, rows_max: int | None) -> tuple[str, Sheet]:
+    """Return a CSV's delimiter, as its first rows tell it, and its rows as a sheet without a name.
+
+    Raises: UnreadableFile, with the line.
+    """
     hinted = _hinted_delimiter(data, encoding)
-    delimiter = delimiter or hinted or _delimiter_of(data, encoding, space.name)
+    delimiter = hinted or _delimiter_of(data, encoding, space.name)
     rows: list[CellRow] = []
     for cells in islice(_rows(data, encoding, delimiter, space.name), rows_max):
         if not any(cells):
@@ -52,7 +53,7 @@ def read_separated(
         rows[0] = _EMPTY_ROW
     while rows and not rows[-1]:
         rows.pop()
-    return (Sheet("", rows),)
+    return delimiter, Sheet("", rows)
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
