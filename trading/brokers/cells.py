@@ -28,6 +28,7 @@ _TEXT_LENGTH_MAX = 80
 _DIGITS_KEPT_BY_SHEETS = 15
 _BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f\ufeff", " "))
 _EMPTY = ("", "-", "--")
+_SIDES = {"BUY": "BUY", "B": "BUY", "SELL": "SELL", "S": "SELL"}
 _RUINED = re.compile(r"\d+(?:\.\d*)?[eE]\+?\d+")
 
 
@@ -162,6 +163,22 @@ def money_or_none(cell: PlacedCell) -> Decimal | None:
 def quantity(cell: PlacedCell) -> Decimal:
     """Return a quantity in units, signed as it stands; without a currency's mark. Raises: UnreadableCell."""
     return number(cell)
+
+
+def above_zero(cell: PlacedCell) -> Decimal:
+    """Return a quantity or price, which must be above 0. Raises: UnreadableCell."""
+    exact = number(cell, marks=RUPEE_MARKS)
+    if exact <= 0:
+        raise cell.refused("not above 0")
+    return exact
+
+
+def side(cell: PlacedCell) -> str:
+    """Return BUY or SELL. Raises: UnreadableCell for any other word."""
+    word = _SIDES.get(text(cell).upper())
+    if word is None:
+        raise cell.refused("neither buy nor sell")
+    return word
 
 
 def _exact(content: str, style: DecimalStyle, marks: tuple[str, ...]) -> Decimal | None:

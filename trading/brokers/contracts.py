@@ -1,0 +1,75 @@
+"""Names of instruments as Indian brokers' files write them: to VELOX's exchange, symbol and segment."""
+
+from __future__ import annotations
+
+from trading.brokers.values import InstrumentName, Segment
+from trading.domain.contract_symbols import FUTURE, contract_in_words, contract_of, symbol_of
+
+EQUITY_EXCHANGES = ("NSE", "BSE")
+# Segments that files name beside the exchange, to the exchange's code here: derivatives are exchanges of their own.
+_DERIVATIVES = {"NSE": "NFO", "BSE": "BFO"}
+_CURRENCY = {"NSE": "CDS", "BSE": "BCD"}
+_BY_KIND = {
+    "NFO": (Segment.FUTURES, Segment.OPTIONS),
+    "BFO": (Segment.FUTURES, Segment.OPTIONS),
+    "CDS": (Segment.CURRENCY_FUTURES, Segment.CURRENCY_OPTIONS),
+    "BCD": (Segment.CURRENCY_FUTURES, Segment.CURRENCY_OPTIONS),
+    "MCX": (Segment.COMMODITY_FUTURES, Segment.COMMODITY_OPTIONS),
+}
+# Indices whose contracts one exchange alone lists. Stocks have contracts on both.
+_EXCHANGE_OF_INDEX = {
+    **dict.fromkeys(("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50"), "NFO"),
+    **dict.fromkeys(("SENSEX", "BANKEX", "SENSEX50"), "BFO"),
+}
+
+
+def exchange_of(exchange: str, segment: str) -> str | None:
+    """Return VELOX's exchange of an exchange (`NSE`, or already `NFO`) and a segment (`EQ`, `FO`, `CDS`, `BCD`, `COM`)
+    as files name them; None where the two do not go together."""
+    exchange, segment = exchange.upper(), segment.upper()
+    if exchange in _BY_KIND:
+        return exchange
+    if exchange not in EQUITY_EXCHANGES:
+        return None
+    if segment in ("EQ", "EQUITY", "CM", "CASH"):
+        return exchange
+    if segment in ("FO", "F&O", "FNO", "DERIVATIVES"):
+        return _DERIVATIVES[exchange]
+    return _CURRENCY[exchange] if segment in ("CDS", "BCD", "CD", "CURRENCY") else None
+
+
+def segment_of(exchange: str | None, symbol: str) -> Segment | None:
+    """Return the segment that a symbol is charged by; None where neither its form nor its exchange tells it."""
+    if exchange in EQUITY_EXCHANGES:
+        return Segment.EQUITY
+    contract = contract_of(symbol)
+    if exchange not in _BY_KIND or contract is None:
+        return None
+    futures, options = _BY_KIND[exchange]
+    return futures if contract.kind == FUTURE else options
+
+
+def exchange_of_contract(symbol: str) -> str | None:
+    """Return the exchange of a contract that stands without it; None of a stock's contract, which two may list."""
+    contract = contract_of(symbol)
+    return None if contract is None else _EXCHANGE_OF_INDEX.get(contract.underlying)
+
+
+def named(symbol: str, exchange: str | None = None, isin: str | None = None) -> InstrumentName:
+    """Return the name of an instrument from its trading symbol, `-EQ` of a share left out."""
+    return InstrumentName(exchange, symbol.upper().removesuffix("-EQ"), isin)
+
+
+def named_in_words(description: str, exchange: str | None = None) -> InstrumentName | None:
+    """Return the name of a contract that a file describes in words, None where it is no such description.
+
+    ``exchange`` is what the file says beside it, `NSE`, `BSE` or a code of VELOX. The words are kept as the code, by
+    which a mapping may name the instrument where the symbol does not follow from them.
+    """
+    words = contract_in_words(description)
+    if words is None:
+        return None
+    listed = exchange_of(exchange, "FO") if exchange else _EXCHANGE_OF_INDEX.get(words.contract.underlying)
+    # On other exchanges a symbol's month is that of delivery, which the expiry does not tell.
+    symbol = symbol_of(words) if listed in (None, "NFO", "BFO") else None
+    return InstrumentName(listed, symbol, code=" ".join(description.split()))

@@ -1,0 +1,72 @@
+"""Rows of a file, each read or kept with the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from trading.brokers.cells import PlacedCell
+from trading.brokers.values import Place, Remark
+from trading.errors import InvalidValue
+
+Line = TypeVar("Line", bound="PlacedLine")
+Read = TypeVar("Read")
+
+
+class PlacedLine(Protocol):
+    """A row, whatever container it stands in."""
+
+    @property
+    def place(self) -> Place: ...
+
+    def __getitem__(self, name: str) -> PlacedCell: ...
+
+    def get(self, name: str) -> PlacedCell:
+        """Return the cell of a column that the file may lack."""
+
+
+class RefusedRow(InvalidValue):
+    """A row that cannot be taken for a reason of its own; ``reason`` is the remark's code."""
+
+    code = "refused_row"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, hint="Correct the row or leave it out.")
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class ReadRows(Generic[Read]):
+    """What rows gave: ``count`` is of all, whether read or not."""
+
+    read: list[Read] = field(default_factory=list)
+    ignored: list[Remark] = field(default_factory=list)
+    rejected: list[Remark] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, other: ReadRows[Read]) -> None:
+        """Append what another table of the same file gave."""
+        self.read += other.read
+        self.ignored += other.ignored
+        self.rejected += other.rejected
+        self.count += other.count
+
+
+def read_rows(lines: Iterable[Line], read_line: Callable[[Line], Read | Remark]) -> ReadRows[Read]:
+    """Read every line. ``read_line`` returns a Remark for a row that is rightly left out, and raises for one that
+    cannot be read: it is rejected, and the others are read on."""
+    rows: ReadRows[Read] = ReadRows()
+    for line in lines:
+        rows.count += 1
+        try:
+            outcome = read_line(line)
+        except InvalidValue as error:
+            reason = error.reason if isinstance(error, RefusedRow) else error.code
+            rows.rejected.append(Remark(line.place, reason, str(error)))
+            continue
+        if isinstance(outcome, Remark):
+            rows.ignored.append(outcome)
+        else:
+            rows.read.append(outcome)
+    return rows
