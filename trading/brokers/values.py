@@ -19,6 +19,7 @@ __all__ = [
     "BillLine",
     "Broker",
     "ChargeLine",
+    "EstimateLine",
     "FillKind",
     "FillLine",
     "Head",
@@ -122,6 +123,22 @@ class ChargeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class EstimateLine:
+    """What a broker reckons an order's charges to be, by head: shown beside what was charged, and booked nowhere.
+
+    ``total`` is the broker's own sum. ``side``, ``quantity`` and ``price`` are None where it does not repeat them.
+    """
+
+    place: Place
+    instrument: InstrumentName
+    charges: Mapping[Head, Decimal]
+    total: Decimal
+    side: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BillLine:
     """One line of a broker's ledger: an amount that came (above 0) or went, and the balance after it, in ``currency``
     (None: the account's)."""
@@ -221,6 +238,7 @@ class Statement:
     positions: tuple[PositionLine, ...] = ()
     notes: tuple[NoteLine, ...] = ()
     actions: tuple[ActionLine, ...] = ()
+    estimates: tuple[EstimateLine, ...] = ()
     ignored: tuple[Remark, ...] = ()
     rejected: tuple[Remark, ...] = ()
     stated: Mapping[str, Decimal] = field(default_factory=dict)

@@ -1,0 +1,98 @@
+"""Kite Connect's orders: `/orders`, `/orders/:id`, postbacks, and order updates of its websocket.
+
+Quantity and price of an order are cumulative: what an order stands for is the sum of its fills, in its last state. An
+order that may still be filled stands for nothing yet. One without fills, rejected or cancelled, is left out.
+"""
+
+from __future__ import annotations
+
+from trading.brokers import cells
+from trading.brokers.contracts import exchange_of, named, segment_of
+from trading.brokers.document import Document
+from trading.brokers.kite_trades import PRODUCTS, TIME_STYLE
+from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.ordering import in_order_of_time
+from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.values import Broker, FillKind, FillLine, Remark, Statement
+
+BROKER = Broker.KITE
+KIND = "orders"
+NAME = "Kite Connect orders, postbacks and order updates (JSON)"
+
+_FIELDS = (
+    *("order_id", "status", "exchange", "tradingsymbol", "transaction_type", "average_price", "filled_quantity"),
+    "order_timestamp",
+)
+_FINAL = ("COMPLETE", "CANCELLED", "REJECTED")
+
+
+def matches(head: Document) -> bool:
+    """Say whether an answer's objects are orders of Kite."""
+    return has_fields(head, ("order_id", "filled_quantity", "tradingsymbol", "status"), without=("trade_id",))
+
+
+def read(document: Document) -> Statement:
+    """Return one fill of kind ORDER for each order that was filled, of its last state. Raises: UnknownLayout,
+    UnreadableFile."""
+    lines = object_lines(document, _FIELDS)
+    rows = read_rows(_last_states(lines), _sum_of_fills)
+    fills = in_order_of_time(rows.read)
+    users = {cells.text(line["user_id"]) for line in lines} - {""}
+    return Statement(
+        file=document.name,
+        sha256=document.sha256,
+        broker=BROKER,
+        kind=KIND,
+        zone=cells.INDIA.key,
+        rows_read=len(lines),
+        first_day=fills[0].day if fills else None,
+        last_day=fills[-1].day if fills else None,
+        client=users.pop() if len(users) == 1 else None,
+        fills=fills,
+        ignored=(*_superseded(lines), *rows.ignored),
+        rejected=tuple(rows.rejected),
+        is_empty=not fills and not rows.rejected,
+    )
+
+
+def _last_states(lines: list[ObjectLine]) -> list[ObjectLine]:
+    """Return the last line of each order: the API tells an order's states in their order."""
+    return list({cells.text(line["order_id"]): line for line in lines}.values())
+
+
+def _superseded(lines: list[ObjectLine]) -> list[Remark]:
+    last = {line.place for line in _last_states(lines)}
+    return [
+        Remark(line.place, "earlier_state", "A later state of the same order follows.")
+        for line in lines
+        if line.place not in last
+    ]
+
+
+def _sum_of_fills(line: ObjectLine) -> FillLine | Remark:
+    status, symbol = cells.text(line["status"]), cells.required_text(line["tradingsymbol"])
+    if status not in _FINAL:
+        return Remark(line.place, "order_open", f"The order of {symbol} is {status}: it may still be filled.")
+    if not cells.quantity(line["filled_quantity"]):
+        return Remark(line.place, "order_unfilled", f"The order of {symbol} is {status} without a fill.")
+    exchange = exchange_of(cells.text(line["exchange"]), "EQ")
+    order_id = cells.identifier(line["order_id"])
+    if exchange is None or order_id is None:
+        raise RefusedRow("unknown_segment", f"{symbol} is of an exchange that cannot be booked, or has no order id.")
+    times = (line["exchange_update_timestamp"], line["exchange_timestamp"], line["order_timestamp"])
+    at = cells.moment(next((cell for cell in times if not cells.is_blank(cell)), times[-1]), TIME_STYLE)
+    return FillLine(
+        place=line.place,
+        instrument=named(symbol, exchange),
+        segment=segment_of(exchange, symbol),
+        side=cells.side(line["transaction_type"]),
+        quantity=cells.above_zero(line["filled_quantity"]),
+        price=cells.above_zero(double(line["average_price"])),
+        day=at.date(),
+        at=at,
+        currency="INR",
+        order_id=order_id,
+        product=PRODUCTS.get(cells.text(line["product"])),
+        tag=cells.text(line["tag"]) or None,
+        kind=FillKind.ORDER,
+    )

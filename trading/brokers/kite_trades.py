@@ -1,0 +1,75 @@
+"""Kite Connect's trades, as `/trades` and `/orders/:id/trades` answer: one object per fill, with its trade id.
+
+A fill's time is `fill_timestamp`: `order_timestamp` is a bare clock there, equal for all fills of an order.
+"""
+
+from __future__ import annotations
+
+from trading.brokers import cells
+from trading.brokers.contracts import exchange_of, named, segment_of
+from trading.brokers.document import Document
+from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.ordering import in_order_of_time
+from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.values import Broker, FillLine, Statement
+
+BROKER = Broker.KITE
+KIND = "trades"
+NAME = "Kite Connect trades (JSON)"
+
+PRODUCTS = {"CNC": "delivery", "MTF": "delivery", "MIS": "intraday"}
+TIME_STYLE = "%Y-%m-%d %H:%M:%S"
+_FIELDS = (
+    *("trade_id", "order_id", "exchange", "tradingsymbol", "average_price", "quantity", "transaction_type"),
+    "fill_timestamp",
+)
+
+
+def matches(head: Document) -> bool:
+    """Say whether an answer's objects are fills of Kite."""
+    return has_fields(head, ("trade_id", "tradingsymbol", "fill_timestamp"))
+
+
+def read(document: Document) -> Statement:
+    """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
+    rows = read_rows(object_lines(document, _FIELDS), _fill)
+    fills = in_order_of_time(rows.read)
+    return Statement(
+        file=document.name,
+        sha256=document.sha256,
+        broker=BROKER,
+        kind=KIND,
+        zone=cells.INDIA.key,
+        rows_read=rows.count,
+        first_day=fills[0].day if fills else None,
+        last_day=fills[-1].day if fills else None,
+        fills=fills,
+        rejected=tuple(rows.rejected),
+        is_empty=not rows.count,
+    )
+
+
+def _fill(line: ObjectLine) -> FillLine:
+    exchange = exchange_of(cells.text(line["exchange"]), "EQ")
+    symbol = cells.required_text(line["tradingsymbol"])
+    if exchange is None:
+        raise RefusedRow("unknown_segment", f"{symbol} is of an exchange that cannot be booked.")
+    fill_id = cells.identifier(line["trade_id"])
+    if fill_id is None:
+        raise RefusedRow("no_trade_id", f"{symbol} has no trade id.")
+    at = cells.moment(line["fill_timestamp"], TIME_STYLE)
+    return FillLine(
+        place=line.place,
+        instrument=named(symbol, exchange),
+        segment=segment_of(exchange, symbol),
+        side=cells.side(line["transaction_type"]),
+        quantity=cells.above_zero(line["quantity"]),
+        price=cells.above_zero(double(line["average_price"])),
+        day=at.date(),
+        at=at,
+        currency="INR",
+        fill_id=fill_id,
+        order_id=cells.identifier(line["order_id"]),
+        product=PRODUCTS.get(cells.text(line["product"])),
+        tag=cells.text(line["tag"]) or None,
+    )
