@@ -1,11 +1,175 @@
-"""Workbooks of the old XLS kind (BIFF8)."""
+"""Workbooks of the old XLS kind (BIFF), whose cells calamine reads, once their records show what they hold.
+
+The library reserves what a workbook claims and holds each sheet as a full rectangle, so that a file of a few kilobytes
+could take a gigabyte: this counts the rectangle first, writes the true one over the claimed one, and hands on a
+container of its own making, without anything else that stood in the file.
+"""
 
 from __future__ import annotations
 
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import islice
+
+import olefile
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
+
 from trading.brokers.containers.limits import Space, refused
-from trading.brokers.document import Sheet
+from trading.brokers.containers.ole import container_of
+from trading.brokers.document import CellRow, CellValue, Sheet
+from trading.errors import FileLocked, UnreadableFile
+
+_STREAM_BYTES_MAX = 16 << 20
+_RECTANGLES_MAX = 700_000  # cells of all sheets together, empty ones too
+_SHEETS_MAX = 100
+_RECORD = struct.Struct("<HH")
+_PLACE = struct.Struct("<HH")
+_BOF, _EOF, _CONTINUE = 0x0809, 0x000A, 0x003C
+_DIMENSIONS, _DATE_MODE, _FILE_PASS, _FORMULA = 0x0200, 0x0022, 0x002F, 0x0006
+_MANY = frozenset({0x00BD, 0x00BE})  # MULRK, MULBLANK: the last column stands at their end
+# NUMBER, RK, LABEL, LABELSST, RSTRING, BLANK, BOOLERR, FORMULA: row and column stand first.
+_CELLS = frozenset({0x0203, 0x027E, 0x0204, 0x00FD, 0x00D6, 0x0201, 0x0205, _FORMULA})
+_EMPTY_RESULT = 3  # a formula's empty text, which a writer that computes nothing leaves
+
+
+@dataclass(slots=True)
+class Rectangle:
+    """The cells of one sheet: rows and columns from the first to the last that stands, and where its claim lies."""
+
+    rows: int = 0
+    columns: int = 0
+    claim_at: int | None = None
+
+    def grow(self, row: int, column: int) -> None:
+        """Take a cell into it, by numbers from 0."""
+        self.rows = max(self.rows, row + 1)
+        self.columns = max(self.columns, column + 1)
 
 
 def read_xls(data: bytes, space: Space, rows_max: int | None) -> tuple[Sheet, ...]:
-    """Return a workbook's sheets. Raises: UnreadableFile."""
-    raise refused(space.name, f"is an XLS workbook of {len(data)} bytes", "Save it as XLSX.")
+    """Return a workbook's sheets in their order, of each the first rows; hidden ones too.
+
+    Raises: UnreadableFile, FileLocked for one that is encrypted.
+    """
+    stream = checked_stream(_workbook_stream(data, space), space)
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(container_of(bytes(stream))))
+        names = [each.name for each in workbook.sheets_metadata if each.typ is SheetTypeEnum.WorkSheet]
+        if not names or len(names) > _SHEETS_MAX:
+            raise refused(space.name, f"has {len(names)} sheets")
+        return tuple(Sheet(name, _rows(workbook.get_sheet_by_name(name), space, rows_max)) for name in names)
+    except (KeyboardInterrupt, SystemExit, UnreadableFile):
+        raise
+    except BaseException as error:  # the library's panics are no exceptions of the ordinary kind
+        raise refused(space.name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.") from error
+
+
+def checked_stream(stream: bytearray, space: Space) -> bytearray:
+    """Return a workbook's records, each sheet's claim of its size replaced by what stands in it.
+
+    Raises: UnreadableFile where they are cut, too many, or hold a formula without a value; FileLocked.
+    """
+    rectangles: list[Rectangle] = []
+    opened: list[Rectangle] = []
+    for kind, start, size in _records(stream, space.name):
+        if kind == _BOF:
+            opened.append(Rectangle())
+            rectangles.append(opened[-1])
+        elif kind == _EOF and opened:
+            opened.pop()
+        elif kind == _FILE_PASS:
+            raise FileLocked(f"{space.name} is a locked workbook.", field="file", hint="Save it without a password.")
+        elif kind == _DATE_MODE and size == 2 and stream[start]:
+            raise refused(space.name, "counts its dates from 1904", "Save it anew as CSV.")
+        elif opened:
+            _take(opened[-1], stream, kind, start, size, space.name)
+    if opened:
+        raise refused(space.name, "is cut off", "Download it anew.")
+    if sum(each.rows * each.columns for each in rectangles) > _RECTANGLES_MAX:
+        raise refused(space.name, f"spans more than {_RECTANGLES_MAX} cells", "Save it anew as XLSX or CSV.")
+    for each in rectangles:
+        if each.claim_at is not None:
+            struct.pack_into("<IIHH", stream, each.claim_at, 0, each.rows, 0, each.columns)
+    return stream
+
+
+def _take(rectangle: Rectangle, stream: bytearray, kind: int, start: int, size: int, name: str) -> None:
+    """Take one record into the rectangle of its sheet. Raises: UnreadableFile."""
+    if kind == _DIMENSIONS:
+        if size < 12:
+            raise refused(name, "is of a kind before BIFF8", "Save it anew as XLSX or CSV.")
+        rectangle.claim_at = start
+    elif kind in _CELLS or kind in _MANY:
+        if size < (14 if kind == _FORMULA else 6):
+            raise refused(name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.")
+        row, column = _PLACE.unpack_from(stream, start)
+        last = struct.unpack_from("<H", stream, start + size - 2)[0] if kind in _MANY else column
+        if not column <= last < 256:
+            raise refused(name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.")
+        rectangle.grow(row, last)
+        if kind == _FORMULA and stream[start + 6] == _EMPTY_RESULT and stream[start + 12 : start + 14] == b"\xff\xff":
+            raise refused(name, f"has a formula without a value in row {row + 1}", "Save it anew as CSV.")
+
+
+def _records(stream: bytearray, name: str) -> Iterator[tuple[int, int, int]]:
+    """Yield each record: its kind, where its content starts, the content's size."""
+    position, depth = 0, 0
+    while position + 4 <= len(stream):
+        kind, size = _RECORD.unpack_from(stream, position)
+        if kind == 0 and depth == 0 and position:  # what fills the stream up to a whole sector
+            return
+        depth += (kind == _BOF) - (kind == _EOF)
+        if (position == 0 and kind != _BOF) or position + 4 + size > len(stream):
+            raise refused(name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.")
+        yield kind, position + 4, size
+        position += 4 + size
+
+
+def _workbook_stream(data: bytes, space: Space) -> bytearray:
+    """Return the records of the workbook in a compound file. Raises: UnreadableFile, FileLocked."""
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as compound:
+            if compound.exists("EncryptedPackage"):
+                raise FileLocked(
+                    f"{space.name} is a locked workbook.", field="file", hint="Save it without a password."
+                )
+            if not compound.exists("Workbook"):
+                raise refused(space.name, "holds no workbook of Excel 97 or later", "Save it as XLSX or CSV.")
+            if compound.get_size("Workbook") > _STREAM_BYTES_MAX:
+                raise refused(space.name, f"is larger than {_STREAM_BYTES_MAX >> 20} MB", "Save it as XLSX or CSV.")
+            return bytearray(compound.openstream("Workbook").read())
+    except UnreadableFile:
+        raise
+    except Exception as error:  # a damaged compound file raises whatever its numbers lead to
+        raise refused(space.name, "is a damaged XLS workbook", "Download it anew.") from error
+
+
+def _rows(sheet: CalamineSheet, space: Space, rows_max: int | None) -> list[CellRow]:
+    """Return a sheet's rows from the first one on."""
+    rows: list[CellRow] = []
+    if sheet.start is None:
+        return rows
+    for cells in islice(sheet.iter_rows(), rows_max):
+        contents = [_content(cell, space) for cell in cells]
+        while contents and contents[-1] is None:
+            contents.pop()
+        space.take(56 + 8 * len(contents))
+        rows.append(tuple(contents))
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+def _content(cell: str | float | bool | time | date | datetime | timedelta, space: Space) -> CellValue:
+    """Return what stands in a cell, None where it is empty; a whole double as a whole number."""
+    if isinstance(cell, str):
+        return space.text(cell) if cell else None
+    space.take(32)
+    if isinstance(cell, timedelta):
+        return cell / timedelta(days=1)
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
+        return int(cell)
+    return cell
