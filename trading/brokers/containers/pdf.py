@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from pypdf import PasswordType, PdfReader, apply_configuration
+from pypdf import Configuration, PasswordType, PdfReader, apply_configuration
 
 from trading.brokers.containers.limits import Space, refused
 from trading.errors import FileLocked, UnreadableFile
@@ -13,20 +13,20 @@ _FILE_BYTES_MAX = 8 << 20
 _PAGES_MAX = 300
 _STREAM_BYTES_MAX = 8 << 20
 # What the library may spend on a page; a dense page of a contract note has some 20,000 operands.
-_LIMITS = {
-    "maximum_declared_stream_length": _FILE_BYTES_MAX,
-    "array_based_stream_maximum_output_length": _STREAM_BYTES_MAX,
-    "lzw_maximum_output_length": _STREAM_BYTES_MAX,
-    "run_length_maximum_output_length": _STREAM_BYTES_MAX,
-    "zlib_maximum_output_length": _STREAM_BYTES_MAX,
-    "zlib_maximum_recovery_input_length": 1 << 20,
-    "stream_decoding_work_maximum_length": 4 * _STREAM_BYTES_MAX,
-    "stream_parsing_work_maximum_count": 400_000,
-    "page_tree_maximum_entries": 10 * _PAGES_MAX,
-    "page_tree_maximum_page_entries": 100 * _PAGES_MAX,
-    "xform_maximum_invocations_per_extraction": 200,
-    "disable_legacy_handling": True,
-}
+_LIMITS = Configuration(
+    maximum_declared_stream_length=_FILE_BYTES_MAX,
+    array_based_stream_maximum_output_length=_STREAM_BYTES_MAX,
+    lzw_maximum_output_length=_STREAM_BYTES_MAX,
+    run_length_maximum_output_length=_STREAM_BYTES_MAX,
+    zlib_maximum_output_length=_STREAM_BYTES_MAX,
+    zlib_maximum_recovery_input_length=1 << 20,
+    stream_decoding_work_maximum_length=4 * _STREAM_BYTES_MAX,
+    stream_parsing_work_maximum_count=400_000,
+    page_tree_maximum_entries=10 * _PAGES_MAX,
+    page_tree_maximum_page_entries=100 * _PAGES_MAX,
+    xform_maximum_invocations_per_extraction=200,
+    disable_legacy_handling=True,
+)
 _LOCKED_HINT = "Give its password: brokers lock notes with the client's PAN in capitals, or with the date of birth."
 
 
@@ -38,7 +38,7 @@ def read_pdf(data: bytes, space: Space, password: str | None, *, is_head: bool) 
     if len(data) > _FILE_BYTES_MAX:
         raise refused(space.name, f"is a PDF of more than {_FILE_BYTES_MAX >> 20} MB")
     try:
-        with apply_configuration(**_LIMITS):
+        with apply_configuration(_LIMITS):
             reader = PdfReader(io.BytesIO(data))
             if reader.is_encrypted and reader.decrypt(password or "") is PasswordType.NOT_DECRYPTED:
                 fault = "another password opens it" if password else "it is locked with a password"
