@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from trading.brokers import ibkr_activity, ibkr_flex, upstox_note
 from trading.brokers.format import Format
 
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (
+    ibkr_activity,
+    ibkr_flex,
+    upstox_note,
+)

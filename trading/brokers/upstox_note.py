@@ -1,0 +1,187 @@
+"""Upstox's contract note as text of its PDF: each trade and each charge as they stand there; fills come of it never.
+
+Amounts are signed the other way round than cash: above 0 is payable by the client, a sale has quantity and total below
+0. Here they are turned. Of the block of charges only the brokerage and lines in brackets count, since a page's footer
+may cut it. The annexe lists the brokerage of each order as if it were a purchase of one unit at price 0: no trade.
+Derivatives' lines are known to exist, and no public note shows how they are written: such lines are rejected.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from trading.brokers.cells import INDIA, PlacedCell, UnreadableCell, clock, day, moment_of, money, number
+from trading.brokers.document import Document
+from trading.brokers.refused_rows import RowRefused, remark_of
+from trading.brokers.upstox import head_of, names_upstox
+from trading.brokers.values import Broker, ChargeLine, Head, InstrumentName, NoteLine, Place, Remark, Segment, Statement
+from trading.errors import UnknownLayout
+
+BROKER = Broker.UPSTOX
+KIND = "contract_note"
+NAME = "Upstox contract note (PDF)"
+
+_FIGURE = r"\(?-?[\d,]+\.\d+\)?"
+_TRADE_DAY = re.compile(r"Trade Date\s*:\s*(\S+)")
+_CLIENT = re.compile(r"UCC OF CLIENT\s*:\s*(\S+)")
+_FILL = re.compile(
+    r"(?P<order>\d{8,})\s+\d\d:\d\d:\d\d\s+(?P<trade>\d+)\s+(?P<time>\d\d:\d\d:\d\d)\s+(?P<company>.+?)\s+"
+    r"\[(?P<isin>[A-Z]{2}[A-Z0-9]{10})\]\s*\**\s+(?P<side>[BS])\s+(?P<quantity>-?[\d,]+)\s+"
+    rf"(?P<price>{_FIGURE})\s+(?P<net_price>{_FIGURE})\s+(?P<total>{_FIGURE})(?:\s+(?P<exchange>NSE|BSE))?\s*\**"
+)
+_ORDER_BROKERAGE = re.compile(rf"\d{{8,}}\s+Brokerage Charges\s+[BS]\s+\d+\s+{_FIGURE}\s+{_FIGURE}\s+({_FIGURE})")
+_LIKE_A_FILL = re.compile(r"\d{8,}\s+\d\d:\d\d:\d\d\s")
+_OBLIGATION = re.compile(rf"PAY IN\s*/\s*\(\s*PAY OUT\s*\)\s*OBLIGATION((?:\s+{_FIGURE})+)", re.IGNORECASE)
+_CHARGES = re.compile(rf"(\[[^\]]+\]|Brokerage Charges)((?:\s+{_FIGURE})+)", re.IGNORECASE)
+_NET = re.compile(rf"Net amount \(-\) receivable by Client.*?((?:\s+{_FIGURE})+)$", re.IGNORECASE)
+_COLUMNS = re.compile(r"((?:\S+ \(Rs\.\)\s+)+)TOTAL \(Net\) \(Rs\.\)")
+_SEGMENTS = {"EQ-CASH": Segment.EQUITY}
+_PAISA = Decimal("0.01")
+
+
+@dataclass(slots=True)
+class NotePage:
+    """What was read so far of a note. ``charges`` by segment's column and head; amounts as the note signs them."""
+
+    day: date
+    columns: tuple[str, ...] = ()
+    notes: list[NoteLine] = field(default_factory=list)
+    charges: dict[tuple[str, Head], ChargeLine] = field(default_factory=dict)
+    ignored: list[Remark] = field(default_factory=list)
+    rejected: list[Remark] = field(default_factory=list)
+    stated: dict[str, Decimal] = field(default_factory=dict)
+    order_brokerage: Decimal = Decimal(0)
+    is_in_block: bool = False
+
+
+def matches(head: Document) -> bool:
+    """Say whether a PDF's first page names Upstox and calls itself a contract note."""
+    return any(map(names_upstox, head.lines)) and any("CONTRACT NOTE" in line.upper() for line in head.lines)
+
+
+def read(document: Document) -> Statement:
+    """Return what a note says. Raises: UnknownLayout where it has no trade date, or no line of a trade."""
+    lines = [
+        PlacedCell(line.strip(), "line", Place(document.name, "", count))
+        for count, line in enumerate(document.lines, 1)
+    ]
+    page = NotePage(_trade_day(document, lines))
+    for line in lines:
+        try:
+            _read_line(line, str(line.content), page)
+        except (UnreadableCell, RowRefused) as error:
+            page.rejected.append(remark_of(error))
+    if not page.notes and not page.rejected:
+        raise UnknownLayout(f"{document.name} shows no trade of its contract note.", hint="Nothing was read.")
+    client = next((match[1] for line in document.lines if (match := _CLIENT.search(line))), None)
+    return Statement(
+        document.name,
+        document.sha256,
+        BROKER,
+        KIND,
+        zone=INDIA.key,
+        rows_read=len(page.notes) + len(page.ignored) + len(page.rejected),
+        first_day=page.day,
+        last_day=page.day,
+        client=client,
+        charges=tuple(page.charges.values()),
+        notes=tuple(page.notes),
+        ignored=tuple(page.ignored),
+        rejected=tuple(page.rejected),
+        stated=page.stated,
+        computed=_computed(page),
+        rounding=dict.fromkeys(page.stated, Decimal(0)),
+    )
+
+
+def _trade_day(document: Document, lines: list[PlacedCell]) -> date:
+    for line in lines:
+        if match := _TRADE_DAY.search(str(line.content)):
+            return day(PlacedCell(match[1], "Trade Date", line.place), "%d/%m/%Y")
+    raise UnknownLayout(f"{document.name} shows no trade date.", hint="Nothing was read.")
+
+
+def _computed(page: NotePage) -> dict[str, Decimal]:
+    obligation = sum((note.net_amount or Decimal(0) for note in page.notes), Decimal(0))
+    charges = sum((charge.amount for charge in page.charges.values()), Decimal(0))
+    sums = {"obligation": obligation, "net": page.stated.get("obligation", obligation) - charges}
+    if page.order_brokerage:
+        sums["brokerage"] = page.order_brokerage
+    return {name: total for name, total in sums.items() if name in page.stated}
+
+
+def _read_line(line: PlacedCell, content: str, page: NotePage) -> None:
+    """Take one line for what it is; most are none of these."""
+    if match := _FILL.fullmatch(content):
+        page.notes.append(_trade(line, match, page.day))
+    elif match := _ORDER_BROKERAGE.fullmatch(content):
+        page.order_brokerage += money(PlacedCell(match[1], "Net Total", line.place))
+        page.ignored.append(Remark(line.place, "order_brokerage", "The brokerage of an order, and no trade."))
+    elif _LIKE_A_FILL.match(content):
+        raise RowRefused(line.place, "unreadable_trade", "A line of a trade in a layout that no public note shows.")
+    elif match := _COLUMNS.search(content):
+        page.columns = tuple(re.findall(r"(\S+) \(Rs\.\)", match[1]))
+    elif match := _OBLIGATION.match(content):
+        page.stated["obligation"] = -_figures(line, match[1])[-1]
+        page.is_in_block = True
+    elif match := _NET.match(content):
+        page.stated["net"] = -_figures(line, match[1])[-1]
+        page.is_in_block = False
+    elif page.is_in_block:
+        for label, figures in _CHARGES.findall(content):
+            _read_charge(line, label, _figures(line, figures), page)
+
+
+def _figures(line: PlacedCell, figures: str) -> list[Decimal]:
+    return [money(PlacedCell(figure, "amount", line.place)) for figure in figures.split()]
+
+
+def _trade(line: PlacedCell, match: re.Match[str], trading_day: date) -> NoteLine:
+    terms = {name: PlacedCell(match[name], name, line.place) for name in match.groupdict()}
+    units, total = number(terms["quantity"]), money(terms["total"])
+    net_price = money(terms["net_price"])
+    is_purchase = match["side"] == "B"
+    if not units or (units > 0) != is_purchase or (total > 0) != is_purchase:
+        raise RowRefused(
+            line.place, "side_conflict", f"The line says {match['side']} with quantity {units} and total {total}."
+        )
+    if abs(units * net_price - total) > _PAISA:
+        raise RowRefused(line.place, "amount_conflict", f"{units} times {net_price} is not {total}.")
+    return NoteLine(
+        line.place,
+        InstrumentName(exchange=match["exchange"], isin=match["isin"], company=match["company"].strip("* ")),
+        "BUY" if is_purchase else "SELL",
+        abs(units),
+        money(terms["price"]),
+        trading_day,
+        at=moment_of(line, trading_day, clock(terms["time"], "%H:%M:%S")),
+        order_id=match["order"],
+        fill_id=match["trade"],
+        net_amount=-total,
+    )
+
+
+def _read_charge(line: PlacedCell, label: str, figures: list[Decimal], page: NotePage) -> None:
+    """Add a line of charges to its head: one column per segment, then their total."""
+    *amounts, total = figures
+    if len(amounts) != len(page.columns) or sum(amounts) != total:
+        raise RowRefused(
+            line.place, "charge_conflict", f"The columns of {label} do not add up to {total}, or have no segment."
+        )
+    head = head_of(label)
+    if head is Head.BROKERAGE:
+        page.stated["brokerage"] = total
+    for column, amount in zip(page.columns, amounts, strict=True):
+        former = page.charges.get((column, head))
+        page.charges[column, head] = ChargeLine(
+            former.place if former else line.place,
+            head,
+            (former.amount if former else Decimal(0)) + amount,
+            page.day,
+            page.day,
+            segment=_SEGMENTS.get(column),
+            on_note=True,
+        )
