@@ -1,4 +1,4 @@
-"""Mapping files: a table's columns, words and styles told in TOML, so that a CSV or workbook of any broker can be read.
+"""Mapping files: a table's columns, words and styles in TOML, so that a CSV or workbook of any broker can be read.
 
 A mapping says everything that a reader must not guess: which column is what, which words buy and sell, how dates and
 numbers are written, in which zone its clocks run. What it leaves out no row is read by; a key that it misspells is
@@ -261,18 +261,18 @@ def _decimals(body: MappingBody) -> DecimalStyle:
 
 def _check_whole(mapping: TableMapping, body: MappingBody) -> None:
     """Refuse a mapping by which no fill could be read, or one in two ways."""
-    told = mapping.columns.keys() | (mapping.pattern.groupindex.keys() if mapping.pattern else set())
-    if not told & {"symbol", "isin", "company", "code"}:
+    fields = mapping.columns.keys() | (mapping.pattern.groupindex.keys() if mapping.pattern else set())
+    if not fields & {"symbol", "isin", "company", "code"}:
         raise body.fault("columns", "names no instrument: symbol, isin, company or code")
-    if ("at" in told) == ("day" in told) or ("clock" in told and "day" not in told):
+    if ("at" in fields) == ("day" in fields) or ("clock" in fields and "day" not in fields):
         raise body.fault("columns", "needs either at, or day with or without clock")
-    if "quantity" not in told or not told & {"price", "amount"}:
+    if "quantity" not in fields or not fields & {"price", "amount"}:
         raise body.fault("columns", "needs quantity, and price or amount")
-    if "side" in told and not mapping.sides:
+    if "side" in fields and not mapping.sides:
         raise body.fault("sides", "is missing: the words that buy and those that sell")
-    if "side" not in told and not mapping.quantity_is_signed:
+    if "side" not in fields and not mapping.quantity_is_signed:
         raise body.fault("columns", "needs side, or a quantity that is signed")
-    if (mapping.currency is None) == ("currency" not in told):
+    if (mapping.currency is None) == ("currency" not in fields):
         raise body.fault("currency", "is to be stated once: for all rows, or by a column")
     for kind in mapping.columns.keys() & _STYLES:
         if not mapping.styles.get(kind):

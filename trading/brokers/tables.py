@@ -139,10 +139,10 @@ def _nearest(sheet: Sheet, required: Collection[str], start: int) -> CellRow:
 def _unknown(
     document: Document, sheet: Sheet, required: Collection[str], optional: Collection[str], header: CellRow
 ) -> UnknownLayout:
-    there = {header_key(cell): " ".join(str(cell).split()) for cell in header if header_key(cell)}
-    missing = [name for name in required if header_key(name) not in there]
+    spelled_by_key = {header_key(cell): " ".join(str(cell).split()) for cell in header if header_key(cell)}
+    missing = [name for name in required if header_key(name) not in spelled_by_key]
     expected = {header_key(name) for name in (*required, *optional)}
-    fresh = [name for key, name in there.items() if key not in expected]
+    fresh = [name for key, name in spelled_by_key.items() if key not in expected]
     where = f"{document.name}{f', sheet {sheet.name!r}' if sheet.name else ''}"
     return UnknownLayout(
         f"Unknown layout of {where}: new columns {_listed(fresh)}; missing columns {_listed(missing)}.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from trading.brokers.containers.limits import FILE_BYTES_MAX, HEAD_ROWS, Space, refused
+from trading.brokers.containers.limits import FILE_BYTES_MAX, HEAD_ROWS, Allowance, refused
 from trading.brokers.containers.markup import read_json, read_xml
 from trading.brokers.containers.pdf import read_pdf
 from trading.brokers.containers.separated import decoding_of, read_separated
@@ -21,42 +21,44 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PDF_START_MAX = 1024  # bytes before a PDF's mark that readers allow
 
 
-def open_head(data: bytes, name: str, *, password: str | None = None) -> Document:
+def open_head(content: bytes, name: str, *, password: str | None = None) -> Document:
     """Return a file's head: the first rows of its first sheets, or its first page; of JSON and XML the whole.
 
     Raises: UnreadableFile, FileLocked.
     """
-    return _open(data, name, HEAD_ROWS, password)
+    return _open(content, name, HEAD_ROWS, password)
 
 
-def open_document(data: bytes, name: str, *, password: str | None = None) -> Document:
+def open_document(content: bytes, name: str, *, password: str | None = None) -> Document:
     """Return a whole file. ``password`` is for a locked PDF alone, and is kept nowhere.
 
     Raises: UnreadableFile, FileLocked.
     """
-    return _open(data, name, None, password)
+    return _open(content, name, None, password)
 
 
-def _open(data: bytes, name: str, rows_max: int | None, password: str | None) -> Document:
-    if not data.strip(b" \t\r\n"):
+def _open(content: bytes, name: str, rows_max: int | None, password: str | None) -> Document:
+    if not content.strip(b" \t\r\n"):
         raise refused(name, "is empty")
-    if len(data) > FILE_BYTES_MAX:
+    if len(content) > FILE_BYTES_MAX:
         raise refused(name, f"is larger than {FILE_BYTES_MAX >> 20} MB", "Ask the broker for shorter periods.")
-    space = Space(name)
-    document = Document(name, hashlib.sha256(data).hexdigest(), "csv")
-    if data.startswith(b"PK"):
-        return _of_sheets(document, "xlsx", read_xlsx(data, space, rows_max))
-    if data.startswith(_OLE):
-        return _of_sheets(document, "xls", read_xls(data, space, rows_max))
-    if b"%PDF-" in data[:_PDF_START_MAX]:
-        return replace(document, container="pdf", lines=read_pdf(data, space, password, is_head=rows_max is not None))
-    encoding = decoding_of(data, name)
-    start = data[:512].decode(encoding, errors="ignore").lstrip("\ufeff \t\r\n")
+    allowance = Allowance(name)
+    document = Document(name, hashlib.sha256(content).hexdigest(), "csv")
+    if content.startswith(b"PK"):
+        return _of_sheets(document, "xlsx", read_xlsx(content, allowance, rows_max))
+    if content.startswith(_OLE):
+        return _of_sheets(document, "xls", read_xls(content, allowance, rows_max))
+    if b"%PDF-" in content[:_PDF_START_MAX]:
+        return replace(
+            document, container="pdf", lines=read_pdf(content, allowance, password, is_head=rows_max is not None)
+        )
+    encoding = decoding_of(content, name)
+    start = content[:512].decode(encoding, errors="ignore").lstrip("\ufeff \t\r\n")
     if start.startswith("<"):
-        return replace(document, container="xml", tree=read_xml(data, space))
+        return replace(document, container="xml", tree=read_xml(content, allowance))
     if start.startswith(("{", "[")):
-        return replace(document, container="json", value=read_json(data, encoding, space))
-    delimiter, sheet = read_separated(data, encoding, space, rows_max)
+        return replace(document, container="json", value=read_json(content, encoding, allowance))
+    delimiter, sheet = read_separated(content, encoding, allowance, rows_max)
     return replace(document, sheets=(sheet,), delimiter=delimiter)
 
 

@@ -18,7 +18,7 @@ def refused(name: str, fault: str, hint: str = "") -> UnreadableFile:
     return UnreadableFile(f"{name} {fault}.", field="file", hint=f"Nothing was read. {hint}".strip())
 
 
-class Space:
+class Allowance:
     """Memory that one file's content may take. Equal texts are kept once, as a file repeats its symbols and days."""
 
     def __init__(self, name: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from trading.brokers.containers.limits import KEPT_BYTES_MAX, Space, refused
+from trading.brokers.containers.limits import KEPT_BYTES_MAX, Allowance, refused
 from trading.domain.chain import JSON
 from trading.errors import UnreadableFile
 
@@ -30,7 +30,7 @@ class PartTarget(Protocol):
     def end(self, tag: str, /) -> Element | None:
         """Take an element's end."""
 
-    def data(self, data: str, /) -> None:
+    def data(self, letters: str, /) -> None:
         """Take a text."""
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
@@ -64,47 +64,47 @@ class GuardedParser:
 class GuardedBuilder(TreeBuilder):
     """Builds a tree of elements; refuses a DTD at its first word, before an entity is defined, and bounds the rest."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, allowance: Allowance) -> None:
         super().__init__()
-        self._space = space
+        self._allowance = allowance
         self._depth = 0
         self.starts = 0
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse a DTD. Raises: UnreadableFile."""
-        raise refused(self._space.name, "defines a document type, which no broker's file needs")
+        raise refused(self._allowance.name, "defines a document type, which no broker's file needs")
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         """Open an element, its attributes' equal texts kept once."""
         self.starts += 1
         self._depth += 1
         if self._depth > _DEPTH_MAX:
-            raise refused(self._space.name, f"is nested deeper than {_DEPTH_MAX} levels")
-        self._space.take(_ELEMENT_BYTES + _ATTRIBUTE_BYTES * len(attrs))
-        return super().start(tag, {name: self._space.text(text) for name, text in attrs.items()})
+            raise refused(self._allowance.name, f"is nested deeper than {_DEPTH_MAX} levels")
+        self._allowance.take(_ELEMENT_BYTES + _ATTRIBUTE_BYTES * len(attrs))
+        return super().start(tag, {name: self._allowance.text(text) for name, text in attrs.items()})
 
     def end(self, tag: str, /) -> Element:
         """Close an element."""
         self._depth -= 1
         return super().end(tag)
 
-    def data(self, data: str, /) -> None:
+    def data(self, letters: str, /) -> None:
         """Add an element's text."""
-        self._space.take(len(data) * 2)
-        super().data(data)
+        self._allowance.take(len(letters) * 2)
+        super().data(letters)
 
 
-def read_xml(data: bytes, space: Space) -> Element:
+def read_xml(content: bytes, allowance: Allowance) -> Element:
     """Return the root of an XML file. Raises: UnreadableFile, also for a web page."""
-    if b"<html" in data[:2048].lower() or b"<table" in data[:2048].lower():
-        raise refused(space.name, "is a web page", "Open it in a spreadsheet program and save it as CSV or XLSX.")
-    chunks = (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
+    if b"<html" in content[:2048].lower() or b"<table" in content[:2048].lower():
+        raise refused(allowance.name, "is a web page", "Open it in a spreadsheet program and save it as CSV or XLSX.")
+    chunks = (content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
     try:
-        return feed(GuardedBuilder(space), space.name, chunks)
+        return feed(GuardedBuilder(allowance), allowance.name, chunks)
     except UnreadableFile:
         raise
     except (ParseError, LookupError, ValueError) as error:
-        raise refused(space.name, f"cannot be read as XML ({error})", _CUT) from error
+        raise refused(allowance.name, f"cannot be read as XML ({error})", _CUT) from error
 
 
 def feed(
@@ -119,24 +119,26 @@ def feed(
     return parser.close()
 
 
-def read_json(data: bytes, encoding: str, space: Space) -> JSON:
+def read_json(content: bytes, encoding: str, allowance: Allowance) -> JSON:
     """Return the value of a JSON file. Raises: UnreadableFile, also where a key stands twice in one object."""
     # What a parser makes of it is estimated first: "[],[]," takes twenty times its length.
-    space.take(min(2 * len(data) + 72 * sum(map(data.count, (b",", b"[", b"{", b":"))), KEPT_BYTES_MAX + 1))
+    allowance.take(min(2 * len(content) + 72 * sum(map(content.count, (b",", b"[", b"{", b":"))), KEPT_BYTES_MAX + 1))
 
     def without_repeats(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
         body = dict(pairs)
         if len(body) != len(pairs):
-            raise refused(space.name, "has a key twice in one object")
+            raise refused(allowance.name, "has a key twice in one object")
         return body
 
     def no_constant(word: str) -> None:
-        raise refused(space.name, f"has {word} for a number")
+        raise refused(allowance.name, f"has {word} for a number")
 
     try:
-        content: JSON = json.loads(data.decode(encoding), object_pairs_hook=without_repeats, parse_constant=no_constant)
+        document: JSON = json.loads(
+            content.decode(encoding), object_pairs_hook=without_repeats, parse_constant=no_constant
+        )
     except UnreadableFile:
         raise
     except (ValueError, RecursionError) as error:
-        raise refused(space.name, f"cannot be read as JSON ({str(error)[:120]})", _CUT) from error
-    return content
+        raise refused(allowance.name, f"cannot be read as JSON ({str(error)[:120]})", _CUT) from error
+    return document

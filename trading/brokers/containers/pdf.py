@@ -6,7 +6,7 @@ import io
 
 from pypdf import Configuration, PasswordType, PdfReader, apply_configuration
 
-from trading.brokers.containers.limits import Space, refused
+from trading.brokers.containers.limits import Allowance, refused
 from trading.errors import FileLocked, UnreadableFile
 
 _FILE_BYTES_MAX = 8 << 20
@@ -30,35 +30,35 @@ _LIMITS = Configuration(
 _LOCKED_HINT = "Give its password: brokers lock notes with the client's PAN in capitals, or with the date of birth."
 
 
-def read_pdf(data: bytes, space: Space, password: str | None, *, is_head: bool) -> tuple[str, ...]:
+def read_pdf(content: bytes, allowance: Allowance, password: str | None, *, is_head: bool) -> tuple[str, ...]:
     """Return the lines that are not blank, page after page, of the first page alone where ``is_head``.
 
     Raises: FileLocked without the right password, which is in no message; UnreadableFile.
     """
-    if len(data) > _FILE_BYTES_MAX:
-        raise refused(space.name, f"is a PDF of more than {_FILE_BYTES_MAX >> 20} MB")
+    if len(content) > _FILE_BYTES_MAX:
+        raise refused(allowance.name, f"is a PDF of more than {_FILE_BYTES_MAX >> 20} MB")
     try:
         with apply_configuration(_LIMITS):
-            reader = PdfReader(io.BytesIO(data))
+            reader = PdfReader(io.BytesIO(content))
             if reader.is_encrypted and reader.decrypt(password or "") is PasswordType.NOT_DECRYPTED:
                 fault = "another password opens it" if password else "it is locked with a password"
-                raise FileLocked(f"{space.name} cannot be opened: {fault}.", field="password", hint=_LOCKED_HINT)
-            lines = _lines(reader, space, 1 if is_head else _PAGES_MAX)
+                raise FileLocked(f"{allowance.name} cannot be opened: {fault}.", field="password", hint=_LOCKED_HINT)
+            lines = _lines(reader, allowance, 1 if is_head else _PAGES_MAX)
     except UnreadableFile:
         raise
     except Exception:  # a damaged PDF raises whatever its objects lead to; its frames held the password
-        raise refused(space.name, "is a damaged PDF, or takes too much to read", "Download it anew.") from None
+        raise refused(allowance.name, "is a damaged PDF, or takes too much to read", "Download it anew.") from None
     if not lines:
-        raise refused(space.name, "holds no text; it may be a picture of a page", "Give the broker's own file.")
+        raise refused(allowance.name, "holds no text; it may be a picture of a page", "Give the broker's own file.")
     return lines
 
 
-def _lines(reader: PdfReader, space: Space, pages_max: int) -> tuple[str, ...]:
+def _lines(reader: PdfReader, allowance: Allowance, pages_max: int) -> tuple[str, ...]:
     if len(reader.pages) > _PAGES_MAX:
-        raise refused(space.name, f"has more than {_PAGES_MAX} pages")
+        raise refused(allowance.name, f"has more than {_PAGES_MAX} pages")
     lines: list[str] = []
     for number in range(min(pages_max, len(reader.pages))):
         page = reader.pages[number]
         text = page.extract_text(extraction_mode="layout", layout_mode_space_vertically=False)
-        lines.extend(space.text(line.rstrip()) for line in text.splitlines() if line.strip())
+        lines.extend(allowance.text(line.rstrip()) for line in text.splitlines() if line.strip())
     return tuple(lines)

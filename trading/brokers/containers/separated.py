@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from trading.brokers.containers.limits import Space, refused
+from trading.brokers.containers.limits import Allowance, refused
 from trading.brokers.document import CellRow, Sheet
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -20,35 +20,35 @@ _CHUNK = 1 << 20
 _EMPTY_ROW: CellRow = ()
 
 
-def decoding_of(data: bytes, name: str) -> str:
+def decoding_of(content: bytes, name: str) -> str:
     """Return the encoding that reads the whole file. Raises: UnreadableFile where it is no text."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encodings = ["utf-16"]
-    elif b"\0" in data[:2]:  # UTF-16 without its mark: a letter is a byte and a zero, or the other way
-        encodings = ["utf-16-be" if data[0] == 0 else "utf-16-le"]
+    elif b"\0" in content[:2]:  # UTF-16 without its mark: a letter is a byte and a zero, or the other way
+        encodings = ["utf-16-be" if content[0] == 0 else "utf-16-le"]
     else:
         encodings = ["utf-8-sig", "cp1252"]
     for encoding in encodings:
-        if _decodes(data, encoding):
+        if _decodes(content, encoding):
             return encoding
     raise refused(name, "is neither a text, a workbook nor a PDF", "Download it anew.")
 
 
-def read_separated(data: bytes, encoding: str, space: Space, rows_max: int | None) -> tuple[str, Sheet]:
+def read_separated(content: bytes, encoding: str, allowance: Allowance, rows_max: int | None) -> tuple[str, Sheet]:
     """Return a CSV's delimiter, as its first rows tell it, and its rows as a sheet without a name.
 
     Raises: UnreadableFile, with the line.
     """
-    hinted = _hinted_delimiter(data, encoding)
-    delimiter = hinted or _delimiter_of(data, encoding, space.name)
+    hinted = _hinted_delimiter(content, encoding)
+    delimiter = hinted or _delimiter_of(content, encoding, allowance.name)
     rows: list[CellRow] = []
-    for cells in islice(_rows(data, encoding, delimiter, space.name), rows_max):
+    for cells in islice(_rows(content, encoding, delimiter, allowance.name), rows_max):
         if not any(cells):
             rows.append(_EMPTY_ROW)
-            space.take(8)
+            allowance.take(8)
             continue
-        space.take(56 + 8 * len(cells))
-        rows.append(tuple(space.text(_plain(cell, len(rows) + 1, space.name)) for cell in cells))
+        allowance.take(56 + 8 * len(cells))
+        rows.append(tuple(allowance.text(_plain(cell, len(rows) + 1, allowance.name)) for cell in cells))
     if hinted and rows:
         rows[0] = _EMPTY_ROW
     while rows and not rows[-1]:
@@ -56,12 +56,12 @@ def read_separated(data: bytes, encoding: str, space: Space, rows_max: int | Non
     return delimiter, Sheet("", rows)
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
+def _decodes(content: bytes, encoding: str) -> bool:
     """Say whether all of a file is text in an encoding; in pieces, since its text can be four times as large."""
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        for start in range(0, len(data), _CHUNK):
-            text = decoder.decode(data[start : start + _CHUNK], final=start + _CHUNK >= len(data))
+        for start in range(0, len(content), _CHUNK):
+            text = decoder.decode(content[start : start + _CHUNK], final=start + _CHUNK >= len(content))
             if "\0" in text:
                 return False
     except UnicodeError:
@@ -69,16 +69,16 @@ def _decodes(data: bytes, encoding: str) -> bool:
     return True
 
 
-def _lines(data: bytes, encoding: str, name: str) -> Iterator[str]:
-    stream = io.TextIOWrapper(io.BytesIO(data), encoding=encoding, newline="")
+def _lines(content: bytes, encoding: str, name: str) -> Iterator[str]:
+    stream = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
     while line := stream.readline(_LINE_MAX):
         if len(line) == _LINE_MAX:
             raise refused(name, "is no table: a line has a million letters")
         yield line
 
 
-def _rows(data: bytes, encoding: str, delimiter: str, name: str) -> Iterator[list[str]]:
-    reader = csv.reader(_lines(data, encoding, name), delimiter=delimiter, strict=True)
+def _rows(content: bytes, encoding: str, delimiter: str, name: str) -> Iterator[list[str]]:
+    reader = csv.reader(_lines(content, encoding, name), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
             if len(cells) > _CELLS_MAX:
@@ -100,24 +100,24 @@ def _plain(cell: str, row: int, name: str) -> str:
     return cell
 
 
-def _hinted_delimiter(data: bytes, encoding: str) -> str | None:
+def _hinted_delimiter(content: bytes, encoding: str) -> str | None:
     """Return what a first line `sep=;` says, which spreadsheets obey."""
-    first = data[:64].decode(encoding, errors="ignore").lstrip("\ufeff").splitlines()[:1]
+    first = content[:64].decode(encoding, errors="ignore").lstrip("\ufeff").splitlines()[:1]
     if first and first[0].lower().startswith("sep=") and len(first[0]) == 5:
         return first[0][4]
     return None
 
 
-def _delimiter_of(data: bytes, encoding: str, name: str) -> str:
+def _delimiter_of(content: bytes, encoding: str, name: str) -> str:
     """Return the delimiter by which most of the first rows have the same number of columns."""
-    scores = {delimiter: _score(data, encoding, delimiter, name) for delimiter in _DELIMITERS}
+    scores = {delimiter: _score(content, encoding, delimiter, name) for delimiter in _DELIMITERS}
     return max(scores, key=lambda delimiter: scores[delimiter])
 
 
-def _score(data: bytes, encoding: str, delimiter: str, name: str) -> int:
+def _score(content: bytes, encoding: str, delimiter: str, name: str) -> int:
     widths: Counter[int] = Counter()
     try:
-        for cells in islice(csv.reader(_lines(data, encoding, name), delimiter=delimiter), _SAMPLE_ROWS):
+        for cells in islice(csv.reader(_lines(content, encoding, name), delimiter=delimiter), _SAMPLE_ROWS):
             if len(cells) > 1:
                 widths[len(cells)] += 1
     except csv.Error:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from xml.etree.ElementTree import Element
 
-from trading.brokers.containers.limits import Space, refused
+from trading.brokers.containers.limits import Allowance, refused
 from trading.brokers.containers.markup import GuardedParser
 from trading.brokers.document import CellRow, CellValue
 
@@ -28,23 +28,23 @@ _SERIALS = (61, 2_958_466)  # from the first of March 1900, before which the cou
 class SharedTexts:
     """The texts that cells refer to by number, parsed only as far as a cell asks for."""
 
-    def __init__(self, chunks: Iterator[bytes], space: Space) -> None:
+    def __init__(self, chunks: Iterator[bytes], allowance: Allowance) -> None:
         self._chunks = chunks
-        self._space = space
+        self._allowance = allowance
         self._texts: list[str] = []
         self._parts: list[str] = []
         self._letters = 0
         self._phonetic_depth = 0
         self._is_text = False
         self.starts = 0
-        self._parser = GuardedParser(self, space.name)
+        self._parser = GuardedParser(self, allowance.name)
 
     def at(self, number: int) -> str:
         """Return a text. Raises: UnreadableFile where the workbook has none of that number."""
         while number >= len(self._texts):
             chunk = next(self._chunks, None)
             if chunk is None:
-                raise refused(self._space.name, "refers to a text that it does not hold", "Download it anew.")
+                raise refused(self._allowance.name, "refers to a text that it does not hold", "Download it anew.")
             self._parser.feed(chunk)
         return self._texts[number]
 
@@ -63,22 +63,22 @@ class SharedTexts:
         if name == "rPh":
             self._phonetic_depth -= 1
         elif name == "si":
-            self._texts.append(self._space.text(unescaped("".join(self._parts))))
-            self._space.take(8)
+            self._texts.append(self._allowance.text(unescaped("".join(self._parts))))
+            self._allowance.take(8)
             self._parts.clear()
             self._letters = 0
 
-    def data(self, data: str, /) -> None:
+    def data(self, letters: str, /) -> None:
         """Take a text's letters. Raises: UnreadableFile where they are too many."""
         if self._is_text:
-            self._letters += len(data)
+            self._letters += len(letters)
             if self._letters > _LETTERS_MAX:
-                raise refused(self._space.name, f"has a cell of more than {_LETTERS_MAX} letters")
-            self._parts.append(data)
+                raise refused(self._allowance.name, f"has a cell of more than {_LETTERS_MAX} letters")
+            self._parts.append(letters)
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse a DTD. Raises: UnreadableFile."""
-        raise refused(self._space.name, "defines a document type, which no workbook needs")
+        raise refused(self._allowance.name, "defines a document type, which no workbook needs")
 
     def close(self) -> None:
         """End the part."""
@@ -88,13 +88,13 @@ class SheetRows:
     """A sheet's rows as its part tells them. Raises: UnreadableFile from its methods."""
 
     def __init__(
-        self, name: str, texts: SharedTexts, dates: frozenset[int], space: Space, rows_max: int | None
+        self, name: str, texts: SharedTexts, dates: frozenset[int], allowance: Allowance, rows_max: int | None
     ) -> None:
         self.rows: list[CellRow] = []
         self._name = name
         self._texts = texts
         self._dates = dates
-        self._space = space
+        self._allowance = allowance
         self._rows_max = ROWS_MAX if rows_max is None else rows_max
         self._cells: list[CellValue] = []
         self._row = 0
@@ -141,21 +141,21 @@ class SheetRows:
             self._is_phonetic = False
         elif name == "row" and self._cells and self._row <= self._rows_max:
             gap = self._row - 1 - len(self.rows)
-            self._space.take(56 + 8 * (gap + 1 + len(self._cells)))
+            self._allowance.take(56 + 8 * (gap + 1 + len(self._cells)))
             self.rows.extend([_EMPTY_ROW] * gap)
             self.rows.append(tuple(self._cells))
 
-    def data(self, data: str, /) -> None:
+    def data(self, letters: str, /) -> None:
         """Take a text's letters. Raises: UnreadableFile where they are too many."""
         if self._is_text:
-            self._letters += len(data)
+            self._letters += len(letters)
             if self._letters > _LETTERS_MAX:
-                raise refused(self._space.name, f"has a cell of more than {_LETTERS_MAX} letters")
-            self._parts.append(data)
+                raise refused(self._allowance.name, f"has a cell of more than {_LETTERS_MAX} letters")
+            self._parts.append(letters)
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse a DTD. Raises: UnreadableFile."""
-        raise refused(self._space.name, "defines a document type, which no workbook needs")
+        raise refused(self._allowance.name, "defines a document type, which no workbook needs")
 
     def close(self) -> None:
         """End the part."""
@@ -187,7 +187,7 @@ class SheetRows:
     def _content(self, kind: str, letters: str) -> CellValue:
         """Return what stands in a cell, None where it is empty. A double keeps the digits that tell it apart."""
         if kind in ("inlineStr", "str", "e"):
-            return self._space.text(unescaped(letters)) or None
+            return self._allowance.text(unescaped(letters)) or None
         if not letters:
             return None
         if kind == "s":
@@ -196,11 +196,13 @@ class SheetRows:
             return letters.strip() == "1"
         if kind == "d":
             return datetime.fromisoformat(letters.strip())
-        self._space.take(32)
+        self._allowance.take(32)
         return number_of(letters.strip(), int(self._attributes.get("s", "0")) in self._dates)
 
     def _refused(self, fault: str) -> Exception:
-        return refused(self._space.name, f"{fault} (sheet {self._name!r})", "Save it anew as CSV with values alone.")
+        return refused(
+            self._allowance.name, f"{fault} (sheet {self._name!r})", "Save it anew as CSV with values alone."
+        )
 
 
 def local(tag: str) -> str:

@@ -17,7 +17,7 @@ from itertools import islice
 import olefile
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
-from trading.brokers.containers.limits import Space, refused
+from trading.brokers.containers.limits import Allowance, refused
 from trading.brokers.containers.ole import container_of
 from trading.brokers.document import CellRow, CellValue, Sheet
 from trading.errors import FileLocked, UnreadableFile
@@ -49,47 +49,49 @@ class Rectangle:
         self.columns = max(self.columns, column + 1)
 
 
-def read_xls(data: bytes, space: Space, rows_max: int | None) -> tuple[Sheet, ...]:
+def read_xls(content: bytes, allowance: Allowance, rows_max: int | None) -> tuple[Sheet, ...]:
     """Return a workbook's sheets in their order, of each the first rows; hidden ones too.
 
     Raises: UnreadableFile, FileLocked for one that is encrypted.
     """
-    stream = checked_stream(_workbook_stream(data, space), space)
+    stream = checked_stream(_workbook_stream(content, allowance), allowance)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(container_of(bytes(stream))))
         names = [each.name for each in workbook.sheets_metadata if each.typ is SheetTypeEnum.WorkSheet]
         if not names or len(names) > _SHEETS_MAX:
-            raise refused(space.name, f"has {len(names)} sheets")
-        return tuple(Sheet(name, _rows(workbook.get_sheet_by_name(name), space, rows_max)) for name in names)
+            raise refused(allowance.name, f"has {len(names)} sheets")
+        return tuple(Sheet(name, _rows(workbook.get_sheet_by_name(name), allowance, rows_max)) for name in names)
     except (KeyboardInterrupt, SystemExit, UnreadableFile):
         raise
     except BaseException as error:  # the library's panics are no exceptions of the ordinary kind
-        raise refused(space.name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.") from error
+        raise refused(allowance.name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.") from error
 
 
-def checked_stream(stream: bytearray, space: Space) -> bytearray:
+def checked_stream(stream: bytearray, allowance: Allowance) -> bytearray:
     """Return a workbook's records, each sheet's claim of its size replaced by what stands in it.
 
     Raises: UnreadableFile where they are cut, too many, or hold a formula without a value; FileLocked.
     """
     rectangles: list[Rectangle] = []
     opened: list[Rectangle] = []
-    for kind, start, size in _records(stream, space.name):
+    for kind, start, size in _records(stream, allowance.name):
         if kind == _BOF:
             opened.append(Rectangle())
             rectangles.append(opened[-1])
         elif kind == _EOF and opened:
             opened.pop()
         elif kind == _FILE_PASS:
-            raise FileLocked(f"{space.name} is a locked workbook.", field="file", hint="Save it without a password.")
+            raise FileLocked(
+                f"{allowance.name} is a locked workbook.", field="file", hint="Save it without a password."
+            )
         elif kind == _DATE_MODE and size == 2 and stream[start]:
-            raise refused(space.name, "counts its dates from 1904", "Save it anew as CSV.")
+            raise refused(allowance.name, "counts its dates from 1904", "Save it anew as CSV.")
         elif opened:
-            _take(opened[-1], stream, kind, start, size, space.name)
+            _take(opened[-1], stream, kind, start, size, allowance.name)
     if opened:
-        raise refused(space.name, "is cut off", "Download it anew.")
+        raise refused(allowance.name, "is cut off", "Download it anew.")
     if sum(each.rows * each.columns for each in rectangles) > _RECTANGLES_MAX:
-        raise refused(space.name, f"spans more than {_RECTANGLES_MAX} cells", "Save it anew as XLSX or CSV.")
+        raise refused(allowance.name, f"spans more than {_RECTANGLES_MAX} cells", "Save it anew as XLSX or CSV.")
     for each in rectangles:
         if each.claim_at is not None:
             struct.pack_into("<IIHH", stream, each.claim_at, 0, each.rows, 0, each.columns)
@@ -128,46 +130,46 @@ def _records(stream: bytearray, name: str) -> Iterator[tuple[int, int, int]]:
         position += 4 + size
 
 
-def _workbook_stream(data: bytes, space: Space) -> bytearray:
+def _workbook_stream(content: bytes, allowance: Allowance) -> bytearray:
     """Return the records of the workbook in a compound file. Raises: UnreadableFile, FileLocked."""
     try:
-        with olefile.OleFileIO(io.BytesIO(data)) as compound:
+        with olefile.OleFileIO(io.BytesIO(content)) as compound:
             if compound.exists("EncryptedPackage"):
                 raise FileLocked(
-                    f"{space.name} is a locked workbook.", field="file", hint="Save it without a password."
+                    f"{allowance.name} is a locked workbook.", field="file", hint="Save it without a password."
                 )
             if not compound.exists("Workbook"):
-                raise refused(space.name, "holds no workbook of Excel 97 or later", "Save it as XLSX or CSV.")
+                raise refused(allowance.name, "holds no workbook of Excel 97 or later", "Save it as XLSX or CSV.")
             if compound.get_size("Workbook") > _STREAM_BYTES_MAX:
-                raise refused(space.name, f"is larger than {_STREAM_BYTES_MAX >> 20} MB", "Save it as XLSX or CSV.")
+                raise refused(allowance.name, f"is larger than {_STREAM_BYTES_MAX >> 20} MB", "Save it as XLSX or CSV.")
             return bytearray(compound.openstream("Workbook").read())
     except UnreadableFile:
         raise
     except Exception as error:  # a damaged compound file raises whatever its numbers lead to
-        raise refused(space.name, "is a damaged XLS workbook", "Download it anew.") from error
+        raise refused(allowance.name, "is a damaged XLS workbook", "Download it anew.") from error
 
 
-def _rows(sheet: CalamineSheet, space: Space, rows_max: int | None) -> list[CellRow]:
+def _rows(sheet: CalamineSheet, allowance: Allowance, rows_max: int | None) -> list[CellRow]:
     """Return a sheet's rows from the first one on."""
     rows: list[CellRow] = []
     if sheet.start is None:
         return rows
     for cells in islice(sheet.iter_rows(), rows_max):
-        contents = [_content(cell, space) for cell in cells]
+        contents = [_content(cell, allowance) for cell in cells]
         while contents and contents[-1] is None:
             contents.pop()
-        space.take(56 + 8 * len(contents))
+        allowance.take(56 + 8 * len(contents))
         rows.append(tuple(contents))
     while rows and not rows[-1]:
         rows.pop()
     return rows
 
 
-def _content(cell: str | float | bool | time | date | datetime | timedelta, space: Space) -> CellValue:
+def _content(cell: str | float | bool | time | date | datetime | timedelta, allowance: Allowance) -> CellValue:
     """Return what stands in a cell, None where it is empty; a whole double as a whole number."""
     if isinstance(cell, str):
-        return space.text(cell) if cell else None
-    space.take(32)
+        return allowance.text(cell) if cell else None
+    allowance.take(32)
     if isinstance(cell, timedelta):
         return cell / timedelta(days=1)
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
