@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from trading.brokers import ibkr_activity, ibkr_flex, upstox_note
+from trading.brokers import (
+    ibkr_activity,
+    ibkr_flex,
+    kite_charges,
+    kite_orders,
+    kite_trades,
+    upstox_note,
+    zerodha_tradebook,
+)
 from trading.brokers.format import Format
 
 FORMATS: tuple[Format, ...] = (
     ibkr_activity,
     ibkr_flex,
+    kite_charges,
+    kite_orders,
+    kite_trades,
     upstox_note,
+    zerodha_tradebook,
 )
