@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from trading.brokers import (
+    dhan_ledger,
+    dhan_pnl,
+    dhan_transactions,
+    groww_note,
+    groww_orders,
+    groww_pnl,
     ibkr_activity,
     ibkr_flex,
     kite_charges,
     kite_orders,
     kite_trades,
+    paytm_tradebook,
     upstox_note,
     zerodha_tradebook,
 )
 from trading.brokers.format import Format
 
 FORMATS: tuple[Format, ...] = (
+    dhan_ledger,
+    dhan_pnl,
+    dhan_transactions,
+    groww_note,
+    groww_orders,
+    groww_pnl,
     ibkr_activity,
     ibkr_flex,
     kite_charges,
     kite_orders,
     kite_trades,
+    paytm_tradebook,
     upstox_note,
     zerodha_tradebook,
 )

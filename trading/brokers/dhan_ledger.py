@@ -1,0 +1,110 @@
+"""Dhan's ledger: each posting of an account with the balance after it, newest or oldest first as Dhan sorts it.
+
+The rows of the opening and closing balance stand above all others, on some accounts dated 01-01-1970, and the opening
+balance stands in a column of postings; both are no postings. A day has a posting per segment with one and the same
+reference, so that none of them is a repetition.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from trading.brokers.cells import PlacedCell, UnreadableCell, day, identifier, money, money_or_none, text
+from trading.brokers.document import Document
+from trading.brokers.labels import has_label, labelled, period, texts
+from trading.brokers.statement_draft import StatementDraft
+from trading.brokers.tables import SheetLine, find_table, has_header
+from trading.brokers.values import BillLine, Broker, Statement
+
+BROKER = Broker.DHAN
+KIND = "ledger"
+NAME = "Dhan ledger (CSV)"
+
+_TITLE = "Ledger Statement"
+_COLUMNS = ("Posting Date", "Posting reference", "Description", "Narration", "Credit", "Debit", "Net Balance")
+_BALANCES = {"opening balance": "opening_balance", "closing balance": "closing_balance"}
+
+
+def matches(head: Document) -> bool:
+    """Say whether a file has the ledger's title and columns."""
+    return any(has_label(sheet, _TITLE) for sheet in head.sheets[:1]) and has_header(head, _COLUMNS)
+
+
+def read(document: Document) -> Statement:
+    """Return what a ledger says. Raises: UnknownLayout, UnreadableCell (in its period or its balances)."""
+    sheet = document.sheets[0]
+    table = find_table(document, sheet, _COLUMNS, is_exact=True)
+    draft = StatementDraft(document)
+    opening: list[Decimal] = []
+    for line in table.lines():
+        if _read_footer(draft, line):
+            continue
+        draft.rows_read += 1
+        try:
+            balance = _balance(line)
+            if balance is None:
+                draft.bills.append(_posting(line))
+                continue
+            draft.ignore(line.place, "balance_row", f"The {balance.replace('_', ' ')}, no posting.")
+            if balance == "opening_balance":
+                opening.append(_amount(line))
+        except UnreadableCell as error:
+            draft.reject(error)
+    _compare(draft, opening)
+    is_empty = not draft.bills and not draft.rejected
+    return draft.statement(
+        BROKER, KIND, days=period(document, sheet, _TITLE), client=labelled(sheet, "UCC"), is_empty=is_empty
+    )
+
+
+def _balance(line: SheetLine) -> str | None:
+    """Return which balance a row tells of, None where it is a posting."""
+    for column in ("Posting reference", "Description", "Narration"):
+        name = _BALANCES.get(text(line[column]).casefold())
+        if name is not None:
+            return name
+    return None
+
+
+def _posting(line: SheetLine) -> BillLine:
+    narration = text(line["Narration"]) or text(line["Description"])
+    return BillLine(
+        place=line.place,
+        day=day(line["Posting Date"], "%d-%m-%Y"),
+        text=narration,
+        amount=_amount(line),
+        balance=money_or_none(line["Net Balance"]),
+        voucher=identifier(line["Posting reference"]),
+    )
+
+
+def _amount(line: SheetLine) -> Decimal:
+    """Return what came (above 0) or went. Raises: UnreadableCell where neither column has an amount."""
+    credit, debit = money_or_none(line["Credit"]), money_or_none(line["Debit"])
+    if credit is None and debit is None:
+        raise line["Credit"].refused("and so is 'Debit'")
+    return (credit or Decimal(0)) - (debit or Decimal(0))
+
+
+def _read_footer(draft: StatementDraft, line: SheetLine) -> bool:
+    """Take the balances under the postings: `Opening Balance`, its amount, `Closing Balance`, its amount."""
+    row = texts(line.cells)
+    if row[0].casefold() not in _BALANCES:
+        if row[0].casefold().startswith("note"):
+            draft.ignore(line.place, "note", "A remark of Dhan's.")
+            return True
+        return False
+    for index in range(0, len(row) - 1, 2):
+        name = _BALANCES.get(row[index].casefold())
+        if name is not None:
+            draft.stated[name] = money(PlacedCell(line.cells[index + 1], row[index], line.place))
+    return True
+
+
+def _compare(draft: StatementDraft, opening: list[Decimal]) -> None:
+    """Compare the opening balance with its row, and the closing one with all postings since."""
+    if opening:
+        draft.compare("opening_balance", opening[0])
+    if "opening_balance" in draft.stated:
+        postings = sum((bill.amount for bill in draft.bills), Decimal(0))
+        draft.compare("closing_balance", draft.stated["opening_balance"] + postings)
