@@ -1,0 +1,259 @@
+"""What fills cost in charges on Indian exchanges, head by head, as a contract note computes it. Pure, and exact.
+
+An estimate is taken per fill without rounding, summed by day, segment and market, and then rounded as notes are:
+
+- brokerage to the paisa per executed order, however many fills it had;
+- STT, CTT and stamp half-up to the rupee per day, over the shares of the cash segment apart from futures and options,
+  NSE and BSE together; each section keeps its paise and the last one takes the rest, so that the day's sum is the
+  note's;
+- exchange, IPFT, SEBI and GST to the paisa; GST is taken of the unrounded amounts;
+- a depository's charge with its own GST, as its ledger line has it: it is on no contract note.
+
+What the schedule does not know is None with a finding, never 0. A settlement (exercised or expired) is no trade at the
+exchange: it bears STT and brokerage alone, and a worthless expiry nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from itertools import groupby
+
+from trading.domain.charge_heads import FillKind, Head, Segment
+from trading.domain.charge_products import SELL, ChargedFill, ScripDay, rounded, scrip_day
+from trading.domain.charge_rounding import as_noted, shares_of
+from trading.domain.charge_schedule import (
+    DELIVERY,
+    INTRADAY,
+    Base,
+    ChargeRate,
+    ChargeSchedule,
+    Sure,
+    market_of,
+)
+from trading.domain.charge_sections import HEADS, ChargedSection, ChargeFinding
+
+_TURNOVER = (Head.EXCHANGE, Head.IPFT, Head.SEBI)
+_COMMODITIES = (Segment.COMMODITY_FUTURES, Segment.COMMODITY_OPTIONS)
+_PERCENT = Fraction(1, 100)
+_NOTHING = Fraction(0)
+
+
+@dataclass(frozen=True, slots=True)
+class DayCharges:
+    """The charges of one day, segment and market in rupees; a head that is not known is None, and so is the total.
+
+    ``unrounded`` are the same heads before rounding; ``sure`` is the weakest row that each rests on.
+    """
+
+    day: date
+    segment: Segment | None
+    exchange: str
+    heads: Mapping[Head, Decimal | None]
+    unrounded: Mapping[Head, Fraction | None]
+    sure: Mapping[Head, Sure]
+
+    @property
+    def total(self) -> Decimal | None:
+        """Return the sum of all heads, None where one is not known."""
+        amounts = [amount for amount in self.heads.values() if amount is not None]
+        return sum(amounts, Decimal(0)) if len(amounts) == len(self.heads) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeEstimate:
+    """The days in order, each fill's share of their heads (by its key; they add up to the days), and the findings."""
+
+    days: Sequence[DayCharges]
+    shares: Mapping[str, Mapping[Head, Decimal | None]]
+    findings: Sequence[ChargeFinding]
+
+
+def estimate(fills: Iterable[ChargedFill], schedule: ChargeSchedule, *, plan: str | None = None) -> ChargeEstimate:
+    """Return what fills cost by a schedule and a brokerage plan; without a plan brokerage and GST are not known.
+
+    The order of the fills plays no part. Whole days are needed: a share's day decides its product and average price.
+    """
+    ordered = sorted(fills, key=lambda fill: (fill.day, fill.segment or "", market_of(fill.exchange) or "", fill.key))
+    sections = []
+    for (day, segment, market), group in groupby(
+        ordered, key=lambda fill: (fill.day, fill.segment, market_of(fill.exchange) or fill.exchange)
+    ):
+        section = ChargedSection(day, segment, market, list(group))
+        _Computation(section, schedule, plan or "").run()
+        sections.append(section)
+    rounded_heads = as_noted(sections)
+    days = [
+        DayCharges(
+            *(section.day, section.segment, section.exchange, heads),
+            {head: section.sum_of(head) for head in HEADS},
+            section.sure,
+        )
+        for section, heads in zip(sections, rounded_heads, strict=True)
+    ]
+    shares: dict[str, dict[Head, Decimal | None]] = {}
+    for section, heads in zip(sections, rounded_heads, strict=True):
+        shares |= shares_of(section, heads)
+    return ChargeEstimate(days, shares, [finding for section in sections for finding in section.findings.values()])
+
+
+@dataclass(frozen=True, slots=True)
+class _Computation:
+    """Computing one section by a schedule and a plan."""
+
+    section: ChargedSection
+    schedule: ChargeSchedule
+    plan: str
+
+    def run(self) -> None:
+        """Fill the section's exact amounts."""
+        section = self.section
+        if section.segment is None or market_of(section.exchange) is None:
+            section.note(
+                None, f"what is traded at {section.exchange or 'no exchange'} is in no segment of the schedule"
+            )
+            for fill in section.fills:
+                for head in HEADS:
+                    section.add(fill, head, None)
+            return
+        for fill in section.fills:
+            section.add(fill, Head.CTT, _NOTHING)
+        traded = [fill for fill in section.fills if fill.kind in (FillKind.TRADE, FillKind.ORDER)]
+        by_scrip: dict[str, list[ChargedFill]] = {}
+        for fill in traded if section.segment == Segment.EQUITY else ():
+            by_scrip.setdefault(fill.scrip, []).append(fill)
+        days = {scrip: scrip_day(of_scrip) for scrip, of_scrip in by_scrip.items()}
+        for fill in traded:
+            for head in _TURNOVER:
+                self._charge(fill, head, Base.TURNOVER, fill.turnover)
+            self._taxes(fill, days.get(fill.scrip))
+        for fill in section.fills:
+            if fill.kind == FillKind.EXERCISE and fill.side == SELL:
+                self._charge(fill, Head.STT, Base.INTRINSIC, fill.turnover)
+        self._brokerage(days)
+        self._depository(traded, days)
+        for fill in section.fills:
+            self._gst(fill)
+
+    def _taxes(self, fill: ChargedFill, day: ScripDay | None) -> None:
+        """Add STT or CTT, and stamp, in the cash segment by product."""
+        if day is None:
+            self._charge(fill, Head.STT, Base.TURNOVER, fill.turnover)
+            self._charge(fill, Head.STAMP, Base.TURNOVER, fill.turnover)
+            if self.section.segment in _COMMODITIES:
+                self._charge(fill, Head.CTT, Base.TURNOVER, fill.turnover)
+            return
+        intraday = day.intraday_share(fill.side)
+        at_average = day.average_price * Fraction(fill.quantity) * Fraction(fill.multiplier)
+        for product, share in ((INTRADAY, intraday), (DELIVERY, 1 - intraday)):
+            if share:
+                self._charge(fill, Head.STT, Base.DAY_AVERAGE, at_average * share, product)
+                self._charge(fill, Head.STAMP, Base.TURNOVER, fill.turnover * share, product)
+
+    def _row(self, fill: ChargedFill, head: Head, base: Base, product: str = "", plan: str = "") -> ChargeRate | None:
+        """Return the row in force for a fill; what is missing or not sure is noted."""
+        section, segment = self.section, fill.segment
+        if segment is None:
+            return None
+        row, is_open = self.schedule.in_force(
+            *(head, base, fill.day),
+            segment=segment,
+            exchange=section.exchange,
+            product=product,
+            group=fill.group,
+            plan=plan,
+        )
+        if row is None or (row.rate is None and row.flat is None):
+            words = " ".join(filter(None, (plan, segment, product, section.exchange)))
+            section.note(head, f"the schedule has no {head} for {words} on {fill.day}")
+            return None
+        mark = Sure.UNSETTLED if is_open else row.sure
+        section.rest_on(head, mark)
+        if is_open:
+            section.note(head, f"{head} is that of most of {segment} at {section.exchange}: the group is not known")
+        return row
+
+    def _charge(self, fill: ChargedFill, head: Head, base: Base, amount: Fraction, product: str = "") -> None:
+        row = self._row(fill, head, base, product)
+        if row is None or row.rate is None:
+            self.section.add(fill, head, None)
+        elif row.side in ("both", "holder", fill.side.lower()):
+            self.section.add(fill, head, amount * Fraction(row.rate) * _PERCENT)
+
+    def _brokerage(self, days: Mapping[str, ScripDay]) -> None:
+        """Add each executed order's brokerage to its fills, by their turnover."""
+        orders: dict[tuple[str, str, str], list[ChargedFill]] = {}
+        for fill in self.section.fills:
+            if fill.kind != FillKind.EXPIRY:
+                order = fill.key if fill.order is None or fill.kind == FillKind.EXERCISE else fill.order
+                orders.setdefault((fill.scrip, fill.side, order), []).append(fill)
+        if orders and not self.plan:
+            self.section.note(Head.BROKERAGE, "no brokerage plan is known: name one with --plan")
+        for fills in orders.values():
+            amount = self._order(fills, days.get(fills[0].scrip)) if self.plan else None
+            turnover = sum((fill.turnover for fill in fills), _NOTHING)
+            for fill in fills:
+                share = fill.turnover / turnover if turnover else Fraction(1, len(fills))
+                self.section.add(fill, Head.BROKERAGE, None if amount is None else amount * share)
+
+    def _order(self, fills: Sequence[ChargedFill], day: ScripDay | None) -> Fraction | None:
+        """Return the brokerage of one executed order, rounded to the paisa; None where the plan has none for it."""
+        first = fills[0]
+        is_exercise = first.kind == FillKind.EXERCISE
+        if (first.orders if is_exercise else first.order) is None:
+            self.section.rest_on(Head.BROKERAGE, Sure.UNSETTLED)
+            self.section.note(Head.BROKERAGE, "a fill whose order is not known counts as an order of its own")
+        count = (first.orders or 1) if is_exercise else 1
+        turnover = sum((fill.turnover for fill in fills), _NOTHING)
+        intraday = day.intraday_share(first.side) if day is not None else None
+        parts = [("", Fraction(1))] if intraday is None else [(INTRADAY, intraday), (DELIVERY, 1 - intraday)]
+        by_terms: dict[tuple[Decimal | None, ...], tuple[ChargeRate, Fraction]] = {}
+        for product, share in parts:
+            if not share:
+                continue
+            row = self._row(first, Head.BROKERAGE, Base.ORDER, product, self.plan)
+            if row is None:
+                return None
+            terms = (row.rate, row.flat, row.cap, row.floor)
+            _, before = by_terms.get(terms, (row, _NOTHING))
+            by_terms[terms] = (row, before + turnover * share)  # equal terms are one order's, whatever its products
+        return count * rounded(sum((row.of_order(worth) for row, worth in by_terms.values()), _NOTHING), 2)
+
+    def _depository(self, traded: Sequence[ChargedFill], days: Mapping[str, ScripDay]) -> None:
+        """Add the depository's charge of each share that was sold out of the demat account, with its GST."""
+        for scrip, day in days.items():
+            sales = [fill for fill in traded if fill.scrip == scrip and fill.side == SELL]
+            if day.sold <= day.matched:
+                continue
+            row = self._row(sales[0], Head.DP, Base.ISIN_DAY, plan=self.plan) if self.plan else None
+            gst = self._row(sales[0], Head.GST, Base.HEADS)
+            if not self.plan:
+                self.section.note(Head.DP, "no brokerage plan is known: name one with --plan")
+            for fill in sales:
+                amount = None
+                if row is not None and row.flat is not None and gst is not None and gst.rate is not None:
+                    amount = rounded(Fraction(row.flat) * (1 + Fraction(gst.rate) * _PERCENT), 2)
+                    amount *= Fraction(fill.quantity) / day.sold
+                self.section.add(fill, Head.DP, amount)
+
+    def _gst(self, fill: ChargedFill) -> None:
+        """Add GST of a fill's unrounded heads; the depository's has its own."""
+        row, heads = self._row(fill, Head.GST, Base.HEADS), self.section.exact[fill.key]
+        if row is None or row.rate is None:
+            self.section.add(fill, Head.GST, None)
+            return
+        base = _NOTHING
+        for head in row.heads:
+            amount = heads[head]
+            if head == Head.DP:
+                continue
+            if amount is None:
+                self.section.add(fill, Head.GST, None)
+                self.section.note(Head.GST, f"GST is not known where {head} is not")
+                return
+            base += amount
+            self.section.rest_on(Head.GST, self.section.sure.get(head, Sure.RECOMPUTED))
+        self.section.add(fill, Head.GST, base * Fraction(row.rate) * _PERCENT)

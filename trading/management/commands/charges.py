@@ -1,0 +1,130 @@
+"""`manage.py charges`: what the trades of a period cost in charges, day by day and head by head."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TypedDict
+
+from trading.domain.charge_heads import Head
+from trading.domain.charge_sections import HEADS, ChargeFinding
+from trading.domain.charges import ChargeEstimate, DayCharges
+from trading.errors import InvalidValue
+from trading.management.base import VeloxCommand
+from trading.management.output import FORMATS, Report, Table, add_format_arguments
+from trading.management.report import Value
+from trading.queries.accounts import get_account
+from trading.queries.charge_estimates import CURRENCY, charges_between, shipped_schedule
+from trading.queries.period import desk_date
+from trading.queries.reports import selection
+
+ESTIMATE = "estimate"
+WORDS = {
+    Head.BROKERAGE: "Brokerage",
+    Head.STT: "STT",
+    Head.CTT: "CTT",
+    Head.EXCHANGE: "Exchange",
+    Head.IPFT: "IPFT",
+    Head.SEBI: "SEBI",
+    Head.STAMP: "Stamp",
+    Head.GST: "GST",
+    Head.DP: "DP",
+}
+FIRST_COLUMNS = ("Day", "Segment", "Exchange")
+
+
+class ChargesDay(TypedDict):
+    """One day, segment and market as JSON has it."""
+
+    date: date
+    segment: str | None
+    exchange: str
+    heads: Mapping[str, Decimal | None]
+    source: Mapping[str, str]
+    sure: Mapping[str, str]
+    total: Decimal | None
+
+
+class Command(VeloxCommand):
+    help = (
+        "What the trades of a period cost in charges, by day, segment and market. Estimates by the dated schedule, as "
+        "a contract note rounds; what the schedule does not know is left open, and the exit is 1."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="first day (default: the first trade's)")
+        parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="last day (default: the last trade's)")
+        parser.add_argument("--account", default="main", help="the account (default: main)")
+        parser.add_argument("--plan", metavar="NAME", help="the brokerage plan, such as zerodha")
+        add_format_arguments(parser, formats=FORMATS)
+
+    def answer(self, *, first: str | None, last: str | None, account: str, plan: str | None) -> bool:
+        plans = shipped_schedule().plans()
+        if plan is not None and plan not in plans:
+            raise InvalidValue(f"There is no plan {plan!r}.", field="plan", hint=f"Known are {', '.join(plans)}.")
+        traded = get_account(account)
+        period = selection(traded, first=first, last=last, today=desk_date(datetime.now(UTC)))
+        answer = ChargeEstimate([], {}, [])
+        if period.first is not None and period.last is not None:
+            answer = charges_between(traded, period.first, period.last, plan=plan)
+        days = [_day(day) for day in answer.days]
+        totals = [day["total"] for day in days if day["total"] is not None]
+        total = sum(totals, Decimal(0)) if len(totals) == len(days) else None
+        body = {
+            "account": traded.code,
+            "currency": CURRENCY,
+            "plan": plan,
+            "from": period.first,
+            "to": period.last,
+            "days": days,
+            "total": total,
+            "findings": [_finding(finding) for finding in answer.findings],
+        }
+        self.emit(_report(body, days, total, answer.findings))
+        return total is not None
+
+
+def _day(day: DayCharges) -> ChargesDay:
+    return {
+        "date": day.day,
+        "segment": day.segment,
+        "exchange": day.exchange,
+        "heads": {head: day.heads[head] for head in HEADS},
+        "source": {head: ESTIMATE for head in HEADS if day.heads[head] is not None},
+        "sure": {head: day.sure[head] for head in HEADS if head in day.sure},
+        "total": day.total,
+    }
+
+
+def _finding(finding: ChargeFinding) -> dict[str, Value]:
+    return {
+        "date": finding.day,
+        "segment": finding.segment or None,
+        "exchange": finding.exchange,
+        "head": finding.head,
+        "text": finding.text,
+    }
+
+
+def _report(
+    body: Mapping[str, object], days: list[ChargesDay], total: Decimal | None, findings: Sequence[ChargeFinding]
+) -> Report:
+    """Return the days as a table with their sum below, for spreadsheets without it; an amount rests on a ? is said."""
+    rows: list[list[Value]] = [
+        [day["date"], day["segment"], day["exchange"], *day["heads"].values(), day["total"]] for day in days
+    ]
+    sums: list[Value] = []
+    for head in HEADS:
+        amounts = [day["heads"][head] for day in days]
+        certain = [amount for amount in amounts if amount is not None]
+        sums.append(sum(certain, Decimal(0)) if len(certain) == len(amounts) else None)
+    columns = [*FIRST_COLUMNS, *WORDS.values(), "Total"]
+    title = f"Charges · {body['account']} · plan {body['plan'] or 'not known'} · estimates · {CURRENCY}"
+    table = Table(title, columns, [*rows, ["Total", "", "", *sums, total]], CURRENCY, last_is_total=True)
+    texts = {f"{finding.head or 'all heads'}: {finding.text}" for finding in findings}
+    unsettled = sorted({WORDS[Head(head)] for day in days for head, mark in day["sure"].items() if mark == "?"})
+    notes = [*sorted(texts), *([f"Not settled (?): {', '.join(unsettled)}."] if unsettled else [])]
+    sheet = Table(title, ["date", "segment", "exchange", *HEADS, "total"], rows, CURRENCY)
+    return Report(title, body, [table], notes, sheet)
