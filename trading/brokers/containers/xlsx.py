@@ -56,7 +56,7 @@ def read_xlsx(content: bytes, allowance: Allowance, rows_max: int | None) -> tup
             )
     except UnreadableFile:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
         raise refused(allowance.name, "is a damaged or locked workbook", "Download it anew.") from error
     except (ParseError, KeyError, ValueError, LookupError) as error:
         raise refused(allowance.name, "is no workbook that can be read", "Save it anew as XLSX or CSV.") from error
