@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -78,5 +79,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not os.path.samestat(current, self._opened)
 
 
+@lru_cache(maxsize=16)
 def _path_of(database: str) -> Path:
     return Path(database.removeprefix("file:").partition("?")[0])
