@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from trading.domain import cuts, figures, statistics
 from trading.domain.cuts import CUTS
@@ -36,11 +36,13 @@ def stats_by(
         raise InvalidValue(
             f"condition is {condition!r}.", field="condition", hint="Name a condition with cut='condition', else none."
         )
+    if cut in TOTALS:
+        # A day has a total only where it has exits, so all of them are the whole span.
+        first, last = last_days(days, now=now) if days is not None else (date.min, date.max)
+        return sorted(totals_by(account, first, last, cut), key=lambda row: row["key"])
     span = last_days(days, now=now) if days is not None else whole_span(Cut(account))
     if span is None:
         return []
-    if cut in TOTALS:
-        return sorted(totals_by(account, *span, cut), key=lambda row: row["key"])
     exits = parts_of(Cut(account), *span, with_conditions=condition is not None)
     sheet = Sheet([traded.exit for traded in exits])
     groups = cuts.by_condition_named(exits, condition) if condition is not None else cuts.places(exits, CUTS[cut])
