@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from trading.brokers.cells import PlacedCell, number, number_or_none, required_text, text
-from trading.brokers.refused_rows import RowRefused
+from trading.brokers.reading import RefusedRow
 from trading.brokers.values import ActionLine, FillKind, FillLine, Head, InstrumentName, Place, Segment
 from trading.domain.contract_symbols import MONTHS
 
@@ -119,13 +119,13 @@ def fill_of(
 
     Raises:
         UnreadableCell: for a cell that holds something else than its column says.
-        RowRefused: a side that contradicts the sign, a cancelled or corrected trade, an asset that is no unit times
+        RefusedRow: a side that contradicts the sign, a cancelled or corrected trade, an asset that is no unit times
             price, a price of 0 outside of a settlement, proceeds that are not quantity times price.
     """
     if cells.codes & _WITHDRAWN:
-        raise RowRefused(cells.place, "cancelled", "The broker cancelled or corrected this trade: settle it by hand.")
+        raise RefusedRow("cancelled", "The broker cancelled or corrected this trade: settle it by hand.")
     if cells.category not in SEGMENTS:
-        raise RowRefused(cells.place, "asset_category", f"Assets of the kind {cells.category!r} cannot be booked.")
+        raise RefusedRow("asset_category", f"Assets of the kind {cells.category!r} cannot be booked.")
     units = signed_units(cells)
     price = number(cells.price)
     kind = _kind_of(cells, price)
@@ -149,15 +149,15 @@ def fill_of(
 
 
 def signed_units(cells: ExecutionCells) -> Decimal:
-    """Return the quantity, a sale below 0; the word beside it must say the same. Raises: UnreadableCell, RowRefused."""
+    """Return the quantity, a sale below 0; the word beside it must say the same. Raises: UnreadableCell, RefusedRow."""
     units = number(cells.quantity)
     word = text(cells.side).upper()
     if not units:
         raise cells.quantity.refused("and no fill")
     if word.endswith("(CA.)"):
-        raise RowRefused(cells.place, "cancelled", "The broker cancelled this trade: settle it by hand.")
+        raise RefusedRow("cancelled", "The broker cancelled this trade: settle it by hand.")
     if word and word != ("BUY" if units > 0 else "SELL"):
-        raise RowRefused(cells.place, "side_conflict", f"The row says {word} and has the quantity {units}.")
+        raise RefusedRow("side_conflict", f"The row says {word} and has the quantity {units}.")
     return units
 
 
@@ -193,9 +193,7 @@ def _kind_of(cells: ExecutionCells, price: Decimal) -> FillKind:
     if cells.codes & _SETTLEMENTS or _EXPIRED in cells.codes:
         return FillKind.EXERCISE
     if not price:
-        raise RowRefused(
-            cells.place, "zero_price", "A trade at price 0 that is neither expired, exercised nor assigned."
-        )
+        raise RefusedRow("zero_price", "A trade at price 0 that is neither expired, exercised nor assigned.")
     return FillKind.TRADE
 
 
@@ -208,8 +206,7 @@ def _check_proceeds(cells: ExecutionCells, units: Decimal, price: Decimal, multi
     decimals = max(_PRICE_DECIMALS, -exponent if isinstance(exponent, int) else 0)
     limit = _CENT + abs(units * multiplier) * Decimal(5).scaleb(-decimals - 1)
     if abs(proceeds + units * price * multiplier) > limit:
-        raise RowRefused(
-            cells.place,
+        raise RefusedRow(
             "proceeds_conflict",
             f"The proceeds of {proceeds} are not {-units} times {price} times {multiplier}.",
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -28,7 +28,7 @@ from trading.brokers.ibkr import (
     instant,
 )
 from trading.brokers.ibkr_sections import SectionLine, fields_of, section_lines
-from trading.brokers.refused_rows import RowRefused, remark_of
+from trading.brokers.reading import rejected
 from trading.brokers.values import (
     ActionLine,
     BillLine,
@@ -107,8 +107,8 @@ def read(document: Document) -> Statement:
     for line in rows:
         try:
             _read_line(line, lines)
-        except (UnreadableCell, RowRefused) as error:
-            lines.rejected.append(remark_of(error))
+        except InvalidValue as error:
+            lines.rejected.append(rejected(line.place, error))
     statement = Statement(
         document.name,
         document.sha256,
@@ -219,8 +219,8 @@ def _read_trades(rows: list[SectionLine], lines: ActivityLines) -> None:
             continue
         try:
             booked = list(_executions(group, lines))
-        except (UnreadableCell, RowRefused) as error:
-            lines.rejected += [replace(remark_of(error), place=line.place) for line in group]
+        except InvalidValue as error:
+            lines.rejected += [rejected(line.place, error) for line in group]
             continue
         for line in booked:
             _read_trade(line, lines, f"{category} {currency}")
@@ -233,9 +233,7 @@ def _executions(group: list[SectionLine], lines: ActivityLines) -> Iterator[Sect
         levels[text(line["DataDiscriminator"])].append(line)
     trades, orders = levels.pop("Trade", []), levels.pop("Order", [])
     if trades and orders and _turnover(trades) != _turnover(orders):
-        raise RowRefused(
-            orders[0].place, "order_conflict", "The executions of this contract do not add up to its orders."
-        )
+        raise RefusedRow("order_conflict", "The executions of this contract do not add up to its orders.")
     for line in orders if trades else ():
         lines.ignore(line, "not_an_execution", "An order, whose executions stand apart.")
     for level, rest in levels.items():
@@ -266,8 +264,8 @@ def _read_trade(line: SectionLine, lines: ActivityLines, total: str) -> None:
         )
         fill = fill_of(cells, _named(line, lines), instant(line["Date/Time"]), charges=commission_of(line["Comm/Fee"]))
         lines.fills.append(fill)
-    except (UnreadableCell, RowRefused) as error:
-        lines.rejected.append(remark_of(error))
+    except InvalidValue as error:
+        lines.rejected.append(rejected(line.place, error))
 
 
 def _state_totals(line: SectionLine, lines: ActivityLines) -> None:

@@ -14,7 +14,7 @@ from datetime import date
 from itertools import chain
 from xml.etree.ElementTree import Element
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, identifier, number, number_or_none, required_text, text
+from trading.brokers.cells import PlacedCell, identifier, number, number_or_none, required_text, text
 from trading.brokers.document import Document
 from trading.brokers.ibkr import (
     CONVERSIONS,
@@ -26,7 +26,7 @@ from trading.brokers.ibkr import (
     fill_of,
     instant,
 )
-from trading.brokers.refused_rows import RowRefused, remark_of
+from trading.brokers.reading import RefusedRow, rejected
 from trading.brokers.values import (
     ActionLine,
     BillLine,
@@ -111,8 +111,8 @@ def read(document: Document) -> Statement:
     for row in sorted(rows, key=lambda each: each.element.tag != "Trade"):
         try:
             _READERS.get(row.element.tag, _other)(row, lines)
-        except (UnreadableCell, RowRefused) as error:
-            lines.rejected.append(remark_of(error))
+        except InvalidValue as error:
+            lines.rejected.append(rejected(row.place, error))
     _check_completeness(document, sections, rows, lines)
     days = list(_period(document, sections))
     statement = Statement(
@@ -208,7 +208,7 @@ def _trade(row: FlexRow, lines: FlexLines) -> None:
         lines.ignore(row.place, "currency_conversion", f"{text(row['symbol'])}: money changed, and no instrument.")
         return
     if text(row["transactionType"]) in ("TradeCancel", "TradeCorrect"):
-        raise RowRefused(row.place, "cancelled", "The broker cancelled or corrected a trade: settle it by hand.")
+        raise RefusedRow("cancelled", "The broker cancelled or corrected a trade: settle it by hand.")
     stamp = row["dateTime"] if text(row["dateTime"]) else _joined(row, "tradeDate", "tradeTime")
     when = instant(stamp)
     if when.clock is not None:
@@ -280,7 +280,7 @@ def _position(row: FlexRow, lines: FlexLines) -> None:
     quantity = number(row["position"])
     side = text(row["side"])
     if side and side != ("Short" if quantity < 0 else "Long"):
-        raise RowRefused(row.place, "side_conflict", f"The row says {side} and has the position {quantity}.")
+        raise RefusedRow("side_conflict", f"The row says {side} and has the position {quantity}.")
     # A query without cost data writes 0, which is no price that anything was bought at.
     average = number_or_none(row["costBasisPrice"]) or None
     lines.positions.append(PositionLine(row.place, _name(row), day, day, quantity=quantity, average_price=average))

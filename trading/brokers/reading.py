@@ -62,11 +62,15 @@ def read_rows(lines: Iterable[Line], read_line: Callable[[Line], Read | Remark])
         try:
             outcome = read_line(line)
         except InvalidValue as error:
-            reason = error.reason if isinstance(error, RefusedRow) else error.code
-            rows.rejected.append(Remark(line.place, reason, str(error)))
+            rows.rejected.append(rejected(line.place, error))
             continue
         if isinstance(outcome, Remark):
             rows.ignored.append(outcome)
         else:
             rows.read.append(outcome)
     return rows
+
+
+def rejected(place: Place, error: InvalidValue) -> Remark:
+    """Return why a row at a place was rejected: the reason that it was refused for, or the error's code."""
+    return Remark(place, error.reason if isinstance(error, RefusedRow) else error.code, str(error))

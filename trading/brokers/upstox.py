@@ -23,8 +23,8 @@ _HEADS = (
 
 
 def names_upstox(content: str) -> bool:
-    """Say whether a cell or line begins with the company's name."""
-    return content.strip().upper().startswith(COMPANIES)
+    """Say whether a cell or a line has the company's name in it."""
+    return any(company in content.upper() for company in COMPANIES)
 
 
 def head_of(label: str) -> Head:

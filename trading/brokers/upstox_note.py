@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from trading.brokers.cells import INDIA, PlacedCell, UnreadableCell, clock, day, moment_of, money, number
+from trading.brokers.cells import INDIA, PlacedCell, clock, day, moment_of, money, number
 from trading.brokers.document import Document
-from trading.brokers.refused_rows import RowRefused, remark_of
+from trading.brokers.reading import RefusedRow, rejected
 from trading.brokers.upstox import head_of, names_upstox
 from trading.brokers.values import Broker, ChargeLine, Head, InstrumentName, NoteLine, Place, Remark, Segment, Statement
-from trading.errors import UnknownLayout
+from trading.errors import InvalidValue, UnknownLayout
 
 BROKER = Broker.UPSTOX
 KIND = "contract_note"
@@ -37,7 +37,7 @@ _LIKE_A_FILL = re.compile(r"\d{8,}\s+\d\d:\d\d:\d\d\s")
 _OBLIGATION = re.compile(rf"PAY IN\s*/\s*\(\s*PAY OUT\s*\)\s*OBLIGATION((?:\s+{_FIGURE})+)", re.IGNORECASE)
 _CHARGES = re.compile(rf"(\[[^\]]+\]|Brokerage Charges)((?:\s+{_FIGURE})+)", re.IGNORECASE)
 _NET = re.compile(rf"Net amount \(-\) receivable by Client.*?((?:\s+{_FIGURE})+)$", re.IGNORECASE)
-_COLUMNS = re.compile(r"((?:\S+ \(Rs\.\)\s+)+)TOTAL \(Net\) \(Rs\.\)")
+_COLUMNS = re.compile(r"((?:\S+\s+\(Rs\.\)\s+)+)TOTAL\s+\(Net\)\s+\(Rs\.\)")
 _SEGMENTS = {"EQ-CASH": Segment.EQUITY}
 _PAISA = Decimal("0.01")
 
@@ -72,8 +72,8 @@ def read(document: Document) -> Statement:
     for line in lines:
         try:
             _read_line(line, str(line.content), page)
-        except (UnreadableCell, RowRefused) as error:
-            page.rejected.append(remark_of(error))
+        except InvalidValue as error:
+            page.rejected.append(rejected(line.place, error))
     if not page.notes and not page.rejected:
         raise UnknownLayout(f"{document.name} shows no trade of its contract note.", hint="Nothing was read.")
     client = next((match[1] for line in document.lines if (match := _CLIENT.search(line))), None)
@@ -121,13 +121,13 @@ def _read_line(line: PlacedCell, content: str, page: NotePage) -> None:
         page.order_brokerage += money(PlacedCell(match[1], "Net Total", line.place))
         page.ignored.append(Remark(line.place, "order_brokerage", "The brokerage of an order, and no trade."))
     elif _LIKE_A_FILL.match(content):
-        raise RowRefused(line.place, "unreadable_trade", "A line of a trade in a layout that no public note shows.")
+        raise RefusedRow("unreadable_trade", "A line of a trade in a layout that no public note shows.")
     elif match := _COLUMNS.search(content):
-        page.columns = tuple(re.findall(r"(\S+) \(Rs\.\)", match[1]))
-    elif match := _OBLIGATION.match(content):
+        page.columns = tuple(re.findall(r"(\S+)\s+\(Rs\.\)", match[1]))
+    elif match := _OBLIGATION.search(content):
         page.stated["obligation"] = -_figures(line, match[1])[-1]
         page.is_in_block = True
-    elif match := _NET.match(content):
+    elif match := _NET.search(content):
         page.stated["net"] = -_figures(line, match[1])[-1]
         page.is_in_block = False
     elif page.is_in_block:
@@ -145,11 +145,9 @@ def _trade(line: PlacedCell, match: re.Match[str], trading_day: date) -> NoteLin
     net_price = money(terms["net_price"])
     is_purchase = match["side"] == "B"
     if not units or (units > 0) != is_purchase or (total > 0) != is_purchase:
-        raise RowRefused(
-            line.place, "side_conflict", f"The line says {match['side']} with quantity {units} and total {total}."
-        )
+        raise RefusedRow("side_conflict", f"The line says {match['side']} with quantity {units} and total {total}.")
     if abs(units * net_price - total) > _PAISA:
-        raise RowRefused(line.place, "amount_conflict", f"{units} times {net_price} is not {total}.")
+        raise RefusedRow("amount_conflict", f"{units} times {net_price} is not {total}.")
     return NoteLine(
         line.place,
         InstrumentName(exchange=match["exchange"], isin=match["isin"], company=match["company"].strip("* ")),
@@ -168,9 +166,7 @@ def _read_charge(line: PlacedCell, label: str, figures: list[Decimal], page: Not
     """Add a line of charges to its head: one column per segment, then their total."""
     *amounts, total = figures
     if len(amounts) != len(page.columns) or sum(amounts) != total:
-        raise RowRefused(
-            line.place, "charge_conflict", f"The columns of {label} do not add up to {total}, or have no segment."
-        )
+        raise RefusedRow("charge_conflict", f"The columns of {label} do not add up to {total}, or have no segment.")
     head = head_of(label)
     if head is Head.BROKERAGE:
         page.stated["brokerage"] = total
