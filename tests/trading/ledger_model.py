@@ -135,6 +135,26 @@ def must_be_price(symbol: str, price: D, *, can_be_zero: bool = False) -> None:
 class Model:
     def __init__(self) -> None:
         self.trades: list[Trade] = []
+        self.keys: dict[tuple[date, str], list[tuple[int, int]]] = {}  # day, fill id: trade and place of each fill
+
+    # -- whose a fill id is ------------------------------------------------------------------------------------------
+    def having(self, fill: Fill) -> list[tuple[int, int]]:
+        return self.keys.get((day_of(fill.at), fill.fill_id), []) if fill.fill_id is not None else []
+
+    def note(self, trade: Trade, place: int) -> None:
+        fill = trade.fills[place]
+        if fill.fill_id is not None and fill.ratio is None:
+            of_day = self.keys.setdefault((day_of(fill.at), fill.fill_id), [])
+            of_day += [] if (trade.number, place) in of_day else [(trade.number, place)]
+
+    def strange(self, trade: Trade, fills: list[Fill]) -> bool:
+        """Whether a fill would come to a day on which its id is another one's, both rows of a flip being one."""
+        for place, (new, old) in enumerate(zip(fills, trade.fills, strict=True)):
+            if new.at != old.at:
+                own = [keys for keys in self.keys.values() if (trade.number, place) in keys]
+                if set(self.having(new)) - {one for keys in own for one in keys}:
+                    return True
+        return False
 
     # -- finding -----------------------------------------------------------------------------------------------------
     def find(self, trade_id: str, strategy: str, symbol: str | None = None) -> Trade:
@@ -172,19 +192,27 @@ class Model:
             if (known.symbol, known.side) != (symbol, side) or (fill.price, fill.quantity) not in said:
                 raise Refused("IdConflict")
             return known
+        if self.having(fill):
+            raise Refused("IdConflict")
         must_be_price(symbol, fill.price)
+        return self.begin(trade_id, strategy, symbol, side, stop, fill)
+
+    def begin(self, trade_id: str, strategy: str, symbol: str, side: str, stop: D | None, fill: Fill) -> Trade:
         self.trades.append(Trade(len(self.trades), trade_id, strategy, symbol, side, stop, [fill]))
+        self.note(self.trades[-1], 0)
         return self.trades[-1]
 
     def fill(self, trade: Trade, fill: Fill) -> Trade:
         for one in trade.fills:
             if fill.fill_id is None and not fill.price and (one.said, one.said_at) == (fill.said, fill.at):
                 return trade  # units for nothing: the same gift
-            if fill.fill_id is not None and one.fill_id == fill.fill_id:
-                right = [] if one.is_void else [(one.side, one.price, one.quantity)]
-                if (fill.side, fill.price, fill.quantity) not in [one.said, *right]:
-                    raise Refused("IdConflict")
-                return trade
+        if having := self.having(fill):
+            places = [place for number, place in having if number == trade.number]
+            one = trade.fills[places[0]] if places else Fill("", D(0), D(0), fill.at, None, None)
+            right = [] if one.is_void else [(one.side, one.price, one.quantity)]
+            if (fill.side, fill.price, fill.quantity) not in [one.said, *right]:
+                raise Refused("IdConflict")
+            return trade
         if trade.state != "OPEN":
             raise Refused("TradeClosed")
         too_early = fill.at < trade.opened_at or any(one.ratio and one.at > fill.at for one in trade.right)
@@ -196,6 +224,7 @@ class Model:
         if wrong:
             raise Refused(*wrong)
         trade.fills.append(fill)
+        self.note(trade, len(trade.fills) - 1)
         self.settle(trade)
         return trade
 
@@ -204,14 +233,16 @@ class Model:
             raise Refused("InvalidValue")
         known = self.known(trade.strategy, to, day_of(fill.at))
         if known is not None:
-            parts = [one for of in (trade, known) for one in of.fills if one.fill_id == fill.fill_id]
+            having = self.having(fill)
+            parts = [
+                self.trades[number].fills[place] for number, place in having if number in (trade.number, known.number)
+            ]
             is_same = len(parts) == 2 and known is not trade and sum(one.said[2] for one in parts) == fill.quantity
             if not is_same or {one.said[:2] for one in parts} != {(fill.side, fill.price)}:
                 raise Refused("IdConflict")
             return known
         held = D(trade.sums.held.numerator) / D(trade.sums.held.denominator)
-        is_known = any(one.fill_id == fill.fill_id for one in trade.fills)
-        if trade.state != "OPEN" or fill.quantity <= held or is_known:
+        if trade.state != "OPEN" or fill.quantity <= held or self.having(fill):
             return self.fill(trade, fill)
         if fill.at < trade.opened_at or any(one.ratio and one.at > fill.at for one in trade.right):
             raise Refused("InvalidValue")
@@ -224,9 +255,10 @@ class Model:
         closing = Fill(fill.side, fill.price, held, fill.at, own, fill.fill_id)
         opening = Fill(fill.side, fill.price, fill.quantity - held, fill.at, left, fill.fill_id)
         trade.fills.append(closing)
+        self.note(trade, len(trade.fills) - 1)
         self.settle(trade)
         side = "LONG" if fill.side == "BUY" else "SHORT"
-        return self.open(to, trade.strategy, trade.symbol, side, None, opening)
+        return self.begin(to, trade.strategy, trade.symbol, side, None, opening)
 
     def close(self, trade: Trade, price: D, at: datetime, reason: str, charges: D | None) -> Trade:
         must_be_price(trade.symbol, price, can_be_zero=True)
@@ -353,9 +385,12 @@ class Model:
         same = [one for one in self.trades if one is not trade and one.trade_id == trade.trade_id]
         if any((one.strategy, one.day) == now for one in same):
             wrong.add("IdConflict")
+        wrong |= {"IdConflict"} if self.strange(trade, fills) else set()
         if wrong:
             raise Refused(*wrong)
         trade.fills, trade.strategy = fills, strategy
+        for place in range(len(fills)):
+            self.note(trade, place)
         if was != now:
             trade.moved.append(was)
         self.settle(trade)

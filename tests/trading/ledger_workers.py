@@ -66,7 +66,7 @@ def race(name: str, count: str) -> None:
         trade_id, price = f"R{number}", 2465 + int(name) % 4
         for call in (
             lambda trade_id=trade_id: opened(trade_id),
-            lambda trade_id=trade_id: filled("SELL", 2460, 4, trade_id, fill_id="F1"),
+            lambda trade_id=trade_id: filled("SELL", 2460, 4, trade_id, fill_id=f"F{trade_id}"),
             lambda trade_id=trade_id, price=price: closed(trade_id, price=price),
         ):
             try:

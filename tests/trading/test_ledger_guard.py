@@ -49,14 +49,14 @@ FACTS = (
     *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
     *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
 )
-KEPT = ("trading_trade", "trading_daytotal", "trading_journalhead")
+KEPT = ("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead")
 
 
 def everything(account: str = "main") -> Trade:
     """One row at least in every guarded table of the account."""
     opened(account_code=account, signal_conditions={"rsi": 61.5}, charges=1)
     update_trailing_sl(account, "T1", "ema cross", "RELIANCE", 2445, 2460, "atr", at=AT + MINUTE)
-    filled("SELL", 2460, 4, account_code=account)
+    filled("SELL", 2460, 4, account_code=account, fill_id="F1")
     closed(account_code=account)
     record_signal(account, "ema cross", "RELIANCE", AT, {"rsi": 40}, decision="SKIPPED")
     publish_daily_summary(get_account(account), DAY)

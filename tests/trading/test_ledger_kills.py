@@ -46,9 +46,9 @@ class Case:
 
 CASES = [
     Case("open", lambda name: opened(name, signal_conditions={"n": name}, symbol=f"S-{name}"), lambda _: None),
-    Case("scale out", lambda name: filled("SELL", 2460, 4, name, fill_id="F")),
+    Case("scale out", lambda name: filled("SELL", 2460, 4, name, fill_id=f"F {name}")),
     Case("close", closed),
-    Case("turn", lambda name: filled("SELL", 2460, 25, name, flip_to=f"{name} turned", fill_id="F"), rows=2),
+    Case("turn", lambda name: filled("SELL", 2460, 25, name, flip_to=f"{name} turned", fill_id=f"F {name}"), rows=2),
     Case("stop", lambda name: update_trailing_sl("main", name, None, "RELIANCE", 2445, 2460, "atr", at=AT + MINUTE)),
     Case("signal", lambda name: record_signal("main", name, "RELIANCE", AT, {"rsi": 4}, decision="SKIPPED"),
          lambda _: None),

@@ -242,7 +242,7 @@ class Desk:
         return self.random.choice((None, Decimal(0), Decimal("1.01"), Decimal("0.00000007"), Decimal("-0.35")))
 
     def fill_id(self) -> str | None:
-        return self.random.choice((None, f"F{self.tick()}", "F1"))
+        return self.random.choice((None, f"F{self.tick()}", f"F{self.tick()}", f"G{self.random.randrange(50)}"))
 
     def tick(self) -> int:
         self.ticks += 1

@@ -67,17 +67,17 @@ def test_a_corrected_trade_goes_on_from_what_is_right() -> None:
 
 
 def test_a_fill_reads_no_fill_that_came_before() -> None:
-    """But for one that has its id."""
+    """Whether its id is known is read off the key of its day."""
     opened(quantity=10)
     for number in range(5):
         filled("BUY", 2450, 1, fill_id=f"F{number}")
     read: list[str] = []
 
     def note(execute: Any, sql: str, *rest: Any) -> Any:
-        if sql.startswith("SELECT") and 'FROM "trading_fill"' in sql:
+        if sql.startswith("SELECT") and 'FROM "trading_fill' in sql:
             read.append(sql)
         return execute(sql, *rest)
 
     with connection.execute_wrapper(note):
         filled("SELL", 2460, 3, fill_id="F5")
-    assert read and all('"trading_fill"."fill_id" = ' in sql for sql in read), read
+    assert read and all('"broker_fill_id" = ' in sql for sql in read), read

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading import rows
-from trading.bookkeeping import bounds, references, slips
+from trading.bookkeeping import bounds, fill_keys, references, slips
 from trading.domain import flags, position
 from trading.domain.chain import JournalEntry
 from trading.domain.money import MAX_UNITS, from_units, to_units
@@ -33,6 +33,8 @@ class NewFill:
     order_id: str | None = None
     time_field: str = "at"  # what the caller calls its time, and its price
     price_field: str = "price"
+    key_number: int = 0  # 1 for the second row of a fill that turns a position
+    takes_key: bool = False  # of a row that was voided, where the fill is booked anew
 
 
 # What moves in a trade after its opening.
@@ -75,7 +77,8 @@ def keep(trade: Trade, seen: Seen) -> None:
 def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> JournalEntry:
     """Write a fill, move its trade on and add to the day's total; return what the journal says of it.
 
-    ``trade`` has its instrument loaded. A new one is saved here, one that was read is to be written with `keep`.
+    ``trade`` has its instrument loaded. A new one is saved here, one that was read is to be written with `keep`. That
+    the fill's id is free was looked up before (`fill_keys`).
 
     Raises: CrossesZero; CurrencyMismatch for an entry; InvalidValue for a time before the opening, off the quantity
         step, beyond the bound of money.
@@ -108,6 +111,8 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> JournalEntr
     )
     rows.insert(fill)
     body: JournalEntry = {"fill": fill_body(fill), "fill_pk": fill.pk}
+    if new.fill_id is not None:
+        body |= fill_keys.keep(trade, fill, new.fill_id, number=new.key_number, takes_key=new.takes_key)
     if is_new:
         body["multiplier"] = trade.instrument.multiplier
     if realised is not None:
@@ -273,7 +278,9 @@ def add_to_total(total: DayTotal, trade: Trade, row: Realisation) -> None:
 def fill_body(fill: Fill) -> JournalEntry:
     """Return how the journal tells a fill."""
     names = ("sequence", "fill_id", "order_id", "side", "role", "price", "quantity", "charges", "at")
-    return {name: getattr(fill, name) for name in names}
+    body: JournalEntry = {name: getattr(fill, name) for name in names}
+    marks = ("is_day_only", "settlement")  # told of those that have them alone, as before there were any
+    return body | {name: getattr(fill, name) for name in marks if getattr(fill, name)}
 
 
 def stop_body(change: StopChange) -> JournalEntry:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from trading.bookkeeping import arguments, booking, journal, refolding
+from trading.bookkeeping import arguments, booking, fill_keys, journal, refolding
 from trading.bookkeeping.booking import Seen
 from trading.domain import values
 from trading.domain.chain import JournalEntry, journal_text
@@ -110,6 +110,8 @@ def write(
         row.from_strategy, row.from_day = was
     row.save()
     stands = refolding.follow(trade, seen, fills)
+    if fill is not None and "at" in row.body.get("now", {}):
+        stands |= fill_keys.follow(trade, next(right for right in fills if right.pk == fill.pk))
     correction: JournalEntry = {
         "kind": kind,
         "body": row.body,

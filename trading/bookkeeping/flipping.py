@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from trading.bookkeeping import booking, journal
+from django.db.models import Q
+
+from trading.bookkeeping import booking, fill_keys, journal
 from trading.bookkeeping.booking import NewFill, Seen
 from trading.bookkeeping.opening import known_trade, new_trade
 from trading.domain import position
@@ -36,8 +38,8 @@ def known_flip(trade: Trade, side: str, new: NewFill, flip_to: str) -> Trade | N
     if opened is None:
         return None
     # The two rows of the fill: by the broker's id, else by time and price.
-    key = {"at": new.at} if new.fill_id is None else {"fill_id": new.fill_id}
-    same = Fill.objects.filter(**key, side=side, price=new.price).order_by("sequence")
+    key = Q(at=new.at) if new.fill_id is None else Q(pk__in=fill_keys.rows_of(trade, new.fill_id, new.at))
+    same = Fill.objects.filter(key, side=side, price=new.price).order_by("sequence")
     rows = [same.filter(trade=of).last() for of in (trade, opened)]
     quantities = [row.quantity for row in rows if row is not None]
     if opened.pk == trade.pk or len(quantities) != 2 or sum(quantities) != new.quantity:
@@ -63,7 +65,7 @@ def flip(trade: Trade, side: str, new: NewFill, flip_to: str, *, now: datetime, 
     booking.keep(trade, seen)
     body = {"trade": booking.trade_body(trade), **booked, "flip": {"to": flip_to}}
     journal.append(trade.account, "add_fill", body, now=now, head=head)
-    opening = replace(new, quantity=rest, charges=left)
+    opening = replace(new, quantity=rest, charges=left, key_number=1)
     keys = (trade.account, trade.strategy, trade.instrument)
     opened = new_trade(*keys, flip_to, OPENS[side], opening, stop=None, target=None, now=now)
     booked = booking.book(opened, side, opening, now=now)

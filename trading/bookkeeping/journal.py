@@ -7,6 +7,8 @@ of the fact, where it was called with an intake):
 - ``trade``: {pk, trade_id, trading_day, strategy, symbol, side, strategy_pk, instrument_pk, flags} in every operation
   on a trade. ``symbol`` is the name that callers use, ``flags`` are those after the operation.
 - ``fill``: {sequence, fill_id, order_id, side, role, price, quantity, charges, at} where a fill was booked.
+- ``fill_key``: {pk, day, number} where a fill with an id was booked, or an amend moved one to another trading day: the
+  key that it got (`models.FillKey`); with ``from``, the fill it stood for, where that was voided and is booked anew.
 - ``realised``: {quantity, cost, proceeds, charges, pnl, closes, day} where that fill was an exit.
 - ``day``: {day, gross_pnl, charges, trades_closed, wins, losses} after such a fill: the strategy's day so far.
 - ``flip``: {to: trade_id} in the add_fill that closed, {from: trade_id} in the open_position that follows it, where one

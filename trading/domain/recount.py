@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from trading.domain import position
 from trading.domain.chain import Body
@@ -41,6 +43,7 @@ class References:
     multipliers: dict[int, int]
     default_exchange: str
     first_multipliers: dict[int, int] = field(default_factory=dict)  # of instruments that were corrected since
+    exchanges: dict[int, tuple[int, str]] = field(default_factory=dict)  # of each instrument: key and zone
 
     def strategy(self, body: Body) -> int | None:
         """Return the key of the strategy that a body names."""
@@ -55,6 +58,11 @@ class References:
         # Under a prefix that nobody knew at the time it was booked on the default exchange.
         return self.instruments.get((self.default_exchange, symbol)) or self.instruments.get((exchange, rest))
 
+    def day_of(self, instant: str, instrument: int) -> str:
+        """Return the trading day of an instant on the instrument's exchange."""
+        zone = ZoneInfo(self.exchanges[instrument][1])
+        return datetime.fromisoformat(instant).astimezone(zone).date().isoformat()
+
 
 @dataclass(slots=True)
 class Recount:
@@ -64,6 +72,7 @@ class Recount:
     account: int
     trade: Body = field(default_factory=dict)
     fills: list[Body] = field(default_factory=list)
+    keys: list[Body] = field(default_factory=list)  # of fills that have their broker's id
     standing: dict[int, Body] = field(default_factory=dict)
     exits: list[Body] = field(default_factory=list)
     stops: list[Body] = field(default_factory=list)
@@ -127,6 +136,8 @@ class Recount:
         yield Expected("trading_trade", key, trade)
         for fill in self.fills:
             yield Expected("trading_fill", (pk, fill["sequence"]), fill)
+        for fill_key in self.keys:
+            yield Expected("trading_fillkey", (pk, fill_key["broker_fill_id"], fill_key["day"]), fill_key)
         for stop in self.stops:
             yield Expected("trading_stopchange", (pk, stop["at"], stop["stop_price"]), stop)
         for exit in self.exits:
@@ -186,10 +197,30 @@ def _risk(recount: Recount) -> None:
 def _filled(recount: Recount, body: Body) -> None:
     fill = body["fill"]
     row = {**fill, **{name: units(fill[name]) for name in MONEY}, "trade_id": recount.trade["id"]}
+    row |= {"is_day_only": fill.get("is_day_only", False), "settlement": fill.get("settlement", "")}
     row = _keyed(row | {"recorded_at": body["recorded_at"]}, body, "fill_pk")
     recount.fills.append(row)
     day = body["realised"]["day"] if "realised" in body else None
+    if fill["fill_id"] is not None and fill["role"] != SPLIT:
+        _add_key(recount, row, body.get("fill_key"))
     recount.standing[fill["sequence"]] = {**row, "day": day, "realisation_pk": body.get("realisation_pk")}
+
+
+def _add_key(recount: Recount, fill: Body, journaled: Body | None) -> None:
+    """Note the key that a fill has on its trading day. An older journal tells neither day nor number: these rows were
+    made when the ledger got its keys."""
+    instrument = recount.trade["instrument_id"]
+    day = recount.references.day_of(fill["at"], instrument) if journaled is None else journaled["day"]
+    row = {
+        "account_id": recount.account,
+        "exchange_id": recount.references.exchanges[instrument][0],
+        "day": day,
+        "broker_fill_id": fill["fill_id"],
+        "trade_id": recount.trade["id"],
+    }
+    row |= {"fill_id": fill["id"]} if "id" in fill else {}
+    row |= {} if journaled is None else {"id": journaled["pk"], "number": journaled["number"]}
+    recount.keys.append(row)
 
 
 def _closed(recount: Recount, body: Body) -> None:
@@ -243,12 +274,24 @@ def _corrected(recount: Recount, body: Body) -> None:
         recount.is_void = True
         return
     _read_over(recount, correction)
+    if "at" in correction["body"].get("now", {}):
+        _move_key(recount, recount.standing[correction["fill"]], body.get("fill_key"))
     trade["opened_at"] = next(iter(recount.standing.values()))["at"]
     for realised in body["realisations"]:
         recount.standing[realised["fill"]] |= {"day": realised["day"], "realisation_pk": realised.get("pk")}
     if recount.folded()[0].open_quantity:  # open again, or still: what a close had said stays in the journal alone
         trade |= {"close_price": None, "exit_reason": "", "reported_pnl": None, "reported_pnl_percent": None}
     _risk(recount)
+
+
+def _move_key(recount: Recount, fill: Body, journaled: Body | None) -> None:
+    """Note the key that a fill got where its time was corrected to another trading day."""
+    if fill["fill_id"] is None:
+        return
+    day = recount.references.day_of(fill["at"], recount.trade["instrument_id"])
+    names = [(key["broker_fill_id"], key["day"]) for key in recount.keys]
+    if journaled is not None or (fill["fill_id"], day) not in names:
+        _add_key(recount, fill, journaled)
 
 
 def _read_over(recount: Recount, correction: Body) -> None:

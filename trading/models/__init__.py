@@ -20,7 +20,7 @@ from trading.models.reference import (
     User,
 )
 from trading.models.sealing import Seal
-from trading.models.trade import Fill, Review, Signal, SignalCondition, StopChange, Trade
+from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition, StopChange, Trade
 
 __all__ = [
     "Account",
@@ -33,6 +33,7 @@ __all__ = [
     "Excursion",
     "FeedGap",
     "Fill",
+    "FillKey",
     "FollowerCursor",
     "Instrument",
     "Journal",

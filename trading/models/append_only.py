@@ -39,7 +39,16 @@ LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(
 # What a trade realised is as firm as its fills, until somebody corrects that trade.
 UNCORRECTED = "NOT EXISTS (SELECT 1 FROM trading_correction c WHERE c.trade_id = OLD.trade_id)"
 # Rows that follow from facts change with them, but never go away.
-KEPT = {"trading_trade": ACCOUNT, "trading_daytotal": ACCOUNT, "trading_journalhead": ACCOUNT}
+KEPT = dict.fromkeys(("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead"), ACCOUNT)
+# A fill's key is firm, and points to its row until that row is voided and the fill is booked anew.
+KEY = ("id", "account_id", "exchange_id", "day", "broker_fill_id", "number")
+KEY_MOVES = " AND ".join(
+    (
+        *(f"OLD.{name} = NEW.{name}" for name in KEY),
+        "(EXISTS (SELECT 1 FROM trading_trade t WHERE t.id = OLD.trade_id AND t.state = 'VOID') OR EXISTS "
+        "(SELECT 1 FROM trading_correction c WHERE c.fill_id = OLD.fill_id AND c.kind = 'void'))",
+    )
+)
 # But for the total of a day on which, after a correction, nothing was realised.
 REALISED = (
     "EXISTS (SELECT 1 FROM trading_realisation r WHERE r.account_id = OLD.account_id "
@@ -58,6 +67,7 @@ def triggers(vendor: str) -> Iterator[tuple[str, str, str, str]]:
     for table, book in KEPT.items():
         condition = _guarded(book) + (f" AND {REALISED}" if table == "trading_daytotal" else "")
         yield f"{table}_keeps_delete", table, "DELETE", condition
+    yield "trading_fillkey_keeps_update", "trading_fillkey", "UPDATE", f"{_guarded(ACCOUNT)} AND NOT ({KEY_MOVES})"
     for event in ("UPDATE", "DELETE"):
         yield f"trading_seal_keeps_{event.lower()}", "trading_seal", event, "1 = 1"
     yield "trading_account_keeps_delete", "trading_account", "DELETE", "1 = 1"

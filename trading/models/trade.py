@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 
 from trading.models.fields import MoneyField
-from trading.models.reference import Account, Instrument, Strategy
+from trading.models.reference import Account, Exchange, Instrument, Strategy
 
 ID_BYTES = 128
 ZERO = Decimal(0)
@@ -108,13 +108,15 @@ class Fill(models.Model):
     quantity = MoneyField()
     charges = MoneyField(null=True)
     at = models.DateTimeField()
+    is_day_only = models.BooleanField(default=False)  # nobody told the time of day: `at` only keeps the order
+    settlement = models.CharField(max_length=16, blank=True, default="")  # why it is no sale at a price
     recorded_at = models.DateTimeField()
 
     class Meta:
         ordering = ("trade", "sequence")
         constraints = [
             UniqueConstraint(name="fill_sequence_once", fields=("trade", "sequence")),
-            UniqueConstraint(name="fill_id_once", fields=("trade", "fill_id"), condition=Q(fill_id__isnull=False)),
+            UniqueConstraint(name="split_once", fields=("trade", "fill_id"), condition=Q(role="SPLIT")),
             CheckConstraint(name="fill_side", condition=Q(side__in=("BUY", "SELL"))),
             CheckConstraint(name="fill_role", condition=Q(role__in=("ENTRY", "EXIT", "SPLIT"))),
             CheckConstraint(name="fill_quantity_positive", condition=Q(quantity__gt=ZERO)),
@@ -122,6 +124,32 @@ class Fill(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity} at {self.price}"
+
+
+class FillKey(models.Model):
+    """What a broker's fill id stands for on a trading day: the key of a fill, kept by `bookkeeping.fill_keys`.
+
+    Number 0 is the fill; 1 its second row, where it turned a position, or a fill of another day that was moved to this
+    one. Higher ones are fills of ledgers that are older than these keys: `manage.py verify_ledger` lists them.
+    """
+
+    # Without an index of their own: the constraint begins with them.
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    exchange = models.ForeignKey(Exchange, models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    broker_fill_id = models.CharField(max_length=ID_BYTES)
+    number = models.PositiveIntegerField(default=0)
+    fill = models.ForeignKey(Fill, models.PROTECT, related_name="keys")
+    trade = models.ForeignKey(Trade, models.PROTECT, related_name="fill_keys")
+
+    class Meta:
+        ordering = ("account", "exchange", "day", "broker_fill_id", "number")
+        constraints = [
+            UniqueConstraint(name="fill_key_once", fields=("account", "exchange", "day", "broker_fill_id", "number")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.broker_fill_id} of {self.day}"
 
 
 class StopChange(models.Model):

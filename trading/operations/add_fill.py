@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from timeseries.values import Instant, Number, parse_name
-from trading.bookkeeping import arguments, booking, bounds, journal
+from trading.bookkeeping import arguments, booking, bounds, fill_keys, journal
 from trading.bookkeeping.booking import NewFill, Seen
 from trading.bookkeeping.flipping import flip, known_flip, must_reverse
-from trading.domain import money, position
+from trading.domain import flags, money, position
 from trading.domain.values import Position, known_already
 from trading.errors import IdConflict, TradeClosed
-from trading.models import Trade
+from trading.models import Fill, Trade
 from trading.queries import facts
 from trading.queries.trades import find_trade
 from trading.transactions import writing
@@ -84,14 +84,17 @@ def must_be_open(trade: Trade, *, hint: str) -> None:
 
 
 def is_known(trade: Trade, side: str, new: NewFill) -> bool:
-    """Tell whether the trade has this fill already. Raises: IdConflict where its id stands for another fill.
+    """Tell whether the trade has this fill already. Raises: IdConflict where its id stands for another fill, of this
+    trade or another.
 
     Units that come or go for nothing need no id: two such fills of one quantity and one instant are the same.
     """
     if new.fill_id is None:
         is_gift = bool(bounds.price_flags(new.price, trade.instrument))
         return is_gift and trade.fills.filter(side=side, price=0, quantity=new.quantity, at=new.at).exists()
-    earlier = trade.fills.filter(fill_id=new.fill_id).first()
+    earlier = fill_keys.fill_of(trade, new.fill_id, new.at, takes_key=new.takes_key)
+    if earlier is None and flags.SPLIT in trade.flags:
+        earlier = trade.fills.filter(fill_id=new.fill_id, role=Fill.Role.SPLIT).first()
     if earlier is None:
         return False
     forms = [earlier, *(fill for fill in facts.fills_of(trade) if fill.pk == earlier.pk)]  # recorded, and put right

@@ -103,7 +103,7 @@ def _held(account: Account, symbol: str, action: Action) -> QuerySet[Trade]:
 
 def _applied(trade: Trade, action: Action, head: JournalHead, *, by: str, now: datetime) -> Position:
     """Book the action on one trade, where it is not yet, and return the trade."""
-    earlier = trade.fills.filter(fill_id=action.key).first()
+    earlier = trade.fills.filter(fill_id=action.key).order_by("-role").first()  # the split, before a fill of that id
     if earlier is not None:
         if (earlier.role, earlier.order_id) != (Fill.Role.SPLIT, action.text):
             raise IdConflict(f"{action.key} is known on trade {trade.trade_id} as something else.", field="key")

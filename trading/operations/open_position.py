@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from timeseries.values import Instant, Number, parse_name
-from trading.bookkeeping import arguments, booking, bounds, journal, opening, references, signals
+from trading.bookkeeping import arguments, booking, bounds, fill_keys, journal, opening, references, signals
 from trading.bookkeeping.booking import NewFill
 from trading.domain import money, position
 from trading.domain.chain import JSON, JournalEntry
@@ -75,6 +75,8 @@ def open_position(
         if earlier is not None:
             _must_be_same(earlier, instrument, side, fill)
             return known_already(booking.position_value(earlier))
+        if fill.fill_id is not None:
+            fill_keys.must_be_free(account, instrument, fill.fill_id, fill.at)
         trade = opening.new_trade(
             account, strategy, instrument, trade_id, side, fill, stop=stop, target=target, now=now
         )

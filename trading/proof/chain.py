@@ -78,6 +78,8 @@ class Index:
     summaries: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
+    flipped: set[int] = field(default_factory=set)  # trades that the second row of a fill opened
+    moved_keys: set[tuple[int, str]] = field(default_factory=set)  # fill, day: whose key points to another fill now
     recent: set[int] = field(default_factory=set)  # trades that an operation touched since a day
 
 
@@ -185,6 +187,10 @@ class ChainWalk:
         if isinstance(trade, dict) and operation in OPERATIONS:
             self.index.trades.extend((trade["pk"], pk, account))
             totals = self.index.day_totals
+            if "from" in body.get("flip", ()):
+                self.index.flipped.add(trade["pk"])
+            if "from" in (fill_key := body.get("fill_key", {})):
+                self.index.moved_keys.add((fill_key["from"], fill_key["day"]))
             if "day_total_pk" in body:
                 key = (account, trade["strategy_pk"], trade["instrument_pk"], body["day"]["day"])
                 totals[key] = body["day_total_pk"]

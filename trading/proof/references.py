@@ -32,6 +32,7 @@ class SealedRows:
 
     def references(self) -> References:
         """Return the keys and multipliers that a recount looks up."""
+        zones = {pk: row["zone"] for pk, row in self.rows.get("trading_exchange", {}).items()}
         exchanges = {pk: row["code"] for pk, row in self.rows.get("trading_exchange", {}).items()}
         instruments = self.rows.get("trading_instrument", {})
         return References(
@@ -40,6 +41,11 @@ class SealedRows:
             instruments={(exchanges.get(row["exchange_id"], ""), row["symbol"]): pk for pk, row in instruments.items()},
             multipliers={pk: row["multiplier"] for pk, row in instruments.items()},
             first_multipliers=self.first_multipliers,
+            exchanges={
+                pk: (row["exchange_id"], zones[row["exchange_id"]])
+                for pk, row in instruments.items()
+                if row["exchange_id"] in zones
+            },
             default_exchange=settings.VELOX_EXCHANGE,
         )
 

@@ -28,6 +28,7 @@ DIFFERS, MISSING, UNEXPECTED = "differs", "missing", "unexpected"
 KEYS = {
     "trading_trade": ("account_id", "strategy_id", "trade_id", "trading_day"),
     "trading_fill": ("trade_id", "sequence"),
+    "trading_fillkey": ("trade_id", "broker_fill_id", "day"),
     "trading_stopchange": ("trade_id", "at", "stop_price"),
     "trading_realisation": ("trade_id", "at", "quantity"),
     "trading_review": ("trade_id",),

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.chain import JSON
 from trading.proof.chain import JOURNAL, ChainWalk, PublishedHeads
+from trading.proof.fill_ids import TWICE, find_ids_twice
 from trading.proof.heads import add_heads_of_summaries
 from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
 from trading.proof.reports import Reports
@@ -47,6 +48,11 @@ class Proof:
     def ok(self) -> bool:
         """Whether nothing differs."""
         return not self.differences
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether everything is as it was recorded. An id that an older ledger let stand for two fills is."""
+        return all(difference.kind == TWICE for difference in self.differences)
 
     def as_dict(self) -> dict[str, JSON]:
         """Return the proof as `verify_ledger --format json` prints it."""
@@ -99,6 +105,7 @@ class Verification:
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted
                 checked["reports"] = reports.compare(self.findings)
+                find_ids_twice(tables, walk.index.flipped)
         head = {code: ChainEnd(sequence=number, mac=mac) for code, (number, mac) in walk.ends.items()}
         return Proof(self.findings.finish(), checked, head, self.findings.left_off, sealed.ledger, sealed.end)
 
