@@ -42,13 +42,15 @@ _HEADS = {
     "stamp duty": Head.STAMP,
     "ipft charges": Head.IPFT,
 }
+_MEMBERS = ("groww invest tech", "nextbillion technology")  # of the exchanges, by its name today and before
 _COLUMNS_MAX = 3  # equity, futures and options, both
 
 
 def matches(head: Document) -> bool:
-    """Say whether a PDF's first page is of a contract note of Groww's."""
-    page = " ".join(head.lines).casefold()
-    return head.container == "pdf" and "groww" in page and "contract note" in page
+    """Say whether a PDF's first page is of a contract note of Groww's; the word alone is a listed share's name too."""
+    page = " ".join(" ".join(head.lines).casefold().split())
+    is_groww = any(member in page for member in _MEMBERS)
+    return head.container == "pdf" and is_groww and "contract note" in page
 
 
 def read(document: Document) -> Statement:
