@@ -131,6 +131,42 @@ def test_fills_of_an_order_take_its_place() -> None:
     assert [row.differs for row in replaced] == [True]
 
 
+def test_the_fills_of_a_day_take_the_place_of_its_sums() -> None:
+    bought = fill(1, BUY, 100, kind=trade_building.ORDER, key=row_key(["bill", "BUY"], 1))
+    sold = fill(2, SELL, 60, kind=trade_building.ORDER, key=row_key(["bill", "SELL"], 1))
+    assert trade_building.without_replaced_orders([bought, sold]) == ([bought, sold], [])
+
+    fills = [
+        fill(7, BUY, 60),
+        fill(8, BUY, 40),
+        fill(9, SELL, 60, day=1),
+        fill(10, SELL, 60, kind=trade_building.EXPIRY),
+    ]
+    standing, replaced = trade_building.without_replaced_orders([bought, *fills, sold])
+    assert standing == [*fills, sold]
+    assert [(row.order, row.quantity, row.differs) for row in replaced] == [(bought, bought.quantity, False)]
+
+    _, replaced = trade_building.without_replaced_orders([bought, fills[0]])
+    assert [(row.quantity, row.differs) for row in replaced] == [(fills[0].quantity, True)]
+
+
+def test_an_order_takes_the_place_of_a_days_sum_and_its_fills_of_the_order() -> None:
+    bill = fill(1, BUY, 100, kind=trade_building.ORDER, key=row_key(["bill"], 1))
+    order = fill(2, BUY, 100, kind=trade_building.ORDER, order_id="O", key=order_key("O", "100"))
+    assert trade_building.without_replaced_orders([bill, order])[0] == [order]
+    fills = [fill(7, BUY, 100, order_id="O")]
+    standing, replaced = trade_building.without_replaced_orders([bill, order, *fills])
+    assert standing == fills
+    assert [row.differs for row in replaced] == [False, False]
+
+
+def test_what_two_sums_of_a_day_lack_is_said_once() -> None:
+    bills = [fill(n, BUY, 50, kind=trade_building.ORDER, key=row_key(["bill"], n)) for n in (1, 2)]
+    _, replaced = trade_building.without_replaced_orders([*bills, fill(7, BUY, 70)])
+    assert [row.differs for row in replaced] == [True, False]
+    assert sum(row.quantity for row in replaced) == fill(7, BUY, 70).quantity
+
+
 def test_fills_without_ids_are_counted_by_content() -> None:
     assert row_key(["BUY", "10"], 1) == row_key(["BUY", "10"], 1)
     assert len({row_key(["BUY", "10"], 1), row_key(["BUY", "10"], 2), row_key(["BUY", "1", "0"], 1)}) == 3

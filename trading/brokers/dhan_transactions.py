@@ -89,7 +89,7 @@ class _Bill:
                     day=self.day,
                     at=None,
                     currency="INR",
-                    kind=FillKind.BILL,
+                    kind=FillKind.ORDER,
                     amount=amount,
                     voucher=self.number,
                 )

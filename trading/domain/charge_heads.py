@@ -38,5 +38,4 @@ class FillKind(StrEnum):
     TRADE = "trade"
     EXPIRY = "expiry"  # worthless, at price 0: a settlement and no sale
     EXERCISE = "exercise"  # exercised or assigned, at its settlement price
-    ORDER = "order"  # the sum of an order's fills, from an order update or an order book: its fills may follow
-    BILL = "bill"  # the sum of a day's fills of one contract and side, from a bill: its fills may follow
+    ORDER = "order"  # the sum of an order's fills, or without its id of a day's: its fills may follow

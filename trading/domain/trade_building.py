@@ -169,26 +169,52 @@ def is_descending(times: Iterable[datetime | date]) -> bool:
 def without_replaced_orders(fills: Iterable[ReportedFill]) -> tuple[list[ReportedFill], list[ReplacedOrder]]:
     """Return the fills that count, and the orders whose place their own fills have taken.
 
-    Of an order's lines the one of the largest quantity counts, as long as no fill of that order is there.
+    Of an order's lines the one of the largest quantity counts, as long as no fill of that order is there. A line
+    without an order's id is the sum of a day's fills of one side, as bills tell it: it counts as long as the day has no
+    fill and no order of that side.
     """
     by_order: dict[tuple[date, str], list[ReportedFill]] = defaultdict(list)
     standing: list[ReportedFill] = []
     orders: dict[tuple[date, str], ReportedFill] = {}
+    sums: list[ReportedFill] = []
     for fill in fills:
         if fill.kind != ORDER:
             standing.append(fill)
             if fill.order_id is not None:
                 by_order[fill.day, fill.order_id].append(fill)
-            continue
-        name = (fill.day, fill.order_id or fill.key)
-        if name not in orders or orders[name].quantity < fill.quantity:
-            orders[name] = fill
+        elif fill.order_id is None:
+            sums.append(fill)
+        else:
+            name = (fill.day, fill.order_id)
+            if name not in orders or orders[name].quantity < fill.quantity:
+                orders[name] = fill
     replaced = []
     for name, order in orders.items():
         if parts := by_order.get(name):
             replaced.append(ReplacedOrder(order, sum(part.quantity for part in parts)))
         else:
             standing.append(order)
+    sums_standing, sums_replaced = _without_replaced_sums(sums, standing)
+    return [*standing, *sums_standing], [*replaced, *sums_replaced]
+
+
+def _without_replaced_sums(
+    sums: Sequence[ReportedFill], finer: Sequence[ReportedFill]
+) -> tuple[list[ReportedFill], list[ReplacedOrder]]:
+    """Return a day's sums that count, and those whose place fills and orders have taken; what several of one side lack
+    together is said of the first."""
+    units: dict[tuple[date, str], int] = defaultdict(int)
+    for fill in finer:
+        if fill.kind in (TRADE, ORDER):
+            units[fill.day, fill.side] += fill.quantity
+    standing = [each for each in sums if (each.day, each.side) not in units]
+    replaced = []
+    for each in sums:
+        if (each.day, each.side) in units:
+            others = sum(other.quantity for other in sums if (other.day, other.side) == (each.day, each.side))
+            is_first = not any((row.order.day, row.order.side) == (each.day, each.side) for row in replaced)
+            missing = others - units[each.day, each.side] if is_first else 0
+            replaced.append(ReplacedOrder(each, each.quantity - missing))
     return standing, replaced
 
 

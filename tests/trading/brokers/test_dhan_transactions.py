@@ -102,7 +102,7 @@ def test_a_row_gives_the_days_sum_of_each_side_with_its_exact_amount() -> None:
         Decimal("265404.80"),
     )
     assert (sold.side, sold.quantity, sold.price) == ("SELL", 200, Decimal("1314.5"))
-    assert {fill.kind for fill in statement.fills} == {FillKind.BILL}
+    assert {fill.kind for fill in statement.fills} == {FillKind.ORDER}
     assert (bought.at, bought.day, bought.fill_id, bought.order_id) == (None, date(2026, 7, 3), None, None)
     assert (bought.voucher, bought.instrument.company, bought.instrument.exchange) == ("501", "Paras Defence", "NSE")
     assert (statement.client, statement.first_day, statement.last_day) == (

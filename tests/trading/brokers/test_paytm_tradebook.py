@@ -29,10 +29,23 @@ PREAMBLE: list[CellRow] = [
 
 def row(**changes: str | float | None) -> CellRow:
     cells: dict[str, str | float | None] = {
-        "Date": "03-07-2026", "Script": "544001", "ISIN": "INE000A01001", "Exchange": "NSE", "Product Type": "EQ",
-        "Type": "BUY", "Quantity": "10", "Price": "209.51", "Brokerage": "2.10", "ETT": "0.06", "GST": "0.39",
-        "STT": "0", "SEBI": "0.00", "Stamp Duty": "0", "Order Number": "1100000012345678",
-        "Trade Number": "40000001", "Trade Time": "09:21:55",
+        "Date": "03-07-2026",
+        "Script": "544001",
+        "ISIN": "INE000A01001",
+        "Exchange": "NSE",
+        "Product Type": "EQ",
+        "Type": "BUY",
+        "Quantity": "10",
+        "Price": "209.51",
+        "Brokerage": "2.10",
+        "ETT": "0.06",
+        "GST": "0.39",
+        "STT": "0",
+        "SEBI": "0.00",
+        "Stamp Duty": "0",
+        "Order Number": "1100000012345678",
+        "Trade Number": "40000001",
+        "Trade Time": "09:21:55",
         **changes,
     }
     return tuple(cells[column] for column in COLUMNS)
