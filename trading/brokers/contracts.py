@@ -16,6 +16,7 @@ _BY_KIND = {
     "BCD": (Segment.CURRENCY_FUTURES, Segment.CURRENCY_OPTIONS),
     "MCX": (Segment.COMMODITY_FUTURES, Segment.COMMODITY_OPTIONS),
 }
+_CURRENCY_PAIRS = frozenset({"USDINR", "EURINR", "GBPINR", "JPYINR", "EURUSD", "GBPUSD", "USDJPY"})
 # Indices whose contracts one exchange alone lists. Stocks have contracts on both.
 _EXCHANGE_OF_INDEX = {
     **dict.fromkeys(("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50"), "NFO"),
@@ -38,6 +39,14 @@ def exchange_of(exchange: str, segment: str) -> str | None:
     return _CURRENCY[exchange] if segment in ("CDS", "BCD", "CD", "CURRENCY") else None
 
 
+def listed_on(exchange: str, symbol: str) -> str | None:
+    """Return VELOX's exchange of a symbol that stands with `NSE` or `BSE` and no segment: a contract's own."""
+    contract = contract_of(symbol)
+    if contract is None:
+        return exchange_of(exchange, "EQ")
+    return exchange_of(exchange, "CDS" if contract.underlying in _CURRENCY_PAIRS else "FO")
+
+
 def segment_of(exchange: str | None, symbol: str) -> Segment | None:
     """Return the segment that a symbol is charged by; None where neither its form nor its exchange tells it."""
     if exchange in EQUITY_EXCHANGES:
@@ -45,8 +54,12 @@ def segment_of(exchange: str | None, symbol: str) -> Segment | None:
     contract = contract_of(symbol)
     if exchange not in _BY_KIND or contract is None:
         return None
-    futures, options = _BY_KIND[exchange]
-    return futures if contract.kind == FUTURE else options
+    return segment_of_contract(exchange, is_option=contract.kind != FUTURE)
+
+
+def segment_of_contract(exchange: str, *, is_option: bool) -> Segment:
+    """Return the segment of a contract on an exchange of derivatives."""
+    return _BY_KIND[exchange][is_option]
 
 
 def exchange_of_contract(symbol: str) -> str | None:

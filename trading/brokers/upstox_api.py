@@ -1,0 +1,89 @@
+"""Upstox's trades of the day, or of an order, by its API: one object per fill, with its trade id."""
+
+from __future__ import annotations
+
+from trading.brokers import cells
+from trading.brokers.contracts import exchange_of, named, named_in_words, segment_of
+from trading.brokers.document import Document
+from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.ordering import in_order_of_time
+from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.values import Broker, FillLine, InstrumentName, Statement
+
+BROKER = Broker.UPSTOX
+KIND = "api_trades"
+NAME = "Upstox trades (JSON)"
+
+_FIELDS = (
+    *("trade_id", "order_id", "exchange", "average_price", "quantity", "transaction_type"),
+    *("exchange_timestamp", "instrument_token"),
+)
+_PRODUCTS = {"D": "delivery", "MTF": "delivery", "I": "intraday", "CO": "intraday", "OCO": "intraday"}
+_TIME_STYLES = ("%d-%b-%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S")
+
+
+def matches(head: Document) -> bool:
+    """Say whether an answer's objects are fills of Upstox, which have an instrument token of their own kind."""
+    return has_fields(head, ("trade_id", "instrument_token", "exchange_timestamp"), without=("fill_timestamp",))
+
+
+def read(document: Document) -> Statement:
+    """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
+    rows = read_rows(object_lines(document, _FIELDS), _fill)
+    fills = in_order_of_time(rows.read)
+    return Statement(
+        file=document.name,
+        sha256=document.sha256,
+        broker=BROKER,
+        kind=KIND,
+        zone=cells.INDIA.key,
+        rows_read=rows.count,
+        first_day=fills[0].day if fills else None,
+        last_day=fills[-1].day if fills else None,
+        fills=fills,
+        rejected=tuple(rows.rejected),
+        is_empty=not rows.count,
+    )
+
+
+def _fill(line: ObjectLine) -> FillLine:
+    token, exchange = cells.text(line["instrument_token"]), exchange_of(cells.text(line["exchange"]), _segment(line))
+    if exchange is None:
+        raise RefusedRow("unknown_segment", f"{token} is of an exchange that cannot be booked.")
+    fill_id = cells.identifier(line["trade_id"])
+    if fill_id is None:
+        raise RefusedRow("no_trade_id", f"{token} has no trade id.")
+    at = cells.moment(line["exchange_timestamp"], *_TIME_STYLES)
+    instrument = _name(line, exchange, token)
+    return FillLine(
+        place=line.place,
+        instrument=instrument,
+        segment=segment_of(exchange, instrument.symbol or ""),
+        side=cells.side(line["transaction_type"]),
+        quantity=cells.above_zero(line["quantity"]),
+        price=cells.above_zero(double(line["average_price"])),
+        day=at.date(),
+        at=at,
+        currency="INR",
+        fill_id=fill_id,
+        order_id=cells.identifier(line["order_id"]),
+        product=_PRODUCTS.get(cells.text(line["product"])),
+        tag=cells.text(line["tag"]) or None,
+    )
+
+
+def _segment(line: ObjectLine) -> str:
+    """Return the segment that a token begins with, `NSE_FO|43919`; that of shares where it has none."""
+    prefix, _, rest = cells.text(line["instrument_token"]).partition("|")
+    kind = prefix.partition("_")[2] if rest else "EQ"
+    return "CDS" if prefix.startswith(("NCD", "BCD")) else kind
+
+
+def _name(line: ObjectLine, exchange: str, token: str) -> InstrumentName:
+    """Return the exchange's symbol where Upstox's is that or says it in words; the token is the code, and of a share
+    it ends in the ISIN."""
+    symbol = cells.text(line["trading_symbol"]) or cells.required_text(line["tradingsymbol"])
+    isin = token.partition("|")[2] if exchange in ("NSE", "BSE") and token.startswith(exchange) else ""
+    words = named_in_words(symbol, exchange)
+    name = words.symbol if words else named(symbol, exchange).symbol
+    return InstrumentName(exchange, name, isin or None, None, token or None)
