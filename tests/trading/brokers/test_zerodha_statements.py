@@ -1,4 +1,4 @@
-"""Zerodha Console's profit and loss and tax statements: both layouts of each, and totals that disagree with their rows."""
+"""Zerodha Console's profit and loss, and tax statements: both layouts of each, totals that disagree with their rows."""
 
 from __future__ import annotations
 
