@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
+
 from trading.brokers.values import InstrumentName, Segment
-from trading.domain.contract_symbols import FUTURE, contract_in_words, contract_of, symbol_of
+from trading.domain.contract_symbols import FUTURE, contract_in_words, contract_of, in_words, symbol_of
 
 EQUITY_EXCHANGES = ("NSE", "BSE")
 # Segments that files name beside the exchange, to the exchange's code here: derivatives are exchanges of their own.
@@ -86,3 +89,16 @@ def named_in_words(description: str, exchange: str | None = None) -> InstrumentN
     # On other exchanges a symbol's month is that of delivery, which the expiry does not tell.
     symbol = symbol_of(words) if listed in (None, "NFO", "BFO") else None
     return InstrumentName(listed, symbol, code=" ".join(description.split()))
+
+
+def named_by_terms(
+    exchange: str, underlying: str, expiry: date, strike: Decimal | None = None, right: str | None = None
+) -> InstrumentName | None:
+    """Return the name of a contract on NFO or BFO whose terms stand in columns, ``right`` CE, PE or None of a future;
+    None for terms that contradict each other. The code is its description as `named_in_words` reads it."""
+    words = in_words(underlying, expiry, strike, right)
+    if words is None:
+        return None
+    terms = f"{'FUT' if strike is None else 'OPT'} {underlying} {expiry:%d %b %Y}"
+    code = terms if strike is None else f"{terms} {strike.normalize():f} {right}"
+    return InstrumentName(exchange, symbol_of(words), code=code)

@@ -28,7 +28,7 @@ from trading.brokers.ibkr import (
     instant,
 )
 from trading.brokers.ibkr_sections import SectionLine, fields_of, section_lines
-from trading.brokers.reading import rejected
+from trading.brokers.reading import RefusedRow, rejected
 from trading.brokers.values import (
     ActionLine,
     BillLine,

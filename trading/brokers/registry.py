@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from trading.brokers import (
+    angelone_tax,
+    angelone_trades,
     dhan_api,
     dhan_ledger,
     dhan_pnl,
@@ -21,6 +23,8 @@ from trading.brokers import (
     paytm_tradebook,
     upstox_api,
     upstox_note,
+    upstox_pnl,
+    upstox_trades,
     zerodha_pnl,
     zerodha_tax_pnl,
     zerodha_tradebook,
@@ -28,6 +32,8 @@ from trading.brokers import (
 from trading.brokers.format import Format
 
 FORMATS: tuple[Format, ...] = (
+    angelone_tax,
+    angelone_trades,
     dhan_api,
     dhan_ledger,
     dhan_pnl,
@@ -46,6 +52,8 @@ FORMATS: tuple[Format, ...] = (
     paytm_tradebook,
     upstox_api,
     upstox_note,
+    upstox_pnl,
+    upstox_trades,
     zerodha_pnl,
     zerodha_tax_pnl,
     zerodha_tradebook,

@@ -1,13 +1,22 @@
-"""What Upstox's files have in common: its names, and the heads of charges as it spells them."""
+"""What Upstox's files have in common: its names, the period of its reports, the heads of charges as it spells them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from datetime import date
 
+from trading.brokers.cells import PlacedCell, day, text
+from trading.brokers.document import Document, Sheet
+from trading.brokers.preamble import labelled, texts
+from trading.brokers.tables import find_header
 from trading.brokers.values import Head
+from trading.errors import UnknownLayout
 
 # Of today, and of the company whose business it took over.
 COMPANIES = ("UPSTOX SECURITIES PRIVATE LIMITED", "RKSV SECURITIES")
+PREAMBLE_ROWS_MAX = 40
+_PERIOD = re.compile(r"(\d\d-\d\d-\d{4})\s+to\s+(\d\d-\d\d-\d{4})", re.IGNORECASE)
 # In this order: "IGST 18% On Brokerage" is GST, and "SEBI turnover fees" are SEBI's.
 _HEADS = (
     (re.compile(r"GST"), Head.GST),
@@ -25,6 +34,40 @@ _HEADS = (
 def names_upstox(content: str) -> bool:
     """Say whether a cell or a line has the company's name in it."""
     return any(company in content.upper() for company in COMPANIES)
+
+
+def is_report(head: Document, columns: Collection[str]) -> bool:
+    """Say whether a sheet names Upstox above a header with these columns."""
+    return any(
+        find_header(sheet, columns) is not None and any(map(names_upstox, texts(sheet, PREAMBLE_ROWS_MAX)))
+        for sheet in head.sheets
+    )
+
+
+def report_sheet(document: Document, columns: Collection[str]) -> Sheet:
+    """Return the sheet that has the header. Raises: UnknownLayout."""
+    for sheet in document.sheets:
+        if find_header(sheet, columns) is not None:
+            return sheet
+    raise UnknownLayout(
+        f"{document.name} has no sheet with the columns {', '.join(columns)}.", hint="Nothing was read."
+    )
+
+
+def period_of(document: Document, sheet: Sheet) -> tuple[date, date] | None:
+    """Return the days of `28-08-2026 To 04-09-2026`, the day first; None where the report does not say them."""
+    cell = labelled(document, sheet, "Report Time Period", PREAMBLE_ROWS_MAX)
+    match = None if cell is None else _PERIOD.fullmatch(text(cell))
+    if cell is None or match is None:
+        return None
+    first, last = (day(PlacedCell(each, cell.column, cell.place), "%d-%m-%Y") for each in match.groups())
+    return first, last
+
+
+def client_of(document: Document, sheet: Sheet) -> str | None:
+    """Return the client's code."""
+    cell = labelled(document, sheet, "UCC", PREAMBLE_ROWS_MAX)
+    return text(cell) if cell is not None else None
 
 
 def head_of(label: str) -> Head:

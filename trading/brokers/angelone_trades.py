@@ -1,0 +1,231 @@
+"""Angel One's trades and charges (XLSX): one row per fill, with its charges, below a preamble that sums them up.
+
+The broker's name stands nowhere in it. A date is the day alone, as text with the month first: `8/27/26 0:00`. Rows of
+quantity 0 without a trade id are the brokerage of an order. The charges of a row are rounded, their sums above are not.
+Futures stand in no public sample: a contract that is described in no form that is known is rejected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from trading.brokers.cells import (
+    PlacedCell,
+    day,
+    identifier,
+    is_blank,
+    money,
+    money_or_none,
+    number,
+    required_text,
+    text,
+)
+from trading.brokers.contracts import EQUITY_EXCHANGES, named_in_words
+from trading.brokers.document import Document, Sheet
+from trading.brokers.preamble import labelled, labels
+from trading.brokers.reading import ReadRows, RefusedRow, read_rows
+from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table, header_key
+from trading.brokers.values import (
+    Broker,
+    ChargeLine,
+    FillLine,
+    Head,
+    InstrumentName,
+    Place,
+    Remark,
+    Segment,
+    Statement,
+)
+from trading.errors import UnknownLayout
+
+BROKER = Broker.ANGELONE
+KIND = "trades"
+NAME = "Angel One trades and charges"
+SHEET = "TradesAndCharges"
+
+_HEADS = {
+    "Brokerage": Head.BROKERAGE,
+    "GST": Head.GST,
+    "STT": Head.STT,
+    "Sebi Tax": Head.SEBI,
+    "Exchange Turnover Charges": Head.EXCHANGE,
+    "Stamp Duty": Head.STAMP,
+    "Other Charges": Head.OTHER,
+    "IPFT Charges": Head.IPFT,
+}
+_COLUMNS = (
+    *("Scrip/Contract", "Buy/Sell", "Buy Price", "Sell Price", "Quantity", *_HEADS),
+    *("Order Type", "Segment", "Exchange", "Order ID", "Trade ID", "Date"),
+)
+_MARKS = ("Scrip/Contract", "IPFT Charges", "Order ID", "Trade ID")
+# The month first, as the file writes it; a day that is no month is refused rather than read the other way round.
+_DAY_STYLES = ("%m/%d/%y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%y", "%m/%d/%Y", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S.%f")
+_PRODUCTS = {"intraday": "intraday", "delivery": "delivery"}
+_TITLES = ("trade charges", "non trade charges")
+_HALF_PAISA = Decimal("0.005")
+
+
+def matches(head: Document) -> bool:
+    """Say whether there is the sheet of this name, with the columns that no other broker has together."""
+    return any(sheet.name == SHEET and find_header(sheet, _MARKS) is not None for sheet in head.sheets)
+
+
+def read(document: Document) -> Statement:
+    """Return the fills with their charges, and the brokerage of orders. Raises: UnknownLayout."""
+    sheet = next((each for each in document.sheets if each.name == SHEET), None)
+    if sheet is None:
+        raise UnknownLayout(f"{document.name} has no sheet {SHEET}.", hint="Nothing was read.")
+    table = find_table(document, sheet, _COLUMNS, is_exact=True)
+    rows: ReadRows[FillLine | tuple[ChargeLine, ...]] = read_rows(table.lines(), _row)
+    fills = tuple(row for row in rows.read if isinstance(row, FillLine))
+    charges = tuple(charge for row in rows.read if not isinstance(row, FillLine) for charge in row)
+    days = _period(document, sheet, table) or [*(fill.day for fill in fills), *(charge.day for charge in charges)]
+    client = labelled(document, sheet, "ClientCode", table.header_index)
+    stated = _stated(document, sheet, table)
+    computed = _computed(fills, charges)
+    return Statement(
+        document.name,
+        document.sha256,
+        BROKER,
+        KIND,
+        zone="Asia/Kolkata",
+        rows_read=rows.count,
+        first_day=min(days, default=None),
+        last_day=max(days, default=None),
+        client=None if client is None else text(client),
+        fills=fills,
+        charges=charges,
+        ignored=tuple(rows.ignored),
+        rejected=tuple(rows.rejected),
+        stated=stated,
+        computed={name: computed[name] for name in stated},
+        # Each figure of each row may have lost half a paisa.
+        rounding={
+            name: _HALF_PAISA * len(rows.read) * (len(_HEADS) if name == "trade_charges" else 1)
+            for name in stated
+            if name != "trades"
+        },
+        is_empty=not rows.read and not rows.rejected,
+    )
+
+
+def _row(line: SheetLine) -> FillLine | tuple[ChargeLine, ...] | Remark:
+    """Return a fill, or the charges of an order; the note below the table is neither."""
+    if text(line["Scrip/Contract"]).upper().startswith("NOTE:"):
+        return Remark(line.place, "footer", "A note below the table.")
+    trading_day = day(line["Date"], *_DAY_STYLES)
+    name, segment = _instrument(line)
+    amounts = {head: money_or_none(line[column]) or Decimal(0) for column, head in _HEADS.items()}
+    units = number(line["Quantity"])
+    if units == 0 and is_blank(line["Trade ID"]):
+        return tuple(
+            ChargeLine(line.place, head, amount, trading_day, trading_day, segment, name.exchange, name)
+            for head, amount in amounts.items()
+            if amount
+        )
+    if units <= 0:
+        raise line["Quantity"].refused("and no quantity of a trade")
+    side, price = _side_and_price(line)
+    return FillLine(
+        line.place,
+        name,
+        segment,
+        side,
+        units,
+        price,
+        trading_day,
+        None,
+        "INR",
+        fill_id=identifier(line["Trade ID"]),
+        order_id=identifier(line["Order ID"]),
+        product=_PRODUCTS.get(header_key(line["Order Type"].content)),
+        charges=amounts,
+    )
+
+
+def _side_and_price(line: SheetLine) -> tuple[str, Decimal]:
+    """Return the side by its word and the price from that side's column; the other column must be empty or 0."""
+    side = text(line["Buy/Sell"]).upper()
+    if side not in ("BUY", "SELL"):
+        raise line["Buy/Sell"].refused("neither a purchase nor a sale")
+    own, other = ("Buy Price", "Sell Price") if side == "BUY" else ("Sell Price", "Buy Price")
+    if money_or_none(line[other]):
+        raise RefusedRow("side_conflict", f"The row says {side} and has a price under {other!r}.")
+    price = money(line[own])
+    if price <= 0:
+        raise line[own].refused("and no price of a trade")
+    return side, price
+
+
+def _instrument(line: SheetLine) -> tuple[InstrumentName, Segment]:
+    exchange, kind = text(line["Exchange"]).upper(), text(line["Segment"]).upper()
+    description = required_text(line["Scrip/Contract"])
+    if exchange not in EQUITY_EXCHANGES:
+        raise line["Exchange"].refused("neither NSE nor BSE")
+    if kind == "CAPITAL":
+        return InstrumentName(exchange, company=description), Segment.EQUITY
+    name = named_in_words(description, exchange) if kind == "FUTURES" else None
+    if name is None:
+        raise RefusedRow(
+            "contract", f"The contract {description!r} of the segment {kind!r} is in no form that is known."
+        )
+    is_option = description.upper().split()[0].startswith(("OPT", "BSXOPT"))
+    return name, Segment.OPTIONS if is_option else Segment.FUTURES
+
+
+def _computed(fills: Sequence[FillLine], charges: Sequence[ChargeLine]) -> dict[str, Decimal]:
+    """Return the sums of the rows: fills, charges of each head, all charges."""
+    sums = {head.value: Decimal(0) for head in _HEADS.values()}
+    for head, amount in (
+        *((head, amount) for fill in fills for head, amount in fill.charges.items()),
+        *((charge.head, charge.amount) for charge in charges),
+    ):
+        sums[head.value] += amount
+    return {**sums, "trade_charges": sum(sums.values(), Decimal(0)), "trades": Decimal(len(fills))}
+
+
+def _stated(document: Document, sheet: Sheet, table: SheetTable) -> dict[str, Decimal]:
+    """Return the sums above the table; charges that are not of trades stand in a list of their own, below."""
+    names = {header_key(column): head.value for column, head in _HEADS.items()}
+    names |= {"total trade charges": "trade_charges", "total trades": "trades"}
+    stated: dict[str, Decimal] = {}
+    other_charges = _title_row(sheet, table, "non trade charges")
+    for label, cell in labels(document, sheet, table.header_index):
+        name = names.get(header_key(label))
+        if name is not None and (other_charges is None or cell.place.row < other_charges):
+            stated.setdefault(name, money(cell))
+    return stated
+
+
+def _title_row(sheet: Sheet, table: SheetTable, title: str) -> int | None:
+    """Return the row, from 1, of a title above the table."""
+    rows = enumerate(sheet.rows[: table.header_index], 1)
+    return next((number_of_row for number_of_row, row in rows if row and header_key(row[0]) == title), None)
+
+
+def _period(document: Document, sheet: Sheet, table: SheetTable) -> list[date]:
+    """Return the first and the last day, which stand beside their labels or below them; nothing where they do not."""
+    days = []
+    for label in ("StartDate", "EndDate"):
+        cell = _beside_or_below(document, sheet, table, label)
+        if cell is not None:
+            # `2026-08-31 23:59:59.0`: ISO, with a clock that means the whole day
+            days.append(day(PlacedCell(text(cell)[:10], label, cell.place), "%Y-%m-%d"))
+    return days if len(days) == 2 else []
+
+
+def _beside_or_below(document: Document, sheet: Sheet, table: SheetTable, label: str) -> PlacedCell | None:
+    """Return the cell right of a label in the first column, or below it where another label stands right of it."""
+    rows = sheet.rows[: table.header_index]
+    for index, row in enumerate(rows[:-1]):
+        keys = [header_key(cell) for cell in row]
+        if header_key(label) not in keys:
+            continue
+        column = keys.index(header_key(label))
+        is_beside = column == 0 and len(keys) > 1 and keys[1] not in ("", "enddate")
+        source, place = (row, 1) if is_beside else (rows[index + 1], column)
+        content = source[place] if place < len(source) else None
+        return None if content is None else PlacedCell(content, label, Place(document.name, sheet.name, index + 1))
+    return None
