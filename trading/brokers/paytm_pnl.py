@@ -1,0 +1,165 @@
+"""Paytm Money's P&L of equity: what is held, and what was realised, by lot where the download has the lots.
+
+Amounts are before charges, of which the file has none. The XLSX has one sheet of two tables; the XLS has the same two
+and a sheet of closed lots with their days. A lot counts on the day of its sale.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from functools import partial
+
+from trading.brokers.cells import PlacedCell, UnreadableCell, day, identifier, money, quantity, text
+from trading.brokers.document import Document, Sheet
+from trading.brokers.labels import has_label, labelled, period, texts
+from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
+from trading.brokers.tables import SheetLine, find_header, find_table
+from trading.brokers.unit_prices import unit_price
+from trading.brokers.values import Broker, InstrumentName, Place, PositionLine, Statement
+from trading.errors import UnknownLayout
+
+BROKER = Broker.PAYTM
+KIND = "pnl"
+NAME = "Paytm Money P&L of equity (XLSX, XLS)"
+
+_HELD = (
+    *("Scrip Name", "ISIN", "Quantity", "Buy Average", "Buy Value", "Closing Price", "Present Value"),
+    *("Unrealized P&L", "P&L%"),
+)
+_REALISED = (
+    *("Scrip Name", "ISIN", "Quantity", "Buy Average", "Buy Value", "Sell Average", "Sell Value"),
+    "Realized P&L",
+)
+_LOTS = (
+    *("Scrip Name", "ISIN", "Quantity", "Buy Date", "Buy Price", "Buy Value", "Sell Date", "Sell Price", "Sell Value"),
+    "P&L Value",
+)
+_TITLES = {_HELD: "Unrealized P/L Summary", _REALISED: "Realized P/L Summary"}
+_AMOUNTS = {_HELD: "Unrealized P&L", _REALISED: "Realized P&L", _LOTS: "P&L Value"}
+_AS_ON = re.compile(r"\(As on (?P<day>\d{2} [A-Za-z]{3} \d{4})\)")
+_DAY_STYLES = ("%d-%b-%Y", "%d-%m-%Y")
+
+
+def matches(head: Document) -> bool:
+    """Say whether a sheet has the client's label, the title and the columns of what is held."""
+    return _summary(head) is not None
+
+
+def read(document: Document) -> Statement:
+    """Return what a P&L says. Raises: UnknownLayout, UnreadableCell (in its period, titles or totals)."""
+    sheet = _summary(document) or document.sheets[0]
+    days = period(document, sheet, "Period")
+    if days is None:
+        raise UnknownLayout(f"{document.name} tells no period.", hint="Nothing was read. Download the report anew.")
+    draft = StatementDraft(document)
+    held_on = _held_on(document, sheet)
+    _read_table(draft, sheet, _HELD, "unrealised_pnl", partial(_held, on=held_on))
+    lots = next((each for each in document.sheets if find_header(each, _LOTS) is not None), None)
+    if lots is None:
+        _read_table(draft, sheet, _REALISED, "realised_pnl", partial(_realised, days=days))
+    else:
+        _read_table(draft, lots, _LOTS, "realised_pnl", _lot)
+    return draft.statement(BROKER, KIND, days=days, client=labelled(sheet, "UCC"), is_empty=not draft.rows_read)
+
+
+def _summary(document: Document) -> Sheet | None:
+    for sheet in document.sheets:
+        if has_label(sheet, "UCC") and has_label(sheet, _TITLES[_HELD]) and find_header(sheet, _HELD) is not None:
+            return sheet
+    return None
+
+
+def _title(sheet: Sheet, title: str) -> tuple[int, str]:
+    """Return the row of a title, by its index, and its text; the first row and "" where there is none."""
+    titles = ((index, texts(row[:1])[0]) for index, row in enumerate(sheet.rows) if row)
+    return next((each for each in titles if each[1].startswith(title)), (0, ""))
+
+
+def _held_on(document: Document, sheet: Sheet) -> date:
+    """Return the day that the holdings are of. Raises: UnreadableCell where their title tells none."""
+    index, title = _title(sheet, _TITLES[_HELD])
+    match = _AS_ON.search(title)
+    cell = PlacedCell(match["day"] if match else title, "As on", Place(document.name, sheet.name, index + 1))
+    return day(cell, "%d %b %Y")
+
+
+def _read_table(
+    draft: StatementDraft,
+    sheet: Sheet,
+    columns: tuple[str, ...],
+    total: str,
+    read_line: Callable[[SheetLine], tuple[PositionLine, Decimal]],
+) -> None:
+    """Take a table's rows, each with what it made, up to its row `Total`, and compare that with their sum."""
+    start = _title(sheet, _TITLES[columns])[0] if columns in _TITLES else 0
+    amounts: list[Decimal] = []
+    for line in find_table(draft.document, sheet, columns, start=start).lines():
+        if texts(line.cells[:1])[0].casefold() == "total":
+            draft.stated[total] = money(line[_AMOUNTS[columns]])
+            break
+        draft.rows_read += 1
+        try:
+            position, amount = read_line(line)
+        except UnreadableCell as error:
+            draft.reject(error)
+            continue
+        draft.positions.append(position)
+        amounts.append(amount)
+    draft.compare(total, sum(amounts, Decimal(0)), HALF_PAISA * (len(amounts) + 1))
+
+
+def _instrument(line: SheetLine) -> InstrumentName:
+    return InstrumentName(isin=identifier(line["ISIN"]), company=text(line["Scrip Name"]) or None)
+
+
+def _units(line: SheetLine) -> Decimal:
+    units = quantity(line["Quantity"])
+    if units <= 0:
+        raise line["Quantity"].refused("and must be above 0")
+    return units
+
+
+def _held(line: SheetLine, on: date) -> tuple[PositionLine, Decimal]:
+    """Return what is held of one company. Raises: UnreadableCell."""
+    units = _units(line)
+    average = unit_price(money(line["Buy Value"]), units)
+    position = PositionLine(line.place, _instrument(line), on, on, quantity=units, average_price=average)
+    return position, money(line["Unrealized P&L"])
+
+
+def _realised(line: SheetLine, days: tuple[date, date]) -> tuple[PositionLine, Decimal]:
+    """Return what one company made over the period. Raises: UnreadableCell."""
+    position = PositionLine(
+        place=line.place,
+        instrument=_instrument(line),
+        day=days[0],
+        last_day=days[1],
+        sold_quantity=_units(line),
+        sold_value=money(line["Sell Value"]),
+        realised_pnl=money(line["Realized P&L"]),
+    )
+    return position, money(line["Realized P&L"])
+
+
+def _lot(line: SheetLine) -> tuple[PositionLine, Decimal]:
+    """Return a closed lot on the day of its sale. Raises: UnreadableCell, also where it contradicts itself."""
+    bought_on, sold_on = (day(line[column], *_DAY_STYLES) for column in ("Buy Date", "Sell Date"))
+    bought, sold, realised = (money(line[column]) for column in ("Buy Value", "Sell Value", "P&L Value"))
+    if abs(sold - bought - realised) > 3 * HALF_PAISA:
+        raise line["P&L Value"].refused(f"where the row makes {sold - bought}")
+    units = _units(line)
+    position = PositionLine(
+        place=line.place,
+        instrument=_instrument(line),
+        day=sold_on,
+        last_day=sold_on,
+        bought_quantity=units if bought_on == sold_on else None,
+        bought_value=bought if bought_on == sold_on else None,
+        sold_quantity=units,
+        sold_value=sold,
+        realised_pnl=realised,
+    )
+    return position, realised
