@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trading.brokers import (
-    angelone_tax,
+    angelone_tax_pnl,
     angelone_trades,
     dhan_api,
     dhan_ledger,
@@ -34,7 +34,7 @@ from trading.brokers import (
 from trading.brokers.format import Format
 
 FORMATS: tuple[Format, ...] = (
-    angelone_tax,
+    angelone_tax_pnl,
     angelone_trades,
     dhan_api,
     dhan_ledger,

@@ -21,7 +21,7 @@ from trading.brokers.values import Broker, ChargeLine, Head, InstrumentName, Not
 from trading.errors import InvalidValue, UnknownLayout
 
 BROKER = Broker.UPSTOX
-KIND = "contract_note"
+KIND = "note"
 NAME = "Upstox contract note (PDF)"
 
 _FIGURE = r"\(?-?[\d,]+\.\d+\)?"

@@ -10,7 +10,7 @@ import pytest
 from tests.trading.brokers import angelone_files as files
 from tests.trading.brokers.books import opened, xlsx_of
 from tests.trading.brokers.sheets import sheet_document
-from trading.brokers import angelone_tax
+from trading.brokers import angelone_tax_pnl
 from trading.brokers.containers import open_head
 from trading.brokers.document import CellRow
 from trading.brokers.values import PositionLine, Statement
@@ -20,7 +20,7 @@ from trading.errors import UnknownLayout
 def read(*tables: tuple[CellRow, ...]) -> Statement:
     """Return the statement of a workbook whose sheet of shares has these tables."""
     rows = tuple(row for table in tables for row in table)
-    return angelone_tax.read(sheet_document(files.TAX_SUMMARY, (files.EQUITY_SHEET, rows)))
+    return angelone_tax_pnl.read(sheet_document(files.TAX_SUMMARY, (files.EQUITY_SHEET, rows)))
 
 
 def position(*table: CellRow) -> PositionLine:
@@ -30,7 +30,7 @@ def position(*table: CellRow) -> PositionLine:
 
 
 def test_each_table_of_a_sheet_is_read_under_its_title() -> None:
-    statement = angelone_tax.read(sheet_document(*files.TAX))
+    statement = angelone_tax_pnl.read(sheet_document(*files.TAX))
     assert statement.rejected == ()
     assert [line.instrument.company or line.instrument.symbol for line in statement.positions] == [
         "MADE UP WIRES", "CABLES", "ZETA", "GONE", "HELD", "BANKNIFTY26JULFUT", "NIFTY26JUN24500CE",
@@ -73,7 +73,7 @@ def test_shares_that_were_moved_are_proposed_and_no_sale() -> None:
 
 
 def test_derivatives_are_whole_contracts() -> None:
-    statement = angelone_tax.read(sheet_document(files.TAX_SUMMARY, files.DERIVATIVES))
+    statement = angelone_tax_pnl.read(sheet_document(files.TAX_SUMMARY, files.DERIVATIVES))
     future, option = statement.positions
     assert (future.instrument.exchange, future.instrument.symbol) == ("NFO", "BANKNIFTY26JULFUT")
     assert (option.realised_pnl, option.intraday_pnl) == (Decimal(1500), Decimal(1500))
@@ -117,7 +117,7 @@ def test_a_workbook_without_entries_is_empty_and_one_without_tables_is_unknown()
 
 
 def test_a_real_workbook_is_recognised_by_its_first_cell() -> None:
-    assert angelone_tax.matches(open_head(xlsx_of(*files.TAX), "x.xlsx"))
-    assert not angelone_tax.matches(open_head(xlsx_of(*files.TAX[1:]), "x.xlsx"))
-    statement = angelone_tax.read(opened(*files.TAX))
+    assert angelone_tax_pnl.matches(open_head(xlsx_of(*files.TAX), "x.xlsx"))
+    assert not angelone_tax_pnl.matches(open_head(xlsx_of(*files.TAX[1:]), "x.xlsx"))
+    statement = angelone_tax_pnl.read(opened(*files.TAX))
     assert (len(statement.positions), statement.rejected, statement.contradictions) == (7, (), ())
