@@ -7,13 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from trading.brokers.containers.limits import KEPT_BYTES_MAX, Allowance, refused
+from trading.brokers.containers.limits import Allowance, refused
 from trading.domain.chain import JSON
 from trading.errors import UnreadableFile
 
 _DEPTH_MAX = 60
-_ELEMENT_BYTES = 150
+# What a tree takes, as measured: an element, its attributes at all, each of them.
+_ELEMENT_BYTES = 200
+_ATTRIBUTES_BYTES = 450
 _ATTRIBUTE_BYTES = 60
+# What JSON takes: an object, and a value, of which each comma, bracket and colon announces another.
+_OBJECT_BYTES = 330
+_VALUE_BYTES = 72
 _CHUNK = 1 << 16
 _TOKEN_BYTES_MAX = 1 << 20
 _CUT = "It may be cut off: download it anew."
@@ -80,7 +85,7 @@ class GuardedBuilder(TreeBuilder):
         self._depth += 1
         if self._depth > _DEPTH_MAX:
             raise refused(self._allowance.name, f"is nested deeper than {_DEPTH_MAX} levels")
-        self._allowance.take(_ELEMENT_BYTES + _ATTRIBUTE_BYTES * len(attrs))
+        self._allowance.take(_ELEMENT_BYTES + (_ATTRIBUTES_BYTES + _ATTRIBUTE_BYTES * len(attrs) if attrs else 0))
         return super().start(tag, {name: self._allowance.text(text) for name, text in attrs.items()})
 
     def end(self, tag: str, /) -> Element:
@@ -122,7 +127,8 @@ def feed(
 def read_json(content: bytes, encoding: str, allowance: Allowance) -> JSON:
     """Return the value of a JSON file. Raises: UnreadableFile, also where a key stands twice in one object."""
     # What a parser makes of it is estimated first: "[],[]," takes twenty times its length.
-    allowance.take(min(2 * len(content) + 72 * sum(map(content.count, (b",", b"[", b"{", b":"))), KEPT_BYTES_MAX + 1))
+    values = content.count(b",") + content.count(b"[") + content.count(b":")
+    allowance.take(2 * len(content) + _VALUE_BYTES * values + _OBJECT_BYTES * content.count(b"{"))
 
     def without_repeats(pairs: Sequence[tuple[str, JSON]]) -> dict[str, JSON]:
         body = dict(pairs)

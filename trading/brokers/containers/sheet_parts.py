@@ -15,7 +15,7 @@ from trading.brokers.document import CellRow, CellValue
 ROWS_MAX = 1 << 20  # of a sheet; no program writes more
 COLUMNS_MAX = 1_000
 _LETTERS_MAX = 100_000  # of a cell; a spreadsheet keeps 32,767
-CELLS_VISITED_MAX = 6_000_000  # empty ones with a format count too: they cost time
+CELLS_VISITED_MAX = 3_000_000  # empty ones with a format count too: they cost time
 _EMPTY_ROW: CellRow = ()
 _BUILT_IN_DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _NOT_PATTERN = re.compile(r'"[^"]*"|\\.|_.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
@@ -41,6 +41,8 @@ class SharedTexts:
 
     def at(self, number: int) -> str:
         """Return a text. Raises: UnreadableFile where the workbook has none of that number."""
+        if number < 0:
+            raise refused(self._allowance.name, "refers to a text by a number below 0", "Download it anew.")
         while number >= len(self._texts):
             chunk = next(self._chunks, None)
             if chunk is None:
