@@ -10,15 +10,18 @@ import pytest
 
 from tests.trading.brokers import (
     angelone_files,
+    test_api_answers,
     test_dhan_ledger,
     test_dhan_pnl,
     test_dhan_realised,
     test_dhan_transactions,
+    test_fyers,
     test_groww_note,
     test_groww_orders,
     test_groww_pnl,
     test_ibkr_activity,
     test_ibkr_flex,
+    test_icici_orders,
     test_paytm_pnl,
     test_paytm_tradebook,
     test_zerodha_statements,
@@ -26,17 +29,13 @@ from tests.trading.brokers import (
     upstox_files,
 )
 from tests.trading.brokers.sheets import csv_document, pdf_document, sheet_document
+from tests.trading.brokers.test_api_answers import answer
 from trading.brokers.containers import open_head
 from trading.brokers.containers.limits import HEAD_ROWS
 from trading.brokers.document import Document, Sheet
 from trading.brokers.formats import code_of, recognise
 from trading.brokers.registry import FORMATS
-from trading.domain.chain import JSON
 from trading.errors import UnknownLayout
-
-
-def answer(content: JSON) -> Document:
-    return Document("answer.json", "0" * 64, "json", value=content)
 
 
 def upstox_trades() -> Document:
@@ -58,14 +57,11 @@ def angelone_trades() -> Document:
     return sheet_document((angelone_files.SHEET, rows))
 
 
-KITE_ORDER: dict[str, JSON] = {
-    "order_id": "100000000000001", "tradingsymbol": "MADEUP", "exchange": "NSE", "status": "COMPLETE",
-    "filled_quantity": 1, "quantity": 1, "average_price": 420.65, "order_timestamp": "2026-08-28 09:20:07", "transaction_type": "BUY",
-}  # fmt: skip
 # Whatever a broker's file may look like, one of each format; two where it comes in two shapes.
 FILES: dict[str, tuple[Callable[[], Document], ...]] = {
     "angelone-tax-pnl": (lambda: sheet_document(*angelone_files.TAX),),
     "angelone-trades": (angelone_trades,),
+    "dhan-api-trades": (lambda: answer([test_api_answers.DHAN_TRADE]),),
     "dhan-ledger": (lambda: test_dhan_ledger.ledger(*test_dhan_ledger.POSTINGS),),
     "dhan-pnl": (
         lambda: test_dhan_pnl.csv_report(*test_dhan_pnl.ROWS),
@@ -73,6 +69,8 @@ FILES: dict[str, tuple[Callable[[], Document], ...]] = {
     ),
     "dhan-realised-pnl": (lambda: test_dhan_realised.report(period="From 01-04-2026 to 03-09-2026"),),
     "dhan-transactions": (lambda: test_dhan_transactions.report(*test_dhan_transactions.ROWS),),
+    "fyers-pnl": (test_fyers.pnl,),
+    "fyers-tradebook": (lambda: test_fyers.tradebook(*test_fyers.ROUND_TRIP),),
     "groww-note": (lambda: pdf_document(test_groww_note.note()),),
     "groww-orders": (lambda: test_groww_orders.history(test_groww_orders.row()),),
     "groww-pnl": (test_groww_pnl.report,),
@@ -80,12 +78,15 @@ FILES: dict[str, tuple[Callable[[], Document], ...]] = {
         lambda: test_ibkr_activity.document(test_ibkr_activity.TRADES, test_ibkr_activity.row("1", "5", "-5")),
     ),
     "ibkr-flex": (lambda: test_ibkr_flex.flex(test_ibkr_flex.trade()),),
-    "kite-orders": (lambda: answer({"status": "success", "data": [KITE_ORDER]}),),
-    "kite-trades": (
-        lambda: answer({"data": [KITE_ORDER | {"trade_id": "1", "fill_timestamp": "2026-08-28 09:20:07"}]}),
+    "icici-orders": (lambda: test_icici_orders.book(test_icici_orders.BUY, test_icici_orders.SELL),),
+    "kite-charges": (
+        lambda: answer([{"exchange": "NSE", "tradingsymbol": "INFY", "charges": test_api_answers.CHARGES}]),
     ),
+    "kite-orders": (lambda: answer([test_api_answers.KITE_ORDER]),),
+    "kite-trades": (lambda: answer([test_api_answers.KITE_TRADE]),),
     "paytm-pnl": (test_paytm_pnl.one_sheet, test_paytm_pnl.three_sheets),
     "paytm-tradebook": (lambda: test_paytm_tradebook.book(test_paytm_tradebook.row()),),
+    "upstox-api-trades": (lambda: answer([test_api_answers.UPSTOX_TRADE]),),
     "upstox-note": (upstox_note,),
     "upstox-pnl": (upstox_pnl,),
     "upstox-trades": (upstox_trades,),
@@ -126,15 +127,14 @@ def test_the_format_that_claims_a_file_reads_it(code: str, make: Callable[[], Do
     assert (statement.broker, statement.kind) == (each.BROKER, each.KIND)
     lines = (
         *statement.fills, *statement.charges, *statement.bills, *statement.positions, *statement.notes,
-        *statement.actions,
+        *statement.actions, *statement.estimates,
     )  # fmt: skip
     assert lines
     assert {line.place.file for line in lines} == {make().name}
 
 
-def test_codes_are_used_once() -> None:
-    codes = [code_of(each) for each in FORMATS]
-    assert sorted(codes) == sorted(set(codes))
+def test_every_format_has_a_file_here_and_a_code_of_its_own() -> None:
+    assert sorted(code_of(each) for each in FORMATS) == sorted(FILES)
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_codes_are_used_once() -> None:
         sheet_document((angelone_files.SHEET, [("ClientCode", "ZZ1234")])),
         pdf_document(upstox_files.COMPANY + "\nStatement of holdings"),
         pdf_document("CONTRACT NOTE CUM TAX INVOICE\nAnother Broker Limited"),
-        answer({"status": "success", "data": []}),
-        answer([1, 2]),
+        answer([]),
+        answer([{"tradingsymbol": "MADEUP", "exchange": "NSE"}]),
     ],
 )
 def test_what_only_resembles_a_brokers_file_is_of_no_layout(document: Document) -> None:
