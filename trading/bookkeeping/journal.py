@@ -38,13 +38,24 @@ A correction (amend, void, set_charges, correct_contract) has ``trade`` as it is
   and after, are the sums of what is realised on them; a total of nothing is no row.
 - ``correction_pk``, and ``day_totals``: [{strategy_pk, day, pk}] of the days touched, pk null where no row is left.
 
+An import of a broker's file (`models.imports`) has:
+
+- import_file: ``file`` {id, sha256, broker, kind, client, first_day, last_day, rows_read, fills}.
+- import_fills: ``fills``, [{id, file_id, exchange_id, instrument_id, strategy_id, day, broker_fill_id, order_id, kind,
+  side, quantity, price, charges, at, place, is_cash, isin}]: rows of `BrokerFill` as they are.
+- book_trade, a trade with all its fills: ``trade``, ``multiplier``, ``stop_price``, ``target_price`` and ``flip`` as an
+  open_position has them; ``fills``, each {fill, fill_pk, fill_key, realised, realisation_pk} as an add_fill has them;
+  ``exit_reason``; ``day_totals`` of the days on which it realised something. A void whose trade gave way to others that
+  later files made has its new ``trade_id``.
+
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
-clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split.
+clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split,
+import_file, import_fills, book_trade.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
@@ -101,6 +112,32 @@ def append(
 ) -> Journal:
     """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already."""
     head = head or lock_head(account)
+    row = _link(account, operation, body, now=now, by=by, head=head)
+    rows.insert(row)
+    _move_head(head, account, row)
+    return row
+
+
+def append_many(
+    account: Account,
+    operation: str,
+    bodies: Sequence[Mapping[str, EntryValue]],
+    *,
+    now: datetime,
+    by: str,
+    head: JournalHead,
+) -> None:
+    """Add several rows of one operation to the account's chain by one statement; ``head`` is locked already."""
+    links = [_link(account, operation, body, now=now, by=by, head=head) for body in bodies]
+    if links:
+        Journal.objects.bulk_create(links)
+        _move_head(head, account, links[-1])
+
+
+def _link(
+    account: Account, operation: str, body: Mapping[str, EntryValue], *, now: datetime, by: str, head: JournalHead
+) -> Journal:
+    """Return the next link of the chain and let ``head`` end with it; neither is written yet."""
     sequence = head.sequence + 1
     stamped: JournalEntry = {
         "account": account.code,
@@ -121,8 +158,11 @@ def append(
         recorded_at=now,
         recorded_by=by,
     )
-    rows.insert(row)
     head.sequence, head.mac = sequence, row.mac
-    rows.update(head, ("sequence", "mac"))
-    transaction.on_commit(lambda: heads.publish(head.ledger, account.code, sequence, row.mac, operation))
     return row
+
+
+def _move_head(head: JournalHead, account: Account, last: Journal) -> None:
+    """Write the end of the chain, and publish it once it is committed."""
+    rows.update(head, ("sequence", "mac"))
+    transaction.on_commit(lambda: heads.publish(head.ledger, account.code, last.sequence, last.mac, last.operation))

@@ -28,7 +28,7 @@ from trading.queries import facts
 from trading.transactions import busy
 
 # What a correction may move in a trade: all that follows from its fills, and how it is found.
-STANDING = (*booking.MOVING, "strategy_id", "trading_day", "opened_at", "initial_risk")
+STANDING = (*booking.MOVING, "trade_id", "strategy_id", "trading_day", "opened_at", "initial_risk")
 # What the journal says of it.
 JOURNALLED = (
     *("state", "trading_day", "opened_at", "closed_at", "open_quantity", "open_cost", "entry_quantity", "entry_value"),

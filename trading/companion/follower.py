@@ -74,6 +74,8 @@ class Follower:
                 tags = {"account": account.code, "strategy": trade["strategy"], "symbol": trade["symbol"]}
                 if "fill" in body:
                     self._execution(tags, trade, body["fill"], body.get("realised"))
+                for fill in body.get("fills", ()):  # of a trade that an import booked whole
+                    self._execution(tags, trade, fill["fill"], fill.get("realised"))
                 if "day" in body:
                     self._metrics(tags, trade, body)
                 if "stop" in body:

@@ -11,6 +11,7 @@ STOP_SIDE, TARGET_SIDE, TRAILING_SIDE = "stop_wrong_side", "target_wrong_side", 
 PRICE_FAR, MARKET_CLOSED, IN_FUTURE = "price_far_from_tick", "market_closed", "in_future"
 # In an answer alone, never in a row: what was called changed nothing.
 KNOWN_ALREADY = "known_already"
+IMPORTED = "imported"  # the mark of a trade that was built from a broker's file
 SPLIT = "split"  # the mark of a trade that has a fill of that role
 
 MEANINGS = {
@@ -18,6 +19,7 @@ MEANINGS = {
     "close_charges_not_booked": "charges of the close were not booked: fills had closed it",
     "close_price_differs": "closed at another price than its last fill",
     IN_FUTURE: "a fill ahead of the clock",
+    IMPORTED: "built from a broker's file",
     MARKET_CLOSED: "a fill while the market was closed",
     "off_lot": "quantity off the lot",
     "off_price_tick": "price off the tick",

@@ -187,6 +187,15 @@ def _opened(recount: Recount, body: Body) -> None:
     _risk(recount)
 
 
+def _built(recount: Recount, body: Body) -> None:
+    fills = [{**fill, "recorded_at": body["recorded_at"]} for fill in body["fills"]]
+    if not recount.fills:
+        _opened(recount, {**body, **fills.pop(0)})
+    for fill in fills:
+        _filled(recount, fill)
+    recount.trade["exit_reason"] = body["exit_reason"]
+
+
 def _risk(recount: Recount) -> None:
     first, stop = next(iter(recount.standing.values())), recount.trade["initial_stop_price"]
     distance = 0 if stop is None else abs(first["price"] - stop)
@@ -269,7 +278,8 @@ def _corrected(recount: Recount, body: Body) -> None:
         "recorded_at": body["recorded_at"],
     }
     recount.corrections.append(_keyed(row, body, "correction_pk"))
-    trade |= {"strategy_id": recount.references.strategy(named), "trading_day": named["trading_day"]}
+    trade |= {name: named[name] for name in ("trade_id", "trading_day")}
+    trade["strategy_id"] = recount.references.strategy(named)
     if correction["kind"] == VOID and correction["fill"] is None:
         recount.is_void = True
         return
@@ -320,6 +330,7 @@ OPERATIONS: dict[str, Callable[[Recount, Body], None]] = {
     "close_position": _closed,
     "update_trailing_sl": _stopped,
     "apply_split": _split,
+    "book_trade": _built,
     "review_trade": _reviewed,
     "amend": _corrected,
     "void": _corrected,

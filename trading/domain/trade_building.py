@@ -208,7 +208,7 @@ def _without_replaced_sums(
         if fill.kind in (TRADE, ORDER):
             units[fill.day, fill.side] += fill.quantity
     standing = [each for each in sums if (each.day, each.side) not in units]
-    replaced = []
+    replaced: list[ReplacedOrder] = []
     for each in sums:
         if (each.day, each.side) in units:
             others = sum(other.quantity for other in sums if (other.day, other.side) == (each.day, each.side))
@@ -224,16 +224,16 @@ def build(fills: Iterable[ReportedFill], *, begun: BuiltTrade | None = None) -> 
     The fills may come in any order. Of ``begun`` the legs are kept, so that the trade is returned whole.
     """
     built = Built()
-    run = _Run(built, begun)
+    walk = TradeWalk(built, begun)
     ordered = sorted(fills, key=sort_key)
     for _, of_day in groupby(ordered, key=attrgetter("day")):
-        run.take_day(list(of_day))
-    run.finish()
+        walk.take_day(list(of_day))
+    walk.finish()
     return built
 
 
 @dataclass(slots=True)
-class _Run:
+class TradeWalk:
     """The position while fills are taken one by one. ``held`` is what is open, in units, without a sign."""
 
     built: Built

@@ -9,6 +9,7 @@ from trading.models.book import (
     JournalHead,
     Realisation,
 )
+from trading.models.imports import BrokerFile, BrokerFill
 from trading.models.measured import Excursion, FeedGap
 from trading.models.reference import (
     Account,
@@ -24,6 +25,8 @@ from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition,
 
 __all__ = [
     "Account",
+    "BrokerFile",
+    "BrokerFill",
     "CapitalFlow",
     "Correction",
     "DailySummary",

@@ -30,6 +30,8 @@ FACTS = {
     "trading_dailysummary": ACCOUNT,
     "trading_correction": ACCOUNT,
     "trading_journal": ACCOUNT,
+    "trading_brokerfile": ACCOUNT,
+    "trading_brokerfill": ACCOUNT,
 }
 # One thing may be added to a fact later: the trade that a signal led to.
 LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(

@@ -12,6 +12,8 @@ from trading.domain.chain import JournalEntry
 from trading.errors import InvalidValue
 from trading.models import (
     Account,
+    BrokerFile,
+    BrokerFill,
     Correction,
     DailySummary,
     DayTotal,
@@ -77,5 +79,7 @@ def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
         "conditions": SignalCondition.objects.filter(signal__account=account),
         "signals": Signal.objects.filter(account=account),
         "trades": Trade.objects.filter(account=account),
+        "broker_fills": BrokerFill.objects.filter(account=account),
+        "broker_files": BrokerFile.objects.filter(account=account),
         "journal": Journal.objects.filter(account=account),
     }

@@ -21,6 +21,7 @@ BATCH = 5000
 NAMED_MAX = 100  # so many rows of one gap are named
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
+OTHERS |= {"import_file", "import_fills"}
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
 
@@ -76,6 +77,7 @@ class Index:
     signals: list[tuple[int | None, int, int]] = field(default_factory=list)  # signal, journal row, account
     signal_trades: dict[int, int] = field(default_factory=dict)
     summaries: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
+    imports: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     flipped: set[int] = field(default_factory=set)  # trades that the second row of a fill opened
@@ -189,8 +191,8 @@ class ChainWalk:
             totals = self.index.day_totals
             if "from" in body.get("flip", ()):
                 self.index.flipped.add(trade["pk"])
-            if "from" in (fill_key := body.get("fill_key", {})):
-                self.index.moved_keys.add((fill_key["from"], fill_key["day"]))
+            keys = (booked.get("fill_key", {}) for booked in (body, *body.get("fills", ())))
+            self.index.moved_keys |= {(fill_key["from"], fill_key["day"]) for fill_key in keys if "from" in fill_key}
             if "day_total_pk" in body:
                 key = (account, trade["strategy_pk"], trade["instrument_pk"], body["day"]["day"])
                 totals[key] = body["day_total_pk"]
@@ -204,6 +206,8 @@ class ChainWalk:
             self.index.signal_trades[body["signal_taken"]] = trade["pk"]
         if operation == "publish_daily_summary":
             self.index.summaries.append((pk, account))
+        if operation in ("import_file", "import_fills"):
+            self.index.imports.append((pk, account))
         if "cleared" in body:
             self.index.clears[body["cleared"]] = (body["last_sequence"], body["last_head"])
 

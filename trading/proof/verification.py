@@ -16,6 +16,7 @@ from trading.domain.chain import JSON
 from trading.proof.chain import JOURNAL, ChainWalk, PublishedHeads
 from trading.proof.fill_ids import TWICE, find_ids_twice
 from trading.proof.heads import add_heads_of_summaries
+from trading.proof.imports import compare_imports
 from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
 from trading.proof.reports import Reports
 from trading.proof.rows import Difference, Findings, Tables
@@ -101,6 +102,7 @@ class Verification:
                 **compare_signals(tables, references, walk.index, self.progress),
                 **trades.compare_day_totals(),
                 **compare_summaries(tables, walk.index),
+                **compare_imports(tables, walk.index, self.progress),
             }
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted

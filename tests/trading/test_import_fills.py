@@ -1,0 +1,155 @@
+"""A broker's fills in the ledger: each once, whatever files bring them and in whatever order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.trading.book import AT, closed, opened, snapshot
+from tests.trading.statements import future, line, statement
+from trading.brokers.values import FillKind, FillLine
+from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
+from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Trade
+from trading.operations.import_fills import ImportOutcome, import_fills
+from trading.proof.verify import verify_ledger
+
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
+
+
+def imported(*fills: FillLine, **more: Any) -> ImportOutcome:
+    return import_fills("main", statement(fills, **more))
+
+
+def trades() -> list[tuple[Any, ...]]:
+    rows = Trade.objects.exclude(state="VOID").order_by("opened_at", "trade_id")
+    return [(row.trade_id, row.side, row.state, row.open_quantity, row.realised_pnl) for row in rows]
+
+
+def test_fills_become_trades_from_flat_to_flat() -> None:
+    outcome = imported(future("1", "BUY", 50, 100), future("2", "SELL", 80, 110), future("3", "BUY", 30, 105))
+    assert trades() == [
+        ("zerodha-NFO-1", "LONG", "CLOSED", 0, 500),
+        ("zerodha-NFO-2", "SHORT", "CLOSED", 0, 150),
+    ]
+    assert (outcome.fills, outcome.trades_opened, outcome.trades_closed, outcome.refused) == (3, 2, 2, [])
+    assert DayTotal.objects.get().gross_pnl == 650
+    assert Trade.objects.first().strategy.code == "imported"  # type: ignore[union-attr]
+
+
+def test_the_same_file_again_changes_nothing() -> None:
+    fills = [future("1", "BUY", 50), future("2", "SELL", 20, charges={})]
+    imported(*fills)
+    before = snapshot()
+    outcome = imported(*fills)
+    assert (outcome.fills, outcome.already_known, outcome.trades_opened, outcome.trades_closed) == (0, 2, 0, 0)
+    assert snapshot() == before
+
+
+def test_an_open_trade_is_gone_on_with_by_the_next_file() -> None:
+    imported(future("1", "BUY", 50), future("2", "SELL", 20, 110))
+    outcome = imported(future("2", "SELL", 20, 110), future("3", "SELL", 30, 120, day=1))
+    assert (outcome.fills, outcome.already_known, outcome.trades_opened, outcome.trades_closed) == (1, 1, 0, 1)
+    assert trades() == [("zerodha-NFO-1", "LONG", "CLOSED", 0, 800)]
+
+
+def test_fills_of_an_earlier_time_build_the_trades_anew() -> None:
+    imported(future("3", "SELL", 50, 120), future("4", "BUY", 50, 90, day=1))
+    assert trades() == [("zerodha-NFO-3", "SHORT", "CLOSED", 0, 1500)]
+    imported(future("1", "BUY", 50, 100))
+    assert trades() == [
+        ("zerodha-NFO-1", "LONG", "CLOSED", 0, 1000),
+        ("zerodha-NFO-4", "LONG", "OPEN", 50, 0),
+    ]
+    imported(future("0", "SELL", 50, 100))
+    assert trades() == [
+        ("zerodha-NFO-0", "SHORT", "CLOSED", 0, 0),
+        ("zerodha-NFO-3", "SHORT", "CLOSED", 0, 1500),
+    ]
+
+
+def test_a_sale_of_holdings_has_no_cost_until_an_earlier_file_brings_it() -> None:
+    outcome = imported(line("5", "SELL", 10, 120, day=3))
+    assert (outcome.opening_sales, trades()) == (1, [])
+    imported(line("1", "BUY", 10, 100))
+    assert trades() == [("zerodha-NSE-1", "LONG", "CLOSED", 0, 200)]
+
+
+def test_a_worthless_expiry_closes_at_nothing_and_says_so() -> None:
+    imported(future("1", "SELL", 50, 10), future("2", "BUY", 50, 0, kind=FillKind.EXPIRY))
+    row = Trade.objects.get()
+    assert (row.realised_pnl, row.exit_reason, "price_zero_unexplained" in row.flags) == (500, "expired", False)
+
+
+def test_an_order_stands_for_its_fills_until_they_come() -> None:
+    order = future(None, "BUY", 50, 100, minute=1, order_id="O1", kind=FillKind.ORDER)
+    imported(order, future("9", "SELL", 50, 110, minute=9))
+    assert trades() == [("zerodha-NFO-order-O1-50", "LONG", "CLOSED", 0, 500)]
+    outcome = imported(future("1", "BUY", 20, 100, order_id="O1"), future("2", "BUY", 30, 100, order_id="O1"))
+    assert trades() == [("zerodha-NFO-1", "LONG", "CLOSED", 0, 500)]
+    assert outcome.findings == []
+
+
+def test_fills_of_another_quantity_than_their_order_are_named() -> None:
+    imported(future(None, "BUY", 50, 100, minute=1, order_id="O1", kind=FillKind.ORDER))
+    outcome = imported(future("1", "BUY", 20, 100, order_id="O1"))
+    assert outcome.findings == ["NFO:NIFTY26JUNFUT: order O1 is of 50, its fills are of 20."]
+    assert trades() == [("zerodha-NFO-1", "LONG", "OPEN", 20, 0)]
+
+
+def test_what_a_strategy_booked_is_not_booked_again() -> None:
+    opened(fill_id="77", entry_time=AT)
+    closed(fill_id="78")
+    before = snapshot()
+    day = (AT.date() - statement([]).first_day).days  # type: ignore[operator]
+    same = line("77", "BUY", 10, "2450.05", day=day, minute=15)
+    other = line("78", "SELL", 11, "2465", day=day, minute=17)
+    outcome = imported(same, other)
+    assert (outcome.already_known, [remark.reason for remark in outcome.refused]) == (1, ["id_conflict"])
+    after = snapshot()
+    assert [after[table] for table in ("trading_trade", "trading_fill")] == [
+        before[table] for table in ("trading_trade", "trading_fill")
+    ]
+
+
+def test_equal_fills_without_ids_are_as_many_as_the_file_has() -> None:
+    fills = [future(None, "BUY", 10, minute=1), future(None, "BUY", 10, minute=1), future(None, "SELL", 20, minute=2)]
+    imported(*fills)
+    assert imported(*fills).already_known == 3
+    assert [(row[3], row[2]) for row in trades()] == [(0, "CLOSED")]
+    assert Fill.objects.count() == 3
+
+
+def test_a_file_of_another_client_or_currency_is_refused_whole() -> None:
+    imported(future("1", "BUY", 1), client="AB1234")
+    before = snapshot()
+    with pytest.raises(WrongClient):
+        imported(future("2", "BUY", 1), client="XY9999")
+    with pytest.raises(CurrencyMismatch) as caught:
+        imported(future("2", "BUY", 1, currency="USD"))
+    assert "manage.py account create main-usd" in caught.value.hint
+    with pytest.raises(InvalidValue):
+        imported(future("2", "BUY", 1, at=future("2", "BUY", 1).at.replace(tzinfo=None)))  # type: ignore[union-attr]
+    assert snapshot() == before
+    imported(future("2", "BUY", 1), client="ab1234 ")
+    assert "AB1234" not in str(snapshot())
+
+
+def test_a_trial_tells_the_same_and_writes_nothing() -> None:
+    fills = [future("1", "BUY", 50), future("2", "SELL", 80, 110), line("3", "SELL", 5)]
+    before = snapshot()
+    trial = import_fills("main", statement(fills), is_trial=True)
+    assert snapshot() == before
+    assert trial == imported(*fills)
+
+
+def test_an_unknown_instrument_is_refused_with_its_row() -> None:
+    outcome = imported(line("1", "BUY", 1, instrument={"symbol": None, "isin": "INE002A01018"}), future("2", "BUY", 1))
+    assert [(remark.reason, remark.place.row) for remark in outcome.refused] == [("unknown_instrument", 1)]
+    assert outcome.fills == 1
+
+
+def test_a_changed_fact_is_seen_by_the_proof(ledger: Any) -> None:
+    imported(future("1", "BUY", 50))
+    assert BrokerFile.objects.count() == BrokerFill.objects.count() == 1
+    assert verify_ledger().checked["brokerfill"] == 1

@@ -1,0 +1,226 @@
+"""Fills of a broker's statement on their way into the ledger: named, checked, and told from those that are known."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+from timeseries.values import ID_BYTES_MAX
+from trading.bookkeeping import bounds, references
+from trading.brokers.values import Broker, FillKind, FillLine, Remark, Segment, Statement
+from trading.domain import position, trade_building
+from trading.domain.money import MAX, to_units
+from trading.domain.strategy_rules import StrategyRule, strategy_of
+from trading.domain.trade_building import ReportedFill
+from trading.errors import InvalidValue, VeloxError
+from trading.models import Account, BrokerFill, Fill, FillKey, Instrument
+from trading.queries.instrument_names import ResolvedNames
+from trading.queries.instruments import find_instrument, split_symbol
+
+CHUNK = 500
+WITH_MULTIPLIER = ("MCX", "NCDEX", "CDS", "BCD", "NCO")  # where a quantity of 1 is a contract of many units
+SETTLED = (FillKind.EXPIRY, FillKind.EXERCISE)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingFill:
+    """A fill of a file with what VELOX calls it; ``strategy`` is what the rules give it."""
+
+    line: FillLine
+    symbol: str
+    strategy: str
+    fill: ReportedFill
+
+
+@dataclass(slots=True)
+class Sorted:
+    """Fills of a file by what becomes of them; a known one with its row, None where a strategy said it."""
+
+    new: list[IncomingFill] = field(default_factory=list)
+    known: list[tuple[IncomingFill, BrokerFill | None]] = field(default_factory=list)
+    refused: list[Remark] = field(default_factory=list)
+
+
+def house_of(broker: Broker) -> str:
+    """Return the broker behind a file: Kite is Zerodha's interface, so that its fills are named as Zerodha's are."""
+    return Broker.ZERODHA.value if broker is Broker.KITE else broker.value
+
+
+def named(
+    statement: Statement, names: ResolvedNames, rules: Sequence[StrategyRule]
+) -> tuple[list[IncomingFill], list[Remark]]:
+    """Return the fills of a statement under VELOX's symbols, oldest first, and the rows that are refused."""
+    lines, house = list(statement.fills), house_of(statement.broker)
+    midnight = (datetime.combine(line.day, time(), UTC) for line in lines)
+    if trade_building.is_descending(line.at or at for line, at in zip(lines, midnight, strict=True)):
+        lines.reverse()
+    incoming, refused, occurrences = [], [], Counter[tuple[str, ...]]()
+    for place, line in enumerate(lines):
+        symbol = names.resolve(line.instrument)
+        if symbol is None:
+            refused.append(Remark(line.place, "unknown_instrument", _unknown(line)))
+        elif problem := _problem(line):
+            refused.append(Remark(line.place, "unbookable", problem))
+        else:
+            content = _content(line, house, symbol)
+            occurrences[content] += 1
+            key = _key(line, content, occurrences[content])
+            fill = _reported(line, house, symbol, key, place)
+            incoming.append(IncomingFill(line, symbol, strategy_of(rules, symbol, line.tag, line.at), fill))
+    return incoming, refused
+
+
+def _unknown(line: FillLine) -> str:
+    name = line.instrument
+    words = [word for word in (name.exchange, name.symbol, name.isin, name.company, name.code) if word]
+    return f"No instrument of VELOX is known as {' '.join(words) or 'nothing'}: name it with --symbols."
+
+
+def _problem(line: FillLine) -> str:
+    """Return why the ledger could never take a fill, "" where it could."""
+    if line.side not in (position.BUY, position.SELL):
+        return f"Its side is {line.side!r}."
+    if not 0 < line.quantity <= MAX or abs(line.price) > MAX or abs(line.price * line.quantity) > MAX:
+        return f"{line.quantity:f} at {line.price:f} is beyond what the ledger takes."
+    if line.fill_id is not None and len(line.fill_id.encode()) > ID_BYTES_MAX:
+        return "Its id is longer than 128 bytes."
+    if line.price != round(line.price, 8) or line.quantity != round(line.quantity, 8):
+        return "It has more than 8 decimals."
+    return ""
+
+
+def _content(line: FillLine, broker: str, symbol: str) -> tuple[str, ...]:
+    at = line.day.isoformat() if line.at is None else line.at.astimezone(UTC).isoformat()
+    numbers = (f"{line.quantity.normalize():f}", f"{line.price.normalize():f}")
+    return broker, symbol, line.side, *numbers, at, line.order_id or "", line.kind.value
+
+
+def _key(line: FillLine, content: tuple[str, ...], occurrence: int) -> str:
+    if line.kind is FillKind.ORDER and line.order_id is not None:
+        return trade_building.order_key(line.order_id, f"{line.quantity.normalize():f}")
+    return line.fill_id or trade_building.row_key(content, occurrence)
+
+
+def _reported(line: FillLine, broker: str, symbol: str, key: str, place: int) -> ReportedFill:
+    charges = sum(line.charges.values(), Decimal(0)) if line.charges else None
+    return ReportedFill(
+        key=key,
+        broker=broker,
+        exchange=split_symbol(symbol)[0],
+        day=line.day,
+        at=line.at,
+        side=line.side,
+        quantity=to_units(line.quantity),
+        price=to_units(line.price),
+        kind=line.kind.value,
+        order_id=line.order_id,
+        position=place,
+        is_cash=line.segment is Segment.EQUITY,
+        charges=None if charges is None else to_units(charges),
+    )
+
+
+def checked(incoming: IncomingFill, instrument: Instrument, account: Account) -> IncomingFill:
+    """Return a fill with what its instrument proves of it. Raises: VeloxError where the instrument cannot have it."""
+    line, fill = incoming.line, incoming.fill
+    references.must_be_tradable(instrument)
+    references.must_be_in_currency(instrument, account)
+    references.must_be_on_step(line.quantity, instrument)
+    bounds.must_be_price(line.price, instrument, "price", can_be_zero=line.kind in SETTLED)
+    stated = line.instrument.multiplier
+    if stated is not None and stated != instrument.multiplier:
+        raise InvalidValue(
+            f"The file tells a multiplier of {stated:f}, {incoming.symbol} has {instrument.multiplier:f}.",
+            field="multiplier",
+            hint=f"`manage.py instruments --correct {incoming.symbol} --multiplier ...` puts it right.",
+        )
+    day = fill.day if fill.at is None else references.day_of(fill.at, instrument)
+    is_cash = fill.is_cash or (line.segment is None and instrument.kind == Instrument.Kind.EQUITY)
+    return replace(incoming, fill=replace(fill, day=day, is_cash=is_cash))
+
+
+def _unproven(incoming: IncomingFill) -> IncomingFill:
+    """Return a fill of an instrument that the ledger does not have. Raises: InvalidValue where its multiplier must be
+    known before."""
+    if incoming.fill.exchange in WITH_MULTIPLIER and incoming.line.instrument.multiplier is None:
+        raise InvalidValue(
+            f"{incoming.symbol} is new, and nobody told its multiplier.",
+            field="multiplier",
+            hint="`manage.py instruments --load FILE` takes it from a file with the column multiplier.",
+        )
+    return incoming
+
+
+def sort_out(account: Account, incoming: Sequence[IncomingFill]) -> Sorted:
+    """Return which of some fills are new, and which the ledger has: from an earlier file, or from a strategy."""
+    instruments: dict[str, Instrument | None] = {}
+    by_exchange: defaultdict[str, list[IncomingFill]] = defaultdict(list)
+    outcome = Sorted()
+    for each in incoming:
+        if each.symbol not in instruments:
+            instruments[each.symbol] = find_instrument(each.symbol)
+        instrument = instruments[each.symbol]
+        try:
+            fill = _unproven(each) if instrument is None else checked(each, instrument, account)
+        except VeloxError as error:
+            outcome.refused.append(Remark(each.line.place, error.code, str(error)))
+            continue
+        by_exchange[fill.fill.exchange].append(fill)
+    for exchange, fills in by_exchange.items():
+        for start in range(0, len(fills), CHUNK):
+            _sort_chunk(account, exchange, fills[start : start + CHUNK], outcome)
+    return outcome
+
+
+def _sort_chunk(account: Account, exchange: str, fills: Sequence[IncomingFill], outcome: Sorted) -> None:
+    keys = {each.fill.key for each in fills}
+    days = {each.fill.day for each in fills}
+    of = {"account": account, "exchange__code": exchange, "day__in": days}
+    kept = {
+        (row.day, row.broker_fill_id): row
+        for row in BrokerFill.objects.filter(**of, broker_fill_id__in=keys).select_related("instrument")
+    }
+    booked: defaultdict[tuple[date, str], list[Fill]] = defaultdict(list)
+    for key in FillKey.objects.filter(**of, broker_fill_id__in=keys).select_related("fill__trade__instrument"):
+        booked[key.day, key.broker_fill_id].append(key.fill)
+    ahead: dict[tuple[date, str], IncomingFill] = {}
+    for each in fills:
+        name = each.fill.day, each.fill.key
+        if name in kept:
+            is_same = _is_same(each, kept[name])
+        elif name in booked:
+            is_same = _is_booked(each, booked[name])
+        elif name in ahead:  # one row of a file twice
+            is_same = _content_of(each) == _content_of(ahead[name])
+        else:
+            outcome.new.append(each)
+            ahead[name] = each
+            continue
+        if is_same:
+            outcome.known.append((each, kept.get(name)))
+        else:
+            text = f"Id {each.fill.key} of {each.fill.day} is known with another side, price or quantity."
+            outcome.refused.append(Remark(each.line.place, "id_conflict", text))
+
+
+def _content_of(incoming: IncomingFill) -> tuple[str, str, int, int]:
+    fill = incoming.fill
+    return split_symbol(incoming.symbol)[1], fill.side, fill.quantity, fill.price
+
+
+def _is_same(incoming: IncomingFill, row: BrokerFill) -> bool:
+    kept = (row.instrument.symbol, row.side, to_units(row.quantity), to_units(row.price))
+    return _content_of(incoming) == kept
+
+
+def _is_booked(incoming: IncomingFill, fills: Iterable[Fill]) -> bool:
+    """Tell whether a strategy said this fill; in two rows where it turned a position."""
+    fill, rows = incoming.fill, list(fills)
+    symbol = split_symbol(incoming.symbol)[1]
+    same = all(
+        (row.trade.instrument.symbol, row.side, to_units(row.price)) == (symbol, fill.side, fill.price) for row in rows
+    )
+    return same and sum(to_units(row.quantity) for row in rows) == fill.quantity

@@ -1,0 +1,88 @@
+"""What brokers' files brought: the files that were imported, and every fill that they tell, as facts of their own.
+
+Trades follow from these fills (`operations.import_fills`). A file's name is not kept, since some brokers write the
+client's code into it; the client stands here as a keyed code alone.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
+
+from trading.models.fields import MoneyField
+from trading.models.reference import Account, Exchange, Instrument, Strategy
+from trading.models.trade import ID_BYTES
+
+BROKER_LENGTH, KIND_LENGTH, DIGEST_LENGTH = 16, 32, 64
+
+
+class BrokerFile(models.Model):
+    """One imported file: ``client`` is the keyed code of the client that it names, "" where it names none."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="broker_files")
+    sha256 = models.CharField(max_length=DIGEST_LENGTH)
+    broker = models.CharField(max_length=BROKER_LENGTH)
+    kind = models.CharField(max_length=KIND_LENGTH)
+    client = models.CharField(max_length=DIGEST_LENGTH, blank=True)
+    first_day = models.DateField(null=True)
+    last_day = models.DateField(null=True)
+    rows_read = models.PositiveIntegerField()
+    fills = models.PositiveIntegerField()
+    recorded_at = models.DateTimeField()
+    recorded_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [UniqueConstraint(name="broker_file_once", fields=("account", "sha256", "kind"))]
+
+    def __str__(self) -> str:
+        return f"{self.broker} {self.kind} {self.sha256[:8]}"
+
+
+class BrokerFill(models.Model):
+    """One fill as a broker's file tells it: a fact, never changed, whatever is corrected in the trade that it is in.
+
+    ``broker_fill_id`` is the broker's id, or one made of the row's content (`domain.trade_building`); it is unique by
+    account, exchange and trading day. ``at`` is None where the file tells the day only; ``place`` is then the fill's
+    place among those of its file, oldest first. ``charges`` are the sum of what the row itself states.
+    """
+
+    class Kind(models.TextChoices):
+        TRADE = "trade", "Trade"
+        ORDER = "order", "Order"
+        EXPIRY = "expiry", "Expiry"
+        EXERCISE = "exercise", "Exercise"
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="broker_fills", db_index=False)
+    file = models.ForeignKey(BrokerFile, models.PROTECT, related_name="broker_fills")
+    exchange = models.ForeignKey(Exchange, models.PROTECT, related_name="+", db_index=False)
+    instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="+", db_index=False)
+    strategy = models.ForeignKey(Strategy, models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    broker_fill_id = models.CharField(max_length=ID_BYTES)
+    order_id = models.CharField(max_length=ID_BYTES, null=True)
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    side = models.CharField(max_length=4)
+    quantity = MoneyField()
+    price = MoneyField()
+    charges = MoneyField(null=True)
+    at = models.DateTimeField(null=True)
+    place = models.PositiveIntegerField(default=0)
+    is_cash = models.BooleanField(default=False)
+    isin = models.CharField(max_length=12, blank=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("account", "day", "pk")
+        constraints = [
+            UniqueConstraint(name="broker_fill_once", fields=("account", "exchange", "day", "broker_fill_id")),
+            CheckConstraint(name="broker_fill_side", condition=Q(side__in=("BUY", "SELL"))),
+            CheckConstraint(name="broker_fill_kind", condition=Q(kind__in=("trade", "order", "expiry", "exercise"))),
+            CheckConstraint(name="broker_fill_quantity_positive", condition=Q(quantity__gt=Decimal(0))),
+        ]
+        indexes = [Index(name="broker_fill_by_group", fields=("account", "instrument", "strategy", "day"))]
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.quantity} at {self.price}"

@@ -1,0 +1,107 @@
+"""Importing brokers' files: each is read, and its fills are brought into the ledger; one that is refused keeps no other
+out, unless it is asked for strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from trading.brokers.files import read_statement
+from trading.brokers.format import Format
+from trading.domain.strategy_rules import StrategyRule
+from trading.errors import LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
+from trading.operations.import_fills import import_fills
+from trading.proof.trades import Progress
+from trading.queries.import_report import FileReport
+from trading.queries.instrument_names import NameMap
+
+FATAL = (LedgerBusy, LedgerNotReady, UnknownAccount)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerUpload:
+    """A file as a person hands it over: its name, for messages alone, and what reads its content."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How files are to be read and booked (see `brokers.files.read_statement` and `import_fills`)."""
+
+    password: str | None = None
+    mappings: Sequence[Format] = ()
+    layout: str | None = None
+    broker: str | None = None
+    zone: str | None = None
+    symbols: NameMap | None = None
+    rules: Sequence[StrategyRule] = ()
+    by: str = ""
+
+    def __repr__(self) -> str:
+        return "ImportOptions(...)"  # a password is in it: no log and no traceback has it
+
+
+def import_files(
+    account: str,
+    uploads: Iterable[BrokerUpload],
+    options: ImportOptions,
+    *,
+    is_trial: bool = False,
+    is_strict: bool = False,
+    progress: Progress = lambda *_: None,
+) -> list[FileReport]:
+    """Import files one after another and return what became of each; ``is_trial`` writes nothing.
+
+    ``is_strict``: where anything in any of them is to be looked at, none is booked, and what was seen is returned.
+
+    Raises: LedgerBusy, LedgerNotReady, UnknownAccount: earlier files stay, call again.
+    """
+    files = list(uploads)
+    if is_strict and not is_trial:
+        reports = [_import(account, upload, options, is_trial=True, progress=progress) for upload in files]
+        if not all(report.is_fine for report in reports):
+            return reports
+    return [_import(account, upload, options, is_trial=is_trial, progress=progress) for upload in files]
+
+
+def _import(
+    account: str, upload: BrokerUpload, options: ImportOptions, *, is_trial: bool, progress: Progress
+) -> FileReport:
+    report = FileReport(upload.name)
+    try:
+        report.statement = read_statement(
+            upload.read(),
+            upload.name,
+            password=options.password,
+            mappings=options.mappings,
+            layout=options.layout,
+            broker=options.broker,
+            zone=options.zone,
+        )
+        outcome = import_fills(
+            account,
+            report.statement,
+            symbols=options.symbols,
+            rules=options.rules,
+            by=options.by,
+            is_trial=is_trial,
+            progress=progress,
+        )
+    except FATAL:
+        raise
+    except VeloxError as error:
+        report.refusal = error
+        return report
+    report.fills, report.already_known, report.opening_sales = (
+        outcome.fills,
+        outcome.already_known,
+        outcome.opening_sales,
+    )
+    report.trades_opened, report.trades_closed = outcome.trades_opened, outcome.trades_closed
+    report.refused, report.findings = outcome.refused, outcome.findings
+    report.findings += [
+        f"The file's total {name} is not what its rows add up to." for name in report.statement.contradictions
+    ]
+    return report

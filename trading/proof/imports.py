@@ -1,0 +1,58 @@
+"""Imported files and the fills that they brought, compared with what the journal tells of them."""
+
+from __future__ import annotations
+
+from trading.domain.chain import Body
+from trading.domain.recount import Expected, units
+from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
+from trading.proof.rows import Tables
+from trading.proof.trades import Progress
+
+FILE, FILL = "trading_brokerfile", "trading_brokerfill"
+MONEY = ("quantity", "price", "charges")
+BATCH = 20  # rows of the journal, each with some hundred fills
+
+
+def compare_imports(tables: Tables, index: Index, progress: Progress) -> dict[str, int]:
+    """Find what differs in the rows of imported files and fills; return how many rows of each table.
+
+    Fills are compared by ranges of their keys, so that no more than some batches of them are in memory.
+    """
+    files: list[Expected] = []
+    counts, low, total = {FILL: 0}, None, len(index.imports)
+    for start in range(0, max(1, total), BATCH):
+        batch = index.imports[start : start + BATCH]
+        fills = _expected(tables, batch, files)
+        is_last = start + BATCH >= total
+        high = None if is_last else max((fill.values["id"] for fill in fills), default=low)
+        if is_last or high != low:
+            counts[FILL] += tables.compare(FILL, fills, tables.between(FILL, "id", low, high))
+        low = high
+        progress("imports", min(start + BATCH, total), total)
+    counts[FILE] = tables.compare(FILE, files, tables.between(FILE, "id", None, None))
+    return counts
+
+
+def _expected(tables: Tables, batch: list[tuple[int, int]], files: list[Expected]) -> list[Expected]:
+    """Return the fills that these rows of the journal (row, account) tell, and add their files to ``files``."""
+    sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
+    bodies: dict[int, str] = dict(tables.in_batches(sql, [row for row, _ in batch]))
+    fills: list[Expected] = []
+    for row, account in batch:
+        body = loaded(bodies[row])
+        common = {"account_id": account, "recorded_at": body["recorded_at"]}
+        try:
+            if "file" in body:
+                cells = body["file"] | common | {"recorded_by": body["by"]}
+                files.append(Expected(FILE, (account, cells["sha256"], cells["kind"]), cells))
+            fills += [_fill(cells | common) for cells in body.get("fills", ())]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            reason = f"an import cannot be counted from it: {type(error).__name__} {error}"
+            tables.findings.add(CHAIN, JOURNAL, row, "body", reason, "what the operation wrote")
+    return fills
+
+
+def _fill(cells: Body) -> Expected:
+    cells = cells | {name: units(cells[name]) for name in MONEY}
+    names = ("account_id", "exchange_id", "day", "broker_fill_id")
+    return Expected(FILL, (cells["account_id"], *(cells[name] for name in names[1:])), cells)

@@ -1,0 +1,147 @@
+"""Imported fills and the trades that were built from them, as they stand: what a new import is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from trading.domain import trade_building
+from trading.domain.flags import IMPORTED
+from trading.domain.money import to_units
+from trading.domain.trade_building import ReportedFill
+from trading.models import Account, BrokerFill, Fill, FillKey, Instrument, Strategy, Trade
+from trading.queries import facts
+from trading.queries.period import date_in
+
+LegName = tuple[date, str, int]  # day, key, units
+REPLACED_MARK = " replaced "  # in the id of a trade that gave way
+
+
+@dataclass(frozen=True, slots=True)
+class FillGroup:
+    """The fills of an account that are traded against each other: those of one instrument and strategy."""
+
+    account: Account
+    instrument: Instrument
+    strategy: Strategy
+
+
+@dataclass(slots=True)
+class Booked:
+    """A trade that an import has booked, with the legs that its rows hold."""
+
+    trade: Trade
+    legs: list[LegName] = field(default_factory=list)
+    is_corrected: bool = False
+
+
+def reported(row: BrokerFill, exchange: str, broker: str) -> ReportedFill:
+    """Return a kept fill as the trades are built from it."""
+    return ReportedFill(
+        key=row.broker_fill_id,
+        broker=broker,
+        exchange=exchange,
+        day=row.day,
+        at=row.at,
+        side=row.side,
+        quantity=to_units(row.quantity),
+        price=to_units(row.price),
+        kind=row.kind,
+        order_id=row.order_id,
+        position=row.place,
+        is_cash=row.is_cash,
+        charges=units_of(row.charges),
+    )
+
+
+def units_of(amount: Decimal | None) -> int | None:
+    """Return an amount in units, None where there is none."""
+    return None if amount is None else to_units(amount)
+
+
+def _imported(group: FillGroup) -> QuerySet[Trade]:
+    """Return the instrument's trades but for those that gave way; some may not be of an import."""
+    trades = Trade.objects.filter(account=group.account, instrument=group.instrument)
+    return trades.exclude(trade_id__contains=REPLACED_MARK)
+
+
+def start_of(group: FillGroup, day: date) -> date:
+    """Return the latest day, not after this one, over whose midnight no imported trade was held."""
+    zone = group.instrument.exchange.zone
+    names = ("trading_day", "closed_at", "state", "flags")
+    for opened, closed_at, state, marks in _imported(group).order_by("-trading_day").values_list(*names):
+        if opened >= day or IMPORTED not in marks:
+            continue
+        is_held = state == Trade.State.OPEN or closed_at is None
+        if is_held or date_in(closed_at, zone) >= day:
+            day = opened
+    return day
+
+
+def booked_trades(group: FillGroup, start: date) -> list[Booked]:
+    """Return the instrument's imported trades that opened from a day on, with their rows as they were recorded."""
+    trades = _imported(group).filter(trading_day__gte=start).order_by("opened_at", "pk")
+    by_pk = {trade.pk: Booked(trade) for trade in trades if IMPORTED in trade.flags}
+    rows = Fill.objects.filter(trade__in=_imported(group).filter(trading_day__gte=start))
+    zone = group.instrument.exchange.zone
+    names = ("trade_id", "at", "fill_id", "quantity")
+    for pk, at, fill_id, quantity in rows.order_by("trade_id", "sequence").values_list(*names):
+        if pk in by_pk:
+            day = date_in(at, zone)
+            by_pk[pk].legs.append((day, fill_id or "", to_units(quantity)))
+    for each in by_pk.values():
+        each.is_corrected = facts.CORRECTED in each.trade.flags or trade_building.SPLIT in each.trade.flags
+    return list(by_pk.values())
+
+
+def first_unbooked(group: FillGroup) -> date | None:
+    """Return the day of the first kept fill that is in no trade, as a sale of holdings is, or what a kill left."""
+    keys = FillKey.objects.filter(
+        account=OuterRef("account"),
+        exchange=OuterRef("exchange"),
+        day=OuterRef("day"),
+        broker_fill_id=OuterRef("broker_fill_id"),
+    ).exclude(trade__trade_id__contains=REPLACED_MARK)
+    rows = _rows(group).filter(~Exists(keys)).order_by("day").values_list("day", flat=True)
+    return rows.first()
+
+
+def _rows(group: FillGroup) -> QuerySet[BrokerFill]:
+    return BrokerFill.objects.filter(account=group.account, instrument=group.instrument, strategy=group.strategy)
+
+
+def kept_fills(group: FillGroup, start: date) -> list[ReportedFill]:
+    rows = _rows(group).filter(day__gte=start).select_related("file").order_by("day", "pk")
+    return [reported(row, group.instrument.exchange.code, row.file.broker) for row in rows]
+
+
+def splits_of(group: FillGroup, window: Iterable[Booked]) -> list[ReportedFill]:
+    """Return what corporate actions gave to trades or took from them, as they stand."""
+    zone = group.instrument.exchange.zone
+    pks = [each.trade.pk for each in window if trade_building.SPLIT in each.trade.flags]
+    return [
+        ReportedFill(
+            key=row.fill_id or "",
+            broker="",
+            exchange=group.instrument.exchange.code,
+            day=date_in(row.at, zone),
+            at=row.at,
+            side=row.side,
+            quantity=to_units(row.quantity),
+            price=0,
+            kind=trade_building.SPLIT,
+        )
+        for row in Fill.objects.filter(trade__in=pks, role=Fill.Role.SPLIT)
+    ]
+
+
+def booked_otherwise(group: FillGroup, start: date) -> set[tuple[date, str]]:
+    """Return the fills from a day on that are in a trade which no import has booked: a strategy said them first."""
+    keys = FillKey.objects.filter(account=group.account, exchange=group.instrument.exchange, day__gte=start)
+    keys = keys.filter(trade__instrument=group.instrument).exclude(trade__trade_id__contains=REPLACED_MARK)
+    rows = keys.values_list("day", "broker_fill_id", "trade__flags")
+    return {(day, fill_id) for day, fill_id, marks in rows if IMPORTED not in marks}
