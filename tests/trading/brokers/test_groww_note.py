@@ -156,10 +156,11 @@ def test_a_rebate_is_below_zero() -> None:
         ("-25020.00", "25020.00"),  # a purchase that pays
         ("0 110.00", "0 120.00"),
         ("0 110.00", "110.00"),
+        ("-16684.67", "16684.67"),  # a purchase that pays, in both of its numbers
     ],
 )
 def test_a_share_whose_numbers_contradict_one_another_is_rejected(written: str, spoiled: str) -> None:
-    statement = read(HEADING, SHARES.replace(written, spoiled, 1), OBLIGATION)
+    statement = read(HEADING, SHARES.replace(written, spoiled), OBLIGATION)
 
     assert [remark.reason for remark in statement.rejected] == ["unreadable_cell"]
     assert "obligation" in statement.contradictions
