@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
 
-from trading.brokers.angelone_tax_rows import SECTIONS, TaxRow, TaxSection, is_sentence, is_total
+from trading.brokers.angelone_tax_rows import TaxRow, is_sentence, is_total
+from trading.brokers.angelone_tax_sections import SECTIONS, TaxSection
 from trading.brokers.cells import UnreadableCell, money_or_none, text
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.preamble import labelled

@@ -105,17 +105,9 @@ def contract_symbol(symbol: str) -> str:
 
 
 def fill_of(
-    cells: ExecutionCells,
-    name: InstrumentName,
-    when: NaiveInstant,
-    *,
-    trading_day: date | None = None,
-    charges: Mapping[Head, Decimal],
-    fill_id: str | None = None,
-    order_id: str | None = None,
-    tag: str | None = None,
+    cells: ExecutionCells, name: InstrumentName, when: NaiveInstant, charges: Mapping[Head, Decimal]
 ) -> FillLine:
-    """Return an execution as a fill.
+    """Return an execution as a fill without ids.
 
     Raises:
         UnreadableCell: for a cell that holds something else than its column says.
@@ -126,39 +118,22 @@ def fill_of(
         raise RefusedRow("cancelled", "The broker cancelled or corrected this trade: settle it by hand.")
     if cells.category not in SEGMENTS:
         raise RefusedRow("asset_category", f"Assets of the kind {cells.category!r} cannot be booked.")
-    units = signed_units(cells)
-    price = number(cells.price)
+    units, price = _signed_units(cells), number(cells.price)
     kind = _kind_of(cells, price)
     _check_proceeds(cells, units, price, name.multiplier)
     return FillLine(
-        place=cells.place,
-        instrument=name,
-        segment=SEGMENTS[cells.category],
-        side="BUY" if units > 0 else "SELL",
-        quantity=abs(units),
-        price=price,
-        day=trading_day or when.day,
-        at=when.at,
-        currency=required_text(cells.currency),
-        fill_id=fill_id,
-        order_id=order_id,
-        tag=tag,
+        cells.place,
+        name,
+        SEGMENTS[cells.category],
+        "BUY" if units > 0 else "SELL",
+        abs(units),
+        price,
+        when.day,
+        when.at,
+        required_text(cells.currency),
         kind=kind,
         charges=charges,
     )
-
-
-def signed_units(cells: ExecutionCells) -> Decimal:
-    """Return the quantity, a sale below 0; the word beside it must say the same. Raises: UnreadableCell, RefusedRow."""
-    units = number(cells.quantity)
-    word = text(cells.side).upper()
-    if not units:
-        raise cells.quantity.refused("and no fill")
-    if word.endswith("(CA.)"):
-        raise RefusedRow("cancelled", "The broker cancelled this trade: settle it by hand.")
-    if word and word != ("BUY" if units > 0 else "SELL"):
-        raise RefusedRow("side_conflict", f"The row says {word} and has the quantity {units}.")
-    return units
 
 
 def commission_of(cell: PlacedCell, taxes: PlacedCell | None = None) -> dict[Head, Decimal]:
@@ -185,6 +160,19 @@ def action_of(place: Place, name: InstrumentName, day: date, description: str, q
         old=Decimal(split["old"]) if split else None,
         quantity=quantity,
     )
+
+
+def _signed_units(cells: ExecutionCells) -> Decimal:
+    """Return the quantity, a sale below 0; the word beside it must say the same."""
+    units = number(cells.quantity)
+    word = text(cells.side).upper()
+    if not units:
+        raise cells.quantity.refused("and no fill")
+    if word.endswith("(CA.)"):
+        raise RefusedRow("cancelled", "The broker cancelled this trade: settle it by hand.")
+    if word and word != ("BUY" if units > 0 else "SELL"):
+        raise RefusedRow("side_conflict", f"The row says {word} and has the quantity {units}.")
+    return units
 
 
 def _kind_of(cells: ExecutionCells, price: Decimal) -> FillKind:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from trading.brokers.cells import INDIA, UnreadableCell
 from trading.brokers.document import Document
 from trading.brokers.values import (
+    ActionLine,
     BillLine,
     Broker,
     ChargeLine,
@@ -33,6 +34,7 @@ class StatementDraft:
     bills: list[BillLine] = field(default_factory=list)
     positions: list[PositionLine] = field(default_factory=list)
     notes: list[NoteLine] = field(default_factory=list)
+    actions: list[ActionLine] = field(default_factory=list)
     ignored: list[Remark] = field(default_factory=list)
     rejected: list[Remark] = field(default_factory=list)
     stated: dict[str, Decimal] = field(default_factory=dict)
@@ -54,16 +56,29 @@ class StatementDraft:
             self.computed[name] = computed
             self.rounding[name] = rounding
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether no row gave anything, nor was rejected."""
+        lines = (self.fills, self.charges, self.bills, self.positions, self.notes, self.actions, self.rejected)
+        return not any(lines)
+
     def statement(
-        self, broker: Broker, kind: str, *, days: tuple[date, date] | None, client: str | None, is_empty: bool = False
+        self,
+        broker: Broker,
+        kind: str,
+        *,
+        days: tuple[date, date] | None,
+        client: str | None,
+        is_empty: bool = False,
+        zone: str = INDIA.key,
     ) -> Statement:
-        """Return all that was gathered; the times are those of India."""
+        """Return all that was gathered; the times are those of ``zone``."""
         return Statement(
             file=self.document.name,
             sha256=self.document.sha256,
             broker=broker,
             kind=kind,
-            zone=INDIA.key,
+            zone=zone,
             rows_read=self.rows_read,
             first_day=days[0] if days else None,
             last_day=days[1] if days else None,
@@ -73,6 +88,7 @@ class StatementDraft:
             bills=tuple(self.bills),
             positions=tuple(self.positions),
             notes=tuple(self.notes),
+            actions=tuple(self.actions),
             ignored=tuple(self.ignored),
             rejected=tuple(self.rejected),
             stated=self.stated,

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from trading.brokers.cells import INDIA, PlacedCell, clock, day, moment_of, money, number
+from trading.brokers.cells import PlacedCell, clock, day, moment_of, money, number
 from trading.brokers.document import Document
 from trading.brokers.reading import RefusedRow, rejected
+from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.upstox import head_of, names_upstox
-from trading.brokers.values import Broker, ChargeLine, Head, InstrumentName, NoteLine, Place, Remark, Segment, Statement
+from trading.brokers.values import Broker, ChargeLine, Head, InstrumentName, NoteLine, Place, Segment, Statement
 from trading.errors import InvalidValue, UnknownLayout
 
 BROKER = Broker.UPSTOX
@@ -43,16 +44,13 @@ _PAISA = Decimal("0.01")
 
 
 @dataclass(slots=True)
-class NotePage:
-    """What was read so far of a note. ``charges`` by segment's column and head; amounts as the note signs them."""
+class NoteDraft(StatementDraft):
+    """What was read so far of a note of ``day``. ``heads`` are its charges by segment's column and head, a cost above
+    0; totals are turned to cash as they are read."""
 
-    day: date
+    day: date = date.min
     columns: tuple[str, ...] = ()
-    notes: list[NoteLine] = field(default_factory=list)
-    charges: dict[tuple[str, Head], ChargeLine] = field(default_factory=dict)
-    ignored: list[Remark] = field(default_factory=list)
-    rejected: list[Remark] = field(default_factory=list)
-    stated: dict[str, Decimal] = field(default_factory=dict)
+    heads: dict[tuple[str, Head], ChargeLine] = field(default_factory=dict)
     order_brokerage: Decimal = Decimal(0)
     is_in_block: bool = False
 
@@ -68,33 +66,19 @@ def read(document: Document) -> Statement:
         PlacedCell(line.strip(), "line", Place(document.name, "", count))
         for count, line in enumerate(document.lines, 1)
     ]
-    page = NotePage(_trade_day(document, lines))
+    draft = NoteDraft(document, day=_trade_day(document, lines))
     for line in lines:
         try:
-            _read_line(line, str(line.content), page)
+            _read_line(line, str(line.content), draft)
         except InvalidValue as error:
-            page.rejected.append(rejected(line.place, error))
-    if not page.notes and not page.rejected:
+            draft.rejected.append(rejected(line.place, error))
+    if not draft.notes and not draft.rejected:
         raise UnknownLayout(f"{document.name} shows no trade of its contract note.", hint="Nothing was read.")
+    draft.charges = list(draft.heads.values())
+    draft.rows_read = len(draft.notes) + len(draft.ignored) + len(draft.rejected)
+    _compare(draft)
     client = next((match[1] for line in document.lines if (match := _CLIENT.search(line))), None)
-    return Statement(
-        document.name,
-        document.sha256,
-        BROKER,
-        KIND,
-        zone=INDIA.key,
-        rows_read=len(page.notes) + len(page.ignored) + len(page.rejected),
-        first_day=page.day,
-        last_day=page.day,
-        client=client,
-        charges=tuple(page.charges.values()),
-        notes=tuple(page.notes),
-        ignored=tuple(page.ignored),
-        rejected=tuple(page.rejected),
-        stated=page.stated,
-        computed=_computed(page),
-        rounding=dict.fromkeys(page.stated, Decimal(0)),
-    )
+    return draft.statement(BROKER, KIND, days=(draft.day, draft.day), client=client)
 
 
 def _trade_day(document: Document, lines: list[PlacedCell]) -> date:
@@ -104,35 +88,36 @@ def _trade_day(document: Document, lines: list[PlacedCell]) -> date:
     raise UnknownLayout(f"{document.name} shows no trade date.", hint="Nothing was read.")
 
 
-def _computed(page: NotePage) -> dict[str, Decimal]:
-    obligation = sum((note.net_amount or Decimal(0) for note in page.notes), Decimal(0))
-    charges = sum((charge.amount for charge in page.charges.values()), Decimal(0))
-    sums = {"obligation": obligation, "net": page.stated.get("obligation", obligation) - charges}
-    if page.order_brokerage:
-        sums["brokerage"] = page.order_brokerage
-    return {name: total for name, total in sums.items() if name in page.stated}
+def _compare(draft: NoteDraft) -> None:
+    """Put what the lines add up to beside what the note states."""
+    obligation = sum((note.net_amount or Decimal(0) for note in draft.notes), Decimal(0))
+    costs = sum((charge.amount for charge in draft.charges), Decimal(0))
+    draft.compare("obligation", obligation)
+    draft.compare("net", draft.stated.get("obligation", obligation) - costs)
+    if draft.order_brokerage:
+        draft.compare("brokerage", draft.order_brokerage)
 
 
-def _read_line(line: PlacedCell, content: str, page: NotePage) -> None:
+def _read_line(line: PlacedCell, content: str, draft: NoteDraft) -> None:
     """Take one line for what it is; most are none of these."""
     if match := _FILL.fullmatch(content):
-        page.notes.append(_trade(line, match, page.day))
+        draft.notes.append(_trade(line, match, draft.day))
     elif match := _ORDER_BROKERAGE.fullmatch(content):
-        page.order_brokerage += money(PlacedCell(match[1], "Net Total", line.place))
-        page.ignored.append(Remark(line.place, "order_brokerage", "The brokerage of an order, and no trade."))
+        draft.order_brokerage += money(PlacedCell(match[1], "Net Total", line.place))
+        draft.ignore(line.place, "order_brokerage", "The brokerage of an order, and no trade.")
     elif _LIKE_A_FILL.match(content):
         raise RefusedRow("unreadable_trade", "A line of a trade in a layout that no public note shows.")
     elif match := _COLUMNS.search(content):
-        page.columns = tuple(re.findall(r"(\S+)\s+\(Rs\.\)", match[1]))
+        draft.columns = tuple(re.findall(r"(\S+)\s+\(Rs\.\)", match[1]))
     elif match := _OBLIGATION.search(content):
-        page.stated["obligation"] = -_figures(line, match[1])[-1]
-        page.is_in_block = True
+        draft.stated["obligation"] = -_figures(line, match[1])[-1]
+        draft.is_in_block = True
     elif match := _NET.search(content):
-        page.stated["net"] = -_figures(line, match[1])[-1]
-        page.is_in_block = False
-    elif page.is_in_block:
+        draft.stated["net"] = -_figures(line, match[1])[-1]
+        draft.is_in_block = False
+    elif draft.is_in_block:
         for label, figures in _CHARGES.findall(content):
-            _read_charge(line, label, _figures(line, figures), page)
+            _read_charge(line, label, _figures(line, figures), draft)
 
 
 def _figures(line: PlacedCell, figures: str) -> list[Decimal]:
@@ -162,22 +147,22 @@ def _trade(line: PlacedCell, match: re.Match[str], trading_day: date) -> NoteLin
     )
 
 
-def _read_charge(line: PlacedCell, label: str, figures: list[Decimal], page: NotePage) -> None:
+def _read_charge(line: PlacedCell, label: str, figures: list[Decimal], draft: NoteDraft) -> None:
     """Add a line of charges to its head: one column per segment, then their total."""
     *amounts, total = figures
-    if len(amounts) != len(page.columns) or sum(amounts) != total:
+    if len(amounts) != len(draft.columns) or sum(amounts) != total:
         raise RefusedRow("charge_conflict", f"The columns of {label} do not add up to {total}, or have no segment.")
     head = head_of(label)
     if head is Head.BROKERAGE:
-        page.stated["brokerage"] = total
-    for column, amount in zip(page.columns, amounts, strict=True):
-        former = page.charges.get((column, head))
-        page.charges[column, head] = ChargeLine(
+        draft.stated["brokerage"] = total
+    for column, amount in zip(draft.columns, amounts, strict=True):
+        former = draft.heads.get((column, head))
+        draft.heads[column, head] = ChargeLine(
             former.place if former else line.place,
             head,
             (former.amount if former else Decimal(0)) + amount,
-            page.day,
-            page.day,
+            draft.day,
+            draft.day,
             segment=_SEGMENTS.get(column),
             on_note=True,
         )
