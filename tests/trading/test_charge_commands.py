@@ -133,7 +133,7 @@ def test_table_and_csv_have_the_same_days(ledger: Any) -> None:
     assert "14.75" in table.getvalue()
     assert "Not settled (?): Exchange" in table.getvalue()
     head, line = sheet.getvalue().splitlines()
-    assert head == f"date,segment,exchange,{','.join(HEADS)},total"
+    assert head == f"date,segment,exchange,{','.join(HEADS)},total,source"
     assert line.startswith("2024-03-15,equity,NSE,14.75,6,0,1.58,")
 
 

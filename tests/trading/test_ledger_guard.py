@@ -16,6 +16,8 @@ from django.db import connection
 from django.db.utils import DatabaseError, IntegrityError
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, snapshot, sql
+from trading.domain.charge_heads import Head
+from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import IdConflict, InvalidValue, UnknownAccount, UnknownTrade
 from trading.models import (
     Account,
@@ -36,6 +38,7 @@ from trading.operations.create_account import create_account
 from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
+from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
@@ -48,6 +51,7 @@ DAY = date(2024, 3, 15)
 FACTS = (
     *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
     *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
+    "trading_statedcharge",
 )
 KEPT = ("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead")
 
@@ -63,6 +67,9 @@ def everything(account: str = "main") -> Trade:
     add_capital(account, DAY, 1000)
     opened("T2", account_code=account)
     amend(row("T2", account).pk, price=2451, by="asha", reason="typing error")
+    later = date(2024, 3, 18)  # without trades: their realisations stay uncorrected
+    line = ChargeStatement(day=later, last_day=later, head=Head.DP, amount=Decimal(7), source=ChargeSource.PERSON)
+    state_charges(account, [line], by="asha", text="the broker's page")
     return row(account=account)
 
 
@@ -155,6 +162,10 @@ CONSTRAINTS = [
         ("trading_correction", "author = ''"),
         ("trading_correction", "kind = 'guess'"),
         ("trading_correction", "from_day = '2024-03-15'"),
+        ("trading_statedcharge", "head = 'tax'"),
+        ("trading_statedcharge", "source = 'hearsay'"),
+        ("trading_statedcharge", "author = ''"),
+        ("trading_statedcharge", "last_day = '2000-01-01'"),
     ),
     *(("trading_account", "book = 'fun'"), ("trading_account", "code = ''"), ("trading_instrument", "multiplier = 0")),
     *(("trading_instrument", f"{name} = 0") for name in ("lot", "quantity_step", "price_tick")),
@@ -218,7 +229,7 @@ class TestJournal:
         review_trade(row().pk, by=User.objects.create_user("asha"), rating=3)
         assert [one.operation for one in Journal.objects.filter(account__code="main")] == [
             *("open_position", "update_trailing_sl", "add_fill", "close_position", "record_signal"),
-            *("publish_daily_summary", "add_capital", "open_position", "amend", "review_trade"),
+            *("publish_daily_summary", "add_capital", "open_position", "amend", "state_charges", "review_trade"),
         ]
 
     def test_a_fill_is_told_exactly(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.trading.book import AT, MINUTE, closed, filled, opened, row, sql
 from tests.trading.desk import make, plans
 from tests.trading.tampering import filled_tables, others, typed, unguarded
 from trading.domain.chain import chain_code
+from trading.domain.charge_heads import Head
+from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import VeloxError
 from trading.models import Exchange, Excursion, FeedGap, Instrument, Strategy, User
 from trading.operations.add_capital import add_capital
@@ -27,7 +30,9 @@ from trading.operations.create_account import create_account
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
+from trading.operations.set_brokerage_plan import set_brokerage_plan
 from trading.operations.set_charges import set_charges
+from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
@@ -37,6 +42,7 @@ from trading.queries.daily_summary import day_report
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
 DAY = date(2024, 3, 15)
+STT, GST, NOTE = Head.STT, Head.GST, ChargeSource.NOTE
 # What people edit about a trade, and how far the follower came: nothing else is exempt.
 EXEMPT = {
     *(("trading_review", name) for name in ("state", "rating", "tags", "mistakes", "notes", "reviewed_at")),
@@ -60,6 +66,9 @@ def a_desks_days() -> None:
     gap = {"account": row("X").account, "symbol": "RELIANCE", "day": DAY}
     FeedGap.objects.create(**gap, starts_at=AT, ends_at=AT + MINUTE)
     review_trade(row("X").pk, by=asha, rating=3)
+    lines = [ChargeStatement(day=DAY, last_day=DAY, head=head, amount=Decimal(7), source=NOTE) for head in (STT, GST)]
+    state_charges("paper", lines, by="asha", text="note 4711", document="a" * 64)
+    set_brokerage_plan("paper", "zerodha", DAY)
 
 
 def _corrections() -> None:

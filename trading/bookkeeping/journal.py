@@ -18,6 +18,9 @@ of the fact, where it was called with an intake):
 - ``target_price`` in an apply_split, whose ``fill`` has the role SPLIT: what it gave or took, under its key and ratio.
 - ``signal``: {at, decision, reason, conditions} where a signal was recorded; where a trade took up a known one
   ``signal_taken`` is its key.
+- ``charges``: [{day, last_day, segment, exchange, head, amount}], ``source``, ``document``, ``text``, ``author`` and
+  ``charge_pks`` of a state_charges, which a set_charges follows for each trade that changes by it; {day, plan} in a
+  set_brokerage_plan.
 - ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk``: the keys of the rows that
   the operation wrote, so that `manage.py verify_ledger` can compare every column with what was said here.
 
@@ -50,7 +53,7 @@ An import of a broker's file (`models.imports`) has:
 
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split,
-import_file, import_fills, book_trade.
+import_file, import_fills, book_trade, state_charges, set_brokerage_plan.
 """
 
 from __future__ import annotations

@@ -65,11 +65,22 @@ class DayCharges:
 
 @dataclass(frozen=True, slots=True)
 class ChargeEstimate:
-    """The days in order, each fill's share of their heads (by its key; they add up to the days), and the findings."""
+    """The days in order, each fill's share of their heads by its key (they add up to the days), the same before any
+    rounding, and the findings."""
 
     days: Sequence[DayCharges]
     shares: Mapping[str, Mapping[Head, Decimal | None]]
+    unrounded: Mapping[str, Mapping[Head, Fraction | None]]
     findings: Sequence[ChargeFinding]
+
+    def with_days_of(self, other: ChargeEstimate) -> ChargeEstimate:
+        """Return this estimate together with one of other days."""
+        days = sorted([*self.days, *other.days], key=lambda row: (row.day, row.segment or "", row.exchange))
+        unrounded = {**self.unrounded, **other.unrounded}
+        return ChargeEstimate(days, {**self.shares, **other.shares}, unrounded, [*self.findings, *other.findings])
+
+
+EMPTY = ChargeEstimate([], {}, {}, [])
 
 
 def estimate(fills: Iterable[ChargedFill], schedule: ChargeSchedule, *, plan: str | None = None) -> ChargeEstimate:
@@ -97,7 +108,9 @@ def estimate(fills: Iterable[ChargedFill], schedule: ChargeSchedule, *, plan: st
     shares: dict[str, dict[Head, Decimal | None]] = {}
     for section, heads in zip(sections, rounded_heads, strict=True):
         shares |= shares_of(section, heads)
-    return ChargeEstimate(days, shares, [finding for section in sections for finding in section.findings.values()])
+    unrounded = {key: heads for section in sections for key, heads in section.exact.items()}
+    findings = [finding for section in sections for finding in section.findings.values()]
+    return ChargeEstimate(days, shares, unrounded, findings)
 
 
 @dataclass(frozen=True, slots=True)

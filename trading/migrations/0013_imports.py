@@ -11,7 +11,7 @@ import trading.models.fields
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trading", "0011_fill_keys"),
+        ("trading", "0012_charges"),
     ]
 
     operations = [

@@ -9,6 +9,7 @@ from trading.models.book import (
     JournalHead,
     Realisation,
 )
+from trading.models.charge import BrokeragePlan, StatedCharge
 from trading.models.imports import BrokerFile, BrokerFill
 from trading.models.measured import Excursion, FeedGap
 from trading.models.reference import (
@@ -27,6 +28,7 @@ __all__ = [
     "Account",
     "BrokerFile",
     "BrokerFill",
+    "BrokeragePlan",
     "CapitalFlow",
     "Correction",
     "DailySummary",
@@ -46,6 +48,7 @@ __all__ = [
     "Seal",
     "Signal",
     "SignalCondition",
+    "StatedCharge",
     "StopChange",
     "Strategy",
     "Trade",

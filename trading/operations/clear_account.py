@@ -26,6 +26,7 @@ from trading.models import (
     Review,
     Signal,
     SignalCondition,
+    StatedCharge,
     StopChange,
     Trade,
 )
@@ -67,6 +68,7 @@ def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
     """Return the account's rows by kind, the dependent ones first."""
     return {
         "summaries": DailySummary.objects.filter(account=account),
+        "stated_charges": StatedCharge.objects.filter(account=account),
         "corrections": Correction.objects.filter(account=account),
         "reviews": Review.objects.filter(trade__account=account),
         "excursions": Excursion.objects.filter(trade__account=account),

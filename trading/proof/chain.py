@@ -22,6 +22,7 @@ NAMED_MAX = 100  # so many rows of one gap are named
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
 OTHERS |= {"import_file", "import_fills"}
+OTHERS |= {"state_charges", "set_brokerage_plan"}
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
 
@@ -78,6 +79,7 @@ class Index:
     signal_trades: dict[int, int] = field(default_factory=dict)
     summaries: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     imports: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
+    charges: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     flipped: set[int] = field(default_factory=set)  # trades that the second row of a fill opened
@@ -208,6 +210,8 @@ class ChainWalk:
             self.index.summaries.append((pk, account))
         if operation in ("import_file", "import_fills"):
             self.index.imports.append((pk, account))
+        if operation == "state_charges":
+            self.index.charges.append((pk, account))
         if "cleared" in body:
             self.index.clears[body["cleared"]] = (body["last_sequence"], body["last_head"])
 

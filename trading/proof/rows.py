@@ -35,6 +35,10 @@ KEYS = {
     "trading_realisation": ("trade_id", "at", "quantity"),
     "trading_review": ("trade_id",),
     "trading_correction": ("trade_id", "recorded_at"),
+    "trading_statedcharge": (
+        *("account_id", "day", "last_day", "segment", "exchange", "head", "source", "document"),
+        "recorded_at",
+    ),
     "trading_signal": ("account_id", "strategy_id", "instrument_id", "at", "decision"),
     "trading_signalcondition": ("signal_id", "name"),
     "trading_daytotal": ("account_id", "strategy_id", "instrument_id", "day"),

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.chain import JSON
 from trading.proof.chain import JOURNAL, ChainWalk, PublishedHeads
+from trading.proof.charges import compare_charges
 from trading.proof.fill_ids import TWICE, find_ids_twice
 from trading.proof.heads import add_heads_of_summaries
 from trading.proof.imports import compare_imports
@@ -103,6 +104,7 @@ class Verification:
                 **trades.compare_day_totals(),
                 **compare_summaries(tables, walk.index),
                 **compare_imports(tables, walk.index, self.progress),
+                **compare_charges(tables, walk.index),
             }
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted

@@ -19,10 +19,10 @@ from django.db.models import Q, prefetch_related_objects
 from trading.domain.charge_heads import FillKind, Segment
 from trading.domain.charge_products import ChargedFill
 from trading.domain.charge_schedule import ChargeSchedule, parse_schedule
-from trading.domain.charges import ChargeEstimate, estimate
+from trading.domain.charges import EMPTY, ChargeEstimate, estimate
 from trading.domain.contract_symbols import contract_of
 from trading.domain.sessions import trading_day
-from trading.models import Account, Correction, Fill, Instrument, Trade
+from trading.models import Account, BrokeragePlan, Correction, Fill, Instrument, Trade
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
 
@@ -31,6 +31,7 @@ CURRENCY = "INR"
 AT_A_TIME = 500
 _DAY = timedelta(days=1)
 _CASH, _DERIVATIVES, _CURRENCIES, _COMMODITIES = ("NSE", "BSE"), ("NFO", "BFO"), ("CDS", "BCD"), ("MCX",)
+_SETTLEMENTS = (FillKind.EXPIRY, FillKind.EXERCISE)
 _SEGMENTS = {
     **{(code, Instrument.Kind.EQUITY): Segment.EQUITY for code in _CASH},
     **{(code, Instrument.Kind.FUTURE): Segment.FUTURES for code in _DERIVATIVES},
@@ -55,17 +56,32 @@ def segment_of(instrument: Instrument) -> Segment | None:
     return _SEGMENTS.get((instrument.exchange.code, Instrument.Kind(instrument.kind)))
 
 
-def charges_between(account: Account, first: date, last: date, *, plan: str | None) -> ChargeEstimate:
-    """Return the estimated charges of an account's fills from one day to another, both inclusive."""
-    return estimate(charged_fills(account, first, last), shipped_schedule(), plan=plan)
+def has_plan(account: Account) -> bool:
+    """Tell whether the account ever had a brokerage plan: without one no trade's estimate is whole."""
+    return BrokeragePlan.objects.filter(account=account).exists()
 
 
-def estimates_of(account: Account, trades: Collection[int], *, plan: str | None) -> dict[int, Decimal | None]:
+def estimate_of(account: Account, fills: Iterable[ChargedFill], *, plan: str | None = None) -> ChargeEstimate:
+    """Return the estimated charges of whole days of fills, by a plan, or by the account's own on each day."""
+    if plan is not None:
+        return estimate(fills, shipped_schedule(), plan=plan)
+    plans = list(BrokeragePlan.objects.filter(account=account).order_by("day").values_list("day", "plan"))
+    by_plan: dict[str | None, list[ChargedFill]] = {}
+    for fill in fills:
+        name = next((name for day, name in reversed(plans) if day <= fill.day), None)
+        by_plan.setdefault(name, []).append(fill)
+    answer = EMPTY
+    for name, of_plan in by_plan.items():
+        answer = answer.with_days_of(estimate(of_plan, shipped_schedule(), plan=name))
+    return answer
+
+
+def estimates_of(account: Account, trades: Collection[int]) -> dict[int, Decimal | None]:
     """Return the estimated charges of trades by their key: the sum of their fills' shares, None where one is unknown.
 
     The fills of other trades on the same days are read as well.
     """
-    if plan is None or not trades:
+    if not trades or not has_plan(account):
         return dict.fromkeys(trades)
     days = set()
     keys: dict[int, list[str]] = {pk: [] for pk in trades}
@@ -76,13 +92,18 @@ def estimates_of(account: Account, trades: Collection[int], *, plan: str | None)
     if not days:
         return dict.fromkeys(trades)
     fills = (fill for fill in charged_fills(account, min(days), max(days)) if fill.day in days)
-    shares = estimate(fills, shipped_schedule(), plan=plan).shares
+    shares = estimate_of(account, fills).shares
     sums: dict[int, Decimal | None] = {}
     for pk, of_trade in keys.items():
         amounts = [amount for key in of_trade for amount in shares[key].values()]
         certain = [amount for amount in amounts if amount is not None]
         sums[pk] = sum(certain, Decimal(0)) if amounts and len(certain) == len(amounts) else None
     return sums
+
+
+def key_of(fill: Fill) -> str:
+    """Return the key by which charges name a fill: texts in the order of the primary keys."""
+    return f"{fill.pk:020}"
 
 
 def charged_fills(account: Account, first: date, last: date) -> Iterator[ChargedFill]:
@@ -109,7 +130,7 @@ def charged_of(trade: Trade) -> Iterator[ChargedFill]:
         if fill.role == Fill.Role.SPLIT:
             continue
         yield ChargedFill(
-            key=f"{fill.pk:020}",
+            key=key_of(fill),
             day=trading_day(fill.at, zone),
             segment=segment,
             exchange=instrument.exchange.code,
@@ -125,7 +146,9 @@ def charged_of(trade: Trade) -> Iterator[ChargedFill]:
 
 
 def _kind(fill: Fill, segment: Segment | None) -> FillKind:
-    """Return how the units went: an option that left at price 0 expired."""
+    """Return how the units went, as the fill says it; an option that left at price 0 expired."""
+    if fill.settlement in _SETTLEMENTS:
+        return FillKind(fill.settlement)
     options = (Segment.OPTIONS, Segment.CURRENCY_OPTIONS, Segment.COMMODITY_OPTIONS)
     is_expiry = segment in options and fill.role == Fill.Role.EXIT and not fill.price
     return FillKind.EXPIRY if is_expiry else FillKind.TRADE

@@ -15,6 +15,7 @@ from trading.management.output import Report, Table, add_format_arguments
 from trading.models import Account
 from trading.operations.add_capital import add_capital
 from trading.operations.create_account import create_account
+from trading.operations.set_brokerage_plan import set_brokerage_plan
 from trading.queries.accounts import all_accounts, capital_flows, get_account
 from trading.queries.period import desk_date, parse_day
 
@@ -22,12 +23,12 @@ BOOKS = ("live", "paper", "replay", "demo")
 
 
 class Command(VeloxCommand):
-    help = "List the accounts, make one, or bring capital in or out."
+    help = "List the accounts, make one, bring capital in or out, or say which brokerage plan one has."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         formats = ("table", "json")
         add_format_arguments(parser, formats=formats)
-        verbs = parser.add_subparsers(dest="verb", metavar="list | create | capital")
+        verbs = parser.add_subparsers(dest="verb", metavar="list | create | capital | plan")
         listing = verbs.add_parser("list", help="every account with its capital (also without a verb)")
         create = verbs.add_parser("create", help="make an account")
         create.add_argument("code", help="its name in calls and on pages")
@@ -40,7 +41,11 @@ class Command(VeloxCommand):
         capital.add_argument("code")
         capital.add_argument("amount")
         capital.add_argument("--date", help="from the start of which day (default: today)")
-        for verb in (listing, create, capital):
+        plan = verbs.add_parser("plan", help="say which brokerage plan it has: estimates of charges follow it")
+        plan.add_argument("code")
+        plan.add_argument("plan", help="such as zerodha: `manage.py charge_schedule` lists them")
+        plan.add_argument("--date", help="from which day (default: today)")
+        for verb in (listing, create, capital, plan):
             add_format_arguments(verb, formats=formats, below_another=True)
 
     def answer(
@@ -54,6 +59,7 @@ class Command(VeloxCommand):
         capital: str = "",
         date: str | None = None,
         amount: str = "",
+        plan: str = "",
     ) -> bool:
         if code is None:
             self.emit(accounts_report(list(all_accounts())))
@@ -61,6 +67,8 @@ class Command(VeloxCommand):
         day = desk_date(datetime.now(UTC)) if date is None else parse_day(date)
         if verb == "create":
             create_account(code, book=book, currency=currency, zone=zone, capital=capital, capital_date=day)
+        elif verb == "plan":
+            set_brokerage_plan(code, plan, day)
         else:
             add_capital(code, day, amount)
         self.emit(accounts_report([get_account(code)]))

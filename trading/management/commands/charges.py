@@ -10,17 +10,16 @@ from typing import TypedDict
 
 from trading.domain.charge_heads import Head
 from trading.domain.charge_sections import HEADS, ChargeFinding
-from trading.domain.charges import ChargeEstimate, DayCharges
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import FORMATS, Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.queries.accounts import get_account
-from trading.queries.charge_estimates import CURRENCY, charges_between, shipped_schedule
+from trading.queries.charge_estimates import CURRENCY, shipped_schedule
 from trading.queries.period import desk_date
 from trading.queries.reports import selection
+from trading.queries.stated_charges import ESTIMATE, ChargedDay, charged_days
 
-ESTIMATE = "estimate"
 WORDS = {
     Head.BROKERAGE: "Brokerage",
     Head.STT: "STT",
@@ -31,6 +30,7 @@ WORDS = {
     Head.STAMP: "Stamp",
     Head.GST: "GST",
     Head.DP: "DP",
+    Head.OTHER: "Other",
 }
 FIRST_COLUMNS = ("Day", "Segment", "Exchange")
 
@@ -49,15 +49,18 @@ class ChargesDay(TypedDict):
 
 class Command(VeloxCommand):
     help = (
-        "What the trades of a period cost in charges, by day, segment and market. Estimates by the dated schedule, as "
-        "a contract note rounds; what the schedule does not know is left open, and the exit is 1."
+        "What the trades of a period cost in charges, by day, segment and market: what a note, a file or a person "
+        "states, and estimates by the dated schedule, as a contract note rounds, where nobody does. What is not known "
+        "is left open, and the exit is 1."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="first day (default: the first trade's)")
         parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="last day (default: the last trade's)")
         parser.add_argument("--account", default="main", help="the account (default: main)")
-        parser.add_argument("--plan", metavar="NAME", help="the brokerage plan, such as zerodha")
+        parser.add_argument(
+            "--plan", metavar="NAME", help="estimate by this plan (default: the account's own)"
+        )
         add_format_arguments(parser, formats=FORMATS)
 
     def answer(self, *, first: str | None, last: str | None, account: str, plan: str | None) -> bool:
@@ -66,10 +69,10 @@ class Command(VeloxCommand):
             raise InvalidValue(f"There is no plan {plan!r}.", field="plan", hint=f"Known are {', '.join(plans)}.")
         traded = get_account(account)
         period = selection(traded, first=first, last=last, today=desk_date(datetime.now(UTC)))
-        answer = ChargeEstimate([], {}, [])
-        if period.first is not None and period.last is not None:
-            answer = charges_between(traded, period.first, period.last, plan=plan)
-        days = [_day(day) for day in answer.days]
+        charged, findings = (
+            charged_days(traded, period.first, period.last, plan=plan) if period.first and period.last else ([], [])
+        )
+        days = [_day(day) for day in charged]
         totals = [day["total"] for day in days if day["total"] is not None]
         total = sum(totals, Decimal(0)) if len(totals) == len(days) else None
         body = {
@@ -80,22 +83,31 @@ class Command(VeloxCommand):
             "to": period.last,
             "days": days,
             "total": total,
-            "findings": [_finding(finding) for finding in answer.findings],
+            "findings": [_finding(finding) for finding in findings],
         }
-        self.emit(_report(body, days, total, answer.findings))
+        self.emit(_report(body, days, total, findings))
         return total is not None
 
 
-def _day(day: DayCharges) -> ChargesDay:
+def _day(day: ChargedDay) -> ChargesDay:
     return {
         "date": day.day,
         "segment": day.segment,
         "exchange": day.exchange,
-        "heads": {head: day.heads[head] for head in HEADS},
-        "source": {head: ESTIMATE for head in HEADS if day.heads[head] is not None},
+        "heads": {head: day.heads[head] for head in WORDS if head in day.heads},
+        "source": {head: day.sources[head] for head in WORDS if head in day.sources},
         "sure": {head: day.sure[head] for head in HEADS if head in day.sure},
         "total": day.total,
     }
+
+
+def _told_by(day: ChargesDay) -> str:
+    """Return the sources of a day, each stated one with its heads."""
+    stated: dict[str, list[str]] = {}
+    for head, source in day["source"].items():
+        stated.setdefault(source, []).append(head)
+    words = [f"{source} ({' '.join(heads)})" for source, heads in stated.items() if source != ESTIMATE]
+    return "; ".join([*words, *([ESTIMATE] if ESTIMATE in stated else [])])
 
 
 def _finding(finding: ChargeFinding) -> dict[str, Value]:
@@ -111,20 +123,27 @@ def _finding(finding: ChargeFinding) -> dict[str, Value]:
 def _report(
     body: Mapping[str, object], days: list[ChargesDay], total: Decimal | None, findings: Sequence[ChargeFinding]
 ) -> Report:
-    """Return the days as a table with their sum below, for spreadsheets without it; an amount rests on a ? is said."""
+    """Return the days as a table with their sum below, for spreadsheets without it; what rests on a ? is named."""
+    heads = [*HEADS, *([Head.OTHER] if any(Head.OTHER in day["heads"] for day in days) else [])]
+    nothing = Decimal(0)
     rows: list[list[Value]] = [
-        [day["date"], day["segment"], day["exchange"], *day["heads"].values(), day["total"]] for day in days
+        [
+            *(day["date"], day["segment"], day["exchange"]),
+            *(day["heads"].get(head, nothing) for head in heads),
+            *(day["total"], _told_by(day)),
+        ]
+        for day in days
     ]
     sums: list[Value] = []
-    for head in HEADS:
-        amounts = [day["heads"][head] for day in days]
+    for head in heads:
+        amounts = [day["heads"].get(head, nothing) for day in days]
         certain = [amount for amount in amounts if amount is not None]
         sums.append(sum(certain, Decimal(0)) if len(certain) == len(amounts) else None)
-    columns = [*FIRST_COLUMNS, *WORDS.values(), "Total"]
-    title = f"Charges · {body['account']} · plan {body['plan'] or 'not known'} · estimates · {CURRENCY}"
-    table = Table(title, columns, [*rows, ["Total", "", "", *sums, total]], CURRENCY, last_is_total=True)
+    columns = [*FIRST_COLUMNS, *(WORDS[head] for head in heads), "Total", "Source"]
+    title = f"Charges · {body['account']} · {CURRENCY}"
+    table = Table(title, columns, [*rows, ["Total", "", "", *sums, total, ""]], CURRENCY, last_is_total=True)
     texts = {f"{finding.head or 'all heads'}: {finding.text}" for finding in findings}
     unsettled = sorted({WORDS[Head(head)] for day in days for head, mark in day["sure"].items() if mark == "?"})
     notes = [*sorted(texts), *([f"Not settled (?): {', '.join(unsettled)}."] if unsettled else [])]
-    sheet = Table(title, ["date", "segment", "exchange", *HEADS, "total"], rows, CURRENCY)
+    sheet = Table(title, ["date", "segment", "exchange", *heads, "total", "source"], rows, CURRENCY)
     return Report(title, body, [table], notes, sheet)

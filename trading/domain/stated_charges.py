@@ -1,0 +1,110 @@
+"""Charges that somebody stated: which of them stand, and each fill's part of them. Pure.
+
+A contract note stands before a file, and a file before a person, head by head; of one source a day stands before a
+longer period, and what was said later before what it replaces. An amount that is of several fills is shared among them
+by their estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from trading.domain.charge_heads import Head
+from trading.domain.charge_products import ChargedFill
+from trading.domain.charge_rounding import spread
+from trading.domain.charge_schedule import market_of
+
+
+class ChargeSource(StrEnum):
+    """Who states a charge, the firmest first."""
+
+    NOTE = "note"
+    FILE = "file"
+    PERSON = "person"
+
+
+_RANK = {source: rank for rank, source in enumerate(ChargeSource)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeStatement:
+    """A stated amount in the account's currency, a cost above 0 and a rebate below, of ``day`` to ``last_day``.
+
+    ``segment`` and ``exchange`` (the market: NSE, BSE, MCX) are "" where it is not apart by them.
+    """
+
+    day: date
+    last_day: date
+    head: Head
+    amount: Decimal
+    source: ChargeSource
+    segment: str = ""
+    exchange: str = ""
+
+    def covers(self, fill: ChargedFill) -> bool:
+        """Tell whether the statement is of this fill too."""
+        return (
+            self.day <= fill.day <= self.last_day
+            and self.segment in ("", fill.segment or "")
+            and self.exchange in ("", market_of(fill.exchange) or fill.exchange)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StatedPart:
+    """A fill's part of a stated head, and who states it."""
+
+    amount: Decimal
+    source: ChargeSource
+
+
+def stated_parts(
+    statements: Sequence[ChargeStatement],
+    fills: Iterable[ChargedFill],
+    weights: Mapping[str, Mapping[Head, Fraction | None]],
+) -> dict[str, dict[Head, StatedPart]]:
+    """Return each fill's part of the heads that are stated of it, by its key.
+
+    ``statements`` are in the order in which they were recorded, ``fills`` all those of their days, ``weights`` the
+    unrounded estimate of each fill and head; where that is not known, or 0 of all, the turnover counts. What a wider
+    statement says beyond firmer ones within it is of the other fills.
+    """
+    newest = {
+        (line.day, line.last_day, line.segment, line.exchange, line.head, line.source): line for line in statements
+    }
+    by_firmness = sorted(newest.values(), key=firmness)
+    by_day: dict[date, list[ChargedFill]] = {}
+    for fill in sorted(fills, key=lambda fill: fill.key):
+        by_day.setdefault(fill.day, []).append(fill)
+    parts: dict[str, dict[Head, StatedPart]] = {}
+    for line in by_firmness:
+        covered = [fill for day in by_day if line.day <= day <= line.last_day for fill in by_day[day]]
+        covered = [fill for fill in covered if line.covers(fill)]
+        firmer = [parts[fill.key][line.head].amount for fill in covered if line.head in parts.get(fill.key, {})]
+        rest, others = line.amount - sum(firmer), [fill for fill in covered if line.head not in parts.get(fill.key, {})]
+        # Firmer statements of more than the whole contradict it: nothing is known of the others then.
+        if others and (not firmer or rest * line.amount >= 0):
+            for key, share in spread(rest, _weights(line.head, others, weights)).items():
+                parts.setdefault(key, {})[line.head] = StatedPart(share, line.source)
+    return parts
+
+
+def firmness(line: ChargeStatement) -> tuple[int, int, int]:
+    """Return what orders statements of one fill: the source, then the shorter period, then the narrower scope."""
+    scope = (not line.segment) + (not line.exchange)
+    return (_RANK[line.source], (line.last_day - line.day).days, scope)
+
+
+def _weights(
+    head: Head, fills: Sequence[ChargedFill], estimates: Mapping[str, Mapping[Head, Fraction | None]]
+) -> dict[str, Fraction]:
+    exact = {fill.key: estimates.get(fill.key, {}).get(head) for fill in fills}
+    certain = {key: max(amount, Fraction(0)) for key, amount in exact.items() if amount is not None}
+    if len(certain) == len(fills) and any(certain.values()):
+        return certain
+    return {fill.key: fill.turnover for fill in fills}
