@@ -8,7 +8,7 @@ or month comes first is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 
@@ -18,8 +18,9 @@ from trading.brokers.cells import UnreadableCell, money_or_none, text
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.preamble import labelled
 from trading.brokers.reading import ReadRows, read_rows
+from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table, header_key, is_blank_row
-from trading.brokers.values import ActionLine, BillLine, Broker, PositionLine, Remark, Statement
+from trading.brokers.values import ActionLine, BillLine, Broker, PositionLine, Statement
 from trading.errors import UnknownLayout
 
 BROKER = Broker.ANGELONE
@@ -44,36 +45,34 @@ def read(document: Document) -> Statement:
     tables = [each for sheet in document.sheets for each in _tables(document, sheet)]
     if not tables:
         raise UnknownLayout(f"{document.name} has none of the tables of a tax P&L.", hint="Nothing was read.")
-    rows: ReadRows[TaxRow] = ReadRows()
-    stated: dict[str, Decimal] = {}
-    computed: dict[str, Decimal] = {}
+    draft = StatementDraft(document)
     for title, section, table in tables:
         lines = list(_lines(table))
-        rows.add(read_rows((line for line in lines if not is_total(line)), partial(section.row_of, title)))
-        _compare(section, lines, stated, computed)
-    positions = tuple(each for each in rows.read if isinstance(each, PositionLine))
-    actions = tuple(each for each in rows.read if isinstance(each, ActionLine))
-    bills = tuple(each for each in rows.read if isinstance(each, BillLine))
-    days = [each.day for each in rows.read if not isinstance(each, Remark)]
-    return Statement(
-        document.name,
-        document.sha256,
+        rows: ReadRows[TaxRow] = read_rows(
+            (line for line in lines if not is_total(line)), partial(section.row_of, title)
+        )
+        for row in draft.add(rows):
+            _take(row, draft)
+        _compare(section, lines, draft)
+    lists: tuple[Sequence[TaxRow], ...] = (draft.positions, draft.actions, draft.bills)
+    days = [each.day for rows_of_kind in lists for each in rows_of_kind]
+    return draft.statement(
         BROKER,
         KIND,
-        zone="Asia/Kolkata",
-        rows_read=rows.count,
-        first_day=min(days, default=None),
-        last_day=max(days, default=None),
+        days=(min(days), max(days)) if days else None,
         client=_client(document),
-        positions=positions,
-        actions=actions,
-        bills=bills,
-        ignored=tuple(rows.ignored),
-        rejected=tuple(rows.rejected),
-        stated=stated,
-        computed=computed,
-        is_empty=not rows.count,
+        is_empty=not draft.rows_read,
     )
+
+
+def _take(row: TaxRow, draft: StatementDraft) -> None:
+    match row:
+        case PositionLine():
+            draft.positions.append(row)
+        case ActionLine():
+            draft.actions.append(row)
+        case BillLine():
+            draft.bills.append(row)
 
 
 def _client(document: Document) -> str | None:
@@ -123,9 +122,7 @@ def _lines(table: SheetTable) -> Iterator[SheetLine]:
         yield line
 
 
-def _compare(
-    section: TaxSection, lines: list[SheetLine], stated: dict[str, Decimal], computed: dict[str, Decimal]
-) -> None:
+def _compare(section: TaxSection, lines: list[SheetLine], draft: StatementDraft) -> None:
     """Put the sums that a table states beside what its rows add up to."""
     for total in filter(is_total, lines):
         for column in _SUMMED:
@@ -133,9 +130,9 @@ def _compare(
             if amount is None:
                 continue
             name = f"{section.title} {column.casefold()}"
-            stated[name] = stated.get(name, Decimal(0)) + amount
+            draft.stated[name] = draft.stated.get(name, Decimal(0)) + amount
             amounts = (_amount(line, column) for line in lines if not is_total(line))
-            computed[name] = computed.get(name, Decimal(0)) + sum(amounts, Decimal(0))
+            draft.compare(name, draft.computed.get(name, Decimal(0)) + sum(amounts, Decimal(0)))
 
 
 def _amount(line: SheetLine, column: str) -> Decimal:

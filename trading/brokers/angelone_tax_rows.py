@@ -15,7 +15,7 @@ from trading.brokers.values import ActionLine, BillLine, InstrumentName, Positio
 DAY_STYLES = ("%d-%m-%Y", "%d-%b-%Y", "%d %b %Y", "%Y-%m-%d")
 _HELD_ON = re.compile(r"(\d\d/\d\d/\d{4})\s*$")
 
-TaxRow = PositionLine | ActionLine | BillLine | Remark
+TaxRow = PositionLine | ActionLine | BillLine
 
 
 def _day(line: SheetLine, column: str) -> date:

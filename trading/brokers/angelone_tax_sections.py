@@ -19,6 +19,7 @@ from trading.brokers.angelone_tax_rows import (
     transfer,
 )
 from trading.brokers.tables import SheetLine
+from trading.brokers.values import Remark
 
 _VALUES = ("Avg Buy Price", "Buy Value", "Avg Sell Price", "Sell Value")
 _SHARE = ("ISIN", "Scrip Name")
@@ -33,9 +34,9 @@ class TaxSection:
 
     title: str
     columns: tuple[str, ...]
-    read: Callable[[SheetLine, str], TaxRow]
+    read: Callable[[SheetLine, str], TaxRow | Remark]
 
-    def row_of(self, title: str, line: SheetLine) -> TaxRow:
+    def row_of(self, title: str, line: SheetLine) -> TaxRow | Remark:
         """Return what a row below a title is. Raises: UnreadableCell, RefusedRow."""
         return self.read(line, title)
 

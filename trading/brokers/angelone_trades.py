@@ -7,7 +7,6 @@ Futures stand in no public sample: a contract that is described in no form that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -25,7 +24,8 @@ from trading.brokers.cells import (
 from trading.brokers.contracts import EQUITY_EXCHANGES, named_in_words
 from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, labels
-from trading.brokers.reading import ReadRows, RefusedRow, read_rows
+from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table, header_key
 from trading.brokers.values import (
     Broker,
@@ -63,8 +63,9 @@ _MARKS = ("Scrip/Contract", "IPFT Charges", "Order ID", "Trade ID")
 # The month first, as the file writes it; a day that is no month is refused rather than read the other way round.
 _DAY_STYLES = ("%m/%d/%y %H:%M", "%m/%d/%Y %H:%M", "%m/%d/%y", "%m/%d/%Y", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S.%f")
 _PRODUCTS = {"intraday": "intraday", "delivery": "delivery"}
-_TITLES = ("trade charges", "non trade charges")
-_HALF_PAISA = Decimal("0.005")
+
+
+TradesRow = FillLine | tuple[ChargeLine, ...]
 
 
 def matches(head: Document) -> bool:
@@ -78,40 +79,30 @@ def read(document: Document) -> Statement:
     if sheet is None:
         raise UnknownLayout(f"{document.name} has no sheet {SHEET}.", hint="Nothing was read.")
     table = find_table(document, sheet, _COLUMNS, is_exact=True)
-    rows: ReadRows[FillLine | tuple[ChargeLine, ...]] = read_rows(table.lines(), _row)
-    fills = tuple(row for row in rows.read if isinstance(row, FillLine))
-    charges = tuple(charge for row in rows.read if not isinstance(row, FillLine) for charge in row)
-    days = _period(document, sheet, table) or [*(fill.day for fill in fills), *(charge.day for charge in charges)]
+    draft = StatementDraft(document)
+    rows: list[TradesRow] = draft.add(read_rows(table.lines(), _row))
+    draft.fills = [row for row in rows if isinstance(row, FillLine)]
+    draft.charges = [charge for row in rows if not isinstance(row, FillLine) for charge in row]
+    draft.stated = _stated(document, sheet, table)
+    for name, total in _computed(draft).items():
+        # Each figure of each row may have lost half a paisa.
+        figures = {"trades": 0, "trade_charges": len(rows) * len(_HEADS)}.get(name, len(rows))
+        draft.compare(name, total, HALF_PAISA * figures)
+    days = _period(document, sheet, table) or [
+        *(fill.day for fill in draft.fills),
+        *(charge.day for charge in draft.charges),
+    ]
     client = labelled(document, sheet, "ClientCode", table.header_index)
-    stated = _stated(document, sheet, table)
-    computed = _computed(fills, charges)
-    return Statement(
-        document.name,
-        document.sha256,
+    return draft.statement(
         BROKER,
         KIND,
-        zone="Asia/Kolkata",
-        rows_read=rows.count,
-        first_day=min(days, default=None),
-        last_day=max(days, default=None),
+        days=(min(days), max(days)) if days else None,
         client=None if client is None else text(client),
-        fills=fills,
-        charges=charges,
-        ignored=tuple(rows.ignored),
-        rejected=tuple(rows.rejected),
-        stated=stated,
-        computed={name: computed[name] for name in stated},
-        # Each figure of each row may have lost half a paisa.
-        rounding={
-            name: _HALF_PAISA * len(rows.read) * (len(_HEADS) if name == "trade_charges" else 1)
-            for name in stated
-            if name != "trades"
-        },
-        is_empty=not rows.read and not rows.rejected,
+        is_empty=draft.is_empty,
     )
 
 
-def _row(line: SheetLine) -> FillLine | tuple[ChargeLine, ...] | Remark:
+def _row(line: SheetLine) -> TradesRow | Remark:
     """Return a fill, or the charges of an order; the note below the table is neither."""
     if text(line["Scrip/Contract"]).upper().startswith("NOTE:"):
         return Remark(line.place, "footer", "A note below the table.")
@@ -175,15 +166,15 @@ def _instrument(line: SheetLine) -> tuple[InstrumentName, Segment]:
     return name, Segment.OPTIONS if is_option else Segment.FUTURES
 
 
-def _computed(fills: Sequence[FillLine], charges: Sequence[ChargeLine]) -> dict[str, Decimal]:
+def _computed(draft: StatementDraft) -> dict[str, Decimal]:
     """Return the sums of the rows: fills, charges of each head, all charges."""
     sums = {head.value: Decimal(0) for head in _HEADS.values()}
     for head, amount in (
-        *((head, amount) for fill in fills for head, amount in fill.charges.items()),
-        *((charge.head, charge.amount) for charge in charges),
+        *((head, amount) for fill in draft.fills for head, amount in fill.charges.items()),
+        *((charge.head, charge.amount) for charge in draft.charges),
     ):
         sums[head.value] += amount
-    return {**sums, "trade_charges": sum(sums.values(), Decimal(0)), "trades": Decimal(len(fills))}
+    return {**sums, "trade_charges": sum(sums.values(), Decimal(0)), "trades": Decimal(len(draft.fills))}
 
 
 def _stated(document: Document, sheet: Sheet, table: SheetTable) -> dict[str, Decimal]:

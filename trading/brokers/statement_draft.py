@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from trading.brokers.cells import INDIA, UnreadableCell
 from trading.brokers.document import Document
+from trading.brokers.reading import Read, ReadRows
 from trading.brokers.values import (
     ActionLine,
     BillLine,
@@ -49,6 +50,13 @@ class StatementDraft:
     def reject(self, error: UnreadableCell, reason: str = "unreadable_cell") -> None:
         """Keep that a row could not be taken."""
         self.rejected.append(Remark(error.place, reason, str(error)))
+
+    def add(self, rows: ReadRows[Read]) -> list[Read]:
+        """Take over why rows were left out and how many there were; return those that were read."""
+        self.ignored += rows.ignored
+        self.rejected += rows.rejected
+        self.rows_read += rows.count
+        return rows.read
 
     def compare(self, name: str, computed: Decimal, rounding: Decimal = Decimal(0)) -> None:
         """Put what the rows add up to beside a total that the file states, and nothing where it states none."""

@@ -21,6 +21,7 @@ from trading.brokers.cells import (
 from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, labels
 from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, SheetTable, find_table, header_key
 from trading.brokers.upstox import client_of, head_of, is_report, period_of, report_sheet
 from trading.brokers.values import Broker, ChargeLine, Head, InstrumentName, PositionLine, Remark, Segment, Statement
@@ -52,35 +53,22 @@ def read(document: Document) -> Statement:
     period = period_of(document, sheet)
     if period is None:
         raise UnknownLayout(f"{document.name} does not say its period.", hint="Nothing was read.")
-    rows = read_rows(table.lines(), _result)
+    draft = StatementDraft(document)
+    draft.positions = draft.add(read_rows(table.lines(), _result))
+    is_empty = draft.is_empty
     segment = labelled(document, sheet, "Segment", table.header_index)
     is_equity = segment is not None and text(segment).upper() == "EQ"
-    charges = tuple(
+    draft.charges = [
         ChargeLine(cell.place, head, amount, *period, segment=Segment.EQUITY if is_equity else None)
         for head, (cell, amount) in _charges(document, sheet, table).items()
-    )
-    stated = _stated(document, sheet, table)
-    paid = sum((charge.amount for charge in charges), Decimal(0))
-    gross = sum((row.realised_pnl or Decimal(0) for row in rows.read), Decimal(0))
-    computed = {"gross_pnl": gross, "charges": paid, "net_pnl": stated.get("gross_pnl", gross) - paid}
-    return Statement(
-        document.name,
-        document.sha256,
-        BROKER,
-        KIND,
-        zone="Asia/Kolkata",
-        rows_read=rows.count,
-        first_day=period[0],
-        last_day=period[1],
-        client=client_of(document, sheet),
-        charges=charges,
-        positions=tuple(rows.read),
-        ignored=tuple(rows.ignored),
-        rejected=tuple(rows.rejected),
-        stated=stated,
-        computed={name: computed[name] for name in stated},
-        is_empty=not rows.read and not rows.rejected,
-    )
+    ]
+    draft.stated = _stated(document, sheet, table)
+    paid = sum((charge.amount for charge in draft.charges), Decimal(0))
+    gross = sum((row.realised_pnl or Decimal(0) for row in draft.positions), Decimal(0))
+    draft.compare("gross_pnl", gross)
+    draft.compare("charges", paid)
+    draft.compare("net_pnl", draft.stated.get("gross_pnl", gross) - paid)
+    return draft.statement(BROKER, KIND, days=period, client=client_of(document, sheet), is_empty=is_empty)
 
 
 def _result(line: SheetLine) -> PositionLine | Remark:

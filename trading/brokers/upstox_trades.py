@@ -12,6 +12,7 @@ from trading.brokers.cells import clock, day, identifier, is_blank, moment_of, m
 from trading.brokers.contracts import EQUITY_EXCHANGES, named_by_terms
 from trading.brokers.document import Document
 from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, find_table
 from trading.brokers.upstox import client_of, is_report, period_of, report_sheet
 from trading.brokers.values import Broker, FillLine, InstrumentName, Remark, Segment, Statement
@@ -42,23 +43,11 @@ def read(document: Document) -> Statement:
     """Return the fills. Raises: UnknownLayout."""
     sheet = report_sheet(document, _MARKS)
     table = find_table(document, sheet, _COLUMNS, is_exact=True)
-    rows = read_rows(table.lines(), _fill)
-    period = period_of(document, sheet)
-    return Statement(
-        document.name,
-        document.sha256,
-        BROKER,
-        KIND,
-        zone="Asia/Kolkata",
-        rows_read=rows.count,
-        first_day=period[0] if period else min((fill.day for fill in rows.read), default=None),
-        last_day=period[1] if period else max((fill.day for fill in rows.read), default=None),
-        client=client_of(document, sheet),
-        fills=tuple(rows.read),
-        ignored=tuple(rows.ignored),
-        rejected=tuple(rows.rejected),
-        is_empty=not rows.read and not rows.rejected,
-    )
+    draft = StatementDraft(document)
+    draft.fills = draft.add(read_rows(table.lines(), _fill))
+    days = [fill.day for fill in draft.fills]
+    period = period_of(document, sheet) or ((min(days), max(days)) if days else None)
+    return draft.statement(BROKER, KIND, days=period, client=client_of(document, sheet), is_empty=draft.is_empty)
 
 
 def _fill(line: SheetLine) -> FillLine | Remark:
