@@ -64,8 +64,8 @@ class TestMoney:
 
     @pytest.mark.parametrize(
         "content",
-        ["", "-", "--", "abc", "1,2,3", "12,34", "1,52,25", "01,234", "5 000", "--5", "(-5)", "2.2E+15", "$5", "٣", "1.2.3",
-         "5%", "NaN", "inf", "1_000", "9" * 100, True, None, float("nan"), float("inf"), date(2026, 6, 2)],
+        ["", "-", "--", "abc", "1,2,3", "12,34", "1,52,25", "01,234", "5 000", "--5", "(-5)", "2.2E+15", "$5", "٣",
+         "1.2.3", "5%", "NaN", "inf", "1_000", "9" * 100, True, None, float("nan"), float("inf"), date(2026, 6, 2)],
     )  # fmt: skip
     def test_of_another_form_is_refused_with_its_place(self, content: CellValue) -> None:
         with pytest.raises(UnreadableCell, match=r"trades\.csv, row 7: 'Price' is .*no number") as caught:

@@ -22,7 +22,8 @@ _PDF_START_MAX = 1024  # bytes before a PDF's mark that readers allow
 
 
 def open_head(content: bytes, name: str, *, password: str | None = None) -> Document:
-    """Return a file's head: the first rows of its first sheets, or its first page; of JSON and XML the whole.
+    """Return a file's head: the first rows of its first sheets, or its first page; the first elements
+    of XML, all of JSON.
 
     Raises: UnreadableFile, FileLocked.
     """
@@ -55,9 +56,11 @@ def _open(content: bytes, name: str, rows_max: int | None, password: str | None)
     encoding = decoding_of(content, name)
     start = content[:512].decode(encoding, errors="ignore").lstrip("\ufeff \t\r\n")
     if start.startswith("<"):
-        return replace(document, container="xml", tree=read_xml(content, allowance))
+        return replace(document, container="xml", tree=read_xml(content, allowance, is_head=rows_max is not None))
     if start.startswith(("{", "[")):
-        return replace(document, container="json", value=read_json(content, encoding, allowance))
+        return replace(
+            document, container="json", value=read_json(content, encoding, allowance, is_head=rows_max is not None)
+        )
     delimiter, sheet = read_separated(content, encoding, allowance, rows_max)
     return replace(document, sheets=(sheet,), delimiter=delimiter)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from trading.brokers.containers.limits import Allowance, refused
+from trading.brokers.containers.limits import HEAD_ELEMENTS, Allowance, refused
 from trading.domain.chain import JSON
 from trading.errors import UnreadableFile
 
@@ -19,7 +19,7 @@ _ATTRIBUTE_BYTES = 60
 # What JSON takes: an object, and a value, of which each comma, bracket and colon announces another.
 _OBJECT_BYTES = 330
 _VALUE_BYTES = 72
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 _TOKEN_BYTES_MAX = 1 << 20
 _CUT = "It may be cut off: download it anew."
 
@@ -74,6 +74,7 @@ class GuardedBuilder(TreeBuilder):
         self._allowance = allowance
         self._depth = 0
         self.starts = 0
+        self.root: Element | None = None
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse a DTD. Raises: UnreadableFile."""
@@ -86,7 +87,9 @@ class GuardedBuilder(TreeBuilder):
         if self._depth > _DEPTH_MAX:
             raise refused(self._allowance.name, f"is nested deeper than {_DEPTH_MAX} levels")
         self._allowance.take(_ELEMENT_BYTES + (_ATTRIBUTES_BYTES + _ATTRIBUTE_BYTES * len(attrs) if attrs else 0))
-        return super().start(tag, {name: self._allowance.text(text) for name, text in attrs.items()})
+        element = super().start(tag, {name: self._allowance.text(text) for name, text in attrs.items()})
+        self.root = element if self.root is None else self.root
+        return element
 
     def end(self, tag: str, /) -> Element:
         """Close an element."""
@@ -99,13 +102,18 @@ class GuardedBuilder(TreeBuilder):
         super().data(letters)
 
 
-def read_xml(content: bytes, allowance: Allowance) -> Element:
-    """Return the root of an XML file. Raises: UnreadableFile, also for a web page."""
+def read_xml(content: bytes, allowance: Allowance, *, is_head: bool) -> Element:
+    """Return the root of an XML file, with its first elements alone where ``is_head``.
+
+    Raises: UnreadableFile, also for a web page.
+    """
     if b"<html" in content[:2048].lower() or b"<table" in content[:2048].lower():
         raise refused(allowance.name, "is a web page", "Open it in a spreadsheet program and save it as CSV or XLSX.")
     chunks = (content[start : start + _CHUNK] for start in range(0, len(content), _CHUNK))
     try:
-        return feed(GuardedBuilder(allowance), allowance.name, chunks)
+        builder = GuardedBuilder(allowance)
+        root = feed(builder, allowance.name, chunks, lambda: is_head and builder.starts >= HEAD_ELEMENTS)
+        return builder.root if is_head and builder.root is not None else root
     except UnreadableFile:
         raise
     except (ParseError, LookupError, ValueError) as error:
@@ -124,8 +132,9 @@ def feed(
     return parser.close()
 
 
-def read_json(content: bytes, encoding: str, allowance: Allowance) -> JSON:
-    """Return the value of a JSON file. Raises: UnreadableFile, also where a key stands twice in one object."""
+def read_json(content: bytes, encoding: str, allowance: Allowance, *, is_head: bool) -> JSON:
+    """Return the value of a JSON file. Raises: UnreadableFile, also where a key stands twice in one object, which is
+    not looked for where ``is_head``."""
     # What a parser makes of it is estimated first: "[],[]," takes twenty times its length.
     values = content.count(b",") + content.count(b"[") + content.count(b":")
     allowance.take(2 * len(content) + _VALUE_BYTES * values + _OBJECT_BYTES * content.count(b"{"))
@@ -141,7 +150,7 @@ def read_json(content: bytes, encoding: str, allowance: Allowance) -> JSON:
 
     try:
         document: JSON = json.loads(
-            content.decode(encoding), object_pairs_hook=without_repeats, parse_constant=no_constant
+            content.decode(encoding), object_pairs_hook=None if is_head else without_repeats, parse_constant=no_constant
         )
     except UnreadableFile:
         raise

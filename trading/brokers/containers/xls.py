@@ -27,7 +27,7 @@ _RECTANGLES_MAX = 700_000  # cells of all sheets together, empty ones too
 _SHEETS_MAX = 100
 _RECORD = struct.Struct("<HH")
 _PLACE = struct.Struct("<HH")
-_BOF, _EOF, _CONTINUE = 0x0809, 0x000A, 0x003C
+_BOF, _EOF, _SHEET = 0x0809, 0x000A, 0x0085
 _DIMENSIONS, _DATE_MODE, _FILE_PASS, _FORMULA = 0x0200, 0x0022, 0x002F, 0x0006
 _MANY = frozenset({0x00BD, 0x00BE})  # MULRK, MULBLANK: the last column stands at their end
 # NUMBER, RK, LABEL, LABELSST, RSTRING, BLANK, BOOLERR, FORMULA: row and column stand first.
@@ -43,91 +43,100 @@ class Rectangle:
     columns: int = 0
     claim_at: int | None = None
 
-    def grow(self, row: int, column: int) -> None:
-        """Take a cell into it, by numbers from 0."""
-        self.rows = max(self.rows, row + 1)
-        self.columns = max(self.columns, column + 1)
-
 
 def read_xls(content: bytes, allowance: Allowance, rows_max: int | None) -> tuple[Sheet, ...]:
     """Return a workbook's sheets in their order, of each the first rows; hidden ones too.
 
     Raises: UnreadableFile, FileLocked for one that is encrypted.
     """
-    stream = checked_stream(_workbook_stream(content, allowance), allowance)
+    stream = checked_stream(_workbook_stream(content, allowance), allowance.name, rows_max)
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(container_of(bytes(stream))))
         names = [each.name for each in workbook.sheets_metadata if each.typ is SheetTypeEnum.WorkSheet]
-        if not names or len(names) > _SHEETS_MAX:
-            raise refused(allowance.name, f"has {len(names)} sheets")
         return tuple(Sheet(name, _rows(workbook.get_sheet_by_name(name), allowance, rows_max)) for name in names)
     except (KeyboardInterrupt, SystemExit, UnreadableFile):
         raise
     except BaseException as error:  # the library's panics are no exceptions of the ordinary kind
-        raise refused(allowance.name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.") from error
+        raise _damaged(allowance.name) from error
 
 
-def checked_stream(stream: bytearray, allowance: Allowance) -> bytearray:
-    """Return a workbook's records, each sheet's claim of its size replaced by what stands in it.
+def checked_stream(stream: bytearray, name: str, rows_max: int | None) -> bytearray:
+    """Return a workbook's records, each sheet's claim of its size replaced by what stands in it, and each sheet ended
+    after ``rows_max`` rows.
 
     Raises: UnreadableFile where they are cut, too many, or hold a formula without a value; FileLocked.
     """
-    rectangles: list[Rectangle] = []
-    opened: list[Rectangle] = []
-    for kind, start, size in _records(stream, allowance.name):
-        if kind == _BOF:
-            opened.append(Rectangle())
-            rectangles.append(opened[-1])
-        elif kind == _EOF and opened:
-            opened.pop()
-        elif kind == _FILE_PASS:
-            raise FileLocked(
-                f"{allowance.name} is a locked workbook.", field="file", hint="Save it without a password."
-            )
-        elif kind == _DATE_MODE and size == 2 and stream[start]:
-            raise refused(allowance.name, "counts its dates from 1904", "Save it anew as CSV.")
-        elif opened:
-            _take(opened[-1], stream, kind, start, size, allowance.name)
-    if opened:
-        raise refused(allowance.name, "is cut off", "Download it anew.")
+    rectangles = [_checked_sheet(stream, at, name, rows_max) for at in _sheet_starts(stream, name)]
     if sum(each.rows * each.columns for each in rectangles) > _RECTANGLES_MAX:
-        raise refused(allowance.name, f"spans more than {_RECTANGLES_MAX} cells", "Save it anew as XLSX or CSV.")
+        raise refused(name, f"spans more than {_RECTANGLES_MAX} cells", "Save it anew as XLSX or CSV.")
     for each in rectangles:
         if each.claim_at is not None:
             struct.pack_into("<IIHH", stream, each.claim_at, 0, each.rows, 0, each.columns)
     return stream
 
 
-def _take(rectangle: Rectangle, stream: bytearray, kind: int, start: int, size: int, name: str) -> None:
-    """Take one record into the rectangle of its sheet. Raises: UnreadableFile."""
-    if kind == _DIMENSIONS:
-        if size < 12:
-            raise refused(name, "is of a kind before BIFF8", "Save it anew as XLSX or CSV.")
-        rectangle.claim_at = start
-    elif kind in _CELLS or kind in _MANY:
-        if size < (14 if kind == _FORMULA else 6):
-            raise refused(name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.")
-        row, column = _PLACE.unpack_from(stream, start)
-        last = struct.unpack_from("<H", stream, start + size - 2)[0] if kind in _MANY else column
-        if not column <= last < 256:
-            raise refused(name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.")
-        rectangle.grow(row, last)
-        if kind == _FORMULA and stream[start + 6] == _EMPTY_RESULT and stream[start + 12 : start + 14] == b"\xff\xff":
-            raise refused(name, f"has a formula without a value in row {row + 1}", "Save it anew as CSV.")
+def _sheet_starts(stream: bytearray, name: str) -> list[int]:
+    """Return where the sheets' records begin, as the workbook's own say; they come first."""
+    starts: list[int] = []
+    for kind, start, size in _records(stream, 0, name):
+        if kind == _FILE_PASS:
+            raise FileLocked(f"{name} is a locked workbook.", field="file", hint="Save it without a password.")
+        if kind == _DATE_MODE and stream[start]:
+            raise refused(name, "counts its dates from 1904", "Save it anew as CSV.")
+        if kind == _SHEET and size >= 6:
+            starts.append(struct.unpack_from("<I", stream, start)[0])
+    if not 0 < len(set(starts)) == len(starts) <= _SHEETS_MAX:
+        raise refused(name, f"has {len(set(starts))} sheets of {len(starts)} that it names")
+    return starts
 
 
-def _records(stream: bytearray, name: str) -> Iterator[tuple[int, int, int]]:
-    """Yield each record: its kind, where its content starts, the content's size."""
-    position, depth = 0, 0
+def _checked_sheet(stream: bytearray, at: int, name: str, rows_max: int | None) -> Rectangle:
+    """Return the rectangle of a sheet's cells. Raises: UnreadableFile."""
+    rectangle = Rectangle()
+    for kind, start, size in _records(stream, at, name):
+        if kind == _DIMENSIONS:
+            if size < 12:
+                raise refused(name, "is of a kind before BIFF8", "Save it anew as XLSX or CSV.")
+            rectangle.claim_at = start
+        elif kind in _CELLS or kind in _MANY:
+            if size < (14 if kind == _FORMULA else 6):
+                raise _damaged(name)
+            row, column = _PLACE.unpack_from(stream, start)
+            if rows_max is not None and row >= rows_max:
+                _RECORD.pack_into(stream, start - 4, _EOF, 0)
+                return rectangle
+            last = struct.unpack_from("<H", stream, start + size - 2)[0] if kind in _MANY else column
+            if not column <= last < 256:
+                raise _damaged(name)
+            rectangle.rows = max(rectangle.rows, row + 1)
+            rectangle.columns = max(rectangle.columns, last + 1)
+            if kind == _FORMULA and _is_without_value(stream, start):
+                raise refused(name, f"has a formula without a value in row {row + 1}", "Save it anew as CSV.")
+    return rectangle
+
+
+def _is_without_value(stream: bytearray, start: int) -> bool:
+    """Say whether a formula's record has no value: the mark of an empty text."""
+    return stream[start + 6] == _EMPTY_RESULT and stream[start + 12 : start + 14] == b"\xff\xff"
+
+
+def _records(stream: bytearray, at: int, name: str) -> Iterator[tuple[int, int, int]]:
+    """Yield each record from a beginning to its end: its kind, where its content starts, the content's size."""
+    position, depth = at, 0
     while position + 4 <= len(stream):
         kind, size = _RECORD.unpack_from(stream, position)
-        if kind == 0 and depth == 0 and position:  # what fills the stream up to a whole sector
-            return
         depth += (kind == _BOF) - (kind == _EOF)
-        if (position == 0 and kind != _BOF) or position + 4 + size > len(stream):
-            raise refused(name, "is a damaged XLS workbook", "Save it anew as XLSX or CSV.")
+        if (position == at and kind != _BOF) or position + 4 + size > len(stream):
+            break
+        if depth == 0:
+            return
         yield kind, position + 4, size
         position += 4 + size
+    raise _damaged(name)
+
+
+def _damaged(name: str) -> UnreadableFile:
+    return refused(name, "is a damaged XLS workbook", "Download it anew, or save it as XLSX or CSV.")
 
 
 def _workbook_stream(content: bytes, allowance: Allowance) -> bytearray:
@@ -146,7 +155,7 @@ def _workbook_stream(content: bytes, allowance: Allowance) -> bytearray:
     except UnreadableFile:
         raise
     except Exception as error:  # a damaged compound file raises whatever its numbers lead to
-        raise refused(allowance.name, "is a damaged XLS workbook", "Download it anew.") from error
+        raise _damaged(allowance.name) from error
 
 
 def _rows(sheet: CalamineSheet, allowance: Allowance, rows_max: int | None) -> list[CellRow]:
