@@ -29,8 +29,8 @@ class Sheet:
 class Document:
     """A file's content. ``container`` is csv, xlsx, xls, pdf, json or xml, and one of the others is filled by it.
 
-    Opened for recognition (`open_head`) it has the first rows of the sheets, the first page, or the first elements
-    alone; of JSON the whole.
+    Opened for recognition (`open_head`) it has the first rows of the sheets, the first page, the first elements or
+    the first objects alone.
     """
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 
 from trading.brokers.cells import PlacedCell, UnreadableCell
@@ -62,6 +63,7 @@ class SheetTable:
             yield SheetLine(place, cells, self.columns, overlong, len(cells) < width)
 
 
+@lru_cache(maxsize=4096, typed=True)  # every format asks the same rows
 def header_key(cell: CellValue) -> str:
     """Return a column's name as it is compared: without case, its blanks and line breaks single."""
     return " ".join(str(cell).split()).casefold() if cell is not None else ""

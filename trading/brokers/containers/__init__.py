@@ -22,8 +22,8 @@ _PDF_START_MAX = 1024  # bytes before a PDF's mark that readers allow
 
 
 def open_head(content: bytes, name: str, *, password: str | None = None) -> Document:
-    """Return a file's head: the first rows of its first sheets, or its first page; the first elements
-    of XML, all of JSON.
+    """Return a file's head: the first rows of its sheets, its first page, the first elements
+    of XML, or the first objects of JSON.
 
     Raises: UnreadableFile, FileLocked.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
-from trading.brokers.containers.limits import HEAD_ELEMENTS, Allowance, refused
+from trading.brokers.containers.limits import HEAD_ELEMENTS, HEAD_ROWS, Allowance, refused
 from trading.domain.chain import JSON
 from trading.errors import UnreadableFile
 
@@ -133,8 +133,10 @@ def feed(
 
 
 def read_json(content: bytes, encoding: str, allowance: Allowance, *, is_head: bool) -> JSON:
-    """Return the value of a JSON file. Raises: UnreadableFile, also where a key stands twice in one object, which is
-    not looked for where ``is_head``."""
+    """Return the value of a JSON file; where ``is_head``, of its lists the first objects alone.
+
+    Raises: UnreadableFile, also where a key stands twice in one object of a whole file.
+    """
     # What a parser makes of it is estimated first: "[],[]," takes twenty times its length.
     values = content.count(b",") + content.count(b"[") + content.count(b":")
     allowance.take(2 * len(content) + _VALUE_BYTES * values + _OBJECT_BYTES * content.count(b"{"))
@@ -156,4 +158,13 @@ def read_json(content: bytes, encoding: str, allowance: Allowance, *, is_head: b
         raise
     except (ValueError, RecursionError) as error:
         raise refused(allowance.name, f"cannot be read as JSON ({str(error)[:120]})", _CUT) from error
+    return _head_of(document) if is_head else document
+
+
+def _head_of(document: JSON) -> JSON:
+    """Return an answer whose list, or whose fields' lists, end after the first objects."""
+    if isinstance(document, list):
+        return document[:HEAD_ROWS]
+    if isinstance(document, dict):
+        return {key: each[:HEAD_ROWS] if isinstance(each, list) else each for key, each in document.items()}
     return document
