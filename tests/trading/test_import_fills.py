@@ -8,7 +8,7 @@ import pytest
 
 from tests.trading.book import AT, closed, opened, snapshot
 from tests.trading.statements import future, line, statement
-from trading.brokers.values import FillKind, FillLine
+from trading.brokers.values import Broker, FillKind, FillLine
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
 from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Trade
 from trading.operations.import_fills import ImportOutcome, import_fills
@@ -133,6 +133,32 @@ def test_a_file_of_another_client_or_currency_is_refused_whole() -> None:
     assert snapshot() == before
     imported(future("2", "BUY", 1), client="ab1234 ")
     assert "AB1234" not in str(snapshot())
+
+
+def test_dhans_api_and_its_reports_name_one_client_by_two_codes_and_each_is_held_to_its_own() -> None:
+    report = {"broker": Broker.DHAN, "kind": "transactions"}
+    answer = {"broker": Broker.DHAN, "kind": "api_trades"}
+    imported(future("1", "BUY", 1), client="TESTA0001B", **report)
+    imported(future("2", "BUY", 1), client="1000000001", **answer)
+    for other, of in (("TESTA0009Z", report), ("1000000009", answer)):
+        with pytest.raises(WrongClient):
+            imported(future("3", "BUY", 1), client=other, **of)
+
+
+def test_the_fills_of_an_api_take_the_place_of_a_bills_sums_and_the_bill_comes_to_nothing_after_them() -> None:
+    def bill(side: str, quantity: int, price: str) -> FillLine:
+        return future(None, side, quantity, price, kind=FillKind.ORDER, at=None)
+
+    bills = {"broker": Broker.DHAN, "kind": "transactions"}
+    answer = {"broker": Broker.DHAN, "kind": "api_trades"}
+    fills = [future("1", "BUY", 50), future("2", "BUY", 25, 103), future("3", "SELL", 75, 110)]
+    imported(bill("BUY", 75, "101"), bill("SELL", 75, "110"), **bills)
+    assert [row[1:] for row in trades()] == [("LONG", "CLOSED", 0, 675)]
+    imported(*fills, **answer)
+    assert [row[1:] for row in trades()] == [("LONG", "CLOSED", 0, 675)]
+    assert Fill.objects.exclude(trade__state="VOID").count() == 3
+    imported(bill("BUY", 75, "101"), bill("SELL", 75, "110"), file="again.csv", sha256="0" * 64, **bills)
+    assert Fill.objects.exclude(trade__state="VOID").count() == 3
 
 
 def test_a_trial_tells_the_same_and_writes_nothing() -> None:

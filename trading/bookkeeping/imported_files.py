@@ -6,9 +6,11 @@ import shlex
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.db.models import Q
 
 from trading.bookkeeping import incoming_fills, journal
-from trading.brokers.values import Statement
+from trading.brokers import dhan_api
+from trading.brokers.values import Broker, Statement
 from trading.domain.chain import JournalEntry, chain_code
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
 from trading.models import Account, BrokerFile
@@ -38,6 +40,9 @@ def must_fit(account: Account, statement: Statement) -> None:
     house = incoming_fills.house_of(statement.broker)
     client = client_code(house, statement.client)
     others = BrokerFile.objects.filter(account=account, broker=house).exclude(client="")
+    if statement.broker is Broker.DHAN:  # whose API calls a client by another code than its reports do
+        is_of_api = Q(kind=dhan_api.KIND)
+        others = others.filter(is_of_api if statement.kind == dhan_api.KIND else ~is_of_api)
     if client and others.exclude(client=client).exists():
         raise WrongClient(
             f"{statement.file} is of another client than the files of account {account.code} before it.",
