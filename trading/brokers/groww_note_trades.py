@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, clock, moment_of, money, quantity
-from trading.brokers.sides import side
+from trading.brokers.cells import PlacedCell, UnreadableCell, clock, moment_of, money, quantity, side
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.values import InstrumentName, NoteLine, Place
 

@@ -5,10 +5,10 @@ The file never says Groww; its `Exchange Order Id` beside `Execution date and ti
 
 from __future__ import annotations
 
-from trading.brokers.cells import UnreadableCell, identifier, moment, money, quantity, required_text, text
+from trading.brokers.cells import UnreadableCell, above_zero, identifier, moment, required_text, side, text
+from trading.brokers.contracts import EQUITY_EXCHANGES
 from trading.brokers.document import Document
 from trading.brokers.labels import labelled, period
-from trading.brokers.sides import side
 from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.unit_prices import unit_price
@@ -23,7 +23,6 @@ _COLUMNS = (
     *("Execution date and time", "Order status"),
 )
 _EXECUTED = "executed"
-_EXCHANGES = ("NSE", "BSE")
 
 
 def matches(head: Document) -> bool:
@@ -57,12 +56,10 @@ def read(document: Document) -> Statement:
 
 def _order(line: SheetLine) -> FillLine:
     """Return an executed order. Raises: UnreadableCell."""
-    units, amount = quantity(line["Quantity"]), money(line["Value"])
-    if units <= 0 or amount <= 0:
-        raise line["Quantity" if units <= 0 else "Value"].refused("and must be above 0")
+    units, amount = above_zero(line["Quantity"]), above_zero(line["Value"])
     at = moment(line["Execution date and time"], "%d-%m-%Y %I:%M %p")
     exchange = required_text(line["Exchange"])
-    if exchange not in _EXCHANGES:
+    if exchange not in EQUITY_EXCHANGES:
         raise line["Exchange"].refused("neither NSE nor BSE")
     return FillLine(
         place=line.place,

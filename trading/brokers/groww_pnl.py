@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, day, identifier, money, quantity, text
+from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, identifier, money, text
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.labels import labelled, period, texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
@@ -134,7 +134,7 @@ def _lot(line: SheetLine) -> PositionLine:
     bought, sold, realised = money(line["Buy value"]), money(line["Sell value"]), money(line["Realised P&L"])
     if abs(sold - bought - realised) > 3 * HALF_PAISA:
         raise line["Realised P&L"].refused(f"where the row makes {sold - bought}")
-    units = quantity(line["Quantity"])
+    units = above_zero(line["Quantity"])
     is_same_day = bought_on == sold_on
     return PositionLine(
         place=line.place,
@@ -169,9 +169,7 @@ def _take_held(draft: StatementDraft, line: SheetLine, held_on: date) -> Decimal
         return Decimal(0)
     draft.rows_read += 1
     try:
-        units = quantity(line["Quantity"])
-        if units <= 0:
-            raise line["Quantity"].refused("and must be above 0")
+        units = above_zero(line["Quantity"])
         average = unit_price(money(line["Buy value"]), units)
         draft.positions.append(
             PositionLine(line.place, _instrument(line), held_on, held_on, quantity=units, average_price=average)

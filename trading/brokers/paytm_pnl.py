@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, day, identifier, money, quantity, text
+from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, identifier, money, text
 from trading.brokers.document import Document, Sheet
 from trading.brokers.labels import has_label, labelled, period, texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
@@ -115,16 +115,9 @@ def _instrument(line: SheetLine) -> InstrumentName:
     return InstrumentName(isin=identifier(line["ISIN"]), company=text(line["Scrip Name"]) or None)
 
 
-def _units(line: SheetLine) -> Decimal:
-    units = quantity(line["Quantity"])
-    if units <= 0:
-        raise line["Quantity"].refused("and must be above 0")
-    return units
-
-
 def _held(line: SheetLine, on: date) -> tuple[PositionLine, Decimal]:
     """Return what is held of one company. Raises: UnreadableCell."""
-    units = _units(line)
+    units = above_zero(line["Quantity"])
     average = unit_price(money(line["Buy Value"]), units)
     position = PositionLine(line.place, _instrument(line), on, on, quantity=units, average_price=average)
     return position, money(line["Unrealized P&L"])
@@ -137,7 +130,7 @@ def _realised(line: SheetLine, days: tuple[date, date]) -> tuple[PositionLine, D
         instrument=_instrument(line),
         day=days[0],
         last_day=days[1],
-        sold_quantity=_units(line),
+        sold_quantity=above_zero(line["Quantity"]),
         sold_value=money(line["Sell Value"]),
         realised_pnl=money(line["Realized P&L"]),
     )
@@ -150,7 +143,7 @@ def _lot(line: SheetLine) -> tuple[PositionLine, Decimal]:
     bought, sold, realised = (money(line[column]) for column in ("Buy Value", "Sell Value", "P&L Value"))
     if abs(sold - bought - realised) > 3 * HALF_PAISA:
         raise line["P&L Value"].refused(f"where the row makes {sold - bought}")
-    units = _units(line)
+    units = above_zero(line["Quantity"])
     position = PositionLine(
         place=line.place,
         instrument=_instrument(line),

@@ -11,18 +11,19 @@ from datetime import date, datetime
 
 from trading.brokers.cells import (
     UnreadableCell,
+    above_zero,
     clock,
     day,
     identifier,
     moment_of,
     money,
-    quantity,
     required_text,
+    side,
     text,
 )
+from trading.brokers.contracts import EQUITY_EXCHANGES
 from trading.brokers.document import Document
 from trading.brokers.labels import labelled, period
-from trading.brokers.sides import side
 from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.values import Broker, ChargeLine, FillLine, Head, InstrumentName, Segment, Statement
@@ -39,7 +40,6 @@ _COLUMNS = (
 )
 _NO_TRADE_NUMBER = "0"
 _EQUITY = "EQ"
-_EXCHANGES = ("NSE", "BSE")
 
 
 def matches(head: Document) -> bool:
@@ -76,12 +76,10 @@ def _fill(line: SheetLine) -> FillLine:
     if required_text(line["Product Type"]) != _EQUITY:
         raise line["Product Type"].refused("and only rows of EQ are known")
     exchange = required_text(line["Exchange"])
-    if exchange not in _EXCHANGES:
+    if exchange not in EQUITY_EXCHANGES:
         raise line["Exchange"].refused("neither NSE nor BSE")
-    units, price = quantity(line["Quantity"]), money(line["Price"])
-    if units <= 0 or price <= 0:
-        raise line["Quantity" if units <= 0 else "Price"].refused("and must be above 0")
     fill_day = day(line["Date"], "%d-%m-%Y")
+    trade_number = identifier(line["Trade Number"])
     return FillLine(
         place=line.place,
         instrument=InstrumentName(
@@ -89,20 +87,15 @@ def _fill(line: SheetLine) -> FillLine:
         ),
         segment=Segment.EQUITY,
         side=side(line["Type"]),
-        quantity=units,
-        price=price,
+        quantity=above_zero(line["Quantity"]),
+        price=above_zero(line["Price"]),
         day=fill_day,
         at=_at(line, fill_day),
         currency="INR",
-        fill_id=_trade_number(line),
+        fill_id=None if trade_number == _NO_TRADE_NUMBER else trade_number,
         order_id=identifier(line["Order Number"]),
         charges={head: money(line[column]) for column, head in _OF_FILL.items()},
     )
-
-
-def _trade_number(line: SheetLine) -> str | None:
-    number = identifier(line["Trade Number"])
-    return None if number == _NO_TRADE_NUMBER else number
 
 
 def _at(line: SheetLine, fill_day: date) -> datetime | None:

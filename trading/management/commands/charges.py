@@ -58,9 +58,7 @@ class Command(VeloxCommand):
         parser.add_argument("--from", dest="first", metavar="YYYY-MM-DD", help="first day (default: the first trade's)")
         parser.add_argument("--to", dest="last", metavar="YYYY-MM-DD", help="last day (default: the last trade's)")
         parser.add_argument("--account", default="main", help="the account (default: main)")
-        parser.add_argument(
-            "--plan", metavar="NAME", help="estimate by this plan (default: the account's own)"
-        )
+        parser.add_argument("--plan", metavar="NAME", help="estimate by this plan (default: the account's own)")
         add_format_arguments(parser, formats=FORMATS)
 
     def answer(self, *, first: str | None, last: str | None, account: str, plan: str | None) -> bool:
