@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+from trading.brokers.cells import PlacedCell, identifier, text
 from trading.brokers.values import InstrumentName, Segment
 from trading.domain.contract_symbols import FUTURE, contract_in_words, contract_of, in_words, symbol_of
 
@@ -102,3 +103,8 @@ def named_by_terms(
     terms = f"{'FUT' if strike is None else 'OPT'} {underlying} {expiry:%d %b %Y}"
     code = terms if strike is None else f"{terms} {strike.normalize():f} {right}"
     return InstrumentName(exchange, symbol_of(words), code=code)
+
+
+def share_named(isin: PlacedCell, company: PlacedCell) -> InstrumentName:
+    """Return the name of a share from the cells of its ISIN and its company, either of which may be empty."""
+    return InstrumentName(isin=identifier(isin), company=text(company) or None)

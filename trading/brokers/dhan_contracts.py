@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from trading.brokers.cells import PlacedCell, required_text
-from trading.brokers.contracts import EQUITY_EXCHANGES, named_in_words
+from trading.brokers.contracts import EQUITY_EXCHANGES, named_in_words, segment_of_contract
 from trading.brokers.values import InstrumentName, Segment
 from trading.domain.contract_symbols import FUTURE, contract_in_words
 
 _CURRENCIES = frozenset({"USDINR", "EURINR", "GBPINR", "JPYINR", "EURUSD", "GBPUSD", "USDJPY"})
 _OF_CURRENCY = {"NSE": "CDS", "BSE": "BCD"}
-_SEGMENTS = {
-    "NFO": (Segment.FUTURES, Segment.OPTIONS),
-    "BFO": (Segment.FUTURES, Segment.OPTIONS),
-    "CDS": (Segment.CURRENCY_FUTURES, Segment.CURRENCY_OPTIONS),
-    "BCD": (Segment.CURRENCY_FUTURES, Segment.CURRENCY_OPTIONS),
-    "MCX": (Segment.COMMODITY_FUTURES, Segment.COMMODITY_OPTIONS),
-}
 
 
 def traded(name_cell: PlacedCell, exchange_cell: PlacedCell) -> tuple[InstrumentName, Segment]:
@@ -29,10 +22,9 @@ def traded(name_cell: PlacedCell, exchange_cell: PlacedCell) -> tuple[Instrument
         return InstrumentName(exchange=exchange, company=name), Segment.EQUITY
     is_currency = words.contract.underlying in _CURRENCIES
     contract = named_in_words(name, _OF_CURRENCY.get(exchange, exchange) if is_currency else exchange)
-    if contract is None or contract.exchange not in _SEGMENTS:
+    if contract is None or contract.exchange is None:
         raise exchange_cell.refused("not an exchange that this contract trades on")
-    futures, options = _SEGMENTS[contract.exchange]
-    return contract, futures if words.contract.kind == FUTURE else options
+    return contract, segment_of_contract(contract.exchange, is_option=words.contract.kind != FUTURE)
 
 
 def without_exchange(name_cell: PlacedCell, isin: str | None = None) -> InstrumentName:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, day, identifier, money, money_or_none, text
+from trading.brokers.cells import UnreadableCell, day, identifier, money_or_none, text
+from trading.brokers.dhan_totals import BALANCES, read_footer
 from trading.brokers.document import Document
-from trading.brokers.labels import has_label, labelled, period, texts
+from trading.brokers.labels import has_label, labelled, period
 from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.values import BillLine, Broker, Statement
@@ -22,7 +23,6 @@ NAME = "Dhan ledger (CSV)"
 
 _TITLE = "Ledger Statement"
 _COLUMNS = ("Posting Date", "Posting reference", "Description", "Narration", "Credit", "Debit", "Net Balance")
-_BALANCES = {"opening balance": "opening_balance", "closing balance": "closing_balance"}
 
 
 def matches(head: Document) -> bool:
@@ -37,7 +37,7 @@ def read(document: Document) -> Statement:
     draft = StatementDraft(document)
     opening: list[Decimal] = []
     for line in table.lines():
-        if _read_footer(draft, line):
+        if read_footer(draft, line, BALANCES):
             continue
         draft.rows_read += 1
         try:
@@ -50,7 +50,11 @@ def read(document: Document) -> Statement:
                 opening.append(_amount(line))
         except UnreadableCell as error:
             draft.reject(error)
-    _compare(draft, opening)
+    if opening:
+        draft.compare("opening_balance", opening[0])
+    if "opening_balance" in draft.stated:
+        postings = sum((bill.amount for bill in draft.bills), Decimal(0))
+        draft.compare("closing_balance", draft.stated["opening_balance"] + postings)
     is_empty = not draft.bills and not draft.rejected
     return draft.statement(
         BROKER, KIND, days=period(document, sheet, _TITLE), client=labelled(sheet, "UCC"), is_empty=is_empty
@@ -60,7 +64,7 @@ def read(document: Document) -> Statement:
 def _balance(line: SheetLine) -> str | None:
     """Return which balance a row tells of, None where it is a posting."""
     for column in ("Posting reference", "Description", "Narration"):
-        name = _BALANCES.get(text(line[column]).casefold())
+        name = BALANCES.get(text(line[column]).casefold())
         if name is not None:
             return name
     return None
@@ -84,27 +88,3 @@ def _amount(line: SheetLine) -> Decimal:
     if credit is None and debit is None:
         raise line["Credit"].refused("and so is 'Debit'")
     return (credit or Decimal(0)) - (debit or Decimal(0))
-
-
-def _read_footer(draft: StatementDraft, line: SheetLine) -> bool:
-    """Take the balances under the postings: `Opening Balance`, its amount, `Closing Balance`, its amount."""
-    row = texts(line.cells)
-    if row[0].casefold() not in _BALANCES:
-        if row[0].casefold().startswith("note"):
-            draft.ignore(line.place, "note", "A remark of Dhan's.")
-            return True
-        return False
-    for index in range(0, len(row) - 1, 2):
-        name = _BALANCES.get(row[index].casefold())
-        if name is not None:
-            draft.stated[name] = money(PlacedCell(line.cells[index + 1], row[index], line.place))
-    return True
-
-
-def _compare(draft: StatementDraft, opening: list[Decimal]) -> None:
-    """Compare the opening balance with its row, and the closing one with all postings since."""
-    if opening:
-        draft.compare("opening_balance", opening[0])
-    if "opening_balance" in draft.stated:
-        postings = sum((bill.amount for bill in draft.bills), Decimal(0))
-        draft.compare("closing_balance", draft.stated["opening_balance"] + postings)

@@ -49,8 +49,12 @@ def read(document: Document) -> Statement:
                 draft.positions.append(_position(line, days))
             except UnreadableCell as error:
                 draft.reject(error)
-    _compare(draft)
-    _take_brokerage(draft, Place(document.name, sheet.name, table.header_index + 1), days)
+    realised = [position.realised_pnl or Decimal(0) for position in draft.positions]
+    draft.compare("gross_pnl", sum(realised, Decimal(0)), HALF_PAISA * (len(realised) + 1))
+    compare_net(draft)
+    if "brokerage" in draft.stated:  # the one head of charges that the report tells apart
+        place = Place(document.name, sheet.name, table.header_index + 1)
+        draft.charges.append(ChargeLine(place, Head.BROKERAGE, draft.stated["brokerage"], *days))
     return draft.statement(BROKER, KIND, days=days, client=labelled(sheet, "UCC"), is_empty=says_nothing(draft))
 
 
@@ -73,16 +77,3 @@ def _position(line: SheetLine, days: tuple[date, date]) -> PositionLine:
         sold_value=money(line["Sell Value"]),
         realised_pnl=money(line["Realised P&L"]),
     )
-
-
-def _compare(draft: StatementDraft) -> None:
-    realised = [position.realised_pnl or Decimal(0) for position in draft.positions]
-    draft.compare("gross_pnl", sum(realised, Decimal(0)), HALF_PAISA * (len(realised) + 1))
-    compare_net(draft)
-
-
-def _take_brokerage(draft: StatementDraft, place: Place, days: tuple[date, date]) -> None:
-    """Take the period's brokerage, the one head of charges that the report tells apart."""
-    if "brokerage" in draft.stated:
-        amount = draft.stated["brokerage"]
-        draft.charges.append(ChargeLine(place, Head.BROKERAGE, amount, days[0], days[1]))

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from trading.brokers.cells import PlacedCell, money
 from trading.brokers.labels import texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine
 
-_NAMES = {
+TOTALS = {
     "net p&l": "net_pnl",
     "brokerage": "brokerage",
     "gross p&l": "gross_pnl",
     "total charges": "total_charges",
 }
+BALANCES = {"opening balance": "opening_balance", "closing balance": "closing_balance"}
 
 
-def read_footer(draft: StatementDraft, line: SheetLine) -> bool:
+def read_footer(draft: StatementDraft, line: SheetLine, names: Mapping[str, str] = TOTALS) -> bool:
     """Take the totals or the remark that a row under the table is, and say whether it is one of them.
 
-    The remark's day of download is in US order and serves for nothing. Raises: UnreadableCell for an amount.
+    ``names`` are the labels, in small letters, with what the totals are called. The remark's day of download is in US
+    order and serves for nothing. Raises: UnreadableCell for an amount.
     """
     row = texts(line.cells)
     if row[0].casefold().startswith("note"):
         draft.ignore(line.place, "note", "A remark of Dhan's, with the day of the download.")
         return True
-    if row[0].casefold() not in _NAMES:
+    if row[0].casefold() not in names:
         return False
     for index in range(0, len(row) - 1, 2):
-        name = _NAMES.get(row[index].casefold())
+        name = names.get(row[index].casefold())
         if name is not None:
             draft.stated[name] = money(PlacedCell(line.cells[index + 1], row[index], line.place))
     return True

@@ -7,11 +7,11 @@ told by a remark alone. The client's code is a number there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, identifier, money, text
+from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, money, text
+from trading.brokers.contracts import share_named
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.labels import labelled, period, texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
@@ -21,7 +21,6 @@ from trading.brokers.values import (
     Broker,
     ChargeLine,
     Head,
-    InstrumentName,
     Place,
     PositionLine,
     Segment,
@@ -75,7 +74,7 @@ def read(document: Document) -> Statement:
     _read_summary(draft, lots, days)
     _read_realised(draft, lots)
     _read_held(draft, sheets[_SCRIPS])
-    draft.compare("total_charges", _sum(line.amount for line in draft.charges))
+    draft.compare("total_charges", sum((line.amount for line in draft.charges), Decimal(0)))
     is_empty = not draft.rows_read and not any(draft.stated.values())
     return draft.statement(BROKER, KIND, days=days, client=labelled(lots, "Unique Client Code"), is_empty=is_empty)
 
@@ -125,7 +124,7 @@ def _read_realised(draft: StatementDraft, sheet: Sheet) -> None:
         except UnreadableCell as error:
             draft.reject(error)
     lots = [lot.realised_pnl or Decimal(0) for lot in draft.positions]
-    draft.compare("realised_pnl", _sum(lots), HALF_PAISA * (len(lots) + 1))
+    draft.compare("realised_pnl", sum(lots, Decimal(0)), HALF_PAISA * (len(lots) + 1))
 
 
 def _lot(line: SheetLine) -> PositionLine:
@@ -138,7 +137,7 @@ def _lot(line: SheetLine) -> PositionLine:
     is_same_day = bought_on == sold_on
     return PositionLine(
         place=line.place,
-        instrument=_instrument(line),
+        instrument=share_named(line["ISIN"], line["Stock name"]),
         day=sold_on,
         last_day=sold_on,
         bought_quantity=units if is_same_day else None,
@@ -160,7 +159,7 @@ def _read_held(draft: StatementDraft, sheet: Sheet) -> None:
         held_on = day(PlacedCell(match["day"], "Unrealised", place), "%d-%m-%Y")
         table = find_table(draft.document, sheet, _UNREALISED, start=index)
         unrealised = [_take_held(draft, line, held_on) for line in table.lines()]
-        draft.compare("unrealised_pnl", _sum(unrealised), HALF_PAISA * (len(unrealised) + 1))
+        draft.compare("unrealised_pnl", sum(unrealised, Decimal(0)), HALF_PAISA * (len(unrealised) + 1))
 
 
 def _take_held(draft: StatementDraft, line: SheetLine, held_on: date) -> Decimal:
@@ -172,17 +171,16 @@ def _take_held(draft: StatementDraft, line: SheetLine, held_on: date) -> Decimal
         units = above_zero(line["Quantity"])
         average = unit_price(money(line["Buy value"]), units)
         draft.positions.append(
-            PositionLine(line.place, _instrument(line), held_on, held_on, quantity=units, average_price=average)
+            PositionLine(
+                line.place,
+                share_named(line["ISIN"], line["Stock name"]),
+                held_on,
+                held_on,
+                quantity=units,
+                average_price=average,
+            )
         )
         return money(line["Unrealised P&L"])
     except UnreadableCell as error:
         draft.reject(error)
         return Decimal(0)
-
-
-def _instrument(line: SheetLine) -> InstrumentName:
-    return InstrumentName(isin=identifier(line["ISIN"]), company=text(line["Stock name"]) or None)
-
-
-def _sum(amounts: Iterator[Decimal] | list[Decimal]) -> Decimal:
-    return sum(amounts, Decimal(0))

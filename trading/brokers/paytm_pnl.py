@@ -12,13 +12,14 @@ from datetime import date
 from decimal import Decimal
 from functools import partial
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, identifier, money, text
+from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, money
+from trading.brokers.contracts import share_named
 from trading.brokers.document import Document, Sheet
 from trading.brokers.labels import has_label, labelled, period, texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_header, find_table
 from trading.brokers.unit_prices import unit_price
-from trading.brokers.values import Broker, InstrumentName, Place, PositionLine, Statement
+from trading.brokers.values import Broker, Place, PositionLine, Statement
 from trading.errors import UnknownLayout
 
 BROKER = Broker.PAYTM
@@ -111,15 +112,13 @@ def _read_table(
     draft.compare(total, sum(amounts, Decimal(0)), HALF_PAISA * (len(amounts) + 1))
 
 
-def _instrument(line: SheetLine) -> InstrumentName:
-    return InstrumentName(isin=identifier(line["ISIN"]), company=text(line["Scrip Name"]) or None)
-
-
 def _held(line: SheetLine, on: date) -> tuple[PositionLine, Decimal]:
     """Return what is held of one company. Raises: UnreadableCell."""
     units = above_zero(line["Quantity"])
     average = unit_price(money(line["Buy Value"]), units)
-    position = PositionLine(line.place, _instrument(line), on, on, quantity=units, average_price=average)
+    position = PositionLine(
+        line.place, share_named(line["ISIN"], line["Scrip Name"]), on, on, quantity=units, average_price=average
+    )
     return position, money(line["Unrealized P&L"])
 
 
@@ -127,7 +126,7 @@ def _realised(line: SheetLine, days: tuple[date, date]) -> tuple[PositionLine, D
     """Return what one company made over the period. Raises: UnreadableCell."""
     position = PositionLine(
         place=line.place,
-        instrument=_instrument(line),
+        instrument=share_named(line["ISIN"], line["Scrip Name"]),
         day=days[0],
         last_day=days[1],
         sold_quantity=above_zero(line["Quantity"]),
@@ -146,7 +145,7 @@ def _lot(line: SheetLine) -> tuple[PositionLine, Decimal]:
     units = above_zero(line["Quantity"])
     position = PositionLine(
         place=line.place,
-        instrument=_instrument(line),
+        instrument=share_named(line["ISIN"], line["Scrip Name"]),
         day=sold_on,
         last_day=sold_on,
         bought_quantity=units if bought_on == sold_on else None,
