@@ -84,7 +84,7 @@ def text(cell: PlacedCell) -> str:
     """Return a cell as text: outer blanks gone, whole numbers without a fraction, an empty cell as ""."""
     content = cell.content
     if isinstance(content, str):
-        return content.translate(_BLANKS).strip()
+        return (content if content.isascii() else content.translate(_BLANKS)).strip()
     if content is None:
         return ""
     if isinstance(content, float) and content.is_integer() and abs(content) < 1e15:
@@ -181,6 +181,7 @@ def side(cell: PlacedCell) -> str:
     return word
 
 
+@lru_cache(maxsize=8192)  # a file repeats its quantities and prices
 def _exact(content: str, style: DecimalStyle, marks: tuple[str, ...]) -> Decimal | None:
     """Return the number that a text is, None where it is none."""
     if len(content) > _TEXT_LENGTH_MAX:

@@ -9,7 +9,7 @@ share was bought for the day or for delivery.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 
@@ -50,7 +50,7 @@ def read(document: Document) -> Statement:
         if names is None:
             continue
         table = find_table(document, sheet, names)
-        rows.add(read_rows(table.lines(), partial(_fill, names)))
+        rows.add(read_rows(table.lines(), partial(_fill, dict(zip(_CSV, names, strict=True)))))
         code = labelled(document, sheet, "Client ID", table.header_index)
         client = cells.text(code) if code else client
         for match in filter(None, map(_PERIOD.match, texts(sheet, table.header_index))):
@@ -81,31 +81,30 @@ def _spelling(sheet: Sheet) -> Sequence[str] | None:
     return None
 
 
-def _fill(names: Sequence[str], line: SheetLine) -> FillLine:
-    row = {name: line[spelled] for name, spelled in zip(_CSV, names, strict=True)}
-    symbol = cells.required_text(row["symbol"])
-    exchange = exchange_of(cells.text(row["exchange"]), cells.text(row["segment"]))
+def _fill(spelled: Mapping[str, str], line: SheetLine) -> FillLine:
+    symbol = cells.required_text(line[spelled["symbol"]])
+    exchange = exchange_of(cells.text(line[spelled["exchange"]]), cells.text(line[spelled["segment"]]))
     if exchange is None:
-        place = f"{cells.text(row['exchange'])} {cells.text(row['segment'])}"
+        place = f"{cells.text(line[spelled['exchange']])} {cells.text(line[spelled['segment']])}"
         raise RefusedRow("unknown_segment", f"{symbol} is of {place!r}, which is no segment that can be booked.")
-    fill_id = cells.identifier(row["trade_id"])
+    fill_id = cells.identifier(line[spelled["trade_id"]])
     if fill_id is None:
         raise RefusedRow("no_trade_id", f"{symbol} has no whole trade id; a spreadsheet may have cut it.")
-    day = cells.day(row["trade_date"], "%Y-%m-%d")
-    at = cells.moment(row["order_execution_time"], "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
+    day = cells.day(line[spelled["trade_date"]], "%Y-%m-%d")
+    at = cells.moment(line[spelled["order_execution_time"]], "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
     if at.date() != day:
         raise RefusedRow("days_differ", f"{symbol} was traded on {day} and filled on {at.date()}.")
-    instrument = named(symbol, exchange, cells.text(row["isin"]) or None)
+    instrument = named(symbol, exchange, cells.text(line[spelled["isin"]]) or None)
     return FillLine(
         place=line.place,
         instrument=instrument,
         segment=segment_of(exchange, instrument.symbol or ""),
-        side=cells.side(row["trade_type"]),
-        quantity=cells.above_zero(row["quantity"]),
-        price=cells.above_zero(row["price"]),
+        side=cells.side(line[spelled["trade_type"]]),
+        quantity=cells.above_zero(line[spelled["quantity"]]),
+        price=cells.above_zero(line[spelled["price"]]),
         day=day,
         at=at,
         currency="INR",
         fill_id=fill_id,
-        order_id=cells.identifier(row["order_id"]),
+        order_id=cells.identifier(line[spelled["order_id"]]),
     )

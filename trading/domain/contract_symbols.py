@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 FUTURE, OPTION = "FUTURE", "OPTION"
 MONTHS = {
@@ -66,6 +67,7 @@ class Contract:
     strike: Decimal | None = None
 
 
+@lru_cache(maxsize=4096)  # a file repeats its symbols
 def contract_of(symbol: str) -> Contract | None:
     """Return the contract that a symbol names, None where it is no future or option, or can be read as two."""
     readings: set[Contract | None] = set()

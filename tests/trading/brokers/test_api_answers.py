@@ -194,8 +194,8 @@ class TestDhan:
             ({"exchangeSegment": "NSE_FNO", "tradingSymbol": "BAJAJ-AUTO-Aug2026-9000-CE",
               "drvExpiryDate": "2026-08-25", "drvOptionType": "CALL", "drvStrikePrice": 9000},
              "NFO", "BAJAJ-AUTO26AUG9000CE", Segment.OPTIONS),
-            ({"exchangeSegment": "MCX_COMM", "tradingSymbol": "CRUDEOIL-17Dec2026-5300-CE",
-              "drvExpiryDate": "2026-12-17", "drvOptionType": "CALL", "drvStrikePrice": 5300},
+            ({"exchangeSegment": "MCX_COMM", "tradingSymbol": "CRUDEOIL-Dec2026-5300-CE",
+              "drvExpiryDate": "2026-11-17", "drvOptionType": "CALL", "drvStrikePrice": 5300},
              "MCX", None, Segment.COMMODITY_OPTIONS),
         ],
     )  # fmt: skip
