@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -36,6 +38,7 @@ from trading.admin.review import FIELDS, ReviewForm
 from trading.domain import amounts, corrections, flags
 from trading.domain.averages import AveragePrices
 from trading.domain.display import outcome
+from trading.domain.sessions import trading_day
 from trading.errors import VeloxError
 from trading.models import Fill, Review, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
@@ -67,11 +70,19 @@ class FillInline(ReadOnly, TabularInline):
     figure_quantity = staticmethod(quantity_column("quantity", "quantity"))
     figure_charges = staticmethod(money_column("charges", "charges", _of_trade))
     fields = readonly_fields = (
-        "at", "side", "role", "figure_quantity", "figure_price", "figure_pnl", "figure_charges", "fill_id", "order_id",
+        "when", "side", "role", "settlement", "figure_quantity", "figure_price", "figure_pnl", "figure_charges",
+        "fill_id", "order_id",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Fill]:
-        return super().get_queryset(request).select_related("realisation", "trade__account")
+        related = ("realisation", "trade__account", "trade__instrument__exchange")
+        return super().get_queryset(request).select_related(*related)
+
+    @admin.display(description="at")
+    def when(self, fill: Fill) -> str:
+        zone = ZoneInfo(fill.trade.instrument.exchange.zone)
+        day = trading_day(fill.at, zone)
+        return f"{day:%d %b %Y}" if fill.is_day_only else f"{timezone.localtime(fill.at):%d %b %Y %H:%M:%S}"
 
     @admin.display(description="P&L before charges")
     def figure_pnl(self, fill: Fill) -> SafeString:
@@ -132,7 +143,7 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
     show_full_result_count = False
     actions = ("download",)
     facts = (
-        ("account", "trading_day"), ("strategy", "symbol"), ("side", "state"), ("opened_at", "closed_at"),
+        ("account", "trading_day"), ("strategy", "symbol"), ("side", "state"), ("opened_moment", "closed_moment"),
         ("figure_quantity", "figure_open"), ("figure_entry", "figure_risk"), ("figure_stop", "figure_target"),
         ("figure_pnl", "figure_charges"), ("result", "figure_r"), ("exit_reason", "figure_reported"), "shown_flags",
         "shown_corrections",
@@ -195,7 +206,16 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
 
     @admin.display(description="opened", ordering="opened_at")
     def opened(self, trade: Trade) -> str:
-        return f"{timezone.localtime(trade.opened_at):%d %b %H:%M:%S}"
+        is_day_only = flags.DAY_ONLY in trade.flags
+        return f"{timezone.localtime(trade.opened_at):{'%d %b' if is_day_only else '%d %b %H:%M:%S'}}"
+
+    @admin.display(description="opened at")
+    def opened_moment(self, trade: Trade) -> str:
+        return _moment(trade.opened_at, trade)
+
+    @admin.display(description="closed at")
+    def closed_moment(self, trade: Trade) -> str:
+        return _moment(trade.closed_at, trade)
 
     @admin.display(description="entry", ordering="entry_value")
     def figure_entry(self, trade: Trade) -> SafeString:
@@ -291,6 +311,13 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
     @admin.action(description="Download the selected as CSV", permissions=["view"])
     def download(self, request: HttpRequest, trades: QuerySet[Trade]) -> HttpResponse:
         return csv_response(trades, name="trades")
+
+
+def _moment(at: datetime | None, trade: Trade) -> str:
+    """Return date and time at the desk; the date alone where no time of day is known of the trade."""
+    if at is None:
+        return "—"
+    return f"{timezone.localtime(at):{'%d %b %Y' if flags.DAY_ONLY in trade.flags else '%d %b %Y %H:%M:%S'}}"
 
 
 def _review_of(trade: Trade) -> Review | None:

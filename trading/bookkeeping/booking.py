@@ -35,6 +35,8 @@ class NewFill:
     price_field: str = "price"
     key_number: int = 0  # 1 for the second row of a fill that turns a position
     takes_key: bool = False  # of a row that was voided, where the fill is booked anew
+    is_day_only: bool = False  # nobody told the time of day: `at` only keeps the order
+    settlement: str = ""  # one of `flags.SETTLEMENTS`, where it is no sale at a price
 
 
 # What moves in a trade after its opening.
@@ -88,9 +90,11 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> JournalEntr
     after, realised, sequence = _applied(trade, Execution(side, to_units(new.price), to_units(new.quantity), units))
     is_new = trade.pk is None
     odd = slips.fill_flags(new.price, new.quantity, new.at, trade.instrument, now)
-    odd |= slips.far_flags(new.price, new.at, trade.instrument)
+    is_timed_price = not new.is_day_only and not new.settlement
+    odd |= slips.far_flags(new.price, new.at, trade.instrument) if is_timed_price else set()
+    odd |= {flags.DAY_ONLY} if new.is_day_only else set()
     odd |= slips.plan_flags(trade, new.price) if is_new else set()
-    if realised is not None and flags.PRICE_ZERO in odd:
+    if realised is not None and flags.PRICE_ZERO in odd and not new.settlement:
         odd.add(flags.UNEXPLAINED)  # a part that is sold for nothing has no reason; the close may give one
     trade.flags = sorted({*trade.flags, *odd})
     stand(trade, after, new.at)
@@ -107,6 +111,8 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> JournalEntr
         quantity=new.quantity,
         charges=new.charges,
         at=new.at,
+        is_day_only=new.is_day_only,
+        settlement=new.settlement,
         recorded_at=now,
     )
     rows.insert(fill)

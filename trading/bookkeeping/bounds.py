@@ -34,6 +34,7 @@ def price_flags(price: Decimal, instrument: Instrument) -> set[str]:
 
 def settlement_flags(trade: Trade, fills: list[Fill]) -> set[str]:
     """Return the flag of a trade that was closed, or a part of it, at 0 for another reason than a settlement."""
-    zeros = [fill for fill in fills if fill.role == Fill.Role.EXIT and price_flags(fill.price, trade.instrument)]
+    exits = [fill for fill in fills if fill.role == Fill.Role.EXIT and not fill.settlement]
+    zeros = [fill for fill in exits if price_flags(fill.price, trade.instrument)]
     is_settled = trade.exit_reason.strip().lower() in SETTLEMENTS
     return {UNEXPLAINED} if zeros and not is_settled else set()

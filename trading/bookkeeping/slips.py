@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from trading.bookkeeping import bounds, references
 from trading.domain import position
-from trading.domain.flags import IN_FUTURE, MARKET_CLOSED, PRICE_FAR, STOP_SIDE, TARGET_SIDE, TRAILING_SIDE
+from trading.domain.flags import DAY_ONLY, IN_FUTURE, MARKET_CLOSED, PRICE_FAR, STOP_SIDE, TARGET_SIDE, TRAILING_SIDE
 from trading.models import Fill, Instrument, Trade
 from trading.queries.instruments import shown_symbol
 from trading.queries.sessions import is_open
@@ -83,4 +83,5 @@ def standing_flags(trade: Trade, fills: list[Fill]) -> set[str]:
     """Return the flags that follow from a trade's fills as they are right (`flags.FOLLOWING`)."""
     traded = [fill for fill in fills if fill.role != Fill.Role.SPLIT]
     each = (fill_flags(fill.price, fill.quantity, fill.at, trade.instrument, fill.recorded_at) for fill in traded)
-    return set().union(*each) | plan_flags(trade, fills[0].price) | bounds.settlement_flags(trade, fills)
+    known_to_day = {DAY_ONLY} if any(fill.is_day_only for fill in traded) else set()
+    return set().union(*each) | known_to_day | plan_flags(trade, fills[0].price) | bounds.settlement_flags(trade, fills)

@@ -44,6 +44,7 @@ class Traded(NamedTuple):
     closed_at: datetime | None
     tags: tuple[str, ...] = ()
     conditions: Mapping[str, float] = MappingProxyType({})
+    is_day_only: bool = False  # its times are known to the day only
 
 
 class TradedExit(NamedTuple):
@@ -69,12 +70,15 @@ def places(exits: Iterable[TradedExit], key: CutKey) -> dict[str, list[int]]:
 
 
 def holding(traded_exit: TradedExit) -> str:
-    """Return the bucket of how long the trade was held, half-open; `overnight` beyond the day of its opening."""
+    """Return the bucket of how long the trade was held, half-open; `overnight` beyond the day of its opening, and none
+    within a day whose times are not known."""
     opened_at, closed_at = traded_exit.trade.opened_at, traded_exit.trade.closed_at
     if closed_at is None:
         return STILL_OPEN
     if closed_at.date() != opened_at.date():
         return OVERNIGHT
+    if traded_exit.trade.is_day_only:
+        return NONE
     held = closed_at.astimezone(UTC) - opened_at.astimezone(UTC)  # elapsed, not by the clock on the wall
     return next((name for limit, name in HELD if held < limit), HELD_LONGEST)
 
@@ -101,7 +105,7 @@ CUTS: dict[str, CutKey] = {
     "side": lambda row: row.trade.side,
     "exit_reason": lambda row: row.trade.exit_reason or (NONE if row.trade.closed_at else STILL_OPEN),
     "tag": lambda row: ", ".join(sorted(row.trade.tags)) if row.trade.tags else NONE,
-    "hour": lambda row: f"{row.trade.opened_at.hour:02d}:00",
+    "hour": lambda row: NONE if row.trade.is_day_only else f"{row.trade.opened_at.hour:02d}:00",
     "weekday": lambda row: WEEKDAYS[row.trade.opened_at.weekday()],
     "holding": holding,
 }

@@ -29,12 +29,15 @@ _SCALE, _EXPONENT = 10**8, -8
 
 # Of these there are as many as a book has trades: tuples are made and read several times as fast as dataclasses.
 class ClosedTrade(NamedTuple):
-    """A trade as its closing fill leaves it: its whole gross P&L, known charges, initial risk (units), seconds held."""
+    """A trade as its closing fill leaves it: its whole gross P&L, known charges, initial risk (units), seconds held.
+
+    The seconds are None where its times are known to the day only.
+    """
 
     pnl: int
     charges: int | None
     initial_risk: int | None
-    seconds: float
+    seconds: float | None
 
     @property
     def net(self) -> int:
@@ -89,7 +92,8 @@ class Sheet:
         self._unknown = np.array([trade is not None and trade.charges is None for trade in trades], dtype=bool)
         nets = [0 if trade is None else trade.net for trade in trades]
         self._nets = _integers(nets)
-        self._seconds = np.array([0.0 if trade is None else trade.seconds for trade in trades], dtype=np.float64)
+        seconds = [None if trade is None else trade.seconds for trade in trades]
+        self._seconds = np.array(seconds, dtype=np.float64)  # None is NaN
         self._risked = np.array([bool(risk) for risk in risks], dtype=bool)
         # Divided here, as integers: beyond 2^53 floats would round twice.
         multiples = [net / risk if risk else 0.0 for net, risk in zip(nets, risks, strict=True)]
@@ -103,7 +107,7 @@ class Sheet:
             gross=sum(self._pnls[index].tolist()),
             charges=sum(self._charges[index].tolist()),
             nets=self._nets[closing].tolist(),
-            seconds=self._seconds[closing].tolist(),
+            seconds=_known(self._seconds[closing]),
             multiples=self._multiples[index[self._risked[index]]].tolist(),
             unknown=int(np.count_nonzero(self._unknown[index])),
             open_net=sum(self._pnls[still].tolist()) - sum(self._charges[still].tolist()),
@@ -353,6 +357,11 @@ def _quality(sample: Sample) -> shapes.Quality:
 
 def _unfinished(sample: Sample) -> shapes.Unfinished:
     return {"open_trades_pnl": _money(sample.open_net), "trades_with_initial_risk": len(sample.multiples)}
+
+
+def _known(seconds: NDArray[np.float64]) -> list[float]:
+    known: list[float] = seconds[~np.isnan(seconds)].tolist()
+    return known
 
 
 def _by_day(exits: Iterable[Exit]) -> dict[date, int]:

@@ -12,11 +12,13 @@ PRICE_FAR, MARKET_CLOSED, IN_FUTURE = "price_far_from_tick", "market_closed", "i
 # In an answer alone, never in a row: what was called changed nothing.
 KNOWN_ALREADY = "known_already"
 IMPORTED = "imported"  # the mark of a trade that was built from a broker's file
+DAY_ONLY = "day_only"  # the mark of a trade with a fill that is known to the day only
 SPLIT = "split"  # the mark of a trade that has a fill of that role
 
 MEANINGS = {
     "corrected": "corrected",
     "close_charges_not_booked": "charges of the close were not booked: fills had closed it",
+    DAY_ONLY: "time of day not known",
     "close_price_differs": "closed at another price than its last fill",
     IN_FUTURE: "a fill ahead of the clock",
     IMPORTED: "built from a broker's file",
@@ -39,7 +41,7 @@ MEANINGS = {
 SLIPS = (UNEXPLAINED, STOP_SIDE, TARGET_SIDE, TRAILING_SIDE, PRICE_FAR, MARKET_CLOSED, IN_FUTURE)
 # Those that follow from a trade's fills and plan alone: a correction makes them anew.
 FOLLOWING = frozenset(
-    {"off_lot", "off_price_tick", PRICE_ZERO, UNEXPLAINED, STOP_SIDE, TARGET_SIDE, MARKET_CLOSED, IN_FUTURE}
+    {"off_lot", "off_price_tick", DAY_ONLY, PRICE_ZERO, UNEXPLAINED, STOP_SIDE, TARGET_SIDE, MARKET_CLOSED, IN_FUTURE}
 )
 
 

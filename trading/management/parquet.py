@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -24,12 +25,15 @@ TYPES = {
 
 
 def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapping[str, ColumnKind]) -> bytes:
-    """Return rows as the bytes of a Parquet file; columns of no kind are strings."""
+    """Return rows as the bytes of a Parquet file; columns of no kind are strings.
+
+    A time that is known to the day only is null: the trading day has a column of its own.
+    """
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     schema = pa.schema([(name, TYPES.get(kinds.get(name, ColumnKind.OBJECT), pa.string())) for name in header])
     arrays = [
         pa.array(
-            [json_text(value) for value in column] if kinds.get(field.name) == ColumnKind.OBJECT else column,
+            [_cell(value, kinds.get(field.name)) for value in column],
             field.type,
         )
         for column, field in zip(columns, schema, strict=True)
@@ -37,3 +41,9 @@ def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapp
     sink = io.BytesIO()
     pq.write_table(pa.table(arrays, schema=schema), sink, compression="zstd")
     return sink.getvalue()
+
+
+def _cell(value: Any, kind: ColumnKind | None) -> Any:
+    if kind == ColumnKind.OBJECT:
+        return json_text(value)
+    return None if kind == ColumnKind.TIME and not isinstance(value, datetime) else value

@@ -58,9 +58,10 @@ def _head(life: TradeLife) -> Iterator[str]:
     """Yield what the trade was, when, what it brought, and how far it went for and against its holder."""
     row, trade = life.row, life.row.trade
     yield f"{trade.symbol} {trade.side} · {trade.strategy_id} · trade {trade.trade_id} · {trade.account}"
+    dated, times = ("%Y-%m-%d",) * 2 if flags.DAY_ONLY in trade.flags else ("%Y-%m-%d %H:%M:%S", "%H:%M:%S")
     held = "" if row.held_seconds is None else f", held {display.duration(row.held_seconds)}"
-    closed = "open still" if trade.closed_at is None else f"closed {localtime(trade.closed_at):%H:%M:%S}{held}"
-    opened = display.UNDEFINED if trade.opened_at is None else f"{localtime(trade.opened_at):%Y-%m-%d %H:%M:%S}"
+    closed = "open still" if trade.closed_at is None else f"closed {localtime(trade.closed_at):{times}}{held}"
+    opened = display.UNDEFINED if trade.opened_at is None else f"{localtime(trade.opened_at):{dated}}"
     yield " · ".join(filter(None, [f"opened {opened}, {closed}", display.outcome(row.result), trade.exit_reason]))
     charges = "charges not known" if trade.charges is None else f"charges {_money(life, trade.charges)}"
     risk = "no initial stop" if not life.initial_risk else f"risked {_money(life, life.initial_risk)}"
@@ -114,14 +115,15 @@ def _prices(life: TradeLife) -> Iterator[str]:
 
 def _fills(life: TradeLife) -> Iterator[str]:
     for fill, pnl in life.fills:
-        quantity = amounts.number(fill.quantity, life.currency)
+        quantity, at = amounts.number(fill.quantity, life.currency), localtime(fill.at)
+        when = f"{at:%Y-%m-%d}" if fill.is_day_only else f"{at:%H:%M:%S}"
         if fill.role == "SPLIT":
-            yield f"{localtime(fill.at):%H:%M:%S} {fill.side} {quantity} ({fill.order_id})"
+            yield f"{when} {fill.side} {quantity} ({fill.order_id})"
             continue
         realised = "" if pnl is None else f" · P&L {_money(life, pnl)}"
         charges = "" if fill.charges is None else f" · charges {_money(life, fill.charges)}"
-        price = f"{fill.side} {quantity} at {_price(fill.price)} ({fill.role.lower()})"
-        yield f"{localtime(fill.at):%H:%M:%S} {price}{realised}{charges}"
+        price = f"{fill.side} {quantity} at {_price(fill.price)} ({fill.settlement or fill.role.lower()})"
+        yield f"{when} {price}{realised}{charges}"
 
 
 def _review(life: TradeLife) -> Iterator[str]:

@@ -31,6 +31,7 @@ class KnownTrade:
     closed_at: datetime | None
     exit_reason: str
     exits: list[Exit]
+    is_day_only: bool = False  # its times are known to the day only
 
 
 def untouched(at: datetime, *, of: str = "") -> Q:
@@ -67,13 +68,14 @@ def _retold(trade: Trade, at: datetime) -> KnownTrade | None:
     strategy_id = moves[0]["strategy"] if moves else trade.strategy.code
     holding, realised = facts.folded(trade, fills, multiplier=multiplier)
     closed_at = None if holding.open_quantity else fills[-1].at
+    is_day_only = any(fill.is_day_only for fill in fills)
     closed, reason = None, ""
     if closed_at is not None:
         risk = None
         if trade.initial_stop_price is not None:
             distance = abs(to_units(fills[0].price) - to_units(trade.initial_stop_price))
             risk = position.value_of(distance, to_units(fills[0].quantity), to_units(multiplier))
-        seconds = (closed_at - fills[0].at).total_seconds()
+        seconds = None if is_day_only else (closed_at - fills[0].at).total_seconds()
         closed = ClosedTrade(holding.realised_pnl, holding.charges, risk, seconds)
         # The last close before then; a trade that was opened again since keeps none.
         bodies = [json.loads(row.body) for row in facts.journal_of(trade) if row.recorded_at < at]
@@ -83,4 +85,4 @@ def _retold(trade: Trade, at: datetime) -> KnownTrade | None:
         Exit(fill.at, date_in(fill.at, zone), exit.pnl, exit.charges, closed if exit.closes else None, closed is None)
         for fill, exit in zip((fill for fill in fills if fill.role == Fill.Role.EXIT), realised, strict=True)
     ]
-    return KnownTrade(trade, strategy_id, fills[0].at, closed_at, reason, exits)
+    return KnownTrade(trade, strategy_id, fills[0].at, closed_at, reason, exits, is_day_only)

@@ -19,6 +19,7 @@ from trading.domain.sessions import days_between
 from trading.domain.shapes import TradeExcursions
 from trading.models import Account, Correction, Trade
 from trading.queries import facts
+from trading.queries.day_only import timed
 from trading.queries.instruments import is_named, shown_symbol
 from trading.queries.sessions import calendar_of_symbol
 from trading.queries.trades import CLOSED
@@ -58,8 +59,12 @@ class SymbolMeasured:
 
 
 def unmeasured(account: Account, *, rebuild: bool = False) -> QuerySet[Trade]:
-    """Return the closed trades that were never measured or were corrected since; all of them to ``rebuild``."""
-    closed = Trade.objects.filter(account=account, state=CLOSED).select_related("strategy", "instrument__exchange")
+    """Return the closed trades that were never measured or were corrected since; all of them to ``rebuild``.
+
+    Those whose times are known to the day only are left out: nobody knows which ticks they saw.
+    """
+    rows = Trade.objects.filter(account=account, state=CLOSED).select_related("strategy", "instrument__exchange")
+    closed = timed(rows)
     if rebuild:
         return closed
     since = Correction.objects.filter(trade=OuterRef("pk"), recorded_at__gt=OuterRef("excursion__measured_at"))
@@ -74,7 +79,7 @@ def closed_within(account_code: str, symbol: str, start: datetime, stop: datetim
 
 def accounts_unmeasured() -> list[str]:
     """Return the codes of the accounts that have such trades."""
-    fresh = Exists(Trade.objects.filter(account=OuterRef("pk"), state=CLOSED, excursion__isnull=True))
+    fresh = Exists(timed(Trade.objects.filter(account=OuterRef("pk"), state=CLOSED, excursion__isnull=True)))
     return list(Account.objects.filter(fresh).values_list("code", flat=True))
 
 

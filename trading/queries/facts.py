@@ -123,7 +123,8 @@ def standing(trade: Trade) -> tuple[position.Holding, int]:
 def _amend(fill: Fill, now: dict[str, Any]) -> None:
     fill.price, fill.quantity = _money(now.get("price"), fill.price), _money(now.get("quantity"), fill.quantity)
     fill.charges = _money(now.get("charges"), fill.charges)
-    fill.at = datetime.fromisoformat(now["at"]) if "at" in now else fill.at
+    if "at" in now:
+        fill.at, fill.is_day_only = datetime.fromisoformat(now["at"]), False
 
 
 def _money(text: str | None, otherwise: Any) -> Any:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from trading.domain import position
 from trading.domain.export import ColumnKind
+from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units, to_units
 from trading.domain.sessions import trading_day
 from trading.models import Fill, Trade
@@ -21,7 +22,7 @@ from trading.queries.instruments import shown_symbol
 HEADER = (
     "account", "currency", "trade_id", "strategy", "symbol", "trade_side", "state", "opened_at",
     "sequence", "fill_id", "order_id", "trading_day", "at", "role", "side", "quantity", "price", "value",
-    "charges", "gross_pnl",
+    "charges", "gross_pnl", "settlement",
 )  # fmt: skip
 KINDS = {
     **dict.fromkeys(("quantity", "price", "charges"), ColumnKind.AMOUNT),
@@ -38,6 +39,7 @@ def fill_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
 
     ``value`` is price × quantity × multiplier, ``charges`` the fill's own, ``gross_pnl`` what an exit realised (None
     for an entry and in a void trade); money Decimal, times at the desk, the trading day that of the exchange.
+    ``at`` is a date where no time of day is known, and so is ``opened_at`` of a trade with such a fill.
     """
     rows = trades.select_related("account", "strategy", "instrument__exchange").iterator(chunk_size=AT_A_TIME)
     while some := list(islice(rows, AT_A_TIME)):
@@ -49,13 +51,15 @@ def fill_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
 def _fills_of(trade: Trade) -> Iterator[tuple[Any, ...]]:
     desk, exchange_zone = timezone.get_current_timezone(), ZoneInfo(trade.instrument.exchange.zone)
     symbol = shown_symbol(trade.instrument.exchange.code, trade.instrument.symbol)
+    opened = trade.trading_day if DAY_ONLY in trade.flags else trade.opened_at.astimezone(desk)
     fills = sorted(trade.fills.all(), key=lambda fill: fill.sequence)
     for fill in facts.corrected(fills, sorted(trade.corrections.all(), key=lambda correction: correction.pk)):
+        day = trading_day(fill.at, exchange_zone)
         yield (
             trade.account.code, trade.account.currency, trade.trade_id, trade.strategy.code, symbol, str(trade.side),
-            str(trade.state), trade.opened_at.astimezone(desk), fill.sequence, fill.fill_id, fill.order_id,
-            trading_day(fill.at, exchange_zone), fill.at.astimezone(desk), str(fill.role), str(fill.side),
-            fill.quantity, fill.price, _value(fill, trade), fill.charges, _realised(fill),
+            str(trade.state), opened, fill.sequence, fill.fill_id, fill.order_id,
+            day, day if fill.is_day_only else fill.at.astimezone(desk), str(fill.role), str(fill.side),
+            fill.quantity, fill.price, _value(fill, trade), fill.charges, _realised(fill), fill.settlement,
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from trading.domain.figures import ClosedTrade, Exit
 from trading.models import Account, Instrument, Realisation, Review, SignalCondition, Strategy
 from trading.queries.as_known import untouched
 from trading.queries.columns import day_of, instant_of
+from trading.queries.day_only import keys_of_untimed
 from trading.queries.instruments import shown_symbol
 from trading.queries.statistics import EXIT_MONEY, EXIT_TIMES, Cut, retold_of
 from trading.queries.trades import OPEN
@@ -29,6 +30,7 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
     if cut.known_at is not None:
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
+    untimed = keys_of_untimed(cut.account)
     named = Instrument.objects.values_list("pk", "exchange__code", "symbol", "exchange__zone")
     instruments = {pk: (shown_symbol(exchange, symbol), ZoneInfo(zone)) for pk, exchange, symbol, zone in named}
     for trade_pk, closes, *of_trade, at_text, day, opened_text, closed_text, pnl, charges, whole, costs, risk in (
@@ -43,11 +45,12 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
             ended = None if closed_at is None else closed_at.astimezone(zone)
             trade = trades[trade_pk] = Traded(
                 strategies[strategy], symbol, side, reason, opened_at.astimezone(zone), ended,
-                tags.get(trade_pk, ()), conditions.get(trade_pk, {}),
+                tags.get(trade_pk, ()), conditions.get(trade_pk, {}), trade_pk in untimed,
             )  # fmt: skip
         closed = None
         if closes and closed_at is not None:
-            closed = ClosedTrade(whole, costs, risk, (closed_at - opened_at).total_seconds())
+            seconds = None if trade.is_day_only else (closed_at - opened_at).total_seconds()
+            closed = ClosedTrade(whole, costs, risk, seconds)
         exits.append(TradedExit(Exit(at, day_of(day), pnl, charges, closed, closed_at is None), trade))
     for known_trade in retold_of(cut, cut.known_at) if cut.known_at is not None else ():
         pk = known_trade.trade.pk
@@ -56,7 +59,7 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
             known_trade.strategy_id, symbol, known_trade.trade.side, known_trade.exit_reason,
             known_trade.opened_at.astimezone(zone),
             None if known_trade.closed_at is None else known_trade.closed_at.astimezone(zone),
-            tags.get(pk, ()), conditions.get(pk, {}),
+            tags.get(pk, ()), conditions.get(pk, {}), known_trade.is_day_only,
         )  # fmt: skip
         exits += [TradedExit(exit, trade) for exit in known_trade.exits if first <= exit.day <= last]
     return exits

@@ -8,7 +8,7 @@ of the signals that led to the trade.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date
 from decimal import Decimal
 from itertools import islice
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from django.utils import timezone
 from trading.domain import averages
 from trading.domain.export import ColumnKind
 from trading.domain.feed_gaps import mark
+from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units, to_units
 from trading.models import Account, Instrument, Review, Signal, Strategy, Trade
 from trading.queries.average_prices import exit_value, from_fills
@@ -61,7 +62,8 @@ def exported(selection: Selection) -> QuerySet[Trade]:
 
 
 def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
-    """Yield one tuple of `HEADER` per trade, in their order; money Decimal, times at the desk, conditions a dict.
+    """Yield one tuple of `HEADER` per trade, in their order; money Decimal, times at the desk (a date where the time of
+    day is not known), conditions a dict.
 
     Values are taken as the database has them and never become objects of the ORM: that would cost more than the rest.
     """
@@ -70,8 +72,9 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
     strategies = dict(Strategy.objects.values_list("pk", "code"))
     instruments = {instrument.pk: _shown(instrument) for instrument in Instrument.objects.select_related("exchange")}
 
-    def desk(at: str | None) -> datetime | None:
-        return None if at is None else instant_of(at).astimezone(zone)
+    def desk(at: str | None, *, is_day_only: bool = False) -> date | None:
+        local = None if at is None else instant_of(at).astimezone(zone)
+        return local.date() if local is not None and is_day_only else local
 
     plain = trades.select_related(None).prefetch_related(None)
     conditions = conditions_of(trades)
@@ -80,16 +83,19 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
         symbol = instruments[row.instrument].symbol
         earned = row.pnl - (row.charges or 0)
         risk = row.initial_risk
+        words = texts_of(row.flags)
+        untimed = DAY_ONLY in words
         r_multiple = None if row.closed_at is None else in_risks(Decimal(earned), _decimal(risk))
         review = row.review_state
         yield (
             *accounts[row.account], row.trade_id, strategies[row.strategy], symbol, row.side, row.state,
-            result_word(row.state, earned), day_of(row.trading_day), desk(row.opened_at), desk(row.closed_at),
+            result_word(row.state, earned), day_of(row.trading_day),
+            desk(row.opened_at, is_day_only=untimed), desk(row.closed_at, is_day_only=untimed),
             from_units(row.entry_quantity), from_units(row.open_quantity),
             entry_price,
             _money(row.stop_price), _money(row.target_price), _money(risk), from_units(row.pnl),
             _money(row.charges), r_multiple, row.exit_reason, _money(row.reported_pnl),
-            " ".join(texts_of(row.flags)),
+            " ".join(words),
             REVIEWED if review == Review.State.DONE else TO_REVIEW, row.rating,
             None if review is None else ", ".join(texts_of(row.tags)), row.mistakes, row.notes,
             row.reviewed_by, desk(row.reviewed_at),
@@ -204,7 +210,7 @@ _UNITS = tuple(
 _NOT_MEASURED = (None,) * len(EXCURSION)
 
 
-def _excursion(row: _Row, mae_at: datetime | None, mfe_at: datetime | None) -> tuple[Any, ...]:
+def _excursion(row: _Row, mae_at: date | None, mfe_at: date | None) -> tuple[Any, ...]:
     """Return `EXCURSION` of a trade that was measured."""
     risk, mae, mfe = _decimal(row.initial_risk), row.mae or 0, row.mfe or 0
     return (

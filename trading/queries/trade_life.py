@@ -10,6 +10,7 @@ from typing import Any
 
 from trading.domain.excursions import PathExtremes
 from trading.domain.feed_gaps import mark
+from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units
 from trading.models import Fill, Journal, Signal, StopChange, Trade
 from trading.queries import facts
@@ -20,7 +21,7 @@ from trading.queries.trade_list import TradeRow, related, trade_row
 @dataclass(frozen=True, slots=True)
 class TradeLife:
     """Everything that is known of one trade. ``times`` (ns UTC) and ``prices`` are the ticks while it was open;
-    ``excursion`` is None of a void trade."""
+    ``excursion`` is None of a void trade, and of one whose times are known to the day only."""
 
     row: TradeRow
     currency: str
@@ -58,12 +59,12 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
     """
     trade = related(Trade.objects.all()).get(pk=pk)
     fills = facts.fills_with_pnl(trade)
-    is_void = trade.state == Trade.State.VOID or not fills
+    is_walked = trade.state != Trade.State.VOID and bool(fills) and DAY_ONLY not in trade.flags
     symbol = symbol_of(trade)
     stop = trade.closed_at or now
     table = reader.ticks(symbol, ns(trade.opened_at), ns(stop) + 1000, account=trade.account.code)
     times, prices = ticks_of(table)
-    measured = None if is_void else measure(reader, trade.account.code, symbol, [trade]).trades[0]
+    measured = measure(reader, trade.account.code, symbol, [trade]).trades[0] if is_walked else None
     return TradeLife(
         row=trade_row(trade),
         currency=trade.account.currency,

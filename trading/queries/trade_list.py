@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from trading.domain import values
 from trading.domain.averages import AveragePrices
+from trading.domain.flags import DAY_ONLY
 from trading.models import Account, Review, Trade
 from trading.queries.average_prices import averages_of
 from trading.queries.results import earned_by, result_of, with_result
@@ -96,7 +97,9 @@ def _line(row: Trade, averages: AveragePrices) -> TradeRow:
         result=result_of(row),
         earned=earned,
         r_multiple=r_multiple(row, earned),
-        held_seconds=None if row.closed_at is None else (row.closed_at - row.opened_at).total_seconds(),
+        held_seconds=None
+        if row.closed_at is None or DAY_ONLY in row.flags
+        else (row.closed_at - row.opened_at).total_seconds(),
         review=review,
         review_state=review_state(row),
     )

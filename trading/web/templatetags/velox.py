@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.conf import settings
@@ -14,6 +15,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from trading.domain import amounts, corrections, display, flags
+from trading.domain.sessions import trading_day
+from trading.models import Fill
 
 register = template.Library()
 
@@ -86,24 +89,43 @@ def held(seconds: float | None) -> str:
 
 
 @register.filter
-def clock(at: datetime | None) -> SafeString | str:
-    """Write the time of day at the desk; the whole instant is in the element, for a pointer and for programs."""
+def clock(at: datetime | None, words: Sequence[str] = ()) -> SafeString | str:
+    """Write the time of day at the desk; the whole instant is in the element, for a pointer and for programs.
+
+    Where the flags of its trade say that no time of day is known, the day takes its place.
+    """
     if at is None:
         return display.UNDEFINED
     local = timezone.localtime(at)
+    if flags.DAY_ONLY in words:
+        return date_element(local.date())
     whole = f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
     return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), whole, f"{local:%H:%M:%S}")
 
 
 @register.filter
-def moment(at: datetime | None) -> SafeString | str:
-    """Write date and time at the desk."""
+def moment(at: datetime | None, words: Sequence[str] = ()) -> SafeString | str:
+    """Write date and time at the desk; the date alone where the flags of its trade say that no time is known."""
     if at is None:
         return display.UNDEFINED
     local = timezone.localtime(at)
+    if flags.DAY_ONLY in words:
+        return date_element(local.date())
     return format_html(
         '<time class="nowrap" datetime="{}">{} {}</time>', local.isoformat(), day(local.date()), f"{local:%H:%M:%S}"
     )
+
+
+@register.filter
+def fill_time(fill: Fill) -> SafeString | str:
+    """Write when a fill was at the desk: the time of day, or its trading day where only that is known."""
+    zone = ZoneInfo(fill.trade.instrument.exchange.zone)
+    return date_element(trading_day(fill.at, zone)) if fill.is_day_only else clock(fill.at)
+
+
+def date_element(value: date) -> SafeString:
+    """Write a date, for people and for programs."""
+    return format_html('<time class="nowrap" datetime="{}">{}</time>', value.isoformat(), day(value))
 
 
 @register.filter
