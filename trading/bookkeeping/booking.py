@@ -89,10 +89,9 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> JournalEntr
     units = None if new.charges is None else to_units(new.charges)
     after, realised, sequence = _applied(trade, Execution(side, to_units(new.price), to_units(new.quantity), units))
     is_new = trade.pk is None
-    odd = slips.fill_flags(new.price, new.quantity, new.at, trade.instrument, now)
+    odd = slips.fill_flags(new.price, new.quantity, new.at, trade.instrument, now, is_day_only=new.is_day_only)
     is_timed_price = not new.is_day_only and not new.settlement
     odd |= slips.far_flags(new.price, new.at, trade.instrument) if is_timed_price else set()
-    odd |= {flags.DAY_ONLY} if new.is_day_only else set()
     odd |= slips.plan_flags(trade, new.price) if is_new else set()
     if realised is not None and flags.PRICE_ZERO in odd and not new.settlement:
         odd.add(flags.UNEXPLAINED)  # a part that is sold for nothing has no reason; the close may give one

@@ -127,7 +127,8 @@ def _fold(book: Book, entry: Entry) -> None:
         holding, realised = position.apply(holding, Execution(fill.side, leg.fill.price, leg.quantity, leg.charges))
         entry.fills.append(fill)
         entry.realised.append(realised)
-        odd |= slips.fill_flags(fill.price, fill.quantity, fill.at, book.instrument, book.now)
+        at = (fill.at, book.instrument, book.now)
+        odd |= slips.fill_flags(fill.price, fill.quantity, *at, is_day_only=fill.is_day_only)
         if realised is not None and not fill.price and not fill.settlement:
             odd.add(flags.UNEXPLAINED)
     money = (holding.entry_value, holding.realised_pnl, holding.open_cost, holding.charges or 0)

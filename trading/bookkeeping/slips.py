@@ -38,16 +38,22 @@ def beside(newest: Newest | None) -> Iterator[None]:
         _newest.reset(token)
 
 
-def fill_flags(price: Decimal, quantity: Decimal, at: datetime, instrument: Instrument, now: datetime) -> set[str]:
+def fill_flags(
+    price: Decimal,
+    quantity: Decimal,
+    at: datetime,
+    instrument: Instrument,
+    now: datetime,
+    *,
+    is_day_only: bool = False,
+) -> set[str]:
     """Return the flags of a fill by itself, one that is (or was) recorded at ``now``."""
+    odd = references.grid_flags(price, quantity, instrument) | bounds.price_flags(price, instrument)
+    if is_day_only:  # `at` only keeps the order
+        return {*odd, DAY_ONLY}
     ahead = {IN_FUTURE} if at > now + AHEAD_MAX else set()
     closed = set() if is_open(instrument.exchange.code, instrument.session_group, at) else {MARKET_CLOSED}
-    return {
-        *references.grid_flags(price, quantity, instrument),
-        *bounds.price_flags(price, instrument),
-        *ahead,
-        *closed,
-    }
+    return {*odd, *ahead, *closed}
 
 
 def far_flags(price: Decimal, at: datetime, instrument: Instrument) -> set[str]:
@@ -82,6 +88,10 @@ def _last_price(at: datetime, instrument: Instrument) -> Decimal | None:
 def standing_flags(trade: Trade, fills: list[Fill]) -> set[str]:
     """Return the flags that follow from a trade's fills as they are right (`flags.FOLLOWING`)."""
     traded = [fill for fill in fills if fill.role != Fill.Role.SPLIT]
-    each = (fill_flags(fill.price, fill.quantity, fill.at, trade.instrument, fill.recorded_at) for fill in traded)
-    known_to_day = {DAY_ONLY} if any(fill.is_day_only for fill in traded) else set()
-    return set().union(*each) | known_to_day | plan_flags(trade, fills[0].price) | bounds.settlement_flags(trade, fills)
+    each = (
+        fill_flags(
+            *(fill.price, fill.quantity, fill.at, trade.instrument, fill.recorded_at), is_day_only=fill.is_day_only
+        )
+        for fill in traded
+    )
+    return set().union(*each) | plan_flags(trade, fills[0].price) | bounds.settlement_flags(trade, fills)
