@@ -45,7 +45,7 @@ _DAY_STYLES = ("%d-%b-%Y", "%d-%m-%Y")
 
 
 def matches(head: Document) -> bool:
-    """Say whether a sheet has the client's label, the title and the columns of what is held."""
+    """Say whether a sheet has the title and the columns of what is held."""
     return _summary(head) is not None
 
 
@@ -63,12 +63,13 @@ def read(document: Document) -> Statement:
         _read_table(draft, sheet, _REALISED, "realised_pnl", partial(_realised, days=days))
     else:
         _read_table(draft, lots, _LOTS, "realised_pnl", _lot)
-    return draft.statement(BROKER, KIND, days=days, client=labelled(sheet, "UCC"), is_empty=not draft.rows_read)
+    client = next(filter(None, (labelled(each, "UCC") for each in document.sheets)), None)
+    return draft.statement(BROKER, KIND, days=days, client=client, is_empty=not draft.rows_read)
 
 
 def _summary(document: Document) -> Sheet | None:
     for sheet in document.sheets:
-        if has_label(sheet, "UCC") and has_label(sheet, _TITLES[_HELD]) and find_header(sheet, _HELD) is not None:
+        if has_label(sheet, _TITLES[_HELD]) and find_header(sheet, _HELD) is not None:
             return sheet
     return None
 

@@ -110,6 +110,12 @@ def test_a_name_may_wrap_before_its_numbers() -> None:
     assert read(HEADING, wrapped, OBLIGATION).notes[-1].instrument.company == "HELD STEEL LTD"
 
 
+def test_a_name_that_ends_in_a_number_keeps_it() -> None:
+    fund = SHARES.replace("HELD STEEL LTD 500", "ETF NIFTY 50 500")
+    line = read(HEADING, fund, OBLIGATION).notes[-1]
+    assert (line.instrument.company, line.quantity) == ("ETF NIFTY 50", 500)
+
+
 def test_charges_are_the_days_on_the_note_as_costs_above_zero() -> None:
     statement = read()
 
