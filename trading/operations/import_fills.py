@@ -22,6 +22,7 @@ from trading.bookkeeping import incoming_fills, journal, settling
 from trading.bookkeeping.imported_files import keep_file, must_fit
 from trading.bookkeeping.incoming_fills import IncomingFill
 from trading.bookkeeping.kept_fills import kept_rows
+from trading.bookkeeping.other_sources import SourceCheck, compare_sources
 from trading.bookkeeping.settling import SettlingPlan
 from trading.brokers.values import Remark, Statement
 from trading.domain import trade_building
@@ -95,7 +96,10 @@ def import_fills(
         if is_trial:
             return _trial(run, incoming, refused)
     with _alone():
-        outcome = ImportOutcome(refused=refused)
+        with reading():
+            check = compare_sources(account, statement.sha256, incoming)
+        outcome = _begun(check, refused)
+        incoming = check.free
         file = keep_file(account, statement, by=by)
         touched = _keep_fills(run, file, incoming, outcome)
         _settle(run, touched, outcome)
@@ -167,10 +171,18 @@ def _order(order: ReportedFill) -> str:
     return f"a sum of {order.day}" if order.order_id is None else f"order {order.order_id}"
 
 
+def _begun(check: SourceCheck, refused: Sequence[Remark]) -> ImportOutcome:
+    return ImportOutcome(
+        already_known=len(check.known_by_order), refused=[*refused, *check.refused], findings=list(check.findings)
+    )
+
+
 def _trial(run: FillsImport, incoming: Sequence[IncomingFill], refused: list[Remark]) -> ImportOutcome:
     """Return what an import would bring."""
-    fills = incoming_fills.sort_out(run.account, incoming)
-    outcome = ImportOutcome(len(fills.new), len(fills.known), refused=[*refused, *fills.refused])
+    check = compare_sources(run.account, run.statement.sha256, incoming)
+    outcome, fills = _begun(check, refused), incoming_fills.sort_out(run.account, check.free)
+    outcome.fills, outcome.refused = len(fills.new), [*outcome.refused, *fills.refused]
+    outcome.already_known += len(fills.known)
     by_group: defaultdict[tuple[str, str], list[ReportedFill]] = defaultdict(list)
     for each in fills.new:
         by_group[each.symbol, each.strategy].append(each.fill)

@@ -1,0 +1,130 @@
+"""Fills that another source may have brought already, under no id that both share: they are never booked twice.
+
+A row without an id can only be told from others by its content, and a fill that a strategy said without an id by
+nothing but its order. Where that leaves a doubt, the row is refused and named.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from trading.bookkeeping.incoming_fills import IncomingFill
+from trading.brokers.values import Remark
+from trading.domain import trade_building
+from trading.domain.flags import IMPORTED
+from trading.domain.money import to_units
+from trading.models import Account, BrokerFill, Fill, Instrument
+from trading.queries.instruments import find_instrument
+from trading.queries.period import date_in
+
+Content = tuple[str, int, int]  # side, quantity and price in units
+
+
+@dataclass(slots=True)
+class DaySources:
+    """What is known of one instrument's day: the keys of other files' fills, and what strategies said without ids."""
+
+    rows: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    orders: dict[str, int] = field(default_factory=dict)  # units that strategies said of an order
+    contents: set[Content] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class SourceCheck:
+    """Fills that may go on, those that a strategy has said by their order, rows that are refused, and findings."""
+
+    free: list[IncomingFill] = field(default_factory=list)
+    known_by_order: list[IncomingFill] = field(default_factory=list)
+    refused: list[Remark] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+
+
+def compare_sources(account: Account, sha256: str, incoming: Sequence[IncomingFill]) -> SourceCheck:
+    """Return which fills of a file (of this hash) may be booked beside what other sources brought of the same days."""
+    check = SourceCheck()
+    by_symbol: defaultdict[str, list[IncomingFill]] = defaultdict(list)
+    for each in incoming:
+        by_symbol[each.symbol].append(each)
+    for symbol, fills in by_symbol.items():
+        instrument = find_instrument(symbol)
+        if instrument is None:
+            check.free += fills
+            continue
+        sources = _sources(account, sha256, instrument, [each.fill.day for each in fills])
+        own: defaultdict[date, set[str]] = defaultdict(set)
+        for each in fills:
+            own[each.fill.day].add(each.fill.key)
+            _sort(each, sources[each.fill.day], check)
+        check.findings += _differing_days(symbol, own, sources)
+        check.findings += _differing_orders(symbol, [each for each in check.known_by_order if each in fills], sources)
+    check.free.sort(key=lambda each: each.fill.position)
+    return check
+
+
+def _sources(account: Account, sha256: str, instrument: Instrument, days: Sequence[date]) -> dict[date, DaySources]:
+    sources: defaultdict[date, DaySources] = defaultdict(DaySources)
+    first, last = min(days), max(days)
+    kept = BrokerFill.objects.filter(account=account, instrument=instrument, day__range=(first, last))
+    others = kept.exclude(file__sha256=sha256).exclude(kind=BrokerFill.Kind.ORDER)
+    for day, key in others.values_list("day", "broker_fill_id"):
+        is_row = key.startswith(f"{trade_building.ROW_KEY}-")
+        (sources[day].rows if is_row else sources[day].ids).add(key)
+    start = datetime.combine(first, time(), UTC) - timedelta(days=1)
+    booked = Fill.objects.filter(trade__account=account, trade__instrument=instrument).exclude(trade__state="VOID")
+    booked = booked.filter(at__gte=start, at__lte=start + (last - first) + timedelta(days=3))
+    for fill in booked.select_related("trade"):
+        if IMPORTED in fill.trade.flags or fill.role == Fill.Role.SPLIT:
+            continue
+        source = sources[date_in(fill.at, instrument.exchange.zone)]
+        if fill.fill_id is not None:
+            source.ids.add(fill.fill_id)
+        elif fill.order_id is not None:
+            source.orders[fill.order_id] = source.orders.get(fill.order_id, 0) + to_units(fill.quantity)
+        else:
+            source.contents.add((fill.side, to_units(fill.quantity), to_units(fill.price)))
+    return sources
+
+
+def _sort(each: IncomingFill, source: DaySources, check: SourceCheck) -> None:
+    fill = each.fill
+    is_row = fill.key.startswith(f"{trade_building.ROW_KEY}-")
+    if fill.order_id is not None and fill.order_id in source.orders:
+        check.known_by_order.append(each)
+    elif (fill.side, fill.quantity, fill.price) in source.contents:
+        text = f"A strategy booked a like fill on {fill.day} without an id: give it one, or void it, and import again."
+        check.refused.append(Remark(each.line.place, "booked_without_id", text))
+    elif fill.kind == trade_building.ORDER or fill.key in source.rows | source.ids:
+        check.free.append(each)
+    elif is_row and source.ids:
+        text = f"Fills of {fill.day} are known by their ids: this row without one may be one of them."
+        check.refused.append(Remark(each.line.place, "ids_known", text))
+    elif not is_row and source.rows:
+        text = f"A file without ids brought fills of {fill.day}: this one may be one of them."
+        check.refused.append(Remark(each.line.place, "rows_known", text))
+    else:
+        check.free.append(each)
+
+
+def _differing_days(symbol: str, own: dict[date, set[str]], sources: dict[date, DaySources]) -> Iterable[str]:
+    """Yield a finding for each day of which two files without ids tell different fills, as where one was cut."""
+    for day, keys in sorted(own.items()):
+        rows = {key for key in keys if key.startswith(f"{trade_building.ROW_KEY}-")}
+        if rows and sources[day].rows and rows != sources[day].rows:
+            yield (
+                f"{symbol}: another file tells other fills of {day} without ids. Equal ones were counted once: look "
+                "whether one of the files was cut within that day."
+            )
+
+
+def _differing_orders(symbol: str, fills: Sequence[IncomingFill], sources: dict[date, DaySources]) -> Iterable[str]:
+    units: defaultdict[tuple[date, str], int] = defaultdict(int)
+    for each in fills:
+        units[each.fill.day, each.fill.order_id or ""] += each.fill.quantity
+    for (day, order_id), quantity in sorted(units.items()):
+        booked = sources[day].orders[order_id]
+        if booked != quantity:
+            yield f"{symbol}: order {order_id} of {day} is booked with another quantity than the file has."
