@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
+from django.conf import settings
+
 from timeseries.values import ID_BYTES_MAX
 from trading.bookkeeping import bounds, references
 from trading.brokers.values import Broker, FillKind, FillLine, Remark, Segment, Statement
@@ -18,7 +20,7 @@ from trading.domain.trade_building import ReportedFill
 from trading.errors import InvalidValue, VeloxError
 from trading.models import Account, BrokerFill, Fill, FillKey, Instrument
 from trading.queries.instrument_names import ResolvedNames
-from trading.queries.instruments import find_instrument, split_symbol
+from trading.queries.instruments import find_instrument
 
 CHUNK = 500
 WITH_MULTIPLIER = ("MCX", "NCDEX", "CDS", "BCD", "NCO")  # where a quantity of 1 is a contract of many units
@@ -42,6 +44,12 @@ class Sorted:
     new: list[IncomingFill] = field(default_factory=list)
     known: list[tuple[IncomingFill, BrokerFill | None]] = field(default_factory=list)
     refused: list[Remark] = field(default_factory=list)
+
+
+def exchange_and_name(symbol: str) -> tuple[str, str]:
+    """Return exchange and name of a symbol that `ResolvedNames` gave: no exchange is looked up for it."""
+    code, _, name = symbol.rpartition(":")
+    return code or settings.VELOX_EXCHANGE, name
 
 
 def house_of(broker: Broker) -> str:
@@ -109,7 +117,7 @@ def _reported(line: FillLine, broker: str, symbol: str, key: str, place: int) ->
     return ReportedFill(
         key=key,
         broker=broker,
-        exchange=split_symbol(symbol)[0],
+        exchange=exchange_and_name(symbol)[0],
         day=line.day,
         at=line.at,
         side=line.side,
@@ -208,7 +216,7 @@ def _sort_chunk(account: Account, exchange: str, fills: Sequence[IncomingFill], 
 
 def _content_of(incoming: IncomingFill) -> tuple[str, str, int, int]:
     fill = incoming.fill
-    return split_symbol(incoming.symbol)[1], fill.side, fill.quantity, fill.price
+    return exchange_and_name(incoming.symbol)[1], fill.side, fill.quantity, fill.price
 
 
 def _is_same(incoming: IncomingFill, row: BrokerFill) -> bool:
@@ -219,7 +227,7 @@ def _is_same(incoming: IncomingFill, row: BrokerFill) -> bool:
 def _is_booked(incoming: IncomingFill, fills: Iterable[Fill]) -> bool:
     """Tell whether a strategy said this fill; in two rows where it turned a position."""
     fill, rows = incoming.fill, list(fills)
-    symbol = split_symbol(incoming.symbol)[1]
+    symbol = exchange_and_name(incoming.symbol)[1]
     same = all(
         (row.trade.instrument.symbol, row.side, to_units(row.price)) == (symbol, fill.side, fill.price) for row in rows
     )

@@ -19,6 +19,7 @@ def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerF
     now = datetime.now(UTC)
     strategies = _strategies_of_orders(account, fills.new)
     instruments: dict[str, Instrument] = {}
+    by_name: dict[str, Strategy] = {}
     rows = []
     for each in fills.new:
         try:
@@ -28,6 +29,8 @@ def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerF
         except VeloxError as error:
             fills.refused.append(Remark(each.line.place, error.code, str(error)))
             continue
+        if each.strategy not in by_name:
+            by_name[each.strategy] = references.strategy_of(each.strategy)
         of_order = strategies.get((instruments[each.symbol].pk, fill.order_id or ""))
         rows.append(
             BrokerFill(
@@ -35,7 +38,7 @@ def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerF
                 file=file,
                 exchange=instruments[each.symbol].exchange,
                 instrument=instruments[each.symbol],
-                strategy=of_order or references.strategy_of(each.strategy),
+                strategy=of_order or by_name[each.strategy],
                 day=fill.day,
                 broker_fill_id=fill.key,
                 order_id=fill.order_id,

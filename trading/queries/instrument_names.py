@@ -70,9 +70,9 @@ class ResolvedNames:
         for key in _KEYS:
             name = getattr(instrument, key)
             symbols = self.names.get((key, _plain(key, name)), set()) if name else set()
-            symbols = {symbol for symbol in symbols if instrument.exchange in (None, split_symbol(symbol)[0])}
-            if len(symbols) == 1 and instrument.symbol is None:
-                return next(iter(symbols))
+            fitting = {symbol for symbol in symbols if instrument.exchange in (None, split_symbol(symbol)[0])}
+            if len(fitting) == 1 and instrument.symbol is None:
+                return next(iter(fitting))
         if instrument.symbol is None or instrument.exchange is None:
             return None
         self._codes = self._codes or frozenset(exchanges())
