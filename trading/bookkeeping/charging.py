@@ -50,6 +50,7 @@ def bring_to_trades(
             "now": {"charges": correcting.text_of(total)},
             "by_fill": {str(sequence): journal_text(amount) for sequence, amount in by_fill.items()},
             "source": source,
+            facts.STATED: f"{first} to {last}",
         }
         correcting.write(trade, head, kind=facts.CHARGES, body=body, reason=reason, by=by, now=now)
         changed += 1

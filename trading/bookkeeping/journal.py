@@ -30,7 +30,8 @@ A correction (amend, void, set_charges, correct_contract) has ``trade`` as it is
   charges or contract; ``fill`` the sequence of the fill meant, null for the trade; ``from_strategy`` (code) and
   ``from_day`` where the trade was found until then, null where it did not move. ``body`` of an amend: {was, now},
   each {price, quantity, at, charges, strategy} as far as they changed, as texts, null for what was not known; of
-  charges: {was: {charges}, now: {charges}, by_fill: {sequence: charges}, source}; of a void: {}; of a contract:
+  charges: {was: {charges}, now: {charges}, by_fill: {sequence: charges}, source}, with ``stated`` where they follow
+  from stated lines; of a void: {}; of a contract:
   {was, now}, each {kind, multiplier, lot, quantity_step, price_tick} as far as they changed.
 - ``stands``: the columns of the trade after it that may have changed: {strategy, trading_day, state, opened_at,
   closed_at, open_quantity, open_cost, entry_quantity, entry_value, realised_pnl, charges, initial_risk, close_price,

@@ -25,7 +25,8 @@ class ChargedFill:
     ``segment`` is None where it is not known, ``exchange`` the market (NSE, BSE, MCX) or the exchange's own code,
     ``scrip`` the contract, ``group`` a share's group or a contract's underlying. ``order`` is None where it is not
     known. The price of an exercise is the option's value at settlement, and ``orders`` the number of orders that it
-    counts as (one per freeze quantity), None where that is not known.
+    counts as (one per freeze quantity), None where that is not known. ``rank`` orders fills by what they are, so that a
+    rest of 10^-8 is always the same one's: keys follow the order of recording.
     """
 
     key: str
@@ -41,6 +42,7 @@ class ChargedFill:
     kind: FillKind = FillKind.TRADE
     group: str | None = None
     orders: int | None = None
+    rank: str = ""
 
     @property
     def turnover(self) -> Fraction:

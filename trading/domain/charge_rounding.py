@@ -69,6 +69,6 @@ def spread(total: Decimal, weights: Mapping[str, Fraction]) -> dict[str, Decimal
         weights, whole = dict.fromkeys(weights, Fraction(1)), Fraction(len(weights))
     units = int(total * SCALE)
     shares = {key: int(units * weight / whole) for key, weight in weights.items()}
-    last = max(key for key, weight in weights.items() if weight)
+    last = [key for key, weight in weights.items() if weight][-1]
     shares[last] += units - sum(shares.values())
     return {key: from_units(share) for key, share in shares.items()}

@@ -88,7 +88,9 @@ def estimate(fills: Iterable[ChargedFill], schedule: ChargeSchedule, *, plan: st
 
     The order of the fills plays no part. Whole days are needed: a share's day decides its product and average price.
     """
-    ordered = sorted(fills, key=lambda fill: (fill.day, fill.segment or "", market_of(fill.exchange) or "", fill.key))
+    ordered = sorted(
+        fills, key=lambda fill: (fill.day, fill.segment or "", market_of(fill.exchange) or "", fill.rank, fill.key)
+    )
     sections = []
     for (day, segment, market), group in groupby(
         ordered, key=lambda fill: (fill.day, fill.segment, market_of(fill.exchange) or fill.exchange)

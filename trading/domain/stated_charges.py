@@ -79,7 +79,7 @@ def stated_parts(
     }
     by_firmness = sorted(newest.values(), key=firmness)
     by_day: dict[date, list[ChargedFill]] = {}
-    for fill in sorted(fills, key=lambda fill: fill.key):
+    for fill in sorted(fills, key=lambda fill: (fill.rank, fill.key)):
         by_day.setdefault(fill.day, []).append(fill)
     parts: dict[str, dict[Head, StatedPart]] = {}
     for line in by_firmness:

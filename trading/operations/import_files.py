@@ -10,6 +10,7 @@ from trading.brokers.files import read_statement
 from trading.brokers.format import Format
 from trading.domain.strategy_rules import StrategyRule
 from trading.errors import LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
+from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
 from trading.proof.trades import Progress
 from trading.queries.import_report import FileReport
@@ -89,6 +90,8 @@ def _import(
             is_trial=is_trial,
             progress=progress,
         )
+        if not is_trial:
+            import_charges(account, report.statement, by=options.by)
     except FATAL:
         raise
     except VeloxError as error:

@@ -142,6 +142,7 @@ def charged_of(trade: Trade) -> Iterator[ChargedFill]:
             order=fill.order_id,
             kind=_kind(fill, segment),
             group=group,
+            rank=f"{fill.at.astimezone(UTC):%Y%m%d%H%M%S%f} {fill.fill_id or ''} {fill.role} {fill.sequence:06}",
         )
 
 

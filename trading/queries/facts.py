@@ -17,6 +17,7 @@ from trading.models import Correction, Fill, Journal, Trade
 
 CORRECTED = "corrected"  # the flag of a trade that has corrections
 AMEND, VOID, CHARGES, CONTRACT = "amend", "void", "charges", "contract"
+STATED = "stated"  # key in the body of charges that follow from stated lines: the days of these, as texts
 
 
 def fills_of(trade: Trade) -> list[Fill]:
@@ -58,6 +59,11 @@ def corrected(fills: Iterable[Fill], corrections: Iterable[Correction]) -> list[
             for fill in by_key.values():
                 fill.charges = _money(correction.body["by_fill"].get(str(fill.sequence)), fill.charges)
     return list(by_key.values())
+
+
+def is_of_stated_charges(correction: Correction) -> bool:
+    """Tell whether a correction brought stated charges to its trade, and is no word of a person about that trade."""
+    return correction.kind == CHARGES and STATED in correction.body
 
 
 def executions(fills: Iterable[Fill]) -> list[Execution]:

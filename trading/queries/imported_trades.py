@@ -13,7 +13,7 @@ from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
 from trading.domain.trade_building import ReportedFill
-from trading.models import Account, BrokerFill, Fill, FillKey, Instrument, Strategy, Trade
+from trading.models import Account, BrokerFill, Correction, Fill, FillKey, Instrument, Strategy, Trade
 from trading.queries import facts
 from trading.queries.period import date_in
 
@@ -93,8 +93,11 @@ def booked_trades(group: FillGroup, start: date) -> list[Booked]:
         if pk in by_pk:
             day = date_in(at, zone)
             by_pk[pk].legs.append((day, fill_id or "", to_units(quantity)))
-    for each in by_pk.values():
-        each.is_corrected = facts.CORRECTED in each.trade.flags or trade_building.SPLIT in each.trade.flags
+    # Stated charges are shared anew among whatever trades there are: they hold none of them.
+    corrections = Correction.objects.filter(trade__in=_imported(group).filter(trading_day__gte=start))
+    corrected = {row.trade_id for row in corrections if not facts.is_of_stated_charges(row)}
+    for pk, each in by_pk.items():
+        each.is_corrected = pk in corrected or trade_building.SPLIT in each.trade.flags
     return list(by_pk.values())
 
 

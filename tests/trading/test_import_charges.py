@@ -1,0 +1,129 @@
+"""Charges that brokers' files state: recorded by day and head, and brought to the trades whatever came first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from tests.trading.statements import DAY, future, line, statement
+from trading.brokers.stated import charge_statements
+from trading.brokers.values import ChargeLine, Head, Place, Segment, Statement
+from trading.domain.stated_charges import ChargeSource
+from trading.models import Correction, DayTotal, Journal, StatedCharge, Trade
+from trading.operations.amend import amend
+from trading.operations.import_charges import import_charges
+from trading.operations.import_fills import import_fills
+from trading.proof.verify import verify_ledger
+
+ledger = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+FILE, NOTE = ChargeSource.FILE, ChargeSource.NOTE
+
+
+def charge(head: Head, amount: str, segment: Segment | None = Segment.EQUITY, **more: Any) -> ChargeLine:
+    fields = {"place": Place("made.csv", "", 1), "day": DAY, "last_day": DAY} | more
+    return ChargeLine(head=head, amount=Decimal(amount), segment=segment, **fields)
+
+
+def with_charges(*charges: ChargeLine, fills: Iterable[Any] = (), name: str = "c") -> Statement:
+    return replace(statement(fills), charges=charges, sha256=name * 64)
+
+
+def stated(source: ChargeSource, told: Statement) -> list[tuple[str, str, str]]:
+    return [(row.segment, str(row.head), str(row.amount)) for row in charge_statements(told, source)]
+
+
+def test_rows_of_a_day_segment_and_head_are_added_up() -> None:
+    rows = (charge(Head.STT, "1.25"), charge(Head.STT, "2"), charge(Head.GST, "-0.5"))
+    assert stated(FILE, with_charges(*rows)) == [("equity", "gst", "-0.5"), ("equity", "stt", "3.25")]
+    assert stated(NOTE, with_charges(*rows)) == []
+
+
+def test_what_the_rows_of_fills_state_joins_the_lines() -> None:
+    fills = [line("1", "BUY", 5, charges={Head.STT: Decimal(3)}), line("2", "SELL", 5, charges={Head.STT: Decimal(4)})]
+    told = with_charges(charge(Head.BROKERAGE, "20"), fills=fills)
+    assert stated(FILE, told) == [("equity", "brokerage", "20"), ("equity", "stt", "7")]
+    assert stated(FILE, with_charges(fills=fills)) == []  # without lines they are the fills' own
+
+
+def test_what_cannot_be_brought_to_fills_without_guessing_is_left_out() -> None:
+    month = {"last_day": DAY + timedelta(days=30)}
+    contract = line("1", "BUY", 5).instrument
+    assert stated(FILE, with_charges(charge(Head.STT, "9", None, **month))) == []
+    assert stated(FILE, with_charges(charge(Head.STT, "9", instrument=contract, **month))) == []
+    assert stated(FILE, with_charges(charge(Head.STT, "9", **month))) == [("equity", "stt", "9")]
+    whole, part = charge(Head.STT, "9", None, on_note=True), charge(Head.STT, "4", on_note=True)
+    assert stated(NOTE, with_charges(whole)) == [("", "stt", "9")]
+    assert stated(NOTE, with_charges(whole, part)) == [("equity", "stt", "4")]
+
+
+def bring(*statements: Statement) -> None:
+    for each in statements:
+        import_fills("main", each)
+        import_charges("main", each)
+
+
+def shape() -> list[tuple[Any, ...]]:
+    trades = Trade.objects.exclude(state="VOID").order_by("trade_id")
+    return [(row.trade_id, row.state, row.realised_pnl, row.charges) for row in trades]
+
+
+@pytest.mark.ledger
+@pytest.mark.usefixtures("ledger")
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_fills_and_charges_in_any_order_end_the_same(order: tuple[int, ...]) -> None:
+    """Two overlapping tradebooks and the note of their day."""
+    fills = [
+        line("1", "BUY", 10, 100),
+        line("2", "SELL", 10, 104),
+        line("3", "BUY", 20, 102),
+        line("4", "SELL", 20, 103),
+    ]
+    files = [
+        statement(fills[:2]),
+        statement(fills[1:]),
+        with_charges(charge(Head.STT, "2", on_note=True), charge(Head.STAMP, "1", on_note=True)),
+    ]
+    bring(*(files[number] for number in order))
+    bring(statement(fills))
+    assert [row[:3] for row in shape()] == [
+        ("zerodha-NSE-1", "CLOSED", Decimal(40)), ("zerodha-NSE-3", "CLOSED", Decimal(20)),
+    ]  # fmt: skip
+    charges = [row[3] for row in shape()]
+    assert charges == [Decimal("0.99561402"), Decimal("2.00438598")]  # to the last digit
+    assert sum(DayTotal.objects.values_list("charges", flat=True)) == 3
+    assert verify_ledger().differences == []
+
+
+@pytest.mark.ledger
+@pytest.mark.usefixtures("ledger")
+class TestAgain:
+    def test_the_same_files_again_write_nothing(self) -> None:
+        files = [
+            statement([future("1", "BUY", 50, 100), future("2", "SELL", 50, 110)]),
+            with_charges(charge(Head.STT, "3", Segment.FUTURES)),
+        ]
+        bring(*files)
+        before = (Journal.objects.count(), Correction.objects.count(), StatedCharge.objects.count())
+        bring(*files)
+        assert (Journal.objects.count(), Correction.objects.count(), StatedCharge.objects.count()) == before
+        assert Trade.objects.get().charges == 3
+
+    def test_stated_charges_hold_no_trade_that_an_earlier_file_builds_anew(self) -> None:
+        bring(statement([line("2", "SELL", 10, 104, minute=9), line("3", "BUY", 5, 102, minute=10)]))
+        bring(with_charges(charge(Head.STT, "2", on_note=True)))
+        bring(statement([line("1", "BUY", 10, 100, minute=1)]))
+        assert [row[:2] for row in shape()] == [("zerodha-NSE-1", "CLOSED"), ("zerodha-NSE-3", "OPEN")]
+        assert sum(row[3] for row in shape()) == 2
+        assert verify_ledger().ok
+
+    def test_a_persons_correction_still_holds_its_trade(self) -> None:
+        bring(statement([line("2", "BUY", 10, 104, minute=9), line("3", "SELL", 10, 106, minute=10)]))
+        amend(Trade.objects.get().pk, fill=1, price=105, by="asha", reason="misprint")
+        outcome = import_fills("main", statement([line("1", "BUY", 10, 100, minute=1)]))
+        assert outcome.findings

@@ -1,0 +1,37 @@
+"""What a broker's statement says of charges, as amounts of a day or a period: its rows added up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date
+from decimal import Decimal
+
+from trading.brokers.values import Head, Statement
+from trading.domain.stated_charges import ChargeSource, ChargeStatement
+
+_Key = tuple[date, date, str, Head]  # first day, last day, segment ("" for the whole), head
+
+
+def charge_statements(statement: Statement, source: ChargeSource) -> list[ChargeStatement]:
+    """Return the amounts by day or period, segment and head that a statement has as a note, or as a file.
+
+    What the rows of fills state is of their day, and joins its charge lines where there are any. Left out is what
+    cannot be brought to fills without guessing: a file's amounts of an untold segment (some mean futures and options by
+    that, some everything), a note's beside amounts of segments, and those of one contract over several days.
+    """
+    is_note = source == ChargeSource.NOTE
+    sums: dict[_Key, Decimal] = defaultdict(Decimal)
+    lines = [line for line in statement.charges if line.on_note == is_note]
+    for line in lines:
+        is_of_contract = line.last_day != line.day and line.instrument is not None
+        if not is_of_contract and (is_note or line.segment is not None):
+            sums[line.day, line.last_day, line.segment or "", line.head] += line.amount
+    for fill in statement.fills if lines and not is_note else ():
+        for head, amount in fill.charges.items() if fill.segment is not None else ():
+            sums[fill.day, fill.day, fill.segment or "", head] += amount
+    apart = {(day, last_day, head) for day, last_day, segment, head in sums if segment}
+    return [
+        ChargeStatement(day=day, last_day=last_day, segment=segment, head=head, amount=amount, source=source)
+        for (day, last_day, segment, head), amount in sorted(sums.items())
+        if segment or (day, last_day, head) not in apart
+    ]
