@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trading.domain.breaks import Remedy, Break, BreakKind
+from trading.domain.breaks import Break, BreakKind, Remedy
 from trading.domain.charge_breaks import BrokerCharge, LedgerCharge, charge_breaks
 from trading.domain.charge_heads import Head
 from trading.domain.fill_breaks import ComparedFill, fill_breaks

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from trading.domain.breaks import Remedy, Break, BreakKind, Figures, Proposal, plain
+from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
 from trading.domain.charge_heads import Head
 
 ZERO, PER_DAY = Decimal(0), Decimal("0.02")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from trading.domain.breaks import Remedy, Break, BreakKind, Figures, Proposal, plain
+from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
 
 Content = tuple[str, date, str, str, Decimal, Decimal]
 

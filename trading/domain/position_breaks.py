@@ -14,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from trading.domain.breaks import Remedy, Break, BreakKind, Figures, Proposal, plain
+from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
 from trading.domain.fill_breaks import ComparedFill
 from trading.domain.position import BUY
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypedDict
 
-from trading.domain.breaks import Remedy, Break, BreakKind, Figures, Proposal, oldest_first, plain
+from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, oldest_first, plain
 from trading.domain.chain import JSON
 from trading.domain.charge_breaks import MarkedLine
 
