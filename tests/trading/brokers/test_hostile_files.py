@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trading.brokers.hostile import CELLS, files
+from tests.trading.brokers.hostile import CELLS, CIPHERS, files
 from tests.trading.brokers.workbooks import xlsx_by_hand
 from trading.brokers.containers import open_document
 
@@ -27,6 +27,8 @@ def test_two_hundred_hostile_files_are_refused_within_bounded_memory(tmp_path: P
     report = json.loads(done.stdout)
     assert len(report["outcomes"]) >= 200
     assert {name: code for name, code in report["outcomes"].items() if code not in CODES} == {}
+    locked = {name.split("-", 2)[2] for name, code in report["outcomes"].items() if code == "file_locked"}
+    assert locked == {"file_pass", "locked_workbook", *(f"locked_{cipher}" for cipher in CIPHERS)}
     assert {name: grown for name, grown in report["grown"].items() if grown > MEGABYTES_MAX} == {}
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from xml.etree.ElementTree import Element
 
 from trading.brokers.containers.limits import Allowance, refused
@@ -15,7 +16,7 @@ from trading.brokers.document import CellRow, CellValue
 ROWS_MAX = 1 << 20  # of a sheet; no program writes more
 COLUMNS_MAX = 1_000
 _LETTERS_MAX = 100_000  # of a cell; a spreadsheet keeps 32,767
-CELLS_VISITED_MAX = 3_000_000  # empty ones with a format count too: they cost time
+CELLS_VISITED_MAX = 2_500_000  # empty ones with a format count too: they cost time
 _EMPTY_ROW: CellRow = ()
 _BUILT_IN_DATES = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _NOT_PATTERN = re.compile(r'"[^"]*"|\\.|_.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
@@ -171,8 +172,7 @@ class SheetRows:
         if not self._column < column <= COLUMNS_MAX:
             raise self._refused(f"has cells out of order or beyond column {COLUMNS_MAX} in row {self._row}")
         self._column, self._attributes, self._has_formula, self._is_text = column, attrs, False, False
-        self._parts.clear()
-        self._letters = 0
+        self._parts, self._letters = [], 0
 
     def _end_cell(self) -> None:
         letters = "".join(self._parts)
@@ -207,6 +207,7 @@ class SheetRows:
         )
 
 
+@lru_cache(maxsize=256)  # asked twice for every cell
 def local(tag: str) -> str:
     """Return an element's name without its namespace."""
     return tag.rpartition("}")[2]
