@@ -43,6 +43,7 @@ _HEADS = {
     "ipft charges": Head.IPFT,
 }
 _MEMBERS = ("groww invest tech", "nextbillion technology")  # of the exchanges, by its name today and before
+_LABEL_LENGTH_MAX = 2000  # of a page's head and foot between two rows; more would be read anew with every line
 _COLUMNS_MAX = 3  # equity, futures and options, both
 
 
@@ -75,7 +76,7 @@ def _read_charges(draft: StatementDraft, on: date) -> None:
         raise _unknown(draft, "no obligation")
     label = ""
     for index, line in enumerate(lines[first:], first):
-        label, amounts = _split(f"{label} {line}")
+        label, amounts = _split(f"{label[-_LABEL_LENGTH_MAX:]} {line}")
         if not amounts:
             continue
         place = Place(draft.document.name, "", index + 1)

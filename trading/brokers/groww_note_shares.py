@@ -33,6 +33,11 @@ class NoteShare:
     numbers: tuple[Decimal, ...]
 
     @property
+    def key(self) -> str:
+        """What the name is compared by."""
+        return key_of(self.name)
+
+    @property
     def net_amount(self) -> Decimal:
         """What both sides make, brokerage counted; below 0 where the client pays."""
         return self.numbers[_NET_AMOUNT]
@@ -57,6 +62,11 @@ class NoteShare:
             for word, units, price, amount in columns
             if self.numbers[units]
         ]
+
+
+def key_of(name: str) -> str:
+    """Return what names of companies are compared by: their letters, wherever a line broke them."""
+    return "".join(name.split()).casefold()
 
 
 def read_shares(draft: StatementDraft) -> list[NoteShare]:

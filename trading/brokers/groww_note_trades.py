@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from trading.brokers.cells import PlacedCell, UnreadableCell, clock, moment_of, money, quantity, side
-from trading.brokers.groww_note_shares import NoteShare, read_shares, rest_of_name
+from trading.brokers.groww_note_shares import NoteShare, key_of, read_shares, rest_of_name
 from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.values import InstrumentName, NoteLine, Place
 
@@ -25,13 +25,14 @@ def read_trades(draft: StatementDraft, on: date) -> Decimal:
     shares = read_shares(draft)
     sums = [note for share in shares for note in share.sides(on)]
     trades = _annexure(draft, on, shares)
+    units: dict[tuple[str | None, str], Decimal] = defaultdict(Decimal)
+    for trade in trades:
+        units[trade.instrument.isin, trade.side] += trade.quantity
     for note in sums:
-        key = (note.instrument.isin, note.side)
-        quantities = [each.quantity for each in trades if (each.instrument.isin, each.side) == key]
-        if quantities:
+        if (note.instrument.isin, note.side) in units:
             name = f"{note.instrument.isin} {note.side}"
             draft.stated[name] = note.quantity
-            draft.compare(name, sum(quantities, Decimal(0)))
+            draft.compare(name, units[note.instrument.isin, note.side])
         else:
             draft.notes.append(note)
     draft.notes.extend(trades)
@@ -42,27 +43,33 @@ def _annexure(draft: StatementDraft, on: date, shares: Sequence[NoteShare]) -> l
     """Return every trade of annexure A."""
     lines = draft.document.lines
     trades: list[NoteLine] = []
+    names: dict[str, NoteShare | None] = {share.key: share for share in shares}
     for index, line in enumerate(lines):
         match = _TRADE.fullmatch(line.strip())
         if match is None:
             continue
         draft.rows_read += 1
+        name = " ".join([match["name"], *rest_of_name(lines[index + 1 : index + 2])])
+        key = key_of(name)
+        if key not in names:  # a name that was cut, or goes on: that of the one share that it begins or completes
+            fitting = [
+                share for share in shares if share.key and (share.key.startswith(key) or key.startswith(share.key))
+            ]
+            names[key] = fitting[0] if len(fitting) == 1 else None
         try:
-            trades.append(_trade(match, Place(draft.document.name, "", index + 1), on))
+            trades.append(_trade(match, Place(draft.document.name, "", index + 1), on, names[key], name))
         except UnreadableCell as error:
             draft.reject(error)
-            continue
-        name = " ".join([match["name"], *rest_of_name(lines[index + 1 : index + 2])])
-        trades[-1] = replace(trades[-1], instrument=_instrument(name, match["exchange"], shares))
     return trades
 
 
-def _trade(match: re.Match[str], place: Place, on: date) -> NoteLine:
+def _trade(match: re.Match[str], place: Place, on: date, share: NoteShare | None, name: str) -> NoteLine:
     """Return one trade; the quantity of a sale is below 0 there. Raises: UnreadableCell."""
-    cells = {name: PlacedCell(word, name, place) for name, word in match.groupdict().items()}
+    cells = {column: PlacedCell(word, column, place) for column, word in match.groupdict().items()}
+    isin, company = (share.isin, share.name) if share else (None, name)
     return NoteLine(
         place=place,
-        instrument=InstrumentName(),
+        instrument=InstrumentName(exchange=match["exchange"], isin=isin, company=company),
         side=side(cells["side"]),
         quantity=abs(quantity(cells["quantity"])),
         price=money(cells["price"]),
@@ -71,16 +78,3 @@ def _trade(match: re.Match[str], place: Place, on: date) -> NoteLine:
         order_id=match["order"],
         fill_id=match["trade"],
     )
-
-
-def _instrument(name: str, exchange: str, shares: Sequence[NoteShare]) -> InstrumentName:
-    """Return what a trade names, with the ISIN of the one share whose name it begins or completes."""
-    key = "".join(name.split()).casefold()
-    fitting = [share for share in shares if _begins(key, "".join(share.name.split()).casefold())]
-    if len(fitting) != 1:
-        return InstrumentName(exchange=exchange, company=name)
-    return InstrumentName(exchange=exchange, isin=fitting[0].isin, company=fitting[0].name)
-
-
-def _begins(name: str, other: str) -> bool:
-    return bool(name and other) and (name.startswith(other) or other.startswith(name))

@@ -116,6 +116,21 @@ def test_a_name_that_ends_in_a_number_keeps_it() -> None:
     assert (line.instrument.company, line.quantity) == ("ETF NIFTY 50", 500)
 
 
+def test_a_trade_of_a_name_that_begins_anothers_is_of_its_own_share() -> None:
+    shares = SHARES.replace("MADE UP CABLES & WIRES", "HELD STEEL LTD DVR").replace("\nLTD\n", "\n")
+    annexure = ANNEXURE.replace("MADE UP CABLES & WIRES", "HELD STEEL LTD DVR").replace("\nLTD", "")
+
+    statement = read(HEADING, shares, OBLIGATION, annexure)
+
+    assert quantities(statement.notes)["INE000A01002", "BUY"] == 500
+    assert statement.contradictions == ()
+
+
+def test_a_note_of_a_hundred_thousand_lines_without_amounts_is_refused_in_one_pass() -> None:
+    with pytest.raises(UnknownLayout, match="no net amount"):
+        read(HEADING, "Pay In / Pay Out Obligation -1.00 -1.00", "(fees and\n" * 100_000)
+
+
 def test_charges_are_the_days_on_the_note_as_costs_above_zero() -> None:
     statement = read()
 
