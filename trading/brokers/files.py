@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from trading.brokers.values import Broker, Statement
 from trading.brokers.zones import needs_zone, with_zone
 from trading.errors import InvalidValue, UnknownLayout, UnreadableFile
 
-CONTENT = ("fills", "charges", "bills", "positions", "notes", "actions")
+CONTENT = ("fills", "charges", "bills", "positions", "notes", "actions", "estimates")
 
 
 def mapped(text: str, name: str) -> Format:
@@ -62,7 +63,7 @@ def read_statement(
         )
     if not statement.is_empty and not statement.rejected and not any(getattr(statement, part) for part in CONTENT):
         raise UnreadableFile(
-            f"{name} is a {form.NAME}, and nothing in it could be read.",
+            f"{name} is a {form.NAME}, and nothing in it could be taken{_reason(statement)}.",
             hint="It does not say that it is empty: nothing was booked. Ask the broker for the file anew.",
         )
     return statement
@@ -72,6 +73,12 @@ def _recognised(head: Document, mappings: Sequence[Format]) -> Format:
     """Return the format of a head: a person's own mapping comes before those that come with VELOX."""
     own = [each for each in mappings if each.matches(head)]
     return recognise(head, own or shipped_formats())
+
+
+def _reason(statement: Statement) -> str:
+    """Return why most rows were left out, as a message goes on; "" where none was."""
+    texts = Counter(remark.text for remark in statement.ignored)
+    return f": {texts.most_common(1)[0][0].removesuffix('.')}" if texts else ""
 
 
 def _broker(code: str) -> Broker:

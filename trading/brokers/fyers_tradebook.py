@@ -19,7 +19,7 @@ from trading.brokers.fyers_report import is_report, report_of
 from trading.brokers.ordering import in_order_of_time
 from trading.brokers.reading import ReadRows, RefusedRow, read_rows
 from trading.brokers.tables import SheetLine, find_table
-from trading.brokers.values import Broker, FillLine, Remark, Segment, Statement
+from trading.brokers.values import Broker, FillLine, Remark, Statement
 
 BROKER = Broker.FYERS
 KIND = "tradebook"
@@ -29,6 +29,7 @@ _COLUMNS = ("Name", "Date & time", "Side", "Product type", "Qty", "Traded price"
 _IDS = ("Exchange order ID", "OMS order ID")
 _TIME_STYLES = ("%d %b %Y, %I:%M:%S %p",)
 _PRODUCTS = {"CNC": "delivery", "MTF": "delivery", "INTRADAY": "intraday", "MIS": "intraday"}
+_ANY_EXCHANGE_OF = {"DERIVATIVES": "NFO", "EQUITY": "NSE", "CAPITAL": "NSE", "CASH": "NSE"}
 _MIRROR_ID = "NDIR"
 _MIRROR_PRODUCT = "-"
 _OTHER_SIDE = {"BUY": "SELL", "SELL": "BUY"}
@@ -106,11 +107,12 @@ def _fill(line: SheetLine) -> FillLine:
         raise RefusedRow("value_differs", f"{symbol}: {quantity} at {price} is not {cells.text(line['Total value'])}.")
     exchange = exchange_of_contract(symbol)
     instrument = named(symbol, exchange)
-    is_share = cells.text(line["Segment"]).upper() in ("EQUITY", "CAPITAL", "CASH")
+    # Contracts on either exchange are charged by the same segments, and shares as well.
+    listed = exchange or _ANY_EXCHANGE_OF.get(cells.text(line["Segment"]).upper())
     return FillLine(
         place=line.place,
         instrument=instrument,
-        segment=Segment.EQUITY if is_share else segment_of(exchange, instrument.symbol or ""),
+        segment=segment_of(listed, instrument.symbol or ""),
         side=cells.side(line["Side"]),
         quantity=quantity,
         price=price,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from trading.brokers.values import InstrumentName
 from trading.errors import InvalidValue
-from trading.models import BrokerFill
+from trading.models import BrokerFill, Instrument
 from trading.queries.instruments import exchanges, plain_name, shown_symbol, split_symbol
 
 _ALIASES = {
@@ -29,7 +29,7 @@ _KEYS = ("isin", "company", "code")
 _HINT = "Its header has symbol and any of exchange, isin, company, code."
 _COMPANY_ENDS = re.compile(r"\b(LIMITED|LTD)\b")
 _NOT_IN_A_NAME = re.compile(r"[^A-Z0-9&]+")
-NameMap = dict[tuple[str, str], set[str]]  # (isin, company or code; the name) to VELOX's symbols
+NameMap = dict[tuple[str, str], set[str]]  # (isin, company, code or symbol; the name) to VELOX's symbols
 
 
 def plain_company(name: str) -> str:
@@ -52,6 +52,7 @@ def parse_symbols(text: str) -> NameMap:
         if not cells["symbol"]:
             continue
         symbol = plain_name(f"{cells['exchange']}:{cells['symbol']}" if cells["exchange"] else cells["symbol"])
+        names["symbol", split_symbol(symbol)[1]].add(symbol)
         for key in _KEYS:
             if cells[key]:
                 names[key, _plain(key, cells[key])].add(symbol)
@@ -73,16 +74,26 @@ class ResolvedNames:
             fitting = {symbol for symbol in symbols if instrument.exchange in (None, split_symbol(symbol)[0])}
             if len(fitting) == 1 and instrument.symbol is None:
                 return next(iter(fitting))
-        if instrument.symbol is None or instrument.exchange is None:
+        if instrument.symbol is None:
             return None
+        if instrument.exchange is None:  # of a stock's contract, which both exchanges may list
+            symbols = self.names.get(("symbol", instrument.symbol), set())
+            return next(iter(symbols)) if len(symbols) == 1 else None
         self._codes = self._codes or frozenset(exchanges())
         return shown_symbol(instrument.exchange, instrument.symbol) if instrument.exchange in self._codes else None
 
 
 def names_of(instruments: Iterable[InstrumentName], map_of_names: NameMap) -> ResolvedNames:
-    """Return what resolves these instruments: the map that a person gave, and the ISINs that earlier files told."""
-    isins = sorted({each.isin for each in instruments if each.isin and not each.symbol})
+    """Return what resolves these instruments: the map that a person gave, the ISINs that earlier files told, and the
+    ledger's own instruments of a symbol that stands without its exchange."""
+    nameless = [each for each in instruments if not each.symbol or not each.exchange]
+    isins = sorted({each.isin for each in nameless if each.isin and not each.symbol})
+    symbols = sorted({each.symbol for each in nameless if each.symbol})
     learned: NameMap = defaultdict(set)
+    for start in range(0, len(symbols), 500):
+        listed = Instrument.objects.filter(symbol__in=symbols[start : start + 500])
+        for exchange, symbol in listed.values_list("exchange__code", "symbol"):
+            learned["symbol", symbol].add(shown_symbol(exchange, symbol))
     for start in range(0, len(isins), 500):
         rows = BrokerFill.objects.filter(isin__in=isins[start : start + 500])
         for isin, exchange, symbol in rows.values_list("isin", "exchange__code", "instrument__symbol").distinct():

@@ -81,7 +81,15 @@ class TestTradebook:
 
     def test_a_stocks_contract_stands_without_an_exchange(self) -> None:
         (fill,) = fyers_tradebook.read(tradebook(trade(CDSL, "BUY", "475", "12.5", "5,937.50"))).fills
-        assert (fill.instrument.exchange, fill.instrument.symbol) == (None, CDSL)
+        assert (fill.instrument.exchange, fill.instrument.symbol, fill.segment) == (None, CDSL, Segment.OPTIONS)
+
+    @pytest.mark.parametrize(("segment", "charged_as"), [("Equity", Segment.EQUITY), ("Currency", None)])
+    def test_a_share_is_charged_as_one_and_what_is_not_certain_as_nothing(
+        self, segment: str, charged_as: Segment | None
+    ) -> None:
+        row = trade("PNB-EQ", "BUY", "1", "2", "2").replace("Derivatives", segment)
+        (fill,) = fyers_tradebook.read(tradebook(row)).fills
+        assert (fill.instrument.symbol, fill.segment) == ("PNB", charged_as)
 
     def test_a_whole_order_id_is_kept(self) -> None:
         (fill,) = fyers_tradebook.read(
