@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from tests.trading.book import AT, closed, filled, opened, row
 from trading.domain.charge_heads import FillKind, Segment
-from trading.models import Instrument
+from trading.models import Instrument, User
 from trading.operations.amend import amend
 from trading.operations.void import void
 from trading.queries.charge_estimates import charged_of, segment_of
@@ -102,6 +102,25 @@ def test_corrections_are_read_and_void_trades_are_not(ledger: Any) -> None:
     assert sold["heads"]["stt"] == "25"
     (moved,) = answer("charges", "--plan", "zerodha", "--from", "2024-03-14", "--to", "2024-03-14")["days"]
     assert moved == bought
+
+
+def test_a_trades_estimate_stands_beside_its_charges(ledger: Any, client: Any) -> None:
+    opened("T1", order_id="A")
+    closed("T1", order_id="B")
+    opened("T2", strategy_id="another", order_id="C", entry_price="2450.05")
+    assert [row["charges_estimated"] for row in answer("trade_export")["trades"]] == [None, None]
+    call_command("account", "plan", "main", "zerodha", "--date", "2024-03-15", stdout=io.StringIO())
+    rows = answer("trade_export")["trades"]
+    assert [row["charges"] for row in rows] == [None, None]
+    estimates = [Decimal(row["charges_estimated"]) for row in rows]
+    assert sum(estimates) == Decimal(answer("charges")["total"])
+    life = answer("trade", "T1")
+    assert (life["charges"], life["charges_estimated"]) == (None, str(estimates[0]))
+    screen = io.StringIO()
+    call_command("trade", "T1", stdout=screen, stderr=io.StringIO())
+    assert "charges not known (estimated" in screen.getvalue()
+    client.force_login(User.objects.create_superuser("asha"))
+    assert b"estimate" in client.get(f"/trades/{row('T1').pk}/").content
 
 
 def test_a_foreign_venue_is_in_no_segment(ledger: Any) -> None:

@@ -64,6 +64,7 @@ def _head(life: TradeLife) -> Iterator[str]:
     opened = display.UNDEFINED if trade.opened_at is None else f"{localtime(trade.opened_at):{dated}}"
     yield " · ".join(filter(None, [f"opened {opened}, {closed}", display.outcome(row.result), trade.exit_reason]))
     charges = "charges not known" if trade.charges is None else f"charges {_money(life, trade.charges)}"
+    charges += "" if life.charges_estimated is None else f" (estimated {_money(life, life.charges_estimated)})"
     risk = "no initial stop" if not life.initial_risk else f"risked {_money(life, life.initial_risk)}"
     r = "" if row.r_multiple is None else f"{row.r_multiple} R"
     pnl = f"P&L {_money(life, trade.realised_pnl)} {life.currency} before charges"

@@ -6,7 +6,7 @@ read, as corrections have left it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
-from trading.domain.charge_heads import FillKind, Segment
+from trading.domain.charge_heads import FillKind, Head, Segment
 from trading.domain.charge_products import ChargedFill
 from trading.domain.charge_schedule import ChargeSchedule, parse_schedule
 from trading.domain.charges import EMPTY, ChargeEstimate, estimate
@@ -56,11 +56,6 @@ def segment_of(instrument: Instrument) -> Segment | None:
     return _SEGMENTS.get((instrument.exchange.code, Instrument.Kind(instrument.kind)))
 
 
-def has_plan(account: Account) -> bool:
-    """Tell whether the account ever had a brokerage plan: without one no trade's estimate is whole."""
-    return BrokeragePlan.objects.filter(account=account).exists()
-
-
 def estimate_of(account: Account, fills: Iterable[ChargedFill], *, plan: str | None = None) -> ChargeEstimate:
     """Return the estimated charges of whole days of fills, by a plan, or by the account's own on each day."""
     if plan is not None:
@@ -76,29 +71,33 @@ def estimate_of(account: Account, fills: Iterable[ChargedFill], *, plan: str | N
     return answer
 
 
-def estimates_of(account: Account, trades: Collection[int]) -> dict[int, Decimal | None]:
+def estimates_of(trades: QuerySet[Trade]) -> dict[int, Decimal | None]:
     """Return the estimated charges of trades by their key: the sum of their fills' shares, None where one is unknown.
 
-    The fills of other trades on the same days are read as well.
+    They are of accounts with a brokerage plan; trades of others are left out. The fills of other trades on the same
+    days are read as well.
     """
-    if not trades or not has_plan(account):
-        return dict.fromkeys(trades)
-    days = set()
-    keys: dict[int, list[str]] = {pk: [] for pk in trades}
-    for trade in _whole(Trade.objects.filter(pk__in=trades)):
-        for fill in charged_of(trade):
-            days.add(fill.day)
-            keys[trade.pk].append(fill.key)
-    if not days:
-        return dict.fromkeys(trades)
-    fills = (fill for fill in charged_fills(account, min(days), max(days)) if fill.day in days)
-    shares = estimate_of(account, fills).shares
     sums: dict[int, Decimal | None] = {}
-    for pk, of_trade in keys.items():
-        amounts = [amount for key in of_trade for amount in shares[key].values()]
-        certain = [amount for amount in amounts if amount is not None]
-        sums[pk] = sum(certain, Decimal(0)) if amounts and len(certain) == len(amounts) else None
+    chosen = Trade.objects.filter(pk__in=trades.order_by().values("pk")).order_by("pk")
+    for account in Account.objects.filter(brokerage_plans__isnull=False).distinct():
+        keys: dict[int, list[str]] = {}
+        days = set()
+        for trade in _whole(chosen.filter(account=account).iterator(chunk_size=AT_A_TIME)):
+            fills = list(charged_of(trade))
+            keys[trade.pk] = [fill.key for fill in fills]
+            days |= {fill.day for fill in fills}
+        if days:
+            of_days = (fill for fill in charged_fills(account, min(days), max(days)) if fill.day in days)
+            shares = estimate_of(account, of_days).shares
+            sums |= {pk: _sum(shares[key] for key in of_trade) for pk, of_trade in keys.items()}
     return sums
+
+
+def _sum(shares: Iterable[Mapping[Head, Decimal | None]]) -> Decimal | None:
+    """Return the sum of all heads of some fills, None where one is not known, or there is no fill."""
+    amounts = [amount for heads in shares for amount in heads.values()]
+    certain = [amount for amount in amounts if amount is not None]
+    return sum(certain, Decimal(0)) if amounts and len(certain) == len(amounts) else None
 
 
 def key_of(fill: Fill) -> str:

@@ -2,7 +2,8 @@
 
 Prices are averages to 8 decimals; ``buy_value`` and ``sell_value`` are price × quantity × multiplier of what was bought
 and sold so far; ``net_pnl`` is the gross P&L less the charges, None while those are unknown; ``conditions`` are those
-of the signals that led to the trade.
+of the signals that led to the trade; ``charges_estimated`` is what the schedule of charges makes of it, None where the
+account has no brokerage plan, and part of no other figure.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units, to_units
 from trading.models import Account, Instrument, Review, Signal, Strategy, Trade
 from trading.queries.average_prices import exit_value, from_fills
+from trading.queries.charge_estimates import estimates_of
 from trading.queries.columns import day_of, instant_of, text, texts_of, units
 from trading.queries.excursions import FIELDS as EXCURSION
 from trading.queries.excursions import in_risks
@@ -39,8 +41,18 @@ HEADER = (
     "review", "rating", "tags", "mistakes", "notes", "reviewed_by", "reviewed_at",
     *EXCURSION,
     "exit_quantity", "exit_price", "buy_value", "sell_value", "net_pnl", "conditions",
+    "charges_estimated",
 )  # fmt: skip
-_PRICES = ("entry_price", "exit_price", "stop_price", "target_price", "mae_price", "mfe_price", "charges")
+_PRICES = (
+    "entry_price",
+    "exit_price",
+    "stop_price",
+    "target_price",
+    "mae_price",
+    "mfe_price",
+    "charges",
+    "charges_estimated",
+)
 _VALUES = ("initial_risk", "gross_pnl", "net_pnl", "reported_pnl", "buy_value", "sell_value", "given_back")
 KINDS = {
     **dict.fromkeys((*_PRICES, "entry_quantity", "exit_quantity", "open_quantity"), ColumnKind.AMOUNT),
@@ -77,7 +89,7 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
         return local.date() if local is not None and is_day_only else local
 
     plain = trades.select_related(None).prefetch_related(None)
-    conditions = conditions_of(trades)
+    conditions, estimates = conditions_of(trades), estimates_of(trades)
     multipliers = {pk: instrument.multiplier for pk, instrument in instruments.items()}
     for row, entry_price, exit_price in _priced(plain, multipliers):
         symbol = instruments[row.instrument].symbol
@@ -102,6 +114,7 @@ def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
             *(_excursion(row, desk(row.mae_at), desk(row.mfe_at)) if row.mae is not None else _NOT_MEASURED),
             from_units(row.exit_quantity), exit_price, *_bought_and_sold(row),
             None if row.charges is None else from_units(earned), conditions.get(row.pk, {}),
+            estimates.get(row.pk),
         )  # fmt: skip
 
 

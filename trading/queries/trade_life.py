@@ -14,6 +14,7 @@ from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units
 from trading.models import Fill, Journal, Signal, StopChange, Trade
 from trading.queries import facts
+from trading.queries.charge_estimates import estimates_of
 from trading.queries.excursions import TickReader, in_risks, instant, measure, ns, symbol_of, ticks_of
 from trading.queries.trade_list import TradeRow, related, trade_row
 
@@ -35,6 +36,7 @@ class TradeLife:
     initial_stop_price: Decimal | None
     times: Sequence[int]
     prices: Sequence[float]
+    charges_estimated: Decimal | None = None  # where the account has a brokerage plan
 
     def excursion_fields(self) -> dict[str, Any]:
         """Return MAE and MFE in money and R, where and when, what was given back of it, and the mark of a gap."""
@@ -78,4 +80,5 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
         initial_stop_price=trade.initial_stop_price,
         times=times.tolist(),
         prices=prices.tolist(),
+        charges_estimated=estimates_of(Trade.objects.filter(pk=pk)).get(pk),
     )

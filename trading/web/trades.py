@@ -14,6 +14,7 @@ from trading.domain.display import outcome
 from trading.models import Account, Strategy, Trade
 from trading.queries import facts
 from trading.queries.accounts import all_accounts
+from trading.queries.charge_estimates import estimates_of
 from trading.queries.excursions import fields_of
 from trading.queries.results import RESULTS
 from trading.queries.trade_list import REVIEW_STATES, TradeFilter, listed, related, trade_row, trade_rows
@@ -91,4 +92,5 @@ def trade_page(request: HttpRequest, pk: int) -> HttpResponse:
         corrections=facts.corrections_of(row),
         stops=row.stop_changes.order_by("at", "pk"),
         signals=row.signals.order_by("at", "pk"),
+        charges_estimated=estimates_of(Trade.objects.filter(pk=pk)).get(pk),
     )

@@ -41,6 +41,7 @@ class Command(VeloxCommand):
             "entry_price": row.entry_price,
             "r_multiple": row.r_multiple,
             "excursion": life.excursion_fields() or None,
+            "charges_estimated": life.charges_estimated,
             "fills": [
                 {**_fields(fill, "sequence", "side", "role", "price", "quantity", "charges", "at"), "pnl": pnl}
                 for fill, pnl in life.fills
