@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
+
 from trading.brokers.cells import PlacedCell, required_text
 from trading.brokers.contracts import EQUITY_EXCHANGES, named_in_words, segment_of_contract
 from trading.brokers.values import InstrumentName, Segment
 from trading.domain.contract_symbols import FUTURE, contract_in_words
 
 _CURRENCIES = frozenset({"USDINR", "EURINR", "GBPINR", "JPYINR", "EURUSD", "GBPUSD", "USDJPY"})
+# Here Dhan's rows count units (barrels, dollars) and not contracts, so that an amount is quantity times price. Of an
+# instrument that is kept in contracts of many units they are no fills: its multiplier is another one.
+_IN_UNITS = frozenset({"MCX", "CDS", "BCD"})
 _OF_CURRENCY = {"NSE": "CDS", "BSE": "BCD"}
 
 
@@ -24,6 +30,8 @@ def traded(name_cell: PlacedCell, exchange_cell: PlacedCell) -> tuple[Instrument
     contract = named_in_words(name, _OF_CURRENCY.get(exchange, exchange) if is_currency else exchange)
     if contract is None or contract.exchange is None:
         raise exchange_cell.refused("not an exchange that this contract trades on")
+    if contract.exchange in _IN_UNITS:
+        contract = replace(contract, multiplier=Decimal(1))
     return contract, segment_of_contract(contract.exchange, is_option=words.contract.kind != FUTURE)
 
 

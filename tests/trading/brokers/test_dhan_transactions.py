@@ -175,6 +175,17 @@ def test_a_contract_trades_on_the_derivatives_exchange_and_keeps_dhans_name() ->
     }
 
 
+def test_a_commoditys_quantity_is_of_units_so_that_its_contract_has_no_multiplier_but_one() -> None:
+    sides = "200 127380 200 128340"
+    charges = "80 33.69 64 0.26 3.82 106.89 0"
+    statement = read(
+        bill("01-07-2026 00:00", "OPT CRUDEOIL 16 Jul 2026 9000 PE", "MCX 8", sides, charges, "671.34"), LTM
+    )
+
+    assert [fill.instrument.multiplier for fill in statement.fills] == [1, 1, None, None]
+    assert statement.fills[0].price == Decimal("636.9")
+
+
 def test_the_tax_of_a_commodity_is_ctt() -> None:
     row = bill(
         "01-07-2026 00:00",
