@@ -83,7 +83,7 @@ def read(document: Document) -> Statement:
     rows: list[TradesRow] = draft.add(read_rows(table.lines(), _row))
     draft.fills = [row for row in rows if isinstance(row, FillLine)]
     draft.charges = [charge for row in rows if not isinstance(row, FillLine) for charge in row]
-    draft.stated = _stated(document, sheet, table)
+    _read_sums(document, sheet, table, draft)
     for name, total in _computed(draft).items():
         # Each figure of each row may have lost half a paisa.
         figures = {"trades": 0, "trade_charges": len(rows) * len(_HEADS)}.get(name, len(rows))
@@ -177,17 +177,17 @@ def _computed(draft: StatementDraft) -> dict[str, Decimal]:
     return {**sums, "trade_charges": sum(sums.values(), Decimal(0)), "trades": Decimal(len(draft.fills))}
 
 
-def _stated(document: Document, sheet: Sheet, table: SheetTable) -> dict[str, Decimal]:
-    """Return the sums above the table; charges that are not of trades stand in a list of their own, below."""
+def _read_sums(document: Document, sheet: Sheet, table: SheetTable, draft: StatementDraft) -> None:
+    """Take the sums above the table; those of charges that no trade caused are left out: they tell no day."""
     names = {header_key(column): head.value for column, head in _HEADS.items()}
     names |= {"total trade charges": "trade_charges", "total trades": "trades"}
-    stated: dict[str, Decimal] = {}
-    other_charges = _title_row(sheet, table, "non trade charges")
+    other_charges = _title_row(sheet, table, "non trade charges") or table.header_index
     for label, cell in labels(document, sheet, table.header_index):
         name = names.get(header_key(label))
-        if name is not None and (other_charges is None or cell.place.row < other_charges):
-            stated.setdefault(name, money(cell))
-    return stated
+        if cell.place.row > other_charges:
+            draft.ignore(cell.place, "non_trade_charge", f"{label} {text(cell)}: of the period, without a day.")
+        elif name is not None:
+            draft.stated[name] = money(cell)
 
 
 def _title_row(sheet: Sheet, table: SheetTable, title: str) -> int | None:

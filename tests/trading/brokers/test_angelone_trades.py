@@ -82,7 +82,8 @@ def test_client_and_period_stand_above_the_table() -> None:
     beside = (*files.PREAMBLE[:5], ("StartDate", "2026-08-01 00:00:00.0"), ("EndDate", "2026-08-31 23:59:59.0"),
               *files.PREAMBLE[7:])  # fmt: skip
     assert read(*files.ROWS, preamble=beside).last_day == date(2026, 8, 31)
-    assert [remark.reason for remark in statement.ignored] == ["footer"]
+    assert [remark.reason for remark in statement.ignored] == ["footer", "non_trade_charge", "non_trade_charge"]
+    assert statement.ignored[1].text == "DP Charges 23.6: of the period, without a day."
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,12 @@ class TestOptions:
         assert (len(statement.fills), statement.actions) == (1, ())
         assert [remark.reason for remark in statement.ignored] == ["same_as_trade"]
 
+    def test_an_ordinary_trade_of_the_contract_does_not_tell_its_event(self) -> None:
+        bought = trade(**OPTION, quantity="3", tradePrice="6.95")
+        event = TRADE | OPTION | {"date": "2026-01-17", "transactionType": "Expiration", "quantity": "-3"}
+        statement = read(bought, rest=f"<OptionEAE>{element('OptionEAE', event)}</OptionEAE>")
+        assert [action.quantity for action in statement.actions] == [Decimal(-3)]
+
     def test_an_event_alone_is_proposed_and_never_booked(self) -> None:
         event = TRADE | OPTION | {"date": "2026-01-17", "transactionType": "Assignment", "quantity": "20"}
         statement = read(rest=f"<OptionEAE>{element('OptionEAE', event)}</OptionEAE>")

@@ -66,6 +66,11 @@ def test_charges_are_read_over_the_footer_that_cuts_their_block_and_added_up_by_
     }
 
 
+def test_what_stands_below_the_block_is_no_charge() -> None:
+    statement = read(("* These trades indicates square-off", "[TURNOVER CHG] 9.99 9.99"))
+    assert amounts(statement)[Head.EXCHANGE] == Decimal("0.08")
+
+
 def test_brokerage_that_looks_like_a_purchase_of_one_unit_at_0_is_no_trade() -> None:
     statement = read()
     assert [remark.reason for remark in statement.ignored] == ["order_brokerage"] * 2
