@@ -30,9 +30,8 @@ def traded(name_cell: PlacedCell, exchange_cell: PlacedCell) -> tuple[Instrument
     contract = named_in_words(name, _OF_CURRENCY.get(exchange, exchange) if is_currency else exchange)
     if contract is None or contract.exchange is None:
         raise exchange_cell.refused("not an exchange that this contract trades on")
-    if contract.exchange in _IN_UNITS:
-        contract = replace(contract, multiplier=Decimal(1))
-    return contract, segment_of_contract(contract.exchange, is_option=words.contract.kind != FUTURE)
+    segment = segment_of_contract(contract.exchange, is_option=words.contract.kind != FUTURE)
+    return (replace(contract, multiplier=Decimal(1)) if contract.exchange in _IN_UNITS else contract), segment
 
 
 def without_exchange(name_cell: PlacedCell, isin: str | None = None) -> InstrumentName:
