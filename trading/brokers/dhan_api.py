@@ -89,13 +89,13 @@ def _fill(line: ObjectLine) -> FillLine:
     if fill_id is None:
         raise RefusedRow("no_trade_id", "The trade has no id of the exchange.")
     at = cells.moment(line["exchangeTime"], *_TIME_STYLES)
-    instrument = name_of(line, exchange)
-    is_commodity = exchange == "MCX"
-    charges = {Head.CTT if is_commodity and head == Head.STT else head: line[name] for name, head in _HEADS.items()}
+    is_option = cells.text(line["drvOptionType"]) in _RIGHTS
+    is_share = exchange in EQUITY_EXCHANGES
+    heads = {**_HEADS, "stt": Head.CTT} if exchange == "MCX" else _HEADS
     return FillLine(
         place=line.place,
-        instrument=instrument,
-        segment=_segment(line, exchange),
+        instrument=_name(line, exchange),
+        segment=Segment.EQUITY if is_share else segment_of_contract(exchange, is_option=is_option),
         side=cells.side(line["transactionType"]),
         quantity=cells.above_zero(line["tradedQuantity"]),
         price=cells.above_zero(double(line["tradedPrice"])),
@@ -105,11 +105,13 @@ def _fill(line: ObjectLine) -> FillLine:
         fill_id=fill_id,
         order_id=cells.identifier(line["orderId"]),
         product=_PRODUCTS.get(cells.text(line["productType"])),
-        charges={head: cells.number(double(cell)) for head, cell in charges.items() if not cells.is_blank(cell)},
+        charges={
+            head: cells.number(double(line[name])) for name, head in heads.items() if not cells.is_blank(line[name])
+        },
     )
 
 
-def name_of(line: ObjectLine, exchange: str) -> InstrumentName:
+def _name(line: ObjectLine, exchange: str) -> InstrumentName:
     """Return the name of a trade's or position's instrument; Dhan's security id is its code."""
     code, isin = cells.text(line["securityId"]) or None, cells.text(line["isin"]) or None
     symbol, title = cells.text(line["tradingSymbol"]).upper(), cells.text(line["customSymbol"])
@@ -124,9 +126,3 @@ def name_of(line: ObjectLine, exchange: str) -> InstrumentName:
     words = in_words(underlying["name"], cells.day(line["drvExpiryDate"], *_DAY_STYLES), strike, right)
     listed = words is not None and exchange in ("NFO", "BFO")
     return InstrumentName(exchange, symbol_of(words) if words and listed else None, isin, title or None, code)
-
-
-def _segment(line: ObjectLine, exchange: str) -> Segment:
-    if exchange in EQUITY_EXCHANGES:
-        return Segment.EQUITY
-    return segment_of_contract(exchange, is_option=cells.text(line["drvOptionType"]) in _RIGHTS)

@@ -11,7 +11,7 @@ from functools import partial
 
 from trading.brokers import cells
 from trading.brokers.contracts import exchange_of_contract, listed_on, named
-from trading.brokers.document import Document, Sheet
+from trading.brokers.document import Document
 from trading.brokers.fyers_report import is_report, report_of
 from trading.brokers.preamble import labels
 from trading.brokers.reading import read_rows
@@ -49,7 +49,11 @@ def read(document: Document) -> Statement:
     report = report_of(document, sheet)
     if report.first_day is None or report.last_day is None:
         raise UnknownLayout(f"{document.name} tells no period.", field="Date Range", hint="Nothing was read.")
-    charges = _charges(document, sheet, table.header_index, report.first_day, report.last_day)
+    charges = [
+        ChargeLine(cell.place, _HEADS[label.casefold()], cells.money(cell), report.first_day, report.last_day)
+        for label, cell in labels(document, sheet, table.header_index)
+        if label.casefold() in _HEADS
+    ]
     rows = read_rows(table.lines(), partial(_position, report.first_day, report.last_day))
     return Statement(
         file=document.name,
@@ -75,14 +79,6 @@ def read(document: Document) -> Statement:
         },
         is_empty=not rows.count and not any(charge.amount for charge in charges),
     )
-
-
-def _charges(document: Document, sheet: Sheet, rows_max: int, first_day: date, last_day: date) -> list[ChargeLine]:
-    return [
-        ChargeLine(cell.place, _HEADS[label.casefold()], cells.money(cell), first_day, last_day)
-        for label, cell in labels(document, sheet, rows_max)
-        if label.casefold() in _HEADS
-    ]
 
 
 def _position(first_day: date, last_day: date, line: SheetLine) -> PositionLine:

@@ -35,7 +35,14 @@ def read(document: Document) -> Statement:
     """Return one fill of kind ORDER for each order that was filled, of its last state. Raises: UnknownLayout,
     UnreadableFile."""
     lines = object_lines(document, _FIELDS)
-    rows = read_rows(_last_states(lines), _sum_of_fills)
+    # The API tells an order's states in their order.
+    last_states = {cells.text(line["order_id"]): line for line in lines}
+    rows = read_rows(last_states.values(), _sum_of_fills)
+    superseded = [
+        Remark(line.place, "earlier_state", "A later state of the same order follows.")
+        for line in lines
+        if last_states[cells.text(line["order_id"])] is not line
+    ]
     fills = in_order_of_time(rows.read)
     users = {cells.text(line["user_id"]) for line in lines} - {""}
     return Statement(
@@ -49,24 +56,10 @@ def read(document: Document) -> Statement:
         last_day=fills[-1].day if fills else None,
         client=users.pop() if len(users) == 1 else None,
         fills=fills,
-        ignored=(*_superseded(lines), *rows.ignored),
+        ignored=(*superseded, *rows.ignored),
         rejected=tuple(rows.rejected),
         is_empty=not fills and not rows.rejected,
     )
-
-
-def _last_states(lines: list[ObjectLine]) -> list[ObjectLine]:
-    """Return the last line of each order: the API tells an order's states in their order."""
-    return list({cells.text(line["order_id"]): line for line in lines}.values())
-
-
-def _superseded(lines: list[ObjectLine]) -> list[Remark]:
-    last = {line.place for line in _last_states(lines)}
-    return [
-        Remark(line.place, "earlier_state", "A later state of the same order follows.")
-        for line in lines
-        if line.place not in last
-    ]
 
 
 def _sum_of_fills(line: ObjectLine) -> FillLine | Remark:

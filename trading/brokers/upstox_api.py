@@ -47,7 +47,11 @@ def read(document: Document) -> Statement:
 
 
 def _fill(line: ObjectLine) -> FillLine:
-    token, exchange = cells.text(line["instrument_token"]), exchange_of(cells.text(line["exchange"]), _segment(line))
+    # `NSE_FO|43919`: exchange, segment and Upstox's number; NCD and BCD are the exchanges' currency segments.
+    token = cells.text(line["instrument_token"])
+    prefix, _, number = token.partition("|")
+    segment = "CDS" if prefix.startswith(("NCD", "BCD")) else prefix.partition("_")[2] if number else "EQ"
+    exchange = exchange_of(cells.text(line["exchange"]), segment)
     if exchange is None:
         raise RefusedRow("unknown_segment", f"{token} is of an exchange that cannot be booked.")
     fill_id = cells.identifier(line["trade_id"])
@@ -70,13 +74,6 @@ def _fill(line: ObjectLine) -> FillLine:
         product=_PRODUCTS.get(cells.text(line["product"])),
         tag=cells.text(line["tag"]) or None,
     )
-
-
-def _segment(line: ObjectLine) -> str:
-    """Return the segment that a token begins with, `NSE_FO|43919`; that of shares where it has none."""
-    prefix, _, rest = cells.text(line["instrument_token"]).partition("|")
-    kind = prefix.partition("_")[2] if rest else "EQ"
-    return "CDS" if prefix.startswith(("NCD", "BCD")) else kind
 
 
 def _name(line: ObjectLine, exchange: str, token: str) -> InstrumentName:

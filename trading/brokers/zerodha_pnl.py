@@ -21,7 +21,7 @@ from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, labels, texts
 from trading.brokers.reading import RefusedRow, read_rows
 from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table
-from trading.brokers.values import Broker, ChargeLine, InstrumentName, PositionLine, Remark, Segment, Statement
+from trading.brokers.values import Broker, ChargeLine, PositionLine, Remark, Segment, Statement
 from trading.brokers.zerodha_heads import HeadAmount, amounts_by_head, is_marked
 
 BROKER = Broker.ZERODHA
@@ -37,9 +37,9 @@ _SIGNS = {"": 1, "BUY": 1, "LONG": 1, "SELL": -1, "SHORT": -1}
 
 @dataclass(frozen=True, slots=True)
 class ConsolePeriod:
-    """What the title tells: ``segment`` as it stands there, `Equity` or `F&O`."""
+    """What the title tells; ``segment`` is None of `F&O`, which has several."""
 
-    segment: str
+    segment: Segment | None
     first_day: date
     last_day: date
 
@@ -72,7 +72,11 @@ def read(document: Document) -> Statement:
         first_day=period.first_day if period else None,
         last_day=period.last_day if period else None,
         client=cells.text(client) if client else None,
-        charges=tuple(_charge(each, period) for each in amounts) if period else (),
+        charges=tuple(
+            ChargeLine(each.place, each.head, each.amount, period.first_day, period.last_day, period.segment)
+            for each in amounts
+            if period
+        ),
         positions=tuple(rows.read),
         ignored=(*rows.ignored, *(() if period else no_period)),
         rejected=tuple(rows.rejected),
@@ -84,7 +88,8 @@ def read(document: Document) -> Statement:
 
 def _period(sheet: Sheet, table: SheetTable) -> ConsolePeriod | None:
     for match in filter(None, map(_TITLE.fullmatch, texts(sheet, table.header_index))):
-        return ConsolePeriod(match["segment"], date.fromisoformat(match["first"]), date.fromisoformat(match["last"]))
+        segment = Segment.EQUITY if match["segment"].casefold() == "equity" else None
+        return ConsolePeriod(segment, date.fromisoformat(match["first"]), date.fromisoformat(match["last"]))
     return None
 
 
@@ -97,7 +102,7 @@ def _position(line: SheetLine, period: ConsolePeriod | None) -> PositionLine | R
         return Remark(line.place, "no_period", "The file does not tell its period.")
     return PositionLine(
         place=line.place,
-        instrument=_name(symbol, cells.text(line["ISIN"]) or None),
+        instrument=named(symbol, exchange_of_contract(symbol), cells.text(line["ISIN"]) or None),
         day=period.first_day,
         last_day=period.last_day,
         quantity=_open_quantity(line),
@@ -109,10 +114,6 @@ def _position(line: SheetLine, period: ConsolePeriod | None) -> PositionLine | R
     )
 
 
-def _name(symbol: str, isin: str | None) -> InstrumentName:
-    return named(symbol, exchange_of_contract(symbol), isin)
-
-
 def _open_quantity(line: SheetLine) -> Decimal | None:
     """Return what was open at the end of the period, below 0 for a short position."""
     quantity = cells.number_or_none(line.get("Open Quantity"))
@@ -122,11 +123,6 @@ def _open_quantity(line: SheetLine) -> Decimal | None:
     if kind not in _SIGNS:
         raise RefusedRow("unknown_open_quantity", f"{kind!r} does not say whether the open quantity is long or short.")
     return quantity * _SIGNS[kind]
-
-
-def _charge(amount: HeadAmount, period: ConsolePeriod) -> ChargeLine:
-    segment = Segment.EQUITY if period.segment.casefold() == "equity" else None
-    return ChargeLine(amount.place, amount.head, amount.amount, period.first_day, period.last_day, segment)
 
 
 def _stated(document: Document, sheet: Sheet, rows_max: int) -> Iterator[tuple[str, Decimal]]:

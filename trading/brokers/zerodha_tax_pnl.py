@@ -21,9 +21,9 @@ from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, labels, texts
 from trading.brokers.reading import ReadRows, RefusedRow, read_rows
 from trading.brokers.tables import HEADER_ROWS_MAX, SheetLine, find_table, header_key, is_blank_row
-from trading.brokers.values import Broker, ChargeLine, Head, PositionLine, Remark, Segment, Statement
+from trading.brokers.values import Broker, ChargeLine, PositionLine, Remark, Segment, Statement
 from trading.brokers.zerodha_heads import amounts_by_head, head_of, is_marked, total_by_head
-from trading.domain.contract_symbols import FUTURE, contract_of
+from trading.domain.contract_symbols import FUTURE, OPTION, contract_of
 
 BROKER = Broker.ZERODHA
 KIND = "tax_pnl"
@@ -45,6 +45,7 @@ _PROFITS = {
     "long term profit": "long_term_profit",
     "equity long term profit": "long_term_profit",
 }
+_FNO_TOTALS = {FUTURE: "futures_profit", OPTION: "options_profit"}
 _FNO_PROFITS = {"options realized profit": "options_profit", "futures realized profit": "futures_profit"}
 
 
@@ -144,22 +145,12 @@ def _exit(section: str, line: SheetLine) -> TaxExit | Remark:
     )
     charges = tuple(
         ChargeLine(line.place, head, amount, min(first_day, day), max(first_day, day), segment, None, instrument)
-        for head, amount in _amounts(line)
-        if amount
+        for column in line.columns
+        if (head := head_of(column)) and (amount := cells.money_or_none(line[column]))
     )
-    return TaxExit(position, _EQUITY.get(section) or _total_of_derivative(section, symbol), charges)
-
-
-def _amounts(line: SheetLine) -> Iterator[tuple[Head, Decimal]]:
-    for column in line.columns:
-        head = head_of(column)
-        if head is not None:
-            yield head, cells.money_or_none(line[column]) or Decimal(0)
-
-
-def _total_of_derivative(section: str, symbol: str) -> str | None:
     contract = contract_of(symbol) if section == "f&o" else None
-    return None if contract is None else "futures_profit" if contract.kind == FUTURE else "options_profit"
+    total = _EQUITY.get(section) if contract is None else _FNO_TOTALS[contract.kind]
+    return TaxExit(position, total, charges)
 
 
 def _profits(document: Document) -> dict[str, Decimal]:
