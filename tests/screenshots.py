@@ -15,6 +15,7 @@ PAGES = {
     "trades": "/trades/",
     "trade": "/trades/3/",
     "strategies": "/strategies/?days=all&strategy=ema_cross",
+    "brokers": "/brokers/",
     "admin": "/admin/",
     "admin-trades": "/admin/trading/trade/",
     "admin-trade": "/admin/trading/trade/3/change/",

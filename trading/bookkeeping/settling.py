@@ -17,6 +17,7 @@ from trading.domain import trade_building
 from trading.domain.trade_building import BuiltTrade, Leg, ReplacedOrder, ReportedFill
 from trading.models import Correction, Trade
 from trading.queries.imported_trades import (
+    IMPORTER,
     REPLACED_MARK,
     Booked,
     FillGroup,
@@ -32,7 +33,7 @@ from trading.transactions import writing
 
 FILLS_AT_ONCE = 500  # well within the two seconds for which a strategy waits behind them
 VOIDS_AT_ONCE = 50
-AUTHOR, REASON = "broker import", "Fills of an earlier time came: built anew from all of them."
+REASON = "Fills of an earlier time came: built anew from all of them."
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ def give_way(trades: Sequence[Trade]) -> None:
             for each in trades[start : start + VOIDS_AT_ONCE]:
                 trade, head = correcting.locked(each.pk)
                 trade.trade_id = f"{trade.trade_id}{REPLACED_MARK}{trade.pk}"
-                correcting.write(trade, head, kind=Correction.Kind.VOID, reason=REASON, by=AUTHOR, now=now)
+                correcting.write(trade, head, kind=Correction.Kind.VOID, reason=REASON, by=IMPORTER, now=now)
 
 
 def book_all(group: FillGroup, trades: Sequence[BuiltTrade], *, by: str) -> None:

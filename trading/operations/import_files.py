@@ -12,6 +12,7 @@ from trading.domain.strategy_rules import StrategyRule
 from trading.errors import LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
 from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
+from trading.operations.state_file_charges import state_file_charges
 from trading.proof.trades import Progress
 from trading.queries.import_report import FileReport
 from trading.queries.instrument_names import NameMap
@@ -104,6 +105,13 @@ def _import(
     )
     report.trades_opened, report.trades_closed = outcome.trades_opened, outcome.trades_closed
     report.refused, report.findings = outcome.refused, outcome.findings
+    if not is_trial:
+        try:
+            report.charges = state_file_charges(account, report.statement)
+        except FATAL:
+            raise
+        except VeloxError as error:  # the fills are booked, and stay
+            report.findings.append(f"Its charges were not taken: {error}")
     report.findings += [
         f"The file's total {name} is not what its rows add up to." for name in report.statement.contradictions
     ]

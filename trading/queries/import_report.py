@@ -36,6 +36,7 @@ class FileBody(TypedDict):
     ignored: dict[str, int]
     rejected: RejectedRows
     opening_sales: int
+    charges: int
     stated: dict[str, str]
     computed: dict[str, str]
     agrees: bool
@@ -54,6 +55,7 @@ class FileReport:
     fills: int = 0
     already_known: int = 0
     opening_sales: int = 0
+    charges: int = 0  # lines of stated charges that are new
     trades_opened: int = 0
     trades_closed: int = 0
     refused: Sequence[Remark] = ()
@@ -87,6 +89,7 @@ class FileReport:
             "ignored": dict(Counter(remark.reason for remark in statement.ignored)) if statement else {},
             "rejected": {"total": len(rejected), "by_reason": dict(Counter(row.reason for row in rejected))},
             "opening_sales": self.opening_sales,
+            "charges": self.charges,
             "stated": _plain(statement.stated.items()) if statement else {},
             "computed": _plain(statement.computed.items()) if statement else {},
             "agrees": statement is not None and not statement.contradictions,
