@@ -21,10 +21,10 @@ def import_charges(account_code: str, statement: Statement, *, by: str = "") -> 
     by, new = by or IMPORT, 0
     for source in (ChargeSource.NOTE, ChargeSource.FILE):
         if lines := charge_statements(statement, source):
-            text = f"{statement.broker} {statement.kind} {statement.file}"
+            text = f"{statement.broker} {statement.kind}"  # without its name, which may have the client's code
             new += state_charges(account_code, lines, by=by, text=text, document=statement.sha256).lines
     if statement.fills:
         days = [fill.day for fill in statement.fills]
-        reason = f"Fills of {statement.file}"
+        reason = f"Fills of a {statement.broker} {statement.kind}"
         spread_charges(account_code, min(days), max(days), by=by, reason=reason)
     return new

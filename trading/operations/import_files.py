@@ -12,7 +12,6 @@ from trading.domain.strategy_rules import StrategyRule
 from trading.errors import LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
 from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
-from trading.operations.state_file_charges import state_file_charges
 from trading.proof.trades import Progress
 from trading.queries.import_report import FileReport
 from trading.queries.instrument_names import NameMap
@@ -91,8 +90,6 @@ def _import(
             is_trial=is_trial,
             progress=progress,
         )
-        if not is_trial:
-            import_charges(account, report.statement, by=options.by)
     except FATAL:
         raise
     except VeloxError as error:
@@ -107,7 +104,7 @@ def _import(
     report.refused, report.findings = outcome.refused, outcome.findings
     if not is_trial:
         try:
-            report.charges = state_file_charges(account, report.statement)
+            report.charges = import_charges(account, report.statement, by=options.by)
         except FATAL:
             raise
         except VeloxError as error:  # the fills are booked, and stay

@@ -13,7 +13,7 @@ from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
 from trading.domain.trade_building import ReportedFill
-from trading.models import Account, BrokerFill, Correction, Fill, FillKey, Instrument, StatedCharge, Strategy, Trade
+from trading.models import Account, BrokerFill, Correction, Fill, FillKey, Instrument, Strategy, Trade
 from trading.queries import facts
 from trading.queries.period import date_in
 
@@ -150,13 +150,3 @@ def booked_otherwise(group: FillGroup, start: date) -> set[tuple[date, str]]:
     keys = keys.filter(trade__instrument=group.instrument).exclude(trade__trade_id__contains=REPLACED_MARK)
     rows = keys.values_list("day", "broker_fill_id", "trade__flags")
     return {(day, fill_id) for day, fill_id, marks in rows if IMPORTED not in marks}
-
-
-def days_of_charges(account_code: str, days: Iterable[date]) -> tuple[date, date] | None:
-    """Return the first and the last of some days if any charge was stated of days between them, else None."""
-    listed = sorted(days)
-    if not listed:
-        return None
-    first, last = listed[0], listed[-1]
-    stated = StatedCharge.objects.filter(account__code=account_code, day__lte=last, last_day__gte=first)
-    return (first, last) if stated.exists() else None
