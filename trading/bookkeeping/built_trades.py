@@ -18,7 +18,7 @@ from trading.domain import flags, position
 from trading.domain.chain import JournalEntry
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
-from trading.domain.trade_building import SETTLEMENTS, BuiltTrade, Leg, ReportedFill
+from trading.domain.trade_building import HOLDING, SETTLEMENTS, BuiltTrade, Leg, ReportedFill
 from trading.errors import InvalidValue
 from trading.models import Account, DayTotal, Fill, Instrument, JournalHead, Realisation, Strategy, Trade
 from trading.queries import facts
@@ -103,7 +103,7 @@ def _new(book: Book, built: BuiltTrade) -> Entry:
         side=built.side,
         opened_at=opened_at,
         recorded_at=book.now,
-        flags=[flags.IMPORTED],
+        flags=[*([flags.COST_GIVEN] if built.legs[0].fill.kind == HOLDING else ()), flags.IMPORTED],
     )
     return Entry(built, trade, Holding(built.side, to_units(book.instrument.multiplier)))
 
@@ -226,6 +226,7 @@ def _body(book: Book, entry: Entry, keys: dict[int, JournalEntry], totals: dict[
             body |= {"realised": {name: getattr(row, name) for name in FIGURES}, "realisation_pk": row.pk}
         fills.append(body)
     days = sorted({row.day for row in entry.realisations.values()})
+    second = [number for number, leg in enumerate(entry.legs, entry.first_sequence) if number > 1 and leg.is_rest]
     return {
         "trade": booking.trade_body(entry.trade),
         "fills": fills,
@@ -235,4 +236,5 @@ def _body(book: Book, entry: Entry, keys: dict[int, JournalEntry], totals: dict[
         "target_price": None,
         "exit_reason": entry.built.reason,
         **({"flip": {"from": entry.built.turned}} if entry.legs[0].is_rest else {}),
+        **({"second_rows": second} if second else {}),
     }

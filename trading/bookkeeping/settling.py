@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 
 from trading.bookkeeping import correcting, journal
 from trading.bookkeeping.built_trades import Book, book_trades
-from trading.domain import trade_building
 from trading.domain.trade_building import BuiltTrade, Leg, ReplacedOrder, ReportedFill
 from trading.models import Correction, Trade
 from trading.queries.imported_trades import (
@@ -22,12 +21,8 @@ from trading.queries.imported_trades import (
     Booked,
     FillGroup,
     LegName,
-    booked_otherwise,
-    booked_trades,
     first_unbooked,
-    kept_fills,
-    splits_of,
-    start_of,
+    rebuilt,
 )
 from trading.transactions import writing
 
@@ -56,18 +51,10 @@ def plan_of(group: FillGroup, since: date, arriving: Sequence[ReportedFill] = ()
 
     Only the trades from the last one on that was opened before that day are built anew.
     """
-    start = start_of(group, min(since, first_unbooked(group) or since))
-    fills = [*kept_fills(group, start), *arriving]
-    own = {(fill.day, fill.key) for fill in fills}
-    booked = booked_trades(group, start)
-    window = [each for each in booked if any((day, key) in own for day, key, _ in each.legs)]
-    by_others = booked_otherwise(group, start) & own
-    standing, orders = trade_building.without_replaced_orders(
-        fill for fill in fills if (fill.day, fill.key) not in by_others
-    )
-    built = trade_building.build([*standing, *splits_of(group, window)])
-    plan = SettlingPlan(group, opening_sales=built.opening_sales, unmatched=built.unmatched, orders=orders)
-    _compare(plan, built.trades, window)
+    made = rebuilt(group, min(since, first_unbooked(group) or since), arriving)
+    built = made.built
+    plan = SettlingPlan(group, opening_sales=built.opening_sales, unmatched=built.unmatched, orders=made.orders)
+    _compare(plan, built.trades, made.window)
     return plan
 
 

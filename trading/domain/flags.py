@@ -12,12 +12,14 @@ PRICE_FAR, MARKET_CLOSED, IN_FUTURE = "price_far_from_tick", "market_closed", "i
 # In an answer alone, never in a row: what was called changed nothing.
 KNOWN_ALREADY = "known_already"
 IMPORTED = "imported"  # the mark of a trade that was built from a broker's file
+COST_GIVEN = "cost_given"  # the mark of holdings of whose purchase a person told
 DAY_ONLY = "day_only"  # the mark of a trade with a fill that is known to the day only
 SPLIT = "split"  # the mark of a trade that has a fill of that role
 
 MEANINGS = {
     "corrected": "corrected",
     "close_charges_not_booked": "charges of the close were not booked: fills had closed it",
+    COST_GIVEN: "bought before the broker's files begin, at the cost that a person gave",
     DAY_ONLY: "time of day not known",
     "close_price_differs": "closed at another price than its last fill",
     IN_FUTURE: "a fill ahead of the clock",

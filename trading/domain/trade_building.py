@@ -8,21 +8,24 @@ fill, so that the same fills make the same trades whatever file brought them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 from itertools import groupby
 from operator import attrgetter
+from types import MappingProxyType
 
 from timeseries.values import ID_BYTES_MAX
 from trading.domain.money import divide_half_even
 from trading.domain.position import BUY, ENTRY_SIDE, LONG, SELL, SHORT
 
 TRADE, ORDER, EXPIRY, EXERCISE = "trade", "order", "expiry", "exercise"
+HOLDING = "holding"  # of no broker's file: the purchase of holdings, as a person says
 SPLIT = "split"  # of no broker's file: what a corporate action that was booked gave to a trade, or took
 SETTLEMENTS = {EXPIRY: "expired", EXERCISE: "settled"}  # kinds that only close, with the reason of such a close
 OPENS = {BUY: LONG, SELL: SHORT}
+COST_KEY = "cost"
 ORDER_KEY, ROW_KEY = "order", "row"  # what the key of a fill without a broker's id begins with
 _DIGEST_LENGTH = 16
 _DIGITS_MAX = 40
@@ -95,6 +98,18 @@ class BuiltTrade:
     def reason(self) -> str:
         """The reason of its close as a broker's file tells it: "expired", "settled" or ""."""
         return "" if self.is_open else SETTLEMENTS.get(self.legs[-1].fill.kind, "")
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCost:
+    """What a person says that holdings cost: the day of their purchase, and the price in units of 10^-8."""
+
+    day: date
+    price: int
+
+
+Costs = Mapping[tuple[date, str], GivenCost]  # by day and key of the sale
+NO_COSTS: Costs = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -218,13 +233,30 @@ def _without_replaced_sums(
     return standing, replaced
 
 
-def build(fills: Iterable[ReportedFill], *, begun: BuiltTrade | None = None) -> Built:
+def purchase_of(sale: ReportedFill, quantity: int, cost: GivenCost) -> ReportedFill:
+    """Return the purchase that nobody reported, of the holdings that a sale was of."""
+    return ReportedFill(
+        key=row_key([COST_KEY, sale.day.isoformat(), sale.key], 1),
+        broker=sale.broker,
+        exchange=sale.exchange,
+        day=cost.day,
+        at=None,
+        side=BUY,
+        quantity=quantity,
+        price=cost.price,
+        kind=HOLDING,
+        is_cash=True,
+    )
+
+
+def build(fills: Iterable[ReportedFill], *, begun: BuiltTrade | None = None, costs: Costs = NO_COSTS) -> Built:
     """Return the trades that fills make; ``begun`` is an open trade that they continue.
 
-    The fills may come in any order. Of ``begun`` the legs are kept, so that the trade is returned whole.
+    The fills may come in any order. Of ``begun`` the legs are kept, so that the trade is returned whole. A sale of
+    holdings whose cost is among ``costs`` is a closed trade of its own.
     """
     built = Built()
-    walk = TradeWalk(built, begun)
+    walk = TradeWalk(built, begun, costs)
     ordered = sorted(fills, key=sort_key)
     for _, of_day in groupby(ordered, key=attrgetter("day")):
         walk.take_day(list(of_day))
@@ -238,6 +270,7 @@ class TradeWalk:
 
     built: Built
     begun: BuiltTrade | None
+    costs: Costs
     trade_id: str = ""
     side: str = ""
     legs: list[Leg] = field(default_factory=list)
@@ -285,10 +318,21 @@ class TradeWalk:
             short = self.held if self.legs else 0
             intraday = min(rest, max(0, bought_later - short))
             if rest > intraday:
-                self.built.opening_sales.append(Leg(fill, rest - intraday))
+                self._sell_holdings(fill, rest - intraday, is_last=not intraday)
             rest = intraday
         if rest:
             self._open_or_add(Leg(fill, rest, is_rest=rest < fill.quantity))
+
+    def _sell_holdings(self, fill: ReportedFill, quantity: int, *, is_last: bool) -> None:
+        """Take a sale of holdings: a closed trade where their cost is given. A fill that goes on as a short has no room
+        for another row."""
+        cost = self.costs.get((fill.day, fill.key))
+        if cost is None or not is_last:
+            self.built.opening_sales.append(Leg(fill, quantity))
+            return
+        purchase = purchase_of(fill, quantity, cost)
+        legs = (Leg(purchase, quantity), Leg(fill, quantity, is_rest=quantity < fill.quantity))
+        self.built.trades.append(BuiltTrade(trade_id_of(purchase), LONG, legs, is_open=False))
 
     def _open_or_add(self, leg: Leg) -> None:
         if not self.legs:

@@ -10,7 +10,7 @@ from trading.models.book import (
     Realisation,
 )
 from trading.models.charge import BrokeragePlan, StatedCharge
-from trading.models.imports import BrokerFile, BrokerFill
+from trading.models.imports import BrokerFile, BrokerFill, HoldingCost
 from trading.models.measured import Excursion, FeedGap
 from trading.models.reference import (
     Account,
@@ -40,6 +40,7 @@ __all__ = [
     "Fill",
     "FillKey",
     "FollowerCursor",
+    "HoldingCost",
     "Instrument",
     "Journal",
     "JournalHead",

@@ -33,6 +33,7 @@ FACTS = {
     "trading_journal": ACCOUNT,
     "trading_brokerfile": ACCOUNT,
     "trading_brokerfill": ACCOUNT,
+    "trading_holdingcost": ACCOUNT,
 }
 # One thing may be added to a fact later: the trade that a signal led to.
 LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(

@@ -86,3 +86,29 @@ class BrokerFill(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity} at {self.price}"
+
+
+class HoldingCost(models.Model):
+    """What holdings cost of which a broker's files only show the sale, as a person says: price and day of the purchase.
+
+    The sale is then a closed trade (`operations.give_cost`); until then it is in no trade and in no P&L.
+    """
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="holding_costs")
+    sale = models.OneToOneField(BrokerFill, models.PROTECT, related_name="holding_cost")
+    day = models.DateField()
+    price = MoneyField()
+    reason = models.TextField()
+    author = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [
+            CheckConstraint(name="holding_cost_not_negative", condition=Q(price__gte=Decimal(0))),
+            CheckConstraint(name="holding_cost_has_a_reason", condition=~Q(reason="")),
+            CheckConstraint(name="holding_cost_has_an_author", condition=~Q(author="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.price} on {self.day}"

@@ -121,6 +121,7 @@ class Fill(models.Model):
             CheckConstraint(name="fill_role", condition=Q(role__in=("ENTRY", "EXIT", "SPLIT"))),
             CheckConstraint(name="fill_quantity_positive", condition=Q(quantity__gt=ZERO)),
         ]
+        indexes = [Index(name="fill_day_only", fields=("trade",), condition=Q(is_day_only=True))]
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity} at {self.price}"

@@ -21,7 +21,7 @@ BATCH = 5000
 NAMED_MAX = 100  # so many rows of one gap are named
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
-OTHERS |= {"import_file", "import_fills"}
+OTHERS |= {"import_file", "import_fills", "give_cost"}
 OTHERS |= {"state_charges", "set_brokerage_plan"}
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
@@ -82,7 +82,7 @@ class Index:
     charges: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
-    flipped: set[int] = field(default_factory=set)  # trades that the second row of a fill opened
+    second_rows: set[tuple[int, int]] = field(default_factory=set)  # trade, sequence: of fills that stand in two
     moved_keys: set[tuple[int, str]] = field(default_factory=set)  # fill, day: whose key points to another fill now
     recent: set[int] = field(default_factory=set)  # trades that an operation touched since a day
 
@@ -191,8 +191,8 @@ class ChainWalk:
         if isinstance(trade, dict) and operation in OPERATIONS:
             self.index.trades.extend((trade["pk"], pk, account))
             totals = self.index.day_totals
-            if "from" in body.get("flip", ()):
-                self.index.flipped.add(trade["pk"])
+            parts = [*([1] if "from" in body.get("flip", ()) else ()), *body.get("second_rows", ())]
+            self.index.second_rows |= {(trade["pk"], sequence) for sequence in parts}
             keys = (booked.get("fill_key", {}) for booked in (body, *body.get("fills", ())))
             self.index.moved_keys |= {(fill_key["from"], fill_key["day"]) for fill_key in keys if "from" in fill_key}
             if "day_total_pk" in body:
@@ -208,7 +208,7 @@ class ChainWalk:
             self.index.signal_trades[body["signal_taken"]] = trade["pk"]
         if operation == "publish_daily_summary":
             self.index.summaries.append((pk, account))
-        if operation in ("import_file", "import_fills"):
+        if operation in ("import_file", "import_fills", "give_cost"):
             self.index.imports.append((pk, account))
         if operation == "state_charges":
             self.index.charges.append((pk, account))

@@ -6,7 +6,7 @@ a person decides which of them is to be voided.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -40,13 +40,13 @@ class SharedKey(NamedTuple):
     sequence: int
 
 
-def find_ids_twice(tables: Tables, flipped: Iterable[int]) -> None:
-    """Find the fills whose id another fill of their day has as well; ``flipped`` are the trades that the second row of
-    a fill opened, which is no other fill."""
-    opened, name = set(flipped), attrgetter("account", "exchange", "day", "broker_fill_id")
+def find_ids_twice(tables: Tables, second_rows: Collection[tuple[int, int]]) -> None:
+    """Find the fills whose id another fill of their day has as well; ``second_rows`` are those (trade, sequence) that
+    are another part of a fill, and no other fill."""
+    name = attrgetter("account", "exchange", "day", "broker_fill_id")
     keys = map(SharedKey._make, tables.rows(_SHARED))
     for _, group in groupby(keys, name):
-        own = [key for key in group if not (key.sequence == 1 and key.trade in opened)]
+        own = [key for key in group if (key.trade, key.sequence) not in second_rows]
         for key in own[1:]:
             if key.fill != own[0].fill:
                 reason = f"an id of its own: fill {own[0].fill} has it, too"

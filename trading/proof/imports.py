@@ -8,7 +8,7 @@ from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
 from trading.proof.rows import Tables
 from trading.proof.trades import Progress
 
-FILE, FILL = "trading_brokerfile", "trading_brokerfill"
+FILE, FILL, COST = "trading_brokerfile", "trading_brokerfill", "trading_holdingcost"
 MONEY = ("quantity", "price", "charges")
 BATCH = 20  # rows of the journal, each with some hundred fills
 
@@ -19,10 +19,11 @@ def compare_imports(tables: Tables, index: Index, progress: Progress) -> dict[st
     Fills are compared by ranges of their keys, so that no more than some batches of them are in memory.
     """
     files: list[Expected] = []
+    costs: list[Expected] = []
     counts, low, total = {FILL: 0}, None, len(index.imports)
     for start in range(0, max(1, total), BATCH):
         batch = index.imports[start : start + BATCH]
-        fills = _expected(tables, batch, files)
+        fills = _expected(tables, batch, files, costs)
         is_last = start + BATCH >= total
         high = None if is_last else max((fill.values["id"] for fill in fills), default=low)
         if is_last or high != low:
@@ -30,11 +31,15 @@ def compare_imports(tables: Tables, index: Index, progress: Progress) -> dict[st
         low = high
         progress("imports", min(start + BATCH, total), total)
     counts[FILE] = tables.compare(FILE, files, tables.between(FILE, "id", None, None))
+    counts[COST] = tables.compare(COST, costs, tables.between(COST, "id", None, None))
     return counts
 
 
-def _expected(tables: Tables, batch: list[tuple[int, int]], files: list[Expected]) -> list[Expected]:
-    """Return the fills that these rows of the journal (row, account) tell, and add their files to ``files``."""
+def _expected(
+    tables: Tables, batch: list[tuple[int, int]], files: list[Expected], costs: list[Expected]
+) -> list[Expected]:
+    """Return the fills that these rows of the journal (row, account) tell, and add their files to ``files`` and what
+    holdings cost to ``costs``."""
     sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
     bodies: dict[int, str] = dict(tables.in_batches(sql, [row for row, _ in batch]))
     fills: list[Expected] = []
@@ -45,6 +50,9 @@ def _expected(tables: Tables, batch: list[tuple[int, int]], files: list[Expected
             if "file" in body:
                 cells = body["file"] | common | {"recorded_by": body["by"]}
                 files.append(Expected(FILE, (account, cells["sha256"], cells["kind"]), cells))
+            if "cost" in body:
+                cells = body["cost"] | common | {"price": units(body["cost"]["price"]), "author": body["by"]}
+                costs.append(Expected(COST, (cells["sale_id"],), cells))
             fills += [_fill(cells | common) for cells in body.get("fills", ())]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"an import cannot be counted from it: {type(error).__name__} {error}"

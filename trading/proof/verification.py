@@ -109,7 +109,7 @@ class Verification:
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted
                 checked["reports"] = reports.compare(self.findings)
-                find_ids_twice(tables, walk.index.flipped)
+                find_ids_twice(tables, walk.index.second_rows)
         head = {code: ChainEnd(sequence=number, mac=mac) for code, (number, mac) in walk.ends.items()}
         return Proof(self.findings.finish(), checked, head, self.findings.left_off, sealed.ledger, sealed.end)
 

@@ -18,4 +18,9 @@ def keys_of_untimed(account: Account) -> frozenset[int]:
 
 def timed(trades: QuerySet[Trade]) -> QuerySet[Trade]:
     """Return those of some trades whose fills all have a time of day."""
-    return trades.alias(words=text("flags")).exclude(words__contains=f'"{DAY_ONLY}"')
+    return without_flag(trades, DAY_ONLY)
+
+
+def without_flag(trades: QuerySet[Trade], flag: str) -> QuerySet[Trade]:
+    """Return those of some trades that have no such flag."""
+    return trades.alias(words=text("flags")).exclude(words__contains=f'"{flag}"')

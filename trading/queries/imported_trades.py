@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -12,8 +12,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
-from trading.domain.trade_building import ReportedFill
-from trading.models import Account, BrokerFill, Correction, Fill, FillKey, Instrument, Strategy, Trade
+from trading.domain.trade_building import Built, GivenCost, ReplacedOrder, ReportedFill
+from trading.models import Account, BrokerFill, Correction, Fill, FillKey, HoldingCost, Instrument, Strategy, Trade
 from trading.queries import facts
 from trading.queries.period import date_in
 
@@ -124,6 +124,12 @@ def kept_fills(group: FillGroup, start: date) -> list[ReportedFill]:
     return [reported(row, group.instrument.exchange.code, row.file.broker) for row in rows]
 
 
+def costs_of(group: FillGroup) -> dict[tuple[date, str], GivenCost]:
+    """Return what persons said that sold holdings cost, by day and key of the sale."""
+    rows = HoldingCost.objects.filter(sale__in=_rows(group)).select_related("sale")
+    return {(row.sale.day, row.sale.broker_fill_id): GivenCost(row.day, to_units(row.price)) for row in rows}
+
+
 def splits_of(group: FillGroup, window: Iterable[Booked]) -> list[ReportedFill]:
     """Return what corporate actions gave to trades or took from them, as they stand."""
     zone = group.instrument.exchange.zone
@@ -150,3 +156,28 @@ def booked_otherwise(group: FillGroup, start: date) -> set[tuple[date, str]]:
     keys = keys.filter(trade__instrument=group.instrument).exclude(trade__trade_id__contains=REPLACED_MARK)
     rows = keys.values_list("day", "broker_fill_id", "trade__flags")
     return {(day, fill_id) for day, fill_id, marks in rows if IMPORTED not in marks}
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a group's fills make, the orders whose place fills have taken, and the trades that stand of these fills."""
+
+    built: Built
+    orders: list[ReplacedOrder]
+    window: list[Booked]
+
+
+def rebuilt(group: FillGroup, since: date, arriving: Sequence[ReportedFill] = ()) -> Rebuilt:
+    """Return what the kept fills make, from the trade on that was held over the midnight before a day, and with some
+    that are not kept yet."""
+    start = start_of(group, since)
+    fills = [*kept_fills(group, start), *arriving]
+    own = {(fill.day, fill.key) for fill in fills}
+    booked = booked_trades(group, start)
+    window = [each for each in booked if any((day, key) in own for day, key, _ in each.legs)]
+    by_others = booked_otherwise(group, start) & own
+    standing, orders = trade_building.without_replaced_orders(
+        fill for fill in fills if (fill.day, fill.key) not in by_others
+    )
+    built = trade_building.build([*standing, *splits_of(group, window)], costs=costs_of(group))
+    return Rebuilt(built, orders, window)

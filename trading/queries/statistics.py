@@ -14,6 +14,7 @@ from timeseries.values import parse_name
 from trading.domain import figures
 from trading.domain.cuts import month_of, week_of
 from trading.domain.figures import Capital, ClosedTrade, Exit
+from trading.domain.flags import COST_GIVEN
 from trading.domain.shapes import PartTotals, Stats
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Strategy, Trade
@@ -21,7 +22,7 @@ from trading.queries import as_known
 from trading.queries.accounts import capital_flows, pnl_by_day
 from trading.queries.as_known import KnownTrade
 from trading.queries.columns import UnitsSum, day_of, instant_of, text, units
-from trading.queries.day_only import keys_of_untimed
+from trading.queries.day_only import keys_of_untimed, without_flag
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.period import EARLIEST, check_days, date_in, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
@@ -203,14 +204,18 @@ def capital_in(history: History, days: list[date], exits: list[Exit]) -> Capital
 
 
 def first_trading_day(account: Account, *, known_at: datetime | None = None) -> date | None:
-    """Return the trading day of the account's first trade that is not void, as it was known; None where none is."""
-    rows = Trade.objects.filter(account=account).exclude(state=VOID)
+    """Return the trading day of the account's first trade that is not void, as it was known; None where none is.
+
+    Holdings that were bought before a broker's files begin are none that the account traded.
+    """
+    rows = without_flag(Trade.objects.filter(account=account).exclude(state=VOID), COST_GIVEN)
     days: list[date | None] = []
     if known_at is not None:
         rows = rows.filter(as_known.untouched(known_at))
         days = [
             date_in(trade.opened_at, trade.trade.instrument.exchange.zone)
             for trade in retold_of(Cut(account), known_at)
+            if COST_GIVEN not in trade.trade.flags
         ]
     # In the order of an index and one row: a MIN over the days would read every trade.
     days.append(rows.order_by("opened_at").values_list("trading_day", flat=True).first())

@@ -1,0 +1,51 @@
+"""`manage.py opening_sales`: sales of holdings whose cost no file tells, and the way to give it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from trading.errors import InvalidValue
+from trading.management.base import VeloxCommand
+from trading.management.output import add_format_arguments
+from trading.management.report import Report, Table, Value
+from trading.operations.give_cost import give_cost
+from trading.queries.accounts import get_account
+from trading.queries.opening_sales import opening_sales
+from trading.queries.period import parse_day
+
+
+class Command(VeloxCommand):
+    help = (
+        "List the sales of holdings that were bought before a broker's files begin: their cost is unknown, so they are "
+        "in no P&L. --give names one, and --cost, --on, --by and --reason what it had cost and when; it is then a "
+        "closed trade."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--account", default="main", help="the account (default: main)")
+        parser.add_argument("--give", type=int, metavar="SALE", help="the sale, by its number in the list")
+        parser.add_argument("--cost", help="what one unit cost")
+        parser.add_argument("--on", metavar="DAY", help="the day of the purchase")
+        parser.add_argument("--by", default="", help="who says so")
+        parser.add_argument("--reason", default="", help="where it is known from")
+        add_format_arguments(parser, formats=("table", "json"))
+
+    def answer(self, *, account: str, give: int | None, cost: str | None, on: str | None, by: str, reason: str) -> bool:
+        if give is not None:
+            if cost is None or on is None:
+                raise InvalidValue("The cost is not given.", field="cost", hint="Give --cost and --on.")
+            give_cost(give, cost, parse_day(on), by=by, reason=reason)
+        of = get_account(account)
+        sales = opening_sales(of)
+        body = [
+            {
+                "sale": sale.pk, "day": sale.day, "symbol": sale.symbol, "strategy": sale.strategy_id,
+                "quantity": sale.quantity, "price": sale.price,
+            }
+            for sale in sales
+        ]  # fmt: skip
+        titles = ["Sale", "Day", "Symbol", "Strategy", "Quantity", "Price"]
+        rows: list[list[Value]] = [list(row.values()) for row in body]
+        table = Table(f"{len(rows)} sales of unknown cost", titles, rows, of.currency)
+        self.emit(Report("Opening sales", {"account": of.code, "sales": body}, [table]))
+        return True
