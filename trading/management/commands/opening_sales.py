@@ -37,15 +37,12 @@ class Command(VeloxCommand):
             give_cost(give, cost, parse_day(on), by=by, reason=reason)
         of = get_account(account)
         sales = opening_sales(of)
-        body = [
-            {
-                "sale": sale.pk, "day": sale.day, "symbol": sale.symbol, "strategy": sale.strategy_id,
-                "quantity": sale.quantity, "price": sale.price,
-            }
-            for sale in sales
-        ]  # fmt: skip
-        titles = ["Sale", "Day", "Symbol", "Strategy", "Quantity", "Price"]
-        rows: list[list[Value]] = [list(row.values()) for row in body]
+        names = ("sale", "day", "symbol", "strategy", "quantity", "price")
+        rows: list[list[Value]] = [
+            [sale.pk, sale.day, sale.symbol, sale.strategy_id, sale.quantity, sale.price] for sale in sales
+        ]
+        body = [dict(zip(names, row, strict=True)) for row in rows]
+        titles = [name.capitalize() for name in names]
         table = Table(f"{len(rows)} sales of unknown cost", titles, rows, of.currency)
         self.emit(Report("Opening sales", {"account": of.code, "sales": body}, [table]))
         return True
