@@ -93,6 +93,15 @@ def has_only(header: CellRow, names: Collection[str]) -> bool:
     return {header_key(cell) for cell in header} <= {header_key(name) for name in names} | {""}
 
 
+def sheet_with(document: Document, required: Collection[str]) -> Sheet:
+    """Return the first sheet that has a header with these names. Raises: UnknownLayout where none has."""
+    for sheet in document.sheets:
+        if find_header(sheet, required) is not None:
+            return sheet
+    first = document.sheets[0] if document.sheets else Sheet("", [])
+    raise _unknown(document, first, required, (), _nearest(first, required, 0))
+
+
 def find_table(
     document: Document,
     sheet: Sheet,

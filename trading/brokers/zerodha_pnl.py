@@ -20,7 +20,7 @@ from trading.brokers.contracts import exchange_of_contract, named
 from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, labels, texts
 from trading.brokers.reading import RefusedRow, read_rows
-from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table
+from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table, sheet_with
 from trading.brokers.values import Broker, ChargeLine, PositionLine, Remark, Segment, Statement
 from trading.brokers.zerodha_heads import HeadAmount, amounts_by_head, is_marked
 
@@ -55,7 +55,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return positions and charges over the period, as stated. Raises: UnknownLayout, UnreadableCell."""
-    sheet = next(sheet for sheet in document.sheets if find_header(sheet, ("Symbol", "Realized P&L")) is not None)
+    sheet = sheet_with(document, ("Symbol", "Realized P&L"))
     table = find_table(document, sheet, COLUMNS, optional=_OPEN)
     period = _period(sheet, table)
     amounts = amounts_by_head(document, sheet)

@@ -19,7 +19,7 @@ from trading.brokers.registry import FORMATS
 from trading.brokers.values import Statement
 from trading.errors import VeloxError
 
-FILES_OF_EACH = 150
+FILES_OF_EACH = 60
 
 
 @pytest.mark.parametrize(("code", "make"), EACH)
