@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from trading.brokers import dhan_api, kite_charges, kite_orders, kite_trades, upstox_api
+from trading.brokers import dhan_api, dhan_api_ledger, kite_charges, kite_orders, kite_trades, upstox_api
 from trading.brokers.containers import open_document, open_head
 from trading.brokers.document import Document
 from trading.brokers.format import Format
@@ -223,6 +223,28 @@ class TestDhan:
         )  # fmt: skip
 
 
+POSTING: Fields = {
+    "dhanClientId": "1000000001", "narration": "FUNDS WITHDRAWAL", "voucherdate": "Jun 22, 2026",
+    "exchange": "NSE-CAPITAL", "voucherdesc": "PAYBNK", "vouchernumber": "202600036701", "debit": "20,000.00",
+    "credit": "0.00", "runbal": "957.29",
+}  # fmt: skip
+
+
+class TestDhanLedger:
+    def test_a_posting_is_a_bill_with_its_balance(self) -> None:
+        statement = dhan_api_ledger.read(answer([POSTING]))
+        (bill,) = statement.bills
+        assert (bill.day, bill.amount, bill.balance) == (date(2026, 6, 22), -20000, Decimal("957.29"))
+        assert (bill.text, bill.voucher, statement.client) == ("FUNDS WITHDRAWAL", "202600036701", "1000000001")
+
+    def test_a_balance_is_no_posting_and_a_day_in_another_style_is_no_day(self) -> None:
+        opening = change(POSTING, narration="OPENING BALANCE", voucherdate="Jan 01, 1970")
+        statement = dhan_api_ledger.read(answer([opening, change(POSTING, voucherdate="22-06-2026"), POSTING]))
+        assert [remark.reason for remark in statement.ignored] == ["balance_row"]
+        assert [remark.place.row for remark in statement.rejected] == [2]
+        assert len(statement.bills) == 1
+
+
 class TestUpstox:
     def test_a_trade_of_the_day(self) -> None:
         (fill,) = upstox_api.read(answer([UPSTOX_TRADE])).fills
@@ -259,6 +281,7 @@ class TestUpstox:
         ([KITE_ORDER], kite_orders),
         ([{"exchange": "NSE", "tradingsymbol": "INFY", "charges": CHARGES}], kite_charges),
         ([DHAN_TRADE], dhan_api),
+        ([POSTING], dhan_api_ledger),
         ([UPSTOX_TRADE], upstox_api),
     ],
 )

@@ -61,6 +61,7 @@ def angelone_trades() -> Document:
 FILES: dict[str, tuple[Callable[[], Document], ...]] = {
     "angelone-tax-pnl": (lambda: sheet_document(*angelone_files.TAX),),
     "angelone-trades": (angelone_trades,),
+    "dhan-api-ledger": (lambda: answer([test_api_answers.POSTING]),),
     "dhan-api-trades": (lambda: answer([test_api_answers.DHAN_TRADE]),),
     "dhan-ledger": (lambda: test_dhan_ledger.ledger(*test_dhan_ledger.POSTINGS),),
     "dhan-pnl": (
