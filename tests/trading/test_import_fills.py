@@ -9,6 +9,7 @@ import pytest
 from tests.trading.book import AT, closed, opened, snapshot
 from tests.trading.statements import future, line, statement
 from trading.brokers.values import Broker, FillKind, FillLine
+from trading.domain import trade_building
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
 from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Trade
 from trading.operations.import_fills import ImportOutcome, import_fills
@@ -147,7 +148,8 @@ def test_dhans_api_and_its_reports_name_one_client_by_two_codes_and_each_is_held
 
 def test_the_fills_of_an_api_take_the_place_of_a_bills_sums_and_the_bill_comes_to_nothing_after_them() -> None:
     def bill(side: str, quantity: int, price: str) -> FillLine:
-        return future(None, side, quantity, price, kind=FillKind.ORDER, at=None)
+        of = {"order_id": trade_building.bill_id("501", side, 1), "kind": FillKind.ORDER}
+        return future(None, side, quantity, price, at=None, **of)
 
     bills = {"broker": Broker.DHAN, "kind": "transactions"}
     answer = {"broker": Broker.DHAN, "kind": "api_trades"}

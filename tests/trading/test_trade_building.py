@@ -160,6 +160,19 @@ def test_an_order_takes_the_place_of_a_days_sum_and_its_fills_of_the_order() -> 
     assert [row.differs for row in replaced] == [False, False]
 
 
+def test_a_bill_that_comes_again_with_more_is_one_sum_and_its_sides_are_two() -> None:
+    bought, sold = (trade_building.bill_id("501", side, 1) for side in (BUY, SELL))
+    sums = [
+        fill(n, side, quantity, kind=trade_building.ORDER, order_id=name, key=order_key(name, str(quantity)))
+        for n, (side, name, quantity) in enumerate([(BUY, bought, 40), (BUY, bought, 100), (SELL, sold, 40)], 1)
+    ]
+    assert trade_building.without_replaced_orders(sums) == (sums[1:], [])
+    fills = [fill(7, BUY, 100), fill(8, SELL, 40)]
+    standing, replaced = trade_building.without_replaced_orders([*sums, *fills])
+    assert standing == fills
+    assert [row.differs for row in replaced] == [False, False]
+
+
 def test_what_two_sums_of_a_day_lack_is_said_once() -> None:
     bills = [fill(n, BUY, 50, kind=trade_building.ORDER, key=row_key(["bill"], n)) for n in (1, 2)]
     _, replaced = trade_building.without_replaced_orders([*bills, fill(7, BUY, 70)])

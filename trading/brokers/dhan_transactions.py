@@ -1,6 +1,7 @@
 """Dhan's transaction report: one row for all that was bought and sold in one scrip on one bill, with its charges.
 
-A row is no fill: it tells a day and no clock, amounts and no prices, and its charges are of both sides together. The
+A row is no fill: it tells a day and no clock, amounts and no prices, and its charges are of both sides together. In
+place of an order's id its fills have the bill's, so that a bill that comes again is the same one. The
 rupee that STT and stamp are rounded to per day stands in the day's last row, which may make one of them negative; so
 rows compare per day only. Sales whose purchase the file lacks (an IPO, earlier holdings) are sales as others.
 Dhan counts IPFT among its transaction charges.
@@ -8,6 +9,7 @@ Dhan counts IPFT among its transaction charges.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +19,7 @@ from trading.brokers.cells import UnreadableCell, day, identifier, money, quanti
 from trading.brokers.dhan_contracts import traded
 from trading.brokers.dhan_totals import compare_net, read_footer, says_nothing
 from trading.brokers.document import Document
-from trading.brokers.labels import has_label, labelled, period
+from trading.brokers.labels import has_label, labelled, period, texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.unit_prices import unit_price
@@ -32,6 +34,7 @@ from trading.brokers.values import (
     Segment,
     Statement,
 )
+from trading.domain.trade_building import bill_id
 
 BROKER = Broker.DHAN
 KIND = "transactions"
@@ -71,6 +74,7 @@ class _Bill:
     instrument: InstrumentName
     segment: Segment
     number: str | None
+    occurrence: int  # among the file's rows of this contract on this bill, from 1
     bought: tuple[Decimal, Decimal]
     sold: tuple[Decimal, Decimal]
     charges: Mapping[Head, Decimal]
@@ -91,6 +95,7 @@ class _Bill:
                     currency="INR",
                     kind=FillKind.ORDER,
                     amount=amount,
+                    order_id=bill_id(self.number, side, self.occurrence) if self.number else None,
                     voucher=self.number,
                 )
 
@@ -115,11 +120,14 @@ def read(document: Document) -> Statement:
     table = find_table(document, sheet, _COLUMNS, is_exact=True)
     days = period(document, sheet)
     draft = StatementDraft(document)
+    rows: Counter[tuple[str, ...]] = Counter()
     for line in table.lines():
         if not read_footer(draft, line):
             draft.rows_read += 1
+            name = tuple(texts(line.cells[: _COLUMNS.index("Buy Qty.")]))
+            rows[name] += 1
             try:
-                bill = _bill(line, days)
+                bill = _bill(line, days, rows[name])
             except UnreadableCell as error:
                 draft.reject(error)
                 continue
@@ -129,7 +137,7 @@ def read(document: Document) -> Statement:
     return draft.statement(BROKER, KIND, days=days, client=labelled(sheet, "UCC"), is_empty=says_nothing(draft))
 
 
-def _bill(line: SheetLine, days: tuple[date, date] | None) -> _Bill:
+def _bill(line: SheetLine, days: tuple[date, date] | None, occurrence: int) -> _Bill:
     """Return a row's bill. Raises: UnreadableCell, also where the row contradicts itself or the report's period."""
     bill_day = day(line["Date"], *_DAY_STYLES)
     if days is not None and not days[0] <= bill_day <= days[1]:
@@ -144,6 +152,7 @@ def _bill(line: SheetLine, days: tuple[date, date] | None) -> _Bill:
         instrument=instrument,
         segment=segment,
         number=identifier(line["Bill No."]),
+        occurrence=occurrence,
         bought=_side(line, "Buy"),
         sold=_side(line, "Sell"),
         charges=charges,

@@ -27,6 +27,7 @@ SETTLEMENTS = {EXPIRY: "expired", EXERCISE: "settled"}  # kinds that only close,
 OPENS = {BUY: LONG, SELL: SHORT}
 COST_KEY = "cost"
 ORDER_KEY, ROW_KEY = "order", "row"  # what the key of a fill without a broker's id begins with
+BILL = "bill-"  # what the order id of a day's sum begins with, which a bill tells in place of orders
 _DIGEST_LENGTH = 16
 _DIGITS_MAX = 40
 _SUFFIX_LENGTH = 20  # room for what the id of a trade gets that others have taken the place of
@@ -181,31 +182,36 @@ def is_descending(times: Iterable[datetime | date]) -> bool:
     return falls > rises
 
 
+def bill_id(number: str, side: str, occurrence: int) -> str:
+    """Return what stands for an order's id where a bill tells the day's sum of one side; rows of one contract on one
+    bill are counted from 1."""
+    return f"{BILL}{number}-{side}" + (f"-{occurrence}" if occurrence > 1 else "")
+
+
 def without_replaced_orders(fills: Iterable[ReportedFill]) -> tuple[list[ReportedFill], list[ReplacedOrder]]:
     """Return the fills that count, and the orders whose place their own fills have taken.
 
     Of an order's lines the one of the largest quantity counts, as long as no fill of that order is there. A line
-    without an order's id is the sum of a day's fills of one side, as bills tell it: it counts as long as the day has no
-    fill and no order of that side.
+    without an order's id, or with a bill's, is the sum of a day's fills of one side: it counts as long as the day has
+    no fill and no order of that side.
     """
     by_order: dict[tuple[date, str], list[ReportedFill]] = defaultdict(list)
     standing: list[ReportedFill] = []
     orders: dict[tuple[date, str], ReportedFill] = {}
-    sums: list[ReportedFill] = []
     for fill in fills:
         if fill.kind != ORDER:
             standing.append(fill)
             if fill.order_id is not None:
                 by_order[fill.day, fill.order_id].append(fill)
-        elif fill.order_id is None:
-            sums.append(fill)
-        else:
-            name = (fill.day, fill.order_id)
-            if name not in orders or orders[name].quantity < fill.quantity:
-                orders[name] = fill
-    replaced = []
+            continue
+        name = (fill.day, fill.order_id or fill.key)
+        if name not in orders or orders[name].quantity < fill.quantity:
+            orders[name] = fill
+    replaced, sums = [], []
     for name, order in orders.items():
-        if parts := by_order.get(name):
+        if order.order_id is None or order.order_id.startswith(BILL):
+            sums.append(order)
+        elif parts := by_order.get(name):
             replaced.append(ReplacedOrder(order, sum(part.quantity for part in parts)))
         else:
             standing.append(order)

@@ -103,13 +103,21 @@ def test_a_row_gives_the_days_sum_of_each_side_with_its_exact_amount() -> None:
     )
     assert (sold.side, sold.quantity, sold.price) == ("SELL", 200, Decimal("1314.5"))
     assert {fill.kind for fill in statement.fills} == {FillKind.ORDER}
-    assert (bought.at, bought.day, bought.fill_id, bought.order_id) == (None, date(2026, 7, 3), None, None)
+    assert (bought.at, bought.day, bought.fill_id, bought.order_id) == (None, date(2026, 7, 3), None, "bill-501-BUY")
     assert (bought.voucher, bought.instrument.company, bought.instrument.exchange) == ("501", "Paras Defence", "NSE")
     assert (statement.client, statement.first_day, statement.last_day) == (
         "TESTA0001B",
         date(2026, 7, 1),
         date(2026, 7, 29),
     )
+
+
+def test_a_second_row_of_a_scrip_on_one_bill_is_another_sum() -> None:
+    ids = [fill.order_id for fill in read(PARAS, PARAS, LTM).fills]
+    assert ids == [
+        *("bill-501-BUY", "bill-501-SELL", "bill-501-BUY-2", "bill-501-SELL-2"),
+        *("bill-503-BUY", "bill-503-SELL"),
+    ]
 
 
 def test_a_price_that_does_not_come_out_even_keeps_the_amount_it_is_from() -> None:
