@@ -162,6 +162,7 @@ def test_what_only_resembles_a_brokers_file_is_of_no_layout(document: Document) 
 # Real files: what they are, by folder and name; everything else there is no broker's file.
 REAL = {
     "dhan-sdk/get_all_trades.json": "dhan-api-trades",
+    "dhan-sdk/get_ledger_report.json": "dhan-api-ledger",
     "dhan-sdk/get_trade_history.json": "dhan-api-trades",
     "kite-mocks/order_info.json": "kite-orders",
     "kite-mocks/order_trades.json": "kite-trades",
