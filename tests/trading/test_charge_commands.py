@@ -129,7 +129,7 @@ def test_a_foreign_venue_is_in_no_segment(ledger: Any) -> None:
     body = answer("charges", "--plan", "zerodha", exit_code=1)
     (day,) = body["days"]
     assert (day["segment"], set(day["heads"].values()), day["total"]) == (None, {None}, None)
-    assert "no segment" in body["findings"][0]["text"]
+    assert "has no segment" in body["findings"][0]["text"]
 
 
 def test_an_option_is_charged_as_one_and_one_that_left_at_nought_expired(ledger: Any) -> None:

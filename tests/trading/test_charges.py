@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.domain.charge_heads import FillKind, Head, Segment
-from trading.domain.charge_products import BUY, SELL, ChargedFill, rounded
+from trading.domain.charge_products import BUY, SELL, ChargedFill
 from trading.domain.charge_rounding import spread
 from trading.domain.charge_schedule import ChargeSchedule, Sure, parse_schedule
 from trading.domain.charge_sections import HEADS
@@ -58,8 +58,7 @@ def exact(day: DayCharges, head: Head, decimals: int = 2) -> Decimal:
     """Return a head before the rounding of its day, as a row of a report shows it."""
     amount = day.unrounded[head]
     assert amount is not None
-    whole = rounded(amount, decimals)
-    return (Decimal(whole.numerator) / Decimal(whole.denominator)).quantize(Decimal(1).scaleb(-decimals))
+    return Decimal(int(amount * 10**decimals + Fraction(1, 2))).scaleb(-decimals)
 
 
 # Zerodha's calculator, as marketcalls/vectorbt-backtesting-skills at b111040 quotes it; those of 2026 by its formula.
@@ -404,9 +403,9 @@ def test_splitting_a_fill_changes_nothing_of_its_day(fills: list[ChargedFill], d
 
 @given(
     st.integers(-(10**13), 10**13),
-    st.dictionaries(st.text(max_size=3), st.integers(0, 10**12).map(Fraction), min_size=1),
+    st.dictionaries(st.text(max_size=3), st.integers(0, 10**12), min_size=1),
 )
-def test_an_amount_is_spread_without_a_rest(units: int, weights: dict[str, Fraction]) -> None:
+def test_an_amount_is_spread_without_a_rest(units: int, weights: dict[str, int]) -> None:
     total = Decimal(units).scaleb(-8)
     assert sum(spread(total, weights).values()) == total
 

@@ -7,15 +7,18 @@ buys and sells together (STT Rules 2004, 3(a); NSE circular NSE/CMO/0146/2004).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 
 from trading.domain.charge_heads import FillKind, Segment
+from trading.domain.money import SCALE, to_units
 
 BUY, SELL = "BUY", "SELL"
+# Unrounded rupees are integers of 10^-48: a price, a quantity, a multiplier, a rate and GST of it have room there.
+EXACT = 10**48
+_PAISA = EXACT // 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,46 +46,64 @@ class ChargedFill:
     group: str | None = None
     orders: int | None = None
     rank: str = ""
+    turnover: int = field(init=False)  # |price| × quantity × multiplier in 10^-48 rupees: of an option its premium
 
-    @property
-    def turnover(self) -> Fraction:
-        """Return |price| × quantity × multiplier, in rupees; of an option it is the premium."""
-        return abs(Fraction(self.price)) * Fraction(self.quantity) * Fraction(self.multiplier)
+    def __post_init__(self) -> None:
+        units: int = abs(to_units(self.price)) * to_units(self.quantity) * to_units(self.multiplier)
+        object.__setattr__(self, "turnover", units * (EXACT // SCALE**3))
 
 
 @dataclass(frozen=True, slots=True)
 class ScripDay:
-    """A share's day at one exchange: units bought and sold, and the average price in rupees, rounded to the paisa."""
+    """A share's day at one exchange: what was bought and sold, in 10^-8 units, and the average price in paise."""
 
-    bought: Fraction
-    sold: Fraction
-    average_price: Fraction
+    bought: int
+    sold: int
+    average_paise: int
 
     @property
-    def matched(self) -> Fraction:
-        """Return the units that were both bought and sold on the day."""
+    def matched(self) -> int:
+        """Return the 10^-8 units that were both bought and sold on the day."""
         return min(self.bought, self.sold)
 
-    def intraday_share(self, side: str) -> Fraction:
-        """Return which part of the units of a side was matched, 0 to 1."""
-        units = self.bought if side == BUY else self.sold
-        return self.matched / units if units else Fraction(0)
+    def units(self, side: str) -> int:
+        """Return the 10^-8 units of a side."""
+        return self.bought if side == BUY else self.sold
+
+    def at_average(self, fill: ChargedFill) -> int:
+        """Return a fill's quantity at the day's average price, in 10^-48 rupees."""
+        return self.average_paise * to_units(fill.quantity) * (_PAISA // SCALE)
 
 
 def scrip_day(fills: Iterable[ChargedFill]) -> ScripDay:
     """Return the day of the share that these fills are of."""
-    bought = sold = turnover = Fraction(0)
+    bought = sold = turnover = 0
     for fill in fills:
         turnover += fill.turnover
         if fill.side == BUY:
-            bought += Fraction(fill.quantity)
+            bought += to_units(fill.quantity)
         else:
-            sold += Fraction(fill.quantity)
-    return ScripDay(bought, sold, rounded(turnover / (bought + sold), 2))
+            sold += to_units(fill.quantity)
+    divisor = (bought + sold) * (_PAISA // SCALE)
+    return ScripDay(bought, sold, (2 * turnover + divisor) // (2 * divisor))
 
 
-def rounded(amount: Fraction, decimals: int) -> Fraction:
-    """Return an amount rounded to so many decimals, halves away from zero."""
-    scale = 10**decimals
-    whole = (abs(amount) * scale + Fraction(1, 2)).__floor__()
-    return Fraction(whole if amount >= 0 else -whole, scale)
+def rounded(amount: int, decimals: int) -> int:
+    """Return an amount in 10^-48 rupees rounded to so many decimals, halves away from zero."""
+    unit: int = EXACT // 10**decimals
+    whole = (2 * abs(amount) + unit) // (2 * unit) * unit
+    return whole if amount >= 0 else -whole
+
+
+def split(amount: int, weights: Sequence[int]) -> list[int]:
+    """Return an amount at or above 0 split by weights, to the last unit; equally where no weight is above 0."""
+    total = sum(weights)
+    if not total:
+        weights, total = [1] * len(weights), len(weights)
+    parts, before, reached = [], 0, 0
+    for weight in weights:
+        reached += weight
+        share = amount * reached // total
+        parts.append(share - before)
+        before = share
+    return parts

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from fractions import Fraction
 from itertools import pairwise, product
 
 from trading.domain.chain import Body
 from trading.domain.charge_heads import Head, Segment
+from trading.domain.money import SCALE, to_units
 
 DELIVERY, INTRADAY = "delivery", "intraday"
 PRODUCTS = (DELIVERY, INTRADAY)
@@ -59,7 +59,7 @@ def weakest(*marks: Sure) -> Sure:
 class ChargeRate:
     """One dated row; ``rate`` in percent of the base, ``flat``, ``cap`` and ``floor`` in rupees.
 
-    ``segment``, ``product``, ``exchange`` and ``plan`` are "" where it is for all of them; ``of`` names the groups of
+    ``segment``, ``product``, ``exchange`` and ``plan`` are "" where it is for all of them; ``groups`` names those of
     shares or the underlyings that it is for, () all others. A row with neither rate nor flat says that the charge is
     not settled.
     """
@@ -68,7 +68,7 @@ class ChargeRate:
     segment: str
     product: str
     exchange: str
-    of: tuple[str, ...]
+    groups: tuple[str, ...]
     plan: str
     base: Base
     side: str
@@ -91,12 +91,16 @@ class ChargeRate:
             and self.exchange in ("", exchange)
         )
 
-    def of_order(self, turnover: Fraction) -> Fraction:
-        """Return the brokerage of an executed order of this turnover, in rupees and unrounded."""
+    def of_order(self, turnover: int) -> int:
+        """Return the brokerage of an executed order of this turnover, both in 10^-48 rupees, unrounded."""
         if self.flat is not None:
-            return Fraction(self.flat)
-        amount = max(turnover * Fraction(self.rate or 0) / 100, Fraction(self.floor or 0))
-        return amount if self.cap is None else min(amount, Fraction(self.cap))
+            return exact(self.flat)
+        amount = max(self.of(turnover), exact(self.floor or Decimal(0)))
+        return amount if self.cap is None else min(amount, exact(self.cap))
+
+    def of(self, amount: int) -> int:
+        """Return the rate's percentage of an amount, both in 10^-48 rupees; 0 where the row has no rate."""
+        return 0 if self.rate is None else amount * to_units(self.rate) // (100 * SCALE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,9 @@ class ChargeSchedule:
         key = (line, base, segment, exchange, product, group or "", plan)
         if key not in self._answers:
             covering = [row for row in self.rows if row.is_for(line, base, segment, product, exchange, plan)]
-            own = [row for row in covering if group in row.of]
-            is_open = group is None and any(row.of for row in covering)
-            self._answers[key] = (own or [row for row in covering if not row.of], is_open)
+            own = [row for row in covering if group in row.groups]
+            is_open = group is None and any(row.groups for row in covering)
+            self._answers[key] = (own or [row for row in covering if not row.groups], is_open)
         rows, is_open = self._answers[key]
         return next((row for row in reversed(rows) if row.first_day <= day), None), is_open
 
@@ -145,6 +149,11 @@ class ChargeSchedule:
     def plans(self) -> list[str]:
         """Return the names of the brokerage plans."""
         return sorted({row.plan for row in self.rows if row.plan})
+
+
+def exact(rupees: Decimal) -> int:
+    """Return rupees of at most 8 decimals in 10^-48."""
+    return to_units(rupees) * 10**40
 
 
 def market_of(exchange: str) -> str | None:
@@ -178,7 +187,7 @@ def _row(body: Body, sources: Body) -> ChargeRate:
         segment="" if segment == EVERY else Segment(segment),
         product=body.get("product", ""),
         exchange="" if exchange == EVERY else exchange,
-        of=tuple(body.get("of", ())),
+        groups=tuple(body.get("of", ())),
         plan=body.get("plan", ""),
         base=Base(body["base"]),
         side=body.get("side", ""),
@@ -223,15 +232,15 @@ def _overlaps(schedule: ChargeSchedule, lines: set[tuple[str, ...]]) -> Iterator
         for kind in PRODUCTS if segment == Segment.EQUITY else ("",):
             terms = (Head(line), Base(base), segment, kind, exchange, plan)
             covering = [row for row in schedule.rows if row.is_for(*terms)]
-            for group in {"", *(name for row in covering for name in row.of)}:
-                of_group = [row for row in covering if (group in row.of if group else not row.of)]
+            for group in {"", *(name for row in covering for name in row.groups)}:
+                of_group = [row for row in covering if (group in row.groups if group else not row.groups)]
                 if len({_family(row) for row in of_group}) > 1:
                     yield f"{_words(of_group[0])}: two kinds of rows cover {segment} {kind} {exchange} {group}".rstrip()
 
 
 def _family(row: ChargeRate) -> tuple[str, ...]:
     """Return what the rows have in common of which the newest is in force."""
-    return (row.line, row.base, row.segment, row.product, row.exchange, row.plan, " ".join(row.of))
+    return (row.line, row.base, row.segment, row.product, row.exchange, row.plan, " ".join(row.groups))
 
 
 def _words(row: ChargeRate) -> str:

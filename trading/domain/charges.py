@@ -16,14 +16,14 @@ exchange: it bears STT and brokerage alone, and a worthless expiry nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
 from trading.domain.charge_heads import FillKind, Head, Segment
-from trading.domain.charge_products import SELL, ChargedFill, ScripDay, rounded, scrip_day
+from trading.domain.charge_products import BUY, EXACT, SELL, ChargedFill, ScripDay, rounded, scrip_day, split
 from trading.domain.charge_rounding import as_noted, shares_of
 from trading.domain.charge_schedule import (
     DELIVERY,
@@ -32,14 +32,16 @@ from trading.domain.charge_schedule import (
     ChargeRate,
     ChargeSchedule,
     Sure,
+    exact,
     market_of,
 )
 from trading.domain.charge_sections import HEADS, ChargedSection, ChargeFinding
+from trading.domain.money import to_units
 
 _TURNOVER = (Head.EXCHANGE, Head.IPFT, Head.SEBI)
+# What GST is taken of, and so rests on; from July 2022 on all of it (see the schedule).
+GST_OF = (Head.BROKERAGE, Head.EXCHANGE, Head.IPFT, Head.SEBI)
 _COMMODITIES = (Segment.COMMODITY_FUTURES, Segment.COMMODITY_OPTIONS)
-_PERCENT = Fraction(1, 100)
-_NOTHING = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class ChargeEstimate:
 
     days: Sequence[DayCharges]
     shares: Mapping[str, Mapping[Head, Decimal | None]]
-    unrounded: Mapping[str, Mapping[Head, Fraction | None]]
+    unrounded: Mapping[str, Mapping[Head, int | None]]
     findings: Sequence[ChargeFinding]
 
     def with_days_of(self, other: ChargeEstimate) -> ChargeEstimate:
@@ -102,7 +104,7 @@ def estimate(fills: Iterable[ChargedFill], schedule: ChargeSchedule, *, plan: st
     days = [
         DayCharges(
             *(section.day, section.segment, section.exchange, heads),
-            {head: section.sum_of(head) for head in HEADS},
+            {head: None if (amount := section.sum_of(head)) is None else Fraction(amount, EXACT) for head in HEADS},
             section.sure,
         )
         for section, heads in zip(sections, rounded_heads, strict=True)
@@ -122,54 +124,65 @@ class _Computation:
     section: ChargedSection
     schedule: ChargeSchedule
     plan: str
+    rows: dict[tuple[str | None, ...], ChargeRate | None] = field(default_factory=dict)
 
     def run(self) -> None:
         """Fill the section's exact amounts."""
         section = self.section
         if section.segment is None or market_of(section.exchange) is None:
-            section.note(
-                None, f"what is traded at {section.exchange or 'no exchange'} is in no segment of the schedule"
+            section.leave_open(
+                f"{section.exchange or 'no exchange'}: what is traded there has no segment of the schedule"
             )
-            for fill in section.fills:
-                for head in HEADS:
-                    section.add(fill, head, None)
             return
-        for fill in section.fills:
-            section.add(fill, Head.CTT, _NOTHING)
         traded = [fill for fill in section.fills if fill.kind in (FillKind.TRADE, FillKind.ORDER)]
         by_scrip: dict[str, list[ChargedFill]] = {}
         for fill in traded if section.segment == Segment.EQUITY else ():
             by_scrip.setdefault(fill.scrip, []).append(fill)
         days = {scrip: scrip_day(of_scrip) for scrip, of_scrip in by_scrip.items()}
-        for fill in traded:
-            for head in _TURNOVER:
-                self._charge(fill, head, Base.TURNOVER, fill.turnover)
-            self._taxes(fill, days.get(fill.scrip))
         for fill in section.fills:
-            if fill.kind == FillKind.EXERCISE and fill.side == SELL:
-                self._charge(fill, Head.STT, Base.INTRINSIC, fill.turnover)
+            self._charge_by_itself(fill)
+        for scrip, of_scrip in by_scrip.items():
+            self._cash_taxes([fill for fill in of_scrip if fill.side == BUY], days[scrip])
+            self._cash_taxes([fill for fill in of_scrip if fill.side == SELL], days[scrip])
         self._brokerage(days)
         self._depository(traded, days)
         for fill in section.fills:
             self._gst(fill)
+        for mark in [mark for head, mark in section.sure.items() if head in GST_OF and Head.GST in section.sure]:
+            section.rest_on(Head.GST, mark)
 
-    def _taxes(self, fill: ChargedFill, day: ScripDay | None) -> None:
-        """Add STT or CTT, and stamp, in the cash segment by product."""
-        if day is None:
-            self._charge(fill, Head.STT, Base.TURNOVER, fill.turnover)
-            self._charge(fill, Head.STAMP, Base.TURNOVER, fill.turnover)
-            if self.section.segment in _COMMODITIES:
-                self._charge(fill, Head.CTT, Base.TURNOVER, fill.turnover)
+    def _charge_by_itself(self, fill: ChargedFill) -> None:
+        """Add the heads that need no other fill: those of its turnover, and outside the cash segment its taxes."""
+        heads = [*_TURNOVER] if fill.kind in (FillKind.TRADE, FillKind.ORDER) else []
+        if heads and fill.segment != Segment.EQUITY:
+            heads += [Head.STT, Head.STAMP, *([Head.CTT] if fill.segment in _COMMODITIES else [])]
+        self.section.add(fill, Head.CTT, 0)
+        for head in heads:
+            self._charge(fill, head, Base.TURNOVER, fill.turnover)
+        if fill.kind == FillKind.EXERCISE and fill.side == SELL:
+            self._charge(fill, Head.STT, Base.INTRINSIC, fill.turnover)
+
+    def _cash_taxes(self, fills: Sequence[ChargedFill], day: ScripDay) -> None:
+        """Add STT and stamp of a side of a share's day, by product."""
+        if not fills:
             return
-        intraday = day.intraday_share(fill.side)
-        at_average = day.average_price * Fraction(fill.quantity) * Fraction(fill.multiplier)
-        for product, share in ((INTRADAY, intraday), (DELIVERY, 1 - intraday)):
-            if share:
-                self._charge(fill, Head.STT, Base.DAY_AVERAGE, at_average * share, product)
-                self._charge(fill, Head.STAMP, Base.TURNOVER, fill.turnover * share, product)
+        units = day.units(fills[0].side)
+        worths = {Head.STT: [day.at_average(fill) for fill in fills], Head.STAMP: [fill.turnover for fill in fills]}
+        for head, base in ((Head.STT, Base.DAY_AVERAGE), (Head.STAMP, Base.TURNOVER)):
+            intraday = split(sum(worths[head]) * day.matched // units, worths[head])
+            for fill, worth, matched in zip(fills, worths[head], intraday, strict=True):
+                for product, part in ((INTRADAY, matched), (DELIVERY, worth - matched)):
+                    if part:
+                        self._charge(fill, head, base, part, product)
 
     def _row(self, fill: ChargedFill, head: Head, base: Base, product: str = "", plan: str = "") -> ChargeRate | None:
-        """Return the row in force for a fill; what is missing or not sure is noted."""
+        """Return the row in force for a fill, looked up once for all like it; what is missing or not sure is noted."""
+        key = (head, base, product, plan, fill.group)
+        if key not in self.rows:
+            self.rows[key] = self._looked_up(fill, head, base, product, plan)
+        return self.rows[key]
+
+    def _looked_up(self, fill: ChargedFill, head: Head, base: Base, product: str, plan: str) -> ChargeRate | None:
         section, segment = self.section, fill.segment
         if segment is None:
             return None
@@ -191,12 +204,12 @@ class _Computation:
             section.note(head, f"{head} is that of most of {segment} at {section.exchange}: the group is not known")
         return row
 
-    def _charge(self, fill: ChargedFill, head: Head, base: Base, amount: Fraction, product: str = "") -> None:
+    def _charge(self, fill: ChargedFill, head: Head, base: Base, amount: int, product: str = "") -> None:
         row = self._row(fill, head, base, product)
         if row is None or row.rate is None:
             self.section.add(fill, head, None)
         elif row.side in ("both", "holder", fill.side.lower()):
-            self.section.add(fill, head, amount * Fraction(row.rate) * _PERCENT)
+            self.section.add(fill, head, row.of(amount))
 
     def _brokerage(self, days: Mapping[str, ScripDay]) -> None:
         """Add each executed order's brokerage to its fills, by their turnover."""
@@ -209,12 +222,11 @@ class _Computation:
             self.section.note(Head.BROKERAGE, "no brokerage plan is known: name one with --plan")
         for fills in orders.values():
             amount = self._order(fills, days.get(fills[0].scrip)) if self.plan else None
-            turnover = sum((fill.turnover for fill in fills), _NOTHING)
-            for fill in fills:
-                share = fill.turnover / turnover if turnover else Fraction(1, len(fills))
-                self.section.add(fill, Head.BROKERAGE, None if amount is None else amount * share)
+            parts = [None] * len(fills) if amount is None else split(amount, [fill.turnover for fill in fills])
+            for fill, part in zip(fills, parts, strict=True):
+                self.section.add(fill, Head.BROKERAGE, part)
 
-    def _order(self, fills: Sequence[ChargedFill], day: ScripDay | None) -> Fraction | None:
+    def _order(self, fills: Sequence[ChargedFill], day: ScripDay | None) -> int | None:
         """Return the brokerage of one executed order, rounded to the paisa; None where the plan has none for it."""
         first = fills[0]
         is_exercise = first.kind == FillKind.EXERCISE
@@ -222,20 +234,22 @@ class _Computation:
             self.section.rest_on(Head.BROKERAGE, Sure.UNSETTLED)
             self.section.note(Head.BROKERAGE, "a fill whose order is not known counts as an order of its own")
         count = (first.orders or 1) if is_exercise else 1
-        turnover = sum((fill.turnover for fill in fills), _NOTHING)
-        intraday = day.intraday_share(first.side) if day is not None else None
-        parts = [("", Fraction(1))] if intraday is None else [(INTRADAY, intraday), (DELIVERY, 1 - intraday)]
-        by_terms: dict[tuple[Decimal | None, ...], tuple[ChargeRate, Fraction]] = {}
-        for product, share in parts:
-            if not share:
+        turnover = sum(fill.turnover for fill in fills)
+        parts = [("", turnover)]
+        if day is not None:
+            intraday = turnover * day.matched // day.units(first.side)
+            parts = [(INTRADAY, intraday), (DELIVERY, turnover - intraday)]
+        by_terms: dict[tuple[Decimal | None, ...], tuple[ChargeRate, int]] = {}
+        for product, part in parts:
+            if not part and turnover:
                 continue
             row = self._row(first, Head.BROKERAGE, Base.ORDER, product, self.plan)
             if row is None:
                 return None
             terms = (row.rate, row.flat, row.cap, row.floor)
-            _, before = by_terms.get(terms, (row, _NOTHING))
-            by_terms[terms] = (row, before + turnover * share)  # equal terms are one order's, whatever its products
-        return count * rounded(sum((row.of_order(worth) for row, worth in by_terms.values()), _NOTHING), 2)
+            _, before = by_terms.get(terms, (row, 0))
+            by_terms[terms] = (row, before + part)  # equal terms are one order's, whatever its products
+        return count * rounded(sum(row.of_order(part) for row, part in by_terms.values()), 2)
 
     def _depository(self, traded: Sequence[ChargedFill], days: Mapping[str, ScripDay]) -> None:
         """Add the depository's charge of each share that was sold out of the demat account, with its GST."""
@@ -247,12 +261,12 @@ class _Computation:
             gst = self._row(sales[0], Head.GST, Base.HEADS)
             if not self.plan:
                 self.section.note(Head.DP, "no brokerage plan is known: name one with --plan")
-            for fill in sales:
-                amount = None
-                if row is not None and row.flat is not None and gst is not None and gst.rate is not None:
-                    amount = rounded(Fraction(row.flat) * (1 + Fraction(gst.rate) * _PERCENT), 2)
-                    amount *= Fraction(fill.quantity) / day.sold
-                self.section.add(fill, Head.DP, amount)
+            parts: list[int | None] = [None] * len(sales)
+            if row is not None and row.flat is not None and gst is not None and gst.rate is not None:
+                flat = exact(row.flat)
+                parts = list(split(rounded(flat + gst.of(flat), 2), [to_units(fill.quantity) for fill in sales]))
+            for fill, part in zip(sales, parts, strict=True):
+                self.section.add(fill, Head.DP, part)
 
     def _gst(self, fill: ChargedFill) -> None:
         """Add GST of a fill's unrounded heads; the depository's has its own."""
@@ -260,7 +274,7 @@ class _Computation:
         if row is None or row.rate is None:
             self.section.add(fill, Head.GST, None)
             return
-        base = _NOTHING
+        base = 0
         for head in row.heads:
             amount = heads[head]
             if head == Head.DP:
@@ -270,5 +284,4 @@ class _Computation:
                 self.section.note(Head.GST, f"GST is not known where {head} is not")
                 return
             base += amount
-            self.section.rest_on(Head.GST, self.section.sure.get(head, Sure.RECOMPUTED))
-        self.section.add(fill, Head.GST, base * Fraction(row.rate) * _PERCENT)
+        self.section.add(fill, Head.GST, row.of(base))

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from fractions import Fraction
 
 from trading.domain.charge_heads import Head
 from trading.domain.charge_products import ChargedFill
@@ -66,7 +65,7 @@ class StatedPart:
 def stated_parts(
     statements: Sequence[ChargeStatement],
     fills: Iterable[ChargedFill],
-    weights: Mapping[str, Mapping[Head, Fraction | None]],
+    weights: Mapping[str, Mapping[Head, int | None]],
 ) -> dict[str, dict[Head, StatedPart]]:
     """Return each fill's part of the heads that are stated of it, by its key.
 
@@ -101,10 +100,10 @@ def firmness(line: ChargeStatement) -> tuple[int, int, int]:
 
 
 def _weights(
-    head: Head, fills: Sequence[ChargedFill], estimates: Mapping[str, Mapping[Head, Fraction | None]]
-) -> dict[str, Fraction]:
+    head: Head, fills: Sequence[ChargedFill], estimates: Mapping[str, Mapping[Head, int | None]]
+) -> dict[str, int]:
     exact = {fill.key: estimates.get(fill.key, {}).get(head) for fill in fills}
-    certain = {key: max(amount, Fraction(0)) for key, amount in exact.items() if amount is not None}
+    certain = {key: max(amount, 0) for key, amount in exact.items() if amount is not None}
     if len(certain) == len(fills) and any(certain.values()):
         return certain
     return {fill.key: fill.turnover for fill in fills}

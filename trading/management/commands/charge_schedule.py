@@ -69,7 +69,7 @@ def _cells(row: ChargeRate) -> dict[str, Value]:
         "segment": row.segment or "all",
         "product": row.product,
         "exchange": row.exchange or "all",
-        "of": " ".join(row.of),
+        "of": " ".join(row.groups),
         "base": row.base if not row.heads else " ".join(row.heads),
         "side": row.side,
         "rate": None if row.rate is None else f"{row.rate:f}",
