@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from trading.brokers.cells import PlacedCell, identifier, text
 from trading.brokers.values import InstrumentName, Segment
@@ -92,6 +93,7 @@ def named_in_words(description: str, exchange: str | None = None) -> InstrumentN
     return InstrumentName(listed, symbol, code=" ".join(description.split()))
 
 
+@lru_cache(maxsize=4096)  # a file names its contracts again and again
 def named_by_terms(
     exchange: str, underlying: str, expiry: date, strike: Decimal | None = None, right: str | None = None
 ) -> InstrumentName | None:

@@ -40,6 +40,7 @@ _CHARGES = re.compile(rf"(\[[^\]]+\]|Brokerage Charges)((?:\s+{_FIGURE})+)", re.
 _NET = re.compile(rf"Net amount \(-\) receivable by Client.*?((?:\s+{_FIGURE})+)$", re.IGNORECASE)
 _COLUMNS = re.compile(r"((?:\S+\s+\(Rs\.\)\s+)+)TOTAL\s+\(Net\)\s+\(Rs\.\)")
 _SEGMENTS = {"EQ-CASH": Segment.EQUITY}
+_LINE_LENGTH_MAX = 600
 _PAISA = Decimal("0.01")
 
 
@@ -99,7 +100,9 @@ def _compare(draft: NoteDraft) -> None:
 
 
 def _read_line(line: PlacedCell, content: str, draft: NoteDraft) -> None:
-    """Take one line for what it is; most are none of these."""
+    """Take one line for what it is; most are none of these. One that is longer than any of a note is not searched."""
+    if len(content) > _LINE_LENGTH_MAX:
+        raise RefusedRow("unreadable_line", f"A line of {len(content)} letters.")
     if match := _FILL.fullmatch(content):
         draft.notes.append(_trade(line, match, draft.day))
     elif match := _ORDER_BROKERAGE.fullmatch(content):

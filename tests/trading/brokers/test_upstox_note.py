@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -102,6 +103,13 @@ def test_amounts_in_brackets_are_below_0_and_stars_mark_a_square_off() -> None:
     statement = read(("[STT-Round off] -0.33 -0.33", "[STT-Round off] (0.33) (0.33)"), ("1329.90 NSE", "1329.90 NSE *"))
     assert amounts(statement)[Head.STT] == 0
     assert len(statement.notes) == 2
+
+
+def test_a_line_that_no_note_has_is_not_searched() -> None:
+    started = time.monotonic()
+    statement = read(("* These trades indicates square-off", "x" * 1_000_000))
+    assert time.monotonic() - started < 30
+    assert [remark.reason for remark in statement.rejected] == ["unreadable_line"]
 
 
 def test_segments_have_columns_of_their_own() -> None:
