@@ -1,4 +1,7 @@
-"""The text of PDFs, line by line as it is seen on the page: cells of a row on one line, two blanks or more between."""
+"""The text of PDFs, line by line as it is seen on the page: cells of a row on one line, a blank between any two words.
+
+How far apart two words stand on paper is the printer's choice; a reader tells cells apart by what they hold.
+"""
 
 from __future__ import annotations
 
@@ -60,5 +63,5 @@ def _lines(reader: PdfReader, allowance: Allowance, pages_max: int) -> tuple[str
     for number in range(min(pages_max, len(reader.pages))):
         page = reader.pages[number]
         text = page.extract_text(extraction_mode="layout", layout_mode_space_vertically=False)
-        lines.extend(allowance.text(line.rstrip()) for line in text.splitlines() if line.strip())
+        lines.extend(allowance.text(" ".join(line.split())) for line in text.splitlines() if line.strip())
     return tuple(lines)
