@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -24,6 +24,7 @@ class ComparedFill:
 
     ``fill_id`` is the broker's, None where that side has none. ``trade_id`` and ``sequence`` name the ledger's row,
     ``file`` and ``row`` the broker's. ``value`` is quantity times price where the side states that and no price.
+    ``is_merged``: the fill stands in several rows, since it turned a position, and only the first is named.
     """
 
     exchange: str
@@ -41,6 +42,7 @@ class ComparedFill:
     file: str = ""
     row: int = 0
     value: Decimal | None = None
+    is_merged: bool = False
 
     @property
     def content(self) -> Content:
@@ -73,6 +75,21 @@ def fill_breaks(ledger: Iterable[ComparedFill], broker: Iterable[ComparedFill]) 
     for is_near in (_same_order, _same_quantity, _same_price):
         comparison.pair(is_near, comparison.differing)
     return comparison.rest()
+
+
+def merged_rows(rows: Iterable[ComparedFill]) -> list[ComparedFill]:
+    """Return fills of which the rows that have one id, side and price are one: a fill that turned a position."""
+    fills: list[ComparedFill] = []
+    places: dict[tuple[str, tuple[str, date, str, str], Decimal], int] = {}
+    for row in rows:
+        key = (row.fill_id or "", _group(row), row.price)
+        if row.fill_id is None or key not in places:
+            places[key] = len(fills)
+            fills.append(row)
+            continue
+        first = fills[places[key]]
+        fills[places[key]] = replace(first, quantity=first.quantity + row.quantity, is_merged=True)
+    return fills
 
 
 def _rank(fill: ComparedFill) -> tuple[date, str, str, str, int, str, int]:
@@ -148,7 +165,7 @@ class _Comparison:
                 self._same_id(rows[name], own[0])
             if len(own) > 1 or rows[name]:
                 settled.update(own, rows[name])
-        self.ours = [fill for fill in self.ours if fill not in settled]
+        self.ours = merged_rows(fill for fill in self.ours if fill not in settled)
         self.theirs = [fill for fill in self.theirs if fill not in settled]
 
     def _same_id(self, rows: Sequence[ComparedFill], line: ComparedFill) -> None:
@@ -194,7 +211,7 @@ class _Comparison:
 
     def differing(self, ours: ComparedFill, theirs: ComparedFill) -> None:
         """Take a pair that is one fill with another price or quantity."""
-        self._add(BreakKind.FILL_DIFFERS, ours, ours, theirs)
+        self._add(BreakKind.FILL_DIFFERS, ours, ours, theirs, is_in_rows=ours.is_merged)
 
     def rest(self) -> list[Break]:
         """Return all breaks, with those of fills that only one side has."""
@@ -229,7 +246,7 @@ class _Comparison:
                 named.day,
                 ledger=None if ours is None else ours.figures,
                 broker=None if theirs is None else theirs.figures,
-                proposal=_in_rows(ours, theirs) if is_in_rows and ours and theirs else _proposal(kind, ours, theirs),
+                proposal=_proposal(kind, ours, theirs) if not is_in_rows else _in_rows(ours, theirs),
                 scope=frozenset(fill.symbol for fill in (ours, theirs) if fill is not None),
             )
         )
@@ -242,12 +259,11 @@ def _name(fill: ComparedFill) -> dict[str, str]:
     return {"side": fill.side, "quantity": plain(fill.quantity) or "", "price": plain(fill.price) or ""}
 
 
-def _in_rows(ours: ComparedFill, theirs: ComparedFill) -> Proposal:
+def _in_rows(ours: ComparedFill | None, theirs: ComparedFill | None) -> Proposal:
     """Return what is to be done about a fill that turned a position: it stands in two rows of the ledger."""
-    text = (
-        f"Look at trade {ours.trade_id}: the broker has {theirs.words}, and its rows in the ledger do not add up to it."
-    )
-    return Proposal(Remedy.LOOK, text, {"trade_id": ours.trade_id, "day": str(ours.day)})
+    words, trade_id = theirs.words if theirs else "nothing", ours.trade_id if ours else ""
+    text = f"Look at trade {trade_id}: the broker has {words}, and its rows in the ledger do not add up to it."
+    return Proposal(Remedy.LOOK, text, {"trade_id": trade_id})
 
 
 def _proposal(kind: BreakKind, ours: ComparedFill | None, theirs: ComparedFill | None) -> Proposal:

@@ -52,21 +52,26 @@ class ReconciliationBody(TypedDict):
     breaks: list[dict[str, JSON]]
     following: list[dict[str, JSON]]
     marked: list[dict[str, JSON]]
+    left_out: list[dict[str, JSON]]
 
 
 @dataclass(slots=True)
 class Reconciliation:
-    """All breaks of an account, the oldest first, what follows from them, and what is marked."""
+    """All breaks of an account, the oldest first, what follows from them, and what is marked.
+
+    ``left_out`` are lines of files that could not be compared: file, row, reason as a code, and the same in words.
+    """
 
     account: str
     breaks: list[Break] = field(default_factory=list)
     following: list[Following] = field(default_factory=list)
     marked: list[MarkedLine] = field(default_factory=list)
+    left_out: list[tuple[str, int, str, str]] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
-        """Whether no break is open."""
-        return not self.breaks
+        """Whether no break is open, and every line could be compared."""
+        return not self.breaks and not self.left_out
 
     def as_dict(self) -> ReconciliationBody:
         """Return the reconciliation as JSON has it; money as plain strings."""
@@ -85,6 +90,9 @@ class Reconciliation:
                     "sure": line.sure,
                 }
                 for line in self.marked
+            ],
+            "left_out": [
+                {"file": file, "row": row, "reason": reason, "text": text} for file, row, reason, text in self.left_out
             ],
         }
 
