@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
 
-Content = tuple[str, date, str, str, Decimal, Decimal]
+FillContent = tuple[str, date, str, str, Decimal, Decimal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class ComparedFill:
     is_merged: bool = False
 
     @property
-    def content(self) -> Content:
+    def content(self) -> FillContent:
         """Return what makes fills without an id the same."""
         return (self.exchange, self.day, self.symbol, self.side, self.quantity.normalize(), self.price.normalize())
 
@@ -99,9 +99,9 @@ def _rank(fill: ComparedFill) -> tuple[date, str, str, str, int, str, int]:
 def _once(fills: Iterable[ComparedFill]) -> list[ComparedFill]:
     """Return the broker's fills without what overlapping files repeat; lines that contradict each other all stay."""
     kept: list[ComparedFill] = []
-    seen: set[tuple[str | None, Content]] = set()
-    counts: Counter[Content] = Counter()
-    by_file: defaultdict[str, Counter[Content]] = defaultdict(Counter)
+    seen: set[tuple[str | None, FillContent]] = set()
+    counts: Counter[FillContent] = Counter()
+    by_file: defaultdict[str, Counter[FillContent]] = defaultdict(Counter)
     for fill in sorted(fills, key=_rank):
         if fill.fill_id is not None:
             if (fill.fill_id, fill.content) not in seen:
@@ -146,7 +146,7 @@ class _Comparison:
     def __init__(self, ours: Sequence[ComparedFill], theirs: Sequence[ComparedFill]) -> None:
         self.ours, self.theirs = list(ours), list(theirs)
         self.breaks: list[Break] = []
-        self.paired: set[Content] = set()  # contents of the ledger's fills that the broker has
+        self.paired: set[FillContent] = set()  # contents of the ledger's fills that the broker has
         self.keys: Counter[tuple[str, ...]] = Counter()
 
     def by_id(self) -> None:

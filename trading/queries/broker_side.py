@@ -88,11 +88,11 @@ def side_of_files(statements: Iterable[Statement], symbols: NameMap) -> BrokerSi
     """Return what statements say; the same file twice counts once."""
     side = BrokerSide()
     for statement in {each.sha256: each for each in statements}.values():
-        _Reading(statement, symbols, side).run()
+        _StatementSide(statement, symbols, side).run()
     return side
 
 
-class _Reading:
+class _StatementSide:
     """One statement on its way into a side."""
 
     def __init__(self, statement: Statement, symbols: NameMap, side: BrokerSide) -> None:
