@@ -40,6 +40,7 @@ from trading.domain.contract_symbols import (
         ("TATASTEEL26SEP207.5CE", Contract(OPTION, "TATASTEEL", None, Decimal("207.5"))),
         ("360ONE26NOV1100CE", Contract(OPTION, "360ONE", None, Decimal(1100))),
         ("SENSEX502682077000CE", Contract(OPTION, "SENSEX50", date(2026, 8, 20), Decimal(77000))),
+        ("GUARSEED1026DECFUT", Contract(FUTURE, "GUARSEED10")),
         # Each of these is also a series of digits that begins one or two places later.
         ("NIFTY2410421500CE", Contract(OPTION, "NIFTY", date(2024, 1, 4), Decimal(21500))),
         ("SENSEX2682077600CE", Contract(OPTION, "SENSEX", date(2026, 8, 20), Decimal(77600))),

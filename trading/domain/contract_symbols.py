@@ -31,9 +31,11 @@ _END = r"(?:FUT|(?P<strike>\d+(?:\.\d+)?)(?:CE|PE))"
 _MONTHLY = re.compile(rf"(?P<year>\d\d)(?P<month>{'|'.join(MONTHS)}){_END}")
 _DATED = re.compile(rf"(?P<year>\d\d)(?P<month>[1-9OND])(?P<day>\d\d){_END}")
 _DAY_FIRST = re.compile(rf"(?P<day>\d\d)(?P<month>{'|'.join(MONTHS)})(?P<year>\d\d)(?P<strike>\d+(?:\.\d+)?)(?:CE|PE)")
+_DATED_FORMS = (_DATED, _DAY_FIRST)
 # An underlying has digits before its letters at most (360ONE), these apart: else NIFTY2410421500CE (4 January 2024,
-# strike 21500) could be one of NIFTY24 (21 April 2010, strike 500) as well.
+# strike 21500) could be one of NIFTY24 (21 April 2010, strike 500) as well. Another one is tried where this gives none.
 _UNDERLYING = re.compile(r"\d{0,3}[A-Z][A-Z&\-]*|NIFTYNXT50|NIFTYMID50|SENSEX50|FTSE100|S&P500")
+_ANY_UNDERLYING = re.compile(r"\d{0,3}[A-Z][A-Z0-9&\-]*")
 _NAMES_OF_MONTHS = {number: name for name, number in MONTHS.items()}
 _LETTERS_OF_MONTHS = {number: letter for letter, number in _DAY_CODES.items()}
 _KIND_FIRST = re.compile(
@@ -70,13 +72,16 @@ class Contract:
 @lru_cache(maxsize=4096)  # a file repeats its symbols
 def contract_of(symbol: str) -> Contract | None:
     """Return the contract that a symbol names, None where it is no future or option, or can be read as two."""
-    readings: set[Contract | None] = set()
-    for place in range(1, len(symbol)):
-        underlying, rest = symbol[:place], symbol[place:]
-        if _UNDERLYING.fullmatch(underlying):
-            readings |= {_monthly(underlying, rest), *(_dated(underlying, rest, form) for form in (_DATED, _DAY_FIRST))}
-    readings.discard(None)
-    return readings.pop() if len(readings) == 1 else None
+    for form in (_UNDERLYING, _ANY_UNDERLYING):
+        readings: set[Contract | None] = set()
+        for place in range(1, len(symbol)):
+            underlying, rest = symbol[:place], symbol[place:]
+            if form.fullmatch(underlying):
+                readings |= {_monthly(underlying, rest), *(_dated(underlying, rest, each) for each in _DATED_FORMS)}
+        readings.discard(None)
+        if readings:
+            return readings.pop() if len(readings) == 1 else None
+    return None
 
 
 def _monthly(underlying: str, rest: str) -> Contract | None:
