@@ -9,12 +9,13 @@ from django.conf import settings
 from django.db.models import Q
 
 from trading.bookkeeping import incoming_fills, journal
-from trading.brokers import dhan_api
 from trading.brokers.values import Broker, Statement
 from trading.domain.chain import JournalEntry, chain_code
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
 from trading.models import Account, BrokerFile
 from trading.transactions import writing
+
+_OF_API = "api_"  # what kinds of answers of an API begin with
 
 
 def client_code(broker: str, client: str | None) -> str:
@@ -41,8 +42,8 @@ def must_fit(account: Account, statement: Statement) -> None:
     client = client_code(house, statement.client)
     others = BrokerFile.objects.filter(account=account, broker=house).exclude(client="")
     if statement.broker is Broker.DHAN:  # whose API calls a client by another code than its reports do
-        is_of_api = Q(kind=dhan_api.KIND)
-        others = others.filter(is_of_api if statement.kind == dhan_api.KIND else ~is_of_api)
+        is_of_api = Q(kind__startswith=_OF_API)
+        others = others.filter(is_of_api if statement.kind.startswith(_OF_API) else ~is_of_api)
     if client and others.exclude(client=client).exists():
         raise WrongClient(
             f"{statement.file} is of another client than the files of account {account.code} before it.",

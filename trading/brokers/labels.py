@@ -33,7 +33,7 @@ def labelled(sheet: Sheet, label: str) -> str | None:
     for _, row in _labelled(sheet):
         for index, cell in enumerate(row):
             if cell.casefold() == label.casefold():
-                return next((value for value in row[index + 1 :] if value), None)
+                return next(filter(None, row[index + 1 :]), None)
     return None
 
 
