@@ -149,7 +149,7 @@ class LineReader:
             currency=currency,
             fill_id=self._id("fill_id"),
             order_id=self._id("order_id"),
-            product=self._product(),
+            product=self._mapping.products.get(self._text("product") or ""),
             tag=self._text("tag"),
             charges=self._charges(currency),
             amount=amount,
@@ -251,10 +251,6 @@ class LineReader:
     def _marks(self, currency: str) -> tuple[str, ...]:
         """Return the marks of one currency: another's in its place is refused as no number."""
         return tuple(mark for mark, its_currency in self._mapping.marks.items() if its_currency == currency)
-
-    def _product(self) -> str | None:
-        word = self._text("product")
-        return None if word is None else self._mapping.products.get(word)
 
     def _id(self, field: str) -> str | None:
         return identifier(self._cells[field]) if field in self._cells else None

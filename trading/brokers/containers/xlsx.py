@@ -16,7 +16,8 @@ from xml.etree.ElementTree import Element, ParseError
 
 from trading.brokers.containers.limits import UNPACKED_BYTES_MAX, Allowance, refused
 from trading.brokers.containers.markup import GuardedBuilder, feed
-from trading.brokers.containers.sheet_parts import SharedTexts, SheetRows, date_styles
+from trading.brokers.containers.sheet_cells import date_styles
+from trading.brokers.containers.sheet_parts import SharedTexts, SheetRows
 from trading.brokers.document import CellRow, Sheet
 from trading.errors import UnreadableFile
 
