@@ -50,7 +50,7 @@ def read(document: Document) -> Statement:
         KIND,
         days=period(document, sheet, "Order history"),
         client=labelled(sheet, "Unique Client Code"),
-        is_empty=not draft.rows_read,
+        is_empty=not draft.fills and not draft.rejected,  # orders that were not executed are none
     )
 
 

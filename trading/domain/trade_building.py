@@ -212,7 +212,7 @@ def without_replaced_orders(fills: Iterable[ReportedFill]) -> tuple[list[Reporte
         if order.order_id is None or order.order_id.startswith(BILL):
             sums.append(order)
         elif parts := by_order.get(name):
-            replaced.append(ReplacedOrder(order, sum(part.quantity for part in parts)))
+            replaced.append(ReplacedOrder(order, sum(filled.quantity for filled in parts)))
         else:
             standing.append(order)
     sums_standing, sums_replaced = _without_replaced_sums(sums, standing)

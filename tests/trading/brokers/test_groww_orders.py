@@ -113,8 +113,10 @@ def test_equal_orders_are_all_there() -> None:
     assert len(groww_orders.read(history(row(), row(order_id="1100000012345679"))).fills) == 2
 
 
-def test_a_history_without_rows_is_empty() -> None:
+def test_a_history_without_executed_orders_is_empty_and_one_of_spoiled_ones_is_not() -> None:
     assert groww_orders.read(history()).is_empty
+    assert groww_orders.read(history(row(status="Cancelled"))).is_empty
+    assert not groww_orders.read(history(row(side="SHORT"))).is_empty
 
 
 def test_a_new_column_is_an_unknown_layout() -> None:
