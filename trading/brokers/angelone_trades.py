@@ -7,11 +7,10 @@ Futures stand in no public sample: a contract that is described in no form that 
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
+from trading.brokers.angelone_summary import period, read_sums
 from trading.brokers.cells import (
-    PlacedCell,
     day,
     identifier,
     is_blank,
@@ -22,18 +21,17 @@ from trading.brokers.cells import (
     text,
 )
 from trading.brokers.contracts import EQUITY_EXCHANGES, named_in_words
-from trading.brokers.document import Document, Sheet
-from trading.brokers.preamble import labelled, labels
+from trading.brokers.document import Document
+from trading.brokers.preamble import labelled
 from trading.brokers.reading import RefusedRow, read_rows
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
-from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table, header_key
+from trading.brokers.tables import SheetLine, find_header, find_table, header_key
 from trading.brokers.values import (
     Broker,
     ChargeLine,
     FillLine,
     Head,
     InstrumentName,
-    Place,
     Remark,
     Segment,
     Statement,
@@ -45,7 +43,7 @@ KIND = "trades"
 NAME = "Angel One trades and charges"
 SHEET = "TradesAndCharges"
 
-_HEADS = {
+HEADS = {
     "Brokerage": Head.BROKERAGE,
     "GST": Head.GST,
     "STT": Head.STT,
@@ -56,7 +54,7 @@ _HEADS = {
     "IPFT Charges": Head.IPFT,
 }
 _COLUMNS = (
-    *("Scrip/Contract", "Buy/Sell", "Buy Price", "Sell Price", "Quantity", *_HEADS),
+    *("Scrip/Contract", "Buy/Sell", "Buy Price", "Sell Price", "Quantity", *HEADS),
     *("Order Type", "Segment", "Exchange", "Order ID", "Trade ID", "Date"),
 )
 _MARKS = ("Scrip/Contract", "IPFT Charges", "Order ID", "Trade ID")
@@ -83,12 +81,12 @@ def read(document: Document) -> Statement:
     rows: list[TradesRow] = draft.add(read_rows(table.lines(), _row))
     draft.fills = [row for row in rows if isinstance(row, FillLine)]
     draft.charges = [charge for row in rows if not isinstance(row, FillLine) for charge in row]
-    _read_sums(document, sheet, table, draft)
+    read_sums(document, sheet, table, HEADS, draft)
     for name, total in _computed(draft).items():
         # Each figure of each row may have lost half a paisa.
-        figures = {"trades": 0, "trade_charges": len(rows) * len(_HEADS)}.get(name, len(rows))
+        figures = {"trades": 0, "trade_charges": len(rows) * len(HEADS)}.get(name, len(rows))
         draft.compare(name, total, HALF_PAISA * figures)
-    days = _period(document, sheet, table) or [
+    days = period(document, sheet, table) or [
         *(fill.day for fill in draft.fills),
         *(charge.day for charge in draft.charges),
     ]
@@ -108,7 +106,7 @@ def _row(line: SheetLine) -> TradesRow | Remark:
         return Remark(line.place, "footer", "A note below the table.")
     trading_day = day(line["Date"], *_DAY_STYLES)
     name, segment = _instrument(line)
-    amounts = {head: money_or_none(line[column]) or Decimal(0) for column, head in _HEADS.items()}
+    amounts = {head: money_or_none(line[column]) or Decimal(0) for column, head in HEADS.items()}
     units = number(line["Quantity"])
     if units == 0 and is_blank(line["Trade ID"]):
         return tuple(
@@ -168,55 +166,10 @@ def _instrument(line: SheetLine) -> tuple[InstrumentName, Segment]:
 
 def _computed(draft: StatementDraft) -> dict[str, Decimal]:
     """Return the sums of the rows: fills, charges of each head, all charges."""
-    sums = {head.value: Decimal(0) for head in _HEADS.values()}
+    sums = {head.value: Decimal(0) for head in HEADS.values()}
     for head, amount in (
         *((head, amount) for fill in draft.fills for head, amount in fill.charges.items()),
         *((charge.head, charge.amount) for charge in draft.charges),
     ):
         sums[head.value] += amount
     return {**sums, "trade_charges": sum(sums.values(), Decimal(0)), "trades": Decimal(len(draft.fills))}
-
-
-def _read_sums(document: Document, sheet: Sheet, table: SheetTable, draft: StatementDraft) -> None:
-    """Take the sums above the table; those of charges that no trade caused are left out: they tell no day."""
-    names = {header_key(column): head.value for column, head in _HEADS.items()}
-    names |= {"total trade charges": "trade_charges", "total trades": "trades"}
-    other_charges = _title_row(sheet, table, "non trade charges") or table.header_index
-    for label, cell in labels(document, sheet, table.header_index):
-        name = names.get(header_key(label))
-        if cell.place.row > other_charges:
-            draft.ignore(cell.place, "non_trade_charge", f"{label} {text(cell)}: of the period, without a day.")
-        elif name is not None:
-            draft.stated[name] = money(cell)
-
-
-def _title_row(sheet: Sheet, table: SheetTable, title: str) -> int | None:
-    """Return the row, from 1, of a title above the table."""
-    rows = enumerate(sheet.rows[: table.header_index], 1)
-    return next((number_of_row for number_of_row, row in rows if row and header_key(row[0]) == title), None)
-
-
-def _period(document: Document, sheet: Sheet, table: SheetTable) -> list[date]:
-    """Return the first and the last day, which stand beside their labels or below them; nothing where they do not."""
-    days = []
-    for label in ("StartDate", "EndDate"):
-        cell = _beside_or_below(document, sheet, table, label)
-        if cell is not None:
-            # `2026-08-31 23:59:59.0`: ISO, with a clock that means the whole day
-            days.append(day(PlacedCell(text(cell)[:10], label, cell.place), "%Y-%m-%d"))
-    return days if len(days) == 2 else []
-
-
-def _beside_or_below(document: Document, sheet: Sheet, table: SheetTable, label: str) -> PlacedCell | None:
-    """Return the cell right of a label in the first column, or below it where another label stands right of it."""
-    rows = sheet.rows[: table.header_index]
-    for index, row in enumerate(rows[:-1]):
-        keys = [header_key(cell) for cell in row]
-        if header_key(label) not in keys:
-            continue
-        column = keys.index(header_key(label))
-        is_beside = column == 0 and len(keys) > 1 and keys[1] not in ("", "enddate")
-        source, place = (row, 1) if is_beside else (rows[index + 1], column)
-        content = source[place] if place < len(source) else None
-        return None if content is None else PlacedCell(content, label, Place(document.name, sheet.name, index + 1))
-    return None
