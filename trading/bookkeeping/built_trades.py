@@ -177,7 +177,21 @@ def _realise(book: Book, entries: list[Entry]) -> dict[date, DayTotal]:
         for fill, realised in zip(entry.fills, entry.realised, strict=True):
             if realised is None:
                 continue
-            row = _realisation(book, entry.trade, fill, realised)
+            row = Realisation(
+                trade=entry.trade,
+                fill=fill,
+                account=book.account,
+                strategy=book.strategy,
+                instrument=book.instrument,
+                day=references.day_of(fill.at, book.instrument),
+                at=fill.at,
+                quantity=from_units(realised.quantity),
+                cost=from_units(realised.cost),
+                proceeds=from_units(realised.proceeds),
+                charges=None if realised.charges is None else from_units(realised.charges),
+                pnl=from_units(realised.pnl),
+                closes=realised.closes,
+            )
             entry.realisations[fill.sequence] = row
             realisations.append(row)
             if row.day not in totals:
@@ -187,24 +201,6 @@ def _realise(book: Book, entries: list[Entry]) -> dict[date, DayTotal]:
     for total in totals.values():
         rows.insert(total) if total.pk is None else rows.update(total, booking.SUMS)
     return totals
-
-
-def _realisation(book: Book, trade: Trade, fill: Fill, realised: Realised) -> Realisation:
-    return Realisation(
-        trade=trade,
-        fill=fill,
-        account=book.account,
-        strategy=book.strategy,
-        instrument=book.instrument,
-        day=references.day_of(fill.at, book.instrument),
-        at=fill.at,
-        quantity=from_units(realised.quantity),
-        cost=from_units(realised.cost),
-        proceeds=from_units(realised.proceeds),
-        charges=None if realised.charges is None else from_units(realised.charges),
-        pnl=from_units(realised.pnl),
-        closes=realised.closes,
-    )
 
 
 def _total(book: Book, day: date) -> DayTotal:

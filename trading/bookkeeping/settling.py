@@ -20,7 +20,6 @@ from trading.queries.imported_trades import (
     REPLACED_MARK,
     Booked,
     FillGroup,
-    LegName,
     first_unbooked,
     rebuilt,
 )
@@ -64,7 +63,7 @@ def _compare(plan: SettlingPlan, trades: Sequence[BuiltTrade], window: Sequence[
     to_replace: list[Booked] = []
     pending: list[BuiltTrade] = []
     for built in trades:
-        legs = [_name(leg) for leg in built.legs]
+        legs = [(leg.fill.day, leg.fill.key, leg.quantity) for leg in built.legs]
         earlier = by_id.pop((built.trade_id, built.legs[0].fill.day), None)
         is_moved = earlier is not None and earlier.trade.strategy_id != plan.group.strategy.pk
         if earlier is not None and earlier.legs == legs:
@@ -81,10 +80,6 @@ def _compare(plan: SettlingPlan, trades: Sequence[BuiltTrade], window: Sequence[
     plan.blocked = [each.trade for each in blocked]
     plan.replaced = [each.trade for each in to_replace if not each.is_corrected]
     plan.to_book = [built for built in pending if not any((leg.fill.day, leg.fill.key) in held for leg in built.legs)]
-
-
-def _name(leg: Leg) -> LegName:
-    return leg.fill.day, leg.fill.key, leg.quantity
 
 
 def give_way(trades: Sequence[Trade]) -> None:

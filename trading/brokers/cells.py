@@ -199,13 +199,10 @@ def _exact(content: str, style: DecimalStyle, marks: tuple[str, ...]) -> Decimal
         return None
     whole = (match["whole"] or "0").replace(",", "").replace(".", "")
     exact = Decimal(f"{whole}.{match['part'] or match['bare'] or '0'}{match['exponent'] or ''}")
-    exact = _as_written(exact, match["part"] or match["bare"])
+    exact = (
+        exact if (match["part"] or match["bare"]) or exact != exact.to_integral_value() else exact.to_integral_value()
+    )
     return -exact if is_negative else exact
-
-
-def _as_written(exact: Decimal, fraction: str | None) -> Decimal:
-    """Return a whole number without the fraction that only its parsing gave it."""
-    return exact if fraction or exact != exact.to_integral_value() else exact.to_integral_value()
 
 
 def _without_mark(content: str, marks: tuple[str, ...]) -> str:

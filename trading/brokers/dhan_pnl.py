@@ -5,7 +5,6 @@ Its amounts are rounded to the paisa row by row, and Dhan's own statements of on
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
 from trading.brokers.cells import UnreadableCell, money, quantity
@@ -14,7 +13,7 @@ from trading.brokers.dhan_totals import compare_net, read_footer, says_nothing
 from trading.brokers.document import Document, Sheet
 from trading.brokers.labels import has_label, labelled, period
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
-from trading.brokers.tables import SheetLine, find_header, find_table
+from trading.brokers.tables import find_header, find_table
 from trading.brokers.values import Broker, ChargeLine, Head, Place, PositionLine, Statement
 from trading.errors import UnknownLayout
 
@@ -46,7 +45,19 @@ def read(document: Document) -> Statement:
         if not read_footer(draft, line):
             draft.rows_read += 1
             try:
-                draft.positions.append(_position(line, days))
+                draft.positions.append(
+                    PositionLine(
+                        place=line.place,
+                        instrument=without_exchange(line["Scrip Name"]),
+                        day=days[0],
+                        last_day=days[1],
+                        bought_quantity=quantity(line["Buy Qty."]),
+                        bought_value=money(line["Buy Value"]),
+                        sold_quantity=quantity(line["Sell Qty."]),
+                        sold_value=money(line["Sell Value"]),
+                        realised_pnl=money(line["Realised P&L"]),
+                    )
+                )
             except UnreadableCell as error:
                 draft.reject(error)
     realised = [position.realised_pnl or Decimal(0) for position in draft.positions]
@@ -63,17 +74,3 @@ def _sheet(document: Document) -> Sheet | None:
         if has_label(sheet, _TITLE) and find_header(sheet, _COLUMNS) is not None:
             return sheet
     return None
-
-
-def _position(line: SheetLine, days: tuple[date, date]) -> PositionLine:
-    return PositionLine(
-        place=line.place,
-        instrument=without_exchange(line["Scrip Name"]),
-        day=days[0],
-        last_day=days[1],
-        bought_quantity=quantity(line["Buy Qty."]),
-        bought_value=money(line["Buy Value"]),
-        sold_quantity=quantity(line["Sell Qty."]),
-        sold_value=money(line["Sell Value"]),
-        realised_pnl=money(line["Realised P&L"]),
-    )

@@ -78,7 +78,13 @@ def trade(row: FlexRow, draft: FlexDraft) -> None:
         return
     if text(row["transactionType"]) in ("TradeCancel", "TradeCorrect"):
         raise RefusedRow("cancelled", "The broker cancelled or corrected a trade: settle it by hand.")
-    when = instant(row["dateTime"] if text(row["dateTime"]) else _joined(row, "tradeDate", "tradeTime"))
+    when = instant(
+        row["dateTime"]
+        if text(row["dateTime"])
+        else PlacedCell(
+            ";".join(filter(None, (text(row["tradeDate"]), text(row["tradeTime"])))), "tradeDate", row.place
+        )
+    )
     cells = ExecutionCells(
         row.place,
         text(row["assetCategory"]),
@@ -110,10 +116,6 @@ def _charges(row: FlexRow, draft: FlexDraft) -> dict[Head, Decimal]:
     sentence = f"The commission of {text(row['ibCommission'])} {currency} is to be stated by hand."
     draft.ignore(row.place, "commission_currency", sentence)
     return {}
-
-
-def _joined(row: FlexRow, day: str, clock: str) -> PlacedCell:
-    return PlacedCell(";".join(filter(None, (text(row[day]), text(row[clock])))), day, row.place)
 
 
 def option_event(row: FlexRow, draft: FlexDraft) -> None:

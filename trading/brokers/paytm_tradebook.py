@@ -56,7 +56,19 @@ def read(document: Document) -> Statement:
         draft.rows_read += 1
         try:
             fill = _fill(line)
-            charges = _charges_of_day(line, fill)
+            charges = [
+                ChargeLine(
+                    place=line.place,
+                    head=head,
+                    amount=money(line[column]),
+                    day=fill.day,
+                    last_day=fill.day,
+                    segment=Segment.EQUITY,
+                    exchange=fill.instrument.exchange,
+                    instrument=fill.instrument,
+                )
+                for column, head in _OF_DAY.items()
+            ]
         except UnreadableCell as error:
             draft.reject(error)
             continue
@@ -104,20 +116,3 @@ def _at(line: SheetLine, fill_day: date) -> datetime | None:
     if text(cell) in ("", "-"):
         return None
     return moment_of(cell, fill_day, clock(cell, "%H:%M:%S"))
-
-
-def _charges_of_day(line: SheetLine, fill: FillLine) -> list[ChargeLine]:
-    """Return the STT and stamp duty that stand on a row, which are those of the company's day."""
-    return [
-        ChargeLine(
-            place=line.place,
-            head=head,
-            amount=money(line[column]),
-            day=fill.day,
-            last_day=fill.day,
-            segment=Segment.EQUITY,
-            exchange=fill.instrument.exchange,
-            instrument=fill.instrument,
-        )
-        for column, head in _OF_DAY.items()
-    ]

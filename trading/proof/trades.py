@@ -69,7 +69,10 @@ class TradeProof:
                 self._add_garbled(pk, error)
                 continue
             for row in rows:
-                if row.table != "trading_fillkey" or not self._is_moved(row):
+                if (
+                    row.table != "trading_fillkey"
+                    or (row.values.get("fill_id"), row.values["day"]) not in self.index.moved_keys
+                ):
                     expected[row.table].append(row)
             for realised in recount.exits:
                 trade = recount.trade
@@ -85,10 +88,6 @@ class TradeProof:
                 stored = [row for row in stored if row[place] not in left_out]
             counts[table] = self.tables.compare(table, expected[table], stored)
         return counts
-
-    def _is_moved(self, fill_key: Expected) -> bool:
-        """Tell whether a fill's key points to another fill by now, as which it was booked anew."""
-        return (fill_key.values.get("fill_id"), fill_key.values["day"]) in self.index.moved_keys
 
     def _recounts(self, batch: npt.NDArray[np.int64]) -> dict[int, Recount]:
         """Count the operations of each trade, and settle it before one that a report did not know."""

@@ -8,7 +8,7 @@ from datetime import date
 
 from timeseries.values import instant_text
 from trading.brokers.stated import charge_statements
-from trading.brokers.values import FillKind, FillLine, InstrumentName, NoteLine, Place, PositionLine, Remark, Statement
+from trading.brokers.values import FillKind, FillLine, InstrumentName, Place, PositionLine, Remark, Statement
 from trading.domain.charge_breaks import BrokerCharge
 from trading.domain.fill_breaks import ComparedFill
 from trading.domain.position_breaks import ComparedPosition, StatedResult
@@ -155,7 +155,18 @@ class _StatementSide:
         for line in self.statement.notes:
             symbol = self._symbol(line.instrument, line.place)
             if symbol is not None:
-                yield _note_sum(line, symbol, self.statement.file)
+                yield (
+                    ComparedFill(
+                        exchange=split_symbol(symbol)[0],
+                        day=line.day,
+                        symbol=symbol,
+                        side=line.side,
+                        quantity=line.quantity,
+                        price=line.price,
+                        file=self.statement.file,
+                        row=line.place.row,
+                    )
+                )
 
     def _position(self, line: PositionLine) -> None:
         symbol = self._symbol(line.instrument, line.place)
@@ -178,19 +189,6 @@ class _StatementSide:
         return symbol
 
 
-def _note_sum(line: NoteLine, symbol: str, file: str) -> ComparedFill:
-    return ComparedFill(
-        exchange=split_symbol(symbol)[0],
-        day=line.day,
-        symbol=symbol,
-        side=line.side,
-        quantity=line.quantity,
-        price=line.price,
-        file=file,
-        row=line.place.row,
-    )
-
-
 def _listed(name: InstrumentName) -> str | None:
     """Return the one share or contract that the ledger has under a symbol which tells no exchange."""
     if name.symbol is None or name.exchange is not None:
@@ -206,7 +204,17 @@ def side_of_imports(account: Account, first: date | None, last: date | None) -> 
     side = BrokerSide()
     groups: dict[int, set[str]] = {}
     for row in rows:
-        fill = _imported(row)
+        fill = ComparedFill(
+            exchange=row.exchange.code,
+            day=row.day,
+            symbol=shown_symbol(row.exchange.code, row.instrument.symbol),
+            side=row.side,
+            quantity=row.quantity,
+            price=row.price,
+            fill_id=broker_id(row.broker_fill_id),
+            order_id=row.order_id,
+            at="" if row.at is None else instant_text(row.at, "microseconds"),
+        )
         (side.orders if row.kind == BrokerFill.Kind.ORDER else side.fills).append(fill)
         groups.setdefault(row.file_id, set()).add(group_of(fill.exchange))
     files = BrokerFile.objects.in_bulk(groups)
@@ -219,17 +227,3 @@ def _coverage(side: BrokerSide, files: Sequence[tuple[BrokerFile, set[str]]]) ->
     for file, groups in files:
         first, last = file.first_day or min(days), file.last_day or max(days)
         yield Coverage(first, last, frozenset(groups))
-
-
-def _imported(row: BrokerFill) -> ComparedFill:
-    return ComparedFill(
-        exchange=row.exchange.code,
-        day=row.day,
-        symbol=shown_symbol(row.exchange.code, row.instrument.symbol),
-        side=row.side,
-        quantity=row.quantity,
-        price=row.price,
-        fill_id=broker_id(row.broker_fill_id),
-        order_id=row.order_id,
-        at="" if row.at is None else instant_text(row.at, "microseconds"),
-    )

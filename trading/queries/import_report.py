@@ -93,18 +93,13 @@ class FileReport:
             "stated": _plain(statement.stated.items()) if statement else {},
             "computed": _plain(statement.computed.items()) if statement else {},
             "agrees": statement is not None and not statement.contradictions,
-            "refused": None if self.refusal is None else refusal_of(self.refusal),
+            "refused": None if self.refusal is None else {"code": self.refusal.code, "message": str(self.refusal)},
             "findings": list(self.findings),
             "rows": [
                 {"sheet": row.place.sheet, "row": row.place.row, "reason": row.reason, "text": row.text}
                 for row in rejected[:REMARKS_MAX]
             ],
         }
-
-
-def refusal_of(error: VeloxError) -> dict[str, str]:
-    """Return an error as the JSON has it."""
-    return {"code": error.code, "message": str(error)}
 
 
 def totals(reports: Sequence[FileReport]) -> dict[str, int]:

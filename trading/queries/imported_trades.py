@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 
 from django.db.models import Exists, OuterRef, QuerySet
 
@@ -55,13 +54,8 @@ def reported(row: BrokerFill, exchange: str, broker: str) -> ReportedFill:
         order_id=row.order_id,
         position=row.place,
         is_cash=row.is_cash,
-        charges=units_of(row.charges),
+        charges=None if row.charges is None else to_units(row.charges),
     )
-
-
-def units_of(amount: Decimal | None) -> int | None:
-    """Return an amount in units, None where there is none."""
-    return None if amount is None else to_units(amount)
 
 
 def _imported(group: FillGroup) -> QuerySet[Trade]:

@@ -32,11 +32,6 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Z0-9&]+")
 NameMap = dict[tuple[str, str], set[str]]  # (isin, company, code or symbol; the name) to VELOX's symbols
 
 
-def plain_company(name: str) -> str:
-    """Return a company's name without what files write differently: case, points, blanks, Limited and Ltd."""
-    return _NOT_IN_A_NAME.sub(" ", _COMPANY_ENDS.sub(" ", name.upper().replace(".", ""))).strip()
-
-
 def parse_symbols(text: str) -> NameMap:
     """Return the names of a map's text. Raises: InvalidValue where it names no symbol."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
@@ -102,4 +97,8 @@ def names_of(instruments: Iterable[InstrumentName], map_of_names: NameMap) -> Re
 
 
 def _plain(key: str, name: str) -> str:
-    return plain_company(name) if key == "company" else name.upper()
+    return (
+        _NOT_IN_A_NAME.sub(" ", _COMPANY_ENDS.sub(" ", name.upper().replace(".", ""))).strip()
+        if key == "company"
+        else name.upper()
+    )

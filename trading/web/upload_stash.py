@@ -9,7 +9,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -40,11 +40,10 @@ class StashedFiles:
     def uploads(self) -> list[BrokerUpload]:
         """The files, read from the disk when they are asked for."""
         folder = _folder() / self.token
-        return [BrokerUpload(name, _reader(folder / str(number))) for number, name in enumerate(self.names)]
-
-
-def _reader(path: Path) -> Callable[[], bytes]:
-    return partial(Path.read_bytes, path)
+        return [
+            BrokerUpload(name, partial(Path.read_bytes, (folder / str(number))))
+            for number, name in enumerate(self.names)
+        ]
 
 
 def stash(files: Iterable[UploadedFile[bytes]], *, user: int, account: str, strategy: str, zone: str) -> StashedFiles:

@@ -110,14 +110,11 @@ def _checked_sheet(stream: bytearray, at: int, name: str, rows_max: int | None) 
                 raise _damaged(name)
             rectangle.rows = max(rectangle.rows, row + 1)
             rectangle.columns = max(rectangle.columns, last + 1)
-            if kind == _FORMULA and _is_without_value(stream, start):
+            if kind == _FORMULA and (
+                stream[start + 6] == _EMPTY_RESULT and stream[start + 12 : start + 14] == b"\xff\xff"
+            ):
                 raise refused(name, f"has a formula without a value in row {row + 1}", "Save it anew as CSV.")
     return rectangle
-
-
-def _is_without_value(stream: bytearray, start: int) -> bool:
-    """Say whether a formula's record has no value: the mark of an empty text."""
-    return stream[start + 6] == _EMPTY_RESULT and stream[start + 12 : start + 14] == b"\xff\xff"
 
 
 def _records(stream: bytearray, at: int, name: str) -> Iterator[tuple[int, int, int]]:

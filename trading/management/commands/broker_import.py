@@ -17,7 +17,7 @@ from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
 from trading.queries.import_report import FileReport, totals
-from trading.queries.instrument_names import NameMap, parse_symbols
+from trading.queries.instrument_names import parse_symbols
 
 COLUMNS = (
     "File",
@@ -81,7 +81,7 @@ class Command(VeloxCommand):
             layout=layout,
             broker=broker,
             zone=zone,
-            symbols=_names(symbols),
+            symbols=None if symbols is None else parse_symbols(read_text(symbols, field="symbols")),
             rules=_rules(strategy, rules),
         )
         uploads = [BrokerUpload(path.name, partial(_content, path)) for path in files]
@@ -103,10 +103,6 @@ def _password(path: Path) -> str:
     if not lines or not lines[0]:
         raise InvalidValue(f"{path.name} is empty.", field="password_file", hint="Its first line is the password.")
     return lines[0]
-
-
-def _names(path: Path | None) -> NameMap | None:
-    return None if path is None else parse_symbols(read_text(path, field="symbols"))
 
 
 def _rules(strategy: str | None, path: Path | None) -> list[StrategyRule]:

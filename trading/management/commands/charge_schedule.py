@@ -5,10 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 
-from trading.domain.charge_schedule import ChargeRate, Sure, faults
+from trading.domain.charge_schedule import Sure, faults
 from trading.management.base import VeloxCommand
 from trading.management.output import FORMATS, Report, Table, add_format_arguments
-from trading.management.report import Value
 from trading.queries.charge_estimates import shipped_schedule
 from trading.queries.period import desk_date, parse_day
 
@@ -47,7 +46,29 @@ class Command(VeloxCommand):
     def answer(self, *, on: str | None, check: bool) -> bool:
         schedule = shipped_schedule()
         day = parse_day(on) if on else desk_date(datetime.now(UTC))
-        rows = [_cells(row) for row in schedule.on(day)]
+        rows = [
+            (
+                {
+                    "line": row.line,
+                    "plan": row.plan,
+                    "segment": row.segment or "all",
+                    "product": row.product,
+                    "exchange": row.exchange or "all",
+                    "of": " ".join(row.groups),
+                    "base": row.base if not row.heads else " ".join(row.heads),
+                    "side": row.side,
+                    "rate": None if row.rate is None else f"{row.rate:f}",
+                    "flat": None if row.flat is None else f"{row.flat:f}",
+                    "cap": None if row.cap is None else f"{row.cap:f}",
+                    "floor": None if row.floor is None else f"{row.floor:f}",
+                    "from": row.first_day,
+                    "sure": row.sure,
+                    "source": row.source,
+                    "note": row.note,
+                }
+            )
+            for row in schedule.on(day)
+        ]
         unsettled = sum(row["sure"] == Sure.UNSETTLED for row in rows)
         wrong = list(faults(schedule)) if check else []
         body = {"on": day, "rows": rows, "unsettled": unsettled, "faults": wrong if check else None}
@@ -59,25 +80,3 @@ class Command(VeloxCommand):
             notes.append("The schedule has no fault.")
         self.emit(Report(title, body, [table], notes, sheet))
         return not wrong
-
-
-def _cells(row: ChargeRate) -> dict[str, Value]:
-    """Return a row's cells by `COLUMNS`; amounts as they stand in the file."""
-    return {
-        "line": row.line,
-        "plan": row.plan,
-        "segment": row.segment or "all",
-        "product": row.product,
-        "exchange": row.exchange or "all",
-        "of": " ".join(row.groups),
-        "base": row.base if not row.heads else " ".join(row.heads),
-        "side": row.side,
-        "rate": None if row.rate is None else f"{row.rate:f}",
-        "flat": None if row.flat is None else f"{row.flat:f}",
-        "cap": None if row.cap is None else f"{row.cap:f}",
-        "floor": None if row.floor is None else f"{row.floor:f}",
-        "from": row.first_day,
-        "sure": row.sure,
-        "source": row.source,
-        "note": row.note,
-    }

@@ -18,7 +18,7 @@ from trading.queries.accounts import get_account
 from trading.queries.charge_estimates import CURRENCY, shipped_schedule
 from trading.queries.period import desk_date
 from trading.queries.reports import selection
-from trading.queries.stated_charges import ESTIMATE, ChargedDay, charged_days
+from trading.queries.stated_charges import ESTIMATE, charged_days
 
 WORDS = {
     Head.BROKERAGE: "Brokerage",
@@ -70,7 +70,20 @@ class Command(VeloxCommand):
         charged, findings = (
             charged_days(traded, period.first, period.last, plan=plan) if period.first and period.last else ([], [])
         )
-        days = [_day(day) for day in charged]
+        days = [
+            (
+                {
+                    "date": day.day,
+                    "segment": day.segment,
+                    "exchange": day.exchange,
+                    "heads": {head: day.heads[head] for head in WORDS if head in day.heads},
+                    "source": {head: day.sources[head] for head in WORDS if head in day.sources},
+                    "sure": {head: day.sure[head] for head in HEADS if head in day.sure},
+                    "total": day.total,
+                }
+            )
+            for day in charged
+        ]
         totals = [day["total"] for day in days if day["total"] is not None]
         total = sum(totals, Decimal(0)) if len(totals) == len(days) else None
         body = {
@@ -81,22 +94,21 @@ class Command(VeloxCommand):
             "to": period.last,
             "days": days,
             "total": total,
-            "findings": [_finding(finding) for finding in findings],
+            "findings": [
+                (
+                    {
+                        "date": finding.day,
+                        "segment": finding.segment or None,
+                        "exchange": finding.exchange,
+                        "head": finding.head,
+                        "text": finding.text,
+                    }
+                )
+                for finding in findings
+            ],
         }
         self.emit(_report(body, days, total, findings))
         return total is not None
-
-
-def _day(day: ChargedDay) -> ChargesDay:
-    return {
-        "date": day.day,
-        "segment": day.segment,
-        "exchange": day.exchange,
-        "heads": {head: day.heads[head] for head in WORDS if head in day.heads},
-        "source": {head: day.sources[head] for head in WORDS if head in day.sources},
-        "sure": {head: day.sure[head] for head in HEADS if head in day.sure},
-        "total": day.total,
-    }
 
 
 def _told_by(day: ChargesDay) -> str:
@@ -106,16 +118,6 @@ def _told_by(day: ChargesDay) -> str:
         stated.setdefault(source, []).append(head)
     words = [f"{source} ({' '.join(heads)})" for source, heads in stated.items() if source != ESTIMATE]
     return "; ".join([*words, *([ESTIMATE] if ESTIMATE in stated else [])])
-
-
-def _finding(finding: ChargeFinding) -> dict[str, Value]:
-    return {
-        "date": finding.day,
-        "segment": finding.segment or None,
-        "exchange": finding.exchange,
-        "head": finding.head,
-        "text": finding.text,
-    }
 
 
 def _report(
