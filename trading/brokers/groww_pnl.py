@@ -7,22 +7,21 @@ told by a remark alone. The client's code is a number there.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, money, text
-from trading.brokers.contracts import share_named
+from trading.brokers.cells import PlacedCell, UnreadableCell, day, money, text
 from trading.brokers.document import CellRow, Document, Sheet
 from trading.brokers.labels import labelled, period, texts
+from trading.brokers.lots import LotColumns, closed_lot, holding
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_table
-from trading.brokers.unit_prices import unit_price
 from trading.brokers.values import (
     Broker,
     ChargeLine,
     Head,
     Place,
-    PositionLine,
     Segment,
     Statement,
 )
@@ -42,6 +41,15 @@ _UNREALISED = (
     *("Unrealised P&L", "Unrealised P&L %"),
 )
 _HELD = re.compile(r"Unrealised \(Holdings as on (?P<day>\d{2}-\d{2}-\d{4})\)")
+_LOT = LotColumns(
+    company="Stock name",
+    bought_on="Buy date",
+    sold_on="Sell date",
+    bought="Buy value",
+    sold="Sell value",
+    realised="Realised P&L",
+    day_styles=("%d-%m-%Y",),
+)
 _INTRADAY = "intraday trade"
 _ENDS = ("unrealised trades", "disclaimer")  # how a row starts that ends the closed lots
 _HEADS = {
@@ -120,33 +128,13 @@ def _read_realised(draft: StatementDraft, sheet: Sheet) -> None:
             break
         draft.rows_read += 1
         try:
-            draft.positions.append(_lot(line))
+            lot = closed_lot(line, _LOT)
+            is_intraday = text(line["Remark"]).casefold() == _INTRADAY
+            draft.positions.append(replace(lot, intraday_pnl=lot.realised_pnl if is_intraday else Decimal(0)))
         except UnreadableCell as error:
             draft.reject(error)
     lots = [lot.realised_pnl or Decimal(0) for lot in draft.positions]
     draft.compare("realised_pnl", sum(lots, Decimal(0)), HALF_PAISA * (len(lots) + 1))
-
-
-def _lot(line: SheetLine) -> PositionLine:
-    """Return a closed lot on the day of its sale. Raises: UnreadableCell, also where it contradicts itself."""
-    bought_on, sold_on = day(line["Buy date"], "%d-%m-%Y"), day(line["Sell date"], "%d-%m-%Y")
-    bought, sold, realised = money(line["Buy value"]), money(line["Sell value"]), money(line["Realised P&L"])
-    if abs(sold - bought - realised) > 3 * HALF_PAISA:
-        raise line["Realised P&L"].refused(f"where the row makes {sold - bought}")
-    units = above_zero(line["Quantity"])
-    is_same_day = bought_on == sold_on
-    return PositionLine(
-        place=line.place,
-        instrument=share_named(line["ISIN"], line["Stock name"]),
-        day=sold_on,
-        last_day=sold_on,
-        bought_quantity=units if is_same_day else None,
-        bought_value=bought if is_same_day else None,
-        sold_quantity=units,
-        sold_value=sold,
-        realised_pnl=realised,
-        intraday_pnl=realised if text(line["Remark"]).casefold() == _INTRADAY else Decimal(0),
-    )
 
 
 def _read_held(draft: StatementDraft, sheet: Sheet) -> None:
@@ -168,19 +156,9 @@ def _take_held(draft: StatementDraft, line: SheetLine, held_on: date) -> Decimal
         return Decimal(0)
     draft.rows_read += 1
     try:
-        units = above_zero(line["Quantity"])
-        average = unit_price(money(line["Buy value"]), units)
-        draft.positions.append(
-            PositionLine(
-                line.place,
-                share_named(line["ISIN"], line["Stock name"]),
-                held_on,
-                held_on,
-                quantity=units,
-                average_price=average,
-            )
-        )
-        return money(line["Unrealised P&L"])
+        unrealised = money(line["Unrealised P&L"])
+        draft.positions.append(holding(line, "Stock name", "Buy value", held_on))
+        return unrealised
     except UnreadableCell as error:
         draft.reject(error)
         return Decimal(0)

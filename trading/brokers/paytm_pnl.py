@@ -16,9 +16,9 @@ from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, m
 from trading.brokers.contracts import share_named
 from trading.brokers.document import Document, Sheet
 from trading.brokers.labels import has_label, labelled, period, texts
+from trading.brokers.lots import LotColumns, closed_lot, holding
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_header, find_table
-from trading.brokers.unit_prices import unit_price
 from trading.brokers.values import Broker, Place, PositionLine, Statement
 from trading.errors import UnknownLayout
 
@@ -41,7 +41,15 @@ _LOTS = (
 _TITLES = {_HELD: "Unrealized P/L Summary", _REALISED: "Realized P/L Summary"}
 _AMOUNTS = {_HELD: "Unrealized P&L", _REALISED: "Realized P&L", _LOTS: "P&L Value"}
 _AS_ON = re.compile(r"\(As on (?P<day>\d{2} [A-Za-z]{3} \d{4})\)")
-_DAY_STYLES = ("%d-%b-%Y", "%d-%m-%Y")
+_LOT = LotColumns(
+    company="Scrip Name",
+    bought_on="Buy Date",
+    sold_on="Sell Date",
+    bought="Buy Value",
+    sold="Sell Value",
+    realised="P&L Value",
+    day_styles=("%d-%b-%Y", "%d-%m-%Y"),
+)
 
 
 def matches(head: Document) -> bool:
@@ -56,13 +64,14 @@ def read(document: Document) -> Statement:
     if days is None:
         raise UnknownLayout(f"{document.name} tells no period.", hint="Nothing was read. Download the report anew.")
     draft = StatementDraft(document)
-    held_on = _held_on(document, sheet)
-    _read_table(draft, sheet, _HELD, "unrealised_pnl", partial(_held, on=held_on))
+    _read_table(
+        draft, sheet, _HELD, "unrealised_pnl", partial(holding, company="Scrip Name", bought="Buy Value", on=held_on)
+    )
     lots = next((each for each in document.sheets if find_header(each, _LOTS) is not None), None)
     if lots is None:
         _read_table(draft, sheet, _REALISED, "realised_pnl", partial(_realised, days=days))
     else:
-        _read_table(draft, lots, _LOTS, "realised_pnl", _lot)
+        _read_table(draft, lots, _LOTS, "realised_pnl", partial(closed_lot, columns=_LOT))
     client = next(filter(None, (labelled(each, "UCC") for each in document.sheets)), None)
     return draft.statement(BROKER, KIND, days=days, client=client, is_empty=not draft.rows_read)
 
@@ -93,7 +102,7 @@ def _read_table(
     sheet: Sheet,
     columns: tuple[str, ...],
     total: str,
-    read_line: Callable[[SheetLine], tuple[PositionLine, Decimal]],
+    read_line: Callable[[SheetLine], PositionLine],
 ) -> None:
     """Take a table's rows, each with what it made, up to its row `Total`, and compare that with their sum."""
     start = _title(sheet, _TITLES[columns])[0] if columns in _TITLES else 0
@@ -104,7 +113,7 @@ def _read_table(
             break
         draft.rows_read += 1
         try:
-            position, amount = read_line(line)
+            position, amount = read_line(line), money(line[_AMOUNTS[columns]])
         except UnreadableCell as error:
             draft.reject(error)
             continue
@@ -113,19 +122,9 @@ def _read_table(
     draft.compare(total, sum(amounts, Decimal(0)), HALF_PAISA * (len(amounts) + 1))
 
 
-def _held(line: SheetLine, on: date) -> tuple[PositionLine, Decimal]:
-    """Return what is held of one company. Raises: UnreadableCell."""
-    units = above_zero(line["Quantity"])
-    average = unit_price(money(line["Buy Value"]), units)
-    position = PositionLine(
-        line.place, share_named(line["ISIN"], line["Scrip Name"]), on, on, quantity=units, average_price=average
-    )
-    return position, money(line["Unrealized P&L"])
-
-
-def _realised(line: SheetLine, days: tuple[date, date]) -> tuple[PositionLine, Decimal]:
+def _realised(line: SheetLine, days: tuple[date, date]) -> PositionLine:
     """Return what one company made over the period. Raises: UnreadableCell."""
-    position = PositionLine(
+    return PositionLine(
         place=line.place,
         instrument=share_named(line["ISIN"], line["Scrip Name"]),
         day=days[0],
@@ -134,25 +133,3 @@ def _realised(line: SheetLine, days: tuple[date, date]) -> tuple[PositionLine, D
         sold_value=money(line["Sell Value"]),
         realised_pnl=money(line["Realized P&L"]),
     )
-    return position, money(line["Realized P&L"])
-
-
-def _lot(line: SheetLine) -> tuple[PositionLine, Decimal]:
-    """Return a closed lot on the day of its sale. Raises: UnreadableCell, also where it contradicts itself."""
-    bought_on, sold_on = (day(line[column], *_DAY_STYLES) for column in ("Buy Date", "Sell Date"))
-    bought, sold, realised = (money(line[column]) for column in ("Buy Value", "Sell Value", "P&L Value"))
-    if abs(sold - bought - realised) > 3 * HALF_PAISA:
-        raise line["P&L Value"].refused(f"where the row makes {sold - bought}")
-    units = above_zero(line["Quantity"])
-    position = PositionLine(
-        place=line.place,
-        instrument=share_named(line["ISIN"], line["Scrip Name"]),
-        day=sold_on,
-        last_day=sold_on,
-        bought_quantity=units if bought_on == sold_on else None,
-        bought_value=bought if bought_on == sold_on else None,
-        sold_quantity=units,
-        sold_value=sold,
-        realised_pnl=realised,
-    )
-    return position, realised
