@@ -95,7 +95,14 @@ def parse_time(moment: Input, zone: ZoneInfo, now_ns: int, field: str) -> int:
     if isinstance(moment, datetime):
         instant = _instant(moment, zone, field)
     elif isinstance(moment, np.datetime64):
-        instant = _instant64(moment, zone, field)
+        if np.isnat(moment):
+            raise _refuse(field, "must not be NaT")
+        whole = moment.astype("datetime64[us]")
+        naive = whole.astype(datetime)
+        if not isinstance(naive, datetime):
+            raise _refuse(field, "is beyond the years of the calendar")
+        finer = int((moment.astype("datetime64[ns]") - whole.astype("datetime64[ns]")).astype(np.int64))
+        instant = _instant(naive, zone, field) + finer
     elif isinstance(moment, int | np.integer) and not isinstance(moment, bool):
         instant = int(moment)
         if instant < FIRST_NS:
@@ -140,17 +147,6 @@ def _instant(moment: datetime, zone: ZoneInfo, field: str) -> int:
     # pandas' timestamps are datetimes that also count the nanoseconds below the microsecond.
     finer = int(getattr(moment, "nanosecond", 0))
     return ((naive - EPOCH) // MICROSECOND - microseconds) * 1000 + finer
-
-
-def _instant64(moment: np.datetime64, zone: ZoneInfo, field: str) -> int:
-    if np.isnat(moment):
-        raise _refuse(field, "must not be NaT")
-    whole = moment.astype("datetime64[us]")
-    naive = whole.astype(datetime)
-    if not isinstance(naive, datetime):
-        raise _refuse(field, "is beyond the years of the calendar")
-    finer = int((moment.astype("datetime64[ns]") - whole.astype("datetime64[ns]")).astype(np.int64))
-    return _instant(naive, zone, field) + finer
 
 
 def day_end(day: date, zone: ZoneInfo) -> int:

@@ -96,17 +96,13 @@ def give_way(trades: Sequence[Trade]) -> None:
 def book_all(group: FillGroup, trades: Sequence[BuiltTrade], *, by: str) -> None:
     """Book trades, and go on with those that stand open, in short transactions."""
     for batch in _at_once(trades):
-        _book(group, batch, by)
-
-
-def _book(group: FillGroup, trades: Sequence[BuiltTrade], by: str) -> None:
-    with writing():
-        account, head = journal.lock_account(group.account.code)
-        of = {"account": account, "strategy": group.strategy, "state": Trade.State.OPEN}
-        rows = Trade.objects.filter(**of, trade_id__in=[built.trade_id for built in trades])
-        standing = {(row.trade_id, row.trading_day): row for row in rows}
-        book = Book(account, group.strategy, group.instrument, head, datetime.now(UTC), by)
-        book_trades(book, [(built, standing.get((built.trade_id, built.legs[0].fill.day))) for built in trades])
+        with writing():
+            account, head = journal.lock_account(group.account.code)
+            of = {"account": account, "strategy": group.strategy, "state": Trade.State.OPEN}
+            rows = Trade.objects.filter(**of, trade_id__in=[built.trade_id for built in batch])
+            standing = {(row.trade_id, row.trading_day): row for row in rows}
+            book = Book(account, group.strategy, group.instrument, head, datetime.now(UTC), by)
+            book_trades(book, [(built, standing.get((built.trade_id, built.legs[0].fill.day))) for built in batch])
 
 
 def _at_once(trades: Sequence[BuiltTrade]) -> Iterator[list[BuiltTrade]]:

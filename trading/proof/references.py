@@ -121,7 +121,13 @@ def compare_references(tables: Tables, sealed: SealedRows, key: str | None) -> i
             if row is None:
                 strays.append(as_sealed)
             else:
-                _compare(tables, table, as_sealed, row, leave_out=leave_out)
+                for name in sorted(row.keys() & as_sealed.keys()):
+                    if as_sealed[name] != row[name] and (table, name) not in leave_out:
+                        is_secret = (table, name) in sealing.SECRET
+                        cells = (HIDDEN, f"{HIDDEN}, but another") if is_secret else (as_sealed[name], row[name])
+                        tables.findings.add(DIFFERS, table, as_sealed["id"], name, *cells)
+                for name in row.keys() - as_sealed.keys():
+                    tables.findings.add(MISSING, table, as_sealed["id"], name, None, row[name])
         for stray in strays:  # one that is like a missing row but for its key is that row, with the key changed
             moved = next((pk for pk, row in expected.items() if {**row, "id": 0} == {**stray, "id": 0}), None)
             if moved is None:
@@ -142,16 +148,6 @@ def check_heads(tables: Tables, sealed: SealedRows, published: PublishedHeads) -
             if macs.get(sequence) != head:
                 name = f"mac, published in {source}"
                 tables.findings.add(HEAD, SEAL, None, name, macs.get(sequence), f"{sequence} {head}")
-
-
-def _compare(tables: Tables, table: str, stored: Body, row: Body, *, leave_out: set[tuple[str, str]]) -> None:
-    for name in sorted(row.keys() & stored.keys()):
-        if stored[name] != row[name] and (table, name) not in leave_out:
-            is_secret = (table, name) in sealing.SECRET
-            cells = (HIDDEN, f"{HIDDEN}, but another") if is_secret else (stored[name], row[name])
-            tables.findings.add(DIFFERS, table, stored["id"], name, *cells)
-    for name in row.keys() - stored.keys():
-        tables.findings.add(MISSING, table, stored["id"], name, None, row[name])
 
 
 def _without_secrets(table: str, row: Body) -> Body:

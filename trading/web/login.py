@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from trading import login_tries
-from trading.login_tries import Tries
 
 TOO_MANY = 429
 
@@ -34,7 +33,11 @@ class ThrottledLogin(LoginView):
         self.tries = login_tries.begin(self.name, self.address)
         if self.tries.wait_seconds > 0:
             log.warning("login refused: too many tries", user=_shown(self.name), address=self.address)
-            return self._locked(self.tries)
+            until = timezone.localtime(timezone.now() + timedelta(seconds=self.tries.wait_seconds))
+            context = self.get_context_data(form=self.get_form_class()(self.request), locked_until=until)
+            answer = self.render_to_response(context, status=TOO_MANY)
+            answer["Retry-After"] = str(math.ceil(self.tries.wait_seconds))
+            return answer
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
@@ -44,13 +47,6 @@ class ThrottledLogin(LoginView):
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         log.warning("login failed", user=_shown(self.name), address=self.address, tries=self.tries.count)
         return super().form_invalid(form)
-
-    def _locked(self, tries: Tries) -> HttpResponse:
-        until = timezone.localtime(timezone.now() + timedelta(seconds=tries.wait_seconds))
-        context = self.get_context_data(form=self.get_form_class()(self.request), locked_until=until)
-        answer = self.render_to_response(context, status=TOO_MANY)
-        answer["Retry-After"] = str(math.ceil(tries.wait_seconds))
-        return answer
 
 
 def _shown(name: str) -> str:

@@ -40,7 +40,15 @@ class Command(VeloxCommand):
         if load is not None:
             counts = load_sessions(read_text(load, field="load"))
             self.say(", ".join(f"{count} rows for {code}" for code, count in counts.items()))
-        group = _known_group(exchange, group)
+        if exchange not in exchanges():
+            raise InvalidValue(
+                f"There is no exchange {exchange!r}.", field="exchange", hint=f"Known are {', '.join(exchanges())}."
+            )
+        groups = groups_of(exchange)
+        if group and group not in groups:
+            listed = ", ".join(groups) or "none: it never closes"
+            raise InvalidValue(f"{exchange} has no session group {group!r}.", field="group", hint=f"It has {listed}.")
+        group = group or next(iter(groups), "")
         calendar = calendar_of(exchange, group)
         day = parse_day(date) if date else calendar.day_of(datetime.now(UTC))
         # An exchange that never closes is open and has no phases.
@@ -60,16 +68,3 @@ class Command(VeloxCommand):
         title = f"{exchange} ({group or 'no hours'}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
         self.emit(Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)]))
         return True
-
-
-def _known_group(exchange: str, group: str) -> str:
-    """Return the session group of an exchange, its first where none is named. Raises: InvalidValue."""
-    if exchange not in exchanges():
-        raise InvalidValue(
-            f"There is no exchange {exchange!r}.", field="exchange", hint=f"Known are {', '.join(exchanges())}."
-        )
-    groups = groups_of(exchange)
-    if group and group not in groups:
-        listed = ", ".join(groups) or "none: it never closes"
-        raise InvalidValue(f"{exchange} has no session group {group!r}.", field="group", hint=f"It has {listed}.")
-    return group or next(iter(groups), "")

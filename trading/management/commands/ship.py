@@ -60,13 +60,6 @@ class Command(VeloxCommand):
                     pass  # a desk that only records ticks has no ledger yet
                 finally:
                     follower.close()
-        is_fine = self._drain()
-        if is_companion and is_recorded(open_spool()):
-            summon.summon()  # who began to record meanwhile found the lock taken
-        return is_fine
-
-    def _drain(self) -> bool:
-        """Ship until nothing waits or nothing moves any more; return whether nothing waits."""
         pump = open_pump()
         total, stalled = pump.points()["spooled"], 0
         columns = (TextColumn("shipping"), BarColumn(), MofNCompleteColumn())
@@ -79,7 +72,10 @@ class Command(VeloxCommand):
                 progress.update(bar, completed=total - waiting)
         points = pump.points()
         self.stdout.write(f"{points['stored']:,} points stored, {points['spooled']:,} waiting.")
-        return bool(points["spooled"] == 0)
+        is_fine = bool(points["spooled"] == 0)
+        if is_companion and is_recorded(open_spool()):
+            summon.summon()  # who began to record meanwhile found the lock taken
+        return is_fine
 
 
 def _on_a_signal(handler: Callable[..., object]) -> None:
