@@ -64,9 +64,8 @@ def read(document: Document) -> Statement:
     if days is None:
         raise UnknownLayout(f"{document.name} tells no period.", hint="Nothing was read. Download the report anew.")
     draft = StatementDraft(document)
-    _read_table(
-        draft, sheet, _HELD, "unrealised_pnl", partial(holding, company="Scrip Name", bought="Buy Value", on=held_on)
-    )
+    held = partial(holding, company="Scrip Name", bought="Buy Value", on=_held_on(document, sheet))
+    _read_table(draft, sheet, _HELD, "unrealised_pnl", held)
     lots = next((each for each in document.sheets if find_header(each, _LOTS) is not None), None)
     if lots is None:
         _read_table(draft, sheet, _REALISED, "realised_pnl", partial(_realised, days=days))
