@@ -120,12 +120,12 @@ class NewestPoints:
         series: Mapping[str, str],
     ) -> dict[str, Point | None]:
         """Return the newest of the symbols that were read before: the newest then, and what was recorded since."""
-        known = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
-        newest = {symbol: point for symbol, (before, point) in known.items() if before == marks[symbol]}
+        earlier = {symbol: self._elsewhere[key] for symbol, key in keys.items() if key in self._elsewhere}
+        newest = {symbol: point for symbol, (before, point) in earlier.items() if before == marks[symbol]}
         grown = {
-            symbol: known[symbol]
-            for symbol in known.keys() - newest.keys()
-            if is_grown(known[symbol][0], marks[symbol])
+            symbol: earlier[symbol]
+            for symbol in earlier.keys() - newest.keys()
+            if is_grown(earlier[symbol][0], marks[symbol])
         }
         after = {
             source: min(before[source].issued if source in before else 0 for before, _ in grown.values())

@@ -28,7 +28,7 @@ def bring_to_trades(
     A fill of which no head is stated keeps what was known of it.
     """
     amounts = {
-        key: sum((part.amount for part in parts.values()), Decimal(0))
+        key: sum((share.amount for share in parts.values()), Decimal(0))
         for key, parts in parts_between(account, first, last).items()
     }
     rows = Trade.objects.select_related("account", "strategy", "instrument__exchange")

@@ -82,7 +82,7 @@ def follow(trade: Trade, fill: Fill) -> JournalEntry:
         return {}
     parts = {fill.pk}  # its other row, where it turned a position, may have gone ahead to that day
     for day in FillKey.objects.filter(fill=fill).values_list("day", flat=True):
-        parts |= {part.fill_id for part in _keys(key.account_id, key.exchange_id, day, key.broker_fill_id)}
+        parts |= {row.fill_id for row in _keys(key.account_id, key.exchange_id, day, key.broker_fill_id)}
     strange = [other for other in keys if other.fill_id not in parts]
     if strange:
         raise _conflict(strange[0])

@@ -50,10 +50,10 @@ def plan_of(group: FillGroup, since: date, arriving: Sequence[ReportedFill] = ()
 
     Only the trades from the last one on that was opened before that day are built anew.
     """
-    made = rebuilt(group, min(since, first_unbooked(group) or since), arriving)
-    built = made.built
-    plan = SettlingPlan(group, opening_sales=built.opening_sales, unmatched=built.unmatched, orders=made.orders)
-    _compare(plan, built.trades, made.window)
+    rebuilding = rebuilt(group, min(since, first_unbooked(group) or since), arriving)
+    built = rebuilding.built
+    plan = SettlingPlan(group, opening_sales=built.opening_sales, unmatched=built.unmatched, orders=rebuilding.orders)
+    _compare(plan, built.trades, rebuilding.window)
     return plan
 
 

@@ -171,9 +171,9 @@ class _Computation:
         for head, base in ((Head.STT, Base.DAY_AVERAGE), (Head.STAMP, Base.TURNOVER)):
             intraday = split(sum(worths[head]) * day.matched // units, worths[head])
             for fill, worth, matched in zip(fills, worths[head], intraday, strict=True):
-                for product, part in ((INTRADAY, matched), (DELIVERY, worth - matched)):
-                    if part:
-                        self._charge(fill, head, base, part, product)
+                for product, portion in ((INTRADAY, matched), (DELIVERY, worth - matched)):
+                    if portion:
+                        self._charge(fill, head, base, portion, product)
 
     def _row(self, fill: ChargedFill, head: Head, base: Base, product: str = "", plan: str = "") -> ChargeRate | None:
         """Return the row in force for a fill, looked up once for all like it; what is missing or not sure is noted."""
@@ -223,8 +223,8 @@ class _Computation:
         for fills in orders.values():
             amount = self._order(fills, days.get(fills[0].scrip)) if self.plan else None
             parts = [None] * len(fills) if amount is None else split(amount, [fill.turnover for fill in fills])
-            for fill, part in zip(fills, parts, strict=True):
-                self.section.add(fill, Head.BROKERAGE, part)
+            for fill, portion in zip(fills, parts, strict=True):
+                self.section.add(fill, Head.BROKERAGE, portion)
 
     def _order(self, fills: Sequence[ChargedFill], day: ScripDay | None) -> int | None:
         """Return the brokerage of one executed order, rounded to the paisa; None where the plan has none for it."""
@@ -240,16 +240,16 @@ class _Computation:
             intraday = turnover * day.matched // day.units(first.side)
             parts = [(INTRADAY, intraday), (DELIVERY, turnover - intraday)]
         by_terms: dict[tuple[Decimal | None, ...], tuple[ChargeRate, int]] = {}
-        for product, part in parts:
-            if not part and turnover:
+        for product, portion in parts:
+            if not portion and turnover:
                 continue
             row = self._row(first, Head.BROKERAGE, Base.ORDER, product, self.plan)
             if row is None:
                 return None
             terms = (row.rate, row.flat, row.cap, row.floor)
             _, before = by_terms.get(terms, (row, 0))
-            by_terms[terms] = (row, before + part)  # equal terms are one order's, whatever its products
-        return count * rounded(sum(row.of_order(part) for row, part in by_terms.values()), 2)
+            by_terms[terms] = (row, before + portion)  # equal terms are one order's, whatever its products
+        return count * rounded(sum(row.of_order(portion) for row, portion in by_terms.values()), 2)
 
     def _depository(self, traded: Sequence[ChargedFill], days: Mapping[str, ScripDay]) -> None:
         """Add the depository's charge of each share that was sold out of the demat account, with its GST."""
@@ -265,8 +265,8 @@ class _Computation:
             if row is not None and row.flat is not None and gst is not None and gst.rate is not None:
                 flat = exact(row.flat)
                 parts = list(split(rounded(flat + gst.of(flat), 2), [to_units(fill.quantity) for fill in sales]))
-            for fill, part in zip(sales, parts, strict=True):
-                self.section.add(fill, Head.DP, part)
+            for fill, portion in zip(sales, parts, strict=True):
+                self.section.add(fill, Head.DP, portion)
 
     def _gst(self, fill: ChargedFill) -> None:
         """Add GST of a fill's unrounded heads; the depository's has its own."""

@@ -360,8 +360,8 @@ def _unfinished(sample: Sample) -> shapes.Unfinished:
 
 
 def _known(seconds: NDArray[np.float64]) -> list[float]:
-    known: list[float] = seconds[~np.isnan(seconds)].tolist()
-    return known
+    durations: list[float] = seconds[~np.isnan(seconds)].tolist()
+    return durations
 
 
 def _by_day(exits: Iterable[Exit]) -> dict[date, int]:

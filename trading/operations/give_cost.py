@@ -39,13 +39,13 @@ def give_cost(sale_pk: int, price: Number, day: date, *, by: str, reason: str) -
         if sale is None:
             raise InvalidValue(f"There is no fill {sale_pk} of a broker.", field="sale")
         group = FillGroup(sale.account, sale.instrument, sale.strategy)
-        known = HoldingCost.objects.filter(sale=sale).first()
-        if known is None:
+        stated = HoldingCost.objects.filter(sale=sale).first()
+        if stated is None:
             _check(group, sale, day)
             _keep(sale, HoldingCost(price=cost, day=day, reason=reason, author=by, recorded_at=now))
-        elif (known.price, known.day) != (cost, day):
+        elif (stated.price, stated.day) != (cost, day):
             raise IdConflict(
-                f"The holdings of this sale are known to have cost {known.price:f} on {known.day}.",
+                f"The holdings of this sale are known to have cost {stated.price:f} on {stated.day}.",
                 field="price",
                 hint="Amend the purchase of its trade, with a reason.",
             )
@@ -53,7 +53,7 @@ def give_cost(sale_pk: int, price: Number, day: date, *, by: str, reason: str) -
         settling.give_way(plan.replaced)
         settling.book_all(group, plan.to_book, by=by)
         trade = trade_value(_trade_of(group, sale, GivenCost(day, to_units(cost))))
-    return trade if known is None else values.known_already(trade)
+    return trade if stated is None else values.known_already(trade)
 
 
 def _check(group: FillGroup, sale: BrokerFill, day: date) -> None:

@@ -78,11 +78,11 @@ def estimates_of(trades: QuerySet[Trade]) -> dict[int, Decimal | None]:
     days are read as well.
     """
     sums: dict[int, Decimal | None] = {}
-    chosen = Trade.objects.filter(pk__in=trades.order_by().values("pk")).order_by("pk")
+    picked = Trade.objects.filter(pk__in=trades.order_by().values("pk")).order_by("pk")
     for account in Account.objects.filter(brokerage_plans__isnull=False).distinct():
         keys: dict[int, list[str]] = {}
         days = set()
-        for trade in _whole(chosen.filter(account=account).iterator(chunk_size=AT_A_TIME)):
+        for trade in _whole(picked.filter(account=account).iterator(chunk_size=AT_A_TIME)):
             fills = list(charged_of(trade))
             keys[trade.pk] = [fill.key for fill in fills]
             days |= {fill.day for fill in fills}

@@ -106,11 +106,11 @@ def _with_stated(
     sure = {head: str(mark) for head, mark in day.sure.items()}
     stated: dict[Head, list[StatedPart]] = {}
     for fill in fills:
-        for head, part in parts.get(fill.key, {}).items():
-            stated.setdefault(head, []).append(part)
+        for head, share in parts.get(fill.key, {}).items():
+            stated.setdefault(head, []).append(share)
     for head, of_head in stated.items():
-        heads[head] = sum((part.amount for part in of_head), Decimal(0))
-        sources[head] = max(part.source for part in of_head)  # of one section all are of one source
+        heads[head] = sum((share.amount for share in of_head), Decimal(0))
+        sources[head] = max(share.source for share in of_head)  # of one section all are of one source
         sure.pop(head, None)
     return ChargedDay(day.day, day.segment, day.exchange, heads, sources, sure)
 
