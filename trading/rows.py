@@ -6,7 +6,7 @@ model's own fields, constraints and triggers are the database's: nothing else of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Field, Model
 
 ModelFields = tuple["Field[Any, Any]", ...]
@@ -53,6 +54,39 @@ def insert(row: Model) -> None:
         cursor.execute(sql, values)
         (row.pk,) = cursor.fetchone()
     row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def insert_many(rows: Sequence[Model]) -> None:
+    """Write new rows of one table by one statement and give them their keys, which rise in their order."""
+    if not rows:
+        return
+    connection, model = connections[DEFAULT_DB_ALIAS], type(rows[0])
+    sql, fields = _insertion(model)
+    insertion, _, _ = sql.partition(" RETURNING ")
+    key = model._meta.pk.column
+    with_key = insertion.replace(" (", f' ("{key}", ', 1).replace("VALUES (", "VALUES (%s, ", 1)
+    with connection.cursor() as cursor:
+        for row, pk in zip(rows, _new_keys(cursor, model, len(rows)), strict=True):
+            row.pk = pk
+        prepared = [
+            [row.pk, *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields)]
+            for row in rows
+        ]
+        cursor.executemany(with_key, prepared)
+    for row in rows:
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def _new_keys(cursor: CursorWrapper, model: type[Model], count: int) -> Iterable[int]:
+    """Return keys that no row of the table has had; on SQLite the one writer alone may ask for them."""
+    table = model._meta.db_table
+    if connections[DEFAULT_DB_ALIAS].vendor == "sqlite":
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        last = cursor.fetchone()
+        return range(first := (0 if last is None else int(last[0])) + 1, first + count)
+    sequence = f"{table}_{model._meta.pk.column}_seq"
+    cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [sequence, count])
+    return sorted(int(pk) for (pk,) in cursor.fetchall())
 
 
 def update(row: Model, names: tuple[str, ...], **seen: FieldValue) -> bool:

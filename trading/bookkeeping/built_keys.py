@@ -58,7 +58,7 @@ def write(keys: Collection[FillKey], earlier: Collection[FillKey]) -> dict[int, 
         key.pk = taken.pk
         rows.update(key, POINTS_TO, fill_id=taken.fill_id)
         bodies[key.fill_id] = {"fill_key": {**_named(key), "from": taken.fill_id}}
-    FillKey.objects.bulk_create(new)
+    rows.insert_many(new)
     return bodies | {key.fill_id: {"fill_key": _named(key)} for key in new}
 
 

@@ -74,11 +74,14 @@ def book_trades(book: Book, trades: Sequence[tuple[BuiltTrade, Trade | None]]) -
     seen = {entry.trade.pk: Seen.of(entry.trade) for entry in entries if entry.trade.pk is not None}
     for entry in entries:
         _fold(book, entry)
-    Trade.objects.bulk_create([entry.trade for entry in entries if entry.trade.pk is None])
+    rows.insert_many([entry.trade for entry in entries if entry.trade.pk is None])
     for entry in entries:
         if entry.trade.pk in seen:
             booking.keep(entry.trade, seen[entry.trade.pk])
-    Fill.objects.bulk_create([fill for entry in entries for fill in entry.fills])
+    for entry in entries:
+        for fill in entry.fills:
+            fill.trade = entry.trade  # which has its key by now
+    rows.insert_many([fill for entry in entries for fill in entry.fills])
     keys = _keep_keys(book, entries)
     totals = _realise(book, entries)
     journal.append_many(
@@ -197,7 +200,7 @@ def _realise(book: Book, entries: list[Entry]) -> dict[date, DayTotal]:
             if row.day not in totals:
                 totals[row.day] = _total(book, row.day)
             booking.add_to_total(totals[row.day], entry.trade, row)
-    Realisation.objects.bulk_create(realisations)
+    rows.insert_many(realisations)
     for total in totals.values():
         rows.insert(total) if total.pk is None else rows.update(total, booking.SUMS)
     return totals

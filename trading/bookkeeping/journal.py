@@ -134,7 +134,7 @@ def append_many(
     """Add several rows of one operation to the account's chain by one statement; ``head`` is locked already."""
     links = [_link(account, operation, body, now=now, by=by, head=head) for body in bodies]
     if links:
-        Journal.objects.bulk_create(links)
+        rows.insert_many(links)
         _move_head(head, account, links[-1])
 
 

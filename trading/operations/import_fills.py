@@ -30,12 +30,13 @@ from trading.domain.chain import JournalEntry
 from trading.domain.money import from_units
 from trading.domain.strategy_rules import StrategyRule
 from trading.domain.trade_building import ReportedFill
-from trading.models import Account, BrokerFile, BrokerFill, Instrument, Strategy
+from trading.models import Account, BrokerFile, Instrument, Strategy
 from trading.proof.trades import Progress
 from trading.queries.accounts import get_account
 from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import find_instrument, shown_symbol
+from trading.rows import insert_many
 from trading.transactions import busy, reading, writing
 
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
@@ -117,7 +118,7 @@ def _keep_fills(
             fills = incoming_fills.sort_out(account, incoming[start : start + settling.FILLS_AT_ONCE])
             rows = kept_rows(file, account, fills)
             if rows:
-                BrokerFill.objects.bulk_create(rows)
+                insert_many(rows)
                 body: JournalEntry = {"fills": [{name: getattr(row, name) for name in FILL_COLUMNS} for row in rows]}
                 journal.append(account, "import_fills", body, now=rows[0].recorded_at, by=run.by, head=head)
         for row in (*rows, *(row for _, row in fills.known if row is not None)):
