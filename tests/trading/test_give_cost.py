@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db.utils import DatabaseError
+from django.test import Client
 
 from tests.trading.book import snapshot, sql
 from tests.trading.statements import DAY, future, line, statement
@@ -17,7 +18,7 @@ from tests.trading.tampering import unguarded
 from trading.brokers.values import FillLine
 from trading.domain.values import Trade as TradeValue
 from trading.errors import IdConflict, InvalidValue
-from trading.models import BrokerFill, DayTotal, Fill, HoldingCost, Trade
+from trading.models import BrokerFill, DayTotal, Fill, HoldingCost, Trade, User
 from trading.operations.back_up import back_up
 from trading.operations.clear_account import clear_account
 from trading.operations.give_cost import give_cost
@@ -165,3 +166,11 @@ def test_the_command_lists_them_and_takes_a_cost(capsys: Any) -> None:
     call_command("opening_sales", give=sale["sale"], cost="80", on="2020-03-23", **WHO, format="json")
     assert json.loads(capsys.readouterr().out)["sales"] == []
     assert Trade.objects.get().realised_pnl == 400
+
+
+def test_the_days_page_counts_them(client: Client) -> None:
+    imported(line("5", "SELL", 10, 120))
+    client.force_login(User.objects.create_superuser("asha"))
+    assert "1 in no P&amp;L" in client.get(f"/?day={DAY}").content.decode()
+    given("5")
+    assert "in no P&amp;L" not in client.get(f"/?day={DAY}").content.decode()

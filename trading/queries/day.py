@@ -17,6 +17,7 @@ from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
 from trading.queries.accounts import first_values
 from trading.queries.columns import UnitsSum
+from trading.queries.opening_sales import candidates
 from trading.queries.trade_list import related
 from trading.queries.trades import VOID
 
@@ -47,6 +48,7 @@ class DayOverview:
     figures: OutcomeFigures
     signals: SignalCounts
     neighbours: Neighbours
+    may_have_opening_sales: bool
 
 
 def day_figures(account: Account, day: date) -> OutcomeFigures:
@@ -70,13 +72,15 @@ def day_overview(account: Account, day: date) -> DayOverview:
         realised.filter(day__lt=day).order_by("-day"),
         opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at"),
         realised.filter(day__gt=day).order_by("day"),
+        candidates(account, day).order_by().values("account").annotate(n=Count("pk")).values("n"),
         *sums,
     )
     before, after = ([day for day in days if day is not None] for days in (row[2:4], row[4:6]))
     return DayOverview(
-        _figures(row[6:]),
+        _figures(row[7:]),
         SignalCounts(taken=row[0] or 0, skipped=row[1] or 0),
         Neighbours(max(before, default=None), min(after, default=None)),
+        may_have_opening_sales=bool(row[6]),
     )
 
 

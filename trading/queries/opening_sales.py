@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from trading.domain.money import from_units
-from trading.models import Account, BrokerFill, FillKey, Instrument, Strategy, Trade
+from trading.models import Account, BrokerFill, Exchange, FillKey, Instrument, Strategy, Trade
 from trading.queries.imported_trades import FillGroup, rebuilt
 from trading.queries.instruments import shown_symbol
 
@@ -28,17 +28,7 @@ class OpeningSale:
 
 def opening_sales(account: Account, *, day: date | None = None) -> list[OpeningSale]:
     """Return the account's sales whose cost nobody has given, the oldest first; of one day where that is given."""
-    # A sale that one row holds whole is none; of the others the fills decide.
-    whole = FillKey.objects.filter(
-        account=OuterRef("account"),
-        exchange=OuterRef("exchange"),
-        day=OuterRef("day"),
-        broker_fill_id=OuterRef("broker_fill_id"),
-        fill__quantity=OuterRef("quantity"),
-    ).exclude(trade__state=Trade.State.VOID)
-    rows = BrokerFill.objects.filter(account=account, side="SELL", is_cash=True).filter(~Exists(whole))
-    if day is not None:
-        rows = rows.filter(day=day)
+    rows = candidates(account, day)
     first_days: dict[tuple[int, int], date] = {}
     for instrument, strategy, sold_on in rows.values_list("instrument", "strategy", "day"):
         group = (instrument, strategy)
@@ -50,6 +40,22 @@ def opening_sales(account: Account, *, day: date | None = None) -> list[OpeningS
         sales += sales_of(FillGroup(account, instruments[instrument], strategies[strategy]), first)
     ordered = sorted(sales, key=lambda sale: (sale.day, sale.pk))
     return [sale for sale in ordered if day in (None, sale.day)]
+
+
+def candidates(account: Account, day: date | None = None) -> QuerySet[BrokerFill]:
+    """Return the fills of which some may be such sales: few, and quick to tell."""
+    # A sale that one row holds whole is none; of the others the fills decide.
+    whole = FillKey.objects.filter(
+        account=OuterRef("account"),
+        exchange=OuterRef("exchange"),
+        day=OuterRef("day"),
+        broker_fill_id=OuterRef("broker_fill_id"),
+        fill__quantity=OuterRef("quantity"),
+    ).exclude(trade__state=Trade.State.VOID)
+    rows = BrokerFill.objects.filter(account=account, side="SELL", is_cash=True).filter(~Exists(whole))
+    if day is not None:  # by exchange as well, as the index of fills has it
+        rows = rows.filter(exchange__in=Exchange.objects.values("pk"), day=day)
+    return rows
 
 
 def sales_of(group: FillGroup, since: date) -> list[OpeningSale]:

@@ -14,6 +14,7 @@ from trading.health.report import report
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import day_overview, day_trades
 from trading.queries.instrument_list import unreviewed_names
+from trading.queries.opening_sales import opening_sales
 from trading.queries.period import desk_date
 from trading.queries.trade_list import trade_rows
 from trading.web.choice import account_query, chosen_account, chosen_day, page
@@ -59,6 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         trades=trade_rows(latest[:LATEST]),
         has_more=len(latest) > LATEST,
         slips=trade_rows(slips),
+        opening_sales=opening_sales(account, day=day) if facts.may_have_opening_sales else [],
         day_query=account_query(account, day=day.isoformat()),
         unreviewed=unreviewed_names(account),
         health=report(now=now),
