@@ -61,7 +61,7 @@ def read_statement(
             field="zone",
             hint="State the zone of the account there: --zone America/New_York.",
         )
-    if not statement.is_empty and not statement.rejected and not any(getattr(statement, name) for name in CONTENT):
+    if not statement.is_empty and not statement.rejected and not any(getattr(statement, field) for field in CONTENT):
         raise UnreadableFile(
             f"{name} is a {form.NAME}, and nothing in it could be taken{_reason(statement)}.",
             hint="It does not say that it is empty: nothing was booked. Ask the broker for the file anew.",
