@@ -223,6 +223,7 @@ def test_realised_sums_agree_to_the_paisa_of_each_line_by_either_method() -> Non
     assert realised_breaks([booked], lines) == []
     month = [StatedResult("INFY", DAY, NEXT_DAY, Decimal("15.35"), "a")]
     assert realised_breaks([booked], month) == []
+    assert kinds(realised_breaks([booked], [replace(month[0], pnl=Decimal("15.3501"))])) == ["realised"]
     off = [StatedResult("INFY", DAY, NEXT_DAY, Decimal("15.36"), "a")]
     assert kinds(realised_breaks([booked], off)) == ["realised"]
     assert realised_breaks([booked, {("INFY", NEXT_DAY): Decimal("15.36")}], off) == []

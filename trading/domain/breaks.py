@@ -33,7 +33,6 @@ class BreakKind(StrEnum):
     REALISED = "realised"
     CHARGES = "charges"
     CHARGES_ESTIMATE = "charges_estimate"  # what the broker charged is not what the schedule says
-    BILL = "bill"
     HOT_COPY = "hot_copy"
 
 

@@ -24,7 +24,6 @@ _MOVE_FIGURES = (
     BreakKind.BROKER_CONTRADICTS,
 )
 _OF_ALL_DAYS_BEFORE = (BreakKind.POSITION, BreakKind.REALISED)
-_OF_THE_DAY = (BreakKind.ORDER_DIFFERS, BreakKind.CHARGES_ESTIMATE, BreakKind.BILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def _follows(difference: Break, cause: Break) -> bool:
         return bool(difference.scope & cause.scope) and cause.day <= difference.day
     if difference.kind is BreakKind.ORDER_DIFFERS:
         return bool(difference.scope & cause.scope) and cause.day == difference.day
-    if difference.kind in _OF_THE_DAY:
+    if difference.kind is BreakKind.CHARGES_ESTIMATE:
         last = date.fromisoformat(difference.key.get("last_day", difference.day.isoformat()))
         return difference.day <= cause.day <= last
     return False
