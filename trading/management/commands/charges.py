@@ -70,7 +70,7 @@ class Command(VeloxCommand):
         charged, findings = (
             charged_days(traded, period.first, period.last, plan=plan) if period.first and period.last else ([], [])
         )
-        days = [
+        days: list[ChargesDay] = [
             (
                 {
                     "date": day.day,
