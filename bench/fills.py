@@ -54,5 +54,13 @@ ROWS = [
         unit="fills per second",
         rounds=5,
     ),
+    Row(
+        "broker-fills",
+        "a broker's fills imported, against open_position and close_position of commit df4c458, one commit each",
+        lambda: against_former("broker_fills"),
+        mark=5,
+        unit="fills per second",
+        rounds=3,
+    ),
     Row("fills-growth", "the 1,000th fill of a trade against its tenth", prepare_growth, rounds=5),
 ]
