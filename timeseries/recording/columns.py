@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
 from operator import attrgetter, sub
-from typing import Protocol
+from typing import Protocol, TypeGuard
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -129,7 +129,7 @@ def instants_of(column: ColumnCells | None, zone: ZoneInfo, now: int, length: in
             return np.array(column, dtype=np.int64)
     except OverflowError:
         return None
-    if types == {datetime} and (set(map(attrgetter("tzinfo"), column)) == {None}):
+    if types == {datetime} and _are_naive(column):
         # From the first one on: a float of seconds is exact to the µs within thirty years.
         since = np.fromiter(map(timedelta.total_seconds, map(sub, column, repeat(column[0]))), np.float64, len(column))
         if np.abs(since).max() < 10**9:
@@ -138,6 +138,11 @@ def instants_of(column: ColumnCells | None, zone: ZoneInfo, now: int, length: in
             walls = np.array([(time - EPOCH) // MICROSECOND for time in column], dtype=np.int64)
         return _from_wall(walls, zone)
     return None
+
+
+def _are_naive(column: ColumnCells) -> TypeGuard[Sequence[datetime]]:
+    """Tell whether these datetimes are all wall times."""
+    return set(map(attrgetter("tzinfo"), column)) == {None}
 
 
 def _from_array(column: Column, zone: ZoneInfo) -> IntArray | None:
