@@ -316,6 +316,15 @@ def test_a_period_is_of_the_days_that_nobody_states_apart() -> None:
     assert amounts(days, month, line(Head.STT, "4", FILE)) == {"0": 4, "1": 3, "2": 3}
 
 
+def test_of_two_periods_of_one_length_the_one_that_begins_first_stands_whichever_came_first() -> None:
+    lines = [
+        line(Head.STT, amount, ChargeSource.FILE, day=DAY + timedelta(days=day), last_day=DAY + timedelta(days=day + 1))
+        for amount, day in (("1", 0), ("2", 1))
+    ]
+    held = [fill("a", day=DAY + timedelta(days=1))]
+    assert amounts(held, *lines) == amounts(held, *reversed(lines)) == {"a": Decimal(1)}
+
+
 @settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([Segment.EQUITY, Segment.OPTIONS]), st.integers(0, 2)), min_size=1, max_size=9),

@@ -93,10 +93,15 @@ def stated_parts(
     return parts
 
 
-def firmness(line: ChargeStatement) -> tuple[int, int, int]:
-    """Return what orders statements of one fill: the source, then the shorter period, then the narrower scope."""
+def firmness(line: ChargeStatement) -> tuple[int, int, int, bool, date, str, str]:
+    """Return what orders statements of one fill: the source, then the shorter period, then the narrower scope.
+
+    Of two of one scope the one that names a segment is firmer, of two periods of one length the one that begins first:
+    what stands must not hang on the order in which files came.
+    """
     scope = (not line.segment) + (not line.exchange)
-    return (_RANK[line.source], (line.last_day - line.day).days, scope)
+    length = (line.last_day - line.day).days
+    return (_RANK[line.source], length, scope, not line.segment, line.day, line.segment, line.exchange)
 
 
 def _weights(
