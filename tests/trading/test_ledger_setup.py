@@ -75,6 +75,17 @@ class TestSeeds:
         assert (main["book"], main["currency"], main["capital"]) == ("demo", "USD", "250000.5")
         assert (folder / "ledger.sqlite3").stat().st_mode & 0o777 == 0o600
 
+    def test_a_ledger_of_an_older_build_is_migrated_by_the_command(self, tmp_path: Path) -> None:
+        """With its own checks, which ask for the triggers of a ledger whose tables are all there."""
+        environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+        environment |= {"VELOX_DATA_DIR": str(tmp_path / "data")}
+        for target in (["trading", "0010"], []):
+            migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0", *target]
+            subprocess.run(migrate, cwd=ROOT, env=environment, check=True)
+        proof = [sys.executable, "manage.py", "verify_ledger", "--format", "json"]
+        answer = subprocess.run(proof, cwd=ROOT, env=environment, check=True, capture_output=True)
+        assert json.loads(answer.stdout)["ok"] is True
+
 
 class TestVersions:
     def test_a_ledger_newer_than_the_code_is_refused(self, looks_anew: None) -> None:

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db.models import Max, Min
+
 from trading.bookkeeping import correcting
 from trading.domain.chain import journal_text
-from trading.models import Account, Fill, JournalHead, Trade
+from trading.domain.stated_charges import ChargeSource
+from trading.models import Account, Correction, Fill, JournalHead, StatedCharge, Trade
 from trading.queries import facts
 from trading.queries.charge_estimates import key_of
 from trading.queries.stated_charges import parts_between
@@ -25,17 +28,27 @@ def bring_to_trades(
     """Set the charges of the fills of these days, both inclusive, to what is stated of them; return how many trades
     changed.
 
-    A fill of which no head is stated keeps what was known of it.
+    A fill of which no head is stated keeps what was known of it. A sum that a person set for a trade gives way to a
+    contract note alone, which has every head: a file of some heads would take the others away. An amount of a longer
+    period is shared anew over all of it.
     """
+    first, last = whole_periods(account, first, last)
+    parts_of_fills = parts_between(account, first, last)
     amounts = {
-        key: sum((share.amount for share in parts.values()), Decimal(0))
-        for key, parts in parts_between(account, first, last).items()
+        key: sum((share.amount for share in parts.values()), Decimal(0)) for key, parts in parts_of_fills.items()
+    }
+    noted = {
+        key
+        for key, parts in parts_of_fills.items()
+        if any(share.source == ChargeSource.NOTE for share in parts.values())
     }
     rows = Trade.objects.select_related("account", "strategy", "instrument__exchange")
     changed = 0
     for pk in sorted(_trades_of([int(key) for key in amounts])):
         trade = rows.get(pk=pk)
         fills = facts.fills_of(trade)
+        if is_set_by_a_person(trade) and not all(key_of(fill) in noted for fill in fills):
+            continue
         right = {fill.sequence: amounts.get(key_of(fill), fill.charges) for fill in fills}
         by_fill = {
             fill.sequence: amount
@@ -55,6 +68,24 @@ def bring_to_trades(
         correcting.write(trade, head, kind=facts.CHARGES, body=body, reason=reason, by=by, now=now)
         changed += 1
     return changed
+
+
+def is_set_by_a_person(trade: Trade) -> bool:
+    """Tell whether a person or a strategy set the trade's charges as one sum, of which nobody told the heads."""
+    return any(
+        not facts.is_of_stated_charges(row) for row in Correction.objects.filter(trade=trade, kind=facts.CHARGES)
+    )
+
+
+def whole_periods(account: Account, first: date, last: date) -> tuple[date, date]:
+    """Return the days from one to another with the whole periods of what is stated of some of them."""
+    while True:
+        lines = StatedCharge.objects.filter(account=account, day__lte=last, last_day__gte=first)
+        ends = lines.aggregate(first=Min("day"), last=Max("last_day"))
+        wider = min(first, ends["first"] or first), max(last, ends["last"] or last)
+        if wider == (first, last):
+            return wider
+        first, last = wider
 
 
 def _trades_of(fills: Sequence[int]) -> set[int]:

@@ -20,6 +20,8 @@ from trading.queries.imported_trades import (
     REPLACED_MARK,
     Booked,
     FillGroup,
+    LegName,
+    Rebuilt,
     first_unbooked,
     rebuilt,
 )
@@ -32,7 +34,8 @@ REASON = "Fills of an earlier time came: built anew from all of them."
 
 @dataclass(slots=True)
 class SettlingPlan:
-    """What is to be done in one group. ``blocked`` are trades that a person corrected and that fills contradict."""
+    """What is to be done in one group. ``blocked`` are trades that fills contradict and that may not give way: a person
+    or a strategy had a hand in them, or not all of their fills would be booked anew."""
 
     group: FillGroup
     replaced: list[Trade] = field(default_factory=list)
@@ -53,33 +56,58 @@ def plan_of(group: FillGroup, since: date, arriving: Sequence[ReportedFill] = ()
     rebuilding = rebuilt(group, min(since, first_unbooked(group) or since), arriving)
     built = rebuilding.built
     plan = SettlingPlan(group, opening_sales=built.opening_sales, unmatched=built.unmatched, orders=rebuilding.orders)
-    _compare(plan, built.trades, rebuilding.window)
+    _compare(plan, built.trades, rebuilding)
     return plan
 
 
-def _compare(plan: SettlingPlan, trades: Sequence[BuiltTrade], window: Sequence[Booked]) -> None:
+def _compare(plan: SettlingPlan, trades: Sequence[BuiltTrade], rebuilding: Rebuilt) -> None:
     """Fill the plan with the differences between the trades that must be and those that stand."""
-    by_id = {(each.trade.trade_id, each.trade.trading_day): each for each in window}
+    by_id = {(each.trade.trade_id, each.trade.trading_day): each for each in rebuilding.window}
     to_replace: list[Booked] = []
-    pending: list[BuiltTrade] = []
+    pending: list[tuple[BuiltTrade, Booked | None]] = []
     for built in trades:
         legs = [(leg.fill.day, leg.fill.key, leg.quantity) for leg in built.legs]
         earlier = by_id.pop((built.trade_id, built.legs[0].fill.day), None)
         is_moved = earlier is not None and earlier.trade.strategy_id != plan.group.strategy.pk
-        if earlier is not None and earlier.legs == legs:
-            continue
-        pending.append(built)
+        if (
+            earlier is not None
+            and earlier.legs[: len(legs)] == legs
+            and not _own(earlier.legs[len(legs) :], rebuilding)
+        ):
+            continue  # as it stands, or ahead by what a strategy or a person booked
+        pending.append((built, earlier))
         is_prefix = earlier is not None and legs[: len(earlier.legs)] == earlier.legs
         if earlier is not None and (is_moved or not is_prefix or earlier.trade.state != Trade.State.OPEN):
             to_replace.append(earlier)
+    to_replace += by_id.values()
+    # What stands for fills by now, or needs no trade: orders whose fills came, sales of holdings, settlements.
+    elsewhere = {(row.order.day, row.order.key) for row in rebuilding.orders}
+    elsewhere |= {(leg.fill.day, leg.fill.key) for leg in (*plan.opening_sales, *plan.unmatched)}
+    blocked: dict[int, Booked] = {}
+    while True:
+        held = {(day, key) for each in blocked.values() for day, key, _ in each.legs}
+        kept = [row for row in pending if not any((leg.fill.day, leg.fill.key) in held for leg in row[0].legs)]
+        anew = elsewhere | {(leg.fill.day, leg.fill.key) for built, _ in kept for leg in built.legs}
+        stuck = {
+            each.trade.pk: each
+            for each in to_replace
+            if each.trade.pk not in blocked
+            and (each.is_touched or any((day, key) not in anew for day, key, _ in each.legs))
+        }
+        if not stuck:
+            break
+        blocked |= stuck
+    plan.blocked = [each.trade for each in blocked.values()]
+    plan.replaced = [each.trade for each in to_replace if each.trade.pk not in blocked]
+    plan.to_book = [built for built, _ in kept]
+    for built, earlier in kept:
         plan.opened += earlier is None
         plan.closed += not built.is_open and (earlier is None or earlier.trade.state == Trade.State.OPEN)
-    to_replace += by_id.values()
-    blocked = [each for each in to_replace if each.is_corrected]
-    held = {(day, key) for each in blocked for day, key, _ in each.legs}
-    plan.blocked = [each.trade for each in blocked]
-    plan.replaced = [each.trade for each in to_replace if not each.is_corrected]
-    plan.to_book = [built for built in pending if not any((leg.fill.day, leg.fill.key) in held for leg in built.legs)]
+
+
+def _own(legs: Sequence[LegName], rebuilding: Rebuilt) -> bool:
+    """Tell whether some of a trade's legs are fills of the group."""
+    return any((day, key) in rebuilding.own for day, key, _ in legs)
 
 
 def give_way(trades: Sequence[Trade]) -> None:

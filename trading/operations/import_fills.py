@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -28,8 +28,10 @@ from trading.brokers.values import Remark, Statement
 from trading.domain import trade_building
 from trading.domain.chain import JournalEntry
 from trading.domain.money import from_units
+from trading.domain.position import CrossesZeroError
 from trading.domain.strategy_rules import StrategyRule
 from trading.domain.trade_building import ReportedFill
+from trading.errors import InvalidValue
 from trading.models import Account, BrokerFile, Instrument, Strategy
 from trading.proof.trades import Progress
 from trading.queries.accounts import get_account
@@ -37,7 +39,7 @@ from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.rows import insert_many
-from trading.transactions import busy, reading, writing
+from trading.transactions import busy, reading, together, writing
 
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
@@ -139,8 +141,17 @@ def _settle(run: FillsImport, touched: FirstDays, outcome: ImportOutcome) -> Non
         group = FillGroup(run.account, instruments[instrument], strategies[strategy])
         with reading():
             plan = settling.plan_of(group, day)
-        settling.give_way(plan.replaced)
-        settling.book_all(group, plan.to_book, by=run.by)
+        try:
+            # Trades give way together with the booking of what takes their place, or not at all.
+            with together() if plan.replaced else nullcontext():
+                settling.give_way(plan.replaced)
+                settling.book_all(group, plan.to_book, by=run.by)
+        except (InvalidValue, CrossesZeroError) as error:
+            symbol = shown_symbol(group.instrument.exchange.code, group.instrument.symbol)
+            outcome.findings.append(
+                f"{symbol}: its fills are kept, and its trades could not be brought to them: {error}"
+            )
+            continue
         _tell(plan, outcome, run.statement)
         run.progress("trades", number, len(touched))
 
@@ -153,7 +164,8 @@ def _tell(plan: SettlingPlan, outcome: ImportOutcome, statement: Statement) -> N
     outcome.trades_closed += plan.closed
     outcome.opening_sales += sum(days[0] <= leg.fill.day <= days[1] for leg in plan.opening_sales)
     outcome.findings += [
-        f"{symbol}: trade {trade.trade_id} of {trade.trading_day} was corrected by hand, and fills contradict it."
+        f"{symbol}: trade {trade.trade_id} of {trade.trading_day} stays as it is: fills contradict it, and "
+        "somebody had a hand in it, or in a trade beside it."
         for trade in plan.blocked
     ]
     outcome.findings += [

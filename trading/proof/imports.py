@@ -21,8 +21,9 @@ def compare_imports(tables: Tables, index: Index, progress: Progress) -> dict[st
     files: list[Expected] = []
     costs: list[Expected] = []
     counts, low, total = {FILL: 0}, None, len(index.imports)
+    by_row = sorted(index.imports)  # of all accounts: the keys of fills ascend in the order in which they were written
     for start in range(0, max(1, total), BATCH):
-        batch = index.imports[start : start + BATCH]
+        batch = by_row[start : start + BATCH]
         fills = _expected(tables, batch, files, costs)
         is_last = start + BATCH >= total
         high = None if is_last else max((fill.values["id"] for fill in fills), default=low)

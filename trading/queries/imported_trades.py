@@ -12,7 +12,19 @@ from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
 from trading.domain.trade_building import Built, GivenCost, ReplacedOrder, ReportedFill
-from trading.models import Account, BrokerFill, Correction, Fill, FillKey, HoldingCost, Instrument, Strategy, Trade
+from trading.models import (
+    Account,
+    BrokerFill,
+    Correction,
+    Fill,
+    FillKey,
+    HoldingCost,
+    Instrument,
+    Review,
+    StopChange,
+    Strategy,
+    Trade,
+)
 from trading.queries import facts
 from trading.queries.period import date_in
 
@@ -32,11 +44,14 @@ class FillGroup:
 
 @dataclass(slots=True)
 class Booked:
-    """A trade that an import has booked, with the legs that its rows hold."""
+    """A trade that an import has booked, with the legs that its rows hold.
+
+    ``is_touched``: a person or a strategy corrected it, reviewed it, moved its stop or booked a fill on it.
+    """
 
     trade: Trade
     legs: list[LegName] = field(default_factory=list)
-    is_corrected: bool = False
+    is_touched: bool = False
 
 
 def reported(row: BrokerFill, exchange: str, broker: str) -> ReportedFill:
@@ -91,9 +106,12 @@ def booked_trades(group: FillGroup, start: date) -> list[Booked]:
     # Stated charges are shared anew among whatever trades there are: they hold none of them.
     corrections = Correction.objects.filter(trade__in=_imported(group).filter(trading_day__gte=start))
     corrections = corrections.exclude(kind=Correction.Kind.CONTRACT)  # which is the instrument's
-    corrected = {row.trade_id for row in corrections if not facts.is_of_stated_charges(row)}
+    touched = {row.trade_id for row in corrections if not facts.is_of_stated_charges(row)}
+    touched |= set(StopChange.objects.filter(trade__in=by_pk).values_list("trade_id", flat=True))
+    reviews = Review.objects.filter(trade__in=by_pk).exclude(state=Review.State.OPEN, rating=None, tags=[], notes="")
+    touched |= set(reviews.values_list("trade_id", flat=True))
     for pk, each in by_pk.items():
-        each.is_corrected = pk in corrected or trade_building.SPLIT in each.trade.flags
+        each.is_touched = pk in touched or trade_building.SPLIT in each.trade.flags
     return list(by_pk.values())
 
 
@@ -154,11 +172,15 @@ def booked_otherwise(group: FillGroup, start: date) -> set[tuple[date, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What a group's fills make, the orders whose place fills have taken, and the trades that stand of these fills."""
+    """What a group's fills make, the orders whose place fills have taken, and the trades that stand of these fills.
+
+    ``own`` are the days and keys of the fills.
+    """
 
     built: Built
     orders: list[ReplacedOrder]
     window: list[Booked]
+    own: set[tuple[date, str]]
 
 
 def rebuilt(group: FillGroup, since: date, arriving: Sequence[ReportedFill] = ()) -> Rebuilt:
@@ -174,4 +196,4 @@ def rebuilt(group: FillGroup, since: date, arriving: Sequence[ReportedFill] = ()
         fill for fill in fills if (fill.day, fill.key) not in by_others
     )
     built = trade_building.build([*standing, *splits_of(group, window)], costs=costs_of(group))
-    return Rebuilt(built, orders, window)
+    return Rebuilt(built, orders, window, own)
