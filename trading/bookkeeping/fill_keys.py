@@ -25,7 +25,7 @@ def must_be_free(
     """Raise IdConflict where the id stands for a fill of this day already; ``takes_key`` allows one that was voided."""
     keys = _keys(account.pk, instrument.exchange_id, references.day_of(at, instrument), fill_id)
     if keys and not (takes_key and _are_void(keys)):
-        raise _conflict(keys[0])
+        raise _conflict(keys)
 
 
 def fill_of(trade: Trade, fill_id: str, at: datetime, *, takes_key: bool = False) -> Fill | None:
@@ -41,7 +41,7 @@ def fill_of(trade: Trade, fill_id: str, at: datetime, *, takes_key: bool = False
         return None
     own = next((key for key in keys if key.trade_id == trade.pk), None)
     if own is None:
-        raise _conflict(keys[0])
+        raise _conflict(keys)
     return rows.one(Fill, id=own.fill_id)
 
 
@@ -85,7 +85,7 @@ def follow(trade: Trade, fill: Fill) -> JournalEntry:
         parts |= {row.fill_id for row in _keys(key.account_id, key.exchange_id, day, key.broker_fill_id)}
     strange = [other for other in keys if other.fill_id not in parts]
     if strange:
-        raise _conflict(strange[0])
+        raise _conflict(strange)
     key.number = max((other.number for other in keys), default=-1) + 1
     rows.insert(key)
     return _entry(key)
@@ -122,7 +122,9 @@ def _entry(key: FillKey, *, taken_from: int | None = None) -> JournalEntry:
     return {"fill_key": {"pk": key.pk, "day": key.day, "number": key.number, **taken}}
 
 
-def _conflict(key: FillKey) -> IdConflict:
+def _conflict(keys: list[FillKey]) -> IdConflict:
+    """Return what is said of an id that these keys have: of one that counts, where there is any."""
+    key = next((key for key in keys if not _are_void([key])), keys[0])
     fill, trade = key.fill, key.trade
     void = "It was voided and keeps its id: book it without one." if _are_void([key]) else ""
     return IdConflict(

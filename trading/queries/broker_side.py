@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from timeseries.values import instant_text
@@ -86,9 +87,12 @@ class BrokerSide:
 
 def side_of_files(statements: Iterable[Statement], symbols: NameMap) -> BrokerSide:
     """Return what statements say; the same file twice counts once."""
-    side = BrokerSide()
-    for statement in {each.sha256: each for each in statements}.values():
-        _StatementSide(statement, symbols, side).run()
+    side, by_content = BrokerSide(), {each.sha256: each for each in statements}
+    names = Counter(each.file for each in by_content.values())
+    for statement in by_content.values():
+        # Files are told apart by their names from here on.
+        name = statement.file if names[statement.file] == 1 else f"{statement.file} ({statement.sha256[:8]})"
+        _StatementSide(replace(statement, file=name), symbols, side).run()
     return side
 
 

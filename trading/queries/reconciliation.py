@@ -65,10 +65,17 @@ def _fills(account: Account, side: BrokerSide, days: tuple[date, date]) -> list[
     ours = ledger_side.fills_to_compare(account, *days)
     theirs = {_group(fill) for fill in side.fills}
     as_sums = {_group(fill) for fill in side.orders} - theirs
+    orders = {(_group(fill), fill.order_id) for fill in side.orders}
+    # A fill without an order is in its day's sum; one of an order that no file names is in none.
+    summed = {
+        fill
+        for fill in ours
+        if _group(fill) in as_sums and (fill.order_id is None or (_group(fill), fill.order_id) in orders)
+    }
     compared = [
         fill
         for fill in ours
-        if _group(fill) not in as_sums and (_group(fill) in theirs or any(each.has(fill) for each in side.coverage))
+        if fill not in summed and (_group(fill) in theirs or any(each.has(fill) for each in side.coverage))
     ]
     return [*fill_breaks(compared, side.fills), *order_breaks(ours, side.orders)]
 

@@ -41,8 +41,7 @@ class StashedFiles:
         """The files, read from the disk when they are asked for."""
         folder = _folder() / self.token
         return [
-            BrokerUpload(name, partial(Path.read_bytes, (folder / str(number))))
-            for number, name in enumerate(self.names)
+            BrokerUpload(name, partial(_content, folder / str(number), name)) for number, name in enumerate(self.names)
         ]
 
 
@@ -69,12 +68,21 @@ def waiting_files(token: str, *, user: int) -> StashedFiles | None:
     """Return what waits under a token for this user, None where nothing does."""
     if len(token) != len(uuid.uuid4().hex) or not token.isalnum():
         return None
+    forget_old()
     try:
         about = json.loads((_folder() / token / _ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     files = StashedFiles(token, **about)
     return files if files.user == user else None
+
+
+def _content(path: Path, name: str) -> bytes:
+    """Return a file's content. Raises: InvalidValue where it waits no longer."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidValue(f"{name} waits here no longer.", field="files", hint="Hand it over again.") from error
 
 
 def forget(files: StashedFiles) -> None:
