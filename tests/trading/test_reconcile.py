@@ -166,6 +166,22 @@ def test_a_fill_of_a_strategy_that_the_broker_never_had_is_named() -> None:
     assert kinds(compared(replace(told, fills=told.fills[:2]))) == ["fill_not_at_broker"]
 
 
+def test_a_fill_of_an_order_that_no_file_of_orders_names_is_named() -> None:
+    """The other side tells sums of orders alone: a fill of an order of its own is in none of them."""
+    imported(line(None, "BUY", 10, 100, minute=1, order_id="A", kind=FillKind.ORDER))
+    phantom = line("9", "BUY", 500, 100, minute=2, order_id="PHANTOM")
+    import_fills("main", statement([phantom]))
+    orders = statement([line(None, "BUY", 10, 100, minute=1, order_id="A", kind=FillKind.ORDER)])
+    assert kinds(compared(orders)) == ["fill_not_at_broker"]
+
+
+def test_overlapping_files_of_one_name_tell_each_fill_once() -> None:
+    first = line(None, "BUY", 10, 100, minute=1)
+    whole = imported(first, line(None, "BUY", 5, 101, day=1, minute=2))
+    assert whole.file == statement([first]).file
+    assert kinds(compared(statement([first]), whole)) == []
+
+
 def test_days_narrow_what_is_compared() -> None:
     told = imported()
     pk, sequence = fill_of("5")
