@@ -16,6 +16,11 @@ def keys_of_untimed(account: Account) -> frozenset[int]:
     return frozenset(pk for pk, flags in trades if DAY_ONLY in flags)
 
 
+def is_untimed(flags: str) -> bool:
+    """Tell from a trade's flags, as the database's text, whether a fill that counts has no time of day."""
+    return f'"{DAY_ONLY}"' in flags
+
+
 def timed(trades: QuerySet[Trade]) -> QuerySet[Trade]:
     """Return those of some trades whose fills all have a time of day."""
     return without_flag(trades, DAY_ONLY)

@@ -22,7 +22,7 @@ from trading.queries import as_known
 from trading.queries.accounts import capital_flows, pnl_by_day
 from trading.queries.as_known import KnownTrade
 from trading.queries.columns import UnitsSum, day_of, instant_of, text, units
-from trading.queries.day_only import keys_of_untimed, without_flag
+from trading.queries.day_only import is_untimed, without_flag
 from trading.queries.instruments import find_instrument, shown_symbol
 from trading.queries.period import EARLIEST, check_days, date_in, last_days
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
@@ -148,13 +148,12 @@ def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:
             yield from ((trade.strategy_id, exit) for exit in trade.exits if first <= exit.day <= last)
         rows = rows.filter(as_known.untouched(cut.known_at, of="trade__"))
     names = dict(Strategy.objects.values_list("pk", "code"))
-    untimed = keys_of_untimed(cut.account)
-    columns = rows.values_list("trade_id", "strategy_id", "closes", "trade__state", *EXIT_TIMES, *EXIT_MONEY)
-    for pk, strategy, closes, state, at_text, day, opened_at, closed_at, pnl, charges, whole, costs, risk in columns:
+    columns = rows.values_list("strategy_id", "closes", "trade__state", text("trade__flags"), *EXIT_TIMES, *EXIT_MONEY)
+    for strategy, closes, state, flags, at_text, day, opened_at, closed_at, pnl, charges, whole, costs, risk in columns:
         at, closed = instant_of(at_text), None
         if closes and closed_at is not None:
             ended = at if closed_at == at_text else instant_of(closed_at)
-            seconds = None if pk in untimed else (ended - instant_of(opened_at)).total_seconds()
+            seconds = None if is_untimed(flags) else (ended - instant_of(opened_at)).total_seconds()
             closed = ClosedTrade(whole, costs, risk, seconds)
         yield names[strategy], Exit(at, day_of(day), pnl, charges, closed, state == OPEN)
 
