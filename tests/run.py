@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKERS = "3"  # on two cores: tests wait for the processes that they start
 POLICY = Path("/usr/sbin/policy-rc.d")
 PACKAGES = {
     "redis-server": "redis-server",
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     os.environ["VELOX_DATA_DIR"] = str(ROOT / "var" / "check")
     steps = [
         ["make", "--no-print-directory", "check"],
-        [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", *arguments],
+        [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist", "loadfile", *arguments],
         [
             sys.executable,
             "-m",
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
             "-m",
             "pytest",
             "-n",
-            "2",
+            WORKERS,
             "-m",
             "ledger",
             *arguments,
