@@ -7,13 +7,13 @@ terms. Of a share in the history only ISIN, a name and Dhan's security id are kn
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from trading.brokers import cells
 from trading.brokers.contracts import EQUITY_EXCHANGES, named, segment_of_contract
 from trading.brokers.document import Document
 from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
-from trading.brokers.ordering import in_order_of_time
-from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillLine, Head, InstrumentName, Segment, Statement
 from trading.domain.contract_symbols import contract_of, in_words, symbol_of
 
@@ -60,23 +60,9 @@ def matches(head: Document) -> bool:
 def read(document: Document) -> Statement:
     """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
     lines = object_lines(document, _FIELDS)
-    rows = read_rows(lines, _fill)
-    fills = in_order_of_time(rows.read)
     clients = {cells.text(line["dhanClientId"]) for line in lines} - {""}
-    return Statement(
-        file=document.name,
-        sha256=document.sha256,
-        broker=BROKER,
-        kind=KIND,
-        zone=cells.INDIA.key,
-        rows_read=rows.count,
-        first_day=fills[0].day if fills else None,
-        last_day=fills[-1].day if fills else None,
-        client=clients.pop() if len(clients) == 1 else None,
-        fills=fills,
-        rejected=tuple(rows.rejected),
-        is_empty=not rows.count,
-    )
+    statement = statement_of_fills(document, BROKER, KIND, read_rows(lines, _fill))
+    return replace(statement, client=clients.pop() if len(clients) == 1 else None)
 
 
 def _fill(line: ObjectLine) -> FillLine:

@@ -7,13 +7,13 @@ was seen.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from trading.brokers import cells
 from trading.brokers.contracts import exchange_of
 from trading.brokers.document import Document
-from trading.brokers.ordering import in_order_of_time
-from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.values import Broker, FillLine, Head, InstrumentName, Segment, Statement
 
@@ -40,24 +40,13 @@ def read(document: Document) -> Statement:
     """Return the fills by day, as they stand in the file within one; ``stated`` is the sum of the rows' totals of
     charges. Raises: UnknownLayout."""
     table = find_table(document, document.sheets[0], _COLUMNS, optional=_EXCHANGE_CHARGES)
-    rows = read_rows(table.lines(), _fill)
-    fills = in_order_of_time(rows.read)
+    statement = statement_of_fills(document, BROKER, KIND, read_rows(table.lines(), _fill))
     totals = read_rows(table.lines(), _total).read
-    return Statement(
-        file=document.name,
-        sha256=document.sha256,
-        broker=BROKER,
-        kind=KIND,
-        zone=cells.INDIA.key,
-        rows_read=rows.count,
-        first_day=fills[0].day if fills else None,
-        last_day=fills[-1].day if fills else None,
-        fills=fills,
-        rejected=tuple(rows.rejected),
+    return replace(
+        statement,
         stated={"charges": sum(totals, Decimal(0))},
-        computed={"charges": sum((sum(fill.charges.values(), Decimal(0)) for fill in fills), Decimal(0))},
+        computed={"charges": sum((sum(fill.charges.values(), Decimal(0)) for fill in statement.fills), Decimal(0))},
         rounding={"charges": _ROUNDING * len(totals)},
-        is_empty=not rows.count,
     )
 
 

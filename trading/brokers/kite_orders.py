@@ -6,13 +6,14 @@ order that may still be filled stands for nothing yet. One without fills, reject
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from trading.brokers import cells
 from trading.brokers.contracts import exchange_of, named, segment_of
 from trading.brokers.document import Document
 from trading.brokers.kite_trades import PRODUCTS, TIME_STYLE
 from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
-from trading.brokers.ordering import in_order_of_time
-from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillKind, FillLine, Remark, Statement
 
 BROKER = Broker.KITE
@@ -43,22 +44,13 @@ def read(document: Document) -> Statement:
         for line in lines
         if last_states[cells.text(line["order_id"])] is not line
     ]
-    fills = in_order_of_time(rows.read)
     users = {cells.text(line["user_id"]) for line in lines} - {""}
-    return Statement(
-        file=document.name,
-        sha256=document.sha256,
-        broker=BROKER,
-        kind=KIND,
-        zone=cells.INDIA.key,
+    return replace(
+        statement_of_fills(document, BROKER, KIND, rows),
         rows_read=len(lines),
-        first_day=fills[0].day if fills else None,
-        last_day=fills[-1].day if fills else None,
         client=users.pop() if len(users) == 1 else None,
-        fills=fills,
         ignored=(*superseded, *rows.ignored),
-        rejected=tuple(rows.rejected),
-        is_empty=not fills and not rows.rejected,
+        is_empty=not rows.read and not rows.rejected,
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from trading.brokers.cells import PlacedCell
-from trading.brokers.values import Place, Remark
+from trading.brokers.cells import INDIA, PlacedCell
+from trading.brokers.document import Document
+from trading.brokers.ordering import in_order_of_time
+from trading.brokers.values import Broker, FillLine, Place, Remark, Statement
 from trading.errors import InvalidValue
 
 Line = TypeVar("Line", bound="PlacedLine")
@@ -69,6 +71,25 @@ def read_rows(lines: Iterable[Line], read_line: Callable[[Line], Read | Remark])
         else:
             rows.read.append(outcome)
     return rows
+
+
+def statement_of_fills(document: Document, broker: Broker, kind: str, rows: ReadRows[FillLine]) -> Statement:
+    """Return an Indian broker's statement of fills, in order of time and trade id, of the days that they are of."""
+    fills = in_order_of_time(rows.read)
+    return Statement(
+        file=document.name,
+        sha256=document.sha256,
+        broker=broker,
+        kind=kind,
+        zone=INDIA.key,
+        rows_read=rows.count,
+        first_day=fills[0].day if fills else None,
+        last_day=fills[-1].day if fills else None,
+        fills=fills,
+        ignored=tuple(rows.ignored),
+        rejected=tuple(rows.rejected),
+        is_empty=not rows.count,
+    )
 
 
 def rejected(place: Place, error: InvalidValue) -> Remark:

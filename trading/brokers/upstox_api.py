@@ -6,8 +6,7 @@ from trading.brokers import cells
 from trading.brokers.contracts import exchange_of, named, named_in_words, segment_of
 from trading.brokers.document import Document
 from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
-from trading.brokers.ordering import in_order_of_time
-from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillLine, InstrumentName, Statement
 
 BROKER = Broker.UPSTOX
@@ -29,21 +28,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
-    rows = read_rows(object_lines(document, _FIELDS), _fill)
-    fills = in_order_of_time(rows.read)
-    return Statement(
-        file=document.name,
-        sha256=document.sha256,
-        broker=BROKER,
-        kind=KIND,
-        zone=cells.INDIA.key,
-        rows_read=rows.count,
-        first_day=fills[0].day if fills else None,
-        last_day=fills[-1].day if fills else None,
-        fills=fills,
-        rejected=tuple(rows.rejected),
-        is_empty=not rows.count,
-    )
+    return statement_of_fills(document, BROKER, KIND, read_rows(object_lines(document, _FIELDS), _fill))
 
 
 def _fill(line: ObjectLine) -> FillLine:
