@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
-from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import DatabaseError
 
 from trading.models import append_only
-from trading.transactions import MIGRATIONS
+from trading.transactions import MIGRATIONS, applied_migrations
 
 WAL_IS_SAFE_FROM = (3, 51, 3)
 Scope = Sequence[AppConfig] | Sequence[str] | None  # of a run of checks: some applications, or some databases
@@ -39,8 +38,7 @@ def append_only_tables_are_guarded(databases: Sequence[str] | None = None, **_: 
         return []
     connection = connections["default"]
     try:
-        applied = {name for app, name in MigrationRecorder(connection).applied_migrations() if app == "trading"}
-        if not applied >= MIGRATIONS:
+        if not applied_migrations(connection) >= MIGRATIONS:
             return []  # `migrate` asks before it begins, and its last step makes every trigger anew
         absent = append_only.missing(connection)
     except DatabaseError:

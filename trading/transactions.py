@@ -134,12 +134,17 @@ def _be_ready(connection: BaseDatabaseWrapper) -> None:
     ledger = (name, str(connection.settings_dict["HOST"]), str(connection.settings_dict["PORT"]), file)
     if ledger in _fitting:
         return
-    applied = {name for app, name in MigrationRecorder(connection).applied_migrations() if app == "trading"}
+    applied = applied_migrations(connection)
     if newer := sorted(applied - MIGRATIONS):
         raise LedgerNotReady(f"The ledger is newer than this code ({newer[-1]}).", hint="Install the newer VELOX.")
     if MIGRATIONS - applied:
         raise not_ready()
     _fitting.add(ledger)
+
+
+def applied_migrations(connection: BaseDatabaseWrapper) -> set[str]:
+    """Return the names of the migrations that made the ledger's tables what they are."""
+    return {name for app, name in MigrationRecorder(connection).applied_migrations() if app == "trading"}
 
 
 @contextmanager

@@ -14,6 +14,12 @@ from trading.hot.breaker import Breaker
 from trading.proof.verify import verify_ledger
 
 
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody starts a companion."""
+    monkeypatch.setattr(summon, "summon", lambda: None)
+
+
 @pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     with redis_server(tmp_path_factory.mktemp("redis")) as server:

@@ -38,12 +38,6 @@ MANAGE = Path(__file__).parents[2] / "manage.py"
 
 
 @pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody starts a companion."""
-    monkeypatch.setattr(summon, "summon", lambda: None)
-
-
-@pytest.fixture
 def ended(data_dir: Path) -> Iterator[None]:
     with ended_afterwards():
         yield

@@ -25,7 +25,6 @@ from tests.waiting import PATIENCE_SECONDS
 from timeseries import wiring
 from timeseries.stores.base import PointQuery
 from trading import ledger as ledger_room
-from trading import summon
 from trading.data_manager import DataManager
 from trading.domain.values import Position, Signal, Trade
 from trading.errors import (
@@ -91,12 +90,6 @@ PROMISED = {
     "flush": "timeout",
     "close": "",
 }
-
-
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody starts a companion."""
-    monkeypatch.setattr(summon, "summon", lambda: None)
 
 
 @pytest.fixture

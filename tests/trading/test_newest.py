@@ -11,18 +11,11 @@ import pytest
 
 from timeseries import wiring
 from timeseries.stores.delta.store import DeltaStore
-from trading import summon
 from trading.data_manager import DataManager
 from trading.newest import NewestPoints, newest_points
 
 SYMBOLS = ("TCS", "INFY", "M&M")
 START = datetime(2024, 3, 15, 4, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody starts a companion."""
-    monkeypatch.setattr(summon, "summon", lambda: None)
 
 
 @pytest.fixture

@@ -47,15 +47,13 @@ def bring_to_trades(
     for pk in sorted(_trades_of([int(key) for key in amounts])):
         trade = rows.get(pk=pk)
         fills = facts.fills_of(trade)
-        if is_set_by_a_person(trade) and not all(key_of(fill) in noted for fill in fills):
-            continue
         right = {fill.sequence: amounts.get(key_of(fill), fill.charges) for fill in fills}
         by_fill = {
             fill.sequence: amount
             for fill in fills
             if (amount := right[fill.sequence]) is not None and amount != fill.charges
         }
-        if not by_fill:
+        if not by_fill or (is_set_by_a_person(trade) and not all(key_of(fill) in noted for fill in fills)):
             continue
         total = sum((amount for amount in right.values() if amount is not None), Decimal(0))
         body: correcting.CorrectionBody = {

@@ -124,9 +124,10 @@ def _entry(key: FillKey, *, taken_from: int | None = None) -> JournalEntry:
 
 def _conflict(keys: list[FillKey]) -> IdConflict:
     """Return what is said of an id that these keys have: of one that counts, where there is any."""
-    key = next((key for key in keys if not _are_void([key])), keys[0])
+    live = next((key for key in keys if not _are_void([key])), None)
+    key = live or keys[0]
     fill, trade = key.fill, key.trade
-    void = "It was voided and keeps its id: book it without one." if _are_void([key]) else ""
+    void = "It was voided and keeps its id: book it without one." if live is None else ""
     return IdConflict(
         f"Fill {key.broker_fill_id} of {key.day} is known as {fill.side} {fill.quantity:f} at {fill.price:f} on trade "
         f"{trade.trade_id} of {trade.trading_day}.",

@@ -5,15 +5,8 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from trading.domain.flags import DAY_ONLY
-from trading.models import Account, Fill, Trade
+from trading.models import Trade
 from trading.queries.columns import text
-
-
-def keys_of_untimed(account: Account) -> frozenset[int]:
-    """Return the keys of the account's trades of which a fill that counts has no time of day."""
-    fills = Fill.objects.filter(is_day_only=True, trade__account=account)
-    trades = Trade.objects.filter(pk__in=fills.values("trade")).values_list("pk", "flags")
-    return frozenset(pk for pk, flags in trades if DAY_ONLY in flags)
 
 
 def is_untimed(flags: str) -> bool:

@@ -94,9 +94,10 @@ def start_of(group: FillGroup, day: date) -> date:
 
 def booked_trades(group: FillGroup, start: date) -> list[Booked]:
     """Return the instrument's imported trades that opened from a day on, with their rows as they were recorded."""
-    trades = _imported(group).filter(trading_day__gte=start).order_by("opened_at", "pk")
-    by_pk = {trade.pk: Booked(trade) for trade in trades if IMPORTED in trade.flags}
-    rows = Fill.objects.filter(trade__in=_imported(group).filter(trading_day__gte=start))
+    trades = _imported(group).filter(trading_day__gte=start)
+    ordered = trades.order_by("opened_at", "pk")
+    by_pk = {trade.pk: Booked(trade) for trade in ordered if IMPORTED in trade.flags}
+    rows = Fill.objects.filter(trade__in=trades)
     zone = group.instrument.exchange.zone
     names = ("trade_id", "at", "fill_id", "quantity")
     for pk, at, fill_id, quantity in rows.order_by("trade_id", "sequence").values_list(*names):
@@ -104,11 +105,11 @@ def booked_trades(group: FillGroup, start: date) -> list[Booked]:
             day = date_in(at, zone)
             by_pk[pk].legs.append((day, fill_id or "", to_units(quantity)))
     # Stated charges are shared anew among whatever trades there are: they hold none of them.
-    corrections = Correction.objects.filter(trade__in=_imported(group).filter(trading_day__gte=start))
+    corrections = Correction.objects.filter(trade__in=trades)
     corrections = corrections.exclude(kind=Correction.Kind.CONTRACT)  # which is the instrument's
     touched = {row.trade_id for row in corrections if not facts.is_of_stated_charges(row)}
-    touched |= set(StopChange.objects.filter(trade__in=by_pk).values_list("trade_id", flat=True))
-    reviews = Review.objects.filter(trade__in=by_pk).exclude(state=Review.State.OPEN, rating=None, tags=[], notes="")
+    touched |= set(StopChange.objects.filter(trade__in=trades).values_list("trade_id", flat=True))
+    reviews = Review.objects.filter(trade__in=trades).exclude(state=Review.State.OPEN, rating=None, tags=[], notes="")
     touched |= set(reviews.values_list("trade_id", flat=True))
     for pk, each in by_pk.items():
         each.is_touched = pk in touched or trade_building.SPLIT in each.trade.flags

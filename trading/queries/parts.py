@@ -9,8 +9,8 @@ from trading.domain.cuts import Traded, TradedExit
 from trading.domain.figures import ClosedTrade, Exit
 from trading.models import Account, Instrument, Realisation, Review, SignalCondition, Strategy
 from trading.queries.as_known import untouched
-from trading.queries.columns import day_of, instant_of
-from trading.queries.day_only import keys_of_untimed
+from trading.queries.columns import day_of, instant_of, text
+from trading.queries.day_only import is_untimed
 from trading.queries.instruments import shown_symbol
 from trading.queries.statistics import EXIT_MONEY, EXIT_TIMES, Cut, retold_of
 from trading.queries.trades import OPEN
@@ -30,11 +30,12 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
     if cut.known_at is not None:
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
-    untimed = keys_of_untimed(cut.account)
     named = Instrument.objects.values_list("pk", "exchange__code", "symbol", "exchange__zone")
     instruments = {pk: (shown_symbol(exchange, symbol), ZoneInfo(zone)) for pk, exchange, symbol, zone in named}
-    for trade_pk, closes, *of_trade, at_text, day, opened_text, closed_text, pnl, charges, whole, costs, risk in (
-        rows.values_list("trade_id", "closes", *_OF_TRADE, *EXIT_TIMES, *EXIT_MONEY)
+    for (
+        trade_pk, closes, *of_trade, flags, at_text, day, opened_text, closed_text, pnl, charges, whole, costs, risk,
+    ) in (
+        rows.values_list("trade_id", "closes", *_OF_TRADE, text("trade__flags"), *EXIT_TIMES, *EXIT_MONEY)
     ):  # fmt: skip
         at, opened_at, closed_at, trade = instant_of(at_text), instant_of(opened_text), None, trades.get(trade_pk)
         if closed_text is not None and of_trade[-1] != OPEN:
@@ -45,7 +46,7 @@ def parts_of(cut: Cut, first: date, last: date, *, with_conditions: bool = False
             ended = None if closed_at is None else closed_at.astimezone(zone)
             trade = trades[trade_pk] = Traded(
                 strategies[strategy], symbol, side, reason, opened_at.astimezone(zone), ended,
-                tags.get(trade_pk, ()), conditions.get(trade_pk, {}), trade_pk in untimed,
+                tags.get(trade_pk, ()), conditions.get(trade_pk, {}), is_untimed(flags),
             )  # fmt: skip
         closed = None
         if closes and closed_at is not None:
