@@ -104,10 +104,12 @@ def _served() -> Iterator[int]:
 def _measure(port: int) -> dict[str, float]:
     samples, spool = Samples(), wiring.open_spool()
     get = _browser(port)
-    get()
     strategy = subprocess.Popen(
         [sys.executable, "-m", "bench.soak_strategy", str(SECONDS)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
+    assert strategy.stdout is not None
+    assert strategy.stdout.readline() == "OPEN\n"
+    get()  # the person has the page open when the minutes begin
     samples.take("unsynced", lambda: balance.unsynced_seconds(spool, now=time.time_ns()), per_second=SAMPLES_PER_SECOND)
     samples.take("fsync", _fsync, per_second=SAMPLES_PER_SECOND)
     samples.take("overview", get, per_second=1)

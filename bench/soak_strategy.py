@@ -1,4 +1,7 @@
-"""The strategy of the soak, in a process of its own: `python -m bench.soak_strategy SECONDS`, its answer in JSON."""
+"""The strategy of the soak, in a process of its own: `python -m bench.soak_strategy SECONDS`.
+
+Its first line is OPEN, once all of its positions are; its second and last are its figures in JSON.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ def main(seconds: float) -> dict[str, float]:
     with DataManager(source="soak") as dm:
         for number in range(POSITIONS):
             dm.open_position(f"T{number}", "soak", names[number], 100, 10, datetime.now().astimezone(), stop_price=90)
+        print("OPEN", flush=True)
         began = now = time.monotonic()
         while (now := time.monotonic()) - began < seconds:
             for number in range(offered, int((now - began) * TICKS_PER_SECOND)):
