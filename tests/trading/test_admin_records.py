@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from datetime import timedelta
 
 import pytest
 from django.contrib import admin
@@ -11,10 +12,16 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from tests import page_desk
+from tests.trading.statements import DAY, line
 from tests.trading.test_admin_trades import As, as_user, queries
+from tests.trading.test_corporate_actions import action, imported
+from tests.trading.test_stated_charges import line as charge
+from tests.trading.test_stated_charges import state
 from tests.trading.test_web_pages import words
+from trading.domain.charge_heads import Head
 from trading.models import (
     Account,
+    BrokerFill,
     Correction,
     DailySummary,
     Exchange,
@@ -26,6 +33,7 @@ from trading.models import (
     Trade,
     User,
 )
+from trading.operations.give_cost import give_cost
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
@@ -49,6 +57,9 @@ def desk() -> None:
 @pytest.mark.parametrize("group", ["viewer", "reviewer", "operator"])
 def test_a_group_sees_every_record(as_user: As, group: str) -> None:
     desk()
+    imported(line("1", "SELL", 10, 120), actions=(action(),))
+    give_cost(BrokerFill.objects.get().pk, 80, DAY - timedelta(days=9), by="asha", reason="an old note")
+    state(charge(Head.STT, "12"))
     client = as_user(group)
     for model in admin.site._registry:
         if model._meta.app_label != "trading" or model is User:

@@ -150,9 +150,12 @@ def test_table_and_csv_have_the_same_days(ledger: Any) -> None:
     call_command("charges", "--plan", "zerodha", stdout=table, stderr=io.StringIO())
     call_command("charges", "--plan", "zerodha", "--format", "csv", stdout=sheet, stderr=io.StringIO())
     assert "14.75" in table.getvalue()
+    titles = next(line for line in table.getvalue().splitlines() if "Segment" in line).strip("┃ ").split("┃")
+    assert [title.strip() for title in titles][2:7] == ["Market", "Brokerage", "STT", "CTT", "Exchange"]
+    assert len(set(titles)) == len(titles)
     assert "Not settled (?): Exchange" in table.getvalue()
     head, line = sheet.getvalue().splitlines()
-    assert head == f"date,segment,exchange,{','.join(HEADS)},total,source"
+    assert head == f"date,segment,market,{','.join(HEADS)},total,source"
     assert line.startswith("2024-03-15,equity,NSE,14.75,6,0,1.58,")
 
 

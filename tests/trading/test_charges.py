@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from trading.domain.charge_heads import FillKind, Head, Segment
 from trading.domain.charge_products import BUY, SELL, ChargedFill
 from trading.domain.charge_rounding import spread
-from trading.domain.charge_schedule import ChargeSchedule, Sure, parse_schedule
+from trading.domain.charge_schedule import Base, ChargeSchedule, Sure, parse_schedule
 from trading.domain.charge_sections import HEADS
 from trading.domain.charges import ChargeEstimate, DayCharges, estimate
 
@@ -90,6 +90,8 @@ def test_five_hundred_at_a_thousand_as_delivery() -> None:
     gst = {day.day: day.heads[Head.GST] for day in (bought, sold)}
     assert list(gst.values()) == [Decimal("2.85"), Decimal("2.85")]  # 5.706 in all: the calculator rounds once
     assert sum(both) - Decimal("15.93") == Decimal("1112.40")
+    unrounded = [amount or 0 for day in (bought, sold) for head, amount in day.unrounded.items() if head != Head.DP]
+    assert round(sum(unrounded), 2) == Fraction("1112.41")
 
 
 def test_a_calculator_that_takes_stt_of_the_sell_value_is_wrong() -> None:
@@ -176,6 +178,50 @@ def test_an_exercised_option_bears_stt_on_its_value_and_an_order_per_freeze_quan
     assert assigned.sure[Head.BROKERAGE] == Sure.UNSETTLED  # how many orders it counts as is not known
 
 
+@pytest.mark.parametrize("side", [BUY, SELL])
+@pytest.mark.parametrize(("segment", "price"), [(Segment.OPTIONS, 0), (Segment.FUTURES, 1500)])
+def test_a_contract_settled_in_shares_bears_stt_of_what_is_paid_for_them(
+    side: str, segment: Segment, price: int
+) -> None:
+    """NSE Clearing's page: 0.1 % of the settlement value, of giver and receiver; one page, and no date before 2024."""
+    terms = {"segment": segment, "exchange": "NFO", "kind": FillKind.DELIVERY, "delivered_at": Decimal(1500)}
+    answer = estimate([fill(side, 500, price, JULY_2026, **terms)], SCHEDULE, plan="zerodha")
+    (day,) = answer.days
+    assert (day.heads[Head.STT], day.sure[Head.STT], day.heads[Head.EXCHANGE]) == (750, Sure.SINGLE, 0)
+    missing = {head for head, amount in day.heads.items() if amount is None}
+    assert missing == {Head.BROKERAGE, Head.STAMP, Head.GST}  # which no row tells
+    assert {finding.head for finding in answer.findings} == missing
+    (before,) = charged([fill(side, 500, price, date(2024, 9, 30), **terms)])
+    assert before.heads[Head.STT] is None
+    (unknown,) = charged([fill(side, 500, price, JULY_2026, **{**terms, "delivered_at": None})])
+    assert unknown.heads[Head.STT] is None
+
+
+def test_the_shares_of_a_settlement_come_by_no_trade() -> None:
+    shares = fill(BUY, 500, 1500, JULY_2026, kind=FillKind.DELIVERY)
+    (alone,) = charged([shares])
+    assert set(alone.heads.values()) == {Decimal(0)}
+    (sold,) = charged([shares, fill(SELL, 10, 1550, JULY_2026)])
+    assert sold.heads[Head.STT] == 16  # of a delivery at 1,550: what came is not in the day's average
+
+
+@pytest.mark.parametrize(
+    ("group", "charge", "sure"),
+    [
+        *((group, "1000.00", Sure.SINGLE) for group in ("X", "XC", "XD", "XT", "Z", "ZP")),
+        *((group, "10000.00", Sure.SINGLE) for group in ("SS", "ST")),
+        *((group, "27.50", Sure.SINGLE) for group in ("M", "MT", "MS", "TS")),
+        ("A", "37.50", Sure.SEVERAL),
+        ("B", "37.50", Sure.SEVERAL),
+        (None, "37.50", Sure.UNSETTLED),
+    ],
+)
+def test_a_share_of_bse_is_charged_by_its_group(group: str | None, charge: str, sure: Sure) -> None:
+    """BSE's tables, as brokers' pages of charges repeat them: 10,000, 1,00,000 and 275 a crore."""
+    (day,) = charged([fill(BUY, 1000, 1000, JULY_2026, exchange="BSE", group=group)])
+    assert (day.heads[Head.EXCHANGE], day.sure[Head.EXCHANGE]) == (Decimal(charge), sure)
+
+
 def test_a_worthless_expiry_costs_nothing() -> None:
     """Zerodha's staff, tradingqna 47517."""
     terms = {"segment": Segment.OPTIONS, "exchange": "NFO", "kind": FillKind.EXPIRY}
@@ -236,7 +282,18 @@ CHANGES = [
     (Head.EXCHANGE, Segment.COMMODITY_OPTIONS, "MCX", date(2024, 9, 30), None, 41800),
     (Head.IPFT, Segment.EQUITY, "NSE", date(2023, 3, 31), "0.10", 100),
     (Head.IPFT, Segment.EQUITY, "NSE", date(2026, 2, 28), 100, "0.10"),
+    (Head.IPFT, Segment.FUTURES, "NSE", date(2023, 3, 31), "0.10", 100),
+    (Head.IPFT, Segment.FUTURES, "NSE", date(2026, 2, 28), 100, "0.10"),
+    (Head.IPFT, Segment.OPTIONS, "NSE", date(2023, 3, 31), "0.10", 500),
     (Head.IPFT, Segment.OPTIONS, "NSE", date(2026, 2, 28), 500, "0.10"),
+    (Head.EXCHANGE, Segment.FUTURES, "NSE", date(2020, 12, 31), None, 2000),
+    (Head.EXCHANGE, Segment.OPTIONS, "NSE", date(2020, 12, 31), None, 53000),
+    (Head.EXCHANGE, Segment.OPTIONS, "BSE", date(2024, 9, 30), None, 5000),
+    (Head.EXCHANGE, Segment.CURRENCY_OPTIONS, "NSE", date(2024, 9, 30), None, 31100),
+    (Head.EXCHANGE, Segment.CURRENCY_FUTURES, "BSE", date(2024, 9, 30), None, 450),
+    (Head.EXCHANGE, Segment.COMMODITY_FUTURES, "MCX", date(2024, 9, 30), None, 2100),
+    (Head.CTT, Segment.COMMODITY_FUTURES, "MCX", date(2024, 9, 30), None, 10000),
+    (Head.CTT, Segment.COMMODITY_OPTIONS, "MCX", date(2024, 9, 30), None, 50000),
     (Head.SEBI, Segment.EQUITY, "NSE", date(2021, 3, 31), 50, 100),
     (Head.STT, Segment.EQUITY, "NSE", date(2016, 5, 31), None, 100000),
 ]
@@ -249,6 +306,40 @@ def test_each_side_of_a_change_has_its_rate(
     for day, amount in ((last_day, before), (last_day + timedelta(days=1), after)):
         (charges,) = charged([fill(SELL, 10000, 10000, day, segment=segment, exchange=exchange, group="A")])
         assert charges.heads[head] == (None if amount is None else Decimal(amount)), day
+
+
+def test_no_change_of_a_rate_is_left_out() -> None:
+    """Those of GST and of exercised options have tests of their own."""
+    families: dict[tuple[str, ...], list[date]] = {}
+    for rate in SCHEDULE.rows:
+        if not rate.plan and rate.base in (Base.TURNOVER, Base.DAY_AVERAGE):
+            families.setdefault((rate.line, rate.segment, rate.exchange, *rate.groups), []).append(rate.first_day)
+    changes = {(line, segment, day) for (line, segment, *_), days in families.items() for day in days[1:]}
+    tested = {
+        (head, segment, last_day + timedelta(days=1)) for head, segment, _, last_day, _, _ in CHANGES
+    }  # fmt: skip
+    tested |= {(head, "", day) for head, _, day in tested}  # a row of all segments
+    assert {change for change in changes if change not in tested and change[0] != Head.STAMP} == set()
+
+
+@pytest.mark.parametrize(
+    ("segment", "exchange", "after"),
+    [
+        (Segment.EQUITY, "NSE", 15000), (Segment.FUTURES, "NFO", 2000), (Segment.OPTIONS, "NFO", 3000),
+        (Segment.CURRENCY_FUTURES, "CDS", 100), (Segment.COMMODITY_FUTURES, "MCX", 2000),
+    ],
+)  # fmt: skip
+def test_stamp_is_known_from_july_2020_on(segment: Segment, exchange: str, after: int) -> None:
+    for day, amount in ((date(2020, 6, 30), None), (date(2020, 7, 1), after)):
+        (charges,) = charged([fill(BUY, 10000, 10000, day, segment=segment, exchange=exchange)])
+        assert charges.heads[Head.STAMP] == amount, day
+
+
+@pytest.mark.parametrize(("day", "stt"), [(date(2026, 3, 31), 375), (date(2026, 4, 1), 450), (date(2019, 8, 31), None)])
+def test_an_exercised_option_on_each_side_of_a_change(day: date, stt: int | None) -> None:
+    terms = {"segment": Segment.OPTIONS, "exchange": "NFO", "kind": FillKind.EXERCISE}
+    (charges,) = charged([fill(SELL, 3000, 100, day, **terms)])
+    assert charges.heads[Head.STT] == stt
 
 
 def test_gst_is_taken_of_sebis_fees_from_18_july_2022() -> None:

@@ -13,6 +13,7 @@ from trading.domain.contract_symbols import (
     Contract,
     contract_in_words,
     contract_of,
+    expires_by,
     in_words,
     symbol_of,
 )
@@ -49,6 +50,20 @@ from trading.domain.contract_symbols import (
 )
 def test_the_forms_of_the_exchanges(symbol: str, contract: Contract) -> None:
     assert contract_of(symbol) == contract
+
+
+@pytest.mark.parametrize(
+    ("symbol", "day"),
+    [
+        ("NIFTY2660224500CE", date(2026, 6, 2)),
+        ("RELIANCE26JUN1500CE", date(2026, 6, 30)),
+        ("NIFTY26DECFUT", date(2026, 12, 31)),
+        ("RELIANCE28FEB1500PE", date(2028, 2, 29)),
+        ("RELIANCE", None),
+    ],
+)
+def test_the_day_by_whose_end_a_contract_has_expired(symbol: str, day: date | None) -> None:
+    assert expires_by(symbol) == day
 
 
 @pytest.mark.parametrize(

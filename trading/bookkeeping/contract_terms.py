@@ -18,6 +18,7 @@ from trading.models import Instrument
 TermInput = Number | date | None  # a term as a caller has it; "" is none
 Term = str | Decimal | date | None  # a term as its column has it
 
+GROUP_MAX = 8
 KINDS = tuple(Instrument.Kind.values)
 _CURRENCY = re.compile("[A-Z]{3}")
 # What the figures or the flags of its trades follow from.
@@ -65,6 +66,7 @@ PARSERS: dict[str, Callable[[Any, str], Term]] = {
     "price_tick": parse_quantity,
     "session_group": lambda term, field: parse_name(term, field) if term else "",
     "underlying": lambda term, field: parse_name(term, field) if term else "",
+    "share_group": lambda term, field: parse_name(term, field, GROUP_MAX) if term else "",
     "expiry": _date,
     "strike": lambda term, field: None if term is None or term == "" else parse_amount(term, field),
 }

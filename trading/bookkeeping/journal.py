@@ -47,6 +47,9 @@ An import of a broker's file (`models.imports`) has:
 - import_file: ``file`` {id, sha256, broker, kind, client, first_day, last_day, rows_read, fills}.
 - import_fills: ``fills``, [{id, file_id, exchange_id, instrument_id, strategy_id, day, broker_fill_id, order_id, kind,
   side, quantity, price, charges, at, place, is_cash, isin}]: rows of `BrokerFill` as they are.
+- propose_actions: ``actions``, [{id, file_id, key, day, kind, symbol, text, new, old, quantity}]: rows of
+  `CorporateAction` as they are. decide_action: ``decision`` {id, action_id, terms, reason}; what was booked by it
+  stands in apply_split, or in import_fills and book_trade, before it.
 - book_trade, a trade with all its fills: ``trade``, ``multiplier``, ``stop_price``, ``target_price`` and ``flip`` as an
   open_position has them; ``fills``, each {fill, fill_pk, fill_key, realised, realisation_pk} as an add_fill has them;
   ``exit_reason``; ``day_totals`` of the days on which it realised something. A void whose trade gave way to others that
@@ -54,7 +57,7 @@ An import of a broker's file (`models.imports`) has:
 
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split,
-import_file, import_fills, book_trade, state_charges, set_brokerage_plan.
+import_file, import_fills, propose_actions, decide_action, book_trade, state_charges, set_brokerage_plan.
 """
 
 from __future__ import annotations

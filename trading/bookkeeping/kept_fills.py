@@ -1,17 +1,33 @@
-"""Rows of the fills that an import keeps."""
+"""Rows of the fills that an import keeps: they are made here, and written with their row of the journal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from trading.bookkeeping import incoming_fills, references
+from trading.bookkeeping import incoming_fills, journal, references
+from trading.bookkeeping.contract_terms import GROUP_MAX
 from trading.bookkeeping.incoming_fills import IncomingFill, Sorted
 from trading.brokers.values import Remark
+from trading.domain.chain import JournalEntry
 from trading.domain.money import from_units
 from trading.errors import VeloxError
-from trading.models import Account, BrokerFile, BrokerFill, Instrument, Strategy
+from trading.models import Account, BrokerFile, BrokerFill, Instrument, JournalHead, Strategy
 from trading.queries.instruments import find_instrument
+from trading.rows import insert_many
+
+FILL_COLUMNS = (
+    *("id", "file_id", "exchange_id", "instrument_id", "strategy_id", "day", "broker_fill_id", "order_id", "kind"),
+    *("side", "quantity", "price", "charges", "at", "place", "is_cash", "isin"),
+)
+
+
+def write_rows(rows: Sequence[BrokerFill], head: JournalHead, *, by: str) -> None:
+    """Write the rows of new fills and what the journal says of them; of no row nothing."""
+    if rows:
+        insert_many(rows)
+        body: JournalEntry = {"fills": [{name: getattr(row, name) for name in FILL_COLUMNS} for row in rows]}
+        journal.append(rows[0].account, "import_fills", body, now=rows[0].recorded_at, by=by, head=head)
 
 
 def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerFill]:
@@ -58,13 +74,18 @@ def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerF
 
 
 def _instrument(incoming: IncomingFill, account: Account) -> Instrument:
-    """Return the instrument of a fill; one that is made here has the multiplier that the file tells."""
+    """Return the instrument of a fill; one that is made here has the multiplier that the file tells, and a share that
+    has no group yet gets the file's."""
     known_before = find_instrument(incoming.symbol)
     instrument = references.instrument_of(incoming.symbol, account)
     stated = incoming.line.instrument.multiplier
     if known_before is None and stated is not None and stated != instrument.multiplier:
         instrument.multiplier = stated
         instrument.save(update_fields=["multiplier"])
+    group = incoming.line.instrument.group
+    if group and group.isascii() and group.isalnum() and len(group) <= GROUP_MAX and not instrument.share_group:
+        instrument.share_group = group
+        instrument.save(update_fields=["share_group"])
     return instrument
 
 

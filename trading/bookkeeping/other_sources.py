@@ -70,6 +70,7 @@ def _sources(account: Account, sha256: str, instrument: Instrument, days: Sequen
     first, last = min(days), max(days)
     kept = BrokerFill.objects.filter(account=account, instrument=instrument, day__range=(first, last))
     others = kept.exclude(file__sha256=sha256).exclude(kind=BrokerFill.Kind.ORDER)
+    others = others.exclude(broker_fill_id__startswith=f"{trade_building.ACTION_KEY}-")  # which no file tells
     for day, key in others.values_list("day", "broker_fill_id"):
         is_row = key.startswith(f"{trade_building.ROW_KEY}-")
         (sources[day].rows if is_row else sources[day].ids).add(key)

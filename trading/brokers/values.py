@@ -63,7 +63,8 @@ class InstrumentName:
     """How a file names an instrument: VELOX's exchange code (NSE, BSE, NFO, BFO, CDS, BCD, MCX, or a foreign one) and
     symbol where it tells them, ISIN, company name or the broker's own code where it has only those.
 
-    ``multiplier`` is the contract's, as the file states it: an instrument with another one is not the same.
+    ``multiplier`` is the contract's, as the file states it: an instrument with another one is not the same. ``group``
+    is a share's at BSE, by which that exchange charges.
     """
 
     exchange: str | None = None
@@ -72,6 +73,7 @@ class InstrumentName:
     company: str | None = None
     code: str | None = None
     multiplier: Decimal | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

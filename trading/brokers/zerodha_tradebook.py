@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 
@@ -95,6 +96,8 @@ def _fill(spelled: Mapping[str, str], line: SheetLine) -> FillLine:
     if at.date() != day:
         raise RefusedRow("days_differ", f"{symbol} was traded on {day} and filled on {at.date()}.")
     instrument = named(symbol, exchange, cells.text(line[spelled["isin"]]) or None)
+    if exchange == "BSE":  # whose series are the groups that it charges by; NSE's are not
+        instrument = replace(instrument, group=cells.text(line[spelled["series"]]) or None)
     return FillLine(
         place=line.place,
         instrument=instrument,

@@ -38,4 +38,5 @@ class FillKind(StrEnum):
     TRADE = "trade"
     EXPIRY = "expiry"  # worthless, at price 0: a settlement and no sale
     EXERCISE = "exercise"  # exercised or assigned, at its settlement price
+    DELIVERY = "delivery"  # settled in shares: the contract that goes, and the shares that come or go for it
     ORDER = "order"  # the sum of an order's fills, or without its id of a day's: its fills may follow

@@ -28,8 +28,9 @@ class ChargedFill:
     ``segment`` is None where it is not known, ``exchange`` the market (NSE, BSE, MCX) or the exchange's own code,
     ``scrip`` the contract, ``group`` a share's group or a contract's underlying. ``order`` is None where it is not
     known. The price of an exercise is the option's value at settlement, and ``orders`` the number of orders that it
-    counts as (one per freeze quantity), None where that is not known. ``rank`` orders fills by what they are, so that a
-    rest of 10^-8 is always the same one's: keys follow the order of recording.
+    counts as (one per freeze quantity), None where that is not known. ``delivered_at`` is what was paid for a share by
+    whom a contract was settled in shares: its strike, or a future's final price. ``rank`` orders fills by what they
+    are, so that a rest of 10^-8 is always the same one's: keys follow the order of recording.
     """
 
     key: str
@@ -45,12 +46,17 @@ class ChargedFill:
     kind: FillKind = FillKind.TRADE
     group: str | None = None
     orders: int | None = None
+    delivered_at: Decimal | None = None
     rank: str = ""
     turnover: int = field(init=False)  # |price| × quantity × multiplier in 10^-48 rupees: of an option its premium
 
     def __post_init__(self) -> None:
-        units: int = abs(to_units(self.price)) * to_units(self.quantity) * to_units(self.multiplier)
-        object.__setattr__(self, "turnover", units * (EXACT // SCALE**3))
+        object.__setattr__(self, "turnover", self.worth_at(self.price))
+
+    def worth_at(self, price: Decimal) -> int:
+        """Return the fill's units at a price, in 10^-48 rupees."""
+        units: int = abs(to_units(price)) * to_units(self.quantity) * to_units(self.multiplier)
+        return units * (EXACT // SCALE**3)
 
 
 @dataclass(frozen=True, slots=True)

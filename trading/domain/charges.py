@@ -10,7 +10,9 @@ An estimate is taken per fill without rounding, summed by day, segment and marke
 - a depository's charge with its own GST, as its ledger line has it: it is on no contract note.
 
 What the schedule does not know is None with a finding, never 0. A settlement (exercised or expired) is no trade at the
-exchange: it bears STT and brokerage alone, and a worthless expiry nothing.
+exchange: it bears STT and brokerage alone, and a worthless expiry nothing. A contract that is settled in shares bears
+STT of what is paid for them, whichever side; its brokerage and stamp no row tells. The shares come by no trade, and
+bear nothing.
 """
 
 from __future__ import annotations
@@ -161,6 +163,19 @@ class _Computation:
             self._charge(fill, head, Base.TURNOVER, fill.turnover)
         if fill.kind == FillKind.EXERCISE and fill.side == SELL:
             self._charge(fill, Head.STT, Base.INTRINSIC, fill.turnover)
+        if fill.kind == FillKind.DELIVERY and fill.segment != Segment.EQUITY:
+            self._delivered(fill)
+
+    def _delivered(self, fill: ChargedFill) -> None:
+        """Add the heads of a contract that was settled in shares."""
+        for head in (Head.BROKERAGE, Head.STAMP):
+            self.section.add(fill, head, None)
+            self.section.note(head, f"the schedule has no {head} for a contract that is settled in shares")
+        if fill.delivered_at is None:
+            self.section.add(fill, Head.STT, None)
+            self.section.note(Head.STT, "what was paid for the shares of a settlement is not known")
+        else:
+            self._charge(fill, Head.STT, Base.SETTLEMENT, fill.worth_at(fill.delivered_at))
 
     def _cash_taxes(self, fills: Sequence[ChargedFill], day: ScripDay) -> None:
         """Add STT and stamp of a side of a share's day, by product."""
@@ -215,7 +230,7 @@ class _Computation:
         """Add each executed order's brokerage to its fills, by their turnover."""
         orders: dict[tuple[str, str, str], list[ChargedFill]] = {}
         for fill in self.section.fills:
-            if fill.kind != FillKind.EXPIRY:
+            if fill.kind not in (FillKind.EXPIRY, FillKind.DELIVERY):
                 order = fill.key if fill.order is None or fill.kind == FillKind.EXERCISE else fill.order
                 orders.setdefault((fill.scrip, fill.side, order), []).append(fill)
         if orders and not self.plan:

@@ -109,6 +109,18 @@ def _dated(underlying: str, rest: str, form: re.Pattern[str]) -> Contract | None
     return Contract(FUTURE if strike is None else OPTION, underlying, expiry, strike)
 
 
+def expires_by(symbol: str) -> date | None:
+    """Return the day by whose end a contract of this symbol has expired: its own, or the last of its month."""
+    contract = contract_of(symbol)
+    if contract is None or contract.expiry is not None:
+        return None if contract is None else contract.expiry
+    match = _MONTHLY.fullmatch(symbol.removeprefix(contract.underlying))
+    if match is None:
+        return None
+    months = (_CENTURY + int(match["year"])) * 12 + MONTHS[match["month"]]  # of the month after it
+    return date(months // 12, months % 12 + 1, 1) - timedelta(days=1)
+
+
 @dataclass(frozen=True, slots=True)
 class ContractInWords:
     """A contract as a broker's file describes it, with its day of expiry; ``right`` CE or PE, None of a future."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 PRICE_ZERO, UNEXPLAINED = "price_zero", "price_zero_unexplained"
 # The reasons for which a position is given away for nothing.
-SETTLEMENTS = frozenset({"expired", "settled", "bonus"})
+SETTLEMENTS = frozenset({"expired", "settled", "delivered", "bonus"})
 STOP_SIDE, TARGET_SIDE, TRAILING_SIDE = "stop_wrong_side", "target_wrong_side", "trailing_stop_wrong_side"
 PRICE_FAR, MARKET_CLOSED, IN_FUTURE = "price_far_from_tick", "market_closed", "in_future"
 # In an answer alone, never in a row: what was called changed nothing.

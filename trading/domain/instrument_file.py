@@ -13,7 +13,7 @@ from trading.errors import InvalidValue
 KITE = ("tradingsymbol", "expiry", "strike", "tick_size", "lot_size", "instrument_type", "segment", "exchange")
 TERMS = (
     *("kind", "currency", "multiplier", "lot", "quantity_step", "price_tick", "session_group"),
-    *("underlying", "expiry", "strike"),
+    *("underlying", "share_group", "expiry", "strike"),
 )
 _KINDS = {"EQ": "EQUITY", "FUT": "FUTURE", "CE": "OPTION", "PE": "OPTION"}
 _INDICES = "INDICES"

@@ -20,13 +20,15 @@ from timeseries.values import ID_BYTES_MAX
 from trading.domain.money import divide_half_even
 from trading.domain.position import BUY, ENTRY_SIDE, LONG, SELL, SHORT
 
-TRADE, ORDER, EXPIRY, EXERCISE = "trade", "order", "expiry", "exercise"
+TRADE, ORDER, EXPIRY, EXERCISE, DELIVERY = "trade", "order", "expiry", "exercise", "delivery"
 HOLDING = "holding"  # of no broker's file: the purchase of holdings, as a person says
 SPLIT = "split"  # of no broker's file: what a corporate action that was booked gave to a trade, or took
-SETTLEMENTS = {EXPIRY: "expired", EXERCISE: "settled"}  # kinds that only close, with the reason of such a close
+# Kinds that are no sale at a price, with the reason of such a close.
+SETTLEMENTS = {EXPIRY: "expired", EXERCISE: "settled", DELIVERY: "delivered"}
 OPENS = {BUY: LONG, SELL: SHORT}
 COST_KEY = "cost"
-ORDER_KEY, ROW_KEY = "order", "row"  # what the key of a fill without a broker's id begins with
+# What the key of a fill without a broker's id begins with; an action's is a settlement that a person confirmed.
+ORDER_KEY, ROW_KEY, ACTION_KEY = "order", "row", "action"
 BILL = "bill-"  # what the order id of a day's sum begins with, which a bill tells in place of orders
 _DIGEST_LENGTH = 16
 _DIGITS_MAX = 40
@@ -60,7 +62,12 @@ class ReportedFill:
     @property
     def is_made_up(self) -> bool:
         """Whether the key is no id of the broker."""
-        return self.key.startswith((f"{ORDER_KEY}-", f"{ROW_KEY}-"))
+        return self.key.startswith((f"{ORDER_KEY}-", f"{ROW_KEY}-", f"{ACTION_KEY}-"))
+
+    @property
+    def only_closes(self) -> bool:
+        """Whether it settles a position that must be there: shares that are delivered may open one."""
+        return self.kind in SETTLEMENTS and not self.is_cash
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class BuiltTrade:
 
     @property
     def reason(self) -> str:
-        """The reason of its close as a broker's file tells it: "expired", "settled" or ""."""
+        """The reason of its close as a broker's file tells it: "expired", "settled", "delivered" or ""."""
         return "" if self.is_open else SETTLEMENTS.get(self.legs[-1].fill.kind, "")
 
 
@@ -316,7 +323,7 @@ class TradeWalk:
                 self._keep(is_open=False)
         if not rest:
             return
-        if fill.kind in SETTLEMENTS:
+        if fill.only_closes:
             self.built.unmatched.append(Leg(fill, rest))
             return
         if fill.is_cash and fill.side == SELL:

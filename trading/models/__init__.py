@@ -10,7 +10,7 @@ from trading.models.book import (
     Realisation,
 )
 from trading.models.charge import BrokeragePlan, StatedCharge
-from trading.models.imports import BrokerFile, BrokerFill, HoldingCost
+from trading.models.imports import ActionDecision, BrokerFile, BrokerFill, CorporateAction, HoldingCost
 from trading.models.measured import Excursion, FeedGap
 from trading.models.reference import (
     Account,
@@ -26,10 +26,12 @@ from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition,
 
 __all__ = [
     "Account",
+    "ActionDecision",
     "BrokerFile",
     "BrokerFill",
     "BrokeragePlan",
     "CapitalFlow",
+    "CorporateAction",
     "Correction",
     "DailySummary",
     "DayTotal",

@@ -34,6 +34,8 @@ FACTS = {
     "trading_brokerfile": ACCOUNT,
     "trading_brokerfill": ACCOUNT,
     "trading_holdingcost": ACCOUNT,
+    "trading_corporateaction": ACCOUNT,
+    "trading_actiondecision": ACCOUNT,
 }
 # One thing may be added to a fact later: the trade that a signal led to.
 LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(

@@ -12,10 +12,11 @@ from django.db import models
 from django.db.models import CheckConstraint, Index, Q, UniqueConstraint
 
 from trading.models.fields import MoneyField
-from trading.models.reference import Account, Exchange, Instrument, Strategy
+from trading.models.reference import NAME_BYTES, Account, Exchange, Instrument, Strategy
 from trading.models.trade import ID_BYTES
 
 BROKER_LENGTH, KIND_LENGTH, DIGEST_LENGTH = 16, 32, 64
+_KINDS = ("trade", "order", "expiry", "exercise", "delivery")
 
 
 class BrokerFile(models.Model):
@@ -46,7 +47,8 @@ class BrokerFill(models.Model):
 
     ``broker_fill_id`` is the broker's id, or one made of the row's content (`domain.trade_building`); it is unique by
     account, exchange and trading day. ``at`` is None where the file tells the day only; ``place`` is then the fill's
-    place among those of its file, oldest first. ``charges`` are the sum of what the row itself states.
+    place among those of its file, oldest first. ``charges`` are the sum of what the row itself states. A settlement
+    that a person confirmed (`operations.confirm_action`) stands among them, under the file that it follows from.
     """
 
     class Kind(models.TextChoices):
@@ -54,6 +56,7 @@ class BrokerFill(models.Model):
         ORDER = "order", "Order"
         EXPIRY = "expiry", "Expiry"
         EXERCISE = "exercise", "Exercise"
+        DELIVERY = "delivery", "Delivery"
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="broker_fills", db_index=False)
     file = models.ForeignKey(BrokerFile, models.PROTECT, related_name="broker_fills")
@@ -79,7 +82,7 @@ class BrokerFill(models.Model):
         constraints = [
             UniqueConstraint(name="broker_fill_once", fields=("account", "exchange", "day", "broker_fill_id")),
             CheckConstraint(name="broker_fill_side", condition=Q(side__in=("BUY", "SELL"))),
-            CheckConstraint(name="broker_fill_kind", condition=Q(kind__in=("trade", "order", "expiry", "exercise"))),
+            CheckConstraint(name="broker_fill_kind", condition=Q(kind__in=_KINDS)),
             CheckConstraint(name="broker_fill_quantity_positive", condition=Q(quantity__gt=Decimal(0))),
         ]
         indexes = [Index(name="broker_fill_by_group", fields=("account", "instrument", "strategy", "day"))]
@@ -112,3 +115,59 @@ class HoldingCost(models.Model):
 
     def __str__(self) -> str:
         return f"{self.price} on {self.day}"
+
+
+class CorporateAction(models.Model):
+    """A split, bonus or settlement that a broker's file tells of: proposed, and booked once a person confirms it.
+
+    ``key`` is made of what the file says, so that a file that overlaps proposes it once. ``symbol`` is VELOX's, ""
+    where the file's name of it is not known; ``new`` units stand for ``old`` where the file tells them; ``quantity`` is
+    signed as the file has it, None of a contract that expired without a line.
+    """
+
+    class Kind(models.TextChoices):
+        SPLIT = "split", "Split"
+        BONUS = "bonus", "Bonus"
+        SETTLEMENT = "settlement", "Settlement"
+        QUANTITY = "quantity", "Quantities that do not tie"
+        OTHER = "other", "Other"
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="corporate_actions")
+    file = models.ForeignKey(BrokerFile, models.PROTECT, related_name="corporate_actions")
+    key = models.CharField(max_length=DIGEST_LENGTH)
+    day = models.DateField()
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    symbol = models.CharField(max_length=NAME_BYTES, blank=True)
+    text = models.TextField()
+    new = MoneyField(null=True)
+    old = MoneyField(null=True)
+    quantity = MoneyField(null=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("account", "day", "pk")
+        constraints = [UniqueConstraint(name="corporate_action_once", fields=("account", "key"))]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.symbol or 'an unknown instrument'} on {self.day}"
+
+
+class ActionDecision(models.Model):
+    """What a person decided of a proposed corporate action: ``terms`` is what was booked, "" where nothing was."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="action_decisions")
+    action = models.OneToOneField(CorporateAction, models.PROTECT, related_name="decision")
+    terms = models.TextField(blank=True)
+    reason = models.TextField()
+    author = models.CharField(max_length=150)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [
+            CheckConstraint(name="action_decision_has_a_reason", condition=~Q(reason="")),
+            CheckConstraint(name="action_decision_has_an_author", condition=~Q(author="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.terms or "dismissed"

@@ -138,6 +138,7 @@ class Instrument(Sealed):
     price_tick = MoneyField(default=Decimal("0.01"))
     session_group = models.CharField(max_length=32, blank=True, help_text="Empty: its exchange's own.")
     underlying = models.CharField(max_length=NAME_BYTES, blank=True)
+    share_group = models.CharField(max_length=8, blank=True, help_text="Of a share at BSE: A, B, X, ...")
     expiry = models.DateField(null=True, blank=True)
     strike = MoneyField(null=True, blank=True)
     reviewed = models.BooleanField(default=False)

@@ -12,8 +12,10 @@ from trading.domain.chain import JournalEntry
 from trading.errors import InvalidValue
 from trading.models import (
     Account,
+    ActionDecision,
     BrokerFile,
     BrokerFill,
+    CorporateAction,
     Correction,
     DailySummary,
     DayTotal,
@@ -82,6 +84,8 @@ def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
         "conditions": SignalCondition.objects.filter(signal__account=account),
         "signals": Signal.objects.filter(account=account),
         "trades": Trade.objects.filter(account=account),
+        "action_decisions": ActionDecision.objects.filter(account=account),
+        "corporate_actions": CorporateAction.objects.filter(account=account),
         "holding_costs": HoldingCost.objects.filter(account=account),
         "broker_fills": BrokerFill.objects.filter(account=account),
         "broker_files": BrokerFile.objects.filter(account=account),

@@ -57,7 +57,7 @@ def close_position(
     flagged. A second close with the same price answers with the first. ``strategy_id`` None: the trade of that id, of
     whichever strategy. ``pnl`` and ``pnl_percent`` (6.12 is 6.12 %) are kept as reported; where they are over 0.01 away
     from the ledger's own, the trade is flagged. An exit at 0 is booked, and flagged as a likely slip unless
-    ``exit_reason`` is "expired", "settled" or "bonus".
+    ``exit_reason`` is "expired", "settled", "delivered" or "bonus".
 
     Raises: InvalidValue, IdConflict, UnknownTrade, AmbiguousTrade, TradeClosed, UnknownAccount, LedgerBusy,
         LedgerNotReady.

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 from trading.brokers.files import read_statement
 from trading.brokers.format import Format
+from trading.brokers.values import Statement
 from trading.domain.strategy_rules import StrategyRule
 from trading.errors import LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
 from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
+from trading.operations.propose_actions import proposals_in, propose_actions
 from trading.proof.trades import Progress
 from trading.queries.import_report import FileReport
 from trading.queries.instrument_names import NameMap
@@ -102,14 +104,27 @@ def _import(
     )
     report.trades_opened, report.trades_closed = outcome.trades_opened, outcome.trades_closed
     report.refused, report.findings = outcome.refused, outcome.findings
-    if not is_trial:
-        try:
-            report.charges = import_charges(account, report.statement, by=options.by)
-        except FATAL:
-            raise
-        except VeloxError as error:  # the fills are booked, and stay
-            report.findings.append(f"Its charges were not taken: {error}")
+    if is_trial:
+        report.actions = proposals_in(account, report.statement, symbols=options.symbols)
+    else:
+        _take_the_rest(account, report, report.statement, options)
     report.findings += [
         f"The file's total {name} is not what its rows add up to." for name in report.statement.contradictions
     ]
     return report
+
+
+def _take_the_rest(account: str, report: FileReport, statement: Statement, options: ImportOptions) -> None:
+    """Keep the corporate actions and charges that a file tells; what cannot be taken is a finding, its fills stay."""
+    try:
+        report.actions = propose_actions(account, statement, symbols=options.symbols, by=options.by)
+    except FATAL:
+        raise
+    except VeloxError as error:
+        report.findings.append(f"Its corporate actions were not taken: {error}")
+    try:
+        report.charges = import_charges(account, statement, by=options.by)
+    except FATAL:
+        raise
+    except VeloxError as error:
+        report.findings.append(f"Its charges were not taken: {error}")

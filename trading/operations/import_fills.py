@@ -21,12 +21,11 @@ from timeseries.spool.locks import FileLock
 from trading.bookkeeping import incoming_fills, journal, settling
 from trading.bookkeeping.imported_files import keep_file, must_fit
 from trading.bookkeeping.incoming_fills import IncomingFill
-from trading.bookkeeping.kept_fills import kept_rows
+from trading.bookkeeping.kept_fills import kept_rows, write_rows
 from trading.bookkeeping.other_sources import SourceCheck, compare_sources
 from trading.bookkeeping.settling import SettlingPlan
 from trading.brokers.values import Remark, Statement
 from trading.domain import trade_building
-from trading.domain.chain import JournalEntry
 from trading.domain.money import from_units
 from trading.domain.position import CrossesZeroError
 from trading.domain.strategy_rules import StrategyRule
@@ -38,15 +37,10 @@ from trading.queries.accounts import get_account
 from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import find_instrument, shown_symbol
-from trading.rows import insert_many
 from trading.transactions import busy, reading, together, writing
 
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
-FILL_COLUMNS = (
-    *("id", "file_id", "exchange_id", "instrument_id", "strategy_id", "day", "broker_fill_id", "order_id", "kind"),
-    *("side", "quantity", "price", "charges", "at", "place", "is_cash", "isin"),
-)
 
 
 @dataclass(slots=True)
@@ -119,10 +113,7 @@ def _keep_fills(
             account, head = journal.lock_account(run.account.code)
             fills = incoming_fills.sort_out(account, incoming[start : start + settling.FILLS_AT_ONCE])
             rows = kept_rows(file, account, fills)
-            if rows:
-                insert_many(rows)
-                body: JournalEntry = {"fills": [{name: getattr(row, name) for name in FILL_COLUMNS} for row in rows]}
-                journal.append(account, "import_fills", body, now=rows[0].recorded_at, by=run.by, head=head)
+            write_rows(rows, head, by=run.by)
         for row in (*rows, *(row for _, row in fills.known if row is not None)):
             group = (row.instrument_id, row.strategy_id)
             touched[group] = min(row.day, touched.get(group, row.day))

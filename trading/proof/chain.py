@@ -21,7 +21,8 @@ BATCH = 5000
 NAMED_MAX = 100  # so many rows of one gap are named
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
-OTHERS |= {"import_file", "import_fills", "give_cost"}
+OF_IMPORTS = {"import_file", "import_fills", "give_cost", "propose_actions", "decide_action"}
+OTHERS |= OF_IMPORTS
 OTHERS |= {"state_charges", "set_brokerage_plan"}
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
@@ -208,7 +209,7 @@ class ChainWalk:
             self.index.signal_trades[body["signal_taken"]] = trade["pk"]
         if operation == "publish_daily_summary":
             self.index.summaries.append((pk, account))
-        if operation in ("import_file", "import_fills", "give_cost"):
+        if operation in OF_IMPORTS:
             self.index.imports.append((pk, account))
         if operation == "state_charges":
             self.index.charges.append((pk, account))

@@ -1,4 +1,4 @@
-"""Imported files and the fills that they brought, compared with what the journal tells of them."""
+"""Imported files, their fills and what persons decided of them, compared with what the journal tells."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from trading.proof.rows import Tables
 from trading.proof.trades import Progress
 
 FILE, FILL, COST = "trading_brokerfile", "trading_brokerfill", "trading_holdingcost"
+ACTION, DECISION = "trading_corporateaction", "trading_actiondecision"
 MONEY = ("quantity", "price", "charges")
 BATCH = 20  # rows of the journal, each with some hundred fills
 
@@ -18,29 +19,26 @@ def compare_imports(tables: Tables, index: Index, progress: Progress) -> dict[st
 
     Fills are compared by ranges of their keys, so that no more than some batches of them are in memory.
     """
-    files: list[Expected] = []
-    costs: list[Expected] = []
+    others: dict[str, list[Expected]] = {FILE: [], COST: [], ACTION: [], DECISION: []}
     counts, low, total = {FILL: 0}, None, len(index.imports)
     by_row = sorted(index.imports)  # of all accounts: the keys of fills ascend in the order in which they were written
     for start in range(0, max(1, total), BATCH):
         batch = by_row[start : start + BATCH]
-        fills = _expected(tables, batch, files, costs)
+        fills = _expected(tables, batch, others)
         is_last = start + BATCH >= total
         high = None if is_last else max((fill.values["id"] for fill in fills), default=low)
         if is_last or high != low:
             counts[FILL] += tables.compare(FILL, fills, tables.between(FILL, "id", low, high))
         low = high
         progress("imports", min(start + BATCH, total), total)
-    counts[FILE] = tables.compare(FILE, files, tables.between(FILE, "id", None, None))
-    counts[COST] = tables.compare(COST, costs, tables.between(COST, "id", None, None))
+    for table, expected in others.items():
+        counts[table] = tables.compare(table, expected, tables.between(table, "id", None, None))
     return counts
 
 
-def _expected(
-    tables: Tables, batch: list[tuple[int, int]], files: list[Expected], costs: list[Expected]
-) -> list[Expected]:
-    """Return the fills that these rows of the journal (row, account) tell, and add their files to ``files`` and what
-    holdings cost to ``costs``."""
+def _expected(tables: Tables, batch: list[tuple[int, int]], others: dict[str, list[Expected]]) -> list[Expected]:
+    """Return the fills that these rows of the journal (row, account) tell, and add what else they tell to ``others``,
+    by table."""
     sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
     bodies: dict[int, str] = dict(tables.in_batches(sql, [row for row, _ in batch]))
     fills: list[Expected] = []
@@ -50,15 +48,24 @@ def _expected(
         try:
             if "file" in body:
                 cells = body["file"] | common | {"recorded_by": body["by"]}
-                files.append(Expected(FILE, (account, cells["sha256"], cells["kind"]), cells))
+                others[FILE].append(Expected(FILE, (account, cells["sha256"], cells["kind"]), cells))
             if "cost" in body:
                 cells = body["cost"] | common | {"price": units(body["cost"]["price"]), "author": body["by"]}
-                costs.append(Expected(COST, (cells["sale_id"],), cells))
+                others[COST].append(Expected(COST, (cells["sale_id"],), cells))
+            others[ACTION] += [_action(cells | common) for cells in body.get("actions", ())]
+            if "decision" in body:
+                cells = body["decision"] | common | {"author": body["by"]}
+                others[DECISION].append(Expected(DECISION, (cells["action_id"],), cells))
             fills += [_fill(cells | common) for cells in body.get("fills", ())]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"an import cannot be counted from it: {type(error).__name__} {error}"
             tables.findings.add(CHAIN, JOURNAL, row, "body", reason, "what the operation wrote")
     return fills
+
+
+def _action(cells: Body) -> Expected:
+    cells = cells | {name: units(cells[name]) for name in ("new", "old", "quantity")}
+    return Expected(ACTION, (cells["account_id"], cells["key"]), cells)
 
 
 def _fill(cells: Body) -> Expected:

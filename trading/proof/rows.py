@@ -31,6 +31,8 @@ KEYS = {
     "trading_fillkey": ("trade_id", "broker_fill_id", "day"),
     "trading_brokerfile": ("account_id", "sha256", "kind"),
     "trading_holdingcost": ("sale_id",),
+    "trading_corporateaction": ("account_id", "key"),
+    "trading_actiondecision": ("action_id",),
     "trading_brokerfill": ("account_id", "exchange_id", "day", "broker_fill_id"),
     "trading_stopchange": ("trade_id", "at", "stop_price"),
     "trading_realisation": ("trade_id", "at", "quantity"),

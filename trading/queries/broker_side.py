@@ -17,7 +17,7 @@ from trading.domain.stated_charges import ChargeSource
 from trading.models import Account, BrokerFile, BrokerFill, Instrument
 from trading.queries.instrument_names import NameMap, ResolvedNames, names_of
 from trading.queries.instruments import shown_symbol, split_symbol
-from trading.queries.ledger_side import broker_id
+from trading.queries.ledger_side import OF_ACTIONS, broker_id
 
 # A file tells of one of these groups of exchanges, or of several: of the others it says nothing.
 _GROUPS = (("NSE", "BSE"), ("NFO", "BFO"), ("CDS", "BCD"), ("MCX", "NCO"))
@@ -204,6 +204,7 @@ def _listed(name: InstrumentName) -> str | None:
 def side_of_imports(account: Account, first: date | None, last: date | None) -> BrokerSide:
     """Return the fills that were imported of some days, both inclusive, as the broker told them."""
     rows = BrokerFill.objects.filter(account=account, day__range=(first or date.min, last or date.max))
+    rows = rows.exclude(broker_fill_id__startswith=OF_ACTIONS)
     rows = rows.select_related("exchange", "instrument", "file").order_by("day", "pk")
     side = BrokerSide()
     groups: dict[int, set[str]] = {}

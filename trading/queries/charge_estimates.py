@@ -22,6 +22,7 @@ from trading.domain.charge_schedule import ChargeSchedule, parse_schedule
 from trading.domain.charges import EMPTY, ChargeEstimate, estimate
 from trading.domain.contract_symbols import contract_of
 from trading.domain.sessions import trading_day
+from trading.domain.trade_building import SETTLEMENTS
 from trading.models import Account, BrokeragePlan, Correction, Fill, Instrument, Trade
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
@@ -31,7 +32,8 @@ CURRENCY = "INR"
 AT_A_TIME = 500
 _DAY = timedelta(days=1)
 _CASH, _DERIVATIVES, _CURRENCIES, _COMMODITIES = ("NSE", "BSE"), ("NFO", "BFO"), ("CDS", "BCD"), ("MCX",)
-_SETTLEMENTS = (FillKind.EXPIRY, FillKind.EXERCISE)
+# How units went, by what is kept of it with a fill.
+_SETTLEMENTS = {mark: FillKind(kind) for kind, mark in SETTLEMENTS.items()}
 _SEGMENTS = {
     **{(code, Instrument.Kind.EQUITY): Segment.EQUITY for code in _CASH},
     **{(code, Instrument.Kind.FUTURE): Segment.FUTURES for code in _DERIVATIVES},
@@ -123,7 +125,9 @@ def charged_of(trade: Trade) -> Iterator[ChargedFill]:
     instrument = trade.instrument
     segment, zone = segment_of(instrument), ZoneInfo(instrument.exchange.zone)
     contract = contract_of(instrument.symbol)
-    group = instrument.underlying or (contract.underlying if contract is not None else None)
+    underlying = instrument.underlying or (contract.underlying if contract is not None else None)
+    group = instrument.share_group or None if segment == Segment.EQUITY else underlying
+    strike = instrument.strike or (contract.strike if contract is not None else None)
     fills = sorted(trade.fills.all(), key=lambda fill: fill.sequence)
     for fill in facts.corrected(fills, sorted(trade.corrections.all(), key=lambda correction: correction.pk)):
         if fill.role == Fill.Role.SPLIT:
@@ -141,6 +145,7 @@ def charged_of(trade: Trade) -> Iterator[ChargedFill]:
             order=fill.order_id,
             kind=_kind(fill, segment),
             group=group,
+            delivered_at=strike or fill.price,
             rank=f"{fill.at.astimezone(UTC):%Y%m%d%H%M%S%f} {fill.fill_id or ''} {fill.role} {fill.sequence:06}",
         )
 
@@ -148,7 +153,7 @@ def charged_of(trade: Trade) -> Iterator[ChargedFill]:
 def _kind(fill: Fill, segment: Segment | None) -> FillKind:
     """Return how the units went, as the fill says it; an option that left at price 0 expired."""
     if fill.settlement in _SETTLEMENTS:
-        return FillKind(fill.settlement)
+        return _SETTLEMENTS[fill.settlement]
     options = (Segment.OPTIONS, Segment.CURRENCY_OPTIONS, Segment.COMMODITY_OPTIONS)
     is_expiry = segment in options and fill.role == Fill.Role.EXIT and not fill.price
     return FillKind.EXPIRY if is_expiry else FillKind.TRADE

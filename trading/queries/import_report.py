@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from trading.brokers.values import Remark, Statement
 from trading.errors import VeloxError
+from trading.queries.corporate_actions import ProposedAction
 
 REMARKS_MAX = 200  # of a file; the counts are of all
 
@@ -19,6 +20,16 @@ class RejectedRows(TypedDict):
 
     total: int
     by_reason: dict[str, int]
+
+
+class ActionBody(TypedDict):
+    """A corporate action that waits for a person; ``action`` is its number, null where it is not kept yet."""
+
+    action: int | None
+    day: str
+    kind: str
+    symbol: str
+    text: str
 
 
 class FileBody(TypedDict):
@@ -37,6 +48,7 @@ class FileBody(TypedDict):
     rejected: RejectedRows
     opening_sales: int
     charges: int
+    actions: list[ActionBody]
     stated: dict[str, str]
     computed: dict[str, str]
     agrees: bool
@@ -58,6 +70,7 @@ class FileReport:
     charges: int = 0  # lines of stated charges that are new
     trades_opened: int = 0
     trades_closed: int = 0
+    actions: Sequence[ProposedAction] = ()
     refused: Sequence[Remark] = ()
     findings: list[str] = field(default_factory=list)
 
@@ -90,6 +103,16 @@ class FileReport:
             "rejected": {"total": len(rejected), "by_reason": dict(Counter(row.reason for row in rejected))},
             "opening_sales": self.opening_sales,
             "charges": self.charges,
+            "actions": [
+                {
+                    "action": action.pk or None,
+                    "day": action.day.isoformat(),
+                    "kind": action.kind,
+                    "symbol": action.symbol,
+                    "text": action.text,
+                }
+                for action in self.actions
+            ],
             "stated": _plain(statement.stated.items()) if statement else {},
             "computed": _plain(statement.computed.items()) if statement else {},
             "agrees": statement is not None and not statement.contradictions,

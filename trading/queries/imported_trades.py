@@ -184,11 +184,13 @@ class Rebuilt:
     own: set[tuple[date, str]]
 
 
-def rebuilt(group: FillGroup, since: date, arriving: Sequence[ReportedFill] = ()) -> Rebuilt:
-    """Return what the kept fills make, from the trade on that was held over the midnight before a day, and with some
-    that are not kept yet."""
+def rebuilt(
+    group: FillGroup, since: date, arriving: Sequence[ReportedFill] = (), *, before: date = date.max
+) -> Rebuilt:
+    """Return what the kept fills ``before`` a day make, from the trade on that was held over the midnight before
+    ``since``, and with some that are not kept yet."""
     start = start_of(group, since)
-    fills = [*kept_fills(group, start), *arriving]
+    fills = [*(fill for fill in kept_fills(group, start) if fill.day < before), *arriving]
     own = {(fill.day, fill.key) for fill in fills}
     booked = booked_trades(group, start)
     window = [each for each in booked if any((day, key) in own for day, key, _ in each.legs)]

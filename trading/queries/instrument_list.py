@@ -11,7 +11,7 @@ from trading.queries.instruments import shown_symbol
 
 COLUMNS = (
     *("kind", "currency", "multiplier", "lot", "quantity_step", "price_tick", "session_group"),
-    *("underlying", "expiry", "strike", "reviewed"),
+    *("underlying", "share_group", "expiry", "strike", "reviewed"),
 )
 
 

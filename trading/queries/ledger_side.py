@@ -31,6 +31,7 @@ from trading.queries.stated_charges import ESTIMATE, charged_days
 
 AT_A_TIME = 500
 _DAY = timedelta(days=1)
+OF_ACTIONS = f"{trade_building.ACTION_KEY}-"  # settlements that a person confirmed: no broker's file has them
 MADE_UP = (f"{trade_building.ROW_KEY}-", f"{trade_building.ORDER_KEY}-")  # what no broker's id begins with
 
 
@@ -41,7 +42,7 @@ def broker_id(fill_id: str | None) -> str | None:
 
 def compared_fills(account: Account, first: date | None, last: date) -> list[ComparedFill]:
     """Return an account's fills of some days, both inclusive, as corrections have left them, in order of time; from
-    the beginning where ``first`` is None. A split is none, and void trades have none."""
+    the beginning where ``first`` is None. A corporate action is none, and void trades have none."""
     # A zone lies at most a day away, and a correction may have moved a fill.
     until = datetime.combine(last, time.min, UTC) + 2 * _DAY
     rows = Fill.objects.filter(trade__account=account, at__lt=until)
@@ -70,7 +71,7 @@ def _fills_of(trade: Trade) -> Iterator[tuple[datetime, ComparedFill]]:
     zone = ZoneInfo(exchange.zone)
     recorded = sorted(trade.fills.all(), key=lambda fill: fill.sequence)
     for fill in facts.corrected(recorded, sorted(trade.corrections.all(), key=lambda correction: correction.pk)):
-        if fill.role == Fill.Role.SPLIT:
+        if fill.role == Fill.Role.SPLIT or (fill.fill_id or "").startswith(OF_ACTIONS):
             continue
         compared = ComparedFill(
             exchange=exchange.code,

@@ -17,6 +17,7 @@ from trading.domain.strategy_rules import StrategyRule
 from trading.errors import InvalidValue, VeloxError
 from trading.models import BrokerFile
 from trading.operations.import_files import ImportOptions, import_files
+from trading.queries.corporate_actions import corporate_actions
 from trading.queries.import_report import FileReport, totals
 from trading.web import upload_stash
 from trading.web.choice import AccountChoice, account_query, chosen_account, page
@@ -118,5 +119,7 @@ def _shown(
         reports=[report.as_dict() for report in reports],
         totals=totals(reports),
         files=files,
+        actions=corporate_actions(choice.account),
+        can_decide=may_import and request.user.is_staff,
         **context,
     )

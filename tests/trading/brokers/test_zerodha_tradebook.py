@@ -51,6 +51,11 @@ def test_a_fill_is_read_with_its_id_and_its_time_in_india() -> None:
     assert (fill.product, fill.charges, fill.currency) == (None, {}, "INR")
 
 
+def test_the_series_of_a_share_at_bse_is_its_group() -> None:
+    at_bse = share().replace(",NSE,EQ,EQ,", ",BSE,EQ,X,")
+    assert [fill.instrument.group for fill in fills_of(share(), at_bse.replace("70001", "70002"))] == [None, "X"]
+
+
 def test_fills_of_one_second_are_in_the_order_of_their_ids_by_number() -> None:
     fills = fills_of(share("1000"), share("999"), share("2", at="2026-08-03T09:21:56"), share("998"))
     assert [fill.fill_id for fill in fills] == ["998", "999", "1000", "2"]

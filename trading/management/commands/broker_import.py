@@ -126,6 +126,7 @@ def report_of(reports: Sequence[FileReport], *, is_trial: bool) -> Report:
         if file["refused"] is not None:
             remarks.append([report.name, None, file["refused"]["code"], file["refused"]["message"]])
         remarks += [[report.name, None, "finding", finding] for finding in file["findings"]]
+        remarks += [[report.name, None, f"{each['kind']} to confirm", each["text"]] for each in file["actions"]]
         remarks += [[report.name, row["row"], row["reason"], row["text"]] for row in file["rows"][:ROWS_SHOWN]]
     title = "Would be imported" if is_trial else "Imported"
     tables = [Table(title, list(COLUMNS), lines)]
@@ -133,4 +134,6 @@ def report_of(reports: Sequence[FileReport], *, is_trial: bool) -> Report:
         tables.append(Table("To be looked at", ["File", "Row", "Reason", "What it is"], remarks))
     verb = "would be " if is_trial else ""
     notes = [f"{body['trades_opened']} trades {verb}opened, {body['trades_closed']} {verb}closed."]
+    if any(report.actions for report in reports):
+        notes.append("Corporate actions wait for a person: `manage.py corporate_actions`.")
     return Report("Brokers' files", body, tables, notes, sheet=tables[0])

@@ -32,7 +32,7 @@ WORDS = {
     Head.DP: "DP",
     Head.OTHER: "Other",
 }
-FIRST_COLUMNS = ("Day", "Segment", "Exchange")
+FIRST_COLUMNS = ("Day", "Segment", "Market")  # the head Exchange is what the market charges
 
 
 class ChargesDay(TypedDict):
@@ -145,5 +145,5 @@ def _report(
     texts = {f"{finding.head or 'all heads'}: {finding.text}" for finding in findings}
     unsettled = sorted({WORDS[Head(head)] for day in days for head, mark in day["sure"].items() if mark == "?"})
     notes = [*sorted(texts), *([f"Not settled (?): {', '.join(unsettled)}."] if unsettled else [])]
-    sheet = Table(title, ["date", "segment", "exchange", *heads, "total", "source"], rows, CURRENCY)
+    sheet = Table(title, ["date", "segment", "market", *heads, "total", "source"], rows, CURRENCY)
     return Report(title, body, [table], notes, sheet)
