@@ -124,6 +124,20 @@ def reviewed(trade_id: str, *, by: str = "asha", **other: str) -> None:
     review_trade(row.pk, by=User.objects.get(username=by), **{**said, **other})
 
 
+def breaks() -> None:
+    """Keep breaks of a broker's file: fills that the ledger lacks, one with another price, one that is nowhere else."""
+    from dataclasses import replace
+
+    from tests.trading.statements import line, statement
+    from trading.operations.find_breaks import find_breaks
+    from trading.operations.import_fills import import_fills
+
+    lines = [line("1", "BUY", 10, "2450.05"), line("2", "SELL", 4, 2460), line("3", "SELL", 6, "2461.5")]
+    import_fills("replay", statement([*lines[:2], line("4", "BUY", 7, 99)]))
+    changed = replace(lines[1], price=lines[1].price + 1)
+    find_breaks("replay", [statement([lines[0], changed, lines[2]])], now=datetime.now(UTC))
+
+
 def fill() -> None:
     """Fill an empty ledger with everything that the pages can show."""
     for group in ("asha", "viewer", "reviewer", "operator"):
@@ -133,6 +147,7 @@ def fill() -> None:
     open_trade()
     skipped(5)
     reviewed("T3")
+    breaks()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ PAGES = {
     "trade": "/trades/3/",
     "strategies": "/strategies/?days=all&strategy=ema_cross",
     "brokers": "/brokers/",
+    "reconcile": "/reconcile/?account=replay",
     "admin": "/admin/",
     "admin-trades": "/admin/trading/trade/",
     "admin-trade": "/admin/trading/trade/3/change/",

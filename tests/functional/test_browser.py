@@ -26,6 +26,7 @@ PAGES = {
     "/trades/3/": "Why: signals",
     "/strategies/?days=all&strategy=ema_cross": "Deepest drawdown",
     "/?account=replay": "Account replay",
+    "/reconcile/?account=replay": "3 open, the oldest first",
     "/admin/": "Trades",
     "/admin/trading/trade/": "65 results",
     "/admin/trading/trade/?result=win&review=to_review": "Trades",

@@ -19,7 +19,18 @@ from hypothesis import strategies as st
 from tests.redis_server import RedisServer
 from tests.trading.book import snapshot
 from tests.trading.statements import DAY, future, line, statement
-from trading.brokers.values import Broker, ChargeLine, FillKind, FillLine, Head, Place, PositionLine, Segment, Statement
+from trading.brokers.values import (
+    BillLine,
+    Broker,
+    ChargeLine,
+    FillKind,
+    FillLine,
+    Head,
+    Place,
+    PositionLine,
+    Segment,
+    Statement,
+)
 from trading.domain.reconciliation import Reconciliation
 from trading.hot import cache, ledger_copy
 from trading.hot.differences import differing_entries, held_positions
@@ -68,6 +79,10 @@ def kinds(reconciliation: Reconciliation) -> list[str]:
     return [each.kind.value for each in reconciliation.breaks]
 
 
+def is_clean(run: Reconciliation) -> bool:
+    return not run.breaks and not run.left_out
+
+
 def fill_of(fill_id: str) -> tuple[int, int]:
     """Return the trade and the sequence of a fill."""
     trade = Trade.objects.exclude(state="VOID").get(fills__fill_id=fill_id)
@@ -84,17 +99,16 @@ def stated_charges(*, without: Head | None = None) -> tuple[ChargeLine, ...]:
 
 def test_a_clean_desk_has_no_break() -> None:
     told = imported()
-    assert compared(told).as_dict() == {
-        "account": "main", "breaks": [], "following": [], "marked": [], "left_out": []
-    }  # fmt: skip
-    assert compared().is_clean  # with what was imported
-    assert compared(told, told, replace(told, sha256="b" * 64, fills=told.fills[2:])).is_clean
+    run = compared(told)
+    assert (run.breaks, run.following, run.marked, run.left_out) == ([], [], [], [])
+    assert is_clean(compared())  # with what was imported
+    assert is_clean(compared(told, told, replace(told, sha256="b" * 64, fills=told.fills[2:])))
 
 
 def test_a_clean_desk_without_ids_has_no_break() -> None:
     told = imported(*(replace(fill, fill_id=None, at=None) for fill in [*FILLS, FILLS[3]]))
-    assert compared(told).is_clean
-    assert compared().is_clean
+    assert is_clean(compared(told))
+    assert is_clean(compared())
 
 
 def test_a_fill_that_was_taken_out_of_the_ledger_is_named_once() -> None:
@@ -104,13 +118,13 @@ def test_a_fill_that_was_taken_out_of_the_ledger_is_named_once() -> None:
     for reconciliation in (compared(told), compared()):
         assert kinds(reconciliation) == ["fill_not_in_ledger"]
         assert reconciliation.breaks[0].key["fill_id"] == "5"
-        assert reconciliation.breaks[0].as_dict()["opened_at"] == "2026-06-01"
+        assert reconciliation.breaks[0].day == DAY
 
 
 def test_a_changed_price_is_named_once_and_what_it_moves_follows_from_it() -> None:
     told = imported()
     realised = PositionLine(Place("pnl.csv", "", 9), FILLS[0].instrument, DAY, DAY, realised_pnl=Decimal("678"))
-    assert compared(replace(told, positions=(realised,))).is_clean
+    assert is_clean(compared(replace(told, positions=(realised,))))
     pk, sequence = fill_of("3")
     amend(pk, fill=sequence, price="105.05", **WHO)
     reconciliation = compared(replace(told, positions=(realised,)))
@@ -128,6 +142,41 @@ def test_a_file_that_came_in_twice_is_named_fill_by_fill() -> None:
     assert len({each.id for each in compared(told).breaks}) == 3
 
 
+def test_a_fill_that_a_correction_moved_to_another_day_is_not_missing() -> None:
+    told = imported(*FILLS[:3])
+    pk, sequence = fill_of("3")
+    amend(pk, fill=sequence, at=NOW.replace(day=3, hour=5), **WHO)
+    (difference,) = compared(told).breaks
+    assert (difference.kind, difference.key["fill_id"]) == ("fill_differs", "3")
+    assert difference.ledger is not None and difference.ledger["day"] == "2026-06-03"
+    assert difference.broker is not None
+    assert difference.proposal.arguments["at"] == difference.broker["at"]
+
+
+def test_imports_tell_what_was_realised_from_flat_to_flat() -> None:
+    imported(*FILLS)
+    run = compared()
+    parts = {part.comparison.value: part.lines for part in run.compared}
+    assert parts == {"fills": 7, "realised": 1}  # shares were held over night, and holdings sold
+    pk, sequence = fill_of("1")
+    amend(pk, fill=sequence, price="100.40", **WHO)
+    run = compared()
+    assert kinds(run) == ["fill_differs"]
+    assert [each.difference.kind.value for each in run.following] == ["realised"]
+
+
+def test_bills_and_vague_charges_are_said_to_be_left_out() -> None:
+    told = imported(*FILLS[:3])
+    bill = BillLine(Place("made.csv", "", 4), DAY, "BILL ENTRY", Decimal("-4.20"))
+    vague = ChargeLine(Place("made.csv", "", 5), Head.STT, Decimal(3), DAY, DAY)
+    run = compared(replace(told, bills=(bill,), charges=(vague,)))
+    assert [(part.comparison.value, part.lines) for part in run.uncompared if part.lines] == [
+        ("bills", 1),
+        ("charges", 1),
+    ]
+    assert is_clean(run)
+
+
 def test_positions_are_those_of_a_days_end() -> None:
     told = imported()
     held = PositionLine(
@@ -136,7 +185,7 @@ def test_positions_are_those_of_a_days_end() -> None:
         average_price=Decimal("2450.05"),
     )
     positions = replace(told, fills=(), positions=(held,))
-    assert compared(positions).is_clean
+    assert is_clean(compared(positions))
     reconciliation = compared(replace(positions, positions=(replace(held, quantity=Decimal(7)),)))
     assert kinds(reconciliation) == ["position"]
     assert reconciliation.breaks[0].ledger == {"quantity": "6", "average_price": "2450.05"}
@@ -156,8 +205,8 @@ def test_a_dropped_charge_line_is_named_once() -> None:
 
 def test_what_stands_in_no_file_of_another_group_of_exchanges_is_no_break() -> None:
     imported()
-    assert compared(statement(FILLS[:3])).is_clean
-    assert compared(statement(FILLS[3:])).is_clean
+    assert is_clean(compared(statement(FILLS[:3])))
+    assert is_clean(compared(statement(FILLS[3:])))
     assert kinds(compared(statement(FILLS[:2]))) == ["fill_not_at_broker"]
 
 
@@ -186,7 +235,7 @@ def test_days_narrow_what_is_compared() -> None:
     told = imported()
     pk, sequence = fill_of("5")
     void(pk, fill=sequence, **WHO)
-    assert compared(told, first=DAY + timedelta(days=1)).is_clean
+    assert is_clean(compared(told, first=DAY + timedelta(days=1)))
     assert kinds(compared(told, last=DAY)) == ["fill_not_in_ledger"]
 
 
@@ -196,10 +245,10 @@ def test_the_sum_of_a_bill_agrees_with_its_fills_whichever_came_first() -> None:
 
     sums = [bill("BUY", 75, "101"), bill("SELL", 75, "110")]
     told = imported(*sums, broker=Broker.DHAN, kind="transactions")
-    assert compared(told).is_clean
+    assert is_clean(compared(told))
     imported(future("1", "BUY", 50), future("2", "BUY", 25, 103), future("3", "SELL", 75, 110), broker=Broker.DHAN)
-    assert compared(told).is_clean
-    assert compared().is_clean
+    assert is_clean(compared(told))
+    assert is_clean(compared())
     pk, sequence = fill_of("2")
     amend(pk, fill=sequence, price=104, **WHO)
     assert kinds(compared(told)) == ["order_differs"]
@@ -209,7 +258,7 @@ def test_a_line_of_an_unknown_instrument_is_told_and_makes_the_desk_unclean() ->
     told = imported(*FILLS[:3])
     unknown = line("8", "BUY", 1, instrument={"symbol": None, "isin": "INE000000000"})
     reconciliation = compared(replace(told, fills=(*told.fills, unknown)))
-    assert (kinds(reconciliation), reconciliation.is_clean) == ([], False)
+    assert (kinds(reconciliation), is_clean(reconciliation)) == ([], False)
     assert reconciliation.left_out[0][1:3] == (8, "unknown_instrument")
 
 
@@ -243,8 +292,8 @@ def test_a_ledger_has_no_break_with_the_statements_that_it_was_made_from(fills: 
     for told in statements:
         import_fills(name, told)
     for given_files in (statements, statements[:1], []):
-        body = reconcile(name, given_files, now=NOW).as_dict()
-        assert (body["breaks"], body["left_out"]) == ([], [])
+        run = reconcile(name, given_files, now=NOW)
+        assert (run.breaks, run.left_out) == ([], [])
 
 
 class TestHotCopy:
@@ -300,17 +349,24 @@ TCS,INE467B01029,2026-06-01,NSE,EQ,EQ,sell,false,10.000000,3510.500000,102,9002,
 def test_the_command_answers_with_json_and_an_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "made.csv"
     path.write_text(TRADEBOOK)
+    call_command("reconcile")
+    assert "Nothing was compared" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="1"):
         call_command("reconcile", path, "--format", "json")
     body = json.loads(capsys.readouterr().out)
     assert [each["kind"] for each in body["breaks"]] == ["fill_not_in_ledger"] * 2
     assert set(body["breaks"][0]) == {"id", "kind", "key", "ledger", "broker", "hot", "opened_at", "proposal"}
     assert body["breaks"][0]["broker"]["price"] == "3500"
+    assert [(part["what"], part["from"], part["exchanges"]) for part in body["compared"]] == [
+        ("fills", "2026-06-01", ["NSE"])
+    ]
+    assert {part["what"] for part in body["not_compared"]} == {"positions", "realised", "charges", "hot_copy"}
     call_command("broker_import", path)
     capsys.readouterr()
     call_command("reconcile", path, path, "--from", "2026-06-01", "--to", "2026-06-01")
-    assert "Nothing differs." in capsys.readouterr().out
+    assert "Nothing differs in what was compared: fills." in capsys.readouterr().out
     call_command("reconcile")
+    assert "Nothing differs in what was compared: fills, realised." in capsys.readouterr().out
     with pytest.raises(SystemExit, match="1"):
         void(Trade.objects.get().pk, **WHO)
         call_command("reconcile", path, "--format", "csv")

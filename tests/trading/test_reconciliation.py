@@ -99,7 +99,8 @@ def test_a_changed_price_or_quantity_is_named_once_with_the_amendment(name: str,
     (difference,) = fill_breaks(ours(fills), theirs([changed, *fills[1:]]))
     assert difference.kind is BreakKind.FILL_DIFFERS
     assert difference.proposal.action is Remedy.AMEND_FILL
-    assert difference.proposal.arguments == {"trade_id": "t1", "sequence": "0", "day": "2026-07-01", name: right}
+    row = {"trade_id": "t1", "strategy": "", "sequence": "0", "day": "2026-07-01"}
+    assert difference.proposal.arguments == {**row, name: right}
 
 
 def test_another_side_is_not_amended_but_looked_at() -> None:
@@ -161,6 +162,29 @@ def test_lines_of_the_brokers_that_contradict_each_other_are_named_once() -> Non
 def test_an_id_stands_for_a_fill_of_one_day_only() -> None:
     later = [replace(each, day=NEXT_DAY) for each in TRADED]
     assert fill_breaks(ours([*TRADED, *later]), theirs([*later, *TRADED])) == []
+
+
+def test_a_fill_that_was_moved_to_another_day_is_the_brokers_of_the_day_that_was_recorded() -> None:
+    moved = replace(TRADED[0], day=NEXT_DAY, recorded_day=DAY, trade_id="t1")
+    rest = ours(TRADED[1:])
+    for breaks in (fill_breaks([*rest, moved], theirs(TRADED)), fill_breaks(rest, theirs(TRADED), [moved])):
+        assert kinds(breaks) == ["fill_differs"]
+        assert breaks[0].proposal.action is Remedy.LOOK  # the file tells no time of day
+    nameless = [replace(each, fill_id=None) for each in TRADED]
+    lines = [replace(each, at="2026-07-01T04:00:00.000000Z") for each in theirs(nameless)]
+    (difference,) = fill_breaks(ours(nameless[1:]), lines, [replace(moved, fill_id=None)])
+    assert difference.proposal.arguments["at"] == lines[0].at
+    assert fill_breaks(rest, theirs(TRADED[1:]), [moved]) == []
+    assert fill_breaks([*rest, moved], theirs([*TRADED[1:], replace(TRADED[0], day=NEXT_DAY)])) == []
+
+
+def test_many_fills_of_one_price_are_paired_in_one_pass() -> None:
+    """Each is looked at as often for 20,000 as for 20: pairs tried would be 200 million."""
+    count = 20_000
+    nameless = [fill(None, quantity=str(1 + number % 7)) for number in range(count)]
+    booked = [replace(each, quantity=each.quantity + 10) for each in nameless[:10]]
+    breaks = fill_breaks(ours([*nameless[10:], *booked]), theirs(nameless))
+    assert kinds(breaks) == ["fill_differs"] * 10
 
 
 FILLS = st.lists(
@@ -336,6 +360,6 @@ def test_a_break_keeps_its_id_and_has_its_accounts_own() -> None:
 
 def test_the_hot_copy_is_named_entry_by_entry() -> None:
     breaks = hot_breaks([HotDifference("positions", "t1", {"open_quantity": "1"}, {"open_quantity": "2"})], DAY)
-    body = reconciled("main", breaks).as_dict()
-    assert body["breaks"][0]["hot"] == {"open_quantity": "2"}
-    assert set(body["breaks"][0]) == {"id", "kind", "key", "ledger", "broker", "hot", "opened_at", "proposal"}
+    body = reconciled("main", breaks).breaks[0].as_dict()
+    assert body["hot"] == {"open_quantity": "2"}
+    assert set(body) == {"id", "kind", "key", "ledger", "broker", "hot", "opened_at", "proposal"}

@@ -101,7 +101,9 @@ def test_logging_out_needs_a_post(asha: Client) -> None:
     assert asha.get("/").status_code == 302
 
 
-@pytest.mark.parametrize("address", ["/login/", "/", "/trades/", "/strategies/", "/admin/", "/nothing/", "/health/"])
+@pytest.mark.parametrize(
+    "address", ["/login/", "/", "/trades/", "/strategies/", "/reconcile/", "/admin/", "/nothing/", "/health/"]
+)
 def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(asha: Client, address: str) -> None:
     policy = asha.get(address)["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -111,7 +113,9 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(asha: Clien
     assert "frame-ancestors 'none'" in policy
 
 
-@pytest.mark.parametrize("address", ["/login/", "/", "/trades/", "/strategies/", "/admin/", "/admin/trading/trade/"])
+@pytest.mark.parametrize(
+    "address", ["/login/", "/", "/trades/", "/strategies/", "/reconcile/", "/admin/", "/admin/trading/trade/"]
+)
 def test_pages_hold_nothing_that_the_policy_forbids(asha: Client, address: str) -> None:
     text = asha.get(address).content.decode()
     for forbidden in ("<style", " style=", " onclick=", " onload=", "javascript:", "http://", "https://"):

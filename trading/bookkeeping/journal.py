@@ -55,9 +55,14 @@ An import of a broker's file (`models.imports`) has:
   ``exit_reason``; ``day_totals`` of the days on which it realised something. A void whose trade gave way to others that
   later files made has its new ``trade_id``.
 
+What became of breaks between ledger, broker and hot copy (record_breaks, approve_breaks) is in ``breaks``: [{id,
+break_id, event, kind, key, day, ledger, broker, hot, proposal, opened_at, author, reason}], rows of `BreakEvent` as
+they are.
+
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split,
-import_file, import_fills, propose_actions, decide_action, book_trade, state_charges, set_brokerage_plan.
+import_file, import_fills, propose_actions, decide_action, book_trade, state_charges, set_brokerage_plan, record_breaks,
+approve_breaks.
 """
 
 from __future__ import annotations

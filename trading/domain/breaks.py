@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 
+from timeseries.values import instant_text
 from trading.domain.chain import JSON
 
 Figures = Mapping[str, str | None]  # what one side has, by name, as plain text; None where that side does not tell it
-_ID_LENGTH = 16
+ID_LENGTH = 16
+# Where in a file a line stands, is not kept: a name may have the client's code, and other files have the same line.
+_PLACE = ("file", "row")
 
 
 class BreakKind(StrEnum):
@@ -55,6 +58,10 @@ class Proposal:
     text: str
     arguments: Figures = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, JSON]:
+        """Return the proposal as JSON has it."""
+        return {"action": self.action.value, "text": self.text, "arguments": dict(self.arguments)}
+
 
 @dataclass(frozen=True, slots=True)
 class Break:
@@ -76,10 +83,18 @@ class Break:
     def id(self) -> str:
         """Return 16 hex digits of a hash of kind and key: the same break has the same id on every day."""
         text = json.dumps([self.kind, sorted(self.key.items())], separators=(",", ":"), ensure_ascii=False)
-        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_ID_LENGTH]
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:ID_LENGTH]
 
-    def as_dict(self) -> dict[str, JSON]:
-        """Return the break as JSON has it. ``opened_at`` is the day that it is of: nobody keeps when it was seen."""
+    def without_places(self) -> Break:
+        """Return the break without where in a file its lines stand, as it is kept."""
+        ledger, broker, hot = (
+            None if side is None else {name: text for name, text in side.items() if name not in _PLACE}
+            for side in (self.ledger, self.broker, self.hot)
+        )
+        return replace(self, ledger=ledger, broker=broker, hot=hot)
+
+    def as_dict(self, opened_at: datetime | None = None) -> dict[str, JSON]:
+        """Return the break as JSON has it. ``opened_at`` is when it was first seen, null where nobody has kept it."""
         return {
             "id": self.id,
             "kind": self.kind.value,
@@ -87,13 +102,26 @@ class Break:
             "ledger": None if self.ledger is None else dict(self.ledger),
             "broker": None if self.broker is None else dict(self.broker),
             "hot": None if self.hot is None else dict(self.hot),
-            "opened_at": self.day.isoformat(),
-            "proposal": {
-                "action": self.proposal.action.value,
-                "text": self.proposal.text,
-                "arguments": dict(self.proposal.arguments),
-            },
+            "opened_at": None if opened_at is None else instant_text(opened_at.astimezone(UTC), "microseconds"),
+            "proposal": self.proposal.as_dict(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBreak:
+    """A break that is open, and since when: the instant at which it was first seen."""
+
+    difference: Break
+    opened_at: datetime
+
+    def age(self, now: datetime) -> str:
+        """Return how long the break has been open, in hours or days."""
+        hours = max(int((now - self.opened_at).total_seconds() // 3600), 0)
+        return f"{hours // 24} d" if hours >= 48 else f"{hours} h"
+
+    def as_dict(self) -> dict[str, JSON]:
+        """Return the break as JSON has it."""
+        return self.difference.as_dict(self.opened_at)
 
 
 def plain(amount: Decimal | None) -> str | None:

@@ -7,6 +7,7 @@ schedule marked `?` is shown with that mark and makes no break.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from decimal import Decimal
 
 from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
 from trading.domain.charge_heads import Head
+from trading.domain.stated_charges import ChargeSource
 
 ZERO, PER_DAY = Decimal(0), Decimal("0.02")
 _WHOLE_RUPEES = (Head.STT.value, Head.CTT.value, Head.STAMP.value)
@@ -38,7 +40,10 @@ class LedgerCharge:
 
 @dataclass(frozen=True, slots=True)
 class BrokerCharge:
-    """A charge that a file states of ``day`` to ``last_day``; ``segment`` "" where it is not apart by them."""
+    """A charge that a file states of ``day`` to ``last_day``; ``segment`` "" where it is not apart by them.
+
+    ``file`` is the SHA-256 of the file, "" of what was imported before.
+    """
 
     day: date
     last_day: date
@@ -71,6 +76,14 @@ class ChargeComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class _Document:
+    """The file that states charges: its hash, and whether it is a contract note."""
+
+    sha256: str
+    is_note: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Line:
     """What one comparison is of: some days, a segment, and a head or two together."""
 
@@ -99,31 +112,44 @@ def charge_breaks(ledger: Iterable[LedgerCharge], broker: Iterable[BrokerCharge]
 
     Of one line a contract note stands before other files. What the broker does not state is not compared.
     """
-    ours, comparison = list(ledger), ChargeComparison()
+    comparison = ChargeComparison()
+    rows: defaultdict[str, defaultdict[date, list[LedgerCharge]]] = defaultdict(lambda: defaultdict(list))
+    for row in ledger:
+        rows[_TOGETHER.get(row.head, row.head.value)][row.day].append(row)
+    days = {head: sorted(by_day) for head, by_day in rows.items()}
     stated: defaultdict[_Line, defaultdict[tuple[bool, str], dict[Head, Decimal]]] = defaultdict(
         lambda: defaultdict(dict)
     )
     for charge in broker:
-        line = _Line(charge.day, charge.last_day, charge.segment, _TOGETHER.get(charge.head, charge.head.value))
+        line = _line_of(charge)
         amounts = stated[line][not charge.is_note, charge.file]
         amounts[charge.head] = amounts.get(charge.head, ZERO) + charge.amount
     for line, files in stated.items():
         firmest = min(is_other for is_other, _ in files)
-        of_line = [
-            row
-            for row in ours
-            if line.day <= row.day <= line.last_day
-            and line.segment in ("", row.segment)
-            and _TOGETHER.get(row.head, row.head.value) == line.head
-        ]
-        for (is_other, _), amounts in sorted(files.items(), key=lambda each: each[0]):
-            if is_other == firmest and _compare(line, of_line, amounts, comparison):
+        of_head = days.get(line.head, [])
+        within = of_head[bisect_left(of_head, line.day) : bisect_right(of_head, line.last_day)]
+        of_line = [row for day in within for row in rows[line.head][day] if line.segment in ("", row.segment)]
+        for (is_other, file), amounts in sorted(files.items(), key=lambda each: each[0]):
+            if is_other == firmest and _compare(line, of_line, amounts, _Document(file, not is_other), comparison):
                 break
     return comparison
 
 
+def key_of(charge: BrokerCharge) -> dict[str, str]:
+    """Return the key under which a stated charge is compared."""
+    return _line_of(charge).key
+
+
+def _line_of(charge: BrokerCharge) -> _Line:
+    return _Line(charge.day, charge.last_day, charge.segment, _TOGETHER.get(charge.head, charge.head.value))
+
+
 def _compare(
-    line: _Line, rows: Sequence[LedgerCharge], amounts: dict[Head, Decimal], comparison: ChargeComparison
+    line: _Line,
+    rows: Sequence[LedgerCharge],
+    amounts: dict[Head, Decimal],
+    document: _Document,
+    comparison: ChargeComparison,
 ) -> bool:
     """Compare a line of one file; return whether it makes a break."""
     amount = sum(amounts.values(), ZERO)
@@ -143,7 +169,10 @@ def _compare(
         comparison.marked.append(MarkedLine(line.day, line.last_day, line.segment, line.head, estimate, amount))
     is_owed = bool(amount) or total is not None
     if is_owed and (total is None or abs(total - amount) > limit):
-        comparison.breaks.append(_break(BreakKind.CHARGES, line, figures, amount, _statement(line, amounts, total)))
+        noted = any(row.source == ChargeSource.NOTE for row in rows) and not document.is_note
+        is_stated = bool(document.sha256) and not noted
+        proposal = _statement(line, amounts, total, document) if is_stated else _look(line, amount, total, noted)
+        comparison.breaks.append(_break(BreakKind.CHARGES, line, figures, amount, proposal))
         return True
     if estimate is not None and abs(estimate - amount) > limit and not unsettled:
         text = f"Look at {line.words}: the broker charged {plain(amount)}, the schedule says {plain(estimate)}."
@@ -159,10 +188,18 @@ def _break(kind: BreakKind, line: _Line, ledger: Figures, amount: Decimal, propo
     return Break(kind, line.key, line.day, ledger, {"stated": plain(amount)}, proposal, scope=scope)
 
 
-def _statement(line: _Line, amounts: dict[Head, Decimal], total: Decimal | None) -> Proposal:
-    """Return that the broker's amounts be stated."""
+def _look(line: _Line, amount: Decimal, total: Decimal | None, is_noted: bool) -> Proposal:
+    """Return what is to be done where stating it again would change nothing: something firmer stands."""
+    other = "a contract note" if is_noted else "what the ledger has of its fills"
+    text = f"Look at {line.words}: {other} says {plain(total)}, the broker's file {plain(amount)}."
+    return Proposal(Remedy.LOOK, text, line.key)
+
+
+def _statement(line: _Line, amounts: dict[Head, Decimal], total: Decimal | None, document: _Document) -> Proposal:
+    """Return that the broker's amounts be stated as those of its document."""
     words = ", ".join(f"{head.value} {plain(amount)}" for head, amount in amounts.items())
     instead = "the ledger has none stated" if total is None else f"the ledger has {plain(total)}"
     days = {"day": line.day.isoformat(), "last_day": line.last_day.isoformat(), "segment": line.segment}
     heads = {head.value: plain(amount) for head, amount in amounts.items()}
-    return Proposal(Remedy.STATE_CHARGES, f"State {words} for {line.words}: {instead}.", {**days, **heads})
+    source = {"source": str(ChargeSource.NOTE if document.is_note else ChargeSource.FILE), "document": document.sha256}
+    return Proposal(Remedy.STATE_CHARGES, f"State {words} for {line.words}: {instead}.", {**days, **heads, **source})

@@ -1,13 +1,14 @@
 """The fills that the ledger and a broker's files have, compared one by one. Pure.
 
 Fills are the same where exchange, trading day and the broker's id are; where a side has no id, where symbol, side,
-quantity and price are, each as often as it occurs. Quantity and price of the same fill may not differ at all.
+quantity and price are, each as often as it occurs. Quantity and price of the same fill may not differ at all, nor its
+day: a fill that a correction moved to another day is known by the day that was recorded.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,8 @@ from decimal import Decimal
 from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, plain
 
 FillContent = tuple[str, date, str, str, Decimal, Decimal]
+FillPlace = tuple[str, date, str, str]
+FillRow = tuple[str, str, int]  # of the ledger: trade, strategy, sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +25,11 @@ class ComparedFill:
     """One fill as one side has it; ``symbol`` as VELOX shows it, ``at`` an instant as text, "" where only the day is
     told.
 
-    ``fill_id`` is the broker's, None where that side has none. ``trade_id`` and ``sequence`` name the ledger's row,
-    ``file`` and ``row`` the broker's. ``value`` is quantity times price where the side states that and no price.
-    ``is_merged``: the fill stands in several rows, since it turned a position, and only the first is named.
+    ``broker``, ``segment`` and ``kind`` are those that a file tells. ``fill_id`` is the broker's, None where that side
+    has none. ``trade_id`` and ``sequence`` name the ledger's row, ``file`` and ``row`` the broker's. ``value`` is
+    quantity times price where the side states that and no price. ``recorded_day`` is the day that was recorded where a
+    correction has moved the fill to another. ``other_rows`` are trade, strategy and sequence of the ledger's other rows
+    of a fill that turned a position.
     """
 
     exchange: str
@@ -42,12 +47,16 @@ class ComparedFill:
     file: str = ""
     row: int = 0
     value: Decimal | None = None
-    is_merged: bool = False
+    broker: str = ""
+    segment: str = ""
+    kind: str = ""
+    recorded_day: date | None = None
+    other_rows: tuple[FillRow, ...] = ()
 
     @property
     def content(self) -> FillContent:
         """Return what makes fills without an id the same."""
-        return (self.exchange, self.day, self.symbol, self.side, self.quantity.normalize(), self.price.normalize())
+        return self.exchange, self.day, self.symbol, self.side, self.quantity.normalize(), self.price.normalize()
 
     @property
     def figures(self) -> Figures:
@@ -55,7 +64,8 @@ class ComparedFill:
         own = {"trade_id": self.trade_id, "sequence": str(self.sequence)} if self.trade_id else {}
         place = {"file": self.file, "row": str(self.row)} if self.file else {}
         numbers = {"side": self.side, "quantity": plain(self.quantity), "price": plain(self.price)}
-        return {"symbol": self.symbol, **numbers, "at": self.at or None, "fill_id": self.fill_id, **own, **place}
+        when = {"day": self.day.isoformat(), "at": self.at or None}
+        return {"symbol": self.symbol, **numbers, **when, "fill_id": self.fill_id, **own, **place}
 
     @property
     def words(self) -> str:
@@ -63,24 +73,28 @@ class ComparedFill:
         return f"{self.side} {plain(self.quantity)} {self.symbol} at {plain(self.price)}"
 
 
-def fill_breaks(ledger: Iterable[ComparedFill], broker: Iterable[ComparedFill]) -> list[Break]:
+def fill_breaks(
+    ledger: Iterable[ComparedFill], broker: Iterable[ComparedFill], moved: Iterable[ComparedFill] = ()
+) -> list[Break]:
     """Return what differs between the fills of both sides, each difference once.
 
     The broker's may be of several files that overlap: the same id counts once, and of fills without ids each file
-    tells how many equal ones there are.
+    tells how many equal ones there are. ``moved`` are fills of the ledger that a correction moved to days which are
+    not compared: they can only stand for what would be missing.
     """
     comparison = _Comparison(sorted(ledger, key=_rank), _once(broker))
     comparison.by_id()
-    comparison.pair(_same, comparison.same_content)
-    for is_near in (_same_order, _same_quantity, _same_price):
-        comparison.pair(is_near, comparison.differing)
+    comparison.pair(lambda fill: fill.content, comparison.same_content, by_ids_too=True)
+    comparison.bring_back(moved)
+    for near in (_order, _quantity, _price):
+        comparison.pair(near, comparison.differing)
     return comparison.rest()
 
 
 def merged_rows(rows: Iterable[ComparedFill]) -> list[ComparedFill]:
     """Return fills of which the rows that have one id, side and price are one: a fill that turned a position."""
     fills: list[ComparedFill] = []
-    places: dict[tuple[str, tuple[str, date, str, str], Decimal], int] = {}
+    places: dict[tuple[str, FillPlace, Decimal], int] = {}
     for row in rows:
         key = (row.fill_id or "", _group(row), row.price)
         if row.fill_id is None or key not in places:
@@ -88,8 +102,17 @@ def merged_rows(rows: Iterable[ComparedFill]) -> list[ComparedFill]:
             fills.append(row)
             continue
         first = fills[places[key]]
-        fills[places[key]] = replace(first, quantity=first.quantity + row.quantity, is_merged=True)
+        others = (*first.other_rows, (row.trade_id, row.strategy_id, row.sequence))
+        fills[places[key]] = replace(first, quantity=first.quantity + row.quantity, other_rows=others)
     return fills
+
+
+def name_of(fill: ComparedFill) -> dict[str, str]:
+    """Return what names a fill: its day, where it was traded, and its id, or else its content."""
+    place = {"day": fill.day.isoformat(), "exchange": fill.exchange, "symbol": fill.symbol}
+    if fill.fill_id is not None:
+        return {**place, "fill_id": fill.fill_id}
+    return {**place, "side": fill.side, "quantity": plain(fill.quantity) or "", "price": plain(fill.price) or ""}
 
 
 def _rank(fill: ComparedFill) -> tuple[date, str, str, str, int, str, int]:
@@ -115,29 +138,20 @@ def _once(fills: Iterable[ComparedFill]) -> list[ComparedFill]:
     return kept
 
 
-def _group(fill: ComparedFill) -> tuple[str, date, str, str]:
+def _group(fill: ComparedFill) -> FillPlace:
     return fill.exchange, fill.day, fill.symbol, fill.side
 
 
-def _same(ours: ComparedFill, theirs: ComparedFill) -> bool:
-    return ours.content == theirs.content
+def _order(fill: ComparedFill) -> Hashable:
+    return None if fill.order_id is None else (_group(fill), fill.order_id)
 
 
-def _same_order(ours: ComparedFill, theirs: ComparedFill) -> bool:
-    return ours.order_id is not None and ours.order_id == theirs.order_id and _lacks_id(ours, theirs)
+def _quantity(fill: ComparedFill) -> Hashable:
+    return _group(fill), fill.quantity
 
 
-def _same_quantity(ours: ComparedFill, theirs: ComparedFill) -> bool:
-    return ours.quantity == theirs.quantity and _lacks_id(ours, theirs)
-
-
-def _same_price(ours: ComparedFill, theirs: ComparedFill) -> bool:
-    return ours.price == theirs.price and _lacks_id(ours, theirs)
-
-
-def _lacks_id(ours: ComparedFill, theirs: ComparedFill) -> bool:
-    """Tell whether no two ids say that these are two fills."""
-    return ours.fill_id is None or theirs.fill_id is None
+def _price(fill: ComparedFill) -> Hashable:
+    return _group(fill), fill.price
 
 
 class _Comparison:
@@ -183,35 +197,71 @@ class _Comparison:
 
     def pair(
         self,
-        is_pair: Callable[[ComparedFill, ComparedFill], bool],
+        key_of: Callable[[ComparedFill], Hashable],
         take: Callable[[ComparedFill, ComparedFill], None],
+        *,
+        by_ids_too: bool = False,
     ) -> None:
-        """Take fills of one group that are a pair off both sides, those without two ids first."""
-        waiting: defaultdict[tuple[str, date, str, str], list[ComparedFill]] = defaultdict(list)
-        for fill in self.theirs:
-            waiting[_group(fill)].append(fill)
+        """Take fills of one key off both sides, those without two ids first; two ids are a pair ``by_ids_too`` alone.
+
+        A key of None is nobody's.
+        """
+        waiting: defaultdict[Hashable, tuple[deque[int], deque[int]]] = defaultdict(lambda: (deque(), deque()))
+        for place, fill in enumerate(self.theirs):
+            waiting[key_of(fill)][fill.fill_id is None].append(place)
+        taken: set[int] = set()
         rest = []
         for ours in sorted(self.ours, key=lambda fill: fill.fill_id is not None):
-            others = waiting[_group(ours)]
-            pairs = [theirs for theirs in others if is_pair(ours, theirs)]
-            if not pairs:
+            key = key_of(ours)
+            named, nameless = waiting[key] if key is not None else (deque[int](), deque[int]())
+            others = named if by_ids_too else deque[int]()
+            places = (named or nameless) if ours.fill_id is None else (nameless or others)
+            if not places:
                 rest.append(ours)
                 continue
-            theirs = min(pairs, key=lambda fill: not _lacks_id(ours, fill))
-            others.remove(theirs)
-            take(ours, theirs)
+            place = places.popleft()
+            taken.add(place)
+            take(ours, self.theirs[place])
         self.ours = rest
-        self.theirs = [fill for others in waiting.values() for fill in others]
+        self.theirs = [fill for place, fill in enumerate(self.theirs) if place not in taken]
+
+    def bring_back(self, moved: Iterable[ComparedFill]) -> None:
+        """Pair what the broker has on the day that a fill was recorded on before a correction moved it."""
+        waiting: defaultdict[Hashable, deque[int]] = defaultdict(deque)
+        for place, fill in enumerate(self.theirs):
+            waiting[fill.day, fill.exchange, fill.fill_id].append(place)
+            waiting[fill.day, *_terms(fill), fill.fill_id is None].append(place)
+        taken: set[int] = set()
+        rest: list[ComparedFill] = []
+        for ours, is_compared in (*((fill, True) for fill in self.ours), *((fill, False) for fill in moved)):
+            # By its id; by its content where no two ids say that these are two fills.
+            names: list[Hashable] = [(ours.recorded_day, *_terms(ours), True)]
+            if ours.fill_id is None:
+                names.append((ours.recorded_day, *_terms(ours), False))
+            else:
+                names.insert(0, (ours.recorded_day, ours.exchange, ours.fill_id))
+            places = [waiting[name] for name in names if ours.recorded_day is not None]
+            for queue in places:
+                while queue and queue[0] in taken:
+                    queue.popleft()
+            match = next((queue[0] for queue in places if queue), None)
+            if match is not None:
+                taken.add(match)
+                self._add(BreakKind.FILL_DIFFERS, self.theirs[match], ours, self.theirs[match])
+            elif is_compared:
+                rest.append(ours)
+        self.ours = rest
+        self.theirs = [fill for place, fill in enumerate(self.theirs) if place not in taken]
 
     def same_content(self, ours: ComparedFill, theirs: ComparedFill) -> None:
         """Take a pair of the same fill; under two ids it would be booked twice by an import."""
         self.paired.add(ours.content)
-        if not _lacks_id(ours, theirs):
+        if ours.fill_id is not None and theirs.fill_id is not None:
             self._add(BreakKind.FILL_ID_DIFFERS, theirs, ours, theirs)
 
     def differing(self, ours: ComparedFill, theirs: ComparedFill) -> None:
         """Take a pair that is one fill with another price or quantity."""
-        self._add(BreakKind.FILL_DIFFERS, ours, ours, theirs, is_in_rows=ours.is_merged)
+        self._add(BreakKind.FILL_DIFFERS, theirs, ours, theirs, is_in_rows=bool(ours.other_rows))
 
     def rest(self) -> list[Break]:
         """Return all breaks, with those of fills that only one side has."""
@@ -232,7 +282,7 @@ class _Comparison:
         *,
         is_in_rows: bool = False,
     ) -> None:
-        key = {"day": named.day.isoformat(), "exchange": named.exchange, "symbol": named.symbol, **_name(named)}
+        key = name_of(named)
         if ours is not None and kind in (BreakKind.FILL_TWICE, BreakKind.FILL_NOT_AT_BROKER):
             key |= {"trade_id": ours.trade_id, "sequence": str(ours.sequence)}
         name = (kind.value, *(f"{word}={text}" for word, text in sorted(key.items())))
@@ -252,11 +302,9 @@ class _Comparison:
         )
 
 
-def _name(fill: ComparedFill) -> dict[str, str]:
-    """Return what names a fill on its day: its id, or else its content."""
-    if fill.fill_id is not None:
-        return {"fill_id": fill.fill_id}
-    return {"side": fill.side, "quantity": plain(fill.quantity) or "", "price": plain(fill.price) or ""}
+def _terms(fill: ComparedFill) -> tuple[str, str, str, Decimal, Decimal]:
+    """Return what makes fills without an id the same, whatever day they stand on."""
+    return fill.exchange, fill.symbol, fill.side, fill.quantity.normalize(), fill.price.normalize()
 
 
 def _in_rows(ours: ComparedFill | None, theirs: ComparedFill | None) -> Proposal:
@@ -266,13 +314,22 @@ def _in_rows(ours: ComparedFill | None, theirs: ComparedFill | None) -> Proposal
     return Proposal(Remedy.LOOK, text, {"trade_id": trade_id})
 
 
+def row_named(fill: ComparedFill) -> dict[str, str]:
+    """Return what names a fill's rows in the ledger, as arguments of a proposal."""
+    rows = {"trade_id": fill.trade_id, "strategy": fill.strategy_id, "sequence": str(fill.sequence)}
+    for number, (trade_id, strategy, sequence) in enumerate(fill.other_rows, 2):
+        rows |= {f"trade_id_{number}": trade_id, f"strategy_{number}": strategy, f"sequence_{number}": str(sequence)}
+    return {**rows, "day": fill.day.isoformat()}
+
+
 def _proposal(kind: BreakKind, ours: ComparedFill | None, theirs: ComparedFill | None) -> Proposal:
     """Return what would put a fill right."""
-    row = {} if ours is None else {"trade_id": ours.trade_id, "sequence": str(ours.sequence), "day": str(ours.day)}
+    row = {} if ours is None else row_named(ours)
     where = "" if ours is None else f"fill {ours.sequence} of trade {ours.trade_id}"
     if kind is BreakKind.FILL_NOT_IN_LEDGER and theirs is not None:
-        names = ("symbol", "side", "quantity", "price", "at", "fill_id")
+        names = ("symbol", "side", "quantity", "price", "day", "at", "fill_id")
         arguments = {name: theirs.figures[name] for name in names} | {"order_id": theirs.order_id}
+        arguments |= {"broker": theirs.broker, "segment": theirs.segment, "kind": theirs.kind}
         return Proposal(Remedy.BOOK_FILL, f"Book {theirs.words}: the ledger does not have it.", arguments)
     if kind is BreakKind.FILL_TWICE and ours is not None:
         return Proposal(Remedy.VOID_FILL, f"Void {where}, {ours.words}: the broker has it fewer times.", row)
@@ -294,5 +351,10 @@ def _amendment(ours: ComparedFill, theirs: ComparedFill, where: str, row: Figure
     for name, own, right in (("price", ours.price, theirs.price), ("quantity", ours.quantity, theirs.quantity)):
         if own != right:
             changes[name] = plain(right)
+    if ours.day != theirs.day:
+        if not theirs.at:
+            text = f"Look at {where}: it stands on {ours.day}, and the broker has it on {theirs.day}."
+            return Proposal(Remedy.LOOK, text, row)
+        changes["at"] = theirs.at
     words = " and ".join(f"{name} to {right}" for name, right in changes.items())
     return Proposal(Remedy.AMEND_FILL, f"Amend {where}, {ours.words}: {words}.", {**row, **changes})

@@ -6,14 +6,14 @@ it is listed apart with the break that it follows from, and becomes one if it is
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TypedDict
 
-from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, oldest_first, plain
-from trading.domain.chain import JSON
+from trading.domain.breaks import Break, BreakKind, Figures, Proposal, Remedy, oldest_first
 from trading.domain.charge_breaks import MarkedLine
+from trading.domain.compared import ComparedPart, ComparedScope, UncomparedPart
 
 # Only the id differs: no figure does.
 _MOVE_FIGURES = (
@@ -44,21 +44,12 @@ class HotDifference:
     hot: Figures | None
 
 
-class ReconciliationBody(TypedDict):
-    """A reconciliation as JSON has it. ``marked`` are lines that rest on a row of the schedule marked `?`."""
-
-    account: str
-    breaks: list[dict[str, JSON]]
-    following: list[dict[str, JSON]]
-    marked: list[dict[str, JSON]]
-    left_out: list[dict[str, JSON]]
-
-
 @dataclass(slots=True)
 class Reconciliation:
     """All breaks of an account, the oldest first, what follows from them, and what is marked.
 
     ``left_out`` are lines of files that could not be compared: file, row, reason as a code, and the same in words.
+    ``compared`` and ``uncompared`` say what the run was of, ``scope`` is the same for looking up a single break.
     """
 
     account: str
@@ -66,43 +57,18 @@ class Reconciliation:
     following: list[Following] = field(default_factory=list)
     marked: list[MarkedLine] = field(default_factory=list)
     left_out: list[tuple[str, int, str, str]] = field(default_factory=list)
-
-    @property
-    def is_clean(self) -> bool:
-        """Whether no break is open, and every line could be compared."""
-        return not self.breaks and not self.left_out
-
-    def as_dict(self) -> ReconciliationBody:
-        """Return the reconciliation as JSON has it; money as plain strings."""
-        return {
-            "account": self.account,
-            "breaks": [each.as_dict() for each in self.breaks],
-            "following": [{**each.difference.as_dict(), "follows": each.cause} for each in self.following],
-            "marked": [
-                {
-                    "day": line.day.isoformat(),
-                    "last_day": line.last_day.isoformat(),
-                    "segment": line.segment or None,
-                    "head": line.head,
-                    "estimate": plain(line.estimate),
-                    "broker": plain(line.broker),
-                    "sure": line.sure,
-                }
-                for line in self.marked
-            ],
-            "left_out": [
-                {"file": file, "row": row, "reason": reason, "text": text} for file, row, reason, text in self.left_out
-            ],
-        }
+    compared: list[ComparedPart] = field(default_factory=list)
+    uncompared: list[UncomparedPart] = field(default_factory=list)
+    scope: ComparedScope = field(default_factory=ComparedScope)
 
 
 def reconciled(account: str, differences: Iterable[Break], marked: Sequence[MarkedLine] = ()) -> Reconciliation:
     """Return the reconciliation that an account's differences make, each under a key that names the account."""
     ordered = oldest_first(replace(each, key={"account": account, **each.key}) for each in differences)
-    causes = [each for each in ordered if each.kind in _MOVE_FIGURES]
+    causes = _Causes([each for each in ordered if each.kind in _MOVE_FIGURES])
     reconciliation = Reconciliation(account, marked=list(marked))
     for each in ordered:
-        cause = next((cause for cause in causes if _follows(each, cause)), None)
+        cause = causes.of(each)
         if cause is None:
             reconciliation.breaks.append(each)
         else:
@@ -110,16 +76,31 @@ def reconciled(account: str, differences: Iterable[Break], marked: Sequence[Mark
     return reconciliation
 
 
-def _follows(difference: Break, cause: Break) -> bool:
-    """Tell whether a difference of sums can follow from a fill that differs."""
-    if difference.kind in _OF_ALL_DAYS_BEFORE:
-        return bool(difference.scope & cause.scope) and cause.day <= difference.day
-    if difference.kind is BreakKind.ORDER_DIFFERS:
-        return bool(difference.scope & cause.scope) and cause.day == difference.day
-    if difference.kind is BreakKind.CHARGES_ESTIMATE:
-        last = date.fromisoformat(difference.key.get("last_day", difference.day.isoformat()))
-        return difference.day <= cause.day <= last
-    return False
+class _Causes:
+    """Fills that differ, the oldest first: what differences of sums can follow from."""
+
+    def __init__(self, breaks: Sequence[Break]) -> None:
+        self.breaks, self.days = breaks, [each.day for each in breaks]
+        self.oldest: dict[str, Break] = {}
+        self.of_day: dict[tuple[str, date], Break] = {}
+        for each in breaks:
+            for symbol in each.scope:
+                self.oldest.setdefault(symbol, each)
+                self.of_day.setdefault((symbol, each.day), each)
+
+    def of(self, difference: Break) -> Break | None:
+        """Return the oldest fill that a difference can follow from, None where there is none."""
+        if difference.kind is BreakKind.CHARGES_ESTIMATE:
+            last = date.fromisoformat(difference.key.get("last_day", difference.day.isoformat()))
+            place = bisect_left(self.days, difference.day)
+            return self.breaks[place] if place < len(self.days) and self.days[place] <= last else None
+        causes: Iterable[Break | None] = ()
+        if difference.kind in _OF_ALL_DAYS_BEFORE:
+            causes = (self.oldest.get(symbol) for symbol in difference.scope)
+        elif difference.kind is BreakKind.ORDER_DIFFERS:
+            causes = (self.of_day.get((symbol, difference.day)) for symbol in difference.scope)
+        before = [each for each in causes if each is not None and each.day <= difference.day]
+        return min(before, key=lambda each: (each.day, each.id), default=None)
 
 
 def hot_breaks(differences: Iterable[HotDifference], day: date) -> list[Break]:

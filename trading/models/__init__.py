@@ -9,6 +9,7 @@ from trading.models.book import (
     JournalHead,
     Realisation,
 )
+from trading.models.breaks import BreakEvent
 from trading.models.charge import BrokeragePlan, StatedCharge
 from trading.models.imports import ActionDecision, BrokerFile, BrokerFill, CorporateAction, HoldingCost
 from trading.models.measured import Excursion, FeedGap
@@ -27,6 +28,7 @@ from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition,
 __all__ = [
     "Account",
     "ActionDecision",
+    "BreakEvent",
     "BrokerFile",
     "BrokerFill",
     "BrokeragePlan",

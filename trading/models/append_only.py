@@ -36,6 +36,7 @@ FACTS = {
     "trading_holdingcost": ACCOUNT,
     "trading_corporateaction": ACCOUNT,
     "trading_actiondecision": ACCOUNT,
+    "trading_breakevent": ACCOUNT,
 }
 # One thing may be added to a fact later: the trade that a signal led to.
 LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(

@@ -13,6 +13,7 @@ from trading.errors import InvalidValue
 from trading.models import (
     Account,
     ActionDecision,
+    BreakEvent,
     BrokerFile,
     BrokerFill,
     CorporateAction,
@@ -89,5 +90,6 @@ def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
         "holding_costs": HoldingCost.objects.filter(account=account),
         "broker_fills": BrokerFill.objects.filter(account=account),
         "broker_files": BrokerFile.objects.filter(account=account),
+        "breaks": BreakEvent.objects.filter(account=account),
         "journal": Journal.objects.filter(account=account),
     }

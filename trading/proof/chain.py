@@ -24,6 +24,7 @@ OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capit
 OF_IMPORTS = {"import_file", "import_fills", "give_cost", "propose_actions", "decide_action"}
 OTHERS |= OF_IMPORTS
 OTHERS |= {"state_charges", "set_brokerage_plan"}
+OTHERS |= {"record_breaks", "approve_breaks"}
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
 
@@ -81,6 +82,7 @@ class Index:
     summaries: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     imports: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     charges: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
+    breaks: list[tuple[int, int]] = field(default_factory=list)  # journal row, account: those that tell of breaks
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     second_rows: set[tuple[int, int]] = field(default_factory=set)  # trade, sequence: of fills that stand in two
@@ -211,6 +213,8 @@ class ChainWalk:
             self.index.summaries.append((pk, account))
         if operation in OF_IMPORTS:
             self.index.imports.append((pk, account))
+        if operation in ("record_breaks", "approve_breaks"):
+            self.index.breaks.append((pk, account))
         if operation == "state_charges":
             self.index.charges.append((pk, account))
         if "cleared" in body:

@@ -33,6 +33,7 @@ KEYS = {
     "trading_holdingcost": ("sale_id",),
     "trading_corporateaction": ("account_id", "key"),
     "trading_actiondecision": ("action_id",),
+    "trading_breakevent": ("account_id", "break_id", "event", "recorded_at"),
     "trading_brokerfill": ("account_id", "exchange_id", "day", "broker_fill_id"),
     "trading_stopchange": ("trade_id", "at", "stop_price"),
     "trading_realisation": ("trade_id", "at", "quantity"),

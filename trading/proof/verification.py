@@ -13,6 +13,7 @@ from typing import TypedDict
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.chain import JSON
+from trading.proof.breaks import compare_breaks
 from trading.proof.chain import JOURNAL, ChainWalk, PublishedHeads
 from trading.proof.charges import compare_charges
 from trading.proof.fill_ids import TWICE, find_ids_twice
@@ -105,6 +106,7 @@ class Verification:
                 **compare_summaries(tables, walk.index),
                 **compare_imports(tables, walk.index, self.progress),
                 **compare_charges(tables, walk.index),
+                **compare_breaks(tables, walk.index),
             }
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted

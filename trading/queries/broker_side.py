@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -11,36 +11,13 @@ from timeseries.values import instant_text
 from trading.brokers.stated import charge_statements
 from trading.brokers.values import FillKind, FillLine, InstrumentName, Place, PositionLine, Remark, Statement
 from trading.domain.charge_breaks import BrokerCharge
+from trading.domain.compared import Comparison, Coverage, UncomparedPart, group_of
 from trading.domain.fill_breaks import ComparedFill
 from trading.domain.position_breaks import ComparedPosition, StatedResult
 from trading.domain.stated_charges import ChargeSource
-from trading.models import Account, BrokerFile, BrokerFill, Instrument
+from trading.models import Instrument
 from trading.queries.instrument_names import NameMap, ResolvedNames, names_of
-from trading.queries.instruments import shown_symbol, split_symbol
-from trading.queries.ledger_side import OF_ACTIONS, broker_id
-
-# A file tells of one of these groups of exchanges, or of several: of the others it says nothing.
-_GROUPS = (("NSE", "BSE"), ("NFO", "BFO"), ("CDS", "BCD"), ("MCX", "NCO"))
-_ELSEWHERE = ""
-_SHARES = ("NSE", "BSE")
-
-
-def group_of(exchange: str) -> str:
-    """Return the group of an exchange, "" for all those outside India together."""
-    return next((group[0] for group in _GROUPS if exchange in group), _ELSEWHERE)
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What a file tells the whole of: days, both inclusive, and groups of exchanges."""
-
-    first: date
-    last: date
-    groups: frozenset[str]
-
-    def has(self, fill: ComparedFill) -> bool:
-        """Tell whether a fill would stand in the file."""
-        return self.first <= fill.day <= self.last and group_of(fill.exchange) in self.groups
+from trading.queries.instruments import exchange_of, shown_symbol
 
 
 @dataclass(slots=True)
@@ -54,6 +31,7 @@ class BrokerSide:
     charges: list[BrokerCharge] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
     left_out: list[Remark] = field(default_factory=list)
+    uncompared: list[UncomparedPart] = field(default_factory=list)
 
     def within(self, first: date | None, last: date | None) -> BrokerSide:
         """Return what lies wholly between two days, both inclusive."""
@@ -70,6 +48,7 @@ class BrokerSide:
                 if each.first <= ends and each.last >= begins
             ],
             self.left_out,
+            self.uncompared,
         )
 
     @property
@@ -123,6 +102,7 @@ class _StatementSide:
             )
         for position in statement.positions:
             self._position(position)
+        side.uncompared += self._uncompared()
         for source in (ChargeSource.NOTE, ChargeSource.FILE):
             side.charges += [
                 BrokerCharge(
@@ -132,6 +112,25 @@ class _StatementSide:
                 for line in charge_statements(statement, source)
             ]
 
+    def _uncompared(self) -> Iterator[UncomparedPart]:
+        """Yield what the file tells that nothing can be compared with, with the reason."""
+        statement = self.statement
+        if statement.bills:
+            reason = "VELOX keeps no balance of cash that a broker's postings could be compared with."
+            yield UncomparedPart(Comparison.BILLS, reason, len(statement.bills))
+        vague = [
+            line
+            for line in statement.charges
+            if (line.instrument is not None and line.last_day != line.day)
+            or (line.segment is None and not line.on_note)
+        ]
+        if vague:
+            reason = "The file does not tell of which segment they are, or tells them by contract over several days."
+            yield UncomparedPart(Comparison.CHARGES, reason, len(vague))
+        if statement.is_empty:
+            reason = "A file holds nothing, and so tells no exchange whose fills would have to be in it."
+            yield UncomparedPart(Comparison.FILLS, reason)
+
     def _fills(self) -> Iterator[tuple[FillLine, ComparedFill]]:
         for line in self.statement.fills:
             symbol = self._symbol(line.instrument, line.place)
@@ -139,7 +138,7 @@ class _StatementSide:
                 yield (
                     line,
                     ComparedFill(
-                        exchange=split_symbol(symbol)[0],
+                        exchange=exchange_of(symbol),
                         day=line.day,
                         symbol=symbol,
                         side=line.side,
@@ -151,6 +150,9 @@ class _StatementSide:
                         file=self.statement.file,
                         row=line.place.row,
                         value=line.amount,
+                        broker=self.statement.broker.value,
+                        segment="" if line.segment is None else line.segment.value,
+                        kind=line.kind.value,
                     ),
                 )
 
@@ -161,7 +163,7 @@ class _StatementSide:
             if symbol is not None:
                 yield (
                     ComparedFill(
-                        exchange=split_symbol(symbol)[0],
+                        exchange=exchange_of(symbol),
                         day=line.day,
                         symbol=symbol,
                         side=line.side,
@@ -199,36 +201,3 @@ def _listed(name: InstrumentName) -> str | None:
         return None
     rows = list(Instrument.objects.filter(symbol=name.symbol).values_list("exchange__code", "symbol")[:2])
     return shown_symbol(*rows[0]) if len(rows) == 1 else None
-
-
-def side_of_imports(account: Account, first: date | None, last: date | None) -> BrokerSide:
-    """Return the fills that were imported of some days, both inclusive, as the broker told them."""
-    rows = BrokerFill.objects.filter(account=account, day__range=(first or date.min, last or date.max))
-    rows = rows.exclude(broker_fill_id__startswith=OF_ACTIONS)
-    rows = rows.select_related("exchange", "instrument", "file").order_by("day", "pk")
-    side = BrokerSide()
-    groups: dict[int, set[str]] = {}
-    for row in rows:
-        fill = ComparedFill(
-            exchange=row.exchange.code,
-            day=row.day,
-            symbol=shown_symbol(row.exchange.code, row.instrument.symbol),
-            side=row.side,
-            quantity=row.quantity,
-            price=row.price,
-            fill_id=broker_id(row.broker_fill_id),
-            order_id=row.order_id,
-            at="" if row.at is None else instant_text(row.at, "microseconds"),
-        )
-        (side.orders if row.kind == BrokerFill.Kind.ORDER else side.fills).append(fill)
-        groups.setdefault(row.file_id, set()).add(group_of(fill.exchange))
-    files = BrokerFile.objects.in_bulk(groups)
-    side.coverage = list(_coverage(side, [(files[pk], each) for pk, each in groups.items()]))
-    return side.within(first, last)
-
-
-def _coverage(side: BrokerSide, files: Sequence[tuple[BrokerFile, set[str]]]) -> Iterator[Coverage]:
-    days = [fill.day for fill in (*side.fills, *side.orders)]
-    for file, groups in files:
-        first, last = file.first_day or min(days), file.last_day or max(days)
-        yield Coverage(first, last, frozenset(groups))

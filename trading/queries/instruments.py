@@ -37,6 +37,11 @@ def split_symbol(symbol: str) -> tuple[str, str]:
     return code, rest
 
 
+def exchange_of(symbol: str) -> str:
+    """Return the exchange of a symbol that VELOX shows, without looking it up."""
+    return symbol.rpartition(":")[0] or str(settings.VELOX_EXCHANGE)
+
+
 def is_named(symbol: str, *, of: str = "") -> Q:
     """Return the lookup of what is booked under a caller's name; ``of`` is the path to the instrument.
 

@@ -40,9 +40,14 @@ def broker_id(fill_id: str | None) -> str | None:
     return None if fill_id is None or fill_id.startswith(MADE_UP) else fill_id
 
 
-def compared_fills(account: Account, first: date | None, last: date) -> list[ComparedFill]:
+def compared_fills(
+    account: Account, first: date | None, last: date, *, by_recorded_day: bool = False
+) -> list[ComparedFill]:
     """Return an account's fills of some days, both inclusive, as corrections have left them, in order of time; from
-    the beginning where ``first`` is None. A corporate action is none, and void trades have none."""
+    the beginning where ``first`` is None. A corporate action is none, and void trades have none.
+
+    ``by_recorded_day``: those too that a correction moved from one of these days to another.
+    """
     # A zone lies at most a day away, and a correction may have moved a fill.
     until = datetime.combine(last, time.min, UTC) + 2 * _DAY
     rows = Fill.objects.filter(trade__account=account, at__lt=until)
@@ -54,7 +59,10 @@ def compared_fills(account: Account, first: date | None, last: date) -> list[Com
         (at, fill)
         for trade in _whole(trades.exclude(state=Trade.State.VOID).order_by("pk"))
         for at, fill in _fills_of(trade)
-        if (first is None or first <= fill.day) and fill.day <= last
+        if any(
+            (first is None or first <= day) and day <= last
+            for day in (fill.day, *((fill.recorded_day,) if by_recorded_day and fill.recorded_day else ()))
+        )
     ]
     return [fill for _, fill in sorted(fills, key=lambda each: (each[0], each[1].trade_id, each[1].sequence))]
 
@@ -70,12 +78,14 @@ def _fills_of(trade: Trade) -> Iterator[tuple[datetime, ComparedFill]]:
     exchange = trade.instrument.exchange
     zone = ZoneInfo(exchange.zone)
     recorded = sorted(trade.fills.all(), key=lambda fill: fill.sequence)
+    days = {fill.pk: trading_day(fill.at, zone) for fill in recorded}
     for fill in facts.corrected(recorded, sorted(trade.corrections.all(), key=lambda correction: correction.pk)):
         if fill.role == Fill.Role.SPLIT or (fill.fill_id or "").startswith(OF_ACTIONS):
             continue
+        day = trading_day(fill.at, zone)
         compared = ComparedFill(
             exchange=exchange.code,
-            day=trading_day(fill.at, zone),
+            day=day,
             symbol=shown_symbol(exchange.code, trade.instrument.symbol),
             side=str(fill.side),
             quantity=fill.quantity,
@@ -86,6 +96,7 @@ def _fills_of(trade: Trade) -> Iterator[tuple[datetime, ComparedFill]]:
             trade_id=trade.trade_id,
             strategy_id=trade.strategy.code,
             sequence=fill.sequence,
+            recorded_day=days[fill.pk] if days[fill.pk] != day else None,
         )
         yield fill.at, compared
 
@@ -119,8 +130,11 @@ def opening_sales(account: Account, first: date, last: date) -> list[ComparedFil
 
 
 def fills_to_compare(account: Account, first: date, last: date) -> list[ComparedFill]:
-    """Return the fills of some days that a broker may have, each once: rows of one made-up id are one fill."""
-    rows = [*compared_fills(account, first, last), *opening_sales(account, first, last)]
+    """Return the fills of some days that a broker may have, each once: rows of one made-up id are one fill.
+
+    Those that a correction moved to a day before or after are among them.
+    """
+    rows = [*compared_fills(account, first, last, by_recorded_day=True), *opening_sales(account, first, last)]
     made_up = [row for row in rows if row.fill_id is not None and broker_id(row.fill_id) is None]
     named = [row for row in rows if row.fill_id is None or broker_id(row.fill_id) is not None]
     return [*named, *(replace(fill, fill_id=None) for fill in merged_rows(made_up))]

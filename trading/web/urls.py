@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from trading.web import brokers, health, overview, static_files, strategies, trades
+from trading.web import brokers, health, overview, reconcile, static_files, strategies, trades
 from trading.web.guard import without_group
 from trading.web.login import ThrottledLogin
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("trades/<int:pk>/", trades.trade_page, name="trade"),
     path("strategies/", strategies.strategy_list, name="strategies"),
     path("brokers/", brokers.brokers, name="brokers"),
+    path("reconcile/", reconcile.reconcile, name="reconcile"),
     path("login/", ThrottledLogin.as_view(), name="login"),
     path("logout/", without_group(auth.LogoutView.as_view()), name="logout"),
     path("health/", health.health, name="health"),

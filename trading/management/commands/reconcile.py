@@ -1,34 +1,30 @@
-"""`manage.py reconcile`: the ledger beside the broker's files and the hot copy, each difference once."""
+"""`manage.py reconcile`: the ledger beside the broker's files and the hot copy, each difference once, and approvals."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from trading.brokers.files import mapped, read_statement
-from trading.domain.breaks import Break, Figures
-from trading.domain.reconciliation import Reconciliation
 from trading.errors import InvalidValue
-from trading.hot.differences import differing_entries, held_positions
 from trading.management.base import VeloxCommand
+from trading.management.break_tables import approval_report, breaks_report
 from trading.management.files import read_text
-from trading.management.output import Report, Table, add_format_arguments
-from trading.management.report import Value
+from trading.management.output import add_format_arguments
+from trading.operations.approve_breaks import approve_breaks
+from trading.operations.find_breaks import find_breaks
 from trading.queries.instrument_names import parse_symbols
-from trading.queries.period import desk_date, parse_day
-from trading.queries.reconciliation import reconcile
-from trading.transactions import reading
-
-COLUMNS = ("Day", "What", "Which", "Ledger", "Broker", "Hot copy", "Proposal", "Id")
+from trading.queries.period import parse_day
 
 
 class Command(VeloxCommand):
     help = (
         "Compare the ledger with the broker's files (tradebooks, statements, contract notes) and with the hot copy: "
         "fills, positions, results and charges, each difference once with what would put it right. Without a file, "
-        "with the fills that were imported. Nothing is booked. Exit 1 while anything differs."
+        "with what was imported. Breaks are kept with the time at which they were first seen; nothing is booked "
+        "before somebody approves it: --approve ID --as USER --reason WHY. Exit 1 while any break is open."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,6 +39,12 @@ class Command(VeloxCommand):
             "--mapping", type=Path, action="append", default=[], metavar="TOML", help="a layout of one's own"
         )
         parser.add_argument("--password-file", type=Path, metavar="FILE", help="its first line opens locked notes")
+        parser.add_argument(
+            "--approve", nargs="+", action="extend", default=[], metavar="ID", help="book what these breaks propose"
+        )
+        parser.add_argument("--as-it-is", action="store_true", help="with --approve: accept them, and book nothing")
+        parser.add_argument("--as", dest="by", default="", metavar="USER", help="with --approve: the operator")
+        parser.add_argument("--reason", default="", help="with --approve: why; it is kept")
         add_format_arguments(parser, formats=("table", "csv", "json"))
 
     def answer(
@@ -57,28 +59,35 @@ class Command(VeloxCommand):
         symbols: Path | None,
         mapping: Sequence[Path],
         password_file: Path | None,
+        approve: Sequence[str],
+        as_it_is: bool,
+        by: str,
+        reason: str,
     ) -> bool:
         now = datetime.now(UTC)
+        if approve:
+            if files:
+                raise InvalidValue("Breaks are approved without files.", field="files", hint="Name the breaks alone.")
+            approved = approve_breaks(account, approve, by=by, reason=reason, as_it_is=as_it_is)
+            self.emit(approval_report(account, approved))
+            return True
         password = None if password_file is None else read_text(password_file, field="password_file").split("\n")[0]
         layouts = [mapped(read_text(path, field="mapping"), path.name) for path in mapping]
         statements = [
             read_statement(_content(path), path.name, password=password, mappings=layouts, zone=zone) for path in files
         ]
-        names = None if symbols is None else parse_symbols(read_text(symbols, field="symbols"))
-        with reading():
-            reconciliation = reconcile(
-                account,
-                statements,
-                symbols=names,
-                first=None if first is None else parse_day(first),
-                last=None if last is None else parse_day(last),
-                plan=plan,
-                hot=list(differing_entries(account, now)),
-                held_hot=held_positions(account, desk_date(now)),
-                now=now,
-            )
-        self.emit(report_of(reconciliation))
-        return reconciliation.is_clean
+        seen = find_breaks(
+            account,
+            statements,
+            symbols=None if symbols is None else parse_symbols(read_text(symbols, field="symbols")),
+            first=None if first is None else parse_day(first),
+            last=None if last is None else parse_day(last),
+            plan=plan,
+            by="reconcile",
+            now=now,
+        )
+        self.emit(breaks_report(seen, now))
+        return not seen.breaks.open and not seen.run.left_out
 
 
 def _content(path: Path) -> bytes:
@@ -86,38 +95,3 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field="files") from error
-
-
-def report_of(reconciliation: Reconciliation) -> Report:
-    """Return a reconciliation as a command's answer: three columns side by side, the oldest break first."""
-    title = f"Breaks · {reconciliation.account}"
-    rows = [_row(each) for each in reconciliation.breaks]
-    tables = [Table(title, list(COLUMNS), rows)]
-    if reconciliation.following:
-        following = [[*_row(each.difference)[:6], each.cause] for each in reconciliation.following]
-        tables.append(Table("What follows from them", [*COLUMNS[:6], "Break"], following))
-    if reconciliation.marked:
-        marked: list[list[Value]] = [
-            [line.day, line.last_day, line.segment, line.head, line.estimate, line.broker, line.sure]
-            for line in reconciliation.marked
-        ]
-        columns = ["Day", "To", "Segment", "Head", "Schedule", "Broker", "Sure"]
-        tables.append(Table("Not settled in the schedule, and no break", columns, marked))
-    if reconciliation.left_out:
-        lines: list[list[Value]] = [list(line) for line in reconciliation.left_out]
-        tables.append(Table("Could not be compared", ["File", "Row", "Reason", "What it is"], lines))
-    count = len(reconciliation.breaks)
-    notes = [f"{count:,} breaks are open; nothing was booked." if count else "Nothing differs."]
-    return Report(title, reconciliation.as_dict(), tables, notes, sheet=tables[0])
-
-
-def _row(each: Break) -> list[Value]:
-    sides: Sequence[Figures | None] = (each.ledger, each.broker, each.hot)
-    key = {name: text for name, text in each.key.items() if name not in ("account", "day")}
-    return [each.day, each.kind.value, _words(key), *map(_words, sides), each.proposal.text, each.id]
-
-
-def _words(figures: Mapping[str, str | None] | None) -> str:
-    if figures is None:
-        return ""
-    return ", ".join(f"{name} {text}" for name, text in figures.items() if text)
