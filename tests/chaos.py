@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 LEDGER = {
-    "VELOX_MODEL_DESKS": "100",  # of a thousand operations each
+    "VELOX_MODEL_DESKS": "100",
+    "VELOX_MODEL_OPERATIONS": "1000",  # of each desk
     "VELOX_RACE_TRADES": "300",
     "VELOX_KILL_SHARE": "1",  # at every statement
 }

@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     os.environ["VELOX_DATA_DIR"] = str(ROOT / "var" / "check")
     steps = [
         ["make", "--no-print-directory", "check"],
-        [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist", "loadfile", *arguments],
+        # Whole files, in the order of their folders: the longest stand in the first two.
+        [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder", *arguments],
         [
             sys.executable,
             "-m",

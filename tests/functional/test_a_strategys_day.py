@@ -13,7 +13,6 @@ from tests.conftest import Ledger
 from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.ledger
 
 
 def run(ledger: Ledger, script: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -37,6 +36,7 @@ def said(ledger: Ledger, folder: Path, source: str) -> str:
     return done.stdout
 
 
+@pytest.mark.ledger
 def test_the_predecessors_example_runs_as_written_also_twice_in_a_day(ledger: Ledger, tmp_path: Path) -> None:
     for _ in range(2):
         done = run(ledger, ROOT / "examples" / "workflow.py", tmp_path)
@@ -145,6 +145,7 @@ def test_a_second_process_is_told_who_holds_the_source(ledger: Ledger, tmp_path:
     assert shown == "True\n"
 
 
+@pytest.mark.ledger
 def test_flush_brings_every_point_and_the_projected_trades_to_the_store(ledger: Ledger, tmp_path: Path) -> None:
     shown = said(
         ledger,

@@ -1,4 +1,4 @@
-"""Processes that write the ledger for a test: `python -m tests.trading.ledger_workers JOB ARGUMENT...`.
+"""Processes that write the ledger for a test: forked from it, or `python -m tests.trading.ledger_workers JOB ...`.
 
 Each waits for a byte on its input, so that all begin at once, and says a line of JSON for what returned.
 """
@@ -11,18 +11,21 @@ import random
 import signal
 import sys
 import time
+from typing import TextIO
 
 import django
+from django.apps import apps
 
-django.setup()
+if not apps.ready:
+    django.setup()
 
-from django.db import DatabaseError  # noqa: E402  (the settings come first)
+from django.db import DatabaseError, connections
 
-from tests.trading.book import AT, MINUTE, closed, filled, opened  # noqa: E402
-from trading import transactions  # noqa: E402
-from trading.bookkeeping import journal  # noqa: E402
-from trading.errors import VeloxError  # noqa: E402
-from trading.queries.accounts import get_account  # noqa: E402
+from tests.trading.book import AT, MINUTE, closed, filled, opened
+from trading import transactions
+from trading.bookkeeping import journal
+from trading.errors import VeloxError
+from trading.queries.accounts import get_account
 
 # A machine that does much else may keep sixteen writers waiting for longer than two seconds; what these jobs show is
 # who wins and that nobody is refused, not how long it took (bench/ledger.py measures that).
@@ -116,10 +119,56 @@ def hold(seconds: str) -> None:
         time.sleep(float(seconds))
 
 
-if __name__ == "__main__":
-    job, *arguments = sys.argv[1:]
+JOBS = {"close": close, "write": write, "endure": endure, "fork": fork, "hold": hold, "race": race, "twice": twice}
+
+
+def work(job: str, *arguments: str) -> None:
+    """Wait for a byte, then do the job."""
     say(ready=True)
     sys.stdin.read(1)
-    {"close": close, "write": write, "endure": endure, "fork": fork, "hold": hold, "race": race, "twice": twice}[job](
-        *arguments
-    )
+    JOBS[job](*arguments)
+
+
+class Worker:
+    """A forked process with a job: it has connections of its own, and Django need not start anew for it."""
+
+    def __init__(self, job: str, *arguments: str) -> None:
+        connections.close_all()
+        (to_read, words), (answers, to_write) = os.pipe(), os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.close(words)
+                os.close(answers)
+                sys.stdin, sys.stdout = os.fdopen(to_read), os.fdopen(to_write, "w")
+                work(job, *arguments)
+                sys.stdout.flush()
+            except BaseException as error:
+                os.write(2, repr(error).encode())
+            finally:
+                os._exit(0)
+        os.close(to_read)
+        os.close(to_write)
+        self.stdin: TextIO = os.fdopen(words, "w")
+        self.stdout: TextIO = os.fdopen(answers)
+        self._is_there = True
+
+    def kill(self) -> None:
+        """Kill it, unless it has ended, and wait until it is gone."""
+        if self._is_there:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+
+    def wait(self) -> None:
+        if self._is_there:
+            os.waitpid(self.pid, 0)
+            self._is_there = False
+
+    def close(self) -> None:
+        self.kill()
+        self.stdin.close()
+        self.stdout.close()
+
+
+if __name__ == "__main__":
+    work(*sys.argv[1:])

@@ -16,8 +16,6 @@ from trading.management.commands import clear_account as clearing
 from trading.models import Account, CapitalFlow, Exchange, Journal, Trade
 from trading.queries import sessions
 
-pytestmark = pytest.mark.ledger
-
 MONDAY = datetime(2021, 4, 12, 4, tzinfo=UTC)
 
 
@@ -28,6 +26,7 @@ def answer(*args: str) -> dict[str, Any]:
 
 
 class TestAccount:
+    @pytest.mark.ledger
     def test_it_lists_what_is_there(self, ledger: Any) -> None:
         rows = answer("account", "list")["accounts"]
         assert rows == answer("account")["accounts"]
@@ -40,6 +39,7 @@ class TestAccount:
             "flows": [{"date": "2000-01-01", "amount": "100000"}],
         }
 
+    @pytest.mark.ledger
     def test_it_makes_an_account_once(self, ledger: Any) -> None:
         args = ("account", "create", "paper desk", "--book", "paper", "--capital", "2500000.50", "--currency", "USD")
         made = answer(*args, "--zone", "America/New_York", "--date", "2021-04-01")["accounts"]
@@ -50,6 +50,7 @@ class TestAccount:
             answer("account", "create", "paper desk", "--book", "demo")
         assert caught.value.returncode == 2
 
+    @pytest.mark.ledger
     def test_capital_comes_and_goes_on_its_day(self, ledger: Any) -> None:
         answer("account", "capital", "main", "50000", "--date", "2021-04-12")
         row = answer("account", "capital", "main", "-20000.25", "--date", "2021-04-13")["accounts"][0]
@@ -103,6 +104,7 @@ class TestClearAccount:
         trade(5, at=MONDAY)
         return points
 
+    @pytest.mark.ledger
     def test_it_removes_rows_and_points_of_that_account_alone(self, points: Points) -> None:
         said = answer("clear_account", "replay", "--yes")
         assert (said["account"], said["points"], said["rows"]["trades"], said["rows"]["fills"]) == ("replay", 12, 1, 2)
@@ -147,6 +149,7 @@ class TestSessions:
         }
         assert answer("sessions", "--date", "2021-04-14")["open"] is False
 
+    @pytest.mark.ledger
     def test_an_amended_file_replaces_the_hours(self, ledger: Any, tmp_path: Path) -> None:
         file = Path(sessions.__file__).parents[1] / "data" / "exchange_sessions.json"
         content = json.loads(file.read_text())

@@ -17,7 +17,7 @@ from trading.data_manager import DataManager
 from trading.errors import IdConflict
 from trading.models import Trade
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 
 
 def run(work: Any) -> None:
@@ -38,6 +38,7 @@ def disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(DataManager, "disconnected", lambda _self: connections.close_all(), raising=False)
 
 
+@pytest.mark.ledger
 def test_a_day_is_awaited() -> None:
     async def work(dm: DataManager) -> None:
         opened = await dm.aio.open_position("T1", "orb", "RELIANCE", 100, 10, AT, stop_price=99)
@@ -105,6 +106,7 @@ def ids() -> list[str]:
 ARGUMENTS = ("orb", "INFY", 100, 1, AT)
 
 
+@pytest.mark.ledger
 def test_a_cancelled_call_that_has_begun_ends_first_and_the_same_call_again_answers(slow: Any) -> None:
     begun, free = slow
 
@@ -143,6 +145,7 @@ def test_a_cancelled_call_that_waits_for_its_turn_is_not_carried_out(slow: Any) 
     assert ids() == ["T1", "T2"]
 
 
+@pytest.mark.ledger
 def test_a_task_group_that_fails_leaves_nothing_under_way(slow: Any) -> None:
     begun, free = slow
 
@@ -169,6 +172,7 @@ def in_a_thread(query: Callable[[], list[str]]) -> list[str]:
         connections.close_all()
 
 
+@pytest.mark.ledger
 def test_a_loop_that_ends_lets_the_call_end_first(slow: Any) -> None:
     begun, free = slow
 

@@ -123,7 +123,6 @@ class TestInTheLedger:
         assert counts[0] == counts[1] == counts[2]
 
 
-@pytest.mark.ledger
 class TestForPeople:
     @pytest.fixture
     def trade(self, ledger: Any) -> Trade:

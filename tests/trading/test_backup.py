@@ -18,6 +18,7 @@ from django.core.management.base import CommandError
 from django.db import connections
 
 from tests.trading.book import closed, opened
+from tests.trading.ledger_workers import Worker
 from tests.trading.tampering import unguarded
 from tests.trading.test_ledger_processes import go, workers
 from tests.trading.test_verify_ledger import a_desks_days
@@ -115,20 +116,12 @@ def test_a_ledger_that_does_not_prove_itself_is_not_backed_up(ledger: Any) -> No
 
 def test_a_backup_under_load_is_restored_elsewhere(ledger: Any, tmp_path: Path) -> None:
     """Writers go on while it is copied; in another folder, with the key, it proves itself."""
-    command = [sys.executable, "-m", "tests.trading.ledger_workers", "endure"]
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    writers = [subprocess.Popen([*command, str(number * 10**6)], env=ledger.env, **pipes) for number in range(2)]
-    try:
+    with workers(("endure", "0"), ("endure", "1000000")) as writers:
+        go(writers)
         for writer in writers:
-            writer.stdin.write("\n")
-            writer.stdin.flush()
             for _ in range(6):
                 assert writer.stdout.readline()
         backups = [back_up() for _ in range(2)]
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.communicate()
     written = Journal.objects.count()
     assert verify_ledger().ok
     if ledger.vendor != "sqlite":
@@ -161,9 +154,9 @@ def test_writers_that_live_on_find_the_restored_ledger(ledger: Any) -> None:
 def test_a_writer_that_waits_for_the_restore_writes_to_the_restored_ledger(ledger: Any, monkeypatch: Any) -> None:
     """It had the ledger open before, and asks for the lock while the restore holds it."""
     backup = back_up()
-    with workers(ledger, ("twice", "before", "after")) as (writer,):
+    with workers(("twice", "before", "after")) as (writer,):
         go([writer])
-        assert writer.stdout and json.loads(writer.stdout.readline()) == {"opened": "before"}
+        assert json.loads(writer.stdout.readline()) == {"opened": "before"}
         module, step = (restoring, "_swap") if ledger.vendor == "sqlite" else (copying, "run")
         replace = getattr(module, step)
 
@@ -180,9 +173,8 @@ def test_a_writer_that_waits_for_the_restore_writes_to_the_restored_ledger(ledge
     assert verify_ledger().ok
 
 
-def is_waiting(writer: subprocess.Popen[str], ledger: Any) -> bool:
+def is_waiting(writer: Worker, ledger: Any) -> bool:
     """Tell whether the writer asks for the lock, or needs none any more: then it has answered."""
-    assert writer.stdout
     if select.select([writer.stdout], [], [], 0)[0]:
         return True
     if ledger.vendor == "postgresql":

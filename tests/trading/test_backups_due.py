@@ -17,8 +17,6 @@ from trading.operations.back_up import back_up
 from trading.operations.create_account import create_account
 from trading.operations.restore import restore
 
-pytestmark = pytest.mark.ledger
-
 
 @pytest.fixture(autouse=True)
 def alone(ledger: Any, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Iterator[None]:
@@ -39,6 +37,7 @@ def test_a_ledger_in_which_nothing_happened_needs_no_backup_however_old_it_is() 
     assert (later(days=400)["status"], later(days=400)["code"]) == ("ok", "")
 
 
+@pytest.mark.ledger
 def test_facts_older_than_a_day_and_in_no_backup_are_a_finding_with_its_cure() -> None:
     page_desk.trades(1)
     fresh, old = later(hours=23), later(hours=25)
@@ -50,11 +49,13 @@ def test_facts_older_than_a_day_and_in_no_backup_are_a_finding_with_its_cure() -
     assert report(now=datetime.now(UTC) + timedelta(hours=25))["status"] == "degraded"  # and never down
 
 
+@pytest.mark.ledger
 def test_it_is_the_age_of_the_record_that_counts_not_of_the_trade() -> None:
     page_desk.trades(1)  # of 2024: an import that happens now can be made again today
     assert later(hours=1)["status"] == "ok"
 
 
+@pytest.mark.ledger
 def test_a_backup_ends_it_until_newer_facts_wait_for_two_days() -> None:
     page_desk.trades(1)
     back_up()
@@ -86,6 +87,7 @@ def test_a_copy_without_its_note_or_with_a_broken_one_counts_for_nothing() -> No
     assert later(hours=49)["code"] == "backup_old"
 
 
+@pytest.mark.ledger
 def test_a_newer_backup_of_the_ledger_that_was_replaced_holds_nothing_of_the_restored_one() -> None:
     page_desk.trades(1)
     older = back_up()

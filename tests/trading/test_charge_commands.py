@@ -18,8 +18,6 @@ from trading.operations.amend import amend
 from trading.operations.void import void
 from trading.queries.charge_estimates import charged_of, segment_of
 
-pytestmark = pytest.mark.ledger
-
 HEADS = ["brokerage", "stt", "ctt", "exchange", "ipft", "sebi", "stamp", "gst", "dp"]
 
 
@@ -35,6 +33,7 @@ def answer(*args: str, exit_code: int = 0) -> dict[str, Any]:
     return dict(json.loads(out.getvalue()))
 
 
+@pytest.mark.ledger
 def test_a_day_is_told_head_by_head(ledger: Any) -> None:
     """10 at 2450.05 and 2465: turnover 49,150.50, average 2457.53 (rounded to the paisa)."""
     opened(order_id="A")
@@ -65,6 +64,7 @@ def test_without_a_plan_the_total_is_open_and_the_exit_says_so(ledger: Any) -> N
     assert {finding["head"] for finding in body["findings"]} >= {"brokerage", "gst"}
 
 
+@pytest.mark.ledger
 def test_estimates_leave_the_ledger_alone(ledger: Any) -> None:
     opened()
     closed()
@@ -72,6 +72,7 @@ def test_estimates_leave_the_ledger_alone(ledger: Any) -> None:
     assert row().charges is None
 
 
+@pytest.mark.ledger
 def test_a_position_over_night_is_delivery_and_a_sale_pays_the_depository(ledger: Any) -> None:
     opened(order_id="A")
     closed(exit_time=AT + timedelta(days=3), order_id="B")
@@ -83,6 +84,7 @@ def test_a_position_over_night_is_delivery_and_a_sale_pays_the_depository(ledger
     assert alone == sold
 
 
+@pytest.mark.ledger
 def test_trades_of_two_strategies_are_matched_within_the_day(ledger: Any) -> None:
     opened("T1", order_id="A")
     opened("T2", strategy_id="another", side="SHORT", entry_price="2460", order_id="B")
@@ -90,6 +92,7 @@ def test_trades_of_two_strategies_are_matched_within_the_day(ledger: Any) -> Non
     assert (day["heads"]["stt"], day["heads"]["dp"]) == ("6", "0")
 
 
+@pytest.mark.ledger
 def test_corrections_are_read_and_void_trades_are_not(ledger: Any) -> None:
     opened("T1", order_id="A")
     closed("T1", order_id="B")
@@ -104,6 +107,7 @@ def test_corrections_are_read_and_void_trades_are_not(ledger: Any) -> None:
     assert moved == bought
 
 
+@pytest.mark.ledger
 def test_a_trades_estimate_stands_beside_its_charges(ledger: Any, client: Any) -> None:
     opened("T1", order_id="A")
     closed("T1", order_id="B")

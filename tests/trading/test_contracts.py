@@ -25,7 +25,7 @@ from trading.queries.daily_summary import build_daily_summary
 from trading.queries.reports import selection
 from trading.queries.statistics import exits_of
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 CRUDE = "CRUDEOIL26DECFUT"
 DAY = AT.date()
 
@@ -45,6 +45,7 @@ def is_proven() -> bool:
     return verify_ledger().ok
 
 
+@pytest.mark.ledger
 class TestAMultiplierThatWasWrong:
     def test_the_trade_its_exits_its_risk_and_its_day_follow(self) -> None:
         traded(charges=20)
@@ -134,6 +135,7 @@ class TestAMultiplierThatWasWrong:
         assert is_proven()
 
 
+@pytest.mark.ledger
 def test_what_was_published_or_known_before_stays_as_it_was() -> None:
     traded()
     publish_daily_summary(get_account("main"), DAY, now=AT + timedelta(days=3))
@@ -170,6 +172,7 @@ class TestWhatIsRefused:
             correct_contract(row().instrument_id, multiplier=100, **{"by": "ann", "reason": "note", **who})
         assert row().realised_pnl == 15
 
+    @pytest.mark.ledger
     def test_a_currency_that_its_accounts_do_not_keep_until_the_trades_are_void(self) -> None:
         traded()
         with pytest.raises(CurrencyMismatch, match="T1 of main") as caught:
@@ -182,6 +185,7 @@ class TestWhatIsRefused:
         assert is_proven()
 
 
+@pytest.mark.ledger
 def test_flags_of_lot_and_tick_follow() -> None:
     traded()
     put_right(lot=100, price_tick="0.1")
@@ -191,6 +195,7 @@ def test_flags_of_lot_and_tick_follow() -> None:
     assert is_proven()
 
 
+@pytest.mark.ledger
 def test_terms_without_which_no_figure_changes_leave_the_trades_alone() -> None:
     traded()
     done = put_right(underlying="CRUDE", expiry="2026-12-18", session_group="commodity")
@@ -199,6 +204,7 @@ def test_terms_without_which_no_figure_changes_leave_the_trades_alone() -> None:
     assert is_proven()
 
 
+@pytest.mark.ledger
 def test_a_multiplier_that_was_changed_without_its_trades_is_found() -> None:
     """Also where the seal agrees, as a program at fault would leave it."""
     traded()
@@ -211,6 +217,7 @@ def test_a_multiplier_that_was_changed_without_its_trades_is_found() -> None:
     } <= found
 
 
+@pytest.mark.ledger
 def test_a_multiplier_that_was_changed_past_velox_is_found() -> None:
     traded()
     sql("UPDATE trading_instrument SET multiplier = %s WHERE symbol = %s", 100 * SCALE, CRUDE)

@@ -23,7 +23,7 @@ from trading.operations.void import void
 from trading.queries.accounts import get_account
 from trading.queries.trades import find_trade, get_trade
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 WHO = {"by": "asha", "reason": "typing error"}
 DAY = date(2024, 3, 15)
 
@@ -45,6 +45,7 @@ def follows() -> None:
 
 
 class TestAmend:
+    @pytest.mark.ledger
     def test_a_wrong_price_is_put_right_and_all_figures_follow(self) -> None:
         opened(stop_price=2440)
         closed(pnl="149.5")
@@ -59,6 +60,7 @@ class TestAmend:
         assert (row().realised_pnl, row().initial_risk) == (Decimal("100.5"), 100)
         follows()
 
+    @pytest.mark.ledger
     def test_the_correction_says_what_by_whom_and_why(self) -> None:
         opened()
         amend(row().pk, price=2451, charges="1.5", **WHO)
@@ -91,6 +93,7 @@ class TestAmend:
             set_charges_of(row().pk, 3, **{**WHO, **missing})
         assert snapshot() == before
 
+    @pytest.mark.ledger
     def test_what_is_right_already_changes_nothing(self) -> None:
         opened()
         before = snapshot()
@@ -98,6 +101,7 @@ class TestAmend:
         assert again == known_already(get_trade(get_account("main"), "T1"))
         assert snapshot() == before
 
+    @pytest.mark.ledger
     def test_a_smaller_exit_opens_the_trade_again_and_it_can_be_closed(self) -> None:
         opened()
         closed(pnl=1, exit_reason="target")
@@ -109,6 +113,7 @@ class TestAmend:
         assert row().realised_pnl == Decimal("179.5")
         follows()
 
+    @pytest.mark.ledger
     def test_a_smaller_entry_closes_the_trade(self) -> None:
         opened()
         filled("SELL", 2460, 4)
@@ -116,6 +121,7 @@ class TestAmend:
         assert (value.state, value.open_quantity, value.closed_at) == ("CLOSED", 0, AT + MINUTE)
         follows()
 
+    @pytest.mark.ledger
     def test_a_later_fill_is_booked_on_what_is_right(self) -> None:
         opened()
         amend(row().pk, quantity=6, price=2400, **WHO)
@@ -126,6 +132,7 @@ class TestAmend:
         assert [fill.sequence for fill in fills()] == [1, 2]
         follows()
 
+    @pytest.mark.ledger
     def test_what_makes_no_trade_is_refused_and_nothing_is_written(self) -> None:
         opened("T1", stop_price=2440)
         filled("SELL", 2460, 5)
@@ -150,6 +157,7 @@ class TestAmend:
             amend(999_999, price=1, **WHO)
         assert snapshot() == before
 
+    @pytest.mark.ledger
     def test_a_wrong_time_moves_the_days(self) -> None:
         opened()
         closed()
@@ -161,6 +169,7 @@ class TestAmend:
         follows()
 
 
+@pytest.mark.ledger
 class TestStrategy:
     def test_a_trade_moves_to_its_strategy_with_its_figures(self) -> None:
         opened()
@@ -195,6 +204,7 @@ class TestStrategy:
         assert snapshot() == before
 
 
+@pytest.mark.ledger
 class TestSaidAgain:
     def test_an_amended_fact_answers_as_it_was_said_and_as_it_is_right(self) -> None:
         opened()
@@ -219,6 +229,7 @@ class TestSaidAgain:
             closed(price=2467)
 
 
+@pytest.mark.ledger
 class TestVoid:
     def test_a_trade_that_never_was_counts_nowhere_and_stays_to_be_read(self) -> None:
         opened(charges=2)
@@ -282,6 +293,7 @@ class TestVoid:
 
 
 class TestCharges:
+    @pytest.mark.ledger
     def test_a_note_that_comes_later_is_shared_among_the_fills(self) -> None:
         opened()
         filled("SELL", 2460, 4)
@@ -307,6 +319,7 @@ class TestCharges:
         with pytest.raises(InvalidValue):
             set_charges("main", "T1", amount, source="note")
 
+    @pytest.mark.ledger
     def test_a_smallest_charge_is_shared_too(self) -> None:
         opened()
         for number in range(6):
@@ -314,6 +327,7 @@ class TestCharges:
         assert set_charges("main", "T1", "0.00000003", source="note").charges == Decimal("0.00000003")
         assert min(map(Decimal, Correction.objects.get().body["by_fill"].values())) == 0
 
+    @pytest.mark.ledger
     def test_a_later_fill_adds_its_own(self) -> None:
         opened()
         set_charges("main", "T1", 20, source="note")
@@ -321,6 +335,7 @@ class TestCharges:
         follows()
 
 
+@pytest.mark.ledger
 class TestGuard:
     def test_what_was_realised_is_firm_until_its_trade_is_corrected(self) -> None:
         opened()

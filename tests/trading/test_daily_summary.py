@@ -29,8 +29,6 @@ from trading.queries.daily_summary import day_report
 from trading.queries.day_end import DayEnd, end_of_day
 from trading.queries.reports import selection, strategy_report
 
-pytestmark = pytest.mark.ledger
-
 MONDAY = datetime(2021, 4, 12, 4, tzinfo=UTC)
 DAY = date(2021, 4, 12)
 CLOSE = datetime(2021, 4, 12, 10, tzinfo=UTC)
@@ -82,6 +80,7 @@ def day(ledger: Any) -> None:
     trade(888, at=MONDAY - timedelta(days=3))
 
 
+@pytest.mark.ledger
 class TestTheSummary:
     def test_it_has_the_shape_that_was_promised(self, day: None) -> None:
         summary = queries.build_daily_summary(get_account("main"), DAY)
@@ -128,6 +127,7 @@ class TestTheSummary:
         assert queries.latest_day(get_account("replay"), now=NOW) == DAY
 
 
+@pytest.mark.ledger
 def test_every_day_of_the_desk_ties_out_with_its_fills_to_the_last_decimal(ledger: Any) -> None:
     for plan in plans(20):
         make(plan)
@@ -147,6 +147,7 @@ def test_every_day_of_the_desk_ties_out_with_its_fills_to_the_last_decimal(ledge
 
 
 class TestTheCommand:
+    @pytest.mark.ledger
     def test_json_is_the_summary_with_money_as_plain_text(self, day: None) -> None:
         def plain(value: Any) -> Any:
             return display.plain(value) if isinstance(value, Decimal) else value
@@ -158,11 +159,13 @@ class TestTheCommand:
         ]
         assert told["total"]["total_pnl"] == "24.5" and told["date"] == "2021-04-12"
 
+    @pytest.mark.ledger
     def test_the_same_again_adds_no_version_and_says_the_same(self, day: None) -> None:
         first = answer()
         assert answer("--date", "2021-04-12") == answer("--rebuild") == first
         assert DailySummary.objects.filter(account__code="main").count() == 1
 
+    @pytest.mark.ledger
     def test_a_finished_day_that_changed_ends_with_one_until_it_is_rebuilt(self, day: None) -> None:
         answer()
         trade(5, at=MONDAY + timedelta(hours=2))
@@ -251,6 +254,7 @@ class TestWhenADayIsPublished:
         assert answer("--publish")["total"]["total_pnl"] == "24.5"
         assert DailySummary.objects.count() == 1
 
+    @pytest.mark.ledger
     def test_it_is_published_once_its_session_is_over(self, day: None, monkeypatch: pytest.MonkeyPatch) -> None:
         clock(monkeypatch, CLOSE)
         assert run()[1:] == ("", 0)
@@ -281,6 +285,7 @@ class TestWhenADayIsPublished:
                 queries.summary_of(get_account(account), on, now=MONDAY)
         assert DailySummary.objects.count() == 0
 
+    @pytest.mark.ledger
     def test_the_operation_itself_leaves_a_day_in_progress_unpublished(self, day: None) -> None:
         main, early = get_account("main"), CLOSE - timedelta(seconds=1)
         assert publish_daily_summary(main, DAY, now=early).outcome is Publishing.IN_PROGRESS
@@ -307,6 +312,7 @@ class TestWhenADayIsPublished:
         assert queries.latest_day(get_account("main"), now=MONDAY + timedelta(days=1)) == date(2021, 4, 13)
 
 
+@pytest.mark.ledger
 class TestWhatBecomesOfIt:
     def test_a_day_is_new_once_and_then_the_same(self, day: None) -> None:
         main = get_account("main")
@@ -351,6 +357,7 @@ class TestWhatBecomesOfIt:
 
 
 class TestASpan:
+    @pytest.mark.ledger
     def test_each_day_with_data_is_what_the_day_alone_says_and_the_total_is_the_reports(self, ledger: Any) -> None:
         for plan in plans(20):
             make(plan)
@@ -365,6 +372,7 @@ class TestASpan:
         held = [day["total"]["exposure_seconds"] for day in told["days"]]
         assert told["total"]["exposure_seconds"] == pytest.approx(sum(held))
 
+    @pytest.mark.ledger
     def test_a_position_carried_over_days_makes_each_of_them_a_day_and_no_other(self, day: None) -> None:
         add_fill("main", "held", "SELL", 51, 10, MONDAY + timedelta(days=3))
         told = answer("--from", "2021-04-10", "--to", "2021-04-20")
@@ -372,6 +380,7 @@ class TestASpan:
         assert [made["total"]["exposure_seconds"] for made in told["days"][1:]] == [6.25 * 3600, 15 * 60]
         assert (told["from"], told["to"], told["symbol"]) == ("2021-04-10", "2021-04-20", None)
 
+    @pytest.mark.ledger
     def test_it_begins_and_ends_with_the_data_and_can_be_narrowed(self, day: None) -> None:
         told = answer("--from", "2021-04-01", "--to", "2021-04-12", "--strategy", "ema cross", "--symbol", "M&M")
         assert [made["date"] for made in told["days"]] == ["2021-04-12"]
@@ -379,11 +388,13 @@ class TestASpan:
         assert answer("--to", "2021-04-11")["total"]["total_pnl"] == "888"
         assert answer("--to", "2021-04-11")["from"] == "2021-04-09"
 
+    @pytest.mark.ledger
     def test_days_that_hold_nothing_have_an_empty_span(self, day: None, ledger: Any) -> None:
         told = answer("--from", "2021-03-01", "--to", "2021-03-05")
         assert (told["days"], told["total"]["total_trades"]) == ([], 0)
         assert answer("--from", "2021-03-01", "--account", "replay")["days"] != []
 
+    @pytest.mark.ledger
     def test_as_known_before_it_was_recorded_it_is_empty(self, day: None) -> None:
         told = answer("--from", "2021-04-01", "--to", "2021-04-12", "--as-known-on", "2021-05-01")
         assert (told["days"], told["as_known_on"]) == ([], "2021-05-01")

@@ -37,8 +37,6 @@ from trading.errors import (
     VeloxError,
 )
 
-pytestmark = pytest.mark.ledger
-
 ROOT = Path(__file__).parents[2]
 MORNING = datetime(2024, 3, 15, 4, 0, tzinfo=UTC)  # 09:30 at the desk
 MINUTE = timedelta(minutes=1)
@@ -150,6 +148,7 @@ class TestBeforeAnything:
         DataManager().close()
         assert not (data_dir / "new").exists()
 
+    @pytest.mark.ledger
     def test_without_tables_a_ledger_call_says_migrate_and_a_tick_is_kept(self, alone: None, no_tables: Path) -> None:
         with DataManager() as dm:
             with pytest.raises(LedgerNotReady, match="migrate"):
@@ -162,6 +161,7 @@ class TestBeforeAnything:
             assert not no_tables.exists()
 
 
+@pytest.mark.ledger
 class TestPositions:
     def test_an_open_position_is_priced_by_the_newest_tick(self, dm: DataManager) -> None:
         opened(dm)
@@ -248,6 +248,7 @@ class TestNewest:
         monkeypatch.setattr(store, "newest", answer_then_ship)
         assert DataManager().get_latest_tick("TCS")["last_price"] == 10
 
+    @pytest.mark.ledger
     def test_accounts_are_apart(self, dm: DataManager) -> None:
         with DataManager(source="replay", account="replay") as replay:
             replay.process_tick("TCS", {"ltp": 99})
@@ -285,6 +286,7 @@ class TestReadings:
         dm.process_tick("TCS", {"ltp": 7}, at=MORNING)
         assert dm.get_candles("TCS", every, *ALL_TIME).column("close").to_pylist() == [7]
 
+    @pytest.mark.ledger
     def test_stops_and_executions_are_there_as_soon_as_the_call_returned(self, dm: DataManager) -> None:
         opened(dm)
         assert dm.update_trailing_sl("T1", "ema", "RELIANCE", 95, 104, "ATR", at=MORNING) is True
@@ -305,6 +307,7 @@ class TestReadings:
 
 
 class TestFaults:
+    @pytest.mark.ledger
     def test_a_stop_answers_false_while_the_ledger_is_busy_and_all_else_raises(
         self, dm: DataManager, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -361,6 +364,7 @@ class TestFaults:
         assert dm.get_latest_tick("TCS")["last_price"] == 1
         assert dm.get_trade("T1").state == "OPEN"
 
+    @pytest.mark.ledger
     def test_every_error_has_a_code_and_a_hint(self, dm: DataManager) -> None:
         with pytest.raises(VeloxError) as caught:
             dm.get_trade("T9")
@@ -406,6 +410,7 @@ class TestFlush:
 
 
 class TestTogether:
+    @pytest.mark.ledger
     def test_threads_share_one(self, dm: DataManager) -> None:
         faults: list[BaseException] = []
 
@@ -437,6 +442,7 @@ class TestTogether:
             assert (dm.get_latest_tick("TCS")["last_price"], other.get_latest_tick("TCS")["last_price"]) == (1, 2)
         assert dm.process_tick("TCS", {"ltp": 3})  # the other's close closed only itself
 
+    @pytest.mark.ledger
     def test_within_an_event_loop_every_call_works(self, dm: DataManager) -> None:
         async def strategy() -> None:
             dm.process_tick("TCS", {"ltp": 11})
@@ -487,6 +493,7 @@ class TestTogether:
         assert dm.process_tick("TCS", {"ltp": 2}) is True
         assert dm.get_ticks("TCS", *ALL_TIME).column("close").to_pylist() == [1, 2]
 
+    @pytest.mark.ledger
     def test_a_forked_child_opens_a_source_of_its_own(self, dm: DataManager) -> None:
         dm.process_tick("TCS", {"ltp": 1})
         opened(dm)

@@ -31,7 +31,7 @@ from trading.queries.statistics import account_stats
 from trading.queries.trade_list import trade_row
 from trading.queries.trades import find_trade
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger", "proved")]
+pytestmark = pytest.mark.usefixtures("ledger", "proved")
 
 DAY, HELD = date(2024, 3, 15), 20 * MINUTE
 OPENS = AT - timedelta(minutes=15)  # 09:15 at the exchange
@@ -68,6 +68,7 @@ def added(trade_id: str, side: str, new: NewFill) -> None:
         journal.append(account, "add_fill", {"trade": booking.trade_body(trade), **body}, now=NOW, head=head)
 
 
+@pytest.mark.ledger
 class TestDayOnly:
     def test_it_is_marked_and_its_order_kept(self) -> None:
         trade = booked("T1", ("BUY", "100", 10), ("SELL", "101", 4), ("SELL", "102", 6))
@@ -150,6 +151,7 @@ class TestShown:
             assert "15 Mar" in page, place
 
 
+@pytest.mark.ledger
 class TestSettlement:
     def test_a_part_that_expired_is_no_sale_at_a_price(self) -> None:
         booked("T1", ("BUY", "100", 10), is_day_only=False)

@@ -29,7 +29,7 @@ from trading.queries.accounts import get_account
 from trading.queries.opening_sales import opening_sales
 from trading.queries.statistics import first_trading_day
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 
 BOUGHT = date(2020, 3, 23)
 WHO = {"by": "asha", "reason": "contract note of 2020"}
@@ -56,12 +56,14 @@ def trades() -> list[tuple[Any, ...]]:
 
 
 class TestCost:
+    @pytest.mark.ledger
     def test_until_it_is_given_the_sale_is_listed_and_in_no_figure(self, proved: None) -> None:
         imported(line("5", "SELL", 10, 120), line("6", "SELL", 5, 121, day=1))
         assert listed() == [("5", 10), ("6", 5)]
         assert listed(day=DAY) == [("5", 10)]
         assert not Trade.objects.exists() and not DayTotal.objects.exists()
 
+    @pytest.mark.ledger
     def test_once_it_is_given_the_sale_is_a_closed_trade(self, proved: None) -> None:
         imported(line("5", "SELL", 10, 120), line("6", "SELL", 5, 121, day=1))
         trade = given("5")
@@ -74,6 +76,7 @@ class TestCost:
         assert listed() == [("6", 5)]
         assert verify_ledger().differences == []
 
+    @pytest.mark.ledger
     def test_the_same_again_changes_nothing_and_another_is_refused(self, proved: None) -> None:
         imported(line("5", "SELL", 10, 120))
         given("5")
@@ -95,6 +98,7 @@ class TestCost:
             given("5", **wrong)
         assert snapshot() == before
 
+    @pytest.mark.ledger
     def test_only_such_a_sale_has_a_cost_to_give(self) -> None:
         imported(future("1", "SELL", 50), line("2", "BUY", 10), line("3", "SELL", 10, minute=5))
         before = snapshot()
@@ -105,6 +109,7 @@ class TestCost:
             give_cost(4711, 80, BOUGHT, **WHO)
         assert snapshot() == before
 
+    @pytest.mark.ledger
     def test_a_part_of_a_fill_may_be_of_holdings(self, proved: None) -> None:
         imported(line("1", "BUY", 10, 100), line("2", "SELL", 15, 120, day=2, charges={}))
         assert listed() == [("2", 5)]
@@ -112,6 +117,7 @@ class TestCost:
         assert trades() == [(BOUGHT, "LONG", "CLOSED", 5, 200), (DAY, "LONG", "CLOSED", 10, 200)]
         assert listed() == [] and verify_ledger().differences == []
 
+    @pytest.mark.ledger
     def test_later_files_leave_it_and_earlier_ones_build_around_it(self, proved: None) -> None:
         imported(line("5", "SELL", 10, 120, day=3))
         given("5")
@@ -120,12 +126,14 @@ class TestCost:
         imported(line("1", "BUY", 4, 100), line("2", "SELL", 4, 90, day=1))
         assert [row[-1] for row in trades()] == [400, -40, 50]
 
+    @pytest.mark.ledger
     def test_the_days_of_figures_do_not_begin_with_it(self, proved: None) -> None:
         imported(line("5", "SELL", 10, 120), line("6", "BUY", 1, 100, day=2))
         given("5")
         assert first_trading_day(get_account("main")) == DAY + timedelta(days=2)
 
 
+@pytest.mark.ledger
 class TestGuarded:
     def test_no_row_is_changed_or_removed_and_what_was_tampered_with_is_named(self) -> None:
         imported(line("5", "SELL", 10, 120))
@@ -158,6 +166,7 @@ class TestGuarded:
         assert not HoldingCost.objects.exists() and verify_ledger().ok
 
 
+@pytest.mark.ledger
 def test_the_command_lists_them_and_takes_a_cost(capsys: Any) -> None:
     imported(line("5", "SELL", 10, 120))
     call_command("opening_sales", format="json")

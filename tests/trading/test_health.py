@@ -29,8 +29,6 @@ from trading.health.report import report
 from trading.hot import cache
 from trading.hot.breaker import Breaker
 
-pytestmark = pytest.mark.ledger
-
 PARTS = ["ledger", "spool", "store", "shipper", "hot", "broker", "worker", "beat", "feed", "disk", "logs"]
 POINTS = ["accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"]
 OPEN_HOURS = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # a Monday, 10:30 at the desk
@@ -67,6 +65,7 @@ class TestShape:
         assert found["checked_at"] == "2026-11-23T05:00:00.000Z"
         json.dumps(found, allow_nan=False)
 
+    @pytest.mark.ledger
     def test_a_new_desk_is_well_and_what_is_not_used_is_off(self) -> None:
         found = report(now=now())
         assert found["status"] == "ok"
@@ -89,6 +88,7 @@ class TestShape:
         assert sorted(path.name for path in data_dir.iterdir() if "sqlite3" not in path.name) == before
 
 
+@pytest.mark.ledger
 class TestLedger:
     def test_without_a_ledger_it_is_down_with_its_cure(self, no_tables: Path) -> None:
         found = report(now=now())
@@ -292,6 +292,7 @@ class TestOthers:
 
 
 class TestCommand:
+    @pytest.mark.ledger
     def test_json_is_one_object_and_exit_0_means_well(self) -> None:
         out = io.StringIO()
         call_command("health", "--format", "json", stdout=out)

@@ -23,8 +23,6 @@ from trading.data_manager import DataManager
 from trading.health.report import report
 from trading.hot import cache, comparisons, ledger_copy
 
-pytestmark = pytest.mark.ledger
-
 NOW = datetime.now(UTC)
 
 
@@ -44,6 +42,7 @@ def copied(part: str) -> Any:
     return None if entry is None else entry[part]
 
 
+@pytest.mark.ledger
 class TestCopy:
     def test_it_holds_positions_stops_counters_and_the_days_sums(self, dm: DataManager) -> None:
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
@@ -63,6 +62,7 @@ class TestCopy:
 
 
 class TestMending:
+    @pytest.mark.ledger
     def test_what_is_not_what_the_ledger_says_is_found_and_mended(self, dm: DataManager) -> None:
         ledger_copy.rebuild("main", datetime.now(UTC))
         name = ledger_copy.name_of("main", "positions")
@@ -74,6 +74,7 @@ class TestMending:
             assert cache.get_many([name])[name]["positions"] == true["positions"]
         assert ledger_copy.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 0, "wrong": 0}
 
+    @pytest.mark.ledger
     def test_what_is_behind_is_no_fault(self, dm: DataManager) -> None:
         ledger_copy.rebuild("main", datetime.now(UTC))
         dm.close_position("T2", "scalping", "M&M", 690, NOW)
@@ -87,6 +88,7 @@ class TestMending:
         cache.put("book", names, dict.fromkeys(names, version))
         assert [row["trade_id"] for row in copied("positions")] == ["T1"]
 
+    @pytest.mark.ledger
     def test_the_companion_copies_what_changed_and_mends_once_a_minute(self, dm: DataManager) -> None:
         clock = [1000.0]
         companion = Companion(clock=lambda: clock[0])
@@ -103,6 +105,7 @@ class TestMending:
         assert len(copied("positions")) == 1
 
 
+@pytest.mark.ledger
 class TestProof:
     @pytest.fixture
     def verified(self, dm: DataManager) -> Callable[[], dict[str, Any]]:
@@ -180,6 +183,7 @@ class TestReport:
 
 
 class TestCommand:
+    @pytest.mark.ledger
     def test_it_makes_everything_anew(self, dm: DataManager) -> None:
         dm.process_tick("RELIANCE", {"ltp": 2460})
         dm.cache_indicators("RELIANCE", {"rsi": 45.5})
@@ -214,6 +218,7 @@ class TestCommand:
             call_command("rebuild_cache", account="nobody", stdout=io.StringIO())
 
 
+@pytest.mark.ledger
 def test_with_every_server_hung_and_the_ledger_locked_telemetry_goes_on_and_raises_nothing(
     dm: DataManager, shared_ledger: RedisServer, settings: Any
 ) -> None:

@@ -18,7 +18,7 @@ from trading.errors import InvalidValue
 from trading.models import Exchange, Instrument
 from trading.proof.verify import verify_ledger
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 KITE = (
     "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,"
     "segment,exchange\n"
@@ -50,6 +50,7 @@ def instrument(symbol: str) -> Instrument:
     return Instrument.objects.select_related("exchange").get(symbol=symbol)
 
 
+@pytest.mark.ledger
 def test_at_first_use_the_symbol_tells_what_it_proves_and_no_more() -> None:
     opened("T1", symbol="NFO:NIFTY26N2624500CE")
     opened("T2", symbol="MCX:CRUDEOIL26DECFUT")
@@ -63,6 +64,7 @@ def test_at_first_use_the_symbol_tells_what_it_proves_and_no_more() -> None:
 
 
 class TestAFileOfInstruments:
+    @pytest.mark.ledger
     def test_a_brokers_file_tells_kind_underlying_expiry_strike_lot_and_tick(self, tmp_path: Path) -> None:
         assert load(tmp_path, KITE)["new"] == 4
         option, future, index = map(instrument, ("NIFTY26N2624500CE", "BANKNIFTY26DECFUT", "NIFTY 50"))
@@ -76,6 +78,7 @@ class TestAFileOfInstruments:
         assert not option.reviewed
         assert verify_ledger().ok
 
+    @pytest.mark.ledger
     def test_loaded_again_it_changes_nothing(self, tmp_path: Path) -> None:
         load(tmp_path, KITE)
         before = snapshot()
@@ -96,6 +99,7 @@ class TestAFileOfInstruments:
         assert "MOON" in told["refused"][0]["hint"]
         assert instrument("GOOD").lot == 1
 
+    @pytest.mark.ledger
     def test_only_those_that_are_known_where_that_is_asked_for(self, tmp_path: Path) -> None:
         opened(symbol="INFY")
         closed(symbol="INFY")
@@ -103,6 +107,7 @@ class TestAFileOfInstruments:
         assert (told["new"], told["left_out"], told["changed"]) == (0, 3, 1)
         assert instrument("INFY").price_tick == Decimal("0.05")
 
+    @pytest.mark.ledger
     def test_what_was_traded_is_changed_with_author_and_reason_alone(self, tmp_path: Path) -> None:
         opened(symbol="MCX:CRUDEOIL26DECFUT", entry_price=5295, quantity=1)
         closed(symbol="MCX:CRUDEOIL26DECFUT", price=5310)
@@ -137,6 +142,7 @@ class TestTheCommand:
         assert [one["symbol"] for one in answer("--unreviewed")["instruments"]] == ["MCX:CRUDEOIL26DECFUT"]
         assert [one["exchange"] for one in answer("MCX:CRUDEOIL26DECFUT")["instruments"]] == ["MCX"]
 
+    @pytest.mark.ledger
     def test_it_puts_a_contract_right(self) -> None:
         opened(symbol="CRUDEOIL26DECFUT", entry_price=5295, quantity=1)
         closed(symbol="CRUDEOIL26DECFUT", price=5310)

@@ -24,7 +24,7 @@ from django.core.management import call_command
 
 from tests.companions import ended_afterwards
 from tests.trading.book import AT, MINUTE, fills, row, snapshot
-from tests.trading.test_ledger_processes import ROOT, go, workers
+from tests.trading.test_ledger_processes import go, workers
 from tests.waiting import until
 from trading import summon, transactions
 from trading.account_operations import OPERATIONS, AccountOperations
@@ -38,8 +38,10 @@ from trading.models import Fill, Journal, Signal, Trade
 from trading.operations.add_fill import add_fill
 from trading.proof.verify import verify_ledger
 
-pytestmark = pytest.mark.ledger
 OPEN = ("T1", "orb", "RELIANCE", 2450.05, 10, AT)
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -52,9 +54,8 @@ def dm(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataManager]:
 @contextmanager
 def held(ledger: Any) -> Iterator[None]:
     """Another process holds the ledger."""
-    with workers(ledger, ("hold", "60")) as (holder,):
+    with workers(("hold", "60")) as (holder,):
         go([holder])
-        assert holder.stdout
         assert json.loads(holder.stdout.readline()) == {"held": True}
         yield
 
@@ -74,11 +75,13 @@ def shown(*args: str) -> tuple[dict[str, Any], int]:
     return dict(json.loads(out.getvalue())), code
 
 
+@pytest.mark.ledger
 def test_a_free_ledger_answers_as_without(dm: DataManager) -> None:
     assert dm.open_position(*OPEN).state == "OPEN"
     assert shown() == ({"waiting": 0, "posted": 0, "refused": 0, "facts": []}, 0)
 
 
+@pytest.mark.ledger
 def test_a_busy_ledgers_facts_are_pending_and_posted_in_order(dm: DataManager, ledger: Any) -> None:
     before = snapshot()
     with held(ledger):
@@ -116,6 +119,7 @@ def test_a_busy_ledgers_facts_are_pending_and_posted_in_order(dm: DataManager, l
     assert dm.open_position("T2", *OPEN[1:]).state == "OPEN", "nothing waits any more: at once again"
 
 
+@pytest.mark.ledger
 def test_bad_input_raises_and_is_not_kept(dm: DataManager, ledger: Any, impatient: None) -> None:
     with held(ledger):
         for _ in range(2):  # with nothing waiting, and behind a fact that waits
@@ -125,6 +129,7 @@ def test_bad_input_raises_and_is_not_kept(dm: DataManager, ledger: Any, impatien
     assert [fact.operation for fact in of_this_folder().facts()] == ["open_position"] * 2
 
 
+@pytest.mark.ledger
 def test_a_refused_fact_is_kept_with_its_reason_and_stops_no_other(
     dm: DataManager, ledger: Any, impatient: None
 ) -> None:
@@ -145,6 +150,7 @@ def test_a_refused_fact_is_kept_with_its_reason_and_stops_no_other(
         dm.open_position("T1", "orb", "RELIANCE", 2450.05, 12, AT)
 
 
+@pytest.mark.ledger
 def test_what_was_posted_by_a_process_that_died_is_not_posted_again(
     dm: DataManager, ledger: Any, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +173,7 @@ def test_what_was_posted_by_a_process_that_died_is_not_posted_again(
     assert [fill.quantity for fill in fills()] == [10, 2, 2, 2]
 
 
+@pytest.mark.ledger
 def test_a_call_whose_commit_was_in_doubt_is_not_posted_again(dm: DataManager, ledger: Any) -> None:
     dm.open_position(*OPEN)
 
@@ -180,6 +187,7 @@ def test_a_call_whose_commit_was_in_doubt_is_not_posted_again(dm: DataManager, l
     assert Fill.objects.count() == 2
 
 
+@pytest.mark.ledger
 def test_one_process_posts_at_a_time(dm: DataManager, ledger: Any, impatient: None) -> None:
     with held(ledger):
         dm.open_position(*OPEN)
@@ -189,12 +197,14 @@ def test_one_process_posts_at_a_time(dm: DataManager, ledger: Any, impatient: No
     assert of_this_folder().post() == 1
 
 
+@pytest.mark.ledger
 def test_without_an_intake_a_busy_ledger_raises_and_keeps_nothing(ledger: Any, impatient: None) -> None:
     with DataManager() as dm, held(ledger), pytest.raises(LedgerBusy):
         dm.open_position(*OPEN)
     assert not of_this_folder().folder.exists()
 
 
+@pytest.mark.ledger
 def test_the_companion_posts(ledger: Any, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", ledger.url)  # what a companion started from here is to use
     with ended_afterwards(), DataManager(ledger_intake=True) as dm:

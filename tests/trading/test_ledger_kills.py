@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from tests.trading.book import AT, MINUTE, closed, filled, opened, row
+from tests.trading.book import AT, MINUTE, closed, filled, opened, row, snapshot
 from trading.models import Journal, User
 from trading.operations.amend import amend
 from trading.operations.create_account import create_account
@@ -54,6 +54,8 @@ CASES = [
          lambda _: None),
     Case("amend", lambda name: amend(row(name).pk, price="2451", strategy_id=f"of {name}", **SAID)),
     Case("void", lambda name: void(row(name).pk, **SAID), lambda name: (opened(name), closed(name))),
+    Case("void a fill", lambda name: void(row(name).pk, fill=2, **SAID), lambda name: (
+        opened(name), filled("SELL", 2460, 4, name))),
     Case("charges", lambda name: set_charges("main", name, "12.35", source="note")),
     Case("review", lambda name: review_trade(row(name).pk, by=User.objects.get(username="asha"), rating=3)),
     Case("summary", lambda _: publish_daily_summary(get_account("main"), DAY, rebuild=True), lambda name: (
@@ -72,9 +74,11 @@ def test_killed_at_a_statement_it_is_done_once_by_the_retry(case: Case) -> None:
             continue
         name = f"{case.name} {place}"
         case.prepare(name)
-        before = Journal.objects.count()
+        rows, before = snapshot(), Journal.objects.count()
         was_killed = _killed(lambda name=name: case.call(name), place)
-        assert Journal.objects.count() - before == (case.rows if place == COMMITTED or not was_killed else 0)
+        is_undone = was_killed and place != COMMITTED
+        assert Journal.objects.count() - before == (0 if is_undone else case.rows)
+        assert not is_undone or snapshot() == rows, place
         case.call(name)
         assert Journal.objects.count() - before == case.rows, place
         killed += was_killed

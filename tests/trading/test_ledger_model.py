@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import QuerySet
 
 from tests.trading.ledger_model import ENTRY, EXIT, FUTURE, Fill, Model, Refused, Trade, day_of
@@ -30,7 +30,8 @@ from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 
-OPERATIONS = 1000  # of one account; `make chaos` plays a hundred of them
+# Of one account; `make chaos` plays a hundred of them, and as many on a server.
+OPERATIONS = int(os.environ.get("VELOX_MODEL_OPERATIONS", "300" if connection.vendor == "postgresql" else "1000"))
 DESKS, FIRST_SEED = (int(os.environ.get(f"VELOX_MODEL_{name}", "1")) for name in ("DESKS", "SEED"))
 BEGIN = datetime(2024, 3, 11, 4, tzinfo=UTC)
 STRATEGIES, SYMBOLS, IDS = ("orb", "ema cross"), ("RELIANCE", "M&M", FUTURE), [f"T{n}" for n in range(60)]

@@ -6,14 +6,11 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +20,7 @@ from django.db import connections
 from tests.companions import is_alive
 from tests.trading import oracle
 from tests.trading.book import closed, fills, opened, row, snapshot
+from tests.trading.ledger_workers import Worker
 from trading.bookkeeping.journal import lock_head
 from trading.domain.chain import chain_code
 from trading.errors import LedgerBusy
@@ -33,51 +31,38 @@ from trading.transactions import writing
 
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 
-ROOT = Path(__file__).resolve().parents[2]
 CLOSERS, WRITERS, TRADES_EACH = 16, 8, 4
 KILLS = 6
 RACED = int(os.environ.get("VELOX_RACE_TRADES", "12"))  # 300 in `make chaos`
 
 
 @contextmanager
-def workers(ledger: Any, *jobs: tuple[str, ...]) -> Iterator[list[subprocess.Popen[str]]]:
-    """Start one process per job, all ready and waiting; end those that still run."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.trading.ledger_workers", *job],
-            cwd=ROOT,
-            env=ledger.env,
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for job in jobs
-    ]
+def workers(*jobs: tuple[str, ...]) -> Iterator[list[Worker]]:
+    """Fork one process per job, all ready and waiting; end those that still run."""
+    started = [Worker(*job) for job in jobs]
     try:
-        for one in started:
-            assert one.stdout and json.loads(one.stdout.readline()) == {"ready": True}
+        for worker in started:
+            assert json.loads(worker.stdout.readline()) == {"ready": True}
         yield started
     finally:
-        for one in started:
-            one.kill()
-            one.communicate()
+        for worker in started:
+            worker.close()
 
 
-def go(started: list[subprocess.Popen[str]]) -> None:
-    for one in started:
-        assert one.stdin
-        one.stdin.write("\n")
-        one.stdin.flush()
+def go(started: list[Worker]) -> None:
+    for worker in started:
+        worker.stdin.write("\n")
+        worker.stdin.flush()
 
 
-def answers(started: list[subprocess.Popen[str]]) -> list[dict[str, Any]]:
-    return [json.loads(one.communicate()[0]) for one in started]
+def answers(started: list[Worker]) -> list[dict[str, Any]]:
+    return [json.loads(worker.stdout.read()) for worker in started]
 
 
 def test_of_sixteen_processes_closing_one_trade_one_closes_it(ledger: Any) -> None:
     opened()
     prices = [str(2460 + number % 4) for number in range(CLOSERS)]
-    with workers(ledger, *(("close", price) for price in prices)) as closers:
+    with workers(*(("close", price) for price in prices)) as closers:
         go(closers)
         said = answers(closers)
     trade, (_, exit_fill) = row(), fills()
@@ -90,7 +75,7 @@ def test_of_sixteen_processes_closing_one_trade_one_closes_it(ledger: Any) -> No
 
 
 def test_sixteen_processes_racing_for_the_same_trades_make_each_once(ledger: Any) -> None:
-    with workers(ledger, *(("race", str(number), str(RACED)) for number in range(CLOSERS))) as racers:
+    with workers(*(("race", str(number), str(RACED)) for number in range(CLOSERS))) as racers:
         go(racers)
         said = answers(racers)
     assert {code for one in said for code in one["refused"]} <= {"trade_closed"}
@@ -107,7 +92,7 @@ def test_sixteen_processes_racing_for_the_same_trades_make_each_once(ledger: Any
 
 
 def test_eight_writers_are_never_told_that_the_ledger_is_locked(ledger: Any) -> None:
-    with workers(ledger, *(("write", f"W{number}", str(TRADES_EACH)) for number in range(WRITERS))) as writers:
+    with workers(*(("write", f"W{number}", str(TRADES_EACH)) for number in range(WRITERS))) as writers:
         go(writers)
         said = answers(writers)
     assert [one["refused"] for one in said] == [[]] * WRITERS
@@ -120,15 +105,14 @@ def test_eight_writers_are_never_told_that_the_ledger_is_locked(ledger: Any) -> 
 def test_a_held_ledger_is_busy_after_two_seconds_and_nothing_is_written(ledger: Any, call: Any) -> None:
     opened()
     before = snapshot()
-    with workers(ledger, ("hold", "30")) as (holder,):
+    with workers(("hold", "30")) as (holder,):
         go([holder])
-        assert holder.stdout and json.loads(holder.stdout.readline()) == {"held": True}
+        assert json.loads(holder.stdout.readline()) == {"held": True}
         started = time.monotonic()
         with pytest.raises(LedgerBusy):
             call()
         waited = time.monotonic() - started
         holder.kill()
-        holder.wait()
         assert 1.5 < waited < 3.5
     assert snapshot() == before
     assert call(), "its holder is gone: the lock went with it"
@@ -152,13 +136,11 @@ def test_a_child_forked_in_the_middle_of_a_write_does_not_keep_the_ledger(ledger
 
 
 def test_a_child_does_not_keep_the_ledger_of_a_writer_that_was_killed(ledger: Any) -> None:
-    with workers(ledger, ("fork",)) as (writer,):
+    with workers(("fork",)) as (writer,):
         go([writer])
-        assert writer.stdout
         child = json.loads(writer.stdout.readline())["child"]
         try:
             writer.kill()
-            writer.wait()
             assert opened().trade_id == "T1"
             assert is_alive(child)
         finally:
@@ -168,14 +150,12 @@ def test_a_child_does_not_keep_the_ledger_of_a_writer_that_was_killed(ledger: An
 def test_killed_at_any_time_nothing_acknowledged_is_lost_and_nothing_is_half_done(ledger: Any) -> None:
     chance, number = random.Random(3), 0
     for _ in range(KILLS):
-        with workers(ledger, ("endure", str(number))) as (worker,):
+        with workers(("endure", str(number))) as (worker,):
             go([worker])
-            assert worker.stdout
             first = json.loads(worker.stdout.readline())  # one call at least went through
             time.sleep(chance.uniform(0, 0.08))
             worker.kill()
             rest = [json.loads(line) for line in worker.stdout if line.endswith("\n")]
-            worker.wait()
         connections.close_all()
         said = [first, *rest]
         for one in said:

@@ -26,7 +26,7 @@ from trading.bookkeeping import copying
 from trading.errors import LedgerBusy, LedgerNotReady, NotTradable
 from trading.models import Account, CapitalFlow, Instrument, Trade, append_only
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,12 +48,14 @@ call_command(Command(), "trading", "0010", verbosity=0)
 
 
 class TestSeeds:
+    @pytest.mark.ledger
     def test_two_accounts_have_capital_that_holds_for_every_day(self) -> None:
         accounts = [(one.code, one.book, one.currency, one.zone) for one in Account.objects.all()]
         assert accounts == [("main", "live", "INR", "Asia/Kolkata"), ("replay", "replay", "INR", "Asia/Kolkata")]
         flows = [(flow.account.code, flow.day, flow.amount) for flow in CapitalFlow.objects.order_by("account__code")]
         assert flows == [("main", date(2000, 1, 1), 100000), ("replay", date(2000, 1, 1), 100000)]
 
+    @pytest.mark.ledger
     def test_nobody_trades_an_index(self) -> None:
         indices = Instrument.objects.filter(kind="INDEX", exchange__code="NSE")
         assert {"NIFTY 50", "NIFTY BANK", "NIFTY IT", "INDIA VIX"} <= set(indices.values_list("symbol", flat=True))
@@ -63,6 +65,7 @@ class TestSeeds:
                 opened(symbol=index.symbol)
         assert snapshot() == before
 
+    @pytest.mark.ledger
     def test_a_group_may_do_what_its_name_says_and_nobody_may_change_a_fact(self) -> None:
         may = {group.name: set(group.permissions.values_list("codename", flat=True)) for group in Group.objects.all()}
         assert set(may) == {"viewer", "reviewer", "operator"}
@@ -101,6 +104,7 @@ class TestSeeds:
 
 
 class TestVersions:
+    @pytest.mark.ledger
     def test_a_ledger_newer_than_the_code_is_refused(self, looks_anew: None) -> None:
         opened()
         sql("INSERT INTO django_migrations (app, name, applied) VALUES ('trading', '9999_later', CURRENT_TIMESTAMP)")
@@ -115,6 +119,7 @@ class TestVersions:
         assert ended.value.returncode == 2
         assert snapshot() == before
 
+    @pytest.mark.ledger
     def test_an_older_one_is_refused_until_it_is_migrated_after_a_backup(
         self, looks_anew: None, data_dir: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -152,6 +157,7 @@ class TestVersions:
         assert not (data_dir / "backups").exists()
         assert opened("T2").state == "OPEN"
 
+    @pytest.mark.ledger
     def test_a_step_forward_is_never_only_recorded(self, looks_anew: None, data_dir: Path) -> None:
         executor = MigrationExecutor(connection)
         executor.migrate([("trading", sorted(transactions.MIGRATIONS)[-2])])
@@ -161,6 +167,7 @@ class TestVersions:
         assert ("trading", max(transactions.MIGRATIONS)) not in MigrationRecorder(connection).applied_migrations()
         assert not (data_dir / "backups").exists()
 
+    @pytest.mark.ledger
     def test_what_only_shows_or_is_refused_by_django_copies_nothing(self, looks_anew: None, data_dir: Path) -> None:
         MigrationExecutor(connection).migrate([("trading", sorted(transactions.MIGRATIONS)[-2])])
         call_command("migrate", plan=True, verbosity=0)
@@ -184,6 +191,7 @@ class TestVersions:
         assert len(list((data_dir / "backups").iterdir())) == 1
         assert opened().state == "OPEN"
 
+    @pytest.mark.ledger
     def test_without_a_backup_nothing_is_migrated_unless_it_is_asked_for(
         self, looks_anew: None, data_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -203,6 +211,7 @@ class TestVersions:
 
 
 class TestConnections:
+    @pytest.mark.ledger
     def test_operations_share_one_connection(self, monkeypatch: pytest.MonkeyPatch) -> None:
         opened()
         made: list[object] = []
@@ -255,6 +264,7 @@ class TestConnections:
 
 
 class TestChecks:
+    @pytest.mark.ledger
     def test_a_trigger_that_is_gone_or_altered_is_an_error(self) -> None:
         assert checks.append_only_tables_are_guarded(databases=["default"]) == []
         if connection.vendor == "sqlite":

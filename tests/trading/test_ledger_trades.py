@@ -26,6 +26,7 @@ from trading.errors import (
     VeloxError,
 )
 from trading.models import DayTotal, Fill, Instrument, Journal, Realisation, Signal, StopChange, Trade
+from trading.operations.create_account import create_account
 from trading.operations.record_signal import record_signal
 from trading.operations.update_trailing_sl import update_trailing_sl
 
@@ -441,10 +442,15 @@ class TestInput:
                 pytest.fail(f"{operation} took {said!r:.200}: {answer}")
             assert snapshot() == before, (operation, said)
 
-    @pytest.mark.parametrize(("operation", "said"), ACCEPTED, ids=lambda value: f"{value!a:.60}")
-    def test_odd_but_true_input_is_taken(self, operation: str, said: dict[str, Any]) -> None:
-        opened()
-        assert call(operation, said)
+    def test_odd_but_true_input_is_taken(self, subtests: pytest.Subtests) -> None:
+        """Each in an account of its own."""
+        terms = {"book": "paper", "currency": "INR", "zone": "Asia/Kolkata", "capital": 0, "capital_date": AT.date()}
+        for number, (operation, said) in enumerate(ACCEPTED):
+            account = f"desk {number}"
+            create_account(account, **terms)
+            opened(account_code=account)
+            with subtests.test(f"{operation} {said!a:.60}"):
+                assert call(operation, {**said, "account_code": account})
 
     def test_names_come_back_byte_for_byte(self) -> None:
         for name in ("a, b = c & d / e ^ 'f' \"g\"", "आदेश १", "日本 株", "<b>&amp;"):

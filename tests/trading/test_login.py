@@ -22,7 +22,7 @@ from trading.models import User
 from trading.proof.verify import verify_ledger
 from velox_site import logs, serve
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 MAX = login_tries.TRIES_MAX
 SECRET = "a wrong secret"
 
@@ -65,6 +65,7 @@ def is_in(answer: Any) -> bool:
     return bool(answer.status_code == 302 and answer["Location"] == "/")
 
 
+@pytest.mark.ledger
 def test_after_five_tries_even_the_right_password_is_not_looked_at(asha: User, clock: SimpleNamespace) -> None:
     assert [attempt().status_code for _ in range(MAX)] == [200] * MAX
     locked = attempt(page_desk.PASSWORD)
@@ -110,6 +111,7 @@ def test_a_name_that_nobody_has_is_locked_like_any_other(asha: User, clock: Simp
     assert [attempt(name="nobody").status_code for _ in range(MAX + 1)] == [200] * MAX + [429]
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("name", ["", "\x00", "a" * 5000, "\ud800", "😀", "../../x"])
 def test_whatever_is_typed_as_a_name_is_no_fault(asha: User, name: str) -> None:
     tries = login_tries.begin(name, "192.0.2.7")
@@ -188,6 +190,7 @@ def test_old_tries_leave_nothing_behind(data_dir: Path) -> None:
     assert old not in set((data_dir / "logins").iterdir())
 
 
+@pytest.mark.ledger
 def test_an_operator_lets_somebody_in_at_once(asha: User, clock: SimpleNamespace) -> None:
     page_desk.member("viewer", password=page_desk.PASSWORD)
     for name in ("asha", "viewer"):
@@ -214,6 +217,7 @@ def test_a_full_disk_keeps_nobody_out(asha: User, monkeypatch: pytest.MonkeyPatc
     assert "a try to log in cannot be counted" in [line["message"] for line in kept(folder)]
 
 
+@pytest.mark.ledger
 def test_the_ledger_knows_nothing_of_it(asha: User) -> None:
     before = verify_ledger().checked
     for _ in range(MAX + 1):

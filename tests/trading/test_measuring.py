@@ -26,8 +26,6 @@ from trading.operations.measure_excursions import Kept, measure_excursions
 from trading.queries.accounts import get_account
 from trading.queries.reports import selection, strategy_report
 
-pytestmark = pytest.mark.ledger
-
 AT = datetime(2021, 4, 12, 4, 0, tzinfo=UTC)  # 09:30 at the desk
 SECOND = timedelta(seconds=1)
 
@@ -52,6 +50,7 @@ def measure(**more: Any) -> Kept:
     return measure_excursions("replay", open_reader(), **more)
 
 
+@pytest.mark.ledger
 def test_a_closed_trade_is_measured_once_and_no_fact_changes(desk: DataManager) -> None:
     trade(desk, 10, 50)
     desk.open_position("T2", "orb", "RELIANCE", 1060, 2, AT + 60 * SECOND)  # open still
@@ -78,6 +77,7 @@ def test_a_trade_that_was_open_in_a_gap_carries_the_mark_and_the_gap_is_stored(d
     assert FeedGap.objects.count() == 1 and Excursion.objects.count() == 2
 
 
+@pytest.mark.ledger
 def test_a_corrected_trade_is_measured_again(desk: DataManager) -> None:
     trade(desk, 10, 50)
     measure()
@@ -88,6 +88,7 @@ def test_a_corrected_trade_is_measured_again(desk: DataManager) -> None:
     assert measure() == Kept(0, 0)
 
 
+@pytest.mark.ledger
 def test_ticks_that_came_later_count_after_a_rebuild(desk: DataManager) -> None:
     trade(desk, 10, 50)
     measure()
@@ -97,6 +98,7 @@ def test_ticks_that_came_later_count_after_a_rebuild(desk: DataManager) -> None:
     assert Excursion.objects.get().mae == -220
 
 
+@pytest.mark.ledger
 def test_it_goes_with_its_account(desk: DataManager) -> None:
     trade(desk, 90, 200)
     measure()
@@ -105,6 +107,7 @@ def test_it_goes_with_its_account(desk: DataManager) -> None:
     assert not Excursion.objects.exists() and not FeedGap.objects.exists()
 
 
+@pytest.mark.ledger
 def test_the_command_measures_and_tells_in_risks(desk: DataManager) -> None:
     trade(desk, 90, 200)
     out = io.StringIO()
@@ -150,6 +153,7 @@ def test_a_symbol_that_only_ticks_can_be_asked_for(desk: DataManager) -> None:
 NIGHT = AT + timedelta(hours=8)  # the session of the day is over
 
 
+@pytest.mark.ledger
 def test_the_review_of_a_days_feeds_keeps_their_gaps_and_counts_ticks_that_came_late(desk: DataManager) -> None:
     trade(desk, 10, 50)
     measure()
@@ -169,6 +173,7 @@ def test_the_review_of_a_days_feeds_keeps_their_gaps_and_counts_ticks_that_came_
     assert review.run_once(NIGHT) == 0
 
 
+@pytest.mark.ledger
 def test_a_review_that_finds_nothing_new_writes_nothing(desk: DataManager) -> None:
     trade(desk, 90, 200)
     measure()
@@ -180,6 +185,7 @@ def test_a_review_that_finds_nothing_new_writes_nothing(desk: DataManager) -> No
     assert Excursion.objects.get().measured_at > measured_at
 
 
+@pytest.mark.ledger
 def test_what_a_busy_ledger_did_not_take_is_reviewed_later(desk: DataManager, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(*_: Any, **__: Any) -> Kept:
         raise LedgerBusy("busy")
@@ -192,6 +198,7 @@ def test_what_a_busy_ledger_did_not_take_is_reviewed_later(desk: DataManager, mo
     assert FeedGap.objects.count() == 1
 
 
+@pytest.mark.ledger
 def test_a_report_tells_what_was_given_back(desk: DataManager) -> None:
     trade(desk, 90, 200, "in")
     trade(desk, 210, 260, "after")
@@ -203,6 +210,7 @@ def test_a_report_tells_what_was_given_back(desk: DataManager) -> None:
         assert (made["avg_mfe"], made["given_back"]) == (best / 2, best - made["gross_pnl"])
 
 
+@pytest.mark.ledger
 def test_the_companion_measures_of_itself(desk: DataManager) -> None:
     trade(desk, 10, 50)
     companion._measure()

@@ -26,7 +26,7 @@ from trading.queries.accounts import get_account
 from trading.queries.daily_summary import summary_of
 from trading.queries.statistics import strategy_stats
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
+pytestmark = pytest.mark.usefixtures("proved")
 
 WHO = {"by": "asha", "reason": "note of the exchange"}
 CALL = {"trade_id": "O1", "symbol": "NIFTY26N2624500CE"}
@@ -51,6 +51,7 @@ def option(**more: Any) -> Any:
 # -- at 0 --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("reason", ["expired", "settled", "bonus"])
 def test_an_option_that_expires_worthless_loses_its_premium(reason: str) -> None:
     option()
@@ -58,12 +59,14 @@ def test_an_option_that_expires_worthless_loses_its_premium(reason: str) -> None
     assert (trade.state, trade.realised_pnl, trade.flags) == ("CLOSED", Decimal("-3176.25"), ("price_zero",))
 
 
+@pytest.mark.ledger
 def test_a_short_option_that_expires_keeps_its_premium() -> None:
     option(side="SHORT", stop_price=60)
     trade = closed(**CALL, price=0, exit_reason="expired", pnl="3176.25", pnl_percent=100)
     assert (trade.realised_pnl, trade.flags) == (Decimal("3176.25"), ("price_zero",))
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("reason", ["", "target", "expiry of the week"])
 def test_a_close_at_0_for_another_reason_is_booked_and_likely_a_slip(reason: str) -> None:
     option()
@@ -71,12 +74,14 @@ def test_a_close_at_0_for_another_reason_is_booked_and_likely_a_slip(reason: str
     assert (trade.realised_pnl, trade.flags) == (Decimal("-3176.25"), ("price_zero", "price_zero_unexplained"))
 
 
+@pytest.mark.ledger
 def test_a_part_sold_for_nothing_is_explained_by_the_close() -> None:
     option()
     assert filled("SELL", 0, 25, "O1").flags == ("price_zero", "price_zero_unexplained")
     assert closed(**CALL, price=0, exit_reason="Expired").flags == ("price_zero",)
 
 
+@pytest.mark.ledger
 def test_bonus_shares_come_for_nothing_and_lower_the_average() -> None:
     opened(entry_price=1500)
     after = filled("BUY", 0, 10)
@@ -87,6 +92,7 @@ def test_bonus_shares_come_for_nothing_and_lower_the_average() -> None:
     assert closed(price=500).realised_pnl == 0
 
 
+@pytest.mark.ledger
 def test_nothing_opens_at_0_but_a_future_or_a_spread() -> None:
     before = snapshot()
     with pytest.raises(InvalidValue, match="add_fill") as caught:
@@ -100,6 +106,7 @@ def test_nothing_opens_at_0_but_a_future_or_a_spread() -> None:
     assert (trade.realised_pnl, trade.flags) == (Decimal("0.25"), ()), "no percent of nothing, so none to differ from"
 
 
+@pytest.mark.ledger
 def test_a_stop_or_target_at_0_is_none() -> None:
     for name in ("stop_price", "target_price"):
         with pytest.raises(InvalidValue) as caught:
@@ -107,6 +114,7 @@ def test_a_stop_or_target_at_0_is_none() -> None:
         assert caught.value.field == name
 
 
+@pytest.mark.ledger
 def test_a_second_close_at_0_answers_and_another_price_is_refused() -> None:
     option()
     first = closed(**CALL, price=0, exit_reason="expired")
@@ -115,6 +123,7 @@ def test_a_second_close_at_0_answers_and_another_price_is_refused() -> None:
         closed(**CALL, price=1)
 
 
+@pytest.mark.ledger
 def test_a_price_that_was_0_by_slip_is_amended_and_the_flag_goes() -> None:
     option()
     closed(**CALL, price=0)
@@ -125,6 +134,7 @@ def test_a_price_that_was_0_by_slip_is_amended_and_the_flag_goes() -> None:
         amend(row("O1").pk, fill=1, price=0, **WHO)
 
 
+@pytest.mark.ledger
 def test_charges_are_shared_among_fills_that_have_no_value_by_their_quantity() -> None:
     opened(entry_price=100)
     filled("BUY", 0, 10)
@@ -142,6 +152,7 @@ def test_charges_are_shared_among_fills_that_have_no_value_by_their_quantity() -
 # -- below 0 -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ledger
 def test_oil_settled_below_0(oil: Instrument) -> None:
     opened(symbol="CLK0", entry_price="10.01", quantity=1)
     trade = closed(symbol="CLK0", price="-37.63", pnl=-47640, pnl_percent="-475.924076")
@@ -150,6 +161,7 @@ def test_oil_settled_below_0(oil: Instrument) -> None:
     assert (made.cost, made.proceeds, made.pnl) == (10010, -37630, -47640)
 
 
+@pytest.mark.ledger
 def test_a_spread_below_0_has_stop_target_risk_and_percent_of_the_absolute_base() -> None:
     contract("CAL", "SPREAD", multiplier=10)
     held = opened(symbol="CAL", entry_price="-2.5", quantity=4, stop_price="-3", target_price=0)
@@ -184,6 +196,7 @@ def test_other_kinds_have_no_price_below_0(kind: str) -> None:
     assert snapshot() == before
 
 
+@pytest.mark.ledger
 def test_a_correction_and_a_turn_go_below_0(oil: Instrument) -> None:
     opened(symbol="CLK0", entry_price="10.01", quantity=1)
     turned = filled("SELL", "-1.25", 3, flip_to="T2", fill_id="f", charges="-0.03")
@@ -197,6 +210,7 @@ def test_a_correction_and_a_turn_go_below_0(oil: Instrument) -> None:
     assert closed("T2", symbol="CLK0", price=-1).realised_pnl == -2500
 
 
+@pytest.mark.ledger
 def test_what_is_worth_less_than_the_bound_is_refused(oil: Instrument) -> None:
     before = snapshot()
     with pytest.raises(InvalidValue, match="92,233,720,368"):
@@ -215,6 +229,7 @@ def test_how_far_a_trade_went_is_seen_through_0(oil: Instrument) -> None:
     assert (row("B1").excursion.mae, row("B1").excursion.mfe) == (0, 200), "0 is no price of the market"
 
 
+@pytest.mark.ledger
 def test_percentages_of_nothing_are_none() -> None:
     assert position.pnl_percent(Decimal(5), Decimal(0)) is None
     assert position.pnl_percent(Decimal(5), Decimal(-10)) == 50
@@ -228,6 +243,7 @@ def test_percentages_of_nothing_are_none() -> None:
 # -- rebates -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ledger
 def test_a_maker_is_paid_for_the_exit() -> None:
     opened(entry_price=100, quantity=1, charges="0.02")
     trade = closed(price=101, charges="-0.03")
@@ -239,6 +255,7 @@ def test_a_maker_is_paid_for_the_exit() -> None:
     assert DayTotal.objects.get().charges == Decimal("-0.01")
 
 
+@pytest.mark.ledger
 def test_a_rebate_can_turn_a_loss_into_a_win() -> None:
     opened(entry_price=100, quantity=1)
     closed(price="99.99", charges="-0.02")
@@ -246,6 +263,7 @@ def test_a_rebate_can_turn_a_loss_into_a_win() -> None:
     assert (total.wins, total.losses, total.gross_profit) == (1, 0, Decimal("0.01"))
 
 
+@pytest.mark.ledger
 def test_a_rebate_is_set_amended_imported_and_shared() -> None:
     opened(entry_price=100, quantity=3, charges=1)
     filled("SELL", 101, 1, charges="-0.5")
@@ -263,6 +281,7 @@ def test_a_rebate_is_set_amended_imported_and_shared() -> None:
 # -- ids ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.ledger
 def test_a_fill_of_eleven_decimals_is_refused_with_what_to_do() -> None:
     before = snapshot()
     for call in (lambda: opened(entry_price="0.00000000021"), lambda: opened(entry_price=2.1e-10)):
@@ -271,6 +290,7 @@ def test_a_fill_of_eleven_decimals_is_refused_with_what_to_do() -> None:
     assert snapshot() == before
 
 
+@pytest.mark.ledger
 def test_a_gift_with_an_id_is_known_by_it() -> None:
     opened(entry_price=1500)
     filled("BUY", 0, 10, fill_id="bonus-2026")

@@ -22,8 +22,6 @@ from trading.operations.record_signal import record_signal
 from trading.queries import accounts, period, sessions, signals, trades, valuation
 from trading.queries.accounts import get_account
 
-pytestmark = pytest.mark.ledger
-
 INDIA = ZoneInfo("Asia/Kolkata")
 MORNING = datetime(2021, 4, 12, 4, tzinfo=UTC)
 
@@ -37,6 +35,7 @@ def opened(name: str, *, at: datetime = MORNING, strategy: str = "ema", symbol: 
     open_position("main", name, strategy, symbol, entry_time=at, **given)
 
 
+@pytest.mark.ledger
 class TestAccounts:
     def test_main_and_replay_are_there_from_the_start(self, ledger: Any) -> None:
         assert [(a.code, a.book) for a in accounts.all_accounts()] == [("main", "live"), ("replay", "replay")]
@@ -52,6 +51,7 @@ class TestAccounts:
         assert flows == {date(2000, 1, 1): 100_000 * 10**8}
 
 
+@pytest.mark.ledger
 class TestTrades:
     def test_a_call_by_id_means_the_open_trade_else_the_newest(self, ledger: Any) -> None:
         later = MORNING + timedelta(days=1)
@@ -124,6 +124,7 @@ class TestTrades:
             assert len(valuation.open_positions(get_account("main"), no_ticks)) == 6
 
 
+@pytest.mark.ledger
 class TestPositions:
     def test_one_open_trade_is_the_position(self, ledger: Any) -> None:
         opened("1", stop_price=Decimal(95), target_price=Decimal(120))
@@ -162,6 +163,7 @@ class TestPositions:
         assert trades.get_trade(get_account("main"), "1").avg_price == Decimal("100.57142857")
 
 
+@pytest.mark.ledger
 class TestSignals:
     def test_signals_come_back_in_order_with_their_conditions(self, ledger: Any) -> None:
         for minute, decision in ((2, "SKIPPED"), (1, "TAKEN")):
@@ -203,6 +205,7 @@ class TestPeriods:
 
 
 class TestSessions:
+    @pytest.mark.ledger
     def test_the_ledger_has_the_hours_of_the_file(self, ledger: Any) -> None:
         nse, nowhere = sessions.calendar_of("NSE"), sessions.calendar_of("NOWHERE")
         session = nse.continuous(date(2021, 4, 12))
@@ -226,6 +229,7 @@ class TestSessions:
         assert sessions.candle_sessions("NIFTY 50", 5, 5) == []
         assert len(sessions.candle_sessions("NIFTY 50", -(10**19), 10**19)) == 36_526
 
+    @pytest.mark.ledger
     def test_an_instrument_follows_its_session_group(self, ledger: Any) -> None:
         opened("1", symbol="RELIANCE", at=datetime(2026, 8, 3, 5, tzinfo=UTC))
         Instrument.objects.filter(symbol="RELIANCE").update(session_group="equity_cas")
@@ -238,6 +242,7 @@ class TestSessions:
         for exchange, group in groups:
             assert sessions.calendar_of(exchange, group).continuous(FIRST) is not None
 
+    @pytest.mark.ledger
     def test_rows_of_the_ledger_say_the_same_as_the_file(self, ledger: Any) -> None:
         data = Path(sessions.__file__).parents[1] / "data"
         for given in hours.parse_hours((data / "exchange_sessions.json").read_text()):
@@ -247,6 +252,7 @@ class TestSessions:
                 assert kept.phases(day) == calendar.phases(day), day
 
 
+@pytest.mark.ledger
 def test_the_made_up_desk_has_something_of_everything(ledger: Any) -> None:
     for plan in plans():
         make(plan)

@@ -68,12 +68,13 @@ def frozen(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         path.chmod(mode)
 
 
-def run(ledger: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(ledger: Any, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
         env=ledger.env,
         preexec_fn=bound,
+        input=text,
         capture_output=True,
         text=True,
         check=False,
@@ -105,31 +106,56 @@ COMMANDS = [
         ["signal_report"],
         ["sessions"],
     ),
-    *(["verify_ledger"], ["spool"], ["intake"]),
+    *(["verify_ledger"], ["spool"], ["intake"], ["health"]),
 ]
+WRITING = [["void", "T1", "--by", "asha", "--reason", "x"], ["backup"]]
+# A process that cannot write, for many commands: a line of JSON for each, with its exit code and what it said.
+COMMAND_LINES = """
+import contextlib, io, json, sys, traceback
+import django
+from django.core.management import CommandError, call_command
+django.setup()
+for command in json.load(sys.stdin):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            call_command(*command)
+        except SystemExit as leaving:
+            code = leaving.code or 0
+        except CommandError as error:
+            code = error.returncode
+            print(error, file=sys.stderr)
+        except Exception:
+            code = 1
+            traceback.print_exc()
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+
+
+def answers(ledger: Any, commands: list[list[str]]) -> list[tuple[int, str, str]]:
+    """Return each command's exit code and its two outputs."""
+    done = run(ledger, "-c", COMMAND_LINES, text=json.dumps(commands))
+    assert done.returncode == 0, done.stderr
+    return [(code, out, err) for code, out, err in map(json.loads, done.stdout.splitlines())]
 
 
 def test_commands_that_read_answer(frozen: Any) -> None:
-    wrong = {}
-    for command in COMMANDS:
-        done = run(frozen, "manage.py", *command, "--format", "json")
-        if done.returncode or not json.loads(done.stdout):
-            wrong[command[0]] = done.stderr[-600:]
+    commands = [[*command, "--format", "json"] for command in COMMANDS]
+    *reading, (_, health, _), (code, trade, _) = answers(frozen, [*commands, ["trade", "T1"]])
+    wrong = {command[0]: err for command, (code, out, err) in zip(COMMANDS[:-1], reading, strict=True)
+             if code or not json.loads(out)}  # fmt: skip
     assert wrong == {}
-    trade = run(frozen, "manage.py", "trade", "T1")
-    assert trade.returncode == 0 and "2465" in trade.stdout
-    health = run(frozen, "manage.py", "health", "--format", "json")
-    parts = json.loads(health.stdout)["parts"]
+    assert code == 0 and "2465" in trade
+    parts = json.loads(health)["parts"]
     assert (parts["ledger"]["status"], parts["ledger"]["code"]) == ("down", "ledger_read_only")
-    assert "migrate" not in health.stdout
+    assert "migrate" not in health
 
 
 def test_commands_that_write_say_that_they_cannot(frozen: Any) -> None:
-    for command in (["void", "T1", "--by", "asha", "--reason", "x"], ["backup"]):
-        done = run(frozen, "manage.py", *command)
-        assert "Traceback" not in done.stderr, (command, done.stderr)
-        assert "manage.py migrate" not in done.stderr, (command, done.stderr)
-        assert done.returncode == 2, (command, done.stderr)
+    for command, (code, _, err) in zip(WRITING, answers(frozen, WRITING), strict=True):
+        assert "Traceback" not in err, (command, err)
+        assert "manage.py migrate" not in err, (command, err)
+        assert code == 2, (command, err)
 
 
 def test_commits_that_wait_in_the_log_are_never_left_out_without_a_word(frozen: Any) -> None:

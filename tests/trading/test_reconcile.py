@@ -42,7 +42,7 @@ from trading.operations.import_fills import import_fills
 from trading.operations.void import void
 from trading.queries.reconciliation import reconcile
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 NOW = datetime(2026, 6, 5, tzinfo=UTC)
 ACCOUNTS = count(1)
 WHO = {"by": "asha", "reason": "a test"}
@@ -97,6 +97,7 @@ def stated_charges(*, without: Head | None = None) -> tuple[ChargeLine, ...]:
     )
 
 
+@pytest.mark.ledger
 def test_a_clean_desk_has_no_break() -> None:
     told = imported()
     run = compared(told)
@@ -105,12 +106,14 @@ def test_a_clean_desk_has_no_break() -> None:
     assert is_clean(compared(told, told, replace(told, sha256="b" * 64, fills=told.fills[2:])))
 
 
+@pytest.mark.ledger
 def test_a_clean_desk_without_ids_has_no_break() -> None:
     told = imported(*(replace(fill, fill_id=None, at=None) for fill in [*FILLS, FILLS[3]]))
     assert is_clean(compared(told))
     assert is_clean(compared())
 
 
+@pytest.mark.ledger
 def test_a_fill_that_was_taken_out_of_the_ledger_is_named_once() -> None:
     told = imported()
     pk, sequence = fill_of("5")
@@ -121,6 +124,7 @@ def test_a_fill_that_was_taken_out_of_the_ledger_is_named_once() -> None:
         assert reconciliation.breaks[0].day == DAY
 
 
+@pytest.mark.ledger
 def test_a_changed_price_is_named_once_and_what_it_moves_follows_from_it() -> None:
     told = imported()
     realised = PositionLine(Place("pnl.csv", "", 9), FILLS[0].instrument, DAY, DAY, realised_pnl=Decimal("678"))
@@ -135,6 +139,7 @@ def test_a_changed_price_is_named_once_and_what_it_moves_follows_from_it() -> No
     ]
 
 
+@pytest.mark.ledger
 def test_a_file_that_came_in_twice_is_named_fill_by_fill() -> None:
     told = imported(*FILLS[:3])
     imported(*(replace(fill, fill_id=f"9{fill.fill_id}") for fill in FILLS[:3]), file="again.csv")
@@ -142,6 +147,7 @@ def test_a_file_that_came_in_twice_is_named_fill_by_fill() -> None:
     assert len({each.id for each in compared(told).breaks}) == 3
 
 
+@pytest.mark.ledger
 def test_a_fill_that_a_correction_moved_to_another_day_is_not_missing() -> None:
     told = imported(*FILLS[:3])
     pk, sequence = fill_of("3")
@@ -153,6 +159,7 @@ def test_a_fill_that_a_correction_moved_to_another_day_is_not_missing() -> None:
     assert difference.proposal.arguments["at"] == difference.broker["at"]
 
 
+@pytest.mark.ledger
 def test_imports_tell_what_was_realised_from_flat_to_flat() -> None:
     imported(*FILLS)
     run = compared()
@@ -165,6 +172,7 @@ def test_imports_tell_what_was_realised_from_flat_to_flat() -> None:
     assert [each.difference.kind.value for each in run.following] == ["realised"]
 
 
+@pytest.mark.ledger
 def test_bills_and_vague_charges_are_said_to_be_left_out() -> None:
     told = imported(*FILLS[:3])
     bill = BillLine(Place("made.csv", "", 4), DAY, "BILL ENTRY", Decimal("-4.20"))
@@ -177,6 +185,7 @@ def test_bills_and_vague_charges_are_said_to_be_left_out() -> None:
     assert is_clean(run)
 
 
+@pytest.mark.ledger
 def test_positions_are_those_of_a_days_end() -> None:
     told = imported()
     held = PositionLine(
@@ -191,6 +200,7 @@ def test_positions_are_those_of_a_days_end() -> None:
     assert reconciliation.breaks[0].ledger == {"quantity": "6", "average_price": "2450.05"}
 
 
+@pytest.mark.ledger
 def test_a_dropped_charge_line_is_named_once() -> None:
     note = statement([], charges=stated_charges(), kind="note")
     imported(*FILLS[:3])
@@ -203,6 +213,7 @@ def test_a_dropped_charge_line_is_named_once() -> None:
     assert "charges" not in kinds(compared(note))
 
 
+@pytest.mark.ledger
 def test_what_stands_in_no_file_of_another_group_of_exchanges_is_no_break() -> None:
     imported()
     assert is_clean(compared(statement(FILLS[:3])))
@@ -210,11 +221,13 @@ def test_what_stands_in_no_file_of_another_group_of_exchanges_is_no_break() -> N
     assert kinds(compared(statement(FILLS[:2]))) == ["fill_not_at_broker"]
 
 
+@pytest.mark.ledger
 def test_a_fill_of_a_strategy_that_the_broker_never_had_is_named() -> None:
     told = imported(*FILLS[:3])
     assert kinds(compared(replace(told, fills=told.fills[:2]))) == ["fill_not_at_broker"]
 
 
+@pytest.mark.ledger
 def test_a_fill_of_an_order_that_no_file_of_orders_names_is_named() -> None:
     """The other side tells sums of orders alone: a fill of an order of its own is in none of them."""
     imported(line(None, "BUY", 10, 100, minute=1, order_id="A", kind=FillKind.ORDER))
@@ -224,6 +237,7 @@ def test_a_fill_of_an_order_that_no_file_of_orders_names_is_named() -> None:
     assert kinds(compared(orders)) == ["fill_not_at_broker"]
 
 
+@pytest.mark.ledger
 def test_overlapping_files_of_one_name_tell_each_fill_once() -> None:
     first = line(None, "BUY", 10, 100, minute=1)
     whole = imported(first, line(None, "BUY", 5, 101, day=1, minute=2))
@@ -239,6 +253,7 @@ def test_days_narrow_what_is_compared() -> None:
     assert kinds(compared(told, last=DAY)) == ["fill_not_in_ledger"]
 
 
+@pytest.mark.ledger
 def test_the_sum_of_a_bill_agrees_with_its_fills_whichever_came_first() -> None:
     def bill(side: str, quantity: int, price: str) -> FillLine:
         return future(None, side, quantity, price, kind=FillKind.ORDER, at=None)
@@ -254,6 +269,7 @@ def test_the_sum_of_a_bill_agrees_with_its_fills_whichever_came_first() -> None:
     assert kinds(compared(told)) == ["order_differs"]
 
 
+@pytest.mark.ledger
 def test_a_line_of_an_unknown_instrument_is_told_and_makes_the_desk_unclean() -> None:
     told = imported(*FILLS[:3])
     unknown = line("8", "BUY", 1, instrument={"symbol": None, "isin": "INE000000000"})

@@ -37,8 +37,6 @@ from trading.queries.statistics import account_stats, strategy_stats, symbol_sta
 from trading.queries.stats_by import stats_by
 from trading.queries.trade_export import HEADER
 
-pytestmark = pytest.mark.ledger
-
 ADDED = ("total_trades", "winning_trades", "losing_trades", "breakeven_trades", "trades_without_charges")
 MONEY = ("total_pnl", "gross_pnl", "charges", "open_trades_pnl")
 SPAN = {"first": "2021-04-01", "last": "2021-04-30"}
@@ -60,6 +58,7 @@ def told(command: str, form: str, *options: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.ledger
 def test_rows_and_every_cut_add_up_to_the_total_and_the_total_is_the_ledgers(desk: None) -> None:
     for made, rows in (
         (strategy_report(selection(get_account("main"))), "strategies"),
@@ -74,6 +73,7 @@ def test_rows_and_every_cut_add_up_to_the_total_and_the_total_is_the_ledgers(des
         assert sum(row["pnl"] for row in made["days"]) == made["total"]["total_pnl"]
 
 
+@pytest.mark.ledger
 def test_no_figure_of_days_counts_days_before_the_accounts_first_trade(ledger: Any) -> None:
     trade(900, at=MONDAY, minutes=375)  # from 09:30 to the close at 15:30, and a quarter of an hour beyond
     made = strategy_report(
@@ -85,6 +85,7 @@ def test_no_figure_of_days_counts_days_before_the_accounts_first_trade(ledger: A
     assert [row["day"] for row in made["days"]] == ["2021-04-12"]
 
 
+@pytest.mark.ledger
 def test_a_row_is_what_the_statistics_of_that_strategy_and_symbol_tell(desk: None) -> None:
     by_name = {row["strategy_id"]: row for row in strategy_report(selection(get_account("main"), **SPAN))["strategies"]}
     by_instrument = {row["symbol"]: row for row in symbol_report(selection(get_account("main"), **SPAN))["symbols"]}
@@ -102,6 +103,7 @@ def test_a_row_is_what_the_statistics_of_that_strategy_and_symbol_tell(desk: Non
         assert len(row.keys() & figures.keys()) > 30
 
 
+@pytest.mark.ledger
 def test_day_totals_tell_each_symbol_the_same(desk: None) -> None:
     rows = symbol_report(selection(get_account("main"), **SPAN))["symbols"]
     totals = {row["key"]: row for row in totals_by(get_account("main"), date(2021, 4, 1), date(2021, 4, 30), "symbol")}
@@ -111,6 +113,7 @@ def test_day_totals_tell_each_symbol_the_same(desk: None) -> None:
             assert key == "key" or row[key] == figure, key
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("cut", ["week", "month"])
 def test_day_totals_tell_each_week_and_month_what_single_trades_tell(cut: str, desk: None) -> None:
     trade(7, at=MONDAY + timedelta(days=40))
@@ -124,6 +127,7 @@ def test_day_totals_tell_each_week_and_month_what_single_trades_tell(cut: str, d
             assert row[key] == figure, key
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("days", [5, 30, None])
 def test_the_facade_tells_every_cut_and_all_have_one_total(days: int | None, desk: None) -> None:
     for number in range(8):
@@ -141,6 +145,7 @@ def test_the_facade_tells_every_cut_and_all_have_one_total(days: int | None, des
     ] == ["—"]
 
 
+@pytest.mark.ledger
 def test_what_day_totals_tell_is_what_single_exits_tell(desk: None) -> None:
     made = strategy_report(selection(get_account("main"), **SPAN))["by"]
     for cut in ("day", "week", "month", "strategy", "symbol"):
@@ -163,6 +168,7 @@ def test_a_cut_that_is_none_is_refused(cut: Any, condition: Any, ledger: Any) ->
     )
 
 
+@pytest.mark.ledger
 def test_a_report_is_narrowed_to_a_strategy_a_symbol_and_a_period(desk: None) -> None:
     whole = json.loads(told("strategy_report", "json"))
     assert (whole["account"], whole["currency"]) == ("main", "INR")
@@ -204,6 +210,7 @@ def test_what_is_not_there_is_said_in_one_line(command: str, options: list[str],
     assert caught.value.returncode == 2
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("command", ["strategy_report", "symbol_report", "trade_export", "signal_report", "excursions"])
 def test_days_that_have_not_come_and_days_of_long_ago_add_nothing(command: str, desk: None) -> None:
     made = json.loads(told(command, "json", "--from", "1066-10-14", "--to", "9998-12-31"))
@@ -215,6 +222,7 @@ def test_days_that_have_not_come_and_days_of_long_ago_add_nothing(command: str, 
         assert made["total"]["trading_days"] < 366 * (datetime.now().year - 1999)
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
 def test_the_ends_of_the_calendar_are_refused_in_one_line(day: str, desk: None) -> None:
     for command, option in (("strategy_report", "--from"), ("daily_summary", "--date"), ("trade_export", "--to")):
@@ -238,6 +246,7 @@ def test_money_is_read_in_cents_and_kept_exactly_in_csv_and_json(ledger: Any) ->
     assert exact in told("strategy_report", "csv")
 
 
+@pytest.mark.ledger
 def test_the_tags_of_a_review_are_a_cut(desk: None) -> None:
     trade = Trade.objects.filter(account__code="main", state="CLOSED").first()
     assert trade is not None
@@ -263,6 +272,7 @@ def test_the_page_stands_alone_with_charts_in_it(desk: None) -> None:
     assert "http" not in page
 
 
+@pytest.mark.ledger
 def test_an_export_has_every_trade_and_the_same_in_csv_json_and_parquet(desk: None, tmp_path: Path) -> None:
     rows = json.loads(told("trade_export", "json"))["trades"]
     sheet = list(csv.DictReader(io.StringIO(told("trade_export", "csv"))))
@@ -289,6 +299,7 @@ def test_people_read_won_lost_and_even_and_tools_the_keys(desk: None) -> None:
     assert "Won %" in report and "Avg lost" in report and "Lost in a row" in report
 
 
+@pytest.mark.ledger
 def test_an_export_tells_what_was_bought_and_sold_at_which_prices_and_why(ledger: Any) -> None:
     seen = {"ema": {"fast": 1.5}, "ok": True}
     open_position(
@@ -310,6 +321,7 @@ def test_an_export_tells_what_was_bought_and_sold_at_which_prices_and_why(ledger
     assert (unknown["net_pnl"], unknown["conditions"], unknown["charges"]) == (None, {}, None)
 
 
+@pytest.mark.ledger
 def test_a_row_a_fill_adds_up_to_the_trades_as_corrections_left_them(desk: None, tmp_path: Path) -> None:
     held = Trade.objects.filter(account__code="main", state="CLOSED").order_by("opened_at").first()
     assert held is not None
@@ -358,6 +370,7 @@ def test_parquet_needs_a_file(ledger: Any) -> None:
         told("trade_export", "parquet")
 
 
+@pytest.mark.ledger
 def test_a_void_trade_is_exported_as_void_and_counts_nowhere(desk: None) -> None:
     trade = Trade.objects.filter(account__code="main", state="CLOSED").first()
     assert trade is not None
@@ -369,11 +382,13 @@ def test_a_void_trade_is_exported_as_void_and_counts_nowhere(desk: None) -> None
     assert states.count("VOID") == 1 and len(states) == Trade.objects.filter(account__code="main").count()
 
 
+@pytest.mark.ledger
 def test_a_report_costs_a_fixed_number_of_queries(desk: None, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(80):
         strategy_report(selection(get_account("main")))
 
 
+@pytest.mark.ledger
 def test_the_time_in_the_market_is_the_sum_of_the_days_and_a_share_of_their_sessions(desk: None) -> None:
     made = strategy_report(selection(get_account("main"), **SPAN), now=NOW)
     days = [date(2021, 4, 1) + timedelta(days=number) for number in range(30)]
@@ -387,6 +402,7 @@ def test_the_time_in_the_market_is_the_sum_of_the_days_and_a_share_of_their_sess
         assert 0 < row["exposure_pct"] <= made["total"]["exposure_pct"] <= 100
 
 
+@pytest.mark.ledger
 def test_two_positions_at_a_time_count_once_and_an_hour_outside_the_session_is_no_share_of_it(ledger: Any) -> None:
     trade(5, at=MONDAY, minutes=75)
     trade(5, at=MONDAY + timedelta(minutes=30), minutes=45, symbol="M&M")
@@ -410,6 +426,7 @@ def test_an_open_position_is_in_the_market_until_now_of_the_session_until_now(le
     assert strategy_report(selection(get_account("main")))["total"]["exposure_pct"] == 96.0
 
 
+@pytest.mark.ledger
 def test_a_condition_is_a_cut_that_adds_up_too(desk: None) -> None:
     for number in range(12):
         conditions = {"above_vwap": number % 3 == 0, "ema": {"gap": number / 4}}

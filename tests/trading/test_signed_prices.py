@@ -17,8 +17,6 @@ from trading.errors import InvalidValue, LedgerBusy
 from trading.models import Exchange, Instrument
 from trading.signed_prices import SignedPrices
 
-pytestmark = pytest.mark.ledger
-
 SETTLEMENT = datetime(2020, 4, 20, 9, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
@@ -39,6 +37,7 @@ def instrument(symbol: str, kind: str) -> None:
     )
 
 
+@pytest.mark.ledger
 def test_a_future_trades_below_zero_and_its_candle_holds_it(dm: DataManager) -> None:
     for step, price in enumerate((10.01, 0.01, 0, -37.63, -13.1)):
         assert dm.process_tick("CLK0", {"ltp": price, "bid": price - 0.05}, at=SETTLEMENT + step * SECOND)
@@ -49,6 +48,7 @@ def test_a_future_trades_below_zero_and_its_candle_holds_it(dm: DataManager) -> 
     assert [candle[name] for name in ("open", "high", "low", "close")] == [10.01, 10.01, -37.63, -13.1]
 
 
+@pytest.mark.ledger
 def test_a_share_has_no_price_of_zero_and_the_refusal_says_who_has(dm: DataManager) -> None:
     for symbol in ("OIL INDIA", "NEVER TRADED"):
         with pytest.raises(InvalidValue, match="kind FUTURE and SPREAD") as error:

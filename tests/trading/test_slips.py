@@ -28,7 +28,7 @@ from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.queries.sessions import is_open
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
+pytestmark = pytest.mark.usefixtures("proved")
 
 WHO = {"by": "asha", "reason": "a slip"}
 SUNDAY = datetime(2024, 3, 17, 5, tzinfo=UTC)
@@ -45,16 +45,19 @@ def dm(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataManager]:
 # -- times --
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("at", [SUNDAY, EVENING, datetime(2024, 3, 15, 3, 29, 59, tzinfo=UTC)])
 def test_a_fill_while_the_market_is_closed_is_flagged(at: datetime) -> None:
     assert opened(entry_time=at).flags == ("market_closed",)
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize("minutes", [0, 30, 360])
 def test_one_in_a_session_is_not(minutes: int) -> None:
     assert opened(entry_time=AT + minutes * MINUTE).flags == ()
 
 
+@pytest.mark.ledger
 def test_an_exchange_that_never_closes_and_amended_hours_are_known_at_once() -> None:
     Exchange.objects.create(code="COIN", zone="UTC")
     assert opened(symbol="COIN:BTC", entry_time=SUNDAY).flags == ()
@@ -66,6 +69,7 @@ def test_an_exchange_that_never_closes_and_amended_hours_are_known_at_once() -> 
     assert opened("T2", entry_time=SUNDAY).flags == ()
 
 
+@pytest.mark.ledger
 def test_the_calendar_is_read_once_and_not_in_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
     opened()
     seen: list[Any] = []
@@ -76,6 +80,7 @@ def test_the_calendar_is_read_once_and_not_in_every_call(monkeypatch: pytest.Mon
     assert seen == []
 
 
+@pytest.mark.ledger
 def test_a_fill_ahead_of_the_clock_is_flagged_and_a_correction_takes_it_back() -> None:
     soon = timezone.now().replace(microsecond=0) + timedelta(hours=2)
     assert "in_future" in opened(entry_time=soon).flags
@@ -100,11 +105,13 @@ def test_a_stop_or_target_on_the_wrong_side_is_flagged(side: str, stop: int, tar
     assert opened(side=side, stop_price=stop, target_price=target).flags == expected
 
 
+@pytest.mark.ledger
 def test_the_right_entry_puts_the_stop_on_the_right_side() -> None:
     assert opened(entry_price="245.00", stop_price=2440).flags == ("stop_wrong_side",)
     assert amend(row().pk, price=2450, **WHO).flags == ("corrected",)
 
 
+@pytest.mark.ledger
 def test_a_trailing_stop_beyond_the_last_price_is_flagged_and_one_beyond_the_entry_is_not(dm: DataManager) -> None:
     opened(stop_price=2440)
     dm.process_tick("RELIANCE", {"ltp": 2470.0}, at=AT + MINUTE)
@@ -137,6 +144,7 @@ def test_a_price_a_few_ticks_away_is_not_far_where_prices_are_tiny(dm: DataManag
     assert dm.open_position("T1", "opt", "NIFTY26N2624500CE", "0.10", 75, AT).flags == ()
 
 
+@pytest.mark.ledger
 def test_the_right_price_takes_the_flag_away_and_another_correction_does_not(dm: DataManager) -> None:
     dm.process_tick("RELIANCE", {"ltp": 2450.0}, at=AT)
     open_at(dm, "T1", 24500)
@@ -175,6 +183,7 @@ def again(call: Callable[[], Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return first.flags, second.flags
 
 
+@pytest.mark.ledger
 def test_the_same_again_says_that_it_is_known_already() -> None:
     assert again(lambda: opened(fill_id="a")) == ((), ("known_already",))
     assert again(lambda: filled("BUY", 2451, 5, fill_id="b")) == ((), ("known_already",))
@@ -200,6 +209,7 @@ def boss(client: Client) -> Client:
     return client
 
 
+@pytest.mark.ledger
 def test_the_overview_lists_the_days_likely_slips(boss: Client) -> None:
     opened("fine")
     opened("odd", stop_price=2460)
@@ -218,6 +228,7 @@ def test_the_overview_lists_the_days_likely_slips(boss: Client) -> None:
     assert "Stop on the wrong side" not in page[page.index("Likely slips") : page.index("Latest trades")]
 
 
+@pytest.mark.ledger
 def test_flags_read_as_words_on_the_trades_page_the_trade_and_its_screen(boss: Client, capsys: Any) -> None:
     opened(stop_price=2460)
     words = "stop on the wrong side of the entry"

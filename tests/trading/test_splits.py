@@ -31,7 +31,7 @@ from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.queries.as_known import retold
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
+pytestmark = pytest.mark.usefixtures("proved")
 
 EX = AT + timedelta(days=4)  # 09:30 at the desk, a Tuesday
 WHO = {"by": "asha", "reason": "as the broker says"}
@@ -46,6 +46,7 @@ def split(
 # -- what it does --
 
 
+@pytest.mark.ledger
 def test_two_for_one_doubles_the_quantity_and_leaves_the_cost() -> None:
     opened(entry_price=1500, stop_price=1450, target_price=1600)
     before = row()
@@ -71,6 +72,7 @@ def test_a_ratio_gives_quantity_and_average(kind: str, new: Any, old: Any, quant
     assert (held.open_quantity, held.avg_price) == (quantity, average)
 
 
+@pytest.mark.ledger
 def test_a_short_and_a_partly_closed_trade_follow() -> None:
     opened(entry_price=1500, side="SHORT", stop_price=1600)
     filled("BUY", 1400, 4)
@@ -82,6 +84,7 @@ def test_a_short_and_a_partly_closed_trade_follow() -> None:
     assert [one.quantity for one in row().realisations.order_by("pk")] == [4, 2], "what was sold before stays as it was"
 
 
+@pytest.mark.ledger
 def test_every_open_trade_of_the_symbol_is_booked_and_no_other() -> None:
     opened("A")
     opened("B", strategy_id="orb", quantity=4)
@@ -92,6 +95,7 @@ def test_every_open_trade_of_the_symbol_is_booked_and_no_other() -> None:
     assert Journal.objects.filter(operation="apply_split").count() == 2
 
 
+@pytest.mark.ledger
 def test_one_trade_alone_can_be_named() -> None:
     opened("A")
     opened("B", strategy_id="orb")
@@ -99,6 +103,7 @@ def test_one_trade_alone_can_be_named() -> None:
     assert row("A").open_quantity == 10
 
 
+@pytest.mark.ledger
 def test_the_same_again_changes_nothing_even_after_a_close() -> None:
     opened("A")
     opened("B", strategy_id="orb")
@@ -115,6 +120,7 @@ def test_the_same_again_changes_nothing_even_after_a_close() -> None:
 # -- stops --
 
 
+@pytest.mark.ledger
 def test_a_trailing_stop_goes_on_from_its_new_price() -> None:
     opened(entry_price=1500, stop_price=1400)
     update_trailing_sl("main", "T1", None, "RELIANCE", 1450, 1550, "atr", at=AT + MINUTE)
@@ -127,6 +133,7 @@ def test_a_trailing_stop_goes_on_from_its_new_price() -> None:
     assert row().flags == ["split"], "it has not moved back"
 
 
+@pytest.mark.ledger
 def test_a_stop_that_has_more_decimals_is_rounded_at_the_eighth() -> None:
     opened(entry_price=100, quantity=10, stop_price=100 - 1)
     (held,) = split(3, 1)
@@ -138,6 +145,7 @@ def test_a_stop_that_has_more_decimals_is_rounded_at_the_eighth() -> None:
 # -- what is refused --
 
 
+@pytest.mark.ledger
 @pytest.mark.parametrize(
     ("quantity", "new", "old", "odd"), [(5, 3, 2, "1"), (10, 1, 3, "1"), (7, 1, 7, None), (6, 1, 7, "6")]
 )
@@ -152,12 +160,14 @@ def test_whole_units_do_not_become_fractions(quantity: int, new: int, old: int, 
     assert snapshot() == before
 
 
+@pytest.mark.ledger
 def test_the_odd_one_is_sold_for_the_cash_in_its_lieu_and_the_rest_follows() -> None:
     opened(quantity=5, entry_price=100)
     filled("SELL", 110, 1, at=EX - MINUTE)
     assert split(3, 2)[0].open_quantity == 6
 
 
+@pytest.mark.ledger
 def test_fractions_of_what_has_fractions_are_no_harm() -> None:
     opened(symbol="BTC", quantity="0.5")
     assert split(1, 4, symbol="BTC")[0].open_quantity == Decimal("0.125")
@@ -192,6 +202,7 @@ def test_nothing_open_is_said() -> None:
         split()
 
 
+@pytest.mark.ledger
 def test_all_trades_are_booked_or_none() -> None:
     opened("A", quantity=4)
     opened("B", strategy_id="orb", quantity=5)
@@ -201,6 +212,7 @@ def test_all_trades_are_booked_or_none() -> None:
     assert snapshot() == before
 
 
+@pytest.mark.ledger
 def test_one_that_comes_after_later_fills_or_stops_is_refused() -> None:
     opened(stop_price=2400)
     filled("BUY", 1225, 5, at=EX + MINUTE)
@@ -211,6 +223,7 @@ def test_one_that_comes_after_later_fills_or_stops_is_refused() -> None:
     assert split(at=EX + 2 * MINUTE)[0].open_quantity == 30
 
 
+@pytest.mark.ledger
 def test_a_fill_from_before_a_split_is_refused_after_it() -> None:
     opened()
     split()
@@ -224,6 +237,7 @@ def test_a_fill_from_before_a_split_is_refused_after_it() -> None:
 # -- corrections --
 
 
+@pytest.mark.ledger
 def test_a_wrong_split_is_taken_back_by_its_inverse() -> None:
     opened(entry_price=1500, stop_price=1450)
     split(4, 1)
@@ -235,6 +249,7 @@ def test_a_wrong_split_is_taken_back_by_its_inverse() -> None:
     assert split(key="right", at=EX + 2 * MINUTE)[0].open_quantity == 24
 
 
+@pytest.mark.ledger
 def test_what_lies_before_a_split_is_corrected_only_without_it() -> None:
     opened(entry_price=1500)
     filled("BUY", 1510, 10)
@@ -254,6 +269,7 @@ def test_what_lies_before_a_split_is_corrected_only_without_it() -> None:
     assert amend(row().pk, fill=1, price=1400, **WHO).avg_price == Decimal("727.5"), "money may be put right"
 
 
+@pytest.mark.ledger
 def test_charges_are_shared_among_what_was_traded() -> None:
     opened(entry_price=1500)
     split()
@@ -263,6 +279,7 @@ def test_charges_are_shared_among_what_was_traded() -> None:
     assert set(row().corrections.get().body["by_fill"]) == {"1", "3"}
 
 
+@pytest.mark.ledger
 def test_a_fill_after_it_is_voided_and_the_trade_stands_as_before() -> None:
     opened(entry_price=1500)
     split()
@@ -276,6 +293,7 @@ def test_a_fill_after_it_is_voided_and_the_trade_stands_as_before() -> None:
 # -- what follows --
 
 
+@pytest.mark.ledger
 def test_an_earlier_day_is_told_in_the_units_of_then() -> None:
     opened(entry_price=1500)
     filled("SELL", 1510, 4)
@@ -286,6 +304,7 @@ def test_an_earlier_day_is_told_in_the_units_of_then() -> None:
     assert (known.closed_at, [one.pnl for one in known.exits]) == (None, [40 * 10**8])
 
 
+@pytest.mark.ledger
 def test_it_is_measured_through_the_split() -> None:
     opened(entry_price=1500)
     split()
@@ -294,6 +313,7 @@ def test_it_is_measured_through_the_split() -> None:
     assert (row().excursion.mae, row().excursion.mfe, row().excursion.ticks) == (-100, 400, 2)
 
 
+@pytest.mark.ledger
 def test_units_that_went_tell_no_price_either() -> None:
     opened(entry_price=1500)
     split(1, 5)
@@ -317,6 +337,7 @@ def test_the_hot_copy_the_points_and_the_tables_have_it(shared_ledger: RedisServ
         assert (stop.stop_price, stop.method) == (700, "split")
 
 
+@pytest.mark.ledger
 def test_the_follower_projects_it(ledger: Any) -> None:
     opened(stop_price=2400)
     split()
@@ -355,6 +376,7 @@ def test_pages_and_screen_show_it(client: Client, capsys: Any) -> None:
     assert "bonus 1:1" in capsys.readouterr().out
 
 
+@pytest.mark.ledger
 def test_the_command_books_it_once(capsys: Any) -> None:
     opened(entry_price=1500)
     words = ["RELIANCE", "--split", "2:1", "--at", "2024-03-19 09:15", "--key", "s", "--by", "asha", "--format", "json"]

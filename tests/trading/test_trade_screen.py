@@ -19,8 +19,6 @@ from trading.models import Journal, Trade, User
 from trading.operations.review_trade import review_trade
 from trading.operations.void import void
 
-pytestmark = pytest.mark.ledger
-
 AT = datetime(2021, 4, 12, 4, 0, tzinfo=UTC)  # 09:30 at the desk
 SECOND = timedelta(seconds=1)
 
@@ -54,6 +52,7 @@ def told(*options: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.ledger
 def test_a_trade_fits_one_screen_and_tells_all(desk: DataManager) -> None:
     lines = told("T1").splitlines()
     assert len(lines) <= 40 and max(map(len, lines)) <= WIDTH
@@ -68,6 +67,7 @@ def test_a_trade_fits_one_screen_and_tells_all(desk: DataManager) -> None:
     assert marks.rstrip().endswith("X") and "s" in marks and "-" in marks
 
 
+@pytest.mark.ledger
 def test_as_json_it_is_the_same_trade_with_every_line_of_the_journal(desk: DataManager) -> None:
     made = json.loads(told("T1", "--format", "json"))
     assert (made["realised_pnl"], len(made["fills"]), len(made["stops"])) == ("190", 3, 11)

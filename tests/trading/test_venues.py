@@ -27,7 +27,7 @@ from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary
 from trading.queries.sessions import calendar_of, calendar_of_symbol
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = pytest.mark.usefixtures("ledger")
 INDIA, NEW_YORK = ZoneInfo("Asia/Kolkata"), ZoneInfo("America/New_York")
 CRUDE = "MCX:CRUDEOIL26DECFUT"
 
@@ -54,6 +54,7 @@ def hours_of(*exchanges: tuple[str, str]) -> str:
 
 
 class TestAKnownPrefix:
+    @pytest.mark.ledger
     @pytest.mark.parametrize("code", ["BSE", "NFO", "BFO", "CDS", "MCX", "CME"])
     def test_the_name_is_booked_on_its_exchange(self, code: str) -> None:
         assert opened(symbol=f"{code}:X").symbol == f"{code}:X"
@@ -78,6 +79,7 @@ class TestAKnownPrefix:
 
 
 class TestAnUnknownPrefix:
+    @pytest.mark.ledger
     def test_it_is_refused_and_the_known_ones_are_named(self, dm: DataManager) -> None:
         before = Instrument.objects.count()
         calls: list[Callable[[], Any]] = [
@@ -94,6 +96,7 @@ class TestAnUnknownPrefix:
             assert caught.value.field == "symbol"
         assert Instrument.objects.count() == before
 
+    @pytest.mark.ledger
     def test_a_file_makes_it_known(self) -> None:
         load_sessions(hours_of(("NYMEX", "America/New_York")))
         assert opened(symbol="NYMEX:CL").symbol == "NYMEX:CL"
@@ -139,6 +142,7 @@ class TestAnUnknownPrefix:
         assert dm.get_candles("NYMEX:CL", "1m", AT, AT + MINUTE).num_rows == 1
 
 
+@pytest.mark.ledger
 class TestWhatAnOlderVeloxBookedUnderAPrefix:
     @pytest.mark.parametrize("symbol", [CRUDE, "NYMEX:CL"])
     def test_it_is_read_and_closed_as_before(self, dm: DataManager, symbol: str) -> None:
@@ -197,6 +201,7 @@ def _migrate(name: str | None) -> None:
 
 
 class TestTheDefaultExchange:
+    @pytest.mark.ledger
     def test_it_may_be_any_name_and_comes_into_being(self, settings: Any) -> None:
         settings.VELOX_EXCHANGE = "MOON"
         assert opened(symbol="CHEESE").symbol == "CHEESE"
@@ -204,6 +209,7 @@ class TestTheDefaultExchange:
         assert (exchange.zone, calendar_of("MOON").rows) == (settings.TIME_ZONE, ())
         assert closed(symbol="MOON:CHEESE").state == "CLOSED"
 
+    @pytest.mark.ledger
     def test_one_of_the_file_comes_with_its_hours(self, settings: Any) -> None:
         settings.VELOX_EXCHANGE = "CME"
         assert calendar_of_symbol("ESZ6").continuous(date(2026, 11, 16)) is not None
@@ -228,6 +234,7 @@ class TestTheDefaultExchange:
         assert days == [901_000 + 52_000, 648_000 + 30], "a day's candle is of its date"
 
 
+@pytest.mark.ledger
 def test_exposure_of_a_trade_over_midnight_leaves_the_hour_out_in_which_nobody_trades() -> None:
     def at(day: int, hour: int) -> datetime:
         return datetime(2026, 11, day, hour, tzinfo=NEW_YORK).astimezone(UTC)
@@ -239,6 +246,7 @@ def test_exposure_of_a_trade_over_midnight_leaves_the_hour_out_in_which_nobody_t
         assert summary["strategies"][0]["exposure_seconds"] == hours * 3600
 
 
+@pytest.mark.ledger
 def test_hours_in_another_zone_are_refused_once_days_were_booked() -> None:
     load_sessions(hours_of(("LSE", "Europe/London")))
     load_sessions(hours_of(("LSE", "Europe/Dublin")))

@@ -180,16 +180,17 @@ class TestReports:
 
 class TestTamper:
     def test_every_column_of_every_table_with_rows(self) -> None:
+        """In the oldest row and in the newest; on a server, which compares alike, in one of the two, by turns."""
         a_desks_days()
         tables = filled_tables()
         assert len(tables) >= 20, sorted(tables)
         missed, refused = [], []
         for table, columns in tables.items():
             kinds = typed(table)
-            for column in columns:
+            for place, column in enumerate(columns):
                 if (table, column) in EXEMPT:
                     continue
-                for newest in (False, True):
+                for newest in (False, True) if connection.vendor == "sqlite" else (place % 2 == 1,):
                     outcome = _tampered(table, column, kinds[column], newest=newest)
                     missed += [(table, column, newest)] if outcome == "missed" else []
                     refused += [(table, column)] if outcome == "refused" else []
