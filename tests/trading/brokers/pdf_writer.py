@@ -8,6 +8,7 @@ from collections.abc import Sequence
 Placed = tuple[float, float, str]
 PAGE_WIDTH, PAGE_HEIGHT = 842, 595
 FONT_SIZE = 8
+HEADING_SIZE = 32
 
 
 def pdf_of_lines(*pages: Sequence[str], top: float = 40, leading: float = 12) -> bytes:
@@ -15,8 +16,8 @@ def pdf_of_lines(*pages: Sequence[str], top: float = 40, leading: float = 12) ->
     return pdf_of_texts(*([(30, top + leading * n, line) for n, line in enumerate(lines)] for lines in pages))
 
 
-def pdf_of_texts(*pages: Sequence[Placed]) -> bytes:
-    """Return a PDF whose pages have texts at places, as a table's cells stand in a contract note."""
+def pdf_of_texts(*pages: Sequence[Placed], heading: str = "") -> bytes:
+    """Return a PDF whose pages have texts at places, as cells stand in a contract note, under a large heading."""
     kids = " ".join(f"{4 + 2 * n} 0 R" for n in range(len(pages)))
     bodies = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -25,8 +26,9 @@ def pdf_of_texts(*pages: Sequence[Placed]) -> bytes:
     ]
     for n, texts in enumerate(pages):
         content = b"\n".join(
-            b"BT /F1 %d Tf 1 0 0 1 %.2f %.2f Tm (%s) Tj ET" % (FONT_SIZE, x, PAGE_HEIGHT - y, _escaped(text))
-            for x, y, text in texts
+            b"BT /F1 %d Tf 1 0 0 1 %.2f %.2f Tm (%s) Tj ET" % (size, x, PAGE_HEIGHT - y, _escaped(text))
+            for size, x, y, text in [(HEADING_SIZE, 20, 30, heading), *((FONT_SIZE, *each) for each in texts)]
+            if text
         )
         bodies.append(
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {PAGE_WIDTH} {PAGE_HEIGHT}] "

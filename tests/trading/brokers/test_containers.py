@@ -13,6 +13,7 @@ from pathlib import Path
 import openpyxl
 import pypdf
 import pytest
+import xlwt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
@@ -88,6 +89,17 @@ class TestWorkbooks:
         book.save(out)
         assert list(open_document(out.getvalue(), "a.xlsx").sheets[0].rows) == [("symbol",)]
 
+    @pytest.mark.parametrize("error", ["#DIV/0!", "#REF!", "#NUM!"])
+    def test_an_error_in_a_cell_is_not_read_as_an_empty_one(self, error: str) -> None:
+        book = xlwt.Workbook()
+        sheet = book.add_sheet("P&L")
+        sheet.write(0, 0, "profit")
+        sheet.row(1).set_cell_error(0, error)
+        out = io.BytesIO()
+        book.save(out)
+        with pytest.raises(UnreadableFile, match="an error instead of a value in row 2"):
+            open_document(out.getvalue(), "a.xls")
+
     def test_rich_texts_are_joined_and_their_pronunciation_is_left_out(self) -> None:
         rich = "<si><r><t>Net </t></r><r><t>amount</t></r><rPh><t>netto</t></rPh></si><si><t>a_x000D_b</t></si>"
         rows = '<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row>'
@@ -158,6 +170,14 @@ class TestPdf:
         ]
         lines = open_document(pdf_of_texts(list(reversed(cells))), "a.pdf").lines
         assert lines == ("NIFTY 24000 CE -500 101.25", "RELIANCE 1.5")
+
+    def test_a_large_heading_does_not_join_the_cells_under_it(self) -> None:
+        left, cells = 30.0, []
+        for cell in ("09:15:03", "25", "1958.05", "48951.25"):
+            cells.append((left, 60.0, cell))
+            left += 4.8 * len(cell) + 5
+        lines = open_document(pdf_of_texts(cells, heading="Contract note of the day for all"), "a.pdf").lines
+        assert lines == ("Contract note of the day for all", "09:15:03 25 1958.05 48951.25")
 
     def test_the_head_is_the_first_page(self) -> None:
         content = pdf_of_lines(["one", "two"], ["three"])

@@ -28,11 +28,13 @@ _SHEETS_MAX = 100
 _RECORD = struct.Struct("<HH")
 _PLACE = struct.Struct("<HH")
 _BOF, _EOF, _SHEET = 0x0809, 0x000A, 0x0085
-_DIMENSIONS, _DATE_MODE, _FILE_PASS, _FORMULA = 0x0200, 0x0022, 0x002F, 0x0006
+_DIMENSIONS, _DATE_MODE, _FILE_PASS, _FORMULA, _TRUTH_OR_ERROR = 0x0200, 0x0022, 0x002F, 0x0006, 0x0205
 _MANY = frozenset({0x00BD, 0x00BE})  # MULRK, MULBLANK: the last column stands at their end
 # NUMBER, RK, LABEL, LABELSST, RSTRING, BLANK, BOOLERR, FORMULA: row and column stand first.
-_CELLS = frozenset({0x0203, 0x027E, 0x0204, 0x00FD, 0x00D6, 0x0201, 0x0205, _FORMULA})
-_EMPTY_RESULT = 3  # a formula's empty text, which a writer that computes nothing leaves
+_CELLS = frozenset({0x0203, 0x027E, 0x0204, 0x00FD, 0x00D6, 0x0201, _TRUTH_OR_ERROR, _FORMULA})
+_SIZES = {_FORMULA: 14, _TRUTH_OR_ERROR: 8}  # the least of a cell's record, where it is not that of its place
+# Results of a formula: an error, and the empty text that a writer leaves who computes nothing. Empty to the library.
+_NO_RESULT = {2: "an error instead of a value", 3: "a formula without a value"}
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ def checked_stream(stream: bytearray, name: str, rows_max: int | None) -> bytear
     """Return a workbook's records, each sheet's claim of its size replaced by what stands in it, and each sheet ended
     after ``rows_max`` rows.
 
-    Raises: UnreadableFile where they are cut, too many, or hold a formula without a value; FileLocked.
+    Raises: UnreadableFile where they are cut, too many, or hold an error or a formula without a value; FileLocked.
     """
     rectangles = [_checked_sheet(stream, at, name, rows_max) for at in _sheet_starts(stream, name)]
     if sum(each.rows * each.columns for each in rectangles) > _RECTANGLES_MAX:
@@ -99,7 +101,7 @@ def _checked_sheet(stream: bytearray, at: int, name: str, rows_max: int | None) 
                 raise refused(name, "is of a kind before BIFF8", "Save it anew as XLSX or CSV.")
             rectangle.claim_at = start
         elif kind in _CELLS or kind in _MANY:
-            if size < (14 if kind == _FORMULA else 6):
+            if size < _SIZES.get(kind, 6):
                 raise _damaged(name)
             row, column = _PLACE.unpack_from(stream, start)
             if rows_max is not None and row >= rows_max:
@@ -110,11 +112,17 @@ def _checked_sheet(stream: bytearray, at: int, name: str, rows_max: int | None) 
                 raise _damaged(name)
             rectangle.rows = max(rectangle.rows, row + 1)
             rectangle.columns = max(rectangle.columns, last + 1)
-            if kind == _FORMULA and (
-                stream[start + 6] == _EMPTY_RESULT and stream[start + 12 : start + 14] == b"\xff\xff"
-            ):
-                raise refused(name, f"has a formula without a value in row {row + 1}", "Save it anew as CSV.")
+            fault = _fault(kind, stream[start : start + 14])
+            if fault:
+                raise refused(name, f"has {fault} in row {row + 1}", "Save it anew as CSV.")
     return rectangle
+
+
+def _fault(kind: int, cell: bytes | bytearray) -> str:
+    """Return why a cell's record holds no value that can be read, "" where it holds one."""
+    if kind == _TRUTH_OR_ERROR and cell[7]:
+        return _NO_RESULT[2]
+    return _NO_RESULT.get(cell[6], "") if kind == _FORMULA and cell[12:14] == b"\xff\xff" else ""
 
 
 def _records(stream: bytearray, at: int, name: str) -> Iterator[tuple[int, int, int]]:
