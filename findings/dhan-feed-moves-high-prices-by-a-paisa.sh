@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A share at 140123.40 is 140123.41 in Dhan's feed, a price that cannot be quoted.
 #
-# Guess before the run (2026-11-28): a broker's live price, shown with two decimals, is the exchange's price; the share
-# trades in steps of five paise, so the last digit is 0 or 5.
+# Guess from the documentation (2026-11-28): a broker's live price, shown with two decimals, is the exchange's price; the
+# share trades in steps of five paise, so the last digit is 0 or 5.
 # Seen, dhanhq 2.3.0: the protocol has prices as float32, whose steps are 1/64 of a rupee from 131,072 on. 140123.40 is
 # carried as 140123.40625 and printed as "140123.41"; of the 20 prices of a rupee 8 come with a paisa too many or too few.
 # Shares of MRF trade there. A limit order at such a price is rejected, and a fill compared with the tick differs.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A tick of a currency future of 83.1275 comes as the text 83.13.
 #
-# Guess before the run (2026-11-28): the feed's documentation has the last price as a float32; the SDK hands on a number,
-# with the four decimals in which USDINR trades (its tick is 0.0025).
+# Guess from the documentation (2026-11-28; a look at the SDK had hinted otherwise): the feed has the last price as a
+# float32; the SDK hands on a number, with the four decimals in which USDINR trades (its tick is 0.0025).
 # Seen, dhanhq 2.3.0: every price becomes a text of two decimals, whatever the segment: 83.1275 is "83.13", five times the
 # tick away, and 83.1250 and 83.1275 are no longer told apart by what they moved (83.12 and 83.13). Bars, stops and P&L of
 # the segment CDS are counted from prices that were never quoted. Nothing warns; the bytes had more.
