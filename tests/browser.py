@@ -88,13 +88,15 @@ def filled(data_dir: Path) -> Path:
 
 
 @contextmanager
-def server(data_dir: Path, **more: str) -> Iterator[str]:
-    """Serve the folder with uvicorn on a free port; yield its address. What it wrote to stderr must be nothing."""
+def server(data_dir: Path, *, port: int | None = None, **more: str) -> Iterator[str]:
+    """Serve the folder with uvicorn, on a free port unless one is named; yield its address. What it wrote to stderr
+    must be nothing."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+        port = port or listener.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = ["-m", "uvicorn", "velox_site.asgi:application", "--port", str(port), "--lifespan", "off"]
+    command += ["--timeout-graceful-shutdown", "5"]  # a live page's stream never ends by itself
     said = data_dir / "server.txt"
     with said.open("wb") as output:
         process = subprocess.Popen(

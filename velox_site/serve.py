@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from trading import summon
+from trading.web.channel import channels
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
@@ -136,8 +137,16 @@ def server_config() -> uvicorn.Config:
     )
 
 
+class PageServer(uvicorn.Server):
+    """uvicorn's server, which lets the live pages' streams end first: they would never by themselves."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        channels.end()
+        await super().shutdown(sockets)
+
+
 def _serve(listener: socket.socket, *, demo: bool) -> int:
-    server = uvicorn.Server(server_config())
+    server = PageServer(server_config())
     signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
     threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
     with suppress(KeyboardInterrupt):  # uvicorn sends the signal again once it has shut down

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -179,3 +180,4 @@ LOGGING: dict[str, str | Path] = {
 }
 # Task ids, and the request's that asked for a task. Without a broker there are no tasks, and Celery is not imported.
 DJANGO_STRUCTLOG_CELERY_ENABLED = bool(CELERY_BROKER_URL)
+DJANGO_STRUCTLOG_REQUEST_CANCELLED_LOG_LEVEL = logging.INFO  # a viewer goes: every live page ends so

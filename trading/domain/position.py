@@ -18,6 +18,7 @@ BUY, SELL = "BUY", "SELL"
 ENTRY, EXIT, SPLIT = "ENTRY", "EXIT", "SPLIT"
 ENTRY_SIDE = {LONG: BUY, SHORT: SELL}
 EXIT_SIDE = {LONG: SELL, SHORT: BUY}
+_HUNDREDTH = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +141,8 @@ def _released(held: int, quantity: int, open_quantity: int) -> int:
 def pnl_percent(pnl: Decimal, entry_value: Decimal) -> Decimal | None:
     """Return P&L ÷ |sum over entry fills of price × quantity × multiplier| × 100, None where that sum is 0."""
     return pnl / abs(entry_value) * 100 if entry_value else None
+
+
+def in_risks(amount: Decimal, initial_risk: Decimal | None) -> Decimal | None:
+    """Return an amount in units of a trade's initial risk, to two decimals; None where that is not known or nothing."""
+    return (amount / initial_risk).quantize(_HUNDREDTH) if initial_risk else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickTimes
 from trading.domain.feed_gaps import Gap, gaps, mark
 from trading.domain.money import to_units
+from trading.domain.position import in_risks
 from trading.domain.sessions import days_between
 from trading.domain.shapes import TradeExcursions
 from trading.models import Account, Correction, Trade
@@ -30,7 +30,6 @@ _NOT_MEASURED: TradeExcursions = {
     "given_back": None, "ticks": None, "gap": None,
 }  # fmt: skip
 FIELDS = tuple(_NOT_MEASURED)
-_HUNDREDTH = Decimal("0.01")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -141,11 +140,6 @@ def fields_of(trade: Trade) -> TradeExcursions:
         "ticks": excursion.ticks,
         "gap": mark(excursion.quiet_seconds),
     }
-
-
-def in_risks(amount: Decimal, initial_risk: Decimal | None) -> Decimal | None:
-    """Return an amount in units of a trade's initial risk, to two decimals; None where that is not known."""
-    return (amount / initial_risk).quantize(_HUNDREDTH) if initial_risk else None
 
 
 def ticks_of(table: pa.Table) -> tuple[TickTimes, TickPrices]:

@@ -22,12 +22,12 @@ from trading.domain.export import ColumnKind
 from trading.domain.feed_gaps import mark
 from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units, to_units
+from trading.domain.position import in_risks
 from trading.models import Account, Instrument, Review, Signal, Strategy, Trade
 from trading.queries.average_prices import exit_value, from_fills
 from trading.queries.charge_estimates import estimates_of
 from trading.queries.columns import day_of, instant_of, text, texts_of, units
 from trading.queries.excursions import FIELDS as EXCURSION
-from trading.queries.excursions import in_risks
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
 from trading.queries.results import result_word

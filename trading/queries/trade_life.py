@@ -12,10 +12,11 @@ from trading.domain.excursions import PathExtremes
 from trading.domain.feed_gaps import mark
 from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units
+from trading.domain.position import in_risks
 from trading.models import Fill, Journal, Signal, StopChange, Trade
 from trading.queries import facts
 from trading.queries.charge_estimates import estimates_of
-from trading.queries.excursions import TickReader, in_risks, instant, measure, ns, symbol_of, ticks_of
+from trading.queries.excursions import TickReader, instant, measure, ns, symbol_of, ticks_of
 from trading.queries.trade_list import TradeRow, related, trade_row
 
 

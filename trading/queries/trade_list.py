@@ -12,12 +12,12 @@ from django.db.models import Q, QuerySet
 from trading.domain import values
 from trading.domain.averages import AveragePrices
 from trading.domain.flags import DAY_ONLY
+from trading.domain.position import in_risks
 from trading.models import Account, Review, Trade
 from trading.queries.average_prices import averages_of
 from trading.queries.results import earned_by, result_of, with_result
 from trading.queries.trades import valued_at
 
-_HUNDREDTH = Decimal("0.01")
 TO_REVIEW, REVIEWED = "to_review", "reviewed"
 REVIEW_STATES = (TO_REVIEW, REVIEWED)
 
@@ -113,10 +113,7 @@ def review_state(row: Trade) -> str:
 
 def r_multiple(row: Trade, earned: Decimal) -> Decimal | None:
     """Return what a closed trade earned in units of its initial risk, None where that is not known or nothing."""
-    if not row.initial_risk or row.closed_at is None:
-        return None
-    in_risks: Decimal = (earned / row.initial_risk).quantize(_HUNDREDTH)
-    return in_risks
+    return None if row.closed_at is None else in_risks(earned, row.initial_risk)
 
 
 def with_review(state: str) -> Q:

@@ -72,6 +72,22 @@ def earned(side: str, quantity: Decimal, cost: Decimal, multiplier: Decimal, pri
     return from_units(worth - to_units(cost) if side == LONG else to_units(cost) - worth)
 
 
+def in_risks_now(held: Position) -> Decimal | None:
+    """Return what an open trade would have earned if closed at the last price, after known charges, in units of its
+    initial risk, to two decimals; None where no stop was given or no price is known."""
+    if held.unrealised_pnl is None:
+        return None
+    return position.in_risks(held.realised_pnl + held.unrealised_pnl - (held.charges or 0), held.initial_risk)
+
+
+def distance_to_stop(held: Position) -> Decimal | None:
+    """Return by how much the last price is better than the stop, per unit; below 0 where it has passed it, None where
+    one of them is not known."""
+    if held.last_price is None or held.stop_price is None:
+        return None
+    return held.last_price - held.stop_price if held.side == LONG else held.stop_price - held.last_price
+
+
 def price_of(tick: Mapping[str, Any]) -> tuple[Decimal, datetime]:
     """Return a newest tick's price and its time."""
     at = _EPOCH + timedelta(microseconds=tick["exchange_time"] // 1000)

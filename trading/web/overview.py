@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
+from typing import TypedDict
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from trading.domain.shapes import OutcomeFigures
 from trading.health.report import report
+from trading.models import Account
 from trading.queries.daily_summary import latest_day
-from trading.queries.day import day_overview, day_trades
+from trading.queries.day import Neighbours, SignalCounts, day_overview, day_trades
 from trading.queries.instrument_list import unreviewed_names
 from trading.queries.opening_sales import opening_sales
 from trading.queries.period import desk_date
-from trading.queries.trade_list import trade_rows
+from trading.queries.trade_list import TradeRow, trade_rows
 from trading.web.choice import account_query, chosen_account, chosen_day, page
 from trading.web.positions import OpenPosition, positions_then, priced_positions
 
@@ -37,34 +41,68 @@ class Unrealised:
 def overview(request: HttpRequest) -> HttpResponse:
     """Show one day of one account, by default the latest that has data."""
     choice, now = chosen_account(request), timezone.now()
-    account, today = choice.account, desk_date(now)
+    account = choice.account
     asked = chosen_day(request)
-    day = asked or latest_day(account, now=now) or today
-    is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
-    positions = positions_then(account, day) if is_past else priced_positions(account)
-    facts = day_overview(account, day)
-    latest, slips = day_trades(account, day, latest=LATEST + 1, slips=SLIPS_MAX)
+    shown = day_shown(account, asked, now=now)
+    day = shown["day"]
     return page(
         request,
         "velox/overview.html",
         "overview",
         choice,
-        day=day,
-        is_today=day == today,
-        is_past=is_past,
-        neighbours=facts.neighbours,
-        figures=facts.figures,
-        signals=facts.signals,
-        positions=positions,
-        unrealised=unrealised_of(positions),
-        trades=trade_rows(latest[:LATEST]),
-        has_more=len(latest) > LATEST,
-        slips=trade_rows(slips),
-        opening_sales=opening_sales(account, day=day) if facts.may_have_opening_sales else [],
-        day_query=account_query(account, day=day.isoformat()),
+        **shown,
+        is_today=day == desk_date(now),
+        is_live=asked is None,
+        opening_sales=opening_sales(account, day=day) if shown["may_have_opening_sales"] else [],
         unreviewed=unreviewed_names(account),
         health=report(now=now),
     )
+
+
+class DayShown(TypedDict):
+    """What the overview shows of a day; `trading.web.live` draws the same as it changes."""
+
+    day: date
+    is_past: bool
+    neighbours: Neighbours
+    figures: OutcomeFigures
+    signals: SignalCounts
+    positions: list[OpenPosition]
+    unrealised: Unrealised
+    trades: list[TradeRow]
+    has_more: bool
+    slips: list[TradeRow]
+    may_have_opening_sales: bool
+    day_query: str
+    before_query: str
+    after_query: str
+
+
+def day_shown(account: Account, asked: date | None, *, now: datetime) -> DayShown:
+    """Return what the overview shows of the day asked for, else of the latest that has data."""
+    today = desk_date(now)
+    day = asked or latest_day(account, now=now) or today
+    is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
+    positions = positions_then(account, day) if is_past else priced_positions(account)
+    facts = day_overview(account, day)
+    latest, slips = day_trades(account, day, latest=LATEST + 1, slips=SLIPS_MAX)
+    before, after = facts.neighbours.before, facts.neighbours.after
+    return {
+        "day": day,
+        "is_past": is_past,
+        "neighbours": facts.neighbours,
+        "figures": facts.figures,
+        "signals": facts.signals,
+        "positions": positions,
+        "unrealised": unrealised_of(positions),
+        "trades": trade_rows(latest[:LATEST]),
+        "has_more": len(latest) > LATEST,
+        "slips": trade_rows(slips),
+        "may_have_opening_sales": facts.may_have_opening_sales,
+        "day_query": account_query(account, day=day.isoformat()),
+        "before_query": account_query(account, day=before.isoformat()) if before else "",
+        "after_query": account_query(account, day=after.isoformat()) if after else "",
+    }
 
 
 def unrealised_of(positions: Sequence[OpenPosition]) -> Unrealised:

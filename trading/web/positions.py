@@ -4,20 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+
+from django.utils import timezone
 
 from trading.domain.values import Position
 from trading.models import Account
 from trading.newest import newest_points
 from trading.queries.positions_then import open_at_end_of
-from trading.queries.valuation import positions_by_trade
+from trading.queries.valuation import distance_to_stop, in_risks_now, positions_by_trade
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPosition:
-    """One open trade: its key, for the link, and its value."""
+    """One open trade: its key, for the link, and its value.
+
+    ``in_risks``: what it would have earned if closed at the last price, in units of its initial risk; ``to_stop``: by
+    how much that price is better than the stop, per unit; ``tick_seconds``: how old it is. None where not known.
+    """
 
     pk: int
     position: Position
+    in_risks: Decimal | None = None
+    to_stop: Decimal | None = None
+    tick_seconds: float | None = None
 
 
 def positions_then(account: Account, day: date) -> list[OpenPosition]:
@@ -28,4 +38,14 @@ def positions_then(account: Account, day: date) -> list[OpenPosition]:
 def priced_positions(account: Account) -> list[OpenPosition]:
     """Return one entry per open trade, the oldest first; a last price that is not known is None."""
     last_ticks = newest_points(account.code).known_ticks
-    return [OpenPosition(pk, position) for pk, position in positions_by_trade(account, last_ticks)]
+    now = timezone.now()
+    return [
+        OpenPosition(
+            pk,
+            position,
+            in_risks_now(position),
+            distance_to_stop(position),
+            None if position.last_price_at is None else max(0.0, (now - position.last_price_at).total_seconds()),
+        )
+        for pk, position in positions_by_trade(account, last_ticks)
+    ]

@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from trading.web import brokers, health, overview, reconcile, static_files, strategies, trades
+from trading.web import brokers, health, live, overview, reconcile, static_files, strategies, trades
 from trading.web.guard import without_group
 from trading.web.login import ThrottledLogin
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("trades/", trades.trade_list, name="trades"),
     path("trades/<int:pk>/", trades.trade_page, name="trade"),
     path("strategies/", strategies.strategy_list, name="strategies"),
+    path("events/", live.events, name="events"),
     path("brokers/", brokers.brokers, name="brokers"),
     path("reconcile/", reconcile.reconcile, name="reconcile"),
     path("login/", ThrottledLogin.as_view(), name="login"),

@@ -1,0 +1,78 @@
+"""The overview in a real Chromium while the desk trades: it follows, says when it cannot, and comes back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests import page_desk
+from tests.browser import LAPTOP, Browser, chromium, environment, filled, server
+from tests.waiting import PATIENCE_SECONDS
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+STRATEGY = """
+from datetime import datetime
+from velox_site.desk import DataManager
+with DataManager(source="strategy") as dm:
+    dm.open_position("LIVE", "ema_cross", "M&M", 760, 10, datetime(2024, 3, 15, 15, 0), stop_price=750)
+    dm.process_tick("M&M", {"ltp": 771.20})
+    input()
+"""
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return filled(tmp_path_factory.mktemp("live") / "data")
+
+
+@pytest.fixture
+def strategy(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
+    """A strategy that opened a trade, recorded a tick and still runs."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STRATEGY], env=environment(data_dir), stdin=subprocess.PIPE, text=True
+    )
+    yield process
+    process.communicate("\n", timeout=PATIENCE_SECONDS)
+
+
+def await_that(browser: Browser, is_so: Callable[[], bool], words: str) -> None:
+    wait = WebDriverWait(browser.driver, PATIENCE_SECONDS, 0.05, [StaleElementReferenceException])
+    wait.until(lambda _: is_so(), words)
+
+
+def state(browser: Browser) -> str:
+    return str(browser.driver.execute_script("return document.getElementById('live').dataset.state"))
+
+
+def test_the_overview_follows_the_desk_and_says_when_it_cannot(
+    data_dir: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    first = ExitStack()
+    address = first.enter_context(server(data_dir))
+    with first, chromium(tmp_path / "profile", address) as browser:
+        browser.show(LAPTOP)
+        browser.log_in("viewer", page_desk.PASSWORD)
+        browser.open("/")
+        await_that(browser, lambda: state(browser) == "live", "it is live")
+        browser.driver.execute_script("window.isTheSame = true")
+        request.getfixturevalue("strategy")
+        await_that(browser, lambda: "₹771.20" in browser.text("#live-positions"), "the trade and its price show")
+        assert "+1.12 R" in browser.text("#live-positions")
+        assert "+21.20 away" in browser.text("#live-positions")
+        assert browser.complaints() == []
+        first.close()
+        await_that(browser, lambda: state(browser) == "lost", "it is told that nothing comes")
+        assert "Not live, reconnecting. Figures of" in browser.text("#live")
+        with server(data_dir, port=urlsplit(address).port):
+            await_that(browser, lambda: state(browser) == "live", "it comes back by itself")
+            assert browser.driver.execute_script("return window.isTheSame"), "and was never loaded again"
+            browser.open("/trades/")  # no stream is left that the server would have to wait for

@@ -1,0 +1,103 @@
+"""The overview's live sections: what they show, when they are drawn, and who may go on looking."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from tests import page_desk
+from trading.models import User
+from trading.operations.close_position import close_position
+from trading.web import live
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass for the state of health, and no connection of the test be taken for an old one."""
+    monkeypatch.setattr(live, "HEALTH_SECONDS", 1e9)
+    monkeypatch.setattr(live, "close_old_connections", lambda: None)
+
+
+def test_the_sections_are_those_of_the_page(client: Client) -> None:
+    page_desk.trades(12)
+    page_desk.open_trade()
+    client.force_login(page_desk.member("viewer"))
+    page = client.get("/").content.decode()
+    picture = live.OverviewLook("main")(True)
+    assert picture is not None
+    assert set(picture.sections) == {"live-tiles", "live-positions", "live-latest", "live-health"}
+    for name in ("live-tiles", "live-positions", "live-latest"):
+        assert picture.sections[name].strip() in page, name
+    assert f'data-day="{picture.facts["day"]}"' in page
+
+
+def test_they_are_drawn_when_the_journal_grows_and_not_before() -> None:
+    page_desk.trades(2)
+    look = live.OverviewLook("main")
+    assert look(True) is not None
+    assert look(False) is None
+    page_desk.open_trade()
+    picture = look(False)
+    assert picture is not None
+    assert "1 now" in picture.sections["live-positions"]
+    at = page_desk.OPENING + timedelta(hours=5, minutes=9)
+    close_position("main", "held", "ema_cross", "RELIANCE", exit_price=2470, exit_time=at, exit_reason="target")
+    picture = look(False)
+    assert picture is not None
+    assert "No trade is open" in picture.sections["live-positions"]
+
+
+def test_another_accounts_trades_are_not_in_them() -> None:
+    page_desk.trades(2)
+    look = live.OverviewLook("replay")
+    before = look(True)
+    page_desk.open_trade()
+    after = look(True)
+    assert before is not None
+    assert after is not None
+    assert {name: after.sections[name] for name in ("live-tiles", "live-positions", "live-latest")} == {
+        name: before.sections[name] for name in ("live-tiles", "live-positions", "live-latest")
+    }
+
+
+def test_who_logs_out_or_loses_the_right_may_look_no_more(client: Client) -> None:
+    viewer = page_desk.member("viewer", password=page_desk.PASSWORD)
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+
+    def may_look() -> bool:
+        return live._may_still_look(client.session.session_key)
+
+    client.force_login(viewer)
+    assert may_look()
+    viewer.groups.clear()
+    assert not may_look()
+    viewer.groups.add(Group.objects.get(name="viewer"))
+    assert may_look()
+    User.objects.filter(pk=viewer.pk).update(is_active=False)
+    assert not may_look()
+    User.objects.filter(pk=viewer.pk).update(is_active=True)
+    viewer.set_password("another-7-password")
+    viewer.save()
+    assert not may_look()
+    client.force_login(viewer)
+    key = client.session.session_key
+    assert live._may_still_look(key)
+    store(key).delete()
+    assert not live._may_still_look(key)
+    assert not live._may_still_look(None)
+
+
+def test_a_server_without_streams_says_so(client: Client) -> None:
+    client.force_login(page_desk.member("viewer"))
+    answer = client.get("/events/")
+    assert answer.status_code == 501
+    assert "make serve" in answer.content.decode()
+    assert client.head("/events/").status_code == 405
+    assert client.get("/events/?account=nobody").status_code == 404

@@ -1,0 +1,147 @@
+"""One look for all who watch: what changed is found out once a moment and handed to every viewer. Pure asyncio.
+
+A viewer's stream is server-sent events: `picture` (JSON: what it is of, and HTML by section; the first one whole, later
+ones what has changed), `beat` while nothing changes, `fault` while nobody can look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import structlog
+
+LOOK_SECONDS = 0.2  # between two looks whether anything changed
+SPACING_SECONDS = 0.7  # between two pictures: with a look and its drawing within the second that is promised
+BEAT_SECONDS = 4.0
+
+log = structlog.get_logger("system")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a page shows: facts that each event carries (its day, its time), and the HTML of its sections by id."""
+
+    facts: Mapping[str, str]
+    sections: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    number: int
+    picture: Picture
+    whole: bytes
+    change: bytes  # what is other than in the frame before
+
+
+class Channel:
+    """One page that many watch. ``look`` runs in the executor while anybody does, and returns None for no change; its
+    argument says that a picture is needed in any case."""
+
+    def __init__(self, look: Callable[[bool], Picture | None], executor: Executor) -> None:
+        self.viewers = 0
+        self._look, self._executor = look, executor
+        self._frame: _Frame | None = None
+        self._is_faulty = False
+        self._is_over = False
+        self._news = asyncio.Event()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """Yield a viewer's events until the channel ends; who comes late or is slow gets the whole picture."""
+        self.viewers += 1
+        self._looking = self._looking or asyncio.create_task(self._keep_looking())
+        seen = 0
+        try:
+            yield b"retry: 1000\n\n"
+            while not self._is_over:
+                news, frame = self._news, self._frame
+                if frame is not None and frame.number > seen:
+                    is_next = seen and frame.number == seen + 1
+                    seen = frame.number
+                    yield frame.change if is_next else frame.whole
+                    continue
+                try:
+                    await asyncio.wait_for(news.wait(), BEAT_SECONDS)
+                except TimeoutError:
+                    yield _event("fault" if self._is_faulty else "beat", {"at": ""})
+        finally:
+            self.viewers -= 1
+            if not self.viewers and self._looking is not None:
+                self._looking.cancel()
+                self._looking, self._frame = None, None
+
+    def end(self) -> None:
+        """Let every stream end: the server is about to."""
+        self._is_over = True
+        self._tell()
+
+    async def _keep_looking(self) -> None:
+        loop, drawn_at = asyncio.get_running_loop(), 0.0
+        while True:
+            wait = SPACING_SECONDS - (time.monotonic() - drawn_at)
+            await asyncio.sleep(max(wait, LOOK_SECONDS if drawn_at else 0.0))
+            began = time.monotonic()
+            try:
+                picture = await loop.run_in_executor(self._executor, self._look, self._frame is None)
+            except Exception as error:
+                if not self._is_faulty:
+                    log.error("the live page cannot be drawn", error=str(error), exc_info=True)
+                self._is_faulty = True
+                continue
+            self._is_faulty = False
+            if picture is not None:
+                drawn_at = began
+                self._publish(picture)
+
+    def _publish(self, picture: Picture) -> None:
+        before = self._frame
+        known = {} if before is None else before.picture.sections
+        changed = {name: html for name, html in picture.sections.items() if known.get(name) != html}
+        if before is not None and not changed and picture.facts == before.picture.facts:
+            return
+        whole = _event("picture", {**picture.facts, "sections": dict(picture.sections)})
+        change = _event("picture", {**picture.facts, "sections": changed})
+        self._frame = _Frame(1 if before is None else before.number + 1, picture, whole, change)
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+
+def _event(name: str, body: Mapping[str, str | Mapping[str, str]]) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(body)}\n\n".encode()
+
+
+class Channels:
+    """The channels of one web process by name, each made at its first viewer and forgotten after its last."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, Channel] = {}
+
+    async def stream(self, name: str, make: Callable[[], Channel]) -> AsyncGenerator[bytes]:
+        """Yield the events of a channel (see `Channel.stream`)."""
+        channel = self._by_name.get(name)
+        if channel is None:
+            channel = self._by_name[name] = make()
+        try:
+            async with aclosing(channel.stream()) as stream:
+                async for event in stream:
+                    yield event
+        finally:
+            if not channel.viewers and self._by_name.get(name) is channel:
+                del self._by_name[name]
+
+    def end(self) -> None:
+        """Let every stream end: the server is about to."""
+        for channel in list(self._by_name.values()):
+            channel.end()
+
+
+channels = Channels()
