@@ -40,7 +40,7 @@ def test_an_operator_confirms_what_a_file_proposes(as_user: As) -> None:
     imported(line("1", "BUY", 100, 100), actions=(action(), action("other", day=7)))
     split, other = waiting()
     client = as_user("operator")
-    assert "Split RELIANCE SPLIT waiting" in words(client, ACTIONS)
+    assert "Split RELIANCE waiting SPLIT" in words(client, ACTIONS)
     assert "The file says 2." in words(client, f"{ACTIONS}{split}/decide/")
     assert sent(client, f"{ACTIONS}{split}/decide/", "split", kind="split", reason="") == 200  # with what is wrong
     assert trades()[0][3] == 100

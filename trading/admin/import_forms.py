@@ -6,7 +6,7 @@ from __future__ import annotations
 from django import forms
 from django.http import QueryDict
 
-from trading.domain.charge_heads import Head, Segment
+from trading.domain.charge_heads import HEAD_TITLES, Head, Segment
 from trading.domain.charge_schedule import MARKETS
 from trading.domain.money import parse_amount
 from trading.domain.split import BONUS, SPLIT
@@ -52,8 +52,8 @@ class SplitForm(OperationForm):
     kind = forms.ChoiceField(choices=[(SPLIT, "Split: new in place of old"), (BONUS, "Bonus: new on top of old")])
     new = forms.CharField(required=False, max_length=FIGURE_MAX)
     old = forms.CharField(required=False, max_length=FIGURE_MAX)
-    day = forms.DateField(required=False, help_text="From which day on prices are of new units.")
-    symbol = forms.CharField(required=False, max_length=NAME_MAX)
+    day = forms.DateField(required=False, help_text="From which day on prices are of new units. Empty: the file's.")
+    symbol = forms.CharField(required=False, max_length=NAME_MAX, help_text="Empty: the file's.")
     field_order = ("kind", "new", "old", "day", "symbol", "reason")
 
     def carry_out(self, by: str) -> str:
@@ -81,8 +81,8 @@ class SettlementForm(OperationForm):
     shares = forms.CharField(
         required=False, max_length=NAME_MAX, help_text="Where it was settled in shares: their symbol."
     )
-    day = forms.DateField(required=False)
-    symbol = forms.CharField(required=False, max_length=NAME_MAX)
+    day = forms.DateField(required=False, help_text="Empty: the file's.")
+    symbol = forms.CharField(required=False, max_length=NAME_MAX, help_text="Empty: the file's.")
     field_order = ("price", "shares", "day", "symbol", "reason")
 
     def carry_out(self, by: str) -> str:
@@ -135,7 +135,7 @@ class ChargesForm(OperationForm):
     def __init__(self, sent: QueryDict | None, key: int | str) -> None:
         super().__init__(sent, key)
         for head in Head:
-            self.fields[str(head)] = forms.CharField(required=False, max_length=FIGURE_MAX)
+            self.fields[str(head)] = forms.CharField(required=False, max_length=FIGURE_MAX, label=HEAD_TITLES[head])
         self.order_fields(["day", "last_day", "segment", "market", *map(str, Head), "reason"])
 
     def carry_out(self, by: str) -> str:

@@ -49,7 +49,7 @@ def _must_be_operator(request: HttpRequest) -> None:
 class CorporateActionAdmin(RecordAdmin):
     """Splits, bonuses and settlements that files propose: an operator confirms or dismisses each."""
 
-    list_display = ("day", "kind", "symbol", "text", "state", "account")
+    list_display = ("day", "kind", "symbol", "state", "text", "account")
     list_filter = (AccountFilter, "kind", ("decision", admin.EmptyFieldListFilter))
     list_select_related = ("account", "decision")
     search_fields = ("symbol", "text")

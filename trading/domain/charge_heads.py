@@ -32,6 +32,21 @@ class Head(StrEnum):
     OTHER = "other"  # a head that no schedule computes, such as MTF interest
 
 
+# Each head as tables and forms title it.
+HEAD_TITLES = {
+    Head.BROKERAGE: "Brokerage",
+    Head.STT: "STT",
+    Head.CTT: "CTT",
+    Head.EXCHANGE: "Exchange",
+    Head.IPFT: "IPFT",
+    Head.SEBI: "SEBI",
+    Head.STAMP: "Stamp",
+    Head.GST: "GST",
+    Head.DP: "DP",
+    Head.OTHER: "Other",
+}
+
+
 class FillKind(StrEnum):
     """How units came or went."""
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TypedDict
 
-from trading.domain.charge_heads import Head
+from trading.domain.charge_heads import HEAD_TITLES, Head
 from trading.domain.charge_sections import HEADS, ChargeFinding
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
@@ -20,18 +20,6 @@ from trading.queries.period import desk_date
 from trading.queries.reports import selection
 from trading.queries.stated_charges import ESTIMATE, charged_days
 
-WORDS = {
-    Head.BROKERAGE: "Brokerage",
-    Head.STT: "STT",
-    Head.CTT: "CTT",
-    Head.EXCHANGE: "Exchange",
-    Head.IPFT: "IPFT",
-    Head.SEBI: "SEBI",
-    Head.STAMP: "Stamp",
-    Head.GST: "GST",
-    Head.DP: "DP",
-    Head.OTHER: "Other",
-}
 FIRST_COLUMNS = ("Day", "Segment", "Market")  # the head Exchange is what the market charges
 
 
@@ -76,8 +64,8 @@ class Command(VeloxCommand):
                     "date": day.day,
                     "segment": day.segment,
                     "exchange": day.exchange,
-                    "heads": {head: day.heads[head] for head in WORDS if head in day.heads},
-                    "source": {head: day.sources[head] for head in WORDS if head in day.sources},
+                    "heads": {head: day.heads[head] for head in HEAD_TITLES if head in day.heads},
+                    "source": {head: day.sources[head] for head in HEAD_TITLES if head in day.sources},
                     "sure": {head: day.sure[head] for head in HEADS if head in day.sure},
                     "total": day.total,
                 }
@@ -139,11 +127,11 @@ def _report(
         amounts = [day["heads"].get(head, nothing) for day in days]
         certain = [amount for amount in amounts if amount is not None]
         sums.append(sum(certain, Decimal(0)) if len(certain) == len(amounts) else None)
-    columns = [*FIRST_COLUMNS, *(WORDS[head] for head in heads), "Total", "Source"]
+    columns = [*FIRST_COLUMNS, *(HEAD_TITLES[head] for head in heads), "Total", "Source"]
     title = f"Charges · {body['account']} · {CURRENCY}"
     table = Table(title, columns, [*rows, ["Total", "", "", *sums, total, ""]], CURRENCY, last_is_total=True)
     texts = {f"{finding.head or 'all heads'}: {finding.text}" for finding in findings}
-    unsettled = sorted({WORDS[Head(head)] for day in days for head, mark in day["sure"].items() if mark == "?"})
+    unsettled = sorted({HEAD_TITLES[Head(head)] for day in days for head, mark in day["sure"].items() if mark == "?"})
     notes = [*sorted(texts), *([f"Not settled (?): {', '.join(unsettled)}."] if unsettled else [])]
     sheet = Table(title, ["date", "segment", "market", *heads, "total", "source"], rows, CURRENCY)
     return Report(title, body, [table], notes, sheet)
