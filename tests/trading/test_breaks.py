@@ -134,6 +134,16 @@ class TestAge:
         with pytest.raises(SystemExit, match="1"):
             call_command("reconcile", "--from", "2026-06-03")
 
+    def test_what_was_imported_does_not_take_back_what_a_file_says(self) -> None:
+        imported()
+        file = statement([replace(FILLS[0], price=Decimal(99)), *FILLS[2:]])
+        breaks = ["fill_differs", "fill_not_at_broker"]
+        assert sorted(kinds(open_now(file))) == breaks
+        assert sorted(kinds(open_now())) == breaks
+        pk, sequence = fill_of("1")
+        amend(pk, fill=sequence, price=99, **WHO)
+        assert kinds(open_now(file)) == ["fill_not_at_broker"]
+
     def test_a_break_that_differs_otherwise_by_now_keeps_its_age(self) -> None:
         told = imported()
         pk, sequence = fill_of("5")

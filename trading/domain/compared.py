@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
-from trading.domain.breaks import BreakKind
+from trading.domain.breaks import Break, BreakKind
 
 # A file tells of one of these groups of exchanges, or of several: of the others it says nothing.
 _GROUPS = (("NSE", "BSE"), ("NFO", "BFO"), ("CDS", "BCD"), ("MCX", "NCO"))
@@ -40,6 +40,8 @@ COMPARISON_OF = {
     BreakKind.CHARGES_ESTIMATE: Comparison.CHARGES,
     BreakKind.HOT_COPY: Comparison.HOT_COPY,
 }
+# What the broker says of a fill or a charge tells a line from another file's of the same name.
+FIGURES_OF = {Comparison.FILLS: ("side", "quantity", "price"), Comparison.CHARGES: ("stated",)}
 # Breaks of fills that the ledger has: whether they are gone is seen in any file that covers their day.
 _OF_LEDGER = (BreakKind.FILL_TWICE, BreakKind.FILL_NOT_AT_BROKER)
 
@@ -110,20 +112,30 @@ def subject_of(comparison: Comparison, key: Mapping[str, str]) -> Subject:
 
 @dataclass(slots=True)
 class ComparedScope:
-    """All that one run has compared: a break of it that is not seen again is gone."""
+    """All that one run has compared: a break of it that is not seen again is gone.
+
+    ``rows`` are trade and sequence of the ledger's fills where no file was given, else None: what was imported does
+    not show that a file which lacks a fill of the ledger is wrong.
+    """
 
     subjects: set[Subject] = field(default_factory=set)
     covered: CoveredDays = field(default_factory=lambda: CoveredDays(()))
     has_hot_copy: bool = False
+    rows: set[tuple[str, str]] | None = None
 
-    def add(self, comparison: Comparison, key: Mapping[str, str]) -> None:
-        """Note that what this key names was compared."""
-        self.subjects.add(subject_of(comparison, key))
+    def add(self, comparison: Comparison, key: Mapping[str, str], **figures: str | None) -> None:
+        """Note that what this key names was compared, with these figures of the broker's."""
+        self.subjects.add((*subject_of(comparison, key), *map(str, figures.values())))
 
-    def has(self, kind: BreakKind, key: Mapping[str, str], day: date) -> bool:
-        """Tell whether a break of this kind, key and day would have been seen again."""
+    def has(self, difference: Break) -> bool:
+        """Tell whether this break would have been seen again: the broker says what it said, or the ledger's is gone."""
+        kind, key = difference.kind, difference.key
         if kind is BreakKind.HOT_COPY:
             return self.has_hot_copy
         if kind in _OF_LEDGER:
-            return self.covered.has(key["exchange"], day)
-        return subject_of(COMPARISON_OF.get(kind, Comparison.FILLS), key) in self.subjects
+            is_gone = self.rows is None or (key["trade_id"], key["sequence"]) not in self.rows
+            return is_gone and self.covered.has(key["exchange"], difference.day)
+        comparison = COMPARISON_OF.get(kind, Comparison.FILLS)
+        names = FIGURES_OF.get(comparison, ())
+        figures = (str((difference.broker or {}).get(name)) for name in names)
+        return (*subject_of(comparison, key), *figures) in self.subjects

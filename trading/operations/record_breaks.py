@@ -45,7 +45,7 @@ def record_breaks(reconciliation: Reconciliation, *, as_of: datetime, by: str = 
         recorded = RecordedBreaks()
         for before in standing.values():
             difference = break_of(before)
-            is_compared = reconciliation.scope.has(difference.kind, difference.key, difference.day)
+            is_compared = reconciliation.scope.has(difference)
             if before.event == Event.APPROVED or before.recorded_at > as_of or not is_compared:
                 continue
             cause = causes.get(before.break_id)

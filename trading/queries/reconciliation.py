@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 from trading.brokers.values import Statement
-from trading.domain.breaks import Break
+from trading.domain.breaks import Break, plain
 from trading.domain.charge_breaks import ChargeComparison, charge_breaks, key_of
 from trading.domain.compared import ComparedPart, ComparedScope, Comparison, CoveredDays, UncomparedPart
 from trading.domain.fill_breaks import ComparedFill, fill_breaks, name_of
@@ -61,7 +63,8 @@ def reconcile(
     reconciliation = reconciled(account.code, [*differences, *charges.breaks], charges.marked)
     reconciliation.compared = _compared(side, today, has_hot_copy=hot is not None)
     reconciliation.uncompared = _uncompared(side, has_files=bool(statements), has_hot_copy=hot is not None)
-    reconciliation.scope = _scope(side, has_hot_copy=hot is not None)
+    rows = None if statements or days is None else _rows(account, days)
+    reconciliation.scope = _scope(side, rows, has_hot_copy=hot is not None)
     reconciliation.left_out = [(each.place.file, each.place.row, each.reason, each.text) for each in side.left_out]
     return reconciliation
 
@@ -87,6 +90,11 @@ def _fills(account: Account, side: BrokerSide, days: tuple[date, date]) -> list[
     uncovered = [fill for fill in ours if fill.recorded_day and not covered.has(fill.exchange, fill.day)]
     moved += [fill for fill in uncovered if fill not in summed and _group(fill) not in theirs]
     return [*fill_breaks(compared, side.fills, moved), *order_breaks(ours, side.orders)]
+
+
+def _rows(account: Account, days: tuple[date, date]) -> set[tuple[str, str]]:
+    """Return trade and sequence of each fill that the ledger has of some days, both inclusive."""
+    return {(fill.trade_id, str(fill.sequence)) for fill in ledger_side.fills_to_compare(account, *days)}
 
 
 def _group(fill: ComparedFill) -> tuple[str, date, str]:
@@ -153,11 +161,13 @@ def _uncompared(side: BrokerSide, *, has_files: bool, has_hot_copy: bool) -> lis
     return [*parts, *side.uncompared, *([] if has_hot_copy else [UncomparedPart(Comparison.HOT_COPY, reason)])]
 
 
-def _scope(side: BrokerSide, *, has_hot_copy: bool) -> ComparedScope:
+def _scope(side: BrokerSide, rows: set[tuple[str, str]] | None, *, has_hot_copy: bool) -> ComparedScope:
     """Return everything that was compared, by what breaks of it are named."""
-    scope = ComparedScope(covered=CoveredDays(side.coverage), has_hot_copy=has_hot_copy)
+    scope = ComparedScope(covered=CoveredDays(side.coverage), has_hot_copy=has_hot_copy, rows=rows)
     for fill in side.fills:
-        scope.add(Comparison.FILLS, name_of(fill))
+        scope.add(
+            Comparison.FILLS, name_of(fill), side=fill.side, quantity=plain(fill.quantity), price=plain(fill.price)
+        )
     for fill in side.orders:
         scope.add(Comparison.ORDERS, {"day": fill.day.isoformat(), "symbol": fill.symbol, "side": fill.side})
     for row in side.positions:
@@ -165,6 +175,9 @@ def _scope(side: BrokerSide, *, has_hot_copy: bool) -> ComparedScope:
     for result in side.results:
         days = {"day": result.day.isoformat(), "last_day": result.last_day.isoformat()}
         scope.add(Comparison.REALISED, {**days, "symbol": result.symbol})
+    stated: defaultdict[tuple[tuple[tuple[str, str], ...], bool, str], Decimal] = defaultdict(Decimal)
     for charge in side.charges:
-        scope.add(Comparison.CHARGES, key_of(charge))
+        stated[tuple(key_of(charge).items()), charge.is_note, charge.file] += charge.amount
+    for (key, _, _), amount in stated.items():
+        scope.add(Comparison.CHARGES, dict(key), stated=plain(amount))
     return scope

@@ -20,6 +20,7 @@ from trading.errors import InvalidValue, VeloxError
 from trading.operations.approve_breaks import APPROVE, AT_ONCE_MAX, approve_breaks
 from trading.operations.find_breaks import BreaksSeen, find_breaks
 from trading.queries.open_breaks import open_breaks, settled_breaks
+from trading.queries.period import desk_zone
 from trading.web.choice import AccountChoice, account_query, chosen_account, page
 from trading.web.upload_stash import FILES_MAX
 
@@ -177,7 +178,19 @@ def _break(each: OpenBreak, now: datetime) -> ShownBreak:
 
 def _figures(side: Figures, present: list[Figures]) -> list[ShownFigure]:
     return [
-        ShownFigure(name.replace("_", " "), text, any(other[name] != text for other in present if name in other))
+        ShownFigure(
+            name.replace("_", " "),
+            _desk_time(text) if name == "at" else text,
+            any(other[name] != text for other in present if name in other),
+        )
         for name, text in side.items()
         if text
     ]
+
+
+def _desk_time(text: str) -> str:
+    """Return an instant at the desk, where the text is one."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(desk_zone()):%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return text
