@@ -7,7 +7,8 @@
 # Seen, pypdf 7.1.1 with reportlab 5.1.0: with an amount drawn in a form beside its label on the page, plain mode gives
 # both, layout mode gives the label alone: no exception, no warning (rotated text, which it drops too, is warned of). A
 # note whose totals are stamped in this way has none.
-# What VELOX does: a note's lines must add up to the totals that it states, so a note that lost either is not booked.
+# What VELOX does: a note without its net amount or trades is refused, what its lines add up to is put beside what it
+# states, and no fill is made of a note.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
