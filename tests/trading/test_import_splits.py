@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 from tests.trading.statements import DAY, future, line, statement
 from trading.bookkeeping import journal
-from trading.brokers.values import FillLine
+from trading.brokers.values import ChargeLine, FillLine, Head, Place, Statement
 from trading.models import DayTotal, Fill, Realisation, Trade
 from trading.operations.create_account import create_account
+from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
 
 pytestmark = pytest.mark.usefixtures("proved")
@@ -72,7 +74,7 @@ def random_fills(choice: Random) -> list[FillLine]:
     fills = []
     for number in range(1, choice.randint(8, 24)):
         make = choice.choice([future, line])
-        charges: dict[str, Any] = {"charges": {}}
+        charges: dict[str, Any] = {"charges": choice.choice([{}, {Head.BROKERAGE: Decimal("1.23")}])}
         fills.append(
             make(
                 str(number),
@@ -98,18 +100,37 @@ def pieces(fills: Sequence[FillLine], choice: Random) -> list[list[FillLine]]:
     return files
 
 
+def note(fills: Sequence[FillLine], choice: Random) -> Statement:
+    """Return what a contract note states of some of the fills' days: charges alone."""
+    days = sorted({fill.day for fill in fills if choice.random() < 0.5})
+    charges = tuple(
+        ChargeLine(Place("note.pdf", "", 1), head, Decimal(amount), day, day, on_note=True)
+        for day in days
+        for head, amount in ((Head.STT, "2"), (Head.GST, "0.37"))
+    )
+    return statement((), sha256="0" * 64, charges=charges)
+
+
+def bring(code: str, told: Statement) -> None:
+    outcome = import_fills(code, told)
+    assert (outcome.refused, outcome.findings) == ([], [])
+    import_charges(code, told)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_split_in_any_order_with_kills_makes_the_same_ledger(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     choice = Random(seed)
     fills = random_fills(choice)
     whole, split = account("whole"), account("split")
-    import_fills(whole, statement(fills))
-    for file in pieces(fills, choice):
+    files = [*map(statement, pieces(fills, choice)), note(fills, choice)]
+    choice.shuffle(files)
+    bring(whole, statement(fills))
+    bring(whole, next(file for file in files if not file.fills))
+    for file in files:
         if choice.random() < 0.5:
-            with killed_at(choice.randint(0, 6), monkeypatch), suppress(KilledError):
-                import_fills(split, statement(file))
-        outcome = import_fills(split, statement(file))
-        assert (outcome.refused, outcome.findings) == ([], [])
+            with killed_at(choice.randint(0, 12), monkeypatch), suppress(KilledError):
+                bring(split, file)
+        bring(split, file)
     assert books(split) == books(whole)
 
 

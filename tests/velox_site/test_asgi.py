@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ from velox_site.asgi import application
 CHANGES_MAX = 4  # of threads: the request itself, and the signals around it
 
 
-def answered(path: str) -> tuple[int, bytes]:
-    """Return status and body of a page that a client asks for."""
-    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+def answered(path: str, *, method: str = "GET", body: tuple[bytes, ...] = (b"",)) -> tuple[int, bytes]:
+    """Return status and body of a page that a client asks for; ``body`` are the pieces of the client's."""
+    last = len(body) - 1
+    asked = iter(
+        {"type": "http.request", "body": piece, "more_body": number < last} for number, piece in enumerate(body)
+    )
     messages: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
@@ -29,7 +33,7 @@ def answered(path: str) -> tuple[int, bytes]:
         messages.append(message)
 
     scope = {
-        "type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [(b"host", b"127.0.0.1")],
+        "type": "http", "method": method, "path": path, "query_string": b"", "headers": [(b"host", b"127.0.0.1")],
         "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
     }  # fmt: skip
     asyncio.run(application(scope, receive, send))
@@ -49,3 +53,21 @@ def test_a_page_changes_threads_a_few_times_only(ledger: Any, monkeypatch: pytes
 
 def test_a_page_that_is_not_there_is_said(ledger: Any) -> None:
     assert answered("/nowhere/")[0] in (302, 404)
+
+
+def test_what_anybody_sends_comes_to_the_disk_up_to_the_limit_alone(
+    ledger: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REQUEST_BYTES_MAX = 1 << 20
+    sizes = []
+    plain = tempfile.SpooledTemporaryFile.write
+
+    def write(file: Any, piece: bytes) -> int:
+        sizes.append(len(piece))
+        return plain(file, piece)
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", write)
+    status, page = answered("/login/", method="POST", body=(bytes(1 << 18),) * 100)
+    assert (status, page) == (413, b"This is more than 1 MB: hand fewer files over at once.\n")
+    assert sum(sizes) == 1 << 20
+    assert answered("/login/", method="POST", body=(bytes(1 << 18),) * 4)[0] == 403

@@ -20,7 +20,7 @@ from trading.domain.trade_building import ReportedFill
 from trading.errors import InvalidValue, VeloxError
 from trading.models import Account, BrokerFill, Fill, FillKey, Instrument
 from trading.queries.instrument_names import ResolvedNames
-from trading.queries.instruments import find_instrument
+from trading.queries.instruments import exchanges, find_instrument
 
 CHUNK = 500
 WITH_MULTIPLIER = ("MCX", "NCDEX", "CDS", "BCD", "NCO")  # where a quantity of 1 is a contract of many units
@@ -83,6 +83,8 @@ def named(
 
 def _unknown(line: FillLine) -> str:
     name = line.instrument
+    if name.exchange and name.symbol and name.exchange not in exchanges():
+        return f"VELOX knows no exchange {name.exchange}: give its hours with `manage.py sessions --load FILE`."
     words = [word for word in (name.exchange, name.symbol, name.isin, name.company, name.code) if word]
     return f"No instrument of VELOX is known as {' '.join(words) or 'nothing'}: name it with --symbols."
 

@@ -304,6 +304,8 @@ def _parsed(content: str, styles: tuple[str, ...]) -> datetime | None:
             if re.fullmatch(r"[0-9]{5}(\.[0-9]+)?", content) and _SERIAL_DAYS[0] <= float(content) <= _SERIAL_DAYS[1]:
                 return _SERIAL_START + timedelta(milliseconds=round(Decimal(content) * 86_400_000))
             continue
+        if style.endswith(("%M", "%S")) and not content[-2:].isdigit():
+            continue  # a file that is cut within its last cell
         try:
             return datetime.strptime(content, style)  # noqa: DTZ007 - the caller gives the zone
         except ValueError:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from trading.brokers.containers import open_document, open_head
 from trading.brokers.document import Document
 from trading.brokers.format import Format
-from trading.brokers.formats import by_code, recognise
+from trading.brokers.formats import by_code, must_match, recognise
 from trading.brokers.mapped_file import MappedFormat, shipped_formats
 from trading.brokers.mapping import parse_mapping
 from trading.brokers.values import Broker, Statement
@@ -42,11 +42,7 @@ def read_statement(
 
     Raises: UnknownLayout, UnreadableFile, FileLocked, InvalidValue.
     """
-    named = [*mappings, *shipped_formats()]
-    if layout is None:
-        form = _recognised(open_head(content, name, password=password), mappings)
-    else:
-        form = by_code(layout, named)
+    form = _format_of(open_head(content, name, password=password), layout, mappings)
     document = open_document(content, name, password=password)
     statement = form.read(document)
     if broker is not None and form.BROKER is not Broker.OTHER and form.BROKER.value != broker:
@@ -69,10 +65,15 @@ def read_statement(
     return statement
 
 
-def _recognised(head: Document, mappings: Sequence[Format]) -> Format:
-    """Return the format of a head: a person's own mapping comes before those that come with VELOX."""
-    own = [each for each in mappings if each.matches(head)]
-    return recognise(head, own or shipped_formats())
+def _format_of(head: Document, layout: str | None, mappings: Sequence[Format]) -> Format:
+    """Return the format of a head: that which a person names, or the one that fits. A person's own mapping comes before
+    those that come with VELOX."""
+    if layout is None:
+        own = [each for each in mappings if each.matches(head)]
+        return recognise(head, own or shipped_formats())
+    form = by_code(layout, [*mappings, *shipped_formats()])
+    must_match(head, form)
+    return form
 
 
 def _reason(statement: Statement) -> str:

@@ -16,6 +16,17 @@ HEADER_ROWS_MAX = 80  # rows from the top, or from where the caller says, among 
 _NAMES_LISTED_MAX = 12
 
 
+class UnknownColumns(UnknownLayout):
+    """A table whose header lacks columns, or has others than its layout; ``likeness`` is how many of a layout's columns
+    stand there, above 0 where they are most of them."""
+
+    def __init__(self, message: str, *, likeness: int) -> None:
+        super().__init__(
+            message, hint="Nothing was read. Download the file anew, or describe its columns in a mapping file."
+        )
+        self.likeness = likeness
+
+
 @dataclass(frozen=True, slots=True)
 class SheetLine:
     """One row under a header. ``line["Price"]`` is its cell by the column's name, empty where the row ends before it.
@@ -74,6 +85,11 @@ def is_blank_row(cells: Sequence[CellValue]) -> bool:
     return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in cells)
 
 
+def is_header(cells: CellRow, required: Collection[str]) -> bool:
+    """Say whether a row has all these names."""
+    return {header_key(name) for name in required} <= {header_key(cell) for cell in cells}
+
+
 def find_header(sheet: Sheet, required: Collection[str], *, start: int = 0) -> int | None:
     """Return the index of the first row that has all required names, None where none has; for `matches`."""
     wanted = {header_key(name) for name in required}
@@ -98,8 +114,10 @@ def sheet_with(document: Document, required: Collection[str]) -> Sheet:
     for sheet in document.sheets:
         if find_header(sheet, required) is not None:
             return sheet
-    first = document.sheets[0] if document.sheets else Sheet("", [])
-    raise _unknown(document, first, required, (), _nearest(first, required, 0))
+    wanted = {header_key(name) for name in required}
+    rows = [(sheet, _nearest(sheet, required, 0)) for sheet in document.sheets or (Sheet("", []),)]
+    sheet, header = max(rows, key=lambda row: len(wanted & {header_key(cell) for cell in row[1]}))
+    raise _unknown(document, sheet, required, (), header)
 
 
 def find_table(
@@ -149,15 +167,16 @@ def _nearest(sheet: Sheet, required: Collection[str], start: int) -> CellRow:
 
 def _unknown(
     document: Document, sheet: Sheet, required: Collection[str], optional: Collection[str], header: CellRow
-) -> UnknownLayout:
+) -> UnknownColumns:
     spelled_by_key = {header_key(cell): " ".join(str(cell).split()) for cell in header if header_key(cell)}
     missing = [name for name in required if header_key(name) not in spelled_by_key]
     expected = {header_key(name) for name in (*required, *optional)}
     fresh = [name for key, name in spelled_by_key.items() if key not in expected]
     where = f"{document.name}{f', sheet {sheet.name!r}' if sheet.name else ''}"
-    return UnknownLayout(
+    likeness = len(required) - len(missing)
+    return UnknownColumns(
         f"Unknown layout of {where}: new columns {_listed(fresh)}; missing columns {_listed(missing)}.",
-        hint="Nothing was read. Download the file anew, or describe its columns in a mapping file.",
+        likeness=likeness if likeness > len(missing) else 0,
     )
 
 

@@ -11,7 +11,6 @@ from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, texts
 from trading.brokers.tables import find_header
 from trading.brokers.values import Head
-from trading.errors import UnknownLayout
 
 # Of today, and of the company whose business it took over.
 COMPANIES = ("UPSTOX SECURITIES PRIVATE LIMITED", "RKSV SECURITIES")
@@ -41,16 +40,6 @@ def is_report(head: Document, columns: Collection[str]) -> bool:
     return any(
         find_header(sheet, columns) is not None and any(map(names_upstox, texts(sheet, PREAMBLE_ROWS_MAX)))
         for sheet in head.sheets
-    )
-
-
-def report_sheet(document: Document, columns: Collection[str]) -> Sheet:
-    """Return the sheet that has the header. Raises: UnknownLayout."""
-    for sheet in document.sheets:
-        if find_header(sheet, columns) is not None:
-            return sheet
-    raise UnknownLayout(
-        f"{document.name} has no sheet with the columns {', '.join(columns)}.", hint="Nothing was read."
     )
 
 

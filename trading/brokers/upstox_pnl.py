@@ -22,8 +22,8 @@ from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, labels
 from trading.brokers.reading import RefusedRow, read_rows
 from trading.brokers.statement_draft import StatementDraft
-from trading.brokers.tables import SheetLine, SheetTable, find_table, header_key
-from trading.brokers.upstox import client_of, head_of, is_report, period_of, report_sheet
+from trading.brokers.tables import SheetLine, SheetTable, find_table, header_key, sheet_with
+from trading.brokers.upstox import client_of, head_of, is_report, period_of
 from trading.brokers.values import Broker, ChargeLine, Head, InstrumentName, PositionLine, Remark, Segment, Statement
 from trading.errors import UnknownLayout
 
@@ -48,7 +48,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the results, and the charges by head. Raises: UnknownLayout."""
-    sheet = report_sheet(document, _MARKS)
+    sheet = sheet_with(document, _COLUMNS)
     table = find_table(document, sheet, _COLUMNS, is_exact=True)
     period = period_of(document, sheet)
     if period is None:

@@ -13,8 +13,8 @@ from trading.brokers.contracts import EQUITY_EXCHANGES, named_by_terms
 from trading.brokers.document import Document
 from trading.brokers.reading import RefusedRow, read_rows
 from trading.brokers.statement_draft import StatementDraft
-from trading.brokers.tables import SheetLine, find_table
-from trading.brokers.upstox import client_of, is_report, period_of, report_sheet
+from trading.brokers.tables import SheetLine, find_table, sheet_with
+from trading.brokers.upstox import client_of, is_report, period_of
 from trading.brokers.values import Broker, FillLine, InstrumentName, Remark, Segment, Statement
 
 BROKER = Broker.UPSTOX
@@ -41,7 +41,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the fills. Raises: UnknownLayout."""
-    sheet = report_sheet(document, _MARKS)
+    sheet = sheet_with(document, _COLUMNS)
     table = find_table(document, sheet, _COLUMNS, is_exact=True)
     draft = StatementDraft(document)
     draft.fills = draft.add(read_rows(table.lines(), _fill))

@@ -55,7 +55,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return positions and charges over the period, as stated. Raises: UnknownLayout, UnreadableCell."""
-    sheet = sheet_with(document, ("Symbol", "Realized P&L"))
+    sheet = sheet_with(document, COLUMNS)
     table = find_table(document, sheet, COLUMNS, optional=_OPEN)
     period = _period(sheet, table)
     amounts = amounts_by_head(document, sheet)

@@ -20,7 +20,16 @@ from trading.brokers.contracts import exchange_of_contract, named, segment_of
 from trading.brokers.document import Document, Sheet
 from trading.brokers.preamble import labelled, labels, texts
 from trading.brokers.reading import ReadRows, RefusedRow, read_rows
-from trading.brokers.tables import HEADER_ROWS_MAX, SheetLine, find_table, header_key, is_blank_row
+from trading.brokers.tables import (
+    HEADER_ROWS_MAX,
+    SheetLine,
+    find_table,
+    has_header,
+    header_key,
+    is_blank_row,
+    is_header,
+    sheet_with,
+)
 from trading.brokers.values import Broker, ChargeLine, PositionLine, Remark, Segment, Statement
 from trading.brokers.zerodha_heads import amounts_by_head, head_of, is_marked, total_by_head
 from trading.domain.contract_symbols import FUTURE, OPTION, contract_of
@@ -30,7 +39,7 @@ KIND = "tax_pnl"
 NAME = "Zerodha Console tax profit and loss"
 
 _COLUMNS = ("Symbol", "Entry Date", "Exit Date", "Quantity", "Buy Value", "Sell Value", "Profit", "Turnover")
-_MARKS = frozenset(map(header_key, ("Symbol", "Entry Date", "Exit Date", "Turnover")))
+_MARKS = ("Symbol", "Entry Date", "Exit Date", "Turnover")
 _DAY_STYLES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
 _PERIOD = re.compile(r".*from (?P<first>\d{4}-\d\d-\d\d) to (?P<last>\d{4}-\d\d-\d\d)")
 # Sections of exits, to the total of profit that another sheet prints for them; None where it prints none.
@@ -60,8 +69,7 @@ class TaxExit:
 
 def matches(head: Document) -> bool:
     """Say whether a sheet has exits with their turnover, and one a head with Zerodha's mark or its name."""
-    has_exits = any(set(map(header_key, row)) >= _MARKS for sheet in head.sheets for row in sheet.rows)
-    return has_exits and any(
+    return has_header(head, _MARKS) and any(
         "zerodha" in text.casefold() or is_marked(text) for sheet in head.sheets for text in texts(sheet)
     )
 
@@ -69,6 +77,7 @@ def matches(head: Document) -> bool:
 def read(document: Document) -> Statement:
     """Return the exits as positions of their day of exit, with their charges from entry to exit. Raises:
     UnknownLayout, UnreadableCell."""
+    sheet_with(document, _COLUMNS)
     rows: ReadRows[TaxExit] = ReadRows()
     client = None
     for sheet in document.sheets:
@@ -108,7 +117,7 @@ def _sections(document: Document, sheet: Sheet) -> Iterator[tuple[str, Iterator[
     """Yield each section's name in small letters and its rows: a section is a lone title, a header, and rows."""
     section = ""
     for index, row in enumerate(sheet.rows):
-        if set(map(header_key, row)) >= _MARKS:
+        if is_header(row, _MARKS):
             table = find_table(document, sheet, _COLUMNS, start=index)
             yield section, takewhile(_is_exit, table.lines())
         elif sum(not is_blank_row([cell]) for cell in row) == 1:
@@ -118,7 +127,7 @@ def _sections(document: Document, sheet: Sheet) -> Iterator[tuple[str, Iterator[
 def _is_exit(line: SheetLine) -> bool:
     """Say whether a line is a row of the table above it, and not the next section's title or header."""
     filled = [cell for cell in line.cells if not is_blank_row([cell])]
-    return len(filled) > 1 and not set(map(header_key, filled)) >= _MARKS
+    return len(filled) > 1 and not is_header(filled, _MARKS)
 
 
 def _exit(section: str, line: SheetLine) -> TaxExit | Remark:

@@ -20,7 +20,7 @@ from trading.brokers.document import Document, Sheet
 from trading.brokers.ordering import in_order_of_time
 from trading.brokers.preamble import labelled, texts
 from trading.brokers.reading import ReadRows, RefusedRow, read_rows
-from trading.brokers.tables import SheetLine, find_header, find_table
+from trading.brokers.tables import SheetLine, find_header, find_table, sheet_with
 from trading.brokers.values import Broker, FillLine, Statement
 
 BROKER = Broker.ZERODHA
@@ -46,10 +46,11 @@ def read(document: Document) -> Statement:
     booked twice. Raises: UnknownLayout."""
     rows: ReadRows[FillLine] = ReadRows()
     first_day = last_day = client = None
-    for sheet in document.sheets:
-        names = _spelling(sheet)
-        if names is None:
-            continue
+    tables = [(sheet, names) for sheet in document.sheets if (names := _spelling(sheet)) is not None]
+    if not tables:
+        names = _CSV if document.container == "csv" else _XLSX
+        tables = [(sheet_with(document, names), names)]
+    for sheet, names in tables:
         table = find_table(document, sheet, names)
         rows.add(read_rows(table.lines(), partial(_fill, dict(zip(_CSV, names, strict=True)))))
         code = labelled(document, sheet, "Client ID", table.header_index)

@@ -27,6 +27,14 @@ def read_text(path: str | Path, *, field: str) -> str:
         raise InvalidValue(f"{path} cannot be read: {error}.", field=field) from error
 
 
+def read_password(path: Path) -> str:
+    """Return the password in a file's first line. Raises: InvalidValue, without a word of what stands there."""
+    lines = read_text(path, field="password_file").splitlines()
+    if not lines or not lines[0].strip():
+        raise InvalidValue(f"{path.name} is empty.", field="password_file", hint="Its first line is the password.")
+    return lines[0].strip()
+
+
 def write_file(path: Path, content: str | bytes) -> None:
     """Write a whole file or none: its name is the new content's only when every byte is on disk.
 

@@ -4,7 +4,7 @@ out, unless it is asked for strictly."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trading.brokers.files import read_statement
 from trading.brokers.format import Format
@@ -95,7 +95,10 @@ def _import(
     except FATAL:
         raise
     except VeloxError as error:
-        report.refusal = error
+        # Its frames hold the file's content, and the password.
+        error.__cause__ = error.__context__ = None
+        report.refusal = error.with_traceback(None)
+        _forget_content(report)
         return report
     report.fills, report.already_known, report.opening_sales = (
         outcome.fills,
@@ -111,7 +114,16 @@ def _import(
     report.findings += [
         f"The file's total {name} is not what its rows add up to." for name in report.statement.contradictions
     ]
+    _forget_content(report)
     return report
+
+
+def _forget_content(report: FileReport) -> None:
+    """Keep of a file what is said of it, so that twenty large ones take the memory of one."""
+    if report.statement is not None:
+        report.statement = replace(
+            report.statement, fills=(), charges=(), bills=(), positions=(), notes=(), actions=(), estimates=()
+        )
 
 
 def _take_the_rest(account: str, report: FileReport, statement: Statement, options: ImportOptions) -> None:

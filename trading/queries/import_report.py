@@ -82,7 +82,7 @@ class FileReport:
     @property
     def is_fine(self) -> bool:
         """Whether there is nothing to look at."""
-        if self.statement is None:
+        if self.statement is None or self.refusal is not None:
             return False
         return not (self.rejected or self.findings or self.statement.contradictions)
 

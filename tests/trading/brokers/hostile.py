@@ -1,8 +1,4 @@
-"""Files that mean no good, made by code: each is to be refused by an error of its own kind, and none hurts a library.
-
-`python -m tests.trading.brokers.hostile FOLDER` opens each file of a folder, in a process of its own, and prints what
-came of it and the most memory that the process took above its start.
-"""
+"""Files that mean no good, made by code: each is to be refused by an error of its own kind and to hurt no library."""
 
 from __future__ import annotations
 
@@ -10,24 +6,17 @@ import io
 import json
 import random
 import struct
-import sys
-import time
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pypdf
 import xlwt
 
 from tests.trading.brokers.pdf_writer import pdf_of_lines
 from tests.trading.brokers.workbooks import archive, biff_records, xls, xlsx, xlsx_by_hand
-from trading.brokers.containers import open_document, open_head
 from trading.brokers.containers.limits import Allowance
 from trading.brokers.containers.ole import container_of
 from trading.brokers.containers.xls import _workbook_stream
-from trading.brokers.formats import recognise
-from trading.brokers.mapped_file import shipped_formats
-from trading.errors import VeloxError
 
 HEADER = "symbol,isin,trade_date,exchange,segment,series,trade_type,auction,quantity,price,trade_id,order_id"
 ROW = "RELIANCE,INE002A01018,2026-06-02,NSE,EQ,EQ,buy,false,10,2453.05,{n},11000000{n:08d}"
@@ -35,12 +24,18 @@ ENTITIES = '<!DOCTYPE a [<!ENTITY e0 "ha"><!ENTITY e1 "&e0;&e0;&e0;">]>'
 EXTERNAL = '<!DOCTYPE a [<!ENTITY e0 SYSTEM "file:///dev/null">]>'
 CIPHERS = ("RC4-40", "RC4-128", "AES-128", "AES-256")
 BARE_TYPE = '<!DOCTYPE a SYSTEM "a.dtd">'
+TITLES = [*HEADER.split(","), "order_execution_time"]
+OPTIONS: dict[str, dict[str, str]] = {
+    "wrong_broker": {"broker": "dhan"},
+    "wrong_layout": {"layout": "groww-orders"},
+    "no_layout": {"layout": "nobodys"},
+}
 CELLS = '<row r="1"><c r="A1" t="inlineStr"><is><t>symbol</t></is></c></row>'
 
 
 def files() -> Iterator[tuple[str, bytes]]:
     """Yield each file's name and content."""
-    for maker in (csvs, archives, sheets, old_workbooks, pdfs, trees):
+    for maker in (csvs, archives, sheets, old_workbooks, pdfs, trees, books):
         for number, (name, content) in enumerate(maker()):
             yield f"{maker.__name__}-{number:03d}-{name}", content
 
@@ -274,35 +269,19 @@ def trees() -> Iterator[tuple[str, bytes]]:
     yield "json_nobodys", b'{"hello": [1, 2, 3]}'
 
 
-def outcome(name: str, content: bytes) -> str:
-    """Return the code of the error by which a file is refused; "accepted" where it is not."""
-    try:
-        document = open_document(content, name)  # the whole of it, even where its head is of no layout
-        recognise(open_head(content, name), shipped_formats()).read(document)
-    except VeloxError as error:
-        return error.code
-    return "accepted"
+def books() -> Iterator[tuple[str, bytes]]:
+    """Yield files of a known layout that are not of the account, or not what a person says of them (`OPTIONS`)."""
+    yield "wrong_client", tradebook(client="ZZ9999")
+    for name in OPTIONS:
+        yield name, tradebook()
 
 
-def peak_megabytes() -> float:
-    """Return the most memory that this process has had, and start anew. (`ru_maxrss` begins with the parent's.)"""
-    status = Path("/proc/self/status").read_text()
-    Path("/proc/self/clear_refs").write_text("5")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def main(folder: str) -> None:
-    """Print, as JSON, each file's outcome and the most memory above the start, in MB."""
-    outcome("warm", b"symbol,isin\n")
-    start = peak_megabytes()
-    outcomes, grown, seconds = {}, {}, {}
-    for path in sorted(Path(folder).iterdir()):
-        began = time.perf_counter()
-        outcomes[path.name] = outcome(path.name, path.read_bytes())
-        grown[path.name] = peak_megabytes() - start
-        seconds[path.name] = time.perf_counter() - began
-    print(json.dumps({"outcomes": outcomes, "grown": grown, "seconds": seconds}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+def tradebook(client: str = "AB1234", first: int = 1) -> bytes:
+    """Return a workbook of Zerodha's tradebook."""
+    titles = ["Trade Date" if title == "trade_date" else title.replace("_", " ").title() for title in TITLES]
+    rows = [
+        ["RELIANCE", "INE002A01018", "2026-06-02", "NSE", "EQ", "EQ", "buy", False, 10, 2453.05, str(number), "11"]
+        for number in range(first, first + 5)
+    ]
+    stamped = [[*row, "2026-06-02T09:21:55"] for row in rows]
+    return xlsx({"Equity": [["Client ID", client], [], titles, *stamped]})

@@ -6,32 +6,44 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.trading.brokers.hostile import CELLS, CIPHERS, files
+from tests.trading.book import snapshot
+from tests.trading.brokers.hostile import CELLS, CIPHERS, files, tradebook
 from tests.trading.brokers.workbooks import xlsx_by_hand
 from trading.brokers.containers import open_document
+from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
 
 ROOT = Path(__file__).resolve().parents[3]
 MEGABYTES_MAX = 150
-CODES = {"unreadable_file", "file_locked", "unknown_layout"}
+CODES = {"unreadable_file", "file_locked", "unknown_layout", "wrong_client", "invalid_value"}
 # These open, and are of no layout; each other file is refused before its rows are looked at.
 OPENED = {"nobodys_layout", "a_brokers_columns_misspelled", "far_corner", "json_nobodys", "a_million_blank_rows"}
+NAMED = {"wrong_broker", "wrong_layout"}
 
 
-def test_two_hundred_hostile_files_are_refused_within_bounded_memory(tmp_path: Path) -> None:
+def test_two_hundred_hostile_files_are_refused_within_bounded_memory(ledger: Any, tmp_path: Path) -> None:
+    import_files("main", [BrokerUpload("first.xlsx", tradebook)], ImportOptions())
+    before = snapshot()
+    folder = tmp_path / "hostile"
+    folder.mkdir()
     for name, content in files():
-        (tmp_path / name).write_bytes(content)
-    command = [sys.executable, "-m", "tests.trading.brokers.hostile", tmp_path]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
+        (folder / name).write_bytes(content)
+    command = [sys.executable, "-m", "tests.trading.brokers.hostile_import", folder]
+    done = subprocess.run(command, cwd=ROOT, env=ledger.env, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     report = json.loads(done.stdout)
     assert len(report["outcomes"]) >= 200
     assert {name: code for name, code in report["outcomes"].items() if code not in CODES} == {}
     locked = {name.split("-", 2)[2] for name, code in report["outcomes"].items() if code == "file_locked"}
     opened = {name.split("-", 2)[2] for name, code in report["outcomes"].items() if code == "unknown_layout"}
-    assert {name for name in opened if not name.endswith("within_bounds")} == OPENED
+    assert {name for name in opened if not name.endswith("within_bounds")} == OPENED | NAMED
+    assert {name.split("-", 2)[2] for name, code in report["outcomes"].items() if code == "wrong_client"} == {
+        "wrong_client"
+    }
+    assert snapshot() == before
     assert locked == {"file_pass", "locked_workbook", *(f"locked_{cipher}" for cipher in CIPHERS)}
     assert {name: grown for name, grown in report["grown"].items() if grown > MEGABYTES_MAX} == {}
 

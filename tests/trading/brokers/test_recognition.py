@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,11 +30,14 @@ from tests.trading.brokers import (
 )
 from tests.trading.brokers.sheets import csv_document, pdf_document, sheet_document
 from tests.trading.brokers.test_api_answers import answer
+from trading.brokers import tables
 from trading.brokers.containers import open_head
 from trading.brokers.containers.limits import HEAD_ROWS
-from trading.brokers.document import Document, Sheet
-from trading.brokers.formats import code_of, recognise
+from trading.brokers.document import CellRow, Document, Sheet
+from trading.brokers.format import Format
+from trading.brokers.formats import code_of, must_match, recognise
 from trading.brokers.registry import FORMATS
+from trading.brokers.tables import header_key
 from trading.errors import UnknownLayout
 
 
@@ -157,6 +160,61 @@ def test_what_only_resembles_a_brokers_file_is_of_no_layout(document: Document) 
     assert claims(document) == []
     with pytest.raises(UnknownLayout, match="no layout that can be read"):
         recognise(document)
+
+
+# An activity statement is of many sections, each with a header of its own.
+SHEETS = [(code, make) for code, make in EACH if make().sheets and code != "ibkr-activity"]
+NEW_NAME = "Made Up"
+
+
+def renamed(document: Document, name: str) -> Document:
+    """Return a file in which a column has another name, wherever it stands."""
+    key = header_key(name)
+    sheets = (
+        replace(
+            each, rows=tuple(tuple(NEW_NAME if header_key(cell) == key else cell for cell in row) for row in each.rows)
+        )
+        for each in document.sheets
+    )
+    return replace(document, sheets=tuple(sheets))
+
+
+@pytest.mark.parametrize(("code", "make"), SHEETS)
+def test_a_column_that_is_called_otherwise_is_named_as_new_and_as_missing(
+    code: str, make: Callable[[], Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names_asked: list[str] = []
+    plain = tables._columns
+
+    def columns(header: CellRow, names: Sequence[str]) -> dict[str, int]:
+        names_asked.append(names[0])
+        return plain(header, names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tables, "_columns", columns)
+        recognise(head_of(make())).read(make())
+    name = names_asked[0]
+    document = renamed(make(), name)
+    with pytest.raises(UnknownLayout) as caught:
+        recognise(head_of(document)).read(document)
+    new, _, missing = str(caught.value).partition("; missing columns ")
+    assert f"'{NEW_NAME}'" in new
+    assert missing.startswith(f"'{name}'.")
+
+
+FOREIGN = [
+    csv_document("a,b\n1,2\n"),
+    sheet_document(("Sheet1", [("a", "b"), (1, 2)])),
+    pdf_document("a letter"),
+    answer([{"a": 1}]),
+]
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=code_of)
+def test_a_file_is_not_of_a_format_because_somebody_says_so(form: Format) -> None:
+    for document in FOREIGN:
+        with pytest.raises(UnknownLayout):
+            must_match(document, form)
 
 
 # Real files: what they are, by folder and name; everything else there is no broker's file.

@@ -94,6 +94,7 @@ def test_each_segment_is_an_exchange_of_its_own(
         (share(quantity="-5"), "unreadable_cell"),
         (share(at="2026-08-04T09:21:55"), "days_differ"),
         (share(at="09:21:55"), "unreadable_cell"),
+        (share(at="2026-08-03T09:21:5"), "unreadable_cell"),  # the end of a file that was cut
         (share().replace("NSE,EQ", "BSE,MF"), "unknown_segment"),
         (share().replace("NSE,EQ", "NCDEX,COM"), "unknown_segment"),
         (share().replace("157.05", "0"), "unreadable_cell"),

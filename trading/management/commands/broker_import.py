@@ -12,7 +12,7 @@ from trading.domain.strategy_rules import StrategyRule, parse_rules
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.commands.verify_ledger import progress_bars
-from trading.management.files import read_text
+from trading.management.files import read_password, read_text
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
 from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
@@ -76,7 +76,7 @@ class Command(VeloxCommand):
         strict: bool,
     ) -> bool:
         options = ImportOptions(
-            password=None if password_file is None else _password(password_file),
+            password=None if password_file is None else read_password(password_file),
             mappings=[mapped(read_text(path, field="mapping"), path.name) for path in mapping],
             layout=layout,
             broker=broker,
@@ -96,13 +96,6 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field="files") from error
-
-
-def _password(path: Path) -> str:
-    lines = read_text(path, field="password_file").splitlines()
-    if not lines or not lines[0]:
-        raise InvalidValue(f"{path.name} is empty.", field="password_file", hint="Its first line is the password.")
-    return lines[0]
 
 
 def _rules(strategy: str | None, path: Path | None) -> list[StrategyRule]:

@@ -11,7 +11,7 @@ from trading.brokers.files import mapped, read_statement
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.break_tables import approval_report, breaks_report
-from trading.management.files import read_text
+from trading.management.files import read_password, read_text
 from trading.management.output import add_format_arguments
 from trading.operations.approve_breaks import approve_breaks
 from trading.operations.find_breaks import find_breaks
@@ -71,7 +71,7 @@ class Command(VeloxCommand):
             approved = approve_breaks(account, approve, by=by, reason=reason, as_it_is=as_it_is)
             self.emit(approval_report(account, approved))
             return True
-        password = None if password_file is None else read_text(password_file, field="password_file").split("\n")[0]
+        password = None if password_file is None else read_password(password_file)
         layouts = [mapped(read_text(path, field="mapping"), path.name) for path in mapping]
         statements = [
             read_statement(_content(path), path.name, password=password, mappings=layouts, zone=zone) for path in files
