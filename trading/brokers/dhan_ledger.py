@@ -12,7 +12,7 @@ from decimal import Decimal
 from trading.brokers.cells import UnreadableCell, day, identifier, money_or_none, text
 from trading.brokers.dhan_totals import BALANCES, read_footer
 from trading.brokers.document import Document
-from trading.brokers.labels import has_label, labelled, period
+from trading.brokers.preamble import has_label, labelled_text, period
 from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.values import BillLine, Broker, Statement
@@ -57,7 +57,11 @@ def read(document: Document) -> Statement:
         draft.compare("closing_balance", draft.stated["opening_balance"] + postings)
     is_empty = not draft.bills and not draft.rejected
     return draft.statement(
-        BROKER, KIND, days=period(document, sheet, _TITLE), client=labelled(sheet, "UCC"), is_empty=is_empty
+        BROKER,
+        KIND,
+        days=period(document, sheet, _TITLE),
+        client=labelled_text(document, sheet, "UCC"),
+        is_empty=is_empty,
     )
 
 

@@ -11,7 +11,7 @@ from trading.brokers.cells import UnreadableCell, money, quantity
 from trading.brokers.dhan_contracts import without_exchange
 from trading.brokers.dhan_totals import compare_net, read_footer, says_nothing
 from trading.brokers.document import Document, Sheet
-from trading.brokers.labels import has_label, labelled, period
+from trading.brokers.preamble import has_label, labelled_text, period
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import find_header, find_table
 from trading.brokers.values import Broker, ChargeLine, Head, Place, PositionLine, Statement
@@ -66,7 +66,9 @@ def read(document: Document) -> Statement:
     if "brokerage" in draft.stated:  # the one head of charges that the report tells apart
         place = Place(document.name, sheet.name, table.header_index + 1)
         draft.charges.append(ChargeLine(place, Head.BROKERAGE, draft.stated["brokerage"], *days))
-    return draft.statement(BROKER, KIND, days=days, client=labelled(sheet, "UCC"), is_empty=says_nothing(draft))
+    return draft.statement(
+        BROKER, KIND, days=days, client=labelled_text(document, sheet, "UCC"), is_empty=says_nothing(draft)
+    )
 
 
 def _sheet(document: Document) -> Sheet | None:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from trading.brokers.cells import UnreadableCell, money_or_none, quantity, required_text, text
 from trading.brokers.dhan_contracts import without_exchange
 from trading.brokers.document import Document, Sheet
-from trading.brokers.labels import labelled, period, texts
+from trading.brokers.preamble import labelled_text, period, row_texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_header, find_table
 from trading.brokers.values import Broker, ChargeLine, Head, PositionLine, Segment, Statement
@@ -74,12 +74,12 @@ def read(document: Document) -> Statement:
         realised = [_read_lot(draft, lot, days) for lot in _lots(document, sheet, names[1])]
         draft.compare(f"{names[0]}_gross_pnl", sum(realised, _NONE), HALF_PAISA * (len(realised) + 1))
     is_empty = not draft.rejected and not any(draft.stated.values())
-    return draft.statement(BROKER, KIND, days=days, client=labelled(sheet, "UCC"), is_empty=is_empty)
+    return draft.statement(BROKER, KIND, days=days, client=labelled_text(document, sheet, "UCC"), is_empty=is_empty)
 
 
 def _sheet(document: Document) -> Sheet | None:
     for sheet in document.sheets:
-        titles = (cell.casefold() for row in sheet.rows[:_TITLE_ROWS_MAX] for cell in texts(row))
+        titles = (cell.casefold() for row in sheet.rows[:_TITLE_ROWS_MAX] for cell in row_texts(row))
         if find_header(sheet, _SUMMARY) is not None and any(title.startswith(_TITLE) for title in titles):
             return sheet
     return None
@@ -107,14 +107,14 @@ def _read_segment(draft: StatementDraft, line: SheetLine, name: str, days: tuple
 
 def _lots(document: Document, sheet: Sheet, title: str) -> Iterator[SheetLine]:
     """Yield the closed lots under a segment's title, the remark that stands behind one of them taken off."""
-    start = next((index for index, row in enumerate(sheet.rows) if row and texts(row)[0].casefold() == title), None)
+    start = next((index for index, row in enumerate(sheet.rows) if row and row_texts(row)[0].casefold() == title), None)
     if start is None:
         return
     table = find_table(document, sheet, _LOTS, start=start)
     width = max(table.columns.values()) + 1
     for line in table.lines():
-        beyond = [cell for cell in texts(line.cells[width:]) if cell]
-        if not texts(line.cells[:1])[0].isdecimal():
+        beyond = [cell for cell in row_texts(line.cells[width:]) if cell]
+        if not row_texts(line.cells[:1])[0].isdecimal():
             return
         has_remark = len(beyond) == 1 and beyond[0].casefold().startswith(_REMARK)
         yield replace(line, cells=line.cells[:width], is_overlong=False) if has_remark else line

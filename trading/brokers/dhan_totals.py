@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from trading.brokers.cells import PlacedCell, money
-from trading.brokers.labels import texts
+from trading.brokers.preamble import row_texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine
 
@@ -24,7 +24,7 @@ def read_footer(draft: StatementDraft, line: SheetLine, names: Mapping[str, str]
     ``names`` are the labels, in small letters, with what the totals are called. The remark's day of download is in US
     order and serves for nothing. Raises: UnreadableCell for an amount.
     """
-    row = texts(line.cells)
+    row = row_texts(line.cells)
     if row[0].casefold().startswith("note"):
         draft.ignore(line.place, "note", "A remark of Dhan's, with the day of the download.")
         return True

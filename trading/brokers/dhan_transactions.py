@@ -19,7 +19,7 @@ from trading.brokers.cells import UnreadableCell, day, identifier, money, quanti
 from trading.brokers.dhan_contracts import traded
 from trading.brokers.dhan_totals import compare_net, read_footer, says_nothing
 from trading.brokers.document import Document
-from trading.brokers.labels import has_label, labelled, period, texts
+from trading.brokers.preamble import has_label, labelled_text, period, row_texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.unit_prices import unit_price
@@ -124,7 +124,7 @@ def read(document: Document) -> Statement:
     for line in table.lines():
         if not read_footer(draft, line):
             draft.rows_read += 1
-            name = tuple(texts(line.cells[: _COLUMNS.index("Buy Qty.")]))
+            name = tuple(row_texts(line.cells[: _COLUMNS.index("Buy Qty.")]))
             rows[name] += 1
             try:
                 bill = _bill(line, days, rows[name])
@@ -134,7 +134,9 @@ def read(document: Document) -> Statement:
             draft.fills.extend(bill.fills())
             draft.charges.extend(bill.charge_lines())
     _compare(draft)
-    return draft.statement(BROKER, KIND, days=days, client=labelled(sheet, "UCC"), is_empty=says_nothing(draft))
+    return draft.statement(
+        BROKER, KIND, days=days, client=labelled_text(document, sheet, "UCC"), is_empty=says_nothing(draft)
+    )
 
 
 def _bill(line: SheetLine, days: tuple[date, date] | None, occurrence: int) -> _Bill:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from trading.brokers.cells import UnreadableCell, above_zero, identifier, moment, required_text, side, text
 from trading.brokers.contracts import EQUITY_EXCHANGES
 from trading.brokers.document import Document
-from trading.brokers.labels import labelled, period
+from trading.brokers.preamble import labelled_text, period
 from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.unit_prices import unit_price
@@ -49,7 +49,7 @@ def read(document: Document) -> Statement:
         BROKER,
         KIND,
         days=period(document, sheet, "Order history"),
-        client=labelled(sheet, "Unique Client Code"),
+        client=labelled_text(document, sheet, "Unique Client Code"),
         is_empty=not draft.fills and not draft.rejected,  # orders that were not executed are none
     )
 

@@ -13,8 +13,8 @@ from decimal import Decimal
 
 from trading.brokers.cells import PlacedCell, UnreadableCell, day, money, text
 from trading.brokers.document import CellRow, Document, Sheet
-from trading.brokers.labels import labelled, period, texts
 from trading.brokers.lots import LotColumns, closed_lot, holding
+from trading.brokers.preamble import labelled_text, period, row_texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_table
 from trading.brokers.values import (
@@ -84,7 +84,8 @@ def read(document: Document) -> Statement:
     _read_held(draft, sheets[_SCRIPS])
     draft.compare("total_charges", sum((line.amount for line in draft.charges), Decimal(0)))
     is_empty = not draft.rows_read and not any(draft.stated.values())
-    return draft.statement(BROKER, KIND, days=days, client=labelled(lots, "Unique Client Code"), is_empty=is_empty)
+    client = labelled_text(document, lots, "Unique Client Code")
+    return draft.statement(BROKER, KIND, days=days, client=client, is_empty=is_empty)
 
 
 def _read_summary(draft: StatementDraft, sheet: Sheet, days: tuple[date, date]) -> None:
@@ -115,7 +116,7 @@ def _take(draft: StatementDraft, cell: PlacedCell, days: tuple[date, date], *, i
 
 def _pair(cells: CellRow) -> tuple[str, str | int | float | None]:
     """Return the first cell's text, and the second cell where it is filled with a text or a number."""
-    row = texts(cells[:2])
+    row = row_texts(cells[:2])
     amount = cells[1] if len(row) > 1 and row[1] else None
     return (row[0] if row else "", amount if isinstance(amount, str | int | float) else None)
 
@@ -124,7 +125,7 @@ def _read_realised(draft: StatementDraft, sheet: Sheet) -> None:
     """Take every closed lot; the open ones under them are those of the other sheet, one by one."""
     table = find_table(draft.document, sheet, _REALISED)
     for line in table.lines():
-        if texts(line.cells[:1])[0].casefold().startswith(_ENDS):
+        if row_texts(line.cells[:1])[0].casefold().startswith(_ENDS):
             break
         draft.rows_read += 1
         try:
@@ -140,7 +141,7 @@ def _read_realised(draft: StatementDraft, sheet: Sheet) -> None:
 def _read_held(draft: StatementDraft, sheet: Sheet) -> None:
     """Take what is held at the end of the period, one row per scrip."""
     for index, cells in enumerate(sheet.rows):
-        match = _HELD.fullmatch(texts(cells[:1])[0]) if cells else None
+        match = _HELD.fullmatch(row_texts(cells[:1])[0]) if cells else None
         if match is None:
             continue
         place = Place(draft.document.name, sheet.name, index + 1)
@@ -152,7 +153,7 @@ def _read_held(draft: StatementDraft, sheet: Sheet) -> None:
 
 def _take_held(draft: StatementDraft, line: SheetLine, held_on: date) -> Decimal:
     """Take one scrip that is held, and return what it would make; 0 of the total, and of a row that is refused."""
-    if texts(line.cells[:1])[0].casefold() == "total":
+    if row_texts(line.cells[:1])[0].casefold() == "total":
         return Decimal(0)
     draft.rows_read += 1
     try:

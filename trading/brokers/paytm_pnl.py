@@ -15,8 +15,8 @@ from functools import partial
 from trading.brokers.cells import PlacedCell, UnreadableCell, above_zero, day, money
 from trading.brokers.contracts import share_named
 from trading.brokers.document import Document, Sheet
-from trading.brokers.labels import has_label, labelled, period, texts
 from trading.brokers.lots import LotColumns, closed_lot, holding
+from trading.brokers.preamble import has_label, labelled_text, period, row_texts
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
 from trading.brokers.tables import SheetLine, find_header, find_table
 from trading.brokers.values import Broker, Place, PositionLine, Statement
@@ -71,7 +71,7 @@ def read(document: Document) -> Statement:
         _read_table(draft, sheet, _REALISED, "realised_pnl", partial(_realised, days=days))
     else:
         _read_table(draft, lots, _LOTS, "realised_pnl", partial(closed_lot, columns=_LOT))
-    client = next(filter(None, (labelled(each, "UCC") for each in document.sheets)), None)
+    client = next(filter(None, (labelled_text(document, each, "UCC") for each in document.sheets)), None)
     return draft.statement(BROKER, KIND, days=days, client=client, is_empty=not draft.rows_read)
 
 
@@ -84,7 +84,7 @@ def _summary(document: Document) -> Sheet | None:
 
 def _title(sheet: Sheet, title: str) -> tuple[int, str]:
     """Return the row of a title, by its index, and its text; the first row and "" where there is none."""
-    titles = ((index, texts(row[:1])[0]) for index, row in enumerate(sheet.rows) if row)
+    titles = ((index, row_texts(row[:1])[0]) for index, row in enumerate(sheet.rows) if row)
     return next((each for each in titles if each[1].startswith(title)), (0, ""))
 
 
@@ -107,7 +107,7 @@ def _read_table(
     start = _title(sheet, _TITLES[columns])[0] if columns in _TITLES else 0
     amounts: list[Decimal] = []
     for line in find_table(draft.document, sheet, columns, start=start).lines():
-        if texts(line.cells[:1])[0].casefold() == "total":
+        if row_texts(line.cells[:1])[0].casefold() == "total":
             draft.stated[total] = money(line[_AMOUNTS[columns]])
             break
         draft.rows_read += 1

@@ -23,7 +23,7 @@ from trading.brokers.cells import (
 )
 from trading.brokers.contracts import EQUITY_EXCHANGES
 from trading.brokers.document import Document
-from trading.brokers.labels import labelled, period
+from trading.brokers.preamble import labelled_text, period
 from trading.brokers.statement_draft import StatementDraft
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.values import Broker, ChargeLine, FillLine, Head, InstrumentName, Segment, Statement
@@ -78,7 +78,7 @@ def read(document: Document) -> Statement:
         BROKER,
         KIND,
         days=period(document, sheet, "Period"),
-        client=labelled(sheet, "UCC"),
+        client=labelled_text(document, sheet, "UCC"),
         is_empty=not draft.rows_read,
     )
 
