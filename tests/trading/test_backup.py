@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connections
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
-from tests.trading.book import closed, opened
+from tests.trading.book import closed, opened, snapshot
 from tests.trading.ledger_workers import Worker
 from tests.trading.tampering import unguarded
-from tests.trading.test_ledger_processes import go, workers
+from tests.trading.test_ledger_processes import ROOT, go, workers
 from tests.trading.test_verify_ledger import a_desks_days
 from tests.waiting import until
+from trading import transactions
 from trading.bookkeeping import copying
 from trading.bookkeeping.copying import CopyRefused, beside
 from trading.health.report import report
@@ -183,6 +185,64 @@ def is_waiting(writer: Worker, ledger: Any) -> bool:
             return cursor.fetchone() is not None
     opened_files = Path(f"/proc/{writer.pid}/fd").iterdir()
     return any(os.path.realpath(path).endswith("ledger.lock") for path in opened_files)
+
+
+def older_copy(path: Path) -> Path:
+    """Copy the ledger as it stood one migration ago, and bring it up again."""
+    names = sorted(transactions.MIGRATIONS)
+    MigrationExecutor(connection).migrate([("trading", names[-2])])
+    copying.copy_to(path)
+    MigrationExecutor(connection).migrate([("trading", names[-1])])
+    transactions._fitting.clear()
+    return path
+
+
+ELSEWHERE = """
+import django
+from django.core.management import call_command
+
+django.setup()
+call_command("migrate", no_backup=True, verbosity=0)
+call_command("verify_ledger")
+call_command("backup")
+"""
+
+
+def test_a_backup_of_an_older_version_is_told_as_that_and_what_to_do_works(ledger: Any, tmp_path: Path) -> None:
+    opened()
+    older = older_copy(tmp_path / f"older{copying.SUFFIX[ledger.vendor]}")
+    opened("later")
+    before = snapshot()
+    with pytest.raises(CopyRefused, match="made by an older VELOX: its ledger ends at") as refused:
+        restore(older, force=True)
+    assert "manage.py migrate" in str(refused.value) and snapshot() == before
+    if ledger.vendor != "sqlite":
+        return
+    folder = tmp_path / "elsewhere"
+    folder.mkdir(mode=0o700)
+    shutil.copy(older, folder / "ledger.sqlite3")
+    shutil.copy(ledger.data_dir / "journal.key", folder)
+    environment = {**os.environ, "VELOX_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "velox_site.settings"}
+    environment.pop("DATABASE_URL", None)
+    subprocess.run([sys.executable, "-c", ELSEWHERE], env=environment, cwd=ROOT, check=True, capture_output=True)
+    (backup,) = (folder / "backups").glob("ledger-*.sqlite3")
+    restore(backup, force=True)
+    assert [trade.trade_id for trade in Trade.objects.all()] == ["T1"]
+    assert verify_ledger().ok
+
+
+def test_a_backup_of_a_newer_version_is_told_as_that(ledger: Any, tmp_path: Path) -> None:
+    opened()
+    with unguarded() as cursor:
+        cursor.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('trading', '9999_later', CURRENT_TIMESTAMP)"
+        )
+    newer = tmp_path / f"newer{copying.SUFFIX[ledger.vendor]}"
+    copying.copy_to(newer)
+    with unguarded() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE name = '9999_later'")
+    with pytest.raises(CopyRefused, match="made by a newer VELOX: its ledger has 9999_later"):
+        restore(newer, force=True)
 
 
 def test_the_commands_answer(ledger: Any, capsys: Any) -> None:

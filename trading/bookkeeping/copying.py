@@ -31,6 +31,7 @@ from trading.proof.heads import BACKUP_HEADS, none
 from trading.proof.trades import Progress
 from trading.proof.verification import Proof, Verification
 from trading.proof.verify import journal_key, verify_copy
+from trading.transactions import MIGRATIONS, applied_migrations
 
 _OF_LIBPQ = ("target_session_attrs", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
 SUFFIX = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
@@ -115,19 +116,43 @@ def must_be_sound(path: Path) -> None:
 
 
 def proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
-    """Return the proof of a copy. Raises: CopyRefused where it is no copy of a ledger at all."""
+    """Return the proof of a copy. Raises: CopyRefused where it is no copy of a ledger at all, or of one of another
+    version, whose tables this code cannot prove."""
     try:
         if vendor() == "sqlite":
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as copy:
+                rows = copy.execute("SELECT name FROM django_migrations WHERE app = 'trading'").fetchall()
+            _must_be_of_this_version(path, {name for (name,) in rows})
             return verify_copy(path, progress=progress)
         with _scratch(path) as name:
             server = connections[DEFAULT_DB_ALIAS]
             connection = type(server)({**server.settings_dict, "NAME": name}, DEFAULT_DB_ALIAS)
             try:
+                _must_be_of_this_version(path, applied_migrations(connection))
                 return Verification(connection, journal_key(), none, None, progress).run()
             finally:
                 connection.close()
-    except DatabaseError as error:
+    except (DatabaseError, sqlite3.DatabaseError) as error:
         raise CopyRefused(f"{path.name} is no sound copy of a ledger: {error}.") from error
+
+
+def _must_be_of_this_version(path: Path, applied: set[str]) -> None:
+    """Raise CopyRefused where the ledger that was copied is not exactly as new as this code."""
+    if newer := sorted(applied - MIGRATIONS):
+        raise CopyRefused(
+            f"{path.name} was made by a newer VELOX: its ledger has {newer[-1]}, which this code does not know.",
+            hint="The backup may be sound; only that version can prove and restore it. Install it.",
+        )
+    if MIGRATIONS - applied:
+        first = "as ledger.sqlite3 with this journal.key in a folder of its own, and VELOX_DATA_DIR naming that folder"
+        if vendor() != "sqlite":
+            first = "by `pg_restore` into a database of its own, and DATABASE_URL naming that, with this journal.key"
+        raise CopyRefused(
+            f"{path.name} was made by an older VELOX: its ledger ends at {max(applied, default='nothing')}, this code "
+            f"at {max(MIGRATIONS)}, so it cannot be proved as it is.",
+            hint=f"It may well be sound. Bring it up to this version beside the ledger: put it {first}; there run "
+            "`manage.py migrate`, `manage.py verify_ledger` and `manage.py backup`. Then restore that backup here.",
+        )
 
 
 def must_be_proved(path: Path, progress: Progress = lambda *_: None) -> Proof:

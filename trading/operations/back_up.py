@@ -10,6 +10,7 @@ from timeseries.spool import durable
 from trading.bookkeeping import copying
 from trading.errors import InvalidValue
 from trading.proof.trades import Progress
+from trading.transactions import reading
 
 PREFIX, BEFORE_MIGRATING = "ledger-", "before-migrate-"
 KEPT, KEPT_BEFORE_MIGRATING = 14, 5
@@ -21,11 +22,12 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
     """Make a backup and return it: proved, 0600, its heads noted beside it; older ones than the newest ``keep`` go.
 
     Raises: CopyRefused where the copy does not prove itself (then the ledger does not either); nothing is kept or
-        removed. InvalidValue, DatabaseError.
+        removed. InvalidValue, DatabaseError; LedgerNotReady for a ledger that is not migrated yet.
     """
     if keep < 1:
         raise InvalidValue(f"keep is {keep}.", field="keep", hint="Keep at least 1.")
-    path = copying.new_path(PREFIX)
+    with reading():
+        path = copying.new_path(PREFIX)
     unfinished = path.with_name(f"{path.name}.part")
     try:
         copying.copy_to(unfinished)
