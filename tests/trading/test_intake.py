@@ -34,7 +34,7 @@ from trading.errors import IdConflict, InvalidValue, LedgerBusy
 from trading.intake import Intake, of_this_folder
 from trading.intake_log import MARK, FrameLog, alone
 from trading.ledger import Ledger
-from trading.models import Fill, Journal, Signal, Trade
+from trading.models import Fill, FillKey, Journal, Signal, Trade
 from trading.operations.add_fill import add_fill
 from trading.proof.verify import verify_ledger
 
@@ -117,6 +117,25 @@ def test_a_busy_ledgers_facts_are_pending_and_posted_in_order(dm: DataManager, l
     assert (told["posted"], told["waiting"], code) == (6, 0, 0)
     assert verify_ledger().ok
     assert dm.open_position("T2", *OPEN[1:]).state == "OPEN", "nothing waits any more: at once again"
+
+
+@pytest.mark.ledger
+def test_fills_that_had_to_wait_have_keys_of_their_own_and_the_journal_tells_them(dm: DataManager) -> None:
+    with transactions.aside():
+        dm.open_position(*OPEN, fill_id="7")
+        dm.open_position(*OPEN, fill_id="7")  # said again
+        dm.open_position("T9", *OPEN[1:], fill_id="7")  # of another trade: refused once it is posted
+        dm.add_fill("T1", "SELL", 2460, 15, AT + MINUTE, fill_id="8", flip_to="T2")
+    assert not FillKey.objects.exists()
+    assert of_this_folder().post() == 4
+    keys = FillKey.objects.order_by("pk")
+    of = [(key.broker_fill_id, key.day.isoformat(), key.number, key.trade.trade_id) for key in keys]
+    assert of == [("7", "2024-03-15", 0, "T1"), ("8", "2024-03-15", 0, "T1"), ("8", "2024-03-15", 1, "T2")]
+    bodies = Journal.objects.order_by("sequence").values_list("body", flat=True)
+    told = [json.loads(text) for body in bodies for text in re.findall(r'"fill_key":(\{[^}]*\})', body)]
+    assert told == [{"pk": key.pk, "day": key.day.isoformat(), "number": key.number} for key in keys]
+    assert [fact.operation for fact in of_this_folder().facts() if fact.state == "refused"] == ["open_position"]
+    assert verify_ledger().ok
 
 
 @pytest.mark.ledger
