@@ -15,7 +15,8 @@ from tests.trading.book import snapshot, sql
 from tests.trading.statements import DAY, OPEN, future, line, statement
 from tests.trading.tampering import unguarded
 from trading.brokers.values import ActionLine, FillLine, InstrumentName, Place, PositionLine, Segment, Statement
-from trading.domain.charge_heads import FillKind
+from trading.domain.charge_heads import FillKind, Head
+from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import IdConflict, InvalidValue, UnknownTrade, VeloxError
 from trading.models import ActionDecision, BrokerFill, CorporateAction, Journal, Trade, User
 from trading.operations.back_up import back_up
@@ -28,6 +29,8 @@ from trading.operations.open_position import open_position
 from trading.operations.propose_actions import proposals_in, propose_actions
 from trading.operations.restore import restore
 from trading.operations.review_trade import review_trade
+from trading.operations.spread_charges import spread_charges
+from trading.operations.state_charges import state_charges
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
 from trading.queries.charge_estimates import charged_of
@@ -123,6 +126,18 @@ class TestSplit:
         confirm_split(waiting()[0], **WHO)
         assert [row[1:] for row in trades()] == [("LONG", "CLOSED", 0, 2000)]
         assert opening_sales(get_account("main")) == [] and waiting() == []
+
+    def test_stated_charges_follow_the_trades_that_are_built_anew(self, proved: None) -> None:
+        imported(line("1", "BUY", 10, 100), line("2", "SELL", 20, 60, day=6), actions=(action(),))
+        charge = ChargeStatement(
+            day=DAY, last_day=DAY + timedelta(days=9), head=Head.SEBI, amount=Decimal(4), source=ChargeSource.PERSON
+        )
+        state_charges("main", [charge], by="asha", text="note")
+        confirm_split(waiting()[0], **WHO)
+        assert Trade.objects.exclude(state="VOID").get().charges == 4
+        before = snapshot()
+        spread_charges("main", DAY, DAY, by="asha", reason="again")
+        assert snapshot() == before, "nothing is left for the next import to share"
 
     def test_what_is_open_is_split(self, proved: None) -> None:
         imported(line("1", "BUY", 100, 100), actions=(action(),))

@@ -15,15 +15,21 @@ from django.test import Client
 from tests.trading.book import snapshot, sql
 from tests.trading.statements import DAY, future, line, statement
 from tests.trading.tampering import unguarded
+from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.brokers.values import FillLine
+from trading.domain.charge_heads import Head
+from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.domain.values import Trade as TradeValue
 from trading.errors import IdConflict, InvalidValue
 from trading.models import BrokerFill, DayTotal, Fill, HoldingCost, Trade, User
+from trading.operations.amend import amend
 from trading.operations.back_up import back_up
 from trading.operations.clear_account import clear_account
 from trading.operations.give_cost import give_cost
-from trading.operations.import_fills import ImportOutcome, import_fills
+from trading.operations.import_fills import import_fills
 from trading.operations.restore import restore
+from trading.operations.spread_charges import spread_charges
+from trading.operations.state_charges import state_charges
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
 from trading.queries.opening_sales import opening_sales
@@ -125,6 +131,42 @@ class TestCost:
         assert [row[-1] for row in trades()] == [400, 50]
         imported(line("1", "BUY", 4, 100), line("2", "SELL", 4, 90, day=1))
         assert [row[-1] for row in trades()] == [400, -40, 50]
+
+    def test_a_cost_counts_no_longer_where_files_tell_of_the_purchase_and_that_is_named(self, proved: None) -> None:
+        imported(line("5", "SELL", 10, 120, day=3))
+        given("5")
+        outcome = imported(line("1", "BUY", 10, 100))
+        assert trades() == [(DAY, "LONG", "CLOSED", 10, 200)]
+        (finding,) = outcome.findings
+        assert "the cost of 80 on 2020-03-23 that was given for sale 5 of 2026-06-04 no longer counts" in finding
+        assert imported(line("1", "BUY", 10, 100)).findings == []
+
+    def test_a_cost_that_counts_for_fewer_units_is_named(self, proved: None) -> None:
+        imported(line("5", "SELL", 15, 120, day=3))
+        given("5")
+        outcome = imported(line("1", "BUY", 10, 100))
+        assert trades() == [(BOUGHT, "LONG", "CLOSED", 5, 200), (DAY, "LONG", "CLOSED", 10, 200)]
+        assert "counts for 5 of 15 only" in outcome.findings[0]
+
+    def test_a_purchase_that_a_person_moved_to_another_day_is_found_again(self, proved: None) -> None:
+        imported(line("5", "SELL", 10, 120))
+        given("5")
+        trade = Trade.objects.get()
+        amend(trade.pk, fill=1, at=trade.opened_at - timedelta(days=30), **WHO)
+        assert "known_already" in given("5").flags
+        assert imported(line("5", "SELL", 10, 120)).findings == []
+
+    def test_the_days_charges_are_shared_with_it_at_once(self, proved: None) -> None:
+        imported(line("1", "BUY", 10, 100), line("2", "SELL", 10, 100), line("5", "SELL", 20, 100, minute=9))
+        stated = ChargeStatement(day=DAY, last_day=DAY, head=Head.SEBI, amount=Decimal(4), source=ChargeSource.PERSON)
+        state_charges("main", [stated], by="asha", text="note")
+        assert Trade.objects.get().charges == 4
+        trade = given("5")
+        assert Trade.objects.get(trade_id="zerodha-NSE-1").charges + (trade.charges or 0) == 4
+        assert trade.charges
+        before = snapshot()
+        spread_charges("main", DAY, DAY, by="asha", reason="again")
+        assert snapshot() == before, "nothing is left for the next import to share"
 
     @pytest.mark.ledger
     def test_the_days_of_figures_do_not_begin_with_it(self, proved: None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.trading.book import snapshot
 from tests.trading.statements import DAY, future, line, statement
 from trading.brokers.stated import charge_statements
 from trading.brokers.values import ChargeLine, Head, Place, Segment, Statement
@@ -19,6 +20,8 @@ from trading.models import Correction, DayTotal, Journal, StatedCharge, Trade
 from trading.operations.amend import amend
 from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
+from trading.operations.spread_charges import spread_charges
+from trading.operations.void import void
 from trading.proof.verify import verify_ledger
 
 ledger = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
@@ -120,6 +123,27 @@ class TestAgain:
         bring(statement([line("1", "BUY", 10, 100, minute=1)]))
         assert [row[:2] for row in shape()] == [("zerodha-NSE-1", "CLOSED"), ("zerodha-NSE-3", "OPEN")]
         assert sum(row[3] for row in shape()) == 2
+        assert verify_ledger().ok
+
+    @pytest.mark.parametrize("hand", ["void", "void a fill", "amend"])
+    def test_what_is_stated_is_shared_anew_as_soon_as_a_fill_is_taken_back_or_amended(self, hand: str) -> None:
+        bring(statement([line("1", "BUY", 10, 100), line("2", "SELL", 10, 104), line("3", "BUY", 40, 102)]))
+        bring(with_charges(charge(Head.STT, "8", on_note=True), charge(Head.STAMP, "4", on_note=True)))
+        first, second = Trade.objects.order_by("trade_id")
+        assert (first.charges or 0) + (second.charges or 0) == 12 and second.charges != 12
+        if hand == "void":
+            void(first.pk, by="asha", reason="never was")
+            assert [row[3] for row in shape()] == [Decimal(12)]
+        elif hand == "void a fill":
+            answer = void(first.pk, fill=2, by="asha", reason="never was")
+            assert answer.charges == Trade.objects.get(pk=first.pk).charges
+        else:
+            amend(first.pk, fill=1, price=200, by="asha", reason="misprint")
+            assert Trade.objects.get(pk=second.pk).charges != second.charges
+        assert sum(row[3] for row in shape()) == 12
+        before = snapshot()
+        spread_charges("main", DAY, DAY, by="asha", reason="again")
+        assert snapshot() == before, "nothing is left for the next import to share"
         assert verify_ledger().ok
 
     def test_a_persons_correction_still_holds_its_trade(self) -> None:

@@ -8,11 +8,12 @@ import pytest
 
 from tests.trading.book import AT, closed, opened, snapshot
 from tests.trading.statements import future, line, statement
+from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.brokers.values import Broker, FillKind, FillLine
 from trading.domain import trade_building
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
 from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Trade
-from trading.operations.import_fills import ImportOutcome, import_fills
+from trading.operations.import_fills import import_fills
 from trading.proof.verify import verify_ledger
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("proved")]
@@ -161,14 +162,6 @@ def test_the_fills_of_an_api_take_the_place_of_a_bills_sums_and_the_bill_comes_t
     assert Fill.objects.exclude(trade__state="VOID").count() == 3
     imported(bill("BUY", 75, "101"), bill("SELL", 75, "110"), file="again.csv", sha256="0" * 64, **bills)
     assert Fill.objects.exclude(trade__state="VOID").count() == 3
-
-
-def test_a_trial_tells_the_same_and_writes_nothing() -> None:
-    fills = [future("1", "BUY", 50), future("2", "SELL", 80, 110), line("3", "SELL", 5)]
-    before = snapshot()
-    trial = import_fills("main", statement(fills), is_trial=True)
-    assert snapshot() == before
-    assert trial == imported(*fills)
 
 
 def test_an_unknown_instrument_is_refused_with_its_row() -> None:

@@ -68,15 +68,84 @@ def test_a_trade_whose_stop_was_moved_keeps_it() -> None:
     assert Trade.objects.get().stop_price == 95
 
 
-def test_what_cannot_be_booked_leaves_every_trade_as_it_was() -> None:
-    imported(future("1", "BUY", 75, 100))
-    trade = Trade.objects.get()
-    amend(trade.pk, fill=1, quantity=50, **WHO)
-    imported(future("2", "SELL", 75, 110))
-    assert trades()[0][:4] == ("zerodha-NFO-1", "LONG", "OPEN", 50)
-    outcome = imported(future("3", "BUY", 75, 90, day=1))
-    assert trades()[0][:4] == ("zerodha-NFO-1", "LONG", "OPEN", 50)
-    assert outcome.fills == 1
+class TestCorrected:
+    """Trades that a person has corrected, when more files come."""
+
+    def test_a_trade_that_cannot_take_its_exit_is_named_and_holds_no_other_up(self) -> None:
+        imported(future("1", "BUY", 75, 100))
+        amend(Trade.objects.get().pk, fill=1, quantity=50, **WHO)
+        outcome = imported(future("2", "SELL", 75, 110))
+        assert trades() == [("zerodha-NFO-1", "LONG", "OPEN", 50, 0)]
+        (finding,) = outcome.findings
+        assert "trade zerodha-NFO-1" in finding and "amend what was corrected wrongly" in finding
+        outcome = imported(future("3", "BUY", 75, 90, day=1))
+        assert trades() == [
+            ("zerodha-NFO-1", "LONG", "OPEN", 50, 0),
+            ("zerodha-NFO-3", "LONG", "OPEN", 75, 0),
+        ]
+        assert outcome.fills == 1 and "trade zerodha-NFO-1" in outcome.findings[0]
+
+    def test_once_it_is_amended_back_the_file_closes_it(self) -> None:
+        imported(future("1", "BUY", 75, 100))
+        trade = Trade.objects.get()
+        amend(trade.pk, fill=1, quantity=50, **WHO)
+        imported(future("2", "SELL", 75, 110))
+        amend(trade.pk, fill=1, quantity=75, **WHO)
+        assert imported(future("2", "SELL", 75, 110)).findings == []
+        assert trades() == [("zerodha-NFO-1", "LONG", "CLOSED", 0, 750)]
+
+    def test_a_fill_that_turns_a_trade_which_cannot_take_it_is_not_halved(self) -> None:
+        imported(future("1", "BUY", 75, 100))
+        amend(Trade.objects.get().pk, fill=1, quantity=50, **WHO)
+        outcome = imported(future("2", "SELL", 100, 110), future("3", "BUY", 25, 90, day=1))
+        assert trades() == [("zerodha-NFO-1", "LONG", "OPEN", 50, 0)]
+        assert len(outcome.findings) == 1
+        imported(future("4", "BUY", 10, 90, day=2))
+        assert [row[0] for row in trades()] == ["zerodha-NFO-1", "zerodha-NFO-4"]
+
+    @pytest.mark.parametrize("days", [-40, -1, 1, 3])
+    def test_another_day_of_an_entry_is_in_nobodys_way(self, days: int) -> None:
+        both = future("1", "BUY", 75, 100), future("2", "SELL", 75, 110, day=4)
+        imported(*both)
+        trade = Trade.objects.get()
+        amend(trade.pk, fill=1, at=trade.opened_at + timedelta(days=days), **WHO)
+        for fills in (both, both[1:], [future("9", "BUY", 50, 90, day=9)]):
+            assert imported(*fills).findings == []
+        of_both = [("zerodha-NFO-1", "LONG", "CLOSED", 0, 750), ("zerodha-NFO-9", "LONG", "OPEN", 50, 0)]
+        assert trades() == of_both
+        # A fill between the two makes another trade of them: it is named, and nothing moves.
+        assert "trade zerodha-NFO-1" in imported(future("8", "BUY", 50, 90, day=2)).findings[0]
+        assert trades() == of_both
+
+    @pytest.mark.parametrize("days", [-40, -3, 5])
+    def test_another_day_of_an_exit_is_in_nobodys_way(self, days: int) -> None:
+        both = future("1", "BUY", 75, 100, day=50), future("2", "SELL", 75, 110, day=54)
+        imported(*both)
+        trade = Trade.objects.get()
+        assert trade.closed_at is not None
+        if days < -3:
+            amend(trade.pk, fill=1, at=trade.opened_at + timedelta(days=days), **WHO)
+        amend(trade.pk, fill=2, at=trade.closed_at + timedelta(days=days), **WHO)
+        for fills in (both, both[1:], [future("9", "BUY", 50, 90, day=60)]):
+            assert imported(*fills).findings == []
+        assert [row[0] for row in trades()] == ["zerodha-NFO-1", "zerodha-NFO-9"]
+
+    @pytest.mark.parametrize("days", [-40, -1, 1])
+    def test_an_open_trade_of_another_day_is_gone_on_with(self, days: int) -> None:
+        imported(future("1", "BUY", 75, 100))
+        trade = Trade.objects.get()
+        amend(trade.pk, fill=1, at=trade.opened_at + timedelta(days=days), **WHO)
+        outcome = imported(future("2", "SELL", 75, 110, day=4))
+        assert (outcome.trades_opened, outcome.trades_closed, outcome.findings) == (0, 1, [])
+        assert trades() == [("zerodha-NFO-1", "LONG", "CLOSED", 0, 750)]
+
+    def test_an_exit_before_the_day_that_a_person_gave_the_entry_is_named(self) -> None:
+        imported(future("1", "BUY", 75, 100))
+        trade = Trade.objects.get()
+        amend(trade.pk, fill=1, at=trade.opened_at + timedelta(days=9), **WHO)
+        outcome = imported(future("2", "SELL", 75, 110, day=4))
+        assert trades() == [("zerodha-NFO-1", "LONG", "OPEN", 75, 0)]
+        assert "trade zerodha-NFO-1" in outcome.findings[0]
 
 
 def test_the_proof_of_imports_into_two_accounts_is_green() -> None:

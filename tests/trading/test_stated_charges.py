@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading.book import AT, MINUTE, closed, fills, opened, row, sql
 from tests.trading.tampering import unguarded
+from trading import transactions
+from trading.bookkeeping import stating
 from trading.domain.charge_heads import Head, Segment
 from trading.domain.charge_products import ChargedFill
 from trading.domain.stated_charges import ChargeSource, ChargeStatement, stated_parts
@@ -44,6 +48,11 @@ def line(head: Head, amount: str, source: ChargeSource = NOTE, **scope: Any) -> 
 def state(*lines: ChargeStatement, document: str = "a" * 64, text: str = "note 4711") -> ChargesKept:
     of_person = bool(lines) and lines[0].source == PERSON
     return state_charges("main", lines, by="asha", text=text, document="" if of_person else document)
+
+
+def without_broker(journal_body: Any) -> Any:
+    """Return what the journal was told before rows had a broker of their own."""
+    return lambda rows: {name: cell for name, cell in journal_body(rows).items() if name != "broker"}
 
 
 def two_trades() -> None:
@@ -212,6 +221,24 @@ class TestProof:
         assert {(row.kind, row.table) for row in verify_ledger().differences} == {
             ("unexpected", "trading_statedcharge")
         }
+
+    def test_the_broker_of_a_document_is_proved_and_rows_from_before_have_the_one_that_their_text_began_with(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as older:
+            older.setattr(stating, "journal_body", without_broker(stating.journal_body))
+            for number, text in enumerate(("kite charges", "dhan ledger", "note 4711", "dhan")):
+                state(line(Head.STT, "1", day=DAY - timedelta(days=number)), document=f"{number}" * 64, text=text)
+        state(line(Head.GST, "1", PERSON), text="dhan says")
+        for name in ("0016_breaks", max(transactions.MIGRATIONS)):
+            MigrationExecutor(connection).migrate([("trading", name)])
+        transactions._fitting.clear()
+        rows = StatedCharge.objects.order_by("pk").values_list("broker", flat=True)
+        assert list(rows) == ["zerodha", "dhan", "", "", ""]
+        assert verify_ledger().ok
+        with unguarded() as cursor:
+            cursor.execute("UPDATE trading_statedcharge SET broker = 'groww'")
+        assert {(row.table, row.field) for row in verify_ledger().differences} == {("trading_statedcharge", "broker")}
 
     def test_the_database_refuses_changes(self) -> None:
         state(line(Head.STT, "12"))

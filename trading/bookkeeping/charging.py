@@ -5,13 +5,13 @@ For use inside an operation's transaction, once the account's chain is locked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import Max, Min
 
-from trading.bookkeeping import correcting
+from trading.bookkeeping import correcting, journal, references
 from trading.domain.chain import journal_text
 from trading.domain.stated_charges import ChargeSource
 from trading.models import Account, Correction, Fill, JournalHead, StatedCharge, Trade
@@ -66,6 +66,18 @@ def bring_to_trades(
         correcting.write(trade, head, kind=facts.CHARGES, body=body, reason=reason, by=by, now=now)
         changed += 1
     return changed
+
+
+def share_anew(account: Account, days: Collection[date], *, reason: str, by: str, now: datetime) -> None:
+    """Share what is stated of charges among the fills of these days, once fills of theirs were booked or taken back."""
+    if days:
+        head = journal.lock_head(account)
+        bring_to_trades(account, head, min(days), max(days), source=reason, reason=reason, by=by, now=now)
+
+
+def days_of(trade: Trade, fills: Iterable[Fill]) -> set[date]:
+    """Return the trading days of a trade's fills."""
+    return {references.day_of(fill.at, trade.instrument) for fill in fills}
 
 
 def is_set_by_a_person(trade: Trade) -> bool:

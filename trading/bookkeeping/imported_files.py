@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db.models import Q
 
 from trading.bookkeeping import incoming_fills, journal
 from trading.brokers.values import Broker, Statement
@@ -24,8 +24,8 @@ def client_code(broker: str, client: str | None) -> str:
     return chain_code(str(settings.JOURNAL_KEY), f"client of {broker}", name) if name else ""
 
 
-def must_fit(account: Account, statement: Statement) -> None:
-    """Raise what keeps the whole file out of the account."""
+def must_fit(account: Account, statement: Statement, tried: Sequence[Statement] = ()) -> None:
+    """Raise what keeps the whole file out of the account; ``tried`` are files that would be imported before it."""
     if any(line.at is not None and line.at.tzinfo is None for line in statement.fills):
         raise InvalidValue(
             f"{statement.file} has times without a zone.", field="zone", hint="State it: --zone Asia/Kolkata."
@@ -40,11 +40,15 @@ def must_fit(account: Account, statement: Statement) -> None:
         )
     house = incoming_fills.house_of(statement.broker)
     client = client_code(house, statement.client)
-    others = BrokerFile.objects.filter(account=account, broker=house).exclude(client="")
+    files = BrokerFile.objects.filter(account=account, broker=house).values_list("kind", "client").distinct()
+    clients = {(kind, code) for kind, code in files.order_by() if code}
+    for file in tried:
+        if incoming_fills.house_of(file.broker) == house and file.client:
+            clients.add((file.kind, client_code(house, file.client)))
     if statement.broker is Broker.DHAN:  # whose API calls a client by another code than its reports do
-        is_of_api = Q(kind__startswith=_OF_API)
-        others = others.filter(is_of_api if statement.kind.startswith(_OF_API) else ~is_of_api)
-    if client and others.exclude(client=client).exists():
+        is_of_api = statement.kind.startswith(_OF_API)
+        clients = {(kind, code) for kind, code in clients if kind.startswith(_OF_API) == is_of_api}
+    if client and any(code != client for _, code in clients):
         raise WrongClient(
             f"{statement.file} is of another client than the files of account {account.code} before it.",
             field="account",

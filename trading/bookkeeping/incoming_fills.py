@@ -39,11 +39,28 @@ class IncomingFill:
 
 @dataclass(slots=True)
 class Sorted:
-    """Fills of a file by what becomes of them; a known one with its row, None where a strategy said it."""
+    """Fills of a file by what becomes of them; a known one with its row, or with the fill of a file that is tried
+    beside it or of the same file; None where a strategy said it."""
 
     new: list[IncomingFill] = field(default_factory=list)
-    known: list[tuple[IncomingFill, BrokerFill | None]] = field(default_factory=list)
+    known: list[tuple[IncomingFill, BrokerFill | IncomingFill | None]] = field(default_factory=list)
     refused: list[Remark] = field(default_factory=list)
+
+
+DayFill = tuple[str, date, str]  # exchange, day and key
+
+
+@dataclass(slots=True)
+class TriedFiles:
+    """What files that are tried before another would leave: instruments that are not in the ledger, by symbol, and
+    their new fills, each with the SHA-256 of its file."""
+
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    fills: dict[DayFill, tuple[str, IncomingFill]] = field(default_factory=dict)
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Return the instrument of a symbol: the ledger's, or one that these files would make."""
+        return self.instruments.get(symbol) or find_instrument(symbol)
 
 
 def exchange_and_name(symbol: str) -> tuple[str, str]:
@@ -164,14 +181,16 @@ def _unproven(incoming: IncomingFill) -> IncomingFill:
     return incoming
 
 
-def sort_out(account: Account, incoming: Sequence[IncomingFill]) -> Sorted:
-    """Return which of some fills are new, and which the ledger has: from an earlier file, or from a strategy."""
+def sort_out(account: Account, incoming: Sequence[IncomingFill], tried: TriedFiles | None = None) -> Sorted:
+    """Return which of some fills are new, and which the ledger has, from an earlier file or from a strategy; or a file
+    that is ``tried`` before."""
+    tried = tried or TriedFiles()
     instruments: dict[str, Instrument | None] = {}
     by_exchange: defaultdict[str, list[IncomingFill]] = defaultdict(list)
     outcome = Sorted()
     for each in incoming:
         if each.symbol not in instruments:
-            instruments[each.symbol] = find_instrument(each.symbol)
+            instruments[each.symbol] = tried.instrument(each.symbol)
         instrument = instruments[each.symbol]
         try:
             fill = _unproven(each) if instrument is None else checked(each, instrument, account)
@@ -180,37 +199,46 @@ def sort_out(account: Account, incoming: Sequence[IncomingFill]) -> Sorted:
             continue
         by_exchange[fill.fill.exchange].append(fill)
     for exchange, fills in by_exchange.items():
+        ahead = {(day, key): fill for (code, day, key), (_, fill) in tried.fills.items() if code == exchange}
         for start in range(0, len(fills), CHUNK):
-            _sort_chunk(account, exchange, fills[start : start + CHUNK], outcome)
+            _sort_chunk(account, exchange, fills[start : start + CHUNK], ahead, outcome)
     return outcome
 
 
-def _sort_chunk(account: Account, exchange: str, fills: Sequence[IncomingFill], outcome: Sorted) -> None:
+def _sort_chunk(
+    account: Account,
+    exchange: str,
+    fills: Sequence[IncomingFill],
+    ahead: dict[tuple[date, str], IncomingFill],
+    outcome: Sorted,
+) -> None:
+    """Add some fills of an exchange to the outcome; those that are new go among those ``ahead`` of the next ones."""
     keys = {each.fill.key for each in fills}
     days = {each.fill.day for each in fills}
     of = {"account": account, "exchange__code": exchange, "day__in": days}
     kept = {
         (row.day, row.broker_fill_id): row
-        for row in BrokerFill.objects.filter(**of, broker_fill_id__in=keys).select_related("instrument")
+        for row in BrokerFill.objects.filter(**of, broker_fill_id__in=keys).select_related(
+            "instrument__exchange", "strategy"
+        )
     }
     booked: defaultdict[tuple[date, str], list[Fill]] = defaultdict(list)
     for key in FillKey.objects.filter(**of, broker_fill_id__in=keys).select_related("fill__trade__instrument"):
         booked[key.day, key.broker_fill_id].append(key.fill)
-    ahead: dict[tuple[date, str], IncomingFill] = {}
     for each in fills:
         name = each.fill.day, each.fill.key
         if name in kept:
             is_same = _is_same(each, kept[name])
         elif name in booked:
             is_same = _is_booked(each, booked[name])
-        elif name in ahead:  # one row of a file twice
+        elif name in ahead:
             is_same = _content_of(each) == _content_of(ahead[name])
         else:
             outcome.new.append(each)
             ahead[name] = each
             continue
         if is_same:
-            outcome.known.append((each, kept.get(name)))
+            outcome.known.append((each, kept.get(name) or ahead.get(name)))
         else:
             text = f"Id {each.fill.key} of {each.fill.day} is known with another side, price or quantity."
             outcome.refused.append(Remark(each.line.place, "id_conflict", text))

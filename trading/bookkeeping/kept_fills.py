@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from trading.bookkeeping import incoming_fills, journal, references
@@ -30,31 +31,26 @@ def write_rows(rows: Sequence[BrokerFill], head: JournalHead, *, by: str) -> Non
         journal.append(rows[0].account, "import_fills", body, now=rows[0].recorded_at, by=by, head=head)
 
 
+OrderName = tuple[str, str, str]  # exchange, the instrument's symbol, order id
+InstrumentOf = Callable[[IncomingFill, Account], Instrument]
+
+
 def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerFill]:
     """Return the rows of new fills; those that their instrument cannot have are moved to the refused ones."""
     now = datetime.now(UTC)
-    strategies = _strategies_of_orders(account, fills.new)
-    instruments: dict[str, Instrument] = {}
     by_name: dict[str, Strategy] = {}
     rows = []
-    for each in fills.new:
-        try:
-            if each.symbol not in instruments:
-                instruments[each.symbol] = _instrument(each, account)
-            fill = incoming_fills.checked(each, instruments[each.symbol], account).fill
-        except VeloxError as error:
-            fills.refused.append(Remark(each.line.place, error.code, str(error)))
-            continue
+    for each, instrument in checked_fills(account, fills, _instrument, strategies_of_orders(account, fills.new)):
         if each.strategy not in by_name:
             by_name[each.strategy] = references.strategy_of(each.strategy)
-        of_order = strategies.get((instruments[each.symbol].pk, fill.order_id or ""))
+        fill = each.fill
         rows.append(
             BrokerFill(
                 account=account,
                 file=file,
-                exchange=instruments[each.symbol].exchange,
-                instrument=instruments[each.symbol],
-                strategy=of_order or by_name[each.strategy],
+                exchange=instrument.exchange,
+                instrument=instrument,
+                strategy=by_name[each.strategy],
                 day=fill.day,
                 broker_fill_id=fill.key,
                 order_id=fill.order_id,
@@ -73,6 +69,27 @@ def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerF
     return rows
 
 
+def checked_fills(
+    account: Account, fills: Sorted, instrument_of: InstrumentOf, strategies: Mapping[OrderName, str]
+) -> list[tuple[IncomingFill, Instrument]]:
+    """Return new fills as they are kept, each with its instrument and the strategy that its order has; those that
+    their instrument cannot have are moved to the refused ones."""
+    instruments: dict[str, Instrument] = {}
+    checked = []
+    for each in fills.new:
+        try:
+            if each.symbol not in instruments:
+                instruments[each.symbol] = instrument_of(each, account)
+            fill = incoming_fills.checked(each, instruments[each.symbol], account)
+        except VeloxError as error:
+            fills.refused.append(Remark(each.line.place, error.code, str(error)))
+            continue
+        instrument = instruments[each.symbol]
+        strategy = strategies.get((instrument.exchange.code, instrument.symbol, fill.fill.order_id or ""))
+        checked.append((replace(fill, strategy=strategy or each.strategy), instrument))
+    return checked
+
+
 def _instrument(incoming: IncomingFill, account: Account) -> Instrument:
     """Return the instrument of a fill; one that is made here has the multiplier that the file tells, and a share that
     has no group yet gets the file's."""
@@ -89,8 +106,9 @@ def _instrument(incoming: IncomingFill, account: Account) -> Instrument:
     return instrument
 
 
-def _strategies_of_orders(account: Account, fills: Sequence[IncomingFill]) -> dict[tuple[int, str], Strategy]:
+def strategies_of_orders(account: Account, fills: Sequence[IncomingFill]) -> dict[OrderName, str]:
     """Return the strategies that earlier lines of the same orders have: an order is not shared by two."""
     orders = {each.fill.order_id for each in fills if each.fill.order_id is not None}
-    rows = BrokerFill.objects.filter(account=account, order_id__in=orders).select_related("strategy")
-    return {(row.instrument_id, row.order_id or ""): row.strategy for row in rows.order_by("-pk")}
+    rows = BrokerFill.objects.filter(account=account, order_id__in=orders).order_by("-pk")
+    names = ("instrument__exchange__code", "instrument__symbol", "order_id", "strategy__code")
+    return {(exchange, symbol, order_id or ""): code for exchange, symbol, order_id, code in rows.values_list(*names)}

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from trading.bookkeeping.incoming_fills import IncomingFill
+from trading.bookkeeping.incoming_fills import IncomingFill, TriedFiles
 from trading.brokers.values import Remark
 from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
 from trading.models import Account, BrokerFill, Fill, Instrument
-from trading.queries.instruments import find_instrument
 from trading.queries.period import date_in
 
 Content = tuple[str, int, int]  # side, quantity and price in units
@@ -25,8 +24,10 @@ Content = tuple[str, int, int]  # side, quantity and price in units
 
 @dataclass(slots=True)
 class DaySources:
-    """What is known of one instrument's day: the keys of other files' fills, and what strategies said without ids."""
+    """What is known of one instrument's day: the keys of all files' fills (``rows`` and ``ids`` are of other files than
+    the one looked at), and what strategies said without ids."""
 
+    kept: set[str] = field(default_factory=set)
     rows: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     orders: dict[str, int] = field(default_factory=dict)  # units that strategies said of an order
@@ -43,18 +44,29 @@ class SourceCheck:
     findings: list[str] = field(default_factory=list)
 
 
-def compare_sources(account: Account, sha256: str, incoming: Sequence[IncomingFill]) -> SourceCheck:
-    """Return which fills of a file (of this hash) may be booked beside what other sources brought of the same days."""
+def compare_sources(
+    account: Account, sha256: str, incoming: Sequence[IncomingFill], tried: TriedFiles | None = None
+) -> SourceCheck:
+    """Return which fills of a file (of this hash) may be booked beside what other sources brought of the same days, the
+    files that are ``tried`` before it among them."""
+    tried = tried or TriedFiles()
     check = SourceCheck()
     by_symbol: defaultdict[str, list[IncomingFill]] = defaultdict(list)
     for each in incoming:
         by_symbol[each.symbol].append(each)
+    tried_of: defaultdict[str, list[tuple[str, IncomingFill]]] = defaultdict(list)
+    for other_sha256, other in tried.fills.values():
+        tried_of[other.symbol].append((other_sha256, other))
     for symbol, fills in by_symbol.items():
-        instrument = find_instrument(symbol)
+        instrument = tried.instrument(symbol)
         if instrument is None:
             check.free += fills
             continue
-        sources = _sources(account, sha256, instrument, [each.fill.day for each in fills])
+        sources: defaultdict[date, DaySources] = defaultdict(DaySources)
+        if instrument.pk is not None:
+            _take_ledger(sources, account, sha256, instrument, [each.fill.day for each in fills])
+        for other_sha256, other in tried_of[symbol]:
+            _take_key(sources[other.fill.day], other.fill.key, other.fill.kind, is_own=other_sha256 == sha256)
         own: defaultdict[date, set[str]] = defaultdict(set)
         for each in fills:
             own[each.fill.day].add(each.fill.key)
@@ -65,15 +77,16 @@ def compare_sources(account: Account, sha256: str, incoming: Sequence[IncomingFi
     return check
 
 
-def _sources(account: Account, sha256: str, instrument: Instrument, days: Sequence[date]) -> dict[date, DaySources]:
-    sources: defaultdict[date, DaySources] = defaultdict(DaySources)
+def _take_ledger(
+    sources: defaultdict[date, DaySources], account: Account, sha256: str, instrument: Instrument, days: Sequence[date]
+) -> None:
+    """Add what the ledger has of an instrument on some days."""
     first, last = min(days), max(days)
     kept = BrokerFill.objects.filter(account=account, instrument=instrument, day__range=(first, last))
-    others = kept.exclude(file__sha256=sha256).exclude(kind=BrokerFill.Kind.ORDER)
-    others = others.exclude(broker_fill_id__startswith=f"{trade_building.ACTION_KEY}-")  # which no file tells
-    for day, key in others.values_list("day", "broker_fill_id"):
-        is_row = key.startswith(f"{trade_building.ROW_KEY}-")
-        (sources[day].rows if is_row else sources[day].ids).add(key)
+    # What a person confirmed of a corporate action, no file tells.
+    kept = kept.exclude(broker_fill_id__startswith=f"{trade_building.ACTION_KEY}-")
+    for day, key, kind, of_file in kept.values_list("day", "broker_fill_id", "kind", "file__sha256"):
+        _take_key(sources[day], key, kind, is_own=of_file == sha256)
     start = datetime.combine(first, time(), UTC) - timedelta(days=1)
     booked = Fill.objects.filter(trade__account=account, trade__instrument=instrument).exclude(trade__state="VOID")
     booked = booked.filter(at__gte=start, at__lte=start + (last - first) + timedelta(days=3))
@@ -87,7 +100,13 @@ def _sources(account: Account, sha256: str, instrument: Instrument, days: Sequen
             source.orders[fill.order_id] = source.orders.get(fill.order_id, 0) + to_units(fill.quantity)
         else:
             source.contents.add((fill.side, to_units(fill.quantity), to_units(fill.price)))
-    return sources
+
+
+def _take_key(source: DaySources, key: str, kind: str, *, is_own: bool) -> None:
+    """Add the key of a file's fill; ``is_own`` where it is the file that is looked at."""
+    source.kept.add(key)
+    if not is_own and kind != trade_building.ORDER:
+        (source.rows if key.startswith(f"{trade_building.ROW_KEY}-") else source.ids).add(key)
 
 
 def _sort(each: IncomingFill, source: DaySources, check: SourceCheck) -> None:
@@ -95,10 +114,12 @@ def _sort(each: IncomingFill, source: DaySources, check: SourceCheck) -> None:
     is_row = fill.key.startswith(f"{trade_building.ROW_KEY}-")
     if fill.order_id is not None and fill.order_id in source.orders:
         check.known_by_order.append(each)
+    elif fill.key in source.kept:
+        check.free.append(each)
     elif (fill.side, fill.quantity, fill.price) in source.contents:
         text = f"A strategy booked a like fill on {fill.day} without an id: give it one, or void it, and import again."
         check.refused.append(Remark(each.line.place, "booked_without_id", text))
-    elif fill.kind == trade_building.ORDER or fill.key in source.rows | source.ids:
+    elif fill.kind == trade_building.ORDER or fill.key in source.ids:
         check.free.append(each)
     elif is_row and source.ids:
         text = f"Fills of {fill.day} are known by their ids: this row without one may be one of them."

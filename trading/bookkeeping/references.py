@@ -29,13 +29,26 @@ def instrument_of(symbol: str, account: Account) -> Instrument:
         exchange, _ = Exchange.objects.get_or_create(code=code, defaults={"zone": settings.TIME_ZONE})
     instrument = rows.one(Instrument, exchange_id=exchange.pk, symbol=name)
     if instrument is None:
-        # The symbol of a contract on an Indian exchange proves terms of it: never its lot or multiplier.
-        contract = contract_of(name) if exchange.zone == INDIA else None
-        terms = {} if contract is None else asdict(contract)
-        defaults = {"currency": account.currency, **terms}
+        defaults = _terms(exchange, name, account)
         instrument, _ = Instrument.objects.get_or_create(exchange=exchange, symbol=name, defaults=defaults)
     instrument.exchange = exchange
     return instrument
+
+
+def instrument_to_be(symbol: str, account: Account) -> Instrument:
+    """Return the instrument that `instrument_of` would make of a symbol; nothing is written."""
+    code, name = split_symbol(symbol)
+    exchange = rows.one(Exchange, code=code) or Exchange(code=code, zone=settings.TIME_ZONE)
+    return Instrument(exchange=exchange, symbol=name, **_terms(exchange, name, account))
+
+
+def _terms(exchange: Exchange, name: str, account: Account) -> dict[str, str | date | Decimal | None]:
+    """Return what a new instrument has beside its name.
+
+    The symbol of a contract on an Indian exchange proves terms of it: never its lot or multiplier.
+    """
+    contract = contract_of(name) if exchange.zone == INDIA else None
+    return {"currency": account.currency, **({} if contract is None else asdict(contract))}
 
 
 def strategy_of(strategy_id: str) -> Strategy:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
-from trading.bookkeeping import settling
+from trading.bookkeeping import charging, settling
 from trading.errors import InvalidValue
 from trading.models import Account, BrokerFill, Instrument, Strategy
 from trading.queries.imported_trades import FillGroup, rebuilt, start_of
@@ -35,9 +35,12 @@ def cut_before(group: FillGroup, day: date, *, by: str) -> None:
                 field="day",
                 hint="Book the split with `manage.py corporate_action` once its later fills are voided.",
             )
-    settling.give_way([each.trade for each in later])
+    settling.give_way(later)
     held = [trade for trade in rebuilt(group, start, before=day).built.trades if trade.is_open]
     settling.book_all(group, held, by=by)
+    days = {leg[0] for each in later for leg in each.legs}
+    reason = "Trades were cut before a corporate action."
+    charging.share_anew(group.account, days, reason=reason, by=by, now=datetime.now(UTC))
 
 
 def follow(group: FillGroup, day: date, *, by: str) -> None:
@@ -50,5 +53,4 @@ def follow(group: FillGroup, day: date, *, by: str) -> None:
             field="day",
             hint="Correct that trade by hand, and dismiss the action.",
         )
-    settling.give_way(plan.replaced)
-    settling.book_all(group, plan.to_book, by=by)
+    settling.settle(plan, by=by, reason="Trades were built anew around a corporate action.")

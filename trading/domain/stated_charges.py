@@ -30,6 +30,16 @@ class ChargeSource(StrEnum):
 _RANK = {source: rank for rank, source in enumerate(ChargeSource)}
 
 
+_FIRST_BROKERS = ("zerodha", "dhan", "groww", "upstox", "angelone", "fyers", "paytm", "icici", "ibkr")
+_FIRST_HOUSES = {**{broker: broker for broker in _FIRST_BROKERS}, "kite": "zerodha"}
+
+
+def broker_told(document: str, text: str) -> str:
+    """Return the broker of a row that was recorded before rows had one of their own: its text began with it."""
+    word, space, _ = text.partition(" ")
+    return _FIRST_HOUSES.get(word, "") if document and space else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeStatement:
     """A stated amount in the account's currency, a cost above 0 and a rebate below, of ``day`` to ``last_day``.

@@ -103,6 +103,11 @@ class BuiltTrade:
     turned: str = ""
 
     @property
+    def name(self) -> tuple[str, date]:
+        """Return its id and the day of its first fill: together they name it within account and instrument."""
+        return self.trade_id, self.legs[0].fill.day
+
+    @property
     def reason(self) -> str:
         """The reason of its close as a broker's file tells it: "expired", "settled", "delivered" or ""."""
         return "" if self.is_open else SETTLEMENTS.get(self.legs[-1].fill.kind, "")
@@ -246,10 +251,15 @@ def _without_replaced_sums(
     return standing, replaced
 
 
+def purchase_key(day: date, sale: str) -> str:
+    """Return the key of the purchase that nobody reported, of the holdings that a sale of this day and key was of."""
+    return row_key([COST_KEY, day.isoformat(), sale], 1)
+
+
 def purchase_of(sale: ReportedFill, quantity: int, cost: GivenCost) -> ReportedFill:
     """Return the purchase that nobody reported, of the holdings that a sale was of."""
     return ReportedFill(
-        key=row_key([COST_KEY, sale.day.isoformat(), sale.key], 1),
+        key=purchase_key(sale.day, sale.key),
         broker=sale.broker,
         exchange=sale.exchange,
         day=cost.day,

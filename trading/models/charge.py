@@ -18,8 +18,9 @@ _SOURCES = tuple(sorted(str(source) for source in ChargeSource))
 class StatedCharge(models.Model):
     """A charge that a note, a file or a person states: a fact, never changed; a rebate is below 0.
 
-    ``segment`` and ``exchange`` are "" where it is not apart by them; ``document`` is the SHA-256 of the file, "" of
-    what a person says, and ``text`` where it stands or why. Which of them stands: `trading.domain.stated_charges`.
+    ``segment`` and ``exchange`` are "" where it is not apart by them; ``document`` is the SHA-256 of the file and
+    ``broker`` whose it is, both "" of what a person says; ``text`` is where it stands or why. Which of them stands:
+    `trading.domain.stated_charges`.
     """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="stated_charges")
@@ -31,6 +32,7 @@ class StatedCharge(models.Model):
     amount = MoneyField()
     source = models.CharField(max_length=8)
     document = models.CharField(max_length=64, blank=True)
+    broker = models.CharField(max_length=16, blank=True)
     text = models.TextField(blank=True)
     author = models.CharField(max_length=150)
     recorded_at = models.DateTimeField()

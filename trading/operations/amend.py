@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from timeseries.values import Instant, Number, parse_name
-from trading.bookkeeping import arguments, correcting, references
+from trading.bookkeeping import arguments, charging, correcting, references
 from trading.domain import money, values
 from trading.errors import InvalidValue, TradeClosed
 from trading.models import Trade
@@ -31,7 +31,8 @@ def amend(
 
     ``fill`` is the sequence of the fill within the trade, None where it has only one. What was recorded stays: the
     correction is a row of its own, with who and why; the trade, what it realised and the totals of its days follow in
-    the same transaction. What is right already changes nothing.
+    the same transaction, and so do its parts of stated charges, which go by price and quantity. What is right already
+    changes nothing.
 
     Raises: InvalidValue, CrossesZero, IdConflict where the facts would make no trade; UnknownTrade, TradeClosed for a
         void one, LedgerBusy, LedgerNotReady.
@@ -62,7 +63,9 @@ def amend(
             was["strategy"], becomes["strategy"] = trade.strategy.code, strategy
         if not becomes:
             return values.known_already(trade_value(trade))
-        return correcting.write(
+        moved = wrong_fill if wrong_fill is not None and {"price", "quantity", "at"} & set(wrong) else None
+        days = set() if moved is None else charging.days_of(trade, [moved])
+        answer = correcting.write(
             trade,
             head,
             kind=facts.AMEND,
@@ -73,3 +76,9 @@ def amend(
             now=now,
             strategy=None if strategy is None else references.strategy_of(strategy),
         )
+        if moved is None:
+            return answer
+        if isinstance(moved_to := right.get("at"), datetime):
+            days.add(references.day_of(moved_to, trade.instrument))
+        charging.share_anew(trade.account, days, reason=f"Amendment: {reason}", by=by, now=now)
+        return trade_value(correcting.locked(trade_pk)[0])

@@ -25,7 +25,7 @@ from trading.operations.import_fills import import_fills
 from trading.operations.spread_charges import spread_charges
 from trading.queries import facts
 from trading.queries.imported_side import APPROVED
-from trading.queries.imported_trades import FillGroup, booked_trades
+from trading.queries.imported_trades import Booked, FillGroup, booked_trades
 from trading.queries.instruments import exchange_of, find_instrument
 from trading.queries.ledger_side import fills_to_compare
 
@@ -94,7 +94,7 @@ def book_missing_fills(account: Account, fills: Sequence[MissingFill], *, by: st
         trade = Trade.objects.select_related("account", "strategy", "instrument__exchange").get(pk=pk)
         if _may_give_way(trade, [row for _, row in of_trade]):
             group = FillGroup(account, trade.instrument, trade.strategy)
-            settling.give_way([trade])
+            settling.give_way([Booked(trade)])
             plan = settling.plan_of(group, min(trade.trading_day, *(fill.day for fill, _ in of_trade)))
             settling.give_way(plan.replaced)
             settling.book_all(group, plan.to_book, by=by)

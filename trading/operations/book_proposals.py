@@ -14,7 +14,7 @@ from trading.domain.breaks import Break, Figures, Remedy
 from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import InvalidValue
-from trading.models import Account, Fill, Trade
+from trading.models import Account, BrokerFile, Fill, Trade
 from trading.operations.amend import amend
 from trading.operations.book_missing_fills import MissingFill, book_missing_fills
 from trading.operations.state_charges import state_charges
@@ -88,7 +88,9 @@ def _state(account: Account, breaks: Sequence[Break], *, by: str, reason: str) -
             if name in _HEADS and amount is not None
         ]
     for (document, _), lines in by_document.items():
-        state_charges(account.code, lines, by=by, text=reason, document=document)
+        files = BrokerFile.objects.filter(account=account, sha256=document).exclude(sha256="")
+        broker = files.values_list("broker", flat=True).first() or ""
+        state_charges(account.code, lines, by=by, text=reason, document=document, broker=broker)
 
 
 def _rows(account: Account, each: Break) -> Iterator[tuple[Trade, Fill]]:

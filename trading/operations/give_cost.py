@@ -9,10 +9,10 @@ from trading.bookkeeping import correcting, journal, settling
 from trading.domain import money, values
 from trading.domain.chain import JournalEntry
 from trading.domain.money import to_units
-from trading.domain.trade_building import GivenCost, purchase_of, trade_id_of
+from trading.domain.trade_building import GivenCost, purchase_of
 from trading.errors import IdConflict, InvalidValue
-from trading.models import BrokerFill, HoldingCost, Trade
-from trading.queries.imported_trades import FillGroup, reported
+from trading.models import BrokerFill, FillKey, HoldingCost, Trade
+from trading.queries.imported_trades import REPLACED_MARK, FillGroup, reported
 from trading.queries.opening_sales import sales_of
 from trading.queries.trades import trade_value
 from trading.transactions import together
@@ -22,8 +22,9 @@ def give_cost(sale_pk: int, price: Number, day: date, *, by: str, reason: str) -
     """Keep what holdings cost that a sale (a `BrokerFill` of `queries.opening_sales`) was of, and return its trade.
 
     ``price`` is that of one unit in the account's currency, ``day`` the day of the purchase, whose time is not known.
-    The sale becomes a closed trade: bought at that price on that day, sold as the broker's file tells it. The same
-    again changes nothing; a cost that was wrong is amended like any price.
+    The sale becomes a closed trade: bought at that price on that day, sold as the broker's file tells it, with its part
+    of what is stated of the day's charges. The same again changes nothing; a cost that was wrong is amended like any
+    price.
 
     Raises: InvalidValue for a fill that is no such sale, and for a day that is not before it; IdConflict where another
         cost was given; LedgerBusy, LedgerNotReady.
@@ -49,9 +50,7 @@ def give_cost(sale_pk: int, price: Number, day: date, *, by: str, reason: str) -
                 field="price",
                 hint="Amend the purchase of its trade, with a reason.",
             )
-        plan = settling.plan_of(group, sale.day)
-        settling.give_way(plan.replaced)
-        settling.book_all(group, plan.to_book, by=by)
+        settling.settle(settling.plan_of(group, sale.day), by=by, reason=f"Cost given: {reason}")
         trade = trade_value(_trade_of(group, sale, GivenCost(day, to_units(cost))))
     return trade if stated is None else values.known_already(trade)
 
@@ -71,9 +70,11 @@ def _check(group: FillGroup, sale: BrokerFill, day: date) -> None:
 def _trade_of(group: FillGroup, sale: BrokerFill, cost: GivenCost) -> Trade:
     """Return the trade that the sale is in. Raises: InvalidValue where it could not be booked."""
     purchase = purchase_of(reported(sale, group.instrument.exchange.code, sale.file.broker), 1, cost)
+    # By the key of the purchase: a correction may have moved the trade to another day.
+    keys = FillKey.objects.filter(account=group.account, exchange=group.instrument.exchange, day=cost.day)
     trades = Trade.objects.select_related("account", "strategy", "instrument__exchange")
-    of_group = {"account": group.account, "instrument": group.instrument, "trading_day": cost.day}
-    trade = trades.filter(**of_group, trade_id=trade_id_of(purchase)).first()
+    of_purchase = keys.filter(broker_fill_id=purchase.key, trade__instrument=group.instrument).values("trade")
+    trade = trades.filter(pk__in=of_purchase).exclude(trade_id__contains=REPLACED_MARK).first()
     if trade is None:
         raise InvalidValue(
             f"Fill {sale.broker_fill_id} of {sale.day} goes on as a short sale, which was bought back on that day.",

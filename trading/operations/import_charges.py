@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.db.models import Max
 
+from trading.bookkeeping import stating
+from trading.bookkeeping.incoming_fills import house_of
 from trading.brokers.stated import charge_statements
-from trading.brokers.values import Broker, Statement
+from trading.brokers.values import Statement
 from trading.domain.stated_charges import ChargeSource
-from trading.errors import InvalidValue
 from trading.models import StatedCharge
 from trading.operations.spread_charges import spread_charges
 from trading.operations.state_charges import state_charges
+from trading.queries.accounts import get_account
 from trading.transactions import reading
 
 IMPORT = "broker_import"
@@ -25,11 +27,12 @@ def import_charges(account_code: str, statement: Statement, *, by: str = "") -> 
     """
     by, new = by or IMPORT, 0
     with reading():
-        _must_be_of_one_broker(account_code, statement)
+        stating.must_be_of_one_broker(get_account(account_code), statement)
     for source in (ChargeSource.NOTE, ChargeSource.FILE):
         if lines := charge_statements(statement, source):
             text = f"{statement.broker} {statement.kind}"  # without its name, which may have the client's code
-            new += state_charges(account_code, lines, by=by, text=text, document=statement.sha256).lines
+            of = {"document": statement.sha256, "broker": house_of(statement.broker)}
+            new += state_charges(account_code, lines, by=by, text=text, **of).lines
     if statement.fills:
         days = [fill.day for fill in statement.fills]
         with reading():
@@ -38,22 +41,3 @@ def import_charges(account_code: str, statement: Statement, *, by: str = "") -> 
         reason = f"Fills of a {statement.broker} {statement.kind}"
         spread_charges(account_code, min(days), max(*days, stated or days[0]), by=by, reason=reason)
     return new
-
-
-def _must_be_of_one_broker(account_code: str, statement: Statement) -> None:
-    """Raise InvalidValue where another broker's documents state charges of the same days.
-
-    Nobody could tell whose fills they are of, and the later would stand in the place of the earlier.
-    """
-    days = [day for line in statement.charges for day in (line.day, line.last_day)]
-    if not days:
-        return
-    lines = StatedCharge.objects.filter(account__code=account_code, day__lte=max(days), last_day__gte=min(days))
-    others = {broker.value for broker in Broker} - {statement.broker}
-    other = next((line for line in lines.exclude(document="") if line.text.partition(" ")[0] in others), None)
-    if other is not None:
-        raise InvalidValue(
-            f"The account has charges of {other.day} from a {other.text}, and this is a file of {statement.broker}.",
-            field="account",
-            hint="Keep an account for each broker: `manage.py account create` makes one.",
-        )

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
+from trading.bookkeeping.import_trial import ImportTrial
 from trading.brokers.files import read_statement
 from trading.brokers.format import Format
 from trading.brokers.values import Statement
@@ -46,6 +48,13 @@ class ImportOptions:
         return "ImportOptions(...)"  # a password is in it: no log and no traceback has it
 
 
+class NamedBy(TypedDict):
+    """How the fills of a file get their symbols and strategies."""
+
+    symbols: NameMap | None
+    rules: Sequence[StrategyRule]
+
+
 def import_files(
     account: str,
     uploads: Iterable[BrokerUpload],
@@ -62,16 +71,18 @@ def import_files(
     Raises: LedgerBusy, LedgerNotReady, UnknownAccount: earlier files stay, call again.
     """
     files = list(uploads)
-    if is_strict and not is_trial:
-        reports = [_import(account, upload, options, is_trial=True, progress=progress) for upload in files]
-        if not all(report.is_fine for report in reports):
+    if is_trial or is_strict:
+        trial = ImportTrial(account)
+        reports = [_import(account, upload, options, trial, progress) for upload in files]
+        if is_trial or not all(report.is_fine for report in reports):
             return reports
-    return [_import(account, upload, options, is_trial=is_trial, progress=progress) for upload in files]
+    return [_import(account, upload, options, None, progress) for upload in files]
 
 
 def _import(
-    account: str, upload: BrokerUpload, options: ImportOptions, *, is_trial: bool, progress: Progress
+    account: str, upload: BrokerUpload, options: ImportOptions, trial: ImportTrial | None, progress: Progress
 ) -> FileReport:
+    """Import one file, or try it after the others of a trial; return what became of it."""
     report = FileReport(upload.name)
     try:
         report.statement = read_statement(
@@ -83,15 +94,11 @@ def _import(
             broker=options.broker,
             zone=options.zone,
         )
-        outcome = import_fills(
-            account,
-            report.statement,
-            symbols=options.symbols,
-            rules=options.rules,
-            by=options.by,
-            is_trial=is_trial,
-            progress=progress,
-        )
+        names: NamedBy = {"symbols": options.symbols, "rules": options.rules}
+        if trial is not None:
+            outcome = trial.add(report.statement, **names)
+        else:
+            outcome = import_fills(account, report.statement, **names, by=options.by, progress=progress)
     except FATAL:
         raise
     except VeloxError as error:
@@ -107,8 +114,14 @@ def _import(
     )
     report.trades_opened, report.trades_closed = outcome.trades_opened, outcome.trades_closed
     report.refused, report.findings = outcome.refused, outcome.findings
-    if is_trial:
+    if trial is not None:
         report.actions = proposals_in(account, report.statement, symbols=options.symbols)
+        try:
+            report.charges = trial.charges(report.statement)
+        except FATAL:
+            raise
+        except VeloxError as error:
+            report.findings.append(f"Its charges were not taken: {error}")
     else:
         _take_the_rest(account, report, report.statement, options)
     report.findings += [

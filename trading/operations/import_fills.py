@@ -7,10 +7,9 @@ the next import of the same file does.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -19,41 +18,26 @@ from django.db.utils import DatabaseError
 
 from timeseries.spool.locks import FileLock
 from trading.bookkeeping import incoming_fills, journal, settling
+from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.bookkeeping.imported_files import keep_file, must_fit
 from trading.bookkeeping.incoming_fills import IncomingFill
 from trading.bookkeeping.kept_fills import kept_rows, write_rows
-from trading.bookkeeping.other_sources import SourceCheck, compare_sources
-from trading.bookkeeping.settling import SettlingPlan
-from trading.brokers.values import Remark, Statement
-from trading.domain import trade_building
-from trading.domain.money import from_units
+from trading.bookkeeping.listings import Shares, bought_elsewhere, shares_of
+from trading.bookkeeping.other_sources import compare_sources
+from trading.brokers.values import Statement
 from trading.domain.position import CrossesZeroError
 from trading.domain.strategy_rules import StrategyRule
-from trading.domain.trade_building import ReportedFill
 from trading.errors import InvalidValue
-from trading.models import Account, BrokerFile, Instrument, Strategy
+from trading.models import Account, BrokerFile, BrokerFill, Instrument, Strategy
 from trading.proof.trades import Progress
 from trading.queries.accounts import get_account
 from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of
-from trading.queries.instruments import find_instrument, shown_symbol
+from trading.queries.instruments import shown_symbol
 from trading.transactions import busy, reading, together, writing
 
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
-
-
-@dataclass(slots=True)
-class ImportOutcome:
-    """What became of a statement's fills. ``findings`` are things to look at that are no row of the file."""
-
-    fills: int = 0
-    already_known: int = 0
-    opening_sales: int = 0
-    trades_opened: int = 0
-    trades_closed: int = 0
-    refused: list[Remark] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +57,12 @@ def import_fills(
     symbols: NameMap | None = None,
     rules: Sequence[StrategyRule] = (),
     by: str = "",
-    is_trial: bool = False,
     progress: Progress = lambda *_: None,
 ) -> ImportOutcome:
     """Bring the fills of a statement into the ledger and return what became of them; the same again changes nothing.
 
     ``symbols`` names instruments that the file does not name by a symbol; ``rules`` give fills their strategy, else it
-    is `imported`. ``is_trial`` writes nothing and tells what would be.
+    is `imported`.
 
     Raises: InvalidValue for a time without a zone, WrongClient, CurrencyMismatch, UnknownAccount, LedgerBusy (what is
         written so far stays: call again), LedgerNotReady.
@@ -90,16 +73,19 @@ def import_fills(
         must_fit(account, statement)
         names = names_of([line.instrument for line in statement.fills], symbols or {})
         incoming, refused = incoming_fills.named(statement, names, rules)
-        if is_trial:
-            return _trial(run, incoming, refused)
     with _alone():
         with reading():
             check = compare_sources(account, statement.sha256, incoming)
-        outcome = _begun(check, refused)
-        incoming = check.free
+        outcome = ImportOutcome(
+            already_known=len(check.known_by_order),
+            refused=[*refused, *check.refused],
+            findings=list(check.findings),
+        )
         file = keep_file(account, statement, by=by)
-        touched = _keep_fills(run, file, incoming, outcome)
-        _settle(run, touched, outcome)
+        touched = _keep_fills(run, file, check.free, outcome)
+        shares = _settle(run, touched, outcome)
+        with reading():
+            outcome.findings += bought_elsewhere(account, shares)
     return outcome
 
 
@@ -114,7 +100,7 @@ def _keep_fills(
             fills = incoming_fills.sort_out(account, incoming[start : start + settling.FILLS_AT_ONCE])
             rows = kept_rows(file, account, fills)
             write_rows(rows, head, by=run.by)
-        for row in (*rows, *(row for _, row in fills.known if row is not None)):
+        for row in (*rows, *(row for _, row in fills.known if isinstance(row, BrokerFill))):
             group = (row.instrument_id, row.strategy_id)
             touched[group] = min(row.day, touched.get(group, row.day))
         outcome.fills += len(rows)
@@ -124,8 +110,9 @@ def _keep_fills(
     return touched
 
 
-def _settle(run: FillsImport, touched: FirstDays, outcome: ImportOutcome) -> None:
-    """Bring the trades of what the file touches to what all kept fills make of them."""
+def _settle(run: FillsImport, touched: FirstDays, outcome: ImportOutcome) -> list[Shares]:
+    """Bring the trades of what the file touches to what all kept fills make of them; return what that leaves."""
+    shares: list[Shares] = []
     instruments = Instrument.objects.select_related("exchange").in_bulk({instrument for instrument, _ in touched})
     strategies = Strategy.objects.in_bulk({strategy for _, strategy in touched})
     for number, ((instrument, strategy), day) in enumerate(sorted(touched.items()), 1):
@@ -143,64 +130,10 @@ def _settle(run: FillsImport, touched: FirstDays, outcome: ImportOutcome) -> Non
                 f"{symbol}: its fills are kept, and its trades could not be brought to them: {error}"
             )
             continue
-        _tell(plan, outcome, run.statement)
+        outcome.add(plan, run.statement)
+        shares.append(shares_of(plan))
         run.progress("trades", number, len(touched))
-
-
-def _tell(plan: SettlingPlan, outcome: ImportOutcome, statement: Statement) -> None:
-    """Add what one group's plan has to say to the outcome."""
-    symbol = shown_symbol(plan.group.instrument.exchange.code, plan.group.instrument.symbol)
-    days = (statement.first_day or date.min, statement.last_day or date.max)
-    outcome.trades_opened += plan.opened
-    outcome.trades_closed += plan.closed
-    outcome.opening_sales += sum(days[0] <= leg.fill.day <= days[1] for leg in plan.opening_sales)
-    outcome.findings += [
-        f"{symbol}: trade {trade.trade_id} of {trade.trading_day} stays as it is: fills contradict it, and "
-        "somebody had a hand in it, or in a trade beside it."
-        for trade in plan.blocked
-    ]
-    outcome.findings += [
-        f"{symbol}: {from_units(leg.quantity):f} were settled on {leg.fill.day} and are in no position."
-        for leg in plan.unmatched
-    ]
-    outcome.findings += [
-        f"{symbol}: {_order(row.order)} is of {from_units(row.order.quantity):f}, its fills are of "
-        f"{from_units(row.quantity):f}."
-        for row in plan.orders
-        if row.differs
-    ]
-
-
-def _order(order: ReportedFill) -> str:
-    return f"a sum of {order.day}" if order.order_id is None else f"order {order.order_id}"
-
-
-def _begun(check: SourceCheck, refused: Sequence[Remark]) -> ImportOutcome:
-    return ImportOutcome(
-        already_known=len(check.known_by_order), refused=[*refused, *check.refused], findings=list(check.findings)
-    )
-
-
-def _trial(run: FillsImport, incoming: Sequence[IncomingFill], refused: list[Remark]) -> ImportOutcome:
-    """Return what an import would bring."""
-    check = compare_sources(run.account, run.statement.sha256, incoming)
-    outcome, fills = _begun(check, refused), incoming_fills.sort_out(run.account, check.free)
-    outcome.fills, outcome.refused = len(fills.new), [*outcome.refused, *fills.refused]
-    outcome.already_known += len(fills.known)
-    by_group: defaultdict[tuple[str, str], list[ReportedFill]] = defaultdict(list)
-    for each in fills.new:
-        by_group[each.symbol, each.strategy].append(each.fill)
-    for (symbol, strategy), arriving in by_group.items():
-        instrument, row = find_instrument(symbol), Strategy.objects.filter(code=strategy).first()
-        if instrument is not None and row is not None:
-            group = FillGroup(run.account, instrument, row)
-            _tell(settling.plan_of(group, min(fill.day for fill in arriving), arriving), outcome, run.statement)
-            continue
-        built = trade_building.build(trade_building.without_replaced_orders(arriving)[0])
-        outcome.trades_opened += len(built.trades)
-        outcome.trades_closed += sum(not trade.is_open for trade in built.trades)
-        outcome.opening_sales += len(built.opening_sales)
-    return outcome
+    return shares
 
 
 @contextmanager

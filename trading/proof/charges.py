@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from trading.domain.recount import Expected, units
+from trading.domain.stated_charges import broker_told
 from trading.proof.chain import JOURNAL, Index, loaded
 from trading.proof.rows import KEYS, Tables
 
@@ -16,6 +17,7 @@ def compare_charges(tables: Tables, index: Index) -> dict[str, int]:
     for row, text in tables.in_batches(sql, accounts, 200):
         body = loaded(text)
         common = {name: body[name] for name in ("source", "document", "text", "author", "recorded_at")}
+        common["broker"] = body["broker"] if "broker" in body else broker_told(body["document"], body["text"])
         for charge, pk in zip(body["charges"], body["charge_pks"], strict=True):
             cells = {**common, **charge, "amount": units(charge["amount"]), "account_id": accounts[row], "id": pk}
             expected.append(Expected(STATED, tuple(cells[name] for name in KEYS[STATED]), cells))

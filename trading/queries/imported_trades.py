@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 
 from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
-from trading.domain.trade_building import Built, GivenCost, ReplacedOrder, ReportedFill
+from trading.domain.trade_building import Built, Costs, GivenCost, ReplacedOrder, ReportedFill
 from trading.models import (
     Account,
     BrokerFill,
@@ -29,7 +30,10 @@ from trading.queries import facts
 from trading.queries.period import date_in
 
 LegName = tuple[date, str, int]  # day, key, units
+FillName = tuple[date, str]  # day and key
+TradeName = tuple[str, date]  # id, and the day of the first fill as it was reported
 IMPORTER = "broker import"  # who voids trades that give way, and shares charges anew
+_FIRST_DAY = date(1, 1, 2)  # the calendar's first has no room for a zone
 REPLACED_MARK = " replaced "  # in the id of a trade that gave way
 
 
@@ -53,6 +57,11 @@ class Booked:
     legs: list[LegName] = field(default_factory=list)
     is_touched: bool = False
 
+    @property
+    def name(self) -> TradeName:
+        """Return what its fills call the trade: a correction may have moved the trade itself to another day."""
+        return self.trade.trade_id, self.legs[0][0]
+
 
 def reported(row: BrokerFill, exchange: str, broker: str) -> ReportedFill:
     """Return a kept fill as the trades are built from it."""
@@ -73,32 +82,66 @@ def reported(row: BrokerFill, exchange: str, broker: str) -> ReportedFill:
     )
 
 
+@dataclass(slots=True)
+class Ahead:
+    """What files that are tried together before this one would leave of a group: their new fills, the trades as they
+    would stand, and the names of those trades of the ledger in whose place these are."""
+
+    fills: list[ReportedFill] = field(default_factory=list)
+    standing: list[Booked] = field(default_factory=list)
+    names: set[TradeName] = field(default_factory=set)
+
+    @property
+    def first_unbooked(self) -> date | None:
+        """Return the day of the first fill that would be in no trade."""
+        booked = {(day, key) for each in self.standing for day, key, _ in each.legs}
+        return min((fill.day for fill in self.fills if (fill.day, fill.key) not in booked), default=None)
+
+
+NOTHING_AHEAD = Ahead()  # read only
+
+
 def _imported(group: FillGroup) -> QuerySet[Trade]:
     """Return the instrument's trades but for those that gave way; some may not be of an import."""
+    if group.instrument.pk is None:  # one that is only tried
+        return Trade.objects.none()
     trades = Trade.objects.filter(account=group.account, instrument=group.instrument)
     return trades.exclude(trade_id__contains=REPLACED_MARK)
 
 
-def start_of(group: FillGroup, day: date) -> date:
-    """Return the latest day, not after this one, over whose midnight no imported trade was held."""
+def start_of(group: FillGroup, day: date, ahead: Ahead = NOTHING_AHEAD) -> date:
+    """Return the latest day, not after this one, over whose midnight no imported trade was held.
+
+    What counts are the days that were reported: of a trade whose fills were moved by a correction, those as well as its
+    own.
+    """
     zone = group.instrument.exchange.zone
-    names = ("trading_day", "closed_at", "state", "flags")
-    for opened, closed_at, state, marks in _imported(group).order_by("-trading_day").values_list(*names):
-        if opened >= day or IMPORTED not in marks:
-            continue
-        is_held = state == Trade.State.OPEN or closed_at is None
-        if is_held or date_in(closed_at, zone) >= day:
+    spans: list[tuple[date, date]] = []  # first and last day, or the last of all where it is open
+    trades = _imported(group).annotate(first_at=Min("fills__at"), last_at=Max("fills__at")).order_by()
+    names = ("trade_id", "first_at", "last_at", "closed_at", "state", "flags")
+    for trade_id, first_at, last_at, closed_at, state, marks in trades.values_list(*names):
+        opened = date_in(first_at, zone)
+        if opened < day and IMPORTED in marks and (trade_id, opened) not in ahead.names:
+            is_held = state == Trade.State.OPEN or closed_at is None
+            spans.append((opened, date.max if is_held else date_in(max(closed_at, last_at), zone)))
+    for each in ahead.standing:
+        is_held = each.trade.state != Trade.State.CLOSED
+        spans.append((each.name[1], date.max if is_held else max(leg[0] for leg in each.legs)))
+    for opened, closed in sorted(spans, reverse=True):
+        if opened < day <= closed:
             day = opened
     return day
 
 
-def booked_trades(group: FillGroup, start: date) -> list[Booked]:
-    """Return the instrument's imported trades that opened from a day on, with their rows as they were recorded."""
-    trades = _imported(group).filter(trading_day__gte=start)
+def booked_trades(group: FillGroup, start: date, ahead: Ahead = NOTHING_AHEAD) -> list[Booked]:
+    """Return the instrument's imported trades whose first fill was reported of a day or later, with their rows as they
+    were recorded; ``ahead`` has those that would stand by then."""
+    zone = group.instrument.exchange.zone
+    midnight = datetime.combine(max(start, _FIRST_DAY), time.min, ZoneInfo(zone))
+    trades = _imported(group).filter(fills__sequence=1, fills__at__gte=midnight)
     ordered = trades.order_by("opened_at", "pk")
     by_pk = {trade.pk: Booked(trade) for trade in ordered if IMPORTED in trade.flags}
     rows = Fill.objects.filter(trade__in=trades)
-    zone = group.instrument.exchange.zone
     names = ("trade_id", "at", "fill_id", "quantity")
     for pk, at, fill_id, quantity in rows.order_by("trade_id", "sequence").values_list(*names):
         if pk in by_pk:
@@ -113,7 +156,8 @@ def booked_trades(group: FillGroup, start: date) -> list[Booked]:
     touched |= set(reviews.values_list("trade_id", flat=True))
     for pk, each in by_pk.items():
         each.is_touched = pk in touched or trade_building.SPLIT in each.trade.flags
-    return list(by_pk.values())
+    trades_ahead = [each for each in ahead.standing if each.name[1] >= start]
+    return [*(each for each in by_pk.values() if each.name not in ahead.names), *trades_ahead]
 
 
 def first_unbooked(group: FillGroup) -> date | None:
@@ -129,6 +173,8 @@ def first_unbooked(group: FillGroup) -> date | None:
 
 
 def _rows(group: FillGroup) -> QuerySet[BrokerFill]:
+    if group.instrument.pk is None or group.strategy.pk is None:  # what is only tried
+        return BrokerFill.objects.none()
     return BrokerFill.objects.filter(account=group.account, instrument=group.instrument, strategy=group.strategy)
 
 
@@ -165,6 +211,8 @@ def splits_of(group: FillGroup, window: Iterable[Booked]) -> list[ReportedFill]:
 
 def booked_otherwise(group: FillGroup, start: date) -> set[tuple[date, str]]:
     """Return the fills from a day on that are in a trade which no import has booked: a strategy said them first."""
+    if group.instrument.pk is None:
+        return set()
     keys = FillKey.objects.filter(account=group.account, exchange=group.instrument.exchange, day__gte=start)
     keys = keys.filter(trade__instrument=group.instrument).exclude(trade__trade_id__contains=REPLACED_MARK)
     rows = keys.values_list("day", "broker_fill_id", "trade__flags")
@@ -175,28 +223,36 @@ def booked_otherwise(group: FillGroup, start: date) -> set[tuple[date, str]]:
 class Rebuilt:
     """What a group's fills make, the orders whose place fills have taken, and the trades that stand of these fills.
 
-    ``own`` are the days and keys of the fills.
+    ``own`` are the days and keys of the fills, ``costs`` what persons said that sold holdings cost.
     """
 
     built: Built
     orders: list[ReplacedOrder]
     window: list[Booked]
-    own: set[tuple[date, str]]
+    own: set[FillName]
+    costs: Costs
 
 
 def rebuilt(
-    group: FillGroup, since: date, arriving: Sequence[ReportedFill] = (), *, before: date = date.max
+    group: FillGroup,
+    since: date,
+    arriving: Sequence[ReportedFill] = (),
+    ahead: Ahead = NOTHING_AHEAD,
+    *,
+    before: date = date.max,
 ) -> Rebuilt:
     """Return what the kept fills ``before`` a day make, from the trade on that was held over the midnight before
     ``since``, and with some that are not kept yet."""
-    start = start_of(group, since)
-    fills = [*(fill for fill in kept_fills(group, start) if fill.day < before), *arriving]
+    start = start_of(group, since, ahead)
+    kept = (fill for fill in kept_fills(group, start) if fill.day < before)
+    fills = [*kept, *(fill for fill in ahead.fills if fill.day >= start), *arriving]
     own = {(fill.day, fill.key) for fill in fills}
-    booked = booked_trades(group, start)
+    booked = booked_trades(group, start, ahead)
     window = [each for each in booked if any((day, key) in own for day, key, _ in each.legs)]
     by_others = booked_otherwise(group, start) & own
     standing, orders = trade_building.without_replaced_orders(
         fill for fill in fills if (fill.day, fill.key) not in by_others
     )
-    built = trade_building.build([*standing, *splits_of(group, window)], costs=costs_of(group))
-    return Rebuilt(built, orders, window, own)
+    costs = costs_of(group)
+    built = trade_building.build([*standing, *splits_of(group, window)], costs=costs)
+    return Rebuilt(built, orders, window, own, costs)

@@ -78,9 +78,12 @@ class ResolvedNames:
         return shown_symbol(instrument.exchange, instrument.symbol) if instrument.exchange in self._codes else None
 
 
-def names_of(instruments: Iterable[InstrumentName], map_of_names: NameMap) -> ResolvedNames:
+def names_of(
+    instruments: Iterable[InstrumentName], map_of_names: NameMap, *, tried: NameMap | None = None
+) -> ResolvedNames:
     """Return what resolves these instruments: the map that a person gave, the ISINs that earlier files told, and the
-    ledger's own instruments of a symbol that stands without its exchange."""
+    ledger's own instruments of a symbol that stands without its exchange; ``tried`` are names that files would leave
+    which are tried before."""
     nameless = [each for each in instruments if not each.symbol or not each.exchange]
     isins = sorted({each.isin for each in nameless if each.isin and not each.symbol})
     symbols = sorted({each.symbol for each in nameless if each.symbol})
@@ -93,6 +96,8 @@ def names_of(instruments: Iterable[InstrumentName], map_of_names: NameMap) -> Re
         rows = BrokerFill.objects.filter(isin__in=isins[start : start + 500])
         for isin, exchange, symbol in rows.values_list("isin", "exchange__code", "instrument__symbol").distinct():
             learned["isin", isin].add(shown_symbol(exchange, symbol))
+    for name, fitting in (tried or {}).items():
+        learned[name] |= fitting
     return ResolvedNames({**learned, **map_of_names})
 
 
