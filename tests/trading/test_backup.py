@@ -21,7 +21,7 @@ from django.db.migrations.executor import MigrationExecutor
 from tests.trading.book import closed, opened, snapshot
 from tests.trading.ledger_workers import Worker
 from tests.trading.tampering import unguarded
-from tests.trading.test_ledger_processes import ROOT, go, workers
+from tests.trading.test_ledger_processes import go, workers
 from tests.trading.test_verify_ledger import a_desks_days
 from tests.waiting import until
 from trading import transactions
@@ -34,6 +34,7 @@ from trading.operations.back_up import back_up
 from trading.operations.restore import restore
 from trading.proof.verify import verify_ledger
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.ledger]
 
 
