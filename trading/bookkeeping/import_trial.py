@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from trading.bookkeeping import incoming_fills, references, settling, stating
@@ -85,7 +85,7 @@ class ImportTrial:
             before = list(self.shares.values())
             outcome.findings += bought_elsewhere(account, touched, before=before, isins=self.isins)
             self.shares |= {each.name: each for each in touched}
-        self.statements.append(statement)
+        self.statements.append(replace(statement, fills=(), notes=(), positions=(), charges=()))
         return outcome
 
     def charges(self, statement: Statement) -> int:
@@ -101,7 +101,7 @@ class ImportTrial:
                 lines = stating.checked(charge_statements(statement, source), statement.sha256)
                 count += len(stating.new_rows(account, lines, statement.sha256, house))
         is_again = any((file.sha256, file.kind) == (statement.sha256, statement.kind) for file in self.charged)
-        self.charged.append(statement)
+        self.charged.append(replace(statement, fills=(), notes=(), positions=()))
         return 0 if is_again else count
 
     def _take(
