@@ -10,8 +10,8 @@ from velox_site import desk  # noqa: F401  (first: it sets Django up)
 
 # isort: split
 from timeseries.shipping.balance import PointCounts
-from trading.domain import shapes
-from trading.domain.shapes import Figure
+from trading.domain import drawn_shapes, shapes
+from trading.domain.figure_keys import Figure
 from trading.health.report import HealthReport
 from trading.health.state import FeedReport, PartReport
 
@@ -46,6 +46,8 @@ PARTS: tuple[type, ...] = (
     shapes.ExposureTime,
     shapes.Exposure,
     shapes.EquityDay,
+    drawn_shapes.DistributionStep,
+    drawn_shapes.WeekdayHour,
     shapes.ConditionRow,
     shapes.SignalGroup,
     shapes.TradeExcursions,

@@ -41,6 +41,7 @@ from trading.operations.review_trade import review_trade
 from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.operations.write_day_note import write_day_note
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
 
@@ -51,7 +52,7 @@ DAY = date(2024, 3, 15)
 FACTS = (
     *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
     *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
-    "trading_statedcharge",
+    *("trading_statedcharge", "trading_daynote"),
 )
 KEPT = ("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead")
 
@@ -70,6 +71,7 @@ def everything(account: str = "main") -> Trade:
     later = date(2024, 3, 18)  # without trades: their realisations stay uncorrected
     line = ChargeStatement(day=later, last_day=later, head=Head.DP, amount=Decimal(7), source=ChargeSource.PERSON)
     state_charges(account, [line], by="asha", text="the broker's page")
+    write_day_note(get_account(account), DAY, "gap up", by="asha")
     return row(account=account)
 
 
@@ -226,7 +228,8 @@ class TestJournal:
         review_trade(row().pk, by=User.objects.create_user("asha"), rating=3)
         assert [one.operation for one in Journal.objects.filter(account__code="main")] == [
             *("open_position", "update_trailing_sl", "add_fill", "close_position", "record_signal"),
-            *("publish_daily_summary", "add_capital", "open_position", "amend", "state_charges", "review_trade"),
+            *("publish_daily_summary", "add_capital", "open_position", "amend", "state_charges"),
+            *("write_day_note", "review_trade"),
         ]
 
     def test_a_fill_is_told_exactly(self) -> None:

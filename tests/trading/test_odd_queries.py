@@ -26,6 +26,12 @@ PAGES: dict[str, tuple[str, ...]] = {
     "/": ("account", "day"),
     "/trades/": ("account", "strategy", "symbol", "side", "state", "result", "review", "day", "page"),
     "/strategies/": ("account", "days", "strategy"),
+    "/calendar/": ("account", "month"),
+    "/days/2024-03-15/": ("account", "day"),
+    "/strategies/1/": ("account", "days"),
+    "/symbols/": ("account", "days"),
+    "/symbols/38/": ("account", "days"),
+    "/signals/": ("account", "strategy", "symbol", "decision", "reason", "since", "until", "followed", "page"),
     "/admin/trading/trade/csv/": ("account", "o", "q", "state", "instrument__id__exact", "opened_at__gte"),
 }
 DAYS = ("0000-00-00", "2024-W01", "20240315", "9999-12-31", "0001-01-01")
@@ -117,7 +123,17 @@ def test_a_page_answers_whatever_it_is_asked(faults: Any, address: str) -> None:
 
 def test_other_addresses_answer_whatever_stands_in_them(faults: Any) -> None:
     words = ("%00", "9223372036854775808", "9" * 5000, "-1", "x")
-    forms = ("/trades/{}/", "/admin/trading/trade/{}/correct/", "/admin/r/{}/1/", "/admin/r/1/{}/", "/admin/{}/", "/{}")
+    forms = (
+        "/trades/{}/",
+        "/days/{}/",
+        "/strategies/{}/",
+        "/symbols/{}/",
+        "/admin/trading/trade/{}/correct/",
+        "/admin/r/{}/1/",
+        "/admin/r/1/{}/",
+        "/admin/{}/",
+        "/{}",
+    )
     more = ("/login/?next={}", "/admin/login/?next={}", "/static/{}", "/admin/autocomplete/?app_label={}")
     assert faults(form.format(word) for form in (*forms, *more) for word in words) == {}
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from trading import summon
 from trading.data_manager import DataManager
-from trading.management.charts import sparkline
+from trading.domain.drawing import sparkline
 from trading.management.trade_screen import WIDTH
 from trading.models import Journal, Trade, User
 from trading.operations.review_trade import review_trade

@@ -35,6 +35,7 @@ from trading.operations.set_charges import set_charges
 from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.operations.write_day_note import write_day_note
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
 from trading.queries.daily_summary import day_report
@@ -69,6 +70,8 @@ def a_desks_days() -> None:
     lines = [ChargeStatement(day=DAY, last_day=DAY, head=head, amount=Decimal(7), source=NOTE) for head in (STT, GST)]
     state_charges("paper", lines, by="asha", text="note 4711", document="a" * 64)
     set_brokerage_plan("paper", "zerodha", DAY)
+    for text in ("gap up", "gap up, then sideways"):
+        write_day_note(get_account("paper"), DAY, text, by="asha")
 
 
 def _corrections() -> None:

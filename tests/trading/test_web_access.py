@@ -20,8 +20,16 @@ from trading.web import health, overview
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
+LISTS = ("/trades/", "/strategies/", "/calendar/", "/days/2024-03-15/", "/symbols/", "/signals/", "/reconcile/")
 OPEN = {"/login/", "/health/", "/static/1"}
-SAMPLES = {"<int:pk>": "1", "<path:object_id>": "1", "<path:name>": "1", "<path:content_type_id>": "1", "<id>": "1"}
+SAMPLES = {
+    "<int:pk>": "1",
+    "<str:day>": "2024-03-15",
+    "<path:object_id>": "1",
+    "<path:name>": "1",
+    "<path:content_type_id>": "1",
+    "<id>": "1",
+}
 
 
 def addresses(patterns: list[Any], prefix: str = "/") -> Iterator[str]:
@@ -101,9 +109,7 @@ def test_logging_out_needs_a_post(asha: Client) -> None:
     assert asha.get("/").status_code == 302
 
 
-@pytest.mark.parametrize(
-    "address", ["/login/", "/", "/trades/", "/strategies/", "/reconcile/", "/admin/", "/nothing/", "/health/"]
-)
+@pytest.mark.parametrize("address", ["/login/", "/", *LISTS, "/admin/", "/nothing/", "/health/"])
 def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(asha: Client, address: str) -> None:
     policy = asha.get(address)["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -113,9 +119,7 @@ def test_the_policy_allows_nothing_inline_and_nothing_from_elsewhere(asha: Clien
     assert "frame-ancestors 'none'" in policy
 
 
-@pytest.mark.parametrize(
-    "address", ["/login/", "/", "/trades/", "/strategies/", "/reconcile/", "/admin/", "/admin/trading/trade/"]
-)
+@pytest.mark.parametrize("address", ["/login/", "/", *LISTS, "/admin/", "/admin/trading/trade/"])
 def test_pages_hold_nothing_that_the_policy_forbids(asha: Client, address: str) -> None:
     text = asha.get(address).content.decode()
     for forbidden in ("<style", " style=", " onclick=", " onload=", "javascript:", "http://", "https://"):
@@ -227,7 +231,7 @@ def test_a_form_from_elsewhere_is_refused_with_a_page() -> None:
     assert "out of date" in page.content.decode()
 
 
-@pytest.mark.parametrize("address", ["/", "/trades/", "/strategies/", "/admin/", "/admin/trading/trade/", "/nothing/"])
+@pytest.mark.parametrize("address", ["/", *LISTS, "/admin/", "/admin/trading/trade/", "/nothing/"])
 def test_a_demo_says_so_on_every_page(asha: Client, settings: Any, address: str) -> None:
     banner = '<p class="demo-banner"'
     assert banner not in asha.get(address).content.decode()

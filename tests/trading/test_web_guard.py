@@ -17,7 +17,13 @@ from trading.web.guard import NO_GROUP
 pytestmark = pytest.mark.usefixtures("ledger")
 
 GUARDED = sorted({address for address in addresses(get_resolver().url_patterns) if "(?" not in address} - OPEN)
-PAGES = ("/", "/trades/", "/trades/1/", "/strategies/")
+PAGES = (
+    "/",
+    "/trades/",
+    "/trades/1/",
+    "/strategies/",
+    *("/calendar/", "/days/2024-03-15/", "/strategies/1/", "/symbols/", "/signals/"),
+)
 LISTS = (
     "/admin/",
     "/admin/trading/trade/",
@@ -80,7 +86,9 @@ def test_every_group_and_a_superuser_see_every_page_list_and_export(client: Clie
     page_desk.trades(1)
     assert Trade.objects.get().pk == 1
     client.force_login(page_desk.member(name))
-    assert {address: client.get(address).status_code for address in PAGES + LISTS} == dict.fromkeys(PAGES + LISTS, 200)
+    symbol = f"/symbols/{Trade.objects.get().instrument_id}/"
+    pages = (*PAGES, symbol, *LISTS)
+    assert {address: client.get(address).status_code for address in pages} == dict.fromkeys(pages, 200)
 
 
 @pytest.mark.parametrize("name", ["viewer", "reviewer", "operator"])

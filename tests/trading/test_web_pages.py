@@ -270,7 +270,7 @@ def test_only_a_reviewer_is_offered_the_review(client: Client) -> None:
 def test_strategies_show_sample_sizes_and_dashes(read: Read) -> None:
     big("T1", entry=100, leave=102, quantity=10, strategy="winner")
     page = words(read("/strategies/", days="all", strategy="winner"))
-    assert "winner +₹20.00 1 1 0 100.0 % ₹0.00 1 trade — ₹20.00 — — +₹20.00" in page
+    assert "winner +₹20.00 +₹20.00 1 1 0 100.0 % ₹0.00 1 trade — ₹20.00 — — +₹20.00" in page
     assert "Sharpe (from 20 days) —" in page
     assert "SQN (from 5 trades) —" in page
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.trading.desk import NOW, make, plans
-from trading.domain import shapes
+from trading.domain import drawn_shapes, shapes
 from trading.health.report import HealthReport, report
 from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary, build_span
@@ -48,6 +48,8 @@ def test_what_is_answered_has_the_keys_that_are_told(ledger: Any) -> None:
         (by_strategy["total"], shapes.StrategyRow),
         (by_strategy["by"]["month"][0], shapes.PartRow),
         (by_strategy["days"][0], shapes.EquityDay),
+        (by_strategy["distributions"]["pnl"][0], drawn_shapes.DistributionStep),
+        (by_strategy["weekday_hours"][0], drawn_shapes.WeekdayHour),
         (by_symbol, shapes.SymbolReport),
         (by_symbol["symbols"][0], shapes.SymbolRow),
         (day, shapes.DaySummary),

@@ -55,10 +55,10 @@ def one_of(word: str | Number | date | None, field: str, choices: tuple[str, ...
     return word
 
 
-def free_text(text: str, field: str) -> str:
-    """Return a text of at most 1,000 characters; it may have several lines."""
-    if not isinstance(text, str) or len(text) > TEXT_MAX or _NO_TEXT.search(text):
-        raise InvalidValue(f"{field} is no text of at most {TEXT_MAX} characters.", field=field)
+def free_text(text: str, field: str, *, characters_max: int = TEXT_MAX) -> str:
+    """Return a text of at most 1,000 (or ``characters_max``) characters; it may have several lines."""
+    if not isinstance(text, str) or len(text) > characters_max or _NO_TEXT.search(text):
+        raise InvalidValue(f"{field} is no text of at most {characters_max} characters.", field=field)
     return text
 
 

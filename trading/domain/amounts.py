@@ -9,6 +9,9 @@ from trading.domain.chain import JSON
 
 # Of a currency that is not here the code stands in front: CHF 1,200.00.
 SIGNS = {"INR": "₹", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+SHORT = ((Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
+SHORT_LAKHS = ((Decimal(10**7), "Cr"), (Decimal(10**5), "L"), (Decimal(10**3), "k"))
+NEARLY = Decimal("0.995")  # of a unit is written as that unit: 99,800 as 1L, never as 100k
 MINUS = "\u2212"  # as wide as a plus and never broken off its number
 
 
@@ -39,6 +42,24 @@ def rounded(figure: Decimal | None, currency: str) -> Decimal | None:
         return None
     rounded_figure = figure.quantize(Decimal(1).scaleb(-display.minor_unit(currency)), rounding=ROUND_HALF_EVEN)
     return figure if figure and not rounded_figure else rounded_figure
+
+
+def short(figure: Decimal | None, currency: str) -> str:
+    """Write a gain or loss in the room of six letters, rounded half-even: `+1.2L` is ₹1,20,000, `−34k` 34,000.
+
+    Thousands, lakhs and crores where the currency groups by them, else thousands, millions, billions. None is a dash.
+    """
+    if figure is None:
+        return display.UNDEFINED
+    size, letter = abs(figure), ""
+    for unit, name in SHORT_LAKHS if currency in display.LAKH_CURRENCIES else SHORT:
+        if size >= unit * NEARLY:
+            size, letter = size / unit, name
+            break
+    decimals = Decimal(1) if size >= NEARLY * 10 else Decimal("0.1")
+    nearest = size.quantize(decimals, rounding=ROUND_HALF_EVEN)
+    text = f"{nearest:f}".removesuffix(".0") if nearest else display.plain(size)  # a little is never written as nothing
+    return f"{_direction(figure, signed=True)}{text}{letter}"
 
 
 def number(quantity: Decimal | int | None, currency: str) -> str:

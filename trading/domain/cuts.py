@@ -111,6 +111,21 @@ CUTS: dict[str, CutKey] = {
 }
 
 
+TITLES = {
+    "month": "By month",
+    "week": "By week",
+    "strategy": "By strategy",
+    "symbol": "By symbol",
+    "side": "By side",
+    "exit_reason": "By exit reason",
+    "tag": "By tags",
+    "hour": "By hour of entry",
+    "weekday": "By weekday of entry",
+    "holding": "By time held",
+    "day": "By day",
+}
+
+
 def by_condition(name: str, edges: Edges) -> CutKey:
     """Return the cut by one condition: yes and no where ``edges`` is None, else the bucket between two edges."""
 

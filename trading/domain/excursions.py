@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +42,16 @@ class PathExtremes:
     mae: Extreme
     mfe: Extreme
     ticks: int
+
+
+class ExcursionPoint(NamedTuple):
+    """One measured trade of a scatter, money before charges: the lowest, the highest, the end."""
+
+    pk: int
+    trade_id: str
+    mae: Decimal
+    mfe: Decimal
+    pnl: Decimal
 
 
 class PricePath:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, inf, sqrt
 from statistics import NormalDist
+from typing import NamedTuple
 
 from trading.domain.student import quantile, two_sided
 
@@ -31,6 +32,26 @@ class MeanDifference:
     low: float
     high: float
     p: float
+
+
+class Sums(NamedTuple):
+    """Some whole numbers: how many, their sum, and the sum of their squares, exactly."""
+
+    size: int = 0
+    total: int = 0
+    squares: int = 0
+
+    def plus(self, number: int) -> Sums:
+        return Sums(self.size + 1, self.total + number, self.squares + number * number)
+
+    def less(self, inner: Sums) -> Sums:
+        """Return the sums of the others, where ``inner`` are some of these."""
+        return Sums(self.size - inner.size, self.total - inner.total, self.squares - inner.squares)
+
+    def moments(self) -> tuple[int, float, float]:
+        """Return count, mean and variance (ddof 1), rounded once; of at least two numbers."""
+        spread = self.size * self.squares - self.total * self.total
+        return self.size, self.total / self.size, spread / (self.size * (self.size - 1))
 
 
 def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
@@ -61,14 +82,26 @@ def difference(first: Sequence[float], other: Sequence[float], confidence: float
     """
     if len(first) < 2 or len(other) < 2:
         return None
-    (mean, variance), (other_mean, other_variance) = _moments(first), _moments(other)
-    variances = variance / len(first), other_variance / len(other)
+    return _welch((len(first), *_moments(first)), (len(other), *_moments(other)), confidence)
+
+
+def difference_of_sums(first: Sums, other: Sums, confidence: float = CONFIDENCE) -> MeanDifference | None:
+    """Return `difference` of two groups of whole numbers, of which only their sums are known."""
+    if first.size < 2 or other.size < 2:
+        return None
+    return _welch(first.moments(), other.moments(), confidence)
+
+
+def _welch(first: tuple[int, float, float], other: tuple[int, float, float], confidence: float) -> MeanDifference:
+    """Return the difference of two groups, each told as (count, mean, variance)."""
+    (count, mean, variance), (other_count, other_mean, other_variance) = first, other
+    variances = variance / count, other_variance / other_count
     gap, spread = mean - other_mean, sqrt(sum(variances))
     if spread == 0:
         return MeanDifference(gap, gap, gap, 1.0 if gap == 0 else 0.0)
     # Shares of the whole: squares of large or tiny money would leave the range of floats.
     shares = [variance_of_mean / sum(variances) for variance_of_mean in variances]
-    freedom = 1 / (shares[0] ** 2 / (len(first) - 1) + shares[1] ** 2 / (len(other) - 1))
+    freedom = 1 / (shares[0] ** 2 / (count - 1) + shares[1] ** 2 / (other_count - 1))
     reach = quantile(confidence, freedom) * spread
     return MeanDifference(gap, gap - reach, gap + reach, two_sided(gap / spread, freedom))
 

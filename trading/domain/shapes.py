@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, NamedTuple, TypedDict
+from typing import Annotated, TypedDict
 
-
-class Figure(NamedTuple):
-    """What a key means: its unit, how it is computed, and whose definition that is ("" for the desk's own)."""
-
-    unit: str
-    formula: str
-    source: str = ""
-
-
-Money = Decimal | None
-Ratio = float | None
-IsoDate = str | None
+from trading.domain.drawn_shapes import Distributions, WeekdayHour
+from trading.domain.figure_keys import Figure, IsoDate, Money, Ratio
 
 
 class Results(TypedDict):
@@ -282,6 +272,7 @@ class EquityDay(TypedDict):
     day: Annotated[str, Figure("date", "the trading day")]
     pnl: Annotated[Decimal, Figure("money", "P&L after known charges of the day's exits")]
     equity: Annotated[Decimal, Figure("money", "capital at the start and in between, and the P&L so far")]
+    drawdown: Annotated[Decimal, Figure("money", "highest equity at a day's end so far less equity; flows move both")]
 
 
 class PeriodParts(TypedDict):
@@ -292,6 +283,8 @@ class PeriodParts(TypedDict):
         dict[str, list[PartRow]], Figure("rows", "the parts by each condition that signals recorded")
     ]
     days: Annotated[list[EquityDay], Figure("rows", "a row per trading day")]
+    distributions: Annotated[Distributions, Figure("rows", "closed trades by P&L (`pnl`) and by R (`r`)")]
+    weekday_hours: Annotated[list[WeekdayHour], Figure("rows", "a row per weekday and hour with a closed trade")]
 
 
 class StrategyReport(ReportHead, PeriodParts):

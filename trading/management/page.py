@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.template.loader import render_to_string
 
-from trading.management.charts import drawing
+from trading.domain.drawing import drawing
 from trading.management.report import Report, cell_text, is_numeric, tone
 
 SHORT_MAX = 20  # rows of a table that stands on one printed page as a whole

@@ -7,30 +7,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 
+from trading.domain.cuts import TITLES
+from trading.domain.drawing import Chart
 from trading.domain.shapes import StrategyReport, SymbolReport
 from trading.management import figure_tables
 from trading.management.base import VeloxCommand
 from trading.management.figure_tables import figure_table, notes_of
 from trading.management.output import FORMATS, add_format_arguments
-from trading.management.report import Chart, Report
+from trading.management.report import Report
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_date, end_of, parse_day
 from trading.queries.reports import Selection, named_cut, selection
 from trading.queries.statistics import Cut
 
-CUT_TITLES = {
-    "month": "By month",
-    "week": "By week",
-    "strategy": "By strategy",
-    "symbol": "By symbol",
-    "side": "By side",
-    "exit_reason": "By exit reason",
-    "tag": "By tags",
-    "hour": "By hour of entry",
-    "weekday": "By weekday of entry",
-    "holding": "By time held",
-    "day": "By day",
-}
 CUT = {"key": "", **figure_tables.RESULT, "expectancy": "Expectancy", "expectancy_low": "from", "expectancy_high": "to"}
 
 
@@ -160,7 +149,7 @@ def period_report(name: str, figures: Mapping[str, Any], *, rows: str, key: str,
     ]
     cuts = [
         (title, title.removeprefix("By ").capitalize(), figures["by"][cut])
-        for cut, title in CUT_TITLES.items()
+        for cut, title in TITLES.items()
         if figures["by"][cut] and cut != word.lower()
     ]
     cuts += [(f"By {condition}", condition, parts) for condition, parts in figures["by_condition"].items()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from timeseries.values import instant_text
 from trading.domain import display
+from trading.domain.drawing import Chart
 
 Value = str | int | float | Decimal | date | None  # of a cell; a datetime is a date, a bool an int
 
@@ -28,17 +29,6 @@ class Table:
     currency: str = ""
     coloured: frozenset[str] = frozenset()
     last_is_total: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Amounts under their labels, drawn on the page only: a line that goes on, or bars from zero."""
-
-    title: str
-    labels: Sequence[str]
-    values: Sequence[Decimal]
-    currency: str = ""
-    is_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)

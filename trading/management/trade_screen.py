@@ -9,7 +9,7 @@ from textwrap import wrap
 from django.utils.timezone import localtime
 
 from trading.domain import amounts, display, flags
-from trading.management.charts import sparkline
+from trading.domain.drawing import sparkline
 from trading.queries.excursions import ns
 from trading.queries.trade_life import TradeLife
 

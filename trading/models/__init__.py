@@ -3,6 +3,7 @@
 from trading.models.book import (
     Correction,
     DailySummary,
+    DayNote,
     DayTotal,
     FollowerCursor,
     Journal,
@@ -36,6 +37,7 @@ __all__ = [
     "CorporateAction",
     "Correction",
     "DailySummary",
+    "DayNote",
     "DayTotal",
     "Exchange",
     "ExchangeSession",

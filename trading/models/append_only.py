@@ -28,6 +28,7 @@ FACTS = {
     "trading_signalcondition": OF_SIGNAL,
     "trading_realisation": ACCOUNT,
     "trading_dailysummary": ACCOUNT,
+    "trading_daynote": ACCOUNT,
     "trading_correction": ACCOUNT,
     "trading_statedcharge": ACCOUNT,
     "trading_journal": ACCOUNT,

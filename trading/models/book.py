@@ -97,6 +97,31 @@ class DailySummary(models.Model):
         return f"{self.day} version {self.version}"
 
 
+class DayNote(models.Model):
+    """What a person wrote about a trading day: a fact, never changed; whoever writes again adds a version.
+
+    An empty text takes the note back. ``written_at`` is when it was recorded.
+    """
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="day_notes")
+    day = models.DateField()
+    version = models.PositiveIntegerField()
+    text = models.TextField(blank=True)
+    author = models.CharField(max_length=150)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-day", "-version")
+        constraints = [
+            UniqueConstraint(name="day_note_version_once", fields=("account", "day", "version")),
+            CheckConstraint(name="day_note_has_an_author", condition=~Q(author="")),
+            CheckConstraint(name="day_note_version_positive", condition=Q(version__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"Note of {self.day} version {self.version}"
+
+
 class Correction(models.Model):
     """A correction of a wrong fact, in a row of its own: what, by whom, why. The fact itself stays as it was.
 

@@ -19,6 +19,7 @@ from trading.models import (
     CorporateAction,
     Correction,
     DailySummary,
+    DayNote,
     DayTotal,
     Excursion,
     FeedGap,
@@ -72,6 +73,7 @@ def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
     """Return the account's rows by kind, the dependent ones first."""
     return {
         "summaries": DailySummary.objects.filter(account=account),
+        "day_notes": DayNote.objects.filter(account=account),
         "stated_charges": StatedCharge.objects.filter(account=account),
         "corrections": Correction.objects.filter(account=account),
         "reviews": Review.objects.filter(trade__account=account),

@@ -23,7 +23,7 @@ NAMED_MAX = 100  # so many rows of one gap are named
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
 OF_IMPORTS = {"import_file", "import_fills", "give_cost", "propose_actions", "decide_action"}
 OTHERS |= OF_IMPORTS
-OTHERS |= {"state_charges", "set_brokerage_plan"}
+OTHERS |= {"state_charges", "set_brokerage_plan", "write_day_note"}
 OTHERS |= {"record_breaks", "approve_breaks"}
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
@@ -83,6 +83,7 @@ class Index:
     imports: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     charges: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     breaks: list[tuple[int, int]] = field(default_factory=list)  # journal row, account: those that tell of breaks
+    notes: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     second_rows: set[tuple[int, int]] = field(default_factory=set)  # trade, sequence: of fills that stand in two
@@ -215,8 +216,9 @@ class ChainWalk:
             self.index.imports.append((pk, account))
         if operation in ("record_breaks", "approve_breaks"):
             self.index.breaks.append((pk, account))
-        if operation == "state_charges":
-            self.index.charges.append((pk, account))
+        if operation in ("state_charges", "write_day_note"):
+            rows = self.index.charges if operation == "state_charges" else self.index.notes
+            rows.append((pk, account))
         if "cleared" in body:
             self.index.clears[body["cleared"]] = (body["last_sequence"], body["last_head"])
 

@@ -19,6 +19,7 @@ from trading.proof.charges import compare_charges
 from trading.proof.fill_ids import TWICE, find_ids_twice
 from trading.proof.heads import add_heads_of_summaries
 from trading.proof.imports import compare_imports
+from trading.proof.notes import compare_notes
 from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
 from trading.proof.reports import Reports
 from trading.proof.rows import Difference, Findings, Tables
@@ -107,6 +108,7 @@ class Verification:
                 **compare_imports(tables, walk.index, self.progress),
                 **compare_charges(tables, walk.index),
                 **compare_breaks(tables, walk.index),
+                **compare_notes(tables, walk.index),
             }
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted

@@ -129,6 +129,12 @@ def newest_published(account: Account, day: date) -> tuple[int, Published | None
     return sequence, None if version is None else Published(version, body, created_at)
 
 
+def published_of(account: Account, day: date) -> list[Published]:
+    """Return every published version of a day, the newest first."""
+    rows = DailySummary.objects.filter(account=account, day=day).order_by("-version")
+    return [Published(*columns) for columns in rows.values_list("version", "body", "created_at")]
+
+
 def canonical(summary: DaySummary) -> str:
     """Return a summary as canonical JSON: keys in order, money as plain strings; equal summaries have equal texts."""
 

@@ -8,9 +8,10 @@ from typing import Protocol
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from trading.domain.excursions import ExcursionPoint
 from trading.domain.sessions import days_between
-from trading.domain.shapes import ExcursionReport, ExcursionRow
-from trading.models import FeedGap, Signal, Trade
+from trading.domain.shapes import ExcursionReport, ExcursionRow, FeedGapRow
+from trading.models import Account, FeedGap, Signal, Trade
 from trading.queries.excursions import fields_of, ns, symbol_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
@@ -69,17 +70,17 @@ def excursion_report(selection: Selection) -> ExcursionReport:
     return {
         **selection.head(),
         "trades": [_row(trade) for trade in trades_of(selection)],
-        "gaps": [
-            {
-                "symbol": gap.symbol,
-                "day": gap.day,
-                "starts_at": gap.starts_at,
-                "ends_at": gap.ends_at,
-                "seconds": (gap.ends_at - gap.starts_at).total_seconds(),
-            }
-            for gap in _gaps(selection)
-        ],
+        "gaps": []
+        if selection.first is None or selection.last is None
+        else gaps_of(selection.cut.account, selection.first, selection.last, symbol=selection.symbol),
     }
+
+
+def excursion_points(selection: Selection, *, points_max: int) -> list[ExcursionPoint]:
+    """Return the excursions of the newest measured trades among those of `trades_of`."""
+    measured = trades_of(selection).filter(excursion__isnull=False).order_by("-opened_at", "-pk")[:points_max]
+    columns = ("pk", "trade_id", "excursion__mae", "excursion__mfe", "realised_pnl")
+    return [ExcursionPoint(*row) for row in measured.values_list(*columns)]
 
 
 def _row(trade: Trade) -> ExcursionRow:
@@ -94,8 +95,16 @@ def _row(trade: Trade) -> ExcursionRow:
     }
 
 
-def _gaps(selection: Selection) -> QuerySet[FeedGap]:
-    if selection.first is None or selection.last is None:
-        return FeedGap.objects.none()
-    rows = FeedGap.objects.filter(account=selection.cut.account, day__gte=selection.first, day__lte=selection.last)
-    return rows if selection.symbol is None else rows.filter(symbol=selection.symbol)
+def gaps_of(account: Account, first: date, last: date, *, symbol: str | None = None) -> list[FeedGapRow]:
+    """Return the gaps of the feeds on the days first..last, of one symbol or of all."""
+    rows = FeedGap.objects.filter(account=account, day__gte=first, day__lte=last)
+    return [
+        {
+            "symbol": gap.symbol,
+            "day": gap.day,
+            "starts_at": gap.starts_at,
+            "ends_at": gap.ends_at,
+            "seconds": (gap.ends_at - gap.starts_at).total_seconds(),
+        }
+        for gap in (rows if symbol is None else rows.filter(symbol=symbol))
+    ]

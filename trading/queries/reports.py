@@ -13,6 +13,7 @@ from django.db.models import Max, Min
 from timeseries.values import parse_name
 from trading.domain import cuts, figures, statistics
 from trading.domain.cuts import CUTS, TradedExit
+from trading.domain.distributions import ONE, distribution, weekday_hours
 from trading.domain.figures import Sheet
 from trading.domain.shapes import (
     EquityDay,
@@ -229,14 +230,28 @@ class _Period:
         days = [] if self.days is None else trading_days(self.cut, *self.days)
         capital = capital_in(self.history, days, self.all_exits)
         curve: list[EquityDay] = []
-        equity = capital.at_start
+        whole = self.sheet.sample(range(len(self.all_exits)))
+        equity = peak = capital.at_start
         for day, change in zip(days, figures.days_of(self.all_exits, capital) if days else (), strict=True):
-            equity += change.flow + change.pnl
-            curve.append({"day": day.isoformat(), "pnl": _money(change.pnl), "equity": _money(equity)})
+            equity, peak = equity + change.flow + change.pnl, peak + change.flow
+            peak = max(peak, equity)
+            curve.append(
+                {
+                    "day": day.isoformat(),
+                    "pnl": _money(change.pnl),
+                    "equity": _money(equity),
+                    "drawdown": _money(peak - equity),
+                }
+            )
         return {
             "by": {cut: self._rows(cuts.places(self.exits, CUTS[cut])) for cut in CUTS},
             "by_condition": {name: self._rows(of) for name, of in cuts.by_each_condition(self.exits).items()},
             "days": curve,
+            "distributions": {
+                "pnl": distribution(whole.nets),
+                "r": distribution([round(multiple * ONE) for multiple in whole.multiples]),
+            },
+            "weekday_hours": weekday_hours(self.exits),
         }
 
     def _rows(self, groups: dict[str, list[int]]) -> list[PartRow]:

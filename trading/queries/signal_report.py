@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from statistics import fmean
 from typing import NamedTuple
@@ -34,22 +34,37 @@ def signal_report(selection: Selection, reader: TickReader, *, minutes: int) -> 
 
     Raises: StoreUnavailable.
     """
+    rows = condition_rows(selection)
+    return {
+        **selection.head(),
+        "minutes": minutes,
+        "looked_at": looked_at(rows),
+        "conditions": rows,
+        "signals": followed_groups(selection, reader, minutes=minutes),
+    }
+
+
+def condition_rows(selection: Selection) -> list[ConditionRow]:
+    """Return what each condition was worth (`signal_report`)."""
     if selection.first is None or selection.last is None:
-        return {**selection.head(), "minutes": minutes, "looked_at": 0, "conditions": [], "signals": []}
+        return []
     parts = parts_of(selection.cut, selection.first, selection.last, with_conditions=True)
     judged = [
         Judged(traded.trade.strategy_id, traded.exit.closed.net, traded.trade.conditions)
         for traded in parts
         if traded.exit.closed is not None
     ]
-    rows = attribution.attribute(judged)
-    return {
-        **selection.head(),
-        "minutes": minutes,
-        "looked_at": sum(row.difference is not None for row in rows),
-        "conditions": [_row(row) for row in rows],
-        "signals": list(_groups(_followed(selection, reader, timedelta(minutes=minutes)))),
-    }
+    return [_row(row) for row in attribution.attribute(judged)]
+
+
+def looked_at(rows: Sequence[ConditionRow]) -> int:
+    """Return of how many differences p is corrected for."""
+    return sum(row["difference"] is not None for row in rows)
+
+
+def followed_groups(selection: Selection, reader: TickReader, *, minutes: int) -> list[SignalGroup]:
+    """Return what came after the signals (`signal_report`). Raises: StoreUnavailable."""
+    return list(_groups(_followed(selection, reader, timedelta(minutes=minutes))))
 
 
 def _row(row: Attribution) -> ConditionRow:

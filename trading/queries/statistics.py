@@ -6,6 +6,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from itertools import accumulate
 
 from django.conf import settings
 from django.db.models import Max, Min, Sum
@@ -138,6 +140,23 @@ def totals_by(account: Account, first: date, last: date, cut: str) -> list[PartT
         outcomes = Outcomes(wins, losses, breakevens, profit, loss)
         parts.append({"key": key, **figures.outcome_figures(outcomes, gross=gross, charges=charges, unknown=unknown)})
     return parts
+
+
+def curves_by(account: Account, first: date, last: date, cut: str) -> dict[str, list[Decimal]]:
+    """Return by part of a cut of `TOTALS` its P&L after known charges so far, on each day of the period on which the
+    account realised something."""
+    columns, key_of = TOTALS[cut]
+    rows = DayTotal.objects.filter(account=account, day__gte=first, day__lte=last).values("day", *columns)
+    sums = rows.annotate(gross=UnitsSum("gross_pnl"), costs=UnitsSum("charges")).order_by("day")
+    changes: dict[str, dict[date, int]] = {}
+    days: dict[date, None] = {}
+    for day, *names, gross, costs in sums.values_list("day", *columns, "gross", "costs"):
+        days[day] = None
+        changes.setdefault(key_of(*names), {})[day] = gross - (costs or 0)
+    return {
+        key: [figures.to_money(so_far) or Decimal(0) for so_far in accumulate(of_day.get(day, 0) for day in days)]
+        for key, of_day in changes.items()
+    }
 
 
 def exits_of(cut: Cut, first: date, last: date) -> Iterator[tuple[str, Exit]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 
 from trading.errors import UnknownAccount
@@ -17,6 +19,7 @@ from trading.queries.period import EARLIEST
 
 MAIN = "main"
 LATEST = date(2100, 1, 1)
+_MONTH = re.compile("[0-9]{4}-[0-9]{2}")
 
 
 class AccountChoice(NamedTuple):
@@ -38,8 +41,11 @@ def chosen_account(request: HttpRequest) -> AccountChoice:
 def chosen_day(request: HttpRequest) -> date | None:
     """Return the day that was asked for, None where none was."""
     text = request.GET.get("day", "")
-    if not text:
-        return None
+    return day_named(text) if text else None
+
+
+def day_named(text: str) -> date:
+    """Return the day that an address names; what is none is a page that is not there."""
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
@@ -49,16 +55,33 @@ def chosen_day(request: HttpRequest) -> date | None:
     return day
 
 
+def chosen_month(request: HttpRequest) -> date | None:
+    """Return the first day of the month that was asked for (`?month=2026-11`), None where none was."""
+    text = request.GET.get("month", "")
+    if not text:
+        return None
+    if not _MONTH.fullmatch(text):
+        raise Http404(f"“{text}” is not a month: write it as 2026-11.")
+    return day_named(f"{text}-01")
+
+
 def account_query(account: Account, **parameters: str) -> str:
     """Return `?account=…` for links that stay in this account; `main` needs none."""
     query = ({} if account.code == MAIN else {"account": account.code}) | parameters
     return f"?{urlencode(query)}" if query else ""
 
 
-def page(request: HttpRequest, template: str, section: str, choice: AccountChoice, **context: Any) -> HttpResponse:
-    """Render a page of one account."""
+def page(
+    request: HttpRequest,
+    template: str,
+    section: str,
+    choice: AccountChoice,
+    **context: Any,
+) -> HttpResponse:
+    """Render a page of one account. Another is chosen at ``address`` of the context, by default the section's list."""
     frame = {
         "section": section,
+        "address": reverse(section),
         "account": choice.account,
         "accounts": choice.accounts,
         "account_query": account_query(choice.account),

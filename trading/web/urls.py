@@ -3,16 +3,34 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from trading.web import brokers, health, live, overview, reconcile, static_files, strategies, trades
+from trading.web import (
+    brokers,
+    calendar,
+    health,
+    live,
+    overview,
+    reconcile,
+    signals,
+    static_files,
+    strategies,
+    symbols,
+    trades,
+)
 from trading.web.guard import without_group
 from trading.web.login import ThrottledLogin
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
+    path("calendar/", calendar.calendar, name="calendar"),
+    path("days/<str:day>/", calendar.day_page, name="day"),
     path("trades/", trades.trade_list, name="trades"),
     path("trades/<int:pk>/", trades.trade_page, name="trade"),
     path("strategies/", strategies.strategy_list, name="strategies"),
     path("events/", live.events, name="events"),
+    path("strategies/<int:pk>/", strategies.strategy_page, name="strategy"),
+    path("symbols/", symbols.symbol_list, name="symbols"),
+    path("symbols/<int:pk>/", symbols.symbol_page, name="symbol"),
+    path("signals/", signals.signal_list, name="signals"),
     path("brokers/", brokers.brokers, name="brokers"),
     path("reconcile/", reconcile.reconcile, name="reconcile"),
     path("login/", ThrottledLogin.as_view(), name="login"),

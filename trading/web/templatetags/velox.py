@@ -16,7 +16,8 @@ from django.utils.safestring import SafeString
 
 from trading.domain import amounts, corrections, display, flags
 from trading.domain.sessions import trading_day
-from trading.models import Fill
+from trading.models import Fill, Instrument
+from trading.queries.instruments import shown_symbol
 
 register = template.Library()
 
@@ -57,6 +58,17 @@ def money(value: Decimal | None, currency: str) -> SafeString:
 def pnl(value: Decimal | None, currency: str) -> SafeString:
     """Write a profit or loss: always with its sign, coloured as the sign says."""
     return _amount(value, currency, f"exact {amounts.tone(value)}", signed=True)
+
+
+@register.filter
+def short_pnl(value: Decimal | None, currency: str) -> str:
+    """Write a gain or loss in the room of a square of the calendar."""
+    return amounts.short(value, currency)
+
+
+@register.filter
+def tone(value: Decimal | None) -> str:
+    return amounts.tone(value)
 
 
 def _amount(value: Decimal | None, currency: str, css: str, *, signed: bool) -> SafeString:
@@ -134,6 +146,12 @@ def day(value: date | None) -> str:
 
 
 @register.filter
+def iso_day(value: str | None) -> date | None:
+    """Return the date that a report writes as text."""
+    return None if value is None else date.fromisoformat(value)
+
+
+@register.filter
 def flag(value: str) -> str:
     """Write a trade's flag for people."""
     return flags.meaning(value)
@@ -178,6 +196,12 @@ def changes(body: Mapping[str, Any], currency: str) -> list[tuple[str, str, str]
 def signed(value: Decimal | None) -> SafeString:
     """Write a plain number with its sign, coloured as the sign says."""
     return format_html('<span class="exact {}">{}</span>', amounts.tone(value), amounts.signed(value))
+
+
+@register.filter
+def symbol(instrument: Instrument) -> str:
+    """Write the name by which callers know an instrument."""
+    return shown_symbol(instrument.exchange.code, instrument.symbol)
 
 
 @register.filter

@@ -1,0 +1,79 @@
+"""Distributions of closed trades, and the hours that they were opened in. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import count as counting
+
+from trading.domain import figures, intervals, statistics
+from trading.domain.cuts import WEEKDAYS, TradedExit
+from trading.domain.drawn_shapes import DistributionStep, WeekdayHour
+from trading.domain.intervals import Sums
+
+STEPS_MAX = 16
+ONE = 10**8  # of units
+# So many of a hundred lie in the first and the last step at least: one trade in a thousand must not flatten all others.
+TAIL_PERCENT = 2
+
+
+def distribution(units: Sequence[int]) -> list[DistributionStep]:
+    """Return how many values lie in each step of a round width: money or R in units of 10^-8, steps half-open.
+
+    The first and the last step are open where values lie beyond them; steps between them may hold none.
+    """
+    if not units:
+        return []
+    ordered = sorted(units)
+    tail = len(ordered) * TAIL_PERCENT // 100
+    width = _round_width(ordered[-1 - tail] - ordered[tail])
+    first, last = ordered[tail] // width, ordered[-1 - tail] // width
+    counts = [0] * (last - first + 1)
+    for amount in ordered:
+        counts[min(max(amount // width, first), last) - first] += 1
+    is_open = ordered[0] // width < first, ordered[-1] // width > last
+    return [
+        {
+            "at_least": None if step == first and is_open[0] else figures.to_money(step * width),
+            "below": None if step == last and is_open[1] else figures.to_money((step + 1) * width),
+            "trades": trades,
+        }
+        for step, trades in enumerate(counts, first)
+    ]
+
+
+def _round_width(spread: int) -> int:
+    """Return the least of 1, 2, 5, 10, 20, ... units of which `STEPS_MAX` - 1 reach across a spread."""
+    if not spread:
+        return ONE
+    widths = (int(digit * 10**power) for power in counting() for digit in (1, 2, 5))
+    return next(width for width in widths if spread < width * (STEPS_MAX - 1))
+
+
+def weekday_hours(exits: Iterable[TradedExit]) -> list[WeekdayHour]:
+    """Return a row per weekday and hour in which a trade was opened that closed, Monday first.
+
+    Each is compared with all others: p, corrected for looking at all of them (Holm), says whether an hour stands out.
+    None where an hour, or what is beside it, has fewer than two trades.
+    """
+    sums: defaultdict[tuple[int, int], Sums] = defaultdict(Sums)
+    for exit, trade in exits:
+        if exit.closed is not None and not trade.is_day_only:
+            place = trade.opened_at.weekday(), trade.opened_at.hour
+            sums[place] = sums[place].plus(exit.closed.net)
+    whole = Sums(*(sum(column) for column in zip(*sums.values(), strict=True)))
+    hours = sorted(sums.items())
+    differences = [intervals.difference_of_sums(hour, whole.less(hour)) for _, hour in hours]
+    adjusted = intervals.holm([None if difference is None else difference.p for difference in differences])
+    return [
+        {
+            "weekday": WEEKDAYS[weekday],
+            "hour": f"{hour:02d}:00",
+            "trades": sample.size,
+            "expectancy": figures.to_money(statistics.average(sample.total, sample.size)),
+            "difference": None if difference is None else figures.to_money(round(difference.value)),
+            "p": None if difference is None else difference.p,
+            "p_adjusted": p,
+        }
+        for ((weekday, hour), sample), difference, p in zip(hours, differences, adjusted, strict=True)
+    ]

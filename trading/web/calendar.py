@@ -1,0 +1,141 @@
+"""The months of one account, each day coloured by its result, and the page of one day."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django import forms
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from trading.domain.drawing import Chart, Drawing, drawing
+from trading.errors import InvalidValue, VeloxError
+from trading.operations.write_day_note import CHARACTERS_MAX, write_day_note
+from trading.queries.daily_summary import latest_day
+from trading.queries.day import day_overview, day_trades
+from trading.queries.day_record import DayCurve, day_record
+from trading.queries.month_calendar import months, next_month
+from trading.queries.period import EARLIEST, desk_date
+from trading.queries.signal_list import SignalFilter, listed_signals
+from trading.queries.trade_list import trade_rows
+from trading.web.choice import LATEST, AccountChoice, account_query, chosen_account, chosen_month, day_named, page
+
+MONTHS_SHOWN = 3
+TRADES_MAX = 100
+SIGNALS_MAX = 50
+NOTE = "trading.change_review"  # who reviews trades writes about their day, too
+
+
+class NoteForm(forms.Form):
+    """A day's note as it is written; ``after`` is the version that stood on the page."""
+
+    text = forms.CharField(
+        required=False,
+        strip=False,
+        max_length=CHARACTERS_MAX,
+        label="Note",
+        widget=forms.Textarea(attrs={"rows": 5, "maxlength": CHARACTERS_MAX}),
+    )
+    after = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+
+
+@require_safe
+def calendar(request: HttpRequest) -> HttpResponse:
+    """Show the newest months of one account, or those up to a month that was asked for."""
+    choice, now = chosen_account(request), timezone.now()
+    today = desk_date(now)
+    newest_day = latest_day(choice.account, now=now)
+    newest = chosen_month(request) or (newest_day or today).replace(day=1)
+    newest_months = months(choice.account, newest, MONTHS_SHOWN)
+    older, newer = newest_months[-1].first - timedelta(days=1), next_month(newest)
+    return page(
+        request,
+        "velox/calendar.html",
+        "calendar",
+        choice,
+        months=newest_months,
+        newest=newest,
+        today=today,
+        newest_day=newest_day,
+        older=older if older >= EARLIEST else None,
+        newer=newer if newer <= min(today, LATEST) else None,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def day_page(request: HttpRequest, day: str) -> HttpResponse:
+    """Show all that is kept of one day; whoever reviews trades writes its note."""
+    choice, date_shown = chosen_account(request), day_named(day)
+    if request.method != "POST":
+        return _day_shown(request, choice, date_shown)
+    if not request.user.has_perm(NOTE):
+        raise PermissionDenied("Only reviewers and operators write notes.")
+    form = NoteForm(request.POST, label_suffix="")
+    if form.is_valid():
+        text = form.cleaned_data["text"].replace("\r\n", "\n").strip()
+        try:
+            write_day_note(
+                choice.account, date_shown, text, by=request.user.get_username(), after=form.cleaned_data["after"]
+            )
+        except VeloxError as error:
+            form.add_error("text", str(error))
+        else:
+            return redirect(f"{reverse('day', args=[day])}{account_query(choice.account)}#note")
+    return _day_shown(request, choice, date_shown, form=form)
+
+
+def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: NoteForm | None = None) -> HttpResponse:
+    account, now = choice.account, timezone.now()
+    try:
+        record = day_record(account, day, now=now)
+    except InvalidValue as error:
+        raise Http404(f"{day} has not begun: its page will be here.") from error
+    overview = day_overview(account, day)
+    trades, _ = day_trades(account, day, latest=TRADES_MAX + 1, slips=0)
+    signals = list(listed_signals(account, SignalFilter(first=day, last=day))[: SIGNALS_MAX + 1])
+    note = record.notes[0] if record.notes else None
+    written = {"text": note.text if note else "", "after": note.version if note else 0}
+    if form is not None:  # what was typed stays; the version that is shown now is the one that was read
+        typed = request.POST.copy()
+        typed["after"] = str(written["after"])
+        form.data = typed
+    response = page(
+        request,
+        "velox/day.html",
+        "calendar",
+        choice,
+        address=reverse("day", args=[day.isoformat()]),
+        day=day,
+        record=record,
+        total=record.summary["total"],
+        chart=curve_drawing(record.curve, account.currency, day),
+        neighbours=overview.neighbours,
+        signal_counts=overview.signals,
+        trades=trade_rows(trades[:TRADES_MAX]),
+        has_more_trades=len(trades) > TRADES_MAX,
+        signals=signals[:SIGNALS_MAX],
+        has_more_signals=len(signals) > SIGNALS_MAX,
+        note=note,
+        older_notes=record.notes[1:],
+        note_form=form or NoteForm(initial=written, label_suffix=""),
+        may_write=request.user.has_perm(NOTE),
+    )
+    response.status_code = 200 if form is None else 400
+    return response
+
+
+def curve_drawing(curve: DayCurve, currency: str, day: date) -> Drawing | None:
+    """Return the shapes of a day's curve, from 0 at its first opening; None without an exit."""
+    if curve.starts_at is None:
+        return None
+    instants = [curve.starts_at, *(point.at for point in curve.points)]
+    labels = [f"{timezone.localtime(at):%H:%M:%S}" if curve.is_timed else day.isoformat() for at in instants]
+    span = (instants[-1] - instants[0]).total_seconds()
+    places = [(at - instants[0]).total_seconds() / span for at in instants] if curve.is_timed and span else []
+    values = [Decimal(0), *(point.pnl for point in curve.points)]
+    return drawing(Chart("P&L through the day", labels, values, currency, is_line=True, places=places, is_step=True))

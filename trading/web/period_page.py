@@ -1,0 +1,96 @@
+"""One strategy's or symbol's period: the figures of its report, drawn, and every cut of the same exits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+
+from trading.domain import amounts
+from trading.domain.cuts import TITLES
+from trading.domain.drawing import Chart, drawing, histogram, scatter
+from trading.domain.heat import heat_map
+from trading.domain.shapes import PartRow, StrategyReport, SymbolReport
+from trading.queries.excursion_report import excursion_points
+from trading.queries.reports import Selection
+from trading.web.choice import AccountChoice, page
+from trading.web.comparison import SECTIONS
+from trading.web.period import PERIODS, ChosenPeriod
+
+POINTS_MAX = 500
+ROWS_MAX = 40  # of a cut by day or week: the calendar has them all
+
+
+@dataclass(frozen=True, slots=True)
+class CutTable:
+    """One cut of the period's exits; ``left_off`` counts the older parts that the page leaves out."""
+
+    name: str
+    title: str
+    rows: list[PartRow]
+    left_off: int = 0
+
+
+def period_page(
+    request: HttpRequest,
+    choice: AccountChoice,
+    period: ChosenPeriod,
+    selected: Selection,
+    report: StrategyReport | SymbolReport,
+    *,
+    cut: str,
+    name: str,
+    address: str,
+) -> HttpResponse:
+    """Render a report of one strategy or symbol."""
+    currency, days = choice.account.currency, report["days"]
+    labels = [row["day"] for row in days]
+    equity = Chart("Equity", labels, [row["equity"] for row in days], currency, is_line=True)
+    falls = Chart(
+        "Below the highest equity so far",
+        labels,
+        [-row["drawdown"] for row in days],
+        currency,
+        is_line=True,
+        has_zero=True,
+    )
+    steps, points = report["distributions"], excursion_points(selected, points_max=POINTS_MAX)
+    return page(
+        request,
+        "velox/period.html",
+        SECTIONS[cut],
+        choice,
+        address=address,
+        cut=cut,
+        name=name,
+        report=report,
+        total=report["total"],
+        periods=PERIODS,
+        period=period,
+        curves=[drawing(chart) for chart in (equity, falls) if len(days) > 1],
+        distributions=[
+            (histogram("P&L of closed trades", steps["pnl"], lambda end: amounts.money_text(end, currency)), "money"),
+            (histogram("R of closed trades", steps["r"], amounts.signed), "r"),
+        ],
+        steps=steps,
+        scatter=scatter(points, currency),
+        points=points,
+        is_cut_off=len(points) == POINTS_MAX,
+        heat=heat_map(report["weekday_hours"]),
+        cuts=cut_tables(report, without=cut),
+    )
+
+
+def cut_tables(report: StrategyReport | SymbolReport, *, without: str) -> list[CutTable]:
+    """Return every cut that has a part but the one that the page is of, then those by condition."""
+    tables = []
+    for cut, title in TITLES.items():
+        rows = report["by"][cut]
+        if rows and cut != without:
+            newest = rows[-ROWS_MAX:] if cut in ("day", "week") else rows
+            tables.append(CutTable(cut, title, newest, len(rows) - len(newest)))
+    tables += [
+        CutTable(f"c-{place}", f"By condition {name}", rows)
+        for place, (name, rows) in enumerate(report["by_condition"].items())
+    ]
+    return tables
