@@ -230,7 +230,7 @@ class TestProof:
             for number, text in enumerate(("kite charges", "dhan ledger", "note 4711", "dhan")):
                 state(line(Head.STT, "1", day=DAY - timedelta(days=number)), document=f"{number}" * 64, text=text)
         state(line(Head.GST, "1", PERSON), text="dhan says")
-        for name in ("0016_breaks", max(transactions.MIGRATIONS)):
+        for name in ("0017_day_notes", max(transactions.MIGRATIONS)):
             MigrationExecutor(connection).migrate([("trading", name)])
         transactions._fitting.clear()
         rows = StatedCharge.objects.order_by("pk").values_list("broker", flat=True)

@@ -15,7 +15,7 @@ def name_brokers(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trading", "0016_breaks")]
+    dependencies = [("trading", "0017_day_notes")]
 
     operations = [
         trading.models.append_only.Unguard(),
