@@ -5,6 +5,7 @@ Names are chosen to do harm where a page does not escape them: a symbol `<b>`, a
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,21 @@ def skipped(count: int, *, account: str = "main") -> None:
         record_signal(account, "ema_cross", "M&M", at, conditions, decision="SKIPPED", reason="spread too wide")
 
 
+def ticks(symbol: str = "RELIANCE", *, every_seconds: int = 5, minutes: int = 90) -> None:
+    """Record a symbol's ticks from the opening of the exchange on, and an indicator, as a strategy would."""
+    from trading import summon
+    from trading.data_manager import DataManager
+
+    summon.summon = lambda: None  # the points wait in the spool: no companion for a desk to look at
+    with DataManager(source="page-desk") as dm:
+        for number in range(minutes * 60 // every_seconds):
+            at = OPENING - timedelta(minutes=5) + timedelta(seconds=number * every_seconds)
+            price = round(PRICES[symbol] + 6 * math.sin(number / 60) + (number * 7 % 13) / 10, 2)
+            dm.process_tick(symbol, {"ltp": price}, at=at)
+            if not number % 12:
+                dm.cache_indicators(symbol, {"ema_fast": round(price - 0.8, 2), "rsi": 50 + number % 30}, at=at)
+
+
 def reviewed(trade_id: str, *, by: str = "asha", **other: str) -> None:
     """Keep a review of a trade of `main`."""
     from trading.models import Trade, User
@@ -146,6 +162,7 @@ def fill() -> None:
     trades(3, account="replay", first=901)
     open_trade()
     skipped(5)
+    ticks()
     reviewed("T3")
     breaks()
 

@@ -13,7 +13,10 @@ FOLDER = ROOT / "var" / "screenshots"
 PAGES = {
     "overview": "/",
     "trades": "/trades/",
-    "trade": "/trades/3/",
+    "trade": "/trades/4/",
+    "trade-prices": "/trades/4/prices/",
+    "trade-journal": "/trades/4/journal/",
+    "trade-log": "/trades/4/log/",
     "strategies": "/strategies/?days=all&strategy=ema_cross",
     "calendar": "/calendar/",
     "day": "/days/2024-03-15/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -124,7 +125,9 @@ FORMAT_MODULE_PATH = ["velox_site.formats"]  # times to the second, of 24 hours
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "trading" / "web" / "static"]
+STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "trading" / "web" / "static"]
+if _charts := find_spec("litecharts"):  # carries the library that draws charts; nothing of it is imported
+    STATICFILES_DIRS += [("charts", Path(folder) / "js") for folder in _charts.submodule_search_locations or ()]
 
 # -- the ledger ------------------------------------------------------------------------------------------------------
 DATABASE_URL = env.url("DATABASE_URL", "", schemes=("sqlite", "postgres", "postgresql"))

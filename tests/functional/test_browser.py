@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests import page_desk
 from tests.browser import LAPTOP, PHONE, Browser, chromium, filled, server
@@ -23,7 +23,11 @@ PAGES = {
     "/": "Friday, 15 Mar 2024",
     "/trades/": "65 trades",
     "/trades/?result=loss&side=SHORT": "match the filter",
+    "/trades/?col=symbol&col=mae&col=flags&tag=trend&sort=-r": "More filters",
     "/trades/3/": "Why: signals",
+    "/trades/4/prices/": "What happened",
+    "/trades/3/journal/": "open position",
+    "/trades/3/log/": "Log of",
     "/strategies/?days=all&strategy=ema_cross": "Deepest drawdown",
     "/calendar/": "March 2024",
     "/days/2024-03-15/": "Friday, 15 Mar 2024",
@@ -44,6 +48,9 @@ PAGES = {
     "/admin/trading/journal/": "review_trade",
     "/admin/trading/user/add/": "Username",
 }
+
+
+CHARTED = "/trades/4/"  # of the symbol whose ticks are recorded
 
 
 @pytest.fixture(scope="module")
@@ -98,19 +105,33 @@ def test_a_review_is_edited_and_stored_with_its_user(window: Browser, data_dir: 
     window.log_in("reviewer", page_desk.PASSWORD)
     window.open("/trades/?symbol=M%26M")
     window.follow("tbody .symbol")
-    window.follow(".page-head .button")
     Select(window.driver.find_element(By.NAME, "rating")).select_by_value("5")
     window.fill("tags", "patience, by the plan")
     window.fill("notes", "Waited for the second touch; ₹12 better.")
-    pk = window.driver.current_url.split("/")[-3]
-    window.follow("input[name=_save]")
-    assert "was changed successfully" in window.text()
-    window.open(f"/trades/{pk}/")
+    pk = window.driver.current_url.split("?")[0].split("/")[-2]
+    window.follow(".review button")
     for said in ("★★★★★", "patience, by the plan", "Waited for the second touch; ₹12 better.", "reviewer"):
-        assert said in window.text(), said
+        assert said in window.text("#review"), said
     assert window.complaints() == []
     assert stored(data_dir, pk) == [(5, "DONE", "reviewer")]
     window.driver.delete_all_cookies()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_trades_chart_is_drawn_at_the_scale_that_is_asked_for(asha: Browser, dark: bool) -> None:
+    asha.show(LAPTOP, dark=dark)
+    asha.open(CHARTED)
+    drawn = await_chart(asha, "5s")
+    assert 200 < drawn <= 400
+    asha.press("[data-scale='1m']")
+    assert await_chart(asha, "1m") < drawn
+    assert "UTC+05:30" in asha.text("#chart-note")
+    assert "TradingView" in asha.text("footer")
+    asha.show((360, 780), dark=dark)
+    asha.open(CHARTED)
+    await_chart(asha, "5s")
+    assert asha.overflow() <= 0
+    assert asha.complaints() == []
 
 
 def test_a_list_in_the_admin_is_filtered_by_a_click(asha: Browser) -> None:
@@ -165,6 +186,13 @@ def test_logging_out_ends_it(asha: Browser) -> None:
     asha.open("/trades/")
     assert asha.text("h1") == "Log in"
     asha.driver.delete_all_cookies()
+
+
+def await_chart(browser: Browser, scale: str) -> int:
+    """Wait until the chart is drawn by candles of this scale; return how many."""
+    drawn = f"#chart[data-drawn='{scale}']"
+    WebDriverWait(browser.driver, 60).until(lambda driver: driver.find_elements(By.CSS_SELECTOR, drawn))
+    return int(browser.driver.find_element(By.CSS_SELECTOR, drawn).get_attribute("data-candles"))
 
 
 def is_dark(browser: Browser) -> bool:

@@ -14,6 +14,7 @@ from django.test import Client
 
 from tests import page_desk
 from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.pages.filter_form import FilterForm
 from trading.queries.accounts import get_account
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -24,7 +25,8 @@ KEYS = (LONG, "%00", "1,%00", "9223372036854775808", "0001-01-01 00:00:00%2B14:0
 PARTS_OF_DAY = ("0", "13", "9999", "10000", LONG, "%00", "x")
 PAGES: dict[str, tuple[str, ...]] = {
     "/": ("account", "day"),
-    "/trades/": ("account", "strategy", "symbol", "side", "state", "result", "review", "day", "page"),
+    "/trades/": ("account", "page", "sort", "col", *FilterForm.base_fields),
+    "/trades/csv/": ("account", "sort", "strategy", "tag", "r_min", "pnl_max", "since"),
     "/strategies/": ("account", "days", "strategy"),
     "/calendar/": ("account", "month"),
     "/days/2024-03-15/": ("account", "day"),
@@ -128,6 +130,10 @@ def test_other_addresses_answer_whatever_stands_in_them(faults: Any) -> None:
         "/days/{}/",
         "/strategies/{}/",
         "/symbols/{}/",
+        "/trades/{}/chart/",
+        "/trades/{}/prices/",
+        "/trades/{}/journal/",
+        "/trades/{}/log/",
         "/admin/trading/trade/{}/correct/",
         "/admin/r/{}/1/",
         "/admin/r/1/{}/",

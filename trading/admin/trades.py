@@ -32,9 +32,7 @@ from trading.admin.base import (
     quantity_column,
 )
 from trading.admin.correct import correct
-from trading.admin.export import csv_response
 from trading.admin.filters import ResultFilter, ReviewFilter
-from trading.admin.review import FIELDS, ReviewForm
 from trading.domain import amounts, corrections, flags
 from trading.domain.averages import AveragePrices
 from trading.domain.display import outcome
@@ -42,6 +40,8 @@ from trading.domain.sessions import trading_day
 from trading.errors import VeloxError
 from trading.models import Fill, Review, Signal, StopChange, Trade, User
 from trading.operations.review_trade import review_trade
+from trading.pages.csv_download import csv_response
+from trading.pages.review_form import FIELDS, ReviewForm
 from trading.queries import facts
 from trading.queries.average_prices import averages_of
 from trading.queries.instruments import shown_symbol

@@ -1,4 +1,4 @@
-"""Trades as the pages list them: filtered, newest first, each as one frozen row; no query per row."""
+"""Trades as the pages list them: each as one frozen row, no query per row."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from trading.domain import values
 from trading.domain.averages import AveragePrices
 from trading.domain.flags import DAY_ONLY
 from trading.domain.position import in_risks
-from trading.models import Account, Review, Trade
+from trading.domain.shapes import TradeExcursions
+from trading.models import Review, Trade
 from trading.queries.average_prices import averages_of
-from trading.queries.results import earned_by, result_of, with_result
+from trading.queries.excursions import fields_of
+from trading.queries.results import earned_by, result_of
 from trading.queries.trades import valued_at
 
 TO_REVIEW, REVIEWED = "to_review", "reviewed"
@@ -26,7 +28,8 @@ REVIEW_STATES = (TO_REVIEW, REVIEWED)
 class TradeRow:
     """One line of a list. ``quantity`` and the average ``entry_price`` are those of all entries; ``earned`` is the
     realised P&L less known charges; ``r_multiple`` that over the initial risk of a closed trade, to two decimals, None
-    where no stop was given; ``result`` win, loss, breakeven, open or void; ``review_state`` one of `REVIEW_STATES`."""
+    where no stop was given; ``result`` win, loss, breakeven, open or void; ``review_state`` one of `REVIEW_STATES`;
+    ``excursion`` as `excursions.fields_of`."""
 
     pk: int
     trading_day: date
@@ -39,34 +42,7 @@ class TradeRow:
     held_seconds: float | None
     review: Review | None
     review_state: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TradeFilter:
-    """What a list is narrowed to; an empty value narrows nothing. ``day`` is the trading day of the opening."""
-
-    strategy: str = ""
-    symbol: str = ""
-    side: str = ""
-    state: str = ""
-    result: str = ""
-    review: str = ""
-    day: date | None = None
-
-
-def listed(account: Account, filters: TradeFilter) -> QuerySet[Trade]:
-    """Return the account's trades under a filter, the newest opening first, with all that a row needs."""
-    lookups = {
-        "strategy__code": filters.strategy,
-        "instrument__symbol__icontains": filters.symbol,
-        "side": filters.side,
-        "state": filters.state,
-        "trading_day": filters.day,
-    }
-    rows = Trade.objects.filter(account=account, **{name: value for name, value in lookups.items() if value})
-    rows = rows.filter(with_result(filters.result)) if filters.result else rows
-    rows = rows.filter(with_review(filters.review)) if filters.review else rows
-    return related(rows).order_by("-opened_at", "-pk")
+    excursion: TradeExcursions
 
 
 def related(rows: QuerySet[Trade]) -> QuerySet[Trade]:
@@ -102,6 +78,7 @@ def _line(row: Trade, averages: AveragePrices) -> TradeRow:
         else (row.closed_at - row.opened_at).total_seconds(),
         review=review,
         review_state=review_state(row),
+        excursion=fields_of(row),
     )
 
 

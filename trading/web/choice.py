@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -67,8 +68,12 @@ def chosen_month(request: HttpRequest) -> date | None:
 
 def account_query(account: Account, **parameters: str) -> str:
     """Return `?account=…` for links that stay in this account; `main` needs none."""
-    query = ({} if account.code == MAIN else {"account": account.code}) | parameters
-    return f"?{urlencode(query)}" if query else ""
+    return query_of(({} if account.code == MAIN else {"account": account.code}) | parameters)
+
+
+def query_of(parameters: Mapping[str, str]) -> str:
+    """Return parameters as they end an address, nothing of none."""
+    return f"?{urlencode(parameters)}" if parameters else ""
 
 
 def page(

@@ -16,13 +16,13 @@ from timeseries.wiring import open_reader
 from trading.domain.shapes import SignalGroup
 from trading.errors import VeloxError
 from trading.models import Account, Instrument, Signal, Strategy
+from trading.pages.filter_form import ANY, any_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.period import EARLIEST, desk_date
 from trading.queries.reports import Selection, selection
 from trading.queries.signal_list import SignalFilter, listed_signals
 from trading.queries.signal_report import condition_rows, followed_groups, looked_at
 from trading.web.choice import LATEST, chosen_account, page
-from trading.web.trades import ANY, any_of
 
 PER_PAGE = 50
 DAYS_SHOWN = 30

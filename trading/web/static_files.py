@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 from pathlib import Path
+from typing import NamedTuple
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.staticfiles import finders
@@ -16,6 +17,23 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition, require_safe
 
 MAX_AGE_SECONDS = 60
+
+
+class Script(NamedTuple):
+    """A script of another package: its static name, and the digest without which a browser runs nothing of it."""
+
+    name: str
+    integrity: str
+
+    def is_served(self) -> bool:
+        """Tell whether its package is installed."""
+        return _path(self.name) is not None
+
+
+# lightweight-charts 5.1.0, byte for byte as its makers publish it: docs/decisions/0021-charts.md.
+CHART_LIBRARY = Script(
+    "charts/lightweight-charts.js", "sha384-ExNwjbclSLY2LS3S2c6aDJDjpBHGZLct23WX65fLzj0ob1bRrCh9H90WThES5wQA"
+)
 
 
 def _path(name: str) -> Path | None:

@@ -14,6 +14,7 @@ from trading.web import (
     static_files,
     strategies,
     symbols,
+    trade,
     trades,
 )
 from trading.web.guard import without_group
@@ -24,7 +25,12 @@ urlpatterns = [
     path("calendar/", calendar.calendar, name="calendar"),
     path("days/<str:day>/", calendar.day_page, name="day"),
     path("trades/", trades.trade_list, name="trades"),
-    path("trades/<int:pk>/", trades.trade_page, name="trade"),
+    path("trades/csv/", trades.trades_csv, name="trades_csv"),
+    path("trades/<int:pk>/", trade.trade_page, name="trade"),
+    path("trades/<int:pk>/review/", trade.review, name="trade_review"),
+    path("trades/<int:pk>/chart/", trade.chart, name="trade_chart"),
+    path("trades/<int:pk>/prices/", trade.prices, name="trade_prices"),
+    path("trades/<int:pk>/journal/", trade.journal, name="trade_journal"),
     path("strategies/", strategies.strategy_list, name="strategies"),
     path("events/", live.events, name="events"),
     path("strategies/<int:pk>/", strategies.strategy_page, name="strategy"),

@@ -21,8 +21,11 @@ from trading.management.parquet import to_parquet
 from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
 from trading.management.report import Report, Table, Value
 from trading.models import Trade
+from trading.pages.filter_form import filter_of
 from trading.queries import fill_export, trade_export
 from trading.queries.trade_export import exported
+from trading.queries.trade_filter import matching
+from trading.queries.trade_totals import totals_of
 
 PARQUET = "parquet"
 
@@ -82,19 +85,25 @@ FILLS = Export(
 class Command(VeloxCommand):
     help = (
         "Every trade opened in a period, void ones too, with all that is known of it; with --fills a row per fill, as "
-        "corrections have left it. --format parquet needs --output."
+        "corrections have left it; --format json adds the totals of the trades. --format parquet needs --output."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_period_arguments(parser, formats=(*FORMATS, PARQUET))
         parser.add_argument("--fills", action="store_true", help="a row per fill of these trades")
+        words = "only what the page of trades would list: its address after the question mark, result=loss&r_max=-1"
+        parser.add_argument("--where", metavar="FILTER", default="", help=words)
 
-    def answer(self, *, fills: bool, **period: Unpack[PeriodOptions]) -> bool:
+    def answer(self, *, fills: bool, where: str, **period: Unpack[PeriodOptions]) -> bool:
         if self.form == PARQUET and self.output is None:
             raise InvalidValue("Parquet is no text.", field="output", hint="Name a file with --output.")
         selected = selection_of(period)
         export = FILLS if fills else TRADES
-        rows, header, name = list(export.rows(exported(selected))), export.header, export.name
+        trades = exported(selected)
+        if where:
+            narrowed = matching(selected.cut.account, filter_of(where, selected.cut.account))
+            trades = trades.filter(pk__in=narrowed.values("pk"))
+        rows, header, name = list(export.rows(trades)), export.header, export.name
         if self.form == PARQUET and self.output is not None:
             write_file(Path(self.output), to_parquet(header, rows, export.kinds))
             return True
@@ -104,7 +113,8 @@ class Command(VeloxCommand):
         if self.form == "csv":
             report = Report(title, head, [], sheet=Table(name.capitalize(), header, rows))
         elif self.form == "json":
-            report = Report(title, {**head, name: [dict(zip(header, row, strict=True)) for row in rows]}, [])
+            totals = {} if fills else {"totals": totals_of(trades).as_dict()}
+            report = Report(title, {**head, **totals, name: [dict(zip(header, row, strict=True)) for row in rows]}, [])
         else:
             places = {column: header.index(column) for column in export.on_screen}
             lines = [[_readable(column, row[place]) for column, place in places.items()] for row in rows]

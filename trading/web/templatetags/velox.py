@@ -15,9 +15,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from trading.domain import amounts, corrections, display, flags
+from trading.domain.charge_heads import HEAD_TITLES, Head
 from trading.domain.sessions import trading_day
 from trading.models import Fill, Instrument
 from trading.queries.instruments import shown_symbol
+from trading.web.trade_columns import USUAL, TradeColumn
 
 register = template.Library()
 
@@ -40,6 +42,12 @@ PART_NAMES = {
 def demo_banner() -> dict[str, Any]:
     """Show that the data folder is a demo's. A tag, so that pages without a request (500) have it too."""
     return {"is_demo": settings.IS_DEMO}
+
+
+@register.simple_tag
+def usual_columns() -> tuple[TradeColumn, ...]:
+    """Return the columns of a list of trades that nobody chose others for."""
+    return USUAL
 
 
 @register.filter
@@ -88,6 +96,18 @@ def quantity(value: Decimal | int | None, currency: str) -> str:
 def ratio(value: float | None, decimals: int = 2) -> str:
     text = display.ratio(value, decimals=decimals)
     return text.replace("-", amounts.MINUS)
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """Write a number as it was recorded, to eight significant digits."""
+    return display.UNDEFINED if value is None else f"{value:.8g}".replace("-", amounts.MINUS)
+
+
+@register.filter
+def charge_head(head: Head) -> str:
+    """Write a head of charges for people."""
+    return HEAD_TITLES[head]
 
 
 @register.filter

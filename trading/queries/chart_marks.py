@@ -1,0 +1,120 @@
+"""What happened to a trade, in order of time: signals, fills, steps of the stop, MAE and MFE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from trading.domain import amounts
+from trading.domain.flags import DAY_ONLY
+from trading.models import Fill, Trade
+from trading.queries import facts
+from trading.queries.chart_candles import Candle, place_of
+from trading.queries.excursions import fields_of
+
+SIGNAL, STOP, MAE, MFE = "signal", "stop", "mae", "mfe"  # beside the roles of fills, in small letters
+
+
+@dataclass(frozen=True, slots=True)
+class ChartMark:
+    """One thing that happened: its kind, when, at which price if at any, in words, and the time of the candle that it
+    belongs to, None where there is none."""
+
+    kind: str
+    at: datetime
+    price: Decimal | None
+    words: str
+    time: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopStep:
+    """The stop from an instant on."""
+
+    at: datetime
+    price: Decimal
+
+
+def stop_steps(trade: Trade) -> list[StopStep]:
+    """Return the stop of a trade from its opening on, as it was moved."""
+    initial = trade.initial_stop_price
+    steps = [] if initial is None else [StopStep(trade.opened_at, initial)]
+    changes = trade.stop_changes.order_by("at", "pk").values_list("at", "stop_price")
+    return steps + [StopStep(at, price) for at, price in changes]
+
+
+def marks_of(trade: Trade, steps: Sequence[StopStep], candles: Sequence[Candle]) -> list[ChartMark]:
+    """Return what happened to a trade, loaded with `trade_list.related`, each at its candle.
+
+    Of a trade whose times are known to the day only nothing has a place among the candles.
+    """
+    marks = sorted((*_signals(trade), *_fills(trade), *_stops(trade, steps), *_extremes(trade)), key=_instant)
+    if DAY_ONLY in trade.flags:
+        return marks
+    starts = [candle.at for candle in candles]
+    places = [place_of(starts, mark.at) for mark in marks]
+    return [
+        mark if place is None else replace(mark, time=candles[place].time)
+        for mark, place in zip(marks, places, strict=True)
+    ]
+
+
+def stop_line(
+    trade: Trade, steps: Sequence[StopStep], candles: Sequence[Candle], every: timedelta
+) -> list[tuple[int, Decimal]]:
+    """Return the stop in force at the end of each candle that the trade was open in."""
+    starts, line = [step.at for step in steps], []
+    for candle in candles:
+        end = candle.at + every
+        if end <= trade.opened_at or (trade.closed_at is not None and candle.at > trade.closed_at):
+            continue
+        place = place_of(starts, end)
+        if place is not None:
+            line.append((candle.time, steps[place].price))
+    return line
+
+
+def _instant(mark: ChartMark) -> datetime:
+    return mark.at
+
+
+def _signals(trade: Trade) -> Iterator[ChartMark]:
+    for signal in trade.signals.order_by("at", "pk"):
+        yield ChartMark(
+            SIGNAL, signal.at, None, ": ".join(filter(None, (f"Signal {signal.decision.lower()}", signal.reason)))
+        )
+
+
+def _fills(trade: Trade) -> Iterator[ChartMark]:
+    currency = trade.account.currency
+    for fill in facts.fills_of(trade):
+        quantity = amounts.number(fill.quantity, currency)
+        if fill.role == Fill.Role.SPLIT:
+            yield ChartMark(
+                "split", fill.at, None, f"{fill.order_id}: {quantity} {'came' if fill.side == 'BUY' else 'went'}"
+            )
+            continue
+        words = f"{fill.side.capitalize()} {quantity} at {amounts.amount(fill.price, currency)}"
+        yield ChartMark(
+            fill.role.lower(), fill.at, fill.price, f"{words} ({fill.settlement})" if fill.settlement else words
+        )
+
+
+def _stops(trade: Trade, steps: Sequence[StopStep]) -> Iterator[ChartMark]:
+    for step in steps:
+        yield ChartMark(STOP, step.at, step.price, f"Stop {amounts.amount(step.price, trade.account.currency)}")
+
+
+def _extremes(trade: Trade) -> Iterator[ChartMark]:
+    excursion, currency = fields_of(trade), trade.account.currency
+    mae_at, mfe_at = excursion["mae_at"], excursion["mfe_at"]
+    if mae_at is not None:
+        yield ChartMark(MAE, mae_at, excursion["mae_price"], f"MAE {_pnl(excursion['mae'], currency)}")
+    if mfe_at is not None:
+        yield ChartMark(MFE, mfe_at, excursion["mfe_price"], f"MFE {_pnl(excursion['mfe'], currency)}")
+
+
+def _pnl(amount: Decimal | None, currency: str) -> str:
+    return amounts.amount(amounts.rounded(amount, currency), currency, signed=True)
