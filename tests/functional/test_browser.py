@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests import page_desk
 from tests.browser import LAPTOP, PHONE, Browser, chromium, filled, server
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -114,6 +117,36 @@ def test_a_review_is_edited_and_stored_with_its_user(window: Browser, data_dir: 
         assert said in window.text("#review"), said
     assert window.complaints() == []
     assert stored(data_dir, pk) == [(5, "DONE", "reviewer")]
+    window.driver.delete_all_cookies()
+
+
+def test_ten_trades_are_reviewed_without_a_mouse(window: Browser, data_dir: Path) -> None:
+    def press(*keys: str) -> None:
+        ActionChains(window.driver).send_keys(*keys).perform()
+
+    def await_another(address: str) -> str:
+        wait = WebDriverWait(window.driver, PATIENCE_SECONDS, 0.05, [WebDriverException])
+        wait.until(lambda driver: driver.current_url != address)
+        wait.until(lambda driver: driver.execute_script("return document.readyState") == "complete")
+        return str(window.driver.current_url)
+
+    window.show(LAPTOP)
+    window.log_in("operator", page_desk.PASSWORD)
+    window.open("/trades/?review=to_review&strategy=opening_range")
+    press("j")
+    at, pks = window.driver.current_url, []
+    press(Keys.ENTER)
+    for _ in range(10):
+        at = await_another(at)
+        pks.append(at.split("?")[0].split("/")[-2])
+        press("r")
+        assert window.driver.switch_to.active_element.get_attribute("name") == "rating"
+        press("4")
+        ActionChains(window.driver).key_down(Keys.CONTROL).send_keys(Keys.ENTER).key_up(Keys.CONTROL).perform()
+    await_another(at)
+    assert len(set(pks)) == 10
+    assert [stored(data_dir, pk) for pk in pks] == [[(4, "DONE", "operator")]] * 10
+    assert window.complaints() == []
     window.driver.delete_all_cookies()
 
 
