@@ -207,7 +207,7 @@ def test_the_account_is_switched_from_the_menu(asha: Browser) -> None:
     asha.open("/trades/")
     asha.press(".menu summary")
     asha.follow("replay", By.PARTIAL_LINK_TEXT)
-    assert "Account replay · 3 trades" in asha.text()
+    assert "Account replay · 4 trades" in asha.text()
     assert asha.driver.current_url.endswith("/trades/?account=replay")
 
 
