@@ -55,11 +55,13 @@ class SignalForm(forms.Form):
         says so beside it."""
         self.is_valid()
         cleaned = self.cleaned_data
-        until = cleaned.get("until") or newest
-        since = cleaned.get("since") or until - timedelta(days=DAYS_SHOWN - 1)
+        until, others = cleaned.get("until") or newest, timedelta(days=DAYS_SHOWN - 1)
+        since = (
+            cleaned.get("since") or max(until, EARLIEST + others) - others
+        )  # the first of all dates has none before it
         if not EARLIEST <= since <= until <= LATEST:
             self.add_error("since", "The first day lies after the last, or no record is kept of such days.")
-            since, until = newest - timedelta(days=DAYS_SHOWN - 1), newest
+            since, until = newest - others, newest
         words = {name: cleaned.get(name, "") for name in ("strategy", "symbol", "decision", "reason")}
         return SignalFilter(**words, first=since, last=until)
 
