@@ -130,6 +130,17 @@ def test_nothing_new_is_told_by_a_beat_and_a_fault_by_its_name(desk: Desk, execu
     played(play)
 
 
+def test_a_desk_that_cannot_be_read_is_not_asked_without_a_pause(desk: Desk, executor: ThreadPoolExecutor) -> None:
+    async def play() -> None:
+        desk.is_broken = True
+        stream = Channel(desk.look, executor).stream()
+        await event(stream, "fault")
+        assert desk.looks <= 2 + channel.BEAT_SECONDS / channel.LOOK_SECONDS
+        await stream.aclose()
+
+    played(play)
+
+
 def test_a_server_that_ends_lets_every_stream_end(desk: Desk, executor: ThreadPoolExecutor) -> None:
     async def play() -> None:
         shared = Channels()

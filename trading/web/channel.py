@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import Executor
@@ -69,7 +70,7 @@ class Channel:
                 try:
                     await asyncio.wait_for(news.wait(), BEAT_SECONDS)
                 except TimeoutError:
-                    yield _event("fault" if self._is_faulty else "beat", {"at": ""})
+                    yield _event("fault" if self._is_faulty else "beat", {})
         finally:
             self.viewers -= 1
             if not self.viewers and self._looking is not None:
@@ -82,22 +83,21 @@ class Channel:
         self._tell()
 
     async def _keep_looking(self) -> None:
-        loop, drawn_at = asyncio.get_running_loop(), 0.0
+        loop, drawn_at, pause = asyncio.get_running_loop(), -math.inf, 0.0
         while True:
-            wait = SPACING_SECONDS - (time.monotonic() - drawn_at)
-            await asyncio.sleep(max(wait, LOOK_SECONDS if drawn_at else 0.0))
+            await asyncio.sleep(pause)
             began = time.monotonic()
             try:
                 picture = await loop.run_in_executor(self._executor, self._look, self._frame is None)
+                self._is_faulty = False
+                if picture is not None:
+                    drawn_at = began
+                    self._publish(picture)
             except Exception as error:
                 if not self._is_faulty:
                     log.error("the live page cannot be drawn", error=str(error), exc_info=True)
                 self._is_faulty = True
-                continue
-            self._is_faulty = False
-            if picture is not None:
-                drawn_at = began
-                self._publish(picture)
+            pause = max(LOOK_SECONDS, SPACING_SECONDS - (time.monotonic() - drawn_at))
 
     def _publish(self, picture: Picture) -> None:
         before = self._frame
