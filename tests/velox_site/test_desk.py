@@ -31,22 +31,19 @@ buffer.flush()
 """
 
 
-def test_the_root_logger_its_handlers_and_their_files_stay_the_callers(tmp_path: Path) -> None:
+def test_the_root_logger_is_the_callers_and_what_goes_by_the_desks_names_is_kept_in_its_logs(tmp_path: Path) -> None:
     told = run_script(BOT, tmp_path / "desk", BOT_LOG=str(tmp_path / "bot.log"))
     lines = ["before", "after", "of the bot", "by our name", "of Django"]
     assert (tmp_path / "bot.log").read_text().splitlines() == lines
     assert told.splitlines() == lines
-
-
-def test_what_goes_by_the_desks_names_is_kept_in_the_desks_logs_and_nothing_else(tmp_path: Path) -> None:
-    run_script(BOT, tmp_path / "desk", BOT_LOG=str(tmp_path / "bot.log"))
     assert [line["message"] for line in kept(tmp_path / "desk" / "logs")] == ["by our name", "of Django", "by ours"]
 
 
-def test_a_caller_that_set_no_logging_up_gets_no_handler_either(tmp_path: Path) -> None:
+def test_a_caller_that_set_no_logging_up_gets_no_handler_either_and_waits_for_no_pandas(tmp_path: Path) -> None:
     run_script(
-        "import logging\nfrom velox_site.desk import DataManager\n"
-        "assert (logging.root.handlers, logging.root.level) == ([], logging.WARNING)",
+        "import logging, sys\nfrom velox_site.desk import DataManager\n"
+        "assert (logging.root.handlers, logging.root.level) == ([], logging.WARNING)\n"
+        "assert 'pandas' not in sys.modules",
         tmp_path / "desk",
     )
 

@@ -108,7 +108,8 @@ class Snapshot:
         return max(self.version, highest or 0) + 1
 
 
-EMPTY = pa.table({"path": pa.array([], pa.string())})
+# No `pa.array`: of a list it imports pandas, which each process of the desk would wait for.
+EMPTY = pa.Table.from_batches([], pa.schema([("path", pa.string())]))
 
 
 class MeasurementTable:
