@@ -63,6 +63,23 @@ def as_json(line: Line) -> bytes:
         return (json.dumps(shape) + "\n").encode()
 
 
+class LineText(NamedTuple):
+    """A line as a page shows it: its time in a zone, its message and its keywords."""
+
+    at: datetime
+    level: str
+    logger: str
+    message: str
+    keywords: str
+
+
+def as_cells(line: Line, zone: tzinfo) -> LineText:
+    """Return the parts of the line of `as_text`, an exception's traceback below the keywords."""
+    at = datetime.fromtimestamp(line.seconds, zone)
+    keywords = _keywords(line.context).strip()
+    return LineText(at, line.level, _printable(line.logger), _printable(line.message), keywords)
+
+
 def as_text_bytes(line: Line, zone: tzinfo = UTC) -> bytes:
     """Return the line of `as_text` in UTF-8, whatever its texts hold."""
     return as_text(line, zone).encode("utf-8", "backslashreplace")

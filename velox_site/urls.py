@@ -3,10 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from velox_site.log_pages import trade_log
+from velox_site.log_pages import log_list, trade_log
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("system/logs/", log_list, name="logs"),
     path("trades/<int:pk>/log/", trade_log, name="trade_log"),
     path("", include("trading.web.urls")),
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.urls import URLPattern
 
 import timeseries.errors
 from timeseries.errors import VeloxError
@@ -28,6 +29,7 @@ from trading.queries import history
 from trading.queries.market_day import MarketDay
 from trading.web import urls
 from velox_site import logs
+from velox_site import urls as site_urls
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "promises.md").read_text(encoding="utf-8")
@@ -246,7 +248,8 @@ def test_every_code_of_health_is_listed() -> None:
 
 
 def test_every_page_is_listed_and_no_other() -> None:
-    routes = {"/" + re.sub(r"<\w+:(\w+)>", r"<\1>", str(route.pattern)) for route in urls.urlpatterns}
+    routes = [*urls.urlpatterns, *(route for route in site_urls.urlpatterns if isinstance(route, URLPattern))]
+    routes = {"/" + re.sub(r"<\w+:(\w+)>", r"<\1>", str(route.pattern)) for route in routes}
     routes = {route.replace("<name>", "") for route in routes} | {"/admin/"}
     assert set(words(section("Pages"))) - {'{"status"}', "down"} - {"/metrics", "/api/v1/"} == routes
 

@@ -8,9 +8,9 @@ from django.contrib import admin
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.generic import RedirectView
 
 from trading.admin.base import AccountFilter, RecordAdmin, condition_list
-from trading.admin.proof import proof_page
 from trading.models import DailySummary, Journal, Signal
 
 
@@ -72,8 +72,9 @@ class JournalAdmin(RecordAdmin):
     )  # fmt: skip
 
     def get_urls(self) -> list[URLPattern]:
-        page = path("verify/", self.admin_site.admin_view(proof_page), name="trading_journal_verify")
-        return [page, *super().get_urls()]
+        # Where the proof was once: bookmarks lead on to its page.
+        proof = self.admin_site.admin_view(RedirectView.as_view(pattern_name="proof"))
+        return [path("verify/", proof, name="trading_journal_verify"), *super().get_urls()]
 
     @admin.display(description="head")
     def shown_mac(self, entry: Journal) -> SafeString:

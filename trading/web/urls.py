@@ -14,6 +14,7 @@ from trading.web import (
     static_files,
     strategies,
     symbols,
+    system,
     trade,
     trades,
 )
@@ -39,6 +40,8 @@ urlpatterns = [
     path("signals/", signals.signal_list, name="signals"),
     path("brokers/", brokers.brokers, name="brokers"),
     path("reconcile/", reconcile.reconcile, name="reconcile"),
+    path("system/", system.system, name="system"),
+    path("system/proof/", system.proof, name="proof"),
     path("login/", ThrottledLogin.as_view(), name="login"),
     path("logout/", without_group(auth.LogoutView.as_view()), name="logout"),
     path("health/", health.health, name="health"),

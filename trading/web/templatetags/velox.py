@@ -172,6 +172,12 @@ def iso_day(value: str | None) -> date | None:
 
 
 @register.filter
+def instant(text: str | None) -> datetime | None:
+    """Return the instant that a report writes as text."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+@register.filter
 def flag(value: str) -> str:
     """Write a trade's flag for people."""
     return flags.meaning(value)

@@ -27,6 +27,7 @@ class Command(VeloxCommand):
             "--level", metavar="LEVEL", type=str.lower, choices=LEVELS, default="debug", help="at least"
         )
         parser.add_argument("--since", metavar="TIME", help="15m, 2h, 1d, or a time such as 2026-11-23T09:15")
+        parser.add_argument("--account", metavar="CODE", help="lines of this account, and those that name none")
         parser.add_argument("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
         parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -35,11 +36,21 @@ class Command(VeloxCommand):
         self.is_coloured = not options["no_color"] and (options["force_color"] or self.stdout.isatty())
         super().handle(*args, **options)
 
-    def answer(self, *, trade: str | None, logger: str | None, level: str, since: str | None, follow: bool) -> bool:
+    def answer(
+        self,
+        *,
+        trade: str | None,
+        logger: str | None,
+        level: str,
+        since: str | None,
+        account: str | None,
+        follow: bool,
+    ) -> bool:
         """Write the lines that are wanted; tell on stderr how many could not be read."""
         now, zone = datetime.now(UTC), ZoneInfo(settings.TIME_ZONE)
         from_instant = None if since is None else parse_since(since, now, zone)
-        reader = LogReader(settings.LOG_DIR, Filter(trade_id=trade, logger=logger, level=level, since=from_instant))
+        wanted = Filter(trade_id=trade, logger=logger, level=level, since=from_instant, account=account)
+        reader = LogReader(settings.LOG_DIR, wanted)
         try:
             for line in reader.follow() if follow else reader.lines():
                 if self.form == "json":
