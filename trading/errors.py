@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from timeseries.errors import (
     AmbiguousTick,
     FlushTimeout,
@@ -30,6 +32,7 @@ __all__ = [
     "LedgerBusy",
     "LedgerNotReady",
     "LedgerReadOnly",
+    "LikelySlip",
     "NotTradable",
     "QueryTimeout",
     "RecorderClosed",
@@ -96,6 +99,18 @@ class NotTradable(VeloxError):
     """An instrument that cannot be traded (an index)."""
 
     code = "not_tradable"
+
+
+class LikelySlip(VeloxError):
+    """What a person enters by hand and has likely mistyped: ``warnings`` are words to accept; nothing was written."""
+
+    code = "likely_slip"
+
+    def __init__(self, warnings: Sequence[str]) -> None:
+        super().__init__(
+            f"Likely a slip: {', '.join(warnings)}.", hint="Nothing was written. Put it right, or accept it."
+        )
+        self.warnings = tuple(warnings)
 
 
 class LedgerBusy(VeloxError):

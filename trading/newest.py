@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -20,6 +22,8 @@ from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.hot import cache
 from trading.hot.breaker import Breaker
+from trading.queries.instruments import plain_name
+from trading.queries.valuation import price_of
 
 # A strategy's question for one newest value: so long may a server's answer take, and so long it is left alone after one
 # that did not come.
@@ -149,6 +153,21 @@ class NewestPoints:
             raise
         self._store_breaker.succeeded()
         return points
+
+
+def price_beside(account: str, symbol: str) -> Callable[[str], tuple[Decimal, datetime] | None]:
+    """Return a look-up of a symbol's newest price and its time, asked for now; it knows of no other symbol."""
+    try:
+        name = plain_name(symbol)
+        ticks = newest_points(account).known_ticks([name])
+    except InvalidValue:
+        ticks = {}
+    prices = {name: price_of(tick) for name, tick in ticks.items()}
+
+    def newest(asked: str) -> tuple[Decimal, datetime] | None:
+        return prices.get(asked)
+
+    return newest
 
 
 def is_grown(before: Marks, now: Marks) -> bool:

@@ -6,7 +6,7 @@ import os
 import pkgutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from decimal import ROUND_HALF_EVEN, Context, localcontext
 from pathlib import Path
@@ -60,6 +60,18 @@ def together() -> Iterator[None]:
             yield
         finally:
             _together.reset(token)
+
+
+class _UndoneError(Exception):
+    """Ends the transaction of `undone`; nobody else sees it."""
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Let the operations within answer as they would, in one transaction that is taken back when this returns."""
+    with suppress(_UndoneError), together():
+        yield
+        raise _UndoneError
 
 
 @contextmanager

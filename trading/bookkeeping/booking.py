@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from trading import rows
-from trading.bookkeeping import bounds, fill_keys, references, slips
+from trading.bookkeeping import bounds, by_hand, fill_keys, references, slips
 from trading.domain import flags, position
 from trading.domain.chain import JournalEntry
 from trading.domain.money import MAX_UNITS, from_units, to_units
@@ -95,6 +95,9 @@ def book(trade: Trade, side: str, new: NewFill, *, now: datetime) -> JournalEntr
     odd |= slips.plan_flags(trade, new.price) if is_new else set()
     if realised is not None and flags.PRICE_ZERO in odd and not new.settlement:
         odd.add(flags.UNEXPLAINED)  # a part that is sold for nothing has no reason; the close may give one
+    if (entry := by_hand.current()) is not None:
+        entry.notice(odd)
+        odd.add(flags.BY_HAND)
     trade.flags = sorted({*trade.flags, *odd})
     stand(trade, after, new.at)
     if is_new:

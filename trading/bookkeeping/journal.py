@@ -78,6 +78,7 @@ from django.db import transaction
 
 from timeseries.values import parse_name
 from trading import heads, rows
+from trading.bookkeeping import by_hand
 from trading.domain.chain import EntryValue, JournalEntry, canonical, chain_code
 from trading.errors import InvalidValue
 from trading.models import Account, Journal, JournalHead
@@ -151,7 +152,8 @@ def _link(
     account: Account, operation: str, body: Mapping[str, EntryValue], *, now: datetime, by: str, head: JournalHead
 ) -> Journal:
     """Return the next link of the chain and let ``head`` end with it; neither is written yet."""
-    sequence = head.sequence + 1
+    sequence, entry = head.sequence + 1, by_hand.current()
+    by = by or ("" if entry is None else entry.by)
     stamped: JournalEntry = {
         "account": account.code,
         "sequence": sequence,

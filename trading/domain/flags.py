@@ -14,9 +14,11 @@ KNOWN_ALREADY = "known_already"
 IMPORTED = "imported"  # the mark of a trade that was built from a broker's file
 COST_GIVEN = "cost_given"  # the mark of holdings of whose purchase a person told
 DAY_ONLY = "day_only"  # the mark of a trade with a fill that is known to the day only
+BY_HAND = "by_hand"  # the mark of a trade of which a person entered something by hand
 SPLIT = "split"  # the mark of a trade that has a fill of that role
 
 MEANINGS = {
+    BY_HAND: "entered by hand",
     "corrected": "corrected",
     "close_charges_not_booked": "charges of the close were not booked: fills had closed it",
     COST_GIVEN: "bought before the broker's files begin, at the cost that a person gave",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from django import forms
-from django.db.models import Exists, OuterRef
 from django.forms import BoundField
 from django.http import QueryDict
 
 from trading.domain.display import outcome
 from trading.domain.flags import MEANINGS
 from trading.errors import InvalidValue
-from trading.models import Account, Strategy, Trade
+from trading.models import Account
 from trading.queries.results import RESULTS
 from trading.queries.trade_filter import GAPS, TradeFilter
 from trading.queries.trade_list import REVIEW_STATES
+from trading.queries.traded_names import strategies_of
 
 ANY = ("", "Any")
 # What is asked for most days stands on the page, the rest behind a word.
@@ -63,9 +63,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, query: QueryDict, account: Account) -> None:
         super().__init__(query, label_suffix="")
-        # Only what this account traded: a name from another account would tell of it.
-        traded = Exists(Trade.objects.filter(account=account, strategy=OuterRef("pk")))
-        names = Strategy.objects.filter(traded).order_by("code").values_list("code", flat=True)
+        names = strategies_of(account)
         self.fields["strategy"] = forms.ChoiceField(required=False, choices=[ANY, *((name, name) for name in names)])
 
     def filter(self) -> TradeFilter:

@@ -30,7 +30,7 @@ from trading.web.choice import AccountChoice, account_query, page, query_of
 from trading.web.static_files import CHART_LIBRARY
 
 REVIEW = "trading.change_review"
-CORRECT = "trading.add_correction"
+CORRECT = "trading.add_correction"  # who may correct may enter by hand
 
 
 @require_safe
@@ -122,6 +122,7 @@ def _shown(request: HttpRequest, trade: Trade, form: ReviewForm, *, error: str =
         scales=scales,
         chart_library=CHART_LIBRARY if CHART_LIBRARY.is_served() else None,
         can_review=request.user.has_perm(REVIEW),
+        can_enter=request.user.has_perm(CORRECT),
         can_correct=request.user.is_staff and request.user.has_perm(CORRECT),
         fills=facts.fills_with_pnl(trade),
         corrections=facts.corrections_of(trade),

@@ -33,7 +33,12 @@
     else location.assign(`${visible(".nav a[data-page=trades]").href}#to-filter`);
   };
 
-  const keys = { j: () => step(1), k: () => step(-1), r: review, "/": filter, "?": () => visible("#keys").showModal() };
+  const enter = () => {
+    const link = visible("a[data-page=new-trade]");
+    if (link) link.click();
+  };
+
+  const keys = { j: () => step(1), k: () => step(-1), r: review, "/": filter, n: enter, "?": () => visible("#keys").showModal() };
 
   document.addEventListener("keydown", (event) => {
     const target = event.target;
