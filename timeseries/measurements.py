@@ -167,6 +167,12 @@ class PointBatch:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    def newest(self) -> PointBatch:
+        """Return the newest point of each series by exchange time, then by time; of equal ones the last."""
+        order = np.lexsort((self.time, self.exchange_time, self.series))
+        series = self.series[order]
+        return self.take(order[np.append(series[1:] != series[:-1], True)[: len(order)]])
+
     def take(self, keep: Rows) -> PointBatch:
         """Return the points that a boolean mask or an index array names."""
         return PointBatch(

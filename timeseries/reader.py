@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.measurements import MINUTES, TICKS, TIMES, Kind, Measurement
+from timeseries.measurements import MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
 from timeseries.spool.folder import Spool
 from timeseries.spool.ordinals import first_free
 from timeseries.stores import candles
@@ -142,8 +142,7 @@ class Reader:
         self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]
     ) -> NewestBySymbol:
         """Return each symbol's newest unshipped point by exchange time, ``origin`` spool; no store is asked."""
-        query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
-        return newest_rows(self._tail(query), "spool")
+        return self._newest_of_tail(measurement, symbols, tags, after=None)
 
     def newest_recorded(
         self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str], *, after: Mapping[str, int]
@@ -155,8 +154,19 @@ class Reader:
         lanes = [self.spool.lane(source, measurement.name) for source in after]
         if not all(lane.holds_after(after[lane.source]) for lane in lanes):
             return None
+        return self._newest_of_tail(measurement, symbols, tags, after=after)
+
+    def _newest_of_tail(
+        self,
+        measurement: Measurement,
+        symbols: Iterable[str],
+        tags: Mapping[str, str],
+        *,
+        after: Mapping[str, int] | None,
+    ) -> NewestBySymbol:
         query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
-        return newest_rows(self._tail(query, after=after), "spool")
+        tables = [table_of(batch.newest(), query.fields) for batch in self._waiting(query, after=after)]
+        return newest_rows(merged(None, tables, query), "spool")
 
     def newest_stored(
         self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]
@@ -226,10 +236,13 @@ class Reader:
                 yield FirstPoint(day, source, int(times.min()))
                 times = times[times >= midnight(day + timedelta(days=1), self.zone)]
 
-    def _tail(self, query: PointQuery, *, after: Mapping[str, int] | None = None) -> pa.Table:
-        """Return the query's points that are not shipped yet, each once; or those ``after`` a sequence of a source."""
+    def _tail(self, query: PointQuery) -> pa.Table:
+        """Return the query's points that are not shipped yet, each once."""
+        return merged(None, [table_of(batch, query.fields) for batch in self._waiting(query)], query)
+
+    def _waiting(self, query: PointQuery, *, after: Mapping[str, int] | None = None) -> Iterator[PointBatch]:
+        """Yield the query's points that are not shipped yet, or those ``after`` a sequence of a source, as recorded."""
         symbols = None if query.symbols is None else set(query.symbols)
-        tables = []
         for lane in self.spool.lanes():
             if lane.measurement != query.measurement or query.tags.get("source", lane.source) != lane.source:
                 continue
@@ -247,9 +260,7 @@ class Reader:
                 ]
                 if any(is_wanted):
                     inside = (batch.time >= query.start) & (batch.time < query.stop)
-                    points = batch.take(np.array(is_wanted)[batch.series] & inside)
-                    tables.append(table_of(points, query.fields))
-        return merged(None, tables, query)
+                    yield batch.take(np.array(is_wanted)[batch.series] & inside)
 
 
 def newest_of(*points: dict[str, Any] | None) -> dict[str, Any] | None:

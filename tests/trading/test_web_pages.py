@@ -294,10 +294,10 @@ def test_the_number_of_queries_does_not_follow_the_number_of_rows(read: Read, ad
     assert queries(read, address) == few
 
 
-def test_the_overview_asks_the_ledger_fourteen_times_at_most(read: Read) -> None:
+def test_the_overview_asks_the_ledger_fifteen_times_at_most(read: Read) -> None:
     page_desk.trades(3)
     page_desk.open_trade("a")
-    assert queries(read, "/") <= 14
+    assert queries(read, "/") <= 15
 
 
 def test_the_number_of_queries_of_a_trade_does_not_follow_its_fills(read: Read) -> None:

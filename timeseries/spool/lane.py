@@ -27,6 +27,7 @@ from timeseries.spool.segment import SegmentFile, find_definitions, find_segment
 __all__ = ["Lane", "Lease", "LeaseHeld", "LeaseLost", "Outcome", "PendingSlice", "SegmentSpan", "Tail"]
 
 MARKS = 32  # places remembered in each segment, so that the next slice begins where the last ended
+FEW = 16  # records looked at first where one is wanted
 SEGMENTS_REMEMBERED = 64  # of which anything is remembered: a companion passes a thousand a day
 
 
@@ -162,7 +163,7 @@ class Lane:
         return spans
 
     def pending(self, *, after: int, limit: int) -> PendingSlice:
-        """Return at most ``limit`` records with a sequence above ``after``, in order of arrival."""
+        """Return the records of the next ``limit`` sequences above ``after``, in order of arrival."""
         issued = self.issued()
         batching = Batching(self.measurement, self.source)
         damaged = quarantined = 0
@@ -170,11 +171,12 @@ class Lane:
         for span in self.spans(issued, after=after):
             if limit <= 0 or (span.last is not None and span.last <= after):
                 continue
-            share = self._read(span, max(after, span.first - 1), issued, limit, batching)
+            begin = max(after, span.first - 1)
+            share = self._read(span, begin, min(issued, begin + limit), batching)
             last = max(last, share.last)
             damaged += share.damaged
             quarantined += share.quarantined
-            limit -= share.taken
+            limit -= share.last - begin
         return PendingSlice(batching.batch(), last, damaged, quarantined)
 
     def holds_after(self, sequence: int) -> bool:
@@ -220,8 +222,12 @@ class Lane:
 
     def oldest_pending_ns(self, after: int) -> int | None:
         """Return the received_time (ns UTC) of the first record above ``after``; None when there is none."""
-        batch = self.pending(after=after, limit=1).batch
-        return int(batch.received_time[0]) if len(batch) else None
+        limit = FEW
+        while (pending := self.pending(after=after, limit=limit)).last_sequence > after:
+            if len(pending.batch):
+                return int(pending.batch.received_time[0])
+            after, limit = pending.last_sequence, 4 * limit  # damaged so far
+        return None
 
     def lease(self, *, owner: str) -> AbstractContextManager[Lease]:
         """Hold the lane's lease, which one shipper at a time has (see `lease.hold`).
@@ -288,19 +294,15 @@ class Lane:
             points, _ = decode(self.measurement, chunk, scan.records(after=span.first - 1))
             yield points, self._definitions(span, points)
 
-    def _read(self, span: SegmentSpan, after: int, issued: int, limit: int, batching: Batching) -> _Share:
-        """Add at most ``limit`` of the segment's points above ``after`` to the batch."""
+    def _read(self, span: SegmentSpan, after: int, through: int, batching: Batching) -> _Share:
+        """Add the segment's points above ``after``, up to the sequence ``through``, to the batch."""
         if not span.file.known:
-            last = max(after, span.last if span.last is not None else issued)
+            last = max(after, span.last if span.last is not None else through)
             is_kept = span.file.holds_frames()
             return _Share(last=last, quarantined=(last - after) * is_kept, damaged=(last - after) * (not is_kept))
         share, points_read = _Share(last=after), 0
-        for chunk, offset, scan in self._frames(span, after, issued):
+        for chunk, _, scan in self._frames(span, after, through):
             frames = scan.records(after=share.last)
-            is_cut = len(frames.sequences) > limit - share.taken
-            if is_cut:
-                frames = frames.take(slice(limit - share.taken))
-                _mark(self._memory_of(span), offset, frames)
             points, unknown = decode(self.measurement, chunk, frames)
             definitions = self._definitions(span, points)
             if lost := [number for number in np.unique(points.series).tolist() if number not in definitions]:
@@ -308,13 +310,9 @@ class Lane:
             batching.add(points, definitions)
             share.quarantined += unknown
             points_read += len(points)
-            share.taken += len(frames.sequences)
             if len(frames.sequences):
                 share.last = int(frames.sequences[-1])
-            if is_cut or share.taken >= limit:
-                break
-        else:
-            share.last = max(share.last, min(span.last, issued) if span.last is not None else 0)
+        share.last = max(share.last, min(span.last, through) if span.last is not None else 0)
         share.damaged = share.last - after - points_read - share.quarantined
         return share
 
@@ -336,7 +334,9 @@ class Lane:
                     start = int(scan.offsets[row])
                     number, tags = parse_definition(chunk[start : start + int(scan.lengths[row])])
                     memory.definitions[number] = tags
-                _mark(memory, offset, scan.records(after=0))
+                records = scan.records(after=0)
+                _mark(memory, offset, records.take(records.sequences <= after))  # the same is often asked next
+                _mark(memory, offset, records)
                 yield chunk, offset, scan
             else:
                 return
@@ -366,7 +366,6 @@ class _Share:
     """What one segment gave to a slice: its last sequence, and how many frames were whole, damaged, unreadable."""
 
     last: int
-    taken: int = 0
     damaged: int = 0
     quarantined: int = 0
 

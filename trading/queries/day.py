@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum, TextField
+from django.db.models import Count, Q, Sum, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -53,17 +51,22 @@ class DayOverview:
 
 def day_figures(account: Account, day: date) -> OutcomeFigures:
     """Return the figures that the day's sums can tell; zeros where nothing was realised."""
-    return _figures(first_values(account, *_sums(account, day)))
+    totals = DayTotal.objects.filter(account=account, day=day)
+    sums = totals.aggregate(**{name: UnitsSum(name) for name in _MONEY}, **{name: Sum(name) for name in _COUNTS})
+    row = {name: total or 0 for name, total in sums.items()}
+    outcomes = Outcomes(row["wins"], row["losses"], row["breakevens"], row["gross_profit"], row["gross_loss"])
+    return figures.outcome_figures(
+        outcomes, gross=row["gross_pnl"], charges=row["charges"], unknown=row["trades_without_charges"]
+    )
 
 
 def day_overview(account: Account, day: date) -> DayOverview:
     """Return the figures of a day, its signals, and the nearest days on which a trade was opened or something was
-    realised: all by one statement."""
+    realised."""
     start, stop = day_bounds(day)
     signals = Signal.objects.filter(account=account, at__gte=start, at__lt=stop).order_by().values("account")
     opened = Trade.objects.filter(account=account).exclude(state=VOID).values("trading_day")
     realised = DayTotal.objects.filter(account=account).values("day")
-    sums = _sums(account, day)
     row = first_values(
         account,
         *(signals.filter(decision=word).annotate(n=Count("pk")).values("n") for word in ("TAKEN", "SKIPPED")),
@@ -73,28 +76,14 @@ def day_overview(account: Account, day: date) -> DayOverview:
         opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at"),
         realised.filter(day__gt=day).order_by("day"),
         candidates(account, day).order_by().values("account").annotate(n=Count("pk")).values("n"),
-        *sums,
     )
     before, after = ([day for day in days if day is not None] for days in (row[2:4], row[4:6]))
     return DayOverview(
-        _figures(row[7:]),
+        day_figures(account, day),
         SignalCounts(taken=row[0] or 0, skipped=row[1] or 0),
         Neighbours(max(before, default=None), min(after, default=None)),
         may_have_opening_sales=bool(row[6]),
     )
-
-
-def _sums(account: Account, day: date) -> list[QuerySet[DayTotal, Any]]:
-    """Return a query of one value for each of `_MONEY` and `_COUNTS`."""
-    totals = DayTotal.objects.filter(account=account, day=day).order_by().values("account")
-    sums = [UnitsSum(name) for name in _MONEY] + [Sum(name) for name in _COUNTS]
-    return [totals.annotate(total=column).values("total") for column in sums]
-
-
-def _figures(sums: Sequence[int | None]) -> OutcomeFigures:
-    gross, charges, profit, loss, wins, losses, breakevens, unknown = (total or 0 for total in sums)
-    outcomes = Outcomes(wins, losses, breakevens, profit, loss)
-    return figures.outcome_figures(outcomes, gross=gross, charges=charges, unknown=unknown)
 
 
 def day_trades(account: Account, day: date, *, latest: int, slips: int) -> tuple[list[Trade], list[Trade]]:
