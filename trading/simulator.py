@@ -68,6 +68,9 @@ def _prices(share: Share, when: npt.NDArray[np.float64], random: np.random.Gener
     turns = np.cumsum(np.append(0.0, random.normal(0, TURN_SHARE, TURNS - 1)))
     trend = np.interp(when, np.linspace(0, 1, TURNS), turns)
     noise = np.cumsum(random.normal(0, NOISE_SHARE / np.sqrt(share.ticks), share.ticks))
-    price = share.price * np.exp(trend + noise)
-    # The nearest float to each multiple of the grid: 0.05 has none itself.
+    return on_grid(share.price * np.exp(trend + noise))
+
+
+def on_grid(price: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return prices rounded to the grid: the nearest float to each multiple of 0.05, which has none itself."""
     return np.asarray(np.round(np.round(price / GRID) * GRID, 2), dtype=np.float64)

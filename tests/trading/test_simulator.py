@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,10 +20,11 @@ import pytest
 from tests.trading.fake_desk import FakeDesk
 from tests.waiting import PATIENCE_SECONDS
 from trading import replay, summon
+from trading.domain.money import to_units
 from trading.errors import InvalidValue
 from trading.management.commands import demo
-from trading.models import Account, DailySummary, Journal, Signal, StopChange, Trade, User
-from trading.queries.accounts import get_account
+from trading.models import Account, DailySummary, FeedGap, Journal, Signal, StopChange, Trade, User
+from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.statistics import strategy_stats
 from trading.simulator import SHARES, simulate
 from trading.strategies.base import nanoseconds
@@ -113,14 +115,14 @@ def done(folder: Path, *arguments: str) -> str:
 
 
 def test_a_demo_folder_is_filled_once_also_when_it_is_killed_midway(folder, settings, ledger):
-    done(folder, "demo", "--prepare")
+    done(folder, "demo", "--prepare", "--sessions", "5")
     login = (folder / "login").read_text()
     assert stat.S_IMODE((folder / "login").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     done(folder, "migrate", "--verbosity", "0")
     use(settings, folder)
     killed = manage(folder, "demo", "--fill")
-    while Trade.objects.count() < 10:
+    while Trade.objects.count() < 50:
         assert killed.poll() is None, killed.stderr.read()
         time.sleep(0.01)
     killed.kill()
@@ -151,12 +153,23 @@ def check_demo(login: str) -> None:
     trades = Trade.objects.filter(account=account)
     assert trades.filter(state="OPEN").count() == 1
     assert trades.filter(fills__role="EXIT", state="CLOSED", fills__sequence=3).exists()  # a scale-out
-    assert set(trades.values_list("strategy__code", flat=True)) == {"ema_cross", "opening_range"}
+    last = trades.latest("opened_at").trading_day
+    assert set(trades.filter(trading_day=last).values_list("strategy__code", flat=True)) == {
+        "ema_cross",
+        "opening_range",
+    }
+    assert trades.values("trading_day").distinct().count() == 5
+    assert len({*trades.values_list("strategy__code", flat=True)}) == 4
+    assert FeedGap.objects.filter(symbol="RELIANCE").count() == 1
+    won = sum(pnl_by_day(account, until=last - timedelta(days=1)).values())
+    assert won
+    assert sum(capital_flows(account, until=last).values()) + won == to_units(Decimal(100_000))
     assert set(Signal.objects.values_list("decision", flat=True)) == {"TAKEN", "SKIPPED"}
     assert not trades.filter(state="CLOSED", charges=None).exists()
     assert strategy_stats(get_account("main"), "ema_cross", None, now=datetime.now(UTC))["total_trades"] > 20
-    summary = DailySummary.objects.get()
-    assert json.loads(summary.body)["date"] == str(summary.day) == str(trades.first().trading_day)
+    assert DailySummary.objects.count() == 5
+    summary = DailySummary.objects.latest("day")
+    assert json.loads(summary.body)["date"] == str(summary.day) == str(last)
     name, password = login.split()
     user = User.objects.get(username=name)
     assert user.check_password(password)

@@ -9,6 +9,7 @@ from typing import Any
 from trading.errors import InvalidValue, LedgerBusy, LedgerNotReady, UnknownAccount, VeloxError
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
+from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.transactions import together
 
 ImportRow = Mapping[str, Any]  # arguments of `open_position` and `close_position` by name; checked by these
@@ -19,8 +20,9 @@ NAMES = ("trade_id", "strategy_id", "symbol")
 OPENING = ("entry_price", "quantity", "entry_time")
 OPTIONAL = ("side", "stop_price", "target_price", "charges", "fill_id", "order_id", "signal_conditions")
 CLOSING = ("exit_price", "exit_time", "exit_reason", "pnl", "pnl_percent")
+STOPS = "stop_changes"
 EXIT_FILL = {"exit_charges": "charges", "exit_fill_id": "fill_id", "exit_order_id": "order_id"}
-KNOWN = frozenset((*NAMES, *OPENING, *OPTIONAL, *CLOSING, *EXIT_FILL))
+KNOWN = frozenset((*NAMES, *OPENING, *OPTIONAL, *CLOSING, *EXIT_FILL, STOPS))
 FATAL = (LedgerBusy, LedgerNotReady, UnknownAccount)
 
 
@@ -36,8 +38,9 @@ def import_trades(account_code: str, rows: Sequence[ImportRow], *, batch_size: i
     """Book each row as `open_position` and, where it has an ``exit_price``, `close_position` would.
 
     A row has the arguments of the two; those of the exit fill are ``exit_charges``, ``exit_fill_id``,
-    ``exit_order_id``. Batches are committed one after another, each whole: where a row of one is refused, its good rows
-    are committed one by one. To import a file again changes nothing. A batch holds the writers' lock for its length.
+    ``exit_order_id``. ``stop_changes`` are (at, stop price, extreme price, method), as `update_trailing_sl` takes them.
+    Batches are committed one after another, each whole: where a row of one is refused, its good rows are committed one
+    by one. To import a file again changes nothing. A batch holds the writers' lock for its length.
 
     Raises: LedgerBusy, LedgerNotReady, UnknownAccount: earlier batches stay, call again.
     """
@@ -64,6 +67,8 @@ def _refusal(account_code: str, rows: Sequence[ImportRow]) -> VeloxError | None:
                 names = [row[name] for name in NAMES]
                 opening = {name: row[name] for name in (*OPENING, *OPTIONAL) if name in row}
                 open_position(account_code, *names, **opening)
+                for at, *change in row.get(STOPS, ()):
+                    update_trailing_sl(account_code, *names, *change, at=at)
                 if row.get("exit_price") is not None:
                     closing = {name: row[name] for name in CLOSING if name in row}
                     closing |= {name: row[key] for key, name in EXIT_FILL.items() if key in row}

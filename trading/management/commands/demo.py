@@ -20,8 +20,8 @@ from django.contrib.auth.models import Group
 
 from trading import replay
 from trading.data_manager import DataManager
-from trading.domain import sessions
-from trading.domain.sessions import Calendar
+from trading.demo.history import record_history, sessions_before
+from trading.domain.sessions import Calendar, parse_hours, rows_for
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.files import write_file
@@ -29,6 +29,7 @@ from trading.models import Account, User
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.queries.accounts import get_account
 from trading.queries.period import desk_zone
+from trading.queries.sessions import calendar_of
 from trading.simulator import simulate
 from trading.strategies.base import nanoseconds
 from trading.strategies.ema_cross import EmaCross
@@ -42,16 +43,21 @@ USER, GROUPS = "demo", ("reviewer", "operator")
 FULL_DAY = timedelta(minutes=375)  # for which the strategies' times are meant
 CHARGE_PERCENT = Decimal("0.02")
 CARRIED = frozenset({"RELIANCE"})  # the trade that is still open in the evening
+SESSIONS = 60  # with the demo's day
 
 
 @dataclass(frozen=True)
 class DemoDay:
-    """A demo's session, chosen once and kept in `demo.json`; ``filled`` spares a second run the work."""
+    """A demo's session, chosen once and kept in `demo.json`; ``filled`` spares a second run the work.
+
+    ``sessions`` is how many it has: itself, and those before it, of which minutes are kept.
+    """
 
     day: date
     opens_at: datetime
     closes_at: datetime
     seed: int = SEED
+    sessions: int = SESSIONS
     filled: bool = False
 
 
@@ -63,28 +69,37 @@ class Command(VeloxCommand):
         steps.add_argument(
             "--prepare", action="store_true", help="mark the (new) data folder as a demo; before migrate"
         )
-        steps.add_argument("--fill", action="store_true", help="record the demo day; after migrate")
+        steps.add_argument("--fill", action="store_true", help="record the demo's sessions; after migrate")
+        parser.add_argument(
+            "--sessions", type=int, default=SESSIONS, help="with --prepare: how many, with the day itself (default: 60)"
+        )
 
-    def answer(self, *, prepare: bool, fill: bool) -> bool:
+    def answer(self, *, prepare: bool, fill: bool, sessions: int) -> bool:
         folder = settings.DATA_DIR
         if prepare:
-            prepare_folder(folder, now=datetime.now(UTC))
+            prepare_folder(folder, now=datetime.now(UTC), sessions=sessions)
             return True
         account, day = _demo_account(), read_day(folder)
+        user = self._user(folder)
         if not (day.filled and account.trades.exists()):
-            self.say(f"Recording a demo day: {day.day}.")
+            self.say(f"Recording a demo day: {day.day}, after {day.sessions - 1} sessions.")
+            record_sessions_before(account, day, reviewer=user)
             record(day)
             write_day(folder, replace(day, filled=True))
+        return True
+
+    def _user(self, folder: Path) -> User:
+        """Return the demo's user, with the password of the folder."""
         name, password = (folder / "login").read_text(encoding="utf-8").split()
-        user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+        user: User = User.objects.get_or_create(username=name, defaults={"is_staff": True})[0]
         if not user.check_password(password):
             user.set_password(password)
             user.save()
         user.groups.add(*Group.objects.filter(name__in=GROUPS))
-        return True
+        return user
 
 
-def prepare_folder(folder: Path, *, now: datetime) -> None:
+def prepare_folder(folder: Path, *, now: datetime, sessions: int = SESSIONS) -> None:
     """Mark a new folder as a demo's with its session, the last completed one, and a password; an old one stays.
 
     Raises: InvalidValue, for the folder of a real desk.
@@ -100,12 +115,12 @@ def prepare_folder(folder: Path, *, now: datetime) -> None:
     # The exchange's hours from the data file: there is no ledger yet that could tell.
     path = Path(apps.get_app_config("trading").path) / "data" / "exchange_sessions.json"
     calendar = Calendar(desk_zone())
-    for hours in sessions.parse_hours(path.read_text(encoding="utf-8")):
+    for hours in parse_hours(path.read_text(encoding="utf-8")):
         if hours.code == settings.VELOX_EXCHANGE:
-            calendar = Calendar(desk_zone(), sessions.rows_for(hours.rows, hours.session_group))
+            calendar = Calendar(desk_zone(), rows_for(hours.rows, hours.session_group))
             break
     session = calendar.last_completed(now)
-    write_day(folder, DemoDay(session.day, session.opens_at, session.closes_at))
+    write_day(folder, DemoDay(session.day, session.opens_at, session.closes_at, sessions=sessions))
 
 
 def read_day(folder: Path) -> DemoDay:
@@ -119,12 +134,26 @@ def read_day(folder: Path) -> DemoDay:
         )
     fields = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     times = {name: datetime.fromisoformat(fields[name]) for name in ("opens_at", "closes_at")}
-    return DemoDay(day=date.fromisoformat(fields["day"]), seed=fields["seed"], filled=fields["filled"], **times)
+    return DemoDay(
+        day=date.fromisoformat(fields["day"]),
+        seed=fields["seed"],
+        sessions=fields.get("sessions", 1),
+        filled=fields["filled"],
+        **times,
+    )
 
 
 def write_day(folder: Path, day: DemoDay) -> None:
     """Write the day of a folder. Raises: OutputFailed."""
     write_file((folder / MARKER), json.dumps(asdict(day), default=str, indent=1) + "\n")
+
+
+def record_sessions_before(account: Account, day: DemoDay, *, reviewer: User) -> None:
+    """Record the minutes and trades of the sessions before the day. Repeating it changes nothing."""
+    if day.sessions <= 1:
+        return
+    before = sessions_before(calendar_of(settings.VELOX_EXCHANGE), day.opens_at, day.sessions - 1)
+    record_history(account, before, day.day, source=SOURCE, seed=day.seed, reviewer=reviewer)
 
 
 def record(day: DemoDay) -> None:
