@@ -153,6 +153,7 @@ def _fills(deal: Deal) -> Iterator[dict[str, Any]]:
             "id": deal.pk * 4 + number, "trade": deal.pk, "sequence": number + 1,
             "side": "BUY" if deal.is_long == (number == 0) else "SELL", "role": "EXIT" if number else "ENTRY",
             "price": price * CENT, "quantity": quantity * 10**8, "at": at, "recorded_at": at,
+            "is_day_only": False, "settlement": "",
             "charges": None if deal.charges is None else deal.charges * CENT // count,
         }  # fmt: skip
 

@@ -57,14 +57,19 @@ def checkout(commit: str) -> Path | None:
 
 
 class Side:
-    """A process that has prepared the scenario on one tree's code and plays it once for each call."""
+    """A process that has prepared the scenario on one tree's code and plays it once for each call.
 
-    def __init__(self, tree: Path, scenario: str) -> None:
-        self.tree, self.file = tree, ROOT / "bench" / "scenarios" / f"{scenario}.py"
+    Its data are in ``folder`` and stay there, by default in one of its own that goes with it.
+    """
+
+    def __init__(self, tree: Path, scenario: str, folder: Path | None = None) -> None:
+        self.tree, self.file, self.kept = tree, ROOT / "bench" / "scenarios" / f"{scenario}.py", folder
 
     def __enter__(self) -> Side:
         self.folder = tempfile.TemporaryDirectory(prefix="velox-bench-side-")
-        environment = {**os.environ, "PYTHONPATH": str(self.tree), "VELOX_DATA_DIR": self.folder.name}
+        if self.kept is not None:
+            self.kept.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(self.tree), "VELOX_DATA_DIR": str(self.kept or self.folder.name)}
         # -P: neither the folder of the file nor this one may stand before the tree.
         command = [sys.executable, "-P", str(ROOT / "bench" / "side.py"), str(self.tree), str(self.file)]
         self.process = subprocess.Popen(
@@ -80,10 +85,10 @@ class Side:
             raise RuntimeError(f"{self.file.name} ended on {self.tree}: see above.")
         return int(line)
 
-    def play(self) -> int:
-        """Play the scenario once; return the units of work it did."""
+    def play(self, words: str = "") -> int:
+        """Play the scenario once, with words where it knows any; return the units of work it did."""
         assert self.process.stdin
-        self.process.stdin.write("\n")
+        self.process.stdin.write(f"{words}\n")
         self.process.stdin.flush()
         return self.answer()
 

@@ -1,7 +1,8 @@
 """One side of a race between two commits: `python -P bench/side.py TREE SCENARIO.py`, with TREE as PYTHONPATH.
 
 It imports nothing of bench: the code under measurement is TREE's. The scenario's `prepare` is a context manager that
-gives a callable; each line of the input calls it once, and its number of units is the line that answers.
+gives a callable; each line of the input calls it once, with the line where it says anything, and its number of units
+is the line that answers.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ def main(tree: str, scenario: str) -> None:
     answers, sys.stdout = sys.stdout, sys.stderr
     with runpy.run_path(scenario)["prepare"]() as play:
         print(0, file=answers, flush=True)
-        for _ in sys.stdin:
-            print(play(), file=answers, flush=True)
+        for line in sys.stdin:
+            words = line.strip()
+            print(play(words) if words else play(), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from trading.queries.day import day_bounds, day_figures
 from trading.queries.instruments import shown_symbol
 from trading.queries.period import desk_date
 from trading.queries.trades import OPEN, trade_values
+from trading.queries.valuation import open_trades
 from trading.transactions import reading
 
 SECTIONS = ("positions", "stops", "counters", "day")
@@ -115,8 +116,7 @@ def _sequence(account: str) -> int:
 
 
 def _positions(account: str, _: date) -> list[HotEntry]:
-    trades = Trade.objects.filter(account=get_account(account), state=OPEN).order_by("opened_at", "pk")
-    rows = list(trades.select_related("account", "strategy", "instrument__exchange"))
+    rows = open_trades(get_account(account))
     return [
         {
             **{name: _plain(cell) for name, cell in trade.as_dict().items()},

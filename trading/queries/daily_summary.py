@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Subquery
@@ -112,7 +112,10 @@ def only(summary: DaySummary, strategy_id: str) -> DaySummary:
 
 def latest_day(account: Account, *, now: datetime) -> date | None:
     """Return the newest trading day on which a trade was opened or an exit was filled by ``now``; None without."""
-    opened = Trade.objects.filter(account=account, opened_at__lte=now).exclude(state=VOID).order_by("-trading_day")
+    trades = Trade.objects.filter(account=account, opened_at__lte=now).exclude(state=VOID)
+    newest = trades.order_by("-opened_at").values_list("opened_at", flat=True).first()
+    # No zone is two days away from another: a later trading day than that of the newest opening is not far from it.
+    opened = trades.filter(opened_at__gte=(newest or now) - timedelta(days=2)).order_by("-trading_day")
     realised = Realisation.objects.filter(account=account, at__lte=now).order_by("-day")
     days = first_values(account, opened.values("trading_day"), realised.values("day"))
     return max((day for day in days if day is not None), default=None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from operator import attrgetter
 
-from django.db.models import Count, Q, Sum, TextField
-from django.db.models.functions import Cast
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from trading.domain import figures, flags
@@ -14,7 +14,7 @@ from trading.domain.shapes import OutcomeFigures
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
 from trading.queries.accounts import first_values
-from trading.queries.columns import UnitsSum
+from trading.queries.columns import UnitsSum, text
 from trading.queries.opening_sales import candidates
 from trading.queries.trade_list import related
 from trading.queries.trades import VOID
@@ -90,14 +90,18 @@ def day_trades(account: Account, day: date, *, latest: int, slips: int) -> tuple
     """Return trades opened at the desk or closed on a day, the newest opening first: so many of all, and so many of
     those that have a flag which is likely a slip (`flags.SLIPS`)."""
     start, stop = day_bounds(day)
-    closed = Realisation.objects.filter(account=account, day=day, closes=True).values("trade")
-    trades = Trade.objects.filter(account=account).order_by("-opened_at", "-pk")
-    of_day = trades.filter(Q(opened_at__gte=start, opened_at__lt=stop) | Q(pk__in=closed)).values("pk")
+    # A union, each half by an index of its own; and no account beside it, or SQLite would read all of the account's
+    # trades in the order that is asked for.
+    opened = Trade.objects.filter(account=account, opened_at__gte=start, opened_at__lt=stop).order_by()
+    closed = Realisation.objects.filter(account=account, day=day, closes=True).order_by()
+    of_day = opened.values_list("pk").union(closed.values_list("trade"))
+    newest = Trade.objects.filter(pk__in=of_day).order_by("-opened_at", "-pk").values("pk")
     words = Q()
     for flag in flags.SLIPS:
         words |= Q(words__contains=f'"{flag}"')
-    odd = of_day.exclude(state=VOID).annotate(words=Cast("flags", TextField())).filter(words).values("pk")
-    rows = list(related(trades.filter(Q(pk__in=of_day[:latest]) | Q(pk__in=odd[:slips]))))
+    odd = newest.exclude(state=VOID).alias(words=text("flags")).filter(words)
+    chosen = Trade.objects.filter(Q(pk__in=newest[:latest]) | Q(pk__in=odd[:slips])).order_by()
+    rows = sorted(related(chosen), key=attrgetter("opened_at", "pk"), reverse=True)
     return rows[:latest], [row for row in rows if row.state != VOID and flags.slips(row.flags)][:slips]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from trading.models import Account, Instrument, Signal, Trade
 from trading.queries.instruments import shown_symbol
@@ -18,14 +18,14 @@ COLUMNS = (
 def unreviewed_instruments(account: Account | None = None) -> QuerySet[Instrument]:
     """Return the instruments in use (of an account) whose terms nobody has confirmed: money is counted with them."""
     of = {} if account is None else {"account": account}
-    used = [Q(pk__in=model.objects.filter(**of).values("instrument")) for model in (Trade, Signal)]
-    return Instrument.objects.filter(used[0] | used[1], reviewed=False).select_related("exchange")
+    used = [Exists(model.objects.filter(**of, instrument=OuterRef("pk"))) for model in (Trade, Signal)]
+    return Instrument.objects.filter(Q(used[0]) | Q(used[1]), reviewed=False).select_related("exchange")
 
 
 def unreviewed_names(account: Account) -> list[str]:
     """Return their names as callers know them, in order."""
     rows = unreviewed_instruments(account).order_by("exchange__code", "symbol")
-    return [shown_symbol(row.exchange.code, row.symbol) for row in rows]
+    return [shown_symbol(*names) for names in rows.values_list("exchange__code", "symbol")]
 
 
 def instrument_rows(rows: QuerySet[Instrument]) -> list[dict[str, Any]]:

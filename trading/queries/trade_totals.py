@@ -8,9 +8,11 @@ from decimal import Decimal
 from django.db.models import Count, Q, QuerySet
 
 from trading.domain.money import from_units
-from trading.models import Trade
+from trading.models import Account, Trade
 from trading.queries.columns import UnitsSum
+from trading.queries.kept import KeptAnswers
 from trading.queries.results import BREAKEVEN, LOSS, WIN, with_result
+from trading.queries.trade_filter import TradeFilter, matching
 from trading.queries.trades import OPEN, VOID
 
 
@@ -42,6 +44,11 @@ class TradeTotals:
         return {**asdict(self), "total_pnl": self.earned}
 
 
+def filtered_totals(account: Account, filters: TradeFilter) -> TradeTotals:
+    """Return the totals of the account's trades under a filter; a page is asked for again and again."""
+    return _kept_totals.of(account, filters, lambda: totals_of(matching(account, filters)))
+
+
 def totals_of(trades: QuerySet[Trade]) -> TradeTotals:
     """Return the totals of trades."""
     sums = trades.order_by().aggregate(
@@ -66,3 +73,6 @@ def totals_of(trades: QuerySet[Trade]) -> TradeTotals:
         charges=from_units(sums["costs"] or 0),
         trades_without_charges=sums["unknown"],
     )
+
+
+_kept_totals: KeptAnswers[TradeTotals] = KeptAnswers(2**18)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from trading.domain import position
@@ -27,7 +28,7 @@ def open_positions(account: Account, last_ticks: LastTicks) -> list[Position]:
 
 def positions_by_trade(account: Account, last_ticks: LastTicks) -> list[tuple[int, Position]]:
     """Return the primary key and the position of each open trade, the oldest first."""
-    rows = list(_open(account))
+    rows = open_trades(account)
     ticks = last_ticks({_symbol(row) for row in rows}) if rows else {}
     positions = [Position(**trade.as_dict()) for trade in trade_values(rows)]
     return [(row.pk, _valued(position, [row], ticks)) for position, row in zip(positions, rows, strict=True)]
@@ -36,14 +37,17 @@ def positions_by_trade(account: Account, last_ticks: LastTicks) -> list[tuple[in
 def position_of(account: Account, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
     """Return the sum of a strategy's open trades in one symbol; flat (side None, quantity 0) where none is open."""
     name = plain_name(symbol)
-    rows = [row for row in _open(account, strategy__code=strategy_id) if _symbol(row) == name]
+    rows = [row for row in open_trades(account, strategy__code=strategy_id) if _symbol(row) == name]
     summed = sum_of(account.code, strategy_id, symbol, trade_values(rows))
     return _valued(summed, rows, last_ticks({_symbol(rows[0])}) if rows else {})
 
 
-def _open(account: Account, **lookups: Any) -> Iterable[Trade]:
+def open_trades(account: Account, **lookups: str) -> list[Trade]:
+    """Return the trades that are open, the oldest first, with what a position needs."""
     rows = Trade.objects.filter(account=account, state=OPEN, **lookups)
-    return rows.select_related("account", "strategy", "instrument__exchange").order_by("opened_at", "pk")
+    few = rows.select_related("account", "strategy", "instrument__exchange").order_by()
+    # Put in order here: asked for an order, SQLite reads every trade by opening in place of the few that are open.
+    return sorted(few, key=attrgetter("opened_at", "pk"))
 
 
 def _symbol(row: Trade) -> str:

@@ -11,7 +11,7 @@ from trading.pages.filter_form import FilterForm
 from trading.queries.trade_filter import matching
 from trading.queries.trade_list import related, trade_rows
 from trading.queries.trade_order import NEWEST, ordered
-from trading.queries.trade_totals import totals_of
+from trading.queries.trade_totals import filtered_totals
 from trading.web.choice import chosen_account, page, query_of
 from trading.web.trade_columns import COLUMNS, asked_for, headings
 
@@ -23,8 +23,8 @@ def trade_list(request: HttpRequest) -> HttpResponse:
     """Show the trades of one account under a filter with their totals, the newest opening first."""
     choice = chosen_account(request)
     form = FilterForm(request.GET, choice.account)
-    trades, order = matching(choice.account, form.filter()), request.GET.get("sort", "")
-    totals = totals_of(trades)
+    filters, order = form.filter(), request.GET.get("sort", "")
+    trades, totals = matching(choice.account, filters), filtered_totals(choice.account, filters)
     # The totals have counted them: a page is a stretch of the numbers.
     numbers = Paginator(range(totals.trades), PER_PAGE).get_page(request.GET.get("page"))
     start = (numbers.number - 1) * PER_PAGE

@@ -1,0 +1,95 @@
+"""What a process keeps of the ledger: it is asked for anew after every change, of whatever kind, and stays within its
+bound."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from tests import page_desk
+from trading.models import Account, Excursion, Instrument, Trade
+from trading.operations.close_position import close_position
+from trading.queries.accounts import get_account
+from trading.queries.kept import KeptAnswers, mark_of
+from trading.queries.trade_filter import TradeFilter
+from trading.queries.trade_totals import filtered_totals
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+
+def test_an_answer_is_kept_until_the_ledger_moves() -> None:
+    page_desk.trades(2)
+    account, asked = get_account("main"), []
+    kept: KeptAnswers[int] = KeptAnswers(1000, lambda _: 1)
+
+    def ask() -> int:
+        return kept.of(account, "trades", lambda: asked.append(1) or Trade.objects.count())
+
+    assert [ask(), ask(), len(asked)] == [2, 2, 1]
+    page_desk.trades(1, first=3)
+    assert [ask(), ask(), len(asked)] == [3, 3, 2]
+
+
+@pytest.mark.ledger
+def test_whatever_a_figure_follows_from_moves_the_mark() -> None:
+    page_desk.trades(1)
+    page_desk.open_trade()
+    account, trade = get_account("main"), Trade.objects.get(trade_id="T1")
+    page_desk.member("viewer")
+    marks = [mark_of(account)]
+
+    def moved() -> bool:
+        marks.append(mark_of(account))
+        return marks[-1] != marks[-2]
+
+    page_desk.reviewed("T1", by="viewer")
+    assert moved()
+    page_desk.skipped(1)
+    assert moved()
+    at = page_desk.OPENING + timedelta(hours=5, minutes=9)
+    close_position("main", "held", "ema_cross", "RELIANCE", exit_price=2470, exit_time=at)
+    assert moved()
+    instrument = Instrument.objects.get(pk=trade.instrument_id)
+    instrument.reviewed = not instrument.reviewed
+    instrument.save()
+    assert moved()
+    measured = {"mae": -1, "mae_price": 1, "mae_at": at, "mfe": 1, "mfe_price": 1, "mfe_at": at, "measured_at": at}
+    Excursion.objects.bulk_create([Excursion(trade=trade, ticks=1, **measured)])
+    assert moved()
+    Excursion.objects.all().delete()
+    assert moved()
+    Account.objects.get(code="replay").save()
+    assert moved()
+
+
+def test_a_login_moves_no_mark(client: Client) -> None:
+    account = get_account("main")
+    user = page_desk.member("viewer", password=page_desk.PASSWORD)
+    mark = mark_of(account)
+    user.save()
+    assert mark_of(account) == mark
+
+
+def test_no_more_is_kept_than_the_bound_and_accounts_stay_apart() -> None:
+    kept: KeptAnswers[str] = KeptAnswers(10, len)
+    main, replay = get_account("main"), get_account("replay")
+    assert [kept.of(account, "a", lambda a=account: a.code) for account in (main, replay, main)] == [
+        "main", "replay", "main"]  # fmt: skip
+    assert kept.bytes == 10
+    kept.of(main, "b", lambda: "1234")
+    assert kept.bytes == 8  # the one of replay went: nobody had asked for it the longest
+    assert kept.of(replay, "a", lambda: "anew") == "anew"
+    assert kept.of(main, "c", lambda: "larger than all") == "larger than all"
+    assert kept.bytes == 8
+
+
+def test_the_totals_of_a_filter_follow_the_ledger() -> None:
+    page_desk.trades(4)
+    account, wins = get_account("main"), TradeFilter(result="win")
+    before = filtered_totals(account, TradeFilter())
+    assert before == filtered_totals(account, TradeFilter())
+    assert filtered_totals(account, wins).trades == before.winning_trades
+    page_desk.trades(1, first=5)
+    assert filtered_totals(account, TradeFilter()).trades == before.trades + 1
