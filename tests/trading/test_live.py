@@ -32,8 +32,9 @@ def test_the_sections_are_those_of_the_page(client: Client) -> None:
     page = client.get("/").content.decode()
     picture = live.OverviewLook("main")(True)
     assert picture is not None
-    assert set(picture.sections) == {"live-tiles", "live-positions", "live-latest", "live-health"}
-    for name in ("live-tiles", "live-positions", "live-latest"):
+    steady = {"live-tiles", "live-positions", "live-curve", "live-latest", "live-signals"}
+    assert set(picture.sections) == steady | {"live-health"}
+    for name in steady:
         assert picture.sections[name].strip() in page, name
     assert f'data-day="{picture.facts["day"]}"' in page
 

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from tests import page_desk
 from trading.domain import amounts
@@ -23,6 +24,7 @@ from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.queries import kept
 from trading.queries.accounts import get_account
 from trading.queries.daily_summary import build_daily_summary
+from trading.queries.day import day_figures
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.trades import OPEN
 from trading.web import overview, trades
@@ -130,6 +132,40 @@ def test_unrealised_adds_up_what_is_known_and_counts_the_rest() -> None:
     priced = overview.OpenPosition(known.pk, with_pnl(known.position, Decimal("40.5")))
     assert overview.unrealised_of([priced, unknown]) == overview.Unrealised(Decimal("40.5"), 1, 2)
     assert overview.unrealised_of([unknown]).total is None
+
+
+def test_the_total_of_a_day_is_its_realised_and_its_unrealised_and_unknown_without_any_price(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_desk.trades(4)
+    account = Account.objects.get(code="main")
+    realised = day_figures(account, page_desk.DAY.date())["total_pnl"]
+    assert overview.day_shown(account, None, now=timezone.now())["total"] == realised  # nothing is open
+    page_desk.open_trade("a")
+    page_desk.open_trade("b")
+    assert overview.day_shown(account, None, now=timezone.now())["total"] is None
+    assert "Realised and unrealised — no last price is known" in words(read("/"))
+    first, second = overview.priced_positions(account)
+    known = overview.OpenPosition(first.pk, with_pnl(first.position, Decimal("12.5")))
+    monkeypatch.setattr(overview, "priced_positions", lambda _: [known, second])
+    realised = day_figures(account, page_desk.DAY.date())["total_pnl"]  # a part of each was closed
+    assert overview.day_shown(account, None, now=timezone.now())["total"] == realised + Decimal("12.5")
+    assert "of 1 of 2 open" in words(read("/"))
+
+
+def test_the_overview_draws_the_days_curve_and_lists_its_latest_signals(read: Read) -> None:
+    page = words(read("/"))
+    assert "Equity curve of the day" in page
+    assert "the curve begins with the first exit" in page
+    assert "No signal was recorded on" in page
+    page_desk.trades(12)
+    page = read("/")
+    points = re.search(r'<polyline points="([^"]+)"', page.split('id="live-curve"')[1])
+    assert points is not None
+    assert len(points[1].split()) == 2 * 12 + 1  # a step for each exit, from 0 at the first opening
+    signals = page.split('id="live-signals"')[1].split("</section>")[0]
+    assert signals.count('<span class="badge taken">') == 8
+    assert "12 taken" in signals
 
 
 def test_an_empty_desk_says_what_to_do_next(read: Read) -> None:
@@ -311,10 +347,10 @@ def test_the_number_of_queries_of_a_page_does_not_follow_the_number_of_rows(read
     assert {address: queries(read, address) for address in addresses} == few
 
 
-def test_the_overview_asks_the_ledger_sixteen_times_at_most(read: Read) -> None:
+def test_the_overview_asks_the_ledger_eighteen_times_at_most(read: Read) -> None:
     page_desk.trades(3)
     page_desk.open_trade("a")
-    assert queries(read, "/") <= 16
+    assert queries(read, "/") <= 18
 
 
 def test_the_number_of_queries_of_a_trade_does_not_follow_its_fills(read: Read) -> None:

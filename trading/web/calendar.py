@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from decimal import Decimal
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -13,17 +12,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from trading.domain.drawing import Chart, Drawing, drawing
 from trading.errors import InvalidValue, VeloxError
 from trading.operations.write_day_note import CHARACTERS_MAX, write_day_note
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import day_overview, day_trades
-from trading.queries.day_record import DayCurve, day_record
+from trading.queries.day_record import day_record
 from trading.queries.month_calendar import months, next_month
 from trading.queries.period import EARLIEST, desk_date
 from trading.queries.signal_list import SignalFilter, listed_signals
 from trading.queries.trade_list import trade_rows
 from trading.web.choice import LATEST, AccountChoice, account_query, chosen_account, chosen_month, day_named, page
+from trading.web.day_chart import curve_drawing
 
 MONTHS_SHOWN = 3
 TRADES_MAX = 100
@@ -127,15 +126,3 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
     )
     response.status_code = 200 if form is None else 400
     return response
-
-
-def curve_drawing(curve: DayCurve, currency: str, day: date) -> Drawing | None:
-    """Return the shapes of a day's curve, from 0 at its first opening; None without an exit."""
-    if curve.starts_at is None:
-        return None
-    instants = [curve.starts_at, *(point.at for point in curve.points)]
-    labels = [f"{timezone.localtime(at):%H:%M:%S}" if curve.is_timed else day.isoformat() for at in instants]
-    span = (instants[-1] - instants[0]).total_seconds()
-    places = [(at - instants[0]).total_seconds() / span for at in instants] if curve.is_timed and span else []
-    values = [Decimal(0), *(point.pnl for point in curve.points)]
-    return drawing(Chart("P&L through the day", labels, values, currency, is_line=True, places=places, is_step=True))

@@ -35,7 +35,7 @@ from trading.web.overview import day_shown
 
 HEALTH_SECONDS = 2.0
 CHECK_SECONDS = 20.0  # between two looks whether a viewer still may look: cut off within a minute, a slow look included
-SECTIONS = ("tiles", "positions", "latest", "health")
+SECTIONS = ("tiles", "positions", "curve", "latest", "signals", "health")
 NEEDS_ASGI = "Live figures need the ASGI server of `make serve`; this page shows those of its loading."
 
 _looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")

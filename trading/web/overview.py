@@ -12,16 +12,20 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from trading.domain.drawing import Drawing
 from trading.domain.shapes import OutcomeFigures
 from trading.health.report import report
-from trading.models import Account
+from trading.models import Account, Signal
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import Neighbours, SignalCounts, day_overview, day_trades
+from trading.queries.day_record import DayCurve, day_curve
 from trading.queries.instrument_list import unreviewed_names
 from trading.queries.opening_sales import opening_sales
 from trading.queries.period import desk_date
+from trading.queries.signal_list import SignalFilter, listed_signals
 from trading.queries.trade_list import TradeRow, trade_rows
 from trading.web.choice import account_query, chosen_account, chosen_day, page
+from trading.web.day_chart import curve_drawing
 from trading.web.positions import OpenPosition, positions_then, priced_positions
 
 LATEST = 8
@@ -69,6 +73,10 @@ class DayShown(TypedDict):
     signals: SignalCounts
     positions: list[OpenPosition]
     unrealised: Unrealised
+    total: Decimal | None  # realised after known charges and unrealised; None where no price of what is open is known
+    curve: DayCurve
+    chart: Drawing | None
+    latest_signals: list[Signal]
     trades: list[TradeRow]
     has_more: bool
     slips: list[TradeRow]
@@ -86,6 +94,7 @@ def day_shown(account: Account, asked: date | None, *, now: datetime) -> DayShow
     positions = positions_then(account, day) if is_past else priced_positions(account)
     facts = day_overview(account, day)
     latest, slips = day_trades(account, day, latest=LATEST + 1, slips=SLIPS_MAX)
+    unrealised, curve = unrealised_of(positions), day_curve(account, day)
     before, after = facts.neighbours.before, facts.neighbours.after
     return {
         "day": day,
@@ -94,7 +103,13 @@ def day_shown(account: Account, asked: date | None, *, now: datetime) -> DayShow
         "figures": facts.figures,
         "signals": facts.signals,
         "positions": positions,
-        "unrealised": unrealised_of(positions),
+        "unrealised": unrealised,
+        "total": None
+        if positions and unrealised.total is None
+        else facts.figures["total_pnl"] + (unrealised.total or 0),
+        "curve": curve,
+        "chart": curve_drawing(curve, account.currency, day),
+        "latest_signals": list(listed_signals(account, SignalFilter(first=day, last=day))[:LATEST]),
         "trades": trade_rows(latest[:LATEST]),
         "has_more": len(latest) > LATEST,
         "slips": trade_rows(slips),
