@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.utils import DatabaseError, IntegrityError
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, snapshot, sql
+from tests.trading.pictures import picture
 from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import IdConflict, InvalidValue, UnknownAccount, UnknownTrade
@@ -32,6 +33,7 @@ from trading.models import (
     append_only,
 )
 from trading.operations.add_capital import add_capital
+from trading.operations.add_screenshot import add_screenshot
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
@@ -52,7 +54,7 @@ DAY = date(2024, 3, 15)
 FACTS = (
     *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
     *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
-    *("trading_statedcharge", "trading_daynote"),
+    *("trading_statedcharge", "trading_daynote", "trading_screenshot"),
 )
 KEPT = ("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead")
 
@@ -72,6 +74,7 @@ def everything(account: str = "main") -> Trade:
     line = ChargeStatement(day=later, last_day=later, head=Head.DP, amount=Decimal(7), source=ChargeSource.PERSON)
     state_charges(account, [line], by="asha", text="the broker's page")
     write_day_note(get_account(account), DAY, "gap up", by="asha")
+    add_screenshot(row(account=account).pk, picture(), by="asha")
     return row(account=account)
 
 
@@ -229,7 +232,7 @@ class TestJournal:
         assert [one.operation for one in Journal.objects.filter(account__code="main")] == [
             *("open_position", "update_trailing_sl", "add_fill", "close_position", "record_signal"),
             *("publish_daily_summary", "add_capital", "open_position", "amend", "state_charges"),
-            *("write_day_note", "review_trade"),
+            *("write_day_note", "add_screenshot", "review_trade"),
         ]
 
     def test_a_fill_is_told_exactly(self) -> None:

@@ -17,6 +17,7 @@ from django.db.utils import DatabaseError, IntegrityError
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, sql
 from tests.trading.desk import make, plans
+from tests.trading.pictures import picture
 from tests.trading.tampering import filled_tables, others, typed, unguarded
 from trading.domain.chain import chain_code
 from trading.domain.charge_heads import Head
@@ -24,6 +25,7 @@ from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import VeloxError
 from trading.models import Exchange, Excursion, FeedGap, Instrument, Strategy, User
 from trading.operations.add_capital import add_capital
+from trading.operations.add_screenshot import add_screenshot
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
@@ -72,6 +74,7 @@ def a_desks_days() -> None:
     set_brokerage_plan("paper", "zerodha", DAY)
     for text in ("gap up", "gap up, then sideways"):
         write_day_note(get_account("paper"), DAY, text, by="asha")
+    add_screenshot(row("X").pk, picture(), by="asha")
 
 
 def _corrections() -> None:

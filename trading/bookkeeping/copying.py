@@ -26,10 +26,9 @@ from timeseries.spool import durable
 from trading.domain.chain import JournalEntry, canonical, chain_code
 from trading.errors import VeloxError
 from trading.heads import REFERENCES
-from trading.proof.fill_ids import TWICE
 from trading.proof.heads import BACKUP_HEADS, none
 from trading.proof.trades import Progress
-from trading.proof.verification import Proof, Verification
+from trading.proof.verification import NO_CHANGE, Proof, Verification
 from trading.proof.verify import journal_key, verify_copy
 from trading.transactions import MIGRATIONS
 
@@ -162,7 +161,7 @@ def must_be_proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
     """Return the proof of a copy that is sound. Raises: CopyRefused with the first thing found."""
     proof = proved(path, progress)
     if not proof.is_sound:
-        first = next(difference for difference in proof.differences if difference.kind != TWICE)
+        first = next(difference for difference in proof.differences if difference.kind not in NO_CHANGE)
         raise CopyRefused(
             f"{path.name} does not prove itself: {len(proof.differences)} differences, the first in "
             f"{first.table or 'the file'} {first.field or ''} ({first.kind}: {first.stored}).",

@@ -29,6 +29,7 @@ FACTS = {
     "trading_realisation": ACCOUNT,
     "trading_dailysummary": ACCOUNT,
     "trading_daynote": ACCOUNT,
+    "trading_screenshot": ACCOUNT,
     "trading_correction": ACCOUNT,
     "trading_statedcharge": ACCOUNT,
     "trading_journal": ACCOUNT,

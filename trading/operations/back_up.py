@@ -7,11 +7,14 @@ from pathlib import Path
 import structlog
 
 from timeseries.spool import durable
+from trading import picture_files
 from trading.bookkeeping import copying
 from trading.errors import InvalidValue
 from trading.proof.trades import Progress
+from trading.queries.screenshots import screenshot_files
 from trading.transactions import reading
 
+PICTURES = "screenshots"  # the folder beside the copies: of all of them, since no picture ever changes
 PREFIX, BEFORE_MIGRATING = "ledger-", "before-migrate-"
 KEPT, KEPT_BEFORE_MIGRATING = 14, 5
 
@@ -19,7 +22,8 @@ log = structlog.get_logger("database")
 
 
 def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
-    """Make a backup and return it: proved, 0600, its heads noted beside it; older ones than the newest ``keep`` go.
+    """Make a backup and return it: proved, 0600, its heads noted beside it, its screenshots in a folder beside all of
+    them; older ones than the newest ``keep`` go.
 
     Raises: CopyRefused where the copy does not prove itself (then the ledger does not either); nothing is kept or
         removed. InvalidValue, DatabaseError; LedgerNotReady for a ledger that is not migrated yet.
@@ -33,6 +37,9 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
         copying.copy_to(unfinished)
         note = copying.note_of(unfinished, copying.must_be_proved(unfinished, progress))
         copying.write_note(path, note)
+        # Before the copy has its name: a backup whose pictures were not copied yet is none.
+        if lost := picture_files.bring(screenshot_files(), picture_files.folder(), path.parent / PICTURES):
+            log.error("screenshots that no backup has", files=[file.name for file in lost])
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)

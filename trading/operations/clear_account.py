@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from trading import picture_files
 from trading.bookkeeping import journal
 from trading.domain.chain import JournalEntry
 from trading.errors import InvalidValue
@@ -29,6 +30,7 @@ from trading.models import (
     Journal,
     Realisation,
     Review,
+    Screenshot,
     Signal,
     SignalCondition,
     StatedCharge,
@@ -61,11 +63,13 @@ def clear_account(account_code: str, *, by: str = "") -> dict[str, int]:
         main = get_account(MAIN)
         journal.lock_head(main)
         head = journal.lock_head(account)
+        pictures = list(Screenshot.objects.filter(account=account).values_list("name", flat=True))
         removed = {name: rows.delete()[0] for name, rows in _rows(account).items()}
         if any(removed.values()):
             ends: JournalEntry = {"last_sequence": head.sequence, "last_head": head.mac}
             body: JournalEntry = {"cleared": account_code, "rows": removed, **ends}
             journal.append(main, "clear_account", body, now=now, by=by)
+    picture_files.remove(pictures)
     return removed
 
 
@@ -76,6 +80,7 @@ def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
         "day_notes": DayNote.objects.filter(account=account),
         "stated_charges": StatedCharge.objects.filter(account=account),
         "corrections": Correction.objects.filter(account=account),
+        "screenshots": Screenshot.objects.filter(account=account),
         "reviews": Review.objects.filter(trade__account=account),
         "excursions": Excursion.objects.filter(trade__account=account),
         "feed_gaps": FeedGap.objects.filter(account=account),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,14 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.utils import DatabaseError
 
 from timeseries.spool import durable
-from trading import heads
+from trading import heads, picture_files
 from trading.bookkeeping import copying
 from trading.bookkeeping.copying import CopyRefused
 from trading.models import JournalHead
 from trading.models.sealing import name_ledger
+from trading.operations.back_up import PICTURES
 from trading.proof.trades import Progress
+from trading.queries.screenshots import screenshot_files
 from trading.transactions import busy, writers_alone
 
 Ends = dict[str, tuple[int, str]]
@@ -30,10 +32,12 @@ log = structlog.get_logger("database")
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The ends of the restored chains by account, and the copy of the ledger that stood there before."""
+    """The ends of the restored chains by account, the copy of the ledger that stood there before, and the names of
+    screenshots that neither the backup nor the data folder has."""
 
     heads: Ends
     replaced: Path | None
+    screenshots_lost: Sequence[str] = ()
 
 
 def restore(path: Path, *, force: bool = False, progress: Progress = lambda *_: None) -> Restored:
@@ -52,7 +56,15 @@ def restore(path: Path, *, force: bool = False, progress: Progress = lambda *_: 
     ends = {code: (end["sequence"], end["mac"]) for code, end in proof.head.items()}
     replaced = (_on_sqlite if copying.vendor() == "sqlite" else _on_postgres)(path, lambda: _allow(ends, force))
     log.warning("ledger restored", file=path.name, replaced=None if replaced is None else replaced.name)
-    return Restored(ends, replaced)
+    lost = screenshot_files()
+    try:
+        lost = picture_files.bring(lost, path.parent / PICTURES, picture_files.folder())
+    except OSError as error:  # the ledger stands by now; its proof names what is not there
+        log.error("screenshots were not restored", error=str(error))
+    names = [file.name for file in lost]
+    if names:
+        log.error("screenshots that the backup has not", files=names)
+    return Restored(ends, replaced, names)
 
 
 def _allow(ends: Ends, force: bool) -> bool:

@@ -24,7 +24,16 @@ OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capit
 OF_IMPORTS = {"import_file", "import_fills", "give_cost", "propose_actions", "decide_action"}
 OTHERS |= OF_IMPORTS
 OTHERS |= {"state_charges", "set_brokerage_plan", "write_day_note"}
+OTHERS |= {"add_screenshot"}
 OTHERS |= {"record_breaks", "approve_breaks"}
+COLLECTED = {  # operations whose rows a field of `Index` has
+    "publish_daily_summary": "summaries",
+    "state_charges": "charges",
+    "write_day_note": "notes",
+    "add_screenshot": "screenshots",
+    **dict.fromkeys(OF_IMPORTS, "imports"),
+    **dict.fromkeys(("record_breaks", "approve_breaks"), "breaks"),
+}
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
 
@@ -84,6 +93,7 @@ class Index:
     charges: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     breaks: list[tuple[int, int]] = field(default_factory=list)  # journal row, account: those that tell of breaks
     notes: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
+    screenshots: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     second_rows: set[tuple[int, int]] = field(default_factory=set)  # trade, sequence: of fills that stand in two
@@ -210,14 +220,8 @@ class ChainWalk:
             self.index.signals.append((body.get("signal_pk"), pk, account))
         if "signal_taken" in body and isinstance(trade, dict):
             self.index.signal_trades[body["signal_taken"]] = trade["pk"]
-        if operation == "publish_daily_summary":
-            self.index.summaries.append((pk, account))
-        if operation in OF_IMPORTS:
-            self.index.imports.append((pk, account))
-        if operation in ("record_breaks", "approve_breaks"):
-            self.index.breaks.append((pk, account))
-        if operation in ("state_charges", "write_day_note"):
-            rows = self.index.charges if operation == "state_charges" else self.index.notes
+        if operation in COLLECTED:
+            rows: list[tuple[int, int]] = getattr(self.index, COLLECTED[operation])
             rows.append((pk, account))
         if "cleared" in body:
             self.index.clears[body["cleared"]] = (body["last_sequence"], body["last_head"])

@@ -48,6 +48,7 @@ KEYS = {
     "trading_daytotal": ("account_id", "strategy_id", "instrument_id", "day"),
     "trading_dailysummary": ("account_id", "day", "version"),
     "trading_daynote": ("account_id", "day", "version"),
+    "trading_screenshot": ("trade_id", "sha256"),
 }
 StoredCell = JSON | date | Decimal  # of a row, as its database has it
 StoredRow = tuple[Any, ...]  # in the order of its table's columns

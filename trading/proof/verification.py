@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypedDict
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -24,10 +25,12 @@ from trading.proof.references import SealedRows, check_heads, compare_references
 from trading.proof.reports import Reports
 from trading.proof.rows import Difference, Findings, Tables
 from trading.proof.schema import check_schema
+from trading.proof.screenshots import FILE, compare_screenshots
 from trading.proof.signals import compare_signals, compare_summaries
 from trading.proof.trades import Progress, TradeProof
 
 MAIN = "main"
+NO_CHANGE = frozenset({TWICE, FILE})  # kinds of differences that no row shows
 
 
 class ChainEnd(TypedDict):
@@ -55,8 +58,9 @@ class Proof:
 
     @property
     def is_sound(self) -> bool:
-        """Whether everything is as it was recorded. An id that an older ledger let stand for two fills is."""
-        return all(difference.kind == TWICE for difference in self.differences)
+        """Whether everything is as it was recorded. An id that an older ledger let stand for two fills is, and so is a
+        ledger beside which a file of a screenshot was lost."""
+        return all(difference.kind in NO_CHANGE for difference in self.differences)
 
     def as_dict(self) -> dict[str, JSON]:
         """Return the proof as `verify_ledger --format json` prints it."""
@@ -78,6 +82,7 @@ class Verification:
     published: Callable[[str], PublishedHeads]
     since: str | None = None
     progress: Progress = lambda _stage, _done, _total: None
+    files: Path | None = None  # of the screenshots, where they are to be looked at
     findings: Findings = field(default_factory=Findings)
 
     def run(self) -> Proof:
@@ -109,6 +114,7 @@ class Verification:
                 **compare_charges(tables, walk.index),
                 **compare_breaks(tables, walk.index),
                 **compare_notes(tables, walk.index),
+                **compare_screenshots(tables, walk.index, self.files),
             }
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from trading import picture_files
 from trading.domain.chain import journal_text
 from trading.proof.heads import none, published
 from trading.proof.trades import Progress
@@ -32,7 +33,9 @@ def verify_ledger(*, since: date | None = None, progress: Progress = lambda *_: 
     options = {**default.settings_dict["OPTIONS"], **(AS_STORED if default.vendor == "sqlite" else {})}
     connection = type(default)({**default.settings_dict, "OPTIONS": options}, DEFAULT_DB_ALIAS)
     try:
-        return Verification(connection, journal_key(), published, since_text, progress).run()
+        return Verification(
+            connection, journal_key(), published, since_text, progress, files=picture_files.folder()
+        ).run()
     finally:
         connection.close()
 

@@ -21,6 +21,7 @@ from trading.proof.journal_rows import proved
 from trading.queries import facts
 from trading.queries.accounts import all_accounts
 from trading.queries.chart_candles import chart_scales
+from trading.queries.screenshots import screenshots_of
 from trading.queries.trade_charges import trade_charges
 from trading.queries.trade_chart import trade_chart
 from trading.queries.trade_filter import matching
@@ -126,6 +127,7 @@ def _shown(request: HttpRequest, trade: Trade, form: ReviewForm, *, error: str =
         can_correct=request.user.is_staff and request.user.has_perm(CORRECT),
         fills=facts.fills_with_pnl(trade),
         corrections=facts.corrections_of(trade),
+        screenshots=screenshots_of(trade),
         stops=trade.stop_changes.order_by("at", "pk"),
         signals=trade.signals.order_by("at", "pk"),
         charges=trade_charges(trade),

@@ -27,7 +27,9 @@ class Command(VeloxCommand):
             [code or "references", sequence, mac] for code, (sequence, mac) in restored.heads.items()
         ]
         replaced = None if restored.replaced is None else str(restored.replaced)
-        data = {"file": str(file), "heads": restored.heads, "replaced": replaced}
+        lost = list(restored.screenshots_lost)
+        data = {"file": str(file), "heads": restored.heads, "replaced": replaced, "screenshots_lost": lost}
         notes = [] if replaced is None else [f"The ledger that was there: {replaced}"]
+        notes += [f"No longer there: screenshot {name}" for name in lost]
         self.emit(Report("Restored", data, [Table("Restored", ["Account", "Sequence", "Head"], rows)], notes))
         return True

@@ -1,0 +1,65 @@
+"""Screenshots of a trade: handed over by whoever reviews it, and shown to whoever may see the desk."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from trading import picture_files
+from trading.domain.pictures import BYTES_MAX
+from trading.errors import InvalidValue, VeloxError
+from trading.models import Screenshot, Trade
+from trading.operations.add_screenshot import PER_TRADE_MAX, add_screenshot
+from trading.picture_files import PictureFile
+from trading.queries.accounts import all_accounts
+from trading.web.choice import AccountChoice, page
+
+REVIEW = "trading.change_review"
+
+
+@require_POST
+def add(request: HttpRequest, pk: int) -> HttpResponse:
+    """Keep the pictures that were handed over with a trade, each by itself; say which were not taken, and why."""
+    if not request.user.has_perm(REVIEW):
+        raise PermissionDenied("Only reviewers and operators hand pictures over.")
+    trade = get_object_or_404(Trade.objects.select_related("account", "instrument"), pk=pk)
+    files, refused = request.FILES.getlist("screenshots"), []
+    for file in files[:PER_TRADE_MAX]:
+        try:
+            add_screenshot(pk, _content(file), by=request.user.get_username())
+        except VeloxError as error:
+            refused.append((file.name, str(error)))
+    refused += [(file.name, f"At most {PER_TRADE_MAX} at once.") for file in files[PER_TRADE_MAX:]]
+    if files and not refused:
+        return redirect(f"{reverse('trade', args=[pk])}#screenshots")
+    choice = AccountChoice(trade.account, list(all_accounts()))
+    kept = len(files) - len(refused)
+    response = page(request, "velox/screenshots.html", "trades", choice, trade=trade, refused=refused, kept=kept)
+    response.status_code = HTTPStatus.BAD_REQUEST
+    return response
+
+
+@require_safe
+def show(request: HttpRequest, pk: int, picture: int) -> HttpResponse:
+    """Return a picture of a trade; one whose file is not as it was kept is not shown."""
+    row = get_object_or_404(Screenshot, pk=picture, trade=pk)
+    content = picture_files.read(PictureFile(row.name, row.sha256))
+    if content is None:
+        raise Http404("The file of this picture is missing or altered: `manage.py verify_ledger` says which.")
+    response = HttpResponse(content, content_type=f"image/{row.format.lower()}")
+    response["Content-Disposition"] = f'inline; filename="trade-{pk}-{picture}.{row.format.lower()}"'
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
+
+
+def _content(file: UploadedFile[bytes]) -> bytes:
+    """Return what a file holds. Raises: InvalidValue for one that is too large to be looked at."""
+    if (file.size or 0) > BYTES_MAX:
+        raise InvalidValue("It is larger than 5 MB.", field="screenshots", hint="Take a smaller part of the screen.")
+    return b"".join(file.chunks())
