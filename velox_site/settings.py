@@ -116,7 +116,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["trading.web.templatetags.velox", "trading.web.templatetags.trade_cells"],
+            "builtins": [f"trading.web.templatetags.{name}" for name in ("velox", "trade_cells", "position_cells")],
         },
     }
 ]
