@@ -22,7 +22,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (OF_LEDGER, LEDGER),
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
     (["tests.timeseries.outage"], {}),  # an hour's ticks
-    ([*LONG, "tests/trading/test_trade_list.py", "-k", "whatever"], {"VELOX_ODD_QUERIES": "10000"}),
+    ([*LONG, "tests/trading/test_odd_queries.py", "-k", "whatever_an_address"], {"VELOX_ODD_QUERIES": "10000"}),
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
 ]
 

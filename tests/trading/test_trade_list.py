@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -41,7 +40,6 @@ from trading.web.trade_columns import COLUMNS
 pytestmark = pytest.mark.usefixtures("ledger")
 
 AT = datetime(2021, 5, 3, 4, 0, tzinfo=UTC)
-EXAMPLES = int(os.environ.get("VELOX_ODD_QUERIES", "500"))
 
 
 def at_r(name: str, earned: str) -> None:
@@ -294,29 +292,3 @@ def test_a_field_that_cannot_be_read_narrows_nothing_and_says_so(book: Account, 
     assert '<details class="more" open>' in page
     assert "32 trades" in words(page)
     assert FilterForm(QueryDict("r_min=much"), book).filter() == TradeFilter()
-
-
-NAMES = st.sampled_from(
-    [*FilterForm.base_fields, "account", "sort", "col", "page", "scale", "days", "day", "strategy", "x"]
-)
-TEXTS = st.text(max_size=12) | st.sampled_from(
-    ["-1", "0", "9" * 400, "nan", "1e999", "-Infinity", "\x00", "\ud800", "2024-02-30", "main", "replay", "-r", "pnl"]
-)
-
-
-def test_whatever_an_address_asks_it_answers_with_words(book: Account, client: Client) -> None:
-    """Five hundred addresses at random, seconds of a quiet machine; `make chaos` asks ten thousand."""
-    client.force_login(page_desk.member("asha"))
-    pk = Trade.objects.order_by("pk")[0].pk
-    paths = ["/", "/trades/", "/trades/csv/", "/strategies/", "/brokers/"]
-    paths += [f"/trades/{pk}/{part}" for part in ("", "chart/", "prices/", "journal/", "log/")]
-
-    @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
-    @given(st.sampled_from(paths), st.lists(st.tuples(NAMES, TEXTS), max_size=5))
-    def answers(path: str, query: list[tuple[str, str]]) -> None:
-        address = f"{path}?{urlencode(query, errors='surrogatepass')}"
-        answer = client.get(address)
-        assert answer.status_code in (200, 302, 400, 404), address
-        assert len(answer.content) > 20
-
-    answers()
