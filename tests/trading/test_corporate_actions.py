@@ -24,6 +24,7 @@ from trading.operations.clear_account import clear_account
 from trading.operations.confirm_settlement import confirm_settlement
 from trading.operations.confirm_split import confirm_split
 from trading.operations.dismiss_action import dismiss_action
+from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
 from trading.operations.import_fills import import_fills
 from trading.operations.open_position import open_position
 from trading.operations.propose_actions import proposals_in, propose_actions
@@ -92,6 +93,17 @@ class TestProposal:
         (proposal,) = proposals_in("main", file)
         assert (proposal.pk, proposal.kind) == (0, "split")
         assert not CorporateAction.objects.exists()
+
+    @pytest.mark.parametrize("is_trial", [True, False])
+    def test_files_that_overlap_tell_it_once(self, monkeypatch: pytest.MonkeyPatch, is_trial: bool) -> None:
+        def read(content: bytes, name: str, **options: Any) -> Statement:
+            return statement([line("1", "BUY", 100), line(name, "BUY", 1)], actions=(action(),), file=name)
+
+        monkeypatch.setattr("trading.operations.import_files.read_statement", read)
+        uploads = [BrokerUpload(name, lambda: b"") for name in ("2", "3")]
+        reports = import_files("main", uploads, ImportOptions(), is_trial=is_trial)
+        assert [[each.kind for each in report.actions] for report in reports] == [["split"], []]
+        assert [report.refusal for report in reports] == [None, None]
 
     def test_a_contract_that_expired_without_a_line_is_proposed(self, proved: None) -> None:
         imported(option("1", "BUY", 75, 10, SHORT_DATED), option("2", "BUY", 500, 20, CALL))

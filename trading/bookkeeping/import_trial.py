@@ -68,9 +68,9 @@ class ImportTrial:
         with reading():
             account = get_account(self.account_code)
             must_fit(account, statement, self.statements)
-            lines = [line.instrument for line in statement.fills]
-            names = names_of(lines, symbols or {}, tried=self.names)
-            incoming, refused = incoming_fills.named(statement, names, rules)
+            instruments = {line.instrument for line in statement.fills}
+            names = names_of(instruments, symbols or {}, tried=self.names)
+            ((incoming, refused),) = incoming_fills.named(statement, names, rules)
             check = compare_sources(account, statement.sha256, incoming, self.tried)
             outcome = ImportOutcome(
                 already_known=len(check.known_by_order),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from itertools import pairwise
 
 from django.conf import settings
 
@@ -75,16 +76,26 @@ def house_of(broker: Broker) -> str:
 
 
 def named(
-    statement: Statement, names: ResolvedNames, rules: Sequence[StrategyRule]
-) -> tuple[list[IncomingFill], list[Remark]]:
-    """Return the fills of a statement under VELOX's symbols, oldest first, and the rows that are refused."""
-    lines, house = list(statement.fills), house_of(statement.broker)
-    midnight = (datetime.combine(line.day, time(), UTC) for line in lines)
-    if trade_building.is_descending(line.at or at for line, at in zip(lines, midnight, strict=True)):
-        lines.reverse()
-    incoming, refused, occurrences = [], [], Counter[tuple[str, ...]]()
+    statement: Statement, names: ResolvedNames, rules: Sequence[StrategyRule], *, at_once: int | None = None
+) -> Iterator[tuple[list[IncomingFill], list[Remark]]]:
+    """Yield the fills of a statement under VELOX's symbols, oldest first, with the rows that are refused: all together,
+    or ``at_once`` and what is left of the last one's day, where the days follow each other."""
+    midnight = (datetime.combine(line.day, time(), UTC) for line in statement.fills)
+    times = (line.at or at for line, at in zip(statement.fills, midnight, strict=True))
+    is_reversed = trade_building.is_descending(times)
+    days = (line.day for line in (reversed(statement.fills) if is_reversed else statement.fills))
+    if at_once is None or any(later < earlier for earlier, later in pairwise(days)):
+        at_once = len(statement.fills)
+    lines = reversed(statement.fills) if is_reversed else iter(statement.fills)
+    house, occurrences = house_of(statement.broker), Counter[tuple[str, ...]]()
+    incoming: list[IncomingFill] = []
+    refused: list[Remark] = []
+    day = date.min
     for place, line in enumerate(lines):
-        symbol = names.resolve(line.instrument)
+        if len(incoming) + len(refused) >= at_once and line.day != day:
+            yield incoming, refused
+            incoming, refused, occurrences = [], [], Counter()  # equal fills are of one day
+        day, symbol = line.day, names.resolve(line.instrument)
         if symbol is None:
             refused.append(Remark(line.place, "unknown_instrument", _unknown(line)))
         elif problem := _problem(line):
@@ -95,7 +106,7 @@ def named(
             key = _key(line, content, occurrences[content])
             fill = _reported(line, house, symbol, key, place)
             incoming.append(IncomingFill(line, symbol, strategy_of(rules, symbol, line.tag, line.at), fill))
-    return incoming, refused
+    yield incoming, refused
 
 
 def _unknown(line: FillLine) -> str:

@@ -68,11 +68,12 @@ def compare_sources(
         for other_sha256, other in tried_of[symbol]:
             _take_key(sources[other.fill.day], other.fill.key, other.fill.kind, is_own=other_sha256 == sha256)
         own: defaultdict[date, set[str]] = defaultdict(set)
+        earlier = len(check.known_by_order)
         for each in fills:
             own[each.fill.day].add(each.fill.key)
             _sort(each, sources[each.fill.day], check)
         check.findings += _differing_days(symbol, own, sources)
-        check.findings += _differing_orders(symbol, [each for each in check.known_by_order if each in fills], sources)
+        check.findings += _differing_orders(symbol, check.known_by_order[earlier:], sources)
     check.free.sort(key=lambda each: each.fill.position)
     return check
 

@@ -50,6 +50,12 @@ _DAY_STYLES = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S")
 _UNDERLYING = re.compile(
     r"(?P<name>[A-Z0-9&]+(?:-[A-Z0-9&]+)??)(?:-[A-Z]{3}\d{4}\b.*| \d{1,2} [A-Z]{3} .*| [A-Z]{3} FUT)"
 )
+_OTHERS = (
+    *("customSymbol", "dhanClientId", "drvExpiryDate", "drvOptionType", "drvStrikePrice", "isin"),
+    *("productType", "tradingSymbol", "exchangeOrderId", "orderType", "createTime", "updateTime"),
+    *("instrument", "sebiTax", "stt", "brokerageCharges", "serviceTax", "exchangeTransactionCharges"),
+    *("stampDuty",),
+)  # fields that answers have as well
 
 
 def matches(head: Document) -> bool:
@@ -59,7 +65,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
-    lines = object_lines(document, _FIELDS)
+    lines = object_lines(document, _FIELDS, _OTHERS)
     clients = {cells.text(line["dhanClientId"]) for line in lines} - {""}
     statement = statement_of_fills(document, BROKER, KIND, read_rows(lines, _fill))
     return replace(statement, client=clients.pop() if len(clients) == 1 else None)

@@ -16,6 +16,7 @@ KIND = "api_ledger"
 NAME = "Dhan ledger report (JSON)"
 
 _FIELDS = ("narration", "voucherdate", "voucherdesc", "vouchernumber", "debit", "credit", "runbal")
+_OTHERS = (*("dhanClientId",),)  # fields that answers have as well
 
 
 def matches(head: Document) -> bool:
@@ -25,7 +26,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the postings as they stand; a balance is none. Raises: UnknownLayout, UnreadableFile."""
-    lines = object_lines(document, _FIELDS)
+    lines = object_lines(document, _FIELDS, _OTHERS)
     rows = read_rows(lines, _posting)
     days = [bill.day for bill in rows.read]
     clients = {cells.text(line["dhanClientId"]) for line in lines} - {""}

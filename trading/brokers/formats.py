@@ -40,7 +40,7 @@ def must_match(head: Document, form: Format) -> None:
 def _nearest(head: Document, formats: Sequence[Format]) -> UnknownLayout | None:
     """Return what the layout has to say that shares most columns with a file: which are new, and which are missing."""
     nearest: tuple[int, str, str] = (0, "", "")
-    for each in formats if head.sheets else ():
+    for each in formats if head.sheets or head.container == "json" else ():
         try:
             each.read(head)
         except UnknownColumns as error:

@@ -25,6 +25,14 @@ _FIELDS = (
     "order_timestamp",
 )
 _FINAL = ("COMPLETE", "CANCELLED", "REJECTED")
+_OTHERS = (
+    *("product", "tag", "user_id", "exchange_timestamp", "exchange_update_timestamp", "account_id"),
+    *("app_id", "cancelled_quantity", "checksum", "disclosed_quantity", "exchange_order_id", "guid"),
+    *("instrument_token", "market_protection", "meta", "modified", "order_type", "parent_order_id"),
+    *("pending_quantity", "placed_by", "price", "quantity", "status_message", "status_message_raw"),
+    *("trigger_price", "unfilled_quantity", "validity", "validity_ttl", "variety", "auction_number"),
+    *("tags",),
+)  # fields that answers have as well
 
 
 def matches(head: Document) -> bool:
@@ -35,7 +43,7 @@ def matches(head: Document) -> bool:
 def read(document: Document) -> Statement:
     """Return one fill of kind ORDER for each order that was filled, of its last state. Raises: UnknownLayout,
     UnreadableFile."""
-    lines = object_lines(document, _FIELDS)
+    lines = object_lines(document, _FIELDS, _OTHERS)
     # The API tells an order's states in their order.
     last_states = {cells.text(line["order_id"]): line for line in lines}
     rows = read_rows(last_states.values(), _sum_of_fills)

@@ -22,6 +22,10 @@ _FIELDS = (
     *("trade_id", "order_id", "exchange", "tradingsymbol", "average_price", "quantity", "transaction_type"),
     "fill_timestamp",
 )
+_OTHERS = (
+    *("product", "tag", "instrument_token", "exchange_order_id", "order_timestamp", "exchange_timestamp"),
+    *("placed_by", "user_id", "account_id"),
+)  # fields that answers have as well
 
 
 def matches(head: Document) -> bool:
@@ -31,7 +35,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
-    return statement_of_fills(document, BROKER, KIND, read_rows(object_lines(document, _FIELDS), _fill))
+    return statement_of_fills(document, BROKER, KIND, read_rows(object_lines(document, _FIELDS, _OTHERS), _fill))
 
 
 def _fill(line: ObjectLine) -> FillLine:

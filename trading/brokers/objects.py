@@ -8,9 +8,10 @@ from decimal import Context
 
 from trading.brokers.cells import PlacedCell, UnreadableCell, number
 from trading.brokers.document import CellValue, Document
+from trading.brokers.tables import UnknownColumns
 from trading.brokers.values import Place
 from trading.domain.chain import JSON
-from trading.errors import UnknownLayout, UnreadableFile
+from trading.errors import UnreadableFile
 
 _DOUBLE = Context(prec=15)  # the digits that a double keeps of any decimal
 _WHOLE_MAX = 10**15
@@ -70,8 +71,8 @@ def has_fields(document: Document, required: Collection[str], without: Collectio
     return set(required) <= set(objects[0]) and not set(without) & set(objects[0])
 
 
-def object_lines(document: Document, required: Collection[str]) -> list[ObjectLine]:
-    """Return an answer's objects as lines.
+def object_lines(document: Document, required: Collection[str], optional: Collection[str] = ()) -> list[ObjectLine]:
+    """Return an answer's objects as lines. ``optional`` are fields that the layout has as well.
 
     Raises: UnreadableFile for an answer that says an error, UnknownLayout where an object lacks a required field.
     """
@@ -82,10 +83,8 @@ def object_lines(document: Document, required: Collection[str]) -> list[ObjectLi
     for index, fields in enumerate(objects_of(document) or (), 1):
         missing = [name for name in required if name not in fields]
         if missing:
-            raise UnknownLayout(
-                f"Unknown layout of {document.name}: object {index} lacks {', '.join(missing)}.",
-                hint="Nothing was read.",
-            )
+            fresh = [name for name in fields if name not in required and name not in optional]
+            raise UnknownColumns.of(f"{document.name}, object {index}", "fields", fresh, missing, len(required))
         lines.append(ObjectLine(Place(document.name, "", index), fields))
     return lines
 

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from trading.brokers.cells import INDIA, PlacedCell
 from trading.brokers.document import Document
 from trading.brokers.ordering import in_order_of_time
+from trading.brokers.packed import PackedRows
 from trading.brokers.values import Broker, FillLine, Place, Remark, Statement
 from trading.errors import InvalidValue
 
@@ -42,23 +43,26 @@ class RefusedRow(InvalidValue):
 class ReadRows(Generic[Read]):
     """What rows gave: ``count`` is of all, whether read or not."""
 
-    read: list[Read] = field(default_factory=list)
+    read: list[Read] | PackedRows[Read] = field(default_factory=list)
     ignored: list[Remark] = field(default_factory=list)
     rejected: list[Remark] = field(default_factory=list)
     count: int = 0
 
     def add(self, other: ReadRows[Read]) -> None:
         """Append what another table of the same file gave."""
-        self.read += other.read
+        self.read.extend(other.read)
         self.ignored += other.ignored
         self.rejected += other.rejected
         self.count += other.count
 
 
-def read_rows(lines: Iterable[Line], read_line: Callable[[Line], Read | Remark]) -> ReadRows[Read]:
+def read_rows(
+    lines: Iterable[Line], read_line: Callable[[Line], Read | Remark], *, into: PackedRows[Read] | None = None
+) -> ReadRows[Read]:
     """Read every line. ``read_line`` returns a Remark for a row that is rightly left out, and raises for one that
-    cannot be read: it is rejected, and the others are read on."""
-    rows: ReadRows[Read] = ReadRows()
+    cannot be read: it is rejected, and the others are read on. What is read is added to the rows ``into``, where these
+    are given."""
+    rows: ReadRows[Read] = ReadRows() if into is None else ReadRows(into)
     for line in lines:
         rows.count += 1
         try:

@@ -56,7 +56,7 @@ class StatementDraft:
         self.ignored += rows.ignored
         self.rejected += rows.rejected
         self.rows_read += rows.count
-        return rows.read
+        return list(rows.read)
 
     def compare(self, name: str, computed: Decimal, rounding: Decimal = Decimal(0)) -> None:
         """Put what the rows add up to beside a total that the file states, and nothing where it states none."""

@@ -26,6 +26,15 @@ class UnknownColumns(UnknownLayout):
         )
         self.likeness = likeness
 
+    @classmethod
+    def of(cls, where: str, kind: str, fresh: Sequence[str], missing: Sequence[str], required: int) -> UnknownColumns:
+        """Return the error of a place that has ``fresh`` columns, or fields, and lacks some of those ``required``."""
+        likeness = required - len(missing)
+        return cls(
+            f"Unknown layout of {where}: new {kind} {_listed(fresh)}; missing {kind} {_listed(missing)}.",
+            likeness=likeness if likeness > len(missing) else 0,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SheetLine:
@@ -173,11 +182,7 @@ def _unknown(
     expected = {header_key(name) for name in (*required, *optional)}
     fresh = [name for key, name in spelled_by_key.items() if key not in expected]
     where = f"{document.name}{f', sheet {sheet.name!r}' if sheet.name else ''}"
-    likeness = len(required) - len(missing)
-    return UnknownColumns(
-        f"Unknown layout of {where}: new columns {_listed(fresh)}; missing columns {_listed(missing)}.",
-        likeness=likeness if likeness > len(missing) else 0,
-    )
+    return UnknownColumns.of(where, "columns", fresh, missing, len(required))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,6 +19,10 @@ _FIELDS = (
 )
 _PRODUCTS = {"D": "delivery", "MTF": "delivery", "I": "intraday", "CO": "intraday", "OCO": "intraday"}
 _TIME_STYLES = ("%d-%b-%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S")
+_OTHERS = (
+    *("product", "tag", "trading_symbol", "tradingsymbol", "order_type", "exchange_order_id"),
+    *("order_ref_id", "order_timestamp"),
+)  # fields that answers have as well
 
 
 def matches(head: Document) -> bool:
@@ -28,7 +32,7 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
-    return statement_of_fills(document, BROKER, KIND, read_rows(object_lines(document, _FIELDS), _fill))
+    return statement_of_fills(document, BROKER, KIND, read_rows(object_lines(document, _FIELDS, _OTHERS), _fill))
 
 
 def _fill(line: ObjectLine) -> FillLine:

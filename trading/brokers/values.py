@@ -6,7 +6,7 @@ Nothing here is a guess: what a file does not tell is None, and what a reader le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -234,7 +234,7 @@ class Statement:
     first_day: date | None = None
     last_day: date | None = None
     client: str | None = None
-    fills: tuple[FillLine, ...] = ()
+    fills: Sequence[FillLine] = ()
     charges: tuple[ChargeLine, ...] = ()
     bills: tuple[BillLine, ...] = ()
     positions: tuple[PositionLine, ...] = ()

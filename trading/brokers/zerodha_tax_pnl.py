@@ -8,7 +8,7 @@ beside the rows' sums, and only the rows are taken. No row tells an exchange, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,6 +23,7 @@ from trading.brokers.reading import ReadRows, RefusedRow, read_rows
 from trading.brokers.tables import (
     HEADER_ROWS_MAX,
     SheetLine,
+    find_header,
     find_table,
     has_header,
     header_key,
@@ -40,6 +41,7 @@ NAME = "Zerodha Console tax profit and loss"
 
 _COLUMNS = ("Symbol", "Entry Date", "Exit Date", "Quantity", "Buy Value", "Sell Value", "Profit", "Turnover")
 _MARKS = ("Symbol", "Entry Date", "Exit Date", "Turnover")
+_NAMES = ("Symbol", "Quantity", "Profit")  # by which a header is known for one whose other columns are renamed
 _DAY_STYLES = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
 _PERIOD = re.compile(r".*from (?P<first>\d{4}-\d\d-\d\d) to (?P<last>\d{4}-\d\d-\d\d)")
 # Sections of exits, to the total of profit that another sheet prints for them; None where it prints none.
@@ -114,14 +116,21 @@ def read(document: Document) -> Statement:
 
 
 def _sections(document: Document, sheet: Sheet) -> Iterator[tuple[str, Iterator[SheetLine]]]:
-    """Yield each section's name in small letters and its rows: a section is a lone title, a header, and rows."""
-    section = ""
+    """Yield each section's name in small letters and its rows: a section is a lone title, a header, and rows. Raises:
+    UnknownLayout for a section whose header lacks columns, or has others."""
+    section, is_open = "", False  # a title whose header is still to come
+    has_exits = find_header(sheet, _MARKS) is not None
     for index, row in enumerate(sheet.rows):
+        filled = [cell for cell in row if not is_blank_row([cell])]
         if is_header(row, _MARKS):
             table = find_table(document, sheet, _COLUMNS, start=index)
+            is_open = False
             yield section, takewhile(_is_exit, table.lines())
-        elif sum(not is_blank_row([cell]) for cell in row) == 1:
-            section = next(header_key(cell) for cell in row if not is_blank_row([cell]))
+        elif len(filled) == 1:
+            section = header_key(filled[0])
+            is_open = section in (*_EQUITY, *_DERIVATIVES, "mutual funds")
+        elif is_open and len(filled) > 2 and (has_exits or is_header(row, _NAMES)):
+            find_table(document, Sheet(sheet.name, [row]), _COLUMNS)
 
 
 def _is_exit(line: SheetLine) -> bool:
@@ -173,7 +182,7 @@ def _profits(document: Document) -> dict[str, Decimal]:
     return stated
 
 
-def _sums(exits: list[TaxExit]) -> dict[str, Decimal]:
+def _sums(exits: Sequence[TaxExit]) -> dict[str, Decimal]:
     """Return the rows' profits by the names above, and their charges by head."""
     sums: dict[str, Decimal] = {}
     for each in exits:

@@ -1,9 +1,9 @@
 """Zerodha's tradebook, CSV or XLSX: one row per fill, with its trade id and no charges.
 
 The CSV's header is `symbol,isin,trade_date,exchange,segment,series,trade_type,auction,quantity,price,trade_id,order_id,
-order_execution_time`, with `expiry_date` for derivatives; the XLSX spells the same names with blanks, in its first row
-or below a preamble. Times are naive, of India. Expiries and physical settlements do not stand in it, nor whether a
-share was bought for the day or for delivery.
+order_execution_time`, with `expiry_date` for derivatives, which must not contradict the symbol; the XLSX spells the
+same names with blanks, in its first row or below a preamble. Times are naive, of India. Expiries and physical
+settlements do not stand in it, nor whether a share was bought for the day or for delivery.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from trading.brokers import cells
 from trading.brokers.contracts import exchange_of, named, segment_of
 from trading.brokers.document import Document, Sheet
 from trading.brokers.ordering import in_order_of_time
+from trading.brokers.packed_fills import packed_fills
 from trading.brokers.preamble import labelled, texts
 from trading.brokers.reading import ReadRows, RefusedRow, read_rows
 from trading.brokers.tables import SheetLine, find_header, find_table, sheet_with
 from trading.brokers.values import Broker, FillLine, Statement
+from trading.domain.contract_symbols import contract_of, expires_by
 
 BROKER = Broker.ZERODHA
 KIND = "tradebook"
@@ -33,6 +35,8 @@ _CSV = (
 )
 _XLSX = tuple(name.replace("_", " ") for name in _CSV)
 _MARKS = ("auction", "trade_id", "order_id")
+_EXPIRY = ("expiry_date", "Expiry Date", "expiry date")
+_DAYS_MOVED_MAX = 7
 _PERIOD = re.compile(r"Tradebook for .+ from (?P<first>\d{4}-\d\d-\d\d) to (?P<last>\d{4}-\d\d-\d\d)")
 
 
@@ -44,7 +48,7 @@ def matches(head: Document) -> bool:
 def read(document: Document) -> Statement:
     """Return the fills, in order of time and trade id; a row without a whole trade id is rejected, since it could be
     booked twice. Raises: UnknownLayout."""
-    rows: ReadRows[FillLine] = ReadRows()
+    rows: ReadRows[FillLine] = ReadRows(packed_fills())
     first_day = last_day = client = None
     tables = [(sheet, names) for sheet in document.sheets if (names := _spelling(sheet)) is not None]
     if not tables:
@@ -52,7 +56,8 @@ def read(document: Document) -> Statement:
         tables = [(sheet_with(document, names), names)]
     for sheet, names in tables:
         table = find_table(document, sheet, names)
-        rows.add(read_rows(table.lines(), partial(_fill, dict(zip(_CSV, names, strict=True)))))
+        read_fill = partial(_fill, dict(zip(_CSV, names, strict=True)))
+        rows.add(read_rows(table.lines(), read_fill, into=packed_fills()))
         code = labelled(document, sheet, "Client ID", table.header_index)
         client = cells.text(code) if code else client
         for match in filter(None, map(_PERIOD.match, texts(sheet, table.header_index))):
@@ -96,6 +101,7 @@ def _fill(spelled: Mapping[str, str], line: SheetLine) -> FillLine:
     at = cells.moment(line[spelled["order_execution_time"]], "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
     if at.date() != day:
         raise RefusedRow("days_differ", f"{symbol} was traded on {day} and filled on {at.date()}.")
+    _check_expiry(line, exchange, symbol)
     instrument = named(symbol, exchange, cells.text(line[spelled["isin"]]) or None)
     if exchange == "BSE":  # whose series are the groups that it charges by; NSE's are not
         instrument = replace(instrument, group=cells.text(line[spelled["series"]]) or None)
@@ -112,3 +118,17 @@ def _fill(spelled: Mapping[str, str], line: SheetLine) -> FillLine:
         fill_id=fill_id,
         order_id=cells.identifier(line[spelled["order_id"]]),
     )
+
+
+def _check_expiry(line: SheetLine, exchange: str, symbol: str) -> None:
+    """Refuse a row whose day of expiry is not its symbol's: one of the two names another contract. A holiday moves an
+    expiry by days; of commodities the symbol has the month of delivery."""
+    cell = next((line[name] for name in _EXPIRY if name in line.columns), None)
+    by_symbol = expires_by(symbol)
+    if cell is None or cells.is_blank(cell) or by_symbol is None or exchange not in ("NFO", "BFO"):
+        return
+    expiry, contract = cells.day(cell, "%Y-%m-%d"), contract_of(symbol)
+    is_of_month = contract is not None and contract.expiry is None
+    is_near = (expiry.year, expiry.month) == (by_symbol.year, by_symbol.month)
+    if not is_near if is_of_month else abs((expiry - by_symbol).days) > _DAYS_MOVED_MAX:
+        raise RefusedRow("expiry_differs", f"{symbol} is said to expire on {expiry}, which its symbol contradicts.")

@@ -26,7 +26,8 @@ class ComparedFill:
     told.
 
     ``broker``, ``segment`` and ``kind`` are those that a file tells. ``fill_id`` is the broker's, None where that side
-    has none. ``trade_id`` and ``sequence`` name the ledger's row, ``file`` and ``row`` the broker's. ``value`` is
+    has none. ``trade_id`` and ``sequence`` name the ledger's row; ``file`` is the SHA-256 of the
+    broker's, ``file_name`` and ``row`` name its line. ``value`` is
     quantity times price where the side states that and no price. ``recorded_day`` is the day that was recorded where a
     correction has moved the fill to another. ``other_rows`` are trade, strategy and sequence of the ledger's other rows
     of a fill that turned a position.
@@ -45,6 +46,7 @@ class ComparedFill:
     strategy_id: str = ""
     sequence: int = 0
     file: str = ""
+    file_name: str = ""
     row: int = 0
     value: Decimal | None = None
     broker: str = ""
@@ -62,7 +64,7 @@ class ComparedFill:
     def figures(self) -> Figures:
         """Return the fill as a break tells it."""
         own = {"trade_id": self.trade_id, "sequence": str(self.sequence)} if self.trade_id else {}
-        place = {"file": self.file, "row": str(self.row)} if self.file else {}
+        place = {"file": self.file_name, "row": str(self.row)} if self.file_name else {}
         numbers = {"side": self.side, "quantity": plain(self.quantity), "price": plain(self.price)}
         when = {"day": self.day.isoformat(), "at": self.at or None}
         return {"symbol": self.symbol, **numbers, **when, "fill_id": self.fill_id, **own, **place}

@@ -73,10 +73,19 @@ def import_files(
     files = list(uploads)
     if is_trial or is_strict:
         trial = ImportTrial(account)
-        reports = [_import(account, upload, options, trial, progress) for upload in files]
+        reports = _actions_once([_import(account, upload, options, trial, progress) for upload in files])
         if is_trial or not all(report.is_fine for report in reports):
             return reports
-    return [_import(account, upload, options, None, progress) for upload in files]
+    return _actions_once([_import(account, upload, options, None, progress) for upload in files])
+
+
+def _actions_once(reports: list[FileReport]) -> list[FileReport]:
+    """Return the reports, each corporate action with the first of the files that tell it."""
+    seen: set[str] = set()
+    for report in reports:
+        report.actions = [action for action in report.actions if action.key not in seen]
+        seen |= {action.key for action in report.actions}
+    return reports
 
 
 def _import(

@@ -36,6 +36,7 @@ from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
 from trading.transactions import busy, reading, together, writing
 
+COMPARED_AT_ONCE = 5_000  # fills with the rest of their day: what an import has in memory of a file at a time
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
 
@@ -71,18 +72,21 @@ def import_fills(
         account = get_account(account_code)
         run = FillsImport(account, statement, by, progress)
         must_fit(account, statement)
-        names = names_of([line.instrument for line in statement.fills], symbols or {})
-        incoming, refused = incoming_fills.named(statement, names, rules)
+        names = names_of({line.instrument for line in statement.fills}, symbols or {})
     with _alone():
-        with reading():
-            check = compare_sources(account, statement.sha256, incoming)
-        outcome = ImportOutcome(
-            already_known=len(check.known_by_order),
-            refused=[*refused, *check.refused],
-            findings=list(check.findings),
-        )
+        outcome, touched = ImportOutcome(), FirstDays()
         file = keep_file(account, statement, by=by)
-        touched = _keep_fills(run, file, check.free, outcome)
+        parts = incoming_fills.named(statement, names, rules, at_once=COMPARED_AT_ONCE)
+        while True:
+            with reading():
+                incoming, refused = next(parts, (None, []))
+                if incoming is None:
+                    break
+                check = compare_sources(account, statement.sha256, incoming)
+            outcome.already_known += len(check.known_by_order)
+            outcome.refused += [*refused, *check.refused]
+            outcome.findings += check.findings
+            _keep_fills(run, file, check.free, touched, outcome)
         shares = _settle(run, touched, outcome)
         with reading():
             outcome.findings += bought_elsewhere(account, shares)
@@ -90,10 +94,9 @@ def import_fills(
 
 
 def _keep_fills(
-    run: FillsImport, file: BrokerFile, incoming: Sequence[IncomingFill], outcome: ImportOutcome
-) -> FirstDays:
-    """Write the fills that are new; return the first day of each instrument and strategy that the file touches."""
-    touched: FirstDays = {}
+    run: FillsImport, file: BrokerFile, incoming: Sequence[IncomingFill], touched: FirstDays, outcome: ImportOutcome
+) -> None:
+    """Write the fills that are new; note the first day of each instrument and strategy that they are of."""
     for start in range(0, len(incoming), settling.FILLS_AT_ONCE):
         with writing():
             account, head = journal.lock_account(run.account.code)
@@ -106,8 +109,8 @@ def _keep_fills(
         outcome.fills += len(rows)
         outcome.already_known += len(fills.known)
         outcome.refused += fills.refused
-        run.progress("fills", min(start + settling.FILLS_AT_ONCE, len(incoming)), len(incoming))
-    return touched
+        read = outcome.fills + outcome.already_known + len(outcome.refused)
+        run.progress("fills", min(read, len(run.statement.fills)), len(run.statement.fills))
 
 
 def _settle(run: FillsImport, touched: FirstDays, outcome: ImportOutcome) -> list[Shares]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 from timeseries.values import instant_text
@@ -67,11 +66,8 @@ class BrokerSide:
 def side_of_files(statements: Iterable[Statement], symbols: NameMap) -> BrokerSide:
     """Return what statements say; the same file twice counts once."""
     side, by_content = BrokerSide(), {each.sha256: each for each in statements}
-    names = Counter(each.file for each in by_content.values())
     for statement in by_content.values():
-        # Files are told apart by their names from here on.
-        name = statement.file if names[statement.file] == 1 else f"{statement.file} ({statement.sha256[:8]})"
-        _StatementSide(replace(statement, file=name), symbols, side).run()
+        _StatementSide(statement, symbols, side).run()
     return side
 
 
@@ -147,7 +143,8 @@ class _StatementSide:
                         fill_id=line.fill_id,
                         order_id=line.order_id,
                         at="" if line.at is None else instant_text(line.at, "microseconds"),
-                        file=self.statement.file,
+                        file=self.statement.sha256,
+                        file_name=self.statement.file,
                         row=line.place.row,
                         value=line.amount,
                         broker=self.statement.broker.value,
@@ -169,7 +166,8 @@ class _StatementSide:
                         side=line.side,
                         quantity=line.quantity,
                         price=line.price,
-                        file=self.statement.file,
+                        file=self.statement.sha256,
+                        file_name=self.statement.file,
                         row=line.place.row,
                     )
                 )

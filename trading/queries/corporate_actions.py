@@ -18,6 +18,7 @@ class ProposedAction:
     """One such action, ``pk`` 0 while it is not kept; ``terms`` is what was booked, "" where nothing was.
 
     ``new`` units for ``old`` and the signed ``quantity`` are None where the file does not tell them.
+    ``key`` is the same in whatever file tells it.
     """
 
     pk: int
@@ -32,6 +33,7 @@ class ProposedAction:
     terms: str = ""
     author: str = ""
     reason: str = ""
+    key: str = ""
 
 
 def corporate_actions(account: Account, *, with_decided: bool = False) -> list[ProposedAction]:
@@ -61,4 +63,5 @@ def proposed(row: CorporateAction) -> ProposedAction:
         terms="" if decision is None else decision.terms,
         author="" if decision is None else decision.author,
         reason="" if decision is None else decision.reason,
+        key=row.key,
     )

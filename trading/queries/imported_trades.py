@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, Max, Min, OuterRef, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 
 from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
@@ -33,6 +33,7 @@ LegName = tuple[date, str, int]  # day, key, units
 FillName = tuple[date, str]  # day and key
 TradeName = tuple[str, date]  # id, and the day of the first fill as it was reported
 IMPORTER = "broker import"  # who voids trades that give way, and shares charges anew
+_DAYS_AT_ONCE = 31  # that are looked back, until no trade was held over a midnight
 _FIRST_DAY = date(1, 1, 2)  # the calendar's first has no room for a zone
 REPLACED_MARK = " replaced "  # in the id of a trade that gave way
 
@@ -115,22 +116,36 @@ def start_of(group: FillGroup, day: date, ahead: Ahead = NOTHING_AHEAD) -> date:
     What counts are the days that were reported: of a trade whose fills were moved by a correction, those as well as its
     own.
     """
+    ahead_of = [(each.name[1], _last_day(each)) for each in ahead.standing]
+    while True:
+        asked = day
+        window = date.fromordinal(max(day.toordinal() - _DAYS_AT_ONCE, _FIRST_DAY.toordinal()))
+        spans = [*ahead_of, *_spans(group, window, ahead)]
+        for opened, closed in sorted(spans, reverse=True):
+            if opened < day <= closed:
+                day = opened
+        if day in (asked, date.min) or day > window:
+            return day
+
+
+def _spans(group: FillGroup, since: date, ahead: Ahead) -> Iterator[tuple[date, date]]:
+    """Yield the first and the last day of each imported trade that was not over before a day: an account has others by
+    the hundred thousand. Of an open one the last is that of the calendar."""
     zone = group.instrument.exchange.zone
-    spans: list[tuple[date, date]] = []  # first and last day, or the last of all where it is open
-    trades = _imported(group).annotate(first_at=Min("fills__at"), last_at=Max("fills__at")).order_by()
+    midnight = datetime.combine(since, time.min, ZoneInfo(zone))
+    later = Q(state=Trade.State.OPEN) | Q(closed_at=None) | Q(closed_at__gte=midnight)
+    pks = _imported(group).filter(later | Exists(Fill.objects.filter(trade=OuterRef("pk"), at__gte=midnight)))
+    trades = Trade.objects.filter(pk__in=pks.values("pk")).annotate(first_at=Min("fills__at"), last_at=Max("fills__at"))
     names = ("trade_id", "first_at", "last_at", "closed_at", "state", "flags")
-    for trade_id, first_at, last_at, closed_at, state, marks in trades.values_list(*names):
+    for trade_id, first_at, last_at, closed_at, state, marks in trades.order_by().values_list(*names).iterator():
         opened = date_in(first_at, zone)
-        if opened < day and IMPORTED in marks and (trade_id, opened) not in ahead.names:
+        if IMPORTED in marks and (trade_id, opened) not in ahead.names:
             is_held = state == Trade.State.OPEN or closed_at is None
-            spans.append((opened, date.max if is_held else date_in(max(closed_at, last_at), zone)))
-    for each in ahead.standing:
-        is_held = each.trade.state != Trade.State.CLOSED
-        spans.append((each.name[1], date.max if is_held else max(leg[0] for leg in each.legs)))
-    for opened, closed in sorted(spans, reverse=True):
-        if opened < day <= closed:
-            day = opened
-    return day
+            yield opened, date.max if is_held else date_in(max(closed_at, last_at), zone)
+
+
+def _last_day(each: Booked) -> date:
+    return max(leg[0] for leg in each.legs) if each.trade.state == Trade.State.CLOSED else date.max
 
 
 def booked_trades(group: FillGroup, start: date, ahead: Ahead = NOTHING_AHEAD) -> list[Booked]:
@@ -179,7 +194,7 @@ def _rows(group: FillGroup) -> QuerySet[BrokerFill]:
 
 
 def kept_fills(group: FillGroup, start: date) -> list[ReportedFill]:
-    rows = _rows(group).filter(day__gte=start).select_related("file").order_by("day", "pk")
+    rows = _rows(group).filter(day__gte=start).select_related("file").order_by("day", "pk").iterator()
     return [reported(row, group.instrument.exchange.code, row.file.broker) for row in rows]
 
 

@@ -55,23 +55,24 @@ def reconcile(
     whole = side_of_files(statements, symbols or {}) if statements else side_of_imports(account, first, last)
     side = whole.within(first, last)
     differences, charges = hot_breaks(hot or (), today), ChargeComparison()
+    fills: list[ComparedFill] = []
     if (days := side.days) is not None:
-        differences += _fills(account, side, days)
+        fills = ledger_side.fills_to_compare(account, *days)
+        differences += _fills(fills, side, days)
         differences += _sums(account, side, days, [row for row in held_hot if row.day == today])
         if side.charges:
             charges = charge_breaks(ledger_side.charges_between(account, *days, plan=plan), side.charges)
     reconciliation = reconciled(account.code, [*differences, *charges.breaks], charges.marked)
     reconciliation.compared = _compared(side, today, has_hot_copy=hot is not None)
     reconciliation.uncompared = _uncompared(side, has_files=bool(statements), has_hot_copy=hot is not None)
-    rows = None if statements or days is None else _rows(account, days)
+    rows = None if statements or days is None else {(fill.trade_id, str(fill.sequence)) for fill in fills}
     reconciliation.scope = _scope(side, rows, has_hot_copy=hot is not None)
     reconciliation.left_out = [(each.place.file, each.place.row, each.reason, each.text) for each in side.left_out]
     return reconciliation
 
 
-def _fills(account: Account, side: BrokerSide, days: tuple[date, date]) -> list[Break]:
+def _fills(fills: Sequence[ComparedFill], side: BrokerSide, days: tuple[date, date]) -> list[Break]:
     """Compare fills one by one, and where the broker tells sums of them alone, by day, symbol and side."""
-    fills = ledger_side.fills_to_compare(account, *days)
     ours = [fill for fill in fills if days[0] <= fill.day <= days[1]]
     moved = [fill for fill in fills if not days[0] <= fill.day <= days[1]]
     covered = CoveredDays(side.coverage)
@@ -90,11 +91,6 @@ def _fills(account: Account, side: BrokerSide, days: tuple[date, date]) -> list[
     uncovered = [fill for fill in ours if fill.recorded_day and not covered.has(fill.exchange, fill.day)]
     moved += [fill for fill in uncovered if fill not in summed and _group(fill) not in theirs]
     return [*fill_breaks(compared, side.fills, moved), *order_breaks(ours, side.orders)]
-
-
-def _rows(account: Account, days: tuple[date, date]) -> set[tuple[str, str]]:
-    """Return trade and sequence of each fill that the ledger has of some days, both inclusive."""
-    return {(fill.trade_id, str(fill.sequence)) for fill in ledger_side.fills_to_compare(account, *days)}
 
 
 def _group(fill: ComparedFill) -> tuple[str, date, str]:

@@ -90,9 +90,15 @@ class TestKiteTrades:
         assert len(statement.fills) == 1
 
     def test_an_object_that_lacks_a_field_is_another_layout(self) -> None:
-        fields = {name: content for name, content in KITE_TRADE.items() if name != "average_price"}
-        with pytest.raises(UnknownLayout, match="object 2 lacks average_price"):
+        fields = {"avg_price" if name == "average_price" else name: content for name, content in KITE_TRADE.items()}
+        words = "object 2: new fields 'avg_price'; missing fields 'average_price'"
+        with pytest.raises(UnknownLayout, match=words):
             kite_trades.read(answer([KITE_TRADE, fields]))
+
+    def test_an_answer_of_no_layout_says_what_is_new_in_the_nearest(self) -> None:
+        fields = {"tradeid" if name == "trade_id" else name: content for name, content in KITE_TRADE.items()}
+        with pytest.raises(UnknownLayout, match=r"new fields 'tradeid'; missing fields 'trade_id'.*Kite"):
+            recognise(answer([fields]))
 
     def test_an_error_is_no_answer(self) -> None:
         data = json.dumps({"status": "error", "message": "Token is invalid.", "data": None}).encode()

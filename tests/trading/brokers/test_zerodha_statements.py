@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
 from tests.trading.brokers.sheets import sheet_document
 from trading.brokers import zerodha_pnl, zerodha_tax_pnl
 from trading.brokers.document import CellRow, Document
 from trading.brokers.formats import recognise
 from trading.brokers.values import Head, Segment
+from trading.errors import UnknownLayout
 
 COLUMNS = (
     *("Symbol", "ISIN", "Quantity", "Buy Value", "Sell Value", "Realized P&L", "Realized P&L Pct."),
@@ -234,6 +237,18 @@ class TestTaxStatement:
             (Head.BROKERAGE, 40, date(2026, 3, 31)), (Head.IPFT, Decimal("0.2"), date(2026, 3, 31))
         ]  # fmt: skip
         assert statement.contradictions == ()
+
+    @pytest.mark.parametrize("column", ["Turnover", "Entry Date"])
+    def test_a_section_with_another_header_is_named_and_not_skipped(self, column: str) -> None:
+        renamed = tuple("New Name" if name == column else name for name in FNO_COLUMNS)
+        rows: list[CellRow] = [
+            ("Equity - Intraday",), TAX_COLUMNS, share("INFY", "2025-06-05", "2025-06-05", 1000.0, 1100.5),
+            ("F&O",), (), renamed, option("NIFTY2540323750CE", "2025-04-02", "2025-04-02", 500.0),
+        ]  # fmt: skip
+        own_sheet = (("Equity", rows[:3]), ("F&O", rows[3:]))
+        for document in (sheet_document(("Tradewise Exits", rows)), sheet_document(*own_sheet)):
+            with pytest.raises(UnknownLayout, match=f"'New Name'.*; missing columns '{column}'"):
+                zerodha_tax_pnl.read(document)
 
     def test_rows_of_an_unknown_section_are_rejected(self) -> None:
         rows: list[CellRow] = [("Bonds",), TAX_COLUMNS, share("GSEC", "2025-06-05", "2025-06-05", 1000.0, 1100.5)]

@@ -35,7 +35,7 @@ def share(
 
 
 def fills_of(*rows: str, header: str = HEADER) -> tuple[FillLine, ...]:
-    return zerodha_tradebook.read(csv_document("\n".join((header, *rows)))).fills
+    return tuple(zerodha_tradebook.read(csv_document("\n".join((header, *rows)))).fills)
 
 
 def test_a_fill_is_read_with_its_id_and_its_time_in_india() -> None:
@@ -78,7 +78,8 @@ def test_fills_of_one_second_are_in_the_order_of_their_ids_by_number() -> None:
 def test_each_segment_is_an_exchange_of_its_own(
     exchange: str, segment: str, symbol: str, code: str, charged_as: Segment
 ) -> None:
-    ids = "238243,1500000005277076,2026-08-03T09:21:55,2026-08-25"
+    expiry = "2026-08-25" if symbol == "NIFTY26AUGFUT" else ""
+    ids = f"238243,1500000005277076,2026-08-03T09:21:55,{expiry}"
     row = f"{symbol},,2026-08-03,{exchange},{segment},,sell,false,75,12.5,{ids}"
     (fill,) = fills_of(row, header=f"{HEADER},expiry_date")
     assert (fill.instrument.exchange, fill.instrument.symbol, fill.segment) == (code, symbol, charged_as)
@@ -158,3 +159,23 @@ def test_a_real_tradebook_of_derivatives(market_data: Path) -> None:
     sold = sum(fill.quantity * fill.price for fill in statement.fills if fill.side == "SELL") / 300
     bought = sum(fill.quantity * fill.price for fill in statement.fills if fill.side == "BUY")
     assert 225 * sold - bought == Decimal("-3194.0625")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "expiry", "is_refused"),
+    [
+        ("NIFTY2680424500CE", "2026-08-04", False),
+        ("NIFTY2680424500CE", "2026-08-03", False),  # the exchange moved it for a holiday
+        ("NIFTY2680424500CE", "2026-09-01", True),
+        ("NIFTY26AUGFUT", "2026-08-25", False),
+        ("NIFTY26AUGFUT", "2026-09-29", True),
+        ("NIFTY26AUGFUT", "", False),
+        ("TATASTEEL", "", False),
+    ],
+)
+def test_a_day_of_expiry_that_its_symbol_contradicts_is_refused(symbol: str, expiry: str, is_refused: bool) -> None:
+    row = share().replace("TATASTEEL", symbol).replace("INE081A01020", "")
+    row = f"{row if symbol == 'TATASTEEL' else row.replace(',EQ,EQ,', ',FO,,')},{expiry}"
+    statement = zerodha_tradebook.read(csv_document(f"{HEADER},expiry_date\n{row}"))
+    assert [remark.reason for remark in statement.rejected] == ["expiry_differs"] * is_refused
+    assert len(statement.fills) == (not is_refused)

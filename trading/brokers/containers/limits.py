@@ -10,7 +10,7 @@ UNPACKED_BYTES_MAX = 512 << 20
 KEPT_BYTES_MAX = 80 << 20
 HEAD_ROWS = 60
 HEAD_ELEMENTS = 200
-_TEXTS_SHARED_MAX = 50_000
+_TEXTS_SHARED_MAX = 5_000
 _TEXT_BYTES = 56  # of a text's object and its place in a row, apart from its letters
 
 

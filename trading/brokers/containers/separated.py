@@ -7,10 +7,11 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, repeat
 
 from trading.brokers.containers.limits import Allowance, refused
 from trading.brokers.document import CellRow, Sheet
+from trading.brokers.packed import packed_texts
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_ROWS = 60
@@ -41,18 +42,15 @@ def read_separated(content: bytes, encoding: str, allowance: Allowance, rows_max
     """
     hinted = _hinted_delimiter(content, encoding)
     delimiter = hinted or _delimiter_of(content, encoding, allowance.name)
-    rows: list[CellRow] = []
-    for cells in islice(_rows(content, encoding, delimiter, allowance.name), rows_max):
-        if not any(cells):
-            rows.append(_EMPTY_ROW)
-            allowance.take(8)
+    rows, blank = packed_texts(), 0
+    for number, cells in enumerate(islice(_rows(content, encoding, delimiter, allowance.name), rows_max), 1):
+        if not any(cells) or (hinted and number == 1):
+            blank += 1
             continue
-        allowance.take(56 + 8 * len(cells))
-        rows.append(tuple(allowance.text(_plain(cell, len(rows) + 1, allowance.name)) for cell in cells))
-    if hinted and rows:
-        rows[0] = _EMPTY_ROW
-    while rows and not rows[-1]:
-        rows.pop()
+        rows.extend(repeat(_EMPTY_ROW, blank))
+        allowance.take(8 * blank + 56 + 8 * len(cells))
+        blank = 0
+        rows.append(tuple(allowance.text(_plain(cell, number, allowance.name)) for cell in cells))
     return delimiter, Sheet("", rows)
 
 
