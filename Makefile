@@ -8,6 +8,8 @@ PY := .venv/bin/python
 export PIP_CACHE_DIR := var/cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
+# Compiled once: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve test check bench chaos screenshots record-influx env lock clean

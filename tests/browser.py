@@ -71,10 +71,14 @@ def manage(data_dir: Path, *arguments: str, text: str = "") -> str:
     return done.stdout
 
 
-def filled(data_dir: Path) -> Path:
-    """Migrate a new data folder and fill it with the desk of `tests.page_desk`."""
+def filled(data_dir: Path, migrated: Path | None = None) -> Path:
+    """Fill a new data folder with the desk of `tests.page_desk`, in a copy of a migrated ledger where there is one."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    manage(data_dir, "migrate", "--verbosity", "0")
+    if migrated is None:
+        manage(data_dir, "migrate", "--verbosity", "0")
+    else:
+        shutil.copy(migrated, data_dir / "ledger.sqlite3")
+        shutil.copy(migrated.with_name("journal.key"), data_dir)
     settings = environment(data_dir, DJANGO_SETTINGS_MODULE="velox_site.settings")
     subprocess.run(
         [sys.executable, "-m", "tests.page_desk"],

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import hypothesis
 import pytest
 
-from tests.data_folder import FOLDER
+from tests.data_folder import FOLDER, SHARED, made_once
 
 # The one thing that a CI has not: a server of InfluxDB.
 MAY_BE_SKIPPED = "VELOX_TEST_INFLUX_URL"
@@ -51,7 +51,6 @@ def data_dir(tmp_path: Path, settings: Any) -> Path:
     """A data folder of the test's own, with the session's journal key; the settings point at it."""
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
-    str(settings.JOURNAL_KEY)  # made at its first use
     shutil.copy(Path(FOLDER) / "journal.key", folder)
     settings.DATA_DIR, settings.SPOOL_DIR, settings.DELTA_DIR = folder, folder / "spool", folder / "delta"
     return folder
@@ -74,38 +73,51 @@ def ledger(data_dir: Path, _new_ledger: Callable[[Path], str], django_db_blocker
 
 
 @pytest.fixture(scope="session")
-def _new_ledger(django_db_blocker: Any) -> Iterator[Callable[[Path], str]]:
-    """Migrate once; return what makes a copy for a test and answers with its DATABASE_URL ("" for SQLite)."""
+def migrated(django_db_blocker: Any) -> Path:
+    """A migrated ledger, SQLite's file, made once for all workers of a run. Copied by whoever writes."""
     from django.core.management import call_command
     from django.db import connections
 
     connection = connections["default"]
+    with made_once("template.sqlite3") as template:
+        if template is not None:
+            connection.settings_dict["NAME"] = template
+            with django_db_blocker.unblock():
+                call_command("migrate", verbosity=0)
+                connections.close_all()
+    return SHARED / "template.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def _new_ledger(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
+    """Return what makes a migrated ledger for a test and answers with its DATABASE_URL ("" for SQLite)."""
+    from django.db import connections
+
+    connection = connections["default"]
     name = connection.settings_dict["NAME"]
-    with django_db_blocker.unblock():
-        if connection.vendor == "postgresql":
-            make = _on_postgres(connection, f"velox_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")
-        else:
-            make = _on_sqlite(connection, Path(FOLDER) / "template.sqlite3")
-        call_command("migrate", verbosity=0)
-        connections.close_all()
-    yield make
+    yield request.getfixturevalue("_on_postgres" if connection.vendor == "postgresql" else "_on_sqlite")
     connection.settings_dict["NAME"] = name
 
 
-def _on_sqlite(connection: Any, template: Path) -> Callable[[Path], str]:
-    connection.settings_dict["NAME"] = template
+@pytest.fixture(scope="session")
+def _on_sqlite(migrated: Path) -> Callable[[Path], str]:
+    from django.db import connections
 
     def make(data_dir: Path) -> str:
-        connection.settings_dict["NAME"] = data_dir / "ledger.sqlite3"
-        shutil.copy(template, data_dir / "ledger.sqlite3")
+        connections["default"].settings_dict["NAME"] = data_dir / "ledger.sqlite3"
+        shutil.copy(migrated, data_dir / "ledger.sqlite3")
         return ""
 
     return make
 
 
-def _on_postgres(connection: Any, name: str) -> Callable[[Path], str]:
+@pytest.fixture(scope="session")
+def _on_postgres(django_db_blocker: Any) -> Callable[[Path], str]:
     import psycopg
+    from django.core.management import call_command
+    from django.db import connections
 
+    connection = connections["default"]
     url = urlsplit(os.environ["DATABASE_URL"])
     desk = urlunsplit(url._replace(scheme="postgresql", path="/postgres"))
 
@@ -115,16 +127,19 @@ def _on_postgres(connection: Any, name: str) -> Callable[[Path], str]:
             server.execute(f'CREATE DATABASE "{new}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         connection.settings_dict["NAME"] = new
 
-    number = itertools.count()
-    template = f"{name}_template"
+    name, number = f"velox_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}", itertools.count()
+    with made_once("template.postgres") as template, django_db_blocker.unblock():
+        if template is not None:
+            create("velox_template", "template0", gone="velox_template")
+            call_command("migrate", verbosity=0)
+            connections.close_all()
 
     def make(_data_dir: Path) -> str:
         # Never a name again: the companion of an earlier test may live still, and would follow this one's journal.
         now = next(number)
-        create(f"{name}_{now}", template, gone=f"{name}_{now - 1}")
+        create(f"{name}_{now}", "velox_template", gone=f"{name}_{now - 1}")
         return urlunsplit(url._replace(path=f"/{name}_{now}"))
 
-    create(template, "template0", gone=template)
     return make
 
 

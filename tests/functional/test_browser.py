@@ -60,8 +60,8 @@ CHARTED = "/trades/4/"  # of the symbol whose ticks are recorded
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return filled(tmp_path_factory.mktemp("desk") / "data folder")
+def data_dir(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Path:
+    return filled(tmp_path_factory.mktemp("desk") / "data folder", migrated)
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,8 @@ with DataManager(source="strategy") as dm:
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return filled(tmp_path_factory.mktemp("live") / "data")
+def data_dir(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Path:
+    return filled(tmp_path_factory.mktemp("live") / "data", migrated)
 
 
 @pytest.fixture
