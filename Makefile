@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench chaos screenshots record-influx env lock clean
+.PHONY: help run serve test servers check bench chaos screenshots record-influx env lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -23,8 +23,12 @@ run: .venv/run ## the demo: a finished trading day to look at, in var/demo [PORT
 serve: .venv/run ## the real desk on VELOX_DATA_DIR (var/), empty at first [PORT=n]
 	@exec $(PY) -m velox_site.serve $(if $(PORT),--port $(PORT))
 
-test: .venv/dev ## every check and every test, on SQLite and PostgreSQL, with real servers and a real browser
+test: ## every check and every test, on SQLite and PostgreSQL, with real servers and a real browser
+	@$(MAKE) --no-print-directory -j 2 .venv/dev servers
 	@$(PY) -m tests.run
+
+servers: ## install the servers and the browser that the tests start, where that is allowed (Debian as root)
+	@$(PYTHON) -m tests.servers
 
 check: .venv/dev ## format, lint, types, arrows, Django's own checks
 	$(PY) -m ruff format --check .

@@ -23,6 +23,8 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
     (["tests.timeseries.outage"], {}),  # an hour's ticks
     ([*LONG, "tests/trading/test_odd_queries.py", "-k", "whatever_an_address"], {"VELOX_ODD_QUERIES": "10000"}),
+    ([*LONG, "tests/trading/test_as_known.py", "-k", "every_report"], {"VELOX_EVERY_REPORT": "1"}),
+    ([*LONG, "-m", "hypothesis"], {"VELOX_EXAMPLES": "1000"}),
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
 ]
 

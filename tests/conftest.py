@@ -19,9 +19,17 @@ from tests.data_folder import FOLDER, SHARED, made_once
 # The one thing that a CI has not: a server of InfluxDB.
 MAY_BE_SKIPPED = "VELOX_TEST_INFLUX_URL"
 
-# A time limit per example says something about the machine of the moment, nothing about the code.
-hypothesis.settings.register_profile("velox", deadline=None)
+# A time limit per example says something about the machine of the moment, nothing about the code. Many examples are
+# tried by `make chaos`.
+EXAMPLES = int(os.environ.get("VELOX_EXAMPLES", "40"))
+hypothesis.settings.register_profile("velox", deadline=None, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("velox")
+
+
+def pytest_configure() -> None:
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,16 @@ def digest(text: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
 
 
+def make(checkout: Path, target: str, wheels: Path) -> subprocess.CompletedProcess[str]:
+    """Run a rule of the checkout's Makefile, with no packages but the wheels of a folder."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri(), "PIP_CONFIG_FILE": os.devnull}
+    command = ["make", "--no-print-directory", target, f"PYTHON={sys.executable}"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "MAKE"))}
+    return subprocess.run(
+        command, cwd=checkout, env=environment | offline, capture_output=True, text=True, timeout=1200, check=False
+    )
+
+
 def install(checkout: Path, target: str, *, planted: tuple[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the Makefile's rule in a folder of its own, with stubs of what the lock names; ``planted``: another text."""
     lock, wheels = LOCKS[target], checkout / "wheels"
@@ -95,12 +105,7 @@ def install(checkout: Path, target: str, *, planted: tuple[str, str] | None = No
         assert planted[0] in makefile
         makefile = makefile.replace(*planted)
     (checkout / "Makefile").write_text(makefile)
-    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": wheels.as_uri(), "PIP_CONFIG_FILE": os.devnull}
-    command = ["make", "--no-print-directory", f".venv/{target}", f"PYTHON={sys.executable}"]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PIP_", "MAKE"))}
-    return subprocess.run(
-        command, cwd=checkout, env=environment | offline, capture_output=True, text=True, timeout=1200, check=False
-    )
+    return make(checkout, f".venv/{target}", wheels)
 
 
 def installed(checkout: Path) -> dict[str, str]:
@@ -109,9 +114,21 @@ def installed(checkout: Path) -> dict[str, str]:
     return {canonicalize_name(row["name"]): row["version"] for row in rows}
 
 
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Makefile's own environment, as yet without packages; its pip takes seconds to bring."""
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copy(ROOT / "Makefile", folder)
+    done = make(folder, ".venv/made", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / ".venv"
+
+
 @pytest.fixture
-def checkout(tmp_path: Path) -> Iterator[Path]:
+def checkout(tmp_path: Path, environment: Path) -> Iterator[Path]:
     folder = tmp_path / "a desk"
+    shutil.copytree(environment, folder / ".venv", symlinks=True)
+    (folder / "var" / "tmp").mkdir(parents=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.management import call_command
 
 from tests.waiting import PATIENCE_SECONDS
 from trading import summon
@@ -68,9 +70,17 @@ def start(desk: Any, *arguments: Any) -> subprocess.Popen[str]:
 
 
 def manage(desk: Any, *arguments: Any) -> dict[str, Any]:
+    """Run a command in a process of its own; return its answer."""
     out, err = (process := start(desk, *arguments, "--format", "json")).communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, err
     return json.loads(out)
+
+
+def called(*arguments: str) -> dict[str, Any]:
+    """Run a command whose process is not what a test is about; return its answer."""
+    out = io.StringIO()
+    call_command(*arguments, "--format", "json", stdout=out)
+    return json.loads(out.getvalue())
 
 
 def named(files: list[Path]) -> list[Any]:
@@ -165,7 +175,7 @@ def test_five_files_are_stored_whole_and_their_candles_add_up(desk, files):
         assert ends == [first, last]
     assert told["rows_read"] == told["accepted"] == told["ticks_stored"] == 106_645
     assert told["rejected"]["total"] == 0
-    assert manage(desk, "spool")["points"] | {"oldest_seconds": None, "unsynced_seconds": 0.0} == {
+    assert called("spool")["points"] | {"oldest_seconds": None, "unsynced_seconds": 0.0} == {
         **dict.fromkeys(("spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"), 0),
         "accepted": 106_645,
         "stored": 106_645,
@@ -217,7 +227,7 @@ def test_a_strategy_trades_the_shares_and_skips_the_indices_and_a_repeat_changes
         "elapsed_seconds": 0,
         "ticks_per_second": 0,
     }
-    assert manage(desk, "spool")["points"]["balance"] == 0
+    assert called("spool")["points"]["balance"] == 0
 
 
 def check_trades(told: dict[str, Any], held: dict[str, list[tuple]]) -> None:
@@ -255,7 +265,7 @@ def check_pnl(account: str) -> None:
 
 def test_a_replay_that_is_killed_and_run_again_ends_as_if_undisturbed(desk, files):
     for account in ("calm", "shaken"):
-        manage(desk, "account", "create", account, "--book", "replay")
+        called("account", "create", account, "--book", "replay")
     files, strategy = files[:2], ("--strategy", "ema_cross")
     replay(desk, files, *strategy, "--account", "calm", "--source", "calm")
     count = Trade.objects.filter(account__code="calm").count()
@@ -265,7 +275,7 @@ def test_a_replay_that_is_killed_and_run_again_ends_as_if_undisturbed(desk, file
     replay(desk, files, *strategy, "--account", "shaken", "--source", "shaken")
     assert books("shaken") == books("calm")
     assert points("shaken", "shaken") == points("calm", "calm")
-    assert manage(desk, "spool")["points"]["balance"] == 0
+    assert called("spool")["points"]["balance"] == 0
 
 
 def kill_at(desk: Any, trades: int, arguments: list[Any]) -> None:

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 # What takes long to import, and belongs to nobody's patch.
+import cryptography.hazmat.primitives.ciphers  # noqa: F401
 import deltalake  # noqa: F401
 import django.contrib.admin  # noqa: F401
 import duckdb  # noqa: F401
@@ -22,7 +23,9 @@ import orjson  # noqa: F401
 import pandas  # noqa: F401
 import pyarrow.compute
 import pyarrow.parquet  # noqa: F401
+import pypdf  # noqa: F401
 import pytest
+import python_calamine  # noqa: F401
 import structlog  # noqa: F401
 
 QUIET = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "60"]

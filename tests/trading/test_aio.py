@@ -17,7 +17,7 @@ from trading.data_manager import DataManager
 from trading.errors import IdConflict
 from trading.models import Trade
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("ledger", "alone")
 
 
 def run(work: Any) -> None:

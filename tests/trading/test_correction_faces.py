@@ -21,7 +21,7 @@ from trading.models import Correction, DailySummary, Trade
 from trading.operations.amend import amend
 from trading.operations.void import void
 
-pytestmark = pytest.mark.usefixtures("ledger")
+pytestmark = pytest.mark.usefixtures("ledger", "alone")
 WHO = {"by": "asha", "reason": "typing error"}
 SAID = ("--by", "asha", "--reason", "typing error")
 As = Callable[[str], Client]

@@ -31,7 +31,7 @@ from trading.operations.restore import restore
 from trading.operations.void import void
 from trading.proof.verify import verify_ledger
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger", "alone")]
 
 DAY = timedelta(days=1)
 WHO = {"by": "asha", "reason": "typing error"}

@@ -14,7 +14,7 @@ from trading.data_manager import DataManager
 from trading.errors import CrossesZero, IdConflict, InvalidValue, TradeClosed
 from trading.models import Fill, Journal
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger", "alone")]
 FLIP = {"fill_id": "B7", "order_id": "O3", "charges": "30.01", "flip_to": "T2"}
 
 

@@ -20,7 +20,7 @@ from trading.proof.verify import verify_ledger
 from trading.queries.accounts import capital_flows, get_account, pnl_by_day
 from trading.queries.day import day_figures
 
-pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger", "alone")]
 GAIN = Decimal("60000000000.12345678")  # two of them pass the bound, and 64 bits of 10^-8
 THURSDAY = datetime(2024, 3, 14, 4, 0, tzinfo=UTC)
 DAYS = [date(2024, 3, 14), date(2024, 3, 15)]

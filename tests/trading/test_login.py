@@ -27,13 +27,8 @@ MAX = login_tries.TRIES_MAX
 SECRET = "a wrong secret"
 
 
-@pytest.fixture(autouse=True)
-def fast_passwords(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
-def asha(fast_passwords: None) -> User:
+def asha() -> User:
     return User.objects.create_superuser("asha", password=page_desk.PASSWORD)
 
 

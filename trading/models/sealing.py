@@ -145,9 +145,11 @@ def seal(
 def sealed_form(table: str, row: Body, key: str | None = None) -> Body:
     """Return a row as its seal tells it: secrets coded, by the desk's own key if no other is named."""
     only = ONLY.get(table)
-    cells = {name: cell for name, cell in row.items() if only is None or name in only}
-    hidden = {name: str(cell) for name, cell in cells.items() if (table, name) in SECRET}
-    by = (key or str(settings.JOURNAL_KEY)) if hidden else ""
+    cells = row if only is None else {name: cell for name, cell in row.items() if name in only}
+    hidden = {name: str(cells[name]) for of_table, name in SECRET if of_table == table and name in cells}
+    if not hidden:
+        return cells
+    by = key or str(settings.JOURNAL_KEY)
     return cells | {name: chain_code(by, f"{table}.{name}", text) for name, text in hidden.items()}
 
 
@@ -162,11 +164,13 @@ def read(connection: BaseDatabaseWrapper, table: str, keys: Collection[int] | No
             names = [column[0] for column in cursor.description]
             rows = cursor.fetchall()
         for row in rows:
-            yield {name: _plain(cell) for name, cell in zip(names, row, strict=True)}
+            yield dict(zip(names, map(_plain, row), strict=True))
 
 
 def _plain(cell: str | float | date | time | Decimal | uuid.UUID | None) -> str | float | None:
     """Return a cell as SQLite would keep it."""
+    if cell is None or isinstance(cell, str) or type(cell) is int:  # nearly all
+        return cell
     if isinstance(cell, bool):
         return int(cell)
     if isinstance(cell, datetime):

@@ -120,7 +120,7 @@ def compare_references(tables: Tables, sealed: SealedRows, key: str | None) -> i
             as_sealed, row = sealing.sealed_form(table, stored, key or "none"), expected.pop(stored["id"], None)
             if row is None:
                 strays.append(as_sealed)
-            else:
+            elif row != as_sealed:
                 for name in sorted(row.keys() & as_sealed.keys()):
                     if as_sealed[name] != row[name] and (table, name) not in leave_out:
                         is_secret = (table, name) in sealing.SECRET

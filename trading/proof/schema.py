@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.apps import apps
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
 from trading.models import append_only
@@ -53,13 +56,25 @@ def _compare_constraints(tables: Tables, model: type[Model]) -> None:
         return
     rows = tables.rows("SELECT COALESCE(sql, '') FROM sqlite_master WHERE tbl_name = %s", table)
     stored = " ".join(_plain(text) for (text,) in rows)
+    if model not in _SQLITE_TEXTS:  # the model's, whatever the ledger: written once a process
+        _SQLITE_TEXTS[model] = dict(_texts_on_sqlite(connection, model))
+    for name, text in _SQLITE_TEXTS[model].items():
+        if _plain(text) not in stored:
+            tables.findings.add(CONSTRAINT, table, None, name, "missing or altered", text)
+
+
+_SQLITE_TEXTS: dict[type[Model], dict[str, str]] = {}
+
+
+def _texts_on_sqlite(connection: BaseDatabaseWrapper, model: type[Model]) -> Iterator[tuple[str, str]]:
+    """Yield name and SQL of each constraint of a model."""
     for constraint in model._meta.constraints:
         editor = connection.SchemaEditorClass(connection, collect_sql=True)
         editor.deferred_sql = []
         # A constraint with a condition is an index of its own, which the editor would make afterwards.
         text = str(constraint.constraint_sql(model, editor) or next(iter(map(str, editor.deferred_sql)), ""))
-        if text and _plain(text) not in stored:
-            tables.findings.add(CONSTRAINT, table, None, constraint.name, "missing or altered", text)
+        if text:
+            yield constraint.name, text
 
 
 def _plain(text: str) -> str:

@@ -27,7 +27,19 @@ _HOURS = tuple(f"sessions__{name}" for name in _FIELDS)
 
 
 def calendar_of(exchange: str, group: str = DEFAULT_GROUP) -> Calendar:
-    """Return the calendar of an exchange's session group; an unknown exchange never closes, in the desk's zone."""
+    """Return the calendar of an exchange's session group; an unknown exchange never closes, in the desk's zone.
+
+    It is read once as long as no row of reference changes.
+    """
+    # The code of the last seal is another as soon as any row of reference has changed, so it stands for all of them.
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:  # in every ledger call: the ORM would take ten times as long
+        cursor.execute("SELECT mac FROM trading_seal ORDER BY sequence DESC LIMIT 1")
+        last = cursor.fetchone()
+    return _kept_calendar(str(last[0]) if last else "", exchange, group)
+
+
+@lru_cache(maxsize=64)
+def _kept_calendar(_seal: str, exchange: str, group: str) -> Calendar:
     # One statement for the exchange and its hours; an exchange without hours is one row whose kind is None.
     columns = Exchange.objects.filter(code=exchange).values_list("zone", "session_group", *_HOURS)
     rows = list(columns.order_by("sessions__first_date", "sessions__opens"))
@@ -48,16 +60,7 @@ def groups_of(exchange: str) -> list[str]:
 
 def is_open(exchange: str, group: str, at: datetime) -> bool:
     """Tell whether any phase of the exchange's trading goes on at an aware instant; one that never closes is open."""
-    # The code of the last seal is another as soon as any row of reference has changed, so it stands for all of them.
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:  # in every ledger call: the ORM would take ten times as long
-        cursor.execute("SELECT mac FROM trading_seal ORDER BY sequence DESC LIMIT 1")
-        last = cursor.fetchone()
-    return _kept_calendar(str(last[0]) if last else "", exchange, group).is_open(at)
-
-
-@lru_cache(maxsize=64)
-def _kept_calendar(_seal: str, exchange: str, group: str) -> Calendar:
-    return calendar_of(exchange, group)
+    return calendar_of(exchange, group).is_open(at)
 
 
 def calendar_of_symbol(symbol: str) -> Calendar:

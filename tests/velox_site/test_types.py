@@ -1,4 +1,7 @@
-"""What the types catch, by mypy itself: a check that cannot fail is a defect."""
+"""What the types catch, by mypy itself: a check that cannot fail is a defect.
+
+In the last folder: `make check`, which shares mypy's cache, runs beside the first ones.
+"""
 
 from __future__ import annotations
 
