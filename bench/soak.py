@@ -2,8 +2,8 @@
 
 ``SOAK_SECONDS`` sets how long (`make bench ROW=soak SOAK_SECONDS=180`). The pages, the companion and its syncer are
 those of `make serve`; the strategy is a process of its own; this one asks for the overview once a second as a browser
-does, and takes samples: ten times a second the age of the oldest record that is not on the disk, and an fsync of its
-own beside it.
+does, keeps its stream of changes open, and takes samples: ten times a second the age of the oldest record that
+is not on the disk, and an fsync of its own beside it.
 """
 
 from __future__ import annotations
@@ -103,20 +103,22 @@ def _served() -> Iterator[int]:
 
 def _measure(port: int) -> dict[str, float]:
     samples, spool = Samples(), wiring.open_spool()
-    get = _browser(port)
+    headers = _logged_in()
+    get = _browser(port, headers)
     strategy = subprocess.Popen(
         [sys.executable, "-m", "bench.soak_strategy", str(SECONDS)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert strategy.stdout is not None
     assert strategy.stdout.readline() == "OPEN\n"
     get()  # the person has the page open when the minutes begin
+    pictures = _watch(port, headers)
     samples.take("unsynced", lambda: balance.unsynced_seconds(spool, now=time.time_ns()), per_second=SAMPLES_PER_SECOND)
     samples.take("fsync", _fsync, per_second=SAMPLES_PER_SECOND)
     samples.take("overview", get, per_second=1)
     samples.take("companion", _companion_mb, per_second=1)
     answer, _ = strategy.communicate()
     samples.end()
-    return _figures(json.loads(answer), samples)
+    return _figures({**json.loads(answer), "pictures seen a second": len(pictures) / SECONDS}, samples)
 
 
 def _figures(strategy: dict[str, float], samples: Samples) -> dict[str, float]:
@@ -144,12 +146,33 @@ def _figures(strategy: dict[str, float], samples: Samples) -> dict[str, float]:
     return figures
 
 
-def _browser(port: int) -> Callable[[], float]:
-    """Return what asks for the overview, logged in, and says how many seconds it took."""
+def _logged_in() -> dict[str, str]:
+    """Return the headers of a browser whose user has logged in."""
     user, _ = get_user_model().objects.get_or_create(username="soak", is_superuser=True)
     client = Client()
     client.force_login(user)
-    headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"}
+    return {"Cookie": f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"}
+
+
+def _watch(port: int, headers: dict[str, str]) -> list[float]:
+    """Keep the stream of the overview's changes open; return the list that grows by the time of each picture."""
+    pictures: list[float] = []
+
+    def read() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/events/", headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.status
+        for line in answer:
+            if line.startswith(b"event: picture"):
+                pictures.append(time.time())
+
+    threading.Thread(target=read, daemon=True).start()
+    return pictures
+
+
+def _browser(port: int, headers: dict[str, str]) -> Callable[[], float]:
+    """Return what asks for the overview and says how many seconds it took."""
 
     def get() -> float:
         began = time.perf_counter()

@@ -39,6 +39,28 @@ def test_the_sections_are_those_of_the_page(client: Client) -> None:
     assert f'data-day="{picture.facts["day"]}"' in page
 
 
+def test_a_page_shows_what_those_who_watch_its_account_see_while_that_is_fresh(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_desk.trades(2)
+    client.force_login(page_desk.member("viewer"))
+    look = live.OverviewLook("main")
+    assert look(True) is not None
+    page_desk.open_trade()
+    assert "0 now" in client.get("/").content.decode()  # as everybody sees it until the next look
+    assert "1 at the end of" in client.get("/?day=2024-03-15").content.decode()  # a day that is asked for is looked at
+    assert live.newest_look("replay") is None
+    look(False)
+    assert "1 now" in client.get("/").content.decode()
+    at = page_desk.OPENING + timedelta(hours=5, minutes=9)
+    close_position("main", "held", "ema_cross", "RELIANCE", exit_price=2470, exit_time=at, exit_reason="target")
+    monkeypatch.setattr(live, "FRESH_SECONDS", -1.0)  # nobody has looked lately
+    assert "0 now" in client.get("/").content.decode()
+    monkeypatch.setattr(live, "FRESH_SECONDS", 1e9)
+    del look
+    assert live.newest_look("main") is None  # nobody watches any more
+
+
 def test_they_are_drawn_when_the_journal_grows_and_not_before() -> None:
     page_desk.trades(2)
     look = live.OverviewLook("main")

@@ -142,6 +142,25 @@ def test_the_endpoint_says_what_the_query_says(dm: DataManager, asha: Client) ->
     assert {mark["kind"] for mark in drawn["marks"]} == {"signal", "entry", "exit", "stop", "mae", "mfe"}
 
 
+def test_marks_stand_where_the_side_says_and_a_gap_has_one(dm: DataManager) -> None:
+    short = Trade.objects.get()
+    FeedGap.objects.create(
+        account=short.account, symbol="RELIANCE", day=AT.date(), starts_at=AT + 30 * SECOND, ends_at=AT + 55 * SECOND
+    )
+    marks = {mark.kind: mark for mark in chart_of("T1", "1m").marks}
+    below = {kind for kind, mark in marks.items() if mark.is_below}
+    assert below == {"signal", "exit", "mfe"}  # a short sells above, buys back below, and what falls is in its favour
+    assert (marks["gap"].words, marks["gap"].time) == ("No ticks for 0:00:25", WALL)
+
+
+def test_a_chart_draws_eight_indicators_and_counts_the_others(dm: DataManager, asha: Client) -> None:
+    dm.cache_indicators("RELIANCE", {f"line{number}": 2440.0 for number in range(9)}, at=AT)
+    dm.flush(60)
+    drawn = asha.get(f"/trades/{Trade.objects.get().pk}/chart/?scale=1m").json()
+    assert len(drawn["indicators"]) == 8
+    assert drawn["indicators_left_out"] == len(chart_of("T1", "1m").indicators) - 8 == 3
+
+
 def test_a_store_that_is_away_is_said(dm: DataManager, asha: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("The store does not answer.")
@@ -163,7 +182,7 @@ def test_the_tables_say_what_the_chart_shows(dm: DataManager, asha: Client) -> N
     for shown in (
         "Sell 10 at ₹2,450.00", "Stop ₹2,455.00", "MFE +₹", "Signal taken", "Target ₹2,420.00",
         "12 Apr 2021 09:30:00 ₹2,450.00 ₹2,450.00 ₹2,444.10 ₹2,444.10 60 ₹2,460.00",
-        "ema 2450 2430", "09:30:30 to 09:30:55",
+        "ema 2450 2430", "12 Apr 2021 09:30:30 No ticks for 0:00:25",
     ):  # fmt: skip
         assert shown in page, shown
 

@@ -27,7 +27,7 @@ from trading.queries.daily_summary import build_daily_summary
 from trading.queries.day import day_figures
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.trades import OPEN
-from trading.web import overview, trades
+from trading.web import day_shown, trades
 from trading.web.templatetags import velox
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -128,10 +128,10 @@ def test_what_is_undefined_is_a_dash_and_never_a_zero(read: Read) -> None:
 def test_unrealised_adds_up_what_is_known_and_counts_the_rest() -> None:
     page_desk.open_trade("one")
     page_desk.open_trade("two")
-    known, unknown = overview.priced_positions(Account.objects.get(code="main"))
-    priced = overview.OpenPosition(known.pk, with_pnl(known.position, Decimal("40.5")))
-    assert overview.unrealised_of([priced, unknown]) == overview.Unrealised(Decimal("40.5"), 1, 2)
-    assert overview.unrealised_of([unknown]).total is None
+    known, unknown = day_shown.priced_positions(Account.objects.get(code="main"))
+    priced = day_shown.OpenPosition(known.pk, with_pnl(known.position, Decimal("40.5")))
+    assert day_shown.unrealised_of([priced, unknown]) == day_shown.Unrealised(Decimal("40.5"), 1, 2)
+    assert day_shown.unrealised_of([unknown]).total is None
 
 
 def test_the_total_of_a_day_is_its_realised_and_its_unrealised_and_unknown_without_any_price(
@@ -140,16 +140,16 @@ def test_the_total_of_a_day_is_its_realised_and_its_unrealised_and_unknown_witho
     page_desk.trades(4)
     account = Account.objects.get(code="main")
     realised = day_figures(account, page_desk.DAY.date())["total_pnl"]
-    assert overview.day_shown(account, None, now=timezone.now())["total"] == realised  # nothing is open
+    assert day_shown.day_shown(account, None, now=timezone.now())["total"] == realised  # nothing is open
     page_desk.open_trade("a")
     page_desk.open_trade("b")
-    assert overview.day_shown(account, None, now=timezone.now())["total"] is None
+    assert day_shown.day_shown(account, None, now=timezone.now())["total"] is None
     assert "Realised and unrealised — no last price is known" in words(read("/"))
-    first, second = overview.priced_positions(account)
-    known = overview.OpenPosition(first.pk, with_pnl(first.position, Decimal("12.5")))
-    monkeypatch.setattr(overview, "priced_positions", lambda _: [known, second])
+    first, second = day_shown.priced_positions(account)
+    known = day_shown.OpenPosition(first.pk, with_pnl(first.position, Decimal("12.5")))
+    monkeypatch.setattr(day_shown, "priced_positions", lambda _: [known, second])
     realised = day_figures(account, page_desk.DAY.date())["total_pnl"]  # a part of each was closed
-    assert overview.day_shown(account, None, now=timezone.now())["total"] == realised + Decimal("12.5")
+    assert day_shown.day_shown(account, None, now=timezone.now())["total"] == realised + Decimal("12.5")
     assert "of 1 of 2 open" in words(read("/"))
 
 

@@ -16,7 +16,6 @@ from trading.models import Trade
 from trading.queries.chart_candles import Candle, ChartSpan
 from trading.queries.excursions import ns, symbol_of
 
-LINES_MAX = 8
 _AMONG = 0.1  # so far beyond the candles, in their own prices, a line still lies among them
 
 

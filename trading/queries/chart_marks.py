@@ -1,4 +1,4 @@
-"""What happened to a trade, in order of time: signals, fills, steps of the stop, MAE and MFE."""
+"""What happened to a trade, in order of time: signals, fills, steps of the stop, MAE and MFE, gaps of its feed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from trading.domain import amounts
+from trading.domain import amounts, display
 from trading.domain.flags import DAY_ONLY
-from trading.models import Fill, Trade
+from trading.models import FeedGap, Fill, Trade
 from trading.queries import facts
 from trading.queries.chart_candles import Candle, place_of
 from trading.queries.excursions import fields_of
 
-SIGNAL, STOP, MAE, MFE = "signal", "stop", "mae", "mfe"  # beside the roles of fills, in small letters
+SIGNAL, STOP, MAE, MFE, GAP = "signal", "stop", "mae", "mfe", "gap"  # beside the roles of fills, in small letters
 
 
 @dataclass(frozen=True, slots=True)
 class ChartMark:
     """One thing that happened: its kind, when, at which price if at any, in words, and the time of the candle that it
-    belongs to, None where there is none."""
+    belongs to, None where there is none. ``is_below``: a chart writes it below the price and points up."""
 
     kind: str
     at: datetime
     price: Decimal | None
     words: str
+    is_below: bool = False
     time: int | None = None
 
 
@@ -45,12 +46,15 @@ def stop_steps(trade: Trade) -> list[StopStep]:
     return steps + [StopStep(at, price) for at, price in changes]
 
 
-def marks_of(trade: Trade, steps: Sequence[StopStep], candles: Sequence[Candle]) -> list[ChartMark]:
+def marks_of(
+    trade: Trade, steps: Sequence[StopStep], gaps: Sequence[FeedGap], candles: Sequence[Candle]
+) -> list[ChartMark]:
     """Return what happened to a trade, loaded with `trade_list.related`, each at its candle.
 
     Of a trade whose times are known to the day only nothing has a place among the candles.
     """
-    marks = sorted((*_signals(trade), *_fills(trade), *_stops(trade, steps), *_extremes(trade)), key=_instant)
+    facts_of_trade = (*_signals(trade), *_fills(trade), *_stops(trade, steps), *_extremes(trade), *_gaps(gaps))
+    marks = sorted(facts_of_trade, key=_instant)
     if DAY_ONLY in trade.flags:
         return marks
     starts = [candle.at for candle in candles]
@@ -83,7 +87,7 @@ def _instant(mark: ChartMark) -> datetime:
 def _signals(trade: Trade) -> Iterator[ChartMark]:
     for signal in trade.signals.order_by("at", "pk"):
         yield ChartMark(
-            SIGNAL, signal.at, None, ": ".join(filter(None, (f"Signal {signal.decision.lower()}", signal.reason)))
+            SIGNAL, signal.at, None, ": ".join(filter(None, (f"Signal {signal.decision.lower()}", signal.reason))), True
         )
 
 
@@ -98,7 +102,11 @@ def _fills(trade: Trade) -> Iterator[ChartMark]:
             continue
         words = f"{fill.side.capitalize()} {quantity} at {amounts.amount(fill.price, currency)}"
         yield ChartMark(
-            fill.role.lower(), fill.at, fill.price, f"{words} ({fill.settlement})" if fill.settlement else words
+            fill.role.lower(),
+            fill.at,
+            fill.price,
+            f"{words} ({fill.settlement})" if fill.settlement else words,
+            fill.side == Fill.Side.BUY,
         )
 
 
@@ -110,10 +118,17 @@ def _stops(trade: Trade, steps: Sequence[StopStep]) -> Iterator[ChartMark]:
 def _extremes(trade: Trade) -> Iterator[ChartMark]:
     excursion, currency = fields_of(trade), trade.account.currency
     mae_at, mfe_at = excursion["mae_at"], excursion["mfe_at"]
+    is_long = trade.side == Trade.Side.LONG  # whom it went against fell, to a short it rose
     if mae_at is not None:
-        yield ChartMark(MAE, mae_at, excursion["mae_price"], f"MAE {_pnl(excursion['mae'], currency)}")
+        yield ChartMark(MAE, mae_at, excursion["mae_price"], f"MAE {_pnl(excursion['mae'], currency)}", is_long)
     if mfe_at is not None:
-        yield ChartMark(MFE, mfe_at, excursion["mfe_price"], f"MFE {_pnl(excursion['mfe'], currency)}")
+        yield ChartMark(MFE, mfe_at, excursion["mfe_price"], f"MFE {_pnl(excursion['mfe'], currency)}", not is_long)
+
+
+def _gaps(gaps: Sequence[FeedGap]) -> Iterator[ChartMark]:
+    for gap in gaps:
+        quiet = display.duration((gap.ends_at - gap.starts_at).total_seconds())
+        yield ChartMark(GAP, gap.starts_at, None, f"No ticks for {quiet}")
 
 
 def _pnl(amount: Decimal | None, currency: str) -> str:

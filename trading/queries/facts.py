@@ -47,6 +47,12 @@ def journal_of(trade: Trade) -> list[Journal]:
     return [row for row in near if json.loads(row.body).get("trade", {}).get("pk") == trade.pk]
 
 
+def authors_of(trade: Trade) -> list[str]:
+    """Return by whose name something of a trade was recorded, in the order of the journal."""
+    bodies = (json.loads(row.body) for row in journal_of(trade))
+    return list(dict.fromkeys(body["by"] for body in bodies if body.get("by")))
+
+
 def corrected(fills: Iterable[Fill], corrections: Iterable[Correction]) -> list[Fill]:
     """Return fills with these corrections (oldest first) read over them, without those that were voided."""
     by_key = {fill.pk: fill for fill in fills}

@@ -18,6 +18,8 @@ from trading.queries.chart_indicators import IndicatorLine, indicator_lines
 from trading.queries.chart_marks import ChartMark, marks_of, stop_line, stop_steps
 from trading.queries.excursions import symbol_of
 
+LINES_MAX = 8  # indicators that a chart draws; the tables have all
+
 
 @dataclass(frozen=True, slots=True)
 class PriceRow:
@@ -48,7 +50,6 @@ class TradeChart:
     stop: Sequence[tuple[int, Decimal]]
     target: Decimal | None
     indicators: Sequence[IndicatorLine]
-    gaps: Sequence[FeedGap]
 
     def rows(self) -> list[PriceRow]:
         """Return the candles as rows of a table."""
@@ -80,7 +81,13 @@ class TradeChart:
                 for bar in self.candles
             ],
             "marks": [
-                {"kind": mark.kind, "time": mark.time, "price": _number(mark.price), "text": mark.words}
+                {
+                    "kind": mark.kind,
+                    "time": mark.time,
+                    "price": _number(mark.price),
+                    "text": mark.words,
+                    "is_below": mark.is_below,
+                }
                 for mark in self.marks
                 if mark.time is not None
             ],
@@ -92,8 +99,9 @@ class TradeChart:
                     "is_price": line.is_price,
                     "points": [{"time": time, "value": number} for time, number in line.points],
                 }
-                for line in self.indicators
+                for line in self.indicators[:LINES_MAX]
             ],
+            "indicators_left_out": max(0, len(self.indicators) - LINES_MAX),
         }
 
 
@@ -108,7 +116,7 @@ def trade_chart(trade: Trade, reader: Reader, *, scale: str = "", now: datetime)
         raise InvalidValue(f"scale is {scale!r}.", field="scale", hint=f"Give one of {' '.join(scales)}.")
     span = chart_span(trade, scale, now=now)
     candles, steps = candles_of(trade, reader, span), stop_steps(trade)
-    quiet = FeedGap.objects.filter(
+    gaps = FeedGap.objects.filter(
         account=trade.account,
         symbol=symbol_of(trade),
         starts_at__lt=trade.closed_at or now,
@@ -120,11 +128,10 @@ def trade_chart(trade: Trade, reader: Reader, *, scale: str = "", now: datetime)
         offset=_offset(trade),
         decimals=_decimals(trade),
         candles=candles,
-        marks=marks_of(trade, steps, candles),
+        marks=marks_of(trade, steps, list(gaps), candles),
         stop=stop_line(trade, steps, candles, timedelta(microseconds=span.every // 1000)),
         target=trade.target_price,
         indicators=indicator_lines(trade, reader, span, candles),
-        gaps=list(quiet.order_by("starts_at")),
     )
 
 

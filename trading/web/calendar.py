@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 
 from django import forms
@@ -111,6 +112,7 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
         address=reverse("day", args=[day.isoformat()]),
         day=day,
         record=record,
+        published=[(version, json.loads(version.body)["total"]) for version in record.published],
         total=record.summary["total"],
         chart=curve_drawing(record.curve, account.currency, day),
         neighbours=overview.neighbours,

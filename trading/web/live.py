@@ -11,6 +11,8 @@ import time
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import dataclass, replace
+from weakref import WeakValueDictionary
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -30,10 +32,11 @@ from trading.models import JournalHead
 from trading.queries.accounts import get_account
 from trading.web.channel import Channel, Picture, channels
 from trading.web.choice import account_query, chosen_account
+from trading.web.day_shown import DayShown, day_shown
 from trading.web.guard import may_look
-from trading.web.overview import day_shown
 
 HEALTH_SECONDS = 2.0
+FRESH_SECONDS = 1.0  # so old a look may be that a page shows in place of its own
 CHECK_SECONDS = 20.0  # between two looks whether a viewer still may look: cut off within a minute, a slow look included
 SECTIONS = ("tiles", "positions", "curve", "latest", "signals", "health")
 NEEDS_ASGI = "Live figures need the ASGI server of `make serve`; this page shows those of its loading."
@@ -44,37 +47,60 @@ _checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
 Footing = tuple[int, int, int, float]  # account, journal, spool, and the time where that alone tells
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen of one account's newest day; ``began`` on the monotonic clock."""
+
+    facts: DayShown
+    health: HealthReport
+    began: float
+
+
 class OverviewLook:
     """Drawing the overview of one account, by one thread at a time."""
 
     def __init__(self, code: str) -> None:
         self.code = code
+        self.newest: Look | None = None
+        _looks[code] = self
         self._drawn: Footing | None = None
         self._health: tuple[float, HealthReport] | None = None
 
     def __call__(self, is_needed: bool) -> Picture | None:
         """Return the sections as they are now, None where nothing moved since the last time and none is needed."""
         close_old_connections()
+        began = time.monotonic()
         account, now = get_account(self.code), timezone.now()
         sequence = JournalHead.objects.filter(account=account).values_list("sequence", flat=True).first() or 0
         recorded = sum(lane.issued() for lane in wiring.open_spool().lanes())
         ticking = time.monotonic() // HEALTH_SECONDS
         # With a shared hot state ticks may come from another machine, whose counters are not here.
         footing = (account.pk, sequence, recorded, time.monotonic() if cache.is_shared() else ticking)
-        if footing == self._drawn and not is_needed:
+        if footing == self._drawn and self.newest is not None and not is_needed:
+            self.newest = replace(self.newest, began=began)
             return None
         if self._health is None or self._health[0] != ticking:
             self._health = (ticking, report(now=now))
-        shown = day_shown(account, None, now=now)
+        facts = day_shown(account, None, now=now)
         context = {
-            **shown,
+            **facts,
             "account": account,
             "account_query": account_query(account),
             "health": self._health[1],
         }
         sections = {f"live-{name}": render_to_string(f"velox/overview/{name}.html", context) for name in SECTIONS}
-        self._drawn = footing
-        return Picture({"day": shown["day"].isoformat(), "at": f"{timezone.localtime(now):%H:%M:%S}"}, sections)
+        self._drawn, self.newest = footing, Look(facts, self._health[1], began)
+        return Picture({"day": facts["day"].isoformat(), "at": f"{timezone.localtime(now):%H:%M:%S}"}, sections)
+
+
+_looks: WeakValueDictionary[str, OverviewLook] = WeakValueDictionary()  # by account, while somebody watches
+
+
+def newest_look(code: str) -> Look | None:
+    """Return what those who watch an account saw within the last second, None where nobody watches."""
+    watching = _looks.get(code)
+    newest = None if watching is None else watching.newest
+    return newest if newest is not None and time.monotonic() - newest.began <= FRESH_SECONDS else None
 
 
 @require_GET

@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from typing import TypedDict
-
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from trading.domain.drawing import Drawing
-from trading.domain.shapes import OutcomeFigures
 from trading.health.report import report
-from trading.models import Account, Signal
-from trading.queries.daily_summary import latest_day
-from trading.queries.day import Neighbours, SignalCounts, day_overview, day_trades
-from trading.queries.day_record import DayCurve, day_curve
 from trading.queries.instrument_list import unreviewed_names
 from trading.queries.opening_sales import opening_sales
 from trading.queries.period import desk_date
-from trading.queries.signal_list import SignalFilter, listed_signals
-from trading.queries.trade_list import TradeRow, trade_rows
-from trading.web.choice import account_query, chosen_account, chosen_day, page
-from trading.web.day_chart import curve_drawing
-from trading.web.positions import OpenPosition, positions_then, priced_positions
-
-LATEST = 8
-SLIPS_MAX = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Unrealised:
-    """The unrealised P&L of the positions whose last price is known; ``total`` is None where none is."""
-
-    total: Decimal | None
-    priced: int
-    positions: int
+from trading.web.choice import chosen_account, chosen_day, page
+from trading.web.day_shown import day_shown
+from trading.web.live import newest_look
 
 
 @require_safe
@@ -47,80 +21,18 @@ def overview(request: HttpRequest) -> HttpResponse:
     choice, now = chosen_account(request), timezone.now()
     account = choice.account
     asked = chosen_day(request)
-    shown = day_shown(account, asked, now=now)
-    day = shown["day"]
+    look = newest_look(account.code) if asked is None else None  # of those who watch: this page need not look again
+    facts = day_shown(account, asked, now=now) if look is None else look.facts
+    day = facts["day"]
     return page(
         request,
         "velox/overview.html",
         "overview",
         choice,
-        **shown,
+        **facts,
         is_today=day == desk_date(now),
         is_live=asked is None,
-        opening_sales=opening_sales(account, day=day) if shown["may_have_opening_sales"] else [],
+        opening_sales=opening_sales(account, day=day) if facts["may_have_opening_sales"] else [],
         unreviewed=unreviewed_names(account),
-        health=report(now=now),
+        health=report(now=now) if look is None else look.health,
     )
-
-
-class DayShown(TypedDict):
-    """What the overview shows of a day; `trading.web.live` draws the same as it changes."""
-
-    day: date
-    is_past: bool
-    neighbours: Neighbours
-    figures: OutcomeFigures
-    signals: SignalCounts
-    positions: list[OpenPosition]
-    unrealised: Unrealised
-    total: Decimal | None  # realised after known charges and unrealised; None where no price of what is open is known
-    curve: DayCurve
-    chart: Drawing | None
-    latest_signals: list[Signal]
-    trades: list[TradeRow]
-    has_more: bool
-    slips: list[TradeRow]
-    may_have_opening_sales: bool
-    day_query: str
-    before_query: str
-    after_query: str
-
-
-def day_shown(account: Account, asked: date | None, *, now: datetime) -> DayShown:
-    """Return what the overview shows of the day asked for, else of the latest that has data."""
-    today = desk_date(now)
-    day = asked or latest_day(account, now=now) or today
-    is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
-    positions = positions_then(account, day) if is_past else priced_positions(account)
-    facts = day_overview(account, day)
-    latest, slips = day_trades(account, day, latest=LATEST + 1, slips=SLIPS_MAX)
-    unrealised, curve = unrealised_of(positions), day_curve(account, day)
-    before, after = facts.neighbours.before, facts.neighbours.after
-    return {
-        "day": day,
-        "is_past": is_past,
-        "neighbours": facts.neighbours,
-        "figures": facts.figures,
-        "signals": facts.signals,
-        "positions": positions,
-        "unrealised": unrealised,
-        "total": None
-        if positions and unrealised.total is None
-        else facts.figures["total_pnl"] + (unrealised.total or 0),
-        "curve": curve,
-        "chart": curve_drawing(curve, account.currency, day),
-        "latest_signals": list(listed_signals(account, SignalFilter(first=day, last=day))[:LATEST]),
-        "trades": trade_rows(latest[:LATEST]),
-        "has_more": len(latest) > LATEST,
-        "slips": trade_rows(slips),
-        "may_have_opening_sales": facts.may_have_opening_sales,
-        "day_query": account_query(account, day=day.isoformat()),
-        "before_query": account_query(account, day=before.isoformat()) if before else "",
-        "after_query": account_query(account, day=after.isoformat()) if after else "",
-    }
-
-
-def unrealised_of(positions: Sequence[OpenPosition]) -> Unrealised:
-    """Add up what is known; an unknown price is never taken as zero."""
-    pnls = [entry.position.unrealised_pnl for entry in positions if entry.position.unrealised_pnl is not None]
-    return Unrealised(sum(pnls, Decimal(0)) if pnls else None, len(pnls), len(positions))

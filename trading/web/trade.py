@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from timeseries.wiring import open_reader
+from trading.domain.flags import BY_HAND
 from trading.errors import InvalidValue, StoreUnavailable, VeloxError
 from trading.models import Trade, User
 from trading.operations.review_trade import review_trade
@@ -131,4 +132,5 @@ def _shown(request: HttpRequest, trade: Trade, form: ReviewForm, *, error: str =
         stops=trade.stop_changes.order_by("at", "pk"),
         signals=trade.signals.order_by("at", "pk"),
         charges=trade_charges(trade),
+        entered_by=facts.authors_of(trade) if BY_HAND in trade.flags else [],
     )

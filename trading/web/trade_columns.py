@@ -18,8 +18,9 @@ class TradeColumn:
     is_usual: bool = False
 
 
+SYMBOL = TradeColumn("symbol", "Symbol", is_usual=True)
 COLUMNS = (
-    TradeColumn("symbol", "Symbol", is_usual=True),
+    SYMBOL,
     TradeColumn("pnl", "P&L before charges", is_figure=True, is_usual=True),
     TradeColumn("result", "Result", is_usual=True),
     TradeColumn("side", "Side", is_usual=True),
@@ -58,8 +59,10 @@ class Heading:
 
 
 def asked_for(keys: Sequence[str]) -> tuple[TradeColumn, ...]:
-    """Return the columns of these keys in the list's order; the usual ones where none is one."""
-    return tuple(column for column in COLUMNS if column.key in keys) or USUAL
+    """Return the columns of these keys in the list's order, the symbol always, which leads to the trade; the usual
+    ones where none is one."""
+    asked = tuple(column for column in COLUMNS if column.key in keys)
+    return (asked and tuple(dict.fromkeys((SYMBOL, *asked)))) or USUAL
 
 
 def headings(columns: Sequence[TradeColumn], order: str) -> list[Heading]:

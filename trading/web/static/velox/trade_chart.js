@@ -9,12 +9,22 @@
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const shapes = {
-    entry: ["belowBar", "arrowUp", "accent"],
-    exit: ["aboveBar", "arrowDown", "accent"],
-    split: ["aboveBar", "square", "quiet"],
-    signal: ["belowBar", "circle", "warn"],
-    mae: ["belowBar", "circle", "loss"],
-    mfe: ["aboveBar", "circle", "gain"],
+    entry: ["arrow", "accent"],
+    exit: ["arrow", "accent"],
+    split: ["square", "quiet"],
+    signal: ["circle", "warn"],
+    mae: ["circle", "loss"],
+    mfe: ["circle", "gain"],
+    gap: ["square", "warn"],
+  };
+  // At its price where it has one, else at its candle.
+  const mark_of = (mark) => {
+    const [name, tone] = shapes[mark.kind];
+    const shape = name === "arrow" ? (mark.is_below ? "arrowUp" : "arrowDown") : name;
+    const look = { time: mark.time, shape, color: colour(tone), text: mark.text };
+    return mark.price === null
+      ? { ...look, position: mark.is_below ? "belowBar" : "aboveBar" }
+      : { ...look, position: mark.is_below ? "atPriceBottom" : "atPriceTop", price: mark.price };
   };
   const palette = ["accent", "warn", "focus", "banner", "quiet"];
   let chart = null;
@@ -67,8 +77,9 @@
     if (trade.target !== null) {
       candles.createPriceLine({ price: trade.target, color: colour("gain"), lineStyle: library.LineStyle.Dashed, title: "Target" });
     }
+    let panes = 0;
     trade.indicators.forEach((indicator, number) => {
-      line(indicator.is_price ? 0 : 1, {
+      line(indicator.is_price ? 0 : ++panes, {
         color: colour(palette[number % palette.length]),
         lineWidth: 1,
         title: indicator.name,
@@ -78,10 +89,7 @@
       candles,
       trade.marks
         .filter((mark) => mark.kind in shapes)
-        .map((mark) => {
-          const [position, shape, tone] = shapes[mark.kind];
-          return { time: mark.time, position, shape, color: colour(tone), text: mark.text };
-        }),
+        .map(mark_of),
     );
     chart.timeScale().fitContent();
     place.dataset.candles = trade.candles.length;
@@ -89,8 +97,9 @@
   };
 
   const say = (trade) => {
+    const more = trade.indicators_left_out ? ` ${trade.indicators_left_out} more indicators stand in the tables.` : "";
     note.textContent = trade.candles.length
-      ? `Candles of ${trade.scale}, times at the desk (UTC${trade.offset}). Drag to move, turn the wheel to zoom.`
+      ? `Candles of ${trade.scale}, times at the desk (UTC${trade.offset}). Drag to move, turn the wheel to zoom.${more}`
       : "No ticks are kept of this time: the tables say what happened.";
     place.hidden = !trade.candles.length;
   };
