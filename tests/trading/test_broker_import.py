@@ -21,11 +21,12 @@ from tests.trading.brokers import test_api_answers, test_ibkr_flex, test_zerodha
 from tests.trading.brokers.hostile import tradebook
 from tests.trading.brokers.test_note_pdfs import close_together
 from tests.trading.brokers.test_recognition import FILES
-from trading.models import BrokerFile, Fill, Trade
+from trading.models import BrokerFile, BrokerFill, Fill, Trade
 from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
 
 pytestmark = pytest.mark.usefixtures("proved")
 PASSWORD, CLIENT = "ABCDE1234F", "AB1234"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def imported(*arguments: str | Path, code: int | None = 0) -> Any:
@@ -204,3 +205,19 @@ def test_of_files_that_are_done_nothing_but_what_is_said_of_them_stays_in_memory
     for report in (unknown, broken):
         assert report.refusal is not None
         assert (report.refusal.__traceback__, report.refusal.__context__) == (None, None)
+
+
+def test_the_exchanges_of_the_readme_take_a_file_of_the_united_states(tmp_path: Path) -> None:
+    option = test_ibkr_flex.OPTION | {"tradeID": "T2", "quantity": "1", "tradePrice": "1.5"}
+    trades = (test_ibkr_flex.trade(listingExchange="NASDAQ"), test_ibkr_flex.trade(**option))
+    tree = test_ibkr_flex.flex(*trades).tree
+    assert tree is not None
+    flex = written(tmp_path / "flex.xml", tostring(tree))
+    account = ("create", "main-usd", "--book", "live", "--currency", "USD", "--zone", "America/New_York")
+    call_command("account", *account, stdout=io.StringIO())
+    arguments = (flex, "--account", "main-usd", "--zone", "America/New_York")
+    reasons = imported(*arguments, code=1)["files"][0]["rejected"]["by_reason"]
+    assert reasons == {"unknown_instrument": 2}
+    call_command("sessions", "--load", str(ROOT / "examples" / "us_exchanges.json"), stdout=io.StringIO())
+    assert imported(*arguments)["files"][0]["fills"] == 2
+    assert set(BrokerFill.objects.values_list("exchange__code", flat=True)) == {"CBOE", "NASDAQ"}

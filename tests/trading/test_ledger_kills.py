@@ -23,6 +23,7 @@ from trading.operations.review_trade import review_trade
 from trading.operations.set_charges import set_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.operations.write_day_note import write_day_note
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
 
@@ -58,6 +59,7 @@ CASES = [
         opened(name), filled("SELL", 2460, 4, name))),
     Case("charges", lambda name: set_charges("main", name, "12.35", source="note")),
     Case("review", lambda name: review_trade(row(name).pk, by=User.objects.get(username="asha"), rating=3)),
+    Case("note", lambda name: write_day_note(get_account("main"), DAY, name, by="asha"), lambda _: None),
     Case("summary", lambda _: publish_daily_summary(get_account("main"), DAY, rebuild=True), lambda name: (
         opened(name), closed(name))),
     Case("account", lambda name: create_account(
