@@ -118,9 +118,20 @@ def test_a_bad_time_is_refused(value: Any, code: str) -> None:
 @pytest.mark.parametrize("wall", [datetime(2025, 3, 30, 2, 30), datetime(2024, 10, 27, 2, 30)])
 @pytest.mark.parametrize("fold", [0, 1])
 def test_a_naive_time_that_the_zone_skips_or_repeats_is_refused(wall: datetime, fold: int) -> None:
-    with pytest.raises(InvalidValue, match="skips or repeats"):
+    with pytest.raises(InvalidValue, match="skips or repeats") as refused:
         parse_time(wall.replace(fold=fold), BERLIN, NOW, "timestamp")
+    assert "datetime.now().astimezone()" in refused.value.hint
     assert parse_time(wall.replace(tzinfo=UTC), BERLIN, NOW, "timestamp")
+
+
+def test_both_halves_of_a_repeated_hour_are_taken_with_their_offset() -> None:
+    wall = datetime(2024, 10, 27, 2, 30)
+    early, late = (parse_time(wall.replace(tzinfo=BERLIN, fold=fold), BERLIN, NOW, "timestamp") for fold in (0, 1))
+    as_written = [
+        parse_time(wall.replace(tzinfo=timezone(timedelta(hours=hours))), BERLIN, NOW, "t") for hours in (2, 1)
+    ]
+    assert late - early == 3600 * 10**9
+    assert [early, late] == as_written
 
 
 @given(
