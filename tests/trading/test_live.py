@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from importlib import import_module
 
@@ -124,3 +125,15 @@ def test_a_server_without_streams_says_so(client: Client) -> None:
     assert "make serve" in answer.content.decode()
     assert client.head("/events/").status_code == 405
     assert client.get("/events/?account=nobody").status_code == 404
+
+
+def test_a_stream_says_that_it_ends_once_its_login_has(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "CHECK_SECONDS", 0.0)
+    client.force_login(page_desk.member("viewer"))
+    session_key = client.session.session_key
+    client.logout()
+
+    async def heard() -> list[bytes]:
+        return [event async for event in live._events("main", session_key)]
+
+    assert asyncio.run(asyncio.wait_for(heard(), 300)) == [b"event: ended\ndata: {}\n\n"]
