@@ -24,7 +24,11 @@ def cell(content: JSON | Decimal | date) -> str:
     if isinstance(content, datetime | date):
         return content.isoformat()
     text = json_text(content) if isinstance(content, dict) else str(content)
+    return f"'{text}" if is_formula(text) else text
+
+
+def is_formula(text: str) -> bool:
+    """Tell whether a spreadsheet could take a text for a formula."""
     if text[:1].isalnum():  # as nearly all begin
-        return text
-    is_formula = text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)
-    return f"'{text}" if is_formula else text
+        return False
+    return text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS)

@@ -23,6 +23,7 @@ from trading.models.reference import (
     Strategy,
     User,
 )
+from trading.models.saved_filter import SavedFilter
 from trading.models.screenshot import Screenshot
 from trading.models.sealing import Seal
 from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition, StopChange, Trade
@@ -53,6 +54,7 @@ __all__ = [
     "JournalHead",
     "Realisation",
     "Review",
+    "SavedFilter",
     "Screenshot",
     "Seal",
     "Signal",

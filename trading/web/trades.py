@@ -8,11 +8,13 @@ from django.views.decorators.http import require_safe
 
 from trading.pages.csv_download import csv_response
 from trading.pages.filter_form import FilterForm
+from trading.pages.workbook_download import workbook_response
 from trading.queries.trade_filter import matching
 from trading.queries.trade_list import related, trade_rows
 from trading.queries.trade_order import NEWEST, ordered
 from trading.queries.trade_totals import filtered_totals
 from trading.web.choice import chosen_account, page, query_of
+from trading.web.saved_filters import filter_query, links_of
 from trading.web.trade_columns import COLUMNS, asked_for, headings
 
 PER_PAGE = 50
@@ -37,6 +39,8 @@ def trade_list(request: HttpRequest) -> HttpResponse:
         "trades",
         choice,
         form=form,
+        saved_filters=links_of(request, choice.account),
+        filter_query=filter_query(request.GET),
         totals=totals,
         page=numbers,
         rows=rows,
@@ -48,6 +52,14 @@ def trade_list(request: HttpRequest) -> HttpResponse:
         trade_query=query_of(narrowing),
         is_filtered=bool(narrowing),
     )
+
+
+@require_safe
+def trades_xlsx(request: HttpRequest) -> HttpResponse:
+    """Return every trade under the filter as a workbook, in the order of the list."""
+    account = chosen_account(request).account
+    trades = matching(account, FilterForm(request.GET, account).filter())
+    return workbook_response(ordered(trades, request.GET.get("sort") or NEWEST), name="trades")
 
 
 @require_safe

@@ -1,0 +1,26 @@
+"""A list of trades as a workbook: the columns and rows of its CSV, with numbers as numbers and times as times."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+
+from trading.domain.workbook import workbook
+from trading.errors import InvalidValue
+from trading.models import Trade
+from trading.queries.trade_export import HEADER, export_rows
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def workbook_response(trades: QuerySet[Trade], *, name: str) -> HttpResponse:
+    """Return trades as a workbook to download; more than a sheet holds are answered 400 with the way out."""
+    try:
+        content = workbook(name.capitalize(), HEADER, export_rows(trades))
+    except InvalidValue as error:
+        return HttpResponse(str(error), status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
+    response = HttpResponse(content, content_type=XLSX)
+    response["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
+    return response

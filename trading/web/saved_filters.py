@@ -1,0 +1,69 @@
+"""The filters of the list of trades that users keep for themselves: kept, put in order, deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from trading.errors import VeloxError
+from trading.models import Account, User
+from trading.operations.save_filter import delete_filter, move_filter_up, save_filter
+from trading.pages.filter_form import FilterForm
+from trading.queries.saved_filters import filters_of
+from trading.web.choice import MAIN, chosen_account, page
+
+KEPT = (*FilterForm.base_fields, "sort", "col")  # of an address; the account and the page are where one stands
+
+
+@dataclass(frozen=True, slots=True)
+class FilterLink:
+    """A filter as the list of trades shows it: the address that it leads to, and whether that is the one shown."""
+
+    pk: int
+    name: str
+    query: str
+    is_shown: bool
+
+
+def filter_query(parameters: QueryDict) -> str:
+    """Return the part of an address that a filter keeps, in one order whatever form it came from."""
+    return urlencode([(key, text) for key in KEPT for text in parameters.getlist(key) if text])
+
+
+def links_of(request: HttpRequest, account: Account) -> list[FilterLink]:
+    """Return the filters of whoever asks, in their order, as links into an account."""
+    shown, rows = filter_query(request.GET), filters_of(request.user) if isinstance(request.user, User) else []
+    return [FilterLink(row.pk, row.name, _address(account, row.query), row.query == shown) for row in rows]
+
+
+@require_POST
+def saved_filters(request: HttpRequest) -> HttpResponse:
+    """Keep the filter that was sent, delete one or put it further up, and lead back to the list."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Only users keep filters.")
+    choice = chosen_account(request)
+    query, pk = filter_query(QueryDict(request.POST.get("query", ""))), request.POST.get("pk", "")
+    try:
+        if request.POST.get("do") == "save":
+            save_filter(request.user, request.POST.get("name", ""), query)
+        elif request.POST.get("do") == "delete" and pk.isdecimal():
+            delete_filter(request.user, int(pk))
+        elif request.POST.get("do") == "up" and pk.isdecimal():
+            move_filter_up(request.user, int(pk))
+    except VeloxError as error:
+        response = page(request, "velox/filter_refused.html", "trades", choice, error=str(error))
+        response.status_code = 400
+        return response
+    return redirect(reverse("trades") + _address(choice.account, query))
+
+
+def _address(account: Account, query: str) -> str:
+    """Return a filter as an address ends with it, in an account; `main` needs no word of its own."""
+    texts = ["" if account.code == MAIN else urlencode({"account": account.code}), query]
+    return "?" + "&".join(text for text in texts if text)
