@@ -140,6 +140,15 @@ def reviewed(trade_id: str, *, by: str = "asha", **other: str) -> None:
     review_trade(row.pk, by=User.objects.get(username=by), **{**said, **other})
 
 
+def screenshot(trade_id: str, *, by: str = "asha") -> None:
+    """Keep a picture with the review of a trade of `main`."""
+    from tests.trading.pictures import picture
+    from trading.models import Trade
+    from trading.operations.add_screenshot import add_screenshot
+
+    add_screenshot(Trade.objects.get(account__code="main", trade_id=trade_id).pk, picture(), by=by)
+
+
 def breaks() -> None:
     """Keep breaks of a broker's file: fills that the ledger lacks, one with another price, one that is nowhere else."""
     from dataclasses import replace

@@ -82,4 +82,5 @@ def fill_desk() -> None:
     page_desk.open_trade()
     page_desk.skipped(1)
     page_desk.reviewed("T1")
+    page_desk.screenshot("T1")
     page_desk.breaks()

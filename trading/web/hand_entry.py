@@ -35,7 +35,10 @@ def new_trade(request: HttpRequest) -> HttpResponse:
     _must_be_operator(request)
     choice = chosen_account(request)
     account = choice.account
-    form = NewTradeForm(request.POST or None, initial={"entry_time": now_at_desk(), "trade_id": minted_id()})
+    form = NewTradeForm(
+        request.POST if request.method == "POST" else None,
+        initial={"entry_time": now_at_desk(), "trade_id": minted_id()},
+    )
 
     def book() -> EnteredTrade:
         newest = price_beside(account.code, form.cleaned_data["symbol"])
@@ -51,7 +54,9 @@ def add_fill(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the form of one more fill of a trade, and book what it sends."""
     _must_be_operator(request)
     trade, choice = _trade(pk)
-    form = FillForm(request.POST or None, initial={"at": now_at_desk(), "fill_id": minted_id()})
+    form = FillForm(
+        request.POST if request.method == "POST" else None, initial={"at": now_at_desk(), "fill_id": minted_id()}
+    )
 
     def book() -> EnteredTrade:
         return enter_fill(pk, form.fill(), form.entry(request.user.get_username()), newest=_newest(trade))
@@ -64,7 +69,7 @@ def close(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the form of a trade's close, and book what it sends."""
     _must_be_operator(request)
     trade, choice = _trade(pk)
-    form = CloseForm(request.POST or None, initial={"exit_time": now_at_desk()})
+    form = CloseForm(request.POST if request.method == "POST" else None, initial={"exit_time": now_at_desk()})
 
     def book() -> EnteredTrade:
         closing = form.closing()

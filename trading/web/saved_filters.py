@@ -38,8 +38,8 @@ def filter_query(parameters: QueryDict) -> str:
 
 def links_of(request: HttpRequest, account: Account) -> list[FilterLink]:
     """Return the filters of whoever asks, in their order, as links into an account."""
-    shown, rows = filter_query(request.GET), filters_of(request.user) if isinstance(request.user, User) else []
-    return [FilterLink(row.pk, row.name, _address(account, row.query), row.query == shown) for row in rows]
+    current, rows = filter_query(request.GET), filters_of(request.user) if isinstance(request.user, User) else []
+    return [FilterLink(row.pk, row.name, _address(account, row.query), row.query == current) for row in rows]
 
 
 @require_POST
