@@ -89,10 +89,11 @@ def migrated(django_db_blocker: Any) -> Path:
     connection = connections["default"]
     with made_once("template.sqlite3") as template:
         if template is not None:
-            connection.settings_dict["NAME"] = template
+            name, connection.settings_dict["NAME"] = connection.settings_dict["NAME"], template
             with django_db_blocker.unblock():
                 call_command("migrate", verbosity=0)
                 connections.close_all()
+            connection.settings_dict["NAME"] = name
     return SHARED / "template.sqlite3"
 
 

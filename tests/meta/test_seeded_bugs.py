@@ -122,7 +122,8 @@ class Runner:
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+def runner(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Runner]:
+    """A runner of a copy; the ledger that its tests share is migrated by the sound tree, not by a bug's."""
     started = Runner(tmp_path_factory.mktemp("tree"))
     try:
         yield started

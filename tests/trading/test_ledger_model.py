@@ -31,7 +31,7 @@ from trading.proof.verify import verify_ledger
 pytestmark = [pytest.mark.ledger, pytest.mark.chaos]
 
 # Of one account; `make chaos` plays a hundred of them, and as many on a server.
-OPERATIONS = int(os.environ.get("VELOX_MODEL_OPERATIONS", "300" if connection.vendor == "postgresql" else "1000"))
+OPERATIONS = int(os.environ.get("VELOX_MODEL_OPERATIONS", "300" if connection.vendor == "postgresql" else "500"))
 DESKS, FIRST_SEED = (int(os.environ.get(f"VELOX_MODEL_{name}", "1")) for name in ("DESKS", "SEED"))
 BEGIN = datetime(2024, 3, 11, 4, tzinfo=UTC)
 STRATEGIES, SYMBOLS, IDS = ("orb", "ema cross"), ("RELIANCE", "M&M", FUTURE), [f"T{n}" for n in range(60)]
