@@ -13,6 +13,7 @@ FOLDER = ROOT / "var" / "screenshots"
 PAGES = {
     "overview": "/",
     "trades": "/trades/",
+    "new-trade": "/trades/new/",
     "trade": "/trades/4/",
     "trade-prices": "/trades/4/prices/",
     "trade-journal": "/trades/4/journal/",

@@ -27,6 +27,7 @@ PAGES = {
     "/trades/": "65 trades",
     "/trades/?result=loss&side=SHORT": "match the filter",
     "/trades/?col=symbol&col=mae&col=flags&tag=trend&sort=-r": "More filters",
+    "/trades/new/": "as the journal will say",
     "/trades/3/": "Why: signals",
     "/trades/4/prices/": "What happened",
     "/trades/3/journal/": "open position",
