@@ -28,7 +28,7 @@ import pytest
 import python_calamine  # noqa: F401
 import structlog  # noqa: F401
 
-QUIET = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "60"]
+QUIET = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout", "300"]
 QUIET += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is there already
 
 
