@@ -44,7 +44,7 @@ bench: .venv/dev ## measure against the references; writes var/bench.json [ROW=n
 chaos: .venv/dev ## the long kill tests (minutes)
 	@$(PY) -m tests.chaos
 
-screenshots: .venv/dev ## open every page in Chromium, pictures in var/screenshots
+screenshots: .venv/dev ## open every page of the demo in Chromium, pictures in build/screenshots
 	@$(PY) -m tests.screenshots
 
 record-influx: .venv/dev ## record a real InfluxDB's answers for the tests (VELOX_TEST_INFLUX_URL, _ORG, _TOKEN)

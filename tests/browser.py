@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import importlib.resources
+import importlib.util
 import os
 import shutil
 import socket
@@ -13,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,7 +28,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent
-LAPTOP, PHONE = (1366, 768), (390, 844)
+LAPTOP, WIDE, NARROW = (1366, 768), (2560, 1440), (360, 780)
 ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",
@@ -48,6 +51,18 @@ def programs() -> tuple[str, str]:
             pytest.fail(reason)
         pytest.skip(reason)
     return str(found[0]), str(found[1])
+
+
+@cache
+def axe() -> str:
+    """Return the source of axe-core, which looks for what keeps people out; skip (in CI: fail) where it is missing."""
+    if importlib.util.find_spec("selenium_axe_python") is None:
+        reason = "needs axe-core: pip install -r requirements-dev.txt"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    source = importlib.resources.files("selenium_axe_python") / "axe-core" / "axe.min.js"
+    return source.read_text(encoding="utf-8")
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
@@ -141,7 +156,7 @@ class Browser:
     def show(self, size: tuple[int, int], *, dark: bool = False) -> None:
         """Look through a window of this inner size, in one of the two colour schemes."""
         width, height = size
-        phone = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
+        phone = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < LAPTOP[0]}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
@@ -188,6 +203,35 @@ class Browser:
                 "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
         )
+
+    def violations(self, *rules: str) -> list[str]:
+        """Return what axe-core objects to on the page, of these rules alone where any are named.
+
+        Rows of a table beyond the sixth are taken away first: they are like those before them, and axe is slow.
+        """
+        self.driver.execute_script(
+            "document.querySelectorAll('tbody tr:nth-child(n+7)').forEach((row) => row.remove())"
+        )
+        self.driver.set_script_timeout(PATIENCE_SECONDS)
+        self.driver.execute_script(axe())
+        options = {"resultTypes": ["violations"], "preload": False} | ({"runOnly": list(rules)} if rules else {})
+        run = "const done = arguments[1]; axe.run(arguments[0]).then(done, (error) => done({error: String(error)}))"
+        answer = self.driver.execute_async_script(run, options)
+        assert "error" not in answer, answer["error"]
+        return [
+            f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
+            for violation in answer["violations"]
+            for node in violation["nodes"]
+        ]
+
+    def settle(self) -> None:
+        """Wait until a chart of the page, where it has one, is drawn or says why it is not, and the page is painted."""
+        drawn = "const c = document.getElementById('chart'); return !c || c.hidden || !!c.dataset.drawn"
+        WebDriverWait(self.driver, PATIENCE_SECONDS, 0.05).until(lambda driver: driver.execute_script(drawn))
+        painted = (
+            "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))"
+        )
+        self.driver.execute_async_script(painted)
 
     def picture(self, path: Path, *, whole: bool = True) -> None:
         """Write a PNG of the page, of its whole length unless told otherwise."""

@@ -86,6 +86,13 @@ class Listed:
             raise SuspiciousOperation("No row has such a key.") from error
 
 
+class RecordInline(ReadOnly, TabularInline):
+    """Rows beside a record, which nobody edits."""
+
+    template = "admin/records.html"
+    extra = 0
+
+
 class RecordAdmin(ReadOnly, Listed, ModelAdmin):
     """A list and pages of records that nobody edits."""
 

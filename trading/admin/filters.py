@@ -1,8 +1,12 @@
-"""Filters of the list of trades beyond its own columns: by result and by review."""
+"""Filters of lists beyond their own columns: trades by result and by review, instruments by session group."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -11,6 +15,17 @@ from trading.domain.display import outcome
 from trading.models import Trade
 from trading.queries.results import RESULTS, with_result
 from trading.queries.trade_list import REVIEW_STATES, with_review
+
+if TYPE_CHECKING:
+    from django.contrib.admin.filters import _ListFilterChoices
+
+
+class GroupFilter(admin.AllValuesFieldListFilter):
+    """A filter by session group; an instrument without one of its own has that of its exchange."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[_ListFilterChoices]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "the exchange's own"}
 
 
 class ResultFilter(admin.SimpleListFilter):

@@ -7,7 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from trading.admin.base import Context, Listed, ModelAdmin, ReadOnly, RecordAdmin, TabularInline, money_column
+from trading.admin.base import Context, Listed, ModelAdmin, RecordAdmin, RecordInline, money_column
+from trading.admin.filters import GroupFilter
 from trading.bookkeeping.contract_terms import FOLDED, PARSERS
 from trading.errors import VeloxError
 from trading.models import Account, CapitalFlow, Exchange, ExchangeSession, Instrument, Strategy
@@ -30,7 +31,7 @@ def _of_flow(flow: CapitalFlow) -> str:
     return flow.account.currency
 
 
-class CapitalFlowInline(ReadOnly, TabularInline):
+class CapitalFlowInline(RecordInline):
     model = CapitalFlow
     figure_amount = staticmethod(money_column("amount", "amount", _of_flow, signed=True))
     fields = readonly_fields = ("day", "figure_amount", "note", "recorded_at")
@@ -124,7 +125,7 @@ class InstrumentAdmin(Listed, ModelAdmin):
         "session_group",
         "reviewed",
     )
-    list_filter = (ToReview, "reviewed", "kind", "exchange", "session_group")
+    list_filter = (ToReview, "reviewed", "kind", "exchange", ("session_group", GroupFilter))
     list_select_related = ("exchange",)
     search_fields = ("symbol",)
     actions = (mark_reviewed,)

@@ -23,7 +23,7 @@ from trading.admin.base import (
     Listed,
     ModelAdmin,
     ReadOnly,
-    TabularInline,
+    RecordInline,
     condition_list,
     figure,
     money,
@@ -63,7 +63,7 @@ def _of_trade(row: Fill | StopChange) -> str:
     return row.trade.account.currency
 
 
-class FillInline(ReadOnly, TabularInline):
+class FillInline(RecordInline):
     model = Fill
     verbose_name_plural = "Fills as they were recorded"
     figure_price = staticmethod(price_column("price", "price", _of_trade))
@@ -91,7 +91,7 @@ class FillInline(ReadOnly, TabularInline):
         return money(pnl, _of_trade(fill), signed=True)
 
 
-class StopInline(ReadOnly, TabularInline):
+class StopInline(RecordInline):
     model = StopChange
     figure_stop = staticmethod(price_column("stop_price", "stop", _of_trade))
     figure_extreme = staticmethod(price_column("extreme_price", "extreme", _of_trade))
@@ -100,12 +100,12 @@ class StopInline(ReadOnly, TabularInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[StopChange]:
         return super().get_queryset(request).select_related("trade__account")
 
-    @admin.display(description="")
+    @admin.display(description="remark")
     def direction(self, change: StopChange) -> str:
         return "moved back" if change.moved_back else ""
 
 
-class SignalInline(ReadOnly, TabularInline):
+class SignalInline(RecordInline):
     model = Signal
     fields = readonly_fields = ("at", "decision", "reason", "shown_conditions")
 

@@ -26,7 +26,7 @@
       ? { ...look, position: mark.is_below ? "belowBar" : "aboveBar" }
       : { ...look, position: mark.is_below ? "atPriceBottom" : "atPriceTop", price: mark.price };
   };
-  const palette = ["accent", "warn", "focus", "banner", "quiet"];
+  const palette = ["accent", "warn", "focus", "violet", "quiet"];
   let chart = null;
   let drawn = null;
 
