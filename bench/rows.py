@@ -19,6 +19,7 @@ from bench import (
     store,
     ticks,
     verification,
+    viewers,
 )
 
 ROWS = [
@@ -40,4 +41,5 @@ ROWS = [
     *replay.ROWS,
     *verification.ROWS,
     *soak.ROWS,
+    *viewers.ROWS,
 ]

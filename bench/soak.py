@@ -69,7 +69,7 @@ class Samples:
 
 @contextmanager
 def soak() -> Iterator[Figures]:
-    with _served() as port:
+    with served() as (port, _):
         yield Figures(lambda: _measure(port), _marks(), "", is_long=True)
 
 
@@ -88,14 +88,15 @@ def _marks() -> dict[str, float]:
 
 
 @contextmanager
-def _served() -> Iterator[int]:
+def served() -> Iterator[tuple[int, int]]:
+    """Serve a desk of its own; give the port of its pages and the process that serves them."""
     command = [sys.executable, "-m", "velox_site.serve"]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
         ready = re.match(r"READY http://127\.0\.0\.1:(\d+)/", server.stdout.readline())
         assert ready is not None
-        yield int(ready[1])
+        yield int(ready[1]), server.pid
     finally:
         server.terminate()
         server.wait()

@@ -24,7 +24,6 @@ CITATIONS_MAX = 0
 # Names that two modules may define, each with its reason.
 TYPES_TWICE = {
     "Head": "the end of a journal's chain, and the head that a charge stands under",
-    "Sheet": "columns of exits for figures, and the table of cells that a broker's file holds",
     "Signal": "the ledger's row, and the frozen value that the facade answers with",
     "Strategy": "the ledger's row, and what strategies of one's own inherit from (trading.strategies.base)",
     "Trade": "the ledger's row, and the frozen value that the facade answers with",

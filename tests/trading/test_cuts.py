@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from trading.domain import cuts, figures, position, runs
 from trading.domain.cuts import CUTS, Traded, TradedExit
-from trading.domain.figures import Capital, ClosedTrade, Exit, Sample
+from trading.domain.exit_lists import lists_of
+from trading.domain.figures import Capital, ClosedTrade, EquityPath, Exit, Sample
 from trading.domain.money import SCALE
 from trading.domain.position import BUY, LONG, SELL, SHORT, Execution
 
@@ -61,26 +62,6 @@ def test_every_cut_has_the_total_of_the_whole(made: list[TradedExit]) -> None:
         assert sorted(place for of in groups.values() for place in of) == list(range(len(made))), name
 
 
-@given(everything, st.sampled_from(sorted(CUTS)), st.integers(1, 10**9))
-def test_a_part_read_from_the_sheet_is_the_part_read_from_its_exits(
-    made: list[TradedExit], name: str, size: int
-) -> None:
-    # Beyond 64 bits too: no sum may depend on how large its numbers are.
-    exits = [part.exit._replace(pnl=part.exit.pnl * size) for part in made]
-    sheet, groups = figures.Sheet(exits), cuts.places(made, CUTS[name])
-    for of in groups.values():
-        alone = [exits[place] for place in of]
-        closed, sample = [exit.closed for exit in alone if exit.closed is not None], sheet.sample(of)
-        assert (sample.gross, sample.charges) == (sum(exit.pnl for exit in alone), sum(e.charges or 0 for e in alone))
-        assert sample.nets == [trade.net for trade in closed]
-        assert sample.seconds == [trade.seconds for trade in closed]
-        assert sample.multiples == [trade.net / trade.initial_risk for trade in closed if trade.initial_risk]
-        assert sample.unknown == sum(trade.charges is None for trade in closed)
-        assert sample.open_net == sum(exit.net for exit in alone if exit.is_open)
-        assert figures.part_figures(sample) == figures.part_figures(Sample.of(alone))
-    assert sorted(place for of in groups.values() for place in of) == list(range(len(made)))
-
-
 def test_time_held_is_elapsed_also_over_a_change_of_the_clocks() -> None:
     there = ZoneInfo("America/New_York")
     opened_at, closed_at = datetime(2021, 3, 14, 1, 55, tzinfo=there), datetime(2021, 3, 14, 3, 5, tzinfo=there)
@@ -92,7 +73,8 @@ def test_time_held_is_elapsed_also_over_a_change_of_the_clocks() -> None:
 def test_the_order_in_which_exits_come_changes_nothing(pair: tuple[list[TradedExit], list[TradedExit]]) -> None:
     days = sorted({part.exit.day for part in pair[0]})
     capital = Capital(10**14, days, {}, {})
-    one, other = (figures.report_figures([part.exit for part in made], capital) for made in pair)
+    columns = [lists_of(made).columns() for made in pair]
+    one, other = (figures.report_figures(exits.path(capital), exits.sample()) for exits in columns)
     assert one.keys() == other.keys()
     for name, figure in one.items():
         assert other[name] == (pytest.approx(figure, rel=1e-9) if isinstance(figure, float) else figure), name
@@ -205,7 +187,8 @@ class TestRuns:
             Exit(START + timedelta(minutes=place), day, pnl * 10**8, None, ClosedTrade(pnl * 10**8, None, None, 1.0))
             for place, pnl in enumerate([100, -50, 60, -20])
         ]
-        told = figures.report_figures(exits, Capital(1000 * 10**8, [day], {}, {}))
+        path = EquityPath.of(exits, Capital(1000 * 10**8, [day], {}, {}))
+        told = figures.report_figures(path, Sample.of(exits))
         assert (told["current_drawdown"], told["max_drawdown"], told["recovery_factor"]) == (20, 50, 90 / 50)
         assert told["current_drawdown_pct"] == pytest.approx(100 * 20 / 1110)
         assert told["max_drawdown_recovered"] == told["best_day_date"] == "2021-04-12"

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from trading.domain import intervals
 from trading.domain.cuts import Traded, TradedExit
 from trading.domain.distributions import ONE, STEPS_MAX, distribution, weekday_hours
+from trading.domain.drawn_shapes import WeekdayHour
+from trading.domain.exit_lists import lists_of
 from trading.domain.figures import ClosedTrade, Exit
 from trading.domain.heat import heat_map, strength
 from trading.domain.intervals import Sums
@@ -76,11 +78,15 @@ def exit_of(at: datetime, pnl: int, *, is_day_only: bool = False) -> TradedExit:
     return TradedExit(Exit(trade.closed_at or at, at.date(), pnl * ONE, None, closed), trade)
 
 
+def hours_of(exits: list[TradedExit]) -> list[WeekdayHour]:
+    return weekday_hours(lists_of(exits).columns().hours())
+
+
 def test_an_hour_is_compared_with_all_others_and_p_counts_every_look() -> None:
     nine = [exit_of(MONDAY, pnl) for pnl in (10, 12, 11)]
     ten = [exit_of(MONDAY + timedelta(hours=1), pnl) for pnl in (-1, 0, 1)]
     tuesday = [exit_of(MONDAY + timedelta(days=1), pnl) for pnl in (3,)]
-    rows = weekday_hours([*tuesday, *ten, *nine, exit_of(MONDAY, 99, is_day_only=True)])
+    rows = hours_of([*tuesday, *ten, *nine, exit_of(MONDAY, 99, is_day_only=True)])
     assert [(row["weekday"], row["hour"], row["trades"], row["expectancy"]) for row in rows] == [
         ("Monday", "09:00", 3, 11),
         ("Monday", "10:00", 3, 0),
@@ -92,7 +98,7 @@ def test_an_hour_is_compared_with_all_others_and_p_counts_every_look() -> None:
     assert rows[0]["p"] == pytest.approx(expected.p, rel=1e-9)
     assert rows[0]["p_adjusted"] == pytest.approx(2 * expected.p, rel=1e-9)  # two hours could be compared
     assert (rows[2]["difference"], rows[2]["p"], rows[2]["p_adjusted"]) == (None, None, None)
-    assert weekday_hours([]) == []
+    assert hours_of([]) == []
 
 
 @given(st.lists(st.integers(-(10**15), 10**15), min_size=2), st.lists(st.integers(-(10**15), 10**15), min_size=2))
@@ -111,7 +117,7 @@ def test_sums_tell_the_same_difference_as_the_values(first: list[int], other: li
 
 
 def test_the_map_has_every_hour_between_the_first_and_the_last() -> None:
-    rows = weekday_hours(
+    rows = hours_of(
         [exit_of(MONDAY, 9), exit_of(MONDAY, 3), *(exit_of(MONDAY + timedelta(days=2, hours=3), -2) for _ in range(2))]
     )
     heat = heat_map(rows)

@@ -14,6 +14,7 @@ import pytest
 from tests.trading import oracle
 from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
 from trading.domain import figures
+from trading.domain.figures import EquityPath
 from trading.domain.statistics import daily_returns
 from trading.errors import InvalidValue, UnknownAccount
 from trading.models import DayTotal, Realisation, Trade
@@ -203,8 +204,10 @@ def test_before_anything_was_traded_a_period_has_no_days_and_its_capital_lost_no
     assert (made["trading_days"], made["sharpe"], made["max_drawdown"], made["max_drawdown_pct"]) == (0, None, 0, 0.0)
 
 
-def _capital(cut: statistics.Cut, days: list[date], exits: list[figures.Exit]) -> figures.Capital:
-    return statistics.capital_in(statistics.history_of(cut.account, days[-1]), days, exits)
+def _returns(cut: statistics.Cut, days: list[date], exits: list[figures.Exit]) -> list[float] | None:
+    capital = statistics.capital_in(statistics.history_of(cut.account, days[-1]), days, exits)
+    pnl_by_day = EquityPath.of(exits, capital).pnl_by_day
+    return daily_returns(figures.days_of(pnl_by_day, capital), capital.at_start)
 
 
 def test_returns_divide_by_the_accounts_capital_of_the_morning(ledger: Any) -> None:
@@ -214,8 +217,12 @@ def test_returns_divide_by_the_accounts_capital_of_the_morning(ledger: Any) -> N
     trade(-2000, at=MONDAY + timedelta(days=2))
     cut = statistics.Cut(get_account("main"), "ema cross")
     exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 12), date(2021, 4, 14))]
-    capital = _capital(cut, [date(2021, 4, day) for day in (12, 13, 14)], exits)
-    assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000, -2000 / 200_000]
+    days = [date(2021, 4, day) for day in (12, 13, 14)]
+    assert _returns(cut, days, exits) == [
+        0.0,
+        500 / 101_000,
+        -2000 / 200_000,
+    ]
 
 
 def test_what_others_earned_on_a_closed_day_is_capital_of_the_next(ledger: Any) -> None:
@@ -223,8 +230,10 @@ def test_what_others_earned_on_a_closed_day_is_capital_of_the_next(ledger: Any) 
     trade(500, at=MONDAY + timedelta(days=3))
     cut = statistics.Cut(get_account("main"), "ema cross")
     exits = [exit for _, exit in statistics.exits_of(cut, date(2021, 4, 13), date(2021, 4, 15))]
-    capital = _capital(cut, [date(2021, 4, 13), date(2021, 4, 15)], exits)
-    assert daily_returns(figures.days_of(exits, capital), capital.at_start) == [0.0, 500 / 101_000]
+    assert _returns(cut, [date(2021, 4, 13), date(2021, 4, 15)], exits) == [
+        0.0,
+        500 / 101_000,
+    ]
 
 
 def test_capital_of_a_later_day_does_not_rewrite_the_past(desk: None) -> None:

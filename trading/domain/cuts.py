@@ -64,9 +64,12 @@ def places(exits: Iterable[TradedExit], key: CutKey) -> dict[str, list[int]]:
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for place, traded_exit in enumerate(exits):
         groups[key(traded_exit)].append(place)
-    # What is not known comes last.
-    names = sorted(groups, key=lambda name: (name in (NONE, STILL_OPEN), _ORDER.get(name, name)))
-    return {name: groups[name] for name in names}
+    return {name: groups[name] for name in in_order(groups)}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the keys of a cut in the order that they are shown in; what is not known comes last."""
+    return sorted(names, key=lambda name: (name in (NONE, STILL_OPEN), _ORDER.get(name, name)))
 
 
 def holding(traded_exit: TradedExit) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count as counting
 
 from trading.domain import figures, intervals, statistics
-from trading.domain.cuts import WEEKDAYS, TradedExit
+from trading.domain.cuts import WEEKDAYS
 from trading.domain.drawn_shapes import DistributionStep, WeekdayHour
 from trading.domain.intervals import Sums
 
@@ -50,17 +49,13 @@ def _round_width(spread: int) -> int:
     return next(width for width in widths if spread < width * (STEPS_MAX - 1))
 
 
-def weekday_hours(exits: Iterable[TradedExit]) -> list[WeekdayHour]:
-    """Return a row per weekday and hour in which a trade was opened that closed, Monday first.
+def weekday_hours(sums: Mapping[tuple[int, int], Sums]) -> list[WeekdayHour]:
+    """Return a row per weekday (0 is Monday) and hour in which a trade was opened that closed, in order; ``sums`` are
+    those of the trades' P&L after known charges.
 
     Each is compared with all others: p, corrected for looking at all of them (Holm), says whether an hour stands out.
     None where an hour, or what is beside it, has fewer than two trades.
     """
-    sums: defaultdict[tuple[int, int], Sums] = defaultdict(Sums)
-    for exit, trade in exits:
-        if exit.closed is not None and not trade.is_day_only:
-            place = trade.opened_at.weekday(), trade.opened_at.hour
-            sums[place] = sums[place].plus(exit.closed.net)
     whole = Sums(*(sum(column) for column in zip(*sums.values(), strict=True)))
     hours = sorted(sums.items())
     differences = [intervals.difference_of_sums(hour, whole.less(hour)) for _, hour in hours]

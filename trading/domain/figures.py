@@ -16,10 +16,8 @@ from math import fsum
 from operator import itemgetter
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from trading.domain import intervals, runs, shapes, statistics
+from trading.domain.intervals import Sums
 from trading.domain.statistics import Day, Drawdown, Outcomes
 
 TRADING_DAYS_MIN = 20
@@ -79,81 +77,57 @@ def to_money(units: int | None) -> Decimal | None:
     return None if units is None else _money(units)
 
 
-class Sheet:
-    """The columns of many exits, read off once: a cut of them takes lists of numbers, not a walk over objects."""
-
-    def __init__(self, exits: Sequence[Exit]) -> None:
-        trades = [exit.closed for exit in exits]
-        risks = [trade.initial_risk if trade is not None else None for trade in trades]
-        self._pnls = _integers([exit.pnl for exit in exits])
-        self._charges = _integers([exit.charges or 0 for exit in exits])
-        self._open = np.array([exit.is_open for exit in exits], dtype=bool)
-        self._closes = np.array([trade is not None for trade in trades], dtype=bool)
-        self._unknown = np.array([trade is not None and trade.charges is None for trade in trades], dtype=bool)
-        nets = [0 if trade is None else trade.net for trade in trades]
-        self._nets = _integers(nets)
-        seconds = [None if trade is None else trade.seconds for trade in trades]
-        self._seconds = np.array(seconds, dtype=np.float64)  # None is NaN
-        self._risked = np.array([bool(risk) for risk in risks], dtype=bool)
-        # Divided here, as integers: beyond 2^53 floats would round twice.
-        multiples = [net / risk if risk else 0.0 for net, risk in zip(nets, risks, strict=True)]
-        self._multiples = np.array(multiples, dtype=np.float64)
-
-    def sample(self, places: Sequence[int]) -> Sample:
-        """Return what the figures of the exits at these places are computed from."""
-        index = np.array(places, dtype=np.int64)
-        closing, still = index[self._closes[index]], index[self._open[index]]
-        return Sample(
-            gross=sum(self._pnls[index].tolist()),
-            charges=sum(self._charges[index].tolist()),
-            nets=self._nets[closing].tolist(),
-            seconds=_known(self._seconds[closing]),
-            multiples=self._multiples[index[self._risked[index]]].tolist(),
-            unknown=int(np.count_nonzero(self._unknown[index])),
-            open_net=sum(self._pnls[still].tolist()) - sum(self._charges[still].tolist()),
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What the figures of some exits are computed from, money in units: gross P&L and known charges of the exits; of
-    the trades that they closed, the P&L after known charges, the seconds held, how many have unknown charges, and the R
-    multiples of those with an initial risk; and what exits of trades that are still open brought."""
+    the trades that they closed, by their P&L after known charges, the outcomes, the sum of the squares, the largest and
+    the smallest, how many have unknown charges, how many were held for how many seconds in all, and the R multiples of
+    those with an initial risk; and what exits of trades that are still open brought."""
 
     gross: int
     charges: int
-    nets: list[int]
-    seconds: list[float]
+    outcomes: Outcomes
+    squares: int
+    largest: int
+    smallest: int
+    seconds: tuple[int, float]
     multiples: list[float]
     unknown: int
     open_net: int
 
     @classmethod
     def of(cls, exits: Sequence[Exit]) -> Sample:
-        return Sheet(exits).sample(range(len(exits)))
+        trades = [exit.closed for exit in exits if exit.closed is not None]
+        nets = [trade.net for trade in trades]
+        seconds = [trade.seconds for trade in trades if trade.seconds is not None]
+        return cls(
+            gross=sum(exit.pnl for exit in exits),
+            charges=sum(exit.charges or 0 for exit in exits),
+            outcomes=statistics.outcomes(nets),
+            squares=sum(net * net for net in nets),
+            largest=max(nets, default=0),
+            smallest=min(nets, default=0),
+            seconds=(len(seconds), fsum(seconds)),
+            # Divided as integers: beyond 2^53 floats would round twice.
+            multiples=[trade.net / trade.initial_risk for trade in trades if trade.initial_risk],
+            unknown=sum(trade.charges is None for trade in trades),
+            open_net=sum(exit.net for exit in exits if exit.is_open),
+        )
 
-
-def _integers(values: list[int]) -> NDArray[np.int64] | NDArray[np.object_]:
-    """Return whole numbers exactly, whatever their size."""
-    try:
-        return np.array(values, dtype=np.int64)
-    except OverflowError:
-        return np.array(values, dtype=object)
+    @property
+    def sums(self) -> Sums:
+        """The count, the sum and the sum of the squares of the trades' P&L."""
+        return Sums(self.outcomes.trades, self.outcomes.pnl, self.squares)
 
 
 def period_figures(exits: Sequence[Exit], capital: Capital) -> shapes.PeriodFigures:
     """Return the figures of a period. The order of ``exits`` does not matter."""
-    return _of_path(_Path.of(exits, capital), Sample.of(exits))
+    return _of_path(EquityPath.of(exits, capital), Sample.of(exits))
 
 
-def report_figures(exits: Sequence[Exit], capital: Capital, *, sample: Sample | None = None) -> shapes.ReportFigures:
-    """Return the figures of a period's report: those of `period_figures`, growth, streaks, the drawdown now and its
-    recovery, best and worst day, and how sure the averages are.
-
-    ``sample`` is that of the exits where a `Sheet` has it.
-    """
-    sample = Sample.of(exits) if sample is None else sample
-    path = _Path.of(exits, capital)
+def report_figures(path: EquityPath, sample: Sample) -> shapes.ReportFigures:
+    """Return the figures of a period's report, of the equity and the sample of its exits: those of `period_figures`,
+    growth, streaks, the drawdown now and its recovery, best and worst day, and how sure the averages are."""
     return {
         **_of_path(path, sample),
         "cagr": None if path.returns is None else statistics.annualised_return(path.returns),
@@ -165,7 +139,7 @@ def report_figures(exits: Sequence[Exit], capital: Capital, *, sample: Sample | 
 def day_figures(exits: Sequence[Exit], capital: Capital) -> shapes.DayFigures:
     """Return the figures that fit one day: those of a period but for ratios of days and dates."""
     sample = Sample.of(exits)
-    drawdowns, _ = _drawdowns(_Path.of(exits, capital))
+    drawdowns, _ = _drawdowns(EquityPath.of(exits, capital))
     return {**_closed_figures(sample), **drawdowns, **_quality(sample), **_unfinished(sample)}
 
 
@@ -187,9 +161,8 @@ def outcome_figures(outcomes: Outcomes, *, gross: int, charges: int, unknown: in
 def sureness(sample: Sample) -> shapes.Sureness:
     """Return the 95 % intervals of win rate, expectancy (rounded to 8 decimals) and expectancy in R; None where the
     sample cannot tell."""
-    nets = sample.nets
-    share = intervals.of_share(sum(net > 0 for net in nets), len(nets))
-    mean, multiple = intervals.of_mean(nets), intervals.of_mean(sample.multiples)
+    share = intervals.of_share(sample.outcomes.wins, sample.outcomes.trades)
+    mean, multiple = intervals.of_sums(sample.sums), intervals.of_mean(sample.multiples)
     return {
         "win_rate_low": None if share is None else share.low,
         "win_rate_high": None if share is None else share.high,
@@ -211,46 +184,67 @@ def exposure_seconds(spans: Iterable[tuple[datetime, datetime]]) -> float:
     return seconds
 
 
-def days_of(exits: Sequence[Exit], capital: Capital) -> list[Day]:
+def days_of(pnl_by_day: Mapping[date, int], capital: Capital) -> list[Day]:
     """Return the days of the period as `statistics.daily_returns` takes them."""
-    pnl = _by_day(exits)
-    return [Day(pnl.get(day, 0), capital.flows.get(day, 0), capital.other_pnl.get(day, 0)) for day in capital.days]
+    return [
+        Day(pnl_by_day.get(day, 0), capital.flows.get(day, 0), capital.other_pnl.get(day, 0)) for day in capital.days
+    ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Path:
+class EquityPath:
     """The realised equity of some exits: what each instant realised (fills of one instant are one change), what capital
-    came in before it, its day, and the drawdowns; the daily returns where there are enough of them to tell anything."""
+    came in before it, its day, and the drawdowns; each day's P&L, the streaks of the trades that closed, and the daily
+    returns where there are enough of them to tell anything."""
 
-    exits: Sequence[Exit]
     capital: Capital
-    changes: list[int]
-    flows: list[int]
-    dates: list[date]
-    episodes: list[Drawdown]
+    changes: Sequence[int]
+    flows: Sequence[int]
+    dates: Sequence[date]
+    pnl_by_day: Mapping[date, int]
+    streaks: runs.Streaks
+    episodes: Sequence[Drawdown]
     returns: list[float] | None
 
     @classmethod
-    def of(cls, exits: Sequence[Exit], capital: Capital) -> _Path:
+    def of(cls, exits: Sequence[Exit], capital: Capital) -> EquityPath:
         changes: list[int] = []
-        flows: list[int] = []
         dates: list[date] = []
-        waiting = sorted(capital.flows.items())
+        pnl_by_day: dict[date, int] = {}
         booked = sorted([(day, at, pnl - (charges or 0)) for at, day, pnl, charges, _, _ in exits])
         for (day, _), fills in groupby(booked, key=itemgetter(0, 1)):
+            changes.append(sum([net for _, _, net in fills]))
+            dates.append(day)
+            pnl_by_day[day] = pnl_by_day.get(day, 0) + changes[-1]
+        closed = [(exit.at, exit.closed.net) for exit in exits if exit.closed is not None]
+        return cls.along(capital, changes=changes, dates=dates, pnl_by_day=pnl_by_day, closed=closed)
+
+    @classmethod
+    def along(
+        cls,
+        capital: Capital,
+        *,
+        changes: Sequence[int],
+        dates: Sequence[date],
+        pnl_by_day: Mapping[date, int],
+        closed: Sequence[tuple[runs.Instant, int]],
+    ) -> EquityPath:
+        """Return the path of changes, each on its date, ascending; ``closed`` is when trades closed, with their P&L."""
+        flows: list[int] = []
+        waiting = sorted(capital.flows.items())
+        for day in dates:
             came_in = 0
             while waiting and waiting[0][0] <= day:
                 came_in += waiting.pop(0)[1]
-            changes.append(sum([net for _, _, net in fills]))
             flows.append(came_in)
-            dates.append(day)
         episodes = statistics.drawdowns(changes, capital.at_start, flows)
-        returns = statistics.daily_returns(days_of(exits, capital), capital.at_start)
+        returns = statistics.daily_returns(days_of(pnl_by_day, capital), capital.at_start)
         is_sample = returns is not None and len(returns) >= TRADING_DAYS_MIN
-        return cls(exits, capital, changes, flows, dates, episodes, returns if is_sample else None)
+        streaks = runs.streaks(closed)
+        return cls(capital, changes, flows, dates, pnl_by_day, streaks, episodes, returns if is_sample else None)
 
 
-def _of_path(path: _Path, sample: Sample) -> shapes.PeriodFigures:
+def _of_path(path: EquityPath, sample: Sample) -> shapes.PeriodFigures:
     drawdowns, dates = _drawdowns(path)
     percent, returns = drawdowns["max_drawdown_pct"], path.returns
     return {
@@ -266,7 +260,7 @@ def _of_path(path: _Path, sample: Sample) -> shapes.PeriodFigures:
     }
 
 
-def _drawdowns(path: _Path) -> tuple[shapes.Drawdowns, shapes.DrawdownDates]:
+def _drawdowns(path: EquityPath) -> tuple[shapes.Drawdowns, shapes.DrawdownDates]:
     """Return the deepest falls in money and in percent, and when each was."""
     capital, dates = path.capital, path.dates
     deepest, steepest = statistics.deepest(path.episodes), statistics.steepest(path.episodes)
@@ -288,14 +282,14 @@ def _drawdowns(path: _Path) -> tuple[shapes.Drawdowns, shapes.DrawdownDates]:
     }
 
 
-def _order_figures(path: _Path) -> shapes.OrderFigures:
-    streaks = runs.streaks([(exit.at, exit.closed.net) for exit in path.exits if exit.closed is not None])
+def _order_figures(path: EquityPath) -> shapes.OrderFigures:
+    streaks = path.streaks
     deepest = statistics.deepest(path.episodes)
     now, now_percent = runs.current_drawdown(
         path.episodes, *runs.peak_of(path.changes, path.capital.at_start, path.flows)
     )
     recovered = path.dates[deepest.ended].isoformat() if deepest is not None and deepest.ended is not None else None
-    pnl = _by_day(path.exits)
+    pnl = path.pnl_by_day
     ends = runs.best_and_worst(pnl)
     return {
         "longest_winning_streak": streaks.longest_wins,
@@ -313,11 +307,11 @@ def _order_figures(path: _Path) -> shapes.OrderFigures:
 
 
 def _closed_figures(sample: Sample) -> shapes.ClosedFigures:
-    outcomes = statistics.outcomes(sample.nets)
+    outcomes = sample.outcomes
     return {
         **_results(outcomes, sample.gross, sample.charges, sample.unknown),
-        "largest_win": _money(max(sample.nets)) if outcomes.wins else None,
-        "largest_loss": _money(min(sample.nets)) if outcomes.losses else None,
+        "largest_win": _money(sample.largest) if outcomes.wins else None,
+        "largest_loss": _money(sample.smallest) if outcomes.losses else None,
         **_expectations(outcomes),
         "expectancy_r": statistics.mean_multiple(sample.multiples),
     }
@@ -349,26 +343,15 @@ def _expectations(outcomes: Outcomes) -> shapes.Expectations:
 
 
 def _quality(sample: Sample) -> shapes.Quality:
+    count, seconds = sample.seconds
     return {
-        "sqn": statistics.sqn(sample.nets) if len(sample.nets) >= TRADES_MIN else None,
-        "avg_holding_seconds": fsum(sample.seconds) / len(sample.seconds) if sample.seconds else None,
+        "sqn": statistics.sqn_of(*sample.sums) if sample.outcomes.trades >= TRADES_MIN else None,
+        "avg_holding_seconds": seconds / count if count else None,
     }
 
 
 def _unfinished(sample: Sample) -> shapes.Unfinished:
     return {"open_trades_pnl": _money(sample.open_net), "trades_with_initial_risk": len(sample.multiples)}
-
-
-def _known(seconds: NDArray[np.float64]) -> list[float]:
-    durations: list[float] = seconds[~np.isnan(seconds)].tolist()
-    return durations
-
-
-def _by_day(exits: Iterable[Exit]) -> dict[date, int]:
-    pnl: dict[date, int] = {}
-    for _, day, gross, charges, _, _ in exits:
-        pnl[day] = pnl.get(day, 0) + gross - (charges or 0)
-    return pnl
 
 
 def _money(units: int) -> Decimal:

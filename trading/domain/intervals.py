@@ -64,6 +64,15 @@ def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval
     return Interval(mean - reach, mean + reach)
 
 
+def of_sums(sums: Sums, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return `of_mean` of whole numbers, of which only their sums are known."""
+    if sums.size < 2:
+        return None
+    size, mean, variance = sums.moments()
+    reach = quantile(confidence, size - 1) * sqrt(variance / size)
+    return Interval(mean - reach, mean + reach)
+
+
 def of_share(count: int, of: int, confidence: float = CONFIDENCE) -> Interval | None:
     """Return Wilson's score interval of a share, in percent (Wilson 1927). None of nothing."""
     if not of:

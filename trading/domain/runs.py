@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 from trading.domain.statistics import Drawdown
+
+Instant = TypeVar("Instant", datetime, int)  # an int counts microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Streaks:
     current: int
 
 
-def streaks(closed: Sequence[tuple[datetime, int]]) -> Streaks:
+def streaks(closed: Sequence[tuple[Instant, int]]) -> Streaks:
     """Return the streaks of trades given as (closed at, P&L). One that breaks even ends a streak and begins none.
 
     Trades that closed at one instant have no order: losses are put before wins, so that their order in changes

@@ -77,6 +77,7 @@ class Calendar:
     _dated: dict[date, list[SessionRow]] = field(init=False, repr=False, compare=False)
     _regular: tuple[SessionRow, ...] = field(init=False, repr=False, compare=False)
     _runs_over_midnight: bool = field(init=False, repr=False, compare=False)
+    _phases: dict[date, list[Phase]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         dated: dict[date, list[SessionRow]] = {}
@@ -91,6 +92,12 @@ class Calendar:
 
     def phases(self, day: date) -> list[Phase]:
         """Return the day's phases in order; empty on a closed day and on an exchange that never closes."""
+        # Reports ask for the same days again and again, and a calendar outlives them.
+        if day not in self._phases:
+            self._phases[day] = self._phases_of(day)
+        return self._phases[day]
+
+    def _phases_of(self, day: date) -> list[Phase]:
         dated, weekday = self._dated.get(day), str(day.isoweekday())
         if dated:
             rows = [row for row in dated if row.kind == SPECIAL]

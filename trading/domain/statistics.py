@@ -118,8 +118,12 @@ def sqn(pnls: Sequence[int]) -> float | None:
 
     √n is not capped at 10. None below two trades and where all are alike. The sums are exact, so order changes nothing.
     """
-    count, total = len(pnls), sum(pnls)
-    spread = count * sum([pnl * pnl for pnl in pnls]) - total * total  # n² × the population variance
+    return sqn_of(len(pnls), sum(pnls), sum(pnl * pnl for pnl in pnls))
+
+
+def sqn_of(count: int, total: int, squares: int) -> float | None:
+    """Return `sqn` of so many trades' P&L by its sum and the sum of its squares."""
+    spread = count * squares - total * total  # n² × the population variance
     if count < 2 or spread == 0:
         return None
     return total * sqrt(Fraction(count - 1, spread))

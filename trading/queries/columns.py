@@ -4,14 +4,18 @@ costs more than all that is computed from it."""
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Aggregate, BigIntegerField, Expression, TextField
+from django.db.models import Aggregate, BigIntegerField, Expression, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
+from numpy.typing import NDArray
 
 
 def units(path: str) -> Cast:
@@ -63,6 +67,28 @@ def instant_of(text: str) -> datetime:
     """Return the aware instant (UTC) of a text: SQLite leaves the offset out, Postgres writes that of the connection,
     which is UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def instants_of(texts: Sequence[str | None]) -> NDArray[np.int64]:
+    """Return the instants of many texts, as `text` brings them, in microseconds since 1970 UTC; 0 for None."""
+    plain = ["1970-01-01" if text is None else text for text in texts]
+    if next(filter(None, texts), "").endswith("+00"):  # PostgreSQL writes the offset of the connection, UTC
+        plain = [text.removesuffix("+00") for text in plain]
+    return np.array(plain, dtype="datetime64[us]").astype(np.int64)
+
+
+def ordinals_of(texts: Sequence[str]) -> NDArray[np.int64]:
+    """Return the ordinals of many days, as `text` brings them."""
+    return np.array([day_of(text).toordinal() for text in texts], dtype=np.int64)
+
+
+def fetched(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a `values_list` as the database hands them over: all at once and nothing made of them."""
+    sql, parameters = rows.query.sql_with_params()
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        fetched_rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return fetched_rows
 
 
 day_of = lru_cache(maxsize=4096)(date.fromisoformat)  # rows share their days by the thousand

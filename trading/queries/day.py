@@ -100,8 +100,8 @@ def day_trades(account: Account, day: date, *, latest: int, slips: int) -> tuple
     for flag in flags.SLIPS:
         words |= Q(words__contains=f'"{flag}"')
     odd = newest.exclude(state=VOID).alias(words=text("flags")).filter(words)
-    chosen = Trade.objects.filter(Q(pk__in=newest[:latest]) | Q(pk__in=odd[:slips])).order_by()
-    rows = sorted(related(chosen), key=attrgetter("opened_at", "pk"), reverse=True)
+    of_both = Trade.objects.filter(Q(pk__in=newest[:latest]) | Q(pk__in=odd[:slips])).order_by()
+    rows = sorted(related(of_both), key=attrgetter("opened_at", "pk"), reverse=True)
     return rows[:latest], [row for row in rows if row.state != VOID and flags.slips(row.flags)][:slips]
 
 

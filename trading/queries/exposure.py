@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from trading.domain import figures
 from trading.domain.sessions import Calendar, days_between
-from trading.domain.shapes import Exposure
 from trading.models import Instrument, Strategy, Trade
 from trading.queries import as_known
 from trading.queries.columns import instant_of, text
 from trading.queries.instruments import shown_symbol
-from trading.queries.sessions import DEFAULT_GROUP, calendar_of
+from trading.queries.sessions import calendar_of
 from trading.queries.statistics import Cut, retold_of
-from trading.queries.trades import VOID
+from trading.queries.trades import CLOSED, OPEN, VOID
 
 Span = tuple[datetime, datetime]
 Market = tuple[str, str]  # the codes of an exchange and of its session group
-_HeldRow = tuple[str, str, Market, datetime, datetime | None]
+HeldRow = tuple[str, str, Market, datetime, datetime | None]
 
 
 class Held(NamedTuple):
@@ -50,13 +47,21 @@ class _Days:
         return self._known[day]
 
 
-def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None) -> Iterator[Held]:
-    """Yield what of each trade of the cut lies in each day of first..last, in no order.
+def held_over(
+    cut: Cut, first: date, last: date, *, now: datetime | None = None, is_open: bool | None = None
+) -> Iterator[Held]:
+    """Return what of each trade of the cut lies in each day of first..last, in no order; ``is_open`` takes those alone
+    that are open still, or closed.
 
     A trade that stays open counts until the day's continuous trading ends, or until ``now``.
     """
+    return held_by_day(_touching(cut, first, last, is_open), first, last, now=now)
+
+
+def held_by_day(trades: Iterable[HeldRow], first: date, last: date, *, now: datetime | None = None) -> Iterator[Held]:
+    """Yield what of each of some trades, whichever they are, lies in each day of first..last."""
     calendars: dict[Market, _Days] = {}
-    for strategy_id, symbol, market, opened_at, closed_at in _touching(cut, first, last):
+    for strategy_id, symbol, market, opened_at, closed_at in trades:
         days = calendars.get(market)
         if days is None:
             days = calendars[market] = _Days(calendar_of(*market), {})
@@ -73,44 +78,20 @@ def held_over(cut: Cut, first: date, last: date, *, now: datetime | None = None)
                 yield Held(strategy_id, symbol, market, day, (start, max(start, stop)))
 
 
-def exposure(held: Sequence[Held], first: date, last: date, *, now: datetime | None = None) -> Exposure:
-    """Return how long at least one of these was open, and how much of the continuous trading of first..last (up to
-    ``now``) on their exchanges that covers: None where there was no trading.
-    """
-    sessions: dict[Market, dict[date, list[Span]]] = {}
-    for market in {stretch.market for stretch in held} or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
-        calendar = calendar_of(*market)
-        sessions[market] = {
-            day: [
-                (opens, closes if now is None else max(opens, min(closes, now)))
-                for opens, closes in calendar.open_spans(day)
-            ]
-            for day in days_between(first, last)
-        }
-    whole = figures.exposure_seconds(span for days in sessions.values() for spans in days.values() for span in spans)
-    inside = []
-    for stretch in held:
-        for opens, closes in sessions[stretch.market].get(stretch.day, ()):
-            start = max(stretch.span[0], opens)
-            inside.append((start, max(start, min(stretch.span[1], closes))))
-    return {
-        "exposure_seconds": figures.exposure_seconds(stretch.span for stretch in held),
-        "exposure_pct": 100 * figures.exposure_seconds(inside) / whole if whole else None,
-    }
-
-
-def _touching(cut: Cut, first: date, last: date) -> Iterator[_HeldRow]:
+def _touching(cut: Cut, first: date, last: date, is_open: bool | None) -> Iterator[HeldRow]:
     rows: QuerySet[Trade] = Trade.objects.filter(**cut.lookups(), trading_day__lte=last).exclude(state=VOID)
+    if is_open is not None:
+        rows = rows.filter(state=OPEN if is_open else CLOSED)
     if cut.known_at is not None:
         rows = rows.filter(as_known.untouched(cut.known_at))
         for known_trade in retold_of(cut, cut.known_at):
             instrument = known_trade.trade.instrument
-            yield known_trade.strategy_id, *_named(instrument), known_trade.opened_at, known_trade.closed_at
+            yield known_trade.strategy_id, *named(instrument), known_trade.opened_at, known_trade.closed_at
     # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
     since = datetime.combine(first, time(), UTC) - timedelta(days=1)
     still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
-    instruments = {instrument.pk: _named(instrument) for instrument in Instrument.objects.select_related("exchange")}
+    instruments = {instrument.pk: named(instrument) for instrument in Instrument.objects.select_related("exchange")}
     for strategy, instrument, opened_at, closed_at in still.order_by().values_list(
         "strategy_id", "instrument_id", text("opened_at"), text("closed_at")
     ):
@@ -118,7 +99,7 @@ def _touching(cut: Cut, first: date, last: date) -> Iterator[_HeldRow]:
         yield strategies[strategy], *instruments[instrument], instant_of(opened_at), ended
 
 
-def _named(instrument: Instrument) -> tuple[str, Market]:
+def named(instrument: Instrument) -> tuple[str, Market]:
     """Return an instrument's name as callers know it, and where it is traded."""
     exchange = instrument.exchange.code
     return shown_symbol(exchange, instrument.symbol), (exchange, instrument.session_group)

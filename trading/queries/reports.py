@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from operator import attrgetter
 
+import numpy as np
 from django.db.models import Max, Min
 
 from timeseries.values import parse_name
-from trading.domain import cuts, figures, statistics
-from trading.domain.cuts import CUTS, TradedExit
+from trading.domain import figures, statistics
 from trading.domain.distributions import ONE, distribution, weekday_hours
-from trading.domain.figures import Sheet
+from trading.domain.exit_columns import ExitColumns, Groups
+from trading.domain.exit_lists import lists_of
 from trading.domain.shapes import (
     EquityDay,
     Excursions,
     Exposure,
     PartRow,
     PeriodParts,
+    ReportFigures,
     ReportHead,
-    RowFigures,
     StrategyReport,
     SymbolReport,
-    SymbolRow,
 )
 from trading.errors import InvalidValue
 from trading.models import Account, Realisation, Strategy, Trade
 from trading.queries.as_known import untouched
 from trading.queries.columns import units
-from trading.queries.exposure import Held, exposure, held_over
+from trading.queries.held_columns import held_as_columns
 from trading.queries.instruments import find_instrument
-from trading.queries.parts import parts_of
+from trading.queries.kept import KeptAnswers
+from trading.queries.parts import exits_as_columns
 from trading.queries.period import EARLIEST, date_in, desk_date, parse_day
 from trading.queries.statistics import (
     Cut,
     History,
-    capital_in,
+    capital_beside,
     first_trading_day,
     history_of,
     retold_of,
@@ -148,91 +148,134 @@ def strategy_report(selection: Selection, *, now: datetime | None = None) -> Str
     ``equity`` is the account's capital at the start and the P&L selected since. An open position is in the market until
     ``now``, without it to the end of the last day's trading.
     """
-    period = _Period(selection, now)
-    groups = period.groups(lambda traded: traded.trade.strategy_id, lambda held: held.strategy_id)
-    cut = selection.cut
+    counted, held = _counted(selection, "strategy"), _InMarket(selection, now)
     return {
         **selection.head(),
         "strategies": [
-            {"strategy_id": name, **period.row(replace(cut, strategy_id=name), *group)}
-            for name, group in groups.items()
+            {"strategy_id": name, **row, **held.exposure(name, "strategy")} for name, row in counted.rows.items()
         ],
-        "total": {"strategy_id": None, **period.total()},
-        **period.parts(),
+        "total": {"strategy_id": None, **counted.total, **held.exposure()},
+        **counted.parts,
     }
 
 
 def symbol_report(selection: Selection, *, now: datetime | None = None) -> SymbolReport:
     """Return the report of the period by symbol (`strategy_report`)."""
-    period = _Period(selection, now)
-    groups = period.groups(lambda traded: traded.trade.symbol, lambda held: held.symbol)
-    rows: list[SymbolRow] = []
-    for name, group in groups.items():
-        instrument = find_instrument(name)
-        cut = replace(selection.cut, instrument_id=UNKNOWN if instrument is None else instrument.pk)
-        rows.append({"symbol": name, **period.row(cut, *group)})
+    counted, held = _counted(selection, "symbol"), _InMarket(selection, now)
     return {
         **selection.head(),
-        "symbols": rows,
-        "total": {"symbol": None, **period.total()},
-        **period.parts(),
+        "symbols": [{"symbol": name, **row, **held.exposure(name, "symbol")} for name, row in counted.rows.items()],
+        "total": {"symbol": None, **counted.total, **held.exposure()},
+        **counted.parts,
     }
 
 
-class _Period:
-    """The exits and positions of a selection, read once, and the rows that are made of them."""
+class CountedRow(ReportFigures, Excursions):
+    """A row of a report but for what moves with the clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a report tells but for how long its trades were in the market, which moves with the clock."""
+
+    rows: dict[str, CountedRow]
+    total: CountedRow
+    parts: PeriodParts
+
+    @property
+    def nbytes(self) -> int:
+        """About the bytes that it takes: of each row some thousand."""
+        cuts = (*self.parts["by"].values(), *self.parts["by_condition"].values())
+        return ROW_BYTES * (len(self.rows) + 1 + len(self.parts["days"]) + sum(len(rows) for rows in cuts))
+
+
+ROW_BYTES, BYTES_MAX = 2_000, 64 * 2**20
+_kept_reports: KeptAnswers[Counted] = KeptAnswers(BYTES_MAX, lambda counted: counted.nbytes)
+
+
+def _counted(selection: Selection, grouping: str) -> Counted:
+    """Return the figures of a selection, by strategy or by symbol, as they are kept or counted anew."""
+    cut = selection.cut
+    question = cut.strategy_id, cut.instrument_id, selection.first, selection.last, grouping
+
+    def count() -> Counted:
+        period = _Period(selection)
+        rows = {name: period.row(cut_of_group(cut, grouping, name), grouping, name) for name in period.names(grouping)}
+        return Counted(rows, period.total(), period.parts())
+
+    return _kept_reports.of(cut.account, question, count) if cut.known_at is None else count()
+
+
+def cut_of_group(cut: Cut, grouping: str, name: str) -> Cut:
+    """Return the part of a cut that is one strategy or one symbol."""
+    if grouping == "strategy":
+        return replace(cut, strategy_id=name)
+    instrument = find_instrument(name)
+    return replace(cut, instrument_id=UNKNOWN if instrument is None else instrument.pk)
+
+
+class _InMarket:
+    """How long the trades of a selection were in the market."""
 
     def __init__(self, selection: Selection, now: datetime | None) -> None:
-        self.cut, self.now = selection.cut, now
-        self.exits: list[TradedExit] = []
-        self.held: list[Held] = []
-        self.history, self.days, self.since = History({}, {}), None, None
+        self.now, self.span = now, None
+        since = first_trading_day(selection.cut.account, known_at=selection.cut.known_at)
+        if selection.first is not None and selection.last is not None and since is not None:
+            last = selection.last if now is None else min(selection.last, desk_date(now))
+            self.held = held_as_columns(selection.cut, selection.first, last, now=now)
+            self.span = max(since, selection.first), selection.last
+
+    def exposure(self, name: str | None = None, grouping: str = "") -> Exposure:
+        """Return the exposure of one strategy or symbol, without a name that of all."""
+        if self.span is None:
+            return {"exposure_seconds": 0.0, "exposure_pct": None}
+        held = self.held if name is None else self.held.of_group(name, grouping)
+        return held.exposure(*self.span, now=self.now)
+
+
+class _Period:
+    """The exits of a selection, read once, and the rows that are made of them."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.cut = selection.cut
+        self.exits = lists_of([]).columns()
+        self.history, self.span = History({}, {}), None
+        self.rows: dict[Cut, CountedRow] = {}
+        self.days: list[date] = []
         if selection.first is not None and selection.last is not None:
-            first, last = self.days = selection.first, selection.last
-            # In order, so that the figures of order find each part of them in order.
-            exits = parts_of(self.cut, first, last, with_conditions=True)
-            self.exits = sorted(exits, key=attrgetter("exit.day", "exit.at"))
-            held = held_over(self.cut, first, last if now is None else min(last, desk_date(now)), now=now)
-            self.held = sorted(held, key=attrgetter("span"))
+            first, last = self.span = selection.first, selection.last
+            self.exits = exits_as_columns(self.cut, first, last, with_conditions=True)
             self.history = history_of(self.cut.account, last, known_at=self.cut.known_at)
-            self.since = first_trading_day(self.cut.account, known_at=self.cut.known_at)
-        self.all_exits = [traded.exit for traded in self.exits]
-        self.sheet = Sheet(self.all_exits)
+            self.days = trading_days(self.cut, first, last)
+        self.pnl_by_day = self.exits.pnl_by_day()
+        self.capital = capital_beside(self.history, self.days, self.pnl_by_day)
 
-    def groups(
-        self, of_exit: cuts.CutKey, of_held: Callable[[Held], str]
-    ) -> dict[str, tuple[Sequence[int], list[Held]]]:
-        """Return by name the places of the exits and the positions of each group that has an exit."""
-        held: dict[str, list[Held]] = {}
-        for stretch in self.held:
-            held.setdefault(of_held(stretch), []).append(stretch)
-        return {name: (places, held.get(name, [])) for name, places in cuts.places(self.exits, of_exit).items()}
+    def names(self, cut: str) -> Sequence[str]:
+        """Return the names of the groups that have an exit."""
+        return self.exits.groups[cut].names
 
-    def total(self) -> RowFigures:
-        return self.row(self.cut, range(len(self.all_exits)), self.held)
+    def total(self) -> CountedRow:
+        """Return the figures of the whole selection."""
+        # A report of one strategy has it as its only group, too.
+        return self.rows[self.cut] if self.cut in self.rows else self._row(self.cut, self.exits, self.days)
 
-    def row(self, cut: Cut, places: Sequence[int], held: list[Held]) -> RowFigures:
-        """Return the figures of some exits, by place, and of the positions of the cut that they are of."""
-        exits = [self.all_exits[place] for place in places]
-        days = [] if self.days is None else trading_days(cut, *self.days)
-        whole = capital_in(self.history, days, exits)
-        exposed: Exposure = {"exposure_seconds": 0.0, "exposure_pct": None}
-        if self.days is not None and self.since is not None:
-            exposed = exposure(held, max(self.since, self.days[0]), self.days[1], now=self.now)
-        return {
-            **figures.report_figures(exits, whole, sample=self.sheet.sample(places)),
-            **_excursions(cut, self.days),
-            **exposed,
-        }
+    def row(self, cut: Cut, grouping: str, name: str) -> CountedRow:
+        """Return the figures of one group of a grouping, `strategy` or `symbol`, whose exits are those of the cut."""
+        exits = self.exits.take(self.exits.of_group(name, grouping))
+        days = self.days if cut == self.cut or self.span is None else trading_days(cut, *self.span)
+        row = self.rows[cut] = self._row(cut, exits, days)
+        return row
+
+    def _row(self, cut: Cut, exits: ExitColumns, days: list[date]) -> CountedRow:
+        path = exits.path(capital_beside(self.history, days, exits.pnl_by_day()))
+        return {**figures.report_figures(path, exits.sample()), **_excursions(cut, self.span)}
 
     def parts(self) -> PeriodParts:
         """Return the period's exits cut in every way, and the equity day by day."""
-        days = [] if self.days is None else trading_days(self.cut, *self.days)
-        capital = capital_in(self.history, days, self.all_exits)
         curve: list[EquityDay] = []
-        whole = self.sheet.sample(range(len(self.all_exits)))
-        equity = peak = capital.at_start
-        for day, change in zip(days, figures.days_of(self.all_exits, capital) if days else (), strict=True):
+        equity = peak = self.capital.at_start
+        changes = figures.days_of(self.pnl_by_day, self.capital) if self.days else ()
+        for day, change in zip(self.days, changes, strict=True):
             equity, peak = equity + change.flow + change.pnl, peak + change.flow
             peak = max(peak, equity)
             curve.append(
@@ -243,19 +286,22 @@ class _Period:
                     "drawdown": _money(peak - equity),
                 }
             )
+        multiples = self.exits.multiple[~np.isnan(self.exits.multiple)].tolist()
+        conditions = self.exits.recorded_conditions()
         return {
-            "by": {cut: self._rows(cuts.places(self.exits, CUTS[cut])) for cut in CUTS},
-            "by_condition": {name: self._rows(of) for name, of in cuts.by_each_condition(self.exits).items()},
+            "by": {cut: self._parts(groups) for cut, groups in self.exits.groups.items()},
+            "by_condition": {name: self._parts(self.exits.by_condition(name)) for name in conditions},
             "days": curve,
             "distributions": {
-                "pnl": distribution(whole.nets),
-                "r": distribution([round(multiple * ONE) for multiple in whole.multiples]),
+                "pnl": distribution(self.exits.whole[self.exits.closes].tolist()),
+                "r": distribution([round(multiple * ONE) for multiple in multiples]),
             },
-            "weekday_hours": weekday_hours(self.exits),
+            "weekday_hours": weekday_hours(self.exits.hours()),
         }
 
-    def _rows(self, groups: dict[str, list[int]]) -> list[PartRow]:
-        return [{"key": key, **figures.part_figures(self.sheet.sample(places))} for key, places in groups.items()]
+    def _parts(self, groups: Groups) -> list[PartRow]:
+        samples = zip(groups.names, self.exits.samples(groups), strict=True)
+        return [{"key": name, **figures.part_figures(sample)} for name, sample in samples]
 
 
 def _excursions(cut: Cut, days: tuple[date, date] | None) -> Excursions:

@@ -7,9 +7,9 @@ from datetime import date
 
 from django.db.models import QuerySet
 
-from trading.models import Account, Signal
+from trading.models import Account, Instrument, Signal, Strategy
 from trading.queries.day import day_bounds
-from trading.queries.instruments import is_named
+from trading.queries.instruments import is_named, shown_symbol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,16 @@ class SignalFilter:
     reason: str = ""
     first: date | None = None
     last: date | None = None
+
+
+def signalled_names(account: Account) -> tuple[list[str], list[str]]:
+    """Return the strategies and the symbols that the account has signals of, in order."""
+    # Pairs, as an index has them: a question for each would look at every signal.
+    pairs = Signal.objects.filter(account=account).order_by().values_list("strategy_id", "instrument_id").distinct()
+    strategies, instruments = (set(pks) for pks in zip(*pairs, strict=True)) if pairs else (set(), set())
+    codes = Strategy.objects.filter(pk__in=strategies).order_by("code").values_list("code", flat=True)
+    named = Instrument.objects.filter(pk__in=instruments).values_list("exchange__code", "symbol")
+    return list(codes), sorted(shown_symbol(exchange, symbol) for exchange, symbol in named)
 
 
 def listed_signals(account: Account, filters: SignalFilter) -> QuerySet[Signal]:

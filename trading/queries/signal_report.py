@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
 from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
@@ -17,10 +18,14 @@ from trading.queries.columns import instant_of, text
 from trading.queries.day import day_bounds
 from trading.queries.excursions import TickReader, ns, ticks_of
 from trading.queries.instruments import shown_symbol
-from trading.queries.parts import parts_of
+from trading.queries.kept import KeptAnswers
+from trading.queries.parts import exits_as_columns
 from trading.queries.reports import Selection
+from trading.queries.statistics import Cut
 
 UNKNOWN_SIDE = ""
+ROW_BYTES, BYTES_MAX = 1_000, 16 * 2**20
+_kept_conditions: KeptAnswers[list[ConditionRow]] = KeptAnswers(BYTES_MAX, lambda rows: ROW_BYTES * (1 + len(rows)))
 PRICE_AGE_MAX = timedelta(hours=1)  # of the last price before the first signal of a day
 
 
@@ -46,14 +51,26 @@ def signal_report(selection: Selection, reader: TickReader, *, minutes: int) -> 
 
 def condition_rows(selection: Selection) -> list[ConditionRow]:
     """Return what each condition was worth (`signal_report`)."""
-    if selection.first is None or selection.last is None:
+    cut, first, last = selection.cut, selection.first, selection.last
+    if first is None or last is None:
         return []
-    parts = parts_of(selection.cut, selection.first, selection.last, with_conditions=True)
-    judged = [
-        Judged(traded.trade.strategy_id, traded.exit.closed.net, traded.trade.conditions)
-        for traded in parts
-        if traded.exit.closed is not None
-    ]
+    if cut.known_at is not None:
+        return _conditions(cut, first, last)
+    question = cut.strategy_id, cut.instrument_id, first, last
+    return _kept_conditions.of(cut.account, question, lambda: _conditions(cut, first, last))
+
+
+def _conditions(cut: Cut, first: date, last: date) -> list[ConditionRow]:
+    exits = exits_as_columns(cut, first, last, with_conditions=True)
+    closing = exits.take(np.flatnonzero(exits.closes))
+    strategies = closing.groups["strategy"]
+    seen: list[dict[str, float]] = [{} for _ in range(len(closing))]
+    for name in closing.recorded_conditions():
+        numbers = closing.conditions[name][closing.trade]
+        for place in np.flatnonzero(~np.isnan(numbers)).tolist():
+            seen[place][name] = float(numbers[place])
+    columns = zip(strategies.codes.tolist(), closing.whole.tolist(), seen, strict=True)
+    judged = [Judged(strategies.names[code], net, conditions) for code, net, conditions in columns]
     return [_row(row) for row in attribution.attribute(judged)]
 
 

@@ -196,8 +196,16 @@ def history_of(account: Account, until: date, *, known_at: datetime | None = Non
 
 
 def capital_in(history: History, days: list[date], exits: list[Exit]) -> Capital:
-    """Return the account's capital as the cut of these exits sees it on these days, from a history that reaches as far
-    as the days or farther; without days, what there was at the history's end."""
+    """Return `capital_beside` of what these exits realised."""
+    pnl: dict[date, int] = {}
+    for exit in exits:
+        pnl[exit.day] = pnl.get(exit.day, 0) + exit.net
+    return capital_beside(history, days, pnl)
+
+
+def capital_beside(history: History, days: list[date], pnl_by_day: Mapping[date, int]) -> Capital:
+    """Return the account's capital as a cut that realised so much sees it on these days, from a history that reaches as
+    far as the days or farther; without days, what there was at the history's end."""
     if not days:
         return Capital(sum(history.flows.values()) + sum(history.pnl.values()), [], {}, {})
     first, last = days[0], days[-1]
@@ -209,8 +217,8 @@ def capital_in(history: History, days: list[date], exits: list[Exit]) -> Capital
             counted = days[bisect_left(days, day)]
             flows[counted] = flows.get(counted, 0) + amount
     outside = {day: amount for day, amount in history.pnl.items() if first <= day <= last}
-    for exit in exits:
-        outside[exit.day] = outside.get(exit.day, 0) - exit.net
+    for day, realised in pnl_by_day.items():
+        outside[day] = outside.get(day, 0) - realised
     other_pnl: dict[date, int] = {}
     for (
         day,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from trading.domain import cuts, figures, statistics
+from trading.domain import figures
 from trading.domain.cuts import CUTS
-from trading.domain.figures import Sheet
 from trading.domain.shapes import PartTotals
 from trading.errors import InvalidValue
 from trading.models import Account
-from trading.queries.parts import parts_of
+from trading.queries.parts import exits_as_columns
 from trading.queries.period import check_days, last_days
 from trading.queries.statistics import TOTALS, Cut, totals_by, whole_span
 
@@ -43,14 +42,12 @@ def stats_by(
     span = last_days(days, now=now) if days is not None else whole_span(Cut(account))
     if span is None:
         return []
-    exits = parts_of(Cut(account), *span, with_conditions=condition is not None)
-    sheet = Sheet([traded.exit for traded in exits])
-    groups = cuts.by_condition_named(exits, condition) if condition is not None else cuts.places(exits, CUTS[cut])
+    exits = exits_as_columns(Cut(account), *span, with_conditions=condition is not None)
+    groups = exits.groups[cut] if condition is None else exits.by_condition(condition)
     rows: list[PartTotals] = []
-    for key, places in groups.items():
-        sample = sheet.sample(places)
+    for key, sample in zip(groups.names, exits.samples(groups), strict=True):
         figures_of_part = figures.outcome_figures(
-            statistics.outcomes(sample.nets), gross=sample.gross, charges=sample.charges, unknown=sample.unknown
+            sample.outcomes, gross=sample.gross, charges=sample.charges, unknown=sample.unknown
         )
         rows.append({"key": key, **figures_of_part})
     return rows

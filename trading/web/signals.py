@@ -6,7 +6,6 @@ from datetime import date, timedelta
 
 from django import forms
 from django.core.paginator import Paginator
-from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -15,12 +14,11 @@ from django.views.decorators.http import require_safe
 from timeseries.wiring import open_reader
 from trading.domain.shapes import SignalGroup
 from trading.errors import VeloxError
-from trading.models import Account, Instrument, Signal, Strategy
+from trading.models import Account, Signal
 from trading.pages.filter_form import ANY, any_of
-from trading.queries.instruments import shown_symbol
 from trading.queries.period import EARLIEST, desk_date
 from trading.queries.reports import Selection, selection
-from trading.queries.signal_list import SignalFilter, listed_signals
+from trading.queries.signal_list import SignalFilter, listed_signals, signalled_names
 from trading.queries.signal_report import condition_rows, followed_groups, looked_at
 from trading.web.choice import LATEST, chosen_account, page
 
@@ -42,11 +40,8 @@ class SignalForm(forms.Form):
     def __init__(self, query: QueryDict, account: Account) -> None:
         super().__init__(query, label_suffix="")
         # Only what this account has signals of: a name from another account would tell of it.
-        signalled = Signal.objects.filter(account=account)
-        strategies = Strategy.objects.filter(Exists(signalled.filter(strategy=OuterRef("pk"))))
-        instruments = Instrument.objects.filter(Exists(signalled.filter(instrument=OuterRef("pk"))))
-        symbols = sorted(shown_symbol(*names) for names in instruments.values_list("exchange__code", "symbol"))
-        for name, words in (("strategy", strategies.values_list("code", flat=True)), ("symbol", symbols)):
+        strategies, symbols = signalled_names(account)
+        for name, words in (("strategy", strategies), ("symbol", symbols)):
             choices = [ANY, *((word, word) for word in words)]
             self.fields[name] = forms.ChoiceField(required=False, choices=choices)
 

@@ -1,0 +1,264 @@
+"""Exit fills of a period as columns, and the same figures of them as `figures` computes from rows. Pure.
+
+Money is whole units of 10^-8 in 64 bits, in Python's own integers where a number does not fit; every sum is exact, also
+where it is larger than 64 bits hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trading.domain import cuts
+from trading.domain.cuts import NONE
+from trading.domain.figures import Capital, EquityPath, Sample
+from trading.domain.intervals import Sums
+from trading.domain.statistics import Outcomes
+
+Whole = NDArray[np.int64] | NDArray[np.object_]
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+UNKNOWN = -1  # microseconds that nobody knows
+_HALF = 32
+_LIMB, _LIMB_MASK = 21, 2**21 - 1
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = 24 * 3600 * 10**6
+_QUARTER = 900 * 10**6  # no zone changes its offset within a quarter of an hour
+_SECOND = timedelta(seconds=1)
+
+
+class Groups(NamedTuple):
+    """A cut: the number of each exit's group, and the names of the groups in the order that they are shown in."""
+
+    codes: Integers
+    names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitColumns:
+    """Exit fills in order of day and time, an entry each.
+
+    ``at`` in microseconds since 1970 UTC, ``day`` as an ordinal, ``net`` of the exit; of the trade where it ``closes``:
+    ``whole`` P&L after known charges (0 elsewhere), ``unknown`` charges, ``held`` microseconds (`UNKNOWN`), and its
+    ``multiple`` of the initial risk (NaN). ``trade`` numbers the trades; ``hour`` is weekday × 24 + hour of the
+    opening at its exchange (`UNKNOWN`); ``conditions`` have a number per trade (NaN).
+    """
+
+    at: Integers
+    day: Integers
+    pnl: Whole
+    charges: Whole
+    closes: Flags
+    is_open: Flags
+    whole: Whole
+    unknown: Flags
+    held: Integers
+    multiple: Floats
+    trade: Integers
+    hour: Integers
+    groups: Mapping[str, Groups]
+    conditions: Mapping[str, Floats]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all columns."""
+        columns = (self.at, self.day, self.pnl, self.charges, self.closes, self.is_open, self.whole, self.unknown)
+        further = (self.held, self.multiple, self.trade, self.hour, *self.conditions.values())
+        return sum(column.nbytes for column in (*columns, *further, *(group.codes for group in self.groups.values())))
+
+    def of_group(self, name: str, cut: str) -> Integers:
+        """Return the places of one group of a cut, ascending."""
+        return np.flatnonzero(self.groups[cut].codes == self.groups[cut].names.index(name))
+
+    def by_condition(self, name: str) -> Groups:
+        """Return the cut by one condition, as `cuts.by_condition_named`; without it where nobody recorded it."""
+        trades, places = np.unique(self.trade, return_inverse=True)
+        of_trades = self.conditions[name][trades] if name in self.conditions else np.full(len(trades), np.nan)
+        numbers = of_trades[~np.isnan(of_trades)]
+        is_boolean = bool(np.isin(numbers, (0.0, 1.0)).all())
+        edges = cuts.edges_of(numbers.tolist(), is_boolean=is_boolean)
+        names = cuts.bucket_names(edges)
+        buckets = (of_trades != 0) if edges is None else np.searchsorted(np.array(edges, dtype=np.float64), of_trades)
+        codes = np.where(np.isnan(of_trades), len(names), buckets).astype(np.int64)[places.reshape(-1)]
+        order = [*range(len(names))[:: -1 if is_boolean else 1], len(names)]
+        return present(codes, (*names, NONE), order)
+
+    def recorded_conditions(self) -> list[str]:
+        """Return the names of the conditions that were recorded of one of the trades, in order."""
+        trades = np.unique(self.trade)
+        return sorted(name for name, numbers in self.conditions.items() if not np.isnan(numbers[trades]).all())
+
+    def samples(self, groups: Groups) -> list[Sample]:
+        """Return the sample of each group, in the order of their names."""
+        if not groups.names:
+            return []
+        order = np.argsort(groups.codes, kind="stable")
+        counts = np.bincount(groups.codes, minlength=len(groups.names))
+        return list(self._samples(order, np.concatenate(([0], np.cumsum(counts)[:-1]))))
+
+    def sample(self) -> Sample:
+        """Return the sample of all exits."""
+        if not len(self):
+            return Sample.of([])
+        return next(self._samples(np.arange(len(self)), np.array([0])))
+
+    def _samples(self, order: Integers, starts: Integers) -> Iterator[Sample]:
+        """Yield the sample of each stretch of places that begins at one of ``starts``; none of them is empty."""
+
+        def sums(column: Whole) -> list[int]:
+            return group_sums(column[order], starts)
+
+        net = less(self.pnl, self.charges)
+        won, lost = self.closes & (self.whole > 0), self.closes & (self.whole < 0)
+        is_held = self.closes & (self.held != UNKNOWN)
+        counted = [self.closes, won, lost, self.unknown, is_held]
+        totals = zip(
+            *(sums(column) for column in (self.pnl, self.charges)),
+            *(sums(mask.astype(np.int64)) for mask in counted),
+            *(sums(np.where(mask, self.whole, 0)) for mask in (won, lost)),
+            group_squares(self.whole[order], starts),
+            sums(np.where(is_held, self.held, 0)),
+            sums(np.where(self.is_open, net, 0)),
+            np.maximum.reduceat(self.whole[order], starts).tolist(),
+            np.minimum.reduceat(self.whole[order], starts).tolist(),
+            np.split(self.multiple[order], starts[1:]),
+            strict=True,
+        )
+        for gross, costs, size, wins, losses, unknown, timed, profit, loss, squares, micros, still, *ends in totals:
+            largest, smallest, multiples = ends
+            yield Sample(
+                gross=gross,
+                charges=costs,
+                outcomes=Outcomes(wins, losses, size - wins - losses, profit, loss),
+                squares=squares,
+                largest=largest,
+                smallest=smallest,
+                seconds=(timed, micros / 1_000_000),
+                multiples=multiples[~np.isnan(multiples)].tolist(),
+                unknown=unknown,
+                open_net=still,
+            )
+
+    def path(self, capital: Capital) -> EquityPath:
+        """Return the equity that the exits realised."""
+        net = less(self.pnl, self.charges)
+        is_first = np.ones(len(self), dtype=bool)
+        is_first[1:] = (np.diff(self.at) != 0) | (np.diff(self.day) != 0)
+        starts = np.flatnonzero(is_first)
+        closed = sorted(zip(self.at[self.closes].tolist(), self.whole[self.closes].tolist(), strict=True))
+        return EquityPath.along(
+            capital,
+            changes=group_sums(net, starts),
+            dates=[day_of_ordinal(ordinal) for ordinal in self.day[starts].tolist()],
+            pnl_by_day=self.pnl_by_day(),
+            closed=closed,
+        )
+
+    def pnl_by_day(self) -> dict[date, int]:
+        """Return what each day realised after known charges."""
+        days, starts = np.unique(self.day, return_index=True)
+        sums = group_sums(less(self.pnl, self.charges), starts)
+        return {day_of_ordinal(ordinal): pnl for ordinal, pnl in zip(days.tolist(), sums, strict=True)}
+
+    def hours(self) -> dict[tuple[int, int], Sums]:
+        """Return the sums of the trades that closed, by weekday and hour of their opening."""
+        counted = np.flatnonzero(self.closes & (self.hour != UNKNOWN))
+        order = counted[np.argsort(self.hour[counted], kind="stable")]
+        hours, starts = np.unique(self.hour[order], return_index=True)
+        sizes = np.diff(np.append(starts, len(order))).tolist()
+        whole = self.whole[order]
+        sums = zip(hours.tolist(), sizes, group_sums(whole, starts), group_squares(whole, starts), strict=True)
+        return {divmod(hour, 24): Sums(*of_hour) for hour, *of_hour in sums}
+
+    def take(self, places: Integers) -> ExitColumns:
+        """Return the exits at some places, ascending."""
+        columns = {
+            name: getattr(self, name)[places]
+            for name in ("at", "day", "pnl", "charges", "closes", "is_open", "whole", "unknown", "held", "multiple")
+        }
+        groups = {
+            cut: present(group.codes[places], group.names, range(len(group.names)))
+            for cut, group in self.groups.items()
+        }
+        return ExitColumns(
+            **columns, trade=self.trade[places], hour=self.hour[places], groups=groups, conditions=self.conditions
+        )
+
+
+def present(codes: Integers, names: Sequence[str], order: Sequence[int]) -> Groups:
+    """Return the groups that have an exit, numbered in this order."""
+    counts = np.bincount(codes, minlength=len(names)) if len(codes) else np.zeros(len(names))
+    places_present = [place for place in order if counts[place]]
+    numbers = np.zeros(len(names), dtype=np.int64)
+    numbers[places_present] = np.arange(len(places_present))
+    return Groups(numbers[codes] if len(codes) else codes, [names[place] for place in places_present])
+
+
+def group_sums(column: Whole, starts: Integers) -> list[int]:
+    """Return the exact sum of each stretch of whole numbers that begins at one of ``starts``."""
+    if not len(starts):
+        return []
+    high, low = np.add.reduceat(column >> _HALF, starts), np.add.reduceat(column & 0xFFFFFFFF, starts)
+    return [(upper << _HALF) + lower for upper, lower in zip(high.tolist(), low.tolist(), strict=True)]
+
+
+def group_squares(column: Whole, starts: Integers) -> list[int]:
+    """Return the exact sum of the squares of each such stretch: of limbs of 21 bits, whose products all fit."""
+    if not len(starts):
+        return []
+    high, middle, low = column >> 2 * _LIMB, (column >> _LIMB) & _LIMB_MASK, column & _LIMB_MASK
+    products = (high * high, high * middle, high * low, middle * middle, middle * low, low * low)
+    shifts = (4 * _LIMB, 3 * _LIMB + 1, 2 * _LIMB + 1, 2 * _LIMB, _LIMB + 1, 0)
+    sums = zip(*(group_sums(product, starts) for product in products), strict=True)
+    return [sum(limb << shift for limb, shift in zip(of_group, shifts, strict=True)) for of_group in sums]
+
+
+def whole_numbers(numbers: Sequence[int]) -> Whole:
+    """Return whole numbers exactly, whatever their size."""
+    try:
+        return np.array(numbers, dtype=np.int64)
+    except OverflowError:
+        return np.array(numbers, dtype=object)
+
+
+def less(column: Whole, other: Whole) -> Whole:
+    """Return the difference of two columns, in Python's integers where 64 bits might not hold it."""
+    reach = sum(max(abs(int(each.max(initial=0))), abs(int(each.min(initial=0)))) for each in (column, other))
+    return column - other if reach < 2**63 else column.astype(object) - other.astype(object)
+
+
+def local_micros(micros: Integers, zone: ZoneInfo) -> Integers:
+    """Return instants (microseconds since 1970 UTC) as the zone's clock on the wall shows them."""
+    days, of_day = np.unique(micros // _DAY, return_inverse=True)
+    of_day = of_day.reshape(-1)
+    ends = np.array(
+        [[_offset(number * _DAY, zone) for number in (day, day + 1)] for day in days.tolist()], dtype=np.int64
+    )
+    ahead = ends.reshape(-1, 2)[:, 0][of_day]
+    for place in np.flatnonzero(np.diff(ends.reshape(-1, 2), axis=1)).tolist():
+        here = np.flatnonzero(of_day == place)  # the clocks change on this day, on a quarter of an hour
+        quarters, of_quarter = np.unique(micros[here] // _QUARTER, return_inverse=True)
+        offsets = np.array([_offset(quarter * _QUARTER, zone) for quarter in quarters.tolist()], dtype=np.int64)
+        ahead[here] = offsets[of_quarter.reshape(-1)]
+    return micros + ahead
+
+
+def _offset(micros: int, zone: ZoneInfo) -> int:
+    """Return by how many microseconds a zone is ahead of UTC at an instant."""
+    return ((EPOCH + timedelta(microseconds=micros)).astimezone(zone).utcoffset() or timedelta()) // _SECOND * 10**6
+
+
+@lru_cache(maxsize=cuts.DAYS_KNOWN)
+def day_of_ordinal(ordinal: int) -> date:
+    return date.fromordinal(ordinal)

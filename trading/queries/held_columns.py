@@ -1,0 +1,182 @@
+"""When the trades of an account were in the market, as columns: what `exposure` tells of a period's trades, fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.conf import settings
+from numpy.typing import NDArray
+
+from trading.domain.exit_columns import Integers, local_micros
+from trading.domain.sessions import days_between
+from trading.domain.shapes import Exposure
+from trading.models import Instrument, Strategy, Trade
+from trading.queries.columns import fetched, instant_of, instants_of, text
+from trading.queries.exposure import Held, HeldRow, Market, held_by_day, held_over, named
+from trading.queries.kept import KeptAnswers
+from trading.queries.sessions import DEFAULT_GROUP, calendar_of
+from trading.queries.statistics import Cut
+from trading.queries.trades import CLOSED
+
+UNTRADED = -1
+BYTES_MAX = 128 * 2**20
+DAY_MICROS, EPOCH_ORDINAL = 24 * 3600 * 10**6, date(1970, 1, 1).toordinal()
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldColumns:
+    """What of each trade lies in one day, an entry each: names, market by number, day as an ordinal, and its span in
+    microseconds since 1970 UTC."""
+
+    strategies: NDArray[np.object_]
+    symbols: NDArray[np.object_]
+    markets: Sequence[Market]
+    market: Integers
+    day: Integers
+    start: Integers
+    stop: Integers
+
+    @classmethod
+    def of(cls, held: Iterable[Held]) -> HeldColumns:
+        stretches = list(held)
+        markets = sorted({stretch.market for stretch in stretches})
+        numbers = {market: number for number, market in enumerate(markets)}
+        return cls(
+            np.array([stretch.strategy_id for stretch in stretches], dtype=object),
+            np.array([stretch.symbol for stretch in stretches], dtype=object),
+            markets,
+            np.array([numbers[stretch.market] for stretch in stretches], dtype=np.int64),
+            np.array([stretch.day.toordinal() for stretch in stretches], dtype=np.int64),
+            _micros([stretch.span[0] for stretch in stretches]),
+            _micros([stretch.span[1] for stretch in stretches]),
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all columns; the names are shared."""
+        return sum(column.nbytes for column in (self.strategies, self.symbols, *self._numbers()))
+
+    def take(self, places: Integers) -> HeldColumns:
+        """Return those at some places."""
+        numbers = (column[places] for column in self._numbers())
+        return HeldColumns(self.strategies[places], self.symbols[places], self.markets, *numbers)
+
+    def of_group(self, name: str, grouping: str) -> HeldColumns:
+        """Return those of one strategy or symbol."""
+        return self.take(np.flatnonzero((self.strategies if grouping == "strategy" else self.symbols) == name))
+
+    def joined(self, other: HeldColumns) -> HeldColumns:
+        """Return these and others."""
+        markets = [*self.markets, *(market for market in other.markets if market not in self.markets)]
+        numbers = np.array([markets.index(market) for market in other.markets], dtype=np.int64)
+        return HeldColumns(
+            np.concatenate((self.strategies, other.strategies)),
+            np.concatenate((self.symbols, other.symbols)),
+            markets,
+            np.concatenate((self.market, numbers[other.market])),
+            np.concatenate((self.day, other.day)),
+            np.concatenate((self.start, other.start)),
+            np.concatenate((self.stop, other.stop)),
+        )
+
+    def _numbers(self) -> tuple[Integers, Integers, Integers, Integers]:
+        return self.market, self.day, self.start, self.stop
+
+    def exposure(self, first: date, last: date, *, now: datetime | None = None) -> Exposure:
+        """Return how long at least one of these was open, and how much of the continuous trading of first..last (up to
+        ``now``) on their exchanges that covers: None where there was no trading."""
+        traded = [(number, self.markets[number]) for number in np.unique(self.market).tolist()]
+        opens: list[Integers] = []
+        closes: list[Integers] = []
+        inside: list[tuple[Integers, Integers]] = []
+        for number, market in traded or [(UNTRADED, (settings.VELOX_EXCHANGE, DEFAULT_GROUP))]:
+            calendar = calendar_of(*market)
+            spans = [(day, span) for day in days_between(first, last) for span in calendar.open_spans(day)]
+            days = np.array([day.toordinal() for day, _ in spans], dtype=np.int64)
+            begins, ends = (_micros([span[side] for _, span in spans]) for side in (0, 1))
+            ends = ends if now is None else np.maximum(begins, np.minimum(ends, _micros([now])[0]))
+            opens, closes = [*opens, begins], [*closes, ends]
+            here = np.flatnonzero(self.market == number)
+            # A day has one span, or as many as it is interrupted; each stretch is looked at beside each of them.
+            since, until = (np.searchsorted(days, self.day[here], side=side) for side in ("left", "right"))
+            for place in range(int((until - since).max(initial=0))):
+                has_one = since + place < until
+                stretch, span = here[has_one], (since + place)[has_one]
+                start = np.maximum(self.start[stretch], begins[span])
+                inside.append((start, np.maximum(start, np.minimum(self.stop[stretch], ends[span]))))
+        whole = union_micros(np.concatenate(opens), np.concatenate(closes))
+        covered = union_micros(*(np.concatenate(side) for side in zip(*inside, strict=True))) if inside else 0
+        return {
+            "exposure_seconds": union_micros(self.start, self.stop) / 1_000_000,
+            "exposure_pct": 100 * covered / whole if whole else None,
+        }
+
+
+def held_as_columns(cut: Cut, first: date, last: date, *, now: datetime | None = None) -> HeldColumns:
+    """Return what of each trade of the cut lies in each day of first..last (`exposure.held_over`)."""
+    if cut.known_at is not None:
+        return HeldColumns.of(held_over(cut, first, last, now=now))
+    question = cut.strategy_id, cut.instrument_id, first, last
+    closed = _kept_columns.of(cut.account, question, lambda: _closed(cut, first, last))
+    return closed.joined(HeldColumns.of(held_over(cut, first, last, now=now, is_open=True)))
+
+
+def _closed(cut: Cut, first: date, last: date) -> HeldColumns:
+    """Return what of each closed trade lies in the days: of one that ended on its first day, as most did, all of it."""
+    since = datetime.combine(first, time(), UTC) - timedelta(days=1)  # no zone is a day away from UTC
+    rows = Trade.objects.filter(**cut.lookups(), state=CLOSED, trading_day__lte=last, closed_at__gte=since).order_by()
+    table = fetched(rows.values_list("strategy_id", "instrument_id", text("opened_at"), text("closed_at")))
+    strategy_pks, instrument_pks, opened, closed = zip(*table, strict=True) if table else ((),) * 4
+    start, stop = instants_of(opened), instants_of(closed)
+    strategies = dict(Strategy.objects.values_list("pk", "code"))
+    instruments = {instrument.pk: instrument for instrument in Instrument.objects.select_related("exchange")}
+    of_instrument = {pk: named(instrument) for pk, instrument in instruments.items()}
+    markets = sorted({market for _, market in of_instrument.values()})
+    numbers = {pk: markets.index(market) for pk, (_, market) in of_instrument.items()}
+    market = np.array([numbers[pk] for pk in instrument_pks], dtype=np.int64)
+    opened_on, closed_on = np.zeros_like(start), np.zeros_like(start)
+    for zone in {instrument.exchange.zone for instrument in instruments.values()}:
+        pks = [pk for pk, instrument in instruments.items() if instrument.exchange.zone == zone]
+        here = np.isin(np.array(instrument_pks, dtype=np.int64), pks)
+        for day, instants in ((opened_on, start), (closed_on, stop)):
+            day[here] = local_micros(instants[here], ZoneInfo(zone)) // DAY_MICROS + EPOCH_ORDINAL
+    of_one_day = opened_on == closed_on
+    whole = np.flatnonzero(of_one_day & (opened_on >= first.toordinal()) & (opened_on <= last.toordinal()))
+    columns = HeldColumns(
+        np.array([strategies[pk] for pk in strategy_pks], dtype=object),
+        np.array([of_instrument[pk][0] for pk in instrument_pks], dtype=object),
+        markets,
+        market,
+        opened_on,
+        start,
+        stop,
+    ).take(whole)
+    longer: list[HeldRow] = []
+    for place in np.flatnonzero(~of_one_day).tolist():
+        symbol, traded_at = of_instrument[instrument_pks[place]]
+        ends = instant_of(opened[place]), instant_of(closed[place])
+        longer.append((strategies[strategy_pks[place]], symbol, traded_at, *ends))
+    return columns.joined(HeldColumns.of(held_by_day(longer, first, last)))
+
+
+def union_micros(starts: Integers, stops: Integers) -> int:
+    """Return the microseconds in which at least one of the spans runs: two trades at a time count once."""
+    if not len(starts):
+        return 0
+    order = np.argsort(starts, kind="stable")
+    begins, ends = starts[order], stops[order]
+    reached = np.maximum.accumulate(ends)
+    begins[1:] = np.maximum(begins[1:], reached[:-1])
+    return int(np.maximum(ends - begins, 0).sum())
+
+
+def _micros(instants: Sequence[datetime]) -> Integers:
+    return np.array([(at - _EPOCH) // _MICROSECOND for at in instants], dtype=np.int64)
+
+
+_kept_columns: KeptAnswers[HeldColumns] = KeptAnswers(BYTES_MAX, lambda held: held.nbytes)
