@@ -5,6 +5,8 @@ Not in `trading.admin`: Django makes the site before it imports that package, wh
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -12,6 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+
+from trading.web.choice import MAIN, query_of
 
 
 class VeloxAdminSite(AdminSite):
@@ -21,6 +25,17 @@ class VeloxAdminSite(AdminSite):
     site_title = "VELOX"
     index_title = "Records"
     enable_nav_sidebar = False  # the lists need the width
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        """Return the apps with their lists, whose links stay in the account that the address names."""
+        code = request.GET.get("account", MAIN)
+        apps: list[dict[str, Any]] = super().get_app_list(request, app_label)
+        if code != MAIN:
+            for links in (*apps, *(model for app in apps for model in app["models"])):
+                for name in ("app_url", "admin_url"):
+                    if links.get(name):
+                        links[name] += query_of({"account": code})
+        return apps
 
     @method_decorator(never_cache)
     @login_not_required

@@ -116,7 +116,9 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": [f"trading.web.templatetags.{name}" for name in ("velox", "trade_cells", "position_cells")],
+            "builtins": [
+                f"trading.web.templatetags.{name}" for name in ("velox", "trade_cells", "position_cells", "admin_head")
+            ],
         },
     }
 ]

@@ -154,6 +154,22 @@ def test_instruments_in_use_that_nobody_reviewed_are_a_list_and_stand_on_the_fir
     assert "Instruments to review" not in client.get("/").content.decode()
 
 
+def test_strategies_in_use_that_nobody_reviewed_are_a_list_and_stand_on_the_first_page(as_user: As) -> None:
+    page_desk.trades(1)
+    page_desk.skipped(1, account="replay")
+    name = html.escape(page_desk.STRATEGIES[1])
+    Strategy.objects.create(code="nobody_uses")
+    client = as_user("operator")
+    listed = client.get(address(Strategy), {"todo": "yes"}).content.decode()
+    assert f">{name}<" in listed and ">ema_cross<" in listed and "nobody_uses" not in listed
+    first = client.get("/").content.decode()
+    assert f"Nobody has looked at {name} yet" in first and '?todo=yes">Name them' in first
+    assert "Nobody has looked at ema_cross yet" in client.get("/?account=replay").content.decode()
+    assert "Name them" not in as_user("viewer").get("/").content.decode()
+    Strategy.objects.update(reviewed=True)
+    assert "Strategies to review" not in client.get("/").content.decode()
+
+
 def test_an_instrument_never_traded_takes_its_multiplier(as_user: As) -> None:
     index = Instrument.objects.get(symbol="NIFTY 50")
     sent = {

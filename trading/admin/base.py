@@ -55,6 +55,16 @@ class ReadOnly:
         raise PermissionError(f"{type(obj).__name__} is never deleted here")
 
 
+class DeskList(ChangeList):
+    """A list in an account. One whose records belong to none shows them all, and its links keep the account."""
+
+    def get_filters_params(self, params: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
+        parameters: dict[str, list[str]] = super().get_filters_params(params)
+        if AccountFilter not in self.list_filter:
+            parameters.pop(AccountFilter.parameter_name, None)
+        return parameters
+
+
 class Listed:
     """A list whose title is what it lists, not "Select trade to change", and that answers whatever it is asked.
 
@@ -63,6 +73,9 @@ class Listed:
     """
 
     list_per_page = 50
+
+    def get_changelist(self, request: HttpRequest, **_keywords: str) -> type[ChangeList]:
+        return DeskList
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         if any(name.rpartition("__")[2] in REFUSED_LOOKUPS for name in request.GET):

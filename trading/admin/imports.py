@@ -23,9 +23,9 @@ from trading.queries.opening_sales import opening_sales
 
 
 def _operation_page(
-    request: HttpRequest, title: str, facts: str, sections: list[tuple[str, OperationForm]], back: str
+    request: HttpRequest, account: Account, title: str, facts: str, sections: list[tuple[str, OperationForm]], back: str
 ) -> HttpResponse:
-    """Show forms by their headings; carry out the one that was sent, and go back."""
+    """Show forms of an account by their headings; carry out the one that was sent, and go back."""
     for _, form in sections:
         if not (form.is_bound and form.is_valid()):
             continue
@@ -37,7 +37,7 @@ def _operation_page(
             messages.success(request, sentence)
             return HttpResponseRedirect(back)
     context: Context = {**admin.site.each_context(request), "title": title, "facts": facts, "sections": sections}
-    return TemplateResponse(request, "admin/operation.html", context | {"back": back})
+    return TemplateResponse(request, "admin/operation.html", context | {"back": back, "account": account})
 
 
 def _must_be_operator(request: HttpRequest) -> None:
@@ -85,7 +85,8 @@ def decide_action(request: HttpRequest, pk: int) -> HttpResponse:
     if proposed(action).state != WAITING:
         return HttpResponseRedirect(back)
     sections = forms_of(action, request.POST if request.method == "POST" else None)
-    return _operation_page(request, "Decide a corporate action", f"{action.day}: {action.text}", sections, back)
+    words = f"{action.day}: {action.text}"
+    return _operation_page(request, action.account, "Decide a corporate action", words, sections, back)
 
 
 def _currency(row: HoldingCost | StatedCharge) -> str:
@@ -149,7 +150,7 @@ def cost_page(request: HttpRequest, pk: int) -> HttpResponse:
     form = CostForm(request.POST if request.method == "POST" else None, pk)
     words = f"{sale.instrument.symbol}, {sale.quantity:f} sold at {sale.price:f} on {sale.day}"
     back = f"{reverse('admin:trading_opening_sales')}?account={sale.account.code}"
-    return _operation_page(request, "Give the cost of holdings", words, [("What they cost", form)], back)
+    return _operation_page(request, sale.account, "Give the cost of holdings", words, [("What they cost", form)], back)
 
 
 @admin.register(StatedCharge)
@@ -180,4 +181,4 @@ def charges_page(request: HttpRequest) -> HttpResponse:
     form = ChargesForm(request.POST if request.method == "POST" else None, account.code)
     back = f"{reverse('admin:trading_statedcharge_changelist')}?account={account.code}"
     words = f"Of account {account.code}, in {account.currency}; a rebate is below 0. Notes and files stand before it."
-    return _operation_page(request, "State charges", words, [("Head by head", form)], back)
+    return _operation_page(request, account, "State charges", words, [("Head by head", form)], back)

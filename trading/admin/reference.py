@@ -7,13 +7,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from trading.admin.base import Context, Listed, ModelAdmin, RecordAdmin, RecordInline, money_column
+from trading.admin.base import Context, Listed, ModelAdmin, RecordAdmin, RecordInline, Row, money_column
 from trading.admin.filters import GroupFilter
 from trading.bookkeeping.contract_terms import FOLDED, PARSERS
 from trading.errors import VeloxError
 from trading.models import Account, CapitalFlow, Exchange, ExchangeSession, Instrument, Strategy
 from trading.operations.correct_contract import correct_contract
-from trading.queries.instrument_list import unreviewed_instruments
+from trading.queries.unreviewed import unreviewed_instruments, unreviewed_strategies
 
 REASON_MAX = 1000
 
@@ -73,7 +73,7 @@ class ExchangeSessionAdmin(Listed, ModelAdmin):
 
 
 class ToReview(admin.SimpleListFilter):
-    """A filter for instruments in use whose terms nobody has confirmed: money is counted with them."""
+    """A filter for instruments or strategies in use that nobody has confirmed: money is counted with and by them."""
 
     title = "to review"
     parameter_name = "todo"
@@ -81,8 +81,11 @@ class ToReview(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         return [("yes", "In use and not reviewed")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Instrument]) -> QuerySet[Instrument]:
-        return queryset.filter(pk__in=unreviewed_instruments()) if self.value() == "yes" else queryset
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Row]) -> QuerySet[Row]:
+        if self.value() != "yes":
+            return queryset
+        rows = unreviewed_strategies() if queryset.model is Strategy else unreviewed_instruments()
+        return queryset.filter(pk__in=rows)
 
 
 class InstrumentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -170,7 +173,7 @@ class StrategyAdmin(Listed, ModelAdmin):
     """Strategies, which come into being at first use: operators name them here and mark them as reviewed."""
 
     list_display = ("code", "name", "reviewed")
-    list_filter = ("reviewed",)
+    list_filter = (ToReview, "reviewed")
     search_fields = ("code", "name", "notes")
     fields = ("code", "name", "notes", "reviewed")
     readonly_fields = ("code",)

@@ -7,9 +7,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from trading.health.report import report
-from trading.queries.instrument_list import unreviewed_names
 from trading.queries.opening_sales import opening_sales
 from trading.queries.period import desk_date
+from trading.queries.unreviewed import unreviewed_names
 from trading.web.choice import chosen_account, chosen_day, page
 from trading.web.day_shown import day_shown
 from trading.web.live import newest_look

@@ -1,7 +1,7 @@
 """The addresses of the pages."""
 
 from django.contrib.auth import views as auth
-from django.urls import path
+from django.urls import path, reverse_lazy
 
 from trading.web import (
     brokers,
@@ -54,6 +54,12 @@ urlpatterns = [
     path("system/proof/", system.proof, name="proof"),
     path("login/", ThrottledLogin.as_view(), name="login"),
     path("logout/", without_group(auth.LogoutView.as_view()), name="logout"),
+    path(
+        "password/",
+        without_group(auth.PasswordChangeView.as_view(success_url=reverse_lazy("password_done"))),
+        name="password",
+    ),
+    path("password/done/", without_group(auth.PasswordChangeDoneView.as_view()), name="password_done"),
     path("health/", health.health, name="health"),
     path("static/<path:name>", static_files.static_file, name="static"),
 ]

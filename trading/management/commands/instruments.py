@@ -18,8 +18,9 @@ from trading.management.report import Value
 from trading.models import Instrument
 from trading.operations.correct_contract import correct_contract
 from trading.operations.load_instruments import load_instruments
-from trading.queries.instrument_list import instrument_rows, unreviewed_instruments
+from trading.queries.instrument_list import instrument_rows
 from trading.queries.instruments import find_instrument, is_named
+from trading.queries.unreviewed import unreviewed_instruments
 
 REFUSED_MAX = 20
 
