@@ -76,3 +76,24 @@ def test_the_page_keeps_offers_and_deletes_them(client: Client) -> None:
     client.post("/trades/filters/", {"do": "delete", "pk": str(SavedFilter.objects.get().pk)})
     assert named("viewer") == []
     assert client.get("/trades/filters/").status_code == 405
+
+
+def test_a_list_of_the_admin_keeps_filters_of_its_own(client: Client) -> None:
+    viewer = page_desk.member("viewer")
+    save_filter(viewer, "mine", "side=LONG")
+    save_filter(page_desk.member("reviewer"), "another", "decision__exact=TAKEN", "trading.signal")
+    client.force_login(viewer)
+    address, query = "/admin/trading/signal/", "decision__exact=SKIPPED&q=x"
+    list_page = client.get(f"{address}?q=x&decision__exact=SKIPPED&account=replay").content.decode()
+    assert f'name="query" value="{query.replace("&", "&amp;")}"' in list_page
+    sent = {"do": "save", "page": "trading.signal", "name": "mine", "query": f"{query}&account=main&p=3"}
+    answer = client.post("/trades/filters/?account=replay", sent)
+    assert answer["Location"] == f"{address}?account=replay&{query}"
+    page = client.get(f"{address}?{query}").content.decode()
+    assert f'href="{address}?{query.replace("&", "&amp;")}" aria-current="true">mine</a>' in page
+    assert "another" not in page
+    assert [named("viewer"), len(filters_of(viewer, "trading.signal"))] == [[("mine", "side=LONG")], 1]
+    client.post("/trades/filters/", {**sent, "do": "delete", "pk": str(filters_of(viewer, "trading.signal")[0].pk)})
+    assert ">mine</a>" not in client.get(address).content.decode() and named("viewer")
+    for page_name in ("trading.nothing", "x", "", "trading:signal", "../", "\0"):
+        assert client.post("/trades/filters/", {**sent, "page": page_name}).status_code == 404, page_name

@@ -1,4 +1,4 @@
-"""Keeping a user's own filters of the list of trades. They are no facts: the journal does not tell of them."""
+"""Keeping a user's own filters of lists. They are no facts: the journal does not tell of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from django.db.models import Max
 from timeseries.values import parse_name
 from trading.errors import InvalidValue
 from trading.models import SavedFilter, User
+from trading.models.saved_filter import TRADES
 from trading.transactions import writing
 
 PER_USER_MAX = 50
 
 
-def save_filter(user: User, name: str, query: str) -> SavedFilter:
-    """Keep a filter under a name and return it, behind the others; a name that the user has gets the new filter.
+def save_filter(user: User, name: str, query: str, page: str = TRADES) -> SavedFilter:
+    """Keep a filter of a list under a name and return it, behind the others; a name that is taken gets the new filter.
 
     Raises: InvalidValue for what is no name of at most 60 characters, for a filter of more than 2,000, and for more
         than 50; LedgerBusy, LedgerNotReady.
@@ -23,12 +24,12 @@ def save_filter(user: User, name: str, query: str) -> SavedFilter:
         raise InvalidValue("The filter is too long.", field="query", hint="At most 2,000 characters.")
     with writing():
         own = SavedFilter.objects.filter(user=user)
-        row = own.filter(name=name).first()
+        row = own.filter(page=page, name=name).first()
         if row is None:
             if own.count() >= PER_USER_MAX:
                 raise InvalidValue(f"You keep {PER_USER_MAX} filters.", field="name", hint="Delete one first.")
             last = own.aggregate(last=Max("place"))["last"] or 0
-            row = SavedFilter(user=user, name=name, place=last + 1)
+            row = SavedFilter(user=user, page=page, name=name, place=last + 1)
         row.query = query
         row.save()
     return row
@@ -41,9 +42,10 @@ def delete_filter(user: User, pk: int) -> None:
 
 
 def move_filter_up(user: User, pk: int) -> None:
-    """Put a filter of the user's before the one that stands before it. Raises: LedgerBusy, LedgerNotReady."""
+    """Put a filter of the user's before the one before it in the same list. Raises: LedgerBusy, LedgerNotReady."""
     with writing():
-        rows = list(SavedFilter.objects.filter(user=user).order_by("place", "pk"))
+        own = SavedFilter.objects.filter(user=user)
+        rows = list(own.filter(page__in=own.filter(pk=pk).values("page")).order_by("place", "pk"))
         at = next((number for number, row in enumerate(rows) if row.pk == pk), 0)
         if at:
             rows[at - 1], rows[at] = rows[at], rows[at - 1]

@@ -1,4 +1,4 @@
-"""The account that a page of the admin stands in: what its head names, and what its links keep."""
+"""What a page of the admin stands in: the account that its head names and its links keep, and a user's own filters."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.template import Context
 from trading.models import Account
 from trading.queries.accounts import all_accounts
 from trading.web.choice import MAIN, account_query
+from trading.web.saved_filters import FilterLink, filter_query, links_of
 
 register = template.Library()
 
@@ -25,6 +26,24 @@ class HeadAccount(NamedTuple):
     accounts: list[Account]
     address: str
     query: str  # `?account=…`, nothing for `main`
+
+
+class OwnFilters(NamedTuple):
+    """The filters that a user keeps of a list in the admin, and ``query``, what would be kept of its address now."""
+
+    page: str
+    links: list[FilterLink]
+    query: str
+    account_query: str
+
+
+@register.simple_tag(takes_context=True)
+def admin_filters(context: Context) -> OwnFilters:
+    """Return the filters of whoever looks at a list; none in an account that is not there."""
+    request: HttpRequest = context["request"]
+    head, page = admin_account(context), context["cl"].opts.label_lower
+    links = [] if head.account is None else links_of(request, head.account, page)
+    return OwnFilters(page, links, filter_query(request.GET, page), head.query)
 
 
 @register.simple_tag(takes_context=True)
