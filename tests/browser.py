@@ -115,7 +115,10 @@ def server(data_dir: Path, *, port: int | None = None, **more: str) -> Iterator[
         port = port or listener.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = ["-m", "uvicorn", "velox_site.asgi:application", "--port", str(port), "--lifespan", "off"]
-    command += ["--timeout-graceful-shutdown", "5"]  # a live page's stream never ends by itself
+    command += [
+        "--timeout-graceful-shutdown",
+        "60",
+    ]  # a live page's stream hears of the closed browser at its next beat
     said = data_dir / "server.txt"
     with said.open("wb") as output:
         process = subprocess.Popen(

@@ -29,7 +29,8 @@ hypothesis.settings.load_profile("velox")
 def pytest_configure() -> None:
     from django.conf import settings
 
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
+    # The real one is slow on purpose; what other processes hashed with it is still read.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 
 
 @dataclass(frozen=True)

@@ -153,12 +153,18 @@ def test_every_format_has_a_file_here_and_a_code_of_its_own() -> None:
         pdf_document(upstox_files.COMPANY + "\nStatement of holdings"),
         pdf_document("CONTRACT NOTE CUM TAX INVOICE\nAnother Broker Limited"),
         answer([]),
-        answer([{"tradingsymbol": "MADEUP", "exchange": "NSE"}]),
     ],
 )
 def test_what_only_resembles_a_brokers_file_is_of_no_layout(document: Document) -> None:
     assert claims(document) == []
     with pytest.raises(UnknownLayout, match="no layout that can be read"):
+        recognise(document)
+
+
+def test_an_answer_that_lacks_fields_names_them_and_the_layout_that_is_nearest() -> None:
+    document = answer([{"tradingsymbol": "MADEUP", "exchange": "NSE"}])
+    assert claims(document) == []
+    with pytest.raises(UnknownLayout, match=r"missing fields 'charges'\. Nearest is: Kite Connect charges"):
         recognise(document)
 
 
