@@ -181,12 +181,14 @@ def test_names_that_would_do_harm_are_shown_as_they_are_on_pages_of_a_period(rea
 
 
 def test_the_number_of_queries_does_not_follow_the_rows_of_a_period(read: Read) -> None:
-    for plan in plans(40):  # in every exchange: each has a calendar to read
+    for plan in plans(24):
         make(plan)
     addresses = ["/strategies/?days=all", "/symbols/?days=all", *(f"{page}?days=all" for page, _, _ in pages())]
     few = [queries(read, address) for address in addresses]
     assert max(few[:2]) <= 12 and max(few[2:]) <= 46, few
-    for plan in list(plans(50))[40:]:
+    for plan in list(plans(40))[24:]:
         make(plan)
     measured()
-    assert [queries(read, address) for address in addresses] == few
+    many = [queries(read, address) for address in addresses]
+    # One may be for the calendar of an exchange that came in with them.
+    assert all(later - earlier in (0, 1) for earlier, later in zip(few, many, strict=True)), (few, many)
