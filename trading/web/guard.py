@@ -18,6 +18,7 @@ from trading.models import User
 View = Callable[..., HttpResponseBase]
 
 LOOK = "trading.view_trade"  # viewer, reviewer and operator have it, and so has any group that is to see the desk
+REVIEW = "trading.change_review"  # who reviews trades keeps pictures with them, too
 MAINTAIN = "trading.add_correction"  # who may correct the ledger may have it proved, and reads what VELOX logs
 NO_GROUP = (
     "You are in none of the groups that may look at this desk: ask whoever keeps VELOX's users (a superuser) to add "

@@ -19,8 +19,7 @@ from trading.operations.add_screenshot import PER_TRADE_MAX, add_screenshot
 from trading.picture_files import PictureFile
 from trading.queries.accounts import all_accounts
 from trading.web.choice import AccountChoice, page
-
-REVIEW = "trading.change_review"
+from trading.web.guard import REVIEW
 
 
 @require_POST

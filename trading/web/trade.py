@@ -29,9 +29,9 @@ from trading.queries.trade_filter import matching
 from trading.queries.trade_list import related, trade_row
 from trading.queries.trade_order import TradesBeside, neighbours
 from trading.web.choice import AccountChoice, account_query, page, query_of
+from trading.web.guard import REVIEW
 from trading.web.static_files import CHART_LIBRARY
 
-REVIEW = "trading.change_review"
 CORRECT = "trading.add_correction"  # who may correct may enter by hand
 
 

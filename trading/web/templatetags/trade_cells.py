@@ -62,7 +62,7 @@ def has_realised(row: TradeRow) -> bool:
 
 
 def result(row: TradeRow, shared: List) -> SafeString:
-    badge = format_html('<span class="badge {}">{}</span>', row.result, write.outcome(row.result))
+    badge = write.result_badge(row.result)
     odd = write.slips(row.trade.flags)
     if not odd:
         return badge

@@ -190,9 +190,9 @@ def slips(values: Sequence[str]) -> list[str]:
 
 
 @register.filter
-def outcome(result: str) -> str:
-    """Write a trade's result for people: "win" is "won"."""
-    return display.outcome(result)
+def result_badge(outcome: str) -> SafeString:
+    """Write a trade's result as the badge that lists and its page show: "win" is "won"."""
+    return format_html('<span class="badge {}">{}</span>', outcome, display.outcome(outcome))
 
 
 @register.filter
