@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Expression, Field, Model
+from django.db.models import CharField, Expression, Field, Model, TextField
 
 ModelFields = tuple["Field[Any, Any]", ...]
 FieldValue = None | bool | int | str | Decimal | date
@@ -68,13 +68,29 @@ def insert_many(rows: Sequence[Model]) -> None:
     with connection.cursor() as cursor:
         for row, pk in zip(rows, _new_keys(cursor, model, len(rows)), strict=True):
             row.pk = pk
-        prepared = [
-            [row.pk, *(field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields)]
-            for row in rows
-        ]
-        cursor.executemany(with_key, prepared)
+        columns = [_prepared(field, [getattr(row, field.attname) for row in rows], connection) for field in fields]
+        cursor.executemany(with_key, list(zip([row.pk for row in rows], *columns, strict=True)))
     for row in rows:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def _prepared(
+    field: Field[Any, Any], values: Sequence[FieldValue], connection: BaseDatabaseWrapper
+) -> list[FieldValue]:
+    """Return a field's values as the database takes them: each object is prepared once, in however many rows it is."""
+    # By identity and not by value: two hours of one clock time, when clocks are set back, are equal for Python.
+    by_identity: dict[int, FieldValue] = {}
+    is_plain_text = type(field) in (CharField, TextField)
+    prepared: list[FieldValue] = []
+    for value in values:
+        if is_plain_text and type(value) is str:
+            prepared.append(value)
+            continue
+        name = id(value)  # ``values`` keeps all of them, so that no other object gets it
+        if name not in by_identity:
+            by_identity[name] = field.get_db_prep_save(value, connection)
+        prepared.append(by_identity[name])
+    return prepared
 
 
 def _new_keys(cursor: CursorWrapper, model: type[Model], count: int) -> Iterable[int]:

@@ -93,6 +93,29 @@ def test_a_float_is_its_shortest_decimal_or_refused(value: float) -> None:
             money.parse_amount(value, "amount")
 
 
+@given(st.decimals(-(10**11), 10**11) | st.decimals(-100, 100, places=10) | st.integers(-(10**12), 10**12))
+def test_units_of_a_number_are_those_of_its_amount_or_it_is_refused_in_the_same_words(value: Decimal | int) -> None:
+    try:
+        units = money.to_units(money.parse_amount(value, "amount"))
+    except InvalidValue as error:
+        with pytest.raises(InvalidValue) as refused:
+            money.parse_units(value, "amount")
+        assert str(refused.value) == str(error)
+    else:
+        assert money.parse_units(value, "amount") == units
+
+
+@pytest.mark.parametrize("text", ["NaN", "sNaN", "Infinity", "1." + "0" * 70, "1." + "0" * 70 + "1", "1e-9", "1E+400"])
+def test_units_of_odd_decimals_are_those_of_their_amounts(text: str) -> None:
+    try:
+        units = money.to_units(money.parse_amount(Decimal(text), "amount"))
+    except InvalidValue:
+        with pytest.raises(InvalidValue):
+            money.parse_units(Decimal(text), "amount")
+    else:
+        assert money.parse_units(Decimal(text), "amount") == units
+
+
 def test_a_callers_decimal_context_changes_nothing() -> None:
     context = getcontext()
     before = context.prec

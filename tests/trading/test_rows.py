@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, connections, transaction
 
-from trading.models import Strategy
+from trading.models import BrokerFile, Strategy
 from trading.rows import insert, insert_many
 
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
@@ -40,6 +42,19 @@ def test_the_keys_of_rows_that_are_gone_are_not_given_again() -> None:
     keys = written(strategies(5, "a"))
     Strategy.objects.filter(pk__in=keys).delete()
     assert written(strategies(5, "b"))[0] > keys[-1]
+
+
+def test_two_hours_of_one_clock_time_stay_two_and_what_rows_share_is_written_in_each() -> None:
+    now, zone = datetime(2026, 1, 5, 4, tzinfo=UTC), ZoneInfo("America/New_York")
+    hours = [datetime(2025, 11, 2, 1, 30, tzinfo=zone, fold=fold) for fold in (0, 1)]
+    assert hours[0] == hours[1]  # though one is an hour later
+    files = [
+        BrokerFile(account_id=1, sha256=str(number), broker="x", kind="y", rows_read=1, fills=1, recorded_at=at)
+        for number, at in enumerate((*hours, now, now))
+    ]
+    insert_many(files)
+    written_at = dict(BrokerFile.objects.values_list("sha256", "recorded_at"))
+    assert [written_at[str(number)] for number in range(4)] == [*(at.astimezone(UTC) for at in hours), now, now]
 
 
 def test_after_a_rollback_the_table_goes_on() -> None:

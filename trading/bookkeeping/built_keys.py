@@ -23,8 +23,8 @@ def key_of(trade: Trade, fill: Fill, day: date, *, number: int) -> FillKey:
         day=day,
         broker_fill_id=fill.fill_id or "",
         number=number,
-        fill=fill,
-        trade=trade,
+        fill_id=fill.pk,
+        trade_id=trade.pk,
     )
 
 

@@ -18,10 +18,12 @@ from trading.domain import flags, position
 from trading.domain.chain import JournalEntry
 from trading.domain.money import MAX_UNITS, from_units, to_units
 from trading.domain.position import Execution, Holding, Realised
+from trading.domain.sessions import Calendar
 from trading.domain.trade_building import HOLDING, SETTLEMENTS, BuiltTrade, Leg, ReportedFill
 from trading.errors import InvalidValue
 from trading.models import Account, DayTotal, Fill, Instrument, JournalHead, Realisation, Strategy, Trade
 from trading.queries import facts
+from trading.queries.sessions import calendar_of
 
 OPERATION = "book_trade"
 # A fill whose time nobody told comes last on its day.
@@ -72,15 +74,16 @@ def book_trades(book: Book, trades: Sequence[tuple[BuiltTrade, Trade | None]]) -
     """
     entries = [_new(book, built) if trade is None else _standing(book, built, trade) for built, trade in trades]
     seen = {entry.trade.pk: Seen.of(entry.trade) for entry in entries if entry.trade.pk is not None}
+    calendar = calendar_of(book.instrument.exchange.code, book.instrument.session_group)
     for entry in entries:
-        _fold(book, entry)
+        _fold(book, entry, calendar)
     rows.insert_many([entry.trade for entry in entries if entry.trade.pk is None])
     for entry in entries:
         if entry.trade.pk in seen:
             booking.keep(entry.trade, seen[entry.trade.pk])
     for entry in entries:
         for fill in entry.fills:
-            fill.trade = entry.trade  # which has its key by now
+            fill.trade_id = entry.trade.pk
     rows.insert_many([fill for entry in entries for fill in entry.fills])
     keys = _keep_keys(book, entries)
     totals = _realise(book, entries)
@@ -122,16 +125,16 @@ def _standing(book: Book, built: BuiltTrade, trade: Trade) -> Entry:
     return Entry(built, trade, holding, first_sequence=sequence, booked=trade.fills.count())
 
 
-def _fold(book: Book, entry: Entry) -> None:
+def _fold(book: Book, entry: Entry, calendar: Calendar) -> None:
     """Make the fills of the legs that are not booked yet, and fold them into the trade; nothing is written."""
     trade, holding, odd = entry.trade, entry.holding, set(entry.trade.flags)
     for sequence, leg in enumerate(entry.legs, entry.first_sequence):
-        fill = _fill(book, trade, leg, sequence)
+        fill = _fill(book, trade, leg, sequence)  # its trade may have no key yet
         holding, realised = position.apply(holding, Execution(fill.side, leg.fill.price, leg.quantity, leg.charges))
         entry.fills.append(fill)
         entry.realised.append(realised)
         at = (fill.at, book.instrument, book.now)
-        odd |= slips.fill_flags(fill.price, fill.quantity, *at, is_day_only=fill.is_day_only)
+        odd |= slips.fill_flags(fill.price, fill.quantity, *at, is_day_only=fill.is_day_only, calendar=calendar)
         if realised is not None and not fill.price and not fill.settlement:
             odd.add(flags.UNEXPLAINED)
     money = (holding.entry_value, holding.realised_pnl, holding.open_cost, holding.charges or 0)
@@ -145,7 +148,7 @@ def _fold(book: Book, entry: Entry) -> None:
 def _fill(book: Book, trade: Trade, leg: Leg, sequence: int) -> Fill:
     fill = leg.fill
     return Fill(
-        trade=trade,
+        trade_id=trade.pk,
         sequence=sequence,
         fill_id=fill.key,
         order_id=fill.order_id,
@@ -181,11 +184,11 @@ def _realise(book: Book, entries: list[Entry]) -> dict[date, DayTotal]:
             if realised is None:
                 continue
             row = Realisation(
-                trade=entry.trade,
-                fill=fill,
-                account=book.account,
-                strategy=book.strategy,
-                instrument=book.instrument,
+                trade_id=entry.trade.pk,
+                fill_id=fill.pk,
+                account_id=book.account.pk,
+                strategy_id=book.strategy.pk,
+                instrument_id=book.instrument.pk,
                 day=references.day_of(fill.at, book.instrument),
                 at=fill.at,
                 quantity=from_units(realised.quantity),

@@ -177,6 +177,8 @@ def checked(incoming: IncomingFill, instrument: Instrument, account: Account) ->
         )
     day = fill.day if fill.at is None else references.day_of(fill.at, instrument)
     is_cash = fill.is_cash or (line.segment is None and instrument.kind == Instrument.Kind.EQUITY)
+    if (fill.day, fill.is_cash) == (day, is_cash):
+        return incoming
     return replace(incoming, fill=replace(fill, day=day, is_cash=is_cash))
 
 

@@ -128,7 +128,7 @@ def append(
 ) -> Journal:
     """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already."""
     head = head or lock_head(account)
-    row = _link(account, operation, body, now=now, by=by, head=head)
+    row = _link(account, operation, body, now=now, by=by, head=head, key=str(settings.JOURNAL_KEY))
     rows.insert(row)
     _move_head(head, account, row)
     return row
@@ -144,14 +144,22 @@ def append_many(
     head: JournalHead,
 ) -> None:
     """Add several rows of one operation to the account's chain by one statement; ``head`` is locked already."""
-    links = [_link(account, operation, body, now=now, by=by, head=head) for body in bodies]
+    key = str(settings.JOURNAL_KEY)  # read from its file
+    links = [_link(account, operation, body, now=now, by=by, head=head, key=key) for body in bodies]
     if links:
         rows.insert_many(links)
         _move_head(head, account, links[-1])
 
 
 def _link(
-    account: Account, operation: str, body: Mapping[str, EntryValue], *, now: datetime, by: str, head: JournalHead
+    account: Account,
+    operation: str,
+    body: Mapping[str, EntryValue],
+    *,
+    now: datetime,
+    by: str,
+    head: JournalHead,
+    key: str,
 ) -> Journal:
     """Return the next link of the chain and let ``head`` end with it; neither is written yet."""
     sequence, entry = head.sequence + 1, by_hand.current()
@@ -170,7 +178,7 @@ def _link(
         sequence=sequence,
         operation=operation,
         body=text,
-        mac=chain_code(str(settings.JOURNAL_KEY), head.mac, text),
+        mac=chain_code(key, head.mac, text),
         previous_mac=head.mac,
         recorded_at=now,
         recorded_by=by,

@@ -23,12 +23,12 @@ FILL_COLUMNS = (
 )
 
 
-def write_rows(rows: Sequence[BrokerFill], head: JournalHead, *, by: str) -> None:
-    """Write the rows of new fills and what the journal says of them; of no row nothing."""
+def write_rows(account: Account, rows: Sequence[BrokerFill], head: JournalHead, *, by: str) -> None:
+    """Write the rows of an account's new fills and what the journal says of them; of no row nothing."""
     if rows:
         insert_many(rows)
         body: JournalEntry = {"fills": [{name: getattr(row, name) for name in FILL_COLUMNS} for row in rows]}
-        journal.append(rows[0].account, "import_fills", body, now=rows[0].recorded_at, by=by, head=head)
+        journal.append(account, "import_fills", body, now=rows[0].recorded_at, by=by, head=head)
 
 
 OrderName = tuple[str, str, str]  # exchange, the instrument's symbol, order id
@@ -46,11 +46,11 @@ def kept_rows(file: BrokerFile, account: Account, fills: Sorted) -> list[BrokerF
         fill = each.fill
         rows.append(
             BrokerFill(
-                account=account,
-                file=file,
-                exchange=instrument.exchange,
-                instrument=instrument,
-                strategy=by_name[each.strategy],
+                account_id=account.pk,
+                file_id=file.pk,
+                exchange_id=instrument.exchange_id,
+                instrument_id=instrument.pk,
+                strategy_id=by_name[each.strategy].pk,
                 day=fill.day,
                 broker_fill_id=fill.key,
                 order_id=fill.order_id,
@@ -86,7 +86,9 @@ def checked_fills(
             continue
         instrument = instruments[each.symbol]
         strategy = strategies.get((instrument.exchange.code, instrument.symbol, fill.fill.order_id or ""))
-        checked.append((replace(fill, strategy=strategy or each.strategy), instrument))
+        if strategy is not None and strategy != fill.strategy:
+            fill = replace(fill, strategy=strategy)
+        checked.append((fill, instrument))
     return checked
 
 

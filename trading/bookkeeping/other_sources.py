@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from trading.bookkeeping.incoming_fills import IncomingFill, TriedFiles
 from trading.brokers.values import Remark
@@ -88,19 +89,21 @@ def _take_ledger(
     kept = kept.exclude(broker_fill_id__startswith=f"{trade_building.ACTION_KEY}-")
     for day, key, kind, of_file in kept.values_list("day", "broker_fill_id", "kind", "file__sha256"):
         _take_key(sources[day], key, kind, is_own=of_file == sha256)
-    start = datetime.combine(first, time(), UTC) - timedelta(days=1)
-    booked = Fill.objects.filter(trade__account=account, trade__instrument=instrument).exclude(trade__state="VOID")
-    booked = booked.filter(at__gte=start, at__lte=start + (last - first) + timedelta(days=3))
-    for fill in booked.select_related("trade"):
-        if IMPORTED in fill.trade.flags or fill.role == Fill.Role.SPLIT:
+    zone = instrument.exchange.zone
+    start, end = (datetime.combine(day, time(), ZoneInfo(zone)) for day in (first, last + timedelta(days=1)))
+    booked = Fill.objects.filter(trade__account=account, trade__instrument=instrument, at__gte=start, at__lt=end)
+    booked = booked.exclude(trade__state="VOID").exclude(role=Fill.Role.SPLIT)
+    names = ("at", "fill_id", "order_id", "side", "quantity", "price", "trade__flags")
+    for at, fill_id, order_id, side, quantity, price, marks in booked.values_list(*names).iterator():
+        if IMPORTED in marks:
             continue
-        source = sources[date_in(fill.at, instrument.exchange.zone)]
-        if fill.fill_id is not None:
-            source.ids.add(fill.fill_id)
-        elif fill.order_id is not None:
-            source.orders[fill.order_id] = source.orders.get(fill.order_id, 0) + to_units(fill.quantity)
+        source = sources[date_in(at, zone)]
+        if fill_id is not None:
+            source.ids.add(fill_id)
+        elif order_id is not None:
+            source.orders[order_id] = source.orders.get(order_id, 0) + to_units(quantity)
         else:
-            source.contents.add((fill.side, to_units(fill.quantity), to_units(fill.price)))
+            source.contents.add((side, to_units(quantity), to_units(price)))
 
 
 def _take_key(source: DaySources, key: str, kind: str, *, is_own: bool) -> None:

@@ -177,9 +177,10 @@ def _without(trades: Sequence[BuiltTrade], held: set[FillName]) -> list[BuiltTra
 
 def _booked(group: FillGroup, built: BuiltTrade, earlier: Booked | None) -> Booked:
     """Return a trade as it stands once it is booked; nothing is written."""
-    trade = Trade(account=group.account, instrument=group.instrument, strategy=group.strategy, flags=[IMPORTED])
     if earlier is not None:
         trade = copy(earlier.trade)
+    else:
+        trade = Trade(account=group.account, instrument=group.instrument, strategy=group.strategy, flags=[IMPORTED])
     trade.trade_id, trade.side, trade.trading_day = built.trade_id, built.side, built.legs[0].fill.day
     trade.state = Trade.State.OPEN if built.is_open else Trade.State.CLOSED
     entry = position.ENTRY_SIDE[built.side]

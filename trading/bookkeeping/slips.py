@@ -15,9 +15,10 @@ from decimal import Decimal
 from trading.bookkeeping import bounds, references
 from trading.domain import position
 from trading.domain.flags import DAY_ONLY, IN_FUTURE, MARKET_CLOSED, PRICE_FAR, STOP_SIDE, TARGET_SIDE, TRAILING_SIDE
+from trading.domain.sessions import Calendar
 from trading.models import Fill, Instrument, Trade
 from trading.queries.instruments import shown_symbol
-from trading.queries.sessions import is_open
+from trading.queries.sessions import calendar_of
 
 AHEAD_MAX = timedelta(minutes=1)  # clocks of brokers and desks differ by less
 TICK_AGE_MAX = timedelta(minutes=5)
@@ -46,14 +47,16 @@ def fill_flags(
     now: datetime,
     *,
     is_day_only: bool = False,
+    calendar: Calendar | None = None,
 ) -> set[str]:
-    """Return the flags of a fill by itself, one that is (or was) recorded at ``now``."""
+    """Return the flags of a fill by itself, one that is (or was) recorded at ``now``; ``calendar`` is its instrument's,
+    where the caller has it at hand."""
     odd = references.grid_flags(price, quantity, instrument) | bounds.price_flags(price, instrument)
     if is_day_only:  # `at` only keeps the order
         return {*odd, DAY_ONLY}
     ahead = {IN_FUTURE} if at > now + AHEAD_MAX else set()
-    closed = set() if is_open(instrument.exchange.code, instrument.session_group, at) else {MARKET_CLOSED}
-    return {*odd, *ahead, *closed}
+    calendar = calendar or calendar_of(instrument.exchange.code, instrument.session_group)
+    return {*odd, *ahead, *(() if calendar.is_open(at) else (MARKET_CLOSED,))}
 
 
 def far_flags(price: Decimal, at: datetime, instrument: Instrument) -> set[str]:

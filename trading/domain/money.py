@@ -6,7 +6,7 @@ One bound holds for every amount, price and quantity: 92,233,720,368, so that ea
 from __future__ import annotations
 
 import re
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 
 from timeseries.values import Number
 from trading.errors import InvalidValue
@@ -16,6 +16,7 @@ MAX = Decimal(92_233_720_368)
 MAX_UNITS = int(MAX) * SCALE
 # A context of our own: what a caller sets on its thread must not reach the ledger.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_UNROUNDED = Context(prec=60, traps=[Inexact, InvalidOperation])  # raises where a digit would be lost
 _EIGHTH = Decimal(1).scaleb(-8)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _HINT = "Give an int, a Decimal, a float or a text such as '2450.05': at most 8 decimals and at most 92,233,720,368."
@@ -57,6 +58,18 @@ def parse_reported(amount: Number | None, field: str) -> Decimal | None:
     Raises: InvalidValue for what is no finite number within the bound.
     """
     return None if amount is None else _rounded(amount, field)[0]
+
+
+def parse_units(amount: Number, field: str) -> int:
+    """Return any amount that `parse_amount` takes as an integer of 10^-8. Raises: InvalidValue, as it does."""
+    if type(amount) is Decimal and amount.is_finite():
+        try:
+            units = int(amount.quantize(_EIGHTH, context=_UNROUNDED).scaleb(8, context=_EXACT))
+        except (Inexact, InvalidOperation):
+            units = MAX_UNITS + 1
+        if abs(units) <= MAX_UNITS:
+            return units
+    return to_units(parse_amount(amount, field))
 
 
 def to_units(amount: Decimal) -> int:

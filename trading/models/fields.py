@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Combinable
 
 from timeseries.values import Number
-from trading.domain.money import from_units, parse_amount, to_units
+from trading.domain.money import from_units, parse_amount, parse_units
 from trading.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class MoneyField(_Base):
     def get_prep_value(self, amount: Number | Combinable | None) -> int | Combinable | None:
         if amount is None or isinstance(amount, Combinable):
             return amount
-        return to_units(parse_amount(amount, self.name))
+        return parse_units(amount, self.name)
 
     def value_to_string(self, obj: models.Model) -> str:
         return str(self.value_from_object(obj))

@@ -83,7 +83,7 @@ def confirm_settlement(
         trades = _held(settlement)
         rows = [row for trade in trades for row in _rows_of(trade, settlement, now)]
         _, head = journal.lock_account(action.account.code)
-        write_rows(rows, head, by=by)
+        write_rows(action.account, rows, head, by=by)
         for row in rows:
             follow(FillGroup(action.account, row.instrument, row.strategy), settlement.day, by=by)
         for trade in trades:

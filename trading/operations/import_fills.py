@@ -102,7 +102,7 @@ def _keep_fills(
             account, head = journal.lock_account(run.account.code)
             fills = incoming_fills.sort_out(account, incoming[start : start + settling.FILLS_AT_ONCE])
             rows = kept_rows(file, account, fills)
-            write_rows(rows, head, by=run.by)
+            write_rows(account, rows, head, by=run.by)
         for row in (*rows, *(row for _, row in fills.known if isinstance(row, BrokerFill))):
             group = (row.instrument_id, row.strategy_id)
             touched[group] = min(row.day, touched.get(group, row.day))

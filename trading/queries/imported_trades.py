@@ -15,6 +15,7 @@ from trading.domain.money import to_units
 from trading.domain.trade_building import Built, Costs, GivenCost, ReplacedOrder, ReportedFill
 from trading.models import (
     Account,
+    BrokerFile,
     BrokerFill,
     Correction,
     Fill,
@@ -117,24 +118,27 @@ def start_of(group: FillGroup, day: date, ahead: Ahead = NOTHING_AHEAD) -> date:
     own.
     """
     ahead_of = [(each.name[1], _last_day(each)) for each in ahead.standing]
+    looked_back = 0  # days: mostly nothing is held over the first midnight, and no other one needs to be looked at
     while True:
         asked = day
-        window = date.fromordinal(max(day.toordinal() - _DAYS_AT_ONCE, _FIRST_DAY.toordinal()))
-        spans = [*ahead_of, *_spans(group, window, ahead)]
+        window = date.fromordinal(max(day.toordinal() - looked_back, _FIRST_DAY.toordinal()))
+        spans = [*ahead_of, *_spans(group, window, day, ahead)]
         for opened, closed in sorted(spans, reverse=True):
             if opened < day <= closed:
                 day = opened
         if day in (asked, date.min) or day > window:
             return day
+        looked_back = _DAYS_AT_ONCE
 
 
-def _spans(group: FillGroup, since: date, ahead: Ahead) -> Iterator[tuple[date, date]]:
-    """Yield the first and the last day of each imported trade that was not over before a day: an account has others by
-    the hundred thousand. Of an open one the last is that of the calendar."""
+def _spans(group: FillGroup, since: date, before: date, ahead: Ahead) -> Iterator[tuple[date, date]]:
+    """Yield the first and the last day of each imported trade that began before one day and was not over before
+    another: an account has others by the hundred thousand. Of an open one the last is that of the calendar."""
     zone = group.instrument.exchange.zone
-    midnight = datetime.combine(since, time.min, ZoneInfo(zone))
+    midnight, end = (datetime.combine(max(day, _FIRST_DAY), time.min, ZoneInfo(zone)) for day in (since, before))
     later = Q(state=Trade.State.OPEN) | Q(closed_at=None) | Q(closed_at__gte=midnight)
     pks = _imported(group).filter(later | Exists(Fill.objects.filter(trade=OuterRef("pk"), at__gte=midnight)))
+    pks = pks.filter(Exists(Fill.objects.filter(trade=OuterRef("pk"), at__lt=end)))
     trades = Trade.objects.filter(pk__in=pks.values("pk")).annotate(first_at=Min("fills__at"), last_at=Max("fills__at"))
     names = ("trade_id", "first_at", "last_at", "closed_at", "state", "flags")
     for trade_id, first_at, last_at, closed_at, state, marks in trades.order_by().values_list(*names).iterator():
@@ -194,8 +198,10 @@ def _rows(group: FillGroup) -> QuerySet[BrokerFill]:
 
 
 def kept_fills(group: FillGroup, start: date) -> list[ReportedFill]:
-    rows = _rows(group).filter(day__gte=start).select_related("file").order_by("day", "pk").iterator()
-    return [reported(row, group.instrument.exchange.code, row.file.broker) for row in rows]
+    """Return the fills of a group that files told of a day or later."""
+    rows = _rows(group).filter(day__gte=start).order_by("day", "pk").iterator()
+    brokers = dict(BrokerFile.objects.filter(account=group.account).values_list("pk", "broker"))
+    return [reported(row, group.instrument.exchange.code, brokers[row.file_id]) for row in rows]
 
 
 def costs_of(group: FillGroup) -> dict[tuple[date, str], GivenCost]:
