@@ -74,21 +74,19 @@ def insert_many(rows: Sequence[Model]) -> None:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
-def _prepared(
-    field: Field[Any, Any], values: Sequence[FieldValue], connection: BaseDatabaseWrapper
-) -> list[FieldValue]:
-    """Return a field's values as the database takes them: each object is prepared once, in however many rows it is."""
+def _prepared(field: Field[Any, Any], cells: Sequence[FieldValue], connection: BaseDatabaseWrapper) -> list[FieldValue]:
+    """Return cells of a field as the database takes them; an object that many rows share is prepared once."""
     # By identity and not by value: two hours of one clock time, when clocks are set back, are equal for Python.
     by_identity: dict[int, FieldValue] = {}
     is_plain_text = type(field) in (CharField, TextField)
     prepared: list[FieldValue] = []
-    for value in values:
-        if is_plain_text and type(value) is str:
-            prepared.append(value)
+    for cell in cells:
+        if is_plain_text and type(cell) is str:
+            prepared.append(cell)
             continue
-        name = id(value)  # ``values`` keeps all of them, so that no other object gets it
+        name = id(cell)  # ``cells`` keeps all of them, so that no other object gets it
         if name not in by_identity:
-            by_identity[name] = field.get_db_prep_save(value, connection)
+            by_identity[name] = field.get_db_prep_save(cell, connection)
         prepared.append(by_identity[name])
     return prepared
 
