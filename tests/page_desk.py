@@ -86,6 +86,16 @@ def trade(trade_id: str, number: int, *, account: str = "main") -> None:
     )
 
 
+def closed_trade(trade_id: str, opened_at: datetime, closed_at: datetime, *, account: str = "main") -> None:
+    """Book a trade that gained 1 a unit between these instants."""
+    from trading.operations.close_position import close_position
+    from trading.operations.open_position import open_position
+
+    name = (account, trade_id, "ema_cross", "RELIANCE")
+    open_position(*name, entry_price=100, quantity=10, entry_time=opened_at)
+    close_position(*name, exit_price=101, exit_time=closed_at)
+
+
 def open_trade(trade_id: str = "held", *, account: str = "main") -> None:
     """Book a trade that sold a part of what it bought and holds the rest."""
     from trading.operations.add_fill import add_fill

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from tests import page_desk
@@ -21,9 +22,14 @@ from trading.domain import amounts
 from trading.models import Account, DayNote, FeedGap
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.write_day_note import write_day_note
+from trading.queries import exposure
 from trading.queries.accounts import get_account
+from trading.queries.daily_summary import latest_day
 from trading.queries.day_record import day_curve
+from trading.queries.exposure import held_over
 from trading.queries.month_calendar import CalendarDay, months
+from trading.queries.statistics import Cut
+from trading.web.kept_day import kept_latest_day
 
 __all__ = ["read"]
 
@@ -128,6 +134,52 @@ def test_the_curve_goes_from_nothing_through_every_exit(read: Read, main: Accoun
     assert len(corners) == 1 + 2 * len(curve.points)
     assert corners[0][0] == 0 and corners[-1][0] == 1000
     assert {y for _, y in corners} >= {0.0, 100.0}
+
+
+@pytest.mark.ledger
+def test_what_is_carried_through_days_is_in_each_of_them_and_asked_for_by_an_index(main: Account) -> None:
+    days = [page_desk.DAY + timedelta(days=number) for number in (-1, 0, 3, 4)]  # Thursday to Tuesday
+    opens, at = timedelta(hours=3, minutes=45), timedelta(hours=5)
+    for name, first, last in (("within", 1, 1), ("into", 0, 1), ("out of", 1, 2), ("through", 0, 3), ("after", 2, 3)):
+        page_desk.closed_trade(name, days[first] + at, days[last] + at + timedelta(minutes=1))
+    page_desk.open_trade()
+    held = held_over(Cut(main), DAY, DAY)
+    session = page_desk.DAY + opens, page_desk.DAY + timedelta(hours=10)
+    assert sorted(stretch.span for stretch in held) == sorted(
+        [
+            (page_desk.DAY + at, page_desk.DAY + at + timedelta(minutes=1)),
+            (session[0], page_desk.DAY + at + timedelta(minutes=1)),
+            (page_desk.DAY + at, session[1]),
+            session,
+            (page_desk.OPENING + timedelta(hours=5), session[1]),
+        ]
+    )
+    if connection.vendor == "sqlite":  # PostgreSQL reads a small table whole
+        assert "trade_overnight" in exposure._rows_touching(Cut(main), DAY, DAY, is_open=False).explain()
+
+
+def test_a_trade_that_is_booked_ahead_of_time_makes_its_day_the_latest_once_it_has_come(main: Account) -> None:
+    ahead = page_desk.DAY + timedelta(days=3, hours=5)
+    page_desk.trades(1)
+    page_desk.closed_trade("ahead", ahead, ahead + timedelta(minutes=5))
+    instants = [
+        page_desk.DAY + timedelta(days=1),
+        ahead - timedelta(seconds=1),
+        ahead,
+        page_desk.DAY + timedelta(days=2),
+    ]
+    seen = [kept_latest_day(main, now=now) for now in instants]
+    assert seen == [latest_day(main, now=now) for now in instants] == [DAY, DAY, ahead.date(), DAY]
+
+
+def test_a_page_of_a_past_day_follows_what_is_booked_and_written_about_it(read: Read, main: Account) -> None:
+    page_desk.trades(2)
+    assert "Trades closed 2" in words(read(PAGE))
+    page_desk.trades(1, first=3)
+    write_day_note(main, DAY, "too early", by="asha", after=0)
+    page = words(read(PAGE))
+    assert "Trades closed 3" in page
+    assert "too early" in page
 
 
 def test_a_day_without_anything_says_what_fills_each_part(read: Read) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -76,6 +77,28 @@ def test_they_are_drawn_when_the_journal_grows_and_not_before() -> None:
     picture = look(False)
     assert picture is not None
     assert "No trade is open" in picture.sections["live-positions"]
+
+
+def test_only_sections_whose_facts_moved_are_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    page_desk.trades(2)
+    page_desk.open_trade()
+    look, drawn = live.OverviewLook("main"), list[str]()
+    render = live.render_to_string
+    monkeypatch.setattr(
+        live, "render_to_string", lambda name, facts: drawn.append(Path(name).stem) or render(name, facts)
+    )
+
+    def rendered() -> set[str]:
+        drawn.clear()
+        assert look(True) is not None
+        return set(drawn)
+
+    assert rendered() == set(live.SECTIONS)
+    assert rendered() == set()
+    page_desk.ticks(minutes=1)
+    assert rendered() == {"tiles", "positions"}
+    page_desk.skipped(1)
+    assert rendered() >= {"tiles", "curve", "latest", "signals"}
 
 
 def test_another_accounts_trades_are_not_in_them() -> None:

@@ -1,4 +1,4 @@
-"""Model field of exact money."""
+"""Model field of exact money, and the date of an instant for indexes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import Combinable
+from django.db.models.sql.compiler import SQLCompiler
+from django.utils.deconstruct import deconstructible
 
 from timeseries.values import Number
 from trading.domain.money import from_units, parse_amount, parse_units
@@ -61,3 +63,14 @@ class MoneyField(_Base):
 
     def formfield(self, **kwargs: Any) -> forms.Field | None:
         return super().formfield(**{"form_class": forms.DecimalField, **kwargs})
+
+
+@deconstructible(path="trading.models.fields.DateUTC")
+class DateUTC(models.Func):
+    """The date in UTC of a column of instants, by what an index may hold: Django's own asks Python on SQLite."""
+
+    output_field = models.DateField()
+    template = "((%(expressions)s AT TIME ZONE 'UTC')::date)"
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: str) -> tuple[str, Any]:
+        return self.as_sql(compiler, connection, template="SUBSTR(%(expressions)s, 1, 10)")

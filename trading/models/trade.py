@@ -6,12 +6,15 @@ from decimal import Decimal
 
 from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
+from django.db.models.lookups import GreaterThan
 
-from trading.models.fields import MoneyField
+from trading.models.fields import DateUTC, MoneyField
 from trading.models.reference import Account, Exchange, Instrument, Strategy
 
 ID_BYTES = 128
 ZERO = Decimal(0)
+# Trades that were held over a midnight UTC: few on an intraday desk, so an index of them alone is small.
+OVERNIGHT = Q(GreaterThan(DateUTC("closed_at"), DateUTC("opened_at")))
 
 
 class Trade(models.Model):
@@ -76,6 +79,7 @@ class Trade(models.Model):
             Index(name="trade_by_opening", fields=("account", "-opened_at")),
             Index(name="trade_by_strategy", fields=("account", "strategy", "trading_day")),
             Index(name="trade_by_state", fields=("account", "state")),
+            Index(name="trade_overnight", fields=("account", "closed_at"), condition=OVERNIGHT),
         ]
 
     def __str__(self) -> str:

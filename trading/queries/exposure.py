@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from trading.domain.sessions import Calendar, days_between
 from trading.models import Instrument, Strategy, Trade
+from trading.models.trade import OVERNIGHT
 from trading.queries import as_known
 from trading.queries.columns import instant_of, text
 from trading.queries.instruments import shown_symbol
 from trading.queries.sessions import calendar_of
 from trading.queries.statistics import Cut, retold_of
-from trading.queries.trades import CLOSED, OPEN, VOID
+from trading.queries.trades import CLOSED, OPEN
 
 Span = tuple[datetime, datetime]
 Market = tuple[str, str]  # the codes of an exchange and of its session group
 HeldRow = tuple[str, str, Market, datetime, datetime | None]
+_DAY = timedelta(days=1)
 
 
 class Held(NamedTuple):
@@ -48,10 +50,10 @@ class _Days:
 
 
 def held_over(
-    cut: Cut, first: date, last: date, *, now: datetime | None = None, is_open: bool | None = None
+    cut: Cut, first: date, last: date, *, now: datetime | None = None, is_open: bool = False
 ) -> Iterator[Held]:
     """Return what of each trade of the cut lies in each day of first..last, in no order; ``is_open`` takes those alone
-    that are open still, or closed.
+    that are open still.
 
     A trade that stays open counts until the day's continuous trading ends, or until ``now``.
     """
@@ -78,25 +80,38 @@ def held_by_day(trades: Iterable[HeldRow], first: date, last: date, *, now: date
                 yield Held(strategy_id, symbol, market, day, (start, max(start, stop)))
 
 
-def _touching(cut: Cut, first: date, last: date, is_open: bool | None) -> Iterator[HeldRow]:
-    rows: QuerySet[Trade] = Trade.objects.filter(**cut.lookups(), trading_day__lte=last).exclude(state=VOID)
-    if is_open is not None:
-        rows = rows.filter(state=OPEN if is_open else CLOSED)
+def _touching(cut: Cut, first: date, last: date, is_open: bool) -> Iterator[HeldRow]:
     if cut.known_at is not None:
-        rows = rows.filter(as_known.untouched(cut.known_at))
         for known_trade in retold_of(cut, cut.known_at):
-            instrument = known_trade.trade.instrument
-            yield known_trade.strategy_id, *named(instrument), known_trade.opened_at, known_trade.closed_at
-    # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
-    since = datetime.combine(first, time(), UTC) - timedelta(days=1)
-    still = rows.filter(Q(closed_at=None) | Q(closed_at__gte=since))
+            ends = known_trade.opened_at, known_trade.closed_at
+            yield known_trade.strategy_id, *named(known_trade.trade.instrument), *ends
     strategies = dict(Strategy.objects.values_list("pk", "code"))
     instruments = {instrument.pk: named(instrument) for instrument in Instrument.objects.select_related("exchange")}
-    for strategy, instrument, opened_at, closed_at in still.order_by().values_list(
-        "strategy_id", "instrument_id", text("opened_at"), text("closed_at")
-    ):
+    for strategy, instrument, opened_at, closed_at in _rows_touching(cut, first, last, is_open):
         ended = None if closed_at is None else instant_of(closed_at)
         yield strategies[strategy], *instruments[instrument], instant_of(opened_at), ended
+
+
+def _rows_touching(
+    cut: Cut, first: date, last: date, is_open: bool
+) -> QuerySet[Trade, tuple[int, int, str, str | None]]:
+    """Return strategy, instrument, opening and closing of the trades that may have been held in the days.
+
+    A day may be any of years, so each part goes by an index of its own: what is open, what was opened about the days,
+    and what was carried into them.
+    """
+    # No zone is a day away from UTC: this is wide enough in every one of them, and `_held` decides.
+    since, until = (datetime.combine(day, time(), UTC) for day in (first - _DAY, last + 2 * _DAY))
+    rows = Trade.objects.filter(**cut.lookups()).order_by()
+    rows = rows if cut.known_at is None else rows.filter(as_known.untouched(cut.known_at))
+    columns = ("strategy_id", "instrument_id", text("opened_at"), text("closed_at"))
+    still_open = rows.filter(state=OPEN).values_list(*columns)
+    if is_open:
+        return still_open
+    closed = rows.filter(state=CLOSED)
+    opened_then = closed.filter(opened_at__gte=since, opened_at__lt=until).values_list(*columns)
+    carried_in = closed.filter(OVERNIGHT, opened_at__lt=since, closed_at__gte=since).values_list(*columns)
+    return still_open.union(opened_then, carried_in, all=True)
 
 
 def named(instrument: Instrument) -> tuple[str, Market]:

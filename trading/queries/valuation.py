@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -18,20 +18,25 @@ from trading.queries.trades import LONG, OPEN, sum_of, trade_values
 
 # Symbols to the newest tick of all processes of each that has one (see `Telemetry.latest_ticks`): asked once for all.
 LastTicks = Callable[[Iterable[str]], Mapping[str, Mapping[str, Any]]]
+TradePosition = tuple[Trade, Position]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def open_positions(account: Account, last_ticks: LastTicks) -> list[Position]:
     """Return one position per open trade, the oldest first."""
-    return [position for _, position in positions_by_trade(account, last_ticks)]
+    return [position for _, position in priced(open_trade_positions(account), last_ticks)]
 
 
-def positions_by_trade(account: Account, last_ticks: LastTicks) -> list[tuple[int, Position]]:
-    """Return the primary key and the position of each open trade, the oldest first."""
+def open_trade_positions(account: Account) -> list[TradePosition]:
+    """Return each open trade and its position as the ledger alone tells it, without a price, the oldest first."""
     rows = open_trades(account)
-    ticks = last_ticks({_symbol(row) for row in rows}) if rows else {}
-    positions = [Position(**trade.as_dict()) for trade in trade_values(rows)]
-    return [(row.pk, _valued(position, [row], ticks)) for position, row in zip(positions, rows, strict=True)]
+    return [(row, Position(**trade.as_dict())) for row, trade in zip(rows, trade_values(rows), strict=True)]
+
+
+def priced(trades: Sequence[TradePosition], last_ticks: LastTicks) -> list[tuple[int, Position]]:
+    """Return the primary key and the position of each open trade at its last price, in their order."""
+    ticks = last_ticks({_symbol(row) for row, _ in trades}) if trades else {}
+    return [(row.pk, _valued(position, [row], ticks)) for row, position in trades]
 
 
 def position_of(account: Account, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:

@@ -16,14 +16,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from trading.errors import InvalidValue, VeloxError
 from trading.operations.write_day_note import CHARACTERS_MAX, write_day_note
 from trading.queries.daily_summary import latest_day
-from trading.queries.day import day_overview, day_trades
-from trading.queries.day_record import day_record
 from trading.queries.month_calendar import months, next_month
 from trading.queries.period import EARLIEST, desk_date
-from trading.queries.signal_list import SignalFilter, listed_signals
-from trading.queries.trade_list import trade_rows
 from trading.web.choice import LATEST, AccountChoice, account_query, chosen_account, chosen_month, day_named, page
-from trading.web.day_chart import curve_drawing
+from trading.web.kept_day import kept_day, kept_record
 
 MONTHS_SHOWN = 3
 TRADES_MAX = 100
@@ -92,12 +88,10 @@ def day_page(request: HttpRequest, day: str) -> HttpResponse:
 def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: NoteForm | None = None) -> HttpResponse:
     account, now = choice.account, timezone.now()
     try:
-        record = day_record(account, day, now=now)
+        record = kept_record(account, day, now=now)
     except InvalidValue as error:
         raise Http404(f"{day} has not begun: its page will be here.") from error
-    overview = day_overview(account, day)
-    trades, _ = day_trades(account, day, latest=TRADES_MAX + 1, slips=0)
-    signals = list(listed_signals(account, SignalFilter(first=day, last=day))[: SIGNALS_MAX + 1])
+    kept = kept_day(account, day, trades=TRADES_MAX, slips=0, signals=SIGNALS_MAX)
     note = record.notes[0] if record.notes else None
     written = {"text": note.text if note else "", "after": note.version if note else 0}
     if form is not None:  # what was typed stays; the version that is shown now is the one that was read
@@ -114,13 +108,13 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
         record=record,
         published=[(version, json.loads(version.body)["total"]) for version in record.published],
         total=record.summary["total"],
-        chart=curve_drawing(record.curve, account.currency, day),
-        neighbours=overview.neighbours,
-        signal_counts=overview.signals,
-        trades=trade_rows(trades[:TRADES_MAX]),
-        has_more_trades=len(trades) > TRADES_MAX,
-        signals=signals[:SIGNALS_MAX],
-        has_more_signals=len(signals) > SIGNALS_MAX,
+        chart=kept.chart,
+        neighbours=kept.overview.neighbours,
+        signal_counts=kept.overview.signals,
+        trades=kept.trades,
+        has_more_trades=kept.has_more_trades,
+        signals=kept.signals,
+        has_more_signals=kept.has_more_signals,
         note=note,
         older_notes=record.notes[1:],
         note_form=form or NoteForm(initial=written, label_suffix=""),

@@ -11,14 +11,12 @@ from typing import TypedDict
 from trading.domain.drawing import Drawing
 from trading.domain.shapes import OutcomeFigures
 from trading.models import Account, Signal
-from trading.queries.daily_summary import latest_day
-from trading.queries.day import Neighbours, SignalCounts, day_overview, day_trades
-from trading.queries.day_record import DayCurve, day_curve
+from trading.queries.day import Neighbours, SignalCounts
+from trading.queries.day_record import DayCurve
 from trading.queries.period import desk_date
-from trading.queries.signal_list import SignalFilter, listed_signals
-from trading.queries.trade_list import TradeRow, trade_rows
+from trading.queries.trade_list import TradeRow
 from trading.web.choice import account_query
-from trading.web.day_chart import curve_drawing
+from trading.web.kept_day import KeptDay, kept_day, kept_latest_day
 from trading.web.positions import OpenPosition, positions_then, priced_positions
 
 LATEST = 8
@@ -37,6 +35,7 @@ class Unrealised:
 class DayShown(TypedDict):
     """One day of one account as the overview shows it."""
 
+    kept: KeptDay  # all below that the ledger alone tells
     day: date
     is_past: bool
     neighbours: Neighbours
@@ -60,31 +59,31 @@ class DayShown(TypedDict):
 def day_shown(account: Account, asked: date | None, *, now: datetime) -> DayShown:
     """Return what the overview shows of the day asked for, else of the latest that has data."""
     today = desk_date(now)
-    day = asked or latest_day(account, now=now) or today
+    day = asked or kept_latest_day(account, now=now) or today
     is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
     positions = positions_then(account, day) if is_past else priced_positions(account)
-    facts = day_overview(account, day)
-    latest, slips = day_trades(account, day, latest=LATEST + 1, slips=SLIPS_MAX)
-    unrealised, curve = unrealised_of(positions), day_curve(account, day)
-    before, after = facts.neighbours.before, facts.neighbours.after
+    kept = kept_day(account, day, trades=LATEST, slips=SLIPS_MAX, signals=LATEST)
+    overview, unrealised = kept.overview, unrealised_of(positions)
+    before, after = overview.neighbours.before, overview.neighbours.after
     return {
+        "kept": kept,
         "day": day,
         "is_past": is_past,
-        "neighbours": facts.neighbours,
-        "figures": facts.figures,
-        "signals": facts.signals,
+        "neighbours": overview.neighbours,
+        "figures": overview.figures,
+        "signals": overview.signals,
         "positions": positions,
         "unrealised": unrealised,
         "total": None
         if positions and unrealised.total is None
-        else facts.figures["total_pnl"] + (unrealised.total or 0),
-        "curve": curve,
-        "chart": curve_drawing(curve, account.currency, day),
-        "latest_signals": list(listed_signals(account, SignalFilter(first=day, last=day))[:LATEST]),
-        "trades": trade_rows(latest[:LATEST]),
-        "has_more": len(latest) > LATEST,
-        "slips": trade_rows(slips),
-        "may_have_opening_sales": facts.may_have_opening_sales,
+        else overview.figures["total_pnl"] + (unrealised.total or 0),
+        "curve": kept.curve,
+        "chart": kept.chart,
+        "latest_signals": kept.signals,
+        "trades": kept.trades,
+        "has_more": kept.has_more_trades,
+        "slips": kept.slips,
+        "may_have_opening_sales": overview.may_have_opening_sales,
         "day_query": account_query(account, day=day.isoformat()),
         "before_query": account_query(account, day=before.isoformat()) if before else "",
         "after_query": account_query(account, day=after.isoformat()) if after else "",

@@ -1,7 +1,7 @@
 """`/events/`: the overview's figures as they change, as server-sent events. The page works without it.
 
 One thread of the web process looks for all who watch an account: at the journal's end and the counters of the spool
-five times a second, and draws the sections only when one of them moved, or every other second for the state of health.
+five times a second, and draws what follows from the one that moved, or every other second for the state of health.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from django.conf import settings
@@ -28,12 +29,15 @@ from django.views.decorators.http import require_GET
 from timeseries import wiring
 from trading.health.report import HealthReport, report
 from trading.hot import cache
-from trading.models import JournalHead
+from trading.models import Account
 from trading.queries.accounts import get_account
+from trading.queries.kept import LedgerMark, mark_of
 from trading.web.channel import Channel, Picture, channels
 from trading.web.choice import account_query, chosen_account
-from trading.web.day_shown import DayShown, day_shown
+from trading.web.day_shown import DayShown, Unrealised, day_shown
 from trading.web.guard import may_look
+from trading.web.kept_day import KeptDay
+from trading.web.positions import OpenPosition
 
 HEALTH_SECONDS = 2.0
 FRESH_SECONDS = 1.0  # so old a look may be that a page shows in place of its own
@@ -44,7 +48,24 @@ NEEDS_ASGI = "Live figures need the ASGI server of `make serve`; this page shows
 _looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")
 _checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
 
-Footing = tuple[int, int, int, float]  # account, journal, spool, and the time where that alone tells
+
+class Footing(NamedTuple):
+    """What a look stands on: it need not be drawn anew while none of it moves."""
+
+    ledger: LedgerMark
+    recorded: int
+    clock: float  # where time alone tells
+
+
+Facts = tuple[KeptDay, Unrealised | list[OpenPosition] | HealthReport | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section's HTML, and the facts that it was rendered from."""
+
+    facts: Facts
+    html: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +86,46 @@ class OverviewLook:
         _looks[code] = self
         self._drawn: Footing | None = None
         self._health: tuple[float, HealthReport] | None = None
+        self._sections: dict[str, Section] = {}
 
     def __call__(self, is_needed: bool) -> Picture | None:
         """Return the sections as they are now, None where nothing moved since the last time and none is needed."""
         close_old_connections()
         began = time.monotonic()
         account, now = get_account(self.code), timezone.now()
-        sequence = JournalHead.objects.filter(account=account).values_list("sequence", flat=True).first() or 0
         recorded = sum(lane.issued() for lane in wiring.open_spool().lanes())
         ticking = time.monotonic() // HEALTH_SECONDS
         # With a shared hot state ticks may come from another machine, whose counters are not here.
-        footing = (account.pk, sequence, recorded, time.monotonic() if cache.is_shared() else ticking)
+        clock = time.monotonic() if cache.is_shared() else ticking
+        footing = Footing(mark_of(account), recorded, clock)
         if footing == self._drawn and self.newest is not None and not is_needed:
             self.newest = replace(self.newest, began=began)
             return None
         if self._health is None or self._health[0] != ticking:
             self._health = (ticking, report(now=now))
-        facts = day_shown(account, None, now=now)
-        context = {
-            **facts,
-            "account": account,
-            "account_query": account_query(account),
-            "health": self._health[1],
-        }
-        sections = {f"live-{name}": render_to_string(f"velox/overview/{name}.html", context) for name in SECTIONS}
-        self._drawn, self.newest = footing, Look(facts, self._health[1], began)
+        facts, health = day_shown(account, None, now=now), self._health[1]
+        sections = self._rendered(account, facts, health)
+        self._drawn, self.newest = footing, Look(facts, health, began)
         return Picture({"day": facts["day"].isoformat(), "at": f"{timezone.localtime(now):%H:%M:%S}"}, sections)
+
+    def _rendered(self, account: Account, facts: DayShown, health: HealthReport) -> dict[str, str]:
+        """Return each section's HTML by id: of one whose facts are those of the last time, what was rendered then."""
+        kept = facts["kept"]
+        follows_from: dict[str, Facts] = {
+            "tiles": (kept, facts["unrealised"]),
+            "positions": (kept, facts["positions"]),
+            "curve": (kept, None),
+            "latest": (kept, None),
+            "signals": (kept, None),
+            "health": (kept, health),
+        }
+        context = {**facts, "account": account, "account_query": account_query(account), "health": health}
+        for name in SECTIONS:
+            rendered = self._sections.get(name)
+            if rendered is None or rendered.facts != follows_from[name]:
+                html = render_to_string(f"velox/overview/{name}.html", context)
+                self._sections[name] = Section(follows_from[name], html)
+        return {f"live-{name}": self._sections[name].html for name in SECTIONS}
 
 
 _looks: WeakValueDictionary[str, OverviewLook] = WeakValueDictionary()  # by account, while somebody watches

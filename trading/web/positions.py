@@ -11,8 +11,11 @@ from django.utils import timezone
 from trading.domain.values import Position
 from trading.models import Account
 from trading.newest import newest_points
+from trading.queries.kept import KeptAnswers
 from trading.queries.positions_then import open_at_end_of
-from trading.queries.valuation import distance_to_stop, in_risks_now, positions_by_trade
+from trading.queries.valuation import TradePosition, distance_to_stop, in_risks_now, open_trade_positions, priced
+
+BYTES_MAX, TRADE_BYTES = 2**24, 2**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ def positions_then(account: Account, day: date) -> list[OpenPosition]:
 
 def priced_positions(account: Account) -> list[OpenPosition]:
     """Return one entry per open trade, the oldest first; a last price that is not known is None."""
-    last_ticks = newest_points(account.code).known_ticks
-    now = timezone.now()
+    trades = _kept_trades.of(account, "open", lambda: open_trade_positions(account))
+    last_ticks, now = newest_points(account.code).known_ticks, timezone.now()
     return [
         OpenPosition(
             pk,
@@ -47,5 +50,8 @@ def priced_positions(account: Account) -> list[OpenPosition]:
             distance_to_stop(position),
             None if position.last_price_at is None else max(0.0, (now - position.last_price_at).total_seconds()),
         )
-        for pk, position in positions_by_trade(account, last_ticks)
+        for pk, position in priced(trades, last_ticks)
     ]
+
+
+_kept_trades: KeptAnswers[list[TradePosition]] = KeptAnswers(BYTES_MAX, lambda trades: TRADE_BYTES * (1 + len(trades)))

@@ -1,0 +1,114 @@
+"""What the pages show of one day that follows from the ledger alone: read anew once the ledger has moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from trading.domain.drawing import Drawing
+from trading.models import Account, Realisation, Signal, Trade
+from trading.queries.accounts import first_values
+from trading.queries.daily_summary import latest_day
+from trading.queries.day import DayOverview, day_overview, day_trades
+from trading.queries.day_record import DayCurve, DayRecord, day_curve, day_record
+from trading.queries.kept import KeptAnswers
+from trading.queries.signal_list import SignalFilter, listed_signals
+from trading.queries.trade_list import TradeRow, trade_rows
+from trading.queries.trades import VOID
+from trading.web.day_chart import curve_drawing
+
+BYTES_MAX, ROW_BYTES = (
+    32 * 2**20,
+    2**11,
+)  # a row of a list with its objects, a point of a curve and its share of the SVG
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptDay:
+    """One day of one account: its figures, curve and newest rows; ``trades`` and ``signals`` are at most as many as
+    were asked for, and whether there are more stands beside them. Two readings are never equal: rows of the ORM are by
+    their keys alone."""
+
+    overview: DayOverview
+    curve: DayCurve
+    chart: Drawing | None
+    trades: list[TradeRow]
+    has_more_trades: bool
+    slips: list[TradeRow]
+    signals: list[Signal]
+    has_more_signals: bool
+
+    @property
+    def nbytes(self) -> int:
+        """About as many bytes as it holds."""
+        return ROW_BYTES * (1 + len(self.trades) + len(self.slips) + len(self.signals) + len(self.curve.points))
+
+
+@dataclass(frozen=True, slots=True)
+class LatestDay:
+    """The latest day that has data, and when the first of it was traded: later than now where it was booked ahead."""
+
+    day: date
+    begins_at: datetime
+
+
+def kept_day(account: Account, day: date, *, trades: int, slips: int, signals: int) -> KeptDay:
+    """Return one day of an account with at most so many of its newest trades, likely slips and newest signals."""
+
+    def read() -> KeptDay:
+        latest, odd = day_trades(account, day, latest=trades + 1, slips=slips)
+        newest_signals = list(listed_signals(account, SignalFilter(first=day, last=day))[: signals + 1])
+        curve = day_curve(account, day)
+        return KeptDay(
+            overview=day_overview(account, day),
+            curve=curve,
+            chart=curve_drawing(curve, account.currency, day),
+            trades=trade_rows(latest[:trades]),
+            has_more_trades=len(latest) > trades,
+            slips=trade_rows(odd),
+            signals=newest_signals[:signals],
+            has_more_signals=len(newest_signals) > signals,
+        )
+
+    return _days.of(account, (day, trades, slips, signals), read)
+
+
+def kept_record(account: Account, day: date, *, now: datetime) -> DayRecord:
+    """Return all that is kept of a day (`day_record`), which is the same at any later time once the day is over.
+
+    Raises: InvalidValue for a day that has not begun by ``now``.
+    """
+    # In no zone does a date end more than a day after it has in UTC.
+    if datetime.combine(day + timedelta(days=2), time(), UTC) > now:
+        return day_record(account, day, now=now)
+    return _records.of(account, day, lambda: day_record(account, day, now=now))
+
+
+def kept_latest_day(account: Account, *, now: datetime) -> date | None:
+    """Return the newest trading day that has data by ``now`` (`latest_day`)."""
+    newest = _latest_days.of(account, "latest day", lambda: _latest(account))
+    if newest is None:
+        return None
+    return newest.day if newest.begins_at <= now else latest_day(account, now=now)
+
+
+def _latest(account: Account) -> LatestDay | None:
+    day = latest_day(account, now=NEVER)
+    if day is None:
+        return None
+    # No zone is a day away from UTC: openings are asked for by instants, as an index has them.
+    since, until = (datetime.combine(day + timedelta(days=days), time(), UTC) for days in (-1, 2))
+    opened = Trade.objects.filter(account=account, opened_at__gte=since, opened_at__lt=until, trading_day=day)
+    exits = Realisation.objects.filter(account=account, day=day)
+    instants = first_values(
+        account,
+        opened.exclude(state=VOID).order_by("opened_at").values("opened_at"),
+        exits.order_by("at").values("at"),
+    )
+    return LatestDay(day, min(at for at in instants if at is not None))
+
+
+_days: KeptAnswers[KeptDay] = KeptAnswers(BYTES_MAX, lambda kept: kept.nbytes)
+_records: KeptAnswers[DayRecord] = KeptAnswers(BYTES_MAX, lambda kept: ROW_BYTES * (1 + len(kept.curve.points)))
+_latest_days: KeptAnswers[LatestDay | None] = KeptAnswers(2**20)
