@@ -16,6 +16,7 @@ from trading.domain import intervals
 from trading.domain.cuts import Traded, TradedExit
 from trading.domain.distributions import ONE, STEPS_MAX, distribution, weekday_hours
 from trading.domain.drawn_shapes import WeekdayHour
+from trading.domain.exit_columns import whole_numbers
 from trading.domain.exit_lists import lists_of
 from trading.domain.figures import ClosedTrade, Exit
 from trading.domain.heat import heat_map, strength
@@ -25,7 +26,7 @@ MONDAY = datetime(2024, 3, 11, 9, 20, tzinfo=ZoneInfo("Asia/Kolkata"))
 
 
 def steps(amounts: Sequence[str]) -> list[tuple[str | None, str | None, int]]:
-    rows = distribution([int(Decimal(amount) * ONE) for amount in amounts])
+    rows = distribution(whole_numbers([int(Decimal(amount) * ONE) for amount in amounts]))
     return [(end(row["at_least"]), end(row["below"]), row["trades"]) for row in rows]
 
 
@@ -34,7 +35,7 @@ def end(amount: Decimal | None) -> str | None:
 
 
 def test_steps_are_round_half_open_and_none_straddles_zero() -> None:
-    assert distribution([]) == []
+    assert distribution(whole_numbers([])) == []
     assert steps(["-2", "-1", "-0.00000001", "0", "0.99999999", "1", "5"]) == [
         ("-2", "-1.5", 1),
         ("-1.5", "-1", 0),
@@ -53,14 +54,14 @@ def test_equal_values_are_one_step_of_one_unit() -> None:
 
 
 def test_one_trade_in_a_thousand_does_not_flatten_the_others() -> None:
-    rows = distribution([number * ONE for number in range(1000)] + [10**9 * ONE, -(10**9) * ONE])
+    rows = distribution(whole_numbers([*(number * ONE for number in range(1000)), 10**9 * ONE, -(10**9) * ONE]))
     assert rows[0]["at_least"] is None and rows[-1]["below"] is None
     assert len(rows) >= STEPS_MAX // 2 and sum(row["trades"] for row in rows) == 1002
 
 
 @given(st.lists(st.integers(-(10**19), 10**19), max_size=60))
 def test_every_value_is_in_exactly_one_of_a_few_steps(values: list[int]) -> None:
-    rows = distribution(values)
+    rows = distribution(whole_numbers(values))
     assert sum(row["trades"] for row in rows) == len(values)
     assert len(rows) <= STEPS_MAX
     for row, following in pairwise(rows):

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trading.test_cuts import everything
-from trading.domain import cuts, figures
+from trading.domain import cuts, exit_runs, figures, runs, statistics
 from trading.domain.cuts import CUTS, TradedExit
 from trading.domain.exit_columns import (
     ExitColumns,
@@ -90,6 +90,25 @@ def test_a_periods_figures_are_those_of_its_rows(exits: list[TradedExit], size: 
             hour = trade.opened_at.weekday(), trade.opened_at.hour
             sums[hour] = sums.get(hour, Sums()).plus(exit.closed.net)
     assert columns.hours() == sums
+
+
+amounts = st.integers(-30, 30) | st.integers(-(10**12), 10**12) | st.integers(-(2**66), 2**66)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.tuples(amounts, st.sampled_from((0, 0, 0, 5, -5, 2**63))), max_size=40), st.integers(-50, 10**4))
+def test_falls_of_equity_are_those_of_its_changes_one_by_one(steps: list[tuple[int, int]], capital: int) -> None:
+    changes, flows = [change for change, _ in steps], [flow for _, flow in steps]
+    mine = exit_runs.drawdowns(whole_numbers(changes), capital, whole_numbers(flows))
+    assert mine.episodes == statistics.drawdowns(changes, capital, flows)
+    assert (mine.equity, mine.peak) == runs.peak_of(changes, capital, flows)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.integers(0, 6), amounts | st.just(0)), max_size=30))
+def test_streaks_are_those_of_the_trades_one_by_one(closed: list[tuple[int, int]]) -> None:
+    at = np.array([instant for instant, _ in closed], dtype=np.int64)
+    assert exit_runs.streaks(at, whole_numbers([pnl for _, pnl in closed])) == runs.streaks(closed)
 
 
 @settings(max_examples=15)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import count as counting
+
+import numpy as np
 
 from trading.domain import figures, intervals, statistics
 from trading.domain.cuts import WEEKDAYS
 from trading.domain.drawn_shapes import DistributionStep, WeekdayHour
+from trading.domain.exit_columns import Floats, whole_numbers
+from trading.domain.exit_runs import Whole
 from trading.domain.intervals import Sums
 
 STEPS_MAX = 16
@@ -16,21 +20,22 @@ ONE = 10**8  # of units
 TAIL_PERCENT = 2
 
 
-def distribution(units: Sequence[int]) -> list[DistributionStep]:
+def distribution(units: Whole) -> list[DistributionStep]:
     """Return how many values lie in each step of a round width: money or R in units of 10^-8, steps half-open.
 
     The first and the last step are open where values lie beyond them; steps between them may hold none.
     """
-    if not units:
+    if not len(units):
         return []
-    ordered = sorted(units)
+    ordered = np.sort(units)
     tail = len(ordered) * TAIL_PERCENT // 100
-    width = _round_width(ordered[-1 - tail] - ordered[tail])
-    first, last = ordered[tail] // width, ordered[-1 - tail] // width
-    counts = [0] * (last - first + 1)
-    for amount in ordered:
-        counts[min(max(amount // width, first), last) - first] += 1
-    is_open = ordered[0] // width < first, ordered[-1] // width > last
+    ends = int(ordered[tail]), int(ordered[-1 - tail])
+    width = _round_width(ends[1] - ends[0])
+    first, last = ends[0] // width, ends[1] // width
+    # Between two steps' bounds lie those below the upper one that are not below the lower.
+    bounds = np.searchsorted(ordered, whole_numbers([step * width for step in range(first + 1, last + 1)]))
+    counts = np.diff(bounds, prepend=0, append=len(ordered)).tolist()
+    is_open = int(ordered[0]) // width < first, int(ordered[-1]) // width > last
     return [
         {
             "at_least": None if step == first and is_open[0] else figures.to_money(step * width),
@@ -39,6 +44,11 @@ def distribution(units: Sequence[int]) -> list[DistributionStep]:
         }
         for step, trades in enumerate(counts, first)
     ]
+
+
+def in_units(numbers: Floats) -> Whole:
+    """Return numbers, none of them NaN, as whole units of 10^-8, half-even."""
+    return whole_numbers([int(unit) for unit in np.rint(numbers * ONE).tolist()])
 
 
 def _round_width(spread: int) -> int:

@@ -16,14 +16,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.domain import cuts
+from trading.domain import cuts, exit_runs
 from trading.domain.cuts import NONE
-from trading.domain.figures import Capital, EquityPath, Sample
+from trading.domain.exit_runs import Integers, Whole
+from trading.domain.figures import Capital, EquityPath, Sample, sampled_returns
 from trading.domain.intervals import Sums
 from trading.domain.statistics import Outcomes
 
-Whole = NDArray[np.int64] | NDArray[np.object_]
-Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 UNKNOWN = -1  # microseconds that nobody knows
@@ -156,13 +155,24 @@ class ExitColumns:
         is_first = np.ones(len(self), dtype=bool)
         is_first[1:] = (np.diff(self.at) != 0) | (np.diff(self.day) != 0)
         starts = np.flatnonzero(is_first)
-        closed = sorted(zip(self.at[self.closes].tolist(), self.whole[self.closes].tolist(), strict=True))
-        return EquityPath.along(
+        days, of_day = np.unique(self.day[starts], return_inverse=True)
+        dates = np.array([day_of_ordinal(ordinal) for ordinal in days.tolist()], dtype=object)[
+            of_day.reshape(-1)
+        ].tolist()
+        flows = [0] * len(dates)
+        for place, amount in capital.flows_before(dates):
+            flows[place] += amount
+        changes = net if len(starts) == len(net) else whole_numbers(group_sums(net, starts))
+        episodes, *end = exit_runs.drawdowns(changes, capital.at_start, whole_numbers(flows))
+        pnl_by_day = self.pnl_by_day()
+        return EquityPath(
             capital,
-            changes=group_sums(net, starts),
-            dates=[day_of_ordinal(ordinal) for ordinal in self.day[starts].tolist()],
-            pnl_by_day=self.pnl_by_day(),
-            closed=closed,
+            dates,
+            episodes,
+            (end[0], end[1]),
+            pnl_by_day,
+            exit_runs.streaks(self.at[self.closes], self.whole[self.closes]),
+            sampled_returns(pnl_by_day, capital),
         )
 
     def pnl_by_day(self) -> dict[date, int]:
@@ -252,6 +262,17 @@ def local_micros(micros: Integers, zone: ZoneInfo) -> Integers:
         offsets = np.array([_offset(quarter * _QUARTER, zone) for quarter in quarters.tolist()], dtype=np.int64)
         ahead[here] = offsets[of_quarter.reshape(-1)]
     return micros + ahead
+
+
+def local_columns(traded: Integers, zones: Sequence[str], *instants: Integers) -> list[Integers]:
+    """Return each column of instants on the clocks of exchanges: ``zones`` are those of the numbers ``traded``."""
+    numbers = np.array([zones.index(zone) for zone in zones], dtype=np.int64)
+    local = [column.copy() for column in instants]
+    for number in np.unique(numbers).tolist():
+        places = np.flatnonzero(numbers[traded] == number)
+        for column, on_the_wall in zip(instants, local, strict=True):
+            on_the_wall[places] = local_micros(column[places], ZoneInfo(zones[number]))
+    return local
 
 
 def _offset(micros: int, zone: ZoneInfo) -> int:

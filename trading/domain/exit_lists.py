@@ -17,12 +17,12 @@ from trading.domain.exit_columns import (
     Flags,
     Floats,
     Groups,
-    Integers,
     day_of_ordinal,
     less,
     present,
     whole_numbers,
 )
+from trading.domain.exit_runs import Integers
 
 WORDS = ("strategy", "symbol", "side", "exit_reason", "tag")  # the cuts whose keys are read as they are
 
@@ -33,7 +33,8 @@ class ExitLists:
 
     ``opened`` and ``closed`` are those of the trade, in microseconds since 1970 UTC, and again on the clock of its
     exchange; ``has_ended`` tells whether ``closed`` means anything. ``whole``, ``costs`` and ``risk`` are the trade's
-    gross P&L, known charges and initial risk. ``words`` are the texts of the cuts by name.
+    gross P&L, known charges and initial risk. ``words`` are the cuts of `WORDS`, their names in any order; some may
+    have no exit.
     """
 
     at: Integers
@@ -51,7 +52,7 @@ class ExitLists:
     opened_local: Integers
     closed_local: Integers
     trade: Integers
-    words: Mapping[str, Sequence[str]]
+    words: Mapping[str, Groups]
     conditions: Mapping[str, Floats]
 
     def joined(self, other: ExitLists) -> ExitLists:
@@ -76,7 +77,7 @@ class ExitLists:
             opened_local=np.concatenate((self.opened_local, other.opened_local)),
             closed_local=np.concatenate((self.closed_local, other.closed_local)),
             trade=np.concatenate((self.trade, other.trade + offset)),
-            words={cut: [*self.words[cut], *other.words[cut]] for cut in WORDS},
+            words={cut: _joined(self.words[cut], other.words[cut]) for cut in WORDS},
             conditions={
                 name: np.concatenate((self.conditions.get(name, absent[0]), other.conditions.get(name, absent[1])))
                 for name in {*self.conditions, *other.conditions}
@@ -121,7 +122,7 @@ class ExitLists:
             "month": cuts.month_of,
         }
         groups = {cut: _grouped([key(day) for day in dates], of_day.reshape(-1)) for cut, key in by_day.items()}
-        groups |= {cut: _grouped(words) for cut, words in self.words.items()}
+        groups |= {cut: _grouped(words.names, words.codes) for cut, words in self.words.items()}
         hours = self.opened_local // (3600 * 10**6)
         names_of_hours = [*(f"{hour:02d}:00" for hour in range(24)), NONE]
         groups["hour"] = _grouped(names_of_hours, np.where(self.is_day_only, 24, hours % 24))
@@ -163,20 +164,25 @@ def lists_of(exits: Sequence[TradedExit]) -> ExitLists:
         opened_local=micros((trade.opened_at for _, trade in exits), is_local=True),
         closed_local=micros((trade.closed_at for _, trade in exits), is_local=True),
         trade=np.array([numbers[id(trade)] for _, trade in exits], dtype=np.int64),
-        words={cut: [cuts.CUTS[cut](exit) for exit in exits] for cut in WORDS},
+        words={cut: _named([cuts.CUTS[cut](exit) for exit in exits]) for cut in WORDS},
         conditions={
             name: np.array([trade.conditions.get(name, np.nan) for trade in trades.values()]) for name in names
         },
     )
 
 
-def _grouped(names: Sequence[str], codes: Integers | None = None) -> Groups:
-    """Return the groups of exits by the number of their name; without numbers there is a name for each."""
-    if codes is None:
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        codes = np.fromiter(map(numbers.__getitem__, names), dtype=np.int64, count=len(names))
-        names = list(numbers)
+def _named(words: Sequence[str]) -> Groups:
+    names = {name: number for number, name in enumerate(dict.fromkeys(words))}
+    return Groups(np.array([names[word] for word in words], dtype=np.int64), list(names))
+
+
+def _joined(groups: Groups, other: Groups) -> Groups:
+    return Groups(np.concatenate((groups.codes, other.codes + len(groups.names))), [*groups.names, *other.names])
+
+
+def _grouped(names: Sequence[str], codes: Integers) -> Groups:
+    """Return the groups of exits by the number of their name, in the order that they are shown in."""
     # Days of one week share its name.
-    first = {name: names.index(name) for name in dict.fromkeys(names)}
-    shared = np.array([first[name] for name in names], dtype=np.int64)
+    first: dict[str, int] = {}
+    shared = np.array([first.setdefault(name, place) for place, name in enumerate(names)], dtype=np.int64)
     return present(shared[codes] if names else codes, names, [first[name] for name in cuts.in_order(first)])

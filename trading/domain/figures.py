@@ -7,6 +7,7 @@ below that they are None. The days are those of `Capital.days`, none of them bef
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -70,6 +71,12 @@ class Capital:
     days: Sequence[date]
     flows: Mapping[date, int]
     other_pnl: Mapping[date, int]
+
+    def flows_before(self, dates: Sequence[date]) -> list[tuple[int, int]]:
+        """Return what came in before one of some changes of equity: its place and the units. ``dates`` are those of the
+        changes, ascending; what came in after the last of them is before none."""
+        places = ((bisect_left(dates, day), amount) for day, amount in self.flows.items())
+        return [(place, amount) for place, amount in places if place < len(dates)]
 
 
 def to_money(units: int | None) -> Decimal | None:
@@ -193,17 +200,16 @@ def days_of(pnl_by_day: Mapping[date, int], capital: Capital) -> list[Day]:
 
 @dataclass(frozen=True, slots=True)
 class EquityPath:
-    """The realised equity of some exits: what each instant realised (fills of one instant are one change), what capital
-    came in before it, its day, and the drawdowns; each day's P&L, the streaks of the trades that closed, and the daily
+    """The realised equity of some exits: the days of its changes (fills of one instant are one), the drawdowns, equity
+    at the end and the peak it is measured from; each day's P&L, the streaks of the trades that closed, and the daily
     returns where there are enough of them to tell anything."""
 
     capital: Capital
-    changes: Sequence[int]
-    flows: Sequence[int]
     dates: Sequence[date]
+    episodes: Sequence[Drawdown]
+    end: tuple[int, int]
     pnl_by_day: Mapping[date, int]
     streaks: runs.Streaks
-    episodes: Sequence[Drawdown]
     returns: list[float] | None
 
     @classmethod
@@ -216,32 +222,25 @@ class EquityPath:
             changes.append(sum([net for _, _, net in fills]))
             dates.append(day)
             pnl_by_day[day] = pnl_by_day.get(day, 0) + changes[-1]
+        flows = [0] * len(dates)
+        for place, amount in capital.flows_before(dates):
+            flows[place] += amount
         closed = [(exit.at, exit.closed.net) for exit in exits if exit.closed is not None]
-        return cls.along(capital, changes=changes, dates=dates, pnl_by_day=pnl_by_day, closed=closed)
+        return cls(
+            capital,
+            dates,
+            statistics.drawdowns(changes, capital.at_start, flows),
+            runs.peak_of(changes, capital.at_start, flows),
+            pnl_by_day,
+            runs.streaks(closed),
+            sampled_returns(pnl_by_day, capital),
+        )
 
-    @classmethod
-    def along(
-        cls,
-        capital: Capital,
-        *,
-        changes: Sequence[int],
-        dates: Sequence[date],
-        pnl_by_day: Mapping[date, int],
-        closed: Sequence[tuple[runs.Instant, int]],
-    ) -> EquityPath:
-        """Return the path of changes, each on its date, ascending; ``closed`` is when trades closed, with their P&L."""
-        flows: list[int] = []
-        waiting = sorted(capital.flows.items())
-        for day in dates:
-            came_in = 0
-            while waiting and waiting[0][0] <= day:
-                came_in += waiting.pop(0)[1]
-            flows.append(came_in)
-        episodes = statistics.drawdowns(changes, capital.at_start, flows)
-        returns = statistics.daily_returns(days_of(pnl_by_day, capital), capital.at_start)
-        is_sample = returns is not None and len(returns) >= TRADING_DAYS_MIN
-        streaks = runs.streaks(closed)
-        return cls(capital, changes, flows, dates, pnl_by_day, streaks, episodes, returns if is_sample else None)
+
+def sampled_returns(pnl_by_day: Mapping[date, int], capital: Capital) -> list[float] | None:
+    """Return the daily returns of a period, None where they are too few to tell anything."""
+    returns = statistics.daily_returns(days_of(pnl_by_day, capital), capital.at_start)
+    return returns if returns is not None and len(returns) >= TRADING_DAYS_MIN else None
 
 
 def _of_path(path: EquityPath, sample: Sample) -> shapes.PeriodFigures:
@@ -285,9 +284,7 @@ def _drawdowns(path: EquityPath) -> tuple[shapes.Drawdowns, shapes.DrawdownDates
 def _order_figures(path: EquityPath) -> shapes.OrderFigures:
     streaks = path.streaks
     deepest = statistics.deepest(path.episodes)
-    now, now_percent = runs.current_drawdown(
-        path.episodes, *runs.peak_of(path.changes, path.capital.at_start, path.flows)
-    )
+    now, now_percent = runs.current_drawdown(path.episodes, *path.end)
     recovered = path.dates[deepest.ended].isoformat() if deepest is not None and deepest.ended is not None else None
     pnl = path.pnl_by_day
     ends = runs.best_and_worst(pnl)

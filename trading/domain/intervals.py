@@ -11,6 +11,8 @@ from math import fsum, inf, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
+import numpy as np
+
 from trading.domain.student import quantile, two_sided
 
 CONFIDENCE = 0.95
@@ -131,4 +133,5 @@ def holm(chances: Sequence[float | None]) -> list[float | None]:
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:
     mean = fsum(values) / len(values)
-    return mean, fsum([(value - mean) ** 2 for value in values]) / (len(values) - 1)
+    apart = np.array(values, dtype=np.float64) - mean
+    return mean, fsum((apart * apart).tolist()) / (len(values) - 1)

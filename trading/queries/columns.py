@@ -4,10 +4,10 @@ costs more than all that is computed from it."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from django.db import connections
@@ -16,6 +16,8 @@ from django.db.models import Aggregate, BigIntegerField, Expression, QuerySet, T
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 from numpy.typing import NDArray
+
+ROWS_AT_A_TIME = 500
 
 
 def units(path: str) -> Cast:
@@ -79,16 +81,31 @@ def instants_of(texts: Sequence[str | None]) -> NDArray[np.int64]:
 
 def ordinals_of(texts: Sequence[str]) -> NDArray[np.int64]:
     """Return the ordinals of many days, as `text` brings them."""
-    return np.array([day_of(text).toordinal() for text in texts], dtype=np.int64)
+    codes, days = coded(texts)
+    return np.array([date.fromisoformat(day).toordinal() for day in days], dtype=np.int64)[codes]
 
 
-def fetched(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of a `values_list` as the database hands them over: all at once and nothing made of them."""
+def fetched_columns(rows: QuerySet[Any, Any]) -> list[list[Any]]:
+    """Return the columns of a `values_list` as the database hands them over, nothing made of their values."""
     sql, parameters = rows.query.sql_with_params()
     with connections[rows.db].cursor() as cursor:
         cursor.execute(sql, parameters)
-        fetched_rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return fetched_rows
+        columns: list[list[Any]] = [[] for _ in cursor.description]
+        # Few rows at a time: tuples that are used again at once stay in the processor's cache and start no collection
+        # of garbage. All at once takes four times as long.
+        while some := cursor.fetchmany(ROWS_AT_A_TIME):
+            for column, values in zip(columns, zip(*some, strict=True), strict=True):
+                column.extend(values)
+    return columns
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def coded(values: Sequence[Key]) -> tuple[NDArray[np.int64], list[Key]]:
+    """Return a number for each of some values, and the value of each number, in the order in which they come."""
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return np.fromiter(map(numbers.__getitem__, values), dtype=np.int64, count=len(values)), list(numbers)
 
 
 day_of = lru_cache(maxsize=4096)(date.fromisoformat)  # rows share their days by the thousand

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from trading.domain.exit_columns import Integers, local_micros
+from trading.domain.exit_columns import local_columns
+from trading.domain.exit_runs import Integers
 from trading.domain.sessions import days_between
 from trading.domain.shapes import Exposure
 from trading.models import Instrument, Strategy, Trade
-from trading.queries.columns import fetched, instant_of, instants_of, text
+from trading.queries.columns import coded, fetched_columns, instant_of, instants_of, text
 from trading.queries.exposure import Held, HeldRow, Market, held_by_day, held_over, named
 from trading.queries.kept import KeptAnswers
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
@@ -130,37 +130,38 @@ def _closed(cut: Cut, first: date, last: date) -> HeldColumns:
     """Return what of each closed trade lies in the days: of one that ended on its first day, as most did, all of it."""
     since = datetime.combine(first, time(), UTC) - timedelta(days=1)  # no zone is a day away from UTC
     rows = Trade.objects.filter(**cut.lookups(), state=CLOSED, trading_day__lte=last, closed_at__gte=since).order_by()
-    table = fetched(rows.values_list("strategy_id", "instrument_id", text("opened_at"), text("closed_at")))
-    strategy_pks, instrument_pks, opened, closed = zip(*table, strict=True) if table else ((),) * 4
+    read = rows.values_list("strategy_id", "instrument_id", text("opened_at"), text("closed_at"))
+    strategy_pks, instrument_pks, opened, closed = fetched_columns(read)
     start, stop = instants_of(opened), instants_of(closed)
-    strategies = dict(Strategy.objects.values_list("pk", "code"))
-    instruments = {instrument.pk: instrument for instrument in Instrument.objects.select_related("exchange")}
-    of_instrument = {pk: named(instrument) for pk, instrument in instruments.items()}
-    markets = sorted({market for _, market in of_instrument.values()})
-    numbers = {pk: markets.index(market) for pk, (_, market) in of_instrument.items()}
-    market = np.array([numbers[pk] for pk in instrument_pks], dtype=np.int64)
-    opened_on, closed_on = np.zeros_like(start), np.zeros_like(start)
-    for zone in {instrument.exchange.zone for instrument in instruments.values()}:
-        pks = [pk for pk, instrument in instruments.items() if instrument.exchange.zone == zone]
-        here = np.isin(np.array(instrument_pks, dtype=np.int64), pks)
-        for day, instants in ((opened_on, start), (closed_on, stop)):
-            day[here] = local_micros(instants[here], ZoneInfo(zone)) // DAY_MICROS + EPOCH_ORDINAL
+    codes = dict(Strategy.objects.values_list("pk", "code"))
+    by_strategy, strategies_found = coded(strategy_pks)
+    strategies = np.array([codes[pk] for pk in strategies_found], dtype=object)
+    traded, instruments_found = coded(instrument_pks)
+    found_by_pk = Instrument.objects.select_related("exchange").in_bulk(instruments_found)
+    instruments = [found_by_pk[pk] for pk in instruments_found]
+    of_instrument = [named(instrument) for instrument in instruments]
+    markets = sorted({market for _, market in of_instrument})
+    market_of = np.array([markets.index(market) for _, market in of_instrument], dtype=np.int64)
+    zones = [instrument.exchange.zone for instrument in instruments]
+    opened_on, closed_on = (
+        on_the_wall // DAY_MICROS + EPOCH_ORDINAL for on_the_wall in local_columns(traded, zones, start, stop)
+    )
     of_one_day = opened_on == closed_on
     whole = np.flatnonzero(of_one_day & (opened_on >= first.toordinal()) & (opened_on <= last.toordinal()))
     columns = HeldColumns(
-        np.array([strategies[pk] for pk in strategy_pks], dtype=object),
-        np.array([of_instrument[pk][0] for pk in instrument_pks], dtype=object),
+        strategies[by_strategy],
+        np.array([symbol for symbol, _ in of_instrument], dtype=object)[traded],
         markets,
-        market,
+        market_of[traded],
         opened_on,
         start,
         stop,
     ).take(whole)
     longer: list[HeldRow] = []
     for place in np.flatnonzero(~of_one_day).tolist():
-        symbol, traded_at = of_instrument[instrument_pks[place]]
+        symbol, traded_at = of_instrument[traded[place]]
         ends = instant_of(opened[place]), instant_of(closed[place])
-        longer.append((strategies[strategy_pks[place]], symbol, traded_at, *ends))
+        longer.append((codes[strategy_pks[place]], symbol, traded_at, *ends))
     return columns.joined(HeldColumns.of(held_by_day(longer, first, last)))
 
 

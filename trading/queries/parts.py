@@ -3,6 +3,7 @@ queries."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
-from trading.domain.exit_columns import ExitColumns, local_micros
+from trading.domain.exit_columns import ExitColumns, Flags, Groups, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
-from trading.models import Account, Instrument, Realisation, Review, SignalCondition, Strategy
+from trading.domain.exit_runs import Integers
+from trading.models import Account, Instrument, Realisation, Review, Signal, SignalCondition, Strategy
 from trading.queries.as_known import untouched
-from trading.queries.columns import fetched, instants_of, ordinals_of, text, texts_of
+from trading.queries.columns import coded, fetched_columns, instants_of, ordinals_of, text, texts_of
 from trading.queries.day_only import is_untimed
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
@@ -22,7 +24,6 @@ from trading.queries.statistics import EXIT_MONEY, EXIT_TIMES, Cut, retold_of
 from trading.queries.trades import OPEN
 
 BYTES_MAX = 256 * 2**20  # a million exits with ten conditions take about a hundred million bytes
-COLUMNS = 17
 _OF_TRADE = ("strategy_id", "instrument_id", "trade__side", "trade__exit_reason", "trade__state")
 _kept_columns: KeptAnswers[ExitColumns] = KeptAnswers(BYTES_MAX, lambda columns: columns.nbytes)
 
@@ -46,29 +47,32 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
     if cut.known_at is not None:
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
     columns = ("trade_id", "closes", *_OF_TRADE)
-    table = fetched(rows.values_list(*columns, text("trade__flags"), *EXIT_TIMES, *EXIT_MONEY))
     (
         trade_pks, closes, strategy_pks, instrument_pks, sides, reasons, states, flags,
         at, days, opened, closed, pnls, charges, whole, costs, risks,
-    ) = zip(*table, strict=True) if table else ((),) * COLUMNS  # fmt: skip
+    ) = fetched_columns(rows.values_list(*columns, text("trade__flags"), *EXIT_TIMES, *EXIT_MONEY))  # fmt: skip
     trades, numbers = np.unique(np.array(trade_pks, dtype=np.int64), return_inverse=True)
-    numbers = numbers.reshape(-1)
-    ended = [at is not None and state != OPEN for at, state in zip(closed, states, strict=True)]
-    untimed = {words: is_untimed(words) for words in set(flags)}
+    numbers = numbers.reshape(-1).astype(np.int64)
+    state, states_found = coded(states)
+    is_open = np.array([name == OPEN for name in states_found], dtype=bool)[state]
+    has_ended = ~is_open & np.array([at is not None for at in closed], dtype=bool)
+    flags_of, flags_found = coded(flags)
     opened_at, closed_at = instants_of(opened), instants_of(closed)
     strategies = dict(Strategy.objects.values_list("pk", "code"))
     named = Instrument.objects.values_list("pk", "exchange__code", "symbol", "exchange__zone")
     instruments = {pk: (shown_symbol(exchange, symbol), zone) for pk, exchange, symbol, zone in named}
-    tags = {pk: ", ".join(sorted(of_trade)) for pk, of_trade in _tags(cut).items()}
-    local = _local(np.array(instrument_pks, dtype=np.int64), instruments, opened_at, closed_at)
+    traded, instruments_found = coded(instrument_pks)
+    zones = [instruments[pk][1] for pk in instruments_found]
+    by_strategy, strategies_found = coded(strategy_pks)
+    local = local_columns(traded, zones, opened_at, closed_at)
     return ExitLists(
         at=instants_of(at),
         day=ordinals_of(days),
         pnl=pnls,
         charges=charges,
         closes=np.array(closes, dtype=bool),
-        has_ended=np.array(ended, dtype=bool),
-        is_day_only=np.array([untimed[words] for words in flags], dtype=bool),
+        has_ended=has_ended,
+        is_day_only=np.array([is_untimed(words) for words in flags_found], dtype=bool)[flags_of],
         whole=whole,
         costs=costs,
         risk=risks,
@@ -76,33 +80,35 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
         closed=closed_at,
         opened_local=local[0],
         closed_local=local[1],
-        trade=numbers.astype(np.int64),
+        trade=numbers,
         words={
-            "strategy": [strategies[pk] for pk in strategy_pks],
-            "symbol": [instruments[pk][0] for pk in instrument_pks],
-            "side": sides,
-            "exit_reason": [
-                reason or (NONE if has_ended else STILL_OPEN) for reason, has_ended in zip(reasons, ended, strict=True)
-            ],
-            "tag": [tags.get(pk, NONE) for pk in trade_pks],
+            "strategy": Groups(by_strategy, [strategies[pk] for pk in strategies_found]),
+            "symbol": Groups(traded, [instruments[pk][0] for pk in instruments_found]),
+            "side": Groups(*coded(sides)),
+            "exit_reason": _reasons(reasons, has_ended),
+            "tag": _tag_groups(_tags(cut), trades, numbers),
         },
         conditions=_numbered(trades, _conditions(cut, first, last)) if with_conditions else {},
     )
 
 
-def _local(
-    instrument_pks: NDArray[np.int64], instruments: dict[int, tuple[str, str]], *instants: NDArray[np.int64]
-) -> list[NDArray[np.int64]]:
-    """Return each column of instants on the clocks of the instruments' exchanges."""
-    local = [column.copy() for column in instants]
-    zones: dict[str, list[int]] = {}
-    for pk in np.unique(instrument_pks).tolist():
-        zones.setdefault(instruments[pk][1], []).append(pk)
-    for zone, pks in zones.items():
-        places = np.isin(instrument_pks, pks)
-        for column, on_the_wall in zip(instants, local, strict=True):
-            on_the_wall[places] = local_micros(column[places], ZoneInfo(zone))
-    return local
+def _reasons(reasons: Sequence[str], has_ended: Flags) -> Groups:
+    """Return the cut by exit reason; without one, a trade that has ended is apart from one that is open still."""
+    codes, names = coded(reasons)
+    if "" in names:
+        codes = np.where((codes == names.index("")) & ~has_ended, len(names), codes)
+    return Groups(codes, [*(name or NONE for name in names), STILL_OPEN])
+
+
+def _tag_groups(tags: Mapping[int, tuple[str, ...]], trades: Integers, numbers: Integers) -> Groups:
+    """Return the cut by tags; ``trades`` are keys, ascending, ``numbers`` the place of each exit's trade among them."""
+    of_trade, names = coded([", ".join(sorted(words)) for words in tags.values()])
+    keys = np.fromiter(tags, dtype=np.int64, count=len(tags))
+    places = np.searchsorted(trades, keys)
+    is_one = np.append(trades, -1)[places] == keys
+    codes = np.zeros(len(trades), dtype=np.int64)
+    codes[places[is_one]] = of_trade[is_one] + 1
+    return Groups(codes[numbers], [NONE, *names])
 
 
 def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list[TradedExit]:
@@ -116,7 +122,7 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
     }
     tags = _tags(cut)
     conditions: dict[int, dict[str, float]] = {}
-    for pk, name, number in _conditions(cut, None, None) if with_conditions else ():
+    for pk, name, number in zip(*_conditions(cut, None, None), strict=True) if with_conditions else ():
         conditions.setdefault(pk, {}).setdefault(name, number)
     for known_trade in retold_of(cut, cut.known_at):
         pk, instrument = known_trade.trade.pk, known_trade.trade.instrument_id
@@ -134,39 +140,43 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
 def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
     """Return the tags of the trades' reviews. Of one that was changed since, nobody knows the tags that it had."""
     of = _of(cut, "trade") | ({} if cut.known_at is None else {"reviewed_at__lt": cut.known_at})
-    rows = fetched(Review.objects.filter(**of).values_list("trade_id", text("tags")))
-    return {pk: texts_of(tags) for pk, tags in rows if texts_of(tags)}
+    pks, tags = fetched_columns(Review.objects.filter(**of).values_list("trade_id", text("tags")))
+    return {pk: texts_of(words) for pk, words in zip(pks, tags, strict=True) if texts_of(words)}
 
 
-def _conditions(cut: Cut, first: date | None, last: date | None) -> list[tuple[int, str, float]]:
-    """Return the conditions of the signals that led to the trades with an exit on these days, as (trade, name, number);
-    of two signals the first opened the trade."""
+def _conditions(cut: Cut, first: date | None, last: date | None) -> tuple[list[int], list[str], list[float]]:
+    """Return the conditions of the signals that led to the trades with an exit on these days, as keys of trades, names
+    and numbers; of two signals the first opened the trade, and comes first."""
     of = _of(cut, "signal__trade") | ({} if cut.known_at is None else {"signal__recorded_at__lt": cut.known_at})
     rows = SignalCondition.objects.filter(**of, signal__trade__isnull=False)
     if first is not None and last is not None:
         exits = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
         rows = rows.filter(signal__trade__in=exits.values("trade"))
-    ordered = rows.order_by("signal__at", "signal_id")
-    return [
-        (pk, name, number) for pk, name, number in fetched(ordered.values_list("signal__trade_id", "name", "value"))
-    ]
+    columns = rows.order_by().values_list("signal__trade_id", "name", "value", "signal_id")
+    trades, names, numbers, signals = fetched_columns(columns)
+    if len(set(signals)) > len(set(trades)):  # seldom: sorting in the database would cost every reader as much again
+        ats = dict(Signal.objects.filter(**_of(cut, "trade")).values_list("pk", text("at")))
+        ranks = {
+            signal: rank for rank, (_, signal) in enumerate(sorted((ats[signal], signal) for signal in set(signals)))
+        }
+        order = sorted(range(len(signals)), key=lambda place: ranks[signals[place]])
+        trades, names, numbers = ([column[place] for place in order] for column in (trades, names, numbers))
+    return trades, names, numbers
 
 
-def _numbered(trades: NDArray[np.int64], rows: list[tuple[int, str, float]]) -> dict[str, NDArray[np.float64]]:
+def _numbered(
+    trades: Integers, rows: tuple[Sequence[int], Sequence[str], Sequence[float]]
+) -> dict[str, NDArray[np.float64]]:
     """Return by condition its number of each of some trades (ascending keys), NaN where it has none."""
-    if not rows:
-        return {}
-    pks, names, numbers = zip(*rows[::-1], strict=True)
-    keys, of_rows = np.array(pks, dtype=np.int64), np.array(numbers, dtype=np.float64)
-    codes = {name: code for code, name in enumerate(dict.fromkeys(names))}
-    code_of_rows = np.fromiter(map(codes.__getitem__, names), dtype=np.int64, count=len(names))
+    keys, numbers = np.array(rows[0], dtype=np.int64)[::-1], np.array(rows[2], dtype=np.float64)[::-1]
+    codes, names = coded(rows[1])
     places = np.searchsorted(trades, keys)
     is_one = np.append(trades, -1)[places] == keys
     conditions: dict[str, NDArray[np.float64]] = {}
-    for name, code in codes.items():
-        here = np.flatnonzero(is_one & (code_of_rows == code))
+    for code, name in enumerate(names):
+        here = np.flatnonzero(is_one & (codes[::-1] == code))
         column = conditions[name] = np.full(len(trades), np.nan)
-        column[places[here]] = of_rows[here]  # of two the last that is written stays: the first of the signals
+        column[places[here]] = numbers[here]  # of two the last that is written stays: the first of the signals
     return conditions
 
 

@@ -12,7 +12,7 @@ from django.db.models import Max, Min
 
 from timeseries.values import parse_name
 from trading.domain import figures, statistics
-from trading.domain.distributions import ONE, distribution, weekday_hours
+from trading.domain.distributions import distribution, in_units, weekday_hours
 from trading.domain.exit_columns import ExitColumns, Groups
 from trading.domain.exit_lists import lists_of
 from trading.domain.shapes import (
@@ -286,15 +286,14 @@ class _Period:
                     "drawdown": _money(peak - equity),
                 }
             )
-        multiples = self.exits.multiple[~np.isnan(self.exits.multiple)].tolist()
         conditions = self.exits.recorded_conditions()
         return {
             "by": {cut: self._parts(groups) for cut, groups in self.exits.groups.items()},
             "by_condition": {name: self._parts(self.exits.by_condition(name)) for name in conditions},
             "days": curve,
             "distributions": {
-                "pnl": distribution(self.exits.whole[self.exits.closes].tolist()),
-                "r": distribution([round(multiple * ONE) for multiple in multiples]),
+                "pnl": distribution(self.exits.whole[self.exits.closes]),
+                "r": distribution(in_units(self.exits.multiple[~np.isnan(self.exits.multiple)])),
             },
             "weekday_hours": weekday_hours(self.exits.hours()),
         }
