@@ -14,7 +14,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from trading import summon
 from trading.data_manager import DataManager
@@ -25,6 +24,8 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_a_condition_that_decides_is_found_among_many_that_do_not() -> None:
+    from scipy import stats
+
     chance = random.Random(5)
     trades = []
     for _ in range(200):

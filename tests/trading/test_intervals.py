@@ -1,4 +1,7 @@
-"""How sure a figure is: against scipy, and what must hold for any sample."""
+"""How sure a figure is: against scipy, and what must hold for any sample.
+
+scipy takes seconds to import: not each worker that collects these tests shall wait for it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy import stats
 
 from trading.domain import intervals, student
 
@@ -15,6 +17,8 @@ values = st.lists(st.integers(min_value=-(10**12), max_value=10**12), min_size=2
 
 @pytest.mark.parametrize("freedom", [1, 1.5, 2, 3.7, 10, 29, 200, 1e4, 1e6])
 def test_students_distribution_is_scipys(freedom: float) -> None:
+    from scipy import stats
+
     for t in (0.0, 0.1, 0.7, 1.0, 1.96, 3.5, 12.0, 60.0):
         assert student.two_sided(t, freedom) == pytest.approx(2 * stats.t.sf(t, freedom), rel=1e-8, abs=1e-13)
     for confidence in (0.5, 0.9, 0.95, 0.99):
@@ -25,6 +29,8 @@ def test_students_distribution_is_scipys(freedom: float) -> None:
 
 @given(values)
 def test_the_interval_of_a_mean_is_scipys(sample: list[int]) -> None:
+    from scipy import stats
+
     assume(len(set(sample)) > 1)
     made = intervals.of_mean(sample)
     low, high = stats.t.interval(0.95, len(sample) - 1, loc=np.mean(sample), scale=stats.sem(sample))
@@ -35,6 +41,8 @@ def test_the_interval_of_a_mean_is_scipys(sample: list[int]) -> None:
 
 @given(st.integers(min_value=1, max_value=5000), st.data())
 def test_the_interval_of_a_share_is_wilsons_as_scipy_has_it(of: int, data: st.DataObject) -> None:
+    from scipy import stats
+
     count = data.draw(st.integers(min_value=0, max_value=of))
     made, theirs = intervals.of_share(count, of), stats.binomtest(count, of).proportion_ci(method="wilson")
     assert made is not None
@@ -46,6 +54,8 @@ def test_the_interval_of_a_share_is_wilsons_as_scipy_has_it(of: int, data: st.Da
 
 @given(values, values)
 def test_the_difference_of_two_groups_is_welchs_as_scipy_has_it(one: list[int], other: list[int]) -> None:
+    from scipy import stats
+
     assume(len(set(one)) > 1 and len(set(other)) > 1)
     made, theirs = intervals.difference(one, other), stats.ttest_ind(one, other, equal_var=False)
     assert made is not None

@@ -8,7 +8,6 @@ import math
 from decimal import Decimal
 from pathlib import Path
 
-import empyrical
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -120,11 +119,15 @@ class TestAgainstEmpyrical:
 
     @given(daily)
     def test_sharpe(self, returns: list[float]) -> None:
+        import empyrical
+
         assume(np.std(returns, ddof=1) > 1e-9)
         assert statistics.sharpe(returns) == pytest.approx(empyrical.sharpe_ratio(np.array(returns)), rel=1e-6)
 
     @given(daily)
     def test_sortino(self, returns: list[float]) -> None:
+        import empyrical
+
         assume(min(returns) < -1e-9)
         assert statistics.sortino(returns) == pytest.approx(
             empyrical.sortino_ratio(np.array(returns)), rel=1e-9, abs=1e-12
@@ -132,12 +135,16 @@ class TestAgainstEmpyrical:
 
     @given(daily)
     def test_growth_of_a_year(self, returns: list[float]) -> None:
+        import empyrical
+
         made = statistics.annualised_return(returns)
         assume(made is not None and math.isfinite(made))
         assert made == pytest.approx(100 * empyrical.cagr(np.array(returns)), rel=1e-7, abs=1e-9)
 
     @given(daily)
     def test_drawdown_and_calmar(self, returns: list[float]) -> None:
+        import empyrical
+
         capital = 10**9 * UNIT
         equity, changes = capital, []
         for value in returns:
