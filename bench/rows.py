@@ -14,6 +14,7 @@ from bench import (
     recognition,
     replay,
     reports,
+    scrape,
     soak,
     statistics,
     store,
@@ -40,6 +41,7 @@ ROWS = [
     *recognition.ROWS,
     *replay.ROWS,
     *verification.ROWS,
+    *scrape.ROWS,
     *soak.ROWS,
     *viewers.ROWS,
 ]

@@ -22,6 +22,7 @@ PACKAGES = {
     "strace": "strace",
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
     "docker-compose": "docker-compose",
+    "prometheus": "promtool",
     "chromium": "chromium",
     "chromium-driver": "chromedriver",
 }

@@ -173,6 +173,9 @@ VELOX_SPOOL_MAX_BYTES = env.optional_integer("VELOX_SPOOL_MAX_BYTES", minimum=64
 VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
 VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
 
+# -- metrics: for who has the token; without one there is no /metrics --------------------------------------------------
+VELOX_METRICS_TOKEN = env.text("VELOX_METRICS_TOKEN")
+
 # -- logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_DIR = DATA_DIR / "logs"

@@ -9,6 +9,7 @@ from trading.web import (
     hand_entry,
     health,
     live,
+    metrics,
     overview,
     reconcile,
     saved_filters,
@@ -61,5 +62,6 @@ urlpatterns = [
     ),
     path("password/done/", without_group(auth.PasswordChangeDoneView.as_view()), name="password_done"),
     path("health/", health.health, name="health"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("static/<path:name>", static_files.static_file, name="static"),
 ]

@@ -1,0 +1,126 @@
+"""Every series of `/metrics`: its name, kind, labels and meaning. `docs/metrics.md` is made from this table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+GAUGE, COUNTER = "gauge", "counter"
+LabelledNumber = tuple[tuple[str, ...], float]  # values of the labels, in their order, and the number
+
+
+class MetricSeries(NamedTuple):
+    """One series as Prometheus names it, the unit last; a counter's name is written with ``_total`` behind it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    meaning: str
+
+    def filled(self, samples: Iterable[LabelledNumber]) -> Metric:
+        """Return the series with its samples."""
+        family = CounterMetricFamily if self.kind == COUNTER else GaugeMetricFamily
+        metric = family(self.name, self.meaning, labels=self.labels)
+        for values, number in samples:
+            metric.add_metric(values, number)
+        return metric
+
+
+@dataclass(frozen=True, slots=True)
+class MetricReading:
+    """One series as it was read at one moment; without samples it is left out of the answer."""
+
+    series: MetricSeries
+    samples: list[LabelledNumber]
+
+
+_PART = ("part",)
+_ACCOUNT = ("account", "currency")
+_STRATEGY = (*_ACCOUNT, "strategy")
+_POSITION = (*_STRATEGY, "symbol")
+
+LEDGER = MetricSeries(
+    "velox_ledger_info", GAUGE, ("database", "version"), "Always 1; says which database holds the ledger."
+)
+SEEN = MetricSeries(
+    "velox_seen_timestamp_seconds", GAUGE, (), "When these numbers were read. A part that hangs lets them grow old."
+)
+READING = MetricSeries("velox_reading_seconds", GAUGE, (), "How long it took to read them.")
+
+PART_STATE = MetricSeries(
+    "velox_part_state", GAUGE, ("part", "state"), "1 for the state that a part is in (ok, degraded, down, off), else 0."
+)
+PART_SINCE = MetricSeries(
+    "velox_part_state_since_timestamp_seconds", GAUGE, _PART, "Since when a part is in its state."
+)
+PART_LATENCY = MetricSeries("velox_part_latency_seconds", GAUGE, _PART, "How long a part that is used took to answer.")
+
+ACCEPTED = MetricSeries("velox_points_accepted", COUNTER, (), "Points that a recorder accepted, of all time.")
+POINTS = MetricSeries(
+    "velox_points",
+    GAUGE,
+    ("where",),
+    "Where the accepted points are: stored, spooled (they wait), dead_lettered, expired, damaged, cleared.",
+)
+BALANCE = MetricSeries("velox_points_balance", GAUGE, (), "Accepted points that are nowhere: 0, or something was lost.")
+OLDEST = MetricSeries(
+    "velox_points_oldest_waiting_seconds", GAUGE, (), "Age of the oldest point that waits; 0 without any."
+)
+UNSYNCED = MetricSeries(
+    "velox_points_unsynced_seconds", GAUGE, (), "What a power loss would cost now, in seconds of records."
+)
+REFUSED = MetricSeries(
+    "velox_records_refused",
+    COUNTER,
+    ("reason",),
+    "Records that storage faults cost: spool_full, spool_failed, spool_removed.",
+)
+FEED_AGE = MetricSeries(
+    "velox_feed_age_seconds", GAUGE, ("source",), "Age of the last tick of each source being recorded."
+)
+SESSION_OPEN = MetricSeries("velox_session_open", GAUGE, ("exchange",), "1 while the exchange trades, else 0.")
+
+DISK_FREE = MetricSeries("velox_disk_free_bytes", GAUGE, (), "Free room on the disk of the data folder.")
+SPOOL_USED = MetricSeries("velox_spool_used_bytes", GAUGE, (), "What the spool holds.")
+SPOOL_LIMIT = MetricSeries("velox_spool_limit_bytes", GAUGE, (), "What the spool may hold.")
+COMPANION = MetricSeries("velox_companion_up", GAUGE, (), "1 while a companion works on this data folder, else 0.")
+TASK_AGE = MetricSeries("velox_task_age_seconds", GAUGE, ("task",), "Since when worker or beat has not shown itself.")
+BACKUP_NEWEST = MetricSeries("velox_backup_newest_timestamp_seconds", GAUGE, (), "When the newest backup was made.")
+BACKUP_WAITING = MetricSeries(
+    "velox_backup_waiting_since_timestamp_seconds", GAUGE, (), "When the oldest fact that no backup holds was recorded."
+)
+
+JOURNAL_ROWS = MetricSeries("velox_journal_rows", COUNTER, ("account",), "Rows of the account's journal, of all time.")
+REALISED = MetricSeries(
+    "velox_pnl_realised", GAUGE, _STRATEGY, "P&L realised today after known charges, in the account's currency."
+)
+WITHOUT_CHARGES = MetricSeries(
+    "velox_trades_without_charges", GAUGE, _ACCOUNT, "Trades closed today whose charges are not known."
+)
+CLOSED = MetricSeries("velox_trades_closed", GAUGE, _ACCOUNT, "Trades closed today.")
+OPEN_POSITIONS = MetricSeries("velox_positions_open", GAUGE, _STRATEGY, "Open trades.")
+UNPRICED = MetricSeries("velox_positions_unpriced", GAUGE, _STRATEGY, "Open trades whose last price is not known.")
+UNREALISED = MetricSeries(
+    "velox_pnl_unrealised", GAUGE, _STRATEGY, "P&L of the open trades whose last price is known, before charges."
+)
+OPEN_RISK = MetricSeries(
+    "velox_risk_open",
+    GAUGE,
+    _STRATEGY,
+    "What the open trades would lose from their last prices to their stops; those without stop or price are not in it.",
+)
+UNSTOPPED = MetricSeries("velox_positions_without_stop", GAUGE, _STRATEGY, "Open trades without a stop.")
+POSITION_PNL = MetricSeries(
+    "velox_position_pnl_unrealised", GAUGE, _POSITION, "P&L of an open position; at most 100 of all, the largest ones."
+)
+POSITION_TICK_AGE = MetricSeries(
+    "velox_position_tick_age_seconds", GAUGE, _POSITION, "Age of the last tick of an open position's symbol."
+)
+
+SERIES: tuple[MetricSeries, ...] = tuple(
+    series for series in list(globals().values()) if isinstance(series, MetricSeries)
+)
