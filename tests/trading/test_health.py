@@ -28,6 +28,7 @@ from trading.health import report as module
 from trading.health.report import report
 from trading.hot import cache
 from trading.hot.breaker import Breaker
+from trading.management.commands import health as health_command
 
 PARTS = ["ledger", "spool", "store", "shipper", "hot", "broker", "worker", "beat", "feed", "disk", "logs"]
 POINTS = ["accepted", "stored", "spooled", "dead_lettered", "expired", "damaged", "cleared", "balance"]
@@ -303,6 +304,22 @@ class TestCommand:
         with pytest.raises(SystemExit) as left:
             call_command("health", stdout=io.StringIO())
         assert left.value.code == 1
+        connections.close_all()
+
+    def test_it_watches_until_ctrl_c_and_answers_for_the_last_look(
+        self, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def wait(seconds: float) -> None:
+            if (data_dir / "delta").exists():
+                raise KeyboardInterrupt
+            (data_dir / "delta").write_text("a file stands in the way")
+
+        monkeypatch.setattr(health_command.time, "sleep", wait)
+        out = io.StringIO()
+        with pytest.raises(SystemExit) as left:
+            call_command("health", "--watch", stdout=out)
+        looks = [line.strip() for line in out.getvalue().splitlines() if "VELOX is" in line]
+        assert (left.value.code, looks) == (1, ["VELOX is ok", "VELOX is degraded"])
         connections.close_all()
 
 
