@@ -18,6 +18,7 @@ from tests.data_folder import FOLDER, SHARED, made_once
 
 # The one thing that a CI has not: a server of InfluxDB.
 MAY_BE_SKIPPED = "VELOX_TEST_INFLUX_URL"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 
 # A time limit per example says something about the machine of the moment, nothing about the code. Many examples are
 # tried by `make chaos`.
@@ -44,6 +45,9 @@ class Ledger:
     @property
     def vendor(self) -> str:
         return "postgresql" if self.url else "sqlite"
+
+
+Maker = Callable[[Callable[[], None]], None]  # of the fixture `made_as`
 
 
 @pytest.fixture
@@ -123,32 +127,64 @@ def _on_sqlite(migrated: Path) -> Callable[[Path], str]:
 
 @pytest.fixture(scope="session")
 def _on_postgres(django_db_blocker: Any) -> Callable[[Path], str]:
-    import psycopg
     from django.core.management import call_command
     from django.db import connections
 
     connection = connections["default"]
-    url = urlsplit(os.environ["DATABASE_URL"])
-    desk = urlunsplit(url._replace(scheme="postgresql", path="/postgres"))
-
-    def create(new: str, template: str, *, gone: str) -> None:
-        with psycopg.connect(desk, autocommit=True) as server:
-            server.execute(f'DROP DATABASE IF EXISTS "{gone}" WITH (FORCE)')
-            server.execute(f'CREATE DATABASE "{new}" TEMPLATE "{template}" STRATEGY FILE_COPY')
-        connection.settings_dict["NAME"] = new
-
-    name, number = f"velox_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}", itertools.count()
+    url, number = urlsplit(os.environ["DATABASE_URL"]), itertools.count()
     with made_once("template.postgres") as template, django_db_blocker.unblock():
         if template is not None:
-            create("velox_template", "template0", gone="velox_template")
+            _create_database("velox_template", "template0", gone="velox_template")
+            connection.settings_dict["NAME"] = "velox_template"
             call_command("migrate", verbosity=0)
             connections.close_all()
 
     def make(_data_dir: Path) -> str:
         # Never a name again: the companion of an earlier test may live still, and would follow this one's journal.
         now = next(number)
-        create(f"{name}_{now}", "velox_template", gone=f"{name}_{now - 1}")
-        return urlunsplit(url._replace(path=f"/{name}_{now}"))
+        name = connection.settings_dict["NAME"] = f"velox_{WORKER}_{now}"
+        _create_database(name, "velox_template", gone=f"velox_{WORKER}_{now - 1}")
+        return urlunsplit(url._replace(path=f"/{name}"))
+
+    return make
+
+
+def _create_database(new: str, template: str, *, gone: str) -> None:
+    """Create a database of PostgreSQL as a copy of another, and drop one before."""
+    import psycopg
+
+    url = urlsplit(os.environ["DATABASE_URL"])
+    with psycopg.connect(urlunsplit(url._replace(scheme="postgresql", path="/postgres")), autocommit=True) as server:
+        server.execute(f'DROP DATABASE IF EXISTS "{gone}" WITH (FORCE)')
+        server.execute(f'CREATE DATABASE "{new}" TEMPLATE "{template}" STRATEGY FILE_COPY')
+
+
+@pytest.fixture
+def made_as(ledger: Ledger) -> Maker:
+    """Let the test's ledger and data folder be what a function makes of them that takes its time.
+
+    The first test of a process has it called; the others get a copy of what it made.
+    """
+    from django.db import connections
+
+    connection = connections["default"]
+
+    def make(by: Callable[[], None]) -> None:
+        name = f"{by.__module__.rpartition('.')[2]}_{by.__name__}"
+        folder, database, now = Path(FOLDER) / name, f"velox_{WORKER}_{name}", connection.settings_dict["NAME"]
+        on_server = ledger.vendor == "postgresql"
+        if folder.exists():
+            connections.close_all()
+            shutil.rmtree(ledger.data_dir)
+            shutil.copytree(folder, ledger.data_dir)
+            if on_server:
+                _create_database(now, database, gone=now)
+            return
+        by()
+        connections.close_all()
+        if on_server:
+            _create_database(database, now, gone=database)
+        shutil.copytree(ledger.data_dir, folder)
 
     return make
 

@@ -18,6 +18,7 @@ from django.core.management.base import CommandError
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from tests.conftest import Maker
 from tests.trading.book import closed, opened, snapshot
 from tests.trading.ledger_workers import Worker
 from tests.trading.tampering import unguarded
@@ -51,8 +52,8 @@ def test_a_backup_is_private_noted_and_rotated(ledger: Any) -> None:
     assert "The last backup is 0.0 h old." in report(now=datetime.now(UTC))["parts"]["ledger"]["detail"]
 
 
-def test_what_was_backed_up_comes_back_and_is_proved(ledger: Any) -> None:
-    a_desks_days()
+def test_what_was_backed_up_comes_back_and_is_proved(ledger: Any, made_as: Maker) -> None:
+    made_as(a_desks_days)
     backup = back_up()
     trades = Trade.objects.count()
     opened("later")
@@ -85,8 +86,8 @@ def test_a_ledger_that_was_put_back_by_hand_is_told_by_its_heads(ledger: Any) ->
 
 @pytest.mark.parametrize("noted", [True, False])
 @pytest.mark.parametrize("harm", ["cut", "altered"])
-def test_a_copy_that_was_cut_or_altered_is_refused(ledger: Any, harm: str, noted: bool) -> None:
-    a_desks_days()
+def test_a_copy_that_was_cut_or_altered_is_refused(ledger: Any, harm: str, noted: bool, made_as: Maker) -> None:
+    made_as(a_desks_days)
     backup = back_up()
     before = Journal.objects.count()
     content = bytearray(backup.read_bytes())
@@ -108,8 +109,8 @@ def test_a_copy_that_was_cut_or_altered_is_refused(ledger: Any, harm: str, noted
     assert Journal.objects.count() == before and verify_ledger().ok
 
 
-def test_a_ledger_that_does_not_prove_itself_is_not_backed_up(ledger: Any) -> None:
-    a_desks_days()
+def test_a_ledger_that_does_not_prove_itself_is_not_backed_up(ledger: Any, made_as: Maker) -> None:
+    made_as(a_desks_days)
     with unguarded() as cursor:
         cursor.execute("UPDATE trading_fill SET price = price + 1 WHERE id = 1")
     with pytest.raises(CopyRefused, match="trading_fill price"):

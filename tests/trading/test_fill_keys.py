@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError, IntegrityError
 
+from tests.conftest import Maker
 from tests.trading.book import AT, MINUTE, closed, filled, fills, opened, row, snapshot, sql
 from tests.trading.tampering import unguarded
 from trading import transactions
@@ -253,8 +254,13 @@ class TestOlderLedger:
     """A ledger from before the keys: each trade had ids of its own."""
 
     @pytest.fixture
-    def older(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with monkeypatch.context() as patched:
+    def older(self, made_as: Maker) -> None:
+        made_as(self.from_before_the_keys)
+        transactions._fitting.clear()
+
+    @staticmethod
+    def from_before_the_keys() -> None:
+        with pytest.MonkeyPatch.context() as patched:
             patched.setattr(fill_keys, "must_be_free", lambda *_, **__: None)
             patched.setattr(fill_keys, "keep", lambda *_, **__: {})
             patched.setattr(fill_keys, "follow", lambda *_, **__: {})

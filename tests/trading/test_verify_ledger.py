@@ -15,6 +15,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.utils import DatabaseError, IntegrityError
 
+from tests.conftest import Maker
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, sql
 from tests.trading.desk import make, plans
 from tests.trading.pictures import picture
@@ -111,8 +112,8 @@ def found(**more: Any) -> set[tuple[str, str | None]]:
 
 
 class TestUntouched:
-    def test_a_ledger_that_nobody_touched_is_proved(self) -> None:
-        a_desks_days()
+    def test_a_ledger_that_nobody_touched_is_proved(self, made_as: Maker) -> None:
+        made_as(a_desks_days)
         proof = verify_ledger()
         assert proof.differences == []
         assert proof.checked["trade"] == 15 and proof.checked["journal"] > 30 and proof.checked["heads"] > 3
@@ -121,8 +122,8 @@ class TestUntouched:
     def test_an_empty_one_too(self) -> None:
         assert verify_ledger().ok
 
-    def test_what_is_written_in_the_ordinary_ways_is_sealed(self, client: Any) -> None:
-        a_desks_days()
+    def test_what_is_written_in_the_ordinary_ways_is_sealed(self, client: Any, made_as: Maker) -> None:
+        made_as(a_desks_days)
         user = User.objects.get()
         client.force_login(user)
         user.set_password("another")
@@ -185,9 +186,9 @@ class TestReports:
 
 
 class TestTamper:
-    def test_every_column_of_every_table_with_rows(self) -> None:
+    def test_every_column_of_every_table_with_rows(self, made_as: Maker) -> None:
         """In the oldest row and in the newest; on a server, which compares alike, in one of the two, by turns."""
-        a_desks_days()
+        made_as(a_desks_days)
         tables = filled_tables()
         assert len(tables) >= 20, sorted(tables)
         missed, refused = [], []
@@ -204,8 +205,8 @@ class TestTamper:
         assert connection.vendor == "postgresql" or refused == []
         assert verify_ledger().differences == []
 
-    def test_one_row_of_every_table(self) -> None:
-        a_desks_days()
+    def test_one_row_of_every_table(self, made_as: Maker) -> None:
+        made_as(a_desks_days)
         missed = []
         for table in filled_tables():
             for order in ("ASC", "DESC"):
@@ -260,8 +261,8 @@ def _changed(table: str, column: str, expression: str, pk: int) -> int | None:
 
 class TestChain:
     @pytest.mark.parametrize("keeps_head", [True, False])
-    def test_a_cut_tail_is_named(self, keeps_head: bool) -> None:
-        a_desks_days()
+    def test_a_cut_tail_is_named(self, keeps_head: bool, made_as: Maker) -> None:
+        made_as(a_desks_days)
         with unguarded() as cursor:
             cursor.execute("SELECT MAX(id), MAX(sequence) FROM trading_journal WHERE account_id = 1")
             ((pk, sequence),) = cursor.fetchall()
@@ -284,8 +285,8 @@ class TestChain:
         assert (one.kind, one.table) == ("head", "trading_journal")
         assert one.field == "sequence, published in the heads' folder"
 
-    def test_a_chain_made_anew_without_the_key_is_named(self) -> None:
-        a_desks_days()
+    def test_a_chain_made_anew_without_the_key_is_named(self, made_as: Maker) -> None:
+        made_as(a_desks_days)
         with unguarded() as cursor:
             cursor.execute("SELECT id, body FROM trading_journal WHERE account_id = 1 ORDER BY sequence")
             previous = ""
@@ -298,15 +299,15 @@ class TestChain:
             cursor.execute("UPDATE trading_journalhead SET mac = %s WHERE account_id = 1", [previous])
         assert ("trading_journal", "body") in found()
 
-    def test_a_key_that_is_lost_is_one_finding_and_not_made_anew(self, data_dir: Path) -> None:
-        a_desks_days()
+    def test_a_key_that_is_lost_is_one_finding_and_not_made_anew(self, data_dir: Path, made_as: Maker) -> None:
+        made_as(a_desks_days)
         (data_dir / "journal.key").unlink()
         (one,) = verify_ledger().differences
         assert (one.kind, one.field) == ("key", "journal.key")
         assert not (data_dir / "journal.key").exists()
 
-    def test_a_key_that_was_made_anew_is_one_finding(self, data_dir: Path) -> None:
-        a_desks_days()
+    def test_a_key_that_was_made_anew_is_one_finding(self, data_dir: Path, made_as: Maker) -> None:
+        made_as(a_desks_days)
         (data_dir / "journal.key").write_text("made anew")
         (one,) = verify_ledger().differences
         assert (one.kind, one.field, one.stored) == ("key", "journal.key", "another key")
@@ -338,8 +339,8 @@ class TestSchema:
 
 
 class TestCommand:
-    def test_it_answers_and_ends_as_promised(self, capsys: Any) -> None:
-        a_desks_days()
+    def test_it_answers_and_ends_as_promised(self, capsys: Any, made_as: Maker) -> None:
+        made_as(a_desks_days)
         call_command("verify_ledger", format="json")
         said = json.loads(capsys.readouterr().out)
         assert said["ok"] is True and said["differences"] == [] and said["head"]["main"]["sequence"] > 1
@@ -353,8 +354,8 @@ class TestCommand:
         assert (one["kind"], one["table"], one["pk"], one["field"]) == ("differs", "trading_fill", 1, "price")
         assert one["stored"] == one["expected"] + 1
 
-    def test_since_leaves_out_what_nothing_was_recorded_of(self, capsys: Any) -> None:
-        a_desks_days()
+    def test_since_leaves_out_what_nothing_was_recorded_of(self, capsys: Any, made_as: Maker) -> None:
+        made_as(a_desks_days)
         with unguarded() as cursor:
             cursor.execute("UPDATE trading_fill SET price = price + 1 WHERE id = 1")
         call_command("verify_ledger", since="2100-01-01", format="json")

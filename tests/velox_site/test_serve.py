@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,8 +45,16 @@ def is_ready(server: subprocess.Popen[str]) -> bool:
     return server.stdout.readline().startswith("READY ")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
-def test_a_signal_ends_the_server_and_its_companion(data_dir: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "is_fresh"),
+    [(signal.SIGTERM, True), (signal.SIGHUP, False), (signal.SIGINT, False)],
+    ids=["SIGTERM", "SIGHUP", "SIGINT"],
+)
+def test_a_signal_ends_the_server_and_its_companion(
+    data_dir: Path, migrated: Path, number: signal.Signals, is_fresh: bool
+) -> None:
+    if not is_fresh:
+        shutil.copy(migrated, data_dir / "ledger.sqlite3")
     with serving(data_dir) as server:
         assert is_ready(server)
         until(summon.companion_pid)  # the pages may be there before it has its lock
