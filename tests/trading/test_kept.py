@@ -3,6 +3,8 @@ bound."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,8 +13,9 @@ from django.test import Client
 from tests import page_desk
 from trading.models import Account, Excursion, Instrument, Trade
 from trading.operations.close_position import close_position
+from trading.operations.write_day_note import write_day_note
 from trading.queries.accounts import get_account
-from trading.queries.kept import KeptAnswers, mark_of
+from trading.queries.kept import KeptAnswers, all_kept, mark_of
 from trading.queries.trade_filter import TradeFilter
 from trading.queries.trade_totals import filtered_totals
 
@@ -93,3 +96,49 @@ def test_the_totals_of_a_filter_follow_the_ledger() -> None:
     assert filtered_totals(account, wins).trades == before.winning_trades
     page_desk.trades(1, first=5)
     assert filtered_totals(account, TradeFilter()).trades == before.trades + 1
+
+
+def test_what_pages_keep_drawn_follows_the_ledger(client: Client) -> None:
+    page_desk.trades(3)
+    client.force_login(page_desk.member("viewer"))
+    trade = Trade.objects.select_related("instrument").get(trade_id="T1")
+    instrument, at, day = trade.instrument, page_desk.OPENING, page_desk.DAY.date()
+    measured = {"mae": -1, "mae_price": 1, "mae_at": at, "mfe": 1, "mfe_price": 1, "mfe_at": at, "measured_at": at}
+
+    def renamed() -> None:
+        instrument.symbol = "RENAMED"
+        instrument.save()
+
+    changes: list[Callable[[], object]] = [
+        lambda: page_desk.reviewed("T1", by="viewer"),
+        lambda: Excursion.objects.bulk_create([Excursion(trade=trade, ticks=1, **measured)]),
+        lambda: write_day_note(get_account("main"), day, "Calm.", by="viewer", after=0),
+        renamed,
+        lambda: page_desk.trades(1, first=4),
+    ]
+    addresses = [
+        *("/trades/", "/trades/?sort=-r&col=review", f"/calendar/?month={day:%Y-%m}", "/symbols/?days=all"),
+        *(f"/symbols/{instrument.pk}/?days=all", f"/strategies/{trade.strategy_id}/?days=all"),
+    ]
+    moved: dict[str, set[int]] = {address: set() for address in addresses}
+    pages = {address: page(client, address) for address in addresses}
+    for number, change in enumerate(changes):
+        change()
+        shown = {address: page(client, address) for address in addresses}
+        for answers in all_kept:
+            answers.clear()
+        assert shown == {address: page(client, address) for address in addresses}, number
+        for address in addresses:
+            if shown[address] != pages[address]:
+                moved[address].add(number)
+        pages = shown
+    assert list(moved.values()) == [{0, 3, 4}, {0, 3, 4}, {2, 4}, {3, 4}, {0, 1, 3}, {0, 1, 3, 4}]
+
+
+def page(client: Client, address: str) -> str:
+    """Return a page without what is each request's own."""
+    answer = client.get(address)
+    assert answer.status_code == 200, address
+    return re.sub(
+        r'nonce="[^"]*"|csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": "[^"]*"', "", answer.content.decode()
+    )

@@ -49,9 +49,7 @@ class CalendarMonth:
 
 def months(account: Account, newest: date, count: int) -> list[CalendarMonth]:
     """Return ``count`` months, that of ``newest`` first and each before it after it."""
-    firsts = [newest.replace(day=1)]
-    while len(firsts) < count:
-        firsts.append((firsts[-1] - timedelta(days=1)).replace(day=1))
+    firsts = [first_before(newest, number) for number in range(count)]
     first, last = _monday(firsts[-1]), _monday(next_month(firsts[0]) - timedelta(days=1)) + timedelta(days=6)
     by = {cut: {row["key"]: row for row in totals_by(account, first, last, cut)} for cut in ("day", "week", "month")}
     noted = days_with_note(account, first, last)
@@ -77,6 +75,14 @@ def months(account: Account, newest: date, count: int) -> list[CalendarMonth]:
         )
         for month in firsts
     ]
+
+
+def first_before(day: date, months: int) -> date:
+    """Return the first day of the month that is so many before a day's."""
+    first = day.replace(day=1)
+    for _ in range(months):
+        first = (first - timedelta(days=1)).replace(day=1)
+    return first
 
 
 def next_month(day: date) -> date:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 
 import numpy as np
 from django.db.models import Max, Min
@@ -219,6 +220,7 @@ class _InMarket:
 
     def __init__(self, selection: Selection, now: datetime | None) -> None:
         self.now, self.span = now, None
+        self.named = {"strategy": selection.cut.strategy_id, "symbol": selection.symbol}
         since = first_trading_day(selection.cut.account, known_at=selection.cut.known_at)
         if selection.first is not None and selection.last is not None and since is not None:
             last = selection.last if now is None else min(selection.last, desk_date(now))
@@ -229,8 +231,15 @@ class _InMarket:
         """Return the exposure of one strategy or symbol, without a name that of all."""
         if self.span is None:
             return {"exposure_seconds": 0.0, "exposure_pct": None}
-        held = self.held if name is None else self.held.of_group(name, grouping)
-        return held.exposure(*self.span, now=self.now)
+        if name is None or name == self.named[grouping]:
+            return self.whole
+        return self.held.of_group(name, grouping).exposure(*self.span, now=self.now)
+
+    @cached_property
+    def whole(self) -> Exposure:
+        """The exposure of all of the selection, which may be of one strategy or symbol alone."""
+        assert self.span is not None
+        return self.held.exposure(*self.span, now=self.now)
 
 
 class _Period:

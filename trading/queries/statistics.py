@@ -260,7 +260,7 @@ def trading_days(cut: Cut, first: date, last: date) -> list[date]:
         return []
     totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last)
     groups = totals.values_list("instrument__exchange__code", "instrument__session_group").distinct()
-    days = set(totals.values_list("day", flat=True))
+    days = set(totals.values_list("day", flat=True).distinct())
     if cut.known_at is not None:
         days = {exit.day for _, exit in exits_of(cut, first, last)}
     for exchange, group in set(groups) or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
@@ -16,9 +17,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from trading.errors import InvalidValue, VeloxError
 from trading.operations.write_day_note import CHARACTERS_MAX, write_day_note
 from trading.queries.daily_summary import latest_day
-from trading.queries.month_calendar import months, next_month
+from trading.queries.month_calendar import first_before, months, next_month
 from trading.queries.period import EARLIEST, desk_date
 from trading.web.choice import LATEST, AccountChoice, account_query, chosen_account, chosen_month, day_named, page
+from trading.web.drawn import drawn
 from trading.web.kept_day import kept_day, kept_record
 
 MONTHS_SHOWN = 3
@@ -47,16 +49,24 @@ def calendar(request: HttpRequest) -> HttpResponse:
     today = desk_date(now)
     newest_day = latest_day(choice.account, now=now)
     newest = chosen_month(request) or (newest_day or today).replace(day=1)
-    newest_months = months(choice.account, newest, MONTHS_SHOWN)
-    older, newer = newest_months[-1].first - timedelta(days=1), next_month(newest)
+    older, newer = first_before(newest, MONTHS_SHOWN - 1) - timedelta(days=1), next_month(newest)
+
+    def squares() -> dict[str, Any]:
+        newest_months = months(choice.account, newest, MONTHS_SHOWN)
+        return {
+            "account": choice.account,
+            "account_query": account_query(choice.account),
+            "today": today,
+            "months": newest_months,
+        }
+
     return page(
         request,
         "velox/calendar.html",
         "calendar",
         choice,
-        months=newest_months,
+        months=drawn(choice.account, "velox/parts/calendar_months.html", (newest, today), squares),
         newest=newest,
-        today=today,
         newest_day=newest_day,
         older=older if older >= EARLIEST else None,
         newer=newer if newer <= min(today, LATEST) else None,

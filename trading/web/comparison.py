@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from trading.domain.drawing import Drawing, spark
 from trading.domain.shapes import PartTotals, Stats
+from trading.queries.kept import KeptAnswers
 from trading.queries.statistics import curves_by, totals_by
 from trading.web.choice import AccountChoice, page
 from trading.web.period import PERIODS, ChosenPeriod
@@ -25,6 +26,10 @@ class ComparedLine:
     spark: Drawing | None
 
 
+LINE_BYTES, BYTES_MAX = 2**13, 16 * 2**20  # a line with its curve of a thousand days
+_kept_lines: KeptAnswers[list[ComparedLine]] = KeptAnswers(BYTES_MAX, lambda lines: LINE_BYTES * (1 + len(lines)))
+
+
 def comparison(
     request: HttpRequest,
     choice: AccountChoice,
@@ -36,11 +41,16 @@ def comparison(
     figures: Stats | None = None,
 ) -> HttpResponse:
     """Render the parts of a cut (`strategy`, `symbol`); ``keys`` are those of their rows by name."""
-    curves = curves_by(choice.account, period.begins, period.last, cut)
-    rows = [
-        ComparedLine(keys[totals["key"]], totals, spark(curves.get(totals["key"], [])))
-        for totals in totals_by(choice.account, period.begins, period.last, cut)
-    ]
+    days = period.begins, period.last
+
+    def compared() -> list[ComparedLine]:
+        curves = curves_by(choice.account, *days, cut)
+        return [
+            ComparedLine(keys[totals["key"]], totals, spark(curves.get(totals["key"], [])))
+            for totals in totals_by(choice.account, *days, cut)
+        ]
+
+    rows = _kept_lines.of(choice.account, (cut, *days), compared)
     return page(
         request,
         "velox/comparison.html",

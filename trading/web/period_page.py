@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
 from trading.domain import amounts
 from trading.domain.cuts import TITLES
 from trading.domain.drawing import Chart, drawing, histogram, scatter
+from trading.domain.excursions import ExcursionPoint
 from trading.domain.heat import heat_map
 from trading.domain.shapes import PartRow, StrategyReport, SymbolReport
 from trading.queries.excursion_report import excursion_points
 from trading.queries.reports import Selection
-from trading.web.choice import AccountChoice, page
+from trading.web.choice import AccountChoice, account_query, page
 from trading.web.comparison import SECTIONS
+from trading.web.drawn import drawn
 from trading.web.period import PERIODS, ChosenPeriod
 
 POINTS_MAX = 500
@@ -43,18 +46,14 @@ def period_page(
     address: str,
 ) -> HttpResponse:
     """Render a report of one strategy or symbol."""
-    currency, days = choice.account.currency, report["days"]
-    labels = [row["day"] for row in days]
-    equity = Chart("Equity", labels, [row["equity"] for row in days], currency, is_line=True)
-    falls = Chart(
-        "Below the highest equity so far",
-        labels,
-        [-row["drawdown"] for row in days],
-        currency,
-        is_line=True,
-        has_zero=True,
-    )
-    steps, points = report["distributions"], excursion_points(selected, points_max=POINTS_MAX)
+    account, selection_cut = choice.account, selected.cut
+    question = cut, selection_cut.strategy_id, selection_cut.instrument_id, selected.first, selected.last
+
+    def pieces() -> dict[str, Any]:
+        points = excursion_points(selected, points_max=POINTS_MAX)
+        about = {"account": account, "account_query": account_query(account), "cut": cut, "points": points}
+        return {**about, **_pieces(report, points, account.currency), "cuts": cut_tables(report, without=cut)}
+
     return page(
         request,
         "velox/period.html",
@@ -67,18 +66,34 @@ def period_page(
         total=report["total"],
         periods=PERIODS,
         period=period,
-        curves=[drawing(chart) for chart in (equity, falls) if len(days) > 1],
-        distributions=[
+        pieces=drawn(account, "velox/parts/period_pieces.html", question, pieces),
+    )
+
+
+def _pieces(report: StrategyReport | SymbolReport, points: list[ExcursionPoint], currency: str) -> dict[str, Any]:
+    """Return what is drawn of a report: curves, distributions, excursions and hours."""
+    days, steps = report["days"], report["distributions"]
+    labels = [row["day"] for row in days]
+    equity = Chart("Equity", labels, [row["equity"] for row in days], currency, is_line=True)
+    falls = Chart(
+        "Below the highest equity so far",
+        labels,
+        [-row["drawdown"] for row in days],
+        currency,
+        is_line=True,
+        has_zero=True,
+    )
+    return {
+        "curves": [drawing(chart) for chart in (equity, falls) if len(days) > 1],
+        "distributions": [
             (histogram("P&L of closed trades", steps["pnl"], lambda end: amounts.money_text(end, currency)), "money"),
             (histogram("R of closed trades", steps["r"], amounts.signed), "r"),
         ],
-        steps=steps,
-        scatter=scatter(points, currency),
-        points=points,
-        is_cut_off=len(points) == POINTS_MAX,
-        heat=heat_map(report["weekday_hours"]),
-        cuts=cut_tables(report, without=cut),
-    )
+        "steps": steps,
+        "scatter": scatter(points, currency),
+        "is_cut_off": len(points) == POINTS_MAX,
+        "heat": heat_map(report["weekday_hours"]),
+    }
 
 
 def cut_tables(report: StrategyReport | SymbolReport, *, without: str) -> list[CutTable]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -14,6 +16,7 @@ from trading.queries.trade_list import related, trade_rows
 from trading.queries.trade_order import NEWEST, ordered
 from trading.queries.trade_totals import filtered_totals
 from trading.web.choice import chosen_account, page, query_of
+from trading.web.drawn import drawn
 from trading.web.saved_filters import filter_query, links_of
 from trading.web.trade_columns import COLUMNS, asked_for, headings
 
@@ -30,9 +33,17 @@ def trade_list(request: HttpRequest) -> HttpResponse:
     # The totals have counted them: a page is a stretch of the numbers.
     numbers = Paginator(range(totals.trades), PER_PAGE).get_page(request.GET.get("page"))
     start = (numbers.number - 1) * PER_PAGE
-    rows = trade_rows(ordered(related(trades), order or NEWEST)[start : start + PER_PAGE]) if totals.trades else []
     columns = asked_for(request.GET.getlist("col"))
+    # A trade's page leads to its neighbours under the same filter.
     narrowing = form.narrowing()
+    trade_query = query_of(narrowing)
+
+    def rows() -> dict[str, Any]:
+        listed = ordered(related(trades), order or NEWEST)[start : start + PER_PAGE] if totals.trades else []
+        about = {"account": choice.account, "columns": columns, "trade_query": trade_query, "show_day": True}
+        return {**about, "rows": trade_rows(listed)}
+
+    question = filters, order, numbers.number, columns, trade_query
     return page(
         request,
         "velox/trades.html",
@@ -43,13 +54,11 @@ def trade_list(request: HttpRequest) -> HttpResponse:
         filter_query=filter_query(request.GET),
         totals=totals,
         page=numbers,
-        rows=rows,
+        drawn_rows=drawn(choice.account, "velox/parts/trade_rows.html", question, rows),
         order=order,
         columns=columns,
         all_columns=COLUMNS,
         headings=headings(columns, order or NEWEST),
-        # A trade's page leads to its neighbours under the same filter.
-        trade_query=query_of(narrowing),
         is_filtered=bool(narrowing),
     )
 
