@@ -62,8 +62,8 @@ clean: ## remove what can be made again; never the data in var/
 	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
 
 # The lock and nothing else: pip looks for no requirement that a newer release could answer, and then checks the whole.
-# Compiled by every core, and without the packages' own tests; a file that is no Python is left as it is.
-install = TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --no-compile --no-deps --require-hashes -r $(1) && $(PY) -m pip check && { $(PY) -m compileall -qq -j 0 -x /tests/ .venv/lib || true; }
+# Compiled by every core, VELOX with it, and without the packages' own tests; a file that is no Python is left as it is.
+install = TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --no-compile --no-deps --require-hashes -r $(1) && $(PY) -m pip check && { $(PY) -m compileall -qq -j 0 -x /tests/ .venv/lib velox_site trading timeseries || true; }
 
 .venv/made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "VELOX needs Python 3.11 or newer: make run PYTHON=python3.11")'

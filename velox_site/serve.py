@@ -57,8 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     if options.demo or "VELOX_SITE_URL" not in os.environ:
         os.environ["VELOX_SITE_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    code = _manage(["demo", "--prepare"]) if options.demo else 0
-    code = code or _manage(["migrate", "--verbosity", "0"])
+    code = 0 if options.demo else subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=False).returncode
     return code or _with_companion(listener, demo=options.demo)
 
 
@@ -86,14 +85,11 @@ def _listen(host: str, port: int | None) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()  # or another could bind it, too, and the later of the two would find out when it serves
     except OSError:
         listener.close()
         raise
     return listener
-
-
-def _manage(command: list[str]) -> int:
-    return subprocess.run([*MANAGE, *command], check=False).returncode
 
 
 def _with_companion(listener: socket.socket, *, demo: bool) -> int:
@@ -109,7 +105,9 @@ def _with_companion(listener: socket.socket, *, demo: bool) -> int:
         start_new_session=True,
     )
     try:
-        return (_manage(["demo", "--fill"]) if demo else 0) or _serve(listener, demo=demo)
+        server = PageServer(server_config())
+        code = _filled(server) if demo else 0
+        return code or _serve(server, listener, demo=demo)
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # a second one would leave it behind
@@ -145,12 +143,23 @@ class PageServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _serve(listener: socket.socket, *, demo: bool) -> int:
-    server = PageServer(server_config())
+def _filled(server: PageServer) -> int:
+    """Let another process make and fill the demo's folder, and load the pages meanwhile; return its exit code."""
+    with subprocess.Popen([*MANAGE, "demo", "--prepare", "--fill"]) as filling:
+        try:
+            server.config.load()
+            return filling.wait()
+        except BaseException:  # whoever ends us ends what we started
+            filling.kill()
+            raise
+
+
+def _serve(server: PageServer, listener: socket.socket, *, demo: bool) -> int:
     signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
     threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
     with suppress(KeyboardInterrupt):  # uvicorn sends the signal again once it has shut down
         server.run(sockets=[listener])
+    gc.unfreeze()  # else libraries of C++ complain at the end that nobody freed them
     return 0 if server.started else 2
 
 

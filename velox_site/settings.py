@@ -25,7 +25,8 @@ env = Environment()
 # Installed as a package, VELOX has no folder of its own to write into, and must not guess where the desk's is.
 _IS_CHECKOUT = (BASE_DIR / "manage.py").is_file()
 DATA_DIR = env.folder("VELOX_DATA_DIR", BASE_DIR / "var" if _IS_CHECKOUT else None)
-IS_DEMO = (DATA_DIR / "demo.json").exists()
+# Lazy: `make run` prepares the folder while other processes of it load these settings already.
+IS_DEMO = lazy((DATA_DIR / "demo.json").exists, bool)()
 
 # -- the desk: seeds of the first migration --------------------------------------------------------------------------
 TIME_ZONE = env.zone("VELOX_TIME_ZONE", "Asia/Kolkata")

@@ -6,6 +6,7 @@ Here are the pages that no module of their own holds to it; `test_day_pages`, `t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from decimal import Decimal
 from io import StringIO
@@ -13,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.test import Client
 from django.utils.html import escape
 
 from tests import page_desk
 from tests.routes import fill_desk, routes
+from tests.trading.test_brokers_page import TRADEBOOK
 from tests.trading.test_day_pages import answered
 from tests.trading.test_web_pages import words
 from trading.domain import amounts
@@ -109,6 +112,52 @@ def test_the_file_of_trades_is_that_of_the_command(client: Client) -> None:
         call_command("trade_export", *(("--where", where) if where else ()), "--format", "csv", stdout=output)
         file = client.get(f"/trades/csv/?{where}").getvalue().decode()
         assert sorted(file.splitlines()) == sorted(output.getvalue().splitlines()), where
+
+
+def test_breaks_stand_on_the_page_as_in_the_command(client: Client, tmp_path: Path) -> None:
+    client.force_login(page_desk.member("operator"))
+    file = tmp_path / "AB1234-book.csv"
+    file.write_text(TRADEBOOK)
+    output = StringIO()
+    with pytest.raises(SystemExit):  # for breaks are open
+        call_command("reconcile", str(file), "--format", "json", stdout=output)
+    breaks = json.loads(output.getvalue())["breaks"]
+    assert len(breaks) == 2
+    page = words(client.get("/reconcile/").content.decode())
+    assert f"{len(breaks)} open, the oldest first" in page
+    for each in breaks:
+        (section,) = [section for section in page.split("open for ")[1:] if each["id"] in section]
+        assert all(text in section for name, text in each["key"].items() if name != "account")
+        assert each["proposal"]["text"] in section
+        assert [each[side] is None for side in ("ledger", "hot")] == [True, True]
+        shown = {f"{figure.replace('_', ' ')} {text}" for figure, text in each["broker"].items() if text}
+        assert {figure for figure in shown if not figure.startswith("at ") and figure not in section} == set()
+
+
+def test_files_to_book_stand_on_the_page_as_in_the_command(client: Client, tmp_path: Path) -> None:
+    client.force_login(page_desk.member("operator"))
+    file = tmp_path / "AB1234-book.csv"
+    file.write_text(TRADEBOOK + "INFY,INE009A01021,2025-06-02,NSE,EQ,EQ,buy,false,none,1,1003,13,2025-06-02T10:30:00\n")
+    output = StringIO()
+    with pytest.raises(SystemExit):  # for a row is rejected
+        call_command("broker_import", str(file), "--dry-run", "--format", "json", stdout=output)
+    figures = json.loads(output.getvalue())
+    (of_file,) = figures["files"]
+    assert (of_file["rows_read"], of_file["fills"], of_file["rejected"]["total"]) == (3, 2, 1)
+    handed = SimpleUploadedFile(file.name, file.read_bytes())
+    page = words(client.post("/brokers/", {"files": [handed]}).content.decode())
+    assert f"{figures['trades_opened']} trade opened, {figures['trades_closed']} closed" in page
+    counts = (
+        of_file["rows_read"],
+        of_file["fills"],
+        of_file["already_known"],
+        of_file["rejected"]["total"],
+        of_file["opening_sales"],
+    )
+    period = f"{of_file['period']['from']} – {of_file['period']['to']}"
+    assert f"{of_file['broker']} {of_file['kind']} {period} {of_file['zone']} {' '.join(map(str, counts))}" in page
+    (row,) = of_file["rows"]
+    assert f"Row {row['row']}" in page and row["reason"] in page
 
 
 HELD_ELSEWHERE = {

@@ -9,6 +9,7 @@ from django.test import Client
 
 from tests import page_desk
 from tests.trading.test_web_pages import words
+from trading import login_tries
 from trading.models import User
 
 pytestmark = pytest.mark.usefixtures("ledger")
@@ -39,6 +40,23 @@ def test_who_is_no_staff_changes_the_password_and_is_logged_out_everywhere_else(
     assert here.get("/").status_code == 200
     assert elsewhere.get("/").status_code == 302
     assert User.objects.get(pk=viewer.pk).check_password(NEW)
+
+
+def test_the_old_password_is_throttled_as_the_login_is_and_with_it() -> None:
+    page_desk.member("viewer", password=page_desk.PASSWORD)
+    here = logged_in("viewer")
+    right = {"old_password": page_desk.PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    for _ in range(login_tries.TRIES_MAX + 1):  # the old one is right: no try that counts
+        assert here.post("/password/", right | {"new_password2": "another"}).status_code == 200
+    for _ in range(login_tries.TRIES_MAX):
+        assert here.post("/password/", right | {"old_password": "guessed"}).status_code == 200
+    refused = here.post("/password/", right)
+    assert (refused.status_code, "Too many tries" in refused.content.decode()) == (429, True)
+    assert int(refused["Retry-After"]) > 60
+    assert User.objects.get(username="viewer").check_password(page_desk.PASSWORD)
+    assert Client().post("/login/", {"username": "viewer", "password": page_desk.PASSWORD}).status_code == 429
+    login_tries.unlock("viewer")
+    assert here.post("/password/", right).status_code == 302
 
 
 def test_the_page_is_the_sites_own_for_staff_and_for_who_is_in_no_group() -> None:

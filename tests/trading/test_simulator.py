@@ -120,7 +120,7 @@ def test_a_demo_folder_is_filled_once_also_when_it_is_killed_midway(folder, sett
     login = (folder / "login").read_text()
     assert stat.S_IMODE((folder / "login").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    done(folder, "migrate", "--verbosity", "0")
+    done(folder, "migrate", "--verbosity", "0")  # which --fill would do as well
     use(settings, folder)
     killed = manage(folder, "demo", "--fill")
     while Trade.objects.count() < 50:

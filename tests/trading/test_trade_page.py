@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -202,6 +203,7 @@ def test_the_desk_without_the_package_of_charts_shows_the_way_to_it(
     monkeypatch.setattr("trading.web.static_files.finders.find", lambda _: None)
     page = asha.get(address).content.decode()
     assert 'id="chart"' not in page and "pip install -r requirements.txt" in page and "trade_chart.js" not in page
+    assert re.search(r'aria-labelledby="chart-title">\s*<table>', page) and "Stop ₹" in words(page)
 
 
 def test_the_library_of_charts_is_the_one_that_was_looked_at(asha: Client) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.trading.pictures import picture
 from trading import summon
 from trading.data_manager import DataManager
 from trading.domain.drawing import sparkline
 from trading.management.trade_screen import WIDTH
 from trading.models import Journal, Trade, User
+from trading.operations.add_screenshot import add_screenshot
 from trading.operations.review_trade import review_trade
 from trading.operations.void import void
 
@@ -69,7 +71,10 @@ def test_a_trade_fits_one_screen_and_tells_all(desk: DataManager) -> None:
 
 @pytest.mark.ledger
 def test_as_json_it_is_the_same_trade_with_every_line_of_the_journal(desk: DataManager) -> None:
+    kept = add_screenshot(Trade.objects.get(trade_id="T1").pk, picture(), by="meera")
     made = json.loads(told("T1", "--format", "json"))
+    (screenshot,) = made["screenshots"]
+    assert (screenshot["author"], screenshot["sha256"], screenshot["width"]) == ("meera", kept.sha256, 40)
     assert (made["realised_pnl"], len(made["fills"]), len(made["stops"])) == ("190", 3, 11)
     assert made["result"] == "win"
     of_trade = [row for row in Journal.objects.order_by("sequence") if '"trade_id":"T1"' in row.body]

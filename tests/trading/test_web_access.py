@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -159,6 +160,19 @@ def test_a_static_file_is_served_once_and_then_known(client: Client, name: str, 
     assert len(first.content) > 100
     again = client.get(f"/static/{name}", headers={"if-none-match": first["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_static_files_are_packed_and_pages_never(asha: Client) -> None:
+    """A page holds secrets beside what its address said: its packed length would tell of them."""
+    as_browsers_ask = {"accept-encoding": "gzip, deflate, br"}
+    packed = asha.get("/static/velox/velox.css", headers=as_browsers_ask)
+    plain = asha.get("/static/velox/velox.css")
+    assert packed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+    assert len(packed.content) < len(plain.content) / 3
+    assert asha.get("/static/velox/velox.css", headers={"if-none-match": packed["ETag"]}).status_code == 304
+    for address in ("/", "/trades/", "/login/", "/admin/", "/trades/csv/"):
+        assert "Content-Encoding" not in asha.get(address, headers=as_browsers_ask), address
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from trading import rows
 from trading.domain.chain import JSON, JournalEntry
 from trading.domain.conditions import is_same, numbers
 from trading.errors import IdConflict
@@ -22,25 +23,21 @@ def keep(
     now: datetime,
     trade: Trade | None = None,
 ) -> tuple[Signal, bool]:
-    """Write a signal, where its key is new, and return it with whether it was.
+    """Write a signal, where its key is new, and return it with whether it was; the account's chain is locked already.
 
     Raises: IdConflict where the key is known with other conditions or another reason. A trade that comes along is not
         refused for that: the signal stays as it was first recorded, and the caller compares (`is_same`).
     """
-    signal, is_new = Signal.objects.get_or_create(
-        account=account,
-        strategy=strategy,
-        instrument=instrument,
-        at=at,
-        decision=decision,
-        defaults={"conditions": conditions, "reason": reason, "trade": trade, "recorded_at": now},
-    )
-    if is_new:
+    owners = {"account_id": account.pk, "strategy_id": strategy.pk, "instrument_id": instrument.pk}
+    signal = rows.one(Signal, **owners, at=at, decision=decision)
+    if signal is None:
+        signal = Signal(**owners, at=at, decision=decision, reason=reason, conditions=conditions, recorded_at=now)
+        signal.account, signal.strategy, signal.instrument, signal.trade = account, strategy, instrument, trade
+        rows.insert(signal)
         by_name = dict(numbers(conditions))  # two paths may have one name ("a.b"); the last stands
-        SignalCondition.objects.bulk_create(
-            SignalCondition(signal=signal, name=name, value=number) for name, number in by_name.items()
-        )
+        rows.insert_many([SignalCondition(signal=signal, name=name, value=number) for name, number in by_name.items()])
         return signal, True
+    signal.account, signal.strategy, signal.instrument = account, strategy, instrument
     if trade is None and not (is_same(signal.conditions, conditions) and signal.reason == reason):
         raise IdConflict(
             f"A signal {decision} of {strategy} in {instrument.symbol} at {at} is known with other content.",
@@ -59,5 +56,5 @@ def keys_of(signal: Signal) -> JournalEntry:
         "signal_pk": signal.pk,
         "strategy_pk": signal.strategy_id,
         "instrument_pk": signal.instrument_id,
-        "number_pks": dict(SignalCondition.objects.filter(signal=signal).values_list("name", "pk")),
+        "number_pks": {number.name: number.pk for number in rows.fetch(SignalCondition, signal_id=signal.pk)},
     }

@@ -12,6 +12,7 @@ from trading.demo.days import GAP_DAY, GAP_SYMBOL, MadeUpDay, days_before, histo
 from trading.demo.traders import MadeUpTrade, trades_of
 from trading.domain.money import from_units
 from trading.domain.sessions import Calendar, DaySession
+from trading.errors import InvalidValue
 from trading.models import Account, Trade, User
 from trading.operations.add_capital import add_capital
 from trading.operations.import_trades import ImportRow, import_trades
@@ -27,6 +28,7 @@ from trading.strategies.intraday import SIDES
 from trading.transactions import together
 
 IDLE_DAY = 12  # sessions before the demo's day: nothing was traded
+DAYS_TOGETHER = 2
 REVIEWED_SHARE, WAITING_DAYS = 0.75, 3  # of the newest days no trade has been reviewed yet
 NOTES = {  # by sessions before the demo's day; each text is a version
     GAP_DAY: ("RELIANCE was without ticks for a quarter of an hour around noon. The line was replaced.",),
@@ -59,8 +61,11 @@ def record_history(
     feed = history_feed(days)
     with DataManager.for_replay(source=source, account=account.code) as dm:
         replay.run(dm, feed, None, todo=replay.missing(dm, feed, source=source), pace=replay.Pace())
-    for back, day in zip(range(len(days), 0, -1), days, strict=True):
-        _book(account, day, back, seed, reviewer)
+    counted = list(zip(range(len(days), 0, -1), days, strict=True))
+    for first in range(0, len(counted), DAYS_TOGETHER):
+        with together():  # one commit, well within the two seconds for which the companion waits for it
+            for back, day in counted[first : first + DAYS_TOGETHER]:
+                _book(account, day, back, seed, reviewer)
     gap = [(GAP_SYMBOL, day.session.day) for day in days[-GAP_DAY:][:1]]
     measure_excursions(account.code, wiring.open_reader(), trades=[], days=gap)  # the companion looks at traded days
     _take_profits(account, day_after, by=reviewer.get_username())
@@ -77,20 +82,21 @@ def _book(account: Account, day: MadeUpDay, back: int, seed: int, reviewer: User
     """Book what became of a day: trades and signals, then what people wrote, then its report."""
     reviewed = REVIEWED_SHARE if back > WAITING_DAYS else 0.0
     trades, signals = ([], []) if back == IDLE_DAY else trades_of(day, seed=seed, back=back, reviewed=reviewed)
-    import_trades(account.code, [_row(trade) for trade in trades])
+    imported = import_trades(account.code, [_row(trade) for trade in trades])
+    for _, code, message in imported.rejected:
+        raise InvalidValue(f"A made-up trade of {day.session.day} was refused ({code}): {message}")
     named = Trade.objects.filter(account=account, trading_day=day.session.day).values_list("trade_id", "pk")
     pks = dict(named)
-    with together():
-        for signal in signals:
-            at, seen = instant(signal.at), signal.conditions
-            names = (account.code, signal.strategy_id, signal.symbol)
-            record_signal(*names, at, seen, decision="SKIPPED", reason=signal.reason)
-        for trade in trades:
-            if (review := trade.review) is not None:
-                words = {"mistakes": review.mistakes, "notes": review.notes}
-                review_trade(pks[trade.trade_id], by=reviewer, rating=review.rating, tags=review.tags, **words)
-        for text in NOTES.get(back, ())[len(notes_of(account, day.session.day)) :]:
-            write_day_note(account, day.session.day, text, by=reviewer.get_username())
+    for signal in signals:
+        at, seen = instant(signal.at), signal.conditions
+        names = (account.code, signal.strategy_id, signal.symbol)
+        record_signal(*names, at, seen, decision="SKIPPED", reason=signal.reason)
+    for trade in trades:
+        if (review := trade.review) is not None:
+            words = {"mistakes": review.mistakes, "notes": review.notes}
+            review_trade(pks[trade.trade_id], by=reviewer, rating=review.rating, tags=review.tags, **words)
+    for text in NOTES.get(back, ())[len(notes_of(account, day.session.day)) :]:
+        write_day_note(account, day.session.day, text, by=reviewer.get_username())
     publish_daily_summary(account, day.session.day, rebuild=True)
 
 

@@ -9,7 +9,6 @@ from trading.bookkeeping import arguments, journal, references, signals
 from trading.domain import values
 from trading.domain.chain import JournalEntry
 from trading.domain.conditions import Conditions
-from trading.models import Signal
 from trading.queries.instruments import shown_symbol
 from trading.queries.signals import signal_value
 from trading.transactions import writing
@@ -52,5 +51,4 @@ def record_signal(
             kept: JournalEntry = {"at": instant, "decision": decision, "reason": reason, "conditions": plain}
             body = {"signal": kept, "strategy": strategy.code, "symbol": name, **signals.keys_of(signal)}
             journal.append(account, "record_signal", body, now=now, head=head)
-    signal = Signal.objects.select_related("account", "strategy", "instrument__exchange", "trade").get(pk=signal.pk)
-    return signal_value(signal)
+        return signal_value(signal)

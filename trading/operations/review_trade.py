@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from timeseries.values import parse_name
+from trading import rows
 from trading.bookkeeping import arguments, journal
 from trading.bookkeeping.booking import trade_body
 from trading.domain.chain import JournalEntry
@@ -45,7 +46,7 @@ def review_trade(
         if trade is None:
             raise UnknownTrade(f"There is no trade {trade_pk}.", field="trade")
         journal.lock_head(trade.account)
-        row = Review.objects.filter(trade=trade).first() or Review(trade=trade)
+        row = rows.one(Review, trade_id=trade.pk) or Review(trade=trade)
         if row.pk is not None and all(getattr(row, name) == review[name] for name in review):
             return row
         for name in review:

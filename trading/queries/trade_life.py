@@ -13,10 +13,11 @@ from trading.domain.feed_gaps import mark
 from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units
 from trading.domain.position import in_risks
-from trading.models import Fill, Journal, Signal, StopChange, Trade
+from trading.models import Fill, Journal, Screenshot, Signal, StopChange, Trade
 from trading.queries import facts
 from trading.queries.charge_estimates import estimates_of
 from trading.queries.excursions import TickReader, instant, measure, ns, symbol_of, ticks_of
+from trading.queries.screenshots import screenshots_of
 from trading.queries.trade_list import TradeRow, related, trade_row
 
 
@@ -31,6 +32,7 @@ class TradeLife:
     stops: Sequence[StopChange]
     signals: Sequence[Signal]
     journal: Sequence[Journal]
+    screenshots: Sequence[Screenshot]
     excursion: PathExtremes | None
     quiet_seconds: float | None
     initial_risk: Decimal | None
@@ -75,6 +77,7 @@ def trade_life(pk: int, reader: TickReader, *, now: datetime) -> TradeLife:
         stops=list(trade.stop_changes.order_by("at", "pk")),
         signals=list(trade.signals.order_by("at", "pk")),
         journal=facts.journal_of(trade),
+        screenshots=screenshots_of(trade),
         excursion=None if measured is None else measured.excursion,
         quiet_seconds=None if measured is None else measured.quiet_seconds,
         initial_risk=trade.initial_risk,

@@ -1,4 +1,4 @@
-"""The login of all pages: throttled, and every try that failed stands in the log."""
+"""The pages that look at a password, login and change of the own one: throttled, every failed try in the log."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import structlog
 from django.contrib.auth import get_user_model
-from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from trading import login_tries
+from trading.models import User
 
 TOO_MANY = 429
 
@@ -33,11 +34,7 @@ class ThrottledLogin(LoginView):
         self.tries = login_tries.begin(self.name, self.address)
         if self.tries.wait_seconds > 0:
             log.warning("login refused: too many tries", user=_shown(self.name), address=self.address)
-            until = timezone.localtime(timezone.now() + timedelta(seconds=self.tries.wait_seconds))
-            context = self.get_context_data(form=self.get_form_class()(self.request), locked_until=until)
-            answer = self.render_to_response(context, status=TOO_MANY)
-            answer["Retry-After"] = str(math.ceil(self.tries.wait_seconds))
-            return answer
+            return _refused(self, self.get_form_class()(self.request), self.tries)
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
@@ -47,6 +44,42 @@ class ThrottledLogin(LoginView):
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         log.warning("login failed", user=_shown(self.name), address=self.address, tries=self.tries.count)
         return super().form_invalid(form)
+
+
+class ThrottledPasswordChange(PasswordChangeView):
+    """Look at the old password only while its user has tries left from this address; they count with those to log in.
+
+    Else whoever finds a desk that is logged in could try as many as there are.
+    """
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.name, self.address = request.user.get_username(), request.META.get("REMOTE_ADDR", "")
+        self.tries = login_tries.begin(self.name, self.address)
+        if self.tries.wait_seconds > 0:
+            log.warning("change of password refused: too many tries", user=self.name, address=self.address)
+            return _refused(self, PasswordChangeForm(User.objects.get(pk=request.user.pk)), self.tries)
+        return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        login_tries.succeeded(self.name, self.address)
+        return super().form_valid(form)
+
+    def form_invalid(self, form: PasswordChangeForm) -> HttpResponse:
+        if "old_password" in form.errors:
+            log.warning("old password wrong", user=self.name, address=self.address, tries=self.tries.count)
+        else:  # it was right, and the new one will not do
+            login_tries.succeeded(self.name, self.address)
+        return super().form_invalid(form)
+
+
+def _refused(
+    view: LoginView | PasswordChangeView, form: AuthenticationForm | PasswordChangeForm, tries: login_tries.Tries
+) -> HttpResponse:
+    """Return the page with a form that looked at nothing, and from when on it will look again."""
+    until = timezone.localtime(timezone.now() + timedelta(seconds=tries.wait_seconds))
+    answer = view.render_to_response(view.get_context_data(form=form, locked_until=until), status=TOO_MANY)
+    answer["Retry-After"] = str(math.ceil(tries.wait_seconds))
+    return answer
 
 
 def _shown(name: str) -> str:

@@ -24,7 +24,7 @@ from trading.queries.accounts import all_accounts
 from trading.queries.chart_candles import chart_scales
 from trading.queries.screenshots import screenshots_of
 from trading.queries.trade_charges import trade_charges
-from trading.queries.trade_chart import trade_chart
+from trading.queries.trade_chart import TradeChart, trade_chart
 from trading.queries.trade_filter import matching
 from trading.queries.trade_list import related, trade_row
 from trading.queries.trade_order import TradesBeside, neighbours
@@ -75,12 +75,7 @@ def chart(request: HttpRequest, pk: int) -> JsonResponse:
 def prices(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the same as the chart as tables: what happened in order of time, indicators, candles, gaps."""
     trade = _trade(pk)
-    usual, scales = chart_scales(trade, now=timezone.now())
-    scale, error, drawn = request.GET.get("scale", ""), "", None
-    try:
-        drawn = trade_chart(trade, open_reader(), scale=scale if scale in scales else usual, now=timezone.now())
-    except StoreUnavailable as fault:
-        error = str(fault)
+    drawn, error = _tables(trade, request.GET.get("scale", ""))
     choice = AccountChoice(trade.account, list(all_accounts()))
     return page(request, "velox/trade_prices.html", "trades", choice, row=trade_row(trade), chart=drawn, error=error)
 
@@ -92,6 +87,17 @@ def journal(request: HttpRequest, pk: int) -> HttpResponse:
     rows = proved(trade.account, facts.journal_of(trade))
     choice = AccountChoice(trade.account, list(all_accounts()))
     return page(request, "velox/trade_journal.html", "trades", choice, row=trade_row(trade), rows=rows)
+
+
+def _tables(trade: Trade, scale: str = "") -> tuple[TradeChart | None, str]:
+    """Return what stands in the tables of a trade's prices, or what keeps them away; an odd scale is the usual one."""
+    now = timezone.now()
+    try:
+        return trade_chart(
+            trade, open_reader(), scale=scale if scale in chart_scales(trade, now=now)[1] else "", now=now
+        ), ""
+    except StoreUnavailable as fault:
+        return None, str(fault)
 
 
 def _trade(pk: int) -> Trade:
@@ -108,6 +114,8 @@ def _beside(request: HttpRequest, trade: Trade) -> tuple[dict[str, str], TradesB
 def _shown(request: HttpRequest, trade: Trade, form: ReviewForm, *, error: str = "") -> HttpResponse:
     narrowing, beside = _beside(request, trade)
     scale, scales = chart_scales(trade, now=timezone.now())
+    library = CHART_LIBRARY if CHART_LIBRARY.is_served() else None
+    tables, tables_error = _tables(trade) if library is None else (None, "")
     return page(
         request,
         "velox/trade.html",
@@ -122,7 +130,9 @@ def _shown(request: HttpRequest, trade: Trade, form: ReviewForm, *, error: str =
         beside=beside,
         scale=scale,
         scales=scales,
-        chart_library=CHART_LIBRARY if CHART_LIBRARY.is_served() else None,
+        chart_library=library,
+        tables=tables,
+        tables_error=tables_error,
         can_review=request.user.has_perm(REVIEW),
         can_enter=request.user.has_perm(CORRECT),
         can_correct=request.user.is_staff and request.user.has_perm(CORRECT),

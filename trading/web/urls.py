@@ -23,7 +23,7 @@ from trading.web import (
     trades,
 )
 from trading.web.guard import without_group
-from trading.web.login import ThrottledLogin
+from trading.web.login import ThrottledLogin, ThrottledPasswordChange
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -57,7 +57,7 @@ urlpatterns = [
     path("logout/", without_group(auth.LogoutView.as_view()), name="logout"),
     path(
         "password/",
-        without_group(auth.PasswordChangeView.as_view(success_url=reverse_lazy("password_done"))),
+        without_group(ThrottledPasswordChange.as_view(success_url=reverse_lazy("password_done"))),
         name="password",
     ),
     path("password/done/", without_group(auth.PasswordChangeDoneView.as_view()), name="password_done"),

@@ -1,11 +1,13 @@
-"""`manage.py demo`: record a finished trading day to look at, in a data folder of its own. `make run` calls it.
+"""`manage.py demo`: record a finished trading day to look at, in a data folder of its own. `make run` does both steps.
 
 Two steps, since the account's book is decided by the first migration: `--prepare` marks the folder as a demo,
-`--fill` (once it is migrated) records the day. Both may be repeated: they complete what was cut off and add nothing.
+`--fill` migrates it and records the day. Both may be repeated, or asked for at once: they complete what was cut off and
+add nothing.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import secrets
 from argparse import ArgumentParser
@@ -17,6 +19,7 @@ from pathlib import Path
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.management import call_command
 
 from trading import replay
 from trading.data_manager import DataManager
@@ -65,34 +68,45 @@ class Command(VeloxCommand):
     help = "Prepare the demo's data folder, or fill it with a finished trading day. `make run` does both."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        steps = parser.add_mutually_exclusive_group(required=True)
-        steps.add_argument(
-            "--prepare", action="store_true", help="mark the (new) data folder as a demo; before migrate"
-        )
-        steps.add_argument("--fill", action="store_true", help="record the demo's sessions; after migrate")
+        parser.add_argument("--prepare", action="store_true", help="mark the (new) data folder as a demo")
+        parser.add_argument("--fill", action="store_true", help="migrate, then record the demo's sessions")
         parser.add_argument(
             "--sessions", type=int, default=SESSIONS, help="with --prepare: how many, with the day itself (default: 60)"
         )
 
     def answer(self, *, prepare: bool, fill: bool, sessions: int) -> bool:
+        if not (prepare or fill):
+            raise InvalidValue("Neither step was asked for.", hint="Give --prepare, --fill or both.")
         folder = settings.DATA_DIR
         if prepare:
             prepare_folder(folder, now=datetime.now(UTC), sessions=sessions)
+        if not fill:
             return True
-        account, day = _demo_account(), read_day(folder)
+        day = read_day(folder)
+        gc.freeze()  # what was loaded stays: collections of all that is made from here on need not look through it
+        try:
+            call_command("migrate", verbosity=0)
+            self._fill(folder, day)
+        finally:
+            gc.unfreeze()  # else libraries of C++ complain at the end that nobody freed them
+        return True
+
+    def _fill(self, folder: Path, day: DemoDay) -> None:
+        """Record what the demo has not recorded yet. Raises: InvalidValue for a real desk's ledger."""
+        account = _demo_account()
         user = self._user(folder)
         if not (day.filled and account.trades.exists()):
             self.say(f"Recording a demo day: {day.day}, after {day.sessions - 1} sessions.")
             record_sessions_before(account, day, reviewer=user)
             record(day)
             write_day(folder, replace(day, filled=True))
-        return True
 
     def _user(self, folder: Path) -> User:
         """Return the demo's user, with the password of the folder."""
         name, password = (folder / "login").read_text(encoding="utf-8").split()
-        user: User = User.objects.get_or_create(username=name, defaults={"is_staff": True})[0]
-        if not user.check_password(password):
+        user: User
+        user, is_new = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+        if is_new or not user.check_password(password):
             user.set_password(password)
             user.save()
         user.groups.add(*Group.objects.filter(name__in=GROUPS))
@@ -157,13 +171,15 @@ def record_sessions_before(account: Account, day: DemoDay, *, reviewer: User) ->
 
 
 def record(day: DemoDay) -> None:
-    """Record the day's ticks, trade on them, publish the summary. Repeating it changes nothing."""
+    """Record the day's ticks, trade on them, publish the summary. Repeating it changes nothing.
+
+    The companion ships behind it: what it has not shipped yet is read from the spool.
+    """
     symbols = simulate(nanoseconds(day.opens_at), nanoseconds(day.closes_at), seed=day.seed)
     feed = replay.feed_of(symbols)
     with DataManager.for_replay(source=SOURCE, account=ACCOUNT) as dm:
         todo = replay.missing(dm, feed, source=SOURCE)
         replay.run(dm, feed, Together(strategies(day.closes_at - day.opens_at)), todo=todo, pace=replay.Pace())
-        replay.flush(dm, feed)
     publish_daily_summary(get_account(ACCOUNT), day.day, rebuild=True)
 
 

@@ -51,6 +51,10 @@ class Command(VeloxCommand):
             ],
             "signals": [_fields(signal, "at", "decision", "reason", "conditions") for signal in life.signals],
             "review": review and _fields(review, "state", "rating", "tags", "mistakes", "notes", "reviewed_at"),
+            "screenshots": [
+                _fields(picture, "format", "width", "height", "size", "sha256", "author", "recorded_at")
+                for picture in life.screenshots
+            ],
             "journal": [
                 _fields(line, "sequence", "operation", "recorded_at", "recorded_by", "mac") for line in life.journal
             ],

@@ -17,8 +17,9 @@ from django.utils.safestring import SafeString
 from trading.domain import amounts, corrections, display, flags
 from trading.domain.charge_heads import HEAD_TITLES, Head
 from trading.domain.sessions import trading_day
-from trading.models import Fill, Instrument
+from trading.models import Account, Fill, Instrument
 from trading.queries.instruments import shown_symbol
+from trading.web import choice
 from trading.web.trade_columns import USUAL, TradeColumn
 
 register = template.Library()
@@ -42,6 +43,12 @@ PART_NAMES = {
 def demo_banner() -> dict[str, Any]:
     """Show that the data folder is a demo's. A tag, so that pages without a request (500) have it too."""
     return {"is_demo": settings.IS_DEMO}
+
+
+@register.simple_tag(takes_context=True, name="account_query")
+def account_query_with(context: Mapping[str, Account], **parameters: str) -> str:
+    """Write the end of a link that stays in the page's account and asks for more by these parameters."""
+    return choice.account_query(context["account"], **parameters)
 
 
 @register.simple_tag

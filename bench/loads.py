@@ -1,0 +1,75 @@
+"""Every page of the demo in a real Chromium: its weight over the wire without a cache, first paint, and what moves.
+
+The weight counts all that a page brings with it (styles, scripts, the chart's candles), packed as the server packs it,
+with heads of answers. First contentful paint is counted from the start of the navigation on loopback; layout shift is
+the sum of all that nobody caused. Both are the median of seven loads, and the page that is worst stands in the row.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.harness import Figures, Row
+from tests.browser import LAPTOP, Browser, chromium, server
+from tests.screenshots import DEMO, STRANGERS, demo_pages
+
+LOADS = 7
+MARKS = {
+    "heaviest page, kB": 250.0,
+    "slowest first contentful paint, s": 0.5,
+    "largest layout shift": 0.02,
+}
+FIGURES = """
+const done = arguments[0];
+const sum = (entries, size) => entries.reduce((total, entry) => total + size(entry), 0);
+const weight = sum(performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource')),
+                   (entry) => entry.transferSize) / 1000;
+const paint = performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000;
+let shift = 0;
+new PerformanceObserver((list) => { shift += sum(list.getEntries().filter((e) => !e.hadRecentInput), (e) => e.value); })
+  .observe({type: 'layout-shift', buffered: true});
+setTimeout(() => done([weight, paint, shift]), 50);
+"""
+
+
+@contextmanager
+def prepare() -> Iterator[Figures]:
+    pages = demo_pages()
+    with (
+        tempfile.TemporaryDirectory(prefix="velox-bench-loads-") as profile,
+        server(DEMO) as address,
+        chromium(Path(profile), address) as browser,
+    ):
+        browser.show(LAPTOP)
+        browser.driver.execute_cdp_cmd("Network.enable", {})
+        browser.driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+        yield Figures(lambda: _measured(browser, pages), MARKS, "", is_long=True)
+
+
+def _measured(browser: Browser, pages: dict[str, str]) -> dict[str, float]:
+    by_page = {name: _page(browser, address) for name, address in STRANGERS.items()}
+    browser.log_in(*(DEMO / "login").read_text(encoding="utf-8").split())
+    by_page |= {name: _page(browser, address) for name, address in pages.items()}
+    print(json.dumps(by_page), file=sys.stderr)
+    return {name: max(figures[place] for figures in by_page.values()) for place, name in enumerate(MARKS)}
+
+
+def _page(browser: Browser, address: str) -> list[float]:
+    """Return a page's weight in kB, first contentful paint in s and layout shift, each the median of seven loads."""
+    loads = []
+    for _ in range(LOADS):
+        browser.open(address)
+        browser.settle()
+        loads.append(browser.driver.execute_async_script(FIGURES))
+    return [round(statistics.median(column), 4) for column in zip(*loads, strict=True)]
+
+
+ROWS = [
+    Row("loads", "weight, first paint and layout shift of every page in Chromium", prepare, unit="kB, s", rounds=1),
+]
