@@ -3,10 +3,15 @@
 Each side is a process of its own that keeps its data in `var/bench/pages` (made at the first run, in some minutes). A
 page is asked for through Django's test client, so what counts is everything from the middleware to the last byte; the
 browser, the network and the server's loop are not in it. Cold: the process keeps nothing of the ledger yet.
+
+``PAGES_TRADES=1000000 make bench ROW=pages`` asks the same over a million trades of ten years, in a folder of its own
+(some minutes and 2 GB at the first run); it has no marks.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +20,22 @@ from bench.former import COMMIT, ROOT, Side, checkout
 from bench.harness import Figures, Pair, Pairs, Row, Skipped
 
 FOLDER = ROOT / "var" / "bench" / "pages"
+TRADES = os.environ.get("PAGES_TRADES", "")
+OURS = FOLDER / (f"ours-{TRADES}" if TRADES else "ours")
 TIMES = 25  # how often each page is asked for, in a round
 COLD_TIMES = 3
 RACED = 10
 ROUNDS = 3
 MEDIAN, P95, FRAGMENT, WITH_CHART, PERIOD_COLD, PERIOD_WARM = 60.0, 150.0, 15.0, 120.0, 500.0, 100.0
+ADMIN_TRADES = 250.0
 PAGES = (
     *("overview", "trades", "trades by R", "trade", "prices", "journal", "calendar", "day"),
     *("strategies", "symbols", "brokers", "reconcile", "health"),
+    *("system", "logs", "new trade", "add fill", "close"),
+    *("admin", "admin list of signals", "admin list of the journal"),
 )
+FRAGMENTS = ("fragment", "fragment after a booking")
+MORE_PAGES = (*FRAGMENTS, "trade with chart", "admin list of trades")
 OF_PERIODS = ("strategy", "symbol", "signals")
 BOTH = ("overview", "trades", "trade", "strategies")
 
@@ -32,21 +44,22 @@ def _marks() -> dict[str, float]:
     marks: dict[str, float] = {}
     for page in PAGES:
         marks |= {f"{page}, median": MEDIAN, f"{page}, p95": P95}
-    marks |= {"fragment, median": FRAGMENT, "trade with chart, median": WITH_CHART}
+    marks |= {f"{page}, median": FRAGMENT for page in FRAGMENTS}
+    marks |= {"trade with chart, median": WITH_CHART, "admin list of trades, median": ADMIN_TRADES}
     for page in OF_PERIODS:
         marks |= {f"{page}, warm": PERIOD_WARM, f"{page}, cold": PERIOD_COLD}
-    return marks
+    return dict.fromkeys(marks, math.inf) if TRADES else marks
 
 
 @contextmanager
 def times() -> Iterator[Figures]:
-    with Side(ROOT, "page_times", FOLDER / "ours") as side:
+    with Side(ROOT, "page_times", OURS) as side:
         yield Figures(lambda: _measured(side), _marks(), "ms")
 
 
 def _measured(side: Side) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for page in (*PAGES, "fragment", "trade with chart"):
+    for page in (*PAGES, *MORE_PAGES):
         taken = sorted(side.play(f"/{page}") / 1000 for _ in range(TIMES))
         figures |= {f"{page}, median": statistics.median(taken), f"{page}, p95": taken[int(0.95 * len(taken))]}
     for page in OF_PERIODS:
@@ -61,7 +74,7 @@ def races() -> Iterator[Pairs | Skipped]:
     if tree is None:
         yield Skipped(f"There is no commit {COMMIT} here: it takes a git clone with its history.")
         return
-    folders = FOLDER / "ours", FOLDER / COMMIT
+    folders = OURS, FOLDER / COMMIT
     with Side(ROOT, "page_times", folders[0]) as ours, Side(tree, "page_times", folders[1]) as former:
         pairs: dict[str, tuple[Pair, float]] = {}
         for page in BOTH:

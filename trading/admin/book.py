@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.views.generic import RedirectView
 
 from trading.admin.base import AccountFilter, RecordAdmin, condition_list
+from trading.admin.filters import InstrumentFilter
 from trading.models import DailySummary, Journal, Signal
 
 
@@ -18,7 +19,7 @@ from trading.models import DailySummary, Journal, Signal
 class SignalAdmin(RecordAdmin):
     list_display = ("at", "strategy", "symbol", "decision", "reason", "shown_conditions", "shown_trade")
     # No date hierarchy here and in the journal: it would read every row of the account to name the years.
-    list_filter = (AccountFilter, "decision", "at", "strategy", ("instrument", admin.RelatedOnlyFieldListFilter))
+    list_filter = (AccountFilter, "decision", "at", "strategy", ("instrument", InstrumentFilter))
     list_select_related = ("account", "strategy", "instrument__exchange", "trade")
     search_fields = ("instrument__symbol", "strategy__code", "reason")
     fields = (

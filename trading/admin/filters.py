@@ -1,23 +1,27 @@
-"""Filters of lists beyond their own columns: trades by result and by review, instruments by session group."""
+"""Filters of lists beyond their own columns: trades by result and by review, instruments by session group; and what
+Django's own ask of the ledger, asked so that it takes no longer over years."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Literal
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
+from django.db.models.fields.related import RelatedField
 from django.http import HttpRequest
 
 from trading.admin.base import ModelAdmin
 from trading.domain.display import outcome
-from trading.models import Trade
+from trading.models import Instrument, Trade
 from trading.queries.results import RESULTS, with_result
 from trading.queries.trade_list import REVIEW_STATES, with_review
 
 if TYPE_CHECKING:
     from django.contrib.admin.filters import _ListFilterChoices
+    from django.utils.functional import _StrPromise
 
 
 class GroupFilter(admin.AllValuesFieldListFilter):
@@ -26,6 +30,33 @@ class GroupFilter(admin.AllValuesFieldListFilter):
     def choices(self, changelist: ChangeList) -> Iterator[_ListFilterChoices]:
         for choice in super().choices(changelist):
             yield {**choice, "display": choice["display"] or "the exchange's own"}
+
+
+class InstrumentFilter(admin.RelatedOnlyFieldListFilter):
+    """A filter by the instruments of the list, named by one question for all and not by one each."""
+
+    def field_choices(
+        self, field: RelatedField[Instrument, Instrument], request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[str, str | _StrPromise]]:
+        pks = model_admin.get_queryset(request).order_by().values("instrument").distinct()
+        named = Instrument.objects.filter(pk__in=pks).select_related("exchange").order_by("exchange__code", "symbol")
+        return [(str(instrument.pk), str(instrument)) for instrument in named]
+
+
+class DatedTrades(QuerySet[Trade]):
+    """Trades whose days are told apart as they are: on SQLite Django's own asks Python about each row."""
+
+    def dates(
+        self,
+        field_name: str,
+        kind: Literal["year", "month", "week", "day"],
+        order: Literal["ASC", "DESC"] = "ASC",
+    ) -> QuerySet[Trade, date]:
+        days = self.order_by().values_list(field_name, flat=True).distinct()
+        parts = {"year": {"month": 1, "day": 1}, "month": {"day": 1}}.get(kind, {})
+        firsts = super().dates(field_name, kind, order)
+        firsts._result_cache = sorted({day.replace(**parts) for day in days}, reverse=order == "DESC")
+        return firsts
 
 
 class ResultFilter(admin.SimpleListFilter):

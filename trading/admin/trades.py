@@ -32,7 +32,7 @@ from trading.admin.base import (
     quantity_column,
 )
 from trading.admin.correct import correct
-from trading.admin.filters import ResultFilter, ReviewFilter
+from trading.admin.filters import DatedTrades, InstrumentFilter, ResultFilter, ReviewFilter
 from trading.domain import amounts, corrections, flags
 from trading.domain.averages import AveragePrices
 from trading.domain.display import outcome
@@ -134,7 +134,7 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
     )  # fmt: skip
     list_filter = (
         AccountFilter, ReviewFilter, ResultFilter, "state", "side",
-        ("strategy", admin.RelatedOnlyFieldListFilter), ("instrument", admin.RelatedOnlyFieldListFilter),
+        ("strategy", admin.RelatedOnlyFieldListFilter), ("instrument", InstrumentFilter),
     )  # fmt: skip
     date_hierarchy = "trading_day"
     search_fields = (
@@ -190,7 +190,8 @@ class TradeAdmin(ReadOnly, Listed, ModelAdmin):
         return ((None, {"fields": self.facts}), ("Review", {"fields": (*review, self.who)}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Trade]:
-        return related(super().get_queryset(request)).select_related("review__reviewed_by")
+        rows = related(super().get_queryset(request)).select_related("review__reviewed_by")
+        return DatedTrades(Trade, rows.query, rows.db)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Give the rows of a list their averages all at once."""

@@ -12,6 +12,7 @@ from timeseries.values import parse_name
 from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Account, CapitalFlow, DayTotal
 from trading.queries.columns import UnitsSum
+from trading.rows import one
 
 
 def get_account(code: str) -> Account:
@@ -20,9 +21,12 @@ def get_account(code: str) -> Account:
     Raises: UnknownAccount.
     """
     try:
-        return Account.objects.get(code=parse_name(code, "account"))
-    except (Account.DoesNotExist, InvalidValue) as error:
+        account = one(Account, code=parse_name(code, "account"))
+    except InvalidValue as error:
         raise _unknown(code) from error
+    if account is None:
+        raise _unknown(code)
+    return account
 
 
 def pick_account(accounts: Iterable[Account], code: str) -> Account:

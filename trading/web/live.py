@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections
+from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -41,6 +41,7 @@ from trading.web.positions import OpenPosition
 
 HEALTH_SECONDS = 2.0
 FRESH_SECONDS = 1.0  # so old a look may be that a page shows in place of its own
+CONNECTION_SECONDS = 60.0  # a thread that looks keeps its connection so long
 CHECK_SECONDS = 20.0  # between two looks whether a viewer still may look: cut off within a minute, a slow look included
 SECTIONS = ("tiles", "positions", "curve", "latest", "signals", "health")
 NEEDS_ASGI = "Live figures need the ASGI server of `make serve`; this page shows those of its loading."
@@ -90,7 +91,7 @@ class OverviewLook:
 
     def __call__(self, is_needed: bool) -> Picture | None:
         """Return the sections as they are now, None where nothing moved since the last time and none is needed."""
-        close_old_connections()
+        renew_connections()
         began = time.monotonic()
         account, now = get_account(self.code), timezone.now()
         recorded = sum(lane.issued() for lane in wiring.open_spool().lanes())
@@ -154,19 +155,31 @@ def events(request: HttpRequest) -> HttpResponseBase:
 
 async def _events(code: str, session_key: str | None) -> AsyncGenerator[bytes]:
     loop, checked_at = asyncio.get_running_loop(), time.monotonic()
+    check: asyncio.Future[bool] | None = None
     async with aclosing(channels.stream(code, lambda: Channel(OverviewLook(code), _looking))) as stream:
         async for event in stream:
-            if time.monotonic() - checked_at >= CHECK_SECONDS:
-                if not await loop.run_in_executor(_checking, _may_still_look, session_key):
+            # An event never waits for a check: they come in hundreds at once, and each asks the database.
+            if check is not None and check.done():
+                if not check.result():
                     yield b"event: ended\ndata: {}\n\n"
                     return
-                checked_at = time.monotonic()
+                check, checked_at = None, time.monotonic()
+            if check is None and time.monotonic() - checked_at >= CHECK_SECONDS:
+                check = loop.run_in_executor(_checking, _may_still_look, session_key)
             yield event
+
+
+def renew_connections() -> None:
+    """Close this thread's database connections that failed or are old: to make one takes longer than most looks."""
+    for connection in connections.all(initialized_only=True):
+        made_at = connection.close_at  # of one that a request would close at its end
+        if connection.errors_occurred or made_at is None or time.monotonic() - made_at >= CONNECTION_SECONDS:
+            connection.close_if_unusable_or_obsolete()
 
 
 def _may_still_look(session_key: str | None) -> bool:
     """Tell whether the login of this session still stands, and its user still is in a group that may look."""
-    close_old_connections()
+    renew_connections()
     request = HttpRequest()
     request.session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")(session_key)
     return may_look(get_user(request))
