@@ -62,5 +62,12 @@ ROWS = [
         unit="fills per second",
         rounds=3,
     ),
+    Row(
+        "broker-fills-batches",
+        "a broker's fills imported, beside import_trades of commit df4c458 with its batches of 200",
+        lambda: against_former("broker_fills", words="batches"),
+        unit="fills per second",
+        rounds=3,
+    ),
     Row("fills-growth", "the 1,000th fill of a trade against its tenth", prepare_growth, rounds=5),
 ]

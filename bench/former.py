@@ -24,14 +24,15 @@ COMMIT = "df4c458"
 
 
 @contextmanager
-def against_former(scenario: str, *, commit: str = COMMIT) -> Iterator[Pair | Skipped]:
-    """Give the scenario (its file's name without .py) played by this tree and by the former commit."""
+def against_former(scenario: str, *, commit: str = COMMIT, words: str = "") -> Iterator[Pair | Skipped]:
+    """Give the scenario (its file's name without .py) played by this tree and by the former commit, with words where it
+    knows any."""
     tree = checkout(commit)
     if tree is None:
         yield Skipped(f"There is no commit {commit} here: it takes a git clone with its history.")
         return
     with Side(ROOT, scenario) as ours, Side(tree, scenario) as former:
-        yield Pair(ours.play, former.play)
+        yield Pair(lambda: ours.play(words), lambda: former.play(words))
 
 
 def checkout(commit: str) -> Path | None:

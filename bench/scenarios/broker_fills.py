@@ -1,5 +1,5 @@
-"""A day of a broker's fills, two a trade: imported as a file's, or by a commit that knows none opened and closed, each
-committed to the disk."""
+"""A day of a broker's fills, two a trade: imported as a file's; or by a commit that knows none opened and closed, each
+committed to the disk, or imported as trades ("batches")."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from itertools import count
 from django.core.management import call_command
 
 from trading.operations.close_position import close_position
+from trading.operations.import_trades import import_trades
 from trading.operations.open_position import open_position
 
 try:
@@ -26,10 +27,11 @@ AT = datetime(2024, 3, 15, 4, tzinfo=UTC)
 
 
 @contextmanager
-def prepare() -> Iterator[Callable[[], int]]:
+def prepare() -> Iterator[Callable[..., int]]:
     call_command("migrate", verbosity=0)
     numbers = count(0, FILLS)
-    yield lambda: one_by_one(next(numbers)) if import_fills is None else imported(next(numbers))
+    former = {"": one_by_one, "batches": in_batches}
+    yield lambda words="": former[words](next(numbers)) if import_fills is None else imported(next(numbers))
 
 
 def one_by_one(first: int) -> int:
@@ -39,6 +41,17 @@ def one_by_one(first: int) -> int:
         open_position("main", f"T{number}", "bench", "INFY", entry_price=100, quantity=10, entry_time=at)
         close_position("main", f"T{number}", "bench", "INFY", exit_price=101, exit_time=at + timedelta(seconds=1))
     return FILLS // 10
+
+
+def in_batches(first: int) -> int:
+    """Import the trades of as many fills, in batches of the size that it has."""
+    of_all = {"strategy_id": "bench", "symbol": "INFY", "quantity": 10, "entry_price": 100, "exit_price": 101}
+    trades = []
+    for number in range(first, first + FILLS, 2):
+        at = AT + timedelta(seconds=number)
+        times = {"entry_time": at, "exit_time": at + timedelta(seconds=1)}
+        trades.append({**of_all, **times, "trade_id": f"T{number}"})
+    return 2 * import_trades("main", trades).accepted
 
 
 def imported(first: int) -> int:

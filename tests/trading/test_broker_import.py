@@ -59,9 +59,9 @@ def note(tmp_path: Path) -> Path:
     return tmp_path / "note.pdf"
 
 
-@pytest.mark.parametrize("ending", ["", "\n", "\r\n", " \nanother line\n"])
-def test_a_locked_note_opens_with_the_first_line_of_a_file(note: Path, tmp_path: Path, ending: str) -> None:
-    (file,) = imported(note, "--password-file", written(tmp_path / "pan.txt", PASSWORD + ending))["files"]
+@pytest.mark.parametrize("text", ["{}", "{}\n", "{}\r\n", "{} \nanother line\n", "\ufeff{}\r\n"])
+def test_a_locked_note_opens_with_the_first_line_of_a_file(note: Path, tmp_path: Path, text: str) -> None:
+    (file,) = imported(note, "--password-file", written(tmp_path / "pan.txt", text.format(PASSWORD)))["files"]
     assert (file["broker"], file["kind"], file["refused"]) == ("groww", "note", None)
     assert (file["fills"], Fill.objects.count()) == (0, 0)  # a note makes no fills
 

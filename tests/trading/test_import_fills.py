@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.brokers.values import Broker, FillKind, FillLine
 from trading.domain import trade_building
 from trading.errors import CurrencyMismatch, InvalidValue, WrongClient
-from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Trade
+from trading.models import BrokerFile, BrokerFill, DayTotal, Fill, Instrument, Trade
 from trading.operations.import_fills import import_fills
 from trading.proof.verify import verify_ledger
 
@@ -168,6 +170,27 @@ def test_an_unknown_instrument_is_refused_with_its_row() -> None:
     outcome = imported(line("1", "BUY", 1, instrument={"symbol": None, "isin": "INE002A01018"}), future("2", "BUY", 1))
     assert [(remark.reason, remark.place.row) for remark in outcome.refused] == [("unknown_instrument", 1)]
     assert outcome.fills == 1
+
+
+def test_a_contract_that_is_new_expires_when_the_file_says_where_its_symbol_proves_no_day() -> None:
+    stated = [
+        ("1", "NIFTY26JUNFUT", date(2026, 6, 30)),
+        ("2", "NIFTY26JUNFUT", date(2026, 6, 25)),  # a later row changes nothing
+        ("3", "NIFTY2660224500CE", date(2026, 6, 1)),  # whose symbol has a day of its own
+        ("4", "BANKNIFTY26JUNFUT", None),
+    ]
+    fills = [
+        future(fill_id, "BUY", 1, instrument={"symbol": symbol, "exchange": "NFO", "expiry": expiry})
+        for fill_id, symbol, expiry in stated
+    ]
+    imported(*fills)
+    assert dict(Instrument.objects.filter(exchange__code="NFO").values_list("symbol", "expiry")) == {
+        "NIFTY26JUNFUT": date(2026, 6, 30),
+        "NIFTY2660224500CE": date(2026, 6, 2),
+        "BANKNIFTY26JUNFUT": None,
+    }
+    imported(replace(fills[3], fill_id="5", instrument=replace(fills[3].instrument, expiry=date(2026, 6, 30))))
+    assert Instrument.objects.get(symbol="BANKNIFTY26JUNFUT").expiry is None  # known already: a person says it
 
 
 def test_a_changed_fact_is_seen_by_the_proof(ledger: Any) -> None:

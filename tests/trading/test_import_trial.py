@@ -15,6 +15,7 @@ import pytest
 from tests.trading.book import opened, snapshot
 from tests.trading.statements import DAY, OPEN, future, line, statement
 from tests.trading.test_import_charges import charge
+from trading.bookkeeping import incoming_fills
 from trading.bookkeeping.import_trial import ImportTrial
 from trading.brokers.values import Broker, FillKind, Head, Segment, Statement
 from trading.domain.strategy_rules import StrategyRule
@@ -76,7 +77,9 @@ def test_overlapping_files_in_any_order(order: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_any_files_over_a_ledger_that_has_some(seed: int) -> None:
+def test_any_files_over_a_ledger_that_has_some(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed >= 3:  # as large files are compared: some days at a time
+        monkeypatch.setattr(incoming_fills, "COMPARED_AT_ONCE", 3)
     random = Random(seed)
     fills = [
         future(str(number), random.choice(["BUY", "SELL"]), random.randint(1, 4), 100 + number, day=number // 4)

@@ -5,7 +5,6 @@ Nothing is written.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -13,35 +12,22 @@ from datetime import date
 from trading.bookkeeping import incoming_fills, references, settling, stating
 from trading.bookkeeping.import_outcome import ImportOutcome
 from trading.bookkeeping.imported_files import must_fit
-from trading.bookkeeping.incoming_fills import IncomingFill, TriedFiles, house_of
-from trading.bookkeeping.kept_fills import OrderName, checked_fills, strategies_of_orders
-from trading.bookkeeping.listings import GroupName, Shares, bought_elsewhere, shares_of
+from trading.bookkeeping.incoming_fills import IncomingFill, TriedFiles, exchange_and_name, house_of
+from trading.bookkeeping.kept_fills import checked_fills, strategies_of_orders
+from trading.bookkeeping.listings import Shares, bought_elsewhere, shares_of
 from trading.bookkeeping.other_sources import compare_sources
 from trading.bookkeeping.settling import SettlingPlan
+from trading.bookkeeping.tried_fills import GroupName, TriedFill
 from trading.brokers.stated import charge_statements
 from trading.brokers.values import Statement
 from trading.domain.stated_charges import ChargeSource
 from trading.domain.strategy_rules import StrategyRule
-from trading.domain.trade_building import ReportedFill
 from trading.models import Account, BrokerFill, Instrument, Strategy
 from trading.queries.accounts import get_account
-from trading.queries.imported_trades import Ahead, FillGroup
+from trading.queries.imported_trades import Ahead, FillGroup, TradeName
 from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
 from trading.transactions import reading
-
-
-@dataclass(slots=True)
-class Arriving:
-    """What a file has of one instrument and strategy: its new fills, and the days of all."""
-
-    days: set[date] = field(default_factory=set)
-    fills: list[ReportedFill] = field(default_factory=list)
-
-    def take(self, day: date, *new: ReportedFill) -> None:
-        """Add a fill that is known already, or one that is new."""
-        self.days.add(day)
-        self.fills += new
 
 
 @dataclass(slots=True)
@@ -54,8 +40,7 @@ class ImportTrial:
     tried: TriedFiles = field(default_factory=TriedFiles)
     names: NameMap = field(default_factory=dict)
     isins: dict[str, str] = field(default_factory=dict)  # by symbol
-    strategies: dict[OrderName, str] = field(default_factory=dict)
-    ahead: dict[GroupName, Ahead] = field(default_factory=dict)
+    compared: dict[GroupName, set[TradeName]] = field(default_factory=dict)  # trades in whose place tried ones stand
     shares: dict[GroupName, Shares] = field(default_factory=dict)
 
     def add(
@@ -70,16 +55,18 @@ class ImportTrial:
             must_fit(account, statement, self.statements)
             instruments = {line.instrument for line in statement.fills}
             names = names_of(instruments, symbols or {}, tried=self.names)
-            ((incoming, refused),) = incoming_fills.named(statement, names, rules)
-            check = compare_sources(account, statement.sha256, incoming, self.tried)
-            outcome = ImportOutcome(
-                already_known=len(check.known_by_order),
-                refused=[*refused, *check.refused],
-                findings=list(check.findings),
-            )
+            outcome, first_days = ImportOutcome(), dict[GroupName, date]()
+            for incoming, refused in incoming_fills.named(
+                statement, names, rules, at_once=incoming_fills.COMPARED_AT_ONCE
+            ):
+                check = compare_sources(account, statement.sha256, incoming, self.tried)
+                outcome.already_known += len(check.known_by_order)
+                outcome.refused += [*refused, *check.refused]
+                outcome.findings += check.findings
+                self._take(account, statement, check.free, first_days, outcome)
             touched = []
-            for name, arriving in self._take(account, statement, check.free, outcome).items():
-                plan = self._plan(account, name, arriving)
+            for name, first_day in first_days.items():
+                plan = self._plan(account, name, first_day)
                 outcome.add(plan, statement)
                 touched.append(shares_of(plan))
             before = list(self.shares.values())
@@ -105,36 +92,45 @@ class ImportTrial:
         return 0 if is_again else count
 
     def _take(
-        self, account: Account, statement: Statement, incoming: Sequence[IncomingFill], outcome: ImportOutcome
-    ) -> dict[GroupName, Arriving]:
-        """Keep new fills for the files that follow, as many at once as an import does; return what arrives by group."""
-        groups: defaultdict[GroupName, Arriving] = defaultdict(Arriving)
+        self,
+        account: Account,
+        statement: Statement,
+        incoming: Sequence[IncomingFill],
+        first_days: dict[GroupName, date],
+        outcome: ImportOutcome,
+    ) -> None:
+        """Keep new fills, as many at once as an import does; note the first day of each group that they are of."""
         for start in range(0, len(incoming), settling.FILLS_AT_ONCE):
             some = incoming[start : start + settling.FILLS_AT_ONCE]
             fills = incoming_fills.sort_out(account, some, self.tried)
-            strategies = self.strategies | strategies_of_orders(account, fills.new)
+            orders = {(*exchange_and_name(each.symbol), each.fill.order_id or "") for each in fills.new}
+            strategies = self.tried.fills.strategies_of(orders) | strategies_of_orders(account, fills.new)
             new = checked_fills(account, fills, self._instrument, strategies)
+            taken: list[TriedFill] = []
+            days: list[tuple[GroupName, date]] = []
             for each, instrument in new:
                 fill, symbol = each.fill, shown_symbol(instrument.exchange.code, instrument.symbol)
-                self.tried.fills[fill.exchange, fill.day, fill.key] = (statement.sha256, each)
+                taken.append(TriedFill(statement.sha256, symbol, each.strategy, fill))
                 if fill.order_id is not None:
                     name = (instrument.exchange.code, instrument.symbol, fill.order_id)
-                    self.strategies.setdefault(name, strategies.get(name, each.strategy))
+                    self.tried.fills.keep_order(name, strategies.get(name, each.strategy))
                 self.names.setdefault(("symbol", instrument.symbol), set()).add(symbol)
                 if isin := each.line.instrument.isin:
                     self.isins[symbol] = isin
                     self.names.setdefault(("isin", isin), set()).add(symbol)
-                groups[symbol, each.strategy].take(fill.day, fill)
+                days.append(((symbol, each.strategy), fill.day))
+            self.tried.fills.keep(taken)
             for _, row in fills.known:
                 if isinstance(row, BrokerFill):
                     symbol = shown_symbol(row.instrument.exchange.code, row.instrument.symbol)
-                    groups[symbol, row.strategy.code].take(row.day)
+                    days.append(((symbol, row.strategy.code), row.day))
                 elif row is not None:
-                    groups[row.symbol, row.strategy].take(row.fill.day)
+                    days.append(((row.symbol, row.strategy), row.fill.day))
+            for group, day in days:
+                first_days[group] = min(day, first_days.get(group, day))
             outcome.fills += len(new)
             outcome.already_known += len(fills.known)
             outcome.refused += fills.refused
-        return dict(groups)
 
     def _instrument(self, incoming: IncomingFill, account: Account) -> Instrument:
         """Return the ledger's instrument of a fill, or the one that its first fill would make."""
@@ -145,15 +141,15 @@ class ImportTrial:
             self.tried.instruments[incoming.symbol] = instrument
         return instrument
 
-    def _plan(self, account: Account, name: GroupName, arriving: Arriving) -> SettlingPlan:
+    def _plan(self, account: Account, name: GroupName, first_day: date) -> SettlingPlan:
         """Return what is to be done in one group, and keep what it would leave."""
         symbol, code = name
         instrument = self.tried.instrument(symbol) or references.instrument_to_be(symbol, account)
         strategy = Strategy.objects.filter(code=code).first() or Strategy(code=code)
-        ahead = self.ahead.setdefault(name, Ahead())
-        group = FillGroup(account, instrument, strategy)
-        plan = settling.plan_of(group, min(arriving.days), arriving.fills, ahead)
-        ahead.fills += arriving.fills
+        group, compared = FillGroup(account, instrument, strategy), self.compared.setdefault(name, set())
+        ahead = Ahead(self.tried.fills.of_group(name), self.tried.fills.standing(name, group), compared)
+        plan = settling.plan_of(group, first_day, ahead)
         others = [each for each in ahead.standing if each.name not in plan.compared]
-        ahead.standing, ahead.names = [*others, *plan.standing], ahead.names | plan.compared
+        self.tried.fills.let_stand(name, [*others, *plan.standing])
+        compared |= plan.compared
         return plan

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from timeseries.values import ID_BYTES_MAX
 from trading.bookkeeping import bounds, references
+from trading.bookkeeping.tried_fills import TriedFill, TriedFills
 from trading.brokers.values import Broker, FillKind, FillLine, Remark, Segment, Statement
 from trading.domain import position, trade_building
 from trading.domain.money import MAX, to_units
@@ -20,10 +21,12 @@ from trading.domain.strategy_rules import StrategyRule, strategy_of
 from trading.domain.trade_building import ReportedFill
 from trading.errors import InvalidValue, VeloxError
 from trading.models import Account, BrokerFill, Fill, FillKey, Instrument
+from trading.queries.imported_trades import FillName
 from trading.queries.instrument_names import ResolvedNames
 from trading.queries.instruments import exchanges, find_instrument
 
 CHUNK = 500
+COMPARED_AT_ONCE = 5_000  # fills with the rest of their day: what an import has in memory of a file at a time
 WITH_MULTIPLIER = ("MCX", "NCDEX", "CDS", "BCD", "NCO")  # where a quantity of 1 is a contract of many units
 SETTLED = (FillKind.EXPIRY, FillKind.EXERCISE)
 
@@ -44,20 +47,20 @@ class Sorted:
     beside it or of the same file; None where a strategy said it."""
 
     new: list[IncomingFill] = field(default_factory=list)
-    known: list[tuple[IncomingFill, BrokerFill | IncomingFill | None]] = field(default_factory=list)
+    known: list[tuple[IncomingFill, BrokerFill | NamedFill | None]] = field(default_factory=list)
     refused: list[Remark] = field(default_factory=list)
 
 
-DayFill = tuple[str, date, str]  # exchange, day and key
+NamedFill = IncomingFill | TriedFill
 
 
 @dataclass(slots=True)
 class TriedFiles:
     """What files that are tried before another would leave: instruments that are not in the ledger, by symbol, and
-    their new fills, each with the SHA-256 of its file."""
+    their new fills."""
 
     instruments: dict[str, Instrument] = field(default_factory=dict)
-    fills: dict[DayFill, tuple[str, IncomingFill]] = field(default_factory=dict)
+    fills: TriedFills = field(default_factory=TriedFills)
 
     def instrument(self, symbol: str) -> Instrument | None:
         """Return the instrument of a symbol: the ledger's, or one that these files would make."""
@@ -197,13 +200,12 @@ def _unproven(incoming: IncomingFill) -> IncomingFill:
 def sort_out(account: Account, incoming: Sequence[IncomingFill], tried: TriedFiles | None = None) -> Sorted:
     """Return which of some fills are new, and which the ledger has, from an earlier file or from a strategy; or a file
     that is ``tried`` before."""
-    tried = tried or TriedFiles()
     instruments: dict[str, Instrument | None] = {}
     by_exchange: defaultdict[str, list[IncomingFill]] = defaultdict(list)
     outcome = Sorted()
     for each in incoming:
         if each.symbol not in instruments:
-            instruments[each.symbol] = tried.instrument(each.symbol)
+            instruments[each.symbol] = find_instrument(each.symbol) if tried is None else tried.instrument(each.symbol)
         instrument = instruments[each.symbol]
         try:
             fill = _unproven(each) if instrument is None else checked(each, instrument, account)
@@ -212,9 +214,12 @@ def sort_out(account: Account, incoming: Sequence[IncomingFill], tried: TriedFil
             continue
         by_exchange[fill.fill.exchange].append(fill)
     for exchange, fills in by_exchange.items():
-        ahead = {(day, key): fill for (code, day, key), (_, fill) in tried.fills.items() if code == exchange}
+        ahead: dict[FillName, NamedFill] = {}
         for start in range(0, len(fills), CHUNK):
-            _sort_chunk(account, exchange, fills[start : start + CHUNK], ahead, outcome)
+            chunk = fills[start : start + CHUNK]
+            if tried is not None:
+                ahead |= tried.fills.named(exchange, (each.fill for each in chunk))
+            _sort_chunk(account, exchange, chunk, ahead, outcome)
     return outcome
 
 
@@ -222,7 +227,7 @@ def _sort_chunk(
     account: Account,
     exchange: str,
     fills: Sequence[IncomingFill],
-    ahead: dict[tuple[date, str], IncomingFill],
+    ahead: dict[FillName, NamedFill],
     outcome: Sorted,
 ) -> None:
     """Add some fills of an exchange to the outcome; those that are new go among those ``ahead`` of the next ones."""
@@ -257,9 +262,9 @@ def _sort_chunk(
             outcome.refused.append(Remark(each.line.place, "id_conflict", text))
 
 
-def _content_of(incoming: IncomingFill) -> tuple[str, str, int, int]:
-    fill = incoming.fill
-    return exchange_and_name(incoming.symbol)[1], fill.side, fill.quantity, fill.price
+def _content_of(named_fill: NamedFill) -> tuple[str, str, int, int]:
+    fill = named_fill.fill
+    return exchange_and_name(named_fill.symbol)[1], fill.side, fill.quantity, fill.price
 
 
 def _is_same(incoming: IncomingFill, row: BrokerFill) -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from trading.bookkeeping import incoming_fills, journal, references
 from trading.bookkeeping.contract_terms import GROUP_MAX
 from trading.bookkeeping.incoming_fills import IncomingFill, Sorted
+from trading.bookkeeping.tried_fills import OrderName
 from trading.brokers.values import Remark
 from trading.domain.chain import JournalEntry
 from trading.domain.money import from_units
@@ -31,7 +32,6 @@ def write_rows(account: Account, rows: Sequence[BrokerFill], head: JournalHead, 
         journal.append(account, "import_fills", body, now=rows[0].recorded_at, by=by, head=head)
 
 
-OrderName = tuple[str, str, str]  # exchange, the instrument's symbol, order id
 InstrumentOf = Callable[[IncomingFill, Account], Instrument]
 
 
@@ -93,15 +93,18 @@ def checked_fills(
 
 
 def _instrument(incoming: IncomingFill, account: Account) -> Instrument:
-    """Return the instrument of a fill; one that is made here has the multiplier that the file tells, and a share that
-    has no group yet gets the file's."""
+    """Return the instrument of a fill; one that is made here has the multiplier that the file tells, and its expiry
+    where the symbol proves no day; a share that has no group yet gets the file's."""
     known_before = find_instrument(incoming.symbol)
     instrument = references.instrument_of(incoming.symbol, account)
-    stated = incoming.line.instrument.multiplier
-    if known_before is None and stated is not None and stated != instrument.multiplier:
-        instrument.multiplier = stated
+    stated = incoming.line.instrument
+    if known_before is None and stated.multiplier is not None and stated.multiplier != instrument.multiplier:
+        instrument.multiplier = stated.multiplier
         instrument.save(update_fields=["multiplier"])
-    group = incoming.line.instrument.group
+    if known_before is None and stated.expiry is not None and instrument.expiry is None:
+        instrument.expiry = stated.expiry
+        instrument.save(update_fields=["expiry"])
+    group = stated.group
     if group and group.isascii() and group.isalnum() and len(group) <= GROUP_MAX and not instrument.share_group:
         instrument.share_group = group
         instrument.save(update_fields=["share_group"])

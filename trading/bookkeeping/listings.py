@@ -14,6 +14,7 @@ from itertools import permutations
 
 from trading.bookkeeping.import_outcome import symbol_of
 from trading.bookkeeping.settling import SettlingPlan
+from trading.bookkeeping.tried_fills import GroupName
 from trading.domain.flags import IMPORTED
 from trading.domain.money import from_units
 from trading.domain.position import LONG
@@ -21,8 +22,6 @@ from trading.models import Account, BrokerFill, Instrument, Strategy, Trade
 from trading.queries.imported_trades import FillGroup, first_unbooked
 from trading.queries.instruments import shown_symbol
 from trading.queries.opening_sales import sales_of
-
-GroupName = tuple[str, str]  # symbol and strategy
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
 from trading.models import Account, BrokerFill, Fill, Instrument
+from trading.queries.instruments import find_instrument
 from trading.queries.period import date_in
 
 Content = tuple[str, int, int]  # side, quantity and price in units
@@ -50,24 +51,21 @@ def compare_sources(
 ) -> SourceCheck:
     """Return which fills of a file (of this hash) may be booked beside what other sources brought of the same days, the
     files that are ``tried`` before it among them."""
-    tried = tried or TriedFiles()
     check = SourceCheck()
     by_symbol: defaultdict[str, list[IncomingFill]] = defaultdict(list)
     for each in incoming:
         by_symbol[each.symbol].append(each)
-    tried_of: defaultdict[str, list[tuple[str, IncomingFill]]] = defaultdict(list)
-    for other_sha256, other in tried.fills.values():
-        tried_of[other.symbol].append((other_sha256, other))
     for symbol, fills in by_symbol.items():
-        instrument = tried.instrument(symbol)
+        instrument = find_instrument(symbol) if tried is None else tried.instrument(symbol)
         if instrument is None:
             check.free += fills
             continue
         sources: defaultdict[date, DaySources] = defaultdict(DaySources)
+        days = [each.fill.day for each in fills]
         if instrument.pk is not None:
-            _take_ledger(sources, account, sha256, instrument, [each.fill.day for each in fills])
-        for other_sha256, other in tried_of[symbol]:
-            _take_key(sources[other.fill.day], other.fill.key, other.fill.kind, is_own=other_sha256 == sha256)
+            _take_ledger(sources, account, sha256, instrument, days)
+        for other_sha256, other in () if tried is None else tried.fills.of_days(symbol, min(days), max(days)):
+            _take_key(sources[other.day], other.key, other.kind, is_own=other_sha256 == sha256)
         own: defaultdict[date, set[str]] = defaultdict(set)
         earlier = len(check.known_by_order)
         for each in fills:

@@ -18,7 +18,6 @@ from django.db.models import F
 from trading.bookkeeping import charging, correcting, journal
 from trading.bookkeeping.built_trades import Book, book_trades, instant_of
 from trading.domain import position
-from trading.domain.flags import IMPORTED
 from trading.domain.money import from_units
 from trading.domain.position import CrossesZeroError, Execution
 from trading.domain.trade_building import (
@@ -27,7 +26,6 @@ from trading.domain.trade_building import (
     GivenCost,
     Leg,
     ReplacedOrder,
-    ReportedFill,
     purchase_key,
 )
 from trading.models import Correction, Trade
@@ -45,6 +43,7 @@ from trading.queries.imported_trades import (
     TradeName,
     first_unbooked,
     rebuilt,
+    to_be_booked,
 )
 from trading.queries.period import date_in
 from trading.transactions import writing
@@ -87,15 +86,13 @@ class SettlingPlan:
     closed: int = 0
 
 
-def plan_of(
-    group: FillGroup, since: date, arriving: Sequence[ReportedFill] = (), ahead: Ahead = NOTHING_AHEAD
-) -> SettlingPlan:
-    """Return what is to be done after fills of the day ``since`` and later; ``arriving`` are some that are not kept.
+def plan_of(group: FillGroup, since: date, ahead: Ahead = NOTHING_AHEAD) -> SettlingPlan:
+    """Return what is to be done after fills of the day ``since`` and later; those ``ahead`` are only tried.
 
     Only the trades from the last one on that was opened before that day are built anew.
     """
     days = (since, first_unbooked(group), ahead.first_unbooked)
-    rebuilding = rebuilt(group, min(day for day in days if day is not None), arriving, ahead)
+    rebuilding = rebuilt(group, min(day for day in days if day is not None), ahead)
     plan = SettlingPlan(group, rebuilding.built, orders=rebuilding.orders)
     _compare(plan, rebuilding)
     return plan
@@ -177,10 +174,7 @@ def _without(trades: Sequence[BuiltTrade], held: set[FillName]) -> list[BuiltTra
 
 def _booked(group: FillGroup, built: BuiltTrade, earlier: Booked | None) -> Booked:
     """Return a trade as it stands once it is booked; nothing is written."""
-    if earlier is not None:
-        trade = copy(earlier.trade)
-    else:
-        trade = Trade(account=group.account, instrument=group.instrument, strategy=group.strategy, flags=[IMPORTED])
+    trade = to_be_booked(group) if earlier is None else copy(earlier.trade)
     trade.trade_id, trade.side, trade.trading_day = built.trade_id, built.side, built.legs[0].fill.day
     trade.state = Trade.State.OPEN if built.is_open else Trade.State.CLOSED
     entry = position.ENTRY_SIDE[built.side]

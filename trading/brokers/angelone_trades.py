@@ -23,9 +23,9 @@ from trading.brokers.cells import (
 from trading.brokers.contracts import EQUITY_EXCHANGES, named_in_words
 from trading.brokers.document import Document
 from trading.brokers.preamble import labelled
-from trading.brokers.reading import RefusedRow, read_rows
+from trading.brokers.reading import RefusedRow, rejected
 from trading.brokers.statement_draft import HALF_PAISA, StatementDraft
-from trading.brokers.tables import SheetLine, find_header, find_table, header_key
+from trading.brokers.tables import SheetLine, SheetTable, find_header, find_table, header_key
 from trading.brokers.values import (
     Broker,
     ChargeLine,
@@ -36,7 +36,7 @@ from trading.brokers.values import (
     Segment,
     Statement,
 )
-from trading.errors import UnknownLayout
+from trading.errors import InvalidValue, UnknownLayout
 
 BROKER = Broker.ANGELONE
 KIND = "trades"
@@ -78,13 +78,12 @@ def read(document: Document) -> Statement:
         raise UnknownLayout(f"{document.name} has no sheet {SHEET}.", hint="Nothing was read.")
     table = find_table(document, sheet, _COLUMNS, is_exact=True)
     draft = StatementDraft(document)
-    rows: list[TradesRow] = draft.add(read_rows(table.lines(), _row))
-    draft.fills = [row for row in rows if isinstance(row, FillLine)]
-    draft.charges = [charge for row in rows if not isinstance(row, FillLine) for charge in row]
+    _read_lines(table, draft)
+    count = draft.rows_read - len(draft.ignored) - len(draft.rejected)
     read_sums(document, sheet, table, HEADS, draft)
     for name, total in _computed(draft).items():
         # Each figure of each row may have lost half a paisa.
-        figures = {"trades": 0, "trade_charges": len(rows) * len(HEADS)}.get(name, len(rows))
+        figures = {"trades": 0, "trade_charges": count * len(HEADS)}.get(name, count)
         draft.compare(name, total, HALF_PAISA * figures)
     days = period(document, sheet, table) or [
         *(fill.day for fill in draft.fills),
@@ -98,6 +97,22 @@ def read(document: Document) -> Statement:
         client=None if client is None else text(client),
         is_empty=draft.is_empty,
     )
+
+
+def _read_lines(table: SheetTable, draft: StatementDraft) -> None:
+    for line in table.lines():
+        draft.rows_read += 1
+        try:
+            row = _row(line)
+        except InvalidValue as error:
+            draft.rejected.append(rejected(line.place, error))
+            continue
+        if isinstance(row, Remark):
+            draft.ignored.append(row)
+        elif isinstance(row, FillLine):
+            draft.fills.append(row)
+        else:
+            draft.charges.extend(row)
 
 
 def _row(line: SheetLine) -> TradesRow | Remark:

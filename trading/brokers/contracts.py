@@ -90,7 +90,7 @@ def named_in_words(description: str, exchange: str | None = None) -> InstrumentN
     listed = exchange_of(exchange, "FO") if exchange else _EXCHANGE_OF_INDEX.get(words.contract.underlying)
     # On other exchanges a symbol's month is that of delivery, which the expiry does not tell.
     symbol = symbol_of(words) if listed in (None, "NFO", "BFO") else None
-    return InstrumentName(listed, symbol, code=" ".join(description.split()))
+    return InstrumentName(listed, symbol, code=" ".join(description.split()), expiry=words.expiry)
 
 
 @lru_cache(maxsize=4096)  # a file names its contracts again and again
@@ -104,7 +104,7 @@ def named_by_terms(
         return None
     terms = f"{'FUT' if strike is None else 'OPT'} {underlying} {expiry:%d %b %Y}"
     code = terms if strike is None else f"{terms} {strike.normalize():f} {right}"
-    return InstrumentName(exchange, symbol_of(words), code=code)
+    return InstrumentName(exchange, symbol_of(words), code=code, expiry=expiry)
 
 
 def share_named(isin: PlacedCell, company: PlacedCell) -> InstrumentName:

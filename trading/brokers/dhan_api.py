@@ -13,6 +13,7 @@ from trading.brokers import cells
 from trading.brokers.contracts import EQUITY_EXCHANGES, named, segment_of_contract
 from trading.brokers.document import Document
 from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.packed_fills import packed_fills
 from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillLine, Head, InstrumentName, Segment, Statement
 from trading.domain.contract_symbols import contract_of, in_words, symbol_of
@@ -67,7 +68,7 @@ def read(document: Document) -> Statement:
     """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
     lines = object_lines(document, _FIELDS, _OTHERS)
     clients = {cells.text(line["dhanClientId"]) for line in lines} - {""}
-    statement = statement_of_fills(document, BROKER, KIND, read_rows(lines, _fill))
+    statement = statement_of_fills(document, BROKER, KIND, read_rows(lines, _fill, into=packed_fills()))
     return replace(statement, client=clients.pop() if len(clients) == 1 else None)
 
 

@@ -17,6 +17,7 @@ from trading.brokers.contracts import exchange_of_contract, named, segment_of
 from trading.brokers.document import Document
 from trading.brokers.fyers_report import is_report, report_of
 from trading.brokers.ordering import in_order_of_time
+from trading.brokers.packed_fills import packed_fills
 from trading.brokers.reading import ReadRows, RefusedRow, read_rows
 from trading.brokers.tables import SheetLine, find_table
 from trading.brokers.values import Broker, FillLine, Remark, Statement
@@ -46,9 +47,8 @@ def read(document: Document) -> Statement:
     sheet = document.sheets[0]
     table = find_table(document, sheet, _COLUMNS, optional=_IDS)
     report = report_of(document, sheet)
-    lines = list(table.lines())
-    mirrors = read_rows([line for line in lines if _is_mirror(line)], _fill)
-    rows = read_rows([line for line in lines if not _is_mirror(line)], _fill)
+    mirrors = read_rows((line for line in table.lines() if _is_mirror(line)), _fill, into=packed_fills())
+    rows = read_rows((line for line in table.lines() if not _is_mirror(line)), _fill, into=packed_fills())
     ignored, unmatched = _mirrored(rows, mirrors)
     days = [fill.day for fill in rows.read]
     return Statement(
@@ -64,7 +64,7 @@ def read(document: Document) -> Statement:
         fills=in_order_of_time(rows.read),
         ignored=ignored,
         rejected=(*rows.rejected, *mirrors.rejected, *unmatched),
-        is_empty=not lines,
+        is_empty=not rows.count + mirrors.count,
     )
 
 

@@ -44,9 +44,11 @@ class FlexRow:
 
 @dataclass(slots=True)
 class FlexDraft(StatementDraft):
-    """What was read so far of an answer, and the zones that its times name, "" where one names none."""
+    """What was read so far of an answer, the zones that its times name ("" where one names none), and symbol and code
+    of contracts whose settlement stands among the trades."""
 
     zones: set[str] = field(default_factory=set)
+    settled: set[tuple[str | None, str | None]] = field(default_factory=set)
 
 
 def _name(row: FlexRow) -> InstrumentName:
@@ -104,6 +106,8 @@ def trade(row: FlexRow, draft: FlexDraft) -> None:
         tag=text(row["orderReference"]) or None,
     )
     draft.fills.append(fill)
+    if fill.kind is not FillKind.TRADE:
+        draft.settled.add((fill.instrument.symbol, fill.instrument.code))
     if when.clock is not None:
         draft.zones.add(when.zone)
 
@@ -122,10 +126,7 @@ def option_event(row: FlexRow, draft: FlexDraft) -> None:
     """Propose an expiry, exercise or assignment, unless a settlement of the same contract stands among the trades."""
     name = _name(row)
     quantity = number(row["quantity"])
-    if any(
-        fill.kind is not FillKind.TRADE and fill.instrument.symbol == name.symbol and fill.instrument.code == name.code
-        for fill in draft.fills
-    ):
+    if (name.symbol, name.code) in draft.settled:
         draft.ignore(row.place, "same_as_trade", "It stands among the trades.")
         return
     kind = text(row["transactionType"]) or "Settlement"

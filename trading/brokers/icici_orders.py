@@ -13,6 +13,7 @@ from decimal import Decimal
 from trading.brokers import cells
 from trading.brokers.contracts import exchange_of
 from trading.brokers.document import Document
+from trading.brokers.packed_fills import packed_fills
 from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.tables import SheetLine, find_table, has_header
 from trading.brokers.values import Broker, FillLine, Head, InstrumentName, Segment, Statement
@@ -40,7 +41,7 @@ def read(document: Document) -> Statement:
     """Return the fills by day, as they stand in the file within one; ``stated`` is the sum of the rows' totals of
     charges. Raises: UnknownLayout."""
     table = find_table(document, document.sheets[0], _COLUMNS, optional=_EXCHANGE_CHARGES)
-    statement = statement_of_fills(document, BROKER, KIND, read_rows(table.lines(), _fill))
+    statement = statement_of_fills(document, BROKER, KIND, read_rows(table.lines(), _fill, into=packed_fills()))
     totals = read_rows(table.lines(), _total).read
     return replace(
         statement,

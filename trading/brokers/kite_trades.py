@@ -9,6 +9,7 @@ from trading.brokers import cells
 from trading.brokers.contracts import exchange_of, named, segment_of
 from trading.brokers.document import Document
 from trading.brokers.objects import ObjectLine, double, has_fields, object_lines
+from trading.brokers.packed_fills import packed_fills
 from trading.brokers.reading import RefusedRow, read_rows, statement_of_fills
 from trading.brokers.values import Broker, FillLine, Statement
 
@@ -35,7 +36,9 @@ def matches(head: Document) -> bool:
 
 def read(document: Document) -> Statement:
     """Return the fills in order of time and trade id. Raises: UnknownLayout, UnreadableFile."""
-    return statement_of_fills(document, BROKER, KIND, read_rows(object_lines(document, _FIELDS, _OTHERS), _fill))
+    return statement_of_fills(
+        document, BROKER, KIND, read_rows(object_lines(document, _FIELDS, _OTHERS), _fill, into=packed_fills())
+    )
 
 
 def _fill(line: ObjectLine) -> FillLine:

@@ -23,6 +23,7 @@ from trading.brokers.cells import (
 )
 from trading.brokers.document import Document, Sheet
 from trading.brokers.mapping import TableMapping, shipped_mappings
+from trading.brokers.packed_fills import few_or_packed, packed_fills
 from trading.brokers.tables import SheetLine, find_header, find_table, has_only
 from trading.brokers.values import Broker, FillLine, Head, InstrumentName, Remark, Statement
 from trading.errors import UnknownLayout
@@ -64,7 +65,7 @@ class MappedFormat:
                 find_table(document, each, self.mapping.names, is_exact=self.mapping.is_exact)
             raise UnknownLayout(f"{document.name} has no table.", hint="Nothing was read.")
         table = find_table(document, sheet, self.mapping.names, is_exact=self.mapping.is_exact)
-        fills: list[FillLine] = []
+        fills = packed_fills()
         ignored: list[Remark] = []
         rejected: list[Remark] = []
         clients: set[str] = set()
@@ -94,7 +95,7 @@ class MappedFormat:
             first_day=min(days, default=None),
             last_day=max(days, default=None),
             client=next(iter(clients), None),
-            fills=tuple(fills),
+            fills=few_or_packed(fills),
             ignored=tuple(ignored),
             rejected=tuple(rejected),
             is_empty=rows_read == 0,

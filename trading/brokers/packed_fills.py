@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from trading.brokers.packed import PackedCell, PackedCells, PackedRows
+from trading.brokers.packed import BLOCK_ROWS, PackedCell, PackedCells, PackedRows
 from trading.brokers.values import FillKind, FillLine, Head, InstrumentName, Place, Segment
 
 
@@ -15,6 +15,11 @@ def packed_fills() -> PackedRows[FillLine]:
     """Return an empty sequence for the fills of one file."""
     names = _SharedNames()
     return PackedRows(names.pack, names.unpack)
+
+
+def few_or_packed(fills: PackedRows[FillLine]) -> Sequence[FillLine]:
+    """Return fills that fit one block as a tuple, more as they are."""
+    return fills if len(fills) >= BLOCK_ROWS else tuple(fills)
 
 
 class _SharedNames:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from trading.brokers.cells import INDIA, UnreadableCell
 from trading.brokers.document import Document
+from trading.brokers.packed import PackedRows
+from trading.brokers.packed_fills import few_or_packed, packed_fills
 from trading.brokers.reading import Read, ReadRows
 from trading.brokers.values import (
     ActionLine,
@@ -30,7 +33,7 @@ class StatementDraft:
     """The lines of a statement while its file is read; `statement` closes it."""
 
     document: Document
-    fills: list[FillLine] = field(default_factory=list)
+    fills: PackedRows[FillLine] = field(default_factory=packed_fills)
     charges: list[ChargeLine] = field(default_factory=list)
     bills: list[BillLine] = field(default_factory=list)
     positions: list[PositionLine] = field(default_factory=list)
@@ -51,12 +54,12 @@ class StatementDraft:
         """Keep that a row could not be taken."""
         self.rejected.append(Remark(error.place, reason, str(error)))
 
-    def add(self, rows: ReadRows[Read]) -> list[Read]:
+    def add(self, rows: ReadRows[Read]) -> Sequence[Read]:
         """Take over why rows were left out and how many there were; return those that were read."""
         self.ignored += rows.ignored
         self.rejected += rows.rejected
         self.rows_read += rows.count
-        return list(rows.read)
+        return rows.read
 
     def compare(self, name: str, computed: Decimal, rounding: Decimal = Decimal(0)) -> None:
         """Put what the rows add up to beside a total that the file states, and nothing where it states none."""
@@ -91,7 +94,7 @@ class StatementDraft:
             first_day=days[0] if days else None,
             last_day=days[1] if days else None,
             client=client,
-            fills=tuple(self.fills),
+            fills=few_or_packed(self.fills),
             charges=tuple(self.charges),
             bills=tuple(self.bills),
             positions=tuple(self.positions),

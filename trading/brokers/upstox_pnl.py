@@ -54,7 +54,7 @@ def read(document: Document) -> Statement:
     if period is None:
         raise UnknownLayout(f"{document.name} does not say its period.", hint="Nothing was read.")
     draft = StatementDraft(document)
-    draft.positions = draft.add(read_rows(table.lines(), _result))
+    draft.positions = list(draft.add(read_rows(table.lines(), _result)))
     is_empty = draft.is_empty
     segment = labelled(document, sheet, "Segment", table.header_index)
     is_equity = segment is not None and text(segment).upper() == "EQ"

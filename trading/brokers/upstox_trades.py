@@ -44,7 +44,7 @@ def read(document: Document) -> Statement:
     sheet = sheet_with(document, _COLUMNS)
     table = find_table(document, sheet, _COLUMNS, is_exact=True)
     draft = StatementDraft(document)
-    draft.fills = draft.add(read_rows(table.lines(), _fill))
+    draft.add(read_rows(table.lines(), _fill, into=draft.fills))
     days = [fill.day for fill in draft.fills]
     period = period_of(document, sheet) or ((min(days), max(days)) if days else None)
     return draft.statement(BROKER, KIND, days=period, client=client_of(document, sheet), is_empty=draft.is_empty)

@@ -64,7 +64,8 @@ class InstrumentName:
     symbol where it tells them, ISIN, company name or the broker's own code where it has only those.
 
     ``multiplier`` is the contract's, as the file states it: an instrument with another one is not the same. ``group``
-    is a share's at BSE, by which that exchange charges.
+    is a share's at BSE, by which that exchange charges. ``expiry`` is the contract's last day, where the file
+    states that day.
     """
 
     exchange: str | None = None
@@ -74,6 +75,7 @@ class InstrumentName:
     code: str | None = None
     multiplier: Decimal | None = None
     group: str | None = None
+    expiry: date | None = field(default=None, compare=False)  # which names nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,8 @@ def _fill(spelled: Mapping[str, str], line: SheetLine) -> FillLine:
     at = cells.moment(line[spelled["order_execution_time"]], "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
     if at.date() != day:
         raise RefusedRow("days_differ", f"{symbol} was traded on {day} and filled on {at.date()}.")
-    _check_expiry(line, exchange, symbol)
     instrument = named(symbol, exchange, cells.text(line[spelled["isin"]]) or None)
+    instrument = replace(instrument, expiry=_expiry(line, exchange, symbol))
     if exchange == "BSE":  # whose series are the groups that it charges by; NSE's are not
         instrument = replace(instrument, group=cells.text(line[spelled["series"]]) or None)
     return FillLine(
@@ -120,15 +120,19 @@ def _fill(spelled: Mapping[str, str], line: SheetLine) -> FillLine:
     )
 
 
-def _check_expiry(line: SheetLine, exchange: str, symbol: str) -> None:
-    """Refuse a row whose day of expiry is not its symbol's: one of the two names another contract. A holiday moves an
-    expiry by days; of commodities the symbol has the month of delivery."""
+def _expiry(line: SheetLine, exchange: str, symbol: str) -> date | None:
+    """Return a contract's day of expiry, None where the row states none. Refuse a row whose day is not its symbol's:
+    one of the two names another contract. A holiday moves an expiry by days; of commodities the symbol has the month of
+    delivery."""
     cell = next((line[name] for name in _EXPIRY if name in line.columns), None)
-    by_symbol = expires_by(symbol)
-    if cell is None or cells.is_blank(cell) or by_symbol is None or exchange not in ("NFO", "BFO"):
-        return
-    expiry, contract = cells.day(cell, "%Y-%m-%d"), contract_of(symbol)
-    is_of_month = contract is not None and contract.expiry is None
+    contract = contract_of(symbol)
+    if cell is None or cells.is_blank(cell) or contract is None:
+        return None
+    expiry, by_symbol = cells.day(cell, "%Y-%m-%d"), expires_by(symbol)
+    if by_symbol is None or exchange not in ("NFO", "BFO"):
+        return expiry
+    is_of_month = contract.expiry is None
     is_near = (expiry.year, expiry.month) == (by_symbol.year, by_symbol.month)
     if not is_near if is_of_month else abs((expiry - by_symbol).days) > _DAYS_MOVED_MAX:
         raise RefusedRow("expiry_differs", f"{symbol} is said to expire on {expiry}, which its symbol contradicts.")
+    return expiry

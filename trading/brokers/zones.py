@@ -6,6 +6,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from trading.brokers.cells import PlacedCell, UnreadableCell, in_zone
+from trading.brokers.packed_fills import few_or_packed, packed_fills
 from trading.brokers.values import FillLine, Remark, Statement
 from trading.errors import InvalidValue
 
@@ -30,13 +31,13 @@ def with_zone(statement: Statement, zone: str) -> Statement:
         raise InvalidValue(
             f"There is no time zone {zone!r}.", field="zone", hint="Name it as in America/New_York."
         ) from None
-    fills, rejected = [], list(statement.rejected)
+    fills, rejected = packed_fills(), list(statement.rejected)
     for fill in statement.fills:
         try:
             fills.append(_placed(fill, rules))
         except UnreadableCell as error:
             rejected.append(Remark(fill.place, "ambiguous_time", error.message))
-    return replace(statement, zone=rules.key, fills=tuple(fills), rejected=tuple(rejected))
+    return replace(statement, zone=rules.key, fills=few_or_packed(fills), rejected=tuple(rejected))
 
 
 def _placed(fill: FillLine, zone: ZoneInfo) -> FillLine:

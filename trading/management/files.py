@@ -29,7 +29,7 @@ def read_text(path: str | Path, *, field: str) -> str:
 
 def read_password(path: Path) -> str:
     """Return the password in a file's first line. Raises: InvalidValue, without a word of what stands there."""
-    lines = read_text(path, field="password_file").splitlines()
+    lines = read_text(path, field="password_file").removeprefix("\ufeff").splitlines()  # a mark that editors put there
     if not lines or not lines[0].strip():
         raise InvalidValue(f"{path.name} is empty.", field="password_file", hint="Its first line is the password.")
     return lines[0].strip()

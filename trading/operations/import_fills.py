@@ -36,7 +36,6 @@ from trading.queries.instrument_names import NameMap, names_of
 from trading.queries.instruments import shown_symbol
 from trading.transactions import busy, reading, together, writing
 
-COMPARED_AT_ONCE = 5_000  # fills with the rest of their day: what an import has in memory of a file at a time
 IMPORTERS_LOCK = 0x76656C6F77  # any number, the same on every host
 FirstDays = dict[tuple[int, int], date]  # primary keys of instrument and strategy, to the first day
 
@@ -76,7 +75,7 @@ def import_fills(
     with _alone():
         outcome, touched = ImportOutcome(), FirstDays()
         file = keep_file(account, statement, by=by)
-        parts = incoming_fills.named(statement, names, rules, at_once=COMPARED_AT_ONCE)
+        parts = incoming_fills.named(statement, names, rules, at_once=incoming_fills.COMPARED_AT_ONCE)
         while True:
             with reading():
                 incoming, refused = next(parts, (None, []))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -65,6 +65,11 @@ class Booked:
         return self.trade.trade_id, self.legs[0][0]
 
 
+def to_be_booked(group: FillGroup) -> Trade:
+    """Return a trade that an import would make of a group's fills, without anything of its own yet."""
+    return Trade(account=group.account, instrument=group.instrument, strategy=group.strategy, flags=[IMPORTED])
+
+
 def reported(row: BrokerFill, exchange: str, broker: str) -> ReportedFill:
     """Return a kept fill as the trades are built from it."""
     return ReportedFill(
@@ -86,8 +91,8 @@ def reported(row: BrokerFill, exchange: str, broker: str) -> ReportedFill:
 
 @dataclass(slots=True)
 class Ahead:
-    """What files that are tried together before this one would leave of a group: their new fills, the trades as they
-    would stand, and the names of those trades of the ledger in whose place these are."""
+    """What files that are tried together would leave of a group: the new fills of all of them; the trades as they would
+    stand after those before the one looked at, and the names of the ledger's trades in whose place these are."""
 
     fills: list[ReportedFill] = field(default_factory=list)
     standing: list[Booked] = field(default_factory=list)
@@ -254,19 +259,12 @@ class Rebuilt:
     costs: Costs
 
 
-def rebuilt(
-    group: FillGroup,
-    since: date,
-    arriving: Sequence[ReportedFill] = (),
-    ahead: Ahead = NOTHING_AHEAD,
-    *,
-    before: date = date.max,
-) -> Rebuilt:
+def rebuilt(group: FillGroup, since: date, ahead: Ahead = NOTHING_AHEAD, *, before: date = date.max) -> Rebuilt:
     """Return what the kept fills ``before`` a day make, from the trade on that was held over the midnight before
-    ``since``, and with some that are not kept yet."""
+    ``since``, and with those ``ahead`` that are not kept yet."""
     start = start_of(group, since, ahead)
     kept = (fill for fill in kept_fills(group, start) if fill.day < before)
-    fills = [*kept, *(fill for fill in ahead.fills if fill.day >= start), *arriving]
+    fills = [*kept, *(fill for fill in ahead.fills if fill.day >= start)]
     own = {(fill.day, fill.key) for fill in fills}
     booked = booked_trades(group, start, ahead)
     window = [each for each in booked if any((day, key) in own for day, key, _ in each.legs)]

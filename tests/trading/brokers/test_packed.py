@@ -12,11 +12,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from trading.brokers.containers import open_document
+from trading.brokers.document import Document
 from trading.brokers.files import read_statement
 from trading.brokers.ordering import in_order_of_time
 from trading.brokers.packed import BLOCK_ROWS, PackedRows, packed_texts
 from trading.brokers.packed_fills import packed_fills
-from trading.brokers.values import FillKind, FillLine, Head, InstrumentName, Place, Segment
+from trading.brokers.statement_draft import StatementDraft
+from trading.brokers.values import Broker, FillKind, FillLine, Head, InstrumentName, Place, Segment
+from trading.brokers.zones import with_zone
 
 HEADER = (
     "symbol,isin,trade_date,exchange,segment,series,trade_type,auction,quantity,price,trade_id,order_id,"
@@ -45,6 +48,18 @@ def test_fills_come_out_as_they_went_in() -> None:
     assert unpacked.at is not None and TWICE.at is not None
     assert unpacked.at.utcoffset() == TWICE.at.utcoffset()  # the second of two 01:30
     assert packed[0].at is not None and packed[0].at.tzinfo == AT.tzinfo
+
+
+def test_what_a_reader_gathers_is_packed_where_it_is_much_and_stays_so_in_a_zone() -> None:
+    fill = replace(NAIVE, at=datetime(2026, 11, 2, 1, 30))
+    few, many = (StatementDraft(Document("a.csv", "0" * 64, "csv")) for _ in range(2))
+    few.fills.append(fill)
+    many.fills.extend([fill] * (BLOCK_ROWS + 1))
+    of = {"days": None, "client": None, "zone": ""}
+    assert few.statement(Broker.IBKR, "flex", **of).fills == (fill,)
+    statement = with_zone(many.statement(Broker.IBKR, "flex", **of), "America/New_York")
+    assert isinstance(statement.fills, PackedRows) and len(statement.fills) == BLOCK_ROWS + 1
+    assert statement.fills[-1] == replace(fill, at=datetime(2026, 11, 2, 6, 30, tzinfo=UTC))
 
 
 def test_rows_are_a_sequence_as_any() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -83,6 +83,7 @@ def test_each_segment_is_an_exchange_of_its_own(
     row = f"{symbol},,2026-08-03,{exchange},{segment},,sell,false,75,12.5,{ids}"
     (fill,) = fills_of(row, header=f"{HEADER},expiry_date")
     assert (fill.instrument.exchange, fill.instrument.symbol, fill.segment) == (code, symbol, charged_as)
+    assert fill.instrument.expiry == (date(2026, 8, 25) if expiry else None)
 
 
 @pytest.mark.parametrize(
