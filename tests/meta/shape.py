@@ -37,7 +37,7 @@ FRAMEWORK_METHODS = frozenset(
         r"\w+",
         """save delete clean clean_fields full_clean get_absolute_url from_db from_db_value to_python
         get_prep_value get_db_prep_value get_db_prep_save db_type deconstruct formfield contribute_to_class
-        pre_save validate value_to_string get_queryset create bulk_create bulk_update update ready handle
+        prepare_value pre_save validate value_to_string get_queryset create bulk_create bulk_update update ready handle
         add_arguments execute create_parser print_help run_from_argv process_request process_response
         process_view process_exception is_valid as_sql resolve_expression database_forwards database_backwards
         state_forwards get_new_connection get_connection_params init_connection_state create_cursor is_usable

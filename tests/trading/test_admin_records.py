@@ -125,6 +125,7 @@ def test_the_terms_of_an_instrument_that_was_traded_are_put_right_with_a_reason(
         "quantity_step": "1", "price_tick": "0.05", "session_group": "equity", "reviewed": "on",
     }  # fmt: skip
     page = address(Instrument, str(traded.pk), "change")
+    assert 'name="quantity_step" value="0.00000001"' in client.get(page).content.decode()
     asked = client.post(page, sent)
     assert (asked.status_code, "Say why" in asked.content.decode()) == (200, True)
     abroad = client.post(page, {**sent, "currency": "USD", "reason": "contract note"}, follow=True)

@@ -23,6 +23,14 @@ else:
     _Base = models.Field
 
 
+class PlainDecimalField(forms.DecimalField):
+    """A form's field of a decimal, which is written out: 0.00000001, not 1E-8."""
+
+    def prepare_value(self, amount: Decimal | str | None) -> str | None:
+        """Return what stands in the field."""
+        return f"{amount:f}" if isinstance(amount, Decimal) else amount
+
+
 class MoneyField(_Base):
     """An exact Decimal of at most 8 decimals, kept as a 64-bit integer of 10^-8.
 
@@ -62,7 +70,7 @@ class MoneyField(_Base):
         return str(self.value_from_object(obj))
 
     def formfield(self, **kwargs: Any) -> forms.Field | None:
-        return super().formfield(**{"form_class": forms.DecimalField, **kwargs})
+        return super().formfield(**{"form_class": PlainDecimalField, **kwargs})
 
 
 @deconstructible(path="trading.models.fields.DateUTC")
