@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -25,6 +26,28 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 EXAMPLES = int(os.environ.get("VELOX_EXAMPLES", "40"))
 hypothesis.settings.register_profile("velox", deadline=None, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("velox")
+
+
+# The workers take whole files: what is long must not be what one of them begins last.
+FIRST = (
+    "tests/functional/",
+    "tests/meta/",
+    *(f"tests/trading/test_{name}.py" for name in ("verify_ledger", "simulator", "routes", "odd_queries")),
+    *(f"tests/velox_site/test_{name}.py" for name in ("package", "serve")),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """Let no garbage collection look again at what was collected: it stays until the end."""
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # what is frozen at the end is taken for a leak by packages that look for one
 
 
 def pytest_configure() -> None:

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     """Return 0 where every step passed, else the code of the first that did not."""
     os.environ["VELOX_DATA_DIR"] = str(ROOT / "var" / "check")
     tests = [sys.executable, "-m", "pytest", *arguments]
-    # Whole files, in the order of their folders: the longest stand in the first two.
+    # Whole files, in the order of conftest.py: the longest first.
     on_sqlite = [*tests, "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
     on_postgres = [sys.executable, "-m", "tests.with_postgres", *tests, "-n", "1", "-m", "ledger"]
     with ThreadPoolExecutor(max_workers=1) as beside:

@@ -125,7 +125,7 @@ def test_a_demo_folder_is_filled_once_also_when_it_is_killed_midway(folder, sett
     killed = manage(folder, "demo", "--fill")
     while Trade.objects.count() < 50:
         assert killed.poll() is None, killed.stderr.read()
-        time.sleep(0.01)
+        time.sleep(0.05)
     killed.kill()
     killed.communicate()
     done(folder, "demo", "--fill")

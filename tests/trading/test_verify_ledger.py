@@ -197,7 +197,8 @@ class TestTamper:
             for place, column in enumerate(columns):
                 if (table, column) in EXEMPT:
                     continue
-                for newest in (False, True) if connection.vendor == "sqlite" else (place % 2 == 1,):
+                ends = {False, rows_of(table) > 1} if connection.vendor == "sqlite" else {place % 2 == 1}
+                for newest in sorted(ends):
                     outcome = _tampered(table, column, kinds[column], newest=newest)
                     missed += [(table, column, newest)] if outcome == "missed" else []
                     refused += [(table, column)] if outcome == "refused" else []
@@ -220,6 +221,12 @@ class TestTamper:
                     cursor.execute("DROP TABLE kept")
         assert missed == []
         assert verify_ledger().differences == []
+
+
+def rows_of(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM {table}")
+        return int(cursor.fetchone()[0])
 
 
 def _tampered(table: str, column: str, kind: str, *, newest: bool) -> str:
