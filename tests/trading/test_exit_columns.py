@@ -4,7 +4,7 @@ of the numbers and the order in which exits come."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -109,6 +109,20 @@ def test_falls_of_equity_are_those_of_its_changes_one_by_one(steps: list[tuple[i
 def test_streaks_are_those_of_the_trades_one_by_one(closed: list[tuple[int, int]]) -> None:
     at = np.array([instant for instant, _ in closed], dtype=np.int64)
     assert exit_runs.streaks(at, whole_numbers([pnl for _, pnl in closed])) == runs.streaks(closed)
+
+
+@settings(max_examples=15)
+@given(everything, st.sampled_from((1, 10**9)), st.integers(-(10**12), 10**12))
+def test_a_days_figures_are_those_of_its_rows(exits: list[TradedExit], size: int, capital: int) -> None:
+    exits = grown(exits, size)
+    columns = lists_of(exits).columns()
+    days = columns.groups["day"]
+    for code, (name, sample) in enumerate(parts(columns, days).items()):
+        day = date.fromisoformat(name)
+        rows, whole = [exit for exit, _ in exits if exit.day == day], Capital(capital, [day], {day: 10**9}, {})
+        falls = columns.falls(whole, np.flatnonzero(days.codes == code))
+        theirs = figures.day_figures(Sample.of(rows), EquityPath.of(rows, whole).episodes, whole)
+        same(figures.day_figures(sample, falls, whole), theirs)
 
 
 @settings(max_examples=15)

@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.domain import display
-from trading.domain.figures import Capital, ClosedTrade, Exit, day_figures, exposure_seconds, period_figures
+from trading.domain.figures import (
+    Capital,
+    ClosedTrade,
+    EquityPath,
+    Exit,
+    Sample,
+    day_figures,
+    exposure_seconds,
+    period_figures,
+)
+from trading.domain.shapes import DayFigures
 
 UNIT = 10**8
 MONDAY = date(2021, 4, 12)
@@ -45,6 +55,10 @@ def closing(
 def capital(days: int = 1, at_start: int = 1000, **changes: Any) -> Capital:
     span = [MONDAY + timedelta(days=number) for number in range(days)]
     return Capital(at_start * UNIT, span, changes.get("flows", {}), changes.get("other_pnl", {}))
+
+
+def of_day(exits: list[Exit]) -> DayFigures:
+    return day_figures(Sample.of(exits), EquityPath.of(exits, capital()).episodes, capital())
 
 
 def test_every_promised_key_is_there_in_its_order() -> None:
@@ -103,7 +117,7 @@ def test_money_and_percent_drawdown_have_dates_of_their_own() -> None:
 
 
 def test_the_drawdown_sees_inside_a_day() -> None:
-    made = day_figures([closing(-300, minute=1), closing(400, minute=2)], capital())
+    made = of_day([closing(-300, minute=1), closing(400, minute=2)])
     assert (made["max_drawdown"], made["max_drawdown_pct"]) == (Decimal(300), 30.0)
 
 
@@ -127,7 +141,7 @@ def test_capital_that_came_in_on_the_way_counts_from_its_day() -> None:
 
 
 def test_fills_of_one_instant_are_one_change() -> None:
-    made = day_figures([closing(-300, minute=1), closing(400, minute=1)], capital())
+    made = of_day([closing(-300, minute=1), closing(400, minute=1)])
     assert made["max_drawdown"] == 0
 
 

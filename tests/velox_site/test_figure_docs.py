@@ -10,11 +10,12 @@ from tests.trading.desk import NOW, make, plans
 from trading.domain import drawn_shapes, shapes
 from trading.health.report import HealthReport, report
 from trading.queries.accounts import get_account
-from trading.queries.daily_summary import build_daily_summary, build_span
+from trading.queries.daily_summary import build_daily_summary
 from trading.queries.excursion_report import excursion_report
 from trading.queries.reports import selection, strategy_report, symbol_report
 from trading.queries.statistics import strategy_stats, symbol_stats
 from trading.queries.stats_by import stats_by
+from trading.queries.summary_span import build_span
 from velox_site.figure_docs import PARTS, figures_of, markdown
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "figures.md"

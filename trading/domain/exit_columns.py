@@ -21,7 +21,7 @@ from trading.domain.cuts import NONE
 from trading.domain.exit_runs import Integers, Whole
 from trading.domain.figures import Capital, EquityPath, Sample, sampled_returns
 from trading.domain.intervals import Sums
-from trading.domain.statistics import Outcomes
+from trading.domain.statistics import Drawdown, Outcomes
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -151,10 +151,7 @@ class ExitColumns:
 
     def path(self, capital: Capital) -> EquityPath:
         """Return the equity that the exits realised."""
-        net = less(self.pnl, self.charges)
-        is_first = np.ones(len(self), dtype=bool)
-        is_first[1:] = (np.diff(self.at) != 0) | (np.diff(self.day) != 0)
-        starts = np.flatnonzero(is_first)
+        starts, changes = self._changes(np.arange(len(self)))
         days, of_day = np.unique(self.day[starts], return_inverse=True)
         dates = np.array([day_of_ordinal(ordinal) for ordinal in days.tolist()], dtype=object)[
             of_day.reshape(-1)
@@ -162,7 +159,6 @@ class ExitColumns:
         flows = [0] * len(dates)
         for place, amount in capital.flows_before(dates):
             flows[place] += amount
-        changes = net if len(starts) == len(net) else whole_numbers(group_sums(net, starts))
         episodes, *end = exit_runs.drawdowns(changes, capital.at_start, whole_numbers(flows))
         pnl_by_day = self.pnl_by_day()
         return EquityPath(
@@ -174,6 +170,20 @@ class ExitColumns:
             exit_runs.streaks(self.at[self.closes], self.whole[self.closes]),
             sampled_returns(pnl_by_day, capital),
         )
+
+    def falls(self, capital: Capital, places: Integers) -> list[Drawdown]:
+        """Return the drawdowns of the equity that the exits at some places of one day, ascending, realised."""
+        starts, changes = self._changes(places)
+        flows = np.zeros(len(starts), dtype=np.int64)
+        return exit_runs.drawdowns(changes, capital.at_start + sum(capital.flows.values()), flows).episodes
+
+    def _changes(self, places: Integers) -> tuple[Integers, Whole]:
+        """Return where each instant of the exits at some places begins among them, and what it realised."""
+        net, at, day = less(self.pnl[places], self.charges[places]), self.at[places], self.day[places]
+        is_first = np.ones(len(places), dtype=bool)
+        is_first[1:] = (np.diff(at) != 0) | (np.diff(day) != 0)
+        starts = np.flatnonzero(is_first)
+        return starts, net if len(starts) == len(net) else whole_numbers(group_sums(net, starts))
 
     def pnl_by_day(self) -> dict[date, int]:
         """Return what each day realised after known charges."""

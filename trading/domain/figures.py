@@ -143,11 +143,10 @@ def report_figures(path: EquityPath, sample: Sample) -> shapes.ReportFigures:
     }
 
 
-def day_figures(exits: Sequence[Exit], capital: Capital) -> shapes.DayFigures:
-    """Return the figures that fit one day: those of a period but for ratios of days and dates."""
-    sample = Sample.of(exits)
-    drawdowns, _ = _drawdowns(EquityPath.of(exits, capital))
-    return {**_closed_figures(sample), **drawdowns, **_quality(sample), **_unfinished(sample)}
+def day_figures(sample: Sample, episodes: Sequence[Drawdown], capital: Capital) -> shapes.DayFigures:
+    """Return the figures that fit one day, of the sample of its exits and the drawdowns of their equity: those of a
+    period but for ratios of days and dates."""
+    return {**_closed_figures(sample), **_drawdowns(episodes, capital), **_quality(sample), **_unfinished(sample)}
 
 
 def part_figures(sample: Sample) -> shapes.PartFigures:
@@ -244,7 +243,7 @@ def sampled_returns(pnl_by_day: Mapping[date, int], capital: Capital) -> list[fl
 
 
 def _of_path(path: EquityPath, sample: Sample) -> shapes.PeriodFigures:
-    drawdowns, dates = _drawdowns(path)
+    drawdowns = _drawdowns(path.episodes, path.capital)
     percent, returns = drawdowns["max_drawdown_pct"], path.returns
     return {
         **_closed_figures(sample),
@@ -255,17 +254,23 @@ def _of_path(path: EquityPath, sample: Sample) -> shapes.PeriodFigures:
         **_quality(sample),
         **_unfinished(sample),
         "trading_days": len(path.capital.days),
-        **dates,
+        **_drawdown_dates(path),
     }
 
 
-def _drawdowns(path: EquityPath) -> tuple[shapes.Drawdowns, shapes.DrawdownDates]:
-    """Return the deepest falls in money and in percent, and when each was."""
+def _drawdowns(episodes: Sequence[Drawdown], capital: Capital) -> shapes.Drawdowns:
+    """Return the deepest falls in money and in percent."""
+    deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
+    percent = None if steepest is None else steepest.percent
+    if not episodes and capital.at_start + sum(capital.flows.values()) > 0:
+        percent = 0.0  # of nothing, nothing can be lost
+    return {"max_drawdown": _money(deepest.depth if deepest else 0), "max_drawdown_pct": percent}
+
+
+def _drawdown_dates(path: EquityPath) -> shapes.DrawdownDates:
+    """Return when the deepest falls were."""
     capital, dates = path.capital, path.dates
     deepest, steepest = statistics.deepest(path.episodes), statistics.steepest(path.episodes)
-    percent = None if steepest is None else steepest.percent
-    if not path.episodes and capital.at_start + sum(capital.flows.values()) > 0:
-        percent = 0.0  # of nothing, nothing can be lost
 
     def peak_day(fall: Drawdown | None) -> str | None:
         if fall is None:
@@ -273,7 +278,7 @@ def _drawdowns(path: EquityPath) -> tuple[shapes.Drawdowns, shapes.DrawdownDates
         first = capital.days[0] if capital.days else dates[0]
         return (dates[fall.began] if fall.began >= 0 else first).isoformat()
 
-    return {"max_drawdown": _money(deepest.depth if deepest else 0), "max_drawdown_pct": percent}, {
+    return {
         "max_drawdown_from": peak_day(deepest),
         "max_drawdown_to": None if deepest is None else dates[deepest.lowest].isoformat(),
         "max_drawdown_pct_from": peak_day(steepest),

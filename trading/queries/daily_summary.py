@@ -11,15 +11,14 @@ from django.db.models import Subquery
 
 from trading.domain import display, figures
 from trading.domain.chain import canonical_json
-from trading.domain.figures import Capital, Exit
-from trading.domain.shapes import DaySummaries, DaySummary, SummaryRow
+from trading.domain.figures import Capital, EquityPath, Exit, Sample
+from trading.domain.shapes import DaySummary, SummaryRow
 from trading.models import Account, DailySummary, JournalHead, Realisation, Trade
 from trading.queries.accounts import first_values
 from trading.queries.day_end import DayEnd, end_on
 from trading.queries.exposure import Held, held_over
 from trading.queries.period import desk_date, parse_day
-from trading.queries.reports import Selection
-from trading.queries.statistics import Cut, History, capital_in, exits_of, history_of, trading_days
+from trading.queries.statistics import Cut, History, capital_in, exits_of, history_of
 
 VOID = "VOID"
 NO_CAPITAL = Capital(0, [], {}, {})
@@ -71,36 +70,6 @@ def summary_of(account: Account, day: date | datetime | str | None, *, now: date
     """
     named = (latest_day(account, now=now) or desk_date(now)) if day is None else parse_day(day)
     return day_report(account, named, now=now)[0]
-
-
-def build_span(selection: Selection, *, now: datetime) -> DaySummaries:
-    """Return the summaries of the days selected, and the total of all.
-
-    Days without a trade, an exit or a position are left out. In the total the drawdown runs across the days. A day that
-    has not come yet holds nothing.
-    """
-    cut, first, last = selection.cut, selection.first, selection.last
-    if first is None or last is None:
-        return {**selection.head(), "days": [], "total": _row(None, [], [], NO_CAPITAL)}
-    exits = list(exits_of(cut, first, last))
-    held = list(held_over(cut, first, min(last, desk_date(now)), now=now))
-    held_by_day: dict[date, list[Held]] = {}
-    for stretch in held:
-        held_by_day.setdefault(stretch.day, []).append(stretch)
-    exits_by_day: dict[date, list[tuple[str, Exit]]] = {}
-    for strategy_id, exit in exits:
-        exits_by_day.setdefault(exit.day, []).append((strategy_id, exit))
-    all_exits = [exit for _, exit in exits]
-    history = history_of(cut.account, last, known_at=cut.known_at)
-    capital = capital_in(history, trading_days(cut, first, last), all_exits)
-    return {
-        **selection.head(),
-        "days": [
-            _summary(cut, day, exits_by_day.get(day, []), held_by_day.get(day, []), history)
-            for day in sorted(exits_by_day.keys() | held_by_day)
-        ],
-        "total": _row(None, all_exits, held, capital),
-    }
 
 
 def only(summary: DaySummary, strategy_id: str) -> DaySummary:
@@ -174,6 +143,6 @@ def _summary(cut: Cut, day: date, exits: list[tuple[str, Exit]], held: list[Held
 def _row(strategy_id: str | None, exits: list[Exit], held: Iterable[Held], capital: Capital) -> SummaryRow:
     return {
         "strategy_id": strategy_id,
-        **figures.day_figures(exits, capital),
+        **figures.day_figures(Sample.of(exits), EquityPath.of(exits, capital).episodes, capital),
         "exposure_seconds": figures.exposure_seconds(stretch.span for stretch in held),
     }

@@ -258,7 +258,7 @@ def trading_days(cut: Cut, first: date, last: date) -> list[date]:
     since = first_trading_day(cut.account, known_at=cut.known_at)
     if since is None:
         return []
-    totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last)
+    totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
     groups = totals.values_list("instrument__exchange__code", "instrument__session_group").distinct()
     days = set(totals.values_list("day", flat=True).distinct())
     if cut.known_at is not None:

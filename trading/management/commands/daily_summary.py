@@ -29,6 +29,7 @@ from trading.operations.publish_daily_summary import Publishing, publish_daily_s
 from trading.queries import daily_summary as queries
 from trading.queries.day_end import end_of_day
 from trading.queries.period import desk_date, parse_day
+from trading.queries.summary_span import build_span
 
 RESULT = {"strategy_id": "Strategy", **figure_tables.RESULT, **figure_tables.DRAWDOWN}
 QUALITY = {"strategy_id": "Strategy", **figure_tables.QUALITY, "exposure_seconds": "In the market"}
@@ -66,7 +67,7 @@ class Command(VeloxCommand):
                     "Only a whole day is published.", field=word, hint=f"Give --{word} with --date alone."
                 )
         if is_span:
-            summaries = queries.build_span(selection_of(period), now=known_until(period, now))
+            summaries = build_span(selection_of(period), now=known_until(period, now))
             self.emit(_span_report({**summaries, **known_of(period)}))
             return True
         cut, strategy_id, symbol = replace(cut_of(period), strategy_id=None), period["strategy"], period["symbol"]

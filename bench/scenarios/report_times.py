@@ -1,0 +1,72 @@
+"""Reports over 100,000 trades; a play is one command, from the first query to the last byte on disk, start-up not in
+it, or with `floor` the columns that any report needs, read and grouped in five ways.
+
+The data folder is kept between runs. The process keeps nothing of the ledger from one play to the next.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from django.core.management import call_command
+from django.db import connection, transaction
+
+from bench import book
+from trading.models import Trade
+
+try:
+    from trading.queries.kept import all_kept
+except ImportError:  # the former commit keeps nothing
+    all_kept = []
+
+COLUMNS = """
+SELECT r.strategy_id, r.instrument_id, t.side, t.exit_reason, CAST(r.day AS text), CAST(r.at AS text),
+       CAST(t.opened_at AS text), r.pnl, r.charges, t.realised_pnl, t.charges, t.initial_risk
+FROM trading_realisation r JOIN trading_trade t ON t.id = r.trade_id
+"""
+GROUPED, SUMMED = range(5), (7, 8)
+
+
+@contextmanager
+def prepare() -> Iterator[Callable[[str], int]]:
+    call_command("migrate", verbosity=0)
+    if not Trade.objects.exists():
+        with transaction.atomic():
+            book.fill(list(islice(book._weekdays(), book.DAYS + 1)))
+    with tempfile.TemporaryDirectory(prefix="velox-bench-reports-") as folder, open(os.devnull, "w") as log:
+
+        def play(line: str) -> int:
+            for answers in all_kept:
+                answers.clear()
+            if line == "floor":
+                floor()
+                return book.TRADES
+            words = line.split()
+            form = "csv" if words[0] == "trade_export" else "json"
+            target = Path(folder) / f"{words[0]}.{form}"
+            call_command(*words, "--format", form, "--output", str(target), stdout=log, stderr=log)
+            assert target.stat().st_size
+            return book.TRADES
+
+        yield play
+
+
+def floor() -> None:
+    """Read the columns by one statement, and add up two of them by each of five others."""
+    with connection.cursor() as cursor:
+        cursor.execute(COLUMNS)
+        columns: list[list[int | str | None]] = [[] for _ in cursor.description]
+        while rows := cursor.fetchmany(500):
+            for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                column.extend(values)
+    sums = [np.array([value or 0 for value in columns[place]], dtype=np.float64) for place in SUMMED]
+    for place in GROUPED:
+        numbers = {value: number for number, value in enumerate(dict.fromkeys(columns[place]))}
+        codes = np.fromiter(map(numbers.__getitem__, columns[place]), dtype=np.int64, count=len(columns[place]))
+        assert all(len(np.bincount(codes, weights=column)) == len(numbers) for column in sums)
