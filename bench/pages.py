@@ -36,7 +36,7 @@ PAGES = (
 )
 FRAGMENTS = ("fragment", "fragment after a booking")
 MORE_PAGES = (*FRAGMENTS, "trade with chart", "admin list of trades")
-OF_PERIODS = ("strategy", "symbol", "signals")
+OF_PERIODS = ("strategy", "symbol", "signals", "day")
 BOTH = ("overview", "trades", "trade", "strategies")
 
 

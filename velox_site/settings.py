@@ -118,7 +118,8 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
             ],
             "builtins": [
-                f"trading.web.templatetags.{name}" for name in ("velox", "trade_cells", "position_cells", "admin_head")
+                f"trading.web.templatetags.{name}"
+                for name in ("velox", "trade_cells", "position_cells", "candle_cells", "admin_head")
             ],
         },
     }

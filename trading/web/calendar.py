@@ -15,13 +15,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from trading.errors import InvalidValue, VeloxError
+from trading.models import Account, Signal
 from trading.operations.write_day_note import CHARACTERS_MAX, write_day_note
-from trading.queries.daily_summary import latest_day
 from trading.queries.month_calendar import first_before, months, next_month
 from trading.queries.period import EARLIEST, desk_date
+from trading.queries.trade_list import TradeRow
 from trading.web.choice import LATEST, AccountChoice, account_query, chosen_account, chosen_month, day_named, page
 from trading.web.drawn import drawn
-from trading.web.kept_day import kept_day, kept_record
+from trading.web.kept_day import KeptDay, kept_day, kept_latest_day, kept_record
 
 MONTHS_SHOWN = 3
 TRADES_MAX = 100
@@ -47,7 +48,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
     """Show the newest months of one account, or those up to a month that was asked for."""
     choice, now = chosen_account(request), timezone.now()
     today = desk_date(now)
-    newest_day = latest_day(choice.account, now=now)
+    newest_day = kept_latest_day(choice.account, now=now)
     newest = chosen_month(request) or (newest_day or today).replace(day=1)
     older, newer = first_before(newest, MONTHS_SHOWN - 1) - timedelta(days=1), next_month(newest)
 
@@ -101,7 +102,17 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
         record = kept_record(account, day, now=now)
     except InvalidValue as error:
         raise Http404(f"{day} has not begun: its page will be here.") from error
-    kept = kept_day(account, day, trades=TRADES_MAX, slips=0, signals=SIGNALS_MAX)
+
+    def lists() -> KeptDay:
+        return kept_day(account, day, trades=TRADES_MAX, slips=0, signals=SIGNALS_MAX)
+
+    def trades() -> dict[str, Account | list[TradeRow] | bool]:
+        return {"account": account, "rows": lists().trades, "show_day": True}
+
+    def signals() -> dict[str, str | list[Signal]]:
+        return {"caption": "signals", "signals": lists().signals}
+
+    kept = lists()
     note = record.notes[0] if record.notes else None
     written = {"text": note.text if note else "", "after": note.version if note else 0}
     if form is not None:  # what was typed stays; the version that is shown now is the one that was read
@@ -122,6 +133,8 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
         neighbours=kept.overview.neighbours,
         signal_counts=kept.overview.signals,
         trades=kept.trades,
+        drawn_rows=drawn(account, "velox/parts/trade_rows.html", day, trades),
+        drawn_signals=drawn(account, "velox/parts/signal_table.html", day, signals),
         has_more_trades=kept.has_more_trades,
         signals=kept.signals,
         has_more_signals=kept.has_more_signals,
