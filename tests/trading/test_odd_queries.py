@@ -150,6 +150,12 @@ def test_an_action_on_rows_that_cannot_be_is_no_fault(client: Client, chosen: st
         assert client.post(f"/admin/trading/{address}/", sent).status_code in (200, 302, 400)
 
 
+def test_a_list_that_cannot_read_the_question_twice_says_so(client: Client) -> None:
+    client.force_login(page_desk.member("viewer"))
+    page = client.get("/admin/trading/signal/?e=0&id__range=0")
+    assert (page.status_code, "Nothing is wrong with the ledger" in page.content.decode()) == (200, True)
+
+
 def test_a_list_that_cannot_read_the_question_shows_everything_and_loses_nothing(client: Client) -> None:
     page_desk.trades(2)
     client.force_login(page_desk.member("viewer"))

@@ -96,5 +96,7 @@ def bars_of(symbol: SimulatedSymbol, opens: int, length: int) -> Bars:
 
 def _without(symbol: SimulatedSymbol, first: int, last: int) -> SimulatedSymbol:
     """Return a symbol without its ticks of ``first <= time < last``."""
-    there = (symbol.time < first) | (symbol.time >= last)
-    return replace(symbol, time=symbol.time[there], price=symbol.price[there], day_volume=symbol.day_volume[there])
+    remaining = (symbol.time < first) | (symbol.time >= last)
+    return replace(
+        symbol, time=symbol.time[remaining], price=symbol.price[remaining], day_volume=symbol.day_volume[remaining]
+    )

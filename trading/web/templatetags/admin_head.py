@@ -52,7 +52,9 @@ def admin_account(context: Context) -> HeadAccount:
 
     Another account is chosen at this address; on the page of one record at the list that it is of.
     """
-    request: HttpRequest = context["request"]
+    request: HttpRequest | None = context.get("request")
+    if request is None:  # Django's page for a list that cannot read its address knows of none
+        return HeadAccount(None, [], "", "")
     accounts = list(all_accounts())
     current = _account_of_record(context)
     if current is None:
