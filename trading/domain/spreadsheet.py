@@ -15,8 +15,11 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 def cell(content: JSON | Decimal | date) -> str:
     """Return one cell: decimals plain, dates and times ISO, a dict its JSON, None empty; text that could run gets an
     apostrophe."""
+    # By its type, for a file has millions of cells; what is none of these is tried in turn.
     if content is None:
         return ""
+    if type(content) is str:
+        return f"'{content}" if is_formula(content) else content
     if isinstance(content, Decimal):
         return plain(content)
     if isinstance(content, int | float):

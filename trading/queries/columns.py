@@ -4,12 +4,13 @@ costs more than all that is computed from it."""
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Aggregate, BigIntegerField, Expression, QuerySet, TextField
@@ -83,6 +84,18 @@ def ordinals_of(texts: Sequence[str]) -> NDArray[np.int64]:
     """Return the ordinals of many days, as `text` brings them."""
     codes, days = coded(texts)
     return np.array([date.fromisoformat(day).toordinal() for day in days], dtype=np.int64)[codes]
+
+
+def fetched_rows(rows: QuerySet[Any, Any], at_a_time: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows of a `values_list` as the database hands them over, so many at a time."""
+    try:
+        sql, parameters = rows.query.sql_with_params()
+    except EmptyResultSet:  # nothing can match: the database need not be asked
+        return
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        while some := cursor.fetchmany(at_a_time):
+            yield some
 
 
 def fetched_columns(rows: QuerySet[Any, Any]) -> list[list[Any]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
@@ -26,7 +25,7 @@ from trading.domain.position import in_risks
 from trading.models import Account, Instrument, Review, Signal, Strategy, Trade
 from trading.queries.average_prices import exit_value, from_fills
 from trading.queries.charge_estimates import estimates_of
-from trading.queries.columns import day_of, instant_of, text, texts_of, units
+from trading.queries.columns import day_of, fetched_rows, instant_of, text, texts_of, units
 from trading.queries.excursions import FIELDS as EXCURSION
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
@@ -131,8 +130,8 @@ def _priced(
     trades: QuerySet[Trade], multipliers: Mapping[int, int]
 ) -> Iterator[tuple[_Row, Decimal | None, Decimal | None]]:
     """Yield each trade's row with its average prices of entry and exit."""
-    rows = map(_Row._make, trades.values_list(*_PLAIN, *_TEXTS, *_UNITS).iterator(chunk_size=AT_A_TIME))
-    while some := list(islice(rows, AT_A_TIME)):
+    for rows in fetched_rows(trades.values_list(*_PLAIN, *_TEXTS, *_UNITS), AT_A_TIME):
+        some = list(map(_Row._make, rows))
         unsure = (row for row in some if not averages.sums_tell(row.entry_quantity, multipliers[row.instrument]))
         exact = from_fills({row.pk: row.side for row in unsure})
         for row in some:
