@@ -4,7 +4,7 @@ Each side is a process of its own that keeps its data in `var/bench/pages` (made
 page is asked for through Django's test client, so what counts is everything from the middleware to the last byte; the
 browser, the network and the server's loop are not in it. Cold: the process keeps nothing of the ledger yet.
 
-``PAGES_TRADES=1000000 make bench ROW=pages`` asks the same over a million trades of ten years, in a folder of its own
+``PAGES_TRADES=1000000 make bench ROW=pages`` asks the same over a million trades of five years, in a folder of its own
 (some minutes and 2 GB at the first run); it has no marks.
 """
 

@@ -28,7 +28,9 @@ from bench import book
 from trading.models import Account, Instrument, Strategy, Trade, User
 
 book.TRADES = int(os.environ.get("PAGES_TRADES", book.TRADES))
-book.DAYS = max(book.DAYS, book.DAYS * book.TRADES // 100_000)  # years, as many trades a day
+YEARS = max(1, book.TRADES // 200_000)  # a desk of a million trades is one of five years; its last day is the same
+book.FIRST -= timedelta(days=book.DAYS * (YEARS - 1) * 7 // 5)
+book.DAYS *= YEARS
 
 try:
     from timeseries.measurements import TICKS, TIMES, PointBatch
@@ -43,7 +45,7 @@ else:
     HAS_TICKS = True
 
 SYMBOLS, DAYS, TICKS_A_DAY, OPEN = 200, 20, 5_000, 8
-TRADE = book.TRADES - 500  # opened on the last day
+TRADE = book.TRADES - book.TRADES // 200  # opened on one of the last days
 SECOND = 10**9
 
 PAGES = {

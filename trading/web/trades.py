@@ -43,7 +43,7 @@ def trade_list(request: HttpRequest) -> HttpResponse:
         about = {"account": choice.account, "columns": columns, "trade_query": trade_query, "show_day": True}
         return {**about, "rows": trade_rows(listed)}
 
-    question = filters, order, numbers.number, columns, trade_query
+    question = filters, order, numbers.number, columns, trade_query, totals.trades
     return page(
         request,
         "velox/trades.html",
