@@ -7,6 +7,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.trading.book import AT, closed, opened, snapshot
 from tests.trading.statements import future, line, statement
@@ -191,6 +193,19 @@ def test_a_contract_that_is_new_expires_when_the_file_says_where_its_symbol_prov
     }
     imported(replace(fills[3], fill_id="5", instrument=replace(fills[3].instrument, expiry=date(2026, 6, 30))))
     assert Instrument.objects.get(symbol="BANKNIFTY26JUNFUT").expiry is None  # known already: a person says it
+
+
+def test_many_fills_ask_the_ledger_no_more_than_few() -> None:
+    statements = []
+    for day, count in enumerate((2, 20, 120)):
+        fills = [
+            future(str(day * 1000 + number), ("BUY", "SELL")[number % 2], 1, minute=number, day=day)
+            for number in range(count)
+        ]
+        with CaptureQueriesContext(connection) as captured:
+            imported(*fills)
+        statements.append(len(captured))
+    assert statements[1] == statements[2] < statements[0]  # the first makes instrument and strategy
 
 
 def test_a_changed_fact_is_seen_by_the_proof(ledger: Any) -> None:
