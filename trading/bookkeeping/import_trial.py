@@ -64,6 +64,7 @@ class ImportTrial:
                 outcome.refused += [*refused, *check.refused]
                 outcome.findings += check.findings
                 self._take(account, statement, check.free, first_days, outcome)
+                del incoming, check  # before the next ones are made
             touched = []
             for name, first_day in first_days.items():
                 plan = self._plan(account, name, first_day)

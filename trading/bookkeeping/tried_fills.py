@@ -1,17 +1,19 @@
 """The new fills of files that are tried, and the trades that would stand of them, kept outside the process's memory: a
 trial of a hundred thousand fills takes no more of it than one of a thousand.
 
-They lie in a temporary database of SQLite's, a file without a name that goes with the trial; the ledger has no part in
-it.
+They lie in a database of their own, a file whose name is taken away at once, so that it goes with the trial; the ledger
+has no part in it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
 from trading.domain.money import from_units, to_units
 from trading.domain.trade_building import ReportedFill
@@ -22,6 +24,8 @@ GroupName = tuple[str, str]  # symbol and strategy
 OrderName = tuple[str, str, str]  # exchange, the instrument's symbol, order id
 _TABLES = """
 PRAGMA journal_mode = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA synchronous = OFF;
 CREATE TABLE fill (exchange TEXT, name TEXT, symbol TEXT, strategy TEXT, day TEXT, sha256 TEXT, body TEXT);
 CREATE UNIQUE INDEX fill_once ON fill (exchange, name);
 CREATE INDEX fill_of_symbol ON fill (symbol, day);
@@ -45,8 +49,10 @@ class TriedFills:
     """What files that are tried before another would leave, by exchange, day and key, and by symbol and strategy."""
 
     def __init__(self) -> None:
-        self._base = sqlite3.connect("")
-        self._base.executescript(_TABLES)
+        # Not SQLite's own temporary database: as it is built here, that one stays in memory.
+        with tempfile.TemporaryDirectory(prefix="velox-tried-") as folder:
+            self._base = sqlite3.connect(Path(folder) / "tried.sqlite3")
+            self._base.executescript(_TABLES)
 
     def keep(self, fills: Iterable[TriedFill]) -> None:
         """Add fills that neither the ledger nor an earlier file has."""

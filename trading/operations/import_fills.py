@@ -86,6 +86,7 @@ def import_fills(
             outcome.refused += [*refused, *check.refused]
             outcome.findings += check.findings
             _keep_fills(run, file, check.free, touched, outcome)
+            del incoming, check  # before the next ones are made
         shares = _settle(run, touched, outcome)
         with reading():
             outcome.findings += bought_elsewhere(account, shares)
