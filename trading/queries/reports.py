@@ -171,6 +171,11 @@ def symbol_report(selection: Selection, *, now: datetime | None = None) -> Symbo
     }
 
 
+def period_parts(selection: Selection, grouping: str) -> PeriodParts:
+    """Return the parts alone of the report by `strategy` or `symbol`: nothing of them moves with the clock."""
+    return _counted(selection, grouping).parts
+
+
 class CountedRow(ReportFigures, Excursions):
     """A row of a report but for what moves with the clock."""
 

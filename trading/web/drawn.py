@@ -19,6 +19,7 @@ _kept_pieces: KeptAnswers[SafeString] = KeptAnswers(BYTES_MAX, sys.getsizeof)
 def drawn(account: Account, template: str, question: Hashable, context: Callable[[], Mapping[str, Any]]) -> SafeString:
     """Return a template drawn of what is asked of the ledger only where it was not drawn since the ledger moved.
 
+    ``context`` reads all that it draws of the ledger: what was read before might be of before the ledger moved.
     ``question`` has all that the context follows from besides the account's ledger: the day too, where it does. The
     template gets no request: what is for one user or one address is no part of such a piece.
     """

@@ -12,9 +12,9 @@ from trading.domain.cuts import TITLES
 from trading.domain.drawing import Chart, drawing, histogram, scatter
 from trading.domain.excursions import ExcursionPoint
 from trading.domain.heat import heat_map
-from trading.domain.shapes import PartRow, StrategyReport, SymbolReport
+from trading.domain.shapes import PartRow, PeriodParts, StrategyReport, SymbolReport
 from trading.queries.excursion_report import excursion_points
-from trading.queries.reports import Selection
+from trading.queries.reports import Selection, period_parts
 from trading.web.choice import AccountChoice, account_query, page
 from trading.web.comparison import SECTIONS
 from trading.web.drawn import drawn
@@ -50,9 +50,10 @@ def period_page(
     question = cut, selection_cut.strategy_id, selection_cut.instrument_id, selected.first, selected.last
 
     def pieces() -> dict[str, Any]:
-        points = excursion_points(selected, points_max=POINTS_MAX)
+        # Read here: parts of before the ledger moved must not be kept as those of after it.
+        parts, points = period_parts(selected, cut), excursion_points(selected, points_max=POINTS_MAX)
         about = {"account": account, "account_query": account_query(account), "cut": cut, "points": points}
-        return {**about, **_pieces(report, points, account.currency), "cuts": cut_tables(report, without=cut)}
+        return {**about, **_pieces(parts, points, account.currency), "cuts": cut_tables(parts, without=cut)}
 
     return page(
         request,
@@ -70,9 +71,9 @@ def period_page(
     )
 
 
-def _pieces(report: StrategyReport | SymbolReport, points: list[ExcursionPoint], currency: str) -> dict[str, Any]:
+def _pieces(parts: PeriodParts, points: list[ExcursionPoint], currency: str) -> dict[str, Any]:
     """Return what is drawn of a report: curves, distributions, excursions and hours."""
-    days, steps = report["days"], report["distributions"]
+    days, steps = parts["days"], parts["distributions"]
     labels = [row["day"] for row in days]
     equity = Chart("Equity", labels, [row["equity"] for row in days], currency, is_line=True)
     falls = Chart(
@@ -92,20 +93,20 @@ def _pieces(report: StrategyReport | SymbolReport, points: list[ExcursionPoint],
         "steps": steps,
         "scatter": scatter(points, currency),
         "is_cut_off": len(points) == POINTS_MAX,
-        "heat": heat_map(report["weekday_hours"]),
+        "heat": heat_map(parts["weekday_hours"]),
     }
 
 
-def cut_tables(report: StrategyReport | SymbolReport, *, without: str) -> list[CutTable]:
+def cut_tables(parts: PeriodParts, *, without: str) -> list[CutTable]:
     """Return every cut that has a part but the one that the page is of, then those by condition."""
     tables = []
     for cut, title in TITLES.items():
-        rows = report["by"][cut]
+        rows = parts["by"][cut]
         if rows and cut != without:
             newest = rows[-ROWS_MAX:] if cut in ("day", "week") else rows
             tables.append(CutTable(cut, title, newest, len(rows) - len(newest)))
     tables += [
         CutTable(f"c-{place}", f"By condition {name}", rows)
-        for place, (name, rows) in enumerate(report["by_condition"].items())
+        for place, (name, rows) in enumerate(parts["by_condition"].items())
     ]
     return tables

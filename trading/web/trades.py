@@ -39,7 +39,7 @@ def trade_list(request: HttpRequest) -> HttpResponse:
     trade_query = query_of(narrowing)
 
     def rows() -> dict[str, Any]:
-        listed = ordered(related(trades), order or NEWEST)[start : start + PER_PAGE] if totals.trades else []
+        listed = ordered(related(trades), order or NEWEST)[start : start + PER_PAGE]
         about = {"account": choice.account, "columns": columns, "trade_query": trade_query, "show_day": True}
         return {**about, "rows": trade_rows(listed)}
 
