@@ -25,7 +25,7 @@ Row = TypeVar("Row", bound=Model)
 
 
 def fetch(model: type[Row], *, order_by: str = "", lock: bool = False, **where: FieldValue) -> list[Row]:
-    """Return the rows whose columns equal ``where``, whole; locked on PostgreSQL until the transaction ends."""
+    """Return the rows whose columns equal ``where``, or all; locked on PostgreSQL until the transaction ends."""
     connection = connections[DEFAULT_DB_ALIAS]
     sql, fields = _selection(model, tuple(where), order_by, lock and connection.vendor == "postgresql")
     converters = _converters(model, connection.vendor)
@@ -120,9 +120,9 @@ def update(row: Model, names: tuple[str, ...], **seen: FieldValue) -> bool:
 def _selection(model: type[Model], names: tuple[str, ...], order_by: str, lock: bool) -> tuple[str, ModelFields]:
     by_name = {field.attname: field for field in model._meta.concrete_fields}
     columns = ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
-    conditions = " AND ".join(f'"{by_name[name].column}" = %s' for name in names)
+    where = " WHERE " + " AND ".join(f'"{by_name[name].column}" = %s' for name in names) if names else ""
     order = f' ORDER BY "{by_name[order_by].column}"' if order_by else ""
-    sql = f'SELECT {columns} FROM "{model._meta.db_table}" WHERE {conditions}{order}'  # noqa: S608
+    sql = f'SELECT {columns} FROM "{model._meta.db_table}"{where}{order}'  # noqa: S608
     return sql + (" FOR UPDATE" if lock else ""), tuple(by_name[name] for name in names)
 
 

@@ -91,7 +91,7 @@ def trade_log(request: HttpRequest, pk: int) -> HttpResponse:
         request,
         "velox/trade_log.html",
         "trades",
-        AccountChoice(trade.account, list(all_accounts())),
+        AccountChoice(trade.account, all_accounts()),
         row=trade_row(trade),
         text="".join(lines[:LINES_MAX]),
         lines_max=LINES_MAX,

@@ -35,6 +35,7 @@ from trading.models import (
 )
 from trading.operations.give_cost import give_cost
 from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.operations.record_signal import record_signal
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
 
@@ -272,3 +273,17 @@ def test_a_group_with_members_is_not_deleted(as_user: As) -> None:
     assert asha.post(page, said).status_code == 302
     assert not Group.objects.filter(name="viewer").exists()
     assert verify_ledger().differences == []
+
+
+def test_the_number_of_signals_is_that_of_the_ledger_now(as_user: As) -> None:
+    page_desk.skipped(2)
+    client = as_user("viewer")
+
+    def listed(query: str = "") -> int:
+        count: int = client.get(address(Signal) + query).context["cl"].result_count
+        return count
+
+    assert (listed(), listed("?q=ema_cross"), listed("?q=nobody"), listed("?account=replay")) == (2, 2, 0, 0)
+    at = page_desk.OPENING + timedelta(hours=2)
+    record_signal("main", "nobody", "M&M", at, {"gap": 1.5}, decision="SKIPPED", reason="too late")
+    assert (listed(), listed("?q=ema_cross"), listed("?q=nobody"), listed("?account=replay")) == (3, 2, 1, 0)

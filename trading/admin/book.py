@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 
 from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.generic import RedirectView
 
-from trading.admin.base import AccountFilter, RecordAdmin, condition_list
+from trading.admin.base import MAIN, AccountFilter, RecordAdmin, condition_list
 from trading.admin.filters import InstrumentFilter
-from trading.models import DailySummary, Journal, Signal
+from trading.models import DailySummary, Journal, Signal, Trade
+from trading.queries.accounts import all_accounts
+from trading.queries.kept import KeptAnswers
+
+_counts: KeptAnswers[int] = KeptAnswers(2**20, lambda _count: 2**10)
+UNNAMED = [f"trade__{field.name}" for field in Trade._meta.concrete_fields if field.name not in ("id", "trade_id")]
 
 
 @admin.register(Signal)
@@ -20,13 +28,33 @@ class SignalAdmin(RecordAdmin):
     list_display = ("at", "strategy", "symbol", "decision", "reason", "shown_conditions", "shown_trade")
     # No date hierarchy here and in the journal: it would read every row of the account to name the years.
     list_filter = (AccountFilter, "decision", "at", "strategy", ("instrument", InstrumentFilter))
-    list_select_related = ("account", "strategy", "instrument__exchange", "trade")
+    list_select_related = ("strategy", "instrument", "trade")
     search_fields = ("instrument__symbol", "strategy__code", "reason")
     fields = (
         "account", "strategy", "instrument", "at", "decision", "reason", "shown_conditions", "shown_trade",
         "recorded_at",
     )  # fmt: skip
     readonly_fields = fields
+
+    def get_paginator(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Signal],
+        per_page: int,
+        orphans: int = 0,
+        allow_empty_first_page: bool = True,
+    ) -> Paginator[Signal]:
+        # Counting takes the longest of all that a page of them asks; the address tells all that it follows from.
+        pages = super().get_paginator(request, queryset, per_page, orphans, allow_empty_first_page)
+        code = request.GET.get(AccountFilter.parameter_name) or MAIN
+        account = next((account for account in all_accounts() if account.code == code), None)
+        if account is not None:
+            pages.count = _counts.of(account, request.GET.urlencode(), queryset.count)
+        return pages
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Signal]:
+        # A list names the trades that it links to: nothing else of them is read.
+        return super().get_queryset(request).defer(*UNNAMED)
 
     @admin.display(description="symbol", ordering="instrument__symbol")
     def symbol(self, signal: Signal) -> str:

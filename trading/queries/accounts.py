@@ -12,7 +12,7 @@ from timeseries.values import parse_name
 from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Account, CapitalFlow, DayTotal
 from trading.queries.columns import UnitsSum
-from trading.rows import one
+from trading.rows import fetch, one
 
 
 def get_account(code: str) -> Account:
@@ -50,9 +50,9 @@ def _unknown(code: str) -> UnknownAccount:
     )
 
 
-def all_accounts() -> QuerySet[Account]:
+def all_accounts() -> list[Account]:
     """Return every account by code."""
-    return Account.objects.order_by("code")
+    return fetch(Account, order_by="code")  # every page asks for them
 
 
 def first_values(account: Account, *columns: QuerySet[Any, Any]) -> tuple[Any, ...]:

@@ -32,7 +32,7 @@ class AccountChoice(NamedTuple):
 
 def chosen_account(request: HttpRequest) -> AccountChoice:
     """Return the account that was asked for; an unknown one is a page that is not there."""
-    code, accounts = request.GET.get("account") or MAIN, list(all_accounts())
+    code, accounts = request.GET.get("account") or MAIN, all_accounts()
     try:
         return AccountChoice(pick_account(accounts, code), accounts)
     except UnknownAccount as error:

@@ -86,7 +86,7 @@ def _must_be_operator(request: HttpRequest) -> None:
 
 def _trade(pk: int) -> tuple[Trade, AccountChoice]:
     trade = get_object_or_404(Trade.objects.select_related("account", "strategy", "instrument__exchange"), pk=pk)
-    return trade, AccountChoice(trade.account, list(all_accounts()))
+    return trade, AccountChoice(trade.account, all_accounts())
 
 
 def _newest(trade: Trade) -> Callable[[str], tuple[Decimal, datetime] | None]:

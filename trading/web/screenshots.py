@@ -37,7 +37,7 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
     refused += [(file.name, f"At most {PER_TRADE_MAX} at once.") for file in files[PER_TRADE_MAX:]]
     if files and not refused:
         return redirect(f"{reverse('trade', args=[pk])}#screenshots")
-    choice = AccountChoice(trade.account, list(all_accounts()))
+    choice = AccountChoice(trade.account, all_accounts())
     kept = len(files) - len(refused)
     response = page(request, "velox/screenshots.html", "trades", choice, trade=trade, refused=refused, kept=kept)
     response.status_code = HTTPStatus.BAD_REQUEST

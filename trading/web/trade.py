@@ -76,7 +76,7 @@ def prices(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the same as the chart as tables: what happened in order of time, indicators, candles, gaps."""
     trade = _trade(pk)
     drawn, error = _tables(trade, request.GET.get("scale", ""))
-    choice = AccountChoice(trade.account, list(all_accounts()))
+    choice = AccountChoice(trade.account, all_accounts())
     return page(request, "velox/trade_prices.html", "trades", choice, row=trade_row(trade), chart=drawn, error=error)
 
 
@@ -85,7 +85,7 @@ def journal(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the journal's rows of a trade, each with what its proof says."""
     trade = _trade(pk)
     rows = proved(trade.account, facts.journal_of(trade))
-    choice = AccountChoice(trade.account, list(all_accounts()))
+    choice = AccountChoice(trade.account, all_accounts())
     return page(request, "velox/trade_journal.html", "trades", choice, row=trade_row(trade), rows=rows)
 
 
@@ -120,7 +120,7 @@ def _shown(request: HttpRequest, trade: Trade, form: ReviewForm, *, error: str =
         request,
         "velox/trade.html",
         "trades",
-        AccountChoice(trade.account, list(all_accounts())),
+        AccountChoice(trade.account, all_accounts()),
         row=trade_row(trade),
         form=form,
         error=error,

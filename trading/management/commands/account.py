@@ -62,7 +62,7 @@ class Command(VeloxCommand):
         plan: str = "",
     ) -> bool:
         if code is None:
-            self.emit(accounts_report(list(all_accounts())))
+            self.emit(accounts_report(all_accounts()))
             return True
         day = desk_date(datetime.now(UTC)) if date is None else parse_day(date)
         if verb == "create":

@@ -55,7 +55,7 @@ def admin_account(context: Context) -> HeadAccount:
     request: HttpRequest | None = context.get("request")
     if request is None:  # Django's page for a list that cannot read its address knows of none
         return HeadAccount(None, [], "", "")
-    accounts = list(all_accounts())
+    accounts = all_accounts()
     current = _account_of_record(context)
     if current is None:
         code = request.GET.get("account") or _account_of_list(request) or MAIN

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from decimal import Decimal
+
 from django import template
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from trading.queries.trade_chart import PriceRow
@@ -12,15 +16,27 @@ from trading.web.templatetags import velox as write
 register = template.Library()
 
 
+class PriceCells(dict[Decimal | None, str]):
+    """The cell of each price in a currency: most come again, as one candle's close is the next one's open."""
+
+    def __init__(self, currency: str) -> None:
+        self.currency = currency
+
+    def __missing__(self, price: Decimal | None) -> str:
+        self[price] = cell = f'<td class="figure">{escape(write.price(price, self.currency))}</td>'
+        return cell
+
+
 @register.simple_tag
-def candle_row(candle: PriceRow, currency: str) -> SafeString:
-    """Write a candle as a row: when it began, its prices, its ticks, the stop at its end, what happened in it."""
-    return format_html(
-        '<tr><td>{}</td><td class="figure">{}</td><td class="figure">{}</td><td class="figure">{}</td>'
-        '<td class="figure">{}</td><td class="figure">{}</td><td class="figure">{}</td><td>{}</td></tr>',
-        write.moment(candle.at),
-        *(write.price(price, currency) for price in (candle.open, candle.high, candle.low, candle.close)),
-        candle.ticks,
-        write.price(candle.stop, currency),
-        "; ".join(mark.words for mark in candle.marks),
+def candle_rows(candles: Iterable[PriceRow], currency: str) -> SafeString:
+    """Write candles as rows: when each began, its prices, its ticks, the stop at its end, what happened in it."""
+    zone, cells = timezone.get_current_timezone(), PriceCells(currency)
+    return SafeString(
+        "\n".join(
+            f"<tr><td>{write.moment_element(candle.at.astimezone(zone))}</td>"
+            f"{cells[candle.open]}{cells[candle.high]}{cells[candle.low]}{cells[candle.close]}"
+            f'<td class="figure">{candle.ticks}</td>{cells[candle.stop]}'
+            f"<td>{escape('; '.join(mark.words for mark in candle.marks)) if candle.marks else ''}</td></tr>"
+            for candle in candles
+        )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -150,10 +151,13 @@ def moment(at: datetime | None, words: Sequence[str] = ()) -> SafeString | str:
     local = timezone.localtime(at)
     if flags.DAY_ONLY in words:
         return date_element(local.date())
-    # Nothing in it is anybody's text, and a page holds hundreds.
-    return SafeString(
-        f'<time class="nowrap" datetime="{local.isoformat()}">{day(local.date())} {local:%H:%M:%S}</time>'
-    )
+    return moment_element(local)
+
+
+def moment_element(local: datetime) -> SafeString:
+    """Write an instant of the desk's clock, for people and for programs."""
+    text = local.isoformat()  # nothing in it is anybody's text, and a page holds hundreds
+    return SafeString(f'<time class="nowrap" datetime="{text}">{day(local.date())} {text[11:19]}</time>')
 
 
 @register.filter
@@ -170,7 +174,12 @@ def date_element(value: date) -> SafeString:
 
 @register.filter
 def day(value: date | None) -> str:
-    return display.UNDEFINED if value is None else f"{value.day} {value:%b %Y}"
+    return display.UNDEFINED if value is None else _day_text(value)
+
+
+@lru_cache(1024)  # a page has one day hundreds of times
+def _day_text(value: date) -> str:
+    return f"{value.day} {value:%b %Y}"
 
 
 @register.filter
