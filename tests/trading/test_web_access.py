@@ -170,11 +170,8 @@ def test_static_files_are_packed_and_pages_never(asha: Client) -> None:
     assert packed["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.content) == plain.content
     assert len(packed.content) < len(plain.content) / 3
-    assert (packed["ETag"] != plain["ETag"], packed["Vary"], plain["Vary"]) == (
-        True,
-        "Accept-Encoding",
-        "Accept-Encoding",
-    )
+    assert packed["ETag"] != plain["ETag"]
+    assert "Accept-Encoding" in packed["Vary"] and "Accept-Encoding" in plain["Vary"]
     assert (
         asha.get("/static/velox/velox.css", headers={**as_browsers_ask, "if-none-match": packed["ETag"]}).status_code
         == 304

@@ -12,6 +12,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
 from django.db.models import Model, QuerySet
+from django.forms.widgets import Media
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
@@ -32,6 +33,7 @@ MAIN = "main"
 UNREADABLE = (OverflowError, ValueError, DataError)
 # A range reads a text letter by letter, and a pattern may be none, or one that keeps the database busy for hours.
 REFUSED_LOOKUPS = ("range", "regex", "iregex")
+LIST_MEDIA = Media(js=("admin/js/core.js", "admin/js/actions.js"))  # the rest of Django's scripts serves forms alone
 Context = dict[str, Any]  # of a template: what Django's views hand on
 Row = TypeVar("Row", bound=Model)
 
@@ -89,9 +91,8 @@ class Listed:
     def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
         title = str(self.model._meta.verbose_name_plural).capitalize()  # type: ignore[attr-defined]
         try:
-            page: HttpResponse = super().changelist_view(  # type: ignore[misc]
-                request, {"title": title} | (extra_context or {})
-            )
+            about = {"title": title, "media": LIST_MEDIA}
+            page: HttpResponse = super().changelist_view(request, about | (extra_context or {}))  # type: ignore[misc]
             return page
         except UNREADABLE as error:
             if "_selected_action" not in request.POST:
