@@ -9,15 +9,18 @@ from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests import page_desk
 from trading.models import Account, Excursion, Instrument, Trade
 from trading.operations.close_position import close_position
+from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.write_day_note import write_day_note
 from trading.queries.accounts import get_account
-from trading.queries.kept import KeptAnswers, all_kept, mark_of
+from trading.queries.kept import KeptAnswers, all_kept, mark_of, moved_by
 from trading.queries.trade_filter import TradeFilter
 from trading.queries.trade_totals import filtered_totals
+from trading.web.day_shown import day_shown
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -142,3 +145,55 @@ def page(client: Client, address: str) -> str:
     return re.sub(
         r'nonce="[^"]*"|csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": "[^"]*"', "", answer.content.decode()
     )
+
+
+@pytest.mark.ledger
+def test_an_answer_outlives_only_what_is_beside_it() -> None:
+    page_desk.open_trade(), page_desk.skipped(1)
+    account, asked = get_account("main"), []
+    kept: KeptAnswers[int] = KeptAnswers(1000, lambda _: 1, beside=frozenset({"update_trailing_sl"}))
+
+    def ask() -> int:
+        kept.of(account, "any", lambda: asked.append(1) or 1)
+        return len(asked)
+
+    def stop(price: str) -> None:
+        at = page_desk.OPENING + timedelta(hours=5, minutes=int(price) - 2440)
+        update_trailing_sl("main", "held", "ema_cross", "RELIANCE", price, 2480, "ATR", at=at)
+
+    assert ask() == 1
+    stop("2451"), stop("2452")
+    assert [ask(), ask()] == [1, 1]
+    since = mark_of(account)
+    stop("2453"), page_desk.skipped(2), stop("2454")
+    assert moved_by(account, since, mark_of(account)) == {"update_trailing_sl", "record_signal"}
+    assert [ask(), ask()] == [2, 2]
+    stop("2455")
+    instrument = Instrument.objects.get(symbol="RELIANCE")
+    instrument.reviewed = not instrument.reviewed
+    instrument.save()  # in no journal
+    assert [ask(), ask()] == [3, 3]
+    now = mark_of(account)
+    assert moved_by(account, now._replace(sequence=now.sequence - 1, mac="of another chain"), now) is None
+    assert moved_by(account, now._replace(sequence=0, mac=""), now) is None
+    assert moved_by(account, now, since) is None
+
+
+def test_the_overview_after_a_stop_is_what_a_process_that_keeps_nothing_shows() -> None:
+    page_desk.trades(3)
+    page_desk.open_trade()
+    account, now = get_account("main"), timezone.now()
+    day_shown(account, None, now=now)
+    at = page_desk.OPENING + timedelta(hours=5, minutes=9)
+    update_trailing_sl("main", "held", "ema_cross", "RELIANCE", "2400", 2480, "ATR", at=at)  # back: it is flagged
+    warm = day_shown(account, None, now=now)
+    for answers in all_kept:
+        answers.clear()
+    cold = day_shown(account, None, now=now)
+    (held,) = (row.trade for row in warm["trades"] if row.trade.trade_id == "held")
+    assert "stop_moved_back" in held.flags
+    assert warm["positions"][0].position.stop_price == 2400
+    of_objects = {"kept", "kept_trades", "latest_signals"}
+    assert {name: warm[name] for name in warm if name not in of_objects} == {
+        name: cold[name] for name in cold if name not in of_objects
+    }

@@ -147,7 +147,7 @@ def test_the_total_of_a_day_is_its_realised_and_its_unrealised_and_unknown_witho
     assert "Realised and unrealised — no last price is known" in words(read("/"))
     first, second = day_shown.priced_positions(account)
     known = day_shown.OpenPosition(first.pk, with_pnl(first.position, Decimal("12.5")))
-    monkeypatch.setattr(day_shown, "priced_positions", lambda _: [known, second])
+    monkeypatch.setattr(day_shown, "priced_positions", lambda _account, mark: [known, second])
     realised = day_figures(account, page_desk.DAY.date())["total_pnl"]  # a part of each was closed
     assert day_shown.day_shown(account, None, now=timezone.now())["total"] == realised + Decimal("12.5")
     assert "of 1 of 2 open" in words(read("/"))

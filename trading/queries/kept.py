@@ -18,6 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from trading.models import Account
 
 Answer = TypeVar("Answer")
+STEPS_MAX = 100  # rows of the journal that are looked at to learn what moved a ledger; after more all is read anew
 
 
 class Clearable(Protocol):
@@ -51,29 +52,66 @@ def mark_of(account: Account) -> LedgerMark:
     return LedgerMark("", 0, "", "") if row is None else LedgerMark(row[0], row[1], row[2], row[3] or "")
 
 
+def moved_by(account: Account, since: LedgerMark, until: LedgerMark) -> set[str] | None:
+    """Return the operations that brought the account's ledger from one mark to a later one, none of equal marks.
+
+    None where that is not certain: the ledger is another, a row in no journal was written, or the journal does not lead
+    from the one end to the other in `STEPS_MAX` rows.
+    """
+    if since == until:
+        return set()
+    if (since.ledger, since.seal) != (until.ledger, until.seal) or not 0 <= until.sequence - since.sequence < STEPS_MAX:
+        return None
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT sequence, mac, operation FROM trading_journal"
+            " WHERE account_id = %s AND sequence BETWEEN %s AND %s ORDER BY sequence",
+            [account.pk, since.sequence, until.sequence],
+        )
+        rows = cursor.fetchall()
+    ends = [(sequence, mac) for sequence, mac, _ in (*rows[:1], *rows[-1:])]
+    if len(rows) != until.sequence - since.sequence + 1 or ends != [since[1:3], until[1:3]]:
+        return None
+    return {operation for _, _, operation in rows[1:]}
+
+
 all_kept: list[Clearable] = []  # one for each kind of answer, for who wants to measure without them
 
 
 class KeptAnswers(Generic[Answer]):
     """Answers by account and question, the newest of each; beyond ``bytes_max`` those go first that nobody asked for
-    the longest. One that is larger than that alone is not kept."""
+    the longest. One that is larger than that alone is not kept. ``beside`` are operations that change none of them."""
 
-    def __init__(self, bytes_max: int, size_of: Callable[[Answer], int] = sys.getsizeof) -> None:
+    def __init__(
+        self,
+        bytes_max: int,
+        size_of: Callable[[Answer], int] = sys.getsizeof,
+        *,
+        beside: frozenset[str] = frozenset(),
+    ) -> None:
         all_kept.append(self)
-        self._bytes_max, self._size_of = bytes_max, size_of
+        self._bytes_max, self._size_of, self._beside = bytes_max, size_of, beside
         self._lock = Lock()
         self._answers: OrderedDict[tuple[int, Hashable], tuple[LedgerMark, Answer, int]] = OrderedDict()
         self.bytes = 0
 
-    def of(self, account: Account, question: Hashable, answer: Callable[[], Answer]) -> Answer:
-        """Return what was answered under the ledger's mark, else the answer of now, and keep it."""
+    def of(
+        self, account: Account, question: Hashable, answer: Callable[[], Answer], *, mark: LedgerMark | None = None
+    ) -> Answer:
+        """Return what was answered under the ledger's mark, else the answer of now, and keep it.
+
+        ``mark`` is one that was read just before, where one reading stands for several questions.
+        """
         # The mark is read first: rows that come in between are seen by the next question at the latest.
-        mark, key = mark_of(account), (account.pk, question)
+        mark, key = mark_of(account) if mark is None else mark, (account.pk, question)
         with self._lock:
             kept = self._answers.get(key)
-            if kept is not None and kept[0] == mark:
-                self._answers.move_to_end(key)
-                return kept[1]
+        if kept is not None and self._still_holds(account, kept[0], mark):
+            with self._lock:
+                if self._answers.get(key) is kept:
+                    self._answers[key] = mark, *kept[1:]
+                    self._answers.move_to_end(key)
+            return kept[1]
         fresh = answer()
         size = self._size_of(fresh)
         with self._lock:
@@ -84,6 +122,13 @@ class KeptAnswers(Generic[Answer]):
             while self.bytes > self._bytes_max:
                 self._forget(next(iter(self._answers)))
         return fresh
+
+    def _still_holds(self, account: Account, since: LedgerMark, mark: LedgerMark) -> bool:
+        """Tell whether nothing but what is beside these answers has moved the ledger since."""
+        if since == mark or not self._beside:
+            return since == mark
+        operations = moved_by(account, since, mark)
+        return operations is not None and operations <= self._beside
 
     def clear(self) -> None:
         """Forget every answer."""

@@ -22,7 +22,7 @@ from trading.queries.period import EARLIEST, desk_date
 from trading.queries.trade_list import TradeRow
 from trading.web.choice import LATEST, AccountChoice, account_query, chosen_account, chosen_month, day_named, page
 from trading.web.drawn import drawn
-from trading.web.kept_day import KeptDay, kept_day, kept_latest_day, kept_record
+from trading.web.kept_day import kept_facts, kept_latest_day, kept_record, kept_trades
 
 MONTHS_SHOWN = 3
 TRADES_MAX = 100
@@ -103,16 +103,15 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
     except InvalidValue as error:
         raise Http404(f"{day} has not begun: its page will be here.") from error
 
-    def lists() -> KeptDay:
-        return kept_day(account, day, trades=TRADES_MAX, slips=0, signals=SIGNALS_MAX)
-
     def trades() -> dict[str, Account | list[TradeRow] | bool]:
-        return {"account": account, "rows": lists().trades, "show_day": True}
+        rows = kept_trades(account, day, trades=TRADES_MAX, slips=0).trades
+        return {"account": account, "rows": rows, "show_day": True}
 
     def signals() -> dict[str, str | list[Signal]]:
-        return {"caption": "signals", "signals": lists().signals}
+        return {"caption": "signals", "signals": kept_facts(account, day, signals=SIGNALS_MAX).signals}
 
-    kept = lists()
+    kept = kept_facts(account, day, signals=SIGNALS_MAX)
+    lists = kept_trades(account, day, trades=TRADES_MAX, slips=0)
     note = record.notes[0] if record.notes else None
     written = {"text": note.text if note else "", "after": note.version if note else 0}
     if form is not None:  # what was typed stays; the version that is shown now is the one that was read
@@ -132,10 +131,10 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
         chart=kept.chart,
         neighbours=kept.overview.neighbours,
         signal_counts=kept.overview.signals,
-        trades=kept.trades,
+        trades=lists.trades,
         drawn_rows=drawn(account, "velox/parts/trade_rows.html", day, trades),
         drawn_signals=drawn(account, "velox/parts/signal_table.html", day, signals),
-        has_more_trades=kept.has_more_trades,
+        has_more_trades=lists.has_more_trades,
         signals=kept.signals,
         has_more_signals=kept.has_more_signals,
         note=note,

@@ -13,10 +13,11 @@ from trading.domain.shapes import OutcomeFigures
 from trading.models import Account, Signal
 from trading.queries.day import Neighbours, SignalCounts
 from trading.queries.day_record import DayCurve
+from trading.queries.kept import LedgerMark, mark_of
 from trading.queries.period import desk_date
 from trading.queries.trade_list import TradeRow
 from trading.web.choice import account_query
-from trading.web.kept_day import KeptDay, kept_day, kept_latest_day
+from trading.web.kept_day import DayFacts, DayTrades, kept_facts, kept_latest_day, kept_trades
 from trading.web.positions import OpenPosition, positions_then, priced_positions
 
 LATEST = 8
@@ -35,7 +36,8 @@ class Unrealised:
 class DayShown(TypedDict):
     """One day of one account as the overview shows it."""
 
-    kept: KeptDay  # all below that the ledger alone tells
+    kept: DayFacts  # all below that the ledger alone tells, with the next
+    kept_trades: DayTrades
     day: date
     is_past: bool
     neighbours: Neighbours
@@ -56,17 +58,23 @@ class DayShown(TypedDict):
     after_query: str
 
 
-def day_shown(account: Account, asked: date | None, *, now: datetime) -> DayShown:
-    """Return what the overview shows of the day asked for, else of the latest that has data."""
+def day_shown(account: Account, asked: date | None, *, now: datetime, mark: LedgerMark | None = None) -> DayShown:
+    """Return what the overview shows of the day asked for, else of the latest that has data.
+
+    ``mark`` is that of the account's ledger where it was read just before.
+    """
+    mark = mark or mark_of(account)
     today = desk_date(now)
-    day = asked or kept_latest_day(account, now=now) or today
+    day = asked or kept_latest_day(account, now=now, mark=mark) or today
     is_past = asked is not None and asked < today  # without a day asked for, what is open is what is open now
-    positions = positions_then(account, day) if is_past else priced_positions(account)
-    kept = kept_day(account, day, trades=LATEST, slips=SLIPS_MAX, signals=LATEST)
+    positions = positions_then(account, day) if is_past else priced_positions(account, mark=mark)
+    kept = kept_facts(account, day, signals=LATEST, mark=mark)
+    lists = kept_trades(account, day, trades=LATEST, slips=SLIPS_MAX, mark=mark)
     overview, unrealised = kept.overview, unrealised_of(positions)
     before, after = overview.neighbours.before, overview.neighbours.after
     return {
         "kept": kept,
+        "kept_trades": lists,
         "day": day,
         "is_past": is_past,
         "neighbours": overview.neighbours,
@@ -80,9 +88,9 @@ def day_shown(account: Account, asked: date | None, *, now: datetime) -> DayShow
         "curve": kept.curve,
         "chart": kept.chart,
         "latest_signals": kept.signals,
-        "trades": kept.trades,
-        "has_more": kept.has_more_trades,
-        "slips": kept.slips,
+        "trades": lists.trades,
+        "has_more": lists.has_more_trades,
+        "slips": lists.slips,
         "may_have_opening_sales": overview.may_have_opening_sales,
         "day_query": account_query(account, day=day.isoformat()),
         "before_query": account_query(account, day=before.isoformat()) if before else "",

@@ -11,7 +11,7 @@ from trading.queries.accounts import first_values
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import DayOverview, day_overview, day_trades
 from trading.queries.day_record import DayCurve, DayRecord, day_curve, day_record
-from trading.queries.kept import KeptAnswers
+from trading.queries.kept import KeptAnswers, LedgerMark
 from trading.queries.signal_list import SignalFilter, listed_signals
 from trading.queries.trade_list import TradeRow, trade_rows
 from trading.queries.trades import VOID
@@ -25,24 +25,35 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class KeptDay:
-    """One day of one account: its figures, curve and newest rows; ``trades`` and ``signals`` are at most as many as
-    were asked for, and whether there are more stands beside them. Two readings are never equal: rows of the ORM are by
-    their keys alone."""
+class DayFacts:
+    """What no stop of a trade can change of one day: its figures, curve and newest signals (at most as many as were
+    asked for, and whether there are more). Two readings are never equal: rows of the ORM are by their keys alone."""
 
     overview: DayOverview
     curve: DayCurve
     chart: Drawing | None
-    trades: list[TradeRow]
-    has_more_trades: bool
-    slips: list[TradeRow]
     signals: list[Signal]
     has_more_signals: bool
 
     @property
     def nbytes(self) -> int:
         """About as many bytes as it holds."""
-        return ROW_BYTES * (1 + len(self.trades) + len(self.slips) + len(self.signals) + len(self.curve.points))
+        return ROW_BYTES * (1 + len(self.signals) + len(self.curve.points))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DayTrades:
+    """The newest trades of one day (at most as many as were asked for, and whether there are more), and those that are
+    likely slips. Two readings are never equal."""
+
+    trades: list[TradeRow]
+    has_more_trades: bool
+    slips: list[TradeRow]
+
+    @property
+    def nbytes(self) -> int:
+        """About as many bytes as it holds."""
+        return ROW_BYTES * (1 + len(self.trades) + len(self.slips))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +64,31 @@ class LatestDay:
     begins_at: datetime
 
 
-def kept_day(account: Account, day: date, *, trades: int, slips: int, signals: int) -> KeptDay:
-    """Return one day of an account with at most so many of its newest trades, likely slips and newest signals."""
+def kept_facts(account: Account, day: date, *, signals: int, mark: LedgerMark | None = None) -> DayFacts:
+    """Return the figures of one day of an account, with at most so many of its newest signals."""
 
-    def read() -> KeptDay:
-        latest, odd = day_trades(account, day, latest=trades + 1, slips=slips)
-        newest_signals = list(listed_signals(account, SignalFilter(first=day, last=day))[: signals + 1])
+    def read() -> DayFacts:
+        newest = list(listed_signals(account, SignalFilter(first=day, last=day))[: signals + 1])
         curve = day_curve(account, day)
-        return KeptDay(
+        return DayFacts(
             overview=day_overview(account, day),
             curve=curve,
             chart=curve_drawing(curve, account.currency, day),
-            trades=trade_rows(latest[:trades]),
-            has_more_trades=len(latest) > trades,
-            slips=trade_rows(odd),
-            signals=newest_signals[:signals],
-            has_more_signals=len(newest_signals) > signals,
+            signals=newest[:signals],
+            has_more_signals=len(newest) > signals,
         )
 
-    return _days.of(account, (day, trades, slips, signals), read)
+    return _facts.of(account, (day, signals), read, mark=mark)
+
+
+def kept_trades(account: Account, day: date, *, trades: int, slips: int, mark: LedgerMark | None = None) -> DayTrades:
+    """Return at most so many of the newest trades of one day of an account, and of those that are likely slips."""
+
+    def read() -> DayTrades:
+        latest, odd = day_trades(account, day, latest=trades + 1, slips=slips)
+        return DayTrades(trade_rows(latest[:trades]), len(latest) > trades, trade_rows(odd))
+
+    return _trades.of(account, (day, trades, slips), read, mark=mark)
 
 
 def kept_record(account: Account, day: date, *, now: datetime) -> DayRecord:
@@ -85,9 +102,9 @@ def kept_record(account: Account, day: date, *, now: datetime) -> DayRecord:
     return _records.of(account, day, lambda: day_record(account, day, now=now))
 
 
-def kept_latest_day(account: Account, *, now: datetime) -> date | None:
+def kept_latest_day(account: Account, *, now: datetime, mark: LedgerMark | None = None) -> date | None:
     """Return the newest trading day that has data by ``now`` (`latest_day`)."""
-    newest = _latest_days.of(account, "latest day", lambda: _latest(account))
+    newest = _latest_days.of(account, "latest day", lambda: _latest(account), mark=mark)
     if newest is None:
         return None
     return newest.day if newest.begins_at <= now else latest_day(account, now=now)
@@ -109,6 +126,8 @@ def _latest(account: Account) -> LatestDay | None:
     return LatestDay(day, min(at for at in instants if at is not None))
 
 
-_days: KeptAnswers[KeptDay] = KeptAnswers(BYTES_MAX, lambda kept: kept.nbytes)
+STOPS = frozenset({"update_trailing_sl"})  # a desk books more of them than of all else
+_facts: KeptAnswers[DayFacts] = KeptAnswers(BYTES_MAX, lambda kept: kept.nbytes, beside=STOPS)
+_trades: KeptAnswers[DayTrades] = KeptAnswers(BYTES_MAX, lambda kept: kept.nbytes)
 _records: KeptAnswers[DayRecord] = KeptAnswers(BYTES_MAX, lambda kept: ROW_BYTES * (1 + len(kept.curve.points)))
-_latest_days: KeptAnswers[LatestDay | None] = KeptAnswers(2**20)
+_latest_days: KeptAnswers[LatestDay | None] = KeptAnswers(2**20, beside=STOPS)

@@ -36,7 +36,7 @@ from trading.web.channel import Channel, Picture, channels
 from trading.web.choice import account_query, chosen_account
 from trading.web.day_shown import DayShown, Unrealised, day_shown
 from trading.web.guard import may_look
-from trading.web.kept_day import KeptDay
+from trading.web.kept_day import DayFacts, DayTrades
 from trading.web.positions import OpenPosition
 
 HEALTH_SECONDS = 2.0
@@ -58,7 +58,7 @@ class Footing(NamedTuple):
     clock: float  # where time alone tells
 
 
-Facts = tuple[KeptDay, Unrealised | list[OpenPosition] | HealthReport | None]
+Facts = tuple[DayFacts, Unrealised | list[OpenPosition] | DayTrades | HealthReport | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class OverviewLook:
             return None
         if self._health is None or self._health[0] != ticking:
             self._health = (ticking, report(now=now))
-        facts, health = day_shown(account, None, now=now), self._health[1]
+        facts, health = day_shown(account, None, now=now, mark=footing.ledger), self._health[1]
         sections = self._rendered(account, facts, health)
         self._drawn, self.newest = footing, Look(facts, health, began)
         return Picture({"day": facts["day"].isoformat(), "at": f"{timezone.localtime(now):%H:%M:%S}"}, sections)
@@ -116,7 +116,7 @@ class OverviewLook:
             "tiles": (kept, facts["unrealised"]),
             "positions": (kept, facts["positions"]),
             "curve": (kept, None),
-            "latest": (kept, None),
+            "latest": (kept, facts["kept_trades"]),
             "signals": (kept, None),
             "health": (kept, health),
         }

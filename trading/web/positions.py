@@ -11,7 +11,7 @@ from django.utils import timezone
 from trading.domain.values import Position
 from trading.models import Account
 from trading.newest import newest_points
-from trading.queries.kept import KeptAnswers
+from trading.queries.kept import KeptAnswers, LedgerMark
 from trading.queries.positions_then import open_at_end_of
 from trading.queries.valuation import TradePosition, distance_to_stop, in_risks_now, open_trade_positions, priced
 
@@ -38,9 +38,9 @@ def positions_then(account: Account, day: date) -> list[OpenPosition]:
     return [OpenPosition(pk, position) for pk, position in open_at_end_of(account, day)]
 
 
-def priced_positions(account: Account) -> list[OpenPosition]:
+def priced_positions(account: Account, *, mark: LedgerMark | None = None) -> list[OpenPosition]:
     """Return one entry per open trade, the oldest first; a last price that is not known is None."""
-    trades = _kept_trades.of(account, "open", lambda: open_trade_positions(account))
+    trades = _kept_trades.of(account, "open", lambda: open_trade_positions(account), mark=mark)
     last_ticks, now = newest_points(account.code).known_ticks, timezone.now()
     return [
         OpenPosition(
