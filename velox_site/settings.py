@@ -119,7 +119,7 @@ TEMPLATES = [
             ],
             "builtins": [
                 f"trading.web.templatetags.{name}"
-                for name in ("velox", "trade_cells", "position_cells", "candle_cells", "admin_head")
+                for name in ("velox", "trade_cells", "position_cells", "candle_cells", "cut_cells", "admin_head")
             ],
         },
     }

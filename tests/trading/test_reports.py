@@ -22,7 +22,7 @@ from tests.trading import oracle
 from tests.trading.desk import NOW, STRATEGIES, SYMBOLS, make, plans, trade
 from trading.domain.cuts import CUTS
 from trading.errors import InvalidValue
-from trading.models import Fill, Realisation, Trade, User
+from trading.models import Fill, Realisation, Signal, SignalCondition, Trade, User
 from trading.operations.add_fill import add_fill
 from trading.operations.amend import amend
 from trading.operations.close_position import close_position
@@ -440,3 +440,33 @@ def test_a_condition_is_a_cut_that_adds_up_too(desk: None) -> None:
     buckets = ["up to 0.5", "0.5 to 1.25", "1.25 to 2", "over 2", "—"]
     assert [row["key"] for row in made["by_condition"]["ema.gap"]] == buckets
     assert "By ema.gap" in told("strategy_report", "table") and "By ema.gap" in told("strategy_report", "html")
+
+
+@pytest.mark.ledger
+def test_conditions_are_of_the_periods_trades_and_of_two_signals_the_first_ones_count(ledger: Any) -> None:
+    for number in range(3):
+        conditions = {"is_up": number == 1, f"on_day_{number}": True}
+        trade(number + 1, at=MONDAY + timedelta(days=number), symbol="TCS", signal_conditions=conditions)
+    signal = Signal.objects.order_by("at")[0]
+    SignalCondition.objects.create(signal=_earlier(signal), name="is_up", value=1)
+
+    def told_of(**days: str) -> dict[str, dict[str, int]]:
+        rows_of = strategy_report(selection(get_account("main"), **days))["by_condition"]
+        return {name: {row["key"]: row["total_trades"] for row in rows} for name, rows in rows_of.items()}
+
+    one = {"yes": 1, "—": 2}
+    whole = {"is_up": {"yes": 2, "no": 1}, "on_day_0": one, "on_day_1": one, "on_day_2": one}
+    assert told_of() == whole == told_of(first="2021-04-01", last="2021-04-30")
+    for day in range(3):
+        held_on = f"2021-04-{12 + day}"
+        answer = "no" if day == 2 else "yes"
+        assert told_of(first=held_on, last=held_on) == {"is_up": {answer: 1}, f"on_day_{day}": {"yes": 1}}
+
+
+def _earlier(signal: Signal) -> Signal:
+    """Record another signal that led to the same trade, an hour before."""
+    of = {"account": signal.account, "strategy": signal.strategy, "instrument": signal.instrument}
+    at, recorded_at = signal.at - timedelta(hours=1), signal.recorded_at
+    return Signal.objects.create(
+        **of, trade=signal.trade, at=at, recorded_at=recorded_at, decision="TAKEN", conditions={"is_up": True}
+    )

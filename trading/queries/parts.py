@@ -8,13 +8,14 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from django.db.models import Q
 from numpy.typing import NDArray
 
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
 from trading.domain.exit_columns import ExitColumns, Flags, Groups, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
 from trading.domain.exit_runs import Integers
-from trading.models import Account, Instrument, Realisation, Review, Signal, SignalCondition, Strategy
+from trading.models import Account, Instrument, Realisation, Review, Signal, SignalCondition, Strategy, Trade
 from trading.queries.as_known import untouched
 from trading.queries.columns import coded, fetched_columns, instants_of, ordinals_of, text, texts_of
 from trading.queries.day_only import is_untimed
@@ -145,22 +146,29 @@ def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
 
 
 def _conditions(cut: Cut, first: date | None, last: date | None) -> tuple[list[int], list[str], list[float]]:
-    """Return the conditions of the signals that led to the trades with an exit on these days, as keys of trades, names
-    and numbers; of two signals the first opened the trade, and comes first."""
+    """Return the conditions of the signals that led to the trades with an exit on these days (and to others, maybe), as
+    keys of trades, names and numbers; of two signals the first opened the trade, and comes first."""
     of = _of(cut, "signal__trade") | ({} if cut.known_at is None else {"signal__recorded_at__lt": cut.known_at})
     rows = SignalCondition.objects.filter(**of, signal__trade__isnull=False)
     if first is not None and last is not None:
-        exits = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
-        rows = rows.filter(signal__trade__in=exits.values("trade"))
-    columns = rows.order_by().values_list("signal__trade_id", "name", "value", "signal_id")
-    trades, names, numbers, signals = fetched_columns(columns)
-    if len(set(signals)) > len(set(trades)):  # seldom: sorting in the database would cost every reader as much again
-        ats = dict(Signal.objects.filter(**_of(cut, "trade")).values_list("pk", text("at")))
-        ranks = {
-            signal: rank for rank, (_, signal) in enumerate(sorted((ats[signal], signal) for signal in set(signals)))
-        }
-        order = sorted(range(len(signals)), key=lambda place: ranks[signals[place]])
-        trades, names, numbers = ([column[place] for place in order] for column in (trades, names, numbers))
+        # Where all trades are of these days, looking each up among the exits would take a third of the time.
+        others = Trade.objects.filter(Q(trading_day__lt=first) | Q(trading_day__gt=last), **cut.lookups())
+        if others.exists():
+            exits = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
+            rows = rows.filter(signal__trade__in=exits.values("trade"))
+    columns = rows.order_by().values_list("signal__trade_id", "name", "value")
+    trades, names, numbers = fetched_columns(columns)
+    codes, different = coded(names)
+    if len(np.unique(np.array(trades, dtype=np.int64) * (1 + len(different)) + codes)) == len(trades):
+        return trades, names, numbers
+    # Seldom: sorting in the database would cost every reader as much again.
+    trades, names, numbers, signals = fetched_columns(
+        columns.values_list("signal__trade_id", "name", "value", "signal_id")
+    )
+    ats = dict(Signal.objects.filter(**_of(cut, "trade")).values_list("pk", text("at")))
+    ranks = {signal: rank for rank, (_, signal) in enumerate(sorted((ats[signal], signal) for signal in set(signals)))}
+    order = sorted(range(len(signals)), key=lambda place: ranks[signals[place]])
+    trades, names, numbers = ([column[place] for place in order] for column in (trades, names, numbers))
     return trades, names, numbers
 
 
