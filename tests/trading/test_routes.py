@@ -21,7 +21,7 @@ DOCUMENT, MADE = ROOT / "docs" / "routes.md", ROOT / "var" / "routes.md"
 ROLES = ("anonymous", "no group", "viewer", "reviewer", "operator", "superuser")
 PEOPLE = dict(zip(ROLES, (None, "nobody", "viewer", "reviewer", "operator", "asha"), strict=True))
 OWN_AFFAIRS = {"/logout/", "/password/", "/password/done/", "/trades/filters/"}  # what everybody does for himself
-OPEN = {"/login/", "/health/", "/static/<path:name>"}
+OPEN = {"/login/", "/health/", "/metrics", "/static/<path:name>"}  # who asks for numbers shows a token
 # The login is throttled; of the admin its lists, histories and the way to a row do with a POST what they do with a GET.
 NOT_POSTED = re.compile(r"/login/|/admin/(\w+/\w+/)?|.*(/history/|<path:object_id>/)")
 HEAD = """\
