@@ -90,7 +90,7 @@ def strange(text: str, other: str) -> list[str]:
     return [match[:80] for match in re.findall(rf"(?i)\S*{word}\S*", text) + figures]
 
 
-def test_no_page_of_an_account_has_anything_of_another(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_page_of_an_account_has_anything_of_another(client: Client) -> None:
     for account in OWN:
         fill(account)
     client.force_login(page_desk.member("asha"))
@@ -111,7 +111,6 @@ def test_no_page_of_an_account_has_anything_of_another(client: Client, monkeypat
                 faults.append(f"{address}: does not say that it is of {account}")
     assert faults == []
     assert own_words > 30  # of both: else nothing was looked at
-    monkeypatch.setattr(live, "close_old_connections", lambda: None)
     for account, other in (("main", "replay"), ("replay", "main")):
         picture = live.OverviewLook(account)(True)
         assert picture is not None
