@@ -16,6 +16,7 @@ from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
+from tests import page_desk
 from trading.data_manager import DataManager
 from trading.domain.money import to_units
 from trading.metrics import desk as desk_metrics
@@ -80,9 +81,9 @@ class TestWhoGetsIt:
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert b"velox_" not in answer.content
 
-    def test_a_login_is_no_token(self, django_user_model: Any) -> None:
+    def test_a_login_is_no_token(self) -> None:
         client = Client()
-        client.force_login(django_user_model.objects.create_superuser("root", password="x"))
+        client.force_login(page_desk.member("asha"))
         assert client.get("/metrics").status_code == 401
 
 
