@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -27,7 +28,9 @@ from trading.queries.accounts import get_account
 from trading.queries.daily_summary import latest_day
 from trading.queries.day_record import day_curve
 from trading.queries.exposure import held_over
+from trading.queries.held_columns import HeldColumns, held_as_columns
 from trading.queries.month_calendar import CalendarDay, months
+from trading.queries.parts import exits_as_columns
 from trading.queries.statistics import Cut
 from trading.web.kept_day import kept_latest_day
 
@@ -154,6 +157,12 @@ def test_what_is_carried_through_days_is_in_each_of_them_and_asked_for_by_an_ind
             (page_desk.OPENING + timedelta(hours=5), session[1]),
         ]
     )
+    for first, last in ((0, 1), (1, 1), (1, 2), (2, 3), (0, 3)):
+        begins, ends = days[first].date(), days[last].date()
+        columns = held_as_columns(Cut(main), begins, ends, partial(exits_as_columns, Cut(main), begins, ends))
+        rows = HeldColumns.of(held_over(Cut(main), begins, ends))
+        spans, expected = (sorted(zip(of.day, of.start, of.stop, strict=True)) for of in (columns, rows))
+        assert spans == expected, (begins, ends)
     if connection.vendor == "sqlite":  # PostgreSQL reads a small table whole
         assert "trade_overnight" in exposure._rows_touching(Cut(main), DAY, DAY, is_open=False).explain()
 

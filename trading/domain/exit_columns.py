@@ -20,7 +20,7 @@ from trading.domain import cuts, exit_runs
 from trading.domain.cuts import NONE
 from trading.domain.exit_runs import Integers, Whole
 from trading.domain.figures import Capital, EquityPath, Sample, sampled_returns
-from trading.domain.intervals import Sums
+from trading.domain.intervals import Moments, Sums
 from trading.domain.statistics import Drawdown, Outcomes
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,8 @@ class Groups(NamedTuple):
 class ExitColumns:
     """Exit fills in order of day and time, an entry each.
 
-    ``at`` in microseconds since 1970 UTC, ``day`` as an ordinal, ``net`` of the exit; of the trade where it ``closes``:
+    ``at`` in microseconds since 1970 UTC, ``day`` as an ordinal, ``net`` of the exit; ``opened`` and ``closed`` of the
+    trade, the latter where it is not ``is_open`` (else it means nothing). Of the trade where it ``closes``:
     ``whole`` P&L after known charges (0 elsewhere), ``unknown`` charges, ``held`` microseconds (`UNKNOWN`), and its
     ``multiple`` of the initial risk (NaN). ``trade`` numbers the trades; ``hour`` is weekday × 24 + hour of the
     opening at its exchange (`UNKNOWN`); ``conditions`` have a number per trade (NaN).
@@ -62,6 +63,8 @@ class ExitColumns:
     held: Integers
     multiple: Floats
     trade: Integers
+    opened: Integers
+    closed: Integers
     hour: Integers
     groups: Mapping[str, Groups]
     conditions: Mapping[str, Floats]
@@ -73,7 +76,7 @@ class ExitColumns:
     def nbytes(self) -> int:
         """The bytes of all columns."""
         columns = (self.at, self.day, self.pnl, self.charges, self.closes, self.is_open, self.whole, self.unknown)
-        further = (self.held, self.multiple, self.trade, self.hour, *self.conditions.values())
+        further = (self.held, self.multiple, self.trade, self.opened, self.closed, self.hour, *self.conditions.values())
         return sum(column.nbytes for column in (*columns, *further, *(group.codes for group in self.groups.values())))
 
     def of_group(self, name: str, cut: str) -> Integers:
@@ -144,7 +147,7 @@ class ExitColumns:
                 largest=largest,
                 smallest=smallest,
                 seconds=(timed, micros / 1_000_000),
-                multiples=multiples[~np.isnan(multiples)].tolist(),
+                multiples=Moments.of(multiples[~np.isnan(multiples)]),
                 unknown=unknown,
                 open_net=still,
             )
@@ -205,15 +208,16 @@ class ExitColumns:
         """Return the exits at some places, ascending."""
         columns = {
             name: getattr(self, name)[places]
-            for name in ("at", "day", "pnl", "charges", "closes", "is_open", "whole", "unknown", "held", "multiple")
+            for name in (
+                *("at", "day", "pnl", "charges", "closes", "is_open", "whole", "unknown", "held", "multiple"),
+                *("trade", "opened", "closed", "hour"),
+            )
         }
         groups = {
             cut: present(group.codes[places], group.names, range(len(group.names)))
             for cut, group in self.groups.items()
         }
-        return ExitColumns(
-            **columns, trade=self.trade[places], hour=self.hour[places], groups=groups, conditions=self.conditions
-        )
+        return ExitColumns(**columns, groups=groups, conditions=self.conditions)
 
 
 def present(codes: Integers, names: Sequence[str], order: Sequence[int]) -> Groups:
@@ -229,6 +233,9 @@ def group_sums(column: Whole, starts: Integers) -> list[int]:
     """Return the exact sum of each stretch of whole numbers that begins at one of ``starts``."""
     if not len(starts):
         return []
+    if _reach(column) * len(column) < 2**63:
+        sums: list[int] = np.add.reduceat(column, starts).tolist()
+        return sums
     high, low = np.add.reduceat(column >> _HALF, starts), np.add.reduceat(column & 0xFFFFFFFF, starts)
     return [(upper << _HALF) + lower for upper, lower in zip(high.tolist(), low.tolist(), strict=True)]
 
@@ -237,11 +244,13 @@ def group_squares(column: Whole, starts: Integers) -> list[int]:
     """Return the exact sum of the squares of each such stretch: of limbs of 21 bits, whose products all fit."""
     if not len(starts):
         return []
-    high, middle, low = column >> 2 * _LIMB, (column >> _LIMB) & _LIMB_MASK, column & _LIMB_MASK
-    products = (high * high, high * middle, high * low, middle * middle, middle * low, low * low)
-    shifts = (4 * _LIMB, 3 * _LIMB + 1, 2 * _LIMB + 1, 2 * _LIMB, _LIMB + 1, 0)
-    sums = zip(*(group_sums(product, starts) for product in products), strict=True)
-    return [sum(limb << shift for limb, shift in zip(of_group, shifts, strict=True)) for of_group in sums]
+    size = np.abs(column)
+    high, middle, low = size >> 2 * _LIMB, (size >> _LIMB) & _LIMB_MASK, size & _LIMB_MASK
+    products = [(middle * middle, 2 * _LIMB), (middle * low, _LIMB + 1), (low * low, 0)]
+    if high.any():  # seldom: of money beyond 2^42 units
+        products += [(high * high, 4 * _LIMB), (high * middle, 3 * _LIMB + 1), (high * low, 2 * _LIMB + 1)]
+    sums = zip(*([limb << shift for limb in group_sums(product, starts)] for product, shift in products), strict=True)
+    return [sum(limbs) for limbs in sums]
 
 
 def whole_numbers(numbers: Sequence[int]) -> Whole:
@@ -254,8 +263,13 @@ def whole_numbers(numbers: Sequence[int]) -> Whole:
 
 def less(column: Whole, other: Whole) -> Whole:
     """Return the difference of two columns, in Python's integers where 64 bits might not hold it."""
-    reach = sum(max(abs(int(each.max(initial=0))), abs(int(each.min(initial=0)))) for each in (column, other))
-    return column - other if reach < 2**63 else column.astype(object) - other.astype(object)
+    fits = _reach(column) + _reach(other) < 2**63
+    return column - other if fits else column.astype(object) - other.astype(object)
+
+
+def _reach(column: Whole) -> int:
+    """Return the largest of some whole numbers without their signs."""
+    return max(abs(int(column.max(initial=0))), abs(int(column.min(initial=0))))
 
 
 def local_micros(micros: Integers, zone: ZoneInfo) -> Integers:

@@ -107,6 +107,8 @@ class ExitLists:
             held=held,
             multiple=multiple,
             trade=self.trade,
+            opened=self.opened,
+            closed=self.closed,
             hour=hour,
             groups=self._groups(),
             conditions=self.conditions,

@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from trading.domain import intervals, runs, shapes, statistics
-from trading.domain.intervals import Sums
+from trading.domain.intervals import Moments, Sums
 from trading.domain.statistics import Day, Drawdown, Outcomes
 
 TRADING_DAYS_MIN = 20
@@ -98,7 +98,7 @@ class Sample:
     largest: int
     smallest: int
     seconds: tuple[int, float]
-    multiples: list[float]
+    multiples: Moments
     unknown: int
     open_net: int
 
@@ -116,7 +116,7 @@ class Sample:
             smallest=min(nets, default=0),
             seconds=(len(seconds), fsum(seconds)),
             # Divided as integers: beyond 2^53 floats would round twice.
-            multiples=[trade.net / trade.initial_risk for trade in trades if trade.initial_risk],
+            multiples=Moments.of([trade.net / trade.initial_risk for trade in trades if trade.initial_risk]),
             unknown=sum(trade.charges is None for trade in trades),
             open_net=sum(exit.net for exit in exits if exit.is_open),
         )
@@ -168,7 +168,7 @@ def sureness(sample: Sample) -> shapes.Sureness:
     """Return the 95 % intervals of win rate, expectancy (rounded to 8 decimals) and expectancy in R; None where the
     sample cannot tell."""
     share = intervals.of_share(sample.outcomes.wins, sample.outcomes.trades)
-    mean, multiple = intervals.of_sums(sample.sums), intervals.of_mean(sample.multiples)
+    mean, multiple = intervals.of_sums(sample.sums), intervals.of_moments(sample.multiples)
     return {
         "win_rate_low": None if share is None else share.low,
         "win_rate_high": None if share is None else share.high,
@@ -315,7 +315,7 @@ def _closed_figures(sample: Sample) -> shapes.ClosedFigures:
         "largest_win": _money(sample.largest) if outcomes.wins else None,
         "largest_loss": _money(sample.smallest) if outcomes.losses else None,
         **_expectations(outcomes),
-        "expectancy_r": statistics.mean_multiple(sample.multiples),
+        "expectancy_r": sample.multiples.mean if sample.multiples.size else None,
     }
 
 
@@ -353,7 +353,7 @@ def _quality(sample: Sample) -> shapes.Quality:
 
 
 def _unfinished(sample: Sample) -> shapes.Unfinished:
-    return {"open_trades_pnl": _money(sample.open_net), "trades_with_initial_risk": len(sample.multiples)}
+    return {"open_trades_pnl": _money(sample.open_net), "trades_with_initial_risk": sample.multiples.size}
 
 
 def _money(units: int) -> Decimal:

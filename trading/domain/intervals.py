@@ -12,6 +12,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trading.domain.student import quantile, two_sided
 
@@ -36,6 +37,25 @@ class MeanDifference:
     p: float
 
 
+class Moments(NamedTuple):
+    """Some numbers: how many, their mean, and their variance (ddof 1). Where they are too few for one, it is 0."""
+
+    size: int = 0
+    mean: float = 0.0
+    variance: float = 0.0
+
+    @classmethod
+    def of(cls, values: Sequence[float] | NDArray[np.float64]) -> Moments:
+        """Return those of some values, whose order changes nothing: sums are exact, and rounded once."""
+        column = np.asarray(values, dtype=np.float64)
+        size = len(column)
+        if not size:
+            return cls()
+        mean = fsum(column.tolist()) / size
+        apart = column - mean
+        return cls(size, mean, fsum((apart * apart).tolist()) / (size - 1) if size > 1 else 0.0)
+
+
 class Sums(NamedTuple):
     """Some whole numbers: how many, their sum, and the sum of their squares, exactly."""
 
@@ -50,29 +70,30 @@ class Sums(NamedTuple):
         """Return the sums of the others, where ``inner`` are some of these."""
         return Sums(self.size - inner.size, self.total - inner.total, self.squares - inner.squares)
 
-    def moments(self) -> tuple[int, float, float]:
+    def moments(self) -> Moments:
         """Return count, mean and variance (ddof 1), rounded once; of at least two numbers."""
         spread = self.size * self.squares - self.total * self.total
-        return self.size, self.total / self.size, spread / (self.size * (self.size - 1))
+        return Moments(self.size, self.total / self.size, spread / (self.size * (self.size - 1)))
 
 
 def of_mean(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
     """Return Student's interval of the mean: mean ± t(n − 1) × sd (ddof 1) ÷ √n (Student 1908). None below two
     values."""
-    if len(values) < 2:
+    return of_moments(Moments.of(values), confidence)
+
+
+def of_moments(moments: Moments, confidence: float = CONFIDENCE) -> Interval | None:
+    """Return `of_mean` of values of which only their moments are known."""
+    size, mean, variance = moments
+    if size < 2:
         return None
-    mean, variance = _moments(values)
-    reach = quantile(confidence, len(values) - 1) * sqrt(variance / len(values))
+    reach = quantile(confidence, size - 1) * sqrt(variance / size)
     return Interval(mean - reach, mean + reach)
 
 
 def of_sums(sums: Sums, confidence: float = CONFIDENCE) -> Interval | None:
     """Return `of_mean` of whole numbers, of which only their sums are known."""
-    if sums.size < 2:
-        return None
-    size, mean, variance = sums.moments()
-    reach = quantile(confidence, size - 1) * sqrt(variance / size)
-    return Interval(mean - reach, mean + reach)
+    return of_moments(sums.moments(), confidence) if sums.size > 1 else None
 
 
 def of_share(count: int, of: int, confidence: float = CONFIDENCE) -> Interval | None:
@@ -93,7 +114,7 @@ def difference(first: Sequence[float], other: Sequence[float], confidence: float
     """
     if len(first) < 2 or len(other) < 2:
         return None
-    return _welch((len(first), *_moments(first)), (len(other), *_moments(other)), confidence)
+    return _welch(Moments.of(first), Moments.of(other), confidence)
 
 
 def difference_of_sums(first: Sums, other: Sums, confidence: float = CONFIDENCE) -> MeanDifference | None:
@@ -103,8 +124,8 @@ def difference_of_sums(first: Sums, other: Sums, confidence: float = CONFIDENCE)
     return _welch(first.moments(), other.moments(), confidence)
 
 
-def _welch(first: tuple[int, float, float], other: tuple[int, float, float], confidence: float) -> MeanDifference:
-    """Return the difference of two groups, each told as (count, mean, variance)."""
+def _welch(first: Moments, other: Moments, confidence: float) -> MeanDifference:
+    """Return the difference of two groups."""
     (count, mean, variance), (other_count, other_mean, other_variance) = first, other
     variances = variance / count, other_variance / other_count
     gap, spread = mean - other_mean, sqrt(sum(variances))
@@ -129,9 +150,3 @@ def holm(chances: Sequence[float | None]) -> list[float | None]:
         reached = max(reached, min(1.0, p * (len(ranked) - rank)))
         adjusted[place] = reached
     return adjusted
-
-
-def _moments(values: Sequence[float]) -> tuple[float, float]:
-    mean = fsum(values) / len(values)
-    apart = np.array(values, dtype=np.float64) - mean
-    return mean, fsum((apart * apart).tolist()) / (len(values) - 1)

@@ -121,10 +121,13 @@ class Calendar:
     def open_spans(self, day: date) -> list[tuple[datetime, datetime]]:
         """Return when the exchange trades between the date's midnights, in order, in UTC: the whole date where it never
         closes; a session that runs over midnight is on both dates."""
-        midnight, next_midnight = self.bounds(day)
         if not self.rows:
-            return [(midnight, next_midnight)]
+            return [self.bounds(day)]
         sessions = self._sessions_touching(day)
+        if not self._runs_over_midnight:  # times of the day's own clock: no midnight cuts them
+            spans = [(session.opens_at, session.closes_at) for session in sessions]
+            return [(opens_at, closes_at) for opens_at, closes_at in spans if opens_at < closes_at]
+        midnight, next_midnight = self.bounds(day)
         within = [(max(session.opens_at, midnight), min(session.closes_at, next_midnight)) for session in sessions]
         return [(opens_at, closes_at) for opens_at, closes_at in within if opens_at < closes_at]
 

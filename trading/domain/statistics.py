@@ -105,11 +105,7 @@ def expectancy_r(risked: Sequence[tuple[int, int]]) -> float | None:
 
     Trades without an initial risk have no R and do not belong in here. None without pairs.
     """
-    return mean_multiple([pnl / risk for pnl, risk in risked])
-
-
-def mean_multiple(multiples: Sequence[float]) -> float | None:
-    """Return the mean of R multiples (see `expectancy_r`). None without any."""
+    multiples = [pnl / risk for pnl, risk in risked]
     return fsum(multiples) / len(multiples) if multiples else None
 
 

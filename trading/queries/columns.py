@@ -4,6 +4,7 @@ costs more than all that is computed from it."""
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -117,7 +118,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 def coded(values: Sequence[Key]) -> tuple[NDArray[np.int64], list[Key]]:
     """Return a number for each of some values, and the value of each number, in the order in which they come."""
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    numbers: defaultdict[Key, int] = defaultdict()
+    numbers.default_factory = numbers.__len__  # a value that is new has the next number: one pass over all of them
     return np.fromiter(map(numbers.__getitem__, values), dtype=np.int64, count=len(values)), list(numbers)
 
 

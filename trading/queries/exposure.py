@@ -50,14 +50,14 @@ class _Days:
 
 
 def held_over(
-    cut: Cut, first: date, last: date, *, now: datetime | None = None, is_open: bool = False
+    cut: Cut, first: date, last: date, *, now: datetime | None = None, is_open: bool | None = None
 ) -> Iterator[Held]:
     """Return what of each trade of the cut lies in each day of first..last, in no order; ``is_open`` takes those alone
-    that are open still.
+    that are open still, or that are closed.
 
     A trade that stays open counts until the day's continuous trading ends, or until ``now``.
     """
-    return held_by_day(_touching(cut, first, last, is_open), first, last, now=now)
+    return held_by_day(touching(cut, first, last, is_open), first, last, now=now)
 
 
 def held_by_day(trades: Iterable[HeldRow], first: date, last: date, *, now: datetime | None = None) -> Iterator[Held]:
@@ -80,7 +80,9 @@ def held_by_day(trades: Iterable[HeldRow], first: date, last: date, *, now: date
                 yield Held(strategy_id, symbol, market, day, (start, max(start, stop)))
 
 
-def _touching(cut: Cut, first: date, last: date, is_open: bool) -> Iterator[HeldRow]:
+def touching(cut: Cut, first: date, last: date, is_open: bool | None = None) -> Iterator[HeldRow]:
+    """Yield the trades of the cut that may have been held in the days, and a few others about them: of closed trades
+    all that ended since the day before, in UTC, and began by the end of the last of them (`held_over`)."""
     if cut.known_at is not None:
         for known_trade in retold_of(cut, cut.known_at):
             ends = known_trade.opened_at, known_trade.closed_at
@@ -93,7 +95,7 @@ def _touching(cut: Cut, first: date, last: date, is_open: bool) -> Iterator[Held
 
 
 def _rows_touching(
-    cut: Cut, first: date, last: date, is_open: bool
+    cut: Cut, first: date, last: date, is_open: bool | None
 ) -> QuerySet[Trade, tuple[int, int, str, str | None]]:
     """Return strategy, instrument, opening and closing of the trades that may have been held in the days.
 
@@ -111,6 +113,8 @@ def _rows_touching(
     closed = rows.filter(state=CLOSED)
     opened_then = closed.filter(opened_at__gte=since, opened_at__lt=until).values_list(*columns)
     carried_in = closed.filter(OVERNIGHT, opened_at__lt=since, closed_at__gte=since).values_list(*columns)
+    if is_open is not None:
+        return opened_then.union(carried_in, all=True)
     return still_open.union(opened_then, carried_in, all=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -10,17 +10,16 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from trading.domain.exit_columns import local_columns
+from trading.domain.exit_columns import ExitColumns, local_columns
 from trading.domain.exit_runs import Integers
 from trading.domain.sessions import days_between
 from trading.domain.shapes import Exposure
-from trading.models import Instrument, Strategy, Trade
-from trading.queries.columns import coded, fetched_columns, instant_of, instants_of, text
-from trading.queries.exposure import Held, HeldRow, Market, held_by_day, held_over, named
+from trading.models import Instrument
+from trading.queries.exposure import Held, HeldRow, Market, held_by_day, held_over, touching
+from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
 from trading.queries.sessions import DEFAULT_GROUP, calendar_of
 from trading.queries.statistics import Cut
-from trading.queries.trades import CLOSED
 
 UNTRADED = -1
 BYTES_MAX = 128 * 2**20
@@ -117,51 +116,49 @@ class HeldColumns:
         }
 
 
-def held_as_columns(cut: Cut, first: date, last: date, *, now: datetime | None = None) -> HeldColumns:
-    """Return what of each trade of the cut lies in each day of first..last (`exposure.held_over`)."""
+def held_as_columns(
+    cut: Cut, first: date, last: date, exits: Callable[[], ExitColumns], *, now: datetime | None = None
+) -> HeldColumns:
+    """Return what of each trade of the cut lies in each day of first..last (`exposure.held_over`). ``exits`` reads
+    those of the days, and maybe of later ones: most trades are told by them."""
     if cut.known_at is not None:
         return HeldColumns.of(held_over(cut, first, last, now=now))
     question = cut.strategy_id, cut.instrument_id, first, last
-    closed = _kept_columns.of(cut.account, question, lambda: _closed(cut, first, last))
+    closed = _kept_columns.of(cut.account, question, lambda: _closed(cut, first, last, exits()))
     return closed.joined(HeldColumns.of(held_over(cut, first, last, now=now, is_open=True)))
 
 
-def _closed(cut: Cut, first: date, last: date) -> HeldColumns:
-    """Return what of each closed trade lies in the days: of one that ended on its first day, as most did, all of it."""
-    since = datetime.combine(first, time(), UTC) - timedelta(days=1)  # no zone is a day away from UTC
-    rows = Trade.objects.filter(**cut.lookups(), state=CLOSED, trading_day__lte=last, closed_at__gte=since).order_by()
-    read = rows.values_list("strategy_id", "instrument_id", text("opened_at"), text("closed_at"))
-    strategy_pks, instrument_pks, opened, closed = fetched_columns(read)
-    start, stop = instants_of(opened), instants_of(closed)
-    codes = dict(Strategy.objects.values_list("pk", "code"))
-    by_strategy, strategies_found = coded(strategy_pks)
-    strategies = np.array([codes[pk] for pk in strategies_found], dtype=object)
-    traded, instruments_found = coded(instrument_pks)
-    found_by_pk = Instrument.objects.select_related("exchange").in_bulk(instruments_found)
-    instruments = [found_by_pk[pk] for pk in instruments_found]
-    of_instrument = [named(instrument) for instrument in instruments]
-    markets = sorted({market for _, market in of_instrument})
-    market_of = np.array([markets.index(market) for _, market in of_instrument], dtype=np.int64)
-    zones = [instrument.exchange.zone for instrument in instruments]
+def _closed(cut: Cut, first: date, last: date, exits: ExitColumns) -> HeldColumns:
+    """Return what of each closed trade lies in the days: of one that ended on its first day, as most did, all of it.
+
+    A trade that ended since the day before the last may have been carried out of the days, where it has no exit: those
+    are read. One that ended earlier has an exit in the days, or ended before them.
+    """
+    # No zone is a day away from UTC: what ended before this instant had ended before the last day, in every zone.
+    since = (datetime.combine(last - timedelta(days=1), time(), UTC) - _EPOCH) // _MICROSECOND
+    ended = np.flatnonzero(~exits.is_open & (exits.closed < since))
+    ended = ended[np.unique(exits.trade[ended], return_index=True)[1]]
+    start, stop = exits.opened[ended], exits.closed[ended]
+    strategies, symbols = (np.array(exits.groups[name].names, dtype=object) for name in ("strategy", "symbol"))
+    traded = exits.groups["symbol"].codes[ended]
+    listed = Instrument.objects.values_list("exchange__code", "symbol", "session_group", "exchange__zone")
+    of_symbol = {shown_symbol(code, symbol): ((code, group), zone) for code, symbol, group, zone in listed}
+    markets = sorted({of_symbol[symbol][0] for symbol in symbols})
+    market_of = np.array([markets.index(of_symbol[symbol][0]) for symbol in symbols], dtype=np.int64)
+    zones = [of_symbol[symbol][1] for symbol in symbols]
     opened_on, closed_on = (
         on_the_wall // DAY_MICROS + EPOCH_ORDINAL for on_the_wall in local_columns(traded, zones, start, stop)
     )
+    by_strategy = strategies[exits.groups["strategy"].codes[ended]]
     of_one_day = opened_on == closed_on
     whole = np.flatnonzero(of_one_day & (opened_on >= first.toordinal()) & (opened_on <= last.toordinal()))
-    columns = HeldColumns(
-        strategies[by_strategy],
-        np.array([symbol for symbol, _ in of_instrument], dtype=object)[traded],
-        markets,
-        market_of[traded],
-        opened_on,
-        start,
-        stop,
-    ).take(whole)
+    columns = HeldColumns(by_strategy, symbols[traded], markets, market_of[traded], opened_on, start, stop).take(whole)
     longer: list[HeldRow] = []
     for place in np.flatnonzero(~of_one_day).tolist():
-        symbol, traded_at = of_instrument[traded[place]]
-        ends = instant_of(opened[place]), instant_of(closed[place])
-        longer.append((codes[strategy_pks[place]], symbol, traded_at, *ends))
+        symbol = symbols[traded[place]]
+        ends = (_EPOCH + int(column[place]) * _MICROSECOND for column in (start, stop))
+        longer.append((by_strategy[place], symbol, of_symbol[symbol][0], *ends))
+    longer += touching(cut, last, last, is_open=False)
     return columns.joined(HeldColumns.of(held_by_day(longer, first, last)))
 
 

@@ -8,14 +8,14 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
 from trading.domain.exit_columns import ExitColumns, Flags, Groups, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
 from trading.domain.exit_runs import Integers
-from trading.models import Account, Instrument, Realisation, Review, Signal, SignalCondition, Strategy, Trade
+from trading.models import Account, Instrument, Realisation, Review, Signal, SignalCondition, Strategy
 from trading.queries.as_known import untouched
 from trading.queries.columns import coded, fetched_columns, instants_of, ordinals_of, text, texts_of
 from trading.queries.day_only import is_untimed
@@ -44,7 +44,11 @@ def exits_as_columns(cut: Cut, first: date, last: date, *, with_conditions: bool
 
 
 def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitLists:
-    rows = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
+    rows = Realisation.objects.filter(**cut.lookups()).order_by()
+    # Where all exits are of these days, asking for them would read a symbol's by an index of days: every symbol's.
+    is_whole = not rows.filter(day__lt=first).exists() and not rows.filter(day__gt=last).exists()
+    rows = rows if is_whole else rows.filter(day__gte=first, day__lte=last)
+    narrowed = None if is_whole else rows
     if cut.known_at is not None:
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
     columns = ("trade_id", "closes", *_OF_TRADE)
@@ -89,7 +93,7 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
             "exit_reason": _reasons(reasons, has_ended),
             "tag": _tag_groups(_tags(cut), trades, numbers),
         },
-        conditions=_numbered(trades, _conditions(cut, first, last)) if with_conditions else {},
+        conditions=_numbered(trades, _conditions(cut, narrowed)) if with_conditions else {},
     )
 
 
@@ -123,7 +127,7 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
     }
     tags = _tags(cut)
     conditions: dict[int, dict[str, float]] = {}
-    for pk, name, number in zip(*_conditions(cut, None, None), strict=True) if with_conditions else ():
+    for pk, name, number in zip(*_conditions(cut), strict=True) if with_conditions else ():
         conditions.setdefault(pk, {}).setdefault(name, number)
     for known_trade in retold_of(cut, cut.known_at):
         pk, instrument = known_trade.trade.pk, known_trade.trade.instrument_id
@@ -145,21 +149,18 @@ def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
     return {pk: texts_of(words) for pk, words in zip(pks, tags, strict=True) if texts_of(words)}
 
 
-def _conditions(cut: Cut, first: date | None, last: date | None) -> tuple[list[int], list[str], list[float]]:
-    """Return the conditions of the signals that led to the trades with an exit on these days (and to others, maybe), as
-    keys of trades, names and numbers; of two signals the first opened the trade, and comes first."""
+def _conditions(cut: Cut, exits: QuerySet[Realisation] | None = None) -> tuple[list[int], list[str], list[float]]:
+    """Return the conditions of the signals that led to the trades of some exits (None: to all of the cut), as keys of
+    trades, names and numbers; of two signals the first opened the trade, and comes first."""
     of = _of(cut, "signal__trade") | ({} if cut.known_at is None else {"signal__recorded_at__lt": cut.known_at})
     rows = SignalCondition.objects.filter(**of, signal__trade__isnull=False)
-    if first is not None and last is not None:
-        # Where all trades are of these days, looking each up among the exits would take a third of the time.
-        others = Trade.objects.filter(Q(trading_day__lt=first) | Q(trading_day__gt=last), **cut.lookups())
-        if others.exists():
-            exits = Realisation.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
-            rows = rows.filter(signal__trade__in=exits.values("trade"))
+    if exits is not None:  # to look each up takes a third of the time
+        rows = rows.filter(signal__trade__in=exits.values("trade"))
     columns = rows.order_by().values_list("signal__trade_id", "name", "value")
     trades, names, numbers = fetched_columns(columns)
     codes, different = coded(names)
-    if len(np.unique(np.array(trades, dtype=np.int64) * (1 + len(different)) + codes)) == len(trades):
+    pairs = np.sort(np.array(trades, dtype=np.int64) * (1 + len(different)) + codes)
+    if not (pairs[1:] == pairs[:-1]).any():
         return trades, names, numbers
     # Seldom: sorting in the database would cost every reader as much again.
     trades, names, numbers, signals = fetched_columns(

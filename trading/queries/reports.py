@@ -227,10 +227,16 @@ class _InMarket:
         self.now, self.span = now, None
         self.named = {"strategy": selection.cut.strategy_id, "symbol": selection.symbol}
         since = first_trading_day(selection.cut.account, known_at=selection.cut.known_at)
-        if selection.first is not None and selection.last is not None and since is not None:
-            last = selection.last if now is None else min(selection.last, desk_date(now))
-            self.held = held_as_columns(selection.cut, selection.first, last, now=now)
-            self.span = max(since, selection.first), selection.last
+        cut, first, last = selection.cut, selection.first, selection.last
+        if first is not None and last is not None and since is not None:
+            self.held = held_as_columns(
+                cut,
+                first,
+                last if now is None else min(last, desk_date(now)),
+                lambda: exits_as_columns(cut, first, last, with_conditions=True),
+                now=now,
+            )
+            self.span = max(since, first), last
 
     def exposure(self, name: str | None = None, grouping: str = "") -> Exposure:
         """Return the exposure of one strategy or symbol, without a name that of all."""

@@ -43,7 +43,8 @@ def build_span(selection: Selection, *, now: datetime) -> DaySummaries:
         nothing = _Span(lists_of([]).columns(), HeldColumns.of([]))
         return {**selection.head(), "days": [], "total": nothing.total(NO_CAPITAL)}
     exits = exits_as_columns(cut, first, last)
-    span = _Span(exits, held_as_columns(cut, first, min(last, desk_date(now)), now=now))
+    held = held_as_columns(cut, first, min(last, desk_date(now)), lambda: exits_as_columns(cut, first, last), now=now)
+    span = _Span(exits, held)
     history, pnl_by_day = history_of(cut.account, last, known_at=cut.known_at), exits.pnl_by_day()
     days: list[DaySummary] = []
     for ordinal, names in span.strategies_by_day().items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,6 +13,11 @@ from trading.domain.shapes import PartRow
 from trading.web.templatetags import velox as write
 
 register = template.Library()
+_ROW = (
+    '<tr><th scope="row">{}</th><td class="figure">{}</td><td class="figure">{}</td><td class="figure">{}</td>'
+    '<td class="figure quiet">{} – {}</td><td class="figure">{}</td><td class="figure quiet">{} – {}</td>'
+    '<td class="figure">{}</td><td class="figure quiet">{} – {}</td><td class="figure">{}</td></tr>'
+)
 
 
 @register.simple_tag
@@ -20,14 +27,12 @@ def cut_rows(rows: list[PartRow], cut: str, currency: str, account_query: str) -
     return SafeString("".join(f"{_row(row, cut, currency, account_query)}\n" for row in rows))
 
 
-def _row(row: PartRow, cut: str, currency: str, account_query: str) -> SafeString:
-    shown_key = row["key"]
+def _row(row: PartRow, cut: str, currency: str, account_query: str) -> str:
+    shown_key = escape(row["key"])
     if cut == "day":
-        shown_key = format_html('<a href="{}{}">{}</a>', reverse("day", args=[shown_key]), account_query, shown_key)
-    return format_html(
-        '<tr><th scope="row">{}</th><td class="figure">{}</td><td class="figure">{}</td><td class="figure">{}</td>'
-        '<td class="figure quiet">{} – {}</td><td class="figure">{}</td><td class="figure quiet">{} – {}</td>'
-        '<td class="figure">{}</td><td class="figure quiet">{} – {}</td><td class="figure">{}</td></tr>',
+        shown_key = format_html('<a href="{}{}">{}</a>', reverse("day", args=[row["key"]]), account_query, row["key"])
+    # Of the cells the key alone may need escaping: the others are numbers, and elements that are safe.
+    return _ROW.format(
         shown_key,
         write.pnl(row["total_pnl"], currency),
         row["total_trades"],
