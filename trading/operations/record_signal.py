@@ -51,4 +51,5 @@ def record_signal(
             kept: JournalEntry = {"at": instant, "decision": decision, "reason": reason, "conditions": plain}
             body = {"signal": kept, "strategy": strategy.code, "symbol": name, **signals.keys_of(signal)}
             journal.append(account, "record_signal", body, now=now, head=head)
+            signal.refresh_from_db(fields=["conditions"])  # as the ledger has them: PostgreSQL writes 1e300 out
         return signal_value(signal)
