@@ -17,10 +17,8 @@ from trading.queries.trade_list import TradeRow, trade_rows
 from trading.queries.trades import VOID
 from trading.web.day_chart import curve_drawing
 
-BYTES_MAX, ROW_BYTES = (
-    32 * 2**20,
-    2**11,
-)  # a row of a list with its objects, a point of a curve and its share of the SVG
+BYTES_MAX = 32 * 2**20
+ROW_BYTES = 2**11  # a row of a list with its objects, a point of a curve and its share of the SVG
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 

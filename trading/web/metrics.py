@@ -24,7 +24,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not settings.VELOX_METRICS_TOKEN:
         raise Http404("Metrics are off: VELOX_METRICS_TOKEN is not set.")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), _token()):
+    if scheme.lower() != "bearer" or not hmac.compare_digest(
+        token.strip().encode(), settings.VELOX_METRICS_TOKEN.encode()
+    ):
         return _refusal(401, "Send the token of VELOX_METRICS_TOKEN as `Authorization: Bearer TOKEN`.\n")
     snapshot = recent.get()
     if snapshot is None:
@@ -33,10 +35,6 @@ def metrics(request: HttpRequest) -> HttpResponse:
         )
     text, content_type = texts.write(snapshot, request.headers.get("Accept", ""))
     return HttpResponse(text, content_type=content_type)
-
-
-def _token() -> bytes:
-    return settings.VELOX_METRICS_TOKEN.encode()
 
 
 def _refusal(status: int, text: str) -> HttpResponse:
