@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -142,3 +143,14 @@ def test_files_of_another_client_and_charges_of_another_broker() -> None:
     assert answers[2][0] is WrongClient
     assert [each[1] for each in (answers[0], answers[1], answers[4])] == [1, 0, 1]
     assert "from a file of zerodha, and this is one of dhan" in answers[3][1]
+
+
+def test_a_trial_without_room_says_where_to_make_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, trial = snapshot(), ImportTrial("main")
+    trial.tried.fills._base.execute("PRAGMA max_page_count = 8")
+    with pytest.raises(InvalidValue, match=r"full.*TMPDIR"):
+        trial.add(statement([future(str(number), "BUY", 50, 100) for number in range(200)]))
+    monkeypatch.setattr(tempfile, "tempdir", "/dev/null/none")
+    with pytest.raises(InvalidValue, match="TMPDIR"):
+        ImportTrial("main")
+    assert snapshot() == before

@@ -11,12 +11,14 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from trading.domain.money import from_units, to_units
 from trading.domain.trade_building import ReportedFill
+from trading.errors import InvalidValue
 from trading.models import Trade
 from trading.queries.imported_trades import Booked, FillGroup, FillName, to_be_booked
 
@@ -45,15 +47,33 @@ class TriedFill:
     fill: ReportedFill
 
 
-class TriedFills:
-    """What files that are tried before another would leave, by exchange, day and key, and by symbol and strategy."""
+@contextmanager
+def _with_room() -> Iterator[None]:
+    """Raises: InvalidValue where the folder of temporary files is full or cannot be written."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        raise InvalidValue(
+            f"The trial cannot keep what it tried: {error}.",
+            field="dry_run",
+            hint="Nothing was imported. Make room where temporary files lie, or name another folder in TMPDIR.",
+        ) from error
 
+
+class TriedFills:
+    """What files that are tried before another would leave, by exchange, day and key, and by symbol and strategy.
+
+    What adds to it raises InvalidValue where the folder of temporary files is full.
+    """
+
+    @_with_room()
     def __init__(self) -> None:
         # Not SQLite's own temporary database: as it is built here, that one stays in memory.
         with tempfile.TemporaryDirectory(prefix="velox-tried-") as folder:
             self._base = sqlite3.connect(Path(folder) / "tried.sqlite3")
             self._base.executescript(_TABLES)
 
+    @_with_room()
     def keep(self, fills: Iterable[TriedFill]) -> None:
         """Add fills that neither the ledger nor an earlier file has."""
         rows = (
@@ -85,6 +105,7 @@ class TriedFills:
         sql = "SELECT body FROM fill WHERE symbol = ? AND strategy = ? ORDER BY rowid"
         return [_fill(body) for (body,) in self._base.execute(sql, name)]
 
+    @_with_room()
     def keep_order(self, name: OrderName, strategy: str) -> None:
         """Let an order have a strategy, unless it has one."""
         self._base.execute("INSERT OR IGNORE INTO placed VALUES (?, ?)", (json.dumps(name), strategy))
@@ -94,6 +115,7 @@ class TriedFills:
         sql = "SELECT strategy FROM placed WHERE name = ?"
         return {name: code for name in orders for (code,) in self._base.execute(sql, (json.dumps(name),))}
 
+    @_with_room()
     def let_stand(self, name: GroupName, trades: Collection[Booked]) -> None:
         """Keep the trades of a symbol and strategy in place of those that stood before."""
         self._base.execute("DELETE FROM trade WHERE symbol = ? AND strategy = ?", name)
