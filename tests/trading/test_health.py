@@ -23,7 +23,7 @@ from timeseries.spool.counter import REFUSED_NS, CounterMap
 from timeseries.spool.folder import Spool
 from trading import summon
 from trading.data_manager import DataManager
-from trading.health import recording
+from trading.health import faults, recording
 from trading.health import report as module
 from trading.health.report import report
 from trading.hot import cache
@@ -189,8 +189,8 @@ class TestSpool:
     ) -> None:
         with DataManager() as dm:
             dm.process_tick("TCS", {"ltp": 1})
-            monkeypatch.setattr(recording, "UNSYNCED_SECONDS", 0.0)
-            monkeypatch.setattr(recording, "UNSYNCED_WINDOWS", 0)
+            monkeypatch.setattr(faults, "UNSYNCED_SECONDS", 0.0)
+            monkeypatch.setattr(faults, "UNSYNCED_WINDOWS", 0)
             assert part("spool") == ("degraded", "unsynced")
             assert report(now=now())["points"]["unsynced_seconds"] > 0
         assert part("spool")[0] == "ok"  # who closes syncs what it recorded
@@ -278,14 +278,14 @@ class TestOthers:
                 patched.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
                 return module._checked(name, lambda: module.State("ok", "", "It answers."), OPEN_HOURS)
 
-        limit = module.SLOW[name][0]
+        limit = module.SLOW[name]
         late = checked(limit + 1)
         assert (checked(limit)["status"], late["status"], late["code"]) == ("ok", "degraded", "slow")
         assert late["detail"] == f"It answers. To ask it took {limit + 1} ms, over {limit}."
         assert late["cure"].startswith("Look at")
 
     def test_a_redis_that_takes_most_of_a_second_is_not_well(self) -> None:
-        assert module.SLOW["hot"][0] < 971
+        assert module.SLOW["hot"] < 971
 
     def test_a_check_that_breaks_is_a_finding_and_no_exception(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(recording, "disk", lambda: 1 / 0)

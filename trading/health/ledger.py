@@ -13,34 +13,32 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError, ProgrammingError
 
+from trading.health import faults
 from trading.health.backups import Backups, backups
-from trading.health.state import DEGRADED, DOWN, OFF, OK, State
+from trading.health.state import OFF, OK, State
 from trading.hot import cache, comparisons
-
-MIGRATE = "Run `manage.py migrate`."
 
 
 def ledger(now: datetime) -> State:
     """Return whether the ledger can be read and written, and whether facts wait for a backup for too long."""
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
-        return State(DOWN, "ledger_not_ready", "There is no ledger yet.", MIGRATE)
+        return faults.LEDGER_NOT_READY.state("There is no ledger yet.")
     try:
         applied = set(MigrationRecorder(connection).migration_qs.values_list("app", "name"))
     except (OperationalError, ProgrammingError):
         applied = set()  # an empty database: not even migrations have a table
     if _migrations() - applied:
-        return State(DOWN, "ledger_not_ready", "The ledger's tables are older than the code.", MIGRATE)
+        return faults.LEDGER_NOT_READY.state("The ledger's tables are older than the code.")
     if newer := applied - _migrations():
-        detail = f"The ledger is newer than the code ({max(newer)[1]})."
-        return State(DOWN, "ledger_not_ready", detail, "Install the newer VELOX.")
+        return faults.LEDGER_NOT_READY.state(f"The ledger is newer than the code ({max(newer)[1]}).")
     kept = backups(now=now)
     try:
         _begin_to_write(connection)
     except OperationalError as error:
         if "locked" in str(error):
-            return State(DEGRADED, "ledger_busy", "Another writer holds the ledger for long.", "Look who writes to it.")
-        return State(DOWN, "ledger_read_only", f"The ledger cannot be written: {error}.", "Check owner, mode and disk.")
+            return faults.LEDGER_BUSY.state("Another writer holds the ledger for long.")
+        return faults.LEDGER_READ_ONLY.state(f"The ledger cannot be written: {error}.")
     return _backed_up(f"{kept.operations} operations in the journal.", kept, now)
 
 
@@ -58,9 +56,8 @@ def _backed_up(journal: str, kept: Backups, now: datetime) -> State:
     if kept.waiting_since is None or not kept.is_late(now):
         return State(OK, "", f"{journal} {last}.")
     waits = (now - kept.waiting_since).total_seconds() / 3600
-    code = "no_backup" if kept.newest_at is None else "backup_old"
-    cure = "Run `manage.py backup`, every day after the session, and copy the file to another machine."
-    return State(DEGRADED, code, f"{journal} {last}, and facts wait for one since {waits:.0f} h.", cure)
+    fault = faults.NO_BACKUP if kept.newest_at is None else faults.BACKUP_OLD
+    return fault.state(f"{journal} {last}, and facts wait for one since {waits:.0f} h.")
 
 
 def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
@@ -87,17 +84,14 @@ def hot_state(now: datetime) -> State:
     try:
         latency = cache.ping()
     except Exception as error:
-        return State(
-            DEGRADED, "cache_unreachable", f"Redis does not answer: {error}.", "Start Redis or mend CACHE_URL."
-        )
+        return faults.CACHE_UNREACHABLE.state(f"Redis does not answer: {error}.")
     detail, compared = f"Redis answers in {latency:.1f} ms.", comparisons.last().values()
     if not compared:
         return State(OK, "", f"{detail} It was not compared with the ledger yet.", latency_ms=latency)
     oldest = min(datetime.fromisoformat(row.at) for row in compared)
     detail = f"{detail} Compared with the ledger {max(0.0, (now - oldest).total_seconds()):.0f} s ago"
     if wrong := sum(row.wrong for row in compared):
-        cure = "Nothing is to be mended; look who else writes into the Redis of CACHE_URL."
-        return State(DEGRADED, "mended", f"{detail}: {wrong} entries were wrong and are mended.", cure)
+        return faults.MENDED.state(f"{detail}: {wrong} entries were wrong and are mended.")
     mended = sum(row.mended for row in compared)
     last = f"; {mended} wrong entries were mended before" if mended else ""
     return State(OK, "", f"{detail}: nothing was wrong{last}.", latency_ms=latency)

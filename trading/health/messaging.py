@@ -8,7 +8,9 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from timeseries import presence
-from trading.health.state import DEGRADED, OFF, OK, State
+from trading.health import faults
+from trading.health.faults import Fault
+from trading.health.state import OFF, OK, State
 
 
 def broker() -> State:
@@ -20,27 +22,27 @@ def broker() -> State:
         import_string("timeseries.worker.broker_client.ask")(url)
     except Exception as error:  # each transport raises errors of its own
         detail = f"The broker does not answer: {type(error).__name__}. The companion ships by itself."
-        return State(DEGRADED, "broker_unreachable", detail, "Start the broker or mend CELERY_BROKER_URL.")
+        return faults.BROKER_UNREACHABLE.state(detail)
     return State(OK, "", f"{urlsplit(url).scheme} answers.")
 
 
 def worker() -> State:
     """Return the state of the workers, by when one was last there."""
-    return _present("worker", "The companion ships by itself.", "No work is handed to a worker.")
+    return _present(faults.NO_WORKER, "The companion ships by itself.", "No work is handed to a worker.")
 
 
 def beat() -> State:
     """Return the state of the scheduler, by when it was last there."""
-    return _present(
-        "beat", "Nothing sweeps on a schedule; rings are followed as before.", "No work is scheduled by a broker."
-    )
+    meanwhile = "Nothing sweeps on a schedule; rings are followed as before."
+    return _present(faults.NO_BEAT, meanwhile, "No work is scheduled by a broker.")
 
 
-def _present(name: str, meanwhile: str, unused: str) -> State:
+def _present(absent: Fault, meanwhile: str, unused: str) -> State:
     if not settings.CELERY_BROKER_URL:
         return State(OFF, "", unused)
+    name = absent.part
     age = presence.seconds_since(settings.DATA_DIR, name)
     if age is not None and age <= presence.ABSENT_SECONDS:
         return State(OK, "", f"The {name} was there {age:.0f} s ago.")
     absence = "was never there" if age is None else f"was last there {age:.0f} s ago"
-    return State(DEGRADED, f"no_{name}", f"The {name} {absence}. {meanwhile}", f"Run `celery -A velox_site {name}`.")
+    return absent.state(f"The {name} {absence}. {meanwhile}")

@@ -15,37 +15,27 @@ from timeseries.measurements import TICKS
 from timeseries.shipping.balance import PointCounts
 from timeseries.stores.base import damage_error
 from trading import summon
-from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, State, iso
+from trading.health import faults
+from trading.health.state import DEGRADED, OFF, OK, FeedReport, State, iso
 from trading.queries.sessions import calendar_of
-
-FREE_BYTES_LOW, FREE_BYTES_OUT = 1 << 30, 64 << 20
-OLD_SECONDS = 60.0
-QUIET_SECONDS = 60.0
-REFUSED_SECONDS = (60.0, 3600.0)  # so long after a refusal the spool is down, and so long degraded
-UNSYNCED_SECONDS, UNSYNCED_WINDOWS = 2.0, 10  # the later of both: a companion may be starting, a disk be slow once
 
 
 def spool(points: PointCounts | None, now: datetime) -> State:
     """Return whether records are taken and kept; ``points`` are the counts of this data folder, None without any."""
     if points is None:
-        return State(DOWN, "spool_failed", "The spool cannot be counted.", "Look at the disk and at the log.")
+        return faults.SPOOL_FAILED.state("The spool cannot be counted.")
     folder = Path(settings.SPOOL_DIR)
     if folder.is_dir():
         try:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            return State(DOWN, "spool_failed", f"The spool cannot be written: {error}.", "Look at the disk.")
+            return faults.SPOOL_FAILED.state(f"The spool cannot be written: {error}.")
     for state in (_refused(now), _unsynced(points["unsynced_seconds"]), _filling()):
         if state is not None:
             return state
     if points["balance"]:
-        return State(
-            DEGRADED,
-            "balance",
-            f"{points['balance']} accepted points are neither stored nor waiting.",
-            "`manage.py spool` names the source; look for segments that were removed by hand.",
-        )
+        return faults.BALANCE.state(f"{points['balance']} accepted points are neither stored nor waiting.")
     return State(OK, "", f"{points['accepted']} points accepted, {points['spooled']} waiting.")
 
 
@@ -55,19 +45,16 @@ def _refused(now: datetime) -> State | None:
     counts, removed = [lane.refused() for lane in lanes], sum(lane.removed() for lane in lanes)
     full, failed = sum(count[0] for count in counts), sum(count[1] for count in counts)
     age = now.timestamp() - max((count[2] for count in counts), default=0) / 10**9
-    if not full + failed + removed or age > REFUSED_SECONDS[1]:
+    if not full + failed + removed or age > faults.REFUSED_SECONDS[1]:
         return None
-    status = DOWN if age < REFUSED_SECONDS[0] else DEGRADED
+    status = "" if age < faults.REFUSED_SECONDS[0] else DEGRADED
     if removed and not full + failed:
         detail = (
             f"The spool was emptied or replaced under its recorder {age:.0f} s ago: {removed} records are not kept."
         )
-        return State(
-            status, "spool_removed", detail, "Look who emptied the data folder; recording goes on in a new one."
-        )
-    code = "spool_full" if full else "spool_failed"
-    cure = "Make room on the disk; recording goes on by itself." if full else "Look at the disk."
-    return State(status, code, f"{full + failed} records were refused, the last {age:.0f} s ago.", cure)
+        return faults.SPOOL_REMOVED.state(detail, status=status)
+    fault = faults.SPOOL_FULL if full else faults.SPOOL_FAILED
+    return fault.state(f"{full + failed} records were refused, the last {age:.0f} s ago.", status=status)
 
 
 def _unsynced(age_seconds: float) -> State | None:
@@ -76,11 +63,10 @@ def _unsynced(age_seconds: float) -> State | None:
     lanes = [f"{lane.measurement.name} of {lane.source}" for lane in wiring.open_spool().lanes() if lane.doubt()]
     if lanes:
         detail = f"The disk could not sync {', '.join(lanes)}: the newest records are not safe from a power loss yet."
-        return State(DEGRADED, "sync_failed", detail, "Look at the disk; what it lost is written again by itself.")
-    if age_seconds > max(UNSYNCED_SECONDS, UNSYNCED_WINDOWS * window):
+        return faults.SYNC_FAILED.state(detail)
+    if age_seconds > max(faults.UNSYNCED_SECONDS, faults.UNSYNCED_WINDOWS * window):
         detail = f"A power loss would cost the last {age_seconds:.1f} s of records; the window is {window:g} s."
-        cure = "Look at the disk and at `shipper`: the companion keeps a process that syncs."
-        return State(DEGRADED, "unsynced", detail, cure)
+        return faults.UNSYNCED.state(detail)
     return None
 
 
@@ -90,9 +76,7 @@ def _filling() -> State | None:
     if space is None or not space.is_low:
         return None
     holds = f"it holds {space.used / 1e6:,.0f} of {space.limit / 1e6:,.0f} MB"
-    detail = f"The spool has {space.left / 1e6:,.0f} MB left: {holds}."
-    cure = "Make room on the disk, ship what waits, or keep shipped segments for fewer days."
-    return State(DEGRADED, "spool_low", detail, cure)
+    return faults.SPOOL_LOW.state(f"The spool has {space.left / 1e6:,.0f} MB left: {holds}.")
 
 
 def store() -> State:
@@ -102,10 +86,9 @@ def store() -> State:
         latency = opened.ping()
         damages, lost = opened.damages(), opened.lost()
     except StoreUnavailable as error:
-        return State(DEGRADED, error.code, error.message, error.hint)
+        return faults.BY_KEY[f"store/{error.code}"].state(str(error))
     if damages:
-        damage = damage_error(damages)
-        return State(DEGRADED, damage.code, damage.message, damage.hint)
+        return faults.STORE_DAMAGED.state(str(damage_error(damages)))
     detail = f"{opened.label}: a read takes {latency:.0f} ms."
     if lost:
         detail += f" {lost:,} rows were lost with damaged files that were given up."
@@ -117,12 +100,11 @@ def store() -> State:
 def shipper(points: PointCounts | None) -> State:
     """Return whether a companion lives and waiting points are shipped in time."""
     pid = summon.companion_pid()
-    if points is not None and points["oldest_seconds"] is not None and points["oldest_seconds"] > OLD_SECONDS:
+    if points is not None and points["oldest_seconds"] is not None and points["oldest_seconds"] > faults.OLD_SECONDS:
         if pid is None:
-            detail = f"{points['spooled']} points wait and nobody ships them."
-            return State(DEGRADED, "nobody_ships", detail, "Run `manage.py ship`.")
+            return faults.NOBODY_SHIPS.state(f"{points['spooled']} points wait and nobody ships them.")
         detail = f"The oldest of {points['spooled']} waiting points is {points['oldest_seconds']:.0f} s old."
-        return State(DEGRADED, "behind", detail, "The companion goes on trying; its log says why it waits.")
+        return faults.BEHIND.state(detail)
     if pid is None:
         return State(OK, "", "Nothing waits; the companion comes with the next recorder.")
     return State(OK, "", f"The companion works (process {pid})." if pid else "The companion is starting.")
@@ -149,10 +131,9 @@ def feed(reports: dict[str, FeedReport] | None, now: datetime) -> State:
     unread = f" Not read: {', '.join(keys)}." if keys else ""
     if not reports:
         return State(OFF, "", f"Nobody records ticks now.{unread}")
-    quiet = [source for source, report in reports.items() if report["age_seconds"] > QUIET_SECONDS]
+    quiet = [source for source, report in reports.items() if report["age_seconds"] > faults.QUIET_SECONDS]
     if quiet and calendar_of(settings.VELOX_EXCHANGE).session_at(now) is not None:
-        detail = f"No tick for a minute: {', '.join(quiet)}.{unread}"
-        return State(DEGRADED, "quiet", detail, "Look at the broker's connection.")
+        return faults.FEED_FROZEN.state(f"No tick for a minute: {', '.join(quiet)}.{unread}")
     return State(OK, "", f"{len(reports)} recording.{unread}")
 
 
@@ -161,10 +142,10 @@ def disk() -> State:
     folder = Path(settings.DATA_DIR)
     usage = shutil.disk_usage(folder if folder.is_dir() else settings.BASE_DIR)
     detail = f"{usage.free / 1e9:.1f} GB free."
-    if usage.free < FREE_BYTES_OUT:
-        return State(DOWN, "disk_full", detail, "Make room now: ticks are refused, the ledger is next.")
-    if usage.free < FREE_BYTES_LOW:
-        return State(DEGRADED, "disk_low", detail, "Make room, or move VELOX_DATA_DIR to a larger disk.")
+    if usage.free < faults.FREE_BYTES_OUT:
+        return faults.DISK_FULL.state(detail)
+    if usage.free < faults.FREE_BYTES_LOW:
+        return faults.DISK_LOW.state(detail)
     return State(OK, "", detail)
 
 
@@ -176,5 +157,5 @@ def logs() -> State:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            return State(DEGRADED, "logs_read_only", f"{folder} cannot be written: {error}.", "Check the folder.")
+            return faults.LOGS_READ_ONLY.state(f"{folder} cannot be written: {error}.")
     return State(OK, "", f"Logs go to {folder.name}/.")

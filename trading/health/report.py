@@ -11,18 +11,11 @@ import structlog
 
 from timeseries import wiring
 from timeseries.shipping.balance import PointCounts
-from trading.health import ledger, messaging, recording
+from trading.health import faults, ledger, messaging, recording
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
 
-ESSENTIAL = ("ledger", "spool")
-# Milliseconds in which a part that is well has answered, on a busy machine too; and where to look when it has not.
-SLOW = {
-    "ledger": (2000, "Look at the disk and at who writes: a caller's patience ends at two seconds."),
-    "spool": (2000, "Look at the disk: it is busy or failing."),
-    "store": (5000, "Look at the disk, or at the server of INFLUXDB_V2_URL."),
-    "hot": (250, "Look at the load of Redis and of this machine; pages and strategies do without it meanwhile."),
-    "broker": (500, "Look at the broker's load and at the network; the companion ships by itself."),
-}
+# Milliseconds in which a part that is well has answered, on a busy machine too.
+SLOW = {"ledger": 2000, "spool": 2000, "store": 5000, "hot": 250, "broker": 500}
 NO_POINTS: PointCounts = {
     "accepted": 0,
     "stored": 0,
@@ -76,7 +69,7 @@ def report(*, now: datetime) -> HealthReport:
     }
     parts = {name: _checked(name, check, now) for name, check in checks.items()}
     statuses = {row["status"] for row in parts.values()}
-    is_down = any(parts[name]["status"] == DOWN for name in ESSENTIAL)
+    is_down = any(parts[name]["status"] == DOWN for name in faults.ESSENTIAL)
     return {
         "status": DOWN if is_down else DEGRADED if statuses & {DEGRADED, DOWN} else OK,
         "checked_at": iso(now),
@@ -100,12 +93,12 @@ def _checked(name: str, check: Callable[[], State], now: datetime) -> PartReport
     try:
         state = check()
     except Exception as error:
-        state = State(DOWN if name in ESSENTIAL else DEGRADED, "check_failed", f"{type(error).__name__}: {error}")
+        state = faults.UNCHECKED[name].state(f"{type(error).__name__}: {error}")
     check_ms = (time.perf_counter() - started) * 1000
     latency = round(check_ms if state.latency_ms is None else state.latency_ms, 3) if state.status != OFF else None
-    if state.status == OK and latency is not None and name in SLOW and latency > SLOW[name][0]:
-        limit, cure = SLOW[name]
-        state = State(DEGRADED, "slow", f"{state.detail} To ask it took {latency:.0f} ms, over {limit}.", cure)
+    if state.status == OK and latency is not None and name in SLOW and latency > SLOW[name]:
+        slow = faults.BY_KEY[f"{name}/slow"]
+        state = slow.state(f"{state.detail} To ask it took {latency:.0f} ms, over {SLOW[name]}.")
     before = _since.get(name)
     if before is None or before[0] != state.status:
         _since[name] = (state.status, now)

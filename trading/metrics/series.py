@@ -54,6 +54,9 @@ READING = MetricSeries("velox_reading_seconds", GAUGE, (), "How long it took to 
 PART_STATE = MetricSeries(
     "velox_part_state", GAUGE, ("part", "state"), "1 for the state that a part is in (ok, degraded, down, off), else 0."
 )
+PART_FAULT = MetricSeries(
+    "velox_part_fault", GAUGE, ("part", "code"), "Always 1; the fault that a part has, by its code in faults.md."
+)
 PART_SINCE = MetricSeries(
     "velox_part_state_since_timestamp_seconds", GAUGE, _PART, "Since when a part is in its state."
 )

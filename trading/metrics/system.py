@@ -31,6 +31,7 @@ def parts(*, now: datetime) -> Iterator[MetricReading]:
         series.PART_STATE,
         [((name, state), part["status"] == state) for name, part in states.items() for state in STATES],
     )
+    yield MetricReading(series.PART_FAULT, [((name, part["code"]), 1) for name, part in states.items() if part["code"]])
     since = {name: datetime.fromisoformat(part["since"]).timestamp() for name, part in states.items()}
     yield MetricReading(series.PART_SINCE, [((name,), moment) for name, moment in since.items()])
     asked = {name: part["latency_ms"] for name, part in states.items()}
