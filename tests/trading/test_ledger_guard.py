@@ -37,9 +37,11 @@ from trading.operations.add_screenshot import add_screenshot
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
+from trading.operations.make_token import make_token
 from trading.operations.publish_daily_summary import Publishing, publish_daily_summary
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
+from trading.operations.revoke_token import revoke_token
 from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
@@ -55,6 +57,7 @@ FACTS = (
     *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
     *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
     *("trading_statedcharge", "trading_daynote", "trading_screenshot"),
+    *("trading_apitoken", "trading_tokenrevocation"),
 )
 KEPT = ("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead")
 
@@ -75,6 +78,8 @@ def everything(account: str = "main") -> Trade:
     state_charges(account, [line], by="asha", text="the broker's page")
     write_day_note(get_account(account), DAY, "gap up", by="asha")
     add_screenshot(row(account=account).pk, picture(), by="asha")
+    make_token(account, account, ["read"], by="asha")
+    revoke_token(account, by="asha")
     return row(account=account)
 
 
@@ -232,7 +237,7 @@ class TestJournal:
         assert [one.operation for one in Journal.objects.filter(account__code="main")] == [
             *("open_position", "update_trailing_sl", "add_fill", "close_position", "record_signal"),
             *("publish_daily_summary", "add_capital", "open_position", "amend", "state_charges"),
-            *("write_day_note", "add_screenshot", "review_trade"),
+            *("write_day_note", "add_screenshot", "make_token", "revoke_token", "review_trade"),
         ]
 
     def test_a_fill_is_told_exactly(self) -> None:

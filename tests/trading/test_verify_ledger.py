@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,11 @@ from trading.operations.add_screenshot import add_screenshot
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
+from trading.operations.make_token import make_token
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
+from trading.operations.revoke_token import revoke_token
 from trading.operations.set_brokerage_plan import set_brokerage_plan
 from trading.operations.set_charges import set_charges
 from trading.operations.state_charges import state_charges
@@ -46,6 +48,7 @@ from trading.queries.daily_summary import day_report
 pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger")]
 
 DAY = date(2024, 3, 15)
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 STT, GST, NOTE = Head.STT, Head.GST, ChargeSource.NOTE
 # What people edit about a trade, and how far the follower came: nothing else is exempt.
 EXEMPT = {
@@ -76,6 +79,9 @@ def a_desks_days() -> None:
     for text in ("gap up", "gap up, then sideways"):
         write_day_note(get_account("paper"), DAY, text, by="asha")
     add_screenshot(row("X").pk, picture(), by="asha")
+    for name in ("grafana", "notebook"):
+        make_token("paper", name, ["read", "record"], by="asha", networks=["10.0.0.0/8"], expires_at=FAR)
+    revoke_token("notebook", by="asha")
 
 
 def _corrections() -> None:

@@ -23,6 +23,8 @@ of the fact, where it was called with an intake):
   set_brokerage_plan.
 - ``note``: {day, version, text} in a write_day_note; its author is ``by``.
 - ``screenshot``: {name, format, width, height, size, sha256} in an add_screenshot; its file is beside the ledger.
+- ``token``: {name, sha256, scopes, networks, expires_at} in a make_token, with ``token_pk``; a revoke_token has
+  ``token_pk`` and ``revocation_pk``. What a token recorded has ``by`` "token " and its name.
 - ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk note_pk
   screenshot_pk``: the keys of the rows that the operation wrote, so that `manage.py verify_ledger` can compare every
   column with what was said here.
@@ -65,7 +67,7 @@ they are.
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split,
 import_file, import_fills, propose_actions, decide_action, book_trade, state_charges, set_brokerage_plan, record_breaks,
-approve_breaks, write_day_note, add_screenshot.
+approve_breaks, write_day_note, add_screenshot, make_token, revoke_token.
 """
 
 from __future__ import annotations
@@ -87,6 +89,7 @@ from trading.models import Account, Journal, JournalHead
 from trading.queries.accounts import get_account
 
 _intake: ContextVar[str] = ContextVar("intake", default="")
+_author: ContextVar[str] = ContextVar("author", default="")
 
 
 @contextmanager
@@ -97,6 +100,16 @@ def from_intake(fact: str) -> Iterator[None]:
         yield
     finally:
         _intake.reset(token)
+
+
+@contextmanager
+def on_behalf_of(author: str) -> Iterator[None]:
+    """Let every row written within name its author, where the operation itself names nobody."""
+    token = _author.set(author)
+    try:
+        yield
+    finally:
+        _author.reset(token)
 
 
 def lock_head(account: Account) -> JournalHead:
@@ -163,7 +176,7 @@ def _link(
 ) -> Journal:
     """Return the next link of the chain and let ``head`` end with it; neither is written yet."""
     sequence, entry = head.sequence + 1, by_hand.current()
-    by = by or ("" if entry is None else entry.by)
+    by = by or (_author.get() if entry is None else entry.by)
     stamped: JournalEntry = {
         "account": account.code,
         "sequence": sequence,

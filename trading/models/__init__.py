@@ -1,5 +1,6 @@
 """The rows of the ledger: its public face. Fills and journal carry the truth, the rest follows from them."""
 
+from trading.models.api_token import ApiToken, Scope, TokenRevocation
 from trading.models.book import (
     Correction,
     DailySummary,
@@ -31,6 +32,7 @@ from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition,
 __all__ = [
     "Account",
     "ActionDecision",
+    "ApiToken",
     "BreakEvent",
     "BrokerFile",
     "BrokerFill",
@@ -55,6 +57,7 @@ __all__ = [
     "Realisation",
     "Review",
     "SavedFilter",
+    "Scope",
     "Screenshot",
     "Seal",
     "Signal",
@@ -62,6 +65,7 @@ __all__ = [
     "StatedCharge",
     "StopChange",
     "Strategy",
+    "TokenRevocation",
     "Trade",
     "User",
 ]

@@ -39,6 +39,8 @@ FACTS = {
     "trading_corporateaction": ACCOUNT,
     "trading_actiondecision": ACCOUNT,
     "trading_breakevent": ACCOUNT,
+    "trading_apitoken": ACCOUNT,
+    "trading_tokenrevocation": ACCOUNT,
 }
 # One thing may be added to a fact later: the trade that a signal led to.
 LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(

@@ -14,6 +14,7 @@ from trading.errors import InvalidValue
 from trading.models import (
     Account,
     ActionDecision,
+    ApiToken,
     BreakEvent,
     BrokerFile,
     BrokerFill,
@@ -35,6 +36,7 @@ from trading.models import (
     SignalCondition,
     StatedCharge,
     StopChange,
+    TokenRevocation,
     Trade,
 )
 from trading.queries.accounts import get_account
@@ -44,7 +46,7 @@ MAIN = "main"
 
 
 def clear_account(account_code: str, *, by: str = "") -> dict[str, int]:
-    """Remove the account's trades, signals, summaries and chain in one transaction; return the rows removed by kind.
+    """Remove the account's trades, signals, tokens and chain in one transaction; return the rows removed by kind.
 
     What remains of it is one row in the chain of `main`: who, how many, and where the chain ended. The account, its
     capital and its sequence numbers stay; none is used again.
@@ -98,5 +100,7 @@ def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
         "broker_fills": BrokerFill.objects.filter(account=account),
         "broker_files": BrokerFile.objects.filter(account=account),
         "breaks": BreakEvent.objects.filter(account=account),
+        "token_ends": TokenRevocation.objects.filter(account=account),
+        "tokens": ApiToken.objects.filter(account=account),
         "journal": Journal.objects.filter(account=account),
     }

@@ -26,6 +26,7 @@ OTHERS |= OF_IMPORTS
 OTHERS |= {"state_charges", "set_brokerage_plan", "write_day_note"}
 OTHERS |= {"add_screenshot"}
 OTHERS |= {"record_breaks", "approve_breaks"}
+OTHERS |= {"make_token", "revoke_token"}
 COLLECTED = {  # operations whose rows a field of `Index` has
     "publish_daily_summary": "summaries",
     "state_charges": "charges",
@@ -33,6 +34,7 @@ COLLECTED = {  # operations whose rows a field of `Index` has
     "add_screenshot": "screenshots",
     **dict.fromkeys(OF_IMPORTS, "imports"),
     **dict.fromkeys(("record_breaks", "approve_breaks"), "breaks"),
+    **dict.fromkeys(("make_token", "revoke_token"), "tokens"),
 }
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
@@ -94,6 +96,7 @@ class Index:
     breaks: list[tuple[int, int]] = field(default_factory=list)  # journal row, account: those that tell of breaks
     notes: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     screenshots: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
+    tokens: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     second_rows: set[tuple[int, int]] = field(default_factory=set)  # trade, sequence: of fills that stand in two

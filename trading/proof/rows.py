@@ -49,6 +49,8 @@ KEYS = {
     "trading_dailysummary": ("account_id", "day", "version"),
     "trading_daynote": ("account_id", "day", "version"),
     "trading_screenshot": ("trade_id", "sha256"),
+    "trading_apitoken": ("name",),
+    "trading_tokenrevocation": ("token_id",),
 }
 StoredCell = JSON | date | Decimal  # of a row, as its database has it
 StoredRow = tuple[Any, ...]  # in the order of its table's columns

@@ -27,6 +27,7 @@ from trading.proof.rows import Difference, Findings, Tables
 from trading.proof.schema import check_schema
 from trading.proof.screenshots import FILE, compare_screenshots
 from trading.proof.signals import compare_signals, compare_summaries
+from trading.proof.tokens import compare_tokens
 from trading.proof.trades import Progress, TradeProof
 
 MAIN = "main"
@@ -115,6 +116,7 @@ class Verification:
                 **compare_breaks(tables, walk.index),
                 **compare_notes(tables, walk.index),
                 **compare_screenshots(tables, walk.index, self.files),
+                **compare_tokens(tables, walk.index),
             }
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted
