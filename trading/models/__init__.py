@@ -1,6 +1,6 @@
 """The rows of the ledger: its public face. Fills and journal carry the truth, the rest follows from them."""
 
-from trading.models.api_token import ApiToken, Scope, TokenRevocation
+from trading.models.api_token import ApiToken, TokenRevocation, TokenScope
 from trading.models.book import (
     Correction,
     DailySummary,
@@ -57,7 +57,6 @@ __all__ = [
     "Realisation",
     "Review",
     "SavedFilter",
-    "Scope",
     "Screenshot",
     "Seal",
     "Signal",
@@ -66,6 +65,7 @@ __all__ = [
     "StopChange",
     "Strategy",
     "TokenRevocation",
+    "TokenScope",
     "Trade",
     "User",
 ]

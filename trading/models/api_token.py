@@ -8,7 +8,7 @@ from django.db.models import CheckConstraint, Q
 from trading.models.reference import Account
 
 
-class Scope(models.TextChoices):
+class TokenScope(models.TextChoices):
     """What a token may do. None of them corrects, voids or approves: that takes a person with a name."""
 
     READ = "read", "read: trades, figures, prices, signals"

@@ -13,7 +13,7 @@ from timeseries.values import parse_name
 from trading.bookkeeping import arguments, journal
 from trading.domain.chain import JournalEntry
 from trading.errors import IdConflict, InvalidValue
-from trading.models import ApiToken, Scope
+from trading.models import ApiToken, TokenScope
 from trading.transactions import writing
 
 PREFIX = "velox_"  # so that a secret that leaked into a text is found there
@@ -51,15 +51,15 @@ def make_token(
     if not by:
         raise InvalidValue("A token has an author.", field="by", hint="Say who makes it.")
     if not scopes:
-        raise InvalidValue("The token may do nothing.", field="scopes", hint=f"Give {' or '.join(Scope.values)}.")
-    chosen = {arguments.one_of(scope, "scopes", tuple(Scope.values)) for scope in scopes}
+        raise InvalidValue("The token may do nothing.", field="scopes", hint=f"Give {' or '.join(TokenScope.values)}.")
+    wanted = {arguments.one_of(scope, "scopes", tuple(TokenScope.values)) for scope in scopes}
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
         raise InvalidValue(f"The token would end at {expires_at}.", field="expires_at", hint="Give a later instant.")
     secret = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     row = ApiToken(
         name=name,
         sha256=digest(secret),
-        scopes=" ".join(scope for scope in Scope.values if scope in chosen),
+        scopes=" ".join(scope for scope in TokenScope.values if scope in wanted),
         networks=_networks(networks),
         expires_at=expires_at,
         author=by,

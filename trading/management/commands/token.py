@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments
-from trading.models import ApiToken, Scope
+from trading.models import ApiToken, TokenScope
 from trading.operations.make_token import make_token
 from trading.operations.revoke_token import revoke_token
 from trading.queries.period import parse_moment
@@ -33,7 +33,7 @@ class Command(VeloxCommand):
             "--scope",
             action="append",
             required=True,
-            choices=Scope.values,
+            choices=TokenScope.values,
             help="what it may do; give it several times",
         )
         make.add_argument("--expires", metavar="TIME", help="when it ends, such as 2027-01-01 (default: never)")
