@@ -24,7 +24,7 @@ from trading.domain.chain import chain_code
 from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
 from trading.errors import VeloxError
-from trading.models import Exchange, Excursion, FeedGap, Instrument, Strategy, User
+from trading.models import Alert, Exchange, Excursion, FeedGap, Instrument, Strategy, User
 from trading.operations.add_capital import add_capital
 from trading.operations.add_screenshot import add_screenshot
 from trading.operations.amend import amend
@@ -32,6 +32,7 @@ from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
 from trading.operations.make_token import make_token
 from trading.operations.publish_daily_summary import publish_daily_summary
+from trading.operations.raise_alert import Notice, raise_alert, recover_alert
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.revoke_token import revoke_token
@@ -82,6 +83,9 @@ def a_desks_days() -> None:
     for name in ("grafana", "notebook"):
         make_token("paper", name, ["read", "record"], by="asha", networks=["10.0.0.0/8"], expires_at=FAR)
     revoke_token("notebook", by="asha")
+    for key, account in (("disk", ""), ("not flat", "paper")):
+        raise_alert(Notice(Alert.Kind.FAULT, key, "low", account, "disk", "disk_low", "Make room."), now=AT)
+    recover_alert("disk", now=AT + MINUTE)
 
 
 def _corrections() -> None:

@@ -1,5 +1,6 @@
 """The rows of the ledger: its public face. Fills and journal carry the truth, the rest follows from them."""
 
+from trading.models.alert import Alert, AlertChannel, AlertCursor, AlertDelivery
 from trading.models.api_token import ApiToken, TokenRevocation, TokenScope
 from trading.models.book import (
     Correction,
@@ -32,6 +33,10 @@ from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition,
 __all__ = [
     "Account",
     "ActionDecision",
+    "Alert",
+    "AlertChannel",
+    "AlertCursor",
+    "AlertDelivery",
     "ApiToken",
     "BreakEvent",
     "BrokerFile",

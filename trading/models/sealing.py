@@ -29,13 +29,14 @@ from trading.domain.chain import Body, canonical, chain_code
 SealedRow = TypeVar("SealedRow", bound=models.Model)
 CHUNK = 500  # SQLite takes no more than some thousand parameters
 # What nobody may read in a seal stands there as its keyed code.
-SECRET = {("trading_user", "password")}
+SECRET = {("trading_user", "password"), ("trading_alertchannel", "url")}
 # Where not the whole row is sealed: the rest moves with every operation, and the chain itself proves it.
 ONLY = {"trading_journalhead": ("id", "account_id", "ledger")}
 TABLES = (
     *("trading_account", "trading_capitalflow", "trading_exchange", "trading_exchangesession", "trading_instrument"),
     *("trading_strategy", "trading_user", "trading_user_groups", "trading_user_user_permissions"),
     *("trading_excursion", "trading_feedgap", "trading_journalhead", "trading_brokerageplan"),
+    *("trading_alert", "trading_alertdelivery", "trading_alertchannel"),
 )
 
 

@@ -14,6 +14,8 @@ from trading.errors import InvalidValue
 from trading.models import (
     Account,
     ActionDecision,
+    Alert,
+    AlertDelivery,
     ApiToken,
     BreakEvent,
     BrokerFile,
@@ -78,6 +80,8 @@ def clear_account(account_code: str, *, by: str = "") -> dict[str, int]:
 def _rows(account: Account) -> dict[str, QuerySet[Any, Any]]:
     """Return the account's rows by kind, the dependent ones first."""
     return {
+        "alert_deliveries": AlertDelivery.objects.filter(alert__account=account),
+        "alerts": Alert.objects.filter(account=account),
         "summaries": DailySummary.objects.filter(account=account),
         "day_notes": DayNote.objects.filter(account=account),
         "stated_charges": StatedCharge.objects.filter(account=account),
