@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import zoneinfo
 from collections.abc import Mapping
@@ -48,6 +49,14 @@ class Environment:
         if folder.exists() and not folder.is_dir():
             raise _wrong(name, text, "the path of a folder; there is a file")
         return folder
+
+    def names(self, name: str) -> list[str]:
+        """Read host names between commas; a port or a wildcard is none of them."""
+        names = [word.strip() for word in self.text(name).split(",") if word.strip()]
+        for word in names:
+            if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", word):
+                raise _wrong(name, word, "names of hosts between commas, such as velox.example,web")
+        return names
 
     def flag(self, name: str, default: bool) -> bool:
         """Read a switch: on or off."""

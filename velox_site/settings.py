@@ -40,12 +40,13 @@ DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or lazy(lambda: kept_secret(DATA_DIR / "secret_key"), str)()
 VELOX_SITE_URL = env.url("VELOX_SITE_URL", "http://localhost:8000", schemes=("http", "https"))
 _site = urlsplit(VELOX_SITE_URL)
-ALLOWED_HOSTS = list(dict.fromkeys([str(_site.hostname), "localhost", "127.0.0.1", "[::1]"]))
+ALLOWED_HOSTS = list(dict.fromkeys([str(_site.hostname), "localhost", "127.0.0.1", "[::1]", *env.names("VELOX_HOSTS")]))
 CSRF_TRUSTED_ORIGINS = [f"{_site.scheme}://{_site.netloc}"]
 IS_HTTPS = _site.scheme == "https"
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]
+# A scraper follows no redirect, and has sent its token already by the time it would be told of one.
+SECURE_REDIRECT_EXEMPT = [r"^health/$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
 REQUEST_BYTES_MAX = 128 << 20  # of what anybody sends at once: the files that a person hands over together
@@ -177,6 +178,8 @@ VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
 
 # -- metrics: for who has the token; without one there is no /metrics --------------------------------------------------
 VELOX_METRICS_TOKEN = env.text("VELOX_METRICS_TOKEN")
+# The password of the role by which Grafana reads views of a ledger on PostgreSQL; without one there is no such role.
+VELOX_GRAFANA_PASSWORD = env.text("VELOX_GRAFANA_PASSWORD")
 
 # -- logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))

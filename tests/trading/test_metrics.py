@@ -81,6 +81,11 @@ class TestWhoGetsIt:
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
         assert b"velox_" not in answer.content
 
+    def test_a_desk_on_https_answers_a_scraper_beside_it_which_follows_no_redirect(self, settings: Any) -> None:
+        settings.SECURE_SSL_REDIRECT = True
+        assert scrape().status_code == 200
+        assert Client().get("/").status_code == 301
+
     def test_a_login_is_no_token(self) -> None:
         client = Client()
         client.force_login(page_desk.member("asha"))
@@ -142,7 +147,8 @@ class TestDesk:
 
     def test_open_risk_is_what_the_stops_would_cost_from_the_last_prices(self, dm: DataManager) -> None:
         dm.open_position("t1", "stopped", "TCS", 100, 3, now(), stop_price=90)
-        dm.open_position("t2", "stopped", "INFY", 50, 2, now(), side="SHORT", stop_price=55)
+        opened_at = now()
+        dm.open_position("t2", "stopped", "INFY", 50, 2, opened_at, side="SHORT", stop_price=55)
         dm.open_position("t3", "bare", "TCS", 100, 1, now())
         dm.open_position("t4", "bare", "SBIN", 10, 1, now())
         dm.process_tick("TCS", {"ltp": 104})
@@ -153,6 +159,7 @@ class TestDesk:
         assert numbers("velox_positions_unpriced", **BARE) == [1]
         assert numbers("velox_position_pnl_unrealised", symbol="INFY") == [-12]
         assert numbers("velox_position_pnl_unrealised", symbol="SBIN") == []
+        assert numbers("velox_position_opened_timestamp_seconds", symbol="INFY") == [opened_at.timestamp()]
 
     def test_symbols_stand_on_so_many_positions_the_largest_first(
         self, dm: DataManager, monkeypatch: pytest.MonkeyPatch

@@ -157,3 +157,14 @@ def test_of_many_hosts_the_one_that_answers_is_the_ledger() -> None:
 def test_a_log_masks_any_password_of_a_url(password: str) -> None:
     for text in (f"postgres://desk:{password}@db/velox is gone", f"('redis://:{password}@db', 1)"):
         assert SECRET not in masked_text(text)
+
+
+def test_names_of_hosts_stand_between_commas() -> None:
+    assert Environment({"VELOX_HOSTS": " web, velox.example,"}).names("VELOX_HOSTS") == ["web", "velox.example"]
+    assert Environment({}).names("VELOX_HOSTS") == []
+
+
+@pytest.mark.parametrize("text", ["*", ".example", "web:8000", "http://web"])
+def test_what_would_let_in_any_host_is_no_name_of_one(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="names of hosts"):
+        Environment({"VELOX_HOSTS": text}).names("VELOX_HOSTS")

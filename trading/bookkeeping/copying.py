@@ -26,6 +26,7 @@ from timeseries.spool import durable
 from trading.domain.chain import JournalEntry, canonical, chain_code
 from trading.errors import VeloxError
 from trading.heads import REFERENCES
+from trading.models.grafana_views import SCHEMA
 from trading.proof.heads import BACKUP_HEADS, none
 from trading.proof.trades import Progress
 from trading.proof.verification import NO_CHANGE, Proof, Verification
@@ -97,7 +98,8 @@ def copy_to(path: Path) -> None:
         except sqlite3.DatabaseError as error:
             raise CopyRefused(f"The ledger could not be copied: {error}.") from error
     else:
-        run("pg_dump", "--format=custom", f"--file={path}", str(database["NAME"]))
+        # Without the views for Grafana: they hold nothing, and their role may be missing where the copy is put.
+        run("pg_dump", "--format=custom", f"--exclude-schema={SCHEMA}", f"--file={path}", str(database["NAME"]))
     durable.sync_path(path)
 
 

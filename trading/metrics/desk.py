@@ -49,6 +49,7 @@ class TradeAtRisk(NamedTuple):
     cost: Decimal
     multiplier: Decimal
     stop: Decimal | None
+    opened_at: datetime
 
     def earned(self, price: Decimal) -> Decimal:
         """Return what closing at the price would bring, before charges."""
@@ -110,7 +111,7 @@ def _books(account: Account, day: date) -> Books:
     )
     open_trades = Trade.objects.filter(account=account, state=OPEN).order_by().values_list(
         "strategy__code", "instrument__exchange__code", "instrument__symbol", "side",
-        "open_quantity", "open_cost", "instrument__multiplier", "stop_price",
+        "open_quantity", "open_cost", "instrument__multiplier", "stop_price", "opened_at",
     )  # fmt: skip
     return Books([RealisedDay(*row) for row in days], [TradeAtRisk(*row) for row in open_trades])
 
@@ -119,6 +120,7 @@ def _open(books: list[tuple[Account, Books]], now: datetime) -> Iterator[MetricR
     strategies: dict[tuple[str, ...], _OpenSums] = defaultdict(_OpenSums)
     pnls: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     ages: dict[tuple[str, ...], float] = {}
+    opened: dict[tuple[str, ...], float] = {}
     for account, kept in books:
         symbols = [shown_symbol(trade.exchange, trade.symbol) for trade in kept.trades]
         ticks = newest_points(account.code).known_ticks(symbols) if symbols else {}
@@ -136,6 +138,8 @@ def _open(books: list[tuple[Account, Books]], now: datetime) -> Iterator[MetricR
             sums.risk += Decimal(0) if trade.stop is None else max(Decimal(0), pnl - trade.earned(trade.stop))
             pnls[*strategy, symbol] += pnl
             ages[*strategy, symbol] = max(0.0, (now - at).total_seconds())
+            since = trade.opened_at.timestamp()
+            opened[*strategy, symbol] = min(since, opened.get((*strategy, symbol), since))
     rows = strategies.items()
     yield MetricReading(series.OPEN_POSITIONS, [(strategy, sums.trades) for strategy, sums in rows])
     yield MetricReading(series.UNPRICED, [(strategy, sums.unpriced) for strategy, sums in rows])
@@ -145,4 +149,5 @@ def _open(books: list[tuple[Account, Books]], now: datetime) -> Iterator[MetricR
     yield MetricReading(series.OPEN_RISK, [(strategy, float(sums.risk)) for strategy, sums in priced])
     largest = sorted(pnls.items(), key=lambda entry: (-abs(entry[1]), entry[0]))[:POSITIONS_MAX]
     yield MetricReading(series.POSITION_PNL, [(position, float(pnl)) for position, pnl in largest])
+    yield MetricReading(series.POSITION_OPENED, [(position, opened[position]) for position, _ in largest])
     yield MetricReading(series.POSITION_TICK_AGE, [(position, ages[position]) for position, _ in largest])

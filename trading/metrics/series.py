@@ -120,6 +120,9 @@ UNSTOPPED = MetricSeries("velox_positions_without_stop", GAUGE, _STRATEGY, "Open
 POSITION_PNL = MetricSeries(
     "velox_position_pnl_unrealised", GAUGE, _POSITION, "P&L of an open position; at most 100 of all, the largest ones."
 )
+POSITION_OPENED = MetricSeries(
+    "velox_position_opened_timestamp_seconds", GAUGE, _POSITION, "When the oldest trade of an open position was opened."
+)
 POSITION_TICK_AGE = MetricSeries(
     "velox_position_tick_age_seconds", GAUGE, _POSITION, "Age of the last tick of an open position's symbol."
 )

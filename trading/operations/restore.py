@@ -19,6 +19,7 @@ from trading import heads, picture_files
 from trading.bookkeeping import copying
 from trading.bookkeeping.copying import CopyRefused
 from trading.models import JournalHead
+from trading.models.grafana_views import views_taken_away
 from trading.models.sealing import name_ledger
 from trading.operations.back_up import PICTURES
 from trading.proof.trades import Progress
@@ -133,7 +134,8 @@ def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:
         replaced = copying.set_aside() if allow() else None
         # One transaction: others see the one ledger or the other.
         arguments = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-owner")
-        copying.run("pg_restore", *arguments, f"--dbname={connection.settings_dict['NAME']}", str(path))
+        with views_taken_away():
+            copying.run("pg_restore", *arguments, f"--dbname={connection.settings_dict['NAME']}", str(path))
         _publish(path)
     return replaced
 

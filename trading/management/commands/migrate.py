@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import migrate
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections
@@ -13,7 +14,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
 
 from trading.errors import VeloxError
+from trading.models.grafana_views import views_taken_away
 from trading.operations.back_up import back_up_before_migrating
+from trading.operations.let_grafana_read import let_grafana_read
 
 Plan = list[tuple[Migration, bool]]
 
@@ -31,7 +34,16 @@ class Command(migrate.Command):
                 raise CommandError(str(error), returncode=2) from error
             except DatabaseError as error:
                 raise CommandError(f"The ledger cannot answer: {error}", returncode=2) from error
-        super().handle(*args, **options)
+        if options["database"] != DEFAULT_DB_ALIAS or options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return
+        with views_taken_away():
+            super().handle(*args, **options)
+        if settings.VELOX_GRAFANA_PASSWORD and connections[DEFAULT_DB_ALIAS].vendor == "postgresql":
+            try:
+                let_grafana_read(settings.VELOX_GRAFANA_PASSWORD)
+            except (VeloxError, DatabaseError) as error:  # the ledger itself is migrated
+                self.stderr.write(f"Grafana cannot read the ledger: {error} `manage.py grafana_role` tries again.")
 
     def _prepare(self, options: Mapping[str, Any]) -> None:
         """Refuse what would leave a ledger that nobody can open; copy one that is about to change."""
