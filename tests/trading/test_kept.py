@@ -6,21 +6,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests import page_desk
+from trading.bookkeeping import slips
 from trading.models import Account, Excursion, Instrument, Trade
 from trading.operations.close_position import close_position
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.write_day_note import write_day_note
 from trading.queries.accounts import get_account
-from trading.queries.kept import KeptAnswers, all_kept, mark_of, moved_by
+from trading.queries.kept import KeptAnswers, all_kept, mark_of, steps_between
 from trading.queries.trade_filter import TradeFilter
 from trading.queries.trade_totals import filtered_totals
-from trading.web.day_shown import day_shown
+from trading.web import live
+from trading.web.day_shown import DayShown, day_shown
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -157,16 +163,14 @@ def test_an_answer_outlives_only_what_is_beside_it() -> None:
         kept.of(account, "any", lambda: asked.append(1) or 1)
         return len(asked)
 
-    def stop(price: str) -> None:
-        at = page_desk.OPENING + timedelta(hours=5, minutes=int(price) - 2440)
-        update_trailing_sl("main", "held", "ema_cross", "RELIANCE", price, 2480, "ATR", at=at)
-
     assert ask() == 1
     stop("2451"), stop("2452")
     assert [ask(), ask()] == [1, 1]
     since = mark_of(account)
     stop("2453"), page_desk.skipped(2), stop("2454")
-    assert moved_by(account, since, mark_of(account)) == {"update_trailing_sl", "record_signal"}
+    held = Trade.objects.get(trade_id="held").pk
+    assert steps_between(account, since, mark_of(account)) == [
+        ("update_trailing_sl", held), ("record_signal", None), ("update_trailing_sl", held)]  # fmt: skip
     assert [ask(), ask()] == [2, 2]
     stop("2455")
     instrument = Instrument.objects.get(symbol="RELIANCE")
@@ -174,26 +178,79 @@ def test_an_answer_outlives_only_what_is_beside_it() -> None:
     instrument.save()  # in no journal
     assert [ask(), ask()] == [3, 3]
     now = mark_of(account)
-    assert moved_by(account, now._replace(sequence=now.sequence - 1, mac="of another chain"), now) is None
-    assert moved_by(account, now._replace(sequence=0, mac=""), now) is None
-    assert moved_by(account, now, since) is None
+    assert steps_between(account, now._replace(sequence=now.sequence - 1, mac="of another chain"), now) is None
+    assert steps_between(account, now._replace(sequence=0, mac=""), now) is None
+    assert steps_between(account, now, since) is None
 
 
-def test_the_overview_after_a_stop_is_what_a_process_that_keeps_nothing_shows() -> None:
+def test_what_follows_stops_is_made_right_after_them_alone() -> None:
+    page_desk.open_trade()
+    account = get_account("main")
+    kept: KeptAnswers[list[str]] = KeptAnswers(
+        1000, len, after_stops=lambda answer, moved: [*answer, *map(str, moved)] if len(answer) < 3 else None
+    )
+
+    def ask() -> list[str]:
+        return kept.of(account, "any", lambda: ["anew"])
+
+    held = str(Trade.objects.get(trade_id="held").pk)
+    assert ask() == ["anew"]
+    stop("2451"), stop("2452")
+    assert [ask(), ask()] == [["anew", held]] * 2
+    stop("2453"), page_desk.skipped(1)
+    assert ask() == ["anew"]
+    for price in ("2454", "2455"):
+        stop(price)
+        assert ask()[-1] == held
+    stop("2456")
+    assert ask() == ["anew"]  # it did not say what it had become
+
+
+def stop(price: str, *, minutes: int = 0) -> None:
+    """Move the stop of the open trade, a minute after another for a price that is higher by one."""
+    at = page_desk.OPENING + timedelta(hours=5, minutes=minutes or int(price) - 2440)
+    update_trailing_sl("main", "held", "ema_cross", "RELIANCE", price, 2480, "ATR", at=at)
+
+
+def test_the_overview_after_a_stop_is_what_a_process_that_keeps_nothing_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stops that move on, one that moves back and is flagged, one beyond the last price that is a likely slip."""
     page_desk.trades(3)
     page_desk.open_trade()
     account, now = get_account("main"), timezone.now()
-    day_shown(account, None, now=now)
-    at = page_desk.OPENING + timedelta(hours=5, minutes=9)
-    update_trailing_sl("main", "held", "ema_cross", "RELIANCE", "2400", 2480, "ATR", at=at)  # back: it is flagged
-    warm = day_shown(account, None, now=now)
-    for answers in all_kept:
-        answers.clear()
-    cold = day_shown(account, None, now=now)
-    (held,) = (row.trade for row in warm["trades"] if row.trade.trade_id == "held")
-    assert "stop_moved_back" in held.flags
-    assert warm["positions"][0].position.stop_price == 2400
-    of_objects = {"kept", "kept_trades", "latest_signals"}
-    assert {name: warm[name] for name in warm if name not in of_objects} == {
-        name: cold[name] for name in cold if name not in of_objects
-    }
+    look = live.OverviewLook("main")
+    look(True)
+    for minute, price in enumerate(("2451", "2452", "2400", "2401", "2490", "2491")):
+        if price == "2490":
+            monkeypatch.setattr(slips, "_last_price", lambda *_: Decimal(2480))
+        number = day_shown(account, None, now=now)["kept_trades"].number
+        stop(price, minutes=10 + minute)
+        drawn, shown = look(True), day_shown(account, None, now=now)
+        assert (shown["kept_trades"].number == number) == (price not in ("2400", "2490"))
+        warm = ledger_facts(shown)
+        for answers in all_kept:
+            answers.clear()
+        anew, cold = live.OverviewLook("main")(True), ledger_facts(day_shown(account, None, now=now))
+        assert warm == cold, price
+        assert drawn is not None and anew is not None
+        for name in ("tiles", "latest", "signals", "curve"):
+            assert drawn.sections[f"live-{name}"] == anew.sections[f"live-{name}"], (price, name)
+        (held,) = (row.trade for row in cold["trades"] if row.trade.trade_id == "held")
+        assert cold["positions"][0].stop_price == held.stop_price == Decimal(price)
+        assert (("stop_moved_back" in held.flags), len(cold["slips"])) == (minute > 1, int(minute > 3)), price
+
+
+def ledger_facts(shown: DayShown) -> dict[str, Any]:
+    """Return what the overview shows, without how old the last ticks are, and without objects."""
+    facts = {name: fact for name, fact in shown.items() if name not in ("kept", "kept_trades", "latest_signals")}
+    return {**facts, "positions": [entry.position for entry in shown["positions"]]}
+
+
+def test_a_moved_stop_reads_no_list_of_the_day_again() -> None:
+    page_desk.trades(3)
+    page_desk.open_trade()
+    look = live.OverviewLook("main")
+    stop("2451"), look(True), stop("2452")
+    with CaptureQueriesContext(connection) as asked:
+        look(False)
+    of_trades = [query["sql"] for query in asked.captured_queries if '"trading_trade"' in query["sql"]]
+    assert len(of_trades) == 2 and all("stop_price" in sql and "JOIN" not in sql for sql in of_trades)

@@ -7,9 +7,10 @@ can follow from, and an answer that was computed under the same ends is right. N
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from threading import Lock
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -19,6 +20,7 @@ from trading.models import Account
 
 Answer = TypeVar("Answer")
 STEPS_MAX = 100  # rows of the journal that are looked at to learn what moved a ledger; after more all is read anew
+STOP = "update_trailing_sl"  # a desk books more of them than of all else, and each changes one trade's stop and flags
 
 
 class Clearable(Protocol):
@@ -52,27 +54,42 @@ def mark_of(account: Account) -> LedgerMark:
     return LedgerMark("", 0, "", "") if row is None else LedgerMark(row[0], row[1], row[2], row[3] or "")
 
 
-def moved_by(account: Account, since: LedgerMark, until: LedgerMark) -> set[str] | None:
-    """Return the operations that brought the account's ledger from one mark to a later one, none of equal marks.
+class Step(NamedTuple):
+    """A row of the journal: its operation, and the key of the trade where that moved a stop."""
+
+    operation: str
+    trade: int | None
+
+
+def steps_between(account: Account, since: LedgerMark, until: LedgerMark) -> list[Step] | None:
+    """Return the rows that brought the account's ledger from one mark to a later one, none of equal marks.
 
     None where that is not certain: the ledger is another, a row in no journal was written, or the journal does not lead
     from the one end to the other in `STEPS_MAX` rows.
     """
     if since == until:
-        return set()
+        return []
     if (since.ledger, since.seal) != (until.ledger, until.seal) or not 0 <= until.sequence - since.sequence < STEPS_MAX:
         return None
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(
-            "SELECT sequence, mac, operation FROM trading_journal"
+            "SELECT sequence, mac, operation, CASE WHEN operation = %s THEN body END FROM trading_journal"
             " WHERE account_id = %s AND sequence BETWEEN %s AND %s ORDER BY sequence",
-            [account.pk, since.sequence, until.sequence],
+            [STOP, account.pk, since.sequence, until.sequence],
         )
         rows = cursor.fetchall()
-    ends = [(sequence, mac) for sequence, mac, _ in (*rows[:1], *rows[-1:])]
+    ends = [(sequence, mac) for sequence, mac, *_ in (*rows[:1], *rows[-1:])]
     if len(rows) != until.sequence - since.sequence + 1 or ends != [since[1:3], until[1:3]]:
         return None
-    return {operation for _, _, operation in rows[1:]}
+    return [Step(operation, json.loads(body)["trade"]["pk"] if body else None) for _, _, operation, body in rows[1:]]
+
+
+class KeptAnswer(NamedTuple, Generic[Answer]):
+    """An answer, the mark that it is of, and about as many bytes as it takes."""
+
+    mark: LedgerMark
+    answer: Answer
+    size: int
 
 
 all_kept: list[Clearable] = []  # one for each kind of answer, for who wants to measure without them
@@ -80,7 +97,11 @@ all_kept: list[Clearable] = []  # one for each kind of answer, for who wants to 
 
 class KeptAnswers(Generic[Answer]):
     """Answers by account and question, the newest of each; beyond ``bytes_max`` those go first that nobody asked for
-    the longest. One that is larger than that alone is not kept. ``beside`` are operations that change none of them."""
+    the longest. One that is larger than that alone is not kept.
+
+    ``beside`` are operations that change none of them. ``after_stops`` makes one right after nothing but stops of the
+    trades with some keys moved; it returns None where all is to be read anew.
+    """
 
     def __init__(
         self,
@@ -88,11 +109,12 @@ class KeptAnswers(Generic[Answer]):
         size_of: Callable[[Answer], int] = sys.getsizeof,
         *,
         beside: frozenset[str] = frozenset(),
+        after_stops: Callable[[Answer, Collection[int]], Answer | None] | None = None,
     ) -> None:
         all_kept.append(self)
-        self._bytes_max, self._size_of, self._beside = bytes_max, size_of, beside
+        self._bytes_max, self._size_of, self._beside, self._after_stops = bytes_max, size_of, beside, after_stops
         self._lock = Lock()
-        self._answers: OrderedDict[tuple[int, Hashable], tuple[LedgerMark, Answer, int]] = OrderedDict()
+        self._answers: OrderedDict[tuple[int, Hashable], KeptAnswer[Answer]] = OrderedDict()
         self.bytes = 0
 
     def of(
@@ -106,29 +128,38 @@ class KeptAnswers(Generic[Answer]):
         mark, key = mark_of(account) if mark is None else mark, (account.pk, question)
         with self._lock:
             kept = self._answers.get(key)
-        if kept is not None and self._still_holds(account, kept[0], mark):
+        carried = None if kept is None else self._carried(account, kept, mark)
+        if carried is not None:
             with self._lock:
                 if self._answers.get(key) is kept:
-                    self._answers[key] = mark, *kept[1:]
+                    self._answers[key] = carried
                     self._answers.move_to_end(key)
-            return kept[1]
+            return carried.answer
         fresh = answer()
         size = self._size_of(fresh)
         with self._lock:
             self._forget(key)
             if size <= self._bytes_max:
-                self._answers[key] = mark, fresh, size
+                self._answers[key] = KeptAnswer(mark, fresh, size)
                 self.bytes += size
             while self.bytes > self._bytes_max:
                 self._forget(next(iter(self._answers)))
         return fresh
 
-    def _still_holds(self, account: Account, since: LedgerMark, mark: LedgerMark) -> bool:
-        """Tell whether nothing but what is beside these answers has moved the ledger since."""
-        if since == mark or not self._beside:
-            return since == mark
-        operations = moved_by(account, since, mark)
-        return operations is not None and operations <= self._beside
+    def _carried(self, account: Account, kept: KeptAnswer[Answer], mark: LedgerMark) -> KeptAnswer[Answer] | None:
+        """Return what is kept as it is at a later mark, None where more has moved the ledger than it can follow."""
+        if kept.mark == mark:
+            return kept
+        steps = steps_between(account, kept.mark, mark) if self._beside or self._after_stops else None
+        if steps is None:
+            return None
+        moving = [step for step in steps if step.operation not in self._beside]
+        if not moving:
+            return kept._replace(mark=mark)
+        if self._after_stops is None or any(step.operation != STOP for step in moving):
+            return None
+        answer = self._after_stops(kept.answer, {step.trade for step in moving if step.trade is not None})
+        return None if answer is None else kept._replace(mark=mark, answer=answer)
 
     def clear(self) -> None:
         """Forget every answer."""
@@ -138,4 +169,4 @@ class KeptAnswers(Generic[Answer]):
 
     def _forget(self, key: tuple[int, Hashable]) -> None:
         kept = self._answers.pop(key, None)
-        self.bytes -= 0 if kept is None else kept[2]
+        self.bytes -= 0 if kept is None else kept.size

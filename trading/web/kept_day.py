@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
 
+from trading.domain import flags
 from trading.domain.drawing import Drawing
 from trading.models import Account, Realisation, Signal, Trade
 from trading.queries.accounts import first_values
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import DayOverview, day_overview, day_trades
 from trading.queries.day_record import DayCurve, DayRecord, day_curve, day_record
-from trading.queries.kept import KeptAnswers, LedgerMark
+from trading.queries.kept import STOP, KeptAnswers, LedgerMark
 from trading.queries.signal_list import SignalFilter, listed_signals
+from trading.queries.standing_stops import standing_stops
 from trading.queries.trade_list import TradeRow, trade_rows
 from trading.queries.trades import VOID
 from trading.web.day_chart import curve_drawing
@@ -20,6 +24,7 @@ from trading.web.day_chart import curve_drawing
 BYTES_MAX = 32 * 2**20
 ROW_BYTES = 2**11  # a row of a list with its objects, a point of a curve and its share of the SVG
 NEVER = datetime.max.replace(tzinfo=UTC)
+_numbers = count()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,11 +47,12 @@ class DayFacts:
 @dataclass(frozen=True, slots=True, eq=False)
 class DayTrades:
     """The newest trades of one day (at most as many as were asked for, and whether there are more), and those that are
-    likely slips. Two readings are never equal."""
+    likely slips. Two readings are never equal; ``number`` is the same of two that differ in nothing but stops."""
 
     trades: list[TradeRow]
     has_more_trades: bool
     slips: list[TradeRow]
+    number: int = field(default_factory=lambda: next(_numbers))
 
     @property
     def nbytes(self) -> int:
@@ -124,8 +130,26 @@ def _latest(account: Account) -> LatestDay | None:
     return LatestDay(day, min(at for at in instants if at is not None))
 
 
-STOPS = frozenset({"update_trailing_sl"})  # a desk books more of them than of all else
+def _after_stops(kept: DayTrades, moved: Collection[int]) -> DayTrades | None:
+    """Return a day's trades with the stops that stand now; None where one has become a likely slip, or is none now."""
+    stops, slips = standing_stops(moved), {row.pk for row in kept.slips}
+    if any(bool(flags.slips(stop.flags)) != (pk in slips) for pk, stop in stops.items()):
+        return None
+    is_flagged = False
+
+    def restopped(row: TradeRow) -> TradeRow:
+        nonlocal is_flagged
+        if (stop := stops.get(row.pk)) is None:
+            return row
+        is_flagged = is_flagged or row.trade.flags != stop.flags
+        return replace(row, trade=replace(row.trade, stop_price=stop.price, flags=stop.flags))
+
+    trades, odd = [restopped(row) for row in kept.trades], [restopped(row) for row in kept.slips]
+    return replace(kept, trades=trades, slips=odd, number=next(_numbers) if is_flagged else kept.number)
+
+
+STOPS = frozenset({STOP})
 _facts: KeptAnswers[DayFacts] = KeptAnswers(BYTES_MAX, lambda kept: kept.nbytes, beside=STOPS)
-_trades: KeptAnswers[DayTrades] = KeptAnswers(BYTES_MAX, lambda kept: kept.nbytes)
+_trades: KeptAnswers[DayTrades] = KeptAnswers(BYTES_MAX, lambda kept: kept.nbytes, after_stops=_after_stops)
 _records: KeptAnswers[DayRecord] = KeptAnswers(BYTES_MAX, lambda kept: ROW_BYTES * (1 + len(kept.curve.points)))
 _latest_days: KeptAnswers[LatestDay | None] = KeptAnswers(2**20, beside=STOPS)

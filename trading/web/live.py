@@ -36,7 +36,7 @@ from trading.web.channel import Channel, Picture, channels
 from trading.web.choice import account_query, chosen_account
 from trading.web.day_shown import DayShown, Unrealised, day_shown
 from trading.web.guard import may_look
-from trading.web.kept_day import DayFacts, DayTrades
+from trading.web.kept_day import DayFacts
 from trading.web.positions import OpenPosition
 
 HEALTH_SECONDS = 2.0
@@ -58,7 +58,7 @@ class Footing(NamedTuple):
     clock: float  # where time alone tells
 
 
-Facts = tuple[DayFacts, Unrealised | list[OpenPosition] | DayTrades | HealthReport | None]
+Facts = tuple[DayFacts, Unrealised | list[OpenPosition] | int | HealthReport | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class OverviewLook:
             "tiles": (kept, facts["unrealised"]),
             "positions": (kept, facts["positions"]),
             "curve": (kept, None),
-            "latest": (kept, facts["kept_trades"]),
+            "latest": (kept, facts["kept_trades"].number),  # none of its columns is a stop
             "signals": (kept, None),
             "health": (kept, health),
         }

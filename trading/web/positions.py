@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from django.utils import timezone
 
 from trading.domain.values import Position
-from trading.models import Account
+from trading.models import Account, Trade
 from trading.newest import newest_points
 from trading.queries.kept import KeptAnswers, LedgerMark
 from trading.queries.positions_then import open_at_end_of
+from trading.queries.standing_stops import StandingStop, standing_stops
 from trading.queries.valuation import TradePosition, distance_to_stop, in_risks_now, open_trade_positions, priced
 
 BYTES_MAX, TRADE_BYTES = 2**24, 2**12
@@ -54,4 +57,20 @@ def priced_positions(account: Account, *, mark: LedgerMark | None = None) -> lis
     ]
 
 
-_kept_trades: KeptAnswers[list[TradePosition]] = KeptAnswers(BYTES_MAX, lambda trades: TRADE_BYTES * (1 + len(trades)))
+def _after_stops(trades: list[TradePosition], moved: Collection[int]) -> list[TradePosition]:
+    """Return the open trades with the stops that stand now: nothing else of them has changed."""
+    stops = standing_stops(moved)
+    return [
+        (row, position) if row.pk not in stops else _restopped(row, position, stops[row.pk]) for row, position in trades
+    ]
+
+
+def _restopped(row: Trade, position: Position, stop: StandingStop) -> TradePosition:
+    row = copy(row)  # who looks at this moment has the other
+    row.stop_price, row.flags = stop.price, list(stop.flags)
+    return row, replace(position, stop_price=stop.price, flags=stop.flags)
+
+
+_kept_trades: KeptAnswers[list[TradePosition]] = KeptAnswers(
+    BYTES_MAX, lambda trades: TRADE_BYTES * (1 + len(trades)), after_stops=_after_stops
+)
