@@ -27,8 +27,8 @@ from trading.domain.chain import JournalEntry, canonical, chain_code
 from trading.errors import VeloxError
 from trading.heads import REFERENCES
 from trading.models.grafana_views import SCHEMA
+from trading.progress import Progress
 from trading.proof.heads import BACKUP_HEADS, none
-from trading.proof.trades import Progress
 from trading.proof.verification import NO_CHANGE, Proof, Verification
 from trading.proof.verify import journal_key, verify_copy
 from trading.transactions import MIGRATIONS

@@ -1,4 +1,5 @@
-"""The base of commands: exit 0 fine, 1 findings, 2 could not run, with one clear line on stderr and no traceback."""
+"""The base of commands: exit 0 fine, 1 findings, 2 could not run, 130 broken off, with one clear line on stderr and no
+traceback."""
 
 from __future__ import annotations
 
@@ -11,13 +12,18 @@ from django.db import DatabaseError
 
 from trading.errors import VeloxError
 from trading.management.output import emit
+from trading.management.progress_bars import PATIENCE_SECONDS, progress_bars
 from trading.management.report import Report
+from trading.progress import listening
 from trading.transactions import meaning
 
 # What Django's own arguments and `call_command` leave among the options: no command asks for them.
 DJANGOS_OWN = frozenset({
     "verbosity", "settings", "pythonpath", "traceback", "no_color", "force_color", "skip_checks", "stdout", "stderr",
 })  # fmt: skip
+
+
+BROKEN_OFF = 130  # the exit code of what Ctrl-C ended, as shells have it
 
 
 class VeloxCommand(BaseCommand, ABC):
@@ -38,7 +44,11 @@ class VeloxCommand(BaseCommand, ABC):
         own = {name: value for name, value in options.items() if name not in DJANGOS_OWN}
         self.form, self.output = own.pop("format", "table"), own.pop("output", None)
         try:
-            is_fine = self.answer(**own)
+            with progress_bars(patience_seconds=PATIENCE_SECONDS) as bars, listening(bars):
+                is_fine = self.answer(**own)
+        except KeyboardInterrupt as error:
+            unwritten = "." if self.output is None else f": {self.output} was not written."
+            raise CommandError(f"Broken off{unwritten}", returncode=BROKEN_OFF) from error
         except VeloxError as error:
             raise CommandError(str(error), returncode=2) from error
         except DatabaseError as error:

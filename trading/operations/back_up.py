@@ -10,7 +10,7 @@ from timeseries.spool import durable
 from trading import picture_files
 from trading.bookkeeping import copying
 from trading.errors import InvalidValue
-from trading.proof.trades import Progress
+from trading.progress import Progress
 from trading.queries.screenshots import screenshot_files
 from trading.transactions import reading
 

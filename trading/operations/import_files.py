@@ -16,7 +16,7 @@ from trading.errors import LedgerBusy, LedgerNotReady, UnknownAccount, VeloxErro
 from trading.operations.import_charges import import_charges
 from trading.operations.import_fills import import_fills
 from trading.operations.propose_actions import proposals_in, propose_actions
-from trading.proof.trades import Progress
+from trading.progress import Progress
 from trading.queries.import_report import FileReport
 from trading.queries.instrument_names import NameMap
 

@@ -29,7 +29,7 @@ from trading.domain.position import CrossesZeroError
 from trading.domain.strategy_rules import StrategyRule
 from trading.errors import InvalidValue
 from trading.models import Account, BrokerFile, BrokerFill, Instrument, Strategy
-from trading.proof.trades import Progress
+from trading.progress import Progress
 from trading.queries.accounts import get_account
 from trading.queries.imported_trades import FillGroup
 from trading.queries.instrument_names import NameMap, names_of

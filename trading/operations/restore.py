@@ -22,7 +22,7 @@ from trading.models import JournalHead
 from trading.models.grafana_views import views_taken_away
 from trading.models.sealing import name_ledger
 from trading.operations.back_up import PICTURES
-from trading.proof.trades import Progress
+from trading.progress import Progress
 from trading.queries.screenshots import screenshot_files
 from trading.transactions import busy, writers_alone
 

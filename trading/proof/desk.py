@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 
 from trading.errors import LedgerBusy, LedgerNotReady
 from trading.hot import cache, ledger_copy
+from trading.progress import Progress
 from trading.proof.rows import Difference
-from trading.proof.trades import Progress
 from trading.proof.verification import Proof
 from trading.proof.verify import verify_ledger
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from trading.domain.chain import Body
 from trading.domain.recount import Expected, units
+from trading.progress import Progress
 from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
 from trading.proof.rows import Tables
-from trading.proof.trades import Progress
 
 FILE, FILL, COST = "trading_brokerfile", "trading_brokerfill", "trading_holdingcost"
 ACTION, DECISION = "trading_corporateaction", "trading_actiondecision"

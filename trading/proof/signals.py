@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from trading.domain.conditions import numbers
 from trading.domain.recount import Expected, References
+from trading.progress import Progress
 from trading.proof.chain import JOURNAL, Index, loaded
 from trading.proof.rows import Tables
-from trading.proof.trades import BATCH, Progress
+from trading.proof.trades import BATCH
 
 SIGNAL, CONDITION, SUMMARY = "trading_signal", "trading_signalcondition", "trading_dailysummary"
 

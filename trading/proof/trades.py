@@ -6,13 +6,14 @@ How an operation is counted stands in `trading.domain.recount`: a new operation 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from trading.domain.recount import Expected, Recount, References
+from trading.progress import Progress
 from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
 from trading.proof.reports import DaySums, Reports
 from trading.proof.rows import StoredRow, Tables
@@ -22,7 +23,6 @@ OF_TRADE = (
     *("trading_fill", "trading_fillkey", "trading_stopchange", "trading_realisation", "trading_review"),
     "trading_correction",
 )
-Progress = Callable[[str, int, int], None]  # the stage, how many of it are done, how many there are
 DayKey = tuple[int, int, int, str]  # account, strategy, instrument, day
 
 

@@ -14,6 +14,7 @@ from typing import TypedDict
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from trading.domain.chain import JSON
+from trading.progress import Progress
 from trading.proof.breaks import compare_breaks
 from trading.proof.chain import JOURNAL, ChainWalk, PublishedHeads
 from trading.proof.charges import compare_charges
@@ -28,7 +29,7 @@ from trading.proof.schema import check_schema
 from trading.proof.screenshots import FILE, compare_screenshots
 from trading.proof.signals import compare_signals, compare_summaries
 from trading.proof.tokens import compare_tokens
-from trading.proof.trades import Progress, TradeProof
+from trading.proof.trades import TradeProof
 
 MAIN = "main"
 NO_CHANGE = frozenset({TWICE, FILE})  # kinds of differences that no row shows

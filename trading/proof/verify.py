@@ -10,8 +10,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 
 from trading import picture_files
 from trading.domain.chain import journal_text
+from trading.progress import Progress
 from trading.proof.heads import none, published
-from trading.proof.trades import Progress
 from trading.proof.verification import Proof, Verification
 from trading.queries.period import desk_zone
 

@@ -19,6 +19,8 @@ from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 from numpy.typing import NDArray
 
+from trading.progress import tell
+
 ROWS_AT_A_TIME = 500
 
 
@@ -110,6 +112,7 @@ def fetched_columns(rows: QuerySet[Any, Any]) -> list[list[Any]]:
         while some := cursor.fetchmany(ROWS_AT_A_TIME):
             for column, values in zip(columns, zip(*some, strict=True), strict=True):
                 column.extend(values)
+            tell("reading", len(columns[0]))
     return columns
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from trading.management.base import VeloxCommand
-from trading.management.commands.verify_ledger import progress_bars
 from trading.management.output import Report, Table, add_format_arguments
+from trading.management.progress_bars import progress_bars
 from trading.operations.back_up import KEPT, back_up
 from trading.transactions import reading
 

@@ -11,9 +11,9 @@ from trading.brokers.files import mapped
 from trading.domain.strategy_rules import StrategyRule, parse_rules
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.commands.verify_ledger import progress_bars
 from trading.management.files import read_password, read_text
 from trading.management.output import Report, Table, add_format_arguments
+from trading.management.progress_bars import progress_bars
 from trading.management.report import Value
 from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
 from trading.queries.import_report import FileReport, totals

@@ -6,8 +6,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 
 from trading.management.base import VeloxCommand
-from trading.management.commands.verify_ledger import progress_bars
 from trading.management.output import Report, Table, add_format_arguments
+from trading.management.progress_bars import progress_bars
 from trading.management.report import Value
 from trading.operations.restore import restore
 

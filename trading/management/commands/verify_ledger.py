@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments
+from trading.management.progress_bars import progress_bars
 from trading.management.report import Value
 from trading.proof.desk import prove_desk
-from trading.proof.trades import Progress as OnProgress
 from trading.proof.verification import Proof
 from trading.queries.period import parse_day
 from trading.transactions import reading
@@ -41,21 +36,6 @@ class Command(VeloxCommand):
             proof = prove_desk(since=first, progress=progress)
         self.emit(report(proof))
         return proof.ok
-
-
-@contextmanager
-def progress_bars() -> Iterator[OnProgress]:
-    """Yield a function that shows on stderr how far a proof is, a bar for each stage."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bars: dict[str, TaskID] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage)
-            progress.update(bars[stage], completed=done, total=total)
-
-        yield show
 
 
 def report(proof: Proof) -> Report:
