@@ -33,7 +33,7 @@ servers: ## install the servers and the browser that the tests start, where that
 check: .venv/dev ## format, lint, types, arrows, Django's own checks
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy velox_site trading timeseries
+	$(PY) -m mypy velox_site trading timeseries ops
 	.venv/bin/lint-imports
 	VELOX_DATA_DIR=var/check VELOX_SITE_URL=https://velox.example $(PY) manage.py check --deploy --fail-level WARNING
 	VELOX_DATA_DIR=var/check $(PY) manage.py makemigrations --check --dry-run

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -17,65 +12,25 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.conftest import Ledger, Maker
-from tests.trading.desk import make, plans
-from trading.models import Fill, Trade
+from tests.grafana_desk import answer, grafana, let_grafana_read
+from trading.models import Fill
 from trading.models.grafana_views import ROLE, SCHEMA, VIEWS
 from trading.operations.add_capital import add_capital
-from trading.operations.amend import amend
 from trading.operations.back_up import back_up
-from trading.operations.create_account import create_account
 from trading.operations.restore import restore
-from trading.operations.update_trailing_sl import update_trailing_sl
-from trading.operations.void import void
 
-PASSWORD = "p" * 32
-WHO: dict[str, str] = {"by": "asha", "reason": "misread"}
 pytestmark = [pytest.mark.ledger, pytest.mark.postgres]
 
 
-def a_desk_of_two_accounts() -> None:
-    """Trades of all kinds: partial, overnight, open, amended, voided, trailed, some without charges; and capital."""
-    of = {"currency": "INR", "zone": "Asia/Kolkata", "capital": "50000", "capital_date": date(2021, 4, 1)}
-    create_account("second", book="paper", **of)
-    for number, account in enumerate(("main", "second")):
-        for plan in plans(14, seed=7 + number):
-            make(plan, account)
-    add_capital("main", date(2021, 4, 9), -2500)
-    closed = list(Trade.objects.filter(account__code="main", state="CLOSED").order_by("pk"))
-    amend(closed[0].pk, fill=1, price=closed[0].entry_value / closed[0].entry_quantity + 1, **WHO)
-    amend(closed[1].pk, fill=1, at=closed[1].opened_at - timedelta(minutes=3), **WHO)
-    void(closed[2].pk, **WHO)
-    held = Trade.objects.filter(account__code="main", state="OPEN").latest("pk")
-    names = "main", held.trade_id, held.strategy.code, str(held.instrument)
-    update_trailing_sl(*names, "1000.5", "1010", "ATR", at=held.opened_at + timedelta(minutes=1))
-
-
 @pytest.fixture
-def desk(ledger: Ledger, made_as: Maker, settings: Any) -> Iterator[Ledger]:
-    made_as(a_desk_of_two_accounts)
-    settings.VELOX_GRAFANA_PASSWORD = PASSWORD
-    call_command("grafana_role", stdout=io.StringIO())
-    yield ledger
-
-
-@contextmanager
-def grafana(ledger: Ledger) -> Iterator[psycopg.Connection]:
-    """Give a connection as Grafana's role makes it."""
-    url = urlsplit(ledger.url)
-    place = url._replace(scheme="postgresql", netloc=f"{ROLE}:{PASSWORD}@{url.hostname}:{url.port}")
-    with psycopg.connect(urlunsplit(place), autocommit=True) as reader:
-        yield reader
+def desk(ledger: Ledger, made_as: Maker, settings: Any) -> Ledger:
+    let_grafana_read(made_as, settings)
+    return ledger
 
 
 def asked(ledger: Ledger, query: str) -> list[tuple[Any, ...]]:
     with grafana(ledger) as reader:
         return reader.execute(query).fetchall()
-
-
-def answer(command: str, *options: str) -> Any:
-    out = io.StringIO()
-    call_command(command, *options, "--format", "json", stdout=out)
-    return json.loads(out.getvalue(), parse_float=Decimal)
 
 
 def test_the_role_reads_its_views_and_is_refused_on_every_table(desk: Ledger) -> None:
