@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 FOLDER = "run"
+TASK = "task"  # the mark that a worker leaves at each end of a task
 ABSENT_SECONDS = 15.0
 DIGITS = 20  # always as many, written at once: a reader never sees half a number
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -17,9 +17,12 @@ from pathlib import Path
 
 from django.conf import settings
 
+from timeseries.recording.recorder import PROJECTING_SOURCE
+from timeseries.spool.folder import Spool
 from timeseries.spool.locks import READ, WRITE, FileLock
 
 OUTPUT_BYTES_MAX = 1 << 20
+PRESENCE = "companion"  # the mark that a companion leaves as it works (`timeseries.presence`)
 ATTEMPTS, PAUSE_SECONDS = 20, 0.001
 # For a companion that stays small: what the engines' fifty threads have freed goes back to the kernel, while an arena
 # of the C library for each of them, and Arrow's own allocator, would keep it.
@@ -73,6 +76,11 @@ def companion_pid() -> int | None:
         return int(text) if text.isdigit() else 0
     finally:
         lock.free()
+
+
+def is_recorded(spool: Spool) -> bool:
+    """Tell whether a source records into this spool, the follower's aside."""
+    return any(spool.holder(source) is not None for source in spool.sources() if source != PROJECTING_SOURCE)
 
 
 def summon() -> None:

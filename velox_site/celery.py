@@ -10,7 +10,7 @@ import os
 from typing import Any, Protocol
 
 from celery import Celery
-from celery.signals import beat_init, heartbeat_sent, setup_logging, task_revoked, worker_init
+from celery.signals import beat_init, heartbeat_sent, setup_logging, task_postrun, task_revoked, worker_init
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.receivers import CeleryReceiver
@@ -79,6 +79,12 @@ def keep_our_logging(**_: Any) -> None:
 def mark_the_worker(**_: Any) -> None:
     """Leave word in the data folder that a worker lives."""
     presence.mark(settings.DATA_DIR, "worker")
+
+
+@task_postrun.connect
+def mark_a_task(**_: Any) -> None:
+    """Leave word in the data folder that a worker has ended a task: one that lives may be stuck nevertheless."""
+    presence.mark(settings.DATA_DIR, presence.TASK)
 
 
 @worker_init.connect

@@ -155,6 +155,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["OPTIONS"] = {"connect_timeout": 2, **_database.get("OPTIONS", {})}
+VELOX_WAL_ARCHIVE = env.flag("VELOX_WAL_ARCHIVE", default=False)  # of PostgreSQL: health then looks after it
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JOURNAL_KEY = lazy(lambda: kept_secret(DATA_DIR / "journal.key"), str)()

@@ -192,7 +192,8 @@ class TestSystem:
 
     def test_feeds_are_at_most_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
         feeds = {f"source {number}": {"last_at": "", "age_seconds": float(number)} for number in range(60)}
-        monkeypatch.setattr(system, "report", lambda now: {**_report(now=now), "feeds": feeds})
+        health, kept = system.look(now=now())
+        monkeypatch.setattr(system, "look", lambda now: ({**health, "feeds": feeds}, kept))
         ages = numbers("velox_feed_age_seconds")
         assert (len(ages), min(ages)) == (system.FEEDS_MAX, 10)
 
@@ -204,9 +205,6 @@ class TestSystem:
         monkeypatch.setattr(snapshot, "SOURCES", (broken, system.parts))
         assert numbers("velox_disk_free_bytes") == []
         assert numbers("velox_part_state", part="ledger", state="ok") == [1]
-
-
-_report = system.report
 
 
 class TestRecent:

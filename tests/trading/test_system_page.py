@@ -69,7 +69,7 @@ def test_it_shows_the_figures_of_the_commands(read: Read) -> None:
 
 
 def test_a_part_that_is_not_well_stands_with_its_cure(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trading.health.recording.FREE_BYTES_LOW", 1 << 62)
+    monkeypatch.setattr("trading.health.faults.FREE_BYTES_LOW", 1 << 62)
     page = words(read(PAGE))
     assert "Do: Make room, or move VELOX_DATA_DIR to a larger disk." in page
 
@@ -151,10 +151,10 @@ def test_what_cannot_be_read_is_said_and_the_rest_stands(read: Read, monkeypatch
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("the disk is gone")
 
-    for name in ("list_letters", "count", "backups"):
+    for name in ("list_letters", "count"):
         monkeypatch.setattr(health_system, name, fail)
     page_desk.ticks(minutes=1)
     page = words(read(PAGE))
-    for part in ("dead letters", "spool", "folder of backups"):
+    for part in ("dead letters", "spool"):
         assert f"The {part} cannot be read: the disk is gone" in page
     assert "Spool of points" in page

@@ -56,11 +56,13 @@ def ship_slice(lane: Lane, store: Store, *, owner: str, rows: int | None = None)
         lease.check()  # a letter that is appended twice counts once
         dead_letters.append(lane.folder, [refusal for refusal in refusals if not refusal.expired])
         # Only now: settled before written, a crash in between would lose the slice.
-        lane.settle(settled(outcome, pending, keep, refusals), lease)
+        lane.settle(settled(outcome, pending, keep, refusals, now_ns=time.time_ns()), lease)
         return Shipment(pending.last_sequence - outcome.through, pending.last_sequence)
 
 
-def settled(outcome: Outcome, pending: PendingSlice, kept: PointBatch, refusals: Sequence[Refusal] = ()) -> Outcome:
+def settled(
+    outcome: Outcome, pending: PendingSlice, kept: PointBatch, refusals: Sequence[Refusal] = (), *, now_ns: int
+) -> Outcome:
     """Return a lane's outcome after a slice: each record of the slice counted under exactly one word."""
     refused = Counter(refusal.account for refusal in refusals)
     stored = Counter(outcome.stored) + (Counter(accounts_of(kept)) - refused)
@@ -74,6 +76,7 @@ def settled(outcome: Outcome, pending: PendingSlice, kept: PointBatch, refusals:
         damaged=outcome.damaged + pending.damaged,
         cleared=outcome.cleared + len(pending.batch) - len(kept),
         quarantined=outcome.quarantined + pending.quarantined,
+        damaged_ns=now_ns if pending.damaged + pending.quarantined else outcome.damaged_ns,
     )
 
 

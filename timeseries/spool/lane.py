@@ -44,6 +44,7 @@ class Outcome:
     cleared_through: dict[str, int] = field(default_factory=dict)  # account to sequence
     retried: tuple[int, ...] = ()  # dead letters that were settled anew and may still stand in their file
     quarantined: int = 0  # frames of a kind or version that this code does not know: kept on disk
+    damaged_ns: int = 0  # when records were last passed over as damaged or quarantined, ns UTC
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,8 @@ from django.utils.module_loading import import_string
 
 from timeseries import presence, wiring
 from timeseries.measurements import INDICATORS, TICKS
-from timeseries.recording.recorder import PROJECTING_SOURCE
 from timeseries.shipping import pump
 from timeseries.spool.backoff import pause_seconds
-from timeseries.spool.folder import Spool
 from timeseries.spool.syncer import SyncProcess
 from timeseries.stores.tables import uncleared
 from timeseries.worker.dispatch import Dispatcher
@@ -48,6 +46,7 @@ COPY_EVERY_SECONDS = 0.5
 COMPARE_EVERY_SECONDS = 60.0
 MEASURE_EVERY_SECONDS = 30.0
 SYNCER_EVERY_SECONDS = 1.0
+PRESENT_EVERY_SECONDS = 1.0
 ROOM_EVERY_SECONDS = 60.0
 MEASURED_MAX = 500  # trades of one account in one pass: the other jobs wait for it
 RETRY_SECONDS = (1.0, 30.0)
@@ -110,6 +109,7 @@ class Companion:
         self.jobs = [
             Job("the sync of the spool", self.syncer.look, SYNCER_EVERY_SECONDS, longest_seconds=SYNCER_EVERY_SECONDS),
             Job("the shipping", self._shipping(), 0.0),
+            Job("the mark of presence", _be_present, PRESENT_EVERY_SECONDS, waits=True),
             Job("the look at the spool's room", self._look_at_room, ROOM_EVERY_SECONDS, waits=True),
             Job("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Job("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
@@ -165,7 +165,7 @@ class Companion:
 
     def is_wanted(self) -> bool:
         """Tell whether there is a folder to work on, and somebody who records into it or a fact that waits."""
-        return self._has_folder() and (self.stays() or is_recorded(self.spool) or bool(self.intake.waiting()))
+        return self._has_folder() and (self.stays() or summon.is_recorded(self.spool) or bool(self.intake.waiting()))
 
     def _has_folder(self) -> bool:
         """Tell whether the data folder is there, and still the one whose lock is held: one made anew has its own."""
@@ -208,12 +208,13 @@ class Companion:
             self._ledger_copies[account] = (sequence, due_at)
 
 
+def _be_present() -> None:
+    """Leave word that the companion works; a data folder that was removed is not made anew for it."""
+    if Path(settings.DATA_DIR).is_dir():
+        presence.mark(settings.DATA_DIR, summon.PRESENCE)
+
+
 def _measure() -> None:
     """Measure closed trades from their ticks, those of a few symbols at a time."""
     for code in ask(accounts_unmeasured):
         measure_excursions(code, wiring.open_reader(), limit=MEASURED_MAX)
-
-
-def is_recorded(spool: Spool) -> bool:
-    """Tell whether a source records into this spool, the follower's aside."""
-    return any(spool.holder(source) is not None for source in spool.sources() if source != PROJECTING_SOURCE)

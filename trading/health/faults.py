@@ -292,11 +292,11 @@ _USED = "ledger", "spool", "store", "shipper", "intake", "follower", "hot", "bro
 PARTS = (*_USED, "clock", "site", "disk", "logs")
 ESSENTIAL = ("ledger", "spool")  # without one of these the desk is down
 UNCHECKED = {
-    part: Fault(
-        part, "check_failed", f"The check of `{part}` broke", DOWN if part in ESSENTIAL else DEGRADED, ANSWER_SECONDS,
+    name: Fault(
+        name, "check_failed", f"The check of `{name}` broke", DOWN if name in ESSENTIAL else DEGRADED, ANSWER_SECONDS,
         "Look at the disk and at the log; what the check met stands beside it.",
     )
-    for part in PARTS
+    for name in PARTS
 }  # fmt: skip
 
 FAULTS: tuple[Fault, ...] = tuple(

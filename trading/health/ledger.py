@@ -1,45 +1,45 @@
-"""The state of the ledger, of its backups, and of its copy in the hot state."""
+"""The state of the ledger and of its backups."""
 
 from __future__ import annotations
 
 import functools
-import os
 from datetime import datetime
 from pathlib import Path
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.utils import OperationalError, ProgrammingError
+from django.db.utils import DatabaseError
 
-from trading.health import faults
+from trading.health import database, faults
 from trading.health.backups import Backups, backups
-from trading.health.state import OFF, OK, State
-from trading.hot import cache, comparisons
+from trading.health.state import OK, State
 
 
-def ledger(now: datetime) -> State:
-    """Return whether the ledger can be read and written, and whether facts wait for a backup for too long."""
+def ledger(now: datetime) -> tuple[State, Backups | None]:
+    """Return whether the ledger can be read and written, and whether facts wait for a backup for too long; and the
+    backups that were looked at, None where it did not come to that."""
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.vendor == "sqlite" and not Path(str(connection.settings_dict["NAME"])).exists():
-        return faults.LEDGER_NOT_READY.state("There is no ledger yet.")
+        return faults.LEDGER_NOT_READY.state("There is no ledger yet."), None
     try:
         applied = set(MigrationRecorder(connection).migration_qs.values_list("app", "name"))
-    except (OperationalError, ProgrammingError):
+    except DatabaseError as error:
+        if (broken := database.broken(connection, error)) is not None:
+            return broken, None
         applied = set()  # an empty database: not even migrations have a table
     if _migrations() - applied:
-        return faults.LEDGER_NOT_READY.state("The ledger's tables are older than the code.")
+        return faults.LEDGER_NOT_READY.state("The ledger's tables are older than the code."), None
     if newer := applied - _migrations():
-        return faults.LEDGER_NOT_READY.state(f"The ledger is newer than the code ({max(newer)[1]}).")
-    kept = backups(now=now)
+        return faults.LEDGER_NOT_READY.state(f"The ledger is newer than the code ({max(newer)[1]})."), None
     try:
-        _begin_to_write(connection)
-    except OperationalError as error:
-        if "locked" in str(error):
-            return faults.LEDGER_BUSY.state("Another writer holds the ledger for long.")
-        return faults.LEDGER_READ_ONLY.state(f"The ledger cannot be written: {error}.")
-    return _backed_up(f"{kept.operations} operations in the journal.", kept, now)
+        kept = backups(now=now)
+        state = database.unwritable(connection) or database.unkept_log(connection)
+    except DatabaseError as error:
+        if (broken := database.broken(connection, error)) is None:
+            raise
+        return broken, None
+    return state or _backed_up(f"{kept.operations} operations in the journal.", kept, now), kept
 
 
 @functools.cache
@@ -58,40 +58,3 @@ def _backed_up(journal: str, kept: Backups, now: datetime) -> State:
     waits = (now - kept.waiting_since).total_seconds() / 3600
     fault = faults.NO_BACKUP if kept.newest_at is None else faults.BACKUP_OLD
     return fault.state(f"{journal} {last}, and facts wait for one since {waits:.0f} h.")
-
-
-def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
-    """Raise OperationalError where nothing can be written now; writes nothing."""
-    if connection.in_atomic_block:
-        return
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            if not os.access(str(connection.settings_dict["NAME"]), os.W_OK):
-                raise OperationalError("it is read-only here")  # SQLite itself begins to read there
-            cursor.execute("PRAGMA busy_timeout = 500")
-            # It takes the writers' lock of SQLite, changes no row, and is over at once.
-            cursor.execute("DELETE FROM trading_journalhead WHERE FALSE")
-        else:
-            cursor.execute("SHOW transaction_read_only")
-            if cursor.fetchone() != ("off",):
-                raise OperationalError("the server takes no writes")
-
-
-def hot_state(now: datetime) -> State:
-    """Return whether Redis answers, and what the last comparison with the ledger gave."""
-    if not cache.is_shared():
-        return State(OFF, "", "No CACHE_URL is set: each process keeps its own newest values.")
-    try:
-        latency = cache.ping()
-    except Exception as error:
-        return faults.CACHE_UNREACHABLE.state(f"Redis does not answer: {error}.")
-    detail, compared = f"Redis answers in {latency:.1f} ms.", comparisons.last().values()
-    if not compared:
-        return State(OK, "", f"{detail} It was not compared with the ledger yet.", latency_ms=latency)
-    oldest = min(datetime.fromisoformat(row.at) for row in compared)
-    detail = f"{detail} Compared with the ledger {max(0.0, (now - oldest).total_seconds()):.0f} s ago"
-    if wrong := sum(row.wrong for row in compared):
-        return faults.MENDED.state(f"{detail}: {wrong} entries were wrong and are mended.")
-    mended = sum(row.mended for row in compared)
-    last = f"; {mended} wrong entries were mended before" if mended else ""
-    return State(OK, "", f"{detail}: nothing was wrong{last}.", latency_ms=latency)

@@ -28,6 +28,14 @@ def broker() -> State:
 
 def worker() -> State:
     """Return the state of the workers, by when one was last there."""
+    task_age = presence.seconds_since(settings.DATA_DIR, presence.TASK)
+    if (
+        settings.CELERY_BROKER_URL
+        and task_age is not None
+        and task_age > faults.TASK_SECONDS
+        and all(presence.is_there(settings.DATA_DIR, name) for name in ("worker", "beat"))
+    ):
+        return faults.WORKER_STUCK.state(f"Its last task ended {task_age:.0f} s ago. The companion ships by itself.")
     return _present(faults.NO_WORKER, "The companion ships by itself.", "No work is handed to a worker.")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from timeseries import wiring
+from timeseries import presence, wiring
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
 from timeseries.shipping.balance import PointCounts
@@ -18,6 +18,8 @@ from trading import summon
 from trading.health import faults
 from trading.health.state import DEGRADED, OFF, OK, FeedReport, State, iso
 from trading.queries.sessions import calendar_of
+
+NEWEST_TICKS = 50  # of each source, looked at for their times
 
 
 def spool(points: PointCounts | None, now: datetime) -> State:
@@ -31,11 +33,13 @@ def spool(points: PointCounts | None, now: datetime) -> State:
                 pass
         except OSError as error:
             return faults.SPOOL_FAILED.state(f"The spool cannot be written: {error}.")
-    for state in (_refused(now), _unsynced(points["unsynced_seconds"]), _filling()):
-        if state is not None:
-            return state
+    if (refused := _refused(now)) is not None:
+        return refused
     if points["balance"]:
         return faults.BALANCE.state(f"{points['balance']} accepted points are neither stored nor waiting.")
+    for state in (_unreadable(points, now), _unsynced(points["unsynced_seconds"]), _filling()):
+        if state is not None:
+            return state
     return State(OK, "", f"{points['accepted']} points accepted, {points['spooled']} waiting.")
 
 
@@ -55,6 +59,21 @@ def _refused(now: datetime) -> State | None:
         return faults.SPOOL_REMOVED.state(detail, status=status)
     fault = faults.SPOOL_FULL if full else faults.SPOOL_FAILED
     return fault.state(f"{full + failed} records were refused, the last {age:.0f} s ago.", status=status)
+
+
+def _unreadable(points: PointCounts, now: datetime) -> State | None:
+    """Return the state where records that wait cannot be read, or some were passed over within the last hour."""
+    outcomes = [lane.outcome() for lane in wiring.open_spool().lanes()]
+    if waiting := points["damaged"] - sum(outcome.damaged for outcome in outcomes):
+        return faults.SEGMENT_UNREADABLE.state(f"{waiting} records that wait cannot be read.")
+    age = now.timestamp() - max((outcome.damaged_ns for outcome in outcomes), default=0) / 10**9
+    if age > faults.REFUSED_SECONDS[1]:
+        return None
+    kept = sum(outcome.quarantined for outcome in outcomes)
+    detail = (
+        f"Records were unreadable {age:.0f} s ago: {points['damaged']} are lost, {kept} of another version are kept."
+    )
+    return faults.SEGMENT_UNREADABLE.state(detail)
 
 
 def _unsynced(age_seconds: float) -> State | None:
@@ -98,16 +117,30 @@ def store() -> State:
 
 
 def shipper(points: PointCounts | None) -> State:
-    """Return whether a companion lives and waiting points are shipped in time."""
+    """Return whether a companion lives and works, and waiting points are shipped in time."""
     pid = summon.companion_pid()
+    if (fault := _unattended(pid)) is not None:
+        return fault
     if points is not None and points["oldest_seconds"] is not None and points["oldest_seconds"] > faults.OLD_SECONDS:
         if pid is None:
             return faults.NOBODY_SHIPS.state(f"{points['spooled']} points wait and nobody ships them.")
         detail = f"The oldest of {points['spooled']} waiting points is {points['oldest_seconds']:.0f} s old."
         return faults.BEHIND.state(detail)
+    if points is not None and points["dead_lettered"]:
+        return faults.DEAD_LETTERS.state(f"{points['dead_lettered']} points are dead letters.")
     if pid is None:
         return State(OK, "", "Nothing waits; the companion comes with the next recorder.")
     return State(OK, "", f"The companion works (process {pid})." if pid else "The companion is starting.")
+
+
+def _unattended(pid: int | None) -> State | None:
+    """Return the state where a companion was killed under its recorders, or lives and does nothing."""
+    age = presence.seconds_since(settings.DATA_DIR, summon.PRESENCE)
+    if pid and age is not None and age > faults.STUCK_SECONDS:
+        return faults.COMPANION_STUCK.state(f"Process {pid} has done nothing for {age:.0f} s.")
+    if pid is None and age is not None and age > presence.ABSENT_SECONDS and summon.is_recorded(wiring.open_spool()):
+        return faults.NO_COMPANION.state(f"The last one worked {age:.0f} s ago, and somebody records.")
+    return None
 
 
 def feeds(now: datetime) -> dict[str, FeedReport]:
@@ -117,10 +150,15 @@ def feeds(now: datetime) -> dict[str, FeedReport]:
     for lane in folder.lanes():
         if lane.measurement != TICKS or folder.holder(lane.source) is None:
             continue
-        newest = lane.pending(after=lane.issued() - 1, limit=1).batch.received_time
-        if len(newest):
-            at = datetime.fromtimestamp(int(newest[-1]) / 10**9, UTC)
-            reports[lane.source] = {"last_at": iso(at), "age_seconds": max(0.0, (now - at).total_seconds())}
+        ticks = lane.pending(after=max(0, lane.issued() - NEWEST_TICKS), limit=NEWEST_TICKS).batch
+        if len(ticks):
+            at = datetime.fromtimestamp(int(ticks.received_time[-1]) / 10**9, UTC)
+            reports[lane.source] = {
+                "last_at": iso(at),
+                "age_seconds": max(0.0, (now - at).total_seconds()),
+                # The freshest of many: a quiet symbol's last trade is old wherever the clocks stand.
+                "exchange_ahead_seconds": float((ticks.exchange_time - ticks.received_time).max()) / 10**9,
+            }
     return reports
 
 

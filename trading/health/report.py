@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
-from typing import TypedDict, TypeVar
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypedDict, TypeVar
 
 import structlog
 
 from timeseries import wiring
 from timeseries.shipping.balance import PointCounts
-from trading.health import faults, ledger, messaging, recording
+from trading import summon
+from trading.health import clock, faults, hot_copy, ledger, messaging, projecting, recording, site
+from trading.health.backups import Backups
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
 
 # Milliseconds in which a part that is well has answered, on a busy machine too.
@@ -28,6 +30,8 @@ NO_POINTS: PointCounts = {
     "oldest_seconds": None,
     "unsynced_seconds": 0.0,
 }
+
+NOT_ASKED = State(OFF, "", "The ledger cannot be asked.")
 
 Count = TypeVar("Count")
 
@@ -46,37 +50,68 @@ class HealthReport(TypedDict):
     feeds: dict[str, FeedReport]
 
 
+class HealthLook(NamedTuple):
+    """The health report, and the backups that its check of the ledger compared; None where it did not come to that."""
+
+    report: HealthReport
+    backups: Backups | None
+
+
 def report(*, now: datetime) -> HealthReport:
     """Return the state of each part of VELOX. It reads, and never raises for a fault that it meets.
 
     `{"status": "ok|degraded|down", "checked_at", "parts": {NAME: {"status": "ok|degraded|down|off", "since",
     "latency_ms", "code", "detail", "cure"}}, "points": {"accepted", "stored", "spooled", "dead_lettered", "expired",
-    "damaged", "cleared", "balance", "oldest_seconds", ...}, "feeds": {SOURCE: {"last_at", "age_seconds"}}}`.
+    "damaged", "cleared", "balance", "oldest_seconds", ...}, "feeds": {SOURCE: {"last_at", "age_seconds", ...}}}`.
     """
+    return look(now=now).report
+
+
+def look(*, now: datetime) -> HealthLook:
+    """Look at each part once; see `report`."""
+    started = time.perf_counter()  # what is compared with other clocks is the time of then
     points, feeds = _counted(wiring.count_points), _counted(lambda: recording.feeds(now))
+    compared: Backups | None = None
+
+    def check_ledger() -> State:
+        nonlocal compared
+        state, compared = ledger.ledger(now)
+        return state
+
     checks: dict[str, Callable[[], State]] = {
-        "ledger": lambda: ledger.ledger(now),
+        "ledger": check_ledger,
         "spool": lambda: recording.spool(points, now),
         "store": recording.store,
         "shipper": lambda: recording.shipper(points),
-        "hot": lambda: ledger.hot_state(now),
+        "intake": lambda: projecting.intake(now),
+        "follower": lambda: projecting.follower(now, is_at_work=_is_at_work()) if compared else NOT_ASKED,
+        "hot": lambda: hot_copy.hot(now),
         "broker": messaging.broker,
         "worker": messaging.worker,
         "beat": messaging.beat,
         "feed": lambda: recording.feed(feeds, now),
+        "clock": lambda: clock.clock(
+            feeds or {}, now + timedelta(seconds=time.perf_counter() - started), has_database=compared is not None
+        ),
+        "site": lambda: site.site(now),
         "disk": recording.disk,
         "logs": recording.logs,
     }
     parts = {name: _checked(name, check, now) for name, check in checks.items()}
     statuses = {row["status"] for row in parts.values()}
     is_down = any(parts[name]["status"] == DOWN for name in faults.ESSENTIAL)
-    return {
+    health: HealthReport = {
         "status": DOWN if is_down else DEGRADED if statuses & {DEGRADED, DOWN} else OK,
         "checked_at": iso(now),
         "parts": parts,
         "points": points or NO_POINTS,
         "feeds": feeds or {},
     }
+    return HealthLook(health, compared)
+
+
+def _is_at_work() -> bool:
+    return summon.companion_pid() is not None or summon.is_recorded(wiring.open_spool())
 
 
 def _counted(count: Callable[[], Count]) -> Count | None:

@@ -34,10 +34,14 @@ class PartReport(TypedDict):
 
 
 class FeedReport(TypedDict):
-    """One source of ticks that is being recorded: the time of its last tick (ISO text, UTC) and its age in seconds."""
+    """One source of ticks that is being recorded: the time of its last tick (ISO text, UTC) and its age in seconds.
+
+    ``exchange_ahead_seconds``: how far the freshest exchange time of its last ticks is ahead of their arrival.
+    """
 
     last_at: str
     age_seconds: float
+    exchange_ahead_seconds: float
 
 
 def iso(moment: datetime) -> str:

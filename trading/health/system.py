@@ -13,8 +13,8 @@ from timeseries import presence, wiring
 from timeseries.shipping.balance import Count, count
 from timeseries.shipping.resending import list_letters
 from trading import summon
-from trading.health.backups import Backups, backups
-from trading.health.report import HealthReport, report
+from trading.health.backups import Backups
+from trading.health.report import HealthReport, look
 from trading.hot import cache, comparisons
 
 LETTERS_MAX = 50
@@ -80,13 +80,14 @@ def system_state(account: str, *, now: datetime) -> SystemState:
 
     letters = read("dead letters", lambda: list_letters(wiring.open_spool())) or []
     own = [letter for letter in letters if letter["account"] == account]
+    health, compared = look(now=now)
     return SystemState(
-        health=report(now=now),
+        health=health,
         lanes=read("spool", lambda: [_state(count(lane)) for lane in wiring.open_spool().lanes()]) or [],
         letters=own[:LETTERS_MAX],
         letter_count=len(own),
         letters_elsewhere=len(letters) - len(own),
-        backups=read("folder of backups", lambda: backups(now=now)),
+        backups=compared,
         has_hot_copy=cache.is_shared(),
         compared=comparisons.last().get(account),
         companion_pid=summon.companion_pid(),

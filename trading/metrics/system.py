@@ -12,8 +12,7 @@ from django.db import connection
 
 from timeseries import presence, wiring
 from trading import summon
-from trading.health import backups
-from trading.health.report import report
+from trading.health.report import look
 from trading.health.state import DEGRADED, DOWN, OFF, OK
 from trading.metrics import series
 from trading.metrics.series import MetricReading
@@ -24,17 +23,17 @@ FEEDS_MAX = 50
 
 
 def parts(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield the state of each part, the counts of points, and the feeds, as the health report has them."""
-    health = report(now=now)
+    """Yield the state of each part, the counts of points, feeds and backups, all by one look of health."""
+    health, kept = look(now=now)
     states, points = health["parts"], health["points"]
     yield MetricReading(
         series.PART_STATE,
-        [((name, state), part["status"] == state) for name, part in states.items() for state in STATES],
+        [((name, state), row["status"] == state) for name, row in states.items() for state in STATES],
     )
-    yield MetricReading(series.PART_FAULT, [((name, part["code"]), 1) for name, part in states.items() if part["code"]])
-    since = {name: datetime.fromisoformat(part["since"]).timestamp() for name, part in states.items()}
+    yield MetricReading(series.PART_FAULT, [((name, row["code"]), 1) for name, row in states.items() if row["code"]])
+    since = {name: datetime.fromisoformat(row["since"]).timestamp() for name, row in states.items()}
     yield MetricReading(series.PART_SINCE, [((name,), moment) for name, moment in since.items()])
-    asked = {name: part["latency_ms"] for name, part in states.items()}
+    asked = {name: row["latency_ms"] for name, row in states.items()}
     yield MetricReading(series.PART_LATENCY, [((name,), ms / 1000) for name, ms in asked.items() if ms is not None])
     yield MetricReading(series.ACCEPTED, [((), points["accepted"])])
     places = {
@@ -51,15 +50,15 @@ def parts(*, now: datetime) -> Iterator[MetricReading]:
     yield MetricReading(series.UNSYNCED, [((), points["unsynced_seconds"])])
     oldest = sorted(health["feeds"].items(), key=lambda feed: -feed[1]["age_seconds"])[:FEEDS_MAX]
     yield MetricReading(series.FEED_AGE, [((source,), feed["age_seconds"]) for source, feed in oldest])
+    if kept is not None:
+        yield _moment(series.BACKUP_NEWEST, kept.newest_at)
+        yield _moment(series.BACKUP_WAITING, kept.waiting_since)
 
 
 def ledger(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield which database holds the ledger, and what of it no backup holds."""
+    """Yield which database holds the ledger."""
     version = ".".join(map(str, connection.get_database_version()))
     yield MetricReading(series.LEDGER, [((connection.vendor, version), 1)])
-    kept = backups.backups(now=now)
-    yield _moment(series.BACKUP_NEWEST, kept.newest_at)
-    yield _moment(series.BACKUP_WAITING, kept.waiting_since)
 
 
 def spool(*, now: datetime) -> Iterator[MetricReading]:

@@ -50,9 +50,9 @@ class Command(VeloxCommand):
 
 def _report(health: HealthReport, is_watched: bool) -> Report:
     parts: list[list[Value]] = []
-    for name, part in health["parts"].items():
-        since = [f"{timezone.localtime(datetime.fromisoformat(part['since'])):%d %b %H:%M:%S}"] if is_watched else []
-        parts.append([name, part["status"], *since, part["latency_ms"], part["detail"], part["cure"]])
+    for name, row in health["parts"].items():
+        since = [f"{timezone.localtime(datetime.fromisoformat(row['since'])):%d %b %H:%M:%S}"] if is_watched else []
+        parts.append([name, row["status"], *since, row["latency_ms"], row["detail"], row["cure"]])
     points: list[list[Value]] = [
         [name.replace("_", " "), count if isinstance(count, int | float) else None]
         for name, count in health["points"].items()

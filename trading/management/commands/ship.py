@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from timeseries.wiring import open_pump, open_spool
 from trading import summon
-from trading.companion.companion import Companion, is_recorded
+from trading.companion.companion import Companion
 from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady
 from trading.management.base import VeloxCommand
@@ -73,7 +73,7 @@ class Command(VeloxCommand):
         points = pump.points()
         self.stdout.write(f"{points['stored']:,} points stored, {points['spooled']:,} waiting.")
         is_fine = bool(points["spooled"] == 0)
-        if is_companion and is_recorded(open_spool()):
+        if is_companion and summon.is_recorded(open_spool()):
             summon.summon()  # who began to record meanwhile found the lock taken
         return is_fine
 

@@ -1,0 +1,97 @@
+"""The state of the database under the ledger: whether it answers, is whole, takes writes, and looks after its log."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.utils import DatabaseError, OperationalError
+
+from trading.health import faults
+from trading.health.state import State
+
+DAMAGED = ("malformed", "not a database", "disk I/O error")  # in SQLite's words
+
+
+def broken(connection: BaseDatabaseWrapper, error: DatabaseError) -> State | None:
+    """Return the state of a database that refused a read; None where it only lacks the table."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if connection.vendor == "sqlite":
+        is_damaged = any(word in text for word in DAMAGED)
+        if is_damaged:
+            return faults.LEDGER_DAMAGED.state(f"SQLite says: {text}.")
+        return faults.LEDGER_BUSY.state("Another process holds the ledger for itself.") if "locked" in text else None
+    if not isinstance(error, OperationalError):
+        return None
+    if not connection.in_atomic_block:
+        connection.close()  # the next look begins anew: the server may be back
+    return faults.LEDGER_UNREACHABLE.state(f"PostgreSQL does not answer: {text}")
+
+
+def unwritable(connection: BaseDatabaseWrapper) -> State | None:
+    """Return the state where nothing can be written now; writes nothing."""
+    try:
+        _begin_to_write(connection)
+    except OperationalError as error:
+        if "locked" in str(error):
+            return faults.LEDGER_BUSY.state("Another writer holds the ledger for long.")
+        return faults.LEDGER_READ_ONLY.state(f"The ledger cannot be written: {error}.")
+    return None
+
+
+def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
+    if connection.in_atomic_block:
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            if not os.access(str(connection.settings_dict["NAME"]), os.W_OK):
+                raise OperationalError("it is read-only here")  # SQLite itself begins to read there
+            cursor.execute("PRAGMA busy_timeout = 500")
+            # It takes the writers' lock of SQLite, changes no row, and is over at once.
+            cursor.execute("DELETE FROM trading_journalhead WHERE FALSE")
+        else:
+            cursor.execute("SHOW transaction_read_only")
+            if cursor.fetchone() != ("off",):
+                raise OperationalError("the server takes no writes")
+
+
+def unkept_log(connection: BaseDatabaseWrapper) -> State | None:
+    """Return the state where the write-ahead log is not looked after: it grows, or is archived nowhere."""
+    return _unapplied(connection) if connection.vendor == "sqlite" else _unarchived(connection)
+
+
+def wal_bytes(connection: BaseDatabaseWrapper) -> int:
+    """Return the size of SQLite's write-ahead log; 0 where there is none."""
+    try:
+        return Path(f"{connection.settings_dict['NAME']}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def _unapplied(connection: BaseDatabaseWrapper) -> State | None:
+    size = wal_bytes(connection)
+    if size <= faults.WAL_BYTES_MAX or connection.in_atomic_block:
+        return None
+    with connection.cursor() as cursor:
+        # It waits for nobody. A log that is applied whole keeps its size, and is written from its beginning again.
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        _, frames, applied = cursor.fetchone()
+    if frames == applied:
+        return None
+    return faults.WAL_LARGE.state(
+        f"The write-ahead log holds {size / 1e6:,.0f} MB, {frames - applied} pages unapplied."
+    )
+
+
+def _unarchived(connection: BaseDatabaseWrapper) -> State | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('archive_mode'), failed_count, last_failed_wal,"
+            " last_failed_time > coalesce(last_archived_time, '-infinity') FROM pg_stat_archiver"
+        )
+        mode, failures, wal, is_failing = cursor.fetchone()
+    if mode == "off":
+        return faults.ARCHIVE_OFF.state("archive_mode is off.") if settings.VELOX_WAL_ARCHIVE else None
+    return faults.ARCHIVE_FAILING.state(f"{failures} failures, the last with {wal}.") if is_failing else None

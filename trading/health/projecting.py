@@ -1,0 +1,51 @@
+"""The state of what comes behind the ledger: facts that wait for it, and its journal's projection into points."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from trading import intake as intakes
+from trading.health import faults
+from trading.health.state import OFF, OK, State
+from trading.queries.projection import projection_lags
+
+
+def intake(now: datetime) -> State:
+    """Return whether facts wait for the ledger too long, or one was refused within the last day."""
+    facts = intakes.of_this_folder().facts()
+    if not facts:
+        return State(OFF, "", "No fact had to wait for the ledger.")
+    refused = [
+        fact
+        for fact in facts
+        if fact.state == intakes.REFUSED
+        and fact.decided_at is not None
+        and _age(fact.decided_at, now) <= faults.FACTS_REFUSED_SECONDS
+    ]
+    if refused:
+        last = refused[-1]
+        detail = f"{len(refused)} were refused within a day, the last of them {last.operation} of {last.trade_id}."
+        return faults.FACTS_REFUSED.state(detail)
+    waiting = [fact for fact in facts if fact.state == intakes.WAITING]
+    if waiting and (age := _age(waiting[0].queued_at, now)) > faults.OLD_SECONDS:
+        return faults.FACTS_WAIT.state(f"{len(waiting)} wait, the oldest for {age:.0f} s.")
+    return State(OK, "", f"{len(waiting)} wait, {len(facts) - len(waiting)} are decided.")
+
+
+def follower(now: datetime, *, is_at_work: bool) -> State:
+    """Return how far the points of executions and stops are behind the journal.
+
+    ``is_at_work``: a companion lives or somebody records. Otherwise the rows wait for the next one, as they may.
+    """
+    lags = projection_lags()
+    if not lags:
+        return State(OK, "", "Every row of the journal is projected.")
+    rows, oldest = sum(lag.rows for lag in lags), min(lag.oldest_at for lag in lags)
+    detail = f"{rows} rows of the journal are no points yet, the oldest for {(now - oldest).total_seconds():.0f} s."
+    if is_at_work and (now - oldest).total_seconds() > faults.OLD_SECONDS:
+        return faults.FOLLOWER_BEHIND.state(detail)
+    return State(OK, "", detail)
+
+
+def _age(text: str, now: datetime) -> float:
+    return (now - datetime.fromisoformat(text)).total_seconds()
