@@ -54,10 +54,10 @@ def settle(name: str) -> None:
     (_fresh() / name).unlink(missing_ok=True)
 
 
-def remove(names: Iterable[str]) -> None:
-    """Remove files that no row names."""
+def remove(names: Iterable[str], within: Path | None = None) -> None:
+    """Remove files that no row names, or whose screenshots were taken back; of the desk's, or of another folder."""
     for name in names:
-        for path in (folder() / name, _fresh() / name):
+        for path in (folder() / name, _fresh() / name) if within is None else (within / name,):
             path.unlink(missing_ok=True)
 
 

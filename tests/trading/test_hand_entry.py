@@ -20,6 +20,7 @@ from trading.bookkeeping.by_hand import HandEntry
 from trading.errors import AmbiguousTrade, IdConflict, InvalidValue, LikelySlip
 from trading.models import Journal, Trade
 from trading.operations.enter_by_hand import Closing, HandFill, Opening, enter_close, enter_fill, enter_trade
+from trading.operations.review_trade import review_trade
 from trading.pages.hand_forms import NewTradeForm
 from trading.transactions import undone
 
@@ -154,8 +155,9 @@ def test_a_trade_is_entered_and_its_page_follows(operator: Client) -> None:
     assert answer["Location"] == f"/trades/{trade.pk}/"
     assert (trade.initial_risk, trade.opened_at) == (Decimal("100.5"), AT)
     assert authors() == [("open_position", "operator")]
+    review_trade(trade.pk, by=page_desk.member("asha"), rating=4)
     page = operator.get(f"/trades/{trade.pk}/").content.decode()
-    assert "Entered by hand" in page and f"/trades/{trade.pk}/close/" in page
+    assert "by operator, <a" in page and "by asha, <a" not in page and f"/trades/{trade.pk}/close/" in page
     operator.post("/trades/new/", NEW)
     assert (Trade.objects.count(), len(fills("hand-1"))) == (1, 1)
 

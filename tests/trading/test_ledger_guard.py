@@ -45,6 +45,7 @@ from trading.operations.revoke_token import revoke_token
 from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.operations.withdraw_screenshot import withdraw_screenshot
 from trading.operations.write_day_note import write_day_note
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
@@ -56,7 +57,7 @@ DAY = date(2024, 3, 15)
 FACTS = (
     *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
     *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
-    *("trading_statedcharge", "trading_daynote", "trading_screenshot"),
+    *("trading_statedcharge", "trading_daynote", "trading_screenshot", "trading_screenshotwithdrawal"),
     *("trading_apitoken", "trading_tokenrevocation"),
 )
 KEPT = ("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead")
@@ -77,7 +78,8 @@ def everything(account: str = "main") -> Trade:
     line = ChargeStatement(day=later, last_day=later, head=Head.DP, amount=Decimal(7), source=ChargeSource.PERSON)
     state_charges(account, [line], by="asha", text="the broker's page")
     write_day_note(get_account(account), DAY, "gap up", by="asha")
-    add_screenshot(row(account=account).pk, picture(), by="asha")
+    shot = add_screenshot(row(account=account).pk, picture(), by="asha")
+    withdraw_screenshot(shot.pk, by="asha", reason="of another trade")
     make_token(account, account, ["read"], by="asha")
     revoke_token(account, by="asha")
     return row(account=account)
@@ -237,7 +239,8 @@ class TestJournal:
         assert [one.operation for one in Journal.objects.filter(account__code="main")] == [
             *("open_position", "update_trailing_sl", "add_fill", "close_position", "record_signal"),
             *("publish_daily_summary", "add_capital", "open_position", "amend", "state_charges"),
-            *("write_day_note", "add_screenshot", "make_token", "revoke_token", "review_trade"),
+            *("write_day_note", "add_screenshot", "withdraw_screenshot", "make_token", "revoke_token"),
+            "review_trade",
         ]
 
     def test_a_fill_is_told_exactly(self) -> None:

@@ -8,6 +8,7 @@ import os
 import struct
 import time
 import zlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,19 @@ from tests import page_desk
 from tests.trading.book import opened, row
 from tests.trading.pictures import opened_picture, picture
 from trading import picture_files
+from trading.bookkeeping import journal
 from trading.domain import pictures
 from trading.domain.pictures import made_anew
 from trading.errors import InvalidValue, LedgerBusy, UnknownTrade
-from trading.models import Journal, Screenshot
+from trading.models import Journal, Screenshot, ScreenshotWithdrawal, Trade
 from trading.operations import add_screenshot as adding
 from trading.operations.add_screenshot import PER_TRADE_MAX, add_screenshot
 from trading.operations.back_up import back_up
 from trading.operations.clear_account import clear_account
 from trading.operations.restore import restore
+from trading.operations.withdraw_screenshot import withdraw_screenshot
 from trading.proof.verify import verify_ledger
+from trading.queries.facts import journal_of
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -205,12 +209,104 @@ def test_what_was_replayed_goes_with_its_pictures(pk: int) -> None:
     assert len(files()) == 1 and verify_ledger().ok
 
 
+# -- taking it back --
+
+
+@pytest.mark.ledger
+def test_a_picture_is_taken_back_once_and_its_hash_stays_proved(pk: int) -> None:
+    shot, other = (add_screenshot(pk, picture(shade=shade), by="asha") for shade in (1, 2))
+    for author, reason in (("", "why"), ("asha", " \n"), ("asha", "x" * 201)):
+        with pytest.raises(InvalidValue):
+            withdraw_screenshot(shot.pk, by=author, reason=reason)
+    with pytest.raises(InvalidValue, match="no screenshot"):
+        withdraw_screenshot(other.pk + 1, by="asha", reason="why")
+    assert len(files()) == 2
+    end = withdraw_screenshot(shot.pk, by="ravi", reason=" shows a\nclient ")
+    assert withdraw_screenshot(shot.pk, by="asha", reason="again").pk == end.pk
+    assert (end.author, end.reason, [path.name for path in files()]) == ("ravi", "shows a client", [other.name])
+    line = Journal.objects.get(operation="withdraw_screenshot")
+    body = json.loads(line.body)
+    assert (line.recorded_by, body["screenshot_pk"], body["reason"], body["trade"]["pk"]) == (
+        *("ravi", shot.pk, "shows a client"), pk)  # fmt: skip
+    assert line in journal_of(Trade.objects.get(pk=pk))
+    proof = verify_ledger()
+    assert proof.ok and (proof.checked["screenshot"], proof.checked["screenshotwithdrawal"]) == (2, 1)
+    with pytest.raises(InvalidValue, match="taken this very picture back"):
+        add_screenshot(pk, picture(shade=1), by="asha")
+    assert len(files()) == 1
+    picture_files.remove([other.name])
+    assert [(one.kind, one.pk, one.stored) for one in verify_ledger().differences] == [("file", other.pk, "missing")]
+
+
+def test_what_was_taken_back_makes_room_for_another(pk: int) -> None:
+    shots = [add_screenshot(pk, picture(shade=shade + 10), by="asha") for shade in range(PER_TRADE_MAX)]
+    withdraw_screenshot(shots[0].pk, by="asha", reason="too small")
+    add_screenshot(pk, picture(shade=200), by="asha")
+    with pytest.raises(InvalidValue, match="has 20 screenshots"):
+        add_screenshot(pk, picture(shade=201), by="asha")
+
+
+@pytest.mark.ledger
+def test_no_picture_is_removed_whose_withdrawal_was_not_booked(pk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    shot = add_screenshot(pk, picture(), by="asha")
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise LedgerBusy("The ledger could not be written.")
+
+    monkeypatch.setattr(journal, "append", refuse)
+    with pytest.raises(LedgerBusy):
+        withdraw_screenshot(shot.pk, by="asha", reason="why")
+    monkeypatch.undo()
+    assert len(files()) == 1 and not ScreenshotWithdrawal.objects.exists() and verify_ledger().ok
+
+
+@pytest.mark.ledger
+def test_backups_keep_a_picture_as_long_as_one_of_them_has_it(pk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    shot = add_screenshot(pk, picture(), by="asha")
+    before = back_up()
+    monkeypatch.setattr(picture_files, "remove", lambda *_: None)
+    withdraw_screenshot(shot.pk, by="asha", reason="shows a client")  # killed before the file was removed
+    monkeypatch.undo()
+    assert len(files()) == 1 and verify_ledger().ok
+    after, kept = back_up(), before.parent / "screenshots" / shot.name
+    assert (files(), kept.exists()) == ([], True)
+    assert restore(before, force=True).screenshots_lost == []
+    assert [path.name for path in files()] == [shot.name] and verify_ledger().ok
+    assert restore(after, force=True).screenshots_lost == []
+    assert files() == [] and verify_ledger().ok
+    monkeypatch.setattr("trading.operations.back_up.BOOKED", timedelta(0))
+    for path in before.parent.glob("replaced-*"):
+        path.unlink()
+    back_up(keep=2)
+    assert not before.exists() and not kept.exists()
+
+
 # -- the pages --
 
 
 def handed(client: Client, pk: int, *contents: bytes) -> Any:
     sent = [SimpleUploadedFile(f"shot {number}.png", content) for number, content in enumerate(contents)]
     return client.post(f"/trades/{pk}/screenshots/", {"screenshots": sent})
+
+
+def test_who_handed_a_picture_over_takes_it_back_and_so_do_operators(pk: int, client: Client) -> None:
+    rows = [add_screenshot(pk, picture(shade=shade), by=by) for shade, by in enumerate(("reviewer", "asha", "asha"))]
+
+    def sent(shot: Screenshot, **fields: str) -> Any:
+        return client.post(f"/trades/{pk}/screenshots/{shot.pk}/withdraw/", fields)
+
+    for group, offered in (("viewer", 0), ("reviewer", 1), ("operator", 3)):
+        client.force_login(page_desk.member(group))
+        assert client.get(f"/trades/{pk}/").content.decode().count("Take it back") == offered, group
+        assert sent(rows[1], reason="mine").status_code == (403 if group != "operator" else 302)
+    client.force_login(page_desk.member("reviewer"))
+    page = sent(rows[0])
+    assert page.status_code == 400 and "Say why" in page.content.decode()
+    assert sent(rows[0], reason="shows <b>")["Location"] == f"/trades/{pk}/#screenshots"
+    assert client.get(f"/trades/{pk}/screenshots/{rows[0].pk}/").status_code == 404
+    text = client.get(f"/trades/{pk}/").content.decode()
+    assert text.count("<img") == 1 and "taken back by reviewer" in text and "shows &lt;b&gt;" in text
+    assert client.post(f"/trades/{pk + 1}/screenshots/{rows[2].pk}/withdraw/", {"reason": "x"}).status_code == 404
 
 
 def test_a_reviewer_hands_pictures_over_and_each_viewer_sees_them(pk: int, client: Client) -> None:

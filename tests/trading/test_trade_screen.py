@@ -20,6 +20,7 @@ from trading.models import Journal, Trade, User
 from trading.operations.add_screenshot import add_screenshot
 from trading.operations.review_trade import review_trade
 from trading.operations.void import void
+from trading.operations.withdraw_screenshot import withdraw_screenshot
 
 AT = datetime(2021, 4, 12, 4, 0, tzinfo=UTC)  # 09:30 at the desk
 SECOND = timedelta(seconds=1)
@@ -72,8 +73,12 @@ def test_a_trade_fits_one_screen_and_tells_all(desk: DataManager) -> None:
 @pytest.mark.ledger
 def test_as_json_it_is_the_same_trade_with_every_line_of_the_journal(desk: DataManager) -> None:
     kept = add_screenshot(Trade.objects.get(trade_id="T1").pk, picture(), by="meera")
+    other = add_screenshot(Trade.objects.get(trade_id="T1").pk, picture(shade=9), by="meera")
+    withdraw_screenshot(other.pk, by="asha", reason="of another trade")
     made = json.loads(told("T1", "--format", "json"))
-    (screenshot,) = made["screenshots"]
+    screenshot, withdrawn = made["screenshots"]
+    assert screenshot["withdrawal"] is None and withdrawn["sha256"] == other.sha256
+    assert (withdrawn["withdrawal"]["author"], withdrawn["withdrawal"]["reason"]) == ("asha", "of another trade")
     assert (screenshot["author"], screenshot["sha256"], screenshot["width"]) == ("meera", kept.sha256, 40)
     assert (made["realised_pnl"], len(made["fills"]), len(made["stops"])) == ("190", 3, 11)
     assert made["result"] == "win"

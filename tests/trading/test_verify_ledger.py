@@ -41,6 +41,7 @@ from trading.operations.set_charges import set_charges
 from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.operations.withdraw_screenshot import withdraw_screenshot
 from trading.operations.write_day_note import write_day_note
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
@@ -79,7 +80,9 @@ def a_desks_days() -> None:
     set_brokerage_plan("paper", "zerodha", DAY)
     for text in ("gap up", "gap up, then sideways"):
         write_day_note(get_account("paper"), DAY, text, by="asha")
-    add_screenshot(row("X").pk, picture(), by="asha")
+    for shade in (1, 2):
+        shot = add_screenshot(row("X").pk, picture(shade=shade), by="asha")
+    withdraw_screenshot(shot.pk, by="asha", reason="of another trade")
     for name in ("grafana", "notebook"):
         make_token("paper", name, ["read", "record"], by="asha", networks=["10.0.0.0/8"], expires_at=FAR)
     revoke_token("notebook", by="asha")

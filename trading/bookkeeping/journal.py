@@ -23,6 +23,7 @@ of the fact, where it was called with an intake):
   set_brokerage_plan.
 - ``note``: {day, version, text} in a write_day_note; its author is ``by``.
 - ``screenshot``: {name, format, width, height, size, sha256} in an add_screenshot; its file is beside the ledger.
+  A withdraw_screenshot has ``screenshot_pk``, ``withdrawal_pk`` and ``reason``; that file is removed after it.
 - ``token``: {name, sha256, scopes, networks, expires_at} in a make_token, with ``token_pk``; a revoke_token has
   ``token_pk`` and ``revocation_pk``. What a token recorded has ``by`` "token " and its name.
 - ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk note_pk
@@ -67,7 +68,7 @@ they are.
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split,
 import_file, import_fills, propose_actions, decide_action, book_trade, state_charges, set_brokerage_plan, record_breaks,
-approve_breaks, write_day_note, add_screenshot, make_token, revoke_token.
+approve_breaks, write_day_note, add_screenshot, withdraw_screenshot, make_token, revoke_token.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from trading.models.reference import (
     User,
 )
 from trading.models.saved_filter import SavedFilter
-from trading.models.screenshot import Screenshot
+from trading.models.screenshot import Screenshot, ScreenshotWithdrawal
 from trading.models.sealing import Seal
 from trading.models.trade import Fill, FillKey, Review, Signal, SignalCondition, StopChange, Trade
 
@@ -63,6 +63,7 @@ __all__ = [
     "Review",
     "SavedFilter",
     "Screenshot",
+    "ScreenshotWithdrawal",
     "Seal",
     "Signal",
     "SignalCondition",

@@ -30,6 +30,7 @@ FACTS = {
     "trading_dailysummary": ACCOUNT,
     "trading_daynote": ACCOUNT,
     "trading_screenshot": ACCOUNT,
+    "trading_screenshotwithdrawal": ACCOUNT,
     "trading_correction": ACCOUNT,
     "trading_statedcharge": ACCOUNT,
     "trading_journal": ACCOUNT,

@@ -1,4 +1,4 @@
-"""Rows of screenshots that people keep with their review of a trade."""
+"""Rows of screenshots that people keep with their review of a trade, and of those that were taken back."""
 
 from __future__ import annotations
 
@@ -41,3 +41,22 @@ class Screenshot(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ScreenshotWithdrawal(models.Model):
+    """The end of a screenshot: its row stays with its hash, its file does not."""
+
+    account = models.ForeignKey(Account, models.PROTECT, related_name="+")
+    screenshot = models.OneToOneField(Screenshot, models.PROTECT, related_name="withdrawal")
+    author = models.CharField(max_length=150)
+    reason = models.CharField(max_length=200)
+    withdrawn_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            CheckConstraint(name="screenshot_withdrawal_has_an_author", condition=~Q(author="")),
+            CheckConstraint(name="screenshot_withdrawal_has_a_reason", condition=~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.screenshot} withdrawn"

@@ -24,8 +24,9 @@ def add_screenshot(trade_pk: int, content: bytes, *, by: str) -> Screenshot:
 
     The file is on disk before its row is: a kill in between leaves a file that no row names, which is removed later.
 
-    Raises: InvalidValue for what is no picture, for an author without a name, for more than 20 of a trade, and for a
-        disk that takes no file; UnknownTrade, LedgerBusy, LedgerNotReady. Nothing was kept then.
+    Raises: InvalidValue for what is no picture, for one that was taken back from this trade, for an author without a
+        name, for more than 20 of a trade, and for a disk that takes no file; UnknownTrade, LedgerBusy, LedgerNotReady.
+        Nothing was kept then.
     """
     if not by:
         raise InvalidValue("A screenshot has an author.", field="by")
@@ -63,7 +64,7 @@ def _kept(trade_pk: int, row: Screenshot) -> Screenshot:
         head = journal.lock_head(trade.account)
         if (earlier := _earlier(trade_pk, row.sha256)) is not None:
             return earlier
-        if Screenshot.objects.filter(trade=trade).count() >= PER_TRADE_MAX:
+        if Screenshot.objects.filter(trade=trade, withdrawal=None).count() >= PER_TRADE_MAX:
             raise InvalidValue(
                 f"Trade {trade.trade_id} has {PER_TRADE_MAX} screenshots.",
                 field="screenshots",
@@ -78,7 +79,16 @@ def _kept(trade_pk: int, row: Screenshot) -> Screenshot:
 
 
 def _earlier(trade_pk: int, sha256: str) -> Screenshot | None:
-    return Screenshot.objects.filter(trade=trade_pk, sha256=sha256).first()
+    """Return the row of the same picture. Raises: InvalidValue where it was taken back."""
+    row = Screenshot.objects.select_related("withdrawal").filter(trade=trade_pk, sha256=sha256).first()
+    end = None if row is None else getattr(row, "withdrawal", None)
+    if end is not None:
+        raise InvalidValue(
+            f"{end.author} has taken this very picture back from this trade: {end.reason}.",
+            field="screenshots",
+            hint="Take the screenshot anew.",
+        )
+    return row
 
 
 def _named(names: Collection[str]) -> Collection[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -11,12 +13,14 @@ from trading import picture_files
 from trading.bookkeeping import copying
 from trading.errors import InvalidValue
 from trading.progress import Progress
-from trading.queries.screenshots import screenshot_files
+from trading.queries.screenshots import screenshot_files, withdrawn_names
 from trading.transactions import reading
 
 PICTURES = "screenshots"  # the folder beside the copies: of all of them, since no picture ever changes
 PREFIX, BEFORE_MIGRATING = "ledger-", "before-migrate-"
 KEPT, KEPT_BEFORE_MIGRATING = 14, 5
+STAMP = re.compile(r"-(\d{8}T\d{12})Z\.")  # in the name of every copy, see `copying.new_path`
+BOOKED = timedelta(hours=1)  # nothing is booked so long after the instant that it has
 
 log = structlog.get_logger("database")
 
@@ -46,7 +50,17 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
     durable.sync_path(path.parent)
     log.info("backup", file=path.name, ledger=note.ledger, heads=note.heads)
     _keep_newest(PREFIX, path, keep)
+    _remove_withdrawn(path.parent)
     return path
+
+
+def _remove_withdrawn(folder: Path) -> None:
+    """Remove the files of screenshots that were taken back, where a kill left one, and from the backups' folder those
+    that no copy there still has."""
+    picture_files.remove(withdrawn_names())
+    made_at = [stamp.group(1) for path in folder.iterdir() if (stamp := STAMP.search(path.name))]
+    oldest = datetime.strptime(min(made_at), "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+    picture_files.remove(withdrawn_names(until=oldest - BOOKED), folder / PICTURES)
 
 
 def back_up_before_migrating() -> Path:

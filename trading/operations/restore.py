@@ -23,7 +23,7 @@ from trading.models.grafana_views import views_taken_away
 from trading.models.sealing import name_ledger
 from trading.operations.back_up import PICTURES
 from trading.progress import Progress
-from trading.queries.screenshots import screenshot_files
+from trading.queries.screenshots import screenshot_files, withdrawn_names
 from trading.transactions import busy, writers_alone
 
 Ends = dict[str, tuple[int, str]]
@@ -62,6 +62,7 @@ def restore(path: Path, *, force: bool = False, progress: Progress = lambda *_: 
         lost = picture_files.bring(lost, path.parent / PICTURES, picture_files.folder())
     except OSError as error:  # the ledger stands by now; its proof names what is not there
         log.error("screenshots were not restored", error=str(error))
+    picture_files.remove(withdrawn_names())  # of the ledger as it is now
     names = [file.name for file in lost]
     if names:
         log.error("screenshots that the backup has not", files=names)

@@ -24,15 +24,15 @@ OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capit
 OF_IMPORTS = {"import_file", "import_fills", "give_cost", "propose_actions", "decide_action"}
 OTHERS |= OF_IMPORTS
 OTHERS |= {"state_charges", "set_brokerage_plan", "write_day_note"}
-OTHERS |= {"add_screenshot"}
+OTHERS |= {"add_screenshot", "withdraw_screenshot"}
 OTHERS |= {"record_breaks", "approve_breaks"}
 OTHERS |= {"make_token", "revoke_token"}
 COLLECTED = {  # operations whose rows a field of `Index` has
     "publish_daily_summary": "summaries",
     "state_charges": "charges",
     "write_day_note": "notes",
-    "add_screenshot": "screenshots",
     **dict.fromkeys(OF_IMPORTS, "imports"),
+    **dict.fromkeys(("add_screenshot", "withdraw_screenshot"), "screenshots"),
     **dict.fromkeys(("record_breaks", "approve_breaks"), "breaks"),
     **dict.fromkeys(("make_token", "revoke_token"), "tokens"),
 }

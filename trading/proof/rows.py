@@ -49,6 +49,7 @@ KEYS = {
     "trading_dailysummary": ("account_id", "day", "version"),
     "trading_daynote": ("account_id", "day", "version"),
     "trading_screenshot": ("trade_id", "sha256"),
+    "trading_screenshotwithdrawal": ("screenshot_id",),
     "trading_apitoken": ("name",),
     "trading_tokenrevocation": ("token_id",),
 }

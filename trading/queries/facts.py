@@ -18,6 +18,7 @@ from trading.models import Correction, Fill, Journal, Trade
 CORRECTED = "corrected"  # the flag of a trade that has corrections
 AMEND, VOID, CHARGES, CONTRACT = "amend", "void", "charges", "contract"
 STATED = "stated"  # key in the body of charges that follow from stated lines: the days of these, as texts
+ENTERED = ("open_position", "add_fill", "close_position")  # what people do by hand as strategies do
 
 
 def fills_of(trade: Trade) -> list[Fill]:
@@ -48,8 +49,8 @@ def journal_of(trade: Trade) -> list[Journal]:
 
 
 def authors_of(trade: Trade) -> list[str]:
-    """Return by whose name something of a trade was recorded, in the order of the journal."""
-    bodies = (json.loads(row.body) for row in journal_of(trade))
+    """Return by whose name something of a trade was entered, in the order of the journal; not who reviewed it."""
+    bodies = (json.loads(row.body) for row in journal_of(trade) if row.operation in ENTERED)
     return list(dict.fromkeys(body["by"] for body in bodies if body.get("by")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,12 +15,13 @@ from django.views.decorators.http import require_POST, require_safe
 from trading import picture_files
 from trading.domain.pictures import BYTES_MAX
 from trading.errors import InvalidValue, VeloxError
-from trading.models import Screenshot, Trade
+from trading.models import Screenshot, Trade, User
 from trading.operations.add_screenshot import PER_TRADE_MAX, add_screenshot
+from trading.operations.withdraw_screenshot import withdraw_screenshot
 from trading.picture_files import PictureFile
 from trading.queries.accounts import all_accounts
 from trading.web.choice import AccountChoice, page
-from trading.web.guard import REVIEW
+from trading.web.guard import MAINTAIN, REVIEW
 
 
 @require_POST
@@ -44,10 +46,36 @@ def add(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
+@require_POST
+def withdraw(request: HttpRequest, pk: int, picture: int) -> HttpResponse:
+    """Take a picture of a trade back: whoever handed it over may, and operators."""
+    row = get_object_or_404(Screenshot.objects.select_related("account", "trade__instrument"), pk=picture, trade=pk)
+    if not may_withdraw(request.user, row):
+        raise PermissionDenied("Only who handed a picture over, and operators, take it back.")
+    try:
+        withdraw_screenshot(picture, by=request.user.get_username(), reason=request.POST.get("reason", ""))
+    except VeloxError as error:
+        choice = AccountChoice(row.account, all_accounts())
+        context = {"trade": row.trade, "refused": [(f"Screenshot by {row.author}", str(error))], "is_withdrawal": True}
+        response = page(request, "velox/screenshots.html", "trades", choice, **context)
+        response.status_code = HTTPStatus.BAD_REQUEST
+        return response
+    return redirect(f"{reverse('trade', args=[pk])}#screenshots")
+
+
+def may_withdraw(user: AbstractBaseUser | AnonymousUser, picture: Screenshot) -> bool:
+    """Tell whether somebody may take a picture back."""
+    if not isinstance(user, User):
+        return False
+    return user.has_perm(MAINTAIN) or (user.has_perm(REVIEW) and picture.author == user.get_username())
+
+
 @require_safe
 def show(request: HttpRequest, pk: int, picture: int) -> HttpResponse:
     """Return a picture of a trade; one whose file is not as it was kept is not shown."""
-    row = get_object_or_404(Screenshot, pk=picture, trade=pk)
+    row = get_object_or_404(Screenshot.objects.select_related("withdrawal"), pk=picture, trade=pk)
+    if hasattr(row, "withdrawal"):
+        raise Http404(f"{row.withdrawal.author} has taken this picture back: {row.withdrawal.reason}.")
     content = picture_files.read(PictureFile(row.name, row.sha256))
     if content is None:
         raise Http404("The file of this picture is missing or altered: `manage.py verify_ledger` says which.")

@@ -30,6 +30,7 @@ from trading.queries.trade_list import related, trade_row
 from trading.queries.trade_order import TradesBeside, neighbours
 from trading.web.choice import AccountChoice, account_query, page, query_of
 from trading.web.guard import REVIEW
+from trading.web.screenshots import may_withdraw
 from trading.web.static_files import CHART_LIBRARY
 
 CORRECT = "trading.add_correction"  # who may correct may enter by hand
@@ -138,7 +139,7 @@ def _shown(request: HttpRequest, trade: Trade, form: ReviewForm, *, error: str =
         can_correct=request.user.is_staff and request.user.has_perm(CORRECT),
         fills=facts.fills_with_pnl(trade),
         corrections=facts.corrections_of(trade),
-        screenshots=screenshots_of(trade),
+        pictures=[(shot, may_withdraw(request.user, shot)) for shot in screenshots_of(trade)],
         stops=trade.stop_changes.order_by("at", "pk"),
         signals=trade.signals.order_by("at", "pk"),
         charges=trade_charges(trade),

@@ -38,6 +38,7 @@ urlpatterns = [
     path("trades/<int:pk>/review/", trade.review, name="trade_review"),
     path("trades/<int:pk>/screenshots/", screenshots.add, name="add_screenshots"),
     path("trades/<int:pk>/screenshots/<int:picture>/", screenshots.show, name="screenshot"),
+    path("trades/<int:pk>/screenshots/<int:picture>/withdraw/", screenshots.withdraw, name="withdraw_screenshot"),
     path("trades/<int:pk>/fill/", hand_entry.add_fill, name="add_fill"),
     path("trades/<int:pk>/close/", hand_entry.close, name="close_trade"),
     path("trades/<int:pk>/chart/", trade.chart, name="trade_chart"),

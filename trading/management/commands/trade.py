@@ -52,7 +52,12 @@ class Command(VeloxCommand):
             "signals": [_fields(signal, "at", "decision", "reason", "conditions") for signal in life.signals],
             "review": review and _fields(review, "state", "rating", "tags", "mistakes", "notes", "reviewed_at"),
             "screenshots": [
-                _fields(picture, "format", "width", "height", "size", "sha256", "author", "recorded_at")
+                {
+                    **_fields(picture, "format", "width", "height", "size", "sha256", "author", "recorded_at"),
+                    "withdrawal": _fields(picture.withdrawal, "author", "reason", "withdrawn_at")
+                    if hasattr(picture, "withdrawal")
+                    else None,
+                }
                 for picture in life.screenshots
             ],
             "journal": [
