@@ -1,6 +1,8 @@
 # The image of web, worker and beat in docker-compose.yml.
 FROM python:3.11-slim-bookworm
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1
+# pg_dump and pg_restore of the server's own major version, for `manage.py backup` and `restore`.
+RUN apt-get update && apt-get install --yes --no-install-recommends postgresql-client-15 && rm -rf /var/lib/apt/lists/*
 WORKDIR /velox
 COPY requirements.txt .
 RUN pip install --no-deps --require-hashes -r requirements.txt && pip check

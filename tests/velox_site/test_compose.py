@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,12 @@ from tests.workers import BEAT, WORKER
 from timeseries import presence
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRETS = {"SECRET_KEY": "s" * 64, "INFLUXDB_INIT_PASSWORD": "p" * 64, "INFLUXDB_V2_TOKEN": "t" * 64}
-SERVICES = {"web", "worker", "beat", "redis", "redis-broker", "influxdb"}
+NAMES = (
+    "SECRET_KEY INFLUXDB_INIT_PASSWORD INFLUXDB_V2_TOKEN POSTGRES_PASSWORD VELOX_GRAFANA_PASSWORD VELOX_METRICS_TOKEN"
+)
+SECRETS = {name: name.lower() * 3 for name in (*NAMES.split(), "GRAFANA_ADMIN_PASSWORD")}
+DESK, WATCH = {"web", "worker", "beat"}, {"prometheus", "alertmanager", "grafana"}
+SERVICES = DESK | WATCH | {"postgres", "redis", "redis-broker", "influxdb"}
 
 
 def configured(folder: Path, secrets: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -35,9 +40,9 @@ def configured(folder: Path, secrets: dict[str, str]) -> subprocess.CompletedPro
     )
 
 
-@pytest.fixture
-def services(tmp_path: Path) -> dict[str, Any]:
-    done = configured(tmp_path, SECRETS)
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    done = configured(tmp_path_factory.mktemp("compose"), SECRETS)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
     return found
@@ -56,12 +61,14 @@ def test_every_service_restarts_is_pinned_and_tells_its_health(services: dict[st
         assert service["restart"] == "unless-stopped", name
         assert service["healthcheck"]["test"][0] == "CMD", name
         assert "build" in service or service["image"].count(":") == 1, name
-    assert all("@" not in word and "password" not in word for word in str(services["web"]["environment"]).split())
+    for name in DESK:
+        url = services[name]["environment"]["DATABASE_URL"]
+        assert url == f"postgres://velox:{SECRETS['POSTGRES_PASSWORD']}@postgres:5432/velox", name
 
 
 def test_ports_are_open_to_this_machine_alone(services: dict[str, Any]) -> None:
     published = [str(port) for service in services.values() for port in service.get("ports", [])]
-    assert len(published) == 4
+    assert len(published) == 7
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert "front" not in services["redis"]["networks"] and "ports" not in services["worker"]
 
@@ -98,3 +105,68 @@ def test_both_redis_start_with_their_options_and_mean_what_they_should(
     with redis_server(tmp_path, *words[1:]) as server:
         assert policy.encode() in server.tell("CONFIG", "GET", "maxmemory-policy")
         assert b"yes" in server.tell("CONFIG", "GET", "appendonly")
+
+
+def test_prometheus_finds_desk_alertmanager_and_token_by_what_its_command_writes(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("there is no promtool: apt-get install --no-install-recommends prometheus")
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (script,) = services["prometheus"]["command"]
+    script = script.replace("$$", "$")  # as compose hands it on
+    for place, here in (("/etc/velox", ROOT / "ops/prometheus"), ("/etc/prometheus", folder)):
+        script = script.replace(place, str(here))
+    script = script.replace("exec /bin/prometheus", "true")
+    command = [*services["prometheus"]["entrypoint"], script]
+    subprocess.run(command, env={**os.environ, **services["prometheus"]["environment"]}, check=True)
+    assert (folder / "velox_token").read_text() == SECRETS["VELOX_METRICS_TOKEN"]
+    assert (folder / "velox_token").stat().st_mode & 0o777 == 0o600
+    written = folder / "prometheus.yml"
+    written.write_text(written.read_text().replace("/etc/prometheus/", f"{folder}/"))
+    checked = subprocess.run([promtool, "check", "config", str(written)], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    configuration = yaml.safe_load(written.read_text())
+    (job,) = [job for job in configuration["scrape_configs"] if job["job_name"] == "velox"]
+    assert job["static_configs"] == [{"targets": ["web:8000"]}]
+    assert services["web"]["environment"]["VELOX_HOSTS"] == "web"  # else the pages refuse that name
+    assert (
+        "alertmanager:9093" in str(configuration["alerting"]) and "localhost" not in written.read_text().split("#")[0]
+    )
+
+
+def test_grafana_is_given_every_variable_and_file_that_its_provisioning_names(services: dict[str, Any]) -> None:
+    grafana = services["grafana"]
+    files = [path.read_text() for path in (ROOT / "ops/grafana/provisioning").rglob("*.yaml")]
+    named = {name for text in files for name in re.findall(r"\$(\w+)", text)}
+    assert len(named) >= 9 and named <= grafana["environment"].keys()
+    mounted = {Path(volume["target"]): volume for volume in map(as_volume, grafana["volumes"])}
+    assert Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]).parent in mounted
+    for target in ("/etc/grafana/provisioning", "/etc/grafana/velox/dashboards"):
+        assert mounted[Path(target)]["read_only"]
+        assert any(f"path: {target}" in text for text in files) or target.endswith("provisioning")
+    assert not grafana["environment"]["INFLUXDB_READ_TOKEN"], "the token that writes is not Grafana's"
+
+
+def as_volume(volume: Any) -> dict[str, Any]:
+    """Return a volume in compose's long form, whichever its version prints."""
+    if isinstance(volume, dict):
+        return volume
+    source, target, *mode = volume.split(":")
+    return {"source": source, "target": target, "read_only": mode == ["ro"]}
+
+
+def test_a_desk_answers_by_the_name_that_prometheus_asks_for(services: dict[str, Any], tmp_path: Path) -> None:
+    environment = {"VELOX_DATA_DIR": str(tmp_path), "VELOX_HOSTS": services["web"]["environment"]["VELOX_HOSTS"]}
+    show = "from velox_site import desk; from django.conf import settings; print(settings.ALLOWED_HOSTS)"
+    shown = subprocess.run(
+        [sys.executable, "-c", show], env={**os.environ, **environment}, cwd=ROOT, capture_output=True, text=True
+    )
+    assert "'web'" in shown.stdout and "'*'" not in shown.stdout, shown.stderr
+
+
+def test_the_image_brings_the_tools_that_back_up_its_servers_ledger(services: dict[str, Any]) -> None:
+    major = services["postgres"]["image"].partition(":")[2].partition(".")[0]
+    assert f"postgresql-client-{major}" in (ROOT / "Dockerfile").read_text()
