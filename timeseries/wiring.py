@@ -69,9 +69,9 @@ def _embedded(root: Path, zone: ZoneInfo, retention_days: int | None) -> DeltaSt
     return DeltaStore(root, zone=zone, retention_days=retention_days)
 
 
-def count_points() -> balance.PointCounts:
-    """Count every point of this data folder; see `balance.points`. It needs no store."""
-    return balance.points(open_spool(), now=time.time_ns())
+def count_points(*, now_ns: int | None = None) -> balance.PointCounts:
+    """Count every point of this folder as of ``now_ns`` (UTC; None: now), without a store; see `balance.points`."""
+    return balance.points(open_spool(), now=time.time_ns() if now_ns is None else now_ns)
 
 
 def audit_store() -> list[audit.LaneAudit]:

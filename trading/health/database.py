@@ -86,12 +86,19 @@ def _unapplied(connection: BaseDatabaseWrapper) -> State | None:
 
 
 def _unarchived(connection: BaseDatabaseWrapper) -> State | None:
+    if archive_mode(connection) == "off":
+        return faults.ARCHIVE_OFF.state("archive_mode is off.") if settings.VELOX_WAL_ARCHIVE else None
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT current_setting('archive_mode'), failed_count, last_failed_wal,"
-            " last_failed_time > coalesce(last_archived_time, '-infinity') FROM pg_stat_archiver"
+            "SELECT failed_count, last_failed_wal, last_failed_time > coalesce(last_archived_time, '-infinity')"
+            " FROM pg_stat_archiver"
         )
-        mode, failures, wal, is_failing = cursor.fetchone()
-    if mode == "off":
-        return faults.ARCHIVE_OFF.state("archive_mode is off.") if settings.VELOX_WAL_ARCHIVE else None
+        failures, wal, is_failing = cursor.fetchone()
     return faults.ARCHIVE_FAILING.state(f"{failures} failures, the last with {wal}.") if is_failing else None
+
+
+def archive_mode(connection: BaseDatabaseWrapper) -> str:
+    """Return PostgreSQL's archive_mode: off, on or always."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW archive_mode")
+        return str(cursor.fetchone()[0])

@@ -70,7 +70,10 @@ def report(*, now: datetime) -> HealthReport:
 def look(*, now: datetime) -> HealthLook:
     """Look at each part once; see `report`."""
     started = time.perf_counter()  # what is compared with other clocks is the time of then
-    points, feeds = _counted(wiring.count_points), _counted(lambda: recording.feeds(now))
+    points, feeds = (
+        _counted(lambda: wiring.count_points(now_ns=int(now.timestamp() * 10**9))),
+        _counted(lambda: recording.feeds(now)),
+    )
     compared: Backups | None = None
 
     def check_ledger() -> State:

@@ -1,0 +1,404 @@
+"""Each fault of the table made on a real file or server; the report is asked for the time that a maker answers with."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.redis_server import RedisServer, use
+from tests.waiting import until
+from timeseries import presence, wiring
+from timeseries.spool.counter import FULL, REFUSED_NS, CounterMap
+from timeseries.spool.lane import Outcome
+from trading import intake, summon
+from trading.data_manager import DataManager
+from trading.health import faults, site
+from trading.hot import comparisons
+from trading.operations.back_up import back_up
+
+
+@dataclass
+class Room:
+    """What a maker may use; what it enters into ``stack`` is left after the test."""
+
+    data_dir: Path
+    settings: Any
+    patch: pytest.MonkeyPatch
+    stack: ExitStack
+    redis: RedisServer
+
+    def recorder(self, **keywords: Any) -> DataManager:
+        """Return a manager that has recorded one tick and still records."""
+        dm = self.stack.enter_context(DataManager(**keywords))
+        assert dm.process_tick("TCS", {"ltp": 1})
+        return dm
+
+    def mark(self, name: str, seconds_ago: float) -> None:
+        """Leave the mark of a process as of then."""
+        presence.mark(self.data_dir, name)
+        path = self.data_dir / presence.FOLDER / name
+        path.write_text(f"{max(0, int(path.read_text()) - int(seconds_ago * 10**9)):020d}")
+
+    def segment(self) -> Path:
+        [segment] = (self.data_dir / "spool").rglob("ticks/*.seg")
+        return segment
+
+
+Maker = Callable[[Room], datetime | None]
+MAKERS: dict[str, Maker] = {}
+
+
+def makes(key: str) -> Callable[[Maker], Maker]:
+    def keep(maker: Maker) -> Maker:
+        MAKERS[key] = maker
+        return maker
+
+    return keep
+
+
+def later(**passed: float) -> datetime:
+    return datetime.now(UTC) + timedelta(**passed)
+
+
+def trade(trade_id: str = "T1") -> None:
+    with DataManager() as dm:
+        dm.open_position(trade_id, "ema", "TCS", 1, 1, datetime.now(UTC))
+
+
+# -- the ledger ----------------------------------------------------------------------------------------------------
+
+
+@makes("ledger/ledger_not_ready")
+def tables_are_missing(room: Room) -> None:
+    connection.cursor().execute("DELETE FROM django_migrations WHERE app = 'trading'")
+
+
+@makes("ledger/ledger_damaged")
+def the_file_is_overwritten(room: Room) -> None:
+    connection.close()
+    (room.data_dir / "ledger.sqlite3").write_bytes(b"not a database" * 1000)
+
+
+@makes("ledger/ledger_read_only")
+def nothing_may_be_written(room: Room) -> None:
+    connection.cursor().execute("PRAGMA query_only = ON")
+
+
+@makes("ledger/ledger_busy")
+def another_writes_and_does_not_end(room: Room) -> None:
+    other = connection.copy()
+    room.stack.callback(other.close)
+    other.cursor().execute("BEGIN IMMEDIATE")
+
+
+@makes("ledger/no_backup")
+def facts_are_a_day_old(room: Room) -> datetime:
+    trade()
+    return later(hours=25)
+
+
+@makes("ledger/backup_old")
+def facts_wait_two_days_behind_a_backup(room: Room) -> datetime:
+    trade()
+    back_up()
+    trade("T2")
+    return later(hours=49)
+
+
+@makes("ledger/wal_large")
+def a_reader_never_ends(room: Room) -> None:
+    room.patch.setattr(faults, "WAL_BYTES_MAX", 0)
+    reader = connection.copy()
+    room.stack.callback(reader.close)
+    reader.cursor().execute("BEGIN DEFERRED")
+    reader.cursor().execute("SELECT count(*) FROM trading_account").fetchone()
+    trade()
+
+
+# -- the spool -----------------------------------------------------------------------------------------------------
+
+
+@makes("spool/spool_failed")
+def a_file_stands_in_the_spools_way(room: Room) -> None:
+    (room.data_dir / "spool").write_text("")
+
+
+@makes("spool/spool_full")
+def a_record_is_refused(room: Room) -> None:
+    room.recorder()
+    counter = CounterMap(room.segment().parent)
+    counter.words[FULL] += 1
+    counter.words[REFUSED_NS] = int(datetime.now(UTC).timestamp()) * 10**9
+    counter.close()
+
+
+@makes("spool/spool_removed")
+def the_spool_is_emptied_under_its_recorder(room: Room) -> None:
+    dm = room.recorder()
+    shutil.rmtree(room.data_dir / "spool")
+    until(lambda: not dm.process_tick("TCS", {"ltp": 2}))
+    until(lambda: dm.process_tick("TCS", {"ltp": 3}))
+
+
+@makes("spool/sync_failed")
+def the_disk_could_not_sync(room: Room) -> None:
+    room.recorder()
+    counter = CounterMap(room.segment().parent)
+    counter.doubt(1, 1, 5)
+    counter.close()
+
+
+@makes("spool/unsynced")
+def nobody_syncs(room: Room) -> datetime:
+    room.recorder()
+    return later(seconds=faults.UNSYNCED_SECONDS + 1)
+
+
+@makes("spool/spool_low")
+def the_spool_nears_its_limit(room: Room) -> None:
+    with DataManager() as dm:
+        dm.process_tick("TCS", {"ltp": 1})
+    room.settings.VELOX_SPOOL_MAX_BYTES = 4 * room.segment().stat().st_size // 3 - 100
+
+
+@makes("spool/balance")
+def a_segment_is_removed_by_hand(room: Room) -> None:
+    with DataManager() as dm:
+        dm.process_tick("TCS", {"ltp": 1})
+    room.segment().unlink()
+
+
+@makes("spool/segment_unreadable")
+def a_frame_is_overwritten(room: Room) -> None:
+    with DataManager() as dm:
+        for price in range(1, 9):
+            dm.process_tick("TCS", {"ltp": price})
+    content = bytearray(room.segment().read_bytes())
+    content[len(content) // 2 - 40 : len(content) // 2] = b"\xff" * 40
+    room.segment().write_bytes(content)
+
+
+# -- the store and who ships ---------------------------------------------------------------------------------------
+
+
+def _influx(room: Room, url: str) -> None:
+    room.settings.INFLUXDB_V2_URL = url
+    for name in ("ORG", "BUCKET", "TOKEN"):
+        setattr(room.settings, f"INFLUXDB_V2_{name}", "velox")
+
+
+@makes("store/store_unavailable")
+def influxdb_is_down(room: Room) -> None:
+    _influx(room, "http://127.0.0.1:9")
+
+
+@makes("store/store_misconfigured")
+def a_variable_is_missing(room: Room) -> None:
+    _influx(room, "http://127.0.0.1:9")
+    room.settings.INFLUXDB_V2_TOKEN = ""
+
+
+@makes("store/store_damaged")
+def a_file_of_the_store_is_gone(room: Room) -> None:
+    with DataManager() as dm:
+        dm.process_tick("TCS", {"ltp": 1})
+    wiring.open_pump().run_once()
+    next(path for path in (room.data_dir / "delta").rglob("*.parquet") if "ticks" in str(path)).unlink()
+    wiring.open_store().damages(seconds=60)
+
+
+@makes("shipper/no_companion")
+def the_companion_was_killed(room: Room) -> None:
+    room.recorder()
+    room.mark(summon.PRESENCE, presence.ABSENT_SECONDS + 1)
+
+
+@makes("shipper/companion_stuck")
+def the_companion_hangs(room: Room) -> None:
+    room.stack.enter_context(summon.being_the_companion())
+    room.mark(summon.PRESENCE, faults.STUCK_SECONDS + 1)
+
+
+@makes("shipper/nobody_ships")
+def points_wait_for_nobody(room: Room) -> datetime:
+    with DataManager() as dm:
+        dm.process_tick("TCS", {"ltp": 1})
+    return later(seconds=faults.OLD_SECONDS + 1)
+
+
+@makes("shipper/behind")
+def points_wait_for_a_companion(room: Room) -> datetime:
+    room.stack.enter_context(summon.being_the_companion())
+    return points_wait_for_nobody(room)
+
+
+@makes("shipper/dead_letters")
+def the_store_refused_a_point(room: Room) -> None:
+    with DataManager() as dm:
+        dm.process_tick("TCS", {"ltp": 1})
+    [lane] = [lane for lane in wiring.open_spool().lanes() if lane.issued()]
+    with lane.lease(owner="test") as lease:
+        lane.settle(Outcome(1, dead_lettered={"400": 1}), lease)
+
+
+# -- behind the ledger, and the hot state --------------------------------------------------------------------------
+
+
+def _fact(**outcome: str) -> None:
+    folder = intake.of_this_folder()
+    at = datetime.now(UTC).isoformat()
+    arguments = {"trade_id": "T1"}
+    shape = {"fact": "f1", "operation": "void", "account": "main", "arguments": arguments, "is_tried": False}
+    folder._facts.append({**shape, "queued_at": at})  # type: ignore[dict-item]
+    if outcome:
+        folder._outcomes.append({"fact": "f1", **outcome, "decided_at": at})
+
+
+@makes("intake/facts_wait")
+def a_fact_waits(room: Room) -> datetime:
+    _fact()
+    return later(seconds=faults.OLD_SECONDS + 1)
+
+
+@makes("intake/facts_refused")
+def a_fact_is_refused(room: Room) -> None:
+    _fact(state=intake.REFUSED, code="unknown_trade", reason="no such trade")
+
+
+@makes("follower/follower_behind")
+def nobody_follows(room: Room) -> datetime:
+    trade()
+    room.stack.enter_context(summon.being_the_companion())
+    return later(seconds=faults.OLD_SECONDS + 1)
+
+
+@makes("hot/cache_unreachable")
+def redis_hangs(room: Room) -> None:
+    use(room.redis.url, room.settings)
+    room.stack.enter_context(room.redis.frozen())
+
+
+def _compared(room: Room, wrong: int) -> None:
+    use(room.redis.url, room.settings)
+    comparisons.note("main", {"missing": 0, "behind": 0, "wrong": wrong}, datetime.now(UTC))
+
+
+@makes("hot/mended")
+def another_writes_into_the_copy(room: Room) -> None:
+    _compared(room, 1)
+
+
+@makes("hot/copy_stale")
+def nobody_compares_the_copy(room: Room) -> datetime:
+    _compared(room, 0)
+    room.stack.enter_context(summon.being_the_companion())
+    return later(seconds=faults.COMPARED_SECONDS + 1)
+
+
+# -- broker, feed, clock, site, disk -------------------------------------------------------------------------------
+
+
+@makes("broker/broker_unreachable")
+def the_broker_is_gone(room: Room) -> None:
+    room.settings.CELERY_BROKER_URL = "redis://127.0.0.1:9/0"
+
+
+def _workers(room: Room, worker: float, beat: float, task: float) -> None:
+    room.settings.CELERY_BROKER_URL = room.redis.url
+    for name, seconds_ago in (("worker", worker), ("beat", beat), (presence.TASK, task)):
+        room.mark(name, seconds_ago)
+
+
+@makes("worker/no_worker")
+def the_worker_is_stopped(room: Room) -> None:
+    _workers(room, presence.ABSENT_SECONDS + 1, 0, 0)
+
+
+@makes("worker/worker_stuck")
+def the_workers_task_never_ends(room: Room) -> None:
+    _workers(room, 0, 0, faults.TASK_SECONDS + 1)
+
+
+@makes("beat/no_beat")
+def the_beat_is_dead(room: Room) -> None:
+    _workers(room, 0, presence.ABSENT_SECONDS + 1, 0)
+
+
+@makes("feed/quiet")
+def a_feed_is_frozen_in_session(room: Room) -> datetime:
+    room.recorder(source="broker")
+    return datetime(2027, 1, 18, 5, tzinfo=UTC)  # a Monday, 10:30 at the desk
+
+
+@makes("clock/clock_feed")
+def ticks_come_from_the_future(room: Room) -> None:
+    dm = room.stack.enter_context(DataManager(source="broker"))
+    assert dm.process_tick("TCS", {"ltp": 1, "timestamp": later(seconds=faults.FEED_AHEAD_SECONDS + 20)})
+
+
+@makes("site/site_unreachable")
+def nobody_answers_at_the_address(room: Room) -> None:
+    room.patch.setattr(site, "_looks", {})
+    room.settings.VELOX_SITE_URL = "https://localhost:9"
+
+
+@makes("site/certificate_ends")
+def the_certificate_ends_in_days(room: Room) -> datetime:
+    room.patch.setattr(site, "_looks", {})
+    room.settings.VELOX_SITE_URL = room.stack.enter_context(_https(room, days=60))
+    return later(days=60 - faults.CERTIFICATE_DAYS)
+
+
+@makes("site/certificate_wrong")
+def the_certificate_has_ended(room: Room) -> datetime:
+    the_certificate_ends_in_days(room)
+    return later(days=61)
+
+
+@contextmanager
+def _https(room: Room, *, days: int) -> Iterator[str]:
+    """Serve TLS handshakes on a port of localhost with a certificate that this process trusts; give its address."""
+    folder = room.data_dir
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", folder / "tls.key"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", str(days)]
+    command = ["openssl", "req", "-x509", *key, *names, "-out", folder / "tls.pem"]
+    subprocess.run(command, check=True, capture_output=True)
+    room.patch.setenv("SSL_CERT_FILE", str(folder / "tls.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with listener.accept()[0] as plain, context.wrap_socket(plain, server_side=True) as secure:
+                secure.recv(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"https://localhost:{listener.getsockname()[1]}"
+
+
+@makes("disk/disk_full")
+def the_disk_is_full(room: Room) -> None:
+    room.patch.setattr(faults, "FREE_BYTES_OUT", 1 << 62)
+
+
+@makes("disk/disk_low")
+def the_disk_nears_its_reserve(room: Room) -> None:
+    room.patch.setattr(faults, "FREE_BYTES_LOW", 1 << 62)
+
+
+@makes("logs/logs_read_only")
+def a_file_stands_in_the_logs_way(room: Room) -> None:
+    room.settings.LOG_DIR.rmdir()
+    room.settings.LOG_DIR.write_text("")
