@@ -17,12 +17,14 @@ from timeseries.values import Instant, Number
 from trading import ledger
 from trading.aio import Awaitables
 from trading.domain.conditions import Conditions
+from trading.domain.limits import LimitsNow
 from trading.domain.shapes import DaySummary, PartTotals, Stats
 from trading.domain.values import Indicators, Position, Signal, StrategyCounters, Trade, TrailingStop
 from trading.health import report
 from trading.health.report import HealthReport
 from trading.intake import of_this_folder
 from trading.ledger_thread import at_the_ledger
+from trading.limit_memory import LimitMemory
 from trading.queries import daily_summary, history, statistics, stats_by, trades
 from trading.queries import signals as signal_queries
 from trading.queries.market_day import MarketDay, market_day
@@ -75,6 +77,7 @@ class DataManager:
         self.source, self.account = telemetry.recorder.source, telemetry.recorder.account
         self.aio = Awaitables(self)
         self.ledger = ledger.Ledger(self.account, raises=raises, newest=telemetry.price_at_hand)
+        self.limit_memory = LimitMemory(self.account, telemetry.known_ticks)
 
     # -- the ledger --------------------------------------------------------------------------------------------------
 
@@ -233,10 +236,7 @@ class DataManager:
     # -- what is true now --------------------------------------------------------------------------------------------
 
     def get_position(self, strategy_id: str, symbol: str) -> Position:
-        """Return the sum of the strategy's open trades in the symbol, with the last price seen; flat without any.
-
-        Raises: InvalidValue, UnknownAccount.
-        """
+        """Return the sum of the strategy's open trades in the symbol at the last price seen (`book.position_of`)."""
         return self.ledger.position_of(strategy_id, symbol, self.telemetry.latest_ticks)
 
     def get_open_positions(self) -> list[Position]:
@@ -267,10 +267,7 @@ class DataManager:
         return self.ledger.trailing_stops(strategy_id)
 
     def get_strategy_counters(self, strategy_id: str) -> StrategyCounters:
-        """Return what the strategy did today: trades opened, closed and open, signals taken and skipped.
-
-        Raises: InvalidValue, UnknownAccount.
-        """
+        """Return what the strategy did today: trades opened, closed and open, signals taken and skipped."""
         return self.ledger.counters_of(strategy_id)
 
     def get_all_counters(self) -> list[StrategyCounters]:
@@ -280,6 +277,10 @@ class DataManager:
     def get_day_figures(self) -> dict[str, Any]:
         """Return today's figures so far (`book.day_figures`); `get_daily_summary` is the whole report."""
         return self.ledger.day_figures()
+
+    def limits(self, strategy_id: str) -> LimitsNow:
+        """Return how far the strategy's limits and its account's are used, from memory (`LimitMemory.of`)."""
+        return self.limit_memory.of(strategy_id, since_ns=self.ledger.settled_ns())
 
     # -- what was ----------------------------------------------------------------------------------------------------
 

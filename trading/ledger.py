@@ -42,11 +42,12 @@ class Ledger(AccountOperations):
         """``raises``: let a stop raise where the ledger is at fault, as every other call does.
 
         ``intake``: keep there what the ledger cannot take, and answer with a `Pending`. ``newest``: what prices are
-        compared with, to flag a slip.
+        compared with, to flag a slip. ``written_ns`` is when our last operation ended (ns UTC), 0 before any.
         """
         self.account, self.raises, self.intake, self.newest = account, raises, intake, newest
         self.faults: dict[str, int] = {}
-        self._written_ns = 0
+        self.written_ns = 0
+        self._is_kept = False  # a fact of ours waits in the intake
 
     def update_trailing_sl(
         self,
@@ -85,38 +86,47 @@ class Ledger(AccountOperations):
             else:
                 answer = at_the_ledger(lambda: intake.take(operation, self.account, *arguments, **keywords))
                 if isinstance(answer, Pending):
+                    self._is_kept = True
                     summon.summon()
-        self._written_ns = time.time_ns()
+        self.written_ns = time.time_ns()
         return answer
+
+    def settled_ns(self) -> int | None:
+        """Return when our last operation ended (ns UTC, 0 before any); None while the intake keeps one of them."""
+        if self._is_kept and self.intake is not None:
+            if self.intake.waiting():
+                return None
+            self._is_kept, self.written_ns = False, time.time_ns()
+        return self.written_ns
 
     # What is true now, from the hot state or the ledger (`book`); never a copy from before our own last write.
 
     def open_positions(self, last_ticks: LastTicks) -> list[Position]:
         """Return one position per open trade, the oldest first."""
-        return at_the_ledger(book.open_positions, self.account, last_ticks, since_ns=self._written_ns)
+        return at_the_ledger(book.open_positions, self.account, last_ticks, since_ns=self.written_ns)
 
     def position_of(self, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
         """Return the sum of a strategy's open trades in a symbol."""
-        since = self._written_ns
+        since = self.written_ns
         return at_the_ledger(book.position_of, self.account, strategy_id, symbol, last_ticks, since_ns=since)
 
     def trailing_stops(self, strategy_id: str | None) -> list[TrailingStop]:
         """Return the last step of each open trade's trailing stop; of one strategy, or of all (None)."""
-        now, since = datetime.now(UTC), self._written_ns
+        now, since = datetime.now(UTC), self.written_ns
         return at_the_ledger(book.trailing_stops, self.account, strategy_id=strategy_id, now=now, since_ns=since)
 
     def counters(self) -> list[StrategyCounters]:
         """Return what each strategy did today, by its id."""
-        return at_the_ledger(book.counters, self.account, now=datetime.now(UTC), since_ns=self._written_ns)
+        return at_the_ledger(book.counters, self.account, now=datetime.now(UTC), since_ns=self.written_ns)
 
     def counters_of(self, strategy_id: str) -> StrategyCounters:
         """Return what a strategy did today."""
-        now, since = datetime.now(UTC), self._written_ns
+        now, since = datetime.now(UTC), self.written_ns
         return at_the_ledger(book.counters_of, self.account, strategy_id, now=now, since_ns=since)
 
     def day_figures(self) -> dict[str, Any]:
         """Return today's figures so far."""
-        return at_the_ledger(book.day_figures, self.account, now=datetime.now(UTC), since_ns=self._written_ns)
+        return at_the_ledger(book.day_figures, self.account, now=datetime.now(UTC), since_ns=self.written_ns)
 
     def read(
         self, query: Callable[Concatenate[Account, P], Answer], *arguments: P.args, **keywords: P.kwargs

@@ -21,6 +21,7 @@ from timeseries.stores.tables import point_schema
 from trading import errors
 from trading.data_manager import DataManager
 from trading.domain import cuts, figures, flags, periods, values
+from trading.domain.limits import LimitState
 from trading.feeds import ticks
 from trading.health.faults import FAULTS
 from trading.health.report import report
@@ -96,7 +97,8 @@ def test_the_loggers_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [values.Trade, values.Signal, values.TrailingStop, values.StrategyCounters, values.Pending, MarketDay]
+    "kind",
+    [values.Trade, values.Signal, values.TrailingStop, values.StrategyCounters, values.Pending, MarketDay, LimitState],
 )
 def test_the_fields_of_an_answer_are_as_promised(kind: Any) -> None:
     [listed] = [words(row[1]) for row in table("Its answers") if row[0] == f"`{kind.__name__}`"]
@@ -118,7 +120,7 @@ def test_every_class_that_the_text_names_is_there() -> None:
         for word in words(re.sub(r"^```.*?^```", "", PAGE, flags=re.M | re.S))
         if re.fullmatch(r"([A-Z][a-z]+)+", word)
     }
-    ours = {*errors.__all__, *vars(values), "DataManager", "MarketDay", "TickBatch"}
+    ours = {*errors.__all__, *vars(values), "DataManager", "MarketDay", "TickBatch", "LimitsNow", "LimitState"}
     assert named - ours == {"ValueError", "LookupError"}
 
 

@@ -42,6 +42,7 @@ from trading.operations.publish_daily_summary import Publishing, publish_daily_s
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.revoke_token import revoke_token
+from trading.operations.set_limit import set_limit
 from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
@@ -58,7 +59,7 @@ FACTS = (
     *("trading_capitalflow", "trading_fill", "trading_stopchange", "trading_signal", "trading_signalcondition"),
     *("trading_realisation", "trading_dailysummary", "trading_correction", "trading_journal"),
     *("trading_statedcharge", "trading_daynote", "trading_screenshot", "trading_screenshotwithdrawal"),
-    *("trading_apitoken", "trading_tokenrevocation"),
+    *("trading_apitoken", "trading_tokenrevocation", "trading_limit"),
 )
 KEPT = ("trading_trade", "trading_fillkey", "trading_daytotal", "trading_journalhead")
 
@@ -82,6 +83,7 @@ def everything(account: str = "main") -> Trade:
     withdraw_screenshot(shot.pk, by="asha", reason="of another trade")
     make_token(account, account, ["read"], by="asha")
     revoke_token(account, by="asha")
+    set_limit(account, "trades", 9, strategy_id="ema cross", by="asha", reason="the desk's rule")
     return row(account=account)
 
 
@@ -240,6 +242,7 @@ class TestJournal:
             *("open_position", "update_trailing_sl", "add_fill", "close_position", "record_signal"),
             *("publish_daily_summary", "add_capital", "open_position", "amend", "state_charges"),
             *("write_day_note", "add_screenshot", "withdraw_screenshot", "make_token", "revoke_token"),
+            "set_limit",
             "review_trade",
         ]
 

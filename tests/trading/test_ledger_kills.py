@@ -21,6 +21,7 @@ from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.set_charges import set_charges
+from trading.operations.set_limit import set_limit
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.operations.write_day_note import write_day_note
@@ -60,6 +61,8 @@ CASES = [
     Case("charges", lambda name: set_charges("main", name, "12.35", source="note")),
     Case("review", lambda name: review_trade(row(name).pk, by=User.objects.get(username="asha"), rating=3)),
     Case("note", lambda name: write_day_note(get_account("main"), DAY, name, by="asha"), lambda _: None),
+    Case("limit", lambda name: set_limit("main", "trades", 9, strategy_id=f"of {name}", by="asha", reason=name),
+         lambda name: opened(name, strategy_id=f"of {name}")),
     Case("summary", lambda _: publish_daily_summary(get_account("main"), DAY, rebuild=True), lambda name: (
         opened(name), closed(name))),
     Case("account", lambda name: create_account(

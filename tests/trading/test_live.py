@@ -37,7 +37,7 @@ def test_the_sections_are_those_of_the_page(client: Client) -> None:
     picture = live.OverviewLook("main")(True)
     assert picture is not None
     steady = {"live-tiles", "live-positions", "live-curve", "live-latest", "live-signals"}
-    assert set(picture.sections) == steady | {"live-health"}
+    assert set(picture.sections) == steady | {"live-limits", "live-health"}
     for name in steady:
         assert picture.sections[name].strip() in page, name
     assert f'data-day="{picture.facts["day"]}"' in page

@@ -38,6 +38,7 @@ from trading.operations.review_trade import review_trade
 from trading.operations.revoke_token import revoke_token
 from trading.operations.set_brokerage_plan import set_brokerage_plan
 from trading.operations.set_charges import set_charges
+from trading.operations.set_limit import end_limit, set_limit
 from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
@@ -89,6 +90,9 @@ def a_desks_days() -> None:
     for key, account in (("disk", ""), ("not flat", "paper")):
         raise_alert(Notice(Alert.Kind.FAULT, key, "low", account, "disk", "disk_low", "Make room."), now=AT)
     recover_alert("disk", now=AT + MINUTE)
+    for amount in ("25000.5", 30_000):
+        set_limit("main", "daily_loss", amount, strategy_id="another", by="asha", reason="the desk's rule")
+    end_limit("main", "daily_loss", strategy_id="another", by="ravi", reason="no more")
 
 
 def _corrections() -> None:

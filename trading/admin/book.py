@@ -15,7 +15,7 @@ from django.views.generic import RedirectView
 
 from trading.admin.base import MAIN, AccountFilter, RecordAdmin, condition_list
 from trading.admin.filters import InstrumentFilter
-from trading.models import DailySummary, Journal, Signal, Trade
+from trading.models import DailySummary, Journal, Limit, Signal, Trade
 from trading.queries.accounts import all_accounts
 from trading.queries.kept import KeptAnswers
 
@@ -86,6 +86,18 @@ class DailySummaryAdmin(RecordAdmin):
     @admin.display(description="body")
     def shown_body(self, summary: DailySummary) -> SafeString:
         return pretty(summary.body)
+
+
+@admin.register(Limit)
+class LimitAdmin(RecordAdmin):
+    list_display = ("number", "kind", "strategy", "amount", "first_day", "author", "reason", "account")
+    list_filter = (AccountFilter, "kind")
+    list_select_related = ("account", "strategy")
+    search_fields = ("reason", "author", "strategy__code")
+    ordering = ("-number",)
+    fields = readonly_fields = (
+        "account", "number", "kind", "strategy", "amount", "first_day", "reason", "author", "recorded_at",
+    )  # fmt: skip
 
 
 @admin.register(Journal)

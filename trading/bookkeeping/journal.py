@@ -22,13 +22,15 @@ of the fact, where it was called with an intake):
   ``charge_pks`` of a state_charges, which a set_charges follows for each trade that changes by it; {day, plan} in a
   set_brokerage_plan.
 - ``note``: {day, version, text} in a write_day_note; its author is ``by``.
+- ``limit``: {number, kind, strategy, strategy_pk, amount, first_day, reason} in a set_limit; its author is ``by``,
+  ``amount`` null where it ends a limit, ``strategy`` null where it is the whole account's.
 - ``screenshot``: {name, format, width, height, size, sha256} in an add_screenshot; its file is beside the ledger.
   A withdraw_screenshot has ``screenshot_pk``, ``withdrawal_pk`` and ``reason``; that file is removed after it.
 - ``token``: {name, sha256, scopes, networks, expires_at} in a make_token, with ``token_pk``; a revoke_token has
   ``token_pk`` and ``revocation_pk``. What a token recorded has ``by`` "token " and its name.
 - ``fill_pk realisation_pk day_total_pk stop_pk signal_pk number_pks review_pk summary_pk note_pk
-  screenshot_pk``: the keys of the rows that the operation wrote, so that `manage.py verify_ledger` can compare every
-  column with what was said here.
+  screenshot_pk limit_pk``: the keys of the rows that the operation wrote, so that `manage.py verify_ledger` can compare
+  every column with what was said here.
 
 A correction (amend, void, set_charges, correct_contract) has ``trade`` as it is named from then on, and:
 
@@ -68,7 +70,7 @@ they are.
 The operations: open_position, add_fill, close_position, update_trailing_sl, record_signal, create_account, add_capital,
 clear_account, publish_daily_summary, review_trade, amend, void, set_charges, correct_contract, apply_split,
 import_file, import_fills, propose_actions, decide_action, book_trade, state_charges, set_brokerage_plan, record_breaks,
-approve_breaks, write_day_note, add_screenshot, withdraw_screenshot, make_token, revoke_token.
+approve_breaks, write_day_note, add_screenshot, withdraw_screenshot, make_token, revoke_token, set_limit.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from timeseries.worker.dispatch import Dispatcher
 from trading import intake, summon
 from trading.companion.feed_review import FeedReview
 from trading.companion.follower import Follower
+from trading.companion.limit_watch import LimitWatch
 from trading.companion.newest import ROWS_MAX, newest_of
 from trading.errors import LedgerNotReady, VeloxError
 from trading.hot import cache, comparisons, ledger_copy
@@ -99,6 +100,7 @@ class Companion:
         self.follower = Follower()
         self.intake = intake.of_this_folder()
         self.feeds = FeedReview()
+        self.limits = LimitWatch(self.intake)
         self.broker: BrokerBell | None = None
         self.stopped = False
         self._last_recorder = clock()
@@ -127,6 +129,7 @@ class Companion:
     def run(self) -> None:
         """Work until there is nothing left to do for anybody, or `stop`."""
         self.pump.bell.listen()
+        self.limits.begin()
         log.info("the companion works", data_folder=str(settings.DATA_DIR))
         rung = False
         while not self.stopped:
@@ -140,6 +143,7 @@ class Companion:
         for job in self.jobs:  # what came during the last pass
             if self._has_folder():
                 job.run(self.clock(), at_once=True)
+        self.limits.end()
         self.follower.close()
         self.syncer.end()
         if self.broker is not None:

@@ -15,6 +15,7 @@ from trading.models.book import (
 from trading.models.breaks import BreakEvent
 from trading.models.charge import BrokeragePlan, StatedCharge
 from trading.models.imports import ActionDecision, BrokerFile, BrokerFill, CorporateAction, HoldingCost
+from trading.models.limit import Limit
 from trading.models.measured import Excursion, FeedGap
 from trading.models.reference import (
     Account,
@@ -59,6 +60,7 @@ __all__ = [
     "Instrument",
     "Journal",
     "JournalHead",
+    "Limit",
     "Realisation",
     "Review",
     "SavedFilter",

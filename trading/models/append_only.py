@@ -42,6 +42,7 @@ FACTS = {
     "trading_breakevent": ACCOUNT,
     "trading_apitoken": ACCOUNT,
     "trading_tokenrevocation": ACCOUNT,
+    "trading_limit": ACCOUNT,
 }
 # One thing may be added to a fact later: the trade that a signal led to.
 LINKED = "OLD.trade_id IS NULL AND " + " AND ".join(

@@ -25,12 +25,14 @@ OF_IMPORTS = {"import_file", "import_fills", "give_cost", "propose_actions", "de
 OTHERS |= OF_IMPORTS
 OTHERS |= {"state_charges", "set_brokerage_plan", "write_day_note"}
 OTHERS |= {"add_screenshot", "withdraw_screenshot"}
+OTHERS |= {"set_limit"}
 OTHERS |= {"record_breaks", "approve_breaks"}
 OTHERS |= {"make_token", "revoke_token"}
 COLLECTED = {  # operations whose rows a field of `Index` has
     "publish_daily_summary": "summaries",
     "state_charges": "charges",
     "write_day_note": "notes",
+    "set_limit": "limits",
     **dict.fromkeys(OF_IMPORTS, "imports"),
     **dict.fromkeys(("add_screenshot", "withdraw_screenshot"), "screenshots"),
     **dict.fromkeys(("record_breaks", "approve_breaks"), "breaks"),
@@ -97,6 +99,7 @@ class Index:
     notes: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     screenshots: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     tokens: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
+    limits: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
     day_totals: dict[tuple[int, int, int, str], int] = field(default_factory=dict)  # account, ..., day: the last key
     clears: dict[str, tuple[int, str]] = field(default_factory=dict)
     second_rows: set[tuple[int, int]] = field(default_factory=set)  # trade, sequence: of fills that stand in two

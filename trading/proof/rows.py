@@ -48,6 +48,7 @@ KEYS = {
     "trading_daytotal": ("account_id", "strategy_id", "instrument_id", "day"),
     "trading_dailysummary": ("account_id", "day", "version"),
     "trading_daynote": ("account_id", "day", "version"),
+    "trading_limit": ("account_id", "number"),
     "trading_screenshot": ("trade_id", "sha256"),
     "trading_screenshotwithdrawal": ("screenshot_id",),
     "trading_apitoken": ("name",),

@@ -21,6 +21,7 @@ from trading.proof.charges import compare_charges
 from trading.proof.fill_ids import TWICE, find_ids_twice
 from trading.proof.heads import add_heads_of_summaries
 from trading.proof.imports import compare_imports
+from trading.proof.limits import compare_limits
 from trading.proof.notes import compare_notes
 from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
 from trading.proof.reports import Reports
@@ -116,6 +117,7 @@ class Verification:
                 **compare_charges(tables, walk.index),
                 **compare_breaks(tables, walk.index),
                 **compare_notes(tables, walk.index),
+                **compare_limits(tables, walk.index),
                 **compare_screenshots(tables, walk.index, self.files),
                 **compare_tokens(tables, walk.index),
             }

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from trading.domain.drawing import Drawing
+from trading.domain.limits import LimitState
 from trading.domain.shapes import OutcomeFigures
 from trading.models import Account, Signal
 from trading.queries.day import Neighbours, SignalCounts
@@ -18,6 +19,7 @@ from trading.queries.period import desk_date
 from trading.queries.trade_list import TradeRow
 from trading.web.choice import account_query
 from trading.web.kept_day import DayFacts, DayTrades, kept_facts, kept_latest_day, kept_trades
+from trading.web.limits import limits_now
 from trading.web.positions import OpenPosition, positions_then, priced_positions
 
 LATEST = 8
@@ -45,6 +47,7 @@ class DayShown(TypedDict):
     signals: SignalCounts
     positions: list[OpenPosition]
     unrealised: Unrealised
+    limits: list[LimitState]  # as they are now, none of a past day
     total: Decimal | None  # realised after known charges and unrealised; None where no price of what is open is known
     curve: DayCurve
     chart: Drawing | None
@@ -82,6 +85,7 @@ def day_shown(account: Account, asked: date | None, *, now: datetime, mark: Ledg
         "signals": overview.signals,
         "positions": positions,
         "unrealised": unrealised,
+        "limits": [] if is_past else limits_now(account, positions, mark=mark),
         "total": None
         if positions and unrealised.total is None
         else overview.figures["total_pnl"] + (unrealised.total or 0),

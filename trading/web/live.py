@@ -27,6 +27,7 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_GET
 
 from timeseries import wiring
+from trading.domain.limits import LimitState
 from trading.health.report import HealthReport, report
 from trading.hot import cache
 from trading.models import Account
@@ -43,7 +44,7 @@ HEALTH_SECONDS = 2.0
 FRESH_SECONDS = 1.0  # so old a look may be that a page shows in place of its own
 CONNECTION_SECONDS = 60.0  # a thread that looks keeps its connection so long
 CHECK_SECONDS = 20.0  # between two looks whether a viewer still may look: cut off within a minute, a slow look included
-SECTIONS = ("tiles", "positions", "curve", "latest", "signals", "health")
+SECTIONS = ("tiles", "positions", "curve", "latest", "signals", "limits", "health")
 NEEDS_ASGI = "Live figures need the ASGI server of `make serve`; this page shows those of its loading."
 
 _looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")
@@ -58,7 +59,7 @@ class Footing(NamedTuple):
     clock: float  # where time alone tells
 
 
-Facts = tuple[DayFacts, Unrealised | list[OpenPosition] | int | HealthReport | None]
+Facts = tuple[DayFacts, Unrealised | list[OpenPosition] | int | HealthReport | list[LimitState] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class OverviewLook:
             "curve": (kept, None),
             "latest": (kept, facts["kept_trades"].number),  # none of its columns is a stop
             "signals": (kept, None),
+            "limits": (kept, facts["limits"]),
             "health": (kept, health),
         }
         context = {**facts, "account": account, "account_query": account_query(account), "health": health}
