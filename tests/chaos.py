@@ -26,6 +26,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     ([*LONG, "tests/trading/test_as_known.py", "-k", "every_report"], {"VELOX_EVERY_REPORT": "1"}),
     ([*LONG, "-m", "hypothesis"], {"VELOX_EXAMPLES": "1000"}),
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
+    (["tests.ops.flux_language"], {}),
 ]
 
 

@@ -173,6 +173,7 @@ from(bucket: v.defaultBucket)
   |> filter(fn: (r) => r._measurement == "position_snapshots" and r.account == ${account:doublequote})
   |> filter(fn: (r) => r.strategy == ${strategy:doublequote} and r._field == "pnl")
   |> group(columns: ["symbol"])
+  |> sort(columns: ["_time"])
   |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)
 """),),
             "Of its positions, where it records snapshots.",
@@ -210,6 +211,7 @@ from(bucket: v.defaultBucket)
   |> filter(fn: (r) => r._measurement == "trailing_sl" and r.account == ${account:doublequote})
   |> filter(fn: (r) => r.symbol == ${symbol:doublequote} and r._field == "stop_price")
   |> group(columns: ["strategy"])
+  |> sort(columns: ["_time"])
 """),
             ),
             "Last prices by source, and trailing stops by strategy. Executions and stops are marked on it.",
