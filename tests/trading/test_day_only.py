@@ -22,6 +22,7 @@ from trading.management.parquet import to_parquet
 from trading.models import Fill, Trade, User
 from trading.operations.amend import amend
 from trading.operations.close_position import close_position
+from trading.pages.export_text import rows_of
 from trading.proof.verify import verify_ledger
 from trading.queries import fill_export, trade_export
 from trading.queries.accounts import get_account
@@ -122,7 +123,9 @@ class TestDayOnly:
 class TestShown:
     def test_exports_show_the_date(self) -> None:
         booked("T1", ("BUY", "100", 10), ("SELL", "101", 10))
-        trades = dict(zip(trade_export.HEADER, next(iter(trade_export.export_rows(Trade.objects.all()))), strict=True))
+        trades = dict(
+            zip(trade_export.HEADER, next(rows_of(next(trade_export.export_blocks(Trade.objects.all())))), strict=True)
+        )
         assert (trades["opened_at"], trades["closed_at"]) == (DAY, DAY)
         rows = list(fill_export.fill_rows(Trade.objects.all()))
         fills = [dict(zip(fill_export.HEADER, cells, strict=True)) for cells in rows]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from timeseries.spool import durable
 from trading.errors import InvalidValue, VeloxError
@@ -35,8 +37,16 @@ def read_password(path: Path) -> str:
     return lines[0].strip()
 
 
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a whole file or none: its name is the new content's only when every byte is on disk.
+def output_path(name: str) -> Path:
+    """Return the file that ``--output`` names. Raises: OutputFailed."""
+    if not name:
+        raise OutputFailed("--output names no file.", field="output")
+    return Path(name)
+
+
+def write_file(path: Path, content: str | bytes | Callable[[BinaryIO], None]) -> None:
+    """Write a whole file or none, also where a function writes it part after part: its name is the new content's only
+    when every byte is on disk, and what is broken off leaves nothing.
 
     Raises: OutputFailed.
     """
@@ -44,7 +54,10 @@ def write_file(path: Path, content: str | bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with open(handle, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
                 durable.sync(file.fileno())
             os.replace(temporary, path)

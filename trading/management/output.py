@@ -11,7 +11,6 @@ import io
 import json
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 from rich.console import Console
@@ -19,7 +18,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from trading.domain.spreadsheet import cell
-from trading.management.files import OutputFailed, write_file
+from trading.management.files import OutputFailed, output_path, write_file
 from trading.management.page import to_html
 from trading.management.report import Report, Table, cell_text, is_numeric, jsonable, tone
 
@@ -65,10 +64,8 @@ def emit(report: Report, *, form: str, stdout: Output, output: str | None = None
     Raises:
         OutputFailed: the file cannot be written; an older one of that name is unharmed.
     """
-    if output == "":
-        raise OutputFailed("--output names no file.", field="output")
     if output is not None:
-        write_file(Path(output), render(report, form))
+        write_file(output_path(output), render(report, form))
     elif form == "table":
         width = None if stdout.isatty() else PIPE_WIDTH
         _print(report, Console(file=cast(IO[str], stdout), width=width, highlight=False))

@@ -1,36 +1,27 @@
-"""Rows as one Parquet file: money exact as decimals, times with their zone, objects as JSON, the rest as text."""
+"""Rows as one Parquet file: money exact as decimals, times with their zone, objects as JSON, the rest as text.
+
+A time that is known to the day only is null: the trading day has a column of its own.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from trading.domain.display import json_text
-from trading.domain.export import ColumnKind
-
-# Wide enough for all that the ledger holds and narrow enough to be multiplied: price × quantity has 38 digits, which
-# is what decimals of 128 bits hold. (pyarrow itself asks for one digit more: cast to decimal256 there.)
-TYPES = {
-    ColumnKind.AMOUNT: pa.decimal128(19, 8),
-    ColumnKind.VALUE: pa.decimal128(28, 8),
-    ColumnKind.TIME: pa.timestamp("us", "UTC"),
-    ColumnKind.DAY: pa.date32(),
-    ColumnKind.COUNT: pa.int64(),
-}
+from trading.domain.export import TYPES, ColumnKind, ExportBlock
 
 
 def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapping[str, ColumnKind]) -> bytes:
-    """Return rows as the bytes of a Parquet file; columns of no kind are strings.
-
-    A time that is known to the day only is null: the trading day has a column of its own.
-    """
+    """Return rows as the bytes of a Parquet file; columns of no kind are strings."""
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    schema = pa.schema([(name, TYPES.get(kinds.get(name, ColumnKind.OBJECT), pa.string())) for name in header])
+    schema = _schema(header, kinds)
     arrays = [
         pa.array(
             [_cell(value, kinds.get(field.name)) for value in column],
@@ -41,6 +32,28 @@ def to_parquet(header: Sequence[str], rows: Iterable[Sequence[Any]], kinds: Mapp
     sink = io.BytesIO()
     pq.write_table(pa.table(arrays, schema=schema), sink, compression="zstd")
     return sink.getvalue()
+
+
+def write_parquet(
+    file: BinaryIO, header: Sequence[str], blocks: Iterable[ExportBlock], kinds: Mapping[str, ColumnKind]
+) -> None:
+    """Write a Parquet file, a group of rows for each block."""
+    schema = _schema(header, kinds)
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for block in blocks:
+            arrays = [_timed(block, name).cast(schema.field(name).type) for name in header]
+            writer.write_table(pa.table(arrays, schema=schema))
+
+
+def _schema(header: Sequence[str], kinds: Mapping[str, ColumnKind]) -> pa.Schema:
+    return pa.schema([(name, TYPES.get(kinds.get(name, ColumnKind.OBJECT), pa.string())) for name in header])
+
+
+def _timed(block: ExportBlock, name: str) -> pa.Array:
+    if block.kinds.get(name) != ColumnKind.TIME:
+        return block.columns[name]
+    times, untimed = block.times(name)
+    return pc.if_else(untimed, pa.scalar(None, times.type), times)
 
 
 def _cell(value: Any, kind: ColumnKind | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from itertools import chain
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -10,7 +11,8 @@ from django.http import HttpResponse
 from trading.domain.workbook import workbook
 from trading.errors import InvalidValue
 from trading.models import Trade
-from trading.queries.trade_export import HEADER, export_rows
+from trading.pages.export_text import rows_of
+from trading.queries.trade_export import HEADER, export_blocks
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -18,7 +20,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 def workbook_response(trades: QuerySet[Trade], *, name: str) -> HttpResponse:
     """Return trades as a workbook to download; more than a sheet holds are answered 400 with the way out."""
     try:
-        content = workbook(name.capitalize(), HEADER, export_rows(trades))
+        content = workbook(name.capitalize(), HEADER, chain.from_iterable(map(rows_of, export_blocks(trades))))
     except InvalidValue as error:
         return HttpResponse(str(error), status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
     response = HttpResponse(content, content_type=XLSX)

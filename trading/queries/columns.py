@@ -89,16 +89,29 @@ def ordinals_of(texts: Sequence[str]) -> NDArray[np.int64]:
     return np.array([date.fromisoformat(day).toordinal() for day in days], dtype=np.int64)[codes]
 
 
-def fetched_rows(rows: QuerySet[Any, Any], at_a_time: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield the rows of a `values_list` as the database hands them over, so many at a time."""
+def fetched_blocks(rows: QuerySet[Any, Any], at_a_time: int) -> Iterator[list[list[Any]]]:
+    """Yield the columns of a `values_list` as the database hands them over, of so many rows at a time; on PostgreSQL
+    from a cursor of the server, so that nobody has all of them."""
     try:
         sql, parameters = rows.query.sql_with_params()
     except EmptyResultSet:  # nothing can match: the database need not be asked
         return
-    with connections[rows.db].cursor() as cursor:
+    connection = connections[rows.db]
+    with connection.chunked_cursor() as cursor:
         cursor.execute(sql, parameters)
-        while some := cursor.fetchmany(at_a_time):
-            yield some
+        is_all = False
+        while not is_all:
+            columns: list[list[Any]] = []
+            for _ in range(0, at_a_time, ROWS_AT_A_TIME):  # few rows at a time, as in `fetched_columns`
+                some = cursor.fetchmany(min(ROWS_AT_A_TIME, at_a_time))
+                if not some:
+                    is_all = True
+                    break
+                columns = columns or [[] for _ in some[0]]
+                for column, values in zip(columns, zip(*some, strict=True), strict=True):
+                    column.extend(values)
+            if columns:
+                yield columns
 
 
 def fetched_columns(rows: QuerySet[Any, Any]) -> list[list[Any]]:

@@ -4,33 +4,37 @@ Prices are averages to 8 decimals; ``buy_value`` and ``sell_value`` are price ×
 and sold so far; ``net_pnl`` is the gross P&L less the charges, None while those are unknown; ``conditions`` are those
 of the signals that led to the trade; ``charges_estimated`` is what the schedule of charges makes of it, None where the
 account has no brokerage plan, and part of no other figure.
+
+They are read, computed and handed over as blocks of columns, never as objects of the ORM, nor as rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from django.db.models import QuerySet
-from django.utils import timezone
+from numpy.typing import NDArray
 
 from trading.domain import averages
-from trading.domain.export import ColumnKind
-from trading.domain.feed_gaps import mark
-from trading.domain.flags import DAY_ONLY
-from trading.domain.money import from_units, to_units
-from trading.domain.position import in_risks
-from trading.models import Account, Instrument, Review, Signal, Strategy, Trade
-from trading.queries.average_prices import exit_value, from_fills
+from trading.domain.export import TYPES, ColumnKind, ExportBlock
+from trading.domain.money import SCALE, to_units
+from trading.domain.unit_columns import Truths, Units, decimal_column, divided_half_even, unit_columns
+from trading.models import Account, Instrument, Strategy, Trade
+from trading.progress import tell
+from trading.queries.average_prices import from_fills
 from trading.queries.charge_estimates import estimates_of
-from trading.queries.columns import day_of, fetched_rows, instant_of, text, texts_of, units
+from trading.queries.columns import fetched_blocks, text, texts_of, units
+from trading.queries.day_only import is_untimed
 from trading.queries.excursions import FIELDS as EXCURSION
+from trading.queries.export_parts import Picked, conditions_of, excursions_of, instants, reviews_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.reports import Selection
-from trading.queries.results import result_word
-from trading.queries.trade_list import REVIEWED, TO_REVIEW
+from trading.queries.results import BREAKEVEN, LOSS, WIN
 
 HEADER = (
     "account", "currency", "trade_id", "strategy", "symbol", "side", "state", "result",
@@ -61,7 +65,20 @@ KINDS = {
     "trading_day": ColumnKind.DAY,
     "conditions": ColumnKind.OBJECT,
 }
-AT_A_TIME = 2000
+AMOUNT, VALUE = TYPES[ColumnKind.AMOUNT], TYPES[ColumnKind.VALUE]
+DATED = ("opened_at", "closed_at")
+ROWS_AT_A_TIME = 10_000
+_CODES = ("pk", "account_id", "strategy_id", "instrument_id")
+_WORDS = ("trade_id", "side", "state", "exit_reason")
+_TEXTS = tuple(text(path) for path in ("trading_day", "opened_at", "closed_at", "flags"))
+_UNITS = tuple(
+    units(path)
+    for path in (
+        *("entry_quantity", "open_quantity", "entry_value", "open_cost", "realised_pnl"),
+        *("stop_price", "target_price", "initial_risk", "charges", "reported_pnl"),
+    )
+)
+_RESULTS = pa.array([LOSS, BREAKEVEN, WIN, Trade.State.OPEN.lower(), Trade.State.VOID.lower()])
 
 
 def exported(selection: Selection) -> QuerySet[Trade]:
@@ -72,180 +89,188 @@ def exported(selection: Selection) -> QuerySet[Trade]:
     return Trade.objects.filter(**selection.cut.lookups(), **days).order_by("opened_at", "pk")
 
 
-def export_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
-    """Yield one tuple of `HEADER` per trade, in their order; money Decimal, times at the desk (a date where the time of
-    day is not known), conditions a dict.
-
-    Values are taken as the database has them and never become objects of the ORM: that would cost more than the rest.
-    """
-    zone = timezone.get_current_timezone()
-    accounts = {pk: (code, currency) for pk, code, currency in Account.objects.values_list("pk", "code", "currency")}
-    strategies = dict(Strategy.objects.values_list("pk", "code"))
-    instruments = {instrument.pk: _shown(instrument) for instrument in Instrument.objects.select_related("exchange")}
-
-    def desk(at: str | None, *, is_day_only: bool = False) -> date | None:
-        local = None if at is None else instant_of(at).astimezone(zone)
-        return local.date() if local is not None and is_day_only else local
-
+def export_blocks(trades: QuerySet[Trade]) -> Iterator[ExportBlock]:
+    """Yield the trades in their order as blocks of the columns of `HEADER`: of a number of trades that is always the
+    same, so that a million take no more memory than some thousands."""
+    names, estimates, count = _Names.read(), estimates_of(trades), 0
     plain = trades.select_related(None).prefetch_related(None)
-    conditions, estimates = conditions_of(trades), estimates_of(trades)
-    multipliers = {pk: instrument.multiplier for pk, instrument in instruments.items()}
-    for row, entry_price, exit_price in _priced(plain, multipliers):
-        symbol = instruments[row.instrument].symbol
-        earned = row.pnl - (row.charges or 0)
-        risk = row.initial_risk
-        words = texts_of(row.flags)
-        untimed = DAY_ONLY in words
-        r_multiple = None if row.closed_at is None else in_risks(Decimal(earned), _decimal(risk))
-        review = row.review_state
-        yield (
-            *accounts[row.account], row.trade_id, strategies[row.strategy], symbol, row.side, row.state,
-            result_word(row.state, earned), day_of(row.trading_day),
-            desk(row.opened_at, is_day_only=untimed), desk(row.closed_at, is_day_only=untimed),
-            from_units(row.entry_quantity), from_units(row.open_quantity),
-            entry_price,
-            _money(row.stop_price), _money(row.target_price), _money(risk), from_units(row.pnl),
-            _money(row.charges), r_multiple, row.exit_reason, _money(row.reported_pnl),
-            " ".join(words),
-            REVIEWED if review == Review.State.DONE else TO_REVIEW, row.rating,
-            None if review is None else ", ".join(texts_of(row.tags)), row.mistakes, row.notes,
-            row.reviewed_by, desk(row.reviewed_at),
-            *(_excursion(row, desk(row.mae_at), desk(row.mfe_at)) if row.mae is not None else _NOT_MEASURED),
-            from_units(row.exit_quantity), exit_price, *_bought_and_sold(row),
-            None if row.charges is None else from_units(earned), conditions.get(row.pk, {}),
-            estimates.get(row.pk),
-        )  # fmt: skip
+    for columns in fetched_blocks(plain.values_list(*_CODES, *_WORDS, *_TEXTS, *_UNITS), ROWS_AT_A_TIME):
+        yield _block(columns, names, estimates)
+        count += len(columns[0])
+        tell("trades", count)
 
 
-def conditions_of(trades: QuerySet[Trade]) -> dict[int, dict[str, Any]]:
-    """Return the conditions of the signals that led to each trade, by its key; the first signal's where two differ."""
-    rows = Signal.objects.filter(trade__in=trades.order_by().values("pk")).order_by("at", "pk")
-    conditions: dict[int, dict[str, Any]] = {}
-    for pk, seen in rows.values_list("trade_id", "conditions"):
-        conditions[pk] = {**seen, **conditions.get(pk, {})}
-    return conditions
+def _block(columns: Sequence[Sequence[int]], names: _Names, estimates: Mapping[int, Decimal | None]) -> ExportBlock:
+    pks, accounts, strategies, traded = (np.array(column, dtype=np.int64) for column in columns[:4])
+    trade_ids, sides, states, reasons, days, opened, closed, flags = (pa.array(of, pa.string()) for of in columns[4:12])
+    amounts, is_there = unit_columns(columns[12:])
+    entered, held, entry_value, open_cost, pnl, stop, target, risk, charges, reported = amounts
+    of_stop, of_target, of_risk, of_charges, of_reported = is_there[5:]
+    every = np.ones(len(pks), dtype=bool)
+    is_long, is_void = _is(sides, Trade.Side.LONG), _is(states, Trade.State.VOID)
+    # Of a void trade nothing was taken out.
+    left = np.where(is_void, 0, entered - held)
+    has_left, released = (left != 0).astype(bool), entry_value - open_cost
+    exit_value = np.where(has_left, np.where(is_long, released + pnl, released - pnl), 0)
+    earned = pnl - charges  # those that are not known are 0
+    prices = _prices(pks, sides, names.multipliers(traded), (entered, entry_value), (left, exit_value))
+    has_risk = of_risk & (risk != 0).astype(bool)
+    in_risks = _InRisks(np.where(has_risk, risk, 1), has_risk)
+    picked = Picked(pks)
+    closed_at = instants(closed)
+    by_name = {
+        "account": names.account(accounts),
+        "currency": names.currency(accounts),
+        "trade_id": trade_ids,
+        "strategy": names.strategy(strategies),
+        "symbol": names.symbol(traded),
+        "side": sides,
+        "state": states,
+        "result": _results(states, is_void, earned),
+        "trading_day": days.cast(pa.date32()),
+        "opened_at": instants(opened),
+        "closed_at": closed_at,
+        "entry_quantity": decimal_column(entered, every, AMOUNT),
+        "open_quantity": decimal_column(held, every, AMOUNT),
+        "entry_price": decimal_column(*prices[0], AMOUNT),
+        "stop_price": decimal_column(stop, of_stop, AMOUNT),
+        "target_price": decimal_column(target, of_target, AMOUNT),
+        "initial_risk": decimal_column(risk, of_risk, VALUE),
+        "gross_pnl": decimal_column(pnl, every, VALUE),
+        "charges": decimal_column(charges, of_charges, AMOUNT),
+        "r_multiple": in_risks.of(earned, closed_at.is_valid().to_numpy(zero_copy_only=False)),
+        "exit_reason": reasons,
+        "reported_pnl": decimal_column(reported, of_reported, VALUE),
+        "flags": _mapped(flags, lambda flag_text: " ".join(texts_of(flag_text))),
+        **reviews_of(picked),
+        **excursions_of(picked, pnl, in_risks.of),
+        "exit_quantity": decimal_column(left, every, AMOUNT),
+        "exit_price": decimal_column(*prices[1], AMOUNT),
+        "buy_value": decimal_column(np.where(is_long, entry_value, exit_value), every, VALUE),
+        "sell_value": decimal_column(np.where(is_long, exit_value, entry_value), every, VALUE),
+        "net_pnl": decimal_column(earned, of_charges, VALUE),
+        "conditions": conditions_of(picked),
+        "charges_estimated": pa.array(map(estimates.get, pks.tolist()), AMOUNT)
+        if estimates
+        else pa.nulls(len(pks), AMOUNT),
+    }
+    untimed = _mapped(flags, lambda flag_text: str(is_untimed(flag_text)))
+    return ExportBlock(by_name, KINDS, pc.equal(untimed.cast(pa.string()), "True"), DATED)
 
 
-def _priced(
-    trades: QuerySet[Trade], multipliers: Mapping[int, int]
-) -> Iterator[tuple[_Row, Decimal | None, Decimal | None]]:
-    """Yield each trade's row with its average prices of entry and exit."""
-    for rows in fetched_rows(trades.values_list(*_PLAIN, *_TEXTS, *_UNITS), AT_A_TIME):
-        some = list(map(_Row._make, rows))
-        unsure = (row for row in some if not averages.sums_tell(row.entry_quantity, multipliers[row.instrument]))
-        exact = from_fills({row.pk: row.side for row in unsure})
-        for row in some:
-            multiplier, fills_prices = multipliers[row.instrument], exact.get(row.pk)
-            if fills_prices is None:
-                entry = averages.of_sums(row.entry_value, row.entry_quantity, multiplier)
-                yield row, entry, averages.of_sums(row.exit_value, row.exit_quantity, multiplier)
-            else:
-                yield row, fills_prices.entry, fills_prices.exit if row.exit_quantity else None
+@dataclass(frozen=True, slots=True)
+class _InRisks:
+    """The initial risk of each trade; where there is none it is 1 and ``is_known`` not."""
+
+    risk: Units
+    is_known: Truths
+
+    def of(self, amounts: Units, is_asked: Truths) -> pa.Decimal128Array:
+        """Return amounts in units of the risk, to two decimals half-even (`position.in_risks`)."""
+        is_told = is_asked & self.is_known
+        hundredths = divided_half_even(np.where(is_told, amounts, 0) * 100, self.risk)
+        if max(int(hundredths.max()), -int(hundredths.min())) > 2**62 // 10**6:
+            hundredths = hundredths.astype(object)
+        return decimal_column(hundredths * 10**6, is_told, VALUE)
 
 
-def _bought_and_sold(row: _Row) -> tuple[Decimal, Decimal]:
-    entered, left = from_units(row.entry_value), from_units(row.exit_value)
-    return (entered, left) if row.side == Trade.Side.LONG else (left, entered)
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of what trades refer to, by key."""
+
+    accounts: dict[int, tuple[str, str]]  # code and currency
+    strategies: dict[int, str]
+    instruments: dict[int, tuple[str, int]]  # as callers know it, and its multiplier in units
+
+    @classmethod
+    def read(cls) -> _Names:
+        return cls(
+            {pk: (code, currency) for pk, code, currency in Account.objects.values_list("pk", "code", "currency")},
+            dict(Strategy.objects.values_list("pk", "code")),
+            {
+                row.pk: (shown_symbol(row.exchange.code, row.symbol), to_units(row.multiplier))
+                for row in Instrument.objects.select_related("exchange")
+            },
+        )
+
+    def account(self, keys: NDArray[np.int64]) -> pa.DictionaryArray:
+        return _looked_up(keys, lambda pk: self.accounts[pk][0])
+
+    def currency(self, keys: NDArray[np.int64]) -> pa.DictionaryArray:
+        return _looked_up(keys, lambda pk: self.accounts[pk][1])
+
+    def strategy(self, keys: NDArray[np.int64]) -> pa.DictionaryArray:
+        return _looked_up(keys, self.strategies.__getitem__)
+
+    def symbol(self, keys: NDArray[np.int64]) -> pa.DictionaryArray:
+        return _looked_up(keys, lambda pk: self.instruments[pk][0])
+
+    def multipliers(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        different, places = np.unique(keys, return_inverse=True)
+        return np.array([self.instruments[pk][1] for pk in different.tolist()], dtype=np.int64)[places.reshape(-1)]
 
 
-class _Row(NamedTuple):
-    """One trade as the query brings it: first what is plain, then texts (`columns.text`), then units."""
-
-    pk: int
-    account: int
-    strategy: int
-    instrument: int
-    trade_id: str
-    side: str
-    state: str
-    exit_reason: str
-    review_state: str | None
-    rating: int | None
-    mistakes: str | None
-    notes: str | None
-    reviewed_by: str | None
-    ticks: int | None
-    quiet_seconds: float | None
-    trading_day: str
-    opened_at: str
-    closed_at: str | None
-    flags: str
-    tags: str | None
-    reviewed_at: str | None
-    mae_at: str | None
-    mfe_at: str | None
-    entry_quantity: int
-    open_quantity: int
-    entry_value: int
-    open_cost: int
-    stop_price: int | None
-    target_price: int | None
-    initial_risk: int | None
-    pnl: int
-    charges: int | None
-    reported_pnl: int | None
-    mae: int | None
-    mae_price: int | None
-    mfe: int | None
-    mfe_price: int | None
-
-    @property
-    def exit_quantity(self) -> int:
-        """What was taken out; of a void trade nothing was."""
-        return 0 if self.state == Trade.State.VOID else self.entry_quantity - self.open_quantity
-
-    @property
-    def exit_value(self) -> int:
-        return exit_value(self.side, self.entry_value, self.open_cost, self.pnl) if self.exit_quantity else 0
+def _looked_up(keys: NDArray[np.int64], name_of: Callable[[int], str]) -> pa.DictionaryArray:
+    different, places = np.unique(keys, return_inverse=True)
+    words = pa.array(map(name_of, different.tolist()), pa.string())
+    return pa.DictionaryArray.from_arrays(places.reshape(-1).astype(np.int32), words)
 
 
-_PLAIN = (
-    "pk", "account_id", "strategy_id", "instrument_id", "trade_id", "side", "state", "exit_reason",
-    "review__state", "review__rating", "review__mistakes", "review__notes", "review__reviewed_by__username",
-    "excursion__ticks", "excursion__quiet_seconds",
-)  # fmt: skip
-_TEXTS = tuple(
-    text(path)
-    for path in (
-        *("trading_day", "opened_at", "closed_at", "flags", "review__tags", "review__reviewed_at"),
-        *("excursion__mae_at", "excursion__mfe_at"),
-    )
-)
-_UNITS = tuple(
-    units(path)
-    for path in (
-        *("entry_quantity", "open_quantity", "entry_value", "open_cost", "stop_price", "target_price", "initial_risk"),
-        *("realised_pnl", "charges", "reported_pnl"),
-        *("excursion__mae", "excursion__mae_price", "excursion__mfe", "excursion__mfe_price"),
-    )
-)
-_NOT_MEASURED = (None,) * len(EXCURSION)
+def _mapped(texts: pa.StringArray, reading: Callable[[str], str]) -> pa.DictionaryArray:
+    """Return what a text is read as, for texts of which few differ."""
+    coded = texts.dictionary_encode()
+    words = pa.array(map(reading, coded.dictionary.to_pylist()), pa.string())
+    return pa.DictionaryArray.from_arrays(coded.indices, words)
 
 
-def _excursion(row: _Row, mae_at: date | None, mfe_at: date | None) -> tuple[Any, ...]:
-    """Return `EXCURSION` of a trade that was measured."""
-    risk, mae, mfe = _decimal(row.initial_risk), row.mae or 0, row.mfe or 0
-    return (
-        from_units(mae), _money(row.mae_price), in_risks(Decimal(mae), risk), mae_at,
-        from_units(mfe), _money(row.mfe_price), in_risks(Decimal(mfe), risk), mfe_at,
-        from_units(mfe - row.pnl), row.ticks, mark(row.quiet_seconds),
-    )  # fmt: skip
+def _is(words: pa.StringArray, word: str) -> Truths:
+    truths: Truths = pc.equal(words, str(word)).to_numpy(zero_copy_only=False)
+    return truths
 
 
-class _Traded(NamedTuple):
-    """An instrument's name as callers know it, and its multiplier in units."""
-
-    symbol: str
-    multiplier: int
-
-
-def _shown(instrument: Instrument) -> _Traded:
-    return _Traded(shown_symbol(instrument.exchange.code, instrument.symbol), to_units(instrument.multiplier))
+def _results(states: pa.StringArray, is_void: Truths, earned: Units) -> pa.DictionaryArray:
+    """Return each trade's result (`results.result_word`)."""
+    signs = np.array(np.sign(earned), dtype=np.int32) + 1
+    codes = np.where(is_void, 4, np.where(_is(states, Trade.State.OPEN), 3, signs)).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(codes, _RESULTS)
 
 
-def _money(amount: int | None) -> Decimal | None:
-    return None if amount is None else from_units(amount)
+QuantitiesAndValues = tuple[Units, Units]  # quantities and their values
 
 
-def _decimal(amount: int | None) -> Decimal | None:
-    return None if amount is None else Decimal(amount)
+def _prices(
+    pks: NDArray[np.int64],
+    sides: pa.StringArray,
+    multipliers: NDArray[np.int64],
+    entries: QuantitiesAndValues,
+    exits: QuantitiesAndValues,
+) -> list[tuple[Units, Truths]]:
+    """Return the average prices of entry and exit, and where there is one.
+
+    Whole sizes are divided by columns; of others, which are few, the sums or the fills tell (`domain.averages`).
+    """
+    answers = []
+    wholes_of = np.where(multipliers % SCALE == 0, multipliers // SCALE, 0)
+    is_small = (wholes_of > 0) & (wholes_of < 2**9)  # else the product might not fit
+    small = np.where(is_small, wholes_of, 0)
+    factors: Units = small.astype(object) if entries[0].dtype == object else small
+    wholes = []
+    for quantities, sums in (entries, exits):
+        lots = quantities * factors
+        is_whole = (is_small & (lots % SCALE == 0)).astype(bool)
+        size = np.where(is_whole & (lots > 0), lots // SCALE, 1)
+        wholes.append(is_whole)
+        answers.append((divided_half_even(sums, size), (quantities != 0).astype(bool)))
+    rest = np.flatnonzero(~wholes[0] | ~wholes[1]).tolist()
+    unsure = [place for place in rest if not averages.sums_tell(int(entries[0][place]), int(multipliers[place]))]
+    exact = from_fills({int(pks[place]): sides[place].as_py() for place in unsure})
+    for place in rest:
+        by_fills = exact.get(int(pks[place]))
+        for number, (quantities, sums) in enumerate((entries, exits)):
+            quantity = int(quantities[place])
+            price = averages.of_sums(int(sums[place]), quantity, int(multipliers[place]))
+            if by_fills is not None:
+                price = by_fills.entry if number == 0 else by_fills.exit if quantity else None
+            answers[number][0][place] = 0 if price is None else to_units(price)
+            answers[number][1][place] = price is not None
+    return answers

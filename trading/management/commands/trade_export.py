@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from itertools import chain
 from typing import Any, Unpack
 
 from django.db.models import QuerySet
 
 from trading.domain import display
-from trading.domain.export import ColumnKind
+from trading.domain.export import ColumnKind, ExportBlock
+from trading.domain.shapes import ReportHead
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.files import write_file
-from trading.management.output import FORMATS
-from trading.management.parquet import to_parquet
+from trading.management.files import output_path, write_file
+from trading.management.output import FORMATS, to_json
+from trading.management.parquet import to_parquet, write_parquet
 from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
 from trading.management.report import Report, Table, Value
 from trading.models import Trade
+from trading.pages.export_text import csv_header, csv_lines, json_objects, rows_of
 from trading.pages.filter_form import filter_of
 from trading.queries import fill_export, trade_export
 from trading.queries.trade_export import exported
@@ -28,17 +30,17 @@ from trading.queries.trade_filter import matching
 from trading.queries.trade_totals import totals_of
 
 PARQUET = "parquet"
+BLOCKWISE = ("csv", "json", PARQUET)
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Rows to export: their columns, what these hold, the titles of those that fit a screen, and the query."""
+    """Rows to export: their columns, what these hold, and the titles of those that fit a screen."""
 
     name: str
     header: tuple[str, ...]
     kinds: Mapping[str, ColumnKind]
     on_screen: Mapping[str, str]
-    rows: Callable[[QuerySet[Trade]], Iterable[tuple[Any, ...]]]
 
 
 TRADES = Export(
@@ -59,7 +61,6 @@ TRADES = Export(
         "exit_reason": "Exit reason",
         "tags": "Tags",
     },
-    trade_export.export_rows,
 )
 FILLS = Export(
     "fills",
@@ -78,7 +79,6 @@ FILLS = Export(
         "charges": "Charges",
         "gross_pnl": "Gross P&L",
     },
-    fill_export.fill_rows,
 )
 
 
@@ -98,30 +98,60 @@ class Command(VeloxCommand):
         if self.form == PARQUET and self.output is None:
             raise InvalidValue("Parquet is no text.", field="output", hint="Name a file with --output.")
         selected = selection_of(period)
-        export = FILLS if fills else TRADES
         trades = exported(selected)
         if where:
             narrowed = matching(selected.cut.account, filter_of(where, selected.cut.account))
             trades = trades.filter(pk__in=narrowed.values("pk"))
-        rows, header, name = list(export.rows(trades)), export.header, export.name
+        if fills:
+            self._emit_rows(FILLS, list(fill_export.fill_rows(trades)), selected.head())
+        elif self.form in BLOCKWISE:
+            self._write_blocks(trades, selected.head())
+        else:
+            rows = list(chain.from_iterable(map(rows_of, trade_export.export_blocks(trades))))
+            self._emit_rows(TRADES, rows, selected.head())
+        return True
+
+    def _write_blocks(self, trades: QuerySet[Trade], head: ReportHead) -> None:
+        """Write trades block by block, so that no file needs more memory than another. Raises: OutputFailed."""
+        blocks = trade_export.export_blocks(trades)
         if self.form == PARQUET and self.output is not None:
-            write_file(Path(self.output), to_parquet(header, rows, export.kinds))
-            return True
-        head = selected.head()
+            write_file(output_path(self.output), lambda file: write_parquet(file, TRADES.header, blocks, TRADES.kinds))
+            return
+        if self.form == "csv":
+            parts: Iterator[bytes] = chain([csv_header(TRADES.header).encode()], map(csv_lines, blocks))
+        else:
+            parts = _json_parts({**head, "totals": totals_of(trades).as_dict()}, blocks)
+        if self.output is not None:
+            write_file(output_path(self.output), lambda file: file.writelines(parts))
+            return
+        for lines in parts:
+            self.stdout.write(lines.decode(), ending="")
+
+    def _emit_rows(self, export: Export, rows: Sequence[tuple[Any, ...]], head: ReportHead) -> None:
+        """Write rows in the format asked for: every column for other tools, for people those that fit a screen."""
+        header, name = export.header, export.name
         title = title_of(name.capitalize(), head)
-        # Every row as it is for other tools, for people the columns that fit a screen; only what the format needs.
+        if self.form == PARQUET and self.output is not None:
+            write_file(output_path(self.output), to_parquet(header, rows, export.kinds))
+            return
         if self.form == "csv":
             report = Report(title, head, [], sheet=Table(name.capitalize(), header, rows))
         elif self.form == "json":
-            totals = {} if fills else {"totals": totals_of(trades).as_dict()}
-            report = Report(title, {**head, **totals, name: [dict(zip(header, row, strict=True)) for row in rows]}, [])
+            report = Report(title, {**head, name: [dict(zip(header, row, strict=True)) for row in rows]}, [])
         else:
             places = {column: header.index(column) for column in export.on_screen}
             lines = [[_readable(column, row[place]) for column, place in places.items()] for row in rows]
             titles, coloured = list(export.on_screen.values()), frozenset({"Gross P&L", "R"})
             report = Report(title, head, [Table(f"{len(rows)} {name}", titles, lines, head["currency"], coloured)])
         self.emit(report)
-        return True
+
+
+def _json_parts(head: Mapping[str, Any], blocks: Iterable[ExportBlock]) -> Iterator[bytes]:
+    """Yield one JSON object in parts: the head, and the trades as a list."""
+    yield f'{to_json(head).removesuffix("}")}, "trades": ['.encode()
+    for number, block in enumerate(blocks):
+        yield (b", " if number else b"") + json_objects(block)
+    yield b"]}\n"
 
 
 def _readable(column: str, cell: Value) -> Value:

@@ -1,0 +1,150 @@
+"""What belongs to exported trades beside their own rows, as columns in their order: reviews, what was measured, and
+conditions of signals. Each is read by one query for a block of trades."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db.models import Model, QuerySet
+from numpy.typing import NDArray
+
+from trading.domain.chain import Body
+from trading.domain.display import json_text
+from trading.domain.export import TYPES, ColumnKind
+from trading.domain.feed_gaps import mark
+from trading.domain.unit_columns import Truths, Units, decimal_column, unit_columns
+from trading.models import Excursion, Review, Signal
+from trading.queries.columns import fetched_blocks, fetched_columns, text, texts_of, units
+from trading.queries.trade_list import REVIEWED, TO_REVIEW
+
+DENSE = 4  # rows whose keys lie within so many times their number are read as one stretch of the index
+CONDITIONS_AT_A_TIME = 10_000
+_NUMBER = r"(?:-?[1-9]\d{0,8}\.(?:\d{0,5}[1-9]|0)|-?0\.(?:\d{0,3}[1-9]|0)|-?[1-9]\d{0,17}|0)"
+_TEXT = r'"[^"\\]*"'
+_PAIR = rf"{_TEXT}: (?:{_NUMBER}|{_TEXT}|true|false|null)"
+# JSON as Python writes it, and which it would read and write again as it is: flat, no escape, floats of 15 digits at
+# most and neither so small nor so large that they would get an exponent.
+_AS_WRITTEN = rf"^\{{(?:{_PAIR}(?:, {_PAIR})*)?\}}$"
+
+
+class Picked:
+    """The trades of a block by key, and the rows of other tables that belong to them."""
+
+    def __init__(self, pks: NDArray[np.int64]) -> None:
+        self.pks = pks
+
+    def __len__(self) -> int:
+        return len(self.pks)
+
+    def rows_of(self, model: type[Model]) -> QuerySet[Model]:
+        """Return the rows of these trades by trade, and where their keys are close together those between as well."""
+        rows = model._default_manager.order_by("trade_id")
+        first, last = int(self.pks.min()), int(self.pks.max())
+        if last - first < DENSE * len(self):
+            return rows.filter(trade__gte=first, trade__lte=last)
+        return rows.filter(trade__in=self.pks.tolist())
+
+    def places(self, keys: NDArray[np.int64]) -> pa.Int32Array:
+        """Return for each trade the place of its row among rows by trade (ascending, each once), null without one."""
+        if not len(keys):
+            return pa.nulls(len(self), pa.int32())
+        places = np.minimum(np.searchsorted(keys, self.pks), len(keys) - 1)
+        return pa.array(places.astype(np.int32), mask=keys[places] != self.pks)
+
+
+def reviews_of(picked: Picked) -> dict[str, pa.Array]:
+    """Return the columns of the trades' reviews, from ``review`` to ``reviewed_at``; null but the first without one."""
+    words = ("trade_id", "state", "mistakes", "notes", "reviewed_by__username", "rating")
+    rows = picked.rows_of(Review).values_list(*words, text("tags"), text("reviewed_at"))
+    trades, states, mistakes, notes, persons, ratings, tags, at = fetched_columns(rows)
+    places = picked.places(np.array(trades, dtype=np.int64))
+
+    def column(cells: Sequence[str | None]) -> pa.Array:
+        return pa.array(cells, pa.string()).take(places)
+
+    reviewed = [REVIEWED if state == Review.State.DONE else TO_REVIEW for state in states]
+    return {
+        "review": column(reviewed).fill_null(TO_REVIEW),
+        "rating": pa.array(ratings, pa.int64()).take(places),
+        "tags": column([", ".join(texts_of(words)) for words in tags]),
+        "mistakes": column(mistakes),
+        "notes": column(notes),
+        "reviewed_by": column(persons),
+        "reviewed_at": instants(pa.array(at, pa.string())).take(places),
+    }
+
+
+def excursions_of(
+    picked: Picked, pnl: Units, in_risks: Callable[[Units, Truths], pa.Decimal128Array]
+) -> Mapping[str, pa.Array]:
+    """Return the columns of what was measured of the trades (`excursions.FIELDS`), null of those that never were.
+
+    ``pnl`` is what the trades earned before charges; ``in_risks`` divides amounts by their risk, where they are known.
+    """
+    amounts = ("mae", "mae_price", "mfe", "mfe_price")
+    texts = (text(name) for name in ("mae_at", "mfe_at"))
+    rows = picked.rows_of(Excursion).values_list("trade_id", "ticks", "quiet_seconds", *texts, *map(units, amounts))
+    trades, ticks, quiet, mae_at, mfe_at, *measured = fetched_columns(rows)
+    places = picked.places(np.array(trades, dtype=np.int64))
+    is_measured = places.is_valid().to_numpy(zero_copy_only=False)
+    columns, _ = unit_columns([pa.array(column, pa.int64()).take(places).to_pylist() for column in measured])
+    mae, mae_price, mfe, mfe_price = columns
+    return {
+        "mae": decimal_column(mae, is_measured, TYPES[ColumnKind.VALUE]),
+        "mae_price": decimal_column(mae_price, is_measured, TYPES[ColumnKind.AMOUNT]),
+        "mae_r": in_risks(mae, is_measured),
+        "mae_at": instants(pa.array(mae_at, pa.string())).take(places),
+        "mfe": decimal_column(mfe, is_measured, TYPES[ColumnKind.VALUE]),
+        "mfe_price": decimal_column(mfe_price, is_measured, TYPES[ColumnKind.AMOUNT]),
+        "mfe_r": in_risks(mfe, is_measured),
+        "mfe_at": instants(pa.array(mfe_at, pa.string())).take(places),
+        "given_back": decimal_column(mfe - pnl, is_measured, TYPES[ColumnKind.VALUE]),
+        "ticks": pa.array(ticks, pa.int64()).take(places),
+        "gap": pa.array(map(mark, quiet), pa.string()).take(places),
+    }
+
+
+def conditions_of(picked: Picked) -> pa.StringArray:
+    """Return the conditions of the signals that led to the trades as JSON texts, `{}` without one; where signals of a
+    trade differ in one, the first signal's."""
+    rows = picked.rows_of(Signal).order_by("trade_id", "at", "pk").values_list("trade_id", text("conditions"))
+    keys, texts = [], []
+    for trades, conditions in fetched_blocks(rows, CONDITIONS_AT_A_TIME):
+        keys.append(np.array(trades, dtype=np.int64))
+        texts.append(pa.array(conditions, pa.string()))
+    if not keys:
+        return pa.array(["{}"] * len(picked), pa.string())
+    of, seen = np.concatenate(keys), pa.concat_arrays(texts)
+    different, firsts, counts = np.unique(of, return_index=True, return_counts=True)
+    answers = _rewritten(seen.take(pa.array(firsts)))
+    several = np.flatnonzero(counts > 1)
+    if len(several):
+        merged = answers.to_pylist()
+        for place in several.tolist():
+            merged_conditions: Body = {}
+            for signal in seen.slice(firsts[place], counts[place]).to_pylist():
+                merged_conditions = {**json.loads(signal), **merged_conditions}
+            merged[place] = json_text(merged_conditions)
+        answers = pa.array(merged, pa.string())
+    return answers.take(picked.places(different)).fill_null("{}")
+
+
+def _rewritten(texts: pa.StringArray) -> pa.StringArray:
+    """Return JSON texts as `json_text` writes what stands in them."""
+    as_written = pc.match_substring_regex(texts, _AS_WRITTEN)
+    if pc.all(as_written).as_py():
+        return texts
+    pairs = zip(texts.to_pylist(), as_written.to_pylist(), strict=True)
+    return pa.array([text if is_one else json_text(json.loads(text)) for text, is_one in pairs], pa.string())
+
+
+def instants(texts: pa.StringArray) -> pa.TimestampArray:
+    """Return the instants of texts as the database has them (`columns.instant_of`)."""
+    plain = (
+        pc.replace_substring_regex(texts, r"\+00(:00)?$", "") if pc.any(pc.ends_with(texts, "+00")).as_py() else texts
+    )
+    return plain.cast(pa.timestamp("us")).cast(pa.timestamp("us", "UTC"))
