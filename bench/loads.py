@@ -2,7 +2,8 @@
 
 The weight counts all that a page brings with it (styles, scripts, the chart's candles), packed as the server packs it,
 with heads of answers. First contentful paint is counted from the start of the navigation on loopback; layout shift is
-the sum of all that nobody caused. Both are the median of seven loads, and the page that is worst stands in the row.
+the sum of all that nobody caused. Each is the median of seven loads, and the page that is worst stands in the row: one
+whose first loads tell that its medians cannot be the worst is not loaded again.
 """
 
 from __future__ import annotations
@@ -56,21 +57,36 @@ def prepare() -> Iterator[Figures]:
 
 
 def _measured(browser: Browser, pages: dict[str, str]) -> dict[str, float]:
-    by_page = {name: _page(browser, address) for name, address in STRANGERS.items()}
+    by_page: dict[str, list[float]] = {}
+    worst = [0.0 for _ in MARKS]
+
+    def measure(name: str, address: str) -> None:
+        nonlocal worst
+        by_page[name] = _page(browser, address, worst)
+        worst = [max(pair) for pair in zip(worst, by_page[name], strict=True)]
+
+    for name, address in STRANGERS.items():
+        measure(name, address)
     browser.log_in(*(DEMO / "login").read_text(encoding="utf-8").split())
-    by_page |= {name: _page(browser, address) for name, address in pages.items()}
+    for name, address in reversed(pages.items()):  # the admin's first, which are the slowest
+        measure(name, address)
     print(json.dumps(by_page), file=sys.stderr)
-    return {name: max(figures[place] for figures in by_page.values()) for place, name in enumerate(MARKS)}
+    return dict(zip(MARKS, worst, strict=True))
 
 
-def _page(browser: Browser, address: str) -> list[float]:
-    """Return a page's weight in kB, first contentful paint in s and layout shift, each the median of seven loads."""
-    loads = []
-    for _ in range(LOADS):
+def _page(browser: Browser, address: str, worst: list[float]) -> list[float]:
+    """Return a page's weight in kB, first contentful paint in s and layout shift, each the median of seven loads; of
+    fewer, once so many were at most the worst of other pages that the median of seven is."""
+    loads: list[list[float]] = []
+    while len(loads) < LOADS:
         browser.open(address)
         browser.settle()
         loads.append(browser.driver.execute_async_script(FIGURES))
-    return [round(statistics.median(column), 4) for column in zip(*loads, strict=True)]
+        at_most = [sum(load[place] <= bound for load in loads) for place, bound in enumerate(worst)]
+        if min(at_most) > LOADS // 2:
+            break
+    medians = [round(statistics.median(column), 4) for column in zip(*loads, strict=True)]
+    return medians if len(loads) == LOADS else [min(pair) for pair in zip(medians, worst, strict=True)]
 
 
 ROWS = [

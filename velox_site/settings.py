@@ -98,11 +98,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "trading.web.guard.OpenViewsMiddleware",
     "trading.web.guard.GroupRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "trading.web.static_files.logged_requests",
 ]
 ROOT_URLCONF = "velox_site.urls"
 ASGI_APPLICATION = "velox_site.asgi.application"

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from django_structlog.signals import bind_extra_request_metadata
+from structlog.contextvars import get_contextvars
 
 from tests import page_desk
 from trading.models import User
@@ -178,6 +180,26 @@ def test_static_files_are_packed_and_pages_never(asha: Client) -> None:
     )
     for address in ("/", "/trades/", "/login/", "/admin/", "/trades/csv/"):
         assert "Content-Encoding" not in asha.get(address, headers=as_browsers_ask), address
+
+
+def test_a_static_file_asks_the_ledger_nothing_and_the_log_names_who_asks_for_a_page(
+    asha: Client, django_assert_num_queries: Any
+) -> None:
+    bound: list[dict[str, Any]] = []
+
+    def note(**_: Any) -> None:
+        bound.append(get_contextvars())
+
+    bind_extra_request_metadata.connect(note)
+    try:
+        with django_assert_num_queries(0):
+            asha.get("/static/velox/velox.css")
+        asha.get("/password/")
+    finally:
+        bind_extra_request_metadata.disconnect(note)
+    static, page = bound
+    assert "user_id" not in static and page["user_id"] == User.objects.get(username="asha").pk
+    assert static["request_id"] != page["request_id"]
 
 
 @pytest.mark.parametrize(

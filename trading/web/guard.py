@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -37,8 +38,16 @@ def may_look(user: AbstractBaseUser | AnonymousUser) -> bool:
     return isinstance(user, User) and user.is_active and LOOK in user.get_group_permissions()
 
 
+class OpenViewsMiddleware(LoginRequiredMiddleware):
+    """Django's, but who asks is not looked up for a view that needs no login: static files come a dozen to a page."""
+
+    def process_view(self, request: HttpRequest, view: View, *arguments: Any) -> HttpResponseBase | None:
+        is_open = not getattr(view, "login_required", True)
+        return None if is_open else super().process_view(request, view, *arguments)
+
+
 class GroupRequiredMiddleware(MiddlewareMixin):
-    """Refuse every page to a user whom no group lets look. It stands behind Django's LoginRequiredMiddleware.
+    """Refuse every page to a user whom no group lets look. It stands behind that which asks for a login.
 
     A permission given to the user alone does not open the door: who sees the desk can be read from the groups.
     """

@@ -9,17 +9,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.staticfiles import finders
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.gzip import re_accepts_gzip
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import condition, require_safe
 from django.views.decorators.vary import vary_on_headers
+from django_structlog.middlewares import RequestMiddleware
 
 MAX_AGE_SECONDS, FILES_MAX = 60, 256
 
@@ -39,6 +43,20 @@ class Script(NamedTuple):
 CHART_LIBRARY = Script(
     "charts/lightweight-charts.js", "sha384-ExNwjbclSLY2LS3S2c6aDJDjpBHGZLct23WX65fLzj0ob1bRrCh9H90WThES5wQA"
 )
+
+
+def logged_requests(handle: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Return django-structlog's middleware, which binds a request and who asks to the lines of a log; of a static file
+    nobody asks who, as that would take most of its time."""
+    middleware = RequestMiddleware(handle)
+
+    def bind_user(request: HttpRequest) -> None:
+        if not request.path_info.startswith(settings.STATIC_URL):
+            RequestMiddleware.bind_user_id(request)
+
+    middleware.bind_user_id = bind_user
+    logged: Callable[[HttpRequest], HttpResponseBase] = middleware
+    return logged
 
 
 def _path(name: str) -> Path | None:
