@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,7 +15,7 @@ import psycopg
 from django.core.management import call_command
 
 from tests.conftest import Ledger, Maker
-from tests.trading.desk import make, plans
+from tests.trading.desk import make, plans, trade
 from trading.models import Trade
 from trading.models.grafana_views import ROLE
 from trading.operations.add_capital import add_capital
@@ -35,6 +35,9 @@ def a_desk_of_two_accounts() -> None:
     for number, account in enumerate(("main", "second")):
         for plan in plans(14, seed=7 + number):
             make(plan, account)
+        for minutes, pnl in ((0, 5000), (30, -9000), (60, 3000)):  # a day whose end hides how deep it went
+            at = datetime(2021, 4, 27, 5, tzinfo=UTC) + timedelta(minutes=minutes)
+            trade(pnl, at=at, strategy="breakout", account=account)
     add_capital("main", date(2021, 4, 9), -2500)
     closed = list(Trade.objects.filter(account__code="main", state="CLOSED").order_by("pk"))
     amend(closed[0].pk, fill=1, price=closed[0].entry_value / closed[0].entry_quantity + 1, **WHO)

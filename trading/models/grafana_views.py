@@ -92,7 +92,8 @@ FROM (
     "books": """
 SELECT a.code AS account, a.currency, a.book,
   (SELECT h.sequence FROM trading_journalhead h WHERE h.account_id = a.id) AS journal_rows,
-  (SELECT MAX(j.recorded_at) FROM trading_journal j WHERE j.account_id = a.id) AS recorded_at,
+  (SELECT j.recorded_at FROM trading_journal j WHERE j.account_id = a.id ORDER BY j.sequence DESC LIMIT 1)
+    AS recorded_at,
   (SELECT COUNT(*) FROM trading_trade t WHERE t.account_id = a.id AND t.state = 'CLOSED') AS closed_trades,
   (SELECT COUNT(*) FROM trading_trade t WHERE t.account_id = a.id AND t.state = 'OPEN') AS open_trades,
   (SELECT COUNT(*) FROM trading_trade t WHERE t.account_id = a.id AND t.state = 'OPEN' AND t.stop_price IS NULL)
