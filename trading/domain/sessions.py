@@ -111,6 +111,10 @@ class Calendar:
             phases.append(Phase(row.phase, opens_at, self._at(day, row.closes or time())))
         return sorted(phases, key=lambda phase: phase.opens_at)
 
+    def dated_rows(self, day: date) -> list[SessionRow]:
+        """Return the rows of a date that make it another day than usual: its holiday and its special sessions."""
+        return list(self._dated.get(day, ()))
+
     def continuous(self, day: date) -> DaySession | None:
         """Return the day's continuous trading, None where there is none."""
         open_phases = [phase for phase in self.phases(day) if phase.name == CONTINUOUS]

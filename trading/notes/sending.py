@@ -1,0 +1,54 @@
+"""Raising the desk's notes as alerts when they are due, each once over restarts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from trading.domain.desk_notes import DueNote, NoteKind
+from trading.models import Account, Alert
+from trading.newest import newest_points
+from trading.notes.facts import HealthCheck, note_of, noted_accounts, notes_of_day
+from trading.operations.raise_alert import Notice, raise_alert
+from trading.queries.period import desk_date
+from trading.transactions import reading
+
+BACK_DAYS = 7  # so long a flat note of before a holiday may still be of use
+
+
+def raise_due_notes(health: HealthCheck, *, now: datetime) -> int:
+    """Raise every note that is due by ``now``, still of use, and told nobody yet; return how many.
+
+    Raises: LedgerBusy, LedgerNotReady, LedgerReadOnly; the notes not raised are due at the next call.
+    """
+    with reading():
+        accounts = noted_accounts(now)
+    return sum(_raise_of(account, health, now) for account in accounts)
+
+
+def _raise_of(account: Account, health: HealthCheck, now: datetime) -> int:
+    """Raise the due notes of one account."""
+    count = 0
+    with reading():
+        keys = {note.key(account.code): note for note in _due(account, now)}
+        for key in Alert.objects.filter(key__in=keys).values_list("key", flat=True):
+            del keys[key]
+    for key, note in keys.items():
+        with reading():
+            content = note_of(account, note, newest_points(account.code).known_ticks, health, now=now)
+        if content is None:
+            continue
+        kind = Alert.Kind.NOT_FLAT if note.kind == NoteKind.FLAT and not content.is_fine else Alert.Kind.NOTE
+        count += raise_alert(Notice(kind, key, content.text, account.code, "desk", f"note_{note.kind}"), now=now)
+    return count
+
+
+def _due(account: Account, now: datetime) -> list[DueNote]:
+    """Return the notes of an account that are due and still of use."""
+    today, due, has_begun = desk_date(now), list[DueNote](), False
+    for days in range(1, -BACK_DAYS - 1, -1):  # a session may open on the evening before its day
+        notes = notes_of_day(account, today + timedelta(days=days))
+        due += [note for note in notes if note.due_at <= now < note.until]
+        if has_begun and notes:
+            break  # what is before the last day and the one before it is past its use
+        has_begun = has_begun or any(note.due_at <= now for note in notes)
+    return due
