@@ -6,6 +6,7 @@ import io
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,10 +18,58 @@ from hypothesis import strategies as st
 
 from trading import summon
 from trading.data_manager import DataManager
-from trading.domain.attribution import Aftermath, Judged, aftermath, attribute
+from trading.domain import cuts, intervals, statistics
+from trading.domain.attribution import Aftermath, Attribution, Judged, aftermath, attribute
+from trading.domain.exit_columns import Groups
 
 AT = datetime(2021, 4, 12, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class OneTrade:
+    """A trade as a person sees it; `as_columns` makes what the code reads of some."""
+
+    strategy_id: str
+    net: int
+    conditions: dict[str, float]
+
+
+def as_columns(trades: list[OneTrade]) -> Judged:
+    names = list(dict.fromkeys(trade.strategy_id for trade in trades))
+    seen = {name for trade in trades for name in trade.conditions}
+    return Judged(
+        Groups(np.array([names.index(trade.strategy_id) for trade in trades], dtype=np.int64), names),
+        np.array([trade.net for trade in trades], dtype=np.int64),
+        {name: np.array([trade.conditions.get(name, np.nan) for trade in trades], dtype=np.float64) for name in seen},
+    )
+
+
+def by_loops(trades: list[OneTrade]) -> list[Attribution]:
+    """Return what `attribute` tells, trade by trade."""
+    groups = []
+    for strategy, name in sorted({(trade.strategy_id, name) for trade in trades for name in trade.conditions}):
+        own = [trade for trade in trades if trade.strategy_id == strategy]
+        numbers = [trade.conditions[name] for trade in own if name in trade.conditions]
+        is_boolean = set(numbers) <= {0.0, 1.0}
+        edges = cuts.edges_of(numbers, is_boolean=is_boolean)
+        for bucket in dict.fromkeys(cuts.bucket(number, edges) for number in sorted(numbers)):
+            if is_boolean and bucket != "yes":
+                continue
+            is_in = [name in trade.conditions and cuts.bucket(trade.conditions[name], edges) == bucket for trade in own]
+            sides = [
+                [trade.net for trade, here in zip(own, is_in, strict=True) if here == side] for side in (True, False)
+            ]
+            groups.append((strategy, name, bucket, *sides))
+    differences = [intervals.difference(within, outside) for *_, within, outside in groups]
+    adjusted = intervals.holm([None if difference is None else difference.p for difference in differences])
+    return [
+        Attribution(
+            *(strategy, name, bucket, len(within), statistics.average(sum(within), len(within))),
+            *(len(outside), statistics.average(sum(outside), len(outside)), difference, p),
+        )
+        for (strategy, name, bucket, within, outside), difference, p in zip(groups, differences, adjusted, strict=True)
+    ]
 
 
 def test_a_condition_that_decides_is_found_among_many_that_do_not() -> None:
@@ -31,8 +80,8 @@ def test_a_condition_that_decides_is_found_among_many_that_do_not() -> None:
     for _ in range(200):
         noise = {f"noise {number}": chance.random() for number in range(10)}
         trend = float(chance.random() < 0.5)
-        trades.append(Judged("orb", round(chance.gauss(100 if trend else -100, 150)), {**noise, "trend": trend}))
-    rows = attribute(trades)
+        trades.append(OneTrade("orb", round(chance.gauss(100 if trend else -100, 150)), {**noise, "trend": trend}))
+    rows = attribute(as_columns(trades))
     convincing = {row.condition for row in rows if row.p_adjusted is not None and row.p_adjusted < 0.05}
     assert convincing == {"trend"}
     (trend,) = [row for row in rows if row.condition == "trend"]
@@ -45,7 +94,7 @@ def test_a_condition_that_decides_is_found_among_many_that_do_not() -> None:
 
 judged = st.lists(
     st.builds(
-        Judged,
+        OneTrade,
         st.sampled_from(("orb", "ema")),
         st.integers(-(10**9), 10**9),
         st.dictionaries(st.sampled_from(("rsi", "trend")), st.floats(0, 100) | st.sampled_from((0.0, 1.0)), max_size=2),
@@ -55,8 +104,11 @@ judged = st.lists(
 
 
 @given(judged)
-def test_with_and_without_are_all_trades_of_the_strategy_and_the_buckets_all_that_have_it(trades: list[Judged]) -> None:
-    rows = attribute(trades)
+def test_with_and_without_are_all_trades_of_the_strategy_and_the_buckets_all_that_have_it(
+    trades: list[OneTrade],
+) -> None:
+    rows = attribute(as_columns(trades))
+    assert rows == by_loops(trades)
     for row in rows:
         assert row.with_it + row.without_it == sum(trade.strategy_id == row.strategy_id for trade in trades)
         if row.difference is not None:

@@ -5,13 +5,15 @@ Pure. Money in units of 10^-8; moves in percent of the price.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from trading.domain import cuts, intervals, statistics
+from trading.domain.exit_columns import Groups
+from trading.domain.exit_runs import Whole
 from trading.domain.intervals import MeanDifference
 
 LONG, SHORT = "LONG", "SHORT"
@@ -19,12 +21,12 @@ LONG, SHORT = "LONG", "SHORT"
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A closed trade that a signal led to: its P&L after known charges, and the numbers and booleans (0, 1) that were
-    recorded."""
+    """Closed trades that signals may have led to, as columns: their strategies, their P&L after known charges, and by
+    name the numbers and booleans (0, 1) that were recorded, NaN where one was not."""
 
-    strategy_id: str
-    net: int
-    conditions: Mapping[str, float]
+    strategies: Groups
+    net: Whole
+    conditions: Mapping[str, npt.NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,24 @@ class Attribution:
     p_adjusted: float | None
 
 
-def attribute(trades: Sequence[Judged]) -> list[Attribution]:
+def attribute(trades: Judged) -> list[Attribution]:
     """Return one row per strategy and bucket of each condition, by name: `yes` of a boolean, quantile buckets of a
     number.
 
     Without it are all other trades of the strategy, those too where it was not recorded.
     """
-    names = sorted({(trade.strategy_id, name) for trade in trades for name in trade.conditions})
-    by_strategy = {code: [trade for trade in trades if trade.strategy_id == code] for code, _ in names}
-    groups = [(strategy, *group) for strategy, name in names for group in _buckets(name, by_strategy[strategy])]
-    differences = [intervals.difference(within, outside) for *_, within, outside in groups]
+    groups = []
+    for strategy in sorted(trades.strategies.names):
+        places = np.flatnonzero(trades.strategies.codes == trades.strategies.names.index(strategy))
+        net = trades.net[places]
+        for name in sorted(trades.conditions):
+            groups += [
+                (strategy, name, bucket, net[is_in], net[~is_in])
+                for bucket, is_in in _buckets(trades.conditions[name][places])
+            ]
+    differences = [
+        intervals.difference(within.astype(np.float64), outside.astype(np.float64)) for *_, within, outside in groups
+    ]
     adjusted = intervals.holm([None if difference is None else difference.p for difference in differences])
     return [
         Attribution(
@@ -60,9 +70,9 @@ def attribute(trades: Sequence[Judged]) -> list[Attribution]:
             name,
             bucket,
             len(within),
-            statistics.average(sum(within), len(within)),
+            statistics.average(sum(within.tolist()), len(within)),
             len(outside),
-            statistics.average(sum(outside), len(outside)),
+            statistics.average(sum(outside.tolist()), len(outside)),
             difference,
             p,
         )
@@ -70,23 +80,17 @@ def attribute(trades: Sequence[Judged]) -> list[Attribution]:
     ]
 
 
-def _buckets(name: str, trades: Sequence[Judged]) -> list[tuple[str, str, list[int], list[int]]]:
-    numbers = [trade.conditions[name] for trade in trades if name in trade.conditions]
-    is_boolean = set(numbers) <= {0.0, 1.0}
-    edges = cuts.edges_of(numbers, is_boolean=is_boolean)
-    named = [cuts.bucket(trade.conditions[name], edges) if name in trade.conditions else cuts.NONE for trade in trades]
-    ordered = dict.fromkeys(cuts.bucket(number, edges) for number in sorted(numbers, reverse=is_boolean))
-    # Of a boolean the other half says the same again: it would only be counted twice among what was looked at.
-    buckets = [bucket for bucket in ordered if not is_boolean or bucket == "yes"]
-    return [
-        (
-            name,
-            bucket,
-            [trade.net for trade, of in zip(trades, named, strict=True) if of == bucket],
-            [trade.net for trade, of in zip(trades, named, strict=True) if of != bucket],
-        )
-        for bucket in buckets
-    ]
+def _buckets(column: npt.NDArray[np.float64]) -> list[tuple[str, npt.NDArray[np.bool_]]]:
+    """Return the buckets that some trades are in by one condition, and of each which of them."""
+    is_recorded = ~np.isnan(column)
+    numbers = column[is_recorded]
+    if bool(np.isin(numbers, (0.0, 1.0)).all()):
+        # The other half says the same again: it would only be counted twice among what was looked at.
+        return [("yes", column == 1)] if (numbers == 1).any() else []
+    edges = cuts.edges_of(numbers.tolist(), is_boolean=False) or ()
+    places = np.searchsorted(np.array(edges, dtype=np.float64), column)
+    buckets = [(name, is_recorded & (places == place)) for place, name in enumerate(cuts.bucket_names(edges))]
+    return [(name, is_in) for name, is_in in buckets if is_in.any()]
 
 
 @dataclass(frozen=True, slots=True)

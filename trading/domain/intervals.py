@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from trading.domain.student import quantile, two_sided
 
 CONFIDENCE = 0.95
+FloatSample = Sequence[float] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Moments(NamedTuple):
     variance: float = 0.0
 
     @classmethod
-    def of(cls, values: Sequence[float] | NDArray[np.float64]) -> Moments:
+    def of(cls, values: FloatSample) -> Moments:
         """Return those of some values, whose order changes nothing: sums are exact, and rounded once."""
         column = np.asarray(values, dtype=np.float64)
         size = len(column)
@@ -107,7 +108,7 @@ def of_share(count: int, of: int, confidence: float = CONFIDENCE) -> Interval | 
     return Interval(max(0.0, 100 * (middle - reach)), min(100.0, 100 * (middle + reach)))
 
 
-def difference(first: Sequence[float], other: Sequence[float], confidence: float = CONFIDENCE) -> MeanDifference | None:
+def difference(first: FloatSample, other: FloatSample, confidence: float = CONFIDENCE) -> MeanDifference | None:
     """Return the difference of two means with Welch's interval and p (Welch 1947: the variances need not be equal).
 
     None where a group has fewer than two values.

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
 from statistics import fmean
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
 from trading.domain.attribution import LONG, SHORT, Aftermath, Attribution, Judged
+from trading.domain.exit_columns import EPOCH, Groups
+from trading.domain.exit_runs import Integers
+from trading.domain.sessions import days_between
 from trading.domain.shapes import ConditionRow, SignalGroup, SignalReport
 from trading.models import Instrument, Signal, Strategy
-from trading.queries.columns import instant_of, text
+from trading.progress import tell
+from trading.queries.columns import coded, fetched_columns, instants_of, text
 from trading.queries.day import day_bounds
-from trading.queries.excursions import TickReader, ns, ticks_of
+from trading.queries.excursions import TickReader, ticks_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
 from trading.queries.parts import exits_as_columns
+from trading.queries.period import desk_zone
 from trading.queries.reports import Selection
 from trading.queries.statistics import Cut
 
 UNKNOWN_SIDE = ""
 ROW_BYTES, BYTES_MAX = 1_000, 16 * 2**20
 _kept_conditions: KeptAnswers[list[ConditionRow]] = KeptAnswers(BYTES_MAX, lambda rows: ROW_BYTES * (1 + len(rows)))
-PRICE_AGE_MAX = timedelta(hours=1)  # of the last price before the first signal of a day
+MINUTE_US, DAY_US = 60 * 10**6, 86_400 * 10**6
+DAYS_MAX = 2**24  # since 1970
+PRICE_AGE_US = 60 * MINUTE_US  # of the last price before the first signal of a day
 
 
-def signal_report(selection: Selection, reader: TickReader, *, minutes: int) -> SignalReport:
+class SignalTickReader(TickReader, Protocol):
+    """Where ticks come from, and which days have some: `timeseries.reader.Reader`."""
+
+    def tick_days(self, symbol: str, start: int, stop: int, *, account: str) -> set[date]: ...
+
+
+def signal_report(selection: Selection, reader: SignalTickReader, *, minutes: int) -> SignalReport:
     """Return `{head of a report, "minutes", "looked_at", "conditions": [ROW], "signals": [GROUP]}`.
 
     ROW: strategy_id, condition, bucket, trades_with, expectancy_with, trades_without, expectancy_without, difference,
@@ -62,15 +75,10 @@ def condition_rows(selection: Selection) -> list[ConditionRow]:
 
 def _conditions(cut: Cut, first: date, last: date) -> list[ConditionRow]:
     exits = exits_as_columns(cut, first, last, with_conditions=True)
-    closing = exits.take(np.flatnonzero(exits.closes))
-    strategies = closing.groups["strategy"]
-    seen: list[dict[str, float]] = [{} for _ in range(len(closing))]
-    for name in closing.recorded_conditions():
-        numbers = closing.conditions[name][closing.trade]
-        for place in np.flatnonzero(~np.isnan(numbers)).tolist():
-            seen[place][name] = float(numbers[place])
-    columns = zip(strategies.codes.tolist(), closing.whole.tolist(), seen, strict=True)
-    judged = [Judged(strategies.names[code], net, conditions) for code, net, conditions in columns]
+    closing = np.flatnonzero(exits.closes)
+    trades, strategies = exits.trade[closing], exits.groups["strategy"]
+    seen = {name: numbers[trades] for name, numbers in exits.conditions.items()}
+    judged = Judged(Groups(strategies.codes[closing], strategies.names), exits.whole[closing], seen)
     return [_row(row) for row in attribution.attribute(judged)]
 
 
@@ -79,9 +87,15 @@ def looked_at(rows: Sequence[ConditionRow]) -> int:
     return sum(row["difference"] is not None for row in rows)
 
 
-def followed_groups(selection: Selection, reader: TickReader, *, minutes: int) -> list[SignalGroup]:
+def followed_groups(selection: Selection, reader: SignalTickReader, *, minutes: int) -> list[SignalGroup]:
     """Return what came after the signals (`signal_report`). Raises: StoreUnavailable."""
-    return list(_groups(_followed(selection, reader, timedelta(minutes=minutes))))
+    signals = _signals(selection)
+    counts = np.bincount(signals.kinds.codes, minlength=len(signals.kinds.names)).tolist()
+    aftermaths: list[list[Aftermath]] = [[] for _ in counts]
+    for kind, aftermath in _followed(selection, signals, reader, minutes * MINUTE_US):
+        aftermaths[kind].append(aftermath)
+    order = sorted(range(len(counts)), key=lambda kind: signals.kinds.names[kind])
+    return [_group(signals.kinds.names[kind], counts[kind], aftermaths[kind]) for kind in order]
 
 
 def _row(row: Attribution) -> ConditionRow:
@@ -102,68 +116,98 @@ def _row(row: Attribution) -> ConditionRow:
     }
 
 
-Followed = tuple[tuple[str, str, str], Aftermath | None]
+class _Signals(NamedTuple):
+    """The signals of a period, ascending: keys, instants (µs UTC), instruments, and kinds by the places of their names:
+    strategy, decision and reason."""
+
+    pks: Integers
+    at: Integers
+    instruments: Integers
+    kinds: _Kinds
 
 
-def _followed(selection: Selection, reader: TickReader, span: timedelta) -> Iterator[Followed]:
-    """Yield each signal of the period with what came after it; ticks are read once per symbol and day."""
-    by_day: dict[tuple[str, date], list[_Signal]] = {}
-    for signal in _signals(selection):
-        by_day.setdefault((signal.symbol, signal.at.date()), []).append(signal)
-    for (symbol, _), signals in by_day.items():
-        start, stop = signals[0].at - PRICE_AGE_MAX, signals[-1].at + span
-        table = reader.ticks(symbol, ns(start), ns(stop) + 1, account=selection.cut.account.code)
-        times, prices = ticks_of(table)
-        for signal in signals:
-            aftermath = attribution.aftermath(times, prices, ns(signal.at), ns(signal.at + span), signal.side)
-            yield signal.key, aftermath
+class _Kinds(NamedTuple):
+    codes: Integers
+    names: list[tuple[str, str, str]]
 
 
-class _Signal(NamedTuple):
-    """A signal as it is followed; ``key`` is strategy, decision and reason."""
-
-    at: datetime
-    symbol: str
-    side: str
-    key: tuple[str, str, str]
-
-
-def _signals(selection: Selection) -> Iterator[_Signal]:
-    """Yield the signals of the period, ascending."""
+def _signals(selection: Selection) -> _Signals:
+    nothing = np.zeros(0, dtype=np.int64)
     if selection.first is None or selection.last is None:
-        return
+        return _Signals(nothing, nothing, nothing, _Kinds(nothing, []))
     start, stop = day_bounds(selection.first)[0], day_bounds(selection.last)[1]
     rows = Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop).order_by("at", "pk")
     if selection.cut.known_at is not None:
         rows = rows.filter(recorded_at__lt=selection.cut.known_at)
+    columns = rows.values_list("pk", text("at"), "instrument_id", "strategy_id", "decision", "reason")
+    pks, at, instruments, *kinds = fetched_columns(columns)
     strategies = dict(Strategy.objects.values_list("pk", "code"))
+    codes, names = coded(list(zip(*kinds, strict=True)))
+    named = [(strategies[strategy], decision, reason) for strategy, decision, reason in names]
+    keys, traded = (np.array(column, dtype=np.int64) for column in (pks, instruments))
+    return _Signals(keys, instants_of(at), traded, _Kinds(codes, named))
+
+
+def _followed(
+    selection: Selection, signals: _Signals, reader: SignalTickReader, span: int
+) -> Iterator[tuple[int, Aftermath]]:
+    """Yield the kind of each signal that has ticks, and what came after it; ticks are read once per symbol and day, and
+    only of days that have some. ``span`` is in µs."""
+    account = selection.cut.account.code
     named = Instrument.objects.values_list("pk", "exchange__code", "symbol")
-    instruments = {pk: shown_symbol(exchange, symbol) for pk, exchange, symbol in named}
-    for at, instrument, strategy, decision, reason, side in rows.values_list(
-        text("at"), "instrument_id", "strategy_id", "decision", "reason", KT("conditions__side")
-    ):
-        direction = side if side in (LONG, SHORT) else UNKNOWN_SIDE
-        yield _Signal(instant_of(at), instruments[instrument], direction, (strategies[strategy], decision, reason))
+    symbols = {pk: shown_symbol(exchange, symbol) for pk, exchange, symbol in named}
+    symbol_days = signals.instruments * DAYS_MAX + signals.at // DAY_US
+    different, firsts, groups, counts = np.unique(
+        symbol_days, return_index=True, return_inverse=True, return_counts=True
+    )
+    lists = np.split(np.argsort(groups.reshape(-1), kind="stable"), np.cumsum(counts)[:-1])
+    tick_days: dict[int, set[date]] = {}
+    for group in np.argsort(firsts).tolist():
+        instrument, places = int(different[group]) // DAYS_MAX, lists[group]
+        symbol = symbols[instrument]
+        if instrument not in tick_days:
+            own = signals.at[signals.instruments == instrument]
+            first, end = int(own[0]) - PRICE_AGE_US, int(own[-1]) + span
+            tick_days[instrument] = reader.tick_days(symbol, first * 1000, end * 1000 + 1, account=account)
+            tell("signals", len(tick_days))
+        start, stop = int(signals.at[places[0]]) - PRICE_AGE_US, int(signals.at[places[-1]]) + span
+        if tick_days[instrument].isdisjoint(days_between(_day(start), _day(stop))):
+            continue
+        table = reader.ticks(symbol, start * 1000, stop * 1000 + 1, account=account)
+        times, prices = ticks_of(table)
+        sides = _sides(signals.pks[places])
+        for place in places.tolist():
+            at = int(signals.at[place])
+            side = sides.get(int(signals.pks[place]), UNKNOWN_SIDE)
+            aftermath = attribution.aftermath(times, prices, at * 1000, (at + span) * 1000, side)
+            if aftermath is not None:
+                yield int(signals.kinds.codes[place]), aftermath
 
 
-def _groups(followed: Iterable[Followed]) -> Iterator[SignalGroup]:
-    groups: dict[tuple[str, str, str], list[Aftermath | None]] = {}
-    for key, aftermath in followed:
-        groups.setdefault(key, []).append(aftermath)
-    for (strategy, decision, reason), aftermaths in sorted(groups.items()):
-        followed_up = [aftermath for aftermath in aftermaths if aftermath is not None]
-        ends = [aftermath.end for aftermath in followed_up]
-        interval = intervals.of_mean(ends)
-        yield {
-            "strategy_id": strategy,
-            "decision": decision,
-            "reason": reason,
-            "signals": len(aftermaths),
-            "with_ticks": len(followed_up),
-            "mean_move": fmean(ends) if ends else None,
-            "mean_move_low": None if interval is None else interval.low,
-            "mean_move_high": None if interval is None else interval.high,
-            "share_up": 100 * sum(end > 0 for end in ends) / len(ends) if ends else None,
-            "mean_best": fmean(aftermath.best for aftermath in followed_up) if followed_up else None,
-            "mean_worst": fmean(aftermath.worst for aftermath in followed_up) if followed_up else None,
-        }
+def _sides(pks: Integers) -> dict[int, str]:
+    """Return the directions that signals name, by key."""
+    rows = Signal.objects.filter(pk__in=pks.tolist()).values_list("pk", KT("conditions__side"))
+    return {pk: side for pk, side in rows if side in (LONG, SHORT)}
+
+
+def _day(micros: int) -> date:
+    return (EPOCH + timedelta(microseconds=micros)).astimezone(desk_zone()).date()
+
+
+def _group(kind: tuple[str, str, str], count: int, aftermaths: Sequence[Aftermath]) -> SignalGroup:
+    strategy, decision, reason = kind
+    ends = [aftermath.end for aftermath in aftermaths]
+    interval = intervals.of_mean(ends)
+    return {
+        "strategy_id": strategy,
+        "decision": decision,
+        "reason": reason,
+        "signals": count,
+        "with_ticks": len(ends),
+        "mean_move": fmean(ends) if ends else None,
+        "mean_move_low": None if interval is None else interval.low,
+        "mean_move_high": None if interval is None else interval.high,
+        "share_up": 100 * sum(end > 0 for end in ends) / len(ends) if ends else None,
+        "mean_best": fmean(aftermath.best for aftermath in aftermaths) if ends else None,
+        "mean_worst": fmean(aftermath.worst for aftermath in aftermaths) if ends else None,
+    }
