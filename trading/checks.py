@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connections
 from django.db.utils import DatabaseError
@@ -27,6 +28,22 @@ def sqlite_keeps_commits(**_: Scope) -> list[CheckMessage]:
             f"SQLite {sqlite3.sqlite_version} can lose a commit in WAL mode; the ledger uses the rollback journal.",
             hint="Install a wheel of pysqlite3, or use PostgreSQL: it is several times faster with many writers.",
             id="velox.W001",
+        )
+    ]
+
+
+@register(Tags.database)
+def no_ledger_is_left_behind(**_: Scope) -> list[CheckMessage]:
+    """Warn where the ledger is on a server while the data folder holds one of SQLite: a desk that moved by a setting
+    alone begins with empty books."""
+    file = settings.DATA_DIR / "ledger.sqlite3"
+    if connections["default"].vendor == "sqlite" or not file.is_file():
+        return []
+    return [
+        Warning(
+            f"DATABASE_URL leads to a ledger on a server, and {file} is a ledger too, which nobody reads any more.",
+            hint="If that one is the desk's, unset DATABASE_URL; else keep the file where backups are.",
+            id="velox.W002",
         )
     ]
 

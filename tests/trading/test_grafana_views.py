@@ -13,6 +13,7 @@ from django.db import connection
 
 from tests.conftest import Ledger, Maker
 from tests.grafana_desk import answer, grafana, let_grafana_read
+from trading import checks
 from trading.models import Fill
 from trading.models.grafana_views import ROLE, SCHEMA, VIEWS
 from trading.operations.add_capital import add_capital
@@ -159,3 +160,9 @@ def test_a_desk_without_the_role_has_no_views(ledger: Ledger, settings: Any) -> 
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [SCHEMA])
         assert cursor.fetchone() is None
+
+
+def test_a_ledger_of_sqlite_that_was_left_behind_is_told(ledger: Ledger) -> None:
+    assert checks.no_ledger_is_left_behind(databases=["default"]) == []
+    (ledger.data_dir / "ledger.sqlite3").touch()
+    assert [message.id for message in checks.no_ledger_is_left_behind(databases=["default"])] == ["velox.W002"]
