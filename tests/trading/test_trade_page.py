@@ -17,6 +17,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import localtime
 
 from tests import page_desk
 from tests.trading.tampering import unguarded
@@ -29,11 +30,13 @@ from trading.data_manager import DataManager
 from trading.domain.charge_heads import Head
 from trading.errors import InvalidValue, LedgerBusy, StoreUnavailable
 from trading.models import BrokeragePlan, FeedGap, Journal, Review, Trade
+from trading.operations.close_position import close_position
 from trading.operations.measure_excursions import measure_excursions
 from trading.operations.set_brokerage_plan import set_brokerage_plan
 from trading.queries.trade_chart import TradeChart, trade_chart
 from trading.queries.trade_list import related
 from trading.web.static_files import CHART_LIBRARY
+from trading.web.templatetags.velox import day as display_day
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -343,3 +346,18 @@ def test_a_trades_pages_ask_a_fixed_number_of_questions(dm: DataManager, asha: C
                 asha.get(f"/trades/{trade.pk}/{part}")
             counts.append(len(captured))
         assert len(set(counts)) == 1 and counts[0] <= most, (part, counts)
+
+
+def test_what_happened_on_another_day_than_the_opening_has_its_date(client: Client) -> None:
+    page_desk.open_trade()
+    later = page_desk.OPENING + timedelta(days=3)
+    close_position("main", "held", "ema_cross", "RELIANCE", exit_price=2470, exit_time=later)
+    client.force_login(page_desk.member("viewer"))
+    trade = Trade.objects.get(trade_id="held")
+    text = client.get(f"/trades/{trade.pk}/").content.decode()
+    closed = localtime(later)
+    assert text.count(f"{display_day(closed.date())} {closed:%H:%M:%S}</time>") == 3  # the tile, the fill, the facts
+    assert f">{localtime(trade.opened_at):%H:%M:%S}</time> – <time" in text
+    shown = client.get(f"/?day={closed:%Y-%m-%d}").content.decode()
+    assert f'</time><span class="under">{display_day(trade.trading_day)}</span>' in shown
+    assert 'class="under">15 Mar' not in client.get("/?day=2024-03-15").content.decode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from django import template
 from django.template import Context
@@ -26,17 +27,20 @@ register = template.Library()
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """What the cells of one list share: its currency, the query of its links, whether the day stands under a time."""
+    """What the cells of one list share: its currency, the query of its links, whether the day stands under a time, and
+    the day beside which it need not."""
 
     currency: str
     trade_query: str
     shows_day: bool
+    day: date | None
 
 
 @register.simple_tag(takes_context=True)
 def trade_cell(context: Context, column: TradeColumn, row: TradeRow) -> str:
     """Write the cell of a trade in a column."""
-    shared = List(context["account"].currency, str(context.get("trade_query") or ""), bool(context.get("show_day")))
+    query, shows_day = str(context.get("trade_query") or ""), bool(context.get("show_day"))
+    shared = List(context["account"].currency, query, shows_day, context.get("day"))
     return CELLS[column.key](row, shared)
 
 
@@ -71,7 +75,8 @@ def result(row: TradeRow, shared: List) -> SafeString:
 
 def opened(row: TradeRow, shared: List) -> str:
     at = write.clock(row.trade.opened_at, row.trade.flags)
-    return format_html('{}<span class="under">{}</span>', at, write.day(row.trading_day)) if shared.shows_day else at
+    is_of_day = not shared.shows_day and row.trading_day == (shared.day or row.trading_day)
+    return at if is_of_day else format_html('{}<span class="under">{}</span>', at, write.day(row.trading_day))
 
 
 def gap(row: TradeRow, shared: List) -> str:

@@ -16,10 +16,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from trading.domain import amounts, corrections, display, flags
+from trading.domain import amounts, corrections, display, flags, values
 from trading.domain.charge_heads import HEAD_TITLES, Head
 from trading.domain.sessions import trading_day
-from trading.models import Account, Fill, Instrument
+from trading.models import Account, Fill, Instrument, Trade
 from trading.queries.instruments import shown_symbol
 from trading.web import choice
 from trading.web.trade_columns import USUAL, TradeColumn
@@ -156,6 +156,15 @@ def moment(at: datetime | None, words: Sequence[str] = ()) -> SafeString | str:
     return moment_element(local)
 
 
+@register.filter
+def of_trade(at: datetime | None, trade: Trade | values.Trade) -> SafeString | str:
+    """Write the time of day of something of a trade, with its date where that is not the one of the opening."""
+    opened_at = trade.opened_at
+    if at is None or opened_at is None or timezone.localdate(at) == timezone.localdate(opened_at):
+        return clock(at)
+    return moment(at)
+
+
 def moment_element(local: datetime) -> SafeString:
     """Write an instant of the desk's clock, for people and for programs."""
     text = local.isoformat()  # nothing in it is anybody's text, and a page holds hundreds
@@ -164,9 +173,9 @@ def moment_element(local: datetime) -> SafeString:
 
 @register.filter
 def fill_time(fill: Fill) -> SafeString | str:
-    """Write when a fill was at the desk: the time of day, or its trading day where only that is known."""
+    """Write when a fill was at the desk, or its trading day where only that is known."""
     zone = ZoneInfo(fill.trade.instrument.exchange.zone)
-    return date_element(trading_day(fill.at, zone)) if fill.is_day_only else clock(fill.at)
+    return date_element(trading_day(fill.at, zone)) if fill.is_day_only else of_trade(fill.at, fill.trade)
 
 
 def date_element(value: date) -> SafeString:
