@@ -173,6 +173,46 @@ def breaks() -> None:
     find_breaks("replay", [statement([lines[0], changed, lines[2]])], now=datetime.now(UTC))
 
 
+def alerts() -> None:
+    """Keep a channel, and raise alerts: one that lasts and was given up, one that is over, one of a trade."""
+    from trading.models import Alert
+    from trading.operations.deliver_alerts import queue_deliveries, settle_deliveries, take_deliveries
+    from trading.operations.raise_alert import Notice, raise_alerts, recover_alert
+    from trading.operations.write_alert_channel import write_alert_channel
+    from trading.queries.alerts import due_deliveries
+
+    kind, minute = Alert.Kind, timedelta(minutes=1)
+    row = write_alert_channel(f"phone {EVIL_SYMBOL}", "tgram://123456:secret-token/42", by="asha", now=OPENING)
+    notices = [
+        Notice(
+            kind.FAULT,
+            "fault:hot",
+            "hot is degraded: Redis does not answer.",
+            "",
+            "hot",
+            "cache_unreachable",
+            "Start it.",
+        ),
+        Notice(
+            kind.FAULT,
+            "fault:disk",
+            f"disk is degraded: {EVIL_SYMBOL} 0.9 GB free.",
+            "",
+            "disk",
+            "disk_low",
+            "Make room.",
+        ),
+        Notice(kind.TRADE, "trade:main:1", "LONG RELIANCE of ema_cross closed, target: 1,234.50.", "main"),
+    ]
+    raise_alerts(notices, now=OPENING)
+    recover_alert("fault:disk", now=OPENING + 7 * minute)
+    queue_deliveries({f"row:{row.pk}": row.label}, now=OPENING)
+    for number, error in enumerate(("refused (HTTP 500)", "", "")):
+        keys = [due_deliveries(f"row:{row.pk}", now=OPENING, limit=3)[0].pk]
+        if take_deliveries(keys, now=OPENING):
+            settle_deliveries(keys, error=error, now=OPENING + number * minute)
+
+
 def fill() -> None:
     """Fill an empty ledger with everything that the pages can show."""
     for group in ("asha", "viewer", "reviewer", "operator"):

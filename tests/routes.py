@@ -84,3 +84,4 @@ def fill_desk() -> None:
     page_desk.reviewed("T1")
     page_desk.screenshot("T1")
     page_desk.breaks()
+    page_desk.alerts()

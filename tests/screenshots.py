@@ -53,6 +53,7 @@ PAGES = {
     "signals": "/signals/",
     "brokers": "/brokers/",
     "reconcile": "/reconcile/",
+    "alerts": "/alerts/",
     "system": "/system/",
     "system-proof": "/system/proof/",
     "system-logs": "/system/logs/",

@@ -35,6 +35,17 @@ class Environment:
             # Not a word of it: somebody may have put the secret itself there.
             raise ImproperlyConfigured(f"{name}_FILE is not the path of a file of text that can be read.") from None
 
+    def words(self, name: str) -> list[str]:
+        """Read words, each behind a space or on a line of its own."""
+        return self.text(name).split()
+
+    def hours(self, name: str) -> str:
+        """Read hours of the day, such as 22:00-07:00; "" where the variable is not set."""
+        text = self.text(name)
+        if text and not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]", text):
+            raise _wrong(name, text, "hours of the day, such as 22:00-07:00")
+        return text
+
     def folder(self, name: str, default: Path | None) -> Path:
         """Read an absolute path of a folder; without a default the variable has to be set."""
         text = self.text(name)

@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from django.utils.module_loading import import_string
 
 from trading import summon
 from trading.web.channel import channels
@@ -157,7 +158,10 @@ def _filled(server: PageServer) -> int:
 def _serve(server: PageServer, listener: socket.socket, *, demo: bool) -> int:
     signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
     threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
-    with suppress(KeyboardInterrupt):  # uvicorn sends the signal again once it has shut down
+    if not server.config.loaded:
+        server.config.load()
+    watching = import_string("trading.alerts.watch.watching")  # not before Django is set up, which loading has done
+    with suppress(KeyboardInterrupt), watching("web"):  # uvicorn sends the signal again once it has shut down
         server.run(sockets=[listener])
     gc.unfreeze()  # else libraries of C++ complain at the end that nobody freed them
     return 0 if server.started else 2

@@ -182,6 +182,12 @@ VELOX_METRICS_TOKEN = env.text("VELOX_METRICS_TOKEN")
 # The password of the role by which Grafana reads views of a ledger on PostgreSQL; without one there is no such role.
 VELOX_GRAFANA_PASSWORD = env.text("VELOX_GRAFANA_PASSWORD")
 
+# -- alerts: without a channel nothing leaves this machine -------------------------------------------------------------
+VELOX_ALERT_URLS = env.words("VELOX_ALERT_URLS")
+VELOX_ALERT_KINDS = env.words("VELOX_ALERT_KINDS")
+VELOX_ALERT_QUIET = env.hours("VELOX_ALERT_QUIET")
+VELOX_DEADMAN_URL = env.url("VELOX_DEADMAN_URL", "", schemes=("http", "https"))
+
 # -- logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_DIR = DATA_DIR / "logs"

@@ -26,7 +26,9 @@ from trading import intake, summon
 from trading.data_manager import DataManager
 from trading.health import faults, site
 from trading.hot import comparisons
+from trading.models import Alert, AlertDelivery
 from trading.operations.back_up import back_up
+from trading.operations.raise_alert import Notice, raise_alert
 
 
 @dataclass
@@ -402,3 +404,26 @@ def the_disk_nears_its_reserve(room: Room) -> None:
 def a_file_stands_in_the_logs_way(room: Room) -> None:
     room.settings.LOG_DIR.rmdir()
     room.settings.LOG_DIR.write_text("")
+
+
+# -- alerts --------------------------------------------------------------------------------------------------------
+
+
+@makes("alerts/undelivered")
+def a_message_was_given_up(room: Room) -> None:
+    notice = Notice(Alert.Kind.FAULT, "fault:hot", "Redis does not answer.")
+    raise_alert(notice, now=later())
+    keywords = {"channel": "row:1", "label": "phone", "state": "given_up", "tries": 10}
+    AlertDelivery.objects.create(alert=Alert.objects.get(), next_try_at=later(), **keywords)
+
+
+@makes("alerts/not_judged")
+def the_companion_judges_no_more(room: Room) -> None:
+    room.mark("alerts", faults.UNJUDGED_SECONDS + 1)
+    room.patch.setattr(summon, "companion_pid", lambda: 1)
+    room.mark("companion", 0)
+
+
+@makes("alerts/all_clear_refused")
+def the_other_end_takes_no_all_clear(room: Room) -> None:
+    room.mark("all-clear-refused", 5)

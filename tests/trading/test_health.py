@@ -80,6 +80,7 @@ class TestShape:
             "feed",
             "clock" if connection.vendor == "sqlite" else "",
             "site",
+            "alerts",
         }
         assert states == {name: "off" if name in off else "ok" for name in PARTS}
         assert found["points"] == {**dict.fromkeys(POINTS, 0), "oldest_seconds": None, "unsynced_seconds": 0.0}

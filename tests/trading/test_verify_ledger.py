@@ -30,6 +30,7 @@ from trading.operations.add_screenshot import add_screenshot
 from trading.operations.amend import amend
 from trading.operations.clear_account import clear_account
 from trading.operations.create_account import create_account
+from trading.operations.deliver_alerts import queue_deliveries
 from trading.operations.make_token import make_token
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.raise_alert import Notice, raise_alert, recover_alert
@@ -43,6 +44,7 @@ from trading.operations.state_charges import state_charges
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
 from trading.operations.withdraw_screenshot import withdraw_screenshot
+from trading.operations.write_alert_channel import write_alert_channel
 from trading.operations.write_day_note import write_day_note
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
@@ -89,10 +91,12 @@ def a_desks_days() -> None:
     revoke_token("notebook", by="asha")
     for key, account in (("disk", ""), ("not flat", "paper")):
         raise_alert(Notice(Alert.Kind.FAULT, key, "low", account, "disk", "disk_low", "Make room."), now=AT)
+        write_alert_channel(key, "tgram://12:secret/3", by="asha", now=AT)
     recover_alert("disk", now=AT + MINUTE)
     for amount in ("25000.5", 30_000):
         set_limit("main", "daily_loss", amount, strategy_id="another", by="asha", reason="the desk's rule")
     end_limit("main", "daily_loss", strategy_id="another", by="ravi", reason="no more")
+    queue_deliveries({"row:1": "phone"}, now=AT)
 
 
 def _corrections() -> None:

@@ -27,6 +27,8 @@ CLOCK_SECONDS = 2.0  # between this machine and the server of the ledger
 FEED_AHEAD_SECONDS, FEED_LATE_SECONDS = 5.0, 30.0  # of exchange times against this machine, both ways
 CERTIFICATE_DAYS = 14
 CERTIFICATE_EVERY_SECONDS = 3600.0  # so often a certificate is looked at
+GIVEN_UP_SECONDS = 3600.0  # the tries of a message, with their pauses
+UNJUDGED_SECONDS = 120.0  # looks come every ten seconds
 NUMBERS_SECONDS = 60.0  # so old may the numbers of a scrape be
 
 
@@ -277,6 +279,18 @@ DISK_LOW = Fault(
 LOGS_READ_ONLY = Fault(
     "logs", "logs_read_only", "The log cannot be written", DEGRADED, 0, "Check the folder's owner, mode and disk.",
 )  # fmt: skip
+UNDELIVERED = Fault(
+    "alerts", "undelivered", "A channel did not take an alert, which was given up", DEGRADED, GIVEN_UP_SECONDS,
+    "Look at the channel's address and server, then `manage.py alerts --test`; a message that arrives ends this.",
+)  # fmt: skip
+NOT_JUDGED = Fault(
+    "alerts", "not_judged", "A companion works and nobody judges the desk's faults", DEGRADED, UNJUDGED_SECONDS,
+    "Look at the companion's log for `the watch over the desk`; `manage.py health` tells the faults meanwhile.",
+)  # fmt: skip
+ALL_CLEAR_REFUSED = Fault(
+    "alerts", "all_clear_refused", "The dead-man's switch does not take the all-clear", DEGRADED, 70,
+    "Look at VELOX_DEADMAN_URL and at its server; the other end alarms meanwhile.", hold_seconds=120,
+)  # fmt: skip
 WEB_GONE = Fault(
     "web", "web_gone", "The pages do not answer, and nobody reads the numbers", DOWN, NUMBERS_SECONDS,
     "Start `python -m velox_site.serve`; its log says why it ended.",
@@ -289,7 +303,7 @@ NUMBERS_OLD = Fault(
 )  # fmt: skip
 
 _USED = "ledger", "spool", "store", "shipper", "intake", "follower", "hot", "broker", "worker", "beat", "feed"
-PARTS = (*_USED, "clock", "site", "disk", "logs")
+PARTS = (*_USED, "clock", "site", "disk", "logs", "alerts")
 ESSENTIAL = ("ledger", "spool")  # without one of these the desk is down
 UNCHECKED = {
     name: Fault(

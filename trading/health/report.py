@@ -12,7 +12,7 @@ import structlog
 from timeseries import wiring
 from timeseries.shipping.balance import PointCounts
 from trading import summon
-from trading.health import clock, faults, hot_copy, ledger, messaging, projecting, recording, site
+from trading.health import alerts, clock, faults, hot_copy, ledger, messaging, projecting, recording, site
 from trading.health.backups import Backups
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
 
@@ -99,6 +99,7 @@ def look(*, now: datetime) -> HealthLook:
         "site": lambda: site.site(now),
         "disk": recording.disk,
         "logs": recording.logs,
+        "alerts": lambda: alerts.alerts(now),
     }
     parts = {name: _checked(name, check, now) for name, check in checks.items()}
     statuses = {row["status"] for row in parts.values()}

@@ -22,6 +22,7 @@ class Notice:
     """What an alert says. ``key`` tells it from all others: put the account, the day or the trade into it.
 
     ``account`` is a code, "" for what is the whole desk's; ``component`` and ``code`` are words for programs.
+    ``uid`` is the alert's where it was told before the ledger could take it.
     """
 
     kind: Alert.Kind
@@ -31,6 +32,7 @@ class Notice:
     component: str = ""
     code: str = ""
     cure: str = ""
+    uid: str = ""
 
 
 def raise_alert(notice: Notice, *, now: datetime) -> bool:
@@ -64,7 +66,7 @@ def raise_alerts(notices: Sequence[Notice], *, now: datetime) -> int:
             del by_key[key]
         Alert.objects.bulk_create(
             Alert(
-                uid=uuid.uuid4().hex,
+                uid=notice.uid or uuid.uuid4().hex,
                 key=key,
                 kind=notice.kind,
                 account=accounts[notice.account],

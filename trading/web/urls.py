@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import path, reverse_lazy
 
 from trading.web import (
+    alerts,
     brokers,
     calendar,
     hand_entry,
@@ -54,6 +55,7 @@ urlpatterns = [
     path("brokers/", brokers.brokers, name="brokers"),
     path("reconcile/", reconcile.reconcile, name="reconcile"),
     path("limits/", limits.limits, name="limits"),
+    path("alerts/", alerts.alerts, name="alerts"),
     path("system/", system.system, name="system"),
     path("system/proof/", system.proof, name="proof"),
     path("login/", ThrottledLogin.as_view(), name="login"),

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from timeseries.wiring import open_pump, open_spool
 from trading import summon
+from trading.alerts.watch import watching
 from trading.companion.companion import Companion
 from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady
@@ -42,7 +43,8 @@ class Command(VeloxCommand):
                     return True
                 companion = Companion(stays=lambda: stay or os.getppid() == stay_with)
                 _on_a_signal(companion.stop)
-                companion.run()
+                with watching("companion"):
+                    companion.run()
             # Who began to record while the lock was still held has not started another: so look once more without it.
             if companion.stopped or not companion.is_wanted():
                 return True

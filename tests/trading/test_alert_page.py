@@ -1,0 +1,138 @@
+"""`/alerts/` and `manage.py alerts`: one account's and the desk's, nothing of an address, operators alone act."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+
+from tests import page_desk
+from tests.trading.tampering import unguarded
+from tests.webhook import webhook
+from trading.domain.alert_address import label_of
+from trading.errors import InvalidValue
+from trading.models import Alert, AlertChannel, Seal
+from trading.operations.create_account import create_account
+from trading.operations.raise_alert import Notice, raise_alert
+from trading.operations.write_alert_channel import switch_alert_channel, write_alert_channel
+from trading.proof.verify import verify_ledger
+
+pytestmark = pytest.mark.usefixtures("ledger")
+
+AT = datetime(2026, 1, 5, 4, 0, tzinfo=UTC)
+SECRET = "123456:secret-token"
+
+
+def answer(*arguments: str) -> Any:
+    out = io.StringIO()
+    call_command("alerts", *arguments, "--format", "json", stdout=out)
+    return json.loads(out.getvalue())
+
+
+def test_an_account_sees_its_own_alerts_and_the_whole_desks(client: Client) -> None:
+    create_account("paper", book="paper", currency="INR", zone="Asia/Kolkata", capital=1, capital_date="2000-01-01")
+    page_desk.alerts()
+    raise_alert(Notice(Alert.Kind.NOT_FLAT, "flat:paper", "not flat", account="paper"), now=AT)
+    client.force_login(page_desk.member("viewer"))
+    main, paper = (client.get(f"/alerts/{query}").content.decode() for query in ("", "?account=paper"))
+    assert "of ema_cross closed" in main and "not flat" not in main
+    assert "of ema_cross closed" not in paper and "not flat" in paper
+    for text in (main, paper):
+        assert "Redis does not answer" in text and "&lt;b&gt;" in text and "<b> 0.9" not in text
+    assert main.index("Redis") < main.index("GB free")  # what lasts stands first
+    faults = client.get("/alerts/?kind=fault").content.decode()
+    assert "of ema_cross closed" not in faults and "Redis" in faults
+    rows = answer()["alerts"]
+    assert [row["part"] for row in rows] == ["hot", "", "disk"]
+    assert rows[0]["deliveries"][0]["error"] == "refused (HTTP 500)"
+    assert [row["account"] for row in answer("--account", "paper", "--kind", "not_flat")["alerts"]] == ["paper"]
+
+
+def test_nobody_reads_an_address_back(client: Client) -> None:
+    page_desk.alerts()
+    client.force_login(page_desk.member("asha"))
+    csv = io.StringIO()
+    call_command("alerts", "--format", "csv", stdout=csv)
+    texts = [
+        client.get("/alerts/").content.decode(),
+        json.dumps(answer("--channels")),
+        json.dumps(answer()),
+        csv.getvalue(),
+    ]
+    texts += [*Seal.objects.values_list("body", flat=True), str(AlertChannel.objects.get())]
+    assert all(SECRET not in text for text in texts) and AlertChannel.objects.get().url.count(SECRET) == 1
+    assert verify_ledger().ok
+    with unguarded() as cursor:  # an address that was changed past VELOX is named, and not told
+        cursor.execute("UPDATE trading_alertchannel SET url = 'tgram://another/1'")
+    (difference,) = verify_ledger().differences
+    assert (difference.table, difference.field) == ("trading_alertchannel", "url")
+    assert "another/1" not in str(difference.stored) and SECRET not in str(difference.expected)
+
+
+def test_operators_alone_write_channels_and_send_test_messages(client: Client) -> None:
+    written = {"do": "write", "name": "desk", "url": "https://hooks.example.org/T0KEN"}
+    client.force_login(page_desk.member("reviewer"))
+    assert client.post("/alerts/", written).status_code == 403 and not AlertChannel.objects.exists()
+    assert "Keep the channel" not in client.get("/alerts/").content.decode()
+    client.force_login(page_desk.member("operator"))
+    assert client.post("/alerts/", written).status_code == 302
+    assert "https://hooks.example.org/…" in client.get("/alerts/").content.decode()
+    refused = client.post("/alerts/", {**written, "url": "ftp://someone:T0KEN@example.org"})
+    assert refused.status_code == 400 and "T0KEN" not in refused.content.decode()
+    client.post("/alerts/", {"do": "off", "name": "desk"})
+    assert not AlertChannel.objects.get().is_active
+    client.post("/alerts/", {"do": "test"})
+    assert Alert.objects.get().kind == "test" and "operator" in Alert.objects.get().text
+    assert verify_ledger().ok
+
+
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [
+        ("mailtos://user:pw@example.org?to=a@example.org", "mailtos://example.org/…"),
+        ("slack://AAA/BBB/CCC", "slack://…"),
+        ("json://127.0.0.1:8000/x", "json://127.0.0.1/…"),
+        ("discord://1/secret", "discord://…"),
+    ],
+)
+def test_what_is_shown_of_an_address(address: str, label: str) -> None:
+    assert label_of(address, kinds=["discord"]) == label
+
+
+@pytest.mark.parametrize(
+    "address", ["", "secret", "json://example.org/secret", "http://10.0.0.1/secret", "discord://1/secret", "https://",
+                "https://a b/secret", "https://x:99999/secret", "exec://secret"],
+)  # fmt: skip
+def test_what_is_no_channel_is_refused_without_a_word_of_it(address: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        label_of(address)
+    assert "secret" not in str(refused.value)
+
+
+def test_the_command_keeps_channels_and_sends_a_test_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    with webhook() as hook:
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{hook.url}\n"))
+        assert answer("--add", "hook")["channels"] == [
+            {"name": "hook", "channel": "json://127.0.0.1/…", "is_active": True}
+        ]
+        assert answer("--test")["test"] == [{"channel": "hook (json://127.0.0.1/…)", "state": "sent", "error": ""}]
+        assert hook.titles() == ["Test"]
+        answer("--off", "hook")
+        with pytest.raises(SystemExit):
+            answer("--test")
+        assert len(hook.bodies) == 1
+        with pytest.raises(CommandError):
+            answer("--on", "nobody")
+
+
+def test_a_channel_that_is_written_again_gets_the_new_address() -> None:
+    write_alert_channel("desk", "tgram://1:a/2", by="asha", now=AT)
+    switch_alert_channel("desk", is_active=False, by="asha", now=AT)
+    row = write_alert_channel("desk", "mailtos://u:p@example.org", by="asha", now=AT)
+    assert AlertChannel.objects.count() == 1 and row.is_active and row.label == "mailtos://example.org/…"

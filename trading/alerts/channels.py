@@ -1,0 +1,50 @@
+"""The channels that alerts go to: those of the environment, and those that operators keep in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+
+import structlog
+from django.conf import settings
+
+from trading.domain.alert_address import label_of
+from trading.errors import VeloxError
+from trading.queries.alerts import channel_rows
+from trading.transactions import ask
+
+KEPT_IN_LEDGER = "row:"
+
+log = structlog.get_logger("system")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A place that alerts go to. ``key`` names it in the ledger and ``label`` to people; neither has the address."""
+
+    key: str
+    label: str
+    url: str = field(repr=False)
+
+
+def channels_of_environment() -> list[Recipient]:
+    """Return the channels of VELOX_ALERT_URLS; one that is none is left out, and the log names its place."""
+    channels = []
+    for number, url in enumerate(settings.VELOX_ALERT_URLS, 1):
+        try:
+            label = label_of(url, kinds=settings.VELOX_ALERT_KINDS)
+        except VeloxError as error:
+            log.error(f"channel {number} of VELOX_ALERT_URLS cannot be used", error=str(error))
+            continue
+        # Keyed: from the code nobody finds the address by trying.
+        code = hmac.new(str(settings.JOURNAL_KEY).encode(), url.encode(), hashlib.sha256).hexdigest()[:16]
+        channels.append(Recipient(f"env:{code}", label, url))
+    return channels
+
+
+def all_channels() -> list[Recipient]:
+    """Return every channel that is switched on. Raises: LedgerBusy, LedgerNotReady."""
+    rows = [row for row in ask(channel_rows) if row.is_active]
+    kept = [Recipient(f"{KEPT_IN_LEDGER}{row.pk}", f"{row.name} ({row.label})", row.url) for row in rows]
+    return [*channels_of_environment(), *kept]

@@ -1,0 +1,217 @@
+"""The watch over the desk: faults judged, trades that closed told, alerts sent, the all-clear pushed.
+
+One process at a time does it, under a lease of the data folder: the companion, else the pages' server or the beat. Who
+holds it and is killed loses it at once; one that is stopped loses it after six seconds (decision 11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.db import connections
+
+from timeseries import presence
+from timeseries.spool import lease
+from trading.alerts.all_clear import AllClear
+from trading.alerts.channels import Recipient, all_channels, channels_of_environment
+from trading.alerts.closed_trades import tell_closed_trades
+from trading.alerts.judge import Judge, fault_key, fault_notices
+from trading.alerts.outbox import Outbox
+from trading.errors import LedgerNotReady, VeloxError
+from trading.health import alerts, faults
+from trading.health.report import HealthReport, report
+from trading.models import Alert
+from trading.operations.raise_alert import Notice, raise_alerts, recover_alert, see_alert_again
+from trading.queries.alerts import lasting_keys
+from trading.transactions import ask
+
+FOLDER = "alerts"
+JUDGED_EVERY_SECONDS, SENT_EVERY_SECONDS = 10.0, 1.0
+FIRST_AFTER_SECONDS = 5.0  # a process that has just started has other work
+# How long one holds the lease before it lets others try, and how long it stays away then: the companion comes first.
+TURNS = {"companion": (240.0, 0.0), "web": (15.0, 5.0), "beat": (15.0, 5.0)}
+HELD_AGAIN_SECONDS = 1.0  # between two tries at a lease that another holds
+LAST_MESSAGES_SECONDS = 30.0  # at the end of a turn, so that nothing on its way is cut off and sent twice
+
+log = structlog.get_logger("system")
+
+
+class DeskWatch:
+    """The watch of one process, while it holds the lease. ``ask_health`` may hang: it runs in a thread of its own."""
+
+    def __init__(self, ask_health: Callable[[datetime], HealthReport] = lambda now: report(now=now)) -> None:
+        self.judge, self.outbox, self.all_clear = Judge(), Outbox(), AllClear()
+        self._untold: dict[str, tuple[Notice, datetime]] = {}  # alerts that the ledger could not take yet
+        self._lasting: set[str] = set()
+        self._channels: list[Recipient] = []
+        self._notices: dict[str, Notice] = {}
+        self._health = _Health(ask_health)
+
+    def judge_once(self, now: datetime) -> None:
+        """Look at the newest report of health and raise or end alerts; what the ledger does not take is kept."""
+        health = self._health.newest(now)
+        if health is not None:
+            self._notices = fault_notices(health, desk=_desk())
+        elif self._health.hangs(now):
+            fault = faults.NUMBERS_OLD  # which health cannot say itself
+            key = fault_key(_desk(), fault.part, fault.code)
+            text = f"{fault.name}."
+            hung = Notice(Alert.Kind.FAULT, key, text, component=fault.part, code=fault.code, cure=fault.cure)
+            self._notices = self._notices | {key: hung}
+        else:
+            return
+        self.judge_notices(self._notices, now)
+
+    def judge_notices(self, notices: Mapping[str, Notice], now: datetime) -> None:
+        """Raise and end alerts by what is found now, by key."""
+        with suppress(VeloxError):
+            self._lasting = set(ask(lasting_keys, fault_key(_desk())))
+        lasting = self._lasting | self._untold.keys()
+        verdict = self.judge.look(notices, lasting, now)
+        for notice in verdict.raised:
+            self._untold[notice.key] = (replace(notice, uid=uuid.uuid4().hex), now)
+            log.warning("fault", component=notice.component, code=notice.code, detail=notice.text)
+        with suppress(VeloxError):  # the ledger may be what is at fault: the next look tries again
+            for key, (notice, raised_at) in list(self._untold.items()):
+                raise_alerts([notice], now=raised_at)
+                del self._untold[key]
+                self._lasting.add(key)
+        for key in verdict.again:
+            with suppress(VeloxError):
+                see_alert_again(key, now=now)
+        for key in verdict.over if not self._untold else ():
+            with suppress(VeloxError):
+                recover_alert(key, now=now)
+                self._lasting.discard(key)
+        presence.mark(settings.DATA_DIR, alerts.JUDGED)
+
+    def send_once(self, now: datetime, clock_seconds: float) -> None:
+        """Send what is due, follow the journal for trades that closed, and push the all-clear."""
+        try:
+            self._channels = all_channels()
+            if self._channels:
+                tell_closed_trades(now=now)
+            self.outbox.look(self._channels, now=now, clock_seconds=clock_seconds)
+        except VeloxError as error:
+            if not isinstance(error, LedgerNotReady):
+                log.warning("alerts wait for the ledger", error=str(error))
+        for notice, raised_at in self._untold.values():
+            alert = Alert(
+                uid=notice.uid, kind=notice.kind, component=notice.component, text=notice.text, cure=notice.cure,
+                first_seen_at=raised_at,
+            )  # fmt: skip
+            self.outbox.tell(alert, self._channels or channels_of_environment(), clock_seconds=clock_seconds)
+        refused = fault_key(_desk(), "alerts", faults.ALL_CLEAR_REFUSED.code)  # which must not keep itself alive
+        is_well = not (self._lasting | self._untold.keys()) - {refused} and self._health.is_fresh
+        self.all_clear.look(is_well=is_well, clock_seconds=clock_seconds)
+
+    def end(self) -> None:
+        """Kill what is on its way; it is sent by whoever comes next."""
+        self.outbox.end()
+        self.all_clear.end()
+
+
+class _Health:
+    """The newest report of health, asked for in a thread: a part that hangs is a fault, and stops no alert."""
+
+    def __init__(self, ask_health: Callable[[datetime], HealthReport]) -> None:
+        self._ask = ask_health
+        self._thread: threading.Thread | None = None
+        self._report: HealthReport | None = None
+        self._asked_at: datetime | None = None
+        self.is_fresh = False
+
+    def newest(self, now: datetime) -> HealthReport | None:
+        """Return the report that has come since the last call, if any, and ask for the next one."""
+        if self._thread is not None and self._thread.is_alive():
+            self.is_fresh = self.is_fresh and not self.hangs(now)
+            return None
+        newest, self._report = self._report, None
+        self.is_fresh, self._asked_at = newest is not None, now
+        self._thread = threading.Thread(target=self._look, args=(now,), name="velox-health", daemon=True)
+        self._thread.start()
+        return newest
+
+    def hangs(self, now: datetime) -> bool:
+        """Tell whether a report was asked for so long ago that a part must hang."""
+        return self._asked_at is not None and (now - self._asked_at).total_seconds() > faults.NUMBERS_SECONDS
+
+    def _look(self, now: datetime) -> None:
+        try:
+            self._report = self._ask(now)
+        finally:
+            connections.close_all()  # this thread's own
+
+
+@contextmanager
+def watching(role: str) -> Iterator[None]:
+    """DeskWatch in a thread while the block runs, whenever nobody else does; ``role`` is companion, web or beat."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_watch_until, args=(ended, role), name="velox-alerts", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(timeout=SENT_EVERY_SECONDS * 5)
+
+
+def _watch_until(ended: threading.Event, role: str) -> None:
+    turn_seconds, away_seconds = TURNS[role]
+    wait_seconds = FIRST_AFTER_SECONDS
+    watch: DeskWatch | None = None
+    while not ended.wait(wait_seconds):
+        wait_seconds = away_seconds
+        try:
+            folder = Path(settings.DATA_DIR) / FOLDER
+            if not folder.parent.is_dir():  # nothing was recorded yet, or the folder was taken away
+                continue
+            folder.mkdir(mode=0o700, exist_ok=True)
+            with lease.hold(folder, owner=role) as held:
+                watch = watch or DeskWatch()
+                hold(watch, held, ended, seconds=turn_seconds)
+        except lease.LeaseHeld:
+            wait_seconds = max(away_seconds, HELD_AGAIN_SECONDS)
+            if watch is not None:
+                watch.end()
+            watch = None  # what another has told meanwhile is not what this one remembers
+        except Exception as error:
+            wait_seconds = max(away_seconds, HELD_AGAIN_SECONDS)
+            log.error("the watch over the desk failed", error=str(error), exc_info=not isinstance(error, VeloxError))
+        finally:
+            connections.close_all()
+    if watch is not None:
+        watch.end()
+
+
+def hold(watch: DeskWatch, held: lease.Lease, ended: threading.Event, *, seconds: float) -> None:
+    """DeskWatch for so many seconds, or until ``ended``. Raises: LeaseLost."""
+    started = time.monotonic()
+    judged_at = started - JUDGED_EVERY_SECONDS
+    while not ended.is_set():
+        turn_seconds = seconds + (LAST_MESSAGES_SECONDS if watch.outbox.is_busy else 0.0)
+        if time.monotonic() - started >= turn_seconds:
+            return
+        held.check()
+        if time.monotonic() - judged_at >= JUDGED_EVERY_SECONDS:
+            judged_at = time.monotonic()
+            watch.judge_once(datetime.now(UTC))
+        watch.send_once(datetime.now(UTC), time.monotonic())
+        ended.wait(SENT_EVERY_SECONDS)
+
+
+def _desk() -> str:
+    """Return what tells this data folder's faults from those of another desk of the same ledger."""
+    place = f"{socket.gethostname()} {settings.DATA_DIR}"
+    return hashlib.sha256(place.encode()).hexdigest()[:8]

@@ -1,0 +1,118 @@
+"""`manage.py alerts`: what was told, the channels that hear of it, and a test message to each."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from argparse import ArgumentParser
+from datetime import UTC, datetime
+from typing import TypedDict
+
+from trading.alerts.channels import all_channels
+from trading.alerts.trial import send_test
+from trading.management.base import VeloxCommand
+from trading.management.output import add_format_arguments
+from trading.management.report import Report, Table
+from trading.models import Alert
+from trading.operations.write_alert_channel import switch_alert_channel, write_alert_channel
+from trading.queries.accounts import get_account
+from trading.queries.alerts import AlertRow, alert_rows, channel_rows
+from trading.transactions import ask
+
+COLUMNS = ["Since", "Kind", "Part", "Code", "Account", "Text", "Over since", "Times", "Sent", "Waiting", "Given up"]
+
+
+class ChannelRow(TypedDict):
+    """A channel as people may see it."""
+
+    name: str
+    channel: str
+    is_active: bool
+
+
+class Command(VeloxCommand):
+    help = (
+        "Show the alerts of an account and of the whole desk, or look after the channels that hear of them. Exit 1 "
+        "where a test message did not arrive."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--account", default="main")
+        parser.add_argument("--kind", choices=Alert.Kind.values, default="")
+        parser.add_argument("--limit", type=int, default=200, help="at most so many (default: 200)")
+        deeds = parser.add_mutually_exclusive_group()
+        deeds.add_argument(
+            "--test", action="store_true", help="send a message to each channel and say what became of it"
+        )
+        deeds.add_argument("--channels", action="store_true", help="list the channels, without their addresses")
+        deeds.add_argument("--add", metavar="NAME", help="keep a channel in the ledger; its address is read from stdin")
+        deeds.add_argument("--off", metavar="NAME", help="send nothing more to a channel of the ledger")
+        deeds.add_argument("--on", metavar="NAME", help="send to it again")
+        add_format_arguments(parser, formats=("table", "json", "csv"))
+
+    def answer(
+        self,
+        *,
+        account: str,
+        kind: str,
+        limit: int,
+        test: bool,
+        channels: bool,
+        add: str | None,
+        off: str | None,
+        on: str | None,
+    ) -> bool:
+        if test:
+            return self._test()
+        if add is not None or off is not None or on is not None:
+            self._write(add, off, on)
+        if channels or add is not None or off is not None or on is not None:
+            self.emit(_channels())
+            return True
+        rows = ask(lambda: alert_rows(get_account(account), kind=kind, limit=max(0, limit)))
+        cells = [_cells(row) for row in rows]
+        notes = [] if rows else ["Nothing was told yet."]
+        table = Table("Alerts", COLUMNS, cells)
+        self.emit(Report("Alerts", {"account": account, "alerts": rows}, [table] if rows else [], notes, sheet=table))
+        return True
+
+    def _write(self, add: str | None, off: str | None, on: str | None) -> None:
+        now, by = datetime.now(UTC), getpass.getuser()
+        if add is not None:
+            # Not as an argument: those are to be read in the list of processes and in the shell's history.
+            is_typed = sys.stdin.isatty()
+            address = getpass.getpass("Address (as apprise writes it): ") if is_typed else sys.stdin.read()
+            write_alert_channel(add, address.strip(), by=by, now=now)
+        else:
+            switch_alert_channel(off or on or "", is_active=on is not None, by=by, now=now)
+
+    def _test(self) -> bool:
+        rows = send_test(by=getpass.getuser())
+        answer = {"test": [{"channel": row.label, "state": row.state, "error": row.error} for row in rows]}
+        table = Table(
+            "Test message", ["Channel", "State", "Error"], [[row.label, row.state, row.error] for row in rows]
+        )
+        notes = [] if rows else ["There is no channel: set VELOX_ALERT_URLS, or `manage.py alerts --add NAME`."]
+        self.emit(Report("Test message", answer, [table] if rows else [], notes, sheet=table))
+        return bool(rows) and all(row.state == "sent" for row in rows)
+
+
+def _channels() -> Report:
+    names = {f"{row.name} ({row.label})" for row in ask(channel_rows)}
+    rows: list[ChannelRow] = [
+        {"name": "VELOX_ALERT_URLS", "channel": channel.label, "is_active": True}
+        for channel in all_channels()
+        if channel.label not in names
+    ]
+    rows += [{"name": row.name, "channel": row.label, "is_active": row.is_active} for row in ask(channel_rows)]
+    cells = [[row["name"], row["channel"], "on" if row["is_active"] else "off"] for row in rows]
+    table = Table("Channels", ["Name", "Channel", "State"], cells)
+    notes = [] if rows else ["There is no channel: nothing leaves this machine."]
+    return Report("Channels", {"channels": rows}, [table] if rows else [], notes, sheet=table)
+
+
+def _cells(row: AlertRow) -> list[str | int | datetime | None]:
+    states = [delivery["state"] for delivery in row["deliveries"]]
+    counts = [states.count("sent"), states.count("waiting") + states.count("sending"), states.count("given_up")]
+    words = [row["kind"], row["part"], row["code"], row["account"], row["text"]]
+    return [row["first_seen_at"], *words, row["recovered_at"], row["count"], *counts]

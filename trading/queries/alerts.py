@@ -1,0 +1,127 @@
+"""Alerts, their deliveries and the channels as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from trading.models import Account, Alert, AlertChannel, AlertDelivery
+
+State = AlertDelivery.State
+
+
+class DeliveryRow(TypedDict):
+    """A delivery as reports have it."""
+
+    channel: str
+    recovery: bool
+    state: str
+    tries: int
+    next_try_at: datetime
+    sent_at: datetime | None
+    error: str
+
+
+class AlertRow(TypedDict):
+    """An alert as reports have it; ``account`` is None for the whole desk's."""
+
+    id: str
+    kind: str
+    account: str | None
+    part: str
+    code: str
+    text: str
+    cure: str
+    first_seen_at: datetime
+    last_seen_at: datetime
+    recovered_at: datetime | None
+    count: int
+    deliveries: list[DeliveryRow]
+
+
+GIVEN_UP_WITHIN = timedelta(days=1)
+NEVER_OVER = (Alert.Kind.NOTE, Alert.Kind.SUMMARY, Alert.Kind.TRADE, Alert.Kind.TEST)  # told once, and that was it
+
+
+def alerts_of(account: Account | None, *, kind: str = "", limit: int | None = None) -> QuerySet[Alert]:
+    """Return an account's alerts and those of the whole desk (None: these alone), what lasts first, then the newest."""
+    lasts = Q(recovered_at=None) & ~Q(kind__in=NEVER_OVER)
+    rows = Alert.objects.filter(Q(account=account) | Q(account=None)).alias(
+        lasts=Exists(Alert.objects.filter(lasts, pk=OuterRef("pk")))
+    )
+    rows = rows.filter(kind=kind) if kind else rows
+    return (
+        rows.select_related("account")
+        .prefetch_related("deliveries")
+        .order_by("-lasts", "-first_seen_at", "-pk")[:limit]
+    )
+
+
+def alert_rows(account: Account, *, kind: str = "", limit: int | None = None) -> list[AlertRow]:
+    """Return an account's alerts and the whole desk's as reports have them, what lasts first, then the newest."""
+    return [
+        {
+            "id": alert.uid,
+            "kind": alert.kind,
+            "account": None if alert.account is None else alert.account.code,
+            "part": alert.component,
+            "code": alert.code,
+            "text": alert.text,
+            "cure": alert.cure,
+            "first_seen_at": alert.first_seen_at,
+            "last_seen_at": alert.last_seen_at,
+            "recovered_at": alert.recovered_at,
+            "count": alert.count,
+            "deliveries": [
+                {
+                    "channel": row.label,
+                    "recovery": row.is_recovery,
+                    "state": row.state,
+                    "tries": row.tries,
+                    "next_try_at": row.next_try_at,
+                    "sent_at": row.sent_at,
+                    "error": row.error,
+                }
+                for row in alert.deliveries.all()
+            ],
+        }
+        for alert in alerts_of(account, kind=kind, limit=limit)
+    ]
+
+
+def lasting_keys(prefix: str) -> list[str]:
+    """Return the keys, with this prefix, of the alerts that last."""
+    return list(Alert.objects.filter(key__startswith=prefix, recovered_at=None).values_list("key", flat=True))
+
+
+def due_deliveries(channel: str, *, now: datetime, limit: int) -> list[AlertDelivery]:
+    """Return what is to be sent to a channel now, the oldest first; a recovery waits until its alert has gone."""
+    raised = AlertDelivery.objects.filter(
+        alert=OuterRef("alert"), channel=channel, is_recovery=False, state__in=(State.WAITING, State.SENDING)
+    )
+    rows = AlertDelivery.objects.filter(
+        channel=channel, state__in=(State.WAITING, State.SENDING), next_try_at__lte=now
+    ).exclude(Q(is_recovery=True) & Exists(raised))
+    return list(rows.select_related("alert__account").order_by("pk")[:limit])
+
+
+def messages_since(channel: str, since: datetime) -> int:
+    """Return how many messages a channel got since; alerts that were sent together are one."""
+    rows = AlertDelivery.objects.filter(channel=channel, state=State.SENT, sent_at__gt=since)
+    return rows.values("sent_at").distinct().count()
+
+
+def given_up(*, now: datetime) -> list[str]:
+    """Return the labels of channels that a message of the last day did not reach, and no later one either."""
+    rows = AlertDelivery.objects.filter(state=State.GIVEN_UP, next_try_at__gt=now - GIVEN_UP_WITHIN)
+    later = AlertDelivery.objects.filter(
+        channel=OuterRef("channel"), state=State.SENT, sent_at__gt=OuterRef("next_try_at")
+    )
+    return sorted(set(rows.exclude(Exists(later)).values_list("label", flat=True)))
+
+
+def channel_rows() -> list[AlertChannel]:
+    """Return the channels that operators keep, by name."""
+    return list(AlertChannel.objects.order_by("name"))
