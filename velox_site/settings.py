@@ -188,6 +188,9 @@ VELOX_ALERT_KINDS = env.words("VELOX_ALERT_KINDS")
 VELOX_ALERT_QUIET = env.hours("VELOX_ALERT_QUIET")
 VELOX_DEADMAN_URL = env.url("VELOX_DEADMAN_URL", "", schemes=("http", "https"))
 
+# -- the HTTP interface: of each token and web process ----------------------------------------------------------------
+VELOX_API_REQUESTS_PER_SECOND = env.integer("VELOX_API_REQUESTS_PER_SECOND", 100, minimum=1)
+
 # -- logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 LOG_DIR = DATA_DIR / "logs"

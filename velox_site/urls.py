@@ -9,5 +9,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("system/logs/", log_list, name="logs"),
     path("trades/<int:pk>/log/", trade_log, name="trade_log"),
+    path("api/v1/", include("trading.api.urls")),
     path("", include("trading.web.urls")),
 ]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from trading.management.output import FORMATS, OutputFailed, Report, Table, emit, render, to_csv, to_json
+from trading.domain.plain_json import to_json
+from trading.management.output import FORMATS, OutputFailed, Report, Table, emit, render, to_csv
 
 TABLE = Table(
     "The day",

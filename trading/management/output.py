@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Sequence
-from typing import IO, Any, Protocol, cast
+from typing import IO, Protocol, cast
 
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from trading.domain.plain_json import to_json
 from trading.domain.spreadsheet import cell
 from trading.management.files import OutputFailed, output_path, write_file
 from trading.management.page import to_html
-from trading.management.report import Report, Table, cell_text, is_numeric, jsonable, tone
+from trading.management.report import Report, Table, cell_text, is_numeric, tone
 
 __all__ = [
     "FORMATS",
@@ -31,7 +31,6 @@ __all__ = [
     "emit",
     "render",
     "to_csv",
-    "to_json",
 ]
 
 FORMATS = ("table", "csv", "json", "html")
@@ -84,14 +83,6 @@ def render(report: Report, form: str) -> str:
     text = io.StringIO()
     _print(report, Console(file=text, width=PIPE_WIDTH, highlight=False, no_color=True))
     return text.getvalue()
-
-
-def to_json(body: Any) -> str:
-    """Return canonical values as one JSON text: decimals as plain strings, times ISO UTC with `Z`, no NaN.
-
-    Raises: ValueError for NaN or infinity, TypeError for anything that is not a plain value.
-    """
-    return json.dumps(body, default=jsonable, ensure_ascii=False, allow_nan=False)
 
 
 def to_csv(tables: Sequence[Table]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from timeseries.values import instant_text
 from trading.domain import display
 from trading.domain.drawing import Chart
+from trading.domain.plain_json import jsonable
 
 Value = str | int | float | Decimal | date | None  # of a cell; a datetime is a date, a bool an int
 
@@ -68,16 +68,3 @@ def tone(table: Table, number: int, cell: Value) -> str:
     if table.columns[number] not in table.coloured or not isinstance(cell, int | float | Decimal) or not cell:
         return ""
     return "gain" if cell > 0 else "loss"
-
-
-def jsonable(scalar: Decimal | date) -> str:
-    """Return what stands for a value in JSON: decimals as plain strings, times ISO UTC with `Z`. Raises: TypeError."""
-    if isinstance(scalar, Decimal):
-        if not scalar.is_finite():
-            raise ValueError(f"{scalar} has no place in JSON")
-        return display.plain(scalar)
-    if isinstance(scalar, datetime):
-        return instant_text(scalar)
-    if isinstance(scalar, date):
-        return scalar.isoformat()
-    raise TypeError(f"{type(scalar).__name__} has no place in JSON")

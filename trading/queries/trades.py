@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Self
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from timeseries.values import ID_BYTES_MAX, parse_name
 from trading.domain import values
@@ -106,6 +109,65 @@ def get_trades(
 
     Raises: InvalidValue for a start after its stop, an unknown state and what is no name.
     """
+    return trade_values(_opened(account, strategy_id, symbol, start, stop, state))
+
+
+@dataclass(frozen=True, slots=True)
+class TradeCursor:
+    """A place in the order in which trades were opened: behind one of them."""
+
+    opened_at: datetime
+    pk: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the place that `text` wrote. Raises: InvalidValue."""
+        try:
+            instant, pk = urlsafe_b64decode(text.encode()).decode().split(" ")
+            place = cls(datetime.fromisoformat(instant), int(pk))
+            if place.opened_at.tzinfo is None or not 0 <= place.pk < 2**63:
+                raise ValueError(text)
+        except ValueError as error:
+            raise InvalidValue("after is no place.", field="after", hint="Give `next` of the page before.") from error
+        return place
+
+    def text(self) -> str:
+        """Return the place as a text for an address."""
+        return urlsafe_b64encode(f"{self.opened_at.isoformat()} {self.pk}".encode()).decode()
+
+
+def trades_page(
+    account: Account,
+    *,
+    strategy_id: str | None = None,
+    symbol: str | None = None,
+    start: datetime | None = None,
+    stop: datetime | None = None,
+    state: str | None = None,
+    after: TradeCursor | None = None,
+    limit: int = 100,
+) -> tuple[list[values.Trade], TradeCursor | None]:
+    """Return at most ``limit`` trades as `get_trades` does, behind a place, and the place of the next; None at the end.
+
+    Raises: InvalidValue, as `get_trades`.
+    """
+    rows = _opened(account, strategy_id, symbol, start, stop, state)
+    if after is not None:
+        rows = rows.filter(Q(opened_at__gt=after.opened_at) | Q(opened_at=after.opened_at, pk__gt=after.pk))
+    page = list(rows[: limit + 1])
+    last = page[limit - 1] if len(page) > limit else None
+    return trade_values(page[:limit]), None if last is None else TradeCursor(last.opened_at, last.pk)
+
+
+def _opened(
+    account: Account,
+    strategy_id: str | None,
+    symbol: str | None,
+    start: datetime | None,
+    stop: datetime | None,
+    state: str | None,
+) -> QuerySet[Trade]:
+    """Return the rows that `get_trades` means, in order. Raises: InvalidValue."""
     if state is not None and state not in STATES:
         raise InvalidValue(f"state is {state!r}.", field="state", hint=f"Give one of {', '.join(STATES)}.")
     first, last = bounds(start, stop)
@@ -113,7 +175,7 @@ def get_trades(
     rows = rows if state is None else rows.filter(state=state)
     rows = rows if first is None else rows.filter(opened_at__gte=first)
     rows = rows if last is None else rows.filter(opened_at__lt=last)
-    return trade_values(rows.order_by("opened_at", "pk"))
+    return rows.order_by("opened_at", "pk")
 
 
 def sum_of(account_code: str, strategy_id: str, symbol: str, trades: Sequence[values.Trade]) -> values.Position:

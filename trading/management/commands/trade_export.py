@@ -13,11 +13,12 @@ from django.db.models import QuerySet
 
 from trading.domain import display
 from trading.domain.export import ColumnKind, ExportBlock
+from trading.domain.plain_json import to_json
 from trading.domain.shapes import ReportHead
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.files import output_path, write_file
-from trading.management.output import FORMATS, to_json
+from trading.management.output import FORMATS
 from trading.management.parquet import to_parquet, write_parquet
 from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
 from trading.management.report import Report, Table, Value

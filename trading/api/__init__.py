@@ -1,0 +1,1 @@
+"""The HTTP interface for programs: one call of the facade each, for one account, by a token."""

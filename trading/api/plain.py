@@ -1,0 +1,56 @@
+"""Bodies that come and go: JSON whose numbers stay exact, no larger and no deeper than any request needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import NoReturn
+
+from django.http import HttpRequest
+from ninja.parser import Parser
+from ninja.renderers import BaseRenderer
+
+from trading.api.problems import BodyTooLarge, WrongMediaType
+from trading.domain.chain import JSON, Body
+from trading.domain.plain_json import to_json
+from trading.errors import InvalidValue
+
+BODY_BYTES_MAX = 1 << 20
+DEPTH_MAX = 20
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+class PlainRenderer(BaseRenderer):
+    """Answers as `--format json` writes them: decimals as plain texts, times whole in UTC with `Z`."""
+
+    media_type = "application/json"
+
+    def render(self, _request: HttpRequest, data: JSON, *, response_status: int) -> str:
+        return to_json(data)
+
+
+class ExactParser(Parser):
+    """Requests whose numbers are read as decimals. Raises: BodyTooLarge, WrongMediaType, InvalidValue."""
+
+    def parse_body(self, request: HttpRequest) -> Body:
+        if request.content_type != "application/json":
+            raise WrongMediaType(f"The body is {request.content_type!r}.", hint="Send application/json.")
+        if int(request.headers.get("Content-Length") or 0) > BODY_BYTES_MAX or len(request.body) > BODY_BYTES_MAX:
+            raise BodyTooLarge(f"The body has more than {BODY_BYTES_MAX} bytes.", hint="Send less at once.")
+        depth = deepest = 0
+        for bracket in _BRACKETS.finditer(request.body):
+            first = bracket[0][:1]
+            depth += (first in b"[{") - (first in b"]}") if first != b'"' else 0
+            deepest = max(deepest, depth)
+        if deepest > DEPTH_MAX:
+            raise InvalidValue(f"The body is {deepest} levels deep.", field="body", hint=f"At most {DEPTH_MAX}.")
+        try:
+            body: Body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_number)
+            return body
+        except ValueError as error:
+            raise InvalidValue(f"The body is no JSON: {error}.", field="body", code="unreadable") from error
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")

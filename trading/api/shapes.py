@@ -1,0 +1,78 @@
+"""What is sent and answered, for the schema: numbers exact, times with their zone, no field that nobody reads."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import reduce
+from operator import or_
+from types import GenericAlias
+from typing import Annotated, Any, get_args, get_type_hints
+
+from ninja import Schema
+from pydantic import BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema, create_model
+
+FieldTypes = dict[str, Any]  # type and default by field
+JsonObject = dict[str, Any]  # its values are looked at by the operation that takes them
+_PLAIN = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
+_WITH_ZONE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _exact(sent: str | int | Decimal | None) -> Decimal:
+    """Return a number as it was written. Raises: ValueError."""
+    if isinstance(sent, str) and not _PLAIN.fullmatch(sent):
+        raise ValueError("write a number in plain decimals, such as 2450.05")
+    if isinstance(sent, bool) or not isinstance(sent, str | int | Decimal):
+        raise ValueError("give a number, as a text or as JSON's own")
+    try:
+        return Decimal(sent)
+    except InvalidOperation:
+        raise ValueError("give a number") from None
+
+
+def _instant(sent: str | int | Decimal | None) -> datetime:
+    """Return an instant in ISO form with its zone. Raises: ValueError."""
+    if not isinstance(sent, str) or not _WITH_ZONE.fullmatch(sent):
+        raise ValueError("write a time with its zone, such as 2026-11-27T09:15:00+05:30 or 2026-11-27T03:45:00Z")
+    return datetime.fromisoformat(sent)
+
+
+_NUMBER_SCHEMA = {"anyOf": [{"type": "string", "pattern": rf"^{_PLAIN.pattern}$"}, {"type": "number"}]}
+
+
+Exact = Annotated[Decimal, BeforeValidator(_exact), WithJsonSchema(_NUMBER_SCHEMA)]
+Moment = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+AnsweredNumber = Annotated[Decimal, WithJsonSchema({"type": "string", "pattern": rf"^{_PLAIN.pattern}$"})]
+
+
+class Sent(Schema):
+    """A body or a query; a field that it does not have is refused, so that no misspelt one is passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def answer_shape(kind: type) -> type[Schema]:
+    """Return the schema of a frozen value or of a typed dictionary."""
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind)] if is_dataclass(kind) else list(kind.__annotations__)
+    columns: FieldTypes = {name: (_as_answered(hints[name]), ...) for name in names}
+    return create_model(kind.__name__, __base__=Schema, **columns)
+
+
+def list_shape(name: str, field: str, row: type[Schema], about: str, more: FieldTypes) -> type[Schema]:
+    """Return the schema of an answer that has rows under a name, beside ``more`` fields."""
+    columns: FieldTypes = {field: (GenericAlias(list, row), ...), **more}
+    return create_model(name, __base__=Schema, __doc__=about, **columns)
+
+
+def _as_answered(hint: type) -> type:
+    """Return the type of a field as it is answered: a decimal is a text there."""
+    if hint is Decimal:
+        return AnsweredNumber
+    if Decimal in (kinds := get_args(hint)):
+        return reduce(or_, map(_as_answered, kinds))
+    return hint

@@ -1,0 +1,35 @@
+"""The addresses below `/api/v1/`. No session opens them: each asks for a token itself, but for the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.views.decorators.http import require_safe
+
+from trading.api.application import api
+from trading.api.problems import problem
+
+
+def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let a view refuse a method as it refuses all else, and ask for no login."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, **keywords: str) -> HttpResponse:
+        response = view(request, **keywords)
+        if isinstance(response, HttpResponseNotAllowed):
+            allowed = response["Allow"]
+            text = f"{request.method} is not answered here."
+            return problem(405, text, code="wrong_method", hint=f"Ask by {allowed}.", headers={"Allow": allowed})
+        return response
+
+    return login_not_required(answer)
+
+
+urlpatterns, _, app_name = api.urls
+for route in urlpatterns:
+    if route.callback is not None:
+        view = require_safe(route.callback) if route.name == "openapi-json" else route.callback
+        route.callback = in_problems(view)
