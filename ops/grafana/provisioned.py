@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ops.grafana.parts import INFLUX, POSTGRES, PROMETHEUS, Json
+from ops.prometheus.rules import rule
 from trading.health.faults import FAULTS, Fault
 
 FOLDER = "VELOX"
@@ -83,7 +84,7 @@ def alert_rule(fault: Fault) -> Json:
         "isPaused": True,
         "noDataState": "OK",
         "execErrState": "Error",
-        "labels": {"desk": "velox", "part": fault.part, "code": fault.code, "status": fault.status},
+        "labels": rule(fault)["labels"],
         "annotations": {"summary": fault.name, "description": fault.cure},
         "data": [
             {
