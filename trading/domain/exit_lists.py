@@ -1,4 +1,4 @@
-"""Exit fills as lists of what is read of them, and the columns that are made of these. Pure."""
+"""Exit fills as they are read, and the columns that are made of them. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trading.domain.exit_columns import (
     present,
     whole_numbers,
 )
-from trading.domain.exit_runs import Integers
+from trading.domain.exit_runs import Integers, Whole
 
 WORDS = ("strategy", "symbol", "side", "exit_reason", "tag")  # the cuts whose keys are read as they are
 
@@ -33,20 +33,22 @@ class ExitLists:
 
     ``opened`` and ``closed`` are those of the trade, in microseconds since 1970 UTC, and again on the clock of its
     exchange; ``has_ended`` tells whether ``closed`` means anything. ``whole``, ``costs`` and ``risk`` are the trade's
-    gross P&L, known charges and initial risk. ``words`` are the cuts of `WORDS`, their names in any order; some may
-    have no exit.
+    gross P&L, known charges and initial risk. Charges that are not known are 0, those of the trade with ``has_costs``
+    False; so is a risk that nobody gave. ``words`` are the cuts of `WORDS`, their names in any order; some may have no
+    exit.
     """
 
     at: Integers
     day: Integers
-    pnl: Sequence[int]
-    charges: Sequence[int | None]
+    pnl: Whole
+    charges: Whole
     closes: Flags
     has_ended: Flags
     is_day_only: Flags
-    whole: Sequence[int]
-    costs: Sequence[int | None]
-    risk: Sequence[int | None]
+    whole: Whole
+    costs: Whole
+    has_costs: Flags
+    risk: Whole
     opened: Integers
     closed: Integers
     opened_local: Integers
@@ -64,14 +66,15 @@ class ExitLists:
         return ExitLists(
             at=np.concatenate((self.at, other.at)),
             day=np.concatenate((self.day, other.day)),
-            pnl=[*self.pnl, *other.pnl],
-            charges=[*self.charges, *other.charges],
+            pnl=_beside(self.pnl, other.pnl),
+            charges=_beside(self.charges, other.charges),
             closes=np.concatenate((self.closes, other.closes)),
             has_ended=np.concatenate((self.has_ended, other.has_ended)),
             is_day_only=np.concatenate((self.is_day_only, other.is_day_only)),
-            whole=[*self.whole, *other.whole],
-            costs=[*self.costs, *other.costs],
-            risk=[*self.risk, *other.risk],
+            whole=_beside(self.whole, other.whole),
+            costs=_beside(self.costs, other.costs),
+            has_costs=np.concatenate((self.has_costs, other.has_costs)),
+            risk=_beside(self.risk, other.risk),
             opened=np.concatenate((self.opened, other.opened)),
             closed=np.concatenate((self.closed, other.closed)),
             opened_local=np.concatenate((self.opened_local, other.opened_local)),
@@ -87,9 +90,8 @@ class ExitLists:
     def columns(self) -> ExitColumns:
         """Return the exits as columns, in order of day and time."""
         closes = self.closes & self.has_ended
-        costs = whole_numbers([charge or 0 for charge in self.costs])
-        net = less(whole_numbers(self.whole), costs)
-        risks = np.array([risk or 0 for risk in self.risk], dtype=np.float64)
+        net = less(self.whole, self.costs)
+        risks = self.risk.astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
             multiple = np.where(closes & (risks != 0), net.astype(np.float64) / risks, np.nan)
         held = np.where(self.is_day_only | ~self.has_ended, UNKNOWN, self.closed - self.opened)
@@ -98,12 +100,12 @@ class ExitLists:
         columns = ExitColumns(
             at=self.at,
             day=self.day,
-            pnl=whole_numbers(self.pnl),
-            charges=whole_numbers([charge or 0 for charge in self.charges]),
+            pnl=self.pnl,
+            charges=self.charges,
             closes=closes,
             is_open=~self.has_ended,
             whole=np.where(closes, net, 0),
-            unknown=closes & np.array([charge is None for charge in self.costs], dtype=bool),
+            unknown=closes & ~self.has_costs,
             held=held,
             multiple=multiple,
             trade=self.trade,
@@ -153,14 +155,15 @@ def lists_of(exits: Sequence[TradedExit]) -> ExitLists:
     return ExitLists(
         at=micros(exit.at for exit, _ in exits),
         day=np.array([exit.day.toordinal() for exit, _ in exits], dtype=np.int64),
-        pnl=[exit.pnl for exit, _ in exits],
-        charges=[exit.charges for exit, _ in exits],
+        pnl=whole_numbers([exit.pnl for exit, _ in exits]),
+        charges=whole_numbers([exit.charges or 0 for exit, _ in exits]),
         closes=np.array([trade is not None for trade in closed], dtype=bool),
         has_ended=np.array([trade.closed_at is not None for _, trade in exits], dtype=bool),
         is_day_only=np.array([trade.is_day_only for _, trade in exits], dtype=bool),
-        whole=[0 if trade is None else trade.pnl for trade in closed],
-        costs=[None if trade is None else trade.charges for trade in closed],
-        risk=[None if trade is None else trade.initial_risk for trade in closed],
+        whole=whole_numbers([0 if trade is None else trade.pnl for trade in closed]),
+        costs=whole_numbers([0 if trade is None else trade.charges or 0 for trade in closed]),
+        has_costs=np.array([trade is not None and trade.charges is not None for trade in closed], dtype=bool),
+        risk=whole_numbers([0 if trade is None else trade.initial_risk or 0 for trade in closed]),
         opened=micros(trade.opened_at for _, trade in exits),
         closed=micros(trade.closed_at for _, trade in exits),
         opened_local=micros((trade.opened_at for _, trade in exits), is_local=True),
@@ -180,6 +183,12 @@ def _named(words: Sequence[str]) -> Groups:
 
 def _joined(groups: Groups, other: Groups) -> Groups:
     return Groups(np.concatenate((groups.codes, other.codes + len(groups.names))), [*groups.names, *other.names])
+
+
+def _beside(column: Whole, other: Whole) -> Whole:
+    if column.dtype == other.dtype == np.int64:
+        return np.concatenate((column, other), dtype=np.int64)
+    return np.concatenate((column.astype(object), other.astype(object)))
 
 
 def _grouped(names: Sequence[str], codes: Integers) -> Groups:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 import numpy as np
 from django.conf import settings
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from trading.domain.exit_columns import ExitColumns, local_columns
 from trading.domain.exit_runs import Integers
-from trading.domain.sessions import days_between
+from trading.domain.sessions import Calendar, days_between
 from trading.domain.shapes import Exposure
 from trading.models import Instrument
 from trading.queries.exposure import Held, HeldRow, Market, held_by_day, held_over, touching
@@ -23,6 +24,7 @@ from trading.queries.statistics import Cut
 
 UNTRADED = -1
 BYTES_MAX = 128 * 2**20
+CALENDARS_KEPT = 32
 DAY_MICROS, EPOCH_ORDINAL = 24 * 3600 * 10**6, date(1970, 1, 1).toordinal()
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -94,10 +96,7 @@ class HeldColumns:
         closes: list[Integers] = []
         inside: list[tuple[Integers, Integers]] = []
         for number, market in traded or [(UNTRADED, (settings.VELOX_EXCHANGE, DEFAULT_GROUP))]:
-            calendar = calendar_of(*market)
-            spans = [(day, span) for day in days_between(first, last) for span in calendar.open_spans(day)]
-            days = np.array([day.toordinal() for day, _ in spans], dtype=np.int64)
-            begins, ends = (_micros([span[side] for _, span in spans]) for side in (0, 1))
+            days, begins, ends = _open_spans(calendar_of(*market), first, last)
             ends = ends if now is None else np.maximum(begins, np.minimum(ends, _micros([now])[0]))
             opens, closes = [*opens, begins], [*closes, ends]
             here = np.flatnonzero(self.market == number)
@@ -171,6 +170,15 @@ def union_micros(starts: Integers, stops: Integers) -> int:
     reached = np.maximum.accumulate(ends)
     begins[1:] = np.maximum(begins[1:], reached[:-1])
     return int(np.maximum(ends - begins, 0).sum())
+
+
+@lru_cache(maxsize=CALENDARS_KEPT)
+def _open_spans(calendar: Calendar, first: date, last: date) -> tuple[Integers, Integers, Integers]:
+    """Return the days first..last as ordinals, once for each span of continuous trading, and when these begin and end:
+    every strategy and symbol of a report asks for the same."""
+    spans = [(day, span) for day in days_between(first, last) for span in calendar.open_spans(day)]
+    days = np.array([day.toordinal() for day, _ in spans], dtype=np.int64)
+    return days, _micros([begins for _, (begins, _) in spans]), _micros([ends for _, (_, ends) in spans])
 
 
 def _micros(instants: Sequence[datetime]) -> Integers:

@@ -12,7 +12,7 @@ import numpy as np
 from django.db.models import Max, Min
 
 from timeseries.values import parse_name
-from trading.domain import figures, statistics
+from trading.domain import figures
 from trading.domain.distributions import distribution, in_units, weekday_hours
 from trading.domain.exit_columns import ExitColumns, Groups
 from trading.domain.exit_lists import lists_of
@@ -30,7 +30,7 @@ from trading.domain.shapes import (
 from trading.errors import InvalidValue
 from trading.models import Account, Realisation, Strategy, Trade
 from trading.queries.as_known import untouched
-from trading.queries.columns import units
+from trading.queries.excursion_columns import excursions_as_columns
 from trading.queries.held_columns import held_as_columns
 from trading.queries.instruments import find_instrument
 from trading.queries.kept import KeptAnswers
@@ -267,6 +267,7 @@ class _Period:
             self.exits = exits_as_columns(self.cut, first, last, with_conditions=True)
             self.history = history_of(self.cut.account, last, known_at=self.cut.known_at)
             self.days = trading_days(self.cut, first, last)
+        self.excursions = excursions_as_columns(self.cut, self.span)
         self.pnl_by_day = self.exits.pnl_by_day()
         self.capital = capital_beside(self.history, self.days, self.pnl_by_day)
 
@@ -288,7 +289,7 @@ class _Period:
 
     def _row(self, cut: Cut, exits: ExitColumns, days: list[date]) -> CountedRow:
         path = exits.path(capital_beside(self.history, days, exits.pnl_by_day()))
-        return {**figures.report_figures(path, exits.sample()), **_excursions(cut, self.span)}
+        return {**figures.report_figures(path, exits.sample()), **self.excursions.of(cut)}
 
     def parts(self) -> PeriodParts:
         """Return the period's exits cut in every way, and the equity day by day."""
@@ -321,27 +322,6 @@ class _Period:
     def _parts(self, groups: Groups) -> list[PartRow]:
         samples = zip(groups.names, self.exits.samples(groups), strict=True)
         return [{"key": name, **figures.part_figures(sample)} for name, sample in samples]
-
-
-def _excursions(cut: Cut, days: tuple[date, date] | None) -> Excursions:
-    """Return what the measured trades of a cut that closed on these days went through."""
-    rows: list[tuple[int, int, int, float | None]] = []
-    if days is not None:
-        closing = Realisation.objects.filter(**cut.lookups(), day__gte=days[0], day__lte=days[1], closes=True)
-        if cut.known_at is not None:
-            closing = closing.filter(untouched(cut.known_at, of="trade__"))
-            closing = closing.filter(trade__excursion__measured_at__lt=cut.known_at)
-        paths = ("trade__excursion__mae", "trade__excursion__mfe", "trade__realised_pnl")
-        measured = closing.filter(trade__excursion__isnull=False).order_by()
-        rows = list(measured.values_list(*map(units, paths), "trade__excursion__quiet_seconds"))
-    maes, mfes = sum(row[0] for row in rows), sum(row[1] for row in rows)
-    return {
-        "measured_trades": len(rows),
-        "avg_mae": figures.to_money(statistics.average(maes, len(rows))),
-        "avg_mfe": figures.to_money(statistics.average(mfes, len(rows))),
-        "given_back": _money(mfes - sum(row[2] for row in rows)),
-        "trades_in_feed_gaps": sum(row[3] is not None for row in rows),
-    }
 
 
 def _money(units: int) -> Decimal:

@@ -1,0 +1,47 @@
+"""Rows read as lines are the rows that the ORM brings, whatever stands in their texts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from trading.models import Realisation
+from trading.operations.close_position import close_position
+from trading.operations.open_position import open_position
+from trading.queries.lines import numbers, table_of, words
+from trading.queries.parts import COLUMNS
+
+pytestmark = pytest.mark.ledger
+OPENED = datetime(2021, 4, 12, 4, tzinfo=UTC)
+REASONS = ('said "stop"', "a, b", "two\nlines\x1f", "'%s' %w \\", "", "ü€", "NULL", '"')
+
+
+def test_every_value_comes_as_it_is(ledger: Any) -> None:
+    for number, reason in enumerate(REASONS):
+        at = OPENED + timedelta(days=number // 3, microseconds=number)
+        bought: dict[str, Any] = {"entry_price": "500.00000001", "quantity": 3, "entry_time": at}
+        open_position("main", f"T{number}", "one", "SBIN", **bought)
+        ended = at + timedelta(minutes=number, microseconds=7)
+        sold: dict[str, Any] = {"exit_price": 499, "exit_time": ended, "exit_reason": reason}
+        close_position("main", f"T{number}", "one", "SBIN", **sold)
+    table = table_of(Realisation.objects.all(), COLUMNS, by="day", stage="reading")
+    rows = sorted(table.to_pylist(), key=lambda row: row["trade_id"])
+    assert [row["trade__exit_reason"] for row in rows] == list(REASONS)
+    for row, realisation in zip(rows, Realisation.objects.order_by("trade_id"), strict=True):
+        trade = realisation.trade
+        assert row["at"] == realisation.at.replace(tzinfo=None) and row["day"] == realisation.day
+        assert row["trade__opened_at"] == trade.opened_at.replace(tzinfo=None)
+        assert row["pnl"] == realisation.pnl * 10**8 == -3 * (10**8 + 1)
+        assert row["trade__charges"] is row["charges"] is None
+        assert row["closes"] is True and json.loads(row["trade__flags"]) == trade.flags
+    assert numbers(table["day"]).min() == OPENED.date().toordinal()
+
+
+def test_no_rows_are_columns_of_none(ledger: Any) -> None:
+    table = table_of(Realisation.objects.all(), COLUMNS, by="day", stage="reading")
+    assert len(table) == 0 and len(numbers(table["pnl"])) == 0
+    codes, names = words(table["trade__side"])
+    assert len(codes) == 0 and names == []
