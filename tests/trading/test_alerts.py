@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +16,13 @@ import pytest
 from tests.trading.book import closed, opened
 from tests.waiting import until
 from tests.webhook import Webhook, webhook
+from timeseries.spool.lease import LeaseHeld
+from timeseries.spool.lease import hold as hold_lease
 from trading.alerts import messenger
 from trading.alerts.channels import channels_of_environment
 from trading.alerts.closed_trades import tell_closed_trades
 from trading.alerts.judge import OVER, OVER_FLAPPING, Judge
-from trading.alerts.watch import DeskWatch
+from trading.alerts.watch import FOLDER, DeskWatch
 from trading.errors import LedgerBusy
 from trading.models import Alert, AlertDelivery, Journal, Trade
 from trading.operations import deliver_alerts
@@ -43,6 +49,7 @@ def hook(server: Webhook, settings: Any) -> Iterator[Webhook]:
     server.bodies.clear()
     server.pings.clear()
     server.status, server.location = 200, ""
+    server.released.clear()
     settings.VELOX_ALERT_URLS = [server.url]
     yield server
 
@@ -255,3 +262,23 @@ def test_nothing_that_anybody_reads_has_the_address(hook: Webhook, watch: DeskWa
     delivery = AlertDelivery.objects.get()
     seen = [delivery.channel, delivery.label, delivery.error, repr(channels_of_environment()), caplog.text]
     assert all("secret-token" not in text for text in seen) and delivery.label == "json://127.0.0.1/…"
+
+
+def test_a_judge_that_is_killed_between_raised_and_sent_leaves_both_to_the_next(
+    hook: Webhook, ledger: Any, settings: Any
+) -> None:
+    hook.status = 0  # the message is on its way when its sender dies
+    environment = {**os.environ, "VELOX_DATA_DIR": str(settings.DATA_DIR), "VELOX_ALERT_URLS": hook.url}
+    command = [sys.executable, "-m", "tests.trading.alert_judge"]
+    folder = Path(settings.DATA_DIR) / FOLDER
+    with subprocess.Popen(command, env=environment) as first:
+        until(lambda: hook.bodies or first.poll() is not None, pause_seconds=0.1)
+        with pytest.raises(LeaseHeld), hold_lease(folder, owner="web"):
+            """Another does not judge meanwhile."""
+        first.kill()
+    hook.status = 200
+    hook.released.set()
+    with hold_lease(folder, owner="web"):
+        other, now = DeskWatch(), datetime.now(UTC)
+        sent_at(other, now + 2 * MINUTE, lambda: states()[-1][1] == "sent")
+    assert Alert.objects.count() == 1 and hook.ids() == [f"id {Alert.objects.get().uid} raised"] * 2

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-LOADING_SECONDS = 60.0  # of a busy machine, until the process has loaded what sends
+LOADING_SECONDS = 30.0  # of a busy machine, until the process has loaded what sends
 SENDING_SECONDS = 10.0
 SENT, TIMED_OUT, FAILED = "sent", "timed_out", "failed"
 

@@ -130,17 +130,21 @@ class _Health:
         self._thread: threading.Thread | None = None
         self._report: HealthReport | None = None
         self._asked_at: datetime | None = None
-        self.is_fresh = False
+        self._has_answered = self.is_fresh = False
 
     def newest(self, now: datetime) -> HealthReport | None:
-        """Return the report that has come since the last call, if any, and ask for the next one."""
+        """Return the report that has come since the last call, if any; ask for the next one when it is time."""
         if self._thread is not None and self._thread.is_alive():
             self.is_fresh = self.is_fresh and not self.hangs(now)
             return None
         newest, self._report = self._report, None
-        self.is_fresh, self._asked_at = newest is not None, now
-        self._thread = threading.Thread(target=self._look, args=(now,), name="velox-health", daemon=True)
-        self._thread.start()
+        if newest is not None:
+            self.is_fresh = True
+        elif self._asked_at is None or not 0 <= (now - self._asked_at).total_seconds() < JUDGED_EVERY_SECONDS:
+            self.is_fresh, self._asked_at = self.is_fresh and self._has_answered, now
+            self._has_answered = False
+            self._thread = threading.Thread(target=self._look, args=(now,), name="velox-health", daemon=True)
+            self._thread.start()
         return newest
 
     def hangs(self, now: datetime) -> bool:
@@ -150,6 +154,7 @@ class _Health:
     def _look(self, now: datetime) -> None:
         try:
             self._report = self._ask(now)
+            self._has_answered = True
         finally:
             connections.close_all()  # this thread's own
 
@@ -198,15 +203,12 @@ def _watch_until(ended: threading.Event, role: str) -> None:
 def hold(watch: DeskWatch, held: lease.Lease, ended: threading.Event, *, seconds: float) -> None:
     """DeskWatch for so many seconds, or until ``ended``. Raises: LeaseLost."""
     started = time.monotonic()
-    judged_at = started - JUDGED_EVERY_SECONDS
     while not ended.is_set():
         turn_seconds = seconds + (LAST_MESSAGES_SECONDS if watch.outbox.is_busy else 0.0)
         if time.monotonic() - started >= turn_seconds:
             return
         held.check()
-        if time.monotonic() - judged_at >= JUDGED_EVERY_SECONDS:
-            judged_at = time.monotonic()
-            watch.judge_once(datetime.now(UTC))
+        watch.judge_once(datetime.now(UTC))
         watch.send_once(datetime.now(UTC), time.monotonic())
         ended.wait(SENT_EVERY_SECONDS)
 

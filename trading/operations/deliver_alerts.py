@@ -13,7 +13,7 @@ from trading.transactions import reading, writing
 
 TRIES_MAX = 10  # over about half an hour
 RETRY_SECONDS = (5.0, 600.0)
-TAKEN_SECONDS = 90.0  # whoever sends has ended or was killed by then
+TAKEN_SECONDS = 45.0  # whoever sends has ended or was killed by then
 ALERTS_MAX = 500  # in one pass
 State = AlertDelivery.State
 
