@@ -32,8 +32,20 @@ def broken(connection: BaseDatabaseWrapper, error: DatabaseError) -> State | Non
 
 def unwritable(connection: BaseDatabaseWrapper) -> State | None:
     """Return the state where nothing can be written now; writes nothing."""
+    if connection.in_atomic_block:
+        return None
     try:
-        _begin_to_write(connection)
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                if not os.access(str(connection.settings_dict["NAME"]), os.W_OK):
+                    raise OperationalError("it is read-only here")  # SQLite itself begins to read there
+                cursor.execute("PRAGMA busy_timeout = 500")
+                # It takes the writers' lock of SQLite, changes no row, and is over at once.
+                cursor.execute("DELETE FROM trading_journalhead WHERE FALSE")
+            else:
+                cursor.execute("SHOW transaction_read_only")
+                if cursor.fetchone() != ("off",):
+                    raise OperationalError("the server takes no writes")
     except OperationalError as error:
         if "locked" in str(error):
             return faults.LEDGER_BUSY.state("Another writer holds the ledger for long.")
@@ -41,37 +53,14 @@ def unwritable(connection: BaseDatabaseWrapper) -> State | None:
     return None
 
 
-def _begin_to_write(connection: BaseDatabaseWrapper) -> None:
-    if connection.in_atomic_block:
-        return
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            if not os.access(str(connection.settings_dict["NAME"]), os.W_OK):
-                raise OperationalError("it is read-only here")  # SQLite itself begins to read there
-            cursor.execute("PRAGMA busy_timeout = 500")
-            # It takes the writers' lock of SQLite, changes no row, and is over at once.
-            cursor.execute("DELETE FROM trading_journalhead WHERE FALSE")
-        else:
-            cursor.execute("SHOW transaction_read_only")
-            if cursor.fetchone() != ("off",):
-                raise OperationalError("the server takes no writes")
-
-
 def unkept_log(connection: BaseDatabaseWrapper) -> State | None:
     """Return the state where the write-ahead log is not looked after: it grows, or is archived nowhere."""
     return _unapplied(connection) if connection.vendor == "sqlite" else _unarchived(connection)
 
 
-def wal_bytes(connection: BaseDatabaseWrapper) -> int:
-    """Return the size of SQLite's write-ahead log; 0 where there is none."""
-    try:
-        return Path(f"{connection.settings_dict['NAME']}-wal").stat().st_size
-    except OSError:
-        return 0
-
-
 def _unapplied(connection: BaseDatabaseWrapper) -> State | None:
-    size = wal_bytes(connection)
+    log = Path(f"{connection.settings_dict['NAME']}-wal")
+    size = log.stat().st_size if log.exists() else 0
     if size <= faults.WAL_BYTES_MAX or connection.in_atomic_block:
         return None
     with connection.cursor() as cursor:

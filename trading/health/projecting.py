@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from timeseries import wiring
 from trading import intake as intakes
+from trading import summon
 from trading.health import faults
 from trading.health.state import OFF, OK, State
 from trading.queries.projection import projection_lags
@@ -32,16 +34,17 @@ def intake(now: datetime) -> State:
     return State(OK, "", f"{len(waiting)} wait, {len(facts) - len(waiting)} are decided.")
 
 
-def follower(now: datetime, *, is_at_work: bool) -> State:
+def follower(now: datetime) -> State:
     """Return how far the points of executions and stops are behind the journal.
 
-    ``is_at_work``: a companion lives or somebody records. Otherwise the rows wait for the next one, as they may.
+    Where no companion lives and nobody records, the rows wait for the next one, as they may.
     """
     lags = projection_lags()
     if not lags:
         return State(OK, "", "Every row of the journal is projected.")
     rows, oldest = sum(lag.rows for lag in lags), min(lag.oldest_at for lag in lags)
     detail = f"{rows} rows of the journal are no points yet, the oldest for {(now - oldest).total_seconds():.0f} s."
+    is_at_work = summon.companion_pid() is not None or summon.is_recorded(wiring.open_spool())
     if is_at_work and (now - oldest).total_seconds() > faults.OLD_SECONDS:
         return faults.FOLLOWER_BEHIND.state(detail)
     return State(OK, "", detail)

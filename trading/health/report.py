@@ -11,7 +11,6 @@ import structlog
 
 from timeseries import wiring
 from timeseries.shipping.balance import PointCounts
-from trading import summon
 from trading.health import alerts, clock, faults, hot_copy, ledger, messaging, projecting, recording, site
 from trading.health.backups import Backups
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
@@ -87,7 +86,7 @@ def look(*, now: datetime) -> HealthLook:
         "store": recording.store,
         "shipper": lambda: recording.shipper(points),
         "intake": lambda: projecting.intake(now),
-        "follower": lambda: projecting.follower(now, is_at_work=_is_at_work()) if compared else NOT_ASKED,
+        "follower": lambda: projecting.follower(now) if compared else NOT_ASKED,
         "hot": lambda: hot_copy.hot(now),
         "broker": messaging.broker,
         "worker": messaging.worker,
@@ -112,10 +111,6 @@ def look(*, now: datetime) -> HealthLook:
         "feeds": feeds or {},
     }
     return HealthLook(health, compared)
-
-
-def _is_at_work() -> bool:
-    return summon.companion_pid() is not None or summon.is_recorded(wiring.open_spool())
 
 
 def _counted(count: Callable[[], Count]) -> Count | None:
