@@ -33,7 +33,7 @@ class Command(VeloxCommand):
             findings = mend(findings)
             remaining = diagnose(now=datetime.now(UTC))
         keys = {(finding.part, finding.code) for finding in remaining}
-        data = {
+        diagnosis = {
             "is_well": not remaining,
             "database": connections[DEFAULT_DB_ALIAS].vendor,
             "findings": [
@@ -45,5 +45,5 @@ class Command(VeloxCommand):
             for row in findings
         ]
         tables = [Table("Findings", COLUMNS, rows)] if rows else []
-        self.emit(Report("Doctor", data, tables, [] if rows else ["Nothing is wrong."]))
+        self.emit(Report("Doctor", diagnosis, tables, [] if rows else ["Nothing is wrong."]))
         return not remaining
