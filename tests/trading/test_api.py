@@ -250,6 +250,14 @@ def test_a_busy_ledger_says_when_to_come_back(monkeypatch: pytest.MonkeyPatch) -
     assert Trade.objects.count() == 0
 
 
+def test_a_fault_of_our_own_is_a_problem_without_its_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = caller("read")
+    monkeypatch.setattr(DataManager, "get_open_positions", lambda _: 1 // 0)
+    response = program.client.get(ROOT + "positions")
+    assert (response.status_code, json.loads(response.content)["code"]) == (500, "fault")
+    assert b"ZeroDivision" not in response.content
+
+
 def test_reads_agree_with_the_facade() -> None:
     opened("T1")
     closed("T1")

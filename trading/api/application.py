@@ -23,6 +23,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", router)
+api.exception_handler(Exception)(problems.fault)
 api.exception_handler(VeloxError)(problems.refused)
 api.exception_handler(ValidationError)(problems.malformed)
 api.exception_handler(AuthenticationError)(problems.unauthenticated)

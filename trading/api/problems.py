@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from trading import errors
 from trading.domain.plain_json import to_json
 from trading.errors import VeloxError
+
+log = structlog.get_logger("system")
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1  # the ledger waits two seconds itself before it is busy
@@ -140,6 +143,13 @@ def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
     if isinstance(error.__cause__, VeloxError):
         return refused(request, error.__cause__)
     return problem(error.status_code, str(error), code="unreadable", hint="Send JSON in UTF-8.")
+
+
+def fault(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Answer a fault of VELOX itself without a word of its inside, which the log has."""
+    log.exception("a call of the interface failed", path=request.path, exc_info=error)
+    hint = "The log of this moment says more (`manage.py logs`). What was not answered with 200 may be sent again."
+    return problem(500, "VELOX could not answer.", code="fault", hint=hint)
 
 
 def problem(
