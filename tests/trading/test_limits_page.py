@@ -52,6 +52,7 @@ def test_what_an_operator_sets_on_the_page_is_shown_there_on_the_overview_and_by
     assert "Loss of the day after known charges ema cross ■ crossed" in page
     assert "500.50 of" in page and "Trades opened on the day whole account ○ within" in page and "1 of 5" in page
     assert "<b>the rule" not in client.get("/limits/").content.decode()
+    assert "Trades opened on the day whole account 5 " in page  # a number, no money
     assert "ema cross ■ crossed" in text(client, "/")
     drawn = OverviewLook("main")(is_needed=True)
     assert drawn is not None and "■" in drawn.sections["live-limits"]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from trading.bookkeeping.arguments import TEXT_MAX
-from trading.domain.limits import KIND_TITLES, LimitState, overall
+from trading.domain.limits import KIND_TITLES, MONEY_KINDS, LimitState, overall
 from trading.errors import InvalidValue, VeloxError
 from trading.models import Account
 from trading.operations.set_limit import end_limit, set_limit
@@ -99,7 +99,7 @@ def _shown(request: HttpRequest, choice: AccountChoice, form: LimitForm) -> Http
         choice,
         limits=states,
         usage=str(overall(states)),
-        history=[(row, KIND_TITLES[row.kind]) for row in history],
+        history=[(row, KIND_TITLES[row.kind], row.kind in MONEY_KINDS) for row in history],
         history_page=history,
         form=form,
         today=desk_date(timezone.now()),
