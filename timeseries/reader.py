@@ -1,71 +1,46 @@
-"""The reader: the store and the spool's unshipped tail, read as one."""
+"""The reader: points of the store and of the spool's unshipped tail, and the candles that they come to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from itertools import groupby
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.measurements import MINUTES, TICKS, TIMES, Kind, Measurement, PointBatch
-from timeseries.spool.folder import Spool
-from timeseries.spool.ordinals import first_free
-from timeseries.stores import candles
-from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
-from timeseries.stores.tables import (
-    merged,
-    newest_rows,
-    point_schema,
-    spread_numbers,
-    table_of,
-    uncleared,
-    with_instants,
-)
+from timeseries.measurements import MINUTES, TICKS
+from timeseries.reading.points import PointReader, clamp
+from timeseries.stores import candles, minute_rows
+from timeseries.stores.base import PointQuery, Session
 from timeseries.values import day_of, midnight
 
-SLICE = 100_000
-SECOND = 10**9
-# What a timestamp of 64-bit nanoseconds can hold; bounds of a reading may be any instant.
-FIRST, LAST = -(2**63) + 1, 2**63 - 1
-
-Stretch = tuple[int, int, str]  # start, stop, source
-NewestBySymbol = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (ns), fields, origin
+SYMBOLS_AT_ONCE = 50  # whose ticks of a day are held together
 
 
-class Reader:
-    """The readings of every accepted point of this host; instants in ns UTC, bounds half-open and any integer.
+@dataclass(frozen=True)
+class CandleQuestion:
+    """What candles are wanted: of ``every`` ns, labelled ``start <= time < stop`` (ns UTC), in these sessions.
 
-    Times in the answers are ``timestamp('ns', 'UTC')``, prices and quantities float64, absent values null. The tail is
-    read before the store: what is shipped in between stands in both and is taken once.
-
-    Raises `StoreUnavailable` from every method when the store cannot answer now.
+    ``source`` None: each day of the source with the day's first tick. There is at least one session.
     """
 
-    def __init__(self, spool: Spool, store: Store, *, zone: ZoneInfo) -> None:
-        self.spool, self.store, self.zone = spool, store, zone
+    account: str
+    source: str | None
+    every: int
+    start: int
+    stop: int
+    sessions: Sequence[Session]
 
-    def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table:
-        """Return a symbol's ticks, ascending: of one source, or day by day of the source with the day's first tick.
+    def bounds(self) -> tuple[int, int]:
+        """Return the first instant whose ticks count, and the one after the last."""
+        first = min(session.since for session in self.sessions)
+        return clamp(first), clamp(max(session.stop for session in self.sessions) + candles.MARGIN)
 
-        Columns: the times, the source, and the fields of `TICKS`.
-        """
-        query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account, "symbol": symbol})
-        points = self._one_source(query, source)
-        names = [*TIMES, "source", *(field.name for field in TICKS.fields)]
-        return with_instants(points.select(names))
 
-    def symbols(self, start: int, stop: int, *, account: str) -> list[str]:
-        """Return the symbols that have a tick with ``start <= time < stop``, of any source, by name."""
-        query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account}, ())
-        tail = self._tail(query)  # before the store: see the class
-        readings = (tail, self.store.read(query))
-        return sorted({name for points in readings for name in pc.unique(points.column("symbol")).to_pylist()})
+class Reader(PointReader):
+    """The readings of points, and of candles: those of days that are over from what the store keeps of them."""
 
     def tick_days(self, symbol: str, start: int, stop: int, *, account: str) -> set[date]:
         """Return the days (of the reader's zone) that have a tick of the symbol with ``start <= time < stop``, of any
@@ -89,7 +64,7 @@ class Reader:
 
         A tick on a day without a session is in no candle.
         """
-        start, stop = _clamp(start), _clamp(stop)
+        start, stop = clamp(start), clamp(stop)
         days = candles.days_within(sessions, start, stop)
         kept = self._kept_minutes(days, every, {"account": account, "symbol": symbol}, source)
         tables = [
@@ -98,14 +73,142 @@ class Reader:
         ]
         kept_days = {day.start for day, _ in kept}
         days = [day for day in days if day.start not in kept_days]
-        if not days:
-            return pa.concat_tables(tables) if tables else candles.SCHEMA.empty_table()
-        first, last = min(day.since for day in days), max(day.stop for day in days) + candles.MARGIN
-        tags = {"account": account, "symbol": symbol}
-        query = PointQuery(TICKS, _clamp(first), _clamp(last), tags, candles.FIELDS)
-        ticks = self._one_source(query, source)
-        tables.append(candles.candles_of(ticks, every=every, start=start, stop=stop, sessions=days))
+        if days:
+            asked = CandleQuestion(account, source, every, start, stop, days)
+            tables.append(self._one_symbol(symbol, asked))
+        if not tables:
+            return candles.SCHEMA.empty_table()
         return pa.concat_tables(tables).sort_by("time") if len(tables) > 1 else tables[0]
+
+    def candles_by_symbol(
+        self,
+        sessions: Mapping[str, Sequence[Session]],
+        *,
+        every: int,
+        start: int,
+        stop: int,
+        source: str | None = None,
+        account: str,
+    ) -> pa.Table:
+        """Return the candles of many symbols in one table, ascending by symbol, then by time; see `candles`.
+
+        Its first column is the symbol. ``sessions`` has each symbol's; those with one sequence are read together.
+        """
+        start, stop = clamp(start), clamp(stop)
+        calendars: dict[int, list[str]] = {}
+        for symbol in sorted(sessions):
+            calendars.setdefault(id(sessions[symbol]), []).append(symbol)
+        tables = []
+        for symbols in calendars.values():
+            days = candles.days_within(sessions[symbols[0]], start, stop)
+            asked = CandleQuestion(account, source, every, start, stop, days)
+            together = self._together(symbols, asked) if days else None
+            if together is None:
+                each = [
+                    (
+                        symbol,
+                        self.candles(
+                            symbol,
+                            every=every,
+                            start=start,
+                            stop=stop,
+                            source=source,
+                            account=account,
+                            sessions=sessions[symbol],
+                        ),
+                    )
+                    for symbol in symbols
+                ]
+                together = minute_rows.with_symbol(each)
+            tables.append(together)
+        if len(tables) == 1:
+            return tables[0]
+        return pa.concat_tables([minute_rows.WITH_SYMBOL.empty_table(), *tables]).sort_by(
+            [("symbol", "ascending"), ("time", "ascending")]
+        )
+
+    def _one_symbol(self, symbol: str, asked: CandleQuestion) -> pa.Table:
+        """Return a symbol's candles, from what is kept of closed days where that is most of them."""
+        together = self._together([symbol], asked)
+        return self._from_ticks(symbol, asked) if together is None else together.drop_columns(["symbol"])
+
+    def _from_ticks(self, symbol: str, asked: CandleQuestion) -> pa.Table:
+        tags = {"account": asked.account, "symbol": symbol}
+        query = PointQuery(TICKS, *asked.bounds(), tags, candles.FIELDS)
+        ticks = self._one_source(query, asked.source)
+        return candles.candles_of(ticks, every=asked.every, start=asked.start, stop=asked.stop, sessions=asked.sessions)
+
+    def _together(self, symbols: Sequence[str], asked: CandleQuestion, *, by_day: bool = True) -> pa.Table | None:
+        """Return the symbols' candles in one table; None where ticks have to be read for most of the days.
+
+        Days that are over come from what the store keeps of them; the others, and those of which points still wait in
+        the spool, from their ticks.
+        """
+        days = self._desk_days(*asked.bounds())
+        if days is None or not minute_rows.are_whole_minutes(asked.every, asked.sessions):
+            return None
+        by_day = by_day and asked.every >= candles.DAY and self._are_whole_days(asked.sessions)
+        tags = {"account": asked.account} | ({} if asked.source is None else {"source": asked.source})
+        first, last = midnight(days[0], self.zone), midnight(days[-1] + timedelta(days=1), self.zone)
+        whole = PointQuery(TICKS, first, last, tags, candles.FIELDS, tuple(symbols))
+        waiting = {first.day for first in self._first_points(self._tail(whole))}
+        closed = self.store.closed_days(whole, by_day=by_day)  # after the tail: see the class
+        if closed is None:
+            return None
+        uncounted = sorted({*closed.uncounted, *waiting})
+        if len(symbols) == 1 and len(uncounted) > len(pc.unique(closed.candles.column("day"))):
+            return None
+        again = pa.array([midnight(day, self.zone) for day in uncounted], pa.int64())
+        tables = [closed.candles.filter(pc.invert(pc.is_in(closed.candles.column("day"), again)))]
+        for day in uncounted:
+            tables += self._counted(whole, day, asked.bounds())
+        rows = pa.concat_tables([table.cast(minute_rows.COLUMNS) for table in tables])
+        rows = minute_rows.by_symbol_and_time(minute_rows.of_first_source(rows, "day", "first_time"))
+        if by_day and minute_rows.begin_before_their_day(rows):
+            return self._together(symbols, asked, by_day=False)
+        if by_day:
+            return minute_rows.day_candles(rows, asked.sessions, start=asked.start, stop=asked.stop)
+        in_part, by_symbol = minute_rows.in_part(rows), []
+        places = np.searchsorted(rows.column("symbol").to_numpy(zero_copy_only=False), symbols, side="left")
+        for symbol, first, last in zip(symbols, places, (*places[1:], len(rows)), strict=True):
+            if symbol in in_part:  # a minute that two days share is whole in the ticks alone
+                by_symbol.append((symbol, self._from_ticks(symbol, asked)))
+                continue
+            ticks = candles.ticks_of(rows.slice(first, last - first))
+            span = {"every": asked.every, "start": asked.start, "stop": asked.stop}
+            by_symbol.append((symbol, candles.candles_of(ticks, **span, sessions=asked.sessions)))
+        return minute_rows.with_symbol(by_symbol)
+
+    def _counted(self, whole: PointQuery, day: date, bounds: tuple[int, int]) -> Iterator[pa.Table]:
+        """Yield the minutes of a day's ticks within the bounds, of the source that has the day's first tick."""
+        begin, end = midnight(day, self.zone), midnight(day + timedelta(days=1), self.zone)
+        inside = replace(whole, start=max(begin, bounds[0]), stop=min(end, bounds[1]))
+        if inside.stop - inside.start <= candles.MARGIN and not len(self._points(replace(inside, fields=()))):
+            return  # nearly always: of the day after the last one only what is stamped at its first midnight counts
+        for first in range(0, len(whole.symbols or ()), SYMBOLS_AT_ONCE):
+            symbols = (whole.symbols or ())[first : first + SYMBOLS_AT_ONCE]
+            ticks = minute_rows.of_first_source(self._points(replace(whole, start=begin, stop=end, symbols=symbols)))
+            time = ticks.column("time")
+            is_inside = pc.and_(pc.greater_equal(time, inside.start), pc.less(time, inside.stop))
+            yield minute_rows.counted(ticks.filter(is_inside), begin)
+
+    def _are_whole_days(self, sessions: Sequence[Session]) -> bool:
+        """Tell whether each session is a day of the desk, within which no volume starts anew."""
+        for session in sessions:
+            day, since = day_of(session.start, self.zone), day_of(session.since, self.zone)
+            bounds = midnight(since, self.zone), midnight(day, self.zone), midnight(day + timedelta(days=1), self.zone)
+            if bounds != (session.since, session.start, session.stop) or len(session.restarts) > 1:
+                return False
+        return True
+
+    def _desk_days(self, start: int, stop: int) -> list[date] | None:
+        """Return the days of the desk in ``start <= time < stop``; None beyond the years of the calendar."""
+        try:
+            first, last = day_of(start, self.zone), day_of(max(start, stop - 1), self.zone)
+            midnight(last + timedelta(days=1), self.zone)
+        except (ValueError, OverflowError):
+            return None
+        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
     def _kept_minutes(
         self, days: Sequence[Session], every: int, tags: dict[str, str], source: str | None
@@ -120,7 +223,7 @@ class Reader:
             return []
         tags = tags if source is None else {**tags, "source": source}
         first, last = min(day.since for day in aged), max(day.stop for day in aged)
-        minutes = self.store.minutes(PointQuery(MINUTES, _clamp(first), _clamp(last), tags))
+        minutes = self.store.minutes(PointQuery(MINUTES, clamp(first), clamp(last), tags))
         kept = []
         for day in aged:
             time = minutes.column("time")
@@ -130,151 +233,3 @@ class Reader:
                 inside = pc.and_(pc.greater_equal(time, day.since), pc.less(time, day.stop))
                 kept.append((day, minutes.filter(pc.and_(inside, pc.equal(minutes.column("source"), first)))))
         return kept
-
-    def history(self, measurement: Measurement, start: int, stop: int, *, account: str, **tags: str) -> pa.Table:
-        """Return the account's points whose other tags (symbol=, strategy=, ...) equal these: times, tags, fields.
-
-        The column `values` of INDICATORS becomes one float column per name that occurs.
-        """
-        query = PointQuery(measurement, _clamp(start), _clamp(stop), {"account": account, **tags})
-        points = self._points(query)
-        names = [*TIMES, *measurement.series_tags, *(field.name for field in measurement.fields)]
-        table = with_instants(points.select(names))
-        for field in measurement.fields:
-            if field.kind is Kind.NUMBERS:
-                table = spread_numbers(table, field.name)
-        return table
-
-    def newest_waiting(
-        self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]
-    ) -> NewestBySymbol:
-        """Return each symbol's newest unshipped point by exchange time, ``origin`` spool; no store is asked."""
-        return self._newest_of_tail(measurement, symbols, tags, after=None)
-
-    def newest_recorded(
-        self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str], *, after: Mapping[str, int]
-    ) -> NewestBySymbol | None:
-        """Return each symbol's newest point of what these sources recorded after these sequences, shipped or not.
-
-        None where some of it is in the spool no more; no store is asked.
-        """
-        lanes = [self.spool.lane(source, measurement.name) for source in after]
-        if not all(lane.holds_after(after[lane.source]) for lane in lanes):
-            return None
-        return self._newest_of_tail(measurement, symbols, tags, after=after)
-
-    def _newest_of_tail(
-        self,
-        measurement: Measurement,
-        symbols: Iterable[str],
-        tags: Mapping[str, str],
-        *,
-        after: Mapping[str, int] | None,
-    ) -> NewestBySymbol:
-        query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
-        tables = [table_of(batch.newest(), query.fields) for batch in self._waiting(query, after=after)]
-        return newest_rows(merged(None, tables, query), "spool")
-
-    def newest_stored(
-        self, measurement: Measurement, symbols: Iterable[str], tags: Mapping[str, str]
-    ) -> NewestBySymbol:
-        """Return each symbol's newest stored point by exchange time, ``origin`` store; one question for all."""
-        query = PointQuery(measurement, FIRST, LAST, dict(tags), symbols=tuple(dict.fromkeys(symbols)))
-        return newest_rows(self.store.newest(query), "store")
-
-    def next_ordinal(self, measurement: Measurement, tags: Mapping[str, str], instant: int) -> int:
-        """Return how many ns after ``instant`` the series' next point of that exchange time belongs (0: it is free).
-
-        ``tags`` are all of the series' tags. A recorder asks this once its own segments are no longer there.
-        """
-        points = self._points(PointQuery(measurement, instant, _clamp(instant + SECOND), dict(tags), ()))
-        same = points.filter(pc.equal(points.column("exchange_time"), instant)).column("time")
-        start = int(pc.max(same).as_py()) + 1 if len(same) else instant
-        return first_free(np.unique(points.column("time").to_numpy()), start) - instant
-
-    def _points(self, query: PointQuery) -> pa.Table:
-        tail = self._tail(query)
-        return merged(self.store.read(query), [tail], query)
-
-    def _one_source(self, query: PointQuery, source: str | None) -> pa.Table:
-        """Return the query's points of one source; without a name, of the source with the first point, per day."""
-        if source is not None:
-            return self._points(replace(query, tags={**query.tags, "source": source}))
-        try:
-            first, last = day_of(query.start, self.zone), day_of(max(query.start, query.stop - 1), self.zone)
-            start, stop = midnight(first, self.zone), midnight(last + timedelta(days=1), self.zone)
-        except (ValueError, OverflowError):
-            start, stop = FIRST, LAST
-        whole_days = replace(query, start=_clamp(start), stop=_clamp(stop))
-        tail = self._tail(whole_days)  # before the store: see the class
-        firsts = [*self.store.first_points(whole_days), *self._first_points(tail)]
-        readings = []
-        for start, stop, answering in self._spans(firsts, query):
-            days = replace(query, start=start, stop=stop, tags={**query.tags, "source": answering})
-            time = tail.column("time")
-            inside = pc.and_(pc.greater_equal(time, start), pc.less(time, stop))
-            waiting = tail.filter(pc.and_(inside, pc.equal(tail.column("source"), answering)))
-            readings.append(merged(self.store.read(days), [waiting], days))
-        return pa.concat_tables(readings) if readings else point_schema(query.measurement, query.fields).empty_table()
-
-    def _spans(self, firsts: list[FirstPoint], query: PointQuery) -> Iterator[Stretch]:
-        """Yield stretches of days that one source answers for, ascending."""
-        earliest: dict[date, FirstPoint] = {}
-        for point in firsts:
-            rival = earliest.get(point.day)
-            if rival is None or (point.time, point.source) < (rival.time, rival.source):
-                earliest[point.day] = point
-        days = sorted(earliest.values(), key=lambda point: point.day)
-        for source, group in groupby(days, key=lambda point: point.source):
-            stretch = list(group)
-            start = max(query.start, midnight(stretch[0].day, self.zone))
-            stop = min(query.stop, midnight(stretch[-1].day + timedelta(days=1), self.zone))
-            if start < stop:
-                yield start, stop, source
-
-    def _first_points(self, tail: pa.Table) -> Iterator[FirstPoint]:
-        """Yield the first point of each source on each day of the tail."""
-        if not len(tail):
-            return
-        for source in pc.unique(tail.column("source")).to_pylist():
-            times = tail.filter(pc.equal(tail.column("source"), source)).column("time").to_numpy()
-            while len(times):
-                day = day_of(int(times.min()), self.zone)
-                yield FirstPoint(day, source, int(times.min()))
-                times = times[times >= midnight(day + timedelta(days=1), self.zone)]
-
-    def _tail(self, query: PointQuery) -> pa.Table:
-        """Return the query's points that are not shipped yet, each once."""
-        return merged(None, [table_of(batch, query.fields) for batch in self._waiting(query)], query)
-
-    def _waiting(self, query: PointQuery, *, after: Mapping[str, int] | None = None) -> Iterator[PointBatch]:
-        """Yield the query's points that are not shipped yet, or those ``after`` a sequence of a source, as recorded."""
-        symbols = None if query.symbols is None else set(query.symbols)
-        for lane in self.spool.lanes():
-            if lane.measurement != query.measurement or query.tags.get("source", lane.source) != lane.source:
-                continue
-            if after is not None and lane.source not in after:
-                continue
-            outcome = lane.outcome()
-            read = outcome.through if after is None else after[lane.source]
-            while (waiting := lane.pending(after=read, limit=SLICE)).last_sequence > read:
-                read = waiting.last_sequence
-                batch = uncleared(waiting.batch, outcome.cleared_through)
-                is_wanted = [
-                    all(entry[tag] == name for tag, name in query.tags.items())
-                    and (symbols is None or entry["symbol"] in symbols)
-                    for entry in batch.series_table
-                ]
-                if any(is_wanted):
-                    inside = (batch.time >= query.start) & (batch.time < query.stop)
-                    yield batch.take(np.array(is_wanted)[batch.series] & inside)
-
-
-def newest_of(*points: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the newest point by exchange time, then by time; of equal ones the first, None where there is none."""
-    present = [point for point in points if point is not None]
-    return max(present, key=lambda point: (point["exchange_time"], point["time"]), default=None)
-
-
-def _clamp(instant: int) -> int:
-    return max(FIRST, min(instant, LAST))

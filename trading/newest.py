@@ -16,7 +16,8 @@ from django.conf import settings
 from timeseries import wiring
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import INDICATORS, TICKS, Measurement
-from timeseries.reader import Reader, newest_of
+from timeseries.reader import Reader
+from timeseries.reading.points import newest_of
 from timeseries.spool.lane import Outcome
 from timeseries.values import parse_name
 from trading.errors import InvalidValue

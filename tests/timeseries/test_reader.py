@@ -15,7 +15,7 @@ from tests.timeseries.batches import DAY, INDIA, MINUTE, SECOND, at, session
 from tests.timeseries.desks import Desk, desk_in
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import EXECUTIONS, INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
-from timeseries.reader import newest_of
+from timeseries.reading.points import newest_of
 
 OPEN = at("2021-04-12 09:15")
 EVER = {"start": -(10**30), "stop": 10**30, "account": "main"}

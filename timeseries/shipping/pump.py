@@ -34,6 +34,7 @@ LINGER_NS = 1 * SECOND  # a few new points wait this long for more: a commit eac
 MANY = 20_000  # points that are worth a commit at once
 CARE_EVERY_NS = 15 * SECOND
 MINUTES_EVERY_NS = 2 * SECOND
+DAYS_EVERY_NS = 30 * SECOND  # a day that is over and was quiet for so long has its candles counted
 PASS_SECONDS = 0.2  # longest single shipping pass, so that the companion's other jobs get a turn
 HOLD_SECONDS = (0.5, 60.0)  # the first wait after a fault of the store, and the longest
 DISK_SECONDS = 3.0  # the longest wait after a fault of our own disk: once it is well nothing shall wait for long
@@ -79,7 +80,7 @@ class Pump:
         self.owner = f"pump {os.getpid()}"
         self._lanes: dict[LaneKey, _Care] = {}
         self._adopted: set[str] = set()
-        self._cared_at = self._minutes_at = 0
+        self._cared_at = self._minutes_at = self._days_at = 0
         self._keeper = MinuteKeeper(spool, store, clock=clock)
         self.healer = Healer(spool, store, owner=self.owner)
         self.keeping: threading.Thread | None = None
@@ -102,7 +103,7 @@ class Pump:
         if now >= self._minutes_at and (self.keeping is None or not self.keeping.is_alive()):
             # In a thread of its own: ticks that are read back must not hold up shipping.
             self._minutes_at = now + MINUTES_EVERY_NS
-            self.keeping = threading.Thread(target=self._keeper.run, name="minutes", daemon=True)
+            self.keeping = threading.Thread(target=self._keep_candles, args=(now,), name="minutes", daemon=True)
             self.keeping.start()
         self.healer.start_if_due()
         if now - self._cared_at >= CARE_EVERY_NS:
@@ -110,6 +111,17 @@ class Pump:
             self._care(now)
         held = sum(care.failures > 0 for care in self._lanes.values())
         return Sweep(total, held, 0.0 if self.is_behind else LINGER_NS / SECOND)
+
+    def _keep_candles(self, now: int) -> None:
+        """Count the minutes, and the days that are over, whose ticks were shipped; a fault is logged."""
+        self._keeper.run()
+        if now < self._days_at:
+            return
+        self._days_at = now + DAYS_EVERY_NS
+        try:
+            self.store.keep_closed_days(now=now)
+        except Exception as error:
+            log.error("days' candles are not kept now", error=str(error), exc_info=not isinstance(error, VeloxError))
 
     def look(self, lanes: Iterable[Lane]) -> int:
         """Ship at once what waits in these lanes, but for one that holds; return how many sequences were settled."""

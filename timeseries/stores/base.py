@@ -62,6 +62,27 @@ class FirstPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedDays:
+    """What a store keeps of days that are over in the place of their ticks.
+
+    ``uncounted`` are the desk's days, of those asked for, that have ticks and no candles that are sure to be theirs.
+    ``candles`` are those of the other days: symbol, source, day (ns UTC, when it begins), time and the fields of
+    MINUTES. A candle's day is that of its ticks' points, also where it begins before that day.
+    """
+
+    uncounted: tuple[date, ...]
+    candles: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class CandleFault:
+    """A day whose kept candles are not those of its ticks."""
+
+    day: date
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """A point that the store will never take, as it was sent; ``expired``: only because the retention is over it."""
 
@@ -180,6 +201,24 @@ class Store(Protocol):
 
     def minutes(self, query: PointQuery) -> pa.Table:
         """Return the kept points of MINUTES as `read` does; no row where there is no place for them."""
+
+    def closed_days(self, query: PointQuery, *, by_day: bool) -> ClosedDays | None:
+        """Return the kept candles of the desk's days that the query's times touch; None: none are kept beside ticks.
+
+        ``by_day``: one row per day instead of its minutes, where the day has it. The query names account and symbols.
+        """
+
+    def keep_closed_days(self, *, now: int) -> int:
+        """Count the candles of days that are over (``now`` in ns UTC) and have none of theirs; return how many days."""
+
+    def recount_closed_days(self, *, now: int) -> int:
+        """Forget all kept candles of closed days and count them from ticks; return how many days."""
+
+    def check_closed_days(self) -> list[CandleFault]:
+        """Compare the kept candles of closed days with their ticks."""
+
+    def sources(self, query: PointQuery) -> frozenset[str] | None:
+        """Return the sources that may have a point of the query, as far as that needs no reading; None: it does."""
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements; repeating it changes nothing."""

@@ -17,14 +17,15 @@ from timeseries.errors import VeloxError
 from timeseries.shipping.audit import LaneAudit
 from timeseries.shipping.balance import LaneCounts, PointCounts
 from timeseries.shipping.balance import sources as sources_of
-from timeseries.stores.base import Damage
+from timeseries.stores.base import CandleFault, Damage
 from timeseries.wiring import audit_store, count_points, open_spool, open_store
 
 
 class Command(BaseCommand):
     help = (
         "Show where every accepted point is. Exit 0 when the sum is right, 1 when points are missing or quarantined, "
-        "2 could not run. With --audit also look for each kept point in the store, and read the store's files."
+        "2 could not run. With --audit also look for each kept point in the store, read the store's files, and count "
+        "the kept candles of closed days again."
     )
     requires_system_checks: list[str] = []
 
@@ -39,18 +40,20 @@ class Command(BaseCommand):
             points, sources = count_points(), sources_of(open_spool())
             audits = audit_store() if options["audit"] else []
             damages = open_store().damages(seconds=math.inf) if options["audit"] else []
+            faults = open_store().check_closed_days() if options["audit"] else []
         except (VeloxError, OSError) as error:
             raise CommandError(str(error), returncode=2) from error
         if options["format"] == "json":
             report = {"points": points, "sources": sources}
             if options["audit"]:
                 files = [{"file": d.name, "day": d.day and d.day.isoformat(), "rows": d.rows} for d in damages]
-                report |= {"audit": audits, "damaged": files}
+                days = [{"day": fault.day.isoformat(), "symbols": fault.symbols} for fault in faults]
+                report |= {"audit": audits, "damaged": files, "candles": days}
             self.stdout.write(json.dumps(report, ensure_ascii=False))
         else:
             pages = [_page(points, sources)]
             if options["audit"]:
-                pages.append(Group("\n".join(_findings(audits, damages))))
+                pages.append(Group("\n".join(_findings(audits, damages, faults))))
             terminal = self.stdout.isatty()
             console = Console(force_terminal=terminal, width=None if terminal else 140)
             for page in pages:
@@ -58,7 +61,7 @@ class Command(BaseCommand):
                     console.print(page)
                 self.stdout.write(capture.get(), ending="")
         is_lost = any(row["missing"] for row in audits)
-        if is_lost or damages or points["balance"] or any(row["quarantined"] for row in sources):
+        if is_lost or damages or faults or points["balance"] or any(row["quarantined"] for row in sources):
             sys.exit(1)
 
 
@@ -87,8 +90,8 @@ def _page(points: PointCounts, sources: list[LaneCounts]) -> Group:
     return Group(total, verdict, lanes)
 
 
-def _findings(audits: list[LaneAudit], damages: list[Damage]) -> Iterator[str]:
-    """Yield the lines of an audit: what of the kept points is missing, then the store's damaged files."""
+def _findings(audits: list[LaneAudit], damages: list[Damage], faults: list[CandleFault]) -> Iterator[str]:
+    """Yield the lines of an audit: what of the kept points is missing, the store's damaged files, wrong candles."""
     checked, missing = sum(row["checked"] for row in audits), sum(row["missing"] for row in audits)
     if missing:
         cure = "(`manage.py resend` fills it)"
@@ -104,3 +107,7 @@ def _findings(audits: list[LaneAudit], damages: list[Damage]) -> Iterator[str]:
         yield "[red]These files of the store are gone or damaged (`manage.py resend --damaged` fills them again):[/]"
     for damage in damages:
         yield escape(f"  {damage.name}: {damage.rows:,} rows of {damage.day or 'all days'}")
+    if faults:
+        yield "[red]The kept candles of these days are not those of their ticks (`manage.py recount_candles`):[/]"
+    for fault in faults:
+        yield escape(f"  {fault.day}: {', '.join(fault.symbols)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -20,10 +20,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, StoreUnavailable, WrongLanguage
-from timeseries.measurements import MEASUREMENTS, Measurement, PointBatch
-from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, Parameter, PointQuery, Refusal, damage_error
+from timeseries.measurements import MEASUREMENTS, TICKS, Measurement, PointBatch
+from timeseries.stores.base import (
+    QUERY_SECONDS,
+    CandleFault,
+    ClosedDays,
+    Damage,
+    FirstPoint,
+    Parameter,
+    PointQuery,
+    Refusal,
+    damage_error,
+)
 from timeseries.stores.delta import care as delta_care
 from timeseries.stores.delta import sql as delta_sql
+from timeseries.stores.delta.closed_days import CandleKeeper
 from timeseries.stores.delta.damage import Inspector, losses, note_loss
 from timeseries.stores.delta.log import relist
 from timeseries.stores.delta.newest import newest_points
@@ -62,6 +73,9 @@ class DeltaStore:
         self.inspectors = {name: Inspector(table) for name, table in self.tables.items()}
         self.engine = Engine(root / ".scratch")
         self.care_engine = Engine(root / ".scratch", threads=1, memory="96MB")  # what it cannot hold goes to the disk
+        self.candles = CandleKeeper(
+            root, self.tables[TICKS.name], Inspector(self.tables[TICKS.name]), self.care_engine, zone
+        )
         self._vacuumed_at = 0
 
     def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
@@ -265,7 +279,8 @@ class DeltaStore:
                 return
             if lost:
                 note_loss(self.root, damage, lost)
-            delta_care.drop(self.writers[damage.measurement.name], [damage.path])
+            with self.candles.changing_ticks(day=damage.day) if damage.measurement == TICKS else nullcontext():
+                delta_care.drop(self.writers[damage.measurement.name], [damage.path])
 
     def query_sql(self, text: str, parameters: Mapping[str, Parameter], *, timeout: float = QUERY_SECONDS) -> pa.Table:
         """Return the answer to one SELECT over a view per measurement: times int64 ns UTC, `$name` a parameter."""
@@ -289,22 +304,58 @@ class DeltaStore:
         return -(2**63) + 1
 
     def keeps_minutes(self) -> bool:
-        """Tell that there is no place for them: the candles of this store are always counted from its ticks."""
+        """Tell that nobody writes minutes here: `keep_closed_days` counts them from whole days of ticks."""
         return False
 
     def keep_minutes(self, batch: PointBatch) -> None:
         """Refuse: nobody asks this where `keeps_minutes` is false."""
         raise StoreMisconfigured(
-            "The embedded store has no place for candles.", hint="They are counted from its ticks."
+            "The embedded store takes no single minutes.", hint="It counts whole days: `keep_closed_days`."
         )
 
     def minutes(self, query: PointQuery) -> pa.Table:
-        """Return no row: this store keeps no minutes."""
+        """Return no row: no minutes outlast their ticks here."""
         return point_schema(query.measurement, query.fields).empty_table()
+
+    def closed_days(self, query: PointQuery, *, by_day: bool) -> ClosedDays:
+        """Return the kept candles of the days that the query's times touch, beside the days that have none."""
+        with engine():
+            return self.candles.read(query, by_day=by_day)
+
+    def keep_closed_days(self, *, now: int) -> int:
+        """Count the candles of days that are over and have none of theirs."""
+        with engine():
+            return self.candles.keep(now=now)
+
+    def recount_closed_days(self, *, now: int) -> int:
+        """Forget all kept candles of closed days and count them from ticks."""
+        with engine():
+            with self.candles.changing_ticks():
+                pass
+            return self.candles.keep(now=now)
+
+    def check_closed_days(self) -> list[CandleFault]:
+        """Compare the kept candles of closed days with their ticks."""
+        with engine():
+            return self.candles.check()
+
+    def sources(self, query: PointQuery) -> frozenset[str] | None:
+        """Return the sources of the files that may hold an answer; None where one of them has several."""
+        table = self.tables[query.measurement.name]
+        with engine():
+            files = select(table, table.snapshot(), query).files
+        if not len(files):
+            return frozenset()
+        if not {"min.source", "max.source"} <= {*files.column_names}:
+            return None
+        least, greatest = files.column("min.source"), files.column("max.source")
+        if least.null_count or not pc.all(pc.equal(least, greatest)).as_py():
+            return None
+        return frozenset(pc.unique(least).to_pylist())
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements."""
-        with engine():
+        with engine(), self.candles.changing_ticks(account=account):
             for name, table in self.writers.items():
                 delta_care.delete_account(self.engine, table, self.inspectors[name], account)
 

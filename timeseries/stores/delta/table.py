@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TypedDict
 
@@ -33,6 +34,7 @@ from timeseries.stores.delta.file import seal
 from timeseries.stores.tables import point_schema
 
 WRITTEN = "written"
+UNTOLD = 2**63 - 1  # how far a file reaches that does not tell it
 LOG = "_delta_log"
 OPENINGS, OPENING_SECONDS = 3, 0.02
 CONFIGURATION = {
@@ -94,12 +96,35 @@ def engine() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One version of the table. ``files`` has a row per file: path, rows, day, least and greatest of its columns."""
+    """One version of the table. ``files`` has a row per file: path, rows, day, least and greatest of its columns.
 
+    ``table_id`` is another once the log was made anew.
+    """
+
+    table_id: str
     version: int
     files: pa.Table
     field_names: frozenset[str]
     transaction: Callable[[str], int | None]
+
+    @cached_property
+    def day_states(self) -> dict[date, str]:
+        """The state of each day's points: another once one more was written, the same when files were merged.
+
+        Merging keeps the row that was written last, and each row is written above all that were there. It is empty
+        where a file of the day does not tell how far it reaches.
+        """
+        name = f"max.{WRITTEN}"
+        if not len(self.files):
+            return {}
+        days = self.files.column("partition.day").to_pylist()
+        is_told = name in self.files.column_names
+        numbers = self.files.column(name).to_pylist() if is_told else [None] * len(days)
+        highest: dict[date, int] = {}
+        for day, number in zip(days, numbers, strict=True):
+            reached = UNTOLD if number is None else number
+            highest[day] = max(highest.get(day, reached), reached)
+        return {day: "" if number == UNTOLD else f"{self.table_id}/{number}" for day, number in highest.items()}
 
     @property
     def next_written(self) -> int:
@@ -221,7 +246,9 @@ class MeasurementTable:
     def _describe(self, table: DeltaTable) -> Snapshot:
         actions = pa.table(table.get_add_actions(flatten=True))
         names = frozenset(field.name for field in table.schema().fields)
-        return Snapshot(table.version(), actions if len(actions) else EMPTY, names, table.transaction_version)
+        return Snapshot(
+            table.metadata().id, table.version(), actions if len(actions) else EMPTY, names, table.transaction_version
+        )
 
     def commit(
         self,

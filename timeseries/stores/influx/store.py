@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from timeseries.errors import QueryTimeout, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import Measurement, PointBatch
-from timeseries.stores.base import QUERY_SECONDS, Damage, FirstPoint, Parameter, PointQuery, Refusal
+from timeseries.stores.base import QUERY_SECONDS, CandleFault, Damage, FirstPoint, Parameter, PointQuery, Refusal
 from timeseries.stores.influx import read as influx_read
 from timeseries.stores.influx.lines import EncodedLines, encode
 from timeseries.stores.influx.names import coded
@@ -241,6 +241,24 @@ class InfluxStore:
         raise WrongLanguage("InfluxDB speaks Flux.", hint="Use query_flux; query_sql is for the embedded store.")
 
     # -- care --------------------------------------------------------------------------------------------------------
+
+    def closed_days(self, query: PointQuery, *, by_day: bool) -> None:
+        """Return None: kept minutes stand here only in the place of ticks that are gone (`minutes`)."""
+
+    def keep_closed_days(self, *, now: int) -> int:
+        """Do nothing: `keep_minutes` is how minutes come here."""
+        return 0
+
+    def recount_closed_days(self, *, now: int) -> int:
+        """Do nothing: minutes outlast their ticks here, so none is ever forgotten."""
+        return 0
+
+    def check_closed_days(self) -> list[CandleFault]:
+        """Return no fault: there is no closed day beside its ticks."""
+        return []
+
+    def sources(self, query: PointQuery) -> None:
+        """Return None: the server has to be asked."""
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements."""
