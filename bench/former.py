@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -60,17 +60,26 @@ def checkout(commit: str) -> Path | None:
 class Side:
     """A process that has prepared the scenario on one tree's code and plays it once for each call.
 
-    Its data are in ``folder`` and stay there, by default in one of its own that goes with it.
+    Its data are in ``folder`` and stay there, by default in one of its own that goes with it. ``sizes`` are variables
+    of its environment that say how much the scenario prepares.
     """
 
-    def __init__(self, tree: Path, scenario: str, folder: Path | None = None) -> None:
+    def __init__(
+        self, tree: Path, scenario: str, folder: Path | None = None, sizes: Mapping[str, str] | None = None
+    ) -> None:
         self.tree, self.file, self.kept = tree, ROOT / "bench" / "scenarios" / f"{scenario}.py", folder
+        self.sizes = sizes or {}
 
     def __enter__(self) -> Side:
         self.folder = tempfile.TemporaryDirectory(prefix="velox-bench-side-")
         if self.kept is not None:
             self.kept.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PYTHONPATH": str(self.tree), "VELOX_DATA_DIR": str(self.kept or self.folder.name)}
+        environment = {
+            **os.environ,
+            **self.sizes,
+            "PYTHONPATH": str(self.tree),
+            "VELOX_DATA_DIR": str(self.kept or self.folder.name),
+        }
         # -P: neither the folder of the file nor this one may stand before the tree.
         command = [sys.executable, "-P", str(ROOT / "bench" / "side.py"), str(self.tree), str(self.file)]
         self.process = subprocess.Popen(

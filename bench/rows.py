@@ -1,6 +1,7 @@
 """Every row of the table, in the order of the design's list."""
 
 from bench import (
+    closed_days,
     faults,
     fills,
     hot,
@@ -32,6 +33,7 @@ ROWS = [
     *ticks.ROWS,
     *faults.ROWS,
     *store.ROWS,
+    *closed_days.ROWS,
     *influx.ROWS,
     *influx_desk.ROWS,
     *hot.ROWS,

@@ -319,9 +319,12 @@ class DataManager:
         return self.telemetry.ticks(symbol, start, stop, source)
 
     def get_candles(
-        self, symbol: str, every: str, start: Instant, stop: Instant, *, source: str | None = None
+        self, symbol: str | Iterable[str], every: str, start: Instant, stop: Instant, *, source: str | None = None
     ) -> pa.Table:
-        """Return candles counted from the session's open, labelled by their start; empty ones are absent."""
+        """Return candles counted from the session's open, labelled by their start; empty ones are absent.
+
+        Of a list of symbols they are one table, ascending by symbol and time, whose first column is `symbol`.
+        """
         return self.telemetry.candles(symbol, every, start, stop, source)
 
     def get_indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:

@@ -31,7 +31,7 @@ from trading.ledger_thread import at_the_ledger
 from trading.newest import KINDS, NewestPoints, Point, names_of, with_last_price
 from trading.queries.accounts import get_account
 from trading.queries.projection import is_behind
-from trading.queries.sessions import candle_sessions
+from trading.queries.sessions import candle_sessions_of
 from trading.queries.valuation import price_of
 from trading.signed_prices import SignedPrices
 from trading.symbol_names import SymbolNames
@@ -194,22 +194,30 @@ class Telemetry:
         at_the_ledger(ask, get_account, self.account)
         return self.reader.ticks(name, first, last, source=source, account=self.account)
 
-    def candles(self, symbol: str, every: str, start: Instant, stop: Instant, source: str | None) -> pa.Table:
+    def candles(
+        self, symbol: str | Iterable[str], every: str, start: Instant, stop: Instant, source: str | None
+    ) -> pa.Table:
         """Return candles of ``every`` (`1s` to `1d`) with ``start <= time < stop``, ascending.
 
         Columns: time (the candle's start, ns UTC), open, high, low, close, volume (null where the feed has none),
-        ticks.
+        ticks. Before them, of several symbols: symbol, the name as it was asked for.
 
         Raises: InvalidValue, UnknownAccount, StoreUnavailable.
         """
         period = parse_period(every, "every")
         first, last = self.bounds(start, stop)
-        symbol = parse_name(symbol, "symbol")
+        if isinstance(symbol, str) or not isinstance(symbol, Iterable):
+            names, is_list = [parse_name(symbol, "symbol")], False
+        else:
+            names, is_list = names_of(symbol), True
         source = None if source is None else parse_name(source, "source")
         at_the_ledger(ask, get_account, self.account)
-        sessions = at_the_ledger(ask, candle_sessions, symbol, first, last)
+        sessions = at_the_ledger(ask, candle_sessions_of, names, first, last)
         span = {"every": period, "start": first, "stop": last}
-        return self.reader.candles(symbol, **span, source=source, account=self.account, sessions=sessions)
+        if is_list:
+            return self.reader.candles_by_symbol(sessions, **span, source=source, account=self.account)
+        [(name, days)] = sessions.items()
+        return self.reader.candles(name, **span, source=source, account=self.account, sessions=days)
 
     def indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the indicators recorded of a symbol, ascending. Raises: as `ticks`."""

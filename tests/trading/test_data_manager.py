@@ -281,6 +281,27 @@ class TestReadings:
             assert len(dm.get_ticks("TCS", start, stop)) == 1
             assert len(dm.get_ticks("TCS", stop, stop + (stop - start))) == 0
 
+    @pytest.mark.parametrize("every", ["1m", "1d"])
+    def test_candles_of_a_list_are_one_table_by_symbol_and_time(self, dm: DataManager, every: str) -> None:
+        opened(dm, symbol="MCX:CRUDEOIL24APRFUT")  # of another calendar
+        symbols = ["TCS", "MCX:CRUDEOIL24APRFUT", "INFY", "NOBODY"]
+        for number, symbol in enumerate(symbols[:3] * 4):
+            dm.process_tick(symbol, {"ltp": number + 1, "volume": 0.1}, at=MORNING + number * MINUTE)
+        hours = (
+            (MORNING, MORNING + timedelta(hours=1))
+            if every == "1m"
+            else (MORNING - timedelta(hours=9), MORNING + timedelta(hours=9))
+        )
+        table = dm.get_candles(iter(symbols), every, *hours)
+        assert table.column_names == ["symbol", *CANDLE_COLUMNS.split()]
+        alone = {symbol: dm.get_candles(symbol, every, *hours) for symbol in sorted(symbols)}
+        assert table.column("symbol").to_pylist() == [
+            symbol for symbol, rows in alone.items() for _ in range(len(rows))
+        ]
+        assert table.drop_columns(["symbol"]).equals(pa.concat_tables(list(alone.values())))
+        assert len(table) == (12 if every == "1m" else 3)
+        assert dm.get_candles([], every, *hours).schema == table.schema
+
     @pytest.mark.parametrize("every", EVERY)
     def test_candles_of_every_length_hold_the_tick(self, dm: DataManager, every: str) -> None:
         dm.process_tick("TCS", {"ltp": 7}, at=MORNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -15,13 +16,13 @@ from timeseries.values import parse_name
 from trading.domain import sessions as domain
 from trading.domain.sessions import Calendar, DaySession, SessionRow
 from trading.models import Exchange, ExchangeSession, Instrument
-from trading.queries.instruments import is_named
 from trading.queries.period import desk_zone
 
 DEFAULT_GROUP = ""  # the exchange's own
 # Ticks are accepted from 2000 on; bounds further out add no day that could hold one.
 _FIRST_SECONDS, _LAST_SECONDS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2000, 2100))
 _NS = 10**9
+NAMES_AT_ONCE = 500  # in one question: SQLite takes so many parameters
 _FIELDS = tuple(field.name for field in fields(SessionRow))
 _HOURS = tuple(f"sessions__{name}" for name in _FIELDS)
 
@@ -68,13 +69,31 @@ def calendar_of_symbol(symbol: str) -> Calendar:
 
     Points may carry a name whose exchange nobody knows: it has the default exchange's.
     """
-    code, colon, _ = parse_name(symbol, "symbol").partition(":")
-    instruments = Instrument.objects.filter(is_named(symbol)).values_list("exchange__code", "session_group", "symbol")
-    if instruments:
-        exchange, group, _ = min(instruments, key=lambda instrument: ":" in instrument[2])
-        return calendar_of(exchange, group)
-    is_exchange = bool(colon) and Exchange.objects.filter(code=code).exists()
-    return calendar_of(code if is_exchange else settings.VELOX_EXCHANGE)
+    [group] = _session_groups([parse_name(symbol, "symbol")]).values()
+    return calendar_of(*group)
+
+
+def _session_groups(symbols: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return the exchange and the session group of each symbol's calendar."""
+    booked: dict[tuple[str, str], str] = {}
+    codes = {symbol.partition(":")[0] for symbol in symbols if ":" in symbol}
+    names = sorted({*symbols, *(symbol.partition(":")[2] for symbol in symbols if ":" in symbol)})
+    for first in range(0, len(names), NAMES_AT_ONCE):
+        named = Instrument.objects.filter(symbol__in=names[first : first + NAMES_AT_ONCE])
+        rows = named.filter(exchange__code__in={settings.VELOX_EXCHANGE, *codes})
+        for exchange, group, name in rows.values_list("exchange__code", "session_group", "symbol"):
+            booked[exchange, name] = group
+    exchanges = {*Exchange.objects.filter(code__in=codes).values_list("code", flat=True)} if codes else set()
+    groups = {}
+    for symbol in symbols:
+        code, colon, rest = symbol.partition(":")
+        # A name with a prefix that nobody knew at the time was booked on the default exchange (`is_named`).
+        places = [(settings.VELOX_EXCHANGE, symbol)]
+        if colon:
+            places.insert(0, (code, rest))
+        unbooked = (code if code in exchanges else settings.VELOX_EXCHANGE, DEFAULT_GROUP)
+        groups[symbol] = next(((place[0], booked[place]) for place in places if place in booked), unbooked)
+    return groups
 
 
 def candle_sessions(symbol: str, start: int, stop: int) -> list[Session]:
@@ -83,7 +102,21 @@ def candle_sessions(symbol: str, start: int, stop: int) -> list[Session]:
     Candles are counted from the open of the day's continuous trading; from midnight where there is none, and where a
     session runs over it. Volume starts anew with each session (`Calendar.volume_restarts`).
     """
-    calendar = calendar_of_symbol(symbol)
+    return _days_of(calendar_of_symbol(symbol), start, stop)
+
+
+def candle_sessions_of(symbols: Collection[str], start: int, stop: int) -> dict[str, list[Session]]:
+    """Return `candle_sessions` of each symbol; those of one calendar share one list."""
+    lists: dict[tuple[str, str], list[Session]] = {}
+    sessions = {}
+    for symbol, group in _session_groups(symbols).items():
+        if group not in lists:
+            lists[group] = _days_of(calendar_of(*group), start, stop)
+        sessions[symbol] = lists[group]
+    return sessions
+
+
+def _days_of(calendar: Calendar, start: int, stop: int) -> list[Session]:
     if start >= stop:
         return []
     seconds = [min(max(instant // _NS, _FIRST_SECONDS), _LAST_SECONDS) for instant in (start, stop - 1)]

@@ -83,11 +83,12 @@ class CandleKeeper:
             return []
         begins = np.array([midnight(day, self.zone) for day in days])
         is_of_days = path.parent.name == "days"
+        is_whole = {day for day, state in file.counted.items() if not state.startswith(OF_MINUTES)} == {*days}
         blocks = []
         try:
             for series, rows in file.read(query.tags["account"], query.symbols or (), query.tags.get("source")):
                 if is_of_days:
-                    ours = rows[np.isin(rows["time"], begins)]
+                    ours = rows if is_whole else rows[np.isin(rows["time"], begins)]
                     blocks.append(SeriesRows(series, ours, ours["time"]))
                 else:
                     blocks.append(SeriesRows(series, rows, np.full(len(rows), begins[0])))
@@ -149,6 +150,9 @@ class CandleKeeper:
 
         Nothing is counted meanwhile; ticks that are taken away leave the state of their day as it was.
         """
+        if not self.folder.parent.exists():  # there is no store yet, and this is no reason to make one
+            yield
+            return
         with self._alone():
             for file in self._files():
                 index = open_candles(file)
@@ -313,7 +317,7 @@ def _rows_of_days(minutes: Mapping[SeriesName, CandleRows], begin: int) -> dict[
 
 def _table(blocks: list[SeriesRows]) -> pa.Table:
     """Return the rows as one table, as `ClosedDays` describes it."""
-    rows = np.concatenate([block.rows for block in blocks]) if blocks else np.empty(0, ROW)
+    rows = np.frombuffer(b"".join(block.rows.tobytes() for block in blocks), ROW)  # concatenating compares their types
     lengths = [len(block.rows) for block in blocks]
     columns: dict[str, pa.Array] = {}
     for tag in ("symbol", "source"):

@@ -1,0 +1,98 @@
+"""Daily candles of a year and minutes of some weeks, of days that are over in the embedded store.
+
+The first word of a call says what is read: ``5m`` of one symbol over the weeks, ``1d`` of one symbol over the year, or
+``list``, daily candles of every symbol over the year, which are asked for one by one where there is no list. ``raw``
+before it reads from ticks alone. `CLOSED_DAYS_MERGED` empty leaves the days' files as they were written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from time import time_ns
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.conf import settings
+from django.core.management import call_command
+
+from timeseries.measurements import TICKS, TIMES, PointBatch
+from timeseries.stores.delta.store import DeltaStore
+from trading.data_manager import DataManager
+
+SECOND = 10**9
+FIRST = datetime(2023, 1, 2, 3, 45, tzinfo=UTC)  # 09:15 in Asia/Kolkata
+SYMBOLS = int(os.environ.get("CLOSED_DAYS_SYMBOLS", "200"))
+DAYS = int(os.environ.get("CLOSED_DAYS", "42"))
+TICKS_A_DAY = int(os.environ.get("CLOSED_DAYS_TICKS", "5000"))  # of each symbol
+SLICE = 50_000
+HAS_KEPT = hasattr(DeltaStore, "keep_closed_days")
+
+
+def opens() -> list[datetime]:
+    """Return when the working days open."""
+    days = (FIRST + timedelta(days=number) for number in range(3 * DAYS))
+    return list(islice((day for day in days if day.weekday() < 5), DAYS))
+
+
+def fill(store: DeltaStore) -> None:
+    """Write the days' ticks in slices, as the companion does, and merge their files."""
+    series = tuple({"account": "main", "source": "bench", "symbol": f"SYM{number}"} for number in range(SYMBOLS))
+    rows, written = SYMBOLS * TICKS_A_DAY, store.last_written("bench", TICKS) or 0
+    absent = np.full(SLICE, np.nan)
+    for place, day in enumerate(opens()):
+        for first in range(0, rows, SLICE):
+            sequence = place * rows + first + 1
+            if written >= sequence:
+                continue
+            numbers = np.arange(first, min(first + SLICE, rows))
+            at = round(day.timestamp()) * SECOND + numbers // SYMBOLS * (22_000 * SECOND // TICKS_A_DAY)
+            closes = np.round(500 + numbers % SYMBOLS + 20 * np.sin(numbers / 70_000), 2)
+            columns = {field.name: absent[: len(numbers)] for field in TICKS.fields} | {
+                "kind": np.array(["price"] * len(numbers), dtype=object),
+                "close": closes,
+                "day_volume": numbers * 10.0,
+            }
+            sequences = np.arange(sequence, sequence + len(numbers))
+            times = (at,) * len(TIMES)
+            store.write(PointBatch(TICKS, "bench", sequences, *times, numbers % SYMBOLS, series, columns))
+    count = 0
+    while os.environ.get("CLOSED_DAYS_MERGED", "1") and count != (count := _files(store)):
+        store.care(now=time_ns())
+
+
+def _files(store: DeltaStore) -> int:
+    snapshot = store.tables["ticks"].snapshot()
+    return len(snapshot.files) if snapshot else 0
+
+
+@contextmanager
+def prepare() -> Iterator[Callable[[str], int]]:
+    call_command("migrate", verbosity=0)
+    store = DeltaStore(settings.DELTA_DIR, zone=ZoneInfo(settings.TIME_ZONE))
+    fill(store)
+    if HAS_KEPT:
+        while store.keep_closed_days(now=time_ns()):
+            pass
+    manager = DataManager(source="reader")
+    start, stop = FIRST - timedelta(hours=9), opens()[-1] + timedelta(hours=9)
+    reader = manager.telemetry.reader
+    closed_days = getattr(reader.store, "closed_days", None)
+
+    def play(words: str) -> int:
+        *raw, question = words.split()
+        if HAS_KEPT:
+            reader.store.closed_days = (lambda *_, **__: None) if raw else closed_days
+        if question != "list":
+            candles = len(manager.get_candles("SYM25", question, start, stop))
+        elif HAS_KEPT:
+            candles = len(manager.get_candles([f"SYM{number}" for number in range(SYMBOLS)], "1d", start, stop))
+        else:
+            candles = sum(len(manager.get_candles(f"SYM{number}", "1d", start, stop)) for number in range(SYMBOLS))
+        assert candles
+        return candles
+
+    yield play
