@@ -75,7 +75,8 @@ class Reader(PointReader):
         days = [day for day in days if day.start not in kept_days]
         if days:
             asked = CandleQuestion(account, source, every, start, stop, days)
-            tables.append(self._one_symbol(symbol, asked))
+            together = self._together([symbol], asked)
+            tables.append(self._from_ticks(symbol, asked) if together is None else together.drop_columns(["symbol"]))
         if not tables:
             return candles.SCHEMA.empty_table()
         return pa.concat_tables(tables).sort_by("time") if len(tables) > 1 else tables[0]
@@ -126,11 +127,6 @@ class Reader(PointReader):
         return pa.concat_tables([minute_rows.WITH_SYMBOL.empty_table(), *tables]).sort_by(
             [("symbol", "ascending"), ("time", "ascending")]
         )
-
-    def _one_symbol(self, symbol: str, asked: CandleQuestion) -> pa.Table:
-        """Return a symbol's candles, from what is kept of closed days where that is most of them."""
-        together = self._together([symbol], asked)
-        return self._from_ticks(symbol, asked) if together is None else together.drop_columns(["symbol"])
 
     def _from_ticks(self, symbol: str, asked: CandleQuestion) -> pa.Table:
         tags = {"account": asked.account, "symbol": symbol}

@@ -321,10 +321,7 @@ class DataManager:
     def get_candles(
         self, symbol: str | Iterable[str], every: str, start: Instant, stop: Instant, *, source: str | None = None
     ) -> pa.Table:
-        """Return candles counted from the session's open, labelled by their start; empty ones are absent.
-
-        Of a list of symbols they are one table, ascending by symbol and time, whose first column is `symbol`.
-        """
+        """Return candles counted from the session's open, labelled by their start; of a list by symbol and time."""
         return self.telemetry.candles(symbol, every, start, stop, source)
 
     def get_indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:

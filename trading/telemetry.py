@@ -200,7 +200,8 @@ class Telemetry:
         """Return candles of ``every`` (`1s` to `1d`) with ``start <= time < stop``, ascending.
 
         Columns: time (the candle's start, ns UTC), open, high, low, close, volume (null where the feed has none),
-        ticks. Before them, of several symbols: symbol, the name as it was asked for.
+        ticks. Of a list of symbols it is one table, ascending by symbol and time, whose first column is symbol.
+        An empty candle is absent.
 
         Raises: InvalidValue, UnknownAccount, StoreUnavailable.
         """

@@ -112,13 +112,17 @@ class CandleKeeper:
         for day in quiet:
             if not self._is_current(self._day_path(day), day, states[day]):
                 with self._alone():
-                    counted += self._count_again(day)
+                    state = self._states().get(day)
+                    rows = self._count(day) if state else None
+                    if rows is not None and state:
+                        write_candles(self._day_path(day), {day: state}, rows)
+                        counted += 1
         for path in dict.fromkeys(map(self._month_path, quiet)):
             days = [day for day in quiet if self._month_path(day) == path]
             if not all(self._is_current(path, day, states[day]) for day in days):
                 with self._alone():
                     self._join_month(path, [day for day in closed if self._month_path(day) == path], states)
-        for file in self._files():
+        for file in sorted(self.folder.glob("*/*.candles")):
             if file.parent.name == "minutes" and date.fromisoformat(file.stem) not in states:
                 file.unlink(missing_ok=True)  # the retention has removed the day
         return counted
@@ -154,7 +158,7 @@ class CandleKeeper:
             yield
             return
         with self._alone():
-            for file in self._files():
+            for file in sorted(self.folder.glob("*/*.candles")):
                 index = open_candles(file)
                 if index is None or (account is None and day is None):
                     is_stale = True
@@ -165,15 +169,6 @@ class CandleKeeper:
                 if is_stale:
                     file.unlink(missing_ok=True)
             yield
-
-    def _count_again(self, day: date) -> int:
-        """Count a day and replace its file; return 1, or 0 where its ticks cannot all be read now."""
-        state = self._states().get(day)
-        counted = self._count(day) if state else None
-        if counted is None or not state:
-            return 0
-        write_candles(self._day_path(day), {day: state}, counted)
-        return 1
 
     def _count(self, day: date) -> dict[SeriesName, CandleRows] | None:
         """Count the minutes of a day's ticks; None where a file of them is damaged, or has no whole minutes."""
@@ -230,9 +225,6 @@ class CandleKeeper:
 
     def _month_path(self, day: date) -> Path:
         return self.folder / "days" / f"{day:%Y-%m}.candles"
-
-    def _files(self) -> list[Path]:
-        return sorted(self.folder.glob("*/*.candles"))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
