@@ -42,13 +42,6 @@ class CandleQuestion:
 class Reader(PointReader):
     """The readings of points, and of candles: those of days that are over from what the store keeps of them."""
 
-    def tick_days(self, symbol: str, start: int, stop: int, *, account: str) -> set[date]:
-        """Return the days (of the reader's zone) that have a tick of the symbol with ``start <= time < stop``, of any
-        source."""
-        query = PointQuery(TICKS, _clamp(start), _clamp(stop), {"account": account, "symbol": symbol}, ())
-        tail = self._tail(query)  # before the store: see the class
-        return {point.day for point in (*self.store.first_points(query), *self._first_points(tail))}
-
     def candles(
         self,
         symbol: str,

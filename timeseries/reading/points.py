@@ -66,6 +66,13 @@ class PointReader:
         readings = (tail, self.store.read(query))
         return sorted({name for points in readings for name in pc.unique(points.column("symbol")).to_pylist()})
 
+    def tick_days(self, symbol: str, start: int, stop: int, *, account: str) -> set[date]:
+        """Return the days (of the reader's zone) that have a tick of the symbol with ``start <= time < stop``, of any
+        source."""
+        query = PointQuery(TICKS, clamp(start), clamp(stop), {"account": account, "symbol": symbol}, ())
+        tail = self._tail(query)  # before the store: see the class
+        return {point.day for point in (*self.store.first_points(query), *self._first_points(tail))}
+
     def history(self, measurement: Measurement, start: int, stop: int, *, account: str, **tags: str) -> pa.Table:
         """Return the account's points whose other tags (symbol=, strategy=, ...) equal these: times, tags, fields.
 
