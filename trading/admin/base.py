@@ -7,13 +7,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import quote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
 from django.db.models import Model, QuerySet
 from django.forms.widgets import Media
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
@@ -66,6 +70,19 @@ class DeskList(ChangeList):
             parameters.pop(AccountFilter.parameter_name, None)
         return parameters
 
+    def url_for_result(self, result: Model) -> str:
+        """Return the address of a row's page."""
+        before, after = self._around_key
+        return f"{before}{quote(result.pk)}{after}"
+
+    @cached_property
+    def _around_key(self) -> tuple[str, str]:
+        """What stands before and after a row's key in its address: looked up once, not for each row."""
+        opts, site = self.model._meta, self.model_admin.admin_site
+        name = f"{site.name}:{opts.app_label}_{opts.model_name}_change"
+        before, key, after = reverse(name, args=["0"]).rpartition("/0/")
+        return before + key[:1], key[-1:] + after
+
 
 class Listed:
     """A list whose title is what it lists, not "Select trade to change", and that answers whatever it is asked.
@@ -75,6 +92,13 @@ class Listed:
     """
 
     list_per_page = 50
+
+    def action_checkbox(self, row: Model) -> SafeString:
+        """Write the box with which a row is chosen; Django draws a form's template for each."""
+        return format_html(
+            '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{} {}">',
+            *(ACTION_CHECKBOX_NAME, row.pk, "Select this object for an action -", row),
+        )
 
     def get_changelist(self, request: HttpRequest, **_keywords: str) -> type[ChangeList]:
         return DeskList
