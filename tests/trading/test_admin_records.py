@@ -36,6 +36,7 @@ from trading.models import (
 from trading.operations.give_cost import give_cost
 from trading.operations.publish_daily_summary import publish_daily_summary
 from trading.operations.record_signal import record_signal
+from trading.operations.set_limit import set_limit
 from trading.proof.verify import verify_ledger
 from trading.queries.accounts import get_account
 
@@ -61,6 +62,7 @@ def test_a_group_sees_every_record(as_user: As, group: str) -> None:
     imported(line("1", "SELL", 10, 120), actions=(action(),))
     give_cost(BrokerFill.objects.get().pk, 80, DAY - timedelta(days=9), by="asha", reason="an old note")
     state(charge(Head.STT, "12"))
+    set_limit("main", "trades", 10, by="asha", reason="the desk's rule")
     client = as_user(group)
     for model in admin.site._registry:
         if model._meta.app_label != "trading" or model is User:
