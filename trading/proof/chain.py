@@ -54,6 +54,15 @@ class JournalRow(NamedTuple):
     recorded_by: str
 
 
+class ChainPlace(NamedTuple):
+    """A row of a chain from which a walk goes on: its key, sequence and code, and when it was recorded."""
+
+    pk: int
+    sequence: int
+    mac: str
+    recorded_at: str | datetime | None
+
+
 class Links:
     """The links of one chain, whose codes are checked in order; one that does not fit is judged by its successor."""
 
@@ -126,13 +135,15 @@ class ChainWalk:
         """The differences so far."""
         return self.tables.findings
 
-    def account(self, pk: int, code: str) -> None:
-        """Check one account's chain from its start, or from where it was cleared."""
-        sequence, mac = self.index.clears.get(code, (0, ""))
-        begun_at, last_pk = sequence, 0
+    def account(self, pk: int, code: str, after: ChainPlace | None = None) -> None:
+        """Check one account's chain from its start, from where it was cleared, or ``after`` a place of it."""
+        sequence, mac = self.index.clears.get(code, (0, "")) if after is None else (after.sequence, after.mac)
+        begun_at, last_pk = sequence, 0 if after is None else after.pk
         links = Links(JOURNAL, self.key, self.findings, mac)
         heads = dict(self.published.get(code, {}))
-        for row in self._rows(pk):
+        if after is not None:
+            heads = {number: head for number, head in heads.items() if number > begun_at}
+        for row in self._rows(pk, None if after is None else begun_at):
             self._gap(sequence, row.sequence)
             if row.pk <= last_pk:
                 self.findings.add(DIFFERS, JOURNAL, row.pk, "id", row.pk, f"more than {last_pk}")
@@ -161,8 +172,7 @@ class ChainWalk:
         if self._newest_pk is not None and (last := last_key(self.tables, JOURNAL)) < self._newest_pk:
             self.findings.add(DIFFERS, JOURNAL, self._newest_pk, "id", self._newest_pk, f"at most {last}")
 
-    def _rows(self, account: int) -> Iterator[JournalRow]:
-        after: int | None = None
+    def _rows(self, account: int, after: int | None) -> Iterator[JournalRow]:
         while True:
             where, parameters = ("", ()) if after is None else (" AND sequence > %s", (after,))
             rows = self.tables.rows(
@@ -200,9 +210,9 @@ class ChainWalk:
         encode = self.tables.columns(JOURNAL).encode["recorded_at"]
         if row.recorded_at != (expected := encode(body.get("recorded_at", " " * 27))):
             self.findings.add(DIFFERS, JOURNAL, row.pk, "recorded_at", row.recorded_at, expected)
-        self._collect(body, row.pk, account)
+        self.collect(body, row.pk, account)
 
-    def _collect(self, body: Body, pk: int, account: int) -> None:
+    def collect(self, body: Body, pk: int, account: int) -> None:
         """Add the keys that a body tells to the index."""
         operation, trade = body.get("op"), body.get("trade")
         if operation not in OPERATIONS and operation not in OTHERS:

@@ -13,7 +13,9 @@ from trading.proof.verification import Proof
 from trading.proof.verify import verify_ledger
 
 
-def prove_desk(*, since: date | None = None, progress: Progress = lambda *_: None) -> Proof:
+def prove_desk(
+    *, since: date | None = None, from_head: int | None = None, progress: Progress = lambda *_: None
+) -> Proof:
     """Prove the ledger (`verify_ledger`), then compare positions, stops, counters and the day's sums in the hot state.
 
     A copy that is wrong is a difference of kind "cache"; one that is missing or behind is none, and without a Redis
@@ -21,7 +23,7 @@ def prove_desk(*, since: date | None = None, progress: Progress = lambda *_: Non
 
     Raises: DatabaseError where the ledger cannot be read.
     """
-    proof = verify_ledger(since=since, progress=progress)
+    proof = verify_ledger(since=since, from_head=from_head, progress=progress)
     if not cache.is_shared():
         return proof
     differences, compared = list(proof.differences), 0

@@ -16,6 +16,7 @@ from trading.proof.rows import Tables
 
 LOG_BYTES_MAX = 64 << 20  # what is read of each day's log: its end
 BACKUP_HEADS = ".heads.json"
+BACKUP = "the backup "  # what the name of such a source begins with
 
 
 def published(ledger: str) -> PublishedHeads:
@@ -28,7 +29,7 @@ def published(ledger: str) -> PublishedHeads:
         for chain, sequence, mac in _of_log(path, ledger):
             published_heads.setdefault(chain, {}).setdefault(sequence, {})[f"the log {path.name}"] = mac
     for path in sorted((folder / "backups").glob(f"*{BACKUP_HEADS}")):
-        source = f"the backup {path.name.removesuffix(BACKUP_HEADS)}"
+        source = f"{BACKUP}{path.name.removesuffix(BACKUP_HEADS)}"
         for chain, sequence, mac in _of_backup(path, ledger):
             published_heads.setdefault(chain, {}).setdefault(sequence, {})[source] = mac
     return published_heads

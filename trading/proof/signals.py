@@ -15,13 +15,13 @@ SIGNAL, CONDITION, SUMMARY = "trading_signal", "trading_signalcondition", "tradi
 def compare_signals(tables: Tables, references: References, index: Index, progress: Progress) -> dict[str, int]:
     """Find what differs in the rows of signals and conditions; return how many rows of each table."""
     signals = sorted(
-        (pk or _key_of(tables, references, row, account), row, account) for pk, row, account in index.signals
+        (pk or key_of_signal(tables, references, row, account), row, account) for pk, row, account in index.signals
     )
     counts, low = {SIGNAL: 0, CONDITION: 0}, None
     for start in range(0, max(1, len(signals)), BATCH):
         batch = signals[start : start + BATCH]
         high = None if start + BATCH >= len(signals) else batch[-1][0]
-        rows, conditions = _expected(tables, references, batch, index)
+        rows, conditions = expected_signals(tables, references, batch, index)
         counts[SIGNAL] += tables.compare(SIGNAL, rows, tables.between(SIGNAL, "id", low, high))
         stored = tables.between(CONDITION, "signal_id", low, high)
         counts[CONDITION] += tables.compare(CONDITION, conditions, stored)
@@ -30,7 +30,7 @@ def compare_signals(tables: Tables, references: References, index: Index, progre
     return counts
 
 
-def _expected(
+def expected_signals(
     tables: Tables, references: References, batch: list[tuple[int, int, int]], index: Index
 ) -> tuple[list[Expected], list[Expected]]:
     """Return the rows of these signals (key, journal row, account), and those of their conditions."""
@@ -60,7 +60,7 @@ def _expected(
     return signals, conditions
 
 
-def _key_of(tables: Tables, references: References, row: int, account: int) -> int:
+def key_of_signal(tables: Tables, references: References, row: int, account: int) -> int:
     """Return the key of a signal that was journaled without it; below 0 where there is no such row."""
     body = loaded(tables.rows(f"SELECT body FROM {JOURNAL} WHERE id = %s", row)[0][0])  # noqa: S608
     named, signal = body.get("trade") or body, body["signal"]

@@ -6,8 +6,9 @@ How an operation is counted stands in `trading.domain.recount`: a new operation 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ OF_TRADE = (
     *("trading_fill", "trading_fillkey", "trading_stopchange", "trading_realisation", "trading_review"),
     "trading_correction",
 )
+StoredOf = Callable[[str, str], list[StoredRow]]  # of a table, by the column of its trade's key
 DayKey = tuple[int, int, int, str]  # account, strategy, instrument, day
 
 
@@ -51,14 +53,15 @@ class TradeProof:
         for number in range(max(1, len(bounds) - 1)):
             batch = entries[bounds[number] : bounds[number + 1]] if len(keys) else entries
             high = None if number >= len(bounds) - 2 else int(batch[-1][0])
-            for table, count in self._compare_batch(batch, low, high).items():
+            for table, count in self.compare_batch(batch, partial(self._between, batch, low, high)).items():
                 counts[table] += count
             low = high
             self.progress("trades", min((number + 1) * BATCH, len(keys)), len(keys))
         return counts
 
-    def _compare_batch(self, batch: npt.NDArray[np.int64], low: int | None, high: int | None) -> dict[str, int]:
-        """Compare the trades with ``low < key <= high``, whose entries these are."""
+    def compare_batch(self, batch: npt.NDArray[np.int64], stored_of: StoredOf) -> dict[str, int]:
+        """Compare the trades whose entries these are with the stored rows of a table, by the column of the trade's key;
+        return how many rows of each table."""
         expected: dict[str, list[Expected]] = defaultdict(list)
         for pk, recount in self._recounts(batch).items():
             if self.since is not None and pk not in self.index.recent:
@@ -79,15 +82,19 @@ class TradeProof:
                 day = (recount.account, trade["strategy_id"], trade["instrument_id"], realised["day"])
                 self.days[day].add(realised, trade)
             self.reports.add(recount, self.reports.waiting(recount, None))
+        tables = (("trading_trade", "id"), *((table, "trade_id") for table in OF_TRADE))
+        return {
+            table: self.tables.compare(table, expected[table], stored_of(table, column)) for table, column in tables
+        }
+
+    def _between(
+        self, batch: npt.NDArray[np.int64], low: int | None, high: int | None, table: str, column: str
+    ) -> list[StoredRow]:
+        """Return the rows of a table with ``low < key <= high``, without those of trades that are left out."""
+        stored = self.tables.between(table, column, low, high)
         left_out = set() if self.since is None else set(batch[:, 0].tolist()) - self.index.recent
-        counts = {}
-        for table, column in (("trading_trade", "id"), *((table, "trade_id") for table in OF_TRADE)):
-            stored: Iterable[StoredRow] = self.tables.between(table, column, low, high)
-            if left_out:
-                place = self.tables.columns(table).index[column]
-                stored = [row for row in stored if row[place] not in left_out]
-            counts[table] = self.tables.compare(table, expected[table], stored)
-        return counts
+        place = self.tables.columns(table).index[column]
+        return [row for row in stored if row[place] not in left_out] if left_out else stored
 
     def _recounts(self, batch: npt.NDArray[np.int64]) -> dict[int, Recount]:
         """Count the operations of each trade, and settle it before one that a report did not know."""

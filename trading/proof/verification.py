@@ -53,6 +53,7 @@ class Proof:
     left_off: int = 0
     ledger: str = ""
     references_end: tuple[int, str] = (0, "")
+    not_looked_at: tuple[str, ...] = ()  # of a proof since a head
 
     @property
     def ok(self) -> bool:
@@ -71,6 +72,7 @@ class Proof:
             "ok": self.ok,
             "checked": self.checked,
             "head": {code: {"sequence": end["sequence"], "mac": end["mac"]} for code, end in self.head.items()},
+            **({"not_looked_at": list(self.not_looked_at)} if self.not_looked_at else {}),
             "differences_left_off": self.left_off,
             "differences": [difference.as_dict() for difference in self.differences],
         }

@@ -12,6 +12,7 @@ from trading import picture_files
 from trading.domain.chain import journal_text
 from trading.progress import Progress
 from trading.proof.heads import none, published
+from trading.proof.since_head import SinceHead
 from trading.proof.verification import Proof, Verification
 from trading.queries.period import desk_zone
 
@@ -19,8 +20,11 @@ from trading.queries.period import desk_zone
 AS_STORED = {"detect_types": 0}
 
 
-def verify_ledger(*, since: date | None = None, progress: Progress = lambda *_: None) -> Proof:
-    """Prove the desk's ledger. ``since`` leaves out trades that no operation touched from that day (the desk's) on.
+def verify_ledger(
+    *, since: date | None = None, from_head: int | None = None, progress: Progress = lambda *_: None
+) -> Proof:
+    """Prove the desk's ledger. ``since`` leaves out trades that no operation touched from that day (the desk's) on;
+    ``from_head`` is a sequence of the chain, or `since_head.NEWEST`, and only what was recorded after it is looked at.
 
     Raises: DatabaseError where it cannot be read.
     """
@@ -33,6 +37,8 @@ def verify_ledger(*, since: date | None = None, progress: Progress = lambda *_: 
     options = {**default.settings_dict["OPTIONS"], **(AS_STORED if default.vendor == "sqlite" else {})}
     connection = type(default)({**default.settings_dict, "OPTIONS": options}, DEFAULT_DB_ALIAS)
     try:
+        if from_head is not None:
+            return SinceHead(connection, journal_key(), published, from_head, progress).run()
         return Verification(
             connection, journal_key(), published, since_text, progress, files=picture_files.folder()
         ).run()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 
+from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.progress_bars import progress_bars
 from trading.management.report import Value
 from trading.proof.desk import prove_desk
+from trading.proof.since_head import NEWEST
 from trading.proof.verification import Proof
 from trading.queries.period import parse_day
 from trading.transactions import reading
@@ -28,12 +30,25 @@ class Command(VeloxCommand):
         parser.add_argument(
             "--since", metavar="DAY", help="only trades of which something was recorded from that day on"
         )
+        parser.add_argument(
+            "--from-head",
+            metavar="SEQUENCE",
+            type=int,
+            nargs="?",
+            const=NEWEST,
+            help="only what was recorded after this row of each chain, in seconds (without a number: after the newest "
+            "head that is kept with a backup, or else anywhere outside the ledger)",
+        )
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, *, since: str | None) -> bool:
+    def answer(self, *, since: str | None, from_head: int | None) -> bool:
+        if since is not None and from_head is not None:
+            raise InvalidValue("--since and --from-head ask for two proofs.", field="from_head", hint="Give one.")
+        if from_head is not None and from_head < 0:
+            raise InvalidValue(f"from_head is {from_head}.", field="from_head", hint="Give a sequence of the journal.")
         first = None if since is None else parse_day(since)
         with reading(), progress_bars() as progress:
-            proof = prove_desk(since=first, progress=progress)
+            proof = prove_desk(since=first, from_head=from_head, progress=progress)
         self.emit(report(proof))
         return proof.ok
 
@@ -56,4 +71,5 @@ def report(proof: Proof) -> Report:
         ]
         tables.append(Table("Differences", list(COLUMNS), differences))
     notes = [f"{proof.left_off:,} more were found and left off."] if proof.left_off else []
+    notes += [f"Not looked at: {matter}." for matter in proof.not_looked_at]
     return Report("Verification of the ledger", proof.as_dict(), tables, notes)
