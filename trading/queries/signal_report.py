@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pyarrow as pa
 from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
@@ -18,9 +19,10 @@ from trading.domain.sessions import days_between
 from trading.domain.shapes import ConditionRow, SignalGroup, SignalReport
 from trading.models import Instrument, Signal, Strategy
 from trading.progress import tell
-from trading.queries.columns import coded, fetched_columns, instants_of, text
+from trading.queries.columns import coded, fetched_columns, text
 from trading.queries.day import day_bounds
 from trading.queries.excursions import TickReader, ticks_of
+from trading.queries.export_parts import instants
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
 from trading.queries.parts import exits_as_columns
@@ -145,7 +147,8 @@ def _signals(selection: Selection) -> _Signals:
     codes, names = coded(list(zip(*kinds, strict=True)))
     named = [(strategies[strategy], decision, reason) for strategy, decision, reason in names]
     keys, traded = (np.array(column, dtype=np.int64) for column in (pks, instruments))
-    return _Signals(keys, instants_of(at), traded, _Kinds(codes, named))
+    micros = instants(pa.array(at, pa.string())).cast(pa.int64()).to_numpy()
+    return _Signals(keys, micros, traded, _Kinds(codes, named))
 
 
 def _followed(
