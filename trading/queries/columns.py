@@ -75,14 +75,6 @@ def instant_of(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def instants_of(texts: Sequence[str | None]) -> NDArray[np.int64]:
-    """Return the instants of many texts, as `text` brings them, in microseconds since 1970 UTC; 0 for None."""
-    plain = ["1970-01-01" if text is None else text for text in texts]
-    if next(filter(None, texts), "").endswith("+00"):  # PostgreSQL writes the offset of the connection, UTC
-        plain = [text.removesuffix("+00") for text in plain]
-    return np.array(plain, dtype="datetime64[us]").astype(np.int64)
-
-
 def fetched_blocks(rows: QuerySet[Any, Any], at_a_time: int) -> Iterator[list[list[Any]]]:
     """Yield the columns of a `values_list` as the database hands them over, of so many rows at a time; on PostgreSQL
     from a cursor of the server, so that nobody has all of them."""
