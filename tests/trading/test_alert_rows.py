@@ -7,7 +7,9 @@ import pytest
 from tests.trading.test_verify_ledger import found
 from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Alert, Seal
+from trading.operations.deliver_alerts import queue_deliveries, take_deliveries
 from trading.operations.raise_alert import Notice, raise_alert, raise_alerts, recover_alert, see_alert_again
+from trading.queries.alerts import due_deliveries
 
 pytestmark = [pytest.mark.usefixtures("ledger"), pytest.mark.ledger]
 
@@ -29,6 +31,14 @@ def test_an_alert_is_raised_once_while_it_lasts_and_recovers_once() -> None:
     # What comes back after it was over is another alert.
     assert raise_alert(FAULT, now=AT + 5 * MINUTE) and Alert.objects.count() == 2
     assert not found()
+
+
+def test_of_two_senders_one_gets_a_delivery() -> None:
+    raise_alert(FAULT, now=AT)
+    queue_deliveries({"row:1": "phone"}, now=AT)
+    keys = [row.pk for row in due_deliveries("row:1", now=AT, limit=9)]
+    assert len(keys) == 1 and [take_deliveries(keys, now=AT) for _ in range(2)] == [True, False]
+    assert take_deliveries(keys, now=AT + MINUTE)  # the one has died
 
 
 def test_what_is_no_alert_is_refused_and_nothing_of_the_others_is_written() -> None:
