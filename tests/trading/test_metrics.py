@@ -143,6 +143,7 @@ class TestDesk:
         assert numbers("velox_trades_closed", account="main") == [2]
         assert numbers("velox_trades_without_charges", account="main") == [1]
         assert numbers("velox_journal_rows_total", account="main") == [4]
+        assert numbers("velox_follower_rows_behind", account="main") == [4]
         assert numbers("velox_pnl_realised", account="replay") == []
 
     def test_open_risk_is_what_the_stops_would_cost_from_the_last_prices(self, dm: DataManager) -> None:
@@ -189,9 +190,13 @@ class TestSystem:
         assert numbers("velox_records_refused_total") == [0, 0, 0]
         assert len(numbers("velox_feed_age_seconds")) == 1
         assert numbers("velox_companion_up") == [0]
+        assert len(numbers("velox_feed_exchange_ahead_seconds")) == 1
 
     def test_feeds_are_at_most_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        feeds = {f"source {number}": {"last_at": "", "age_seconds": float(number)} for number in range(60)}
+        feeds = {
+            f"source {number}": {"last_at": "", "age_seconds": float(number), "exchange_ahead_seconds": 0.0}
+            for number in range(60)
+        }
         health, kept = system.look(now=now())
         monkeypatch.setattr(system, "look", lambda now: ({**health, "feeds": feeds}, kept))
         ages = numbers("velox_feed_age_seconds")

@@ -85,6 +85,15 @@ REFUSED = MetricSeries(
 FEED_AGE = MetricSeries(
     "velox_feed_age_seconds", GAUGE, ("source",), "Age of the last tick of each source being recorded."
 )
+FEED_AHEAD = MetricSeries(
+    "velox_feed_exchange_ahead_seconds",
+    GAUGE,
+    ("source",),
+    "How far the freshest exchange time of a source's last ticks is ahead of their arrival; negative: behind it.",
+)
+FOLLOWER_ROWS = MetricSeries(
+    "velox_follower_rows_behind", GAUGE, ("account",), "Rows of an account's journal that are no points yet."
+)
 SESSION_OPEN = MetricSeries("velox_session_open", GAUGE, ("exchange",), "1 while the exchange trades, else 0.")
 
 DISK_FREE = MetricSeries("velox_disk_free_bytes", GAUGE, (), "Free room on the disk of the data folder.")

@@ -16,6 +16,7 @@ from trading.health.report import look
 from trading.health.state import DEGRADED, DOWN, OFF, OK
 from trading.metrics import series
 from trading.metrics.series import MetricReading
+from trading.queries.projection import projection_lags
 from trading.queries.sessions import calendar_of
 
 STATES = (OK, DEGRADED, DOWN, OFF)
@@ -50,15 +51,17 @@ def parts(*, now: datetime) -> Iterator[MetricReading]:
     yield MetricReading(series.UNSYNCED, [((), points["unsynced_seconds"])])
     oldest = sorted(health["feeds"].items(), key=lambda feed: -feed[1]["age_seconds"])[:FEEDS_MAX]
     yield MetricReading(series.FEED_AGE, [((source,), feed["age_seconds"]) for source, feed in oldest])
+    yield MetricReading(series.FEED_AHEAD, [((source,), feed["exchange_ahead_seconds"]) for source, feed in oldest])
     if kept is not None:
         yield _moment(series.BACKUP_NEWEST, kept.newest_at)
         yield _moment(series.BACKUP_WAITING, kept.waiting_since)
 
 
 def ledger(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield which database holds the ledger."""
+    """Yield which database holds the ledger, and how far the points are behind its journal."""
     version = ".".join(map(str, connection.get_database_version()))
     yield MetricReading(series.LEDGER, [((connection.vendor, version), 1)])
+    yield MetricReading(series.FOLLOWER_ROWS, [((lag.account,), lag.rows) for lag in projection_lags()])
 
 
 def spool(*, now: datetime) -> Iterator[MetricReading]:
