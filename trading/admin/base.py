@@ -70,10 +70,10 @@ class DeskList(ChangeList):
             parameters.pop(AccountFilter.parameter_name, None)
         return parameters
 
-    def url_for_result(self, result: Model) -> str:
+    def url_for_result(self, row: Model) -> str:
         """Return the address of a row's page."""
         before, after = self._around_key
-        return f"{before}{quote(result.pk)}{after}"
+        return f"{before}{quote(row.pk)}{after}"
 
     @cached_property
     def _around_key(self) -> tuple[str, str]:
