@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connections
 
+from bench.former import COMMIT, against_former
 from bench.harness import Figures, Row
 from bench.ledger import AT, ENTRY, EXIT, LATER, QUANTITY, ledger_of_its_own
 from trading.operations.close_position import close_position
@@ -54,4 +55,14 @@ def measure() -> dict[str, float]:
     return {FIGURE: seconds * 100_000 / TRADES}
 
 
-ROWS = [Row("verify", "the whole ledger proved", prepare, unit="seconds", rounds=ROUNDS)]
+ROWS = [
+    Row("verify", "the whole ledger proved", prepare, unit="seconds", rounds=ROUNDS),
+    Row(
+        "verify_race",
+        f"the whole ledger proved, beside {COMMIT}, each on a ledger of its own operations",
+        lambda: against_former("proved_ledger"),
+        mark=3.0,
+        unit="trades per second",
+        rounds=ROUNDS,
+    ),
+]
