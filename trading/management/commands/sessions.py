@@ -53,7 +53,7 @@ class Command(VeloxCommand):
         day = parse_day(date) if date else calendar.day_of(datetime.now(UTC))
         # An exchange that never closes is open and has no phases.
         phases, is_open = calendar.phases(day), calendar.is_trading_day(day)
-        data = {
+        hours = {
             "date": day,
             "exchange": exchange,
             "group": group,
@@ -66,5 +66,5 @@ class Command(VeloxCommand):
             clocks = [f"{at:%H:%M}" if at.date() == day else f"{at:%H:%M} on {at.date()}" for at in times]
             rows.append([phase.name, *clocks])
         title = f"{exchange} ({group or 'no hours'}) on {day}: {'open' if is_open else 'closed'}, {calendar.zone.key}"
-        self.emit(Report(title, data, [Table(title, ["Phase", "Opens", "Closes"], rows)]))
+        self.emit(Report(title, hours, [Table(title, ["Phase", "Opens", "Closes"], rows)]))
         return True
