@@ -20,8 +20,12 @@ from django.conf import settings
 from django.core.management import call_command
 
 from timeseries.measurements import TICKS, TIMES, PointBatch
-from timeseries.stores.delta.store import DeltaStore
 from trading.data_manager import DataManager
+
+try:
+    from timeseries.stores.delta.store import DeltaStore
+except ModuleNotFoundError:  # where the former commit has it
+    from timeseries.stores.delta import DeltaStore
 
 SECOND = 10**9
 FIRST = datetime(2023, 1, 2, 3, 45, tzinfo=UTC)  # 09:15 in Asia/Kolkata
@@ -41,7 +45,8 @@ def opens() -> list[datetime]:
 def fill(store: DeltaStore) -> None:
     """Write the days' ticks in slices, as the companion does, and merge their files."""
     series = tuple({"account": "main", "source": "bench", "symbol": f"SYM{number}"} for number in range(SYMBOLS))
-    rows, written = SYMBOLS * TICKS_A_DAY, store.last_written("bench", TICKS) or 0
+    before = store.tables["ticks"].snapshot()
+    rows, written = SYMBOLS * TICKS_A_DAY, (before and before.transaction("bench/ticks")) or 0
     absent = np.full(SLICE, np.nan)
     for place, day in enumerate(opens()):
         for first in range(0, rows, SLICE):
@@ -59,14 +64,10 @@ def fill(store: DeltaStore) -> None:
             sequences = np.arange(sequence, sequence + len(numbers))
             times = (at,) * len(TIMES)
             store.write(PointBatch(TICKS, "bench", sequences, *times, numbers % SYMBOLS, series, columns))
-    count = 0
-    while os.environ.get("CLOSED_DAYS_MERGED", "1") and count != (count := _files(store)):
+    commits = -1
+    while os.environ.get("CLOSED_DAYS_MERGED", "1") and commits != store.tables["ticks"].snapshot().version:
+        commits = store.tables["ticks"].snapshot().version
         store.care(now=time_ns())
-
-
-def _files(store: DeltaStore) -> int:
-    snapshot = store.tables["ticks"].snapshot()
-    return len(snapshot.files) if snapshot else 0
 
 
 @contextmanager

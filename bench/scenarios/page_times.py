@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from statistics import fmean
-from time import perf_counter
+from time import perf_counter, time_ns
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -89,6 +89,7 @@ def prepare() -> Iterator[Callable[[str], int]]:
     live = None
     if HAS_TICKS:
         fill_ticks(weekdays[-DAYS:])
+        DeltaStore(settings.DELTA_DIR, zone=ZoneInfo(settings.TIME_ZONE)).keep_closed_days(now=time_ns())
         live = LiveDesk()
     client = Client(SERVER_NAME="localhost")
     client.force_login(User.objects.get(username="bench"))
