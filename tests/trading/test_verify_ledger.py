@@ -92,11 +92,11 @@ def a_desks_days() -> None:
     for key, account in (("disk", ""), ("not flat", "paper")):
         raise_alert(Notice(Alert.Kind.FAULT, key, "low", account, "disk", "disk_low", "Make room."), now=AT)
         write_alert_channel(key, "tgram://12:secret/3", by="asha", now=AT)
+    queue_deliveries({"row:1": "phone"}, now=AT)
     recover_alert("disk", now=AT + MINUTE)
     for amount in ("25000.5", 30_000):
         set_limit("main", "daily_loss", amount, strategy_id="another", by="asha", reason="the desk's rule")
     end_limit("main", "daily_loss", strategy_id="another", by="ravi", reason="no more")
-    queue_deliveries({"row:1": "phone"}, now=AT)
 
 
 def _corrections() -> None:
