@@ -19,9 +19,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown(*, patience_seconds: float) -> str:
-    """What stderr shows of some work at a terminal."""
-    with redirect_stderr(Terminal()) as stderr:
+def shown(stderr: io.StringIO, *, patience_seconds: float) -> str:
+    """What stderr shows of some work."""
+    with redirect_stderr(stderr):
         with progress_bars(patience_seconds=patience_seconds) as bars, listening(bars):
             tell("exits", 50, 200)
         tell("nobody listens", 1)
@@ -30,8 +30,9 @@ def shown(*, patience_seconds: float) -> str:
 
 def test_what_is_told_is_shown_on_stderr_once_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    assert shown(patience_seconds=3600) == ""
-    bars = shown(patience_seconds=0)
+    assert shown(Terminal(), patience_seconds=3600) == ""
+    assert shown(io.StringIO(), patience_seconds=0) == ""
+    bars = shown(Terminal(), patience_seconds=0)
     assert "exits" in bars and "50/200" in bars and "nobody" not in bars
 
 

@@ -21,7 +21,9 @@ def progress_bars(*, patience_seconds: float = 0.0) -> Iterator[OnProgress]:
     Nothing is shown for the first seconds, and nothing where stderr is no terminal.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    progress = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # Else it ends with an empty line, where nobody sees a bar.
+    progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     bars: dict[str, TaskID] = {}
     began_at = monotonic()
 
