@@ -36,9 +36,10 @@ def test_what_is_told_is_shown_on_stderr_once_it_takes_long(monkeypatch: pytest.
     assert "exits" in bars and "50/200" in bars and "nobody" not in bars
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("ledger")
 def test_a_report_that_is_broken_off_leaves_the_older_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    older = tmp_path / "report.json"
+    older = tmp_path / "reports" / "report.json"
+    older.parent.mkdir()
     older.write_text("older")
 
     def broken_off(*_: object, **__: object) -> None:
@@ -48,4 +49,4 @@ def test_a_report_that_is_broken_off_leaves_the_older_file(tmp_path: Path, monke
     with pytest.raises(CommandError, match="Broken off") as caught:
         call_command("strategy_report", "--format", "json", "--output", str(older))
     assert caught.value.returncode == 130
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["older"]
+    assert [path.read_text() for path in older.parent.iterdir()] == ["older"]
