@@ -236,7 +236,7 @@ class DataManager:
     # -- what is true now --------------------------------------------------------------------------------------------
 
     def get_position(self, strategy_id: str, symbol: str) -> Position:
-        """Return the sum of the strategy's open trades in the symbol at the last price seen (`book.position_of`)."""
+        """Return a strategy's open trades in a symbol as one, valued. Raises: InvalidValue, UnknownAccount."""
         return self.ledger.position_of(strategy_id, symbol, self.telemetry.latest_ticks)
 
     def get_open_positions(self) -> list[Position]:
@@ -267,7 +267,7 @@ class DataManager:
         return self.ledger.trailing_stops(strategy_id)
 
     def get_strategy_counters(self, strategy_id: str) -> StrategyCounters:
-        """Return what the strategy did today: trades opened, closed and open, signals taken and skipped."""
+        """Return what the strategy did today, counted. Raises: InvalidValue, UnknownAccount."""
         return self.ledger.counters_of(strategy_id)
 
     def get_all_counters(self) -> list[StrategyCounters]:
@@ -279,7 +279,7 @@ class DataManager:
         return self.ledger.day_figures()
 
     def limits(self, strategy_id: str) -> LimitsNow:
-        """Return how far the strategy's limits and its account's are used, from memory (`LimitMemory.of`)."""
+        """Return how far its and its account's limits are used, from memory. Raises: InvalidValue, UnknownAccount."""
         return self.limit_memory.of(strategy_id, since_ns=self.ledger.settled_ns())
 
     # -- what was ----------------------------------------------------------------------------------------------------

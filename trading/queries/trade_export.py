@@ -78,7 +78,7 @@ _UNITS = tuple(
         *("stop_price", "target_price", "initial_risk", "charges", "reported_pnl"),
     )
 )
-_RESULTS = pa.array([LOSS, BREAKEVEN, WIN, Trade.State.OPEN.lower(), Trade.State.VOID.lower()])
+_RESULTS = (LOSS, BREAKEVEN, WIN, Trade.State.OPEN.lower(), Trade.State.VOID.lower())
 
 
 def exported(selection: Selection) -> QuerySet[Trade]:
@@ -232,7 +232,7 @@ def _results(states: pa.StringArray, is_void: Truths, earned: Units) -> pa.Dicti
     """Return each trade's result (`results.result_word`)."""
     signs = np.array(np.sign(earned), dtype=np.int32) + 1
     codes = np.where(is_void, 4, np.where(_is(states, Trade.State.OPEN), 3, signs)).astype(np.int32)
-    return pa.DictionaryArray.from_arrays(codes, _RESULTS)
+    return pa.DictionaryArray.from_arrays(codes, pa.array(_RESULTS))
 
 
 QuantitiesAndValues = tuple[Units, Units]  # quantities and their values
