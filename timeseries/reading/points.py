@@ -153,16 +153,20 @@ class PointReader:
         if sources is not None:
             sources |= {*pc.unique(tail.column("source")).to_pylist()}
             if len(sources) == 1:  # nearly always: then no day has to be asked who came first
-                return self._points(replace(query, tags={**query.tags, "source": next(iter(sources))}))
+                return self._joined(tail, replace(query, tags={**query.tags, "source": next(iter(sources))}))
         firsts = [*self.store.first_points(whole_days), *self._first_points(tail)]
         readings = []
         for start, stop, answering in self._spans(firsts, query):
             days = replace(query, start=start, stop=stop, tags={**query.tags, "source": answering})
-            time = tail.column("time")
-            inside = pc.and_(pc.greater_equal(time, start), pc.less(time, stop))
-            waiting = tail.filter(pc.and_(inside, pc.equal(tail.column("source"), answering)))
-            readings.append(merged(self.store.read(days), [waiting], days))
+            readings.append(self._joined(tail, days))
         return pa.concat_tables(readings) if readings else point_schema(query.measurement, query.fields).empty_table()
+
+    def _joined(self, tail: pa.Table, query: PointQuery) -> pa.Table:
+        """Return the query's points, of one source, that the store has or a wider tail."""
+        time = tail.column("time")
+        inside = pc.and_(pc.greater_equal(time, query.start), pc.less(time, query.stop))
+        waiting = tail.filter(pc.and_(inside, pc.equal(tail.column("source"), query.tags["source"])))
+        return merged(self.store.read(query), [waiting], query)
 
     def _spans(self, firsts: list[FirstPoint], query: PointQuery) -> Iterator[Stretch]:
         """Yield stretches of days that one source answers for, ascending."""

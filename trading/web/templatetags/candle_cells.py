@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 
 from django import template
 from django.utils import timezone
@@ -14,28 +15,25 @@ from trading.queries.trade_chart import PriceRow
 from trading.web.templatetags import velox as write
 
 register = template.Library()
+CELLS_MAX = 10_000  # the prices of some symbols' days
 
 
-class PriceCells(dict[Decimal | None, str]):
-    """The cell of each price in a currency: most come again, as one candle's close is the next one's open."""
-
-    def __init__(self, currency: str) -> None:
-        self.currency = currency
-
-    def __missing__(self, price: Decimal | None) -> str:
-        self[price] = cell = f'<td class="figure">{escape(write.price(price, self.currency))}</td>'
-        return cell
+@lru_cache(maxsize=CELLS_MAX)
+def price_cell(price: Decimal | None, currency: str) -> str:
+    """Return the cell of a price: most come again, as one candle's close is the next one's open."""
+    return f'<td class="figure">{escape(write.price(price, currency))}</td>'
 
 
 @register.simple_tag
 def candle_rows(candles: Iterable[PriceRow], currency: str) -> SafeString:
     """Write candles as rows: when each began, its prices, its ticks, the stop at its end, what happened in it."""
-    zone, cells = timezone.get_current_timezone(), PriceCells(currency)
+    zone = timezone.get_current_timezone()
     return SafeString(
         "\n".join(
             f"<tr><td>{write.moment_element(candle.at.astimezone(zone))}</td>"
-            f"{cells[candle.open]}{cells[candle.high]}{cells[candle.low]}{cells[candle.close]}"
-            f'<td class="figure">{candle.ticks}</td>{cells[candle.stop]}'
+            f"{price_cell(candle.open, currency)}{price_cell(candle.high, currency)}"
+            f"{price_cell(candle.low, currency)}{price_cell(candle.close, currency)}"
+            f'<td class="figure">{candle.ticks}</td>{price_cell(candle.stop, currency)}'
             f"<td>{escape('; '.join(mark.words for mark in candle.marks)) if candle.marks else ''}</td></tr>"
             for candle in candles
         )
