@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -137,7 +137,18 @@ def server_config() -> uvicorn.Config:
 
 
 class PageServer(uvicorn.Server):
-    """uvicorn's server, which lets the live pages' streams end first: they would never by themselves."""
+    """uvicorn's server, which lets the live pages' streams end first: they would never by themselves.
+
+    ``beside`` is what runs beside the pages: the watch over the desk, from when Django is there.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.beside = ExitStack()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.beside.enter_context(import_string("trading.alerts.watch.watching")("web"))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         channels.end()
@@ -158,10 +169,7 @@ def _filled(server: PageServer) -> int:
 def _serve(server: PageServer, listener: socket.socket, *, demo: bool) -> int:
     signal.signal(signal.SIGHUP, lambda *_: setattr(server, "should_exit", True))  # the terminal was closed
     threading.Thread(target=_announce, args=(server, listener, demo), daemon=True).start()
-    if not server.config.loaded:
-        server.config.load()
-    watching = import_string("trading.alerts.watch.watching")  # not before Django is set up, which loading has done
-    with suppress(KeyboardInterrupt), watching("web"):  # uvicorn sends the signal again once it has shut down
+    with suppress(KeyboardInterrupt), server.beside:  # uvicorn sends the signal again once it has shut down
         server.run(sockets=[listener])
     gc.unfreeze()  # else libraries of C++ complain at the end that nobody freed them
     return 0 if server.started else 2
