@@ -27,9 +27,9 @@ YEAR_MILLISECONDS = 150.0
 
 @contextmanager
 def races() -> Iterator[Pairs | Skipped]:
-    tree = checkout(COMMIT)
-    if tree is None:
-        yield Skipped(f"There is no commit {COMMIT} here: it takes a git clone with its history.")
+    tree = checkout()
+    if isinstance(tree, Skipped):
+        yield tree
         return
     with ExitStack() as sides:
         merged, former, written, former_written, year, former_year = (

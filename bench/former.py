@@ -28,24 +28,25 @@ def against_former(scenario: str, *, commit: str = COMMIT, words: str = "") -> I
     """Give the scenario (its file's name without .py) played by this tree and by the former commit, with words where it
     knows any."""
     tree = checkout(commit)
-    if tree is None:
-        yield Skipped(f"There is no commit {commit} here: it takes a git clone with its history.")
+    if isinstance(tree, Skipped):
+        yield tree
         return
     with Side(ROOT, scenario) as ours, Side(tree, scenario) as former:
         yield Pair(lambda: ours.play(words), lambda: former.play(words))
 
 
-def checkout(commit: str) -> Path | None:
-    """Return a folder with the commit's tree; None where git does not know it."""
+def checkout(commit: str = COMMIT) -> Path | Skipped:
+    """Return a folder with the commit's tree, or why there is none: git does not know it."""
+    unknown = Skipped(f"There is no commit {commit} here: it takes a git clone with its history.")
     tree = ROOT / "var" / "bench" / commit
     if tree.is_dir():
         return tree
     git = shutil.which("git")
     if git is None:
-        return None
+        return unknown
     packed = subprocess.run([git, "-C", str(ROOT), "archive", commit], capture_output=True, check=False)
     if packed.returncode:
-        return None
+        return unknown
     tree.parent.mkdir(parents=True, exist_ok=True)
     unpacked = Path(tempfile.mkdtemp(dir=tree.parent))
     with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:

@@ -70,9 +70,9 @@ def _measured(side: Side) -> dict[str, float]:
 
 @contextmanager
 def races() -> Iterator[Pairs | Skipped]:
-    tree = checkout(COMMIT)
-    if tree is None:
-        yield Skipped(f"There is no commit {COMMIT} here: it takes a git clone with its history.")
+    tree = checkout()
+    if isinstance(tree, Skipped):
+        yield tree
         return
     folders = OURS, FOLDER / COMMIT
     with Side(ROOT, "page_times", folders[0]) as ours, Side(tree, "page_times", folders[1]) as former:

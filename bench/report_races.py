@@ -26,9 +26,9 @@ BESIDE_FLOOR = ("strategy_report", "symbol_report")
 
 @contextmanager
 def races() -> Iterator[Pairs | Skipped]:
-    tree = checkout(COMMIT)
-    if tree is None:
-        yield Skipped(f"There is no commit {COMMIT} here: it takes a git clone with its history.")
+    tree = checkout()
+    if isinstance(tree, Skipped):
+        yield tree
         return
     with Side(ROOT, "report_times", FOLDER / "ours") as ours, Side(tree, "report_times", FOLDER / COMMIT) as former:
         pairs = {

@@ -165,27 +165,16 @@ def minutes_of(ticks: pa.Table) -> dict[str, ColumnArray]:
     code, minute = code[order], minute[order]
     day = {name: column[order] for name, column in columns.items()}
     first = np.flatnonzero(np.concatenate(([True], (np.diff(code) != 0) | (np.diff(minute) != 0))))
-    last = np.append(first[1:], len(code)) - 1
     names: ColumnArray = symbols.dictionary.to_numpy(zero_copy_only=False)
-    traded = np.add.reduceat((~np.isnan(day["volume"])).astype(np.int64), first)  # ticks that tell a volume
-    return {
-        "symbol": names[code[first]],
-        "time": minute[first],
-        "open": day["open"][first],
-        "high": np.fmax.reduceat(day["high"], first),
-        "low": np.fmin.reduceat(day["low"], first),
-        "close": day["close"][last],
-        "volume": np.where(traded > 0, np.add.reduceat(np.nan_to_num(day["volume"]), first), np.nan),
-        "day_volume": np.fmax.reduceat(day["day_volume"], first),
-        "ticks": last - first + 1,
-        "first_time": np.minimum.reduceat(ticks.column("time").to_numpy()[order], first),
-    }
+    # Each tick is a candle of its own.
+    day |= {"ticks": np.ones(len(code), np.int64), "first_time": ticks.column("time").to_numpy()[order]}
+    return {"symbol": names[code[first]], "time": minute[first], **joined(day, first)}
 
 
 def joined(minutes: Mapping[str, ColumnArray], first: ColumnArray) -> dict[str, ColumnArray]:
     """Join minutes, ascending, to the candles that begin at the places ``first``: each field of `MINUTES`."""
     traded = np.add.reduceat((~np.isnan(minutes["volume"])).astype(np.int64), first)
-    last = np.append(first[1:], len(minutes["time"])) - 1
+    last = np.append(first[1:], len(minutes["ticks"])) - 1
     return {
         "open": minutes["open"][first],
         "high": np.fmax.reduceat(minutes["high"], first),
