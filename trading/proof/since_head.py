@@ -18,11 +18,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trading.domain.recount import OPERATIONS, References
 from trading.progress import Progress
 from trading.proof.chain import HEAD, JOURNAL, ChainPlace, ChainWalk, Index, PublishedHeads, loaded
-from trading.proof.heads import BACKUP, add_heads_of_summaries
-from trading.proof.references import check_heads, compare_references, own_key, read_seals
+from trading.proof.ground import prove_ground
+from trading.proof.heads import BACKUP
 from trading.proof.reports import Reports
 from trading.proof.rows import Findings, StoredRow, Tables
-from trading.proof.schema import check_schema
 from trading.proof.signals import CONDITION, SIGNAL, expected_signals, key_of_signal
 from trading.proof.trades import BATCH, TradeProof
 from trading.proof.verification import ChainEnd, Proof
@@ -50,14 +49,8 @@ class SinceHead:
         findings = Findings()
         tables = Tables(self.connection, findings)
         with tables.snapshot():
-            checked = check_schema(tables)
-            key = own_key(tables, self.key)
-            ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
-            published = self.published(ledgers[0][0] if ledgers else "")
-            add_heads_of_summaries(published, tables)
-            sealed = read_seals(tables, key, published)
-            check_heads(tables, sealed, published)
-            checked |= {"seals": sealed.count, "references": compare_references(tables, sealed, key)}
+            key, published, sealed, of_schema, of_seals = prove_ground(tables, self.key, self.published)
+            checked = {**of_schema, **of_seals}
             walk = ChainWalk(tables, key, published, None, lambda done: self.progress("journal", done, 0))
             places = {pk: self._place(tables, pk, published.get(code, {})) for code, pk in sealed.accounts().items()}
             for code, pk in sealed.accounts().items():

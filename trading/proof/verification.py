@@ -19,14 +19,13 @@ from trading.proof.breaks import compare_breaks
 from trading.proof.chain import JOURNAL, ChainWalk, PublishedHeads
 from trading.proof.charges import compare_charges
 from trading.proof.fill_ids import TWICE, find_ids_twice
-from trading.proof.heads import add_heads_of_summaries
+from trading.proof.ground import prove_ground
 from trading.proof.imports import compare_imports
 from trading.proof.limits import compare_limits
 from trading.proof.notes import compare_notes
-from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
+from trading.proof.references import SealedRows
 from trading.proof.reports import Reports
 from trading.proof.rows import Difference, Findings, Tables
-from trading.proof.schema import check_schema
 from trading.proof.screenshots import FILE, compare_screenshots
 from trading.proof.signals import compare_signals, compare_summaries
 from trading.proof.tokens import compare_tokens
@@ -95,16 +94,10 @@ class Verification:
         tables = Tables(self.connection, self.findings)
         with tables.snapshot():
             self.progress("schema", 0, 1)
-            checked = check_schema(tables)
+            key, published, sealed, of_schema, of_seals = prove_ground(tables, self.key, self.published)
             self.progress("schema", 1, 1)
-            key = own_key(tables, self.key)
-            ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
-            published = self.published(ledgers[0][0] if ledgers else "")
-            add_heads_of_summaries(published, tables)
-            checked["heads"] = sum(len(heads) for chain in published.values() for heads in chain.values())
-            sealed = read_seals(tables, key, published)
-            check_heads(tables, sealed, published)
-            checked |= {"seals": sealed.count, "references": compare_references(tables, sealed, key)}
+            heads = sum(len(heads) for chain in published.values() for heads in chain.values())
+            checked = {**of_schema, "heads": heads, **of_seals}
             walk = self._walk(tables, sealed, key, published)
             checked["journal"] = walk.count
             references = sealed.references()

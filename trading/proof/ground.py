@@ -1,0 +1,35 @@
+"""What every proof stands on: the schema, the key, the heads told outside the ledger, and the sealed reference rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from trading.proof.chain import PublishedHeads
+from trading.proof.heads import add_heads_of_summaries
+from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
+from trading.proof.rows import Tables
+from trading.proof.schema import check_schema
+
+
+class Ground(NamedTuple):
+    """The key (None where it is lost), the published heads, the seals, and how much was checked of each kind."""
+
+    key: str | None
+    published: PublishedHeads
+    sealed: SealedRows
+    of_schema: dict[str, int]
+    of_seals: dict[str, int]
+
+
+def prove_ground(tables: Tables, key: str | None, published_of: Callable[[str], PublishedHeads]) -> Ground:
+    """Find what differs in it, by tables of one snapshot; ``published_of`` returns the heads of a ledger's identity."""
+    of_schema = check_schema(tables)
+    key = own_key(tables, key)
+    ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
+    published = published_of(ledgers[0][0] if ledgers else "")
+    add_heads_of_summaries(published, tables)
+    sealed = read_seals(tables, key, published)
+    check_heads(tables, sealed, published)
+    of_seals = {"seals": sealed.count, "references": compare_references(tables, sealed, key)}
+    return Ground(key, published, sealed, of_schema, of_seals)
