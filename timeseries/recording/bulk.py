@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TypedDict
@@ -14,6 +14,7 @@ import numpy as np
 from timeseries.errors import InvalidValue
 from timeseries.measurements import FloatArray, IntArray, Mask
 from timeseries.recording.columns import TickColumns, instants_of, names_of, numbers_of
+from timeseries.recording.marked import Rejected
 from timeseries.recording.tick import KEYS, NO_QUOTE, QUOTES, TIMESTAMP, MayBeNegative, Shape, read_tick, shape_of
 from timeseries.recording.writer import LaneWriter
 from timeseries.spool.feed_keys import TIMES
@@ -23,9 +24,7 @@ from timeseries.values import AHEAD_NS, FIRST_NS, ParseSymbol, parse_time
 
 ROWS_AT_ONCE = 4096  # they stay in the processor's cache from the first look to the last
 BLOCK_MIN = 256  # fewer instants are remembered one by one
-NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.")
-
-Rejected = tuple[int, str, str]  # a row's index, the error's code and its hint
+NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.", "symbol")
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,18 @@ def read_columns(
 
 
 def write_columns(
-    lane: LaneWriter, series: Sequence[Series], batch: Batch, *, start: int, received: int, history: NextOrdinal | None
+    lane: LaneWriter,
+    series: Sequence[Series],
+    batch: Batch,
+    *,
+    start: int,
+    received: int,
+    history: NextOrdinal | None,
+    mark: Callable[[int], None],
 ) -> int:
     """Write as many rows from ``start`` on as fit, under the lane's guard; return how many. ``series`` by symbol.
+
+    ``mark`` is told how many before they are written.
 
     Raises:
         StorageFault, StoreUnavailable: none of them was written.
@@ -137,7 +145,9 @@ def write_columns(
     size = frames.dtype.itemsize
     bodies = np.ndarray(take, dtype=f"V{size - 4}", buffer=memoryview(frames.data).cast("B"), strides=(size,))
     frames["crc"] = np.fromiter(map(crc32, bodies.tolist(), repeat(lane.seed)), dtype=np.uint32, count=take)
-    lane.put(frames.tobytes(), take)
+    content = frames.tobytes()
+    mark(take)
+    lane.put(content, take)
     return take
 
 
@@ -210,7 +220,7 @@ def _second_look(
     for index in np.flatnonzero(~good).tolist():
         row = columns.row(index)
         if row.get("symbol", columns.symbol) is None:
-            rejected.append((index, *NO_SYMBOL))
+            rejected.append(Rejected.at(index, *NO_SYMBOL))
             continue
         try:
             name = parse_symbol(row.get("symbol", columns.symbol))
@@ -221,5 +231,5 @@ def _second_look(
             values[index] = [present.get(field, np.nan) for field in layout.names]
             good[index] = True
         except InvalidValue as error:
-            rejected.append((index, error.code, error.hint))
+            rejected.append(Rejected.of(index, error))
     return rejected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from timeseries.errors import InvalidValue, StoreUnavailable
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
 from timeseries.recording.bulk import NO_SYMBOL, ROWS_AT_ONCE, Batch, TickBatch, read_columns, write_columns
 from timeseries.recording.columns import ColumnInput, TickColumns, columns_of, given_columns
+from timeseries.recording.marked import Marker, Rejected
 from timeseries.recording.payloads import indicators_text, parse_indicators, snapshot_text
 from timeseries.recording.tick import MayBeNegative, never_negative
 from timeseries.recording.tick_recorder import TickRecorder
@@ -95,11 +97,18 @@ class Recorder(TickRecorder):
             parse_symbol=parse_symbol,
         )
 
-    def ticks(self, rows: Sequence[TickDict] | Mapping[str, ColumnInput], *, symbol: str | None = None) -> TickBatch:
+    def ticks(
+        self,
+        rows: Sequence[TickDict] | Mapping[str, ColumnInput],
+        *,
+        symbol: str | None = None,
+        marker: Marker | None = None,
+    ) -> TickBatch:
         """Record many ticks and keep the good rows.
 
         ``rows`` are dicts, or one dict of equal-length columns (sequences or numpy arrays). The symbol of a row is its
-        ``symbol``, else the argument. Rows that a storage fault kept out are rejected with the fault's code.
+        ``symbol``, else the argument. Rows that a storage fault kept out are rejected with the fault's code. A
+        ``marker`` marks each row before it is written, so that it is known afterwards which were.
 
         Raises:
             InvalidValue: the input as a whole makes no sense.
@@ -111,11 +120,11 @@ class Recorder(TickRecorder):
         accepted, rejected, received = 0, [], self._clock()
         for start in range(0, whole.length if isinstance(whole, TickColumns) else len(whole), ROWS_AT_ONCE):
             stop = start + ROWS_AT_ONCE
-            batch = self._batch(
-                whole.part(start, stop) if isinstance(whole, TickColumns) else whole[start:stop], symbol, received
-            )
+            part = whole.part(start, stop) if isinstance(whole, TickColumns) else whole[start:stop]
+            own = marker and Marker(marker.stream, marker.batch, marker.position + start)
+            batch = self._batch(part, symbol, received, own)
             accepted += batch.accepted
-            rejected += [(start + index, code, hint) for index, code, hint in batch.rejected]
+            rejected += [row.moved(start) for row in batch.rejected]
         return TickBatch(accepted, tuple(rejected))
 
     def indicators(
@@ -177,29 +186,44 @@ class Recorder(TickRecorder):
         spool = Spool(self.root)
         return {lane.measurement.name: lane.issued() for lane in spool.lanes() if lane.source == self.source}
 
-    def _rows(self, rows: Iterable[Mapping[str, Any]], symbol: str | None) -> TickBatch:
+    def _rows(self, rows: Iterable[Mapping[str, Any]], symbol: str | None, marker: Marker | None) -> TickBatch:
         """Record ticks one by one."""
-        rejected: list[tuple[int, str, str]] = []
-        accepted = 0
+        rejected: list[Rejected] = []
+        accepted, count = 0, 0
         for index, row in enumerate(rows):
+            count = index + 1
             name = row.get("symbol", symbol) if isinstance(row, Mapping) else None
             if name is None:
-                rejected.append((index, *NO_SYMBOL))
+                rejected.append(Rejected.at(index, *NO_SYMBOL))
                 continue
+            mark = None if marker is None else partial(marker.mark, through=count, accepted=1, rejected=rejected)
             try:
-                if self.tick(name, row):
+                if self.tick(name, row) if mark is None else self._tick(name, row, None, mark):
                     accepted += 1
                 elif self._last_fault is not None:
-                    rejected.append((index, self._last_fault.reason, self._last_fault.error.hint))
+                    rejected.append(Rejected.of(index, self._last_fault.error))
             except InvalidValue as error:
-                rejected.append((index, error.code, error.hint))
+                rejected.append(Rejected.of(index, error))
+        self._mark_rest(marker, count, rejected)
         return TickBatch(accepted, tuple(rejected))
 
-    def _batch(self, rows: TickColumns | Sequence[TickDict], symbol: str | None, received: int) -> TickBatch:
+    def _mark_rest(self, marker: Marker | None, count: int, rejected: Sequence[Rejected]) -> None:
+        """Mark the rejected rows behind the last accepted one."""
+        if marker is None or marker.marked >= count:
+            return
+        try:
+            with self.writing(TICKS) as lane:
+                marker.mark(lane, count, 0, rejected)
+        except StorageFault as fault:
+            self.refuse(TICKS, fault, 0)
+
+    def _batch(
+        self, rows: TickColumns | Sequence[TickDict], symbol: str | None, received: int, marker: Marker | None
+    ) -> TickBatch:
         """Record ticks by columns where they can be read so, else one by one; ``received`` in ns UTC."""
         columns = rows if isinstance(rows, TickColumns) else columns_of(rows, symbol)
         if columns is None:
-            return self._rows(rows, symbol)  # type: ignore[arg-type]
+            return self._rows(rows, symbol, marker)  # type: ignore[arg-type]
         batch = read_columns(
             columns,
             cumulative=self.cumulative,
@@ -209,14 +233,20 @@ class Recorder(TickRecorder):
             parse_symbol=self.parse_symbol,
         )
         if batch is None or (batch.layout.bar and self.bar_period):
-            return self._rows(columns.rows(), symbol)
-        recorded = self._write(batch, received)
+            return self._rows(columns.rows(), symbol, marker)
+        recorded = self._write(batch, received, marker)
+        self._mark_rest(marker, columns.length, batch.rejected)
         self.count_unread(counted_places(columns.columns), recorded.accepted)
         return recorded
 
-    def _write(self, batch: Batch, received: int) -> TickBatch:
+    def _write(self, batch: Batch, received: int, marker: Marker | None) -> TickBatch:
         """Write the rows of a batch, lane by lane where files are replaced meanwhile."""
         done, total = 0, len(batch.instants)
+
+        def mark(lane: LaneWriter, count: int) -> None:
+            if marker is not None:
+                marker.mark(lane, int(batch.indexes[done + count - 1]) + 1, count, batch.rejected)
+
         rejected, series, last = batch.rejected, [], None
         try:
             while done < total:
@@ -225,12 +255,15 @@ class Recorder(TickRecorder):
                         run, last = self.replay_start(lane), lane
                         series = [lane.ordinals.series((self.account, name), run=run) for name in batch.names]
                         self._series.update(zip(batch.names, series, strict=True))
-                    done += write_columns(lane, series, batch, start=done, received=received, history=self.history)
+                    done += write_columns(
+                        lane, series, batch, start=done, received=received, history=self.history,
+                        mark=partial(mark, lane),
+                    )  # fmt: skip
         except (StorageFault, StoreUnavailable) as error:
             fault = error if isinstance(error, StorageFault) else StorageFault(error)
             self.refuse(TICKS, fault, total - done)
-            left = batch.indexes[done:].tolist()
-            rejected = sorted([*rejected, *((index, fault.reason, fault.error.hint) for index in left)])
+            left = [Rejected.of(index, fault.error) for index in batch.indexes[done:].tolist()]
+            rejected = sorted([*rejected, *left])
         if done:
             self.after_record()
         return TickBatch(done, tuple(rejected))

@@ -218,12 +218,15 @@ class TickRecorder(SourceUser):
             return None
         return {"symbol": series.key[1], "source": self.source, "account": self.account, **series.newest_tick()}
 
-    def _tick(self, symbol: str, tick: TickDict, at: Instant | None) -> bool:
-        """Record a tick field by field, and remember its shape and symbol for the next."""
+    def _tick(
+        self, symbol: str, tick: TickDict, at: Instant | None, mark: Callable[[LaneWriter], None] | None = None
+    ) -> bool:
+        """Record a tick field by field, and remember its shape and symbol for the next; ``mark`` is called before."""
         name = self.parse_symbol(symbol)
         present = without_absent(tick)
-        if present is not tick:  # a shape of its own, which goes the quick way from the second time on
+        if present is not tick and mark is None:  # a shape of its own, which goes the quick way from the next on
             return self.tick(symbol, present, at)
+        tick = present
         layout, values = read_tick(tick, cumulative=self.cumulative, symbol=name, may_be_negative=self.may_be_negative)
         moment, received, instant = self._when(tick, at, bar=layout.bar)
         unread = self._learn(tick, moment)
@@ -234,6 +237,8 @@ class TickRecorder(SourceUser):
                 series.number = lane.place(series.key, layout.size, instant)
                 ordinal = self._late(lane, series, instant, received, layout, values)
                 head = (layout.prefix, lane.sequence + 1, instant, received, series.number, layout.bitmap, ordinal)
+                if mark is not None:
+                    mark(lane)
                 lane.put(with_crc(layout.pack(*head, *values), lane.seed))
                 if not any(symbols is self._symbols for symbols in lane.hot):
                     lane.hot.append(self._symbols)

@@ -17,6 +17,7 @@ from timeseries.spool.disk_space import Room
 from timeseries.spool.folder import SourceLock, Spool
 from timeseries.spool.frames import Header, record_body
 from timeseries.spool.group_sync import prove
+from timeseries.spool.marks import LaneMarks, RowMark
 from timeseries.spool.ordinals import NextOrdinal, Ordinals, Series, SeriesKey
 from timeseries.spool.repair import mend_lane
 from timeseries.spool.segment import SUFFIX, SegmentWriter
@@ -92,6 +93,7 @@ class LaneWriter:
         "_smallest",
         "hot",
         "lane",
+        "marks",
         "measurement",
         "number",
         "ordinals",
@@ -108,6 +110,7 @@ class LaneWriter:
         self.lane.folder.mkdir(mode=0o700, exist_ok=True)
         state = mend_lane(self.lane)
         self.sequence, self.number = state.sequence, state.number
+        self.marks = LaneMarks(self.lane.folder, issued=state.sequence)
         self.seen = self.sequence  # the last one whose segment was found in its place
         self.ordinals = Ordinals(self.lane, latest=state.latest)
         self.segment: SegmentWriter | None = None
@@ -164,6 +167,13 @@ class LaneWriter:
         """Return n of an instant (ns UTC) that is not after the series' newest."""
         self._earliest, self._latest = min(self._earliest, instant), max(self._latest, instant)
         return self.ordinals.next(series, instant, history)
+
+    def mark(self, mark: RowMark) -> None:
+        """Note what the records are that are put next; nothing may come in between. Raises StorageFault."""
+        try:
+            self.marks.add(mark, sequence=self.sequence)
+        except OSError as error:
+            raise fault_of(error) from error
 
     def put(self, frame: bytes, count: int = 1) -> None:
         """Append ``count`` whole frames of the next sequences, for which `place` made room, and issue them."""
@@ -224,6 +234,7 @@ class LaneWriter:
         """Seal the open segment where the disk allows it, and close the files."""
         with contextlib.suppress(OSError):
             self.seal()
+        self.marks.close()
         self.words.release()
         self._counter.close()
 
@@ -234,6 +245,7 @@ class LaneWriter:
         self.segment = None
         for symbols in self.hot:
             symbols.clear()
+        self.marks.close()
         self.words.release()
         self._counter.close()
 

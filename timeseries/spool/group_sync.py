@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from timeseries.spool import durable
+from timeseries.spool import durable, marks
 from timeseries.spool.counter import NAME, CounterMap, read_counter
 from timeseries.spool.segment import find_segment, find_segments, segment_names
 
@@ -67,7 +67,7 @@ class GroupSync:
             self._suspect |= {path for path in paths if first <= int(path.stem) <= last}
         due = {segment.path for segment in find_segments(self.folder, names, after=counter.synced)}
         due |= set(self._segments)
-        fault = next(filter(None, [self._sync_segment(path) for path in sorted(due)]), None)
+        fault = next(filter(None, [self._sync_marks(), *map(self._sync_segment, sorted(due))]), None)
         try:
             durable.sync_file(self.folder / NAME)
             if self._entered != set(names):
@@ -82,6 +82,14 @@ class GroupSync:
             self._put_right(fault or OSError(int(doubt) or errno.EIO, os.strerror(int(doubt) or errno.EIO)))
         if self._counter is not None:
             self._counter[1].synced(counter.issued)
+
+    def _sync_marks(self) -> OSError | None:
+        """Sync the lane's marks, before the records that they announce; return the disk's fault, if any."""
+        try:
+            durable.sync_file(self.folder / marks.NAME)
+        except OSError as error:
+            return error
+        return None
 
     def _sync_segment(self, path: Path) -> OSError | None:
         """Sync the segment, for the last time where it is sealed; return the disk's fault, if any."""
