@@ -28,7 +28,7 @@ def main(command: Sequence[str]) -> int:
     if not command:
         print("usage: python -m tests.with_postgres COMMAND...", file=sys.stderr)
         return 2
-    programs = _programs()
+    programs = postgres_programs()
     if programs is None:
         print("=" * 100, "NOT RUN: PostgreSQL is not installed (apt-get install postgresql)", "=" * 100, sep="\n")
         return int(os.environ.get("CI") == "true")
@@ -41,24 +41,24 @@ def server(programs: Path) -> Iterator[str]:
     """Give the URL of a running server, and stop it afterwards."""
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
     folder = Path(tempfile.mkdtemp(prefix="velox-postgres-", dir=MEMORY if in_memory else None))
-    port = _free_port()
+    port = free_port()
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     cluster = folder / "cluster"
     options = f"{OPTIONS} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{folder}' -p {port}"
     control = (programs / "pg_ctl", "-D", cluster, "-l", folder / "log", "-w")
     try:
-        _run(programs / "initdb", "-D", cluster, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
-        _run(*control, "-o", options, "start")
+        run_as_owner(programs / "initdb", "-D", cluster, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        run_as_owner(*control, "-o", options, "start")
         try:
             yield f"postgres://postgres@127.0.0.1:{port}/postgres"
         finally:
-            _run(*control, "-m", "immediate", "stop")
+            run_as_owner(*control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(*command: str | Path) -> None:
+def run_as_owner(*command: str | Path) -> None:
     # The server refuses to run as root.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     done = subprocess.run([*as_user, *command], cwd="/", stdout=subprocess.DEVNULL, check=False)
@@ -66,7 +66,7 @@ def _run(*command: str | Path) -> None:
         raise SystemExit(f"{Path(command[0]).name} failed with {done.returncode}")
 
 
-def _programs() -> Path | None:
+def postgres_programs() -> Path | None:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
     if found:
         return found[-1].parent
@@ -74,7 +74,7 @@ def _programs() -> Path | None:
     return Path(on_path).resolve().parent if on_path else None
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -32,6 +32,7 @@ __all__ = [
     "LedgerBusy",
     "LedgerNotReady",
     "LedgerReadOnly",
+    "LedgerUnconfirmed",
     "LikelySlip",
     "NotTradable",
     "QueryTimeout",
@@ -123,6 +124,12 @@ class LedgerReadOnly(LedgerBusy):
     """A ledger that can be read here but not written; nothing was written."""
 
     code = "ledger_read_only"
+
+
+class LedgerUnconfirmed(VeloxError):
+    """A commit that the server or its standby did not confirm in time: it may be written; call again to be sure."""
+
+    code = "ledger_unconfirmed"
 
 
 class LedgerNotReady(VeloxError):

@@ -22,10 +22,10 @@ from trading.account_operations import OPERATIONS
 from trading.bookkeeping import arguments, journal
 from trading.domain.chain import JSON
 from trading.domain.values import Pending
-from trading.errors import LedgerBusy, LedgerNotReady, VeloxError
+from trading.errors import LedgerBusy, LedgerNotReady, LedgerUnconfirmed, VeloxError
 from trading.intake_log import FrameLog, SequencedFrame, alone
 from trading.models import Journal
-from trading.transactions import aside, reading
+from trading.transactions import aside, writing
 
 TIMES = ("entry_time", "exit_time", "at")
 CONDITIONS = ("signal_conditions", "conditions")
@@ -94,7 +94,7 @@ class Intake:
         try:
             with journal.from_intake(fact), aside() if is_behind else nullcontext():
                 return operation(account, *args, **kwargs)
-        except LedgerBusy as busy:
+        except (LedgerBusy, LedgerUnconfirmed) as busy:
             by_name = inspect.signature(operation).bind(account, *args, **kwargs).arguments
             del by_name["account_code"]
             pending: Answer = self._keep(fact, operation.__name__, account, by_name, busy, is_tried=not is_behind)
@@ -139,7 +139,7 @@ class Intake:
             return len(waiting)
 
     def _keep(
-        self, fact: str, name: str, account: str, by_name: Mapping[str, Any], busy: LedgerBusy, *, is_tried: bool
+        self, fact: str, name: str, account: str, by_name: Mapping[str, Any], busy: VeloxError, *, is_tried: bool
     ) -> Any:
         """Write a fact down and return its `Pending`, in the place of the answer that the operation would have."""
         plain = {argument: _plain(argument, value) for argument, value in by_name.items()}
@@ -168,7 +168,7 @@ class Intake:
                 if not (is_in_doubt and _is_posted(frame)):
                     with journal.from_intake(frame["fact"]):
                         OPERATIONS[frame["operation"]](frame["account"], **frame["arguments"])
-            except (LedgerBusy, LedgerNotReady):
+            except (LedgerBusy, LedgerNotReady, LedgerUnconfirmed):
                 return False
             except Exception as error:  # whatever it is, it must not keep the facts behind it from being posted
                 code = error.code if isinstance(error, VeloxError) else type(error).__name__
@@ -209,6 +209,6 @@ def _plain(name: str, value: Any) -> JSON:
 def _is_posted(frame: FactFrame) -> bool:
     """Tell whether the journal has a row of this fact."""
     since = datetime.fromisoformat(frame["queued_at"]) - timedelta(minutes=1)  # its own first call came before
-    with reading():
+    with writing():  # an answer that is confirmed
         rows = Journal.objects.filter(account__code=frame["account"], recorded_at__gte=since)
         return rows.filter(body__contains=f'"intake":"{frame["fact"]}"').exists()

@@ -14,7 +14,7 @@ from trading import book, summon
 from trading.account_operations import AccountOperations
 from trading.bookkeeping.slips import Newest, beside
 from trading.domain.values import Pending, Position, StrategyCounters, TrailingStop
-from trading.errors import LedgerBusy, LedgerNotReady
+from trading.errors import LedgerBusy, LedgerNotReady, LedgerUnconfirmed
 from trading.intake import Intake
 from trading.ledger_thread import at_the_ledger
 from trading.models import Account
@@ -33,7 +33,7 @@ log = structlog.get_logger("risk")
 class Ledger(AccountOperations):
     """One account's operations and queries; an operation waits at most two seconds for its durable commit.
 
-    Then it raises LedgerBusy, with nothing written.
+    Then it raises LedgerBusy, with nothing written; LedgerUnconfirmed where it may be written.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Ledger(AccountOperations):
             return super().update_trailing_sl(
                 trade_id, strategy_id, symbol, stop_price, extreme_price, method, at=moment
             )
-        except (LedgerBusy, LedgerNotReady) as error:
+        except (LedgerBusy, LedgerNotReady, LedgerUnconfirmed) as error:
             self.faults[error.code] = self.faults.get(error.code, 0) + 1
             log.error("a stop change was not recorded", trade_id=trade_id, error=str(error))
             if self.raises:

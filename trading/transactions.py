@@ -20,6 +20,7 @@ from django.db.utils import DatabaseError, InterfaceError, OperationalError, Pro
 from timeseries.spool.backoff import pause_seconds
 from timeseries.spool.locks import FileLock
 from trading import migrations
+from trading.confirmation import Confirmation
 from trading.errors import LedgerBusy, LedgerNotReady, LedgerReadOnly
 
 P = ParamSpec("P")
@@ -27,6 +28,17 @@ Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 2.0
 WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
+# What each transaction of PostgreSQL begins with: how long it may wait for locks; that its commit is on disk, and at
+# the standby that must have it (other writes, such as a login's session, wait for none); the lock that lets writers
+# pass each other, but not `writers_alone`; and where there is such a standby a word to it, so that also the commit of a
+# call that comes again, and writes nothing, waits for what the first one wrote.
+_BEGIN = """
+    SELECT set_config('lock_timeout', %s::text, true),
+        CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+            THEN set_config('synchronous_commit', 'on', true) END,
+        pg_advisory_xact_lock_shared(%s),
+        CASE WHEN current_setting('synchronous_standby_names') <> '' THEN pg_logical_emit_message(true, 'velox', '') END
+"""
 # Shorter than the time between two operations of one writer: a longer sleep lets it pass all who wait, again and again.
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.0002, 0.001
 # What a caller set on its thread (a precision of six, say) must not reach a figure.
@@ -79,7 +91,8 @@ def writing() -> Iterator[None]:
     """Hold the writers' lock and one transaction that is on disk when this returns, or undone when it raises.
 
     Raises: LedgerBusy when it is not free within two seconds; LedgerNotReady where the tables are missing, or of
-        another version than the code. In both cases nothing was written.
+        another version than the code. In both cases nothing was written. LedgerUnconfirmed where PostgreSQL, or a
+        standby that must have the commit, does not confirm it in time: it may be written.
     """
     if _aside.get():
         raise busy("earlier facts wait for it")
@@ -90,12 +103,16 @@ def writing() -> Iterator[None]:
     deadline = time.monotonic() + PATIENCE_SECONDS
     with localcontext(_DECIMALS), _translated(), _writers_lock(connection, deadline):
         _be_ready(connection)  # not before: while this waited, the ledger may have been replaced
-        _allow_a_wait_until(deadline, connection)
+        if connection.vendor == "postgresql":
+            with Confirmation(connection, deadline) as confirmation, transaction.atomic(durable=True):
+                with connection.cursor() as cursor:
+                    cursor.execute(_BEGIN, [_milliseconds_until(deadline), WRITERS_LOCK])
+                yield
+                confirmation.commit_begins()
+            return
+        with connection.cursor() as cursor:  # how long it may wait for whoever writes without our lock, as a tool does
+            cursor.execute(f"PRAGMA busy_timeout = {_milliseconds_until(deadline)}")
         with transaction.atomic(durable=True):
-            if connection.vendor == "postgresql":
-                _allow_a_wait_until(deadline, connection)
-                with connection.cursor() as cursor:  # writers pass each other, but not `writers_alone`
-                    cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [WRITERS_LOCK])
             yield
 
 
@@ -185,12 +202,8 @@ def _writers_lock(connection: BaseDatabaseWrapper, deadline: float) -> Iterator[
         yield
 
 
-def _allow_a_wait_until(deadline: float, connection: BaseDatabaseWrapper) -> None:
-    """Tell the database how long it may wait for whoever writes without our lock (the admin's sessions, a tool)."""
-    word = "SET LOCAL lock_timeout" if connection.vendor == "postgresql" else "PRAGMA busy_timeout"
-    if connection.vendor == "sqlite" or connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute(f"{word} = {max(1, int((deadline - time.monotonic()) * 1000))}")
+def _milliseconds_until(deadline: float) -> int:
+    return max(1, int((deadline - time.monotonic()) * 1000))
 
 
 @contextmanager

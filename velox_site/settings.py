@@ -154,7 +154,17 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         },
     }
 elif _database["ENGINE"] == "django.db.backends.postgresql":
-    _database["OPTIONS"] = {"connect_timeout": 2, **_database.get("OPTIONS", {})}
+    # A server that went without a word is found out within seconds. No standby is waited for, but by the ledger's own
+    # writes (trading/transactions.py): a login must not wait for one that is gone.
+    _database["OPTIONS"] = {
+        "connect_timeout": 2,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        "options": "-c synchronous_commit=local",
+        **_database.get("OPTIONS", {}),
+    }
 VELOX_WAL_ARCHIVE = env.flag("VELOX_WAL_ARCHIVE", default=False)  # of PostgreSQL: health then looks after it
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

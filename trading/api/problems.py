@@ -31,6 +31,7 @@ STATUSES: dict[type[VeloxError], int] = {
     errors.SourceBusy: 409,
     errors.LedgerBusy: 503,
     errors.LedgerNotReady: 503,
+    errors.LedgerUnconfirmed: 503,
     errors.SpoolFull: 503,
     errors.SpoolFailed: 503,
     errors.StoreUnavailable: 503,

@@ -1,0 +1,67 @@
+"""A desk of its own process that is asked line by line: `python -m tests.trading.asked_desk`, with its environment.
+
+Each line names a method of the facade with its arguments as JSON; the answer is a line with what came of it, and after
+how many seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from trading.errors import VeloxError
+from velox_site.desk import DataManager
+
+
+class AskedDesk:
+    """The process, and what asks it."""
+
+    def __init__(self, env: dict[str, str], **options: Any) -> None:
+        command = [sys.executable, "-m", "tests.trading.asked_desk", json.dumps(options)]
+        self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self) -> AskedDesk:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def ask(self, method: str, *arguments: Any, **keywords: Any) -> dict[str, Any]:
+        """Return `{"answer"}` or `{"error", "code"}`, and `"seconds"`."""
+        self.send(method, *arguments, **keywords)
+        return self.receive()
+
+    def send(self, method: str, *arguments: Any, **keywords: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(json.dumps([method, arguments, keywords]) + "\n")
+        self.process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        assert self.process.stdout
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+
+def main() -> None:
+    desk = DataManager(**json.loads(sys.argv[1]))
+    for line in sys.stdin:
+        method, arguments, keywords = json.loads(line)
+        began = time.monotonic()
+        answer: dict[str, Any]
+        try:
+            value = getattr(desk, method)(*arguments, **keywords)
+            answer = {"answer": value if value is None or isinstance(value, bool) else value.as_dict()}
+        except VeloxError as error:
+            answer = {"error": str(error), "code": error.code}
+        print(json.dumps({**answer, "seconds": time.monotonic() - began}, default=str), flush=True)
+
+
+if __name__ == "__main__":
+    main()
