@@ -8,6 +8,7 @@ COPY requirements.txt .
 RUN pip install --no-deps --require-hashes -r requirements.txt && pip check
 COPY manage.py ./
 COPY velox_site velox_site
+COPY lab lab
 COPY trading trading
 COPY timeseries timeseries
 RUN useradd --uid 1000 velox && mkdir -m 0700 /data && chown velox /data

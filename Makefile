@@ -33,7 +33,7 @@ servers: ## install the servers and the browser that the tests start, where that
 check: .venv/dev ## format, lint, types, arrows, Django's own checks
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
-	$(PY) -m mypy velox_site trading timeseries ops
+	$(PY) -m mypy velox_site lab trading timeseries ops
 	.venv/bin/lint-imports
 	VELOX_DATA_DIR=var/check VELOX_SITE_URL=https://velox.example $(PY) manage.py check --deploy --fail-level WARNING
 	VELOX_DATA_DIR=var/check $(PY) manage.py makemigrations --check --dry-run
@@ -63,7 +63,7 @@ clean: ## remove what can be made again; never the data in var/
 
 # The lock and nothing else: pip looks for no requirement that a newer release could answer, and then checks the whole.
 # Compiled by every core, VELOX with it, and without the packages' own tests; a file that is no Python is left as it is.
-install = TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --no-compile --no-deps --require-hashes -r $(1) && $(PY) -m pip check && { $(PY) -m compileall -qq -j 0 -x /tests/ .venv/lib velox_site trading timeseries || true; }
+install = TMPDIR="$$PWD/var/tmp" $(PY) -m pip install --quiet --no-compile --no-deps --require-hashes -r $(1) && $(PY) -m pip check && { $(PY) -m compileall -qq -j 0 -x /tests/ .venv/lib velox_site lab trading timeseries || true; }
 
 .venv/made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "VELOX needs Python 3.11 or newer: make run PYTHON=python3.11")'

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from decimal import ROUND_HALF_EVEN, Context, localcontext
+from functools import cache
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
@@ -44,6 +46,7 @@ PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.0002, 0.001
 # What a caller set on its thread (a precision of six, say) must not reach a figure.
 _DECIMALS = Context(prec=28, rounding=ROUND_HALF_EVEN)
 MIGRATIONS = frozenset(module.name for module in pkgutil.iter_modules(migrations.__path__))
+LEDGER_APPS = ("trading", "lab")  # whose rows are in the ledger
 _fitting: set[tuple[str, ...]] = set()
 
 
@@ -164,16 +167,23 @@ def _be_ready(connection: BaseDatabaseWrapper) -> None:
     if ledger in _fitting:
         return
     applied = applied_migrations(connection)
-    if newer := sorted(applied - MIGRATIONS):
-        raise LedgerNotReady(f"The ledger is newer than this code ({newer[-1]}).", hint="Install the newer VELOX.")
-    if MIGRATIONS - applied:
+    if newer := sorted(applied - known_migrations()):
+        raise LedgerNotReady(f"The ledger is newer than this code ({newer[-1][1]}).", hint="Install the newer VELOX.")
+    if known_migrations() - applied:
         raise not_ready()
     _fitting.add(ledger)
 
 
-def applied_migrations(connection: BaseDatabaseWrapper) -> set[str]:
-    """Return the names of the migrations that made the ledger's tables what they are."""
-    return {name for app, name in MigrationRecorder(connection).applied_migrations() if app == "trading"}
+def applied_migrations(connection: BaseDatabaseWrapper) -> set[tuple[str, str]]:
+    """Return the migrations, by application and name, that made the ledger's tables what they are."""
+    return {(app, name) for app, name in MigrationRecorder(connection).applied_migrations() if app in LEDGER_APPS}
+
+
+@cache
+def known_migrations() -> frozenset[tuple[str, str]]:
+    """Return the migrations, by application and name, that this code has for the ledger's tables."""
+    folders = {app: Path(apps.get_app_config(app).path) / "migrations" for app in LEDGER_APPS}
+    return frozenset((app, module.name) for app in folders for module in pkgutil.iter_modules([str(folders[app])]))
 
 
 @contextmanager

@@ -80,6 +80,7 @@ LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = ("login", "overview", "logi
 INSTALLED_APPS = [
     "timeseries.apps.TimeseriesConfig",
     "trading.apps.TradingConfig",
+    "lab.apps.LabConfig",
     "velox_site.apps.VeloxAdminConfig",
     "velox_site.apps.VeloxSiteConfig",
     "django.contrib.auth",

@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("velox_site", "trading", "timeseries")
+PACKAGES = ("velox_site", "lab", "trading", "timeseries")
 WORDS = frozenset({"found", "known", "one", "part", "said", "made", "chosen", "told", "more", "there", "shown"})
 EMPTY_WORDS = frozenset({"got", "given", "item", "thing", "data", "value", "result"})
 # Every script outside calls these: docs/promises.md lists them.
@@ -94,7 +94,7 @@ class Tree:
 
     @classmethod
     def of_checkout(cls, root: Path) -> Tree:
-        """Read the three packages without migrations, their templates, and every text that people read."""
+        """Read the packages without migrations, their templates, and every text that people read."""
         paths = [
             path
             for package in PACKAGES

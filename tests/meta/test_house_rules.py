@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("velox_site", "trading", "timeseries")
+PACKAGES = ("velox_site", "lab", "trading", "timeseries")
 
 
 def sources(*folders: str) -> Iterator[Path]:
@@ -65,7 +65,7 @@ def test_only_the_store_for_it_imports_the_influx_client() -> None:
 def test_only_the_hot_state_touches_the_cache() -> None:
     users = {
         path.relative_to(ROOT).as_posix()
-        for path in sources("trading", "timeseries")
+        for path in sources("lab", "trading", "timeseries")
         if "django.core.cache" in set(imported(path))
     }
     assert users <= {"trading/hot/cache.py"}

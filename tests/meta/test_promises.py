@@ -179,7 +179,7 @@ def test_the_cuts_are_as_promised() -> None:
 
 
 def test_every_command_is_listed_and_no_other() -> None:
-    packages = ("velox_site", "trading", "timeseries")
+    packages = ("velox_site", "lab", "trading", "timeseries")
     commands = {path.stem for package in packages for path in (ROOT / package).glob("management/commands/[a-z]*.py")}
     assert {words(row[0])[0] for row in table("Commands", 1)} == commands
 
@@ -187,7 +187,7 @@ def test_every_command_is_listed_and_no_other() -> None:
 def test_every_key_of_json_stands_in_the_code() -> None:
     sources = [
         path.read_text(encoding="utf-8")
-        for package in ("trading", "timeseries")
+        for package in ("lab", "trading", "timeseries")
         for path in (ROOT / package).rglob("*.py")
     ]
     written = set(re.findall(r"""["'](\w+)["']|^    (\w+): """, "\n".join(sources), re.M))

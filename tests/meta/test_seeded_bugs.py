@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("velox_site", "trading", "timeseries", "tests", "manage.py", "pyproject.toml")
+COPIED = ("velox_site", "lab", "trading", "timeseries", "tests", "manage.py", "pyproject.toml")
 # What a test raises itself. A patch that breaks the code some other way proves nothing of the test.
 OWN = ("AssertionError", "Failed")
 

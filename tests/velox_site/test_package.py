@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("velox_site", "trading", "timeseries")
+PACKAGES = ("velox_site", "lab", "trading", "timeseries")
 
 BOT = """
 from datetime import datetime

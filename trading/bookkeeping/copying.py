@@ -31,10 +31,10 @@ from trading.progress import Progress
 from trading.proof.heads import BACKUP_HEADS, none
 from trading.proof.verification import NO_CHANGE, Proof, Verification
 from trading.proof.verify import journal_key, verify_copy
-from trading.transactions import MIGRATIONS
+from trading.transactions import LEDGER_APPS, known_migrations
 
 _OF_LIBPQ = ("target_session_attrs", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
-_APPLIED = "SELECT name FROM django_migrations WHERE app = 'trading'"
+_APPLIED = f"SELECT app, name FROM django_migrations WHERE app IN {LEDGER_APPS}"  # noqa: S608  (names of our own)
 SUFFIX = {"sqlite": ".sqlite3", "postgresql": ".pgdump"}
 
 
@@ -124,7 +124,7 @@ def proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
         if vendor() == "sqlite":
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as copy:
                 rows = copy.execute(_APPLIED).fetchall()
-            _must_be_of_this_version(path, {name for (name,) in rows})
+            _must_be_of_this_version(path, set(rows))
             return verify_copy(path, progress=progress)
         with _scratch(path) as name:
             server = connections[DEFAULT_DB_ALIAS]
@@ -132,7 +132,7 @@ def proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
             try:
                 with connection.cursor() as cursor:  # Django's recorder would ask the ledger: their alias is one
                     cursor.execute(_APPLIED)
-                    _must_be_of_this_version(path, {name for (name,) in cursor.fetchall()})
+                    _must_be_of_this_version(path, set(cursor.fetchall()))
                 return Verification(connection, journal_key(), none, None, progress).run()
             finally:
                 connection.close()
@@ -140,20 +140,21 @@ def proved(path: Path, progress: Progress = lambda *_: None) -> Proof:
         raise CopyRefused(f"{path.name} is no sound copy of a ledger: {error}.") from error
 
 
-def _must_be_of_this_version(path: Path, applied: set[str]) -> None:
+def _must_be_of_this_version(path: Path, applied: set[tuple[str, str]]) -> None:
     """Raise CopyRefused where the ledger that was copied is not exactly as new as this code."""
-    if newer := sorted(applied - MIGRATIONS):
+    if newer := sorted(applied - known_migrations()):
         raise CopyRefused(
-            f"{path.name} was made by a newer VELOX: its ledger has {newer[-1]}, which this code does not know.",
+            f"{path.name} was made by a newer VELOX: its ledger has {newer[-1][1]}, which this code does not know.",
             hint="The backup may be sound; only that version can prove and restore it. Install it.",
         )
-    if MIGRATIONS - applied:
+    if lacking := sorted(known_migrations() - applied):
+        newest = max((name for app, name in applied if app == "trading"), default="nothing")
         first = "as ledger.sqlite3 with this journal.key in a folder of its own, and VELOX_DATA_DIR naming that folder"
         if vendor() != "sqlite":
             first = "by `pg_restore` into a database of its own, and DATABASE_URL naming that, with this journal.key"
         raise CopyRefused(
-            f"{path.name} was made by an older VELOX: its ledger ends at {max(applied, default='nothing')}, this code "
-            f"at {max(MIGRATIONS)}, so it cannot be proved as it is.",
+            f"{path.name} was made by an older VELOX: its ledger ends at {newest} and lacks "
+            f"{lacking[-1][0]}.{lacking[-1][1]}, so it cannot be proved as it is.",
             hint=f"It may well be sound. Bring it up to this version beside the ledger: put it {first}; there run "
             "`manage.py migrate`, `manage.py verify_ledger` and `manage.py backup`. Then restore that backup here.",
         )

@@ -67,6 +67,7 @@ REALISED = (
     "EXISTS (SELECT 1 FROM trading_realisation r WHERE r.account_id = OLD.account_id "
     "AND r.strategy_id = OLD.strategy_id AND r.instrument_id = OLD.instrument_id AND r.day = OLD.day)"
 )
+OUTRIGHT = ("trading_seal", "lab_trial")  # of no account: nothing of them is ever changed or removed
 REFUSE = "trading_refuse"  # PostgreSQL's function behind a trigger whose condition asks for no other row
 
 
@@ -81,12 +82,13 @@ def triggers(vendor: str) -> Iterator[tuple[str, str, str, str]]:
         condition = _guarded(book) + (f" AND {REALISED}" if table == "trading_daytotal" else "")
         yield f"{table}_keeps_delete", table, "DELETE", condition
     yield "trading_fillkey_keeps_update", "trading_fillkey", "UPDATE", f"{_guarded(ACCOUNT)} AND NOT ({KEY_MOVES})"
-    for event in ("UPDATE", "DELETE"):
-        yield f"trading_seal_keeps_{event.lower()}", "trading_seal", event, "1 = 1"
+    for table in OUTRIGHT:
+        for event in ("UPDATE", "DELETE"):
+            yield f"{table}_keeps_{event.lower()}", table, event, "1 = 1"
     yield "trading_account_keeps_delete", "trading_account", "DELETE", "1 = 1"
     yield "trading_account_keeps_update", "trading_account", "UPDATE", "OLD.book <> NEW.book OR OLD.code <> NEW.code"
     if vendor == "postgresql":  # SQLite has no such statement
-        for table in (*FACTS, *KEPT, "trading_seal", "trading_account"):
+        for table in (*FACTS, *KEPT, *OUTRIGHT, "trading_account"):
             yield f"{table}_keeps_truncate", table, "TRUNCATE", ""
 
 

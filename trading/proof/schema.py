@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from trading.models import append_only
 from trading.proof.rows import MISSING, UNEXPECTED, Tables
+from trading.transactions import LEDGER_APPS
 
 TRIGGER, CONSTRAINT, FILE = "trigger", "constraint", "file"
 
@@ -31,16 +32,17 @@ def check_schema(tables: Tables) -> dict[str, int]:
     for name, table in tables.rows(_ALL_TRIGGERS[vendor]):
         if name not in triggers:
             tables.findings.add(TRIGGER, table, None, name, UNEXPECTED, None)
-    for model in apps.get_app_config("trading").get_models():
+    for model in (model for app in LEDGER_APPS for model in apps.get_app_config(app).get_models()):
         constraints += len(model._meta.constraints)
         _compare_constraints(tables, model)
     return {"triggers": len(triggers), "constraints": constraints}
 
 
 _ALL_TRIGGERS = {
-    "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'trading_%'",
+    "sqlite": "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' "
+    "AND (tbl_name LIKE 'trading_%' OR tbl_name LIKE 'lab_%')",
     "postgresql": "SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
-    "WHERE NOT t.tgisinternal AND starts_with(c.relname, 'trading_')",
+    "WHERE NOT t.tgisinternal AND (starts_with(c.relname, 'trading_') OR starts_with(c.relname, 'lab_'))",
 }
 
 

@@ -17,6 +17,7 @@ from trading.errors import VeloxError
 from trading.models.grafana_views import views_taken_away
 from trading.operations.back_up import back_up_before_migrating
 from trading.operations.let_grafana_read import let_grafana_read
+from trading.transactions import LEDGER_APPS
 
 Plan = list[tuple[Migration, bool]]
 
@@ -50,7 +51,7 @@ class Command(migrate.Command):
         executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
         applied = set(executor.loader.applied_migrations)
         beyond = applied - set(executor.loader.disk_migrations)
-        newer = sorted(f"{app}.{name}" for app, name in beyond if app == "trading")
+        newer = sorted(f"{app}.{name}" for app, name in beyond if app in LEDGER_APPS)
         if newer:
             raise CommandError(
                 f"The ledger is newer than this code: it has {', '.join(newer)}. "
@@ -83,7 +84,7 @@ def _must_go_forward(plan: Plan, *, is_fake: bool) -> None:
             "`migrate` without a name brings the ledger up to this one.",
             returncode=2,
         )
-    if is_fake and any(migration.app_label == "trading" for migration, _ in plan):
+    if is_fake and any(migration.app_label in LEDGER_APPS for migration, _ in plan):
         raise CommandError(
             f"--fake would record {', '.join(names)} as done without doing it. Nothing was changed. Run `migrate` "
             "without it.",
