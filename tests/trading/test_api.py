@@ -13,7 +13,7 @@ from django.test import Client
 
 from tests.trading.book import AT, MINUTE, closed, opened, snapshot
 from trading import errors
-from trading.api import access, problems
+from trading.api import access, desk, problems
 from trading.api.plain import BODY_BYTES_MAX
 from trading.data_manager import DataManager
 from trading.models import Journal, Trade
@@ -42,6 +42,12 @@ CLOSING = {
 }  # fmt: skip
 READS = ["positions", "trades", "trade?trade_id=T1", "signals?strategy_id=ema cross", "stops", "counters", "day"]
 READS += ["statistics/strategy?strategy_id=ema cross&days=10000", "statistics/symbol?symbol=RELIANCE&days=10000"]
+READS += ["statistics/by?cut=day", "statistics/today", "days?first=2024-03-01&last=2024-03-31", "charges", "health"]
+READS += ["position?strategy_id=ema cross&symbol=TCS", "trade/whole?trade_id=T1", "limits?strategy_id=ema cross"]
+READS += ["market-day?symbol=TCS&at=2024-03-15T04:00:00Z", "ticks/newest?symbols=TCS", "indicators/newest?symbols=TCS"]
+STRETCH = "start=2024-03-15T00:00:00Z&stop=2024-03-16T00:00:00Z"
+READS += [f"candles?symbol=TCS&every=1m&{STRETCH}", f"ticks?symbol=TCS&{STRETCH}", f"indicators?symbol=TCS&{STRETCH}"]
+READS += [f"snapshots?symbol=TCS&strategy_id=ema cross&{STRETCH}", f"metrics?strategy_id=ema cross&{STRETCH}"]
 
 
 class Caller:
@@ -65,14 +71,15 @@ def answered(response: Any) -> tuple[int, Any]:
     return response.status_code, json.loads(response.content)
 
 
-def caller(*scopes: str, account: str = "main", **more: Any) -> Caller:
-    name = f"{account} {' '.join(scopes)}"
+def caller(*scopes: str, account: str = "main", name: str = "", **more: Any) -> Caller:
+    name = name or f"{account} {' '.join(scopes)}"
     return Caller(make_token(account, name, scopes, by="asha", **more).secret)
 
 
 @pytest.fixture(autouse=True)
 def _fresh_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "rates", access.Rates())
+    monkeypatch.setattr(desk, "_facades", {})  # those of another test have its folder
 
 
 def test_a_trade_recorded_over_http_is_the_facades_row_for_row() -> None:
@@ -281,7 +288,7 @@ def test_schema_and_document_list_every_call_and_its_statuses() -> None:
         f"{method.upper()} /{path.removeprefix(ROOT)}" for path in schema["paths"] for method in schema["paths"][path]
     }
     document = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
-    assert calls == set(re.findall(r"^\| `((?:GET|POST) [/\w]+)`", document, re.MULTILINE))
+    assert calls == set(re.findall(r"^\| `((?:GET|POST) [/\w-]+)`", document, re.MULTILINE))
     listed = {
         name: int(row[2:5])
         for row in re.findall(r"^\| \d{3} .*$", document, re.MULTILINE)

@@ -17,8 +17,10 @@ from django_structlog.signals import bind_extra_request_metadata
 from structlog.contextvars import get_contextvars
 
 from tests import page_desk
+from trading.health import recent as health
 from trading.models import User
-from trading.web import health, overview
+from trading.web import health as health_page
+from trading.web import overview
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -103,7 +105,7 @@ def test_pages_hold_nothing_that_the_policy_forbids(asha: Client, address: str) 
 def test_health_says_one_word_to_everybody(
     client: Client, monkeypatch: pytest.MonkeyPatch, status: str, code: int
 ) -> None:
-    monkeypatch.setattr(health, "recent", health.RecentStatus())
+    monkeypatch.setattr(health_page, "recent", health.RecentReport())
     monkeypatch.setattr(health, "report", lambda **_: {"status": status, "parts": {"ledger": {"detail": "secret"}}})
     answer = client.get("/health/")
     assert (answer.status_code, answer.json()) == (code, {"status": status})
@@ -123,28 +125,28 @@ def test_health_looks_once_a_second_however_many_ask_at_once(monkeypatch: pytest
 
     def ask(_: int) -> str:
         all_ask.wait(30)
-        return recent.get()
+        return recent.get()["status"]
 
     clock = SimpleNamespace(monotonic=lambda: seconds)
-    seconds, recent = 100.0, health.RecentStatus()
+    seconds, recent = 100.0, health.RecentReport()
     monkeypatch.setattr(health, "report", report)
     monkeypatch.setattr(health, "time", clock)
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(8))) == ["ok"] * 8
     assert len(looks) == 1
     seconds = 100.999
-    assert (recent.get(), len(looks)) == ("ok", 1)
+    assert (recent.get()["status"], len(looks)) == ("ok", 1)
     seconds = 101.0
-    assert (recent.get(), len(looks)) == ("ok", 2)
+    assert (recent.get()["status"], len(looks)) == ("ok", 2)
 
 
 def test_health_that_could_not_look_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    recent = health.RecentStatus()
+    recent = health.RecentReport()
     monkeypatch.setattr(health, "report", lambda **_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         recent.get()
     monkeypatch.setattr(health, "report", lambda **_: {"status": "down"})
-    assert recent.get() == "down"
+    assert recent.get()["status"] == "down"
 
 
 @pytest.mark.parametrize(

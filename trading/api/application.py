@@ -5,7 +5,7 @@ from __future__ import annotations
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from trading.api import problems, reads, records  # noqa: F401 - the routes
+from trading.api import figures, problems, reads, records, series  # noqa: F401 - the routes
 from trading.api.plain import ExactParser, PlainRenderer
 from trading.api.router import router
 from trading.errors import VeloxError

@@ -81,7 +81,14 @@ class WrongMediaType(VeloxError):
     code = "wrong_media_type"
 
 
+class NotAcceptable(VeloxError):
+    """A request that accepts none of the forms that there are."""
+
+    code = "not_acceptable"
+
+
 STATUSES |= {
+    NotAcceptable: 406,
     WrongToken: 401,
     ScopeMissing: 403,
     WrongNetwork: 403,
@@ -95,6 +102,7 @@ TITLES = {
     403: "The token may not do this",
     404: "Not there",
     405: "Not by this method",
+    406: "Not in this form",
     409: "It conflicts with what is recorded",
     413: "Too large",
     415: "Not JSON",

@@ -1,184 +1,158 @@
-"""What a token with the scope `read` sees of its account: the facade's answers, under the facade's names."""
+"""What a token with the scope `read` sees of its account's trades and of the desk: the facade's answers and names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
-from functools import wraps
-from itertools import chain
-from typing import Annotated, Literal, ParamSpec, TypeVar
+from typing import TypeVar
 
-from django.http import HttpRequest, HttpResponse
-from ninja import Query
-from pydantic import Field
+from django.http import HttpRequest
+from ninja import Query, Schema
 
+from trading.api.asking import (
+    MarketDayQuery,
+    MaybeStrategy,
+    OfTrade,
+    PositionQuery,
+    SignalQuery,
+    StrategyName,
+    TradeQuery,
+    reading,
+)
+from trading.api.cursors import place_of, text_of
 from trading.api.desk import facade_of
 from trading.api.records import PositionAnswer, SignalAnswer, TradeAnswer
-from trading.api.router import READ, router
-from trading.api.shapes import Id, JsonObject, Moment, Name, Sent, answer_shape, list_shape
+from trading.api.shapes import FieldTypes, answer_shape, list_shape, many
+from trading.domain import limits as limit_values
 from trading.domain import values
-from trading.domain.plain_json import to_json
-from trading.domain.shapes import DaySummary, Stats
-from trading.errors import InvalidValue
-from trading.queries.trades import TradeCursor, trades_page
+from trading.health.recent import recent
+from trading.queries import market_day as market_days
+from trading.queries.signals import signals_page
+from trading.queries.trade_whole import FillFacts, StopMove, TradeWhole, trade_whole
+from trading.queries.trades import trades_page
 
-P = ParamSpec("P")
-Reply = TypeVar("Reply")
-Days = Annotated[int, Field(ge=1, le=100_000)]
+Row = TypeVar("Row")
+NEXT: FieldTypes = {"next": (str | None, ...)}
 
 StopAnswer = answer_shape(values.TrailingStop)
 CountersAnswer = answer_shape(values.StrategyCounters)
-StatsAnswer = answer_shape(Stats)
-
+MarketDayAnswer = answer_shape(market_days.MarketDay)
+LimitAnswer = answer_shape(limit_values.LimitState)
+LimitsAnswer = answer_shape(limit_values.LimitsNow, limits=many(LimitAnswer))
+FillAnswer, StepAnswer = answer_shape(FillFacts), answer_shape(StopMove)
 
 PositionList = list_shape("PositionList", "positions", PositionAnswer, "Open trades, the oldest first.", {})
 TradePage = list_shape(
     *("TradePage", "trades", TradeAnswer),
     "Some trades in the order of their opening; `next` asks for those behind them, null at the end.",
-    {"next": (str | None, ...)},
+    NEXT,
 )
-SignalList = list_shape("SignalList", "signals", SignalAnswer, "Signals in order of time.", {})
+SignalPage = list_shape(
+    *("SignalPage", "signals", SignalAnswer),
+    "Some signals in order of time; `next` asks for those behind them, null at the end.",
+    NEXT,
+)
 StopList = list_shape("StopList", "stops", StopAnswer, "The last step of each open trade's trailing stop.", {})
 CountersList = list_shape("CountersList", "strategies", CountersAnswer, "What each strategy did today.", {})
-
-
-class OfTrade(Sent):
-    """Which trade: the open one of this id, else the newest."""
-
-    trade_id: Id
-    strategy_id: Name | None = None
-
-
-class TradeQuery(Sent):
-    """Which trades; what is left out does not matter."""
-
-    strategy_id: Name | None = None
-    symbol: Name | None = None
-    start: Moment | None = None
-    stop: Moment | None = None
-    state: Literal["OPEN", "CLOSED", "VOID"] | None = None
-    after: str | None = None
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-
-
-class SignalQuery(Sent):
-    """Which signals."""
-
-    strategy_id: Name
-    start: Moment | None = None
-    stop: Moment | None = None
-
-
-class StatsQuery(Sent):
-    """Over how many calendar days; null: all."""
-
-    days: Days | None = 30
-
-
-class StrategyQuery(StatsQuery):
-    """Figures of which strategy."""
-
-    strategy_id: Name
-
-
-class SymbolQuery(StatsQuery):
-    """Figures of which symbol."""
-
-    symbol: Name
-
-
-class DayQuery(Sent):
-    """Which day at the desk; left out: the latest with data."""
-
-    day: date | None = None
-
-
-def in_order(figures: Stats) -> HttpResponse:
-    """Return figures in the order in which the facade tells them, which a schema does not keep."""
-    return HttpResponse(to_json(figures), content_type="application/json")
-
-
-def without_strangers(view: Callable[P, Reply]) -> Callable[P, Reply]:
-    """Let a view refuse what its query does not have: a misspelt filter must not answer with everything."""
-
-    @wraps(view)
-    def answer(*arguments: P.args, **keywords: P.kwargs) -> Reply:
-        request, *queries = chain(arguments, keywords.values())
-        names = {name for query in queries if isinstance(query, Sent) for name in type(query).model_fields}
-        asked = request.GET if isinstance(request, HttpRequest) else ()
-        if strangers := sorted(set(asked) - names):
-            hint = f"It takes {', '.join(sorted(names)) or 'nothing'}."
-            raise InvalidValue(f"There is no {strangers[0]!r} here.", field=strangers[0], hint=hint)
-        return view(*arguments, **keywords)
-
-    return answer
-
-
-@router.get(
-    "/positions", response=PositionList, auth=READ, tags=["read"], summary="What is open, with the last price seen"
+WholeAnswer = answer_shape(
+    TradeWhole,
+    trade=(TradeAnswer, ...),
+    fills=many(FillAnswer),
+    stops=many(StepAnswer),
+    signals=many(SignalAnswer),
 )
-@without_strangers
+
+
+class PartStatus(Schema):
+    """How one part of VELOX is, and since when; the words and cures are for people and for the scope `operate`."""
+
+    status: str
+    code: str
+    since: str
+
+
+class HealthAnswer(Schema):
+    """How VELOX is as a whole, and each of its parts."""
+
+    status: str
+    checked_at: str
+    parts: dict[str, PartStatus]
+
+
+@reading("/positions", PositionList, "What is open, with the last price seen")
 def positions(request: HttpRequest) -> dict[str, list[values.Position]]:
     """`DataManager.get_open_positions`."""
     return {"positions": facade_of(request).get_open_positions()}
 
 
-@router.get(
-    "/trades", response=TradePage, auth=READ, tags=["read"], summary="Trades by their opening, a page at a time"
-)
-@without_strangers
+@reading("/position", PositionAnswer, "What a strategy holds of a symbol, as one")
+def position(request: HttpRequest, asked: Query[PositionQuery]) -> values.Position:
+    """`DataManager.get_position`."""
+    return facade_of(request).get_position(asked.strategy_id, asked.symbol)
+
+
+@reading("/trades", TradePage, "Trades by their opening, a page at a time")
 def trades(request: HttpRequest, filters: Query[TradeQuery]) -> dict[str, list[values.Trade] | str | None]:
     """As `DataManager.get_trades`; a trade that opens meanwhile is never shown twice and moves none."""
-    page = filters.model_dump()
-    after = None if filters.after is None else TradeCursor.parse(filters.after)
-    rows, following = facade_of(request).ledger.read(trades_page, **page | {"after": after})
-    return {"trades": rows, "next": None if following is None else following.text()}
+    facade, asked = facade_of(request), filters.model_dump()
+    after = place_of(filters.after, facade.account)
+    rows, following = facade.ledger.read(trades_page, **asked | {"after": after})
+    return {"trades": rows, "next": text_of(following, facade.account)}
 
 
-@router.get("/trade", response=TradeAnswer, auth=READ, tags=["read"], summary="One trade")
-@without_strangers
+@reading("/trade", TradeAnswer, "One trade")
 def trade(request: HttpRequest, filters: Query[OfTrade]) -> values.Trade:
     """`DataManager.get_trade`."""
     return facade_of(request).get_trade(filters.trade_id, strategy_id=filters.strategy_id)
 
 
-@router.get("/signals", response=SignalList, auth=READ, tags=["read"], summary="Signals of a strategy")
-@without_strangers
-def signals(request: HttpRequest, filters: Query[SignalQuery]) -> dict[str, list[values.Signal]]:
-    """`DataManager.get_signals`."""
-    return {"signals": facade_of(request).get_signals(filters.strategy_id, filters.start, filters.stop)}
+@reading("/trade/whole", WholeAnswer, "One trade with its fills, the steps of its stop and its signals")
+def whole_trade(request: HttpRequest, filters: Query[OfTrade]) -> TradeWhole:
+    """As `DataManager.get_trade`, `get_executions` and `get_trailing_sl_history`, exact."""
+    ledger = facade_of(request).ledger
+    return ledger.read(trade_whole, filters.trade_id, strategy_id=filters.strategy_id)
 
 
-@router.get("/stops", response=StopList, auth=READ, tags=["read"], summary="The last step of each open trade's stop")
-@without_strangers
-def stops(request: HttpRequest) -> dict[str, list[values.TrailingStop]]:
+@reading("/signals", SignalPage, "Signals by time, a page at a time")
+def signals(request: HttpRequest, filters: Query[SignalQuery]) -> dict[str, list[values.Signal] | str | None]:
+    """As `DataManager.get_signals`, of one strategy or of all."""
+    facade, asked = facade_of(request), filters.model_dump()
+    after = place_of(filters.after, facade.account)
+    rows, following = facade.ledger.read(signals_page, **asked | {"after": after})
+    return {"signals": rows, "next": text_of(following, facade.account)}
+
+
+@reading("/stops", StopList, "The last step of each open trade's stop")
+def stops(request: HttpRequest, filters: Query[MaybeStrategy]) -> dict[str, list[values.TrailingStop]]:
     """`DataManager.get_trailing_stops`."""
-    return {"stops": facade_of(request).get_trailing_stops()}
+    return {"stops": facade_of(request).get_trailing_stops(strategy_id=filters.strategy_id)}
 
 
-@router.get("/counters", response=CountersList, auth=READ, tags=["read"], summary="What each strategy did today")
-@without_strangers
-def counters(request: HttpRequest) -> dict[str, list[values.StrategyCounters]]:
-    """`DataManager.get_all_counters`."""
-    return {"strategies": facade_of(request).get_all_counters()}
+@reading("/counters", CountersList, "What each strategy did today")
+def counters(request: HttpRequest, filters: Query[MaybeStrategy]) -> dict[str, list[values.StrategyCounters]]:
+    """`DataManager.get_all_counters`, or of one strategy `get_strategy_counters`."""
+    facade, strategy_id = facade_of(request), filters.strategy_id
+    return {
+        "strategies": facade.get_all_counters() if strategy_id is None else [facade.get_strategy_counters(strategy_id)]
+    }
 
 
-@router.get("/statistics/strategy", response=StatsAnswer, auth=READ, tags=["read"], summary="Figures of a strategy")
-@without_strangers
-def strategy_stats(request: HttpRequest, filters: Query[StrategyQuery]) -> HttpResponse:
-    """`DataManager.get_strategy_stats`."""
-    return in_order(facade_of(request).get_strategy_stats(filters.strategy_id, filters.days))
+@reading("/limits", LimitsAnswer, "How far a strategy's and its account's limits are used")
+def limits(request: HttpRequest, asked: Query[StrategyName]) -> limit_values.LimitsNow:
+    """`DataManager.limits`."""
+    return facade_of(request).limits(asked.strategy_id)
 
 
-@router.get("/statistics/symbol", response=StatsAnswer, auth=READ, tags=["read"], summary="Figures of a symbol")
-@without_strangers
-def symbol_stats(request: HttpRequest, filters: Query[SymbolQuery]) -> HttpResponse:
-    """`DataManager.get_symbol_stats`."""
-    return in_order(facade_of(request).get_symbol_stats(filters.symbol, filters.days))
+@reading("/market-day", MarketDayAnswer, "A symbol's trading day")
+def market_day(request: HttpRequest, asked: Query[MarketDayQuery]) -> market_days.MarketDay:
+    """`DataManager.get_market_day`."""
+    return facade_of(request).get_market_day(asked.symbol, asked.at)
 
 
-@router.get("/day", response=JsonObject, auth=READ, tags=["read"], summary="The summary of a day")
-@without_strangers
-def day(request: HttpRequest, filters: Query[DayQuery]) -> DaySummary:
-    """`DataManager.get_daily_summary`: keys as `daily_summary --format json` has them."""
-    return facade_of(request).get_daily_summary(filters.day)
+@reading("/health", HealthAnswer, "How VELOX is, part by part")
+def health(request: HttpRequest) -> HealthAnswer:
+    """`DataManager.health` without its words, which may name what is another account's; at most a second old."""
+    report = recent.get()
+    parts = {
+        name: PartStatus(status=each["status"], code=each["code"], since=each["since"])
+        for name, each in report["parts"].items()
+    }
+    return HealthAnswer(status=report["status"], checked_at=report["checked_at"], parts=parts)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import reduce
 from operator import or_
-from types import GenericAlias
+from types import EllipsisType, GenericAlias
 from typing import Annotated, Any, get_args, get_type_hints
 
 from ninja import Schema
 from pydantic import BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema, create_model
 
-FieldTypes = dict[str, Any]  # type and default by field
+from timeseries.values import EPOCH_UTC
+
+SECOND = timedelta(seconds=1)
+FieldTypes = dict[str, Any]  # of each field by name: its type and default
 JsonObject = dict[str, Any]  # its values are looked at by the operation that takes them
 _PLAIN = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
-_WITH_ZONE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_MINUTE, _ZONE = r"\d{4}-\d\d-\d\dT\d\d:\d\d", r"(Z|[+-]\d\d:\d\d)"
+_WITH_ZONE = re.compile(rf"{_MINUTE}(:\d\d(\.\d{{1,6}})?)?{_ZONE}", re.ASCII)
+_TO_THE_NANOSECOND = re.compile(rf"{_MINUTE}(:\d\d(\.(?P<fraction>\d{{1,9}}))?)?{_ZONE}", re.ASCII)
 
 
 def _exact(sent: str | int | Decimal | None) -> Decimal:
@@ -39,11 +44,27 @@ def _instant(sent: str | int | Decimal | None) -> datetime:
     return datetime.fromisoformat(sent)
 
 
+def _nanoseconds(sent: str | int | Decimal | None) -> int:
+    """Return an instant in ISO form with its zone as ns UTC. Raises: ValueError."""
+    written = _TO_THE_NANOSECOND.fullmatch(sent) if isinstance(sent, str) else None
+    if written is None:
+        raise ValueError("write a time with its zone, such as 2026-11-27T03:45:00.123456789Z")
+    whole = datetime.fromisoformat(written.string).replace(microsecond=0)
+    return (whole - EPOCH_UTC) // SECOND * 10**9 + int((written["fraction"] or "").ljust(9, "0"))
+
+
+def _time_schema(pattern: re.Pattern[str]) -> WithJsonSchema:
+    text = re.sub(r"\?P<\w+>", "", pattern.pattern)
+    return WithJsonSchema({"type": "string", "format": "date-time", "pattern": rf"^{text}$"})
+
+
 _NUMBER_SCHEMA = {"anyOf": [{"type": "string", "pattern": rf"^{_PLAIN.pattern}$"}, {"type": "number"}]}
 
 
 Exact = Annotated[Decimal, BeforeValidator(_exact), WithJsonSchema(_NUMBER_SCHEMA)]
-Moment = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[datetime, BeforeValidator(_instant), _time_schema(_WITH_ZONE)]
+Nanosecond = Annotated[int, BeforeValidator(_nanoseconds), _time_schema(_TO_THE_NANOSECOND)]
+AnsweredTime = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 AnsweredNumber = Annotated[Decimal, WithJsonSchema({"type": "string", "pattern": rf"^{_PLAIN.pattern}$"})]
@@ -55,15 +76,25 @@ class Sent(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
-def answer_shape(kind: type) -> type[Schema]:
-    """Return the schema of a frozen value or of a typed dictionary."""
+def answer_shape(kind: type, **nested: tuple[type | GenericAlias, EllipsisType]) -> type[Schema]:
+    """Return the schema of a frozen value or of a typed dictionary; ``nested`` are fields that have their own."""
     hints = get_type_hints(kind)
-    names = [field.name for field in fields(kind)] if is_dataclass(kind) else list(kind.__annotations__)
-    columns: FieldTypes = {name: (_as_answered(hints[name]), ...) for name in names}
+    names = [field.name for field in fields(kind)] if is_dataclass(kind) else list(hints)
+    columns: FieldTypes = {name: nested.get(name, (_as_answered(hints[name]), ...)) for name in names}
     return create_model(kind.__name__, __base__=Schema, **columns)
 
 
-def list_shape(name: str, field: str, row: type[Schema], about: str, more: FieldTypes) -> type[Schema]:
+def many(row: type) -> tuple[type | GenericAlias, EllipsisType]:
+    """Return a field that holds rows of a schema."""
+    return GenericAlias(list, row), ...
+
+
+def row_shape(name: str, columns: FieldTypes) -> type[Schema]:
+    """Return the schema of a row of a table, by type and default of its columns."""
+    return create_model(name, __base__=Schema, **columns)
+
+
+def list_shape(name: str, field: str, row: type, about: str, more: FieldTypes) -> type[Schema]:
     """Return the schema of an answer that has rows under a name, beside ``more`` fields."""
     columns: FieldTypes = {field: (GenericAlias(list, row), ...), **more}
     return create_model(name, __base__=Schema, __doc__=about, **columns)

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from trading.api.application import api
 from trading.api.problems import problem
+from trading.api.tags import unless_known
 
 
 def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -23,7 +24,7 @@ def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
             allowed = response["Allow"]
             text = f"{request.method} is not answered here."
             return problem(405, text, code="wrong_method", hint=f"Ask by {allowed}.", headers={"Allow": allowed})
-        return response
+        return unless_known(request, response)
 
     return login_not_required(answer)
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from timeseries.values import parse_name
 from trading.domain import values
 from trading.models import Account, Signal
 from trading.queries.instruments import shown_symbol
 from trading.queries.period import bounds
+from trading.queries.places import RowPlace, page_of
 
 
 def get_signals(
@@ -18,12 +21,34 @@ def get_signals(
 
     Raises: InvalidValue.
     """
+    return [signal_value(row) for row in _seen(account, strategy_id, start, stop).order_by("at", "pk")]
+
+
+def signals_page(
+    account: Account,
+    *,
+    strategy_id: str | None = None,
+    start: datetime | None = None,
+    stop: datetime | None = None,
+    after: RowPlace | None = None,
+    limit: int = 100,
+) -> tuple[list[values.Signal], RowPlace | None]:
+    """Return at most ``limit`` signals, of one strategy or of all, behind a place, and the place of the next; None at
+    the end.
+
+    Raises: InvalidValue, as `get_signals`.
+    """
+    page, following = page_of(_seen(account, strategy_id, start, stop), "at", after=after, limit=limit)
+    return [signal_value(row) for row in page], following
+
+
+def _seen(account: Account, strategy_id: str | None, start: datetime | None, stop: datetime | None) -> QuerySet[Signal]:
     first, last = bounds(start, stop)
-    rows = Signal.objects.filter(account=account, strategy__code=parse_name(strategy_id, "strategy_id"))
+    rows = Signal.objects.filter(account=account)
+    rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     rows = rows if first is None else rows.filter(at__gte=first)
     rows = rows if last is None else rows.filter(at__lt=last)
-    related = rows.select_related("account", "strategy", "instrument__exchange", "trade")
-    return [signal_value(row) for row in related.order_by("at", "pk")]
+    return rows.select_related("account", "strategy", "instrument__exchange", "trade")
 
 
 def signal_value(row: Signal) -> values.Signal:

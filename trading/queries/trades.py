@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from timeseries.values import ID_BYTES_MAX, parse_name
 from trading.domain import values
@@ -19,6 +16,7 @@ from trading.models import Account, Exchange, Instrument, Strategy, Trade
 from trading.queries.average_prices import averages_of
 from trading.queries.instruments import find_instrument, is_named, shown_symbol
 from trading.queries.period import bounds
+from trading.queries.places import RowPlace, page_of
 from trading.rows import fetch
 
 OPEN, CLOSED, VOID = "OPEN", "CLOSED", "VOID"
@@ -112,30 +110,6 @@ def get_trades(
     return trade_values(_opened(account, strategy_id, symbol, start, stop, state))
 
 
-@dataclass(frozen=True, slots=True)
-class TradeCursor:
-    """A place in the order in which trades were opened: behind one of them."""
-
-    opened_at: datetime
-    pk: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the place that `text` wrote. Raises: InvalidValue."""
-        try:
-            instant, pk = urlsafe_b64decode(text.encode()).decode().split(" ")
-            place = cls(datetime.fromisoformat(instant), int(pk))
-            if place.opened_at.tzinfo is None or not 0 <= place.pk < 2**63:
-                raise ValueError(text)
-        except ValueError as error:
-            raise InvalidValue("after is no place.", field="after", hint="Give `next` of the page before.") from error
-        return place
-
-    def text(self) -> str:
-        """Return the place as a text for an address."""
-        return urlsafe_b64encode(f"{self.opened_at.isoformat()} {self.pk}".encode()).decode()
-
-
 def trades_page(
     account: Account,
     *,
@@ -144,19 +118,16 @@ def trades_page(
     start: datetime | None = None,
     stop: datetime | None = None,
     state: str | None = None,
-    after: TradeCursor | None = None,
+    after: RowPlace | None = None,
     limit: int = 100,
-) -> tuple[list[values.Trade], TradeCursor | None]:
+) -> tuple[list[values.Trade], RowPlace | None]:
     """Return at most ``limit`` trades as `get_trades` does, behind a place, and the place of the next; None at the end.
 
     Raises: InvalidValue, as `get_trades`.
     """
     rows = _opened(account, strategy_id, symbol, start, stop, state)
-    if after is not None:
-        rows = rows.filter(Q(opened_at__gt=after.opened_at) | Q(opened_at=after.opened_at, pk__gt=after.pk))
-    page = list(rows[: limit + 1])
-    last = page[limit - 1] if len(page) > limit else None
-    return trade_values(page[:limit]), None if last is None else TradeCursor(last.opened_at, last.pk)
+    page, following = page_of(rows, "opened_at", after=after, limit=limit)
+    return trade_values(page), following
 
 
 def _opened(
