@@ -134,7 +134,7 @@ class NewestPoints:
         }
         after = {
             source: min(before[source].issued if source in before else 0 for before, _ in grown.values())
-            for source in chain.from_iterable(marks[symbol] for symbol in grown)
+            for source in set(chain.from_iterable(marks[symbol] for symbol in grown))
         }
         since = self._reader.newest_recorded(measurement, grown, series, after=after) if grown else None
         if since is not None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
@@ -21,8 +23,9 @@ from trading.data_manager import DataManager
 from trading.domain.money import to_units
 from trading.metrics import desk as desk_metrics
 from trading.metrics import snapshot, system
-from trading.metrics.series import COUNTER, SERIES
+from trading.metrics.series import COUNTER, GAUGE, SERIES, MetricReading, MetricSeries
 from trading.metrics.snapshot import Readings, RecentSnapshot, read
+from trading.metrics.text import Texts, _Single
 from trading.queries.accounts import get_account
 from trading.queries.day import day_figures
 from trading.web import metrics
@@ -130,6 +133,26 @@ class TestText:
         recent._read_at -= 2
         assert (numbers("velox_position_pnl_unrealised"), numbers("velox_pnl_realised")) == ([], [5])
 
+    @pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+    def test_names_that_stay_and_numbers_that_move_read_as_if_written_anew(self, accept: str) -> None:
+        texts, labels = Texts(), ("main", 'a "quoted" name', "two\nlines", "back\\slash", "")
+        odd = MetricSeries(
+            "velox_odd", GAUGE, ("account", "one", "two", "three", "four"), "Odd ones, 1\nwith a newline."
+        )
+        counter = MetricSeries("velox_counted", COUNTER, (), "Counted.")
+        for samples in (
+            [(labels, 0.0), (("b", *labels[1:]), 1e7)],
+            [(("b", *labels[1:]), float("nan")), (labels, float("inf")), (("c", *labels[1:]), -1.5e-9)],
+            [(labels, 1796000000.123)],
+        ):
+            readings = [MetricReading(odd, samples), MetricReading(counter, [((), samples[0][1])])]
+            assert texts.write(readings, accept) == Texts().write(readings, accept)
+            encode, content_type = choose_encoder(accept)
+            registry = CollectorRegistry()
+            for reading in readings:
+                registry.register(_Single(reading.series.filled(reading.samples)))
+            assert texts.write(readings, accept) == (encode(registry), content_type)
+
 
 class TestDesk:
     @pytest.mark.ledger
@@ -197,8 +220,9 @@ class TestSystem:
             f"source {number}": {"last_at": "", "age_seconds": float(number), "exchange_ahead_seconds": 0.0}
             for number in range(60)
         }
-        health, kept = system.look(now=now())
-        monkeypatch.setattr(system, "look", lambda now: ({**health, "feeds": feeds}, kept))
+        look = system.look(now=now())
+        health: Any = {**look.report, "feeds": feeds}
+        monkeypatch.setattr(system, "look", lambda now: look._replace(report=health))
         ages = numbers("velox_feed_age_seconds")
         assert (len(ages), min(ages)) == (system.FEEDS_MAX, 10)
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SUFFIX = ".seg"
-CHUNK = 1 << 20
+CHUNK_FIRST, CHUNK = 1 << 16, 1 << 20  # most readings ask for a few records near a mark
 FILE_MODE = 0o600
 NO_LINK = os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -184,10 +184,10 @@ def read_frames(file: SegmentFile, *, position: int, last_sequence: int) -> Iter
     except FileNotFoundError:
         return
     try:
-        size = os.fstat(descriptor).st_size
+        size, length = os.fstat(descriptor).st_size, CHUNK_FIRST
         while position < size:
-            chunk = os.pread(descriptor, CHUNK + FRAME_MAX, position)
-            stop = min(CHUNK, len(chunk))
+            chunk = os.pread(descriptor, length + FRAME_MAX, position)
+            stop, length = min(length, len(chunk)), CHUNK
             frames = scan(chunk, seed=file.header.seed, position=0, stop=stop, last_sequence=last_sequence)
             yield chunk, position, frames
             if frames.position < stop:

@@ -41,9 +41,11 @@ def feed_skew_seconds(feeds: Mapping[str, FeedReport]) -> float | None:
     return min(skews, key=abs, default=None)
 
 
-def clock(feeds: Mapping[str, FeedReport], now: datetime, *, has_database: bool) -> State:
-    """Return whether this machine's time, which is ``now``, agrees with the others'; off where there is none to ask."""
-    of_database = database_skew_seconds(now) if has_database else None
+def clock(of_database: float | None, feeds: Mapping[str, FeedReport]) -> State:
+    """Return whether this machine's time agrees with the others'; off where there is none to ask.
+
+    ``of_database`` is what `database_skew_seconds` says.
+    """
     of_feed = feed_skew_seconds(feeds)
     details = []
     if of_database is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from timeseries import wiring
@@ -9,7 +10,7 @@ from trading import intake as intakes
 from trading import summon
 from trading.health import faults
 from trading.health.state import OFF, OK, State
-from trading.queries.projection import projection_lags
+from trading.queries.projection import Lag
 
 
 def intake(now: datetime) -> State:
@@ -34,12 +35,11 @@ def intake(now: datetime) -> State:
     return State(OK, "", f"{len(waiting)} wait, {len(facts) - len(waiting)} are decided.")
 
 
-def follower(now: datetime) -> State:
+def follower(lags: Sequence[Lag], now: datetime) -> State:
     """Return how far the points of executions and stops are behind the journal.
 
     Where no companion lives and nobody records, the rows wait for the next one, as they may.
     """
-    lags = projection_lags()
     if not lags:
         return State(OK, "", "Every row of the journal is projected.")
     rows, oldest = sum(lag.rows for lag in lags), min(lag.oldest_at for lag in lags)

@@ -14,6 +14,7 @@ from timeseries.shipping.balance import PointCounts
 from trading.health import alerts, clock, faults, hot_copy, ledger, messaging, projecting, recording, site
 from trading.health.backups import Backups
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
+from trading.queries.projection import Lag, projection_lags
 
 # Milliseconds in which a part that is well has answered, on a busy machine too.
 SLOW = {"ledger": 2000, "spool": 2000, "store": 5000, "hot": 250, "broker": 500}
@@ -50,10 +51,16 @@ class HealthReport(TypedDict):
 
 
 class HealthLook(NamedTuple):
-    """The health report, and the backups that its check of the ledger compared; None where it did not come to that."""
+    """The health report, and what its checks read on the way; None where it did not come to that.
+
+    ``lags``: how far the points of each account that is behind are. ``database_ahead_seconds``: how far the clock of
+    the ledger's server is ahead of this machine's; None also where the ledger is a file.
+    """
 
     report: HealthReport
     backups: Backups | None
+    lags: list[Lag] | None = None
+    database_ahead_seconds: float | None = None
 
 
 def report(*, now: datetime) -> HealthReport:
@@ -74,11 +81,24 @@ def look(*, now: datetime) -> HealthLook:
         _counted(lambda: recording.feeds(now)),
     )
     compared: Backups | None = None
+    lags: list[Lag] | None = None
+    ahead_seconds: float | None = None
 
     def check_ledger() -> State:
         nonlocal compared
         state, compared = ledger.ledger(now)
         return state
+
+    def check_follower() -> State:
+        nonlocal lags
+        lags = projection_lags()
+        return projecting.follower(lags, now)
+
+    def check_clock() -> State:
+        nonlocal ahead_seconds
+        at = now + timedelta(seconds=time.perf_counter() - started)
+        ahead_seconds = clock.database_skew_seconds(at) if compared else None
+        return clock.clock(ahead_seconds, feeds or {})
 
     checks: dict[str, Callable[[], State]] = {
         "ledger": check_ledger,
@@ -86,15 +106,13 @@ def look(*, now: datetime) -> HealthLook:
         "store": recording.store,
         "shipper": lambda: recording.shipper(points),
         "intake": lambda: projecting.intake(now),
-        "follower": lambda: projecting.follower(now) if compared else NOT_ASKED,
+        "follower": lambda: check_follower() if compared else NOT_ASKED,
         "hot": lambda: hot_copy.hot(now),
         "broker": messaging.broker,
         "worker": messaging.worker,
         "beat": messaging.beat,
         "feed": lambda: recording.feed(feeds, now),
-        "clock": lambda: clock.clock(
-            feeds or {}, now + timedelta(seconds=time.perf_counter() - started), has_database=compared is not None
-        ),
+        "clock": check_clock,
         "site": lambda: site.site(now),
         "disk": recording.disk,
         "logs": recording.logs,
@@ -110,7 +128,7 @@ def look(*, now: datetime) -> HealthLook:
         "points": points or NO_POINTS,
         "feeds": feeds or {},
     }
-    return HealthLook(health, compared)
+    return HealthLook(health, compared, lags, ahead_seconds)
 
 
 def _counted(count: Callable[[], Count]) -> Count | None:

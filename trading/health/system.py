@@ -80,7 +80,7 @@ def system_state(account: str, *, now: datetime) -> SystemState:
 
     letters = read("dead letters", lambda: list_letters(wiring.open_spool())) or []
     own = [letter for letter in letters if letter["account"] == account]
-    health, compared = look(now=now)
+    health, compared, *_ = look(now=now)
     return SystemState(
         health=health,
         lanes=read("spool", lambda: [_state(count(lane)) for lane in wiring.open_spool().lanes()]) or [],

@@ -23,6 +23,7 @@ from trading.queries.kept import KeptAnswers
 from trading.queries.period import desk_date
 from trading.queries.trades import OPEN
 from trading.queries.valuation import earned, price_of
+from trading.rows import fetch
 
 POSITIONS_MAX = 100
 BYTES_MAX, ROW_BYTES = 2**22, 2**9
@@ -81,8 +82,9 @@ _kept_books: KeptAnswers[Books] = KeptAnswers(
 
 def journals(*, now: datetime) -> Iterator[MetricReading]:
     """Yield the length of each account's journal."""
-    heads = JournalHead.objects.values_list("account__code", "sequence")
-    yield MetricReading(series.JOURNAL_ROWS, [((code,), sequence) for code, sequence in heads])
+    heads = {head.account_id: head.sequence for head in fetch(JournalHead)}
+    accounts = [account for account in all_accounts() if account.pk in heads]
+    yield MetricReading(series.JOURNAL_ROWS, [((account.code,), heads[account.pk]) for account in accounts])
 
 
 def desk(*, now: datetime) -> Iterator[MetricReading]:

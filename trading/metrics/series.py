@@ -94,6 +94,12 @@ FEED_AHEAD = MetricSeries(
 FOLLOWER_ROWS = MetricSeries(
     "velox_follower_rows_behind", GAUGE, ("account",), "Rows of an account's journal that are no points yet."
 )
+DATABASE_AHEAD = MetricSeries(
+    "velox_database_clock_ahead_seconds",
+    GAUGE,
+    (),
+    "How far the clock of the ledger's server is ahead of this machine's.",
+)
 SESSION_OPEN = MetricSeries("velox_session_open", GAUGE, ("exchange",), "1 while the exchange trades, else 0.")
 
 DISK_FREE = MetricSeries("velox_disk_free_bytes", GAUGE, (), "Free room on the disk of the data folder.")

@@ -16,7 +16,6 @@ from trading.health.report import look
 from trading.health.state import DEGRADED, DOWN, OFF, OK
 from trading.metrics import series
 from trading.metrics.series import MetricReading
-from trading.queries.projection import projection_lags
 from trading.queries.sessions import calendar_of
 
 STATES = (OK, DEGRADED, DOWN, OFF)
@@ -24,8 +23,8 @@ FEEDS_MAX = 50
 
 
 def parts(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield the state of each part, the counts of points, feeds and backups, all by one look of health."""
-    health, kept = look(now=now)
+    """Yield the state of each part, the counts of points, feeds, clocks and backups, all by one look of health."""
+    health, kept, lags, ahead_seconds = look(now=now)
     states, points = health["parts"], health["points"]
     yield MetricReading(
         series.PART_STATE,
@@ -55,13 +54,15 @@ def parts(*, now: datetime) -> Iterator[MetricReading]:
     if kept is not None:
         yield _moment(series.BACKUP_NEWEST, kept.newest_at)
         yield _moment(series.BACKUP_WAITING, kept.waiting_since)
+    yield MetricReading(series.FOLLOWER_ROWS, [((lag.account,), lag.rows) for lag in lags or ()])
+    if ahead_seconds is not None:
+        yield MetricReading(series.DATABASE_AHEAD, [((), ahead_seconds)])
 
 
 def ledger(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield which database holds the ledger, and how far the points are behind its journal."""
+    """Yield which database holds the ledger."""
     version = ".".join(map(str, connection.get_database_version()))
     yield MetricReading(series.LEDGER, [((connection.vendor, version), 1)])
-    yield MetricReading(series.FOLLOWER_ROWS, [((lag.account,), lag.rows) for lag in projection_lags()])
 
 
 def spool(*, now: datetime) -> Iterator[MetricReading]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict
 
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from trading.models import Account, Alert, AlertChannel, AlertDelivery
+from trading.rows import fetch
 
 State = AlertDelivery.State
 
@@ -115,13 +117,18 @@ def messages_since(channel: str, since: datetime) -> int:
 
 def given_up(*, now: datetime) -> list[str]:
     """Return the labels of channels that a message of the last day did not reach, and no later one either."""
-    rows = AlertDelivery.objects.filter(state=State.GIVEN_UP, next_try_at__gt=now - GIVEN_UP_WITHIN)
-    later = AlertDelivery.objects.filter(
-        channel=OuterRef("channel"), state=State.SENT, sent_at__gt=OuterRef("next_try_at")
-    )
-    return sorted(set(rows.exclude(Exists(later)).values_list("label", flat=True)))
+    connection = connections[DEFAULT_DB_ALIAS]
+    since = connection.ops.adapt_datetimefield_value(now - GIVEN_UP_WITHIN)
+    with connection.cursor() as cursor:  # with every look at the desk's health: the ORM would take ten times as long
+        cursor.execute(
+            "SELECT DISTINCT missed.label FROM trading_alertdelivery missed"
+            " WHERE missed.state = %s AND missed.next_try_at > %s AND NOT EXISTS (SELECT 1 FROM trading_alertdelivery"
+            " later WHERE later.channel = missed.channel AND later.state = %s AND later.sent_at > missed.next_try_at)",
+            [State.GIVEN_UP, since, State.SENT],
+        )
+        return sorted(label for (label,) in cursor.fetchall())
 
 
 def channel_rows() -> list[AlertChannel]:
     """Return the channels that operators keep, by name."""
-    return list(AlertChannel.objects.order_by("name"))
+    return fetch(AlertChannel, order_by="name")
