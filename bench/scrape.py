@@ -74,7 +74,9 @@ def _measured(recorder: Recorder) -> dict[str, float]:
         if number == WARM:
             warm_mb = _resident_mb()
         started = time.process_time()
-        snapshot = RecentSnapshot().get()  # in a thread that connects anew, as the web process's does
+        snapshot = RecentSnapshot(
+            patience_seconds=60
+        ).get()  # in a thread that connects anew, as the web process's does
         assert snapshot is not None
         text, _ = texts.write(snapshot, "")
         seconds += time.process_time() - started
