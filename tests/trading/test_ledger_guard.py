@@ -17,9 +17,10 @@ from django.db.utils import DatabaseError, IntegrityError
 
 from tests.trading.book import AT, MINUTE, closed, filled, opened, row, snapshot, sql
 from tests.trading.pictures import picture
+from trading.bookkeeping import journal
 from trading.domain.charge_heads import Head
 from trading.domain.stated_charges import ChargeSource, ChargeStatement
-from trading.errors import IdConflict, InvalidValue, UnknownAccount, UnknownTrade
+from trading.errors import IdConflict, InvalidValue, LedgerNotReady, UnknownAccount, UnknownTrade
 from trading.models import (
     Account,
     CapitalFlow,
@@ -214,6 +215,22 @@ def without_triggers() -> None:
 
 
 class TestJournal:
+    def test_nothing_is_written_with_another_key_than_the_journals(self, settings: Any) -> None:
+        opened("T1")
+        settings.JOURNAL_KEY = "of another host"
+        before = snapshot()
+        with pytest.raises(LedgerNotReady, match="not the one that the ledger's journal was written with"):
+            opened("T2")
+        assert snapshot() == before
+
+    def test_a_last_row_that_was_tampered_with_does_not_stop_the_desk(self) -> None:
+        opened("T1")
+        opened("T2")
+        without_triggers()
+        sql("UPDATE trading_journal SET body = '{}' WHERE sequence = (SELECT max(sequence) FROM trading_journal)")
+        journal._ours.clear()  # as in a process that has just begun
+        assert opened("T3").open_quantity == 10
+
     def test_the_chain_recomputes_in_every_account(self, data_dir: Path) -> None:
         everything()
         everything("replay")

@@ -87,9 +87,14 @@ from timeseries.values import parse_name
 from trading import heads, rows
 from trading.bookkeeping import by_hand
 from trading.domain.chain import EntryValue, JournalEntry, canonical, chain_code
-from trading.errors import InvalidValue
+from trading.errors import InvalidValue, LedgerNotReady
 from trading.models import Account, Journal, JournalHead
 from trading.queries.accounts import get_account
+
+NEWEST_LINKS = (
+    8  # of which one must be of our key: a row that was tampered with does not stop the desk, another key does
+)
+_ours: set[tuple[str, int, str]] = set()  # ledger, account and key of the chains that were looked at
 
 _intake: ContextVar[str] = ContextVar("intake", default="")
 _author: ContextVar[str] = ContextVar("author", default="")
@@ -142,9 +147,12 @@ def append(
     by: str = "",
     head: JournalHead | None = None,
 ) -> Journal:
-    """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already."""
+    """Add one row to the account's chain, inside the operation's transaction; ``head`` where it is locked already.
+
+    Raises: LedgerNotReady where the chain was written with another key than this data folder's.
+    """
     head = head or lock_head(account)
-    row = _link(account, operation, body, now=now, by=by, head=head, key=str(settings.JOURNAL_KEY))
+    row = _link(account, operation, body, now=now, by=by, head=head, key=_key_of(head))
     rows.insert(row)
     _move_head(head, account, row)
     return row
@@ -160,11 +168,30 @@ def append_many(
     head: JournalHead,
 ) -> None:
     """Add several rows of one operation to the account's chain by one statement; ``head`` is locked already."""
-    key = str(settings.JOURNAL_KEY)  # read from its file
+    key = _key_of(head)
     links = [_link(account, operation, body, now=now, by=by, head=head, key=key) for body in bodies]
     if links:
         rows.insert_many(links)
         _move_head(head, account, links[-1])
+
+
+def _key_of(head: JournalHead) -> str:
+    """Return the key of this data folder, read from its file, where the end of the chain is of it.
+
+    A second host, or a folder that lost its key, would go on with another one, and no proof would hold any more.
+    """
+    key = str(settings.JOURNAL_KEY)
+    chain = (head.ledger, head.account_id, key)
+    if chain not in _ours:
+        links = Journal.objects.filter(account=head.account_id).order_by("-sequence")[:NEWEST_LINKS]
+        newest = list(links.values_list("previous_mac", "body", "mac"))
+        if newest and not any(chain_code(key, previous, body) == mac for previous, body, mac in newest):
+            raise LedgerNotReady(
+                "The data folder's journal.key is not the one that the ledger's journal was written with.",
+                hint="Nothing was written. Put the ledger's own in its place: of the first host, or of its backup.",
+            )
+        _ours.add(chain)
+    return key
 
 
 def _link(
