@@ -34,7 +34,7 @@ PAGES = (
     *("system", "logs", "new trade", "add fill", "close"),
     *("admin", "admin list of signals", "admin list of the journal"),
 )
-FRAGMENTS = ("fragment", "fragment after a booking")
+FRAGMENTS = ("fragment", "fragment after a moved stop", "fragment after a fill")
 MORE_PAGES = (*FRAGMENTS, "trade with chart", "admin list of trades")
 OF_PERIODS = ("strategy", "symbol", "signals", "day")
 BOTH = ("overview", "trades", "trade", "strategies")

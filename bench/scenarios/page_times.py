@@ -1,8 +1,8 @@
 """Pages over 100,000 trades and 20 million ticks; a play is one page, asked for once, and answers its time in µs.
 
 The data folder is kept between runs; PAGES_TRADES asks for another number of trades. A fragment is what the live
-overview draws after a tick of an open position, or after a booking. Words before a page's name: `cold` forgets what the
-process keeps of the ledger, `orm` reads the same with objects of the ORM alone.
+overview draws after a tick of an open position, after a stop that moved, or after a fill. Words before a page's name:
+`cold` forgets what the process keeps of the ledger, `orm` reads the same with objects of the ORM alone.
 """
 
 from __future__ import annotations
@@ -128,22 +128,35 @@ class LiveDesk:
 
     def __init__(self) -> None:
         summon.summon = lambda: None  # no companion works beside what is measured
-        self.desk, self.number = DataManager(source="page-times"), 0
+        self.desk, self.number, self.filled = DataManager(source="page-times"), 0, ""
         for number in range(OPEN if not Trade.objects.filter(state="OPEN").exists() else 0):
             at = datetime.now(UTC) - timedelta(minutes=OPEN - number)
             self.desk.open_position(f"open {number}", "bench 0", f"BENCH{number}", 500, 10, at, stop_price=450)
         self.look = OverviewLook("main")
-        self.moves: dict[str, Callable[[], None]] = {"fragment": self.tick, "fragment after a booking": self.book}
+        self.moves: dict[str, Callable[[], None]] = {
+            "fragment": self.tick,
+            "fragment after a moved stop": self.move,
+            "fragment after a fill": self.fill,
+        }
         self.look(True)
 
     def tick(self) -> None:
         self.number += 1
         assert self.desk.process_tick("BENCH0", {"ltp": 500 + self.number % 100 / 20})
 
-    def book(self) -> None:
+    def move(self) -> None:
         self.number += 1
         stop = 450 + self.number % 100 / 20
         self.desk.update_trailing_sl("open 0", "bench 0", "BENCH0", stop, 500, "bench")
+
+    def fill(self) -> None:
+        """Open a trade, or close the one that the last fill opened."""
+        if self.filled:
+            self.desk.close_position(self.filled, "bench 0", "BENCH1", 501, datetime.now(UTC), exit_reason="target")
+            self.filled = ""
+        else:
+            self.filled = f"filled {time_ns()}"
+            self.desk.open_position(self.filled, "bench 0", "BENCH1", 500, 10, datetime.now(UTC), stop_price=450)
 
 
 def forget() -> None:
