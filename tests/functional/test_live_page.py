@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,12 +22,15 @@ from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
+DELAY_SECONDS_MAX = 30.0  # on whatever machine this runs; `make bench ROW=viewers` holds the second
 STRATEGY = """
+import time
 from datetime import datetime
 from velox_site.desk import DataManager
 with DataManager(source="strategy") as dm:
     dm.open_position("LIVE", "ema_cross", "M&M", 760, 10, datetime(2024, 3, 15, 15, 0), stop_price=750)
     dm.process_tick("M&M", {"ltp": 771.20})
+    print(time.time(), flush=True)
     input()
 """
 
@@ -38,7 +44,11 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Path:
 def strategy(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
     """A strategy that opened a trade, recorded a tick and still runs."""
     process = subprocess.Popen(
-        [sys.executable, "-c", STRATEGY], env=environment(data_dir), stdin=subprocess.PIPE, text=True
+        [sys.executable, "-c", STRATEGY],
+        env=environment(data_dir),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     yield process
     process.communicate("\n", timeout=PATIENCE_SECONDS)
@@ -53,6 +63,16 @@ def state(browser: Browser) -> str:
     return str(browser.driver.execute_script("return document.getElementById('live').dataset.state"))
 
 
+@contextmanager
+def stream(browser: Browser) -> Iterator[Iterator[bytes]]:
+    """Follow the events of the overview as the viewer who is logged in in the browser; yield their lines."""
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in browser.driver.get_cookies())
+    request = urllib.request.Request(f"{browser.address}/events/", headers={"Cookie": cookies})
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        yield answer
+
+
 def test_the_overview_follows_the_desk_and_says_when_it_cannot(
     data_dir: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -64,7 +84,14 @@ def test_the_overview_follows_the_desk_and_says_when_it_cannot(
         browser.open("/")
         await_that(browser, lambda: state(browser) == "live", "it is live")
         browser.driver.execute_script("window.isTheSame = true")
-        request.getfixturevalue("strategy")
+        with stream(browser) as lines:
+            next(line for line in lines if line == b"event: picture\n")
+            strategy = request.getfixturevalue("strategy")
+            booked_at = float(strategy.stdout.readline())
+            event = next(line for line in lines if b"771.20" in line)
+            delay_seconds = time.time() - booked_at
+        assert json.loads(event.removeprefix(b"data: "))["sections"]["live-positions"].count("M&amp;M") == 1
+        assert delay_seconds < DELAY_SECONDS_MAX
         await_that(browser, lambda: "₹771.20" in browser.text("#live-positions"), "the trade and its price show")
         assert "+1.12 R" in browser.text("#live-positions")
         assert "+21.20 away" in browser.text("#live-positions")

@@ -15,9 +15,10 @@ from django.db import connections
 from django.test import Client
 
 from tests import page_desk
+from tests.waiting import PATIENCE_SECONDS
 from trading.models import User
 from trading.operations.close_position import close_position
-from trading.web import live
+from trading.web import channel, live
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -163,6 +164,27 @@ def test_a_stream_says_that_it_ends_once_its_login_has(client: Client, monkeypat
 
     # What came while the login was asked for is before it; nothing is behind it.
     assert asyncio.run(asyncio.wait_for(heard(), 300)).index(b"event: ended\ndata: {}\n\n") > 0
+
+
+def test_a_stream_that_runs_is_cut_off_once_its_viewer_loses_the_right(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(channel, "BEAT_SECONDS", 0.05)
+    viewer = page_desk.member("viewer")
+    client.force_login(viewer)
+    session_key = client.session.session_key
+
+    async def follow() -> bytes:
+        beats = 0
+        async for event in live._events("main", session_key):
+            beats += event.startswith(b"event: beat")
+            if beats == 5:  # it was looked at and goes on
+                beats += 1
+                await asyncio.to_thread(viewer.groups.clear)
+        return event
+
+    assert asyncio.run(asyncio.wait_for(follow(), PATIENCE_SECONDS)) == b"event: ended\ndata: {}\n\n"
 
 
 def test_a_look_keeps_its_connection_until_that_is_old_or_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
