@@ -44,6 +44,11 @@ def minor_unit(currency: str) -> int:
     return MINOR_UNITS.get(currency, 2)
 
 
+def count(number: int) -> str:
+    """Write a whole number in a sentence about the desk, which is of no currency: grouped in lakhs and crores."""
+    return f"{'-' if number < 0 else ''}{grouped(str(abs(number)), lakhs=True)}"
+
+
 def ratio(value: float | None, *, decimals: int = 2) -> str:
     """Write a ratio for people; None is a dash."""
     return UNDEFINED if value is None else f"{round(value, decimals) + 0.0:.{decimals}f}"  # no negative zero

@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.utils import DatabaseError
 
+from trading.domain import display
 from trading.health import database, faults
 from trading.health.backups import Backups, backups
 from trading.health.state import OK, State
@@ -40,7 +41,7 @@ def ledger(now: datetime) -> tuple[State, Backups | None]:
         if (broken := database.broken(connection, error)) is None:
             raise
         return broken, None
-    return state or _backed_up(f"{kept.operations} operations in the journal.", kept, now), kept
+    return state or _backed_up(f"{display.count(kept.operations)} operations in the journal.", kept, now), kept
 
 
 @functools.cache

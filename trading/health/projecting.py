@@ -8,6 +8,7 @@ from datetime import datetime
 from timeseries import wiring
 from trading import intake as intakes
 from trading import summon
+from trading.domain import display
 from trading.health import faults
 from trading.health.state import OFF, OK, State
 from trading.queries.projection import Lag
@@ -31,8 +32,8 @@ def intake(now: datetime) -> State:
         return faults.FACTS_REFUSED.state(detail)
     waiting = [fact for fact in facts if fact.state == intakes.WAITING]
     if waiting and (age := _age(waiting[0].queued_at, now)) > faults.OLD_SECONDS:
-        return faults.FACTS_WAIT.state(f"{len(waiting)} wait, the oldest for {age:.0f} s.")
-    return State(OK, "", f"{len(waiting)} wait, {len(facts) - len(waiting)} are decided.")
+        return faults.FACTS_WAIT.state(f"{display.count(len(waiting))} wait, the oldest for {age:.0f} s.")
+    return State(OK, "", f"{display.count(len(waiting))} wait, {display.count(len(facts) - len(waiting))} are decided.")
 
 
 def follower(lags: Sequence[Lag], now: datetime) -> State:
@@ -43,9 +44,10 @@ def follower(lags: Sequence[Lag], now: datetime) -> State:
     if not lags:
         return State(OK, "", "Every row of the journal is projected.")
     rows, oldest = sum(lag.rows for lag in lags), min(lag.oldest_at for lag in lags)
-    detail = f"{rows} rows of the journal are no points yet, the oldest for {(now - oldest).total_seconds():.0f} s."
+    age = (now - oldest).total_seconds()
+    detail = f"{display.count(rows)} rows of the journal are no points yet, the oldest for {age:.0f} s."
     is_at_work = summon.companion_pid() is not None or summon.is_recorded(wiring.open_spool())
-    if is_at_work and (now - oldest).total_seconds() > faults.OLD_SECONDS:
+    if is_at_work and age > faults.OLD_SECONDS:
         return faults.FOLLOWER_BEHIND.state(detail)
     return State(OK, "", detail)
 

@@ -15,6 +15,7 @@ from timeseries.measurements import TICKS
 from timeseries.shipping.balance import PointCounts
 from timeseries.stores.base import damage_error
 from trading import summon
+from trading.domain import display
 from trading.health import faults
 from trading.health.state import DEGRADED, OFF, OK, FeedReport, State, iso
 from trading.queries.sessions import calendar_of
@@ -36,11 +37,15 @@ def spool(points: PointCounts | None, now: datetime) -> State:
     if (refused := _refused(now)) is not None:
         return refused
     if points["balance"]:
-        return faults.BALANCE.state(f"{points['balance']} accepted points are neither stored nor waiting.")
+        return faults.BALANCE.state(
+            f"{display.count(points['balance'])} accepted points are neither stored nor waiting."
+        )
     for state in (_unreadable(points, now), _unsynced(points["unsynced_seconds"]), _filling()):
         if state is not None:
             return state
-    return State(OK, "", f"{points['accepted']} points accepted, {points['spooled']} waiting.")
+    return State(
+        OK, "", f"{display.count(points['accepted'])} points accepted, {display.count(points['spooled'])} waiting."
+    )
 
 
 def _refused(now: datetime) -> State | None:
@@ -53,27 +58,24 @@ def _refused(now: datetime) -> State | None:
         return None
     status = "" if age < faults.REFUSED_SECONDS[0] else DEGRADED
     if removed and not full + failed:
-        detail = (
-            f"The spool was emptied or replaced under its recorder {age:.0f} s ago: {removed} records are not kept."
-        )
-        return faults.SPOOL_REMOVED.state(detail, status=status)
+        place = f"The spool was emptied or replaced under its recorder {age:.0f} s ago"
+        return faults.SPOOL_REMOVED.state(f"{place}: {display.count(removed)} records are not kept.", status=status)
     fault = faults.SPOOL_FULL if full else faults.SPOOL_FAILED
-    return fault.state(f"{full + failed} records were refused, the last {age:.0f} s ago.", status=status)
+    return fault.state(f"{display.count(full + failed)} records were refused, the last {age:.0f} s ago.", status=status)
 
 
 def _unreadable(points: PointCounts, now: datetime) -> State | None:
     """Return the state where records that wait cannot be read, or some were passed over within the last hour."""
     outcomes = [lane.outcome() for lane in wiring.open_spool().lanes()]
     if waiting := points["damaged"] - sum(outcome.damaged for outcome in outcomes):
-        return faults.SEGMENT_UNREADABLE.state(f"{waiting} records that wait cannot be read.")
+        return faults.SEGMENT_UNREADABLE.state(f"{display.count(waiting)} records that wait cannot be read.")
     age = now.timestamp() - max((outcome.damaged_ns for outcome in outcomes), default=0) / 10**9
     if age > faults.REFUSED_SECONDS[1]:
         return None
-    kept = sum(outcome.quarantined for outcome in outcomes)
-    detail = (
-        f"Records were unreadable {age:.0f} s ago: {points['damaged']} are lost, {kept} of another version are kept."
+    lost, kept = display.count(points["damaged"]), display.count(sum(outcome.quarantined for outcome in outcomes))
+    return faults.SEGMENT_UNREADABLE.state(
+        f"Records were unreadable {age:.0f} s ago: {lost} are lost, {kept} of another version are kept."
     )
-    return faults.SEGMENT_UNREADABLE.state(detail)
 
 
 def _unsynced(age_seconds: float) -> State | None:
@@ -110,7 +112,7 @@ def store() -> State:
         return faults.STORE_DAMAGED.state(str(damage_error(damages)))
     detail = f"{opened.label}: a read takes {latency:.0f} ms."
     if lost:
-        detail += f" {lost:,} rows were lost with damaged files that were given up."
+        detail += f" {display.count(lost)} rows were lost with damaged files that were given up."
     if opened.name == "influx" and not opened.keeps_minutes():
         detail += " One-minute candles are not kept: `manage.py setup_influx` makes their bucket."
     return State(OK, "", detail, latency_ms=latency)
@@ -123,11 +125,13 @@ def shipper(points: PointCounts | None) -> State:
         return fault
     if points is not None and points["oldest_seconds"] is not None and points["oldest_seconds"] > faults.OLD_SECONDS:
         if pid is None:
-            return faults.NOBODY_SHIPS.state(f"{points['spooled']} points wait and nobody ships them.")
-        detail = f"The oldest of {points['spooled']} waiting points is {points['oldest_seconds']:.0f} s old."
+            return faults.NOBODY_SHIPS.state(f"{display.count(points['spooled'])} points wait and nobody ships them.")
+        detail = (
+            f"The oldest of {display.count(points['spooled'])} waiting points is {points['oldest_seconds']:.0f} s old."
+        )
         return faults.BEHIND.state(detail)
     if points is not None and points["dead_lettered"]:
-        return faults.DEAD_LETTERS.state(f"{points['dead_lettered']} points are dead letters.")
+        return faults.DEAD_LETTERS.state(f"{display.count(points['dead_lettered'])} points are dead letters.")
     if pid is None:
         return State(OK, "", "Nothing waits; the companion comes with the next recorder.")
     return State(OK, "", f"The companion works (process {pid})." if pid else "The companion is starting.")
@@ -165,7 +169,11 @@ def feeds(now: datetime) -> dict[str, FeedReport]:
 def feed(reports: dict[str, FeedReport] | None, now: datetime) -> State:
     """Return whether ticks come while the exchange is open, and which keys of them are not read."""
     lanes = [lane for lane in wiring.open_spool().lanes() if lane.measurement == TICKS]
-    keys = [f"{key} of {lane.source} ({count:,})" for lane in lanes for key, count in lane.unread_keys().items()]
+    keys = [
+        f"{key} of {lane.source} ({display.count(count)})"
+        for lane in lanes
+        for key, count in lane.unread_keys().items()
+    ]
     unread = f" Not read: {', '.join(keys)}." if keys else ""
     if not reports:
         return State(OFF, "", f"Nobody records ticks now.{unread}")

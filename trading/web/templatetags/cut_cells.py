@@ -35,7 +35,7 @@ def _row(row: PartRow, cut: str, currency: str, account_query: str) -> str:
     return _ROW.format(
         shown_key,
         write.pnl(row["total_pnl"], currency),
-        row["total_trades"],
+        write.quantity(row["total_trades"], currency),
         write.percent(row["win_rate"]),
         *(write.ratio(end, 0) for end in (row["win_rate_low"], row["win_rate_high"])),
         write.pnl(row["expectancy"], currency),

@@ -31,6 +31,8 @@ PART_NAMES = {
     "spool": "Spool of points",
     "store": "Time-series store",
     "shipper": "Shipping to the store",
+    "intake": "Facts that wait",
+    "follower": "Journal as points",
     "hot": "Newest values",
     "broker": "Message broker",
     "worker": "Workers",
@@ -38,6 +40,9 @@ PART_NAMES = {
     "feed": "Market feed",
     "disk": "Disk",
     "logs": "Logs",
+    "clock": "Clocks",
+    "site": "Site",
+    "alerts": "Alerts",
 }
 
 
@@ -100,6 +105,12 @@ def _amount(value: Decimal | None, currency: str, css: str, *, signed: bool) -> 
 @register.filter
 def quantity(value: Decimal | int | None, currency: str) -> str:
     return amounts.number(value, currency)
+
+
+@register.filter
+def count(number: int) -> str:
+    """Write a whole number that is of no account."""
+    return display.count(number)
 
 
 @register.filter
