@@ -63,7 +63,11 @@ PAGES = {
     "/password/": "Old password",
     "/nothing/": "Nothing at this address",
 }
-PRINTED = ("/trades/", "/trades/3/", "/days/2024-03-15/", "/strategies/1/?days=all")
+PRINTED = (
+    *("/", "/trades/", "/trades/3/", "/days/2024-03-15/", "/strategies/1/?days=all"),
+    *("/admin/trading/trade/", "/admin/trading/trade/3/change/"),
+)
+FRAME = ".top, .filters, .pages, .skip, .button, #user-tools, #toolbar, #changelist-filter, .object-tools, .submit-row"
 A4 = (718, 1000)  # the width between its margins
 KEYS_MAX = 40  # of a trade by hand: at four a second it takes ten seconds
 
@@ -197,7 +201,7 @@ def test_a_printed_page_is_the_page_without_its_frame_and_with_what_is_folded(as
         for address in PRINTED:
             asha.open(address)
             shown = "return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility()).length"
-            assert asha.driver.execute_script(shown, ".top, .filters, .pages, .skip") == 0, address
+            assert asha.driver.execute_script(shown, FRAME) == 0, address
             folded = "main details:not([open]) > :not(summary)"
             hidden = (
                 "return [...document.querySelectorAll(arguments[0])].filter((e) => !e.closest('.top, .filters, .review,"

@@ -17,8 +17,10 @@ from tests.trading.test_web_pages import Read, queries, read, words
 from trading.domain import amounts
 from trading.domain.cuts import TITLES
 from trading.models import Account, Excursion, Instrument, Strategy, Trade
+from trading.operations.add_capital import add_capital
 from trading.queries.accounts import get_account
 from trading.queries.statistics import curves_by, totals_by
+from trading.web.templatetags import velox
 
 __all__ = ["read"]
 
@@ -192,3 +194,17 @@ def test_the_number_of_queries_does_not_follow_the_rows_of_a_period(read: Read) 
     many = [queries(read, address) for address in addresses]
     # One may be for the calendar of an exchange that came in with them.
     assert all(later - earlier in (0, 1) for earlier, later in zip(few, many, strict=True)), (few, many)
+
+
+@pytest.mark.ledger
+def test_capital_that_moved_is_told_beside_the_curve_that_it_moved(read: Read, main: Account) -> None:
+    """A curve that falls by what was taken out would be read as a loss."""
+    address = f"{pages()[0][0]}?days=all"
+    told = "The account’s capital moved, which is no P&L:"
+    assert told not in words(read(address))
+    report = answered("strategy_report", "--strategy", "breakout")
+    first, last = (date.fromisoformat(report["days"][place]["day"]) for place in (0, -1))
+    add_capital("main", first, 500_000, by="asha")  # the curve begins with it
+    assert told not in words(read(address))
+    add_capital("main", last, Decimal("-4665.07"), by="asha")
+    assert f"{told} −₹4,665.07 on {velox.day(last)}." in words(read(address))

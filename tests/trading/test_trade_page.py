@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -33,6 +34,7 @@ from trading.models import BrokeragePlan, FeedGap, Journal, Review, Trade
 from trading.operations.close_position import close_position
 from trading.operations.measure_excursions import measure_excursions
 from trading.operations.set_brokerage_plan import set_brokerage_plan
+from trading.queries.chart_marks import joined_labels
 from trading.queries.trade_chart import TradeChart, trade_chart
 from trading.queries.trade_list import related
 from trading.web.static_files import CHART_LIBRARY
@@ -143,7 +145,7 @@ def test_the_endpoint_says_what_the_query_says(dm: DataManager, asha: Client) ->
     chart = chart_of("T1", "1m")
     assert drawn == json.loads(json.dumps(chart.as_dict()))
     assert [bar["time"] for bar in drawn["candles"]] == [candle.time for candle in chart.candles]
-    assert {mark["kind"] for mark in drawn["marks"]} == {"signal", "entry", "exit", "stop", "mae", "mfe"}
+    assert {mark["kind"] for mark in drawn["marks"]} == {"signal", "entry", "exit", "mae", "mfe"}
 
 
 def test_marks_stand_where_the_side_says_and_a_gap_has_one(dm: DataManager) -> None:
@@ -155,6 +157,19 @@ def test_marks_stand_where_the_side_says_and_a_gap_has_one(dm: DataManager) -> N
     below = {kind for kind, mark in marks.items() if mark.is_below}
     assert below == {"signal", "exit", "mfe"}  # a short sells above, buys back below, and what falls is in its favour
     assert (marks["gap"].words, marks["gap"].time) == ("No ticks for 0:00:25", WALL)
+
+
+def test_marks_that_stand_together_share_their_words(dm: DataManager) -> None:
+    """The library would write them over each other. A wide chart has room for each; what happened stays a mark."""
+    chart = chart_of("T1", "1m")
+    marks = [mark for mark in chart.marks if mark.label]
+    assert [mark.label for mark in marks] == ["Signal", "Sell 10", "MAE", "Buy 4", "Buy 6", "MFE"]
+    wide, narrow = chart.candles, [*chart.candles, *(replace(chart.candles[-1], time=n) for n in range(90))]
+    assert joined_labels(marks, wide) == ["Signal", "Sell 10 · MAE", "", "Buy 4", "Buy 6 · MFE", ""]
+    assert joined_labels(marks, narrow) == ["Signal · Buy 4 · Buy 6 · 1 more", "Sell 10 · MAE", "", "", "", ""]
+    drawn = chart.as_dict()["marks"]
+    assert isinstance(drawn, list)
+    assert [mark["text"] for mark in drawn if isinstance(mark, dict)] == joined_labels(marks, wide)
 
 
 def test_a_chart_draws_eight_indicators_and_counts_the_others(dm: DataManager, asha: Client) -> None:

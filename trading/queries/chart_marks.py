@@ -14,13 +14,16 @@ from trading.queries import facts
 from trading.queries.chart_candles import Candle, place_of
 from trading.queries.excursions import fields_of
 
+NEAR_SHARE = 1 / 12  # of a chart's width: so much room the words of a mark take
+LABELS_MAX = 3  # of marks that stand together
 SIGNAL, STOP, MAE, MFE, GAP = "signal", "stop", "mae", "mfe", "gap"  # beside the roles of fills, in small letters
 
 
 @dataclass(frozen=True, slots=True)
 class ChartMark:
     """One thing that happened: its kind, when, at which price if at any, in words, and the time of the candle that it
-    belongs to, None where there is none. ``is_below``: a chart writes it below the price and points up."""
+    belongs to, None where there is none. A chart draws those with a ``label``, below the price and pointing up those
+    that are ``is_below``."""
 
     kind: str
     at: datetime
@@ -28,6 +31,7 @@ class ChartMark:
     words: str
     is_below: bool = False
     time: int | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,28 @@ def marks_of(
     ]
 
 
+def joined_labels(marks: Sequence[ChartMark], candles: Sequence[Candle]) -> list[str]:
+    """Return the words that a chart writes at each mark, all of which have a candle.
+
+    Those that stand too near to one on their side, where they would be written over it, are added to its words.
+    """
+    places = {candle.time: place for place, candle in enumerate(candles)}
+    groups: dict[bool, list[list[int]]] = {True: [], False: []}
+    for number, mark in enumerate(marks):
+        of_side = groups[mark.is_below]
+        place = places[mark.time or 0]
+        if of_side and place - places[marks[of_side[-1][0]].time or 0] <= len(candles) * NEAR_SHARE:
+            of_side[-1].append(number)
+        else:
+            of_side.append([number])
+    labels = ["" for _ in marks]
+    for group in (*groups[True], *groups[False]):
+        words = [marks[number].label for number in group]
+        more = [f"{len(words) - LABELS_MAX} more"] if len(words) > LABELS_MAX else []
+        labels[group[0]] = " · ".join(words[:LABELS_MAX] + more)
+    return labels
+
+
 def stop_line(
     trade: Trade, steps: Sequence[StopStep], candles: Sequence[Candle], every: timedelta
 ) -> list[tuple[int, Decimal]]:
@@ -86,9 +112,8 @@ def _instant(mark: ChartMark) -> datetime:
 
 def _signals(trade: Trade) -> Iterator[ChartMark]:
     for signal in trade.signals.order_by("at", "pk"):
-        yield ChartMark(
-            SIGNAL, signal.at, None, ": ".join(filter(None, (f"Signal {signal.decision.lower()}", signal.reason))), True
-        )
+        words = ": ".join(filter(None, (f"Signal {signal.decision.lower()}", signal.reason)))
+        yield ChartMark(SIGNAL, signal.at, None, words, True, label="Signal")
 
 
 def _fills(trade: Trade) -> Iterator[ChartMark]:
@@ -96,17 +121,18 @@ def _fills(trade: Trade) -> Iterator[ChartMark]:
     for fill in facts.fills_of(trade):
         quantity = amounts.number(fill.quantity, currency)
         if fill.role == Fill.Role.SPLIT:
-            yield ChartMark(
-                "split", fill.at, None, f"{fill.order_id}: {quantity} {'came' if fill.side == 'BUY' else 'went'}"
-            )
+            way = "came" if fill.side == Fill.Side.BUY else "went"
+            yield ChartMark("split", fill.at, None, f"{fill.order_id}: {quantity} {way}", label=f"{quantity} {way}")
             continue
-        words = f"{fill.side.capitalize()} {quantity} at {amounts.amount(fill.price, currency)}"
+        label = f"{fill.side.capitalize()} {quantity}"
+        words = f"{label} at {amounts.amount(fill.price, currency)}"
         yield ChartMark(
             fill.role.lower(),
             fill.at,
             fill.price,
             f"{words} ({fill.settlement})" if fill.settlement else words,
             fill.side == Fill.Side.BUY,
+            label=label,
         )
 
 
@@ -120,15 +146,17 @@ def _extremes(trade: Trade) -> Iterator[ChartMark]:
     mae_at, mfe_at = excursion["mae_at"], excursion["mfe_at"]
     is_long = trade.side == Trade.Side.LONG  # whom it went against fell, to a short it rose
     if mae_at is not None:
-        yield ChartMark(MAE, mae_at, excursion["mae_price"], f"MAE {_pnl(excursion['mae'], currency)}", is_long)
+        words = f"MAE {_pnl(excursion['mae'], currency)}"
+        yield ChartMark(MAE, mae_at, excursion["mae_price"], words, is_long, label="MAE")
     if mfe_at is not None:
-        yield ChartMark(MFE, mfe_at, excursion["mfe_price"], f"MFE {_pnl(excursion['mfe'], currency)}", not is_long)
+        words = f"MFE {_pnl(excursion['mfe'], currency)}"
+        yield ChartMark(MFE, mfe_at, excursion["mfe_price"], words, not is_long, label="MFE")
 
 
 def _gaps(gaps: Sequence[FeedGap]) -> Iterator[ChartMark]:
     for gap in gaps:
         quiet = display.duration((gap.ends_at - gap.starts_at).total_seconds())
-        yield ChartMark(GAP, gap.starts_at, None, f"No ticks for {quiet}")
+        yield ChartMark(GAP, gap.starts_at, None, f"No ticks for {quiet}", label="No ticks")
 
 
 def _pnl(amount: Decimal | None, currency: str) -> str:

@@ -15,7 +15,7 @@ from trading.errors import InvalidValue
 from trading.models import FeedGap, Trade
 from trading.queries.chart_candles import Candle, candles_of, chart_scales, chart_span, desk_offset
 from trading.queries.chart_indicators import IndicatorLine, indicator_lines
-from trading.queries.chart_marks import ChartMark, marks_of, stop_line, stop_steps
+from trading.queries.chart_marks import ChartMark, joined_labels, marks_of, stop_line, stop_steps
 from trading.queries.excursions import symbol_of
 
 LINES_MAX = 8  # indicators that a chart draws; the tables have all
@@ -72,6 +72,7 @@ class TradeChart:
 
     def as_dict(self) -> dict[str, JSON]:
         """Return what a page's script draws, with nothing left to compute."""
+        marks = [mark for mark in self.marks if mark.label and mark.time is not None]
         return {
             "scale": self.scale,
             "offset": self.offset,
@@ -85,11 +86,10 @@ class TradeChart:
                     "kind": mark.kind,
                     "time": mark.time,
                     "price": _number(mark.price),
-                    "text": mark.words,
+                    "text": label,
                     "is_below": mark.is_below,
                 }
-                for mark in self.marks
-                if mark.time is not None
+                for mark, label in zip(marks, joined_labels(marks, self.candles), strict=True)
             ],
             "stop": [{"time": time, "value": float(price)} for time, price in self.stop],
             "target": _number(self.target),

@@ -103,9 +103,9 @@ def _day_shown(request: HttpRequest, choice: AccountChoice, day: date, *, form: 
     except InvalidValue as error:
         raise Http404(f"{day} has not begun: its page will be here.") from error
 
-    def trades() -> dict[str, Account | list[TradeRow] | bool]:
+    def trades() -> dict[str, Account | list[TradeRow] | date]:
         rows = kept_trades(account, day, trades=TRADES_MAX, slips=0).trades
-        return {"account": account, "rows": rows, "show_day": True}
+        return {"account": account, "rows": rows, "day": day}
 
     def signals() -> dict[str, str | list[Signal]]:
         return {"caption": "signals", "signals": kept_facts(account, day, signals=SIGNALS_MAX).signals}

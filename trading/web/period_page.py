@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +14,10 @@ from trading.domain.cuts import TITLES
 from trading.domain.drawing import Chart, drawing, histogram, scatter
 from trading.domain.excursions import ExcursionPoint
 from trading.domain.heat import heat_map
+from trading.domain.money import from_units
 from trading.domain.shapes import PartRow, PeriodParts, StrategyReport, SymbolReport
+from trading.models import Account
+from trading.queries.accounts import capital_flows
 from trading.queries.excursion_report import excursion_points
 from trading.queries.reports import Selection, period_parts
 from trading.web.choice import AccountChoice, account_query, page
@@ -53,6 +58,7 @@ def period_page(
         # Read here: parts of before the ledger moved must not be kept as those of after it.
         parts, points = period_parts(selected, cut), excursion_points(selected, points_max=POINTS_MAX)
         about = {"account": account, "account_query": account_query(account), "cut": cut, "points": points}
+        about["flows"] = flows_within(account, parts)
         return {**about, **_pieces(parts, points, account.currency), "cuts": cut_tables(parts, without=cut)}
 
     return page(
@@ -95,6 +101,15 @@ def _pieces(parts: PeriodParts, points: list[ExcursionPoint], currency: str) -> 
         "is_cut_off": len(points) == POINTS_MAX,
         "heat": heat_map(parts["weekday_hours"]),
     }
+
+
+def flows_within(account: Account, parts: PeriodParts) -> list[tuple[date, Decimal]]:
+    """Return what came into the account, or went out, while its curve was drawn: it moves equity and is no P&L."""
+    if not parts["days"]:
+        return []
+    first, last = (date.fromisoformat(parts["days"][place]["day"]) for place in (0, -1))
+    flows = capital_flows(account, until=last)
+    return [(day, from_units(units)) for day, units in flows.items() if day > first and units]
 
 
 def cut_tables(parts: PeriodParts, *, without: str) -> list[CutTable]:

@@ -26,6 +26,7 @@
       ? { ...look, position: mark.is_below ? "belowBar" : "aboveBar" }
       : { ...look, position: mark.is_below ? "atPriceBottom" : "atPriceTop", price: mark.price };
   };
+  const NAMES_SHARE = 0.14;
   const palette = ["accent", "warn", "focus", "violet", "quiet"];
   let chart = null;
   let drawn = null;
@@ -85,12 +86,10 @@
         title: indicator.name,
       }).setData(indicator.points);
     });
-    library.createSeriesMarkers(
-      candles,
-      trade.marks
-        .filter((mark) => mark.kind in shapes)
-        .map(mark_of),
-    );
+    library.createSeriesMarkers(candles, trade.marks.map(mark_of));
+    if (panes) chart.panes()[0].setStretchFactor(panes + 1); // the prices keep most of the room
+    const hasNames = trade.stop.length || trade.indicators.length; // they are written at the right
+    chart.timeScale().applyOptions({ rightOffset: hasNames ? Math.ceil(trade.candles.length * NAMES_SHARE) : 0 });
     chart.timeScale().fitContent();
     place.dataset.candles = trade.candles.length;
     place.dataset.drawn = trade.scale;
