@@ -200,11 +200,11 @@ def test_the_number_of_queries_does_not_follow_the_rows_of_a_period(read: Read) 
 def test_capital_that_moved_is_told_beside_the_curve_that_it_moved(read: Read, main: Account) -> None:
     """A curve that falls by what was taken out would be read as a loss."""
     address = f"{pages()[0][0]}?days=all"
-    told = "The account’s capital moved, which is no P&L:"
-    assert told not in words(read(address))
+    sentence = "The account’s capital moved, which is no P&L:"
+    assert sentence not in words(read(address))
     report = answered("strategy_report", "--strategy", "breakout")
     first, last = (date.fromisoformat(report["days"][place]["day"]) for place in (0, -1))
     add_capital("main", first, 500_000, by="asha")  # the curve begins with it
-    assert told not in words(read(address))
+    assert sentence not in words(read(address))
     add_capital("main", last, Decimal("-4665.07"), by="asha")
-    assert f"{told} −₹4,665.07 on {velox.day(last)}." in words(read(address))
+    assert f"{sentence} −₹4,665.07 on {velox.day(last)}." in words(read(address))

@@ -86,8 +86,8 @@ def joined_labels(marks: Sequence[ChartMark], candles: Sequence[Candle]) -> list
     labels = ["" for _ in marks]
     for group in (*groups[True], *groups[False]):
         words = [marks[number].label for number in group]
-        more = [f"{len(words) - LABELS_MAX} more"] if len(words) > LABELS_MAX else []
-        labels[group[0]] = " · ".join(words[:LABELS_MAX] + more)
+        others = [f"{len(words) - LABELS_MAX} more"] if len(words) > LABELS_MAX else []
+        labels[group[0]] = " · ".join(words[:LABELS_MAX] + others)
     return labels
 
 
