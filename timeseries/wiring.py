@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from timeseries.errors import StoreMisconfigured
 from timeseries.reader import Reader
 from timeseries.shipping import audit, balance
 from timeseries.shipping.pump import Pump
+from timeseries.spool import latencies
 from timeseries.spool.disk_space import Room, Space
 from timeseries.spool.folder import Spool
 from timeseries.stores.base import Store
@@ -21,6 +22,7 @@ from timeseries.stores.delta.store import DeltaStore
 
 INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
 _spool_at = lru_cache(maxsize=4)(Spool)
+_counts: dict[Path, latencies.LatencyCounts] = {}
 
 
 def open_spool() -> Spool:
@@ -86,7 +88,33 @@ def open_reader(*, ask_seconds: float | None = None) -> Reader:
 
 def open_pump() -> Pump:
     """Return a pump of this data folder."""
-    return Pump(open_spool(), open_store(), keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS or 0)
+    return Pump(
+        open_spool(),
+        open_store(),
+        keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS or 0,
+        observe=partial(observe, "shipping"),
+    )
+
+
+def observe(kind: str, seconds: float) -> None:
+    """Count a call of one of `latencies.KINDS` that took so long, for this process; it never raises for a disk."""
+    folder = latency_folder()
+    counts = _counts.get(folder)
+    if counts is None:
+        while _counts:  # a process works on one data folder at a time
+            _counts.popitem()[1].free()
+        counts = _counts.setdefault(folder, latencies.LatencyCounts(folder))
+    counts.observe(kind, seconds)
+
+
+def latency_counts() -> latencies.Counts:
+    """Return how long calls of each kind took, in all processes of this data folder. Raises: OSError."""
+    return latencies.total_counts(latency_folder())
+
+
+def latency_folder() -> Path:
+    """Return where the processes of this data folder count how long calls took."""
+    return Path(settings.DATA_DIR) / "latencies"
 
 
 def _zone() -> ZoneInfo:

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 
+from timeseries import wiring
 from timeseries.values import Instant, Number
 from trading import book, summon
 from trading.account_operations import AccountOperations
@@ -82,9 +83,9 @@ class Ledger(AccountOperations):
         about = {} if operation in (record_signal, apply_split) else {"trade_id": arguments[0]}
         with structlog.contextvars.bound_contextvars(**about), beside(self.newest):
             if intake is None:
-                answer = at_the_ledger(operation, self.account, *arguments, **keywords)
+                answer = _observed("ledger_write", operation, self.account, *arguments, **keywords)
             else:
-                answer = at_the_ledger(lambda: intake.take(operation, self.account, *arguments, **keywords))
+                answer = _observed("ledger_write", lambda: intake.take(operation, self.account, *arguments, **keywords))
                 if isinstance(answer, Pending):
                     self._is_kept = True
                     summon.summon()
@@ -103,30 +104,32 @@ class Ledger(AccountOperations):
 
     def open_positions(self, last_ticks: LastTicks) -> list[Position]:
         """Return one position per open trade, the oldest first."""
-        return at_the_ledger(book.open_positions, self.account, last_ticks, since_ns=self.written_ns)
+        return _observed("ledger_read", book.open_positions, self.account, last_ticks, since_ns=self.written_ns)
 
     def position_of(self, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
         """Return the sum of a strategy's open trades in a symbol."""
         since = self.written_ns
-        return at_the_ledger(book.position_of, self.account, strategy_id, symbol, last_ticks, since_ns=since)
+        return _observed("ledger_read", book.position_of, self.account, strategy_id, symbol, last_ticks, since_ns=since)
 
     def trailing_stops(self, strategy_id: str | None) -> list[TrailingStop]:
         """Return the last step of each open trade's trailing stop; of one strategy, or of all (None)."""
         now, since = datetime.now(UTC), self.written_ns
-        return at_the_ledger(book.trailing_stops, self.account, strategy_id=strategy_id, now=now, since_ns=since)
+        return _observed(
+            "ledger_read", book.trailing_stops, self.account, strategy_id=strategy_id, now=now, since_ns=since
+        )
 
     def counters(self) -> list[StrategyCounters]:
         """Return what each strategy did today, by its id."""
-        return at_the_ledger(book.counters, self.account, now=datetime.now(UTC), since_ns=self.written_ns)
+        return _observed("ledger_read", book.counters, self.account, now=datetime.now(UTC), since_ns=self.written_ns)
 
     def counters_of(self, strategy_id: str) -> StrategyCounters:
         """Return what a strategy did today."""
         now, since = datetime.now(UTC), self.written_ns
-        return at_the_ledger(book.counters_of, self.account, strategy_id, now=now, since_ns=since)
+        return _observed("ledger_read", book.counters_of, self.account, strategy_id, now=now, since_ns=since)
 
     def day_figures(self) -> dict[str, Any]:
         """Return today's figures so far."""
-        return at_the_ledger(book.day_figures, self.account, now=datetime.now(UTC), since_ns=self.written_ns)
+        return _observed("ledger_read", book.day_figures, self.account, now=datetime.now(UTC), since_ns=self.written_ns)
 
     def read(
         self, query: Callable[Concatenate[Account, P], Answer], *arguments: P.args, **keywords: P.kwargs
@@ -135,4 +138,13 @@ class Ledger(AccountOperations):
 
         Raises: UnknownAccount, LedgerNotReady, LedgerBusy, and what the query raises.
         """
-        return at_the_ledger(ask, lambda: query(get_account(self.account), *arguments, **keywords))
+        return _observed("ledger_read", ask, lambda: query(get_account(self.account), *arguments, **keywords))
+
+
+def _observed(kind: str, call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
+    """Return the answer of a call at the ledger, and count how long its caller waited for it, or for its error."""
+    started = time.perf_counter()
+    try:
+        return at_the_ledger(call, *arguments, **keywords)
+    finally:
+        wiring.observe(kind, time.perf_counter() - started)

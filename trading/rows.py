@@ -7,7 +7,7 @@ model's own fields, constraints and triggers are the database's: nothing else of
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -43,6 +43,13 @@ def fetch(model: type[Row], *, order_by: str = "", lock: bool = False, **where: 
 def one(model: type[Row], **where: FieldValue) -> Row | None:
     """Return the row that a unique constraint leaves, None where there is none."""
     return next(iter(fetch(model, order_by="", lock=False, **where)), None)
+
+
+def utc(moment: str | datetime) -> datetime:
+    """Return an instant as a statement of one's own reads it: SQLite has text, or a datetime without its zone."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def insert(row: Model) -> None:

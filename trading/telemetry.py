@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -191,8 +191,9 @@ class Telemetry:
         first, last = self.bounds(start, stop)
         name = parse_name(symbol, "symbol")
         source = None if source is None else parse_name(source, "source")
-        at_the_ledger(ask, get_account, self.account)
-        return self.reader.ticks(name, first, last, source=source, account=self.account)
+        with _observed():
+            at_the_ledger(ask, get_account, self.account)
+            return self.reader.ticks(name, first, last, source=source, account=self.account)
 
     def candles(
         self, symbol: str | Iterable[str], every: str, start: Instant, stop: Instant, source: str | None
@@ -212,13 +213,14 @@ class Telemetry:
         else:
             names, is_list = names_of(symbol), True
         source = None if source is None else parse_name(source, "source")
-        at_the_ledger(ask, get_account, self.account)
-        sessions = at_the_ledger(ask, candle_sessions_of, names, first, last)
-        span = {"every": period, "start": first, "stop": last}
-        if is_list:
-            return self.reader.candles_by_symbol(sessions, **span, source=source, account=self.account)
-        [(name, days)] = sessions.items()
-        return self.reader.candles(name, **span, source=source, account=self.account, sessions=days)
+        with _observed():
+            at_the_ledger(ask, get_account, self.account)
+            sessions = at_the_ledger(ask, candle_sessions_of, names, first, last)
+            span = {"every": period, "start": first, "stop": last}
+            if is_list:
+                return self.reader.candles_by_symbol(sessions, **span, source=source, account=self.account)
+            [(name, days)] = sessions.items()
+            return self.reader.candles(name, **span, source=source, account=self.account, sessions=days)
 
     def indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the indicators recorded of a symbol, ascending. Raises: as `ticks`."""
@@ -235,8 +237,9 @@ class Telemetry:
 
     def _history(self, measurement: Measurement, start: Instant, stop: Instant, **tags: str) -> pa.Table:
         first, last = self.bounds(start, stop)
-        at_the_ledger(ask, get_account, self.account)
-        return self.reader.history(measurement, first, last, account=self.account, **tags)
+        with _observed():
+            at_the_ledger(ask, get_account, self.account)
+            return self.reader.history(measurement, first, last, account=self.account, **tags)
 
     def bounds(self, start: Instant, stop: Instant) -> tuple[int, int]:
         """Return two bounds of a reading as ns UTC: any datetime (naive: desk time) or integer ns.
@@ -283,6 +286,16 @@ class Telemetry:
     def close(self) -> None:
         """Seal what was recorded; a second call does nothing."""
         self.recorder.close()
+
+
+@contextlib.contextmanager
+def _observed() -> Iterator[None]:
+    """Count how long the reading within takes."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        wiring.observe("points_read", time.perf_counter() - started)
 
 
 def parse_seconds(seconds: Number, field: str) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from tests import page_desk
+from timeseries import wiring
 from trading.data_manager import DataManager
 from trading.domain.money import to_units
+from trading.errors import UnknownTrade
 from trading.metrics import desk as desk_metrics
 from trading.metrics import snapshot, system
-from trading.metrics.series import COUNTER, GAUGE, SERIES, MetricReading, MetricSeries
+from trading.metrics.series import COUNTER, GAUGE, HISTOGRAM, SERIES, MetricReading, MetricSeries
 from trading.metrics.snapshot import Readings, RecentSnapshot, read
 from trading.metrics.text import Texts, _Single
 from trading.queries.accounts import get_account
@@ -119,7 +122,8 @@ class TestText:
     def test_a_series_that_the_table_lacks_is_nowhere(self, dm: DataManager) -> None:
         dm.open_position("t1", "stopped", "TCS", 100, 1, now())
         dm.process_tick("TCS", {"ltp": 101})
-        named = {series.name + ("_total" if series.kind == COUNTER else "") for series in SERIES}
+        endings = {COUNTER: ["_total"], HISTOGRAM: ["_bucket", "_count", "_sum"]}
+        named = {series.name + ending for series in SERIES for ending in endings.get(series.kind, [""])}
         text = scrape().content.decode()
         assert {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line[0] != "#"} <= named
 
@@ -234,6 +238,51 @@ class TestSystem:
         monkeypatch.setattr(snapshot, "SOURCES", (broken, system.parts))
         assert numbers("velox_disk_free_bytes") == []
         assert numbers("velox_part_state", part="ledger", state="ok") == [1]
+
+
+class TestLatencies:
+    """Histograms, whose counts are those of every process of the data folder."""
+
+    @staticmethod
+    def calls(name: str, **labels: str) -> float:
+        return sum(numbers(f"{name}_count", **labels))
+
+    def test_calls_at_the_ledger_count_by_kind_and_so_does_one_that_is_refused(self, dm: DataManager) -> None:
+        dm.open_position("t1", "s", "TCS", 100, 1, now())
+        dm.get_open_positions()
+        with pytest.raises(UnknownTrade):
+            dm.close_position("t2", "s", "TCS", 100, now())
+        assert self.calls("velox_ledger_call_seconds", kind="write") == 2
+        assert self.calls("velox_ledger_call_seconds", kind="read") == 1
+        assert numbers("velox_ledger_call_seconds_bucket", kind="write", le="+Inf") == [2]
+        [total] = numbers("velox_ledger_call_seconds_sum", kind="write")
+        assert 0 < total < 60
+
+    def test_readings_and_shipping_count_and_no_tick_does(self, dm: DataManager) -> None:
+        for price in range(100, 120):
+            dm.process_tick("TCS", {"ltp": price})
+        assert not wiring.latency_folder().exists()
+        wiring.open_pump().look(wiring.open_spool().lanes())
+        dm.get_ticks("TCS", now() - timedelta(hours=1), now())
+        dm.get_candles("TCS", "1m", now() - timedelta(hours=1), now())
+        assert self.calls("velox_points_read_seconds") == 2
+        assert self.calls("velox_shipping_seconds") == 1
+
+    def test_pages_and_answers_to_programs_count_and_who_watches_the_desk_does_not(self) -> None:
+        client = Client()
+        for path in ("/login/", "/", "/no-such-page", "/api/v1/accounts", "/health/", "/static/velox/velox.css"):
+            client.get(path)
+        assert self.calls("velox_request_seconds", kind="page") == 3
+        assert self.calls("velox_request_seconds", kind="api") == 1
+
+    def test_another_process_counts_into_the_same_numbers(self, dm: DataManager) -> None:
+        dm.open_position("t1", "s", "TCS", 100, 1, now())
+        pid = os.fork()
+        if not pid:
+            wiring.observe("ledger_write", 0.2)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert self.calls("velox_ledger_call_seconds", kind="write") == 2
 
 
 class TestRecent:

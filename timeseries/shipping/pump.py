@@ -70,12 +70,20 @@ class Pump:
     Args:
         keep_shipped_days: shipped segments older than this are removed, so that an emptied store can be filled again.
         clock: ns UTC.
+        observe: gets the seconds that each slice took.
     """
 
     def __init__(
-        self, spool: Spool, store: Store, *, keep_shipped_days: int = 7, clock: Callable[[], int] = time.time_ns
+        self,
+        spool: Spool,
+        store: Store,
+        *,
+        keep_shipped_days: int = 7,
+        clock: Callable[[], int] = time.time_ns,
+        observe: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self.spool, self.store, self.keep_shipped_days, self.clock = spool, store, keep_shipped_days, clock
+        self.observe = observe
         self.bell = Bell(spool.root)
         self.owner = f"pump {os.getpid()}"
         self._lanes: dict[LaneKey, _Care] = {}
@@ -146,11 +154,14 @@ class Pump:
         total, goal = 0, lane.issued()
         while True:
             clearing.resume(self.spool, self.store)
+            started = time.perf_counter()
             try:
                 with clearing.shipping_allowed(self.spool.root):
                     shipment = ship_slice(lane, self.store, owner=self.owner)
             except clearing.ClearingUnfinished:
                 continue
+            if shipment.settled:
+                self.observe(time.perf_counter() - started)
             total += shipment.settled
             if not shipment.settled or shipment.through >= goal:
                 return total

@@ -9,12 +9,16 @@ from typing import NamedTuple
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-GAUGE, COUNTER = "gauge", "counter"
+GAUGE, COUNTER, HISTOGRAM = "gauge", "counter", "histogram"
+COUNT, SUM = "count", "sum"
 LabelledNumber = tuple[tuple[str, ...], float]  # values of the labels, in their order, and the number
 
 
 class MetricSeries(NamedTuple):
-    """One series as Prometheus names it, the unit last; a counter's name is written with ``_total`` behind it."""
+    """One series as Prometheus names it, the unit last; a counter's name is written with ``_total`` behind it.
+
+    The samples of a histogram have one more value behind those of the labels: a bucket's bound, or `COUNT` or `SUM`.
+    """
 
     name: str
     kind: str
@@ -23,10 +27,22 @@ class MetricSeries(NamedTuple):
 
     def filled(self, samples: Iterable[LabelledNumber]) -> Metric:
         """Return the series with its samples."""
+        if self.kind == HISTOGRAM:
+            return self._histogram(samples)
         family = CounterMetricFamily if self.kind == COUNTER else GaugeMetricFamily
         metric = family(self.name, self.meaning, labels=self.labels)
         for values, number in samples:
             metric.add_metric(values, number)
+        return metric
+
+    def _histogram(self, samples: Iterable[LabelledNumber]) -> Metric:
+        metric = Metric(self.name, self.meaning, HISTOGRAM)
+        for (*values, part), number in samples:
+            labels = dict(zip(self.labels, values, strict=True))
+            if part in (COUNT, SUM):
+                metric.add_sample(f"{self.name}_{part}", labels, number)
+            else:
+                metric.add_sample(f"{self.name}_bucket", {**labels, "le": part}, number)
         return metric
 
 
@@ -110,6 +126,25 @@ TASK_AGE = MetricSeries("velox_task_age_seconds", GAUGE, ("task",), "Since when 
 BACKUP_NEWEST = MetricSeries("velox_backup_newest_timestamp_seconds", GAUGE, (), "When the newest backup was made.")
 BACKUP_WAITING = MetricSeries(
     "velox_backup_waiting_since_timestamp_seconds", GAUGE, (), "When the oldest fact that no backup holds was recorded."
+)
+
+LEDGER_CALLS = MetricSeries(
+    "velox_ledger_call_seconds",
+    HISTOGRAM,
+    ("kind",),
+    "How long strategies waited for a call at the ledger, one that was refused included; kind: write or read.",
+)
+POINTS_READ = MetricSeries(
+    "velox_points_read_seconds",
+    HISTOGRAM,
+    (),
+    "How long ticks, candles and other points took to be read by strategies.",
+)
+SHIPPING = MetricSeries(
+    "velox_shipping_seconds", HISTOGRAM, (), "How long slices of the spool took to be written to the store and settled."
+)
+REQUESTS = MetricSeries(
+    "velox_request_seconds", HISTOGRAM, ("kind",), "How long requests took to be answered; kind: page or api."
 )
 
 JOURNAL_ROWS = MetricSeries("velox_journal_rows", COUNTER, ("account",), "Rows of the account's journal, of all time.")

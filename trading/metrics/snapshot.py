@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import structlog
 from django.db import connections
 
-from trading.metrics import desk, series, system
+from trading.metrics import desk, latencies, series, system
 from trading.metrics.series import MetricReading, MetricSeries
 
 log = structlog.get_logger("system")
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 1.0  # so long a scrape waits for a reading; then it takes th
 
 Readings = list[MetricReading]  # every series as it was at one moment
 
-SOURCES = (system.parts, system.spool, system.machine, system.ledger, desk.journals, desk.desk)
+SOURCES = (system.parts, system.spool, system.machine, system.ledger, desk.journals, desk.desk, latencies.latencies)
 
 
 def read(*, now: datetime) -> Readings:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import DatabaseError
 
-from trading.models import Journal
-from trading.rows import one
+from trading.rows import utc
 
 # Asked with every look at the desk's health: the ORM would take ten times as long.
 _BEHIND = """
-    SELECT account.code, head.account_id, head.sequence, coalesce(cursor.sequence, 0)
+    SELECT account.code, head.sequence - coalesce(cursor.sequence, 0), (
+        SELECT recorded_at FROM trading_journal
+        WHERE account_id = head.account_id AND sequence = coalesce(cursor.sequence, 0) + 1
+    )
     FROM trading_journalhead head
     JOIN trading_account account ON account.id = head.account_id
     LEFT JOIN trading_followercursor cursor ON cursor.account_id = head.account_id
@@ -40,16 +42,11 @@ def is_behind() -> bool:
 
 def projection_lags() -> list[Lag]:
     """Return how far each account that is behind is; none where all is projected. Raises: DatabaseError."""
-    lags = []
-    for code, account, sequence, done in _waiting():
-        oldest = one(Journal, account_id=account, sequence=done + 1)
-        if oldest is not None:
-            lags.append(Lag(code, sequence - done, oldest.recorded_at))
-    return lags
+    return [Lag(code, rows, utc(oldest_at)) for code, rows, oldest_at in _waiting() if oldest_at is not None]
 
 
-def _waiting() -> list[tuple[str, int, int, int]]:
-    """Return code and key of each account that is behind, the end of its journal, and what of it is projected."""
+def _waiting() -> list[tuple[str, int, str | datetime | None]]:
+    """Return each account that is behind, by how many rows, and when the oldest of them was recorded."""
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(_BEHIND)
         return list(cursor.fetchall())
