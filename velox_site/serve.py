@@ -25,7 +25,7 @@ import uvicorn
 from django.utils.module_loading import import_string
 
 from trading import summon
-from trading.web.channel import channels
+from trading.live.channel import channels
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]

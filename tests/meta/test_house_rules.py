@@ -108,7 +108,7 @@ SLEEPERS = {
     "trading/summon.py": "the companion's lock, at which somebody only looks",
     "trading/telemetry.py": "the companion's follower, whose progress is in the ledger alone",
     "trading/transactions.py": "SQLite's writers' lock, a file lock that has a time limit",
-    "trading/web/channel.py": "the next look for the viewers of a page, at a ledger and a spool that tell nobody",
+    "trading/live/channel.py": "the next look for the viewers of a page, at a ledger and a spool that tell nobody",
     "velox_site/log_reader.py": "further lines of a log, for whoever follows it in a terminal",
     "velox_site/serve.py": "its own health page's first answer",
 }

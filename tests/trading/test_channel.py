@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.waiting import PATIENCE_SECONDS
-from trading.web import channel
-from trading.web.channel import Channel, Channels, Picture
+from trading.live import channel
+from trading.live.channel import Channel, Channels, Picture
 
 Body = dict[str, str | dict[str, str]]
 

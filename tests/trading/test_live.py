@@ -16,9 +16,10 @@ from django.test import Client
 
 from tests import page_desk
 from tests.waiting import PATIENCE_SECONDS
+from trading.live import channel, watching
 from trading.models import User
 from trading.operations.close_position import close_position
-from trading.web import channel, live
+from trading.web import live
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -154,7 +155,7 @@ def test_a_server_without_streams_says_so(client: Client) -> None:
 
 
 def test_a_stream_says_that_it_ends_once_its_login_has(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.0)
     client.force_login(page_desk.member("viewer"))
     session_key = client.session.session_key
     client.logout()
@@ -196,5 +197,5 @@ def test_a_look_keeps_its_connection_until_that_is_old_or_has_failed(monkeypatch
         closed.clear()
         monkeypatch.setattr(connection, "close_at", time.monotonic() - age)
         monkeypatch.setattr(connection, "errors_occurred", has_failed)
-        live.renew_connections()
+        watching.renew_connections()
         assert bool(closed) == is_closed

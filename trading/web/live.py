@@ -6,19 +6,17 @@ five times a second, and draws what follows from the one that moved, or every ot
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.handlers.asgi import ASGIRequest
-from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
@@ -30,10 +28,11 @@ from timeseries import wiring
 from trading.domain.limits import LimitState
 from trading.health.report import HealthReport, report
 from trading.hot import cache
+from trading.live.channel import Channel, Picture, channels
+from trading.live.watching import looking, renew_connections, while_allowed
 from trading.models import Account
 from trading.queries.accounts import get_account
 from trading.queries.kept import LedgerMark, mark_of
-from trading.web.channel import Channel, Picture, channels
 from trading.web.choice import account_query, chosen_account
 from trading.web.day_shown import DayShown, Unrealised, day_shown
 from trading.web.guard import may_look
@@ -42,13 +41,8 @@ from trading.web.positions import OpenPosition
 
 HEALTH_SECONDS = 2.0
 FRESH_SECONDS = 1.0  # so old a look may be that a page shows in place of its own
-CONNECTION_SECONDS = 60.0  # a thread that looks keeps its connection so long
-CHECK_SECONDS = 20.0  # between two looks whether a viewer still may look: cut off within a minute, a slow look included
 SECTIONS = ("tiles", "positions", "curve", "latest", "signals", "limits", "health")
 NEEDS_ASGI = "Live figures need the ASGI server of `make serve`; this page shows those of its loading."
-
-_looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")
-_checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
 
 
 class Footing(NamedTuple):
@@ -156,27 +150,10 @@ def events(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _events(code: str, session_key: str | None) -> AsyncGenerator[bytes]:
-    loop, checked_at = asyncio.get_running_loop(), time.monotonic()
-    check: asyncio.Future[bool] | None = None
-    async with aclosing(channels.stream(code, lambda: Channel(OverviewLook(code), _looking))) as stream:
-        async for event in stream:
-            # An event never waits for a check: they come in hundreds at once, and each asks the database.
-            if check is not None and check.done():
-                if not check.result():
-                    yield b"event: ended\ndata: {}\n\n"
-                    return
-                check, checked_at = None, time.monotonic()
-            if check is None and time.monotonic() - checked_at >= CHECK_SECONDS:
-                check = loop.run_in_executor(_checking, _may_still_look, session_key)
+    stream = channels.stream(code, lambda: Channel(OverviewLook(code), looking))
+    async with aclosing(while_allowed(stream, partial(_may_still_look, session_key))) as events_allowed:
+        async for event in events_allowed:
             yield event
-
-
-def renew_connections() -> None:
-    """Close this thread's database connections that failed or are old: to make one takes longer than most looks."""
-    for connection in connections.all(initialized_only=True):
-        made_at = connection.close_at  # of one that a request would close at its end
-        if connection.errors_occurred or made_at is None or time.monotonic() - made_at >= CONNECTION_SECONDS:
-            connection.close_if_unusable_or_obsolete()
 
 
 def _may_still_look(session_key: str | None) -> bool:

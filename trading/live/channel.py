@@ -10,9 +10,9 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -33,11 +33,13 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class Frame:
+    """A picture by its number, and the bytes of its event: whole, and what is other than in the frame before."""
+
     number: int
     picture: Picture
     whole: bytes
-    change: bytes  # what is other than in the frame before
+    change: bytes
 
 
 class Channel:
@@ -47,30 +49,41 @@ class Channel:
     def __init__(self, look: Callable[[bool], Picture | None], executor: Executor) -> None:
         self.viewers = 0
         self._look, self._executor = look, executor
-        self._frame: _Frame | None = None
-        self._is_faulty = False
+        self._frame: Frame | None = None
+        self.is_faulty = False
         self._is_over = False
         self._news = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
     async def stream(self) -> AsyncGenerator[bytes]:
         """Yield a viewer's events until the channel ends; who comes late or is slow gets the whole picture."""
+        seen = 0
+        yield b"retry: 1000\n\n"
+        async with aclosing(self.frames()) as frames:
+            async for frame in frames:
+                if frame is None:
+                    yield event_text("fault" if self.is_faulty else "beat", {})
+                else:
+                    is_next = seen and frame.number == seen + 1
+                    seen = frame.number
+                    yield frame.change if is_next else frame.whole
+
+    async def frames(self) -> AsyncGenerator[Frame | None]:
+        """Yield the newest frame whenever there is another one, and None where there is none for `BEAT_SECONDS`."""
         self.viewers += 1
         self._looking = self._looking or asyncio.create_task(self._keep_looking())
         seen = 0
         try:
-            yield b"retry: 1000\n\n"
             while not self._is_over:
                 news, frame = self._news, self._frame
                 if frame is not None and frame.number > seen:
-                    is_next = seen and frame.number == seen + 1
                     seen = frame.number
-                    yield frame.change if is_next else frame.whole
+                    yield frame
                     continue
                 try:
                     await asyncio.wait_for(news.wait(), BEAT_SECONDS)
                 except TimeoutError:
-                    yield _event("fault" if self._is_faulty else "beat", {})
+                    yield None
         finally:
             self.viewers -= 1
             if not self.viewers and self._looking is not None:
@@ -89,14 +102,14 @@ class Channel:
             began = time.monotonic()
             try:
                 picture = await loop.run_in_executor(self._executor, self._look, self._frame is None)
-                self._is_faulty = False
+                self.is_faulty = False
                 if picture is not None:
                     drawn_at = began
                     self._publish(picture)
             except Exception as error:
-                if not self._is_faulty:
+                if not self.is_faulty:
                     log.error("the live page cannot be drawn", error=str(error), exc_info=True)
-                self._is_faulty = True
+                self.is_faulty = True
             pause = max(LOOK_SECONDS, SPACING_SECONDS - (time.monotonic() - drawn_at))
 
     def _publish(self, picture: Picture) -> None:
@@ -105,9 +118,9 @@ class Channel:
         changed = {name: html for name, html in picture.sections.items() if known.get(name) != html}
         if before is not None and not changed and picture.facts == before.picture.facts:
             return
-        whole = _event("picture", {**picture.facts, "sections": dict(picture.sections)})
-        change = _event("picture", {**picture.facts, "sections": changed})
-        self._frame = _Frame(1 if before is None else before.number + 1, picture, whole, change)
+        whole = event_text("picture", {**picture.facts, "sections": dict(picture.sections)})
+        change = event_text("picture", {**picture.facts, "sections": changed})
+        self._frame = Frame(1 if before is None else before.number + 1, picture, whole, change)
         self._tell()
 
     def _tell(self) -> None:
@@ -115,7 +128,8 @@ class Channel:
         news.set()
 
 
-def _event(name: str, body: Mapping[str, str | Mapping[str, str]]) -> bytes:
+def event_text(name: str, body: Mapping[str, str | Mapping[str, str]]) -> bytes:
+    """Return a server-sent event."""
     return f"event: {name}\ndata: {json.dumps(body)}\n\n".encode()
 
 
@@ -127,13 +141,25 @@ class Channels:
 
     async def stream(self, name: str, make: Callable[[], Channel]) -> AsyncGenerator[bytes]:
         """Yield the events of a channel (see `Channel.stream`)."""
+        with self._watched(name, make) as channel:
+            async with aclosing(channel.stream()) as stream:
+                async for event in stream:
+                    yield event
+
+    async def frames(self, name: str, make: Callable[[], Channel]) -> AsyncGenerator[Frame | None]:
+        """Yield the frames of a channel (see `Channel.frames`)."""
+        with self._watched(name, make) as channel:
+            async with aclosing(channel.frames()) as frames:
+                async for frame in frames:
+                    yield frame
+
+    @contextmanager
+    def _watched(self, name: str, make: Callable[[], Channel]) -> Iterator[Channel]:
         channel = self._by_name.get(name)
         if channel is None:
             channel = self._by_name[name] = make()
         try:
-            async with aclosing(channel.stream()) as stream:
-                async for event in stream:
-                    yield event
+            yield channel
         finally:
             if not channel.viewers and self._by_name.get(name) is channel:
                 del self._by_name[name]

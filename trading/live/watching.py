@@ -1,0 +1,43 @@
+"""The threads of a web process that look for all who watch, and the streams of those who still may."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+
+from django.db import connections
+
+CONNECTION_SECONDS = 60.0  # a thread that looks keeps its connection so long
+CHECK_SECONDS = 20.0  # between two looks whether a viewer still may look: cut off within a minute, a slow look included
+ENDED = b"event: ended\ndata: {}\n\n"
+
+looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")
+checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
+
+
+async def while_allowed(events: AsyncGenerator[bytes], is_allowed: Callable[[], bool]) -> AsyncGenerator[bytes]:
+    """Yield a viewer's events until ``is_allowed``, which is asked every `CHECK_SECONDS`, denies it."""
+    loop, checked_at = asyncio.get_running_loop(), time.monotonic()
+    check: asyncio.Future[bool] | None = None
+    async with aclosing(events) as stream:
+        async for event in stream:
+            # An event never waits for a check: they come in hundreds at once, and each asks the database.
+            if check is not None and check.done():
+                if not check.result():
+                    yield ENDED
+                    return
+                check, checked_at = None, time.monotonic()
+            if check is None and time.monotonic() - checked_at >= CHECK_SECONDS:
+                check = loop.run_in_executor(checking, is_allowed)
+            yield event
+
+
+def renew_connections() -> None:
+    """Close this thread's database connections that failed or are old: to make one takes longer than most looks."""
+    for connection in connections.all(initialized_only=True):
+        made_at = connection.close_at  # of one that a request would close at its end
+        if connection.errors_occurred or made_at is None or time.monotonic() - made_at >= CONNECTION_SECONDS:
+            connection.close_if_unusable_or_obsolete()
