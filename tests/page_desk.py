@@ -140,6 +140,13 @@ def ticks(symbol: str = "RELIANCE", *, every_seconds: int = 5, minutes: int = 90
                 dm.cache_indicators(symbol, {"ema_fast": round(price - 0.8, 2), "rsi": 50 + number % 30}, at=at)
 
 
+def token(name: str = "notebook", *scopes: str, account: str = "main") -> str:
+    """Make a token with which a program reads and return its secret."""
+    from trading.operations.make_token import make_token
+
+    return make_token(account, name, scopes or ("read",), by="asha").secret
+
+
 def reviewed(trade_id: str, *, by: str = "asha", **other: str) -> None:
     """Keep a review of a trade of `main`."""
     from trading.models import Trade, User

@@ -85,3 +85,4 @@ def fill_desk() -> None:
     page_desk.screenshot("T1")
     page_desk.breaks()
     page_desk.alerts()
+    page_desk.token()

@@ -283,7 +283,7 @@ def test_reads_agree_with_the_facade() -> None:
 def test_schema_and_document_list_every_call_and_its_statuses() -> None:
     schema = json.loads(Client().get(ROOT + "openapi.json").content)
     paths = {path.removeprefix(ROOT) for path in schema["paths"]}
-    assert paths == {each.split("?")[0] for each in READS} | {"fills", "closings", "stops"}
+    assert paths == {each.split("?")[0] for each in READS} | {"fills", "closings", "stops", "events"}
     calls = {
         f"{method.upper()} /{path.removeprefix(ROOT)}" for path in schema["paths"] for method in schema["paths"][path]
     }

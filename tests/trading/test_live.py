@@ -170,7 +170,7 @@ def test_a_stream_says_that_it_ends_once_its_login_has(client: Client, monkeypat
 def test_a_stream_that_runs_is_cut_off_once_its_viewer_loses_the_right(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(channel, "BEAT_SECONDS", 0.05)
     viewer = page_desk.member("viewer")
     client.force_login(viewer)

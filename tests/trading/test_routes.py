@@ -95,7 +95,7 @@ def test_the_table_lets_nobody_in_who_should_not_be() -> None:
     for line in lines:
         pattern, method, *cells = (cell.strip(" `") for cell in line.strip("|").split(" | "))
         answers = dict(zip(ROLES, cells, strict=True))
-        if pattern.startswith("/api/"):  # nobody but a token is let in there: test_api
+        if pattern.startswith("/api/") and pattern != "/api/v1/docs/":  # nobody but a token is let in there: test_api
             assert set(cells) <= {"401", "404", "405"} or pattern.endswith("/openapi.json"), line
             continue
         if pattern not in OPEN:

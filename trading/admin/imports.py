@@ -22,7 +22,7 @@ from trading.queries.corporate_actions import WAITING, proposed
 from trading.queries.opening_sales import opening_sales
 
 
-def _operation_page(
+def operation_page(
     request: HttpRequest, account: Account, title: str, facts: str, sections: list[tuple[str, OperationForm]], back: str
 ) -> HttpResponse:
     """Show forms of an account by their headings; carry out the one that was sent, and go back."""
@@ -86,7 +86,7 @@ def decide_action(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponseRedirect(back)
     sections = forms_of(action, request.POST if request.method == "POST" else None)
     words = f"{action.day}: {action.text}"
-    return _operation_page(request, action.account, "Decide a corporate action", words, sections, back)
+    return operation_page(request, action.account, "Decide a corporate action", words, sections, back)
 
 
 def _currency(row: HoldingCost | StatedCharge) -> str:
@@ -150,7 +150,7 @@ def cost_page(request: HttpRequest, pk: int) -> HttpResponse:
     form = CostForm(request.POST if request.method == "POST" else None, pk)
     words = f"{sale.instrument.symbol}, {sale.quantity:f} sold at {sale.price:f} on {sale.day}"
     back = f"{reverse('admin:trading_opening_sales')}?account={sale.account.code}"
-    return _operation_page(request, sale.account, "Give the cost of holdings", words, [("What they cost", form)], back)
+    return operation_page(request, sale.account, "Give the cost of holdings", words, [("What they cost", form)], back)
 
 
 @admin.register(StatedCharge)
@@ -181,4 +181,4 @@ def charges_page(request: HttpRequest) -> HttpResponse:
     form = ChargesForm(request.POST if request.method == "POST" else None, account.code)
     back = f"{reverse('admin:trading_statedcharge_changelist')}?account={account.code}"
     words = f"Of account {account.code}, in {account.currency}; a rebate is below 0. Notes and files stand before it."
-    return _operation_page(request, account, "State charges", words, [("Head by head", form)], back)
+    return operation_page(request, account, "State charges", words, [("Head by head", form)], back)

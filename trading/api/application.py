@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from trading.api import figures, problems, reads, records, series  # noqa: F401 - the routes
+from trading.api import events, figures, problems, reads, records, series  # noqa: F401 - the routes
 from trading.api.plain import ExactParser, PlainRenderer
 from trading.api.router import router
+from trading.api.schema import DeskApi
 from trading.errors import VeloxError
 
-api = NinjaAPI(
+api = DeskApi(
     title="VELOX",
     version="1",
     description=(

@@ -93,8 +93,11 @@ def ticks(request: HttpRequest, asked: Query[TickQuery]) -> HttpResponse:
 @reading("/ticks/newest", NewestTicks, "The newest tick of each symbol")
 def newest_ticks(request: HttpRequest, asked: Query[NewestQuery]) -> dict[str, list[Body]]:
     """`DataManager.get_latest_ticks`."""
-    newest = facade_of(request).get_latest_ticks(asked.symbols)
-    return {"ticks": [_tick(tick) for tick in newest.values()]}
+    rows = []
+    for tick in facade_of(request).get_latest_ticks(asked.symbols).values():
+        times = dict(zip(TIMES, instant_texts([tick[name] for name in TIMES]), strict=True))
+        rows.append({name: number(each) if isinstance(each, float) else each for name, each in tick.items()} | times)
+    return {"ticks": rows}
 
 
 @reading("/indicators", PointPage, "Indicators that were recorded of a symbol")
@@ -168,9 +171,3 @@ def page_of(read: Callable[[int, int], pa.Table], start: int, stop: int, limit: 
     following = int(times[limit - 1]) + 1  # several points of one instant, of two timeframes say, stay together
     whole = int(times.searchsorted(following))
     return rows.slice(0, whole), following if whole < count or end < stop else None
-
-
-def _tick(tick: Body) -> Body:
-    """Return a tick as it is answered."""
-    times = dict(zip(TIMES, instant_texts([tick[name] for name in TIMES]), strict=True))
-    return {name: number(amount) if isinstance(amount, float) else amount for name, amount in tick.items()} | times

@@ -94,9 +94,9 @@ def row_shape(name: str, columns: FieldTypes) -> type[Schema]:
     return create_model(name, __base__=Schema, **columns)
 
 
-def list_shape(name: str, field: str, row: type, about: str, more: FieldTypes) -> type[Schema]:
-    """Return the schema of an answer that has rows under a name, beside ``more`` fields."""
-    columns: FieldTypes = {field: (GenericAlias(list, row), ...), **more}
+def list_shape(name: str, field: str, row: type, about: str, others: FieldTypes) -> type[Schema]:
+    """Return the schema of an answer that has rows under a name, beside ``others``."""
+    columns: FieldTypes = {field: (GenericAlias(list, row), ...), **others}
     return create_model(name, __base__=Schema, __doc__=about, **columns)
 
 

@@ -39,7 +39,10 @@ def table_response(request: HttpRequest, name: str, table: pa.Table, following: 
     elif kind == CSV:
         response = HttpResponse(_csv_of(table), content_type=f"{CSV}; charset=utf-8")
     else:
-        response = HttpResponse(_arrow_of(table), content_type=ARROW)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        response = HttpResponse(sink.getvalue().to_pybytes(), content_type=ARROW)
     if following is not None:
         query = urlencode({**request.GET.dict(), "start": following})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
@@ -84,11 +87,3 @@ def _csv_of(table: pa.Table) -> str:
     columns = columns_of(table).values()
     writer.writerows([cell(each) for each in cells] for cells in zip(*columns, strict=True))
     return text.getvalue()
-
-
-def _arrow_of(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    stored: bytes = sink.getvalue().to_pybytes()
-    return stored

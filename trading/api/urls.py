@@ -7,10 +7,12 @@ from functools import wraps
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import path
 from django.views.decorators.http import require_safe
 
 from trading.api.application import api
 from trading.api.problems import problem
+from trading.api.reference import reference
 from trading.api.tags import unless_known
 
 
@@ -30,7 +32,8 @@ def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 
 urlpatterns, _, app_name = api.urls
+urlpatterns.insert(0, path("docs/", reference, name="reference"))
 for route in urlpatterns:
-    if route.callback is not None:
+    if route.callback is not None and route.name != "reference":
         view = require_safe(route.callback) if route.name == "openapi-json" else route.callback
         route.callback = in_problems(view)

@@ -50,7 +50,7 @@ class Channel:
         self.viewers = 0
         self._look, self._executor = look, executor
         self._frame: Frame | None = None
-        self.is_faulty = False
+        self._is_faulty = False
         self._is_over = False
         self._news = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -61,15 +61,16 @@ class Channel:
         yield b"retry: 1000\n\n"
         async with aclosing(self.frames()) as frames:
             async for frame in frames:
-                if frame is None:
-                    yield event_text("fault" if self.is_faulty else "beat", {})
+                if isinstance(frame, bytes):
+                    yield frame
                 else:
                     is_next = seen and frame.number == seen + 1
                     seen = frame.number
                     yield frame.change if is_next else frame.whole
 
-    async def frames(self) -> AsyncGenerator[Frame | None]:
-        """Yield the newest frame whenever there is another one, and None where there is none for `BEAT_SECONDS`."""
+    async def frames(self) -> AsyncGenerator[Frame | bytes]:
+        """Yield the newest frame whenever there is another one, and where there is none for `BEAT_SECONDS` the event
+        that says so."""
         self.viewers += 1
         self._looking = self._looking or asyncio.create_task(self._keep_looking())
         seen = 0
@@ -83,7 +84,7 @@ class Channel:
                 try:
                     await asyncio.wait_for(news.wait(), BEAT_SECONDS)
                 except TimeoutError:
-                    yield None
+                    yield event_text("fault" if self._is_faulty else "beat", {})
         finally:
             self.viewers -= 1
             if not self.viewers and self._looking is not None:
@@ -102,20 +103,20 @@ class Channel:
             began = time.monotonic()
             try:
                 picture = await loop.run_in_executor(self._executor, self._look, self._frame is None)
-                self.is_faulty = False
+                self._is_faulty = False
                 if picture is not None:
                     drawn_at = began
                     self._publish(picture)
             except Exception as error:
-                if not self.is_faulty:
+                if not self._is_faulty:
                     log.error("the live page cannot be drawn", error=str(error), exc_info=True)
-                self.is_faulty = True
+                self._is_faulty = True
             pause = max(LOOK_SECONDS, SPACING_SECONDS - (time.monotonic() - drawn_at))
 
     def _publish(self, picture: Picture) -> None:
         before = self._frame
-        known = {} if before is None else before.picture.sections
-        changed = {name: html for name, html in picture.sections.items() if known.get(name) != html}
+        earlier = {} if before is None else before.picture.sections
+        changed = {name: html for name, html in picture.sections.items() if earlier.get(name) != html}
         if before is not None and not changed and picture.facts == before.picture.facts:
             return
         whole = event_text("picture", {**picture.facts, "sections": dict(picture.sections)})
@@ -146,7 +147,7 @@ class Channels:
                 async for event in stream:
                     yield event
 
-    async def frames(self, name: str, make: Callable[[], Channel]) -> AsyncGenerator[Frame | None]:
+    async def frames(self, name: str, make: Callable[[], Channel]) -> AsyncGenerator[Frame | bytes]:
         """Yield the frames of a channel (see `Channel.frames`)."""
         with self._watched(name, make) as channel:
             async with aclosing(channel.frames()) as frames:

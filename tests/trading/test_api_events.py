@@ -1,0 +1,164 @@
+"""`/events`: every row of the account's journal once and in order, from any place on, for who still may."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from tests.trading.book import AT, MINUTE, closed, opened
+from tests.trading.test_api import _fresh_rates, caller  # noqa: F401 - a fixture
+from tests.waiting import PATIENCE_SECONDS
+from trading.api import events
+from trading.live import account_feed, channel, watching
+from trading.live.account_feed import AccountFeed
+from trading.models import ApiToken, Journal
+from trading.operations.create_account import create_account
+from trading.operations.make_token import make_token
+from trading.operations.record_signal import record_signal
+from trading.operations.revoke_token import revoke_token
+from trading.operations.update_trailing_sl import update_trailing_sl
+
+pytestmark = [pytest.mark.ledger, pytest.mark.usefixtures("ledger", "alone")]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channel, "LOOK_SECONDS", 0.005)
+    monkeypatch.setattr(channel, "SPACING_SECONDS", 0.01)
+    monkeypatch.setattr(channel, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(account_feed, "_health_text", lambda: '{"status": "ok", "parts": {}}')
+
+
+def last() -> int:
+    return Journal.objects.filter(account__code="main").count()
+
+
+async def rows(stream: AsyncGenerator[bytes], count: int) -> list[dict[str, Any]]:
+    """Return the next rows of the journal from a stream."""
+    seen: list[dict[str, Any]] = []
+    while len(seen) < count:
+        lines = dict(line.split(": ", 1) for line in (await anext(stream)).decode().strip().split("\n"))
+        if lines.get("event") == "journal":
+            seen.append(json.loads(lines["data"]) | {"id": int(lines["id"])})
+    return seen
+
+
+def heard(after: int, count: int, *acts: Any) -> list[dict[str, Any]]:
+    """Return rows behind a place as a stream has them; ``acts`` happen one by one once it runs."""
+
+    async def play() -> list[dict[str, Any]]:
+        stream = events._watched("main", after)
+        async for event in stream:
+            if event.startswith(b"event: health"):
+                break
+        seen: list[dict[str, Any]] = []
+        for act in acts:
+            await asyncio.to_thread(act)
+        seen += await rows(stream, count)
+        await stream.aclose()
+        return seen
+
+    return asyncio.run(asyncio.wait_for(play(), PATIENCE_SECONDS))
+
+
+def test_rows_come_in_order_with_what_they_are_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = last()
+    monkeypatch.setattr(watching, "renew_connections", lambda: None)
+
+    def trade() -> None:
+        opened("T1", fill_id="F1")
+        update_trailing_sl("main", "T1", "ema cross", "RELIANCE", "2445", "2460", "atr", at=AT + MINUTE)
+        closed("T1")
+        record_signal("main", "ema cross", "TCS", AT, {"rsi": 61.5}, decision="SKIPPED", reason="late")
+
+    seen = heard(begin, 4, trade)
+    assert [row["sequence"] for row in seen] == [row["id"] for row in seen] == list(range(begin + 1, begin + 5))
+    assert [row["operation"] for row in seen] == [
+        "open_position",
+        "update_trailing_sl",
+        "close_position",
+        "record_signal",
+    ]
+    assert {(row["trade_id"], row["symbol"]) for row in seen[:3]} == {("T1", "RELIANCE")}
+    assert seen[0]["fill"]["fill_id"] == "F1" and seen[0]["recorded_at"].endswith("Z")
+    assert seen[3]["signal"]["conditions"] == {"rsi": 61.5} and seen[3]["strategy_id"] == "ema cross"
+
+
+def test_who_comes_back_gets_what_came_meanwhile_kept_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = last()
+    monkeypatch.setattr(account_feed, "ROWS_KEPT", 2)
+    monkeypatch.setattr(account_feed, "ROWS_AT_ONCE", 2)
+    for number in range(5):
+        opened(f"T{number}")
+
+    async def play() -> list[list[int]]:
+        first = events._watched("main", begin)
+        seen = [[row["id"] for row in await rows(first, 5)]]
+        second = events._watched("main", begin + 3)  # the first one's feed keeps the last two
+        seen.append([row["id"] for row in await rows(second, 2)])
+        await first.aclose()
+        await second.aclose()
+        return seen
+
+    whole, resumed = asyncio.run(asyncio.wait_for(play(), PATIENCE_SECONDS))
+    assert whole == [begin + number for number in range(1, 6)]
+    assert resumed == whole[3:]
+
+
+def test_all_who_watch_an_account_share_one_feed_and_it_is_forgotten_after_them() -> None:
+    feed = account_feed.feed_of("main")
+    assert account_feed.feed_of("main") is feed
+    opened("T1")
+    assert feed(True) is not None and feed(False) is None
+    opened("T2")
+    picture = feed(False)
+    assert picture is not None and int(picture.facts["sequence"]) == last()
+    assert [sequence for sequence, _ in feed.kept_after(last() - 1)] == [last()]
+    assert not feed.kept_after(0) and len(feed.read_after(0)) == last()
+    del feed
+    assert "main" not in account_feed._feeds
+
+
+def test_another_accounts_rows_are_not_in_it() -> None:
+    create_account("paper", book="paper", currency="INR", zone="Asia/Kolkata", capital=1, capital_date=AT.date())
+    feed = AccountFeed("main")
+    before = feed(True)
+    opened("theirs", account_code="paper")
+    assert feed(False) is None and feed(True) == before
+    assert b"theirs" not in b"".join(text for _, text in feed.read_after(0))
+
+
+def test_no_row_tells_the_digest_of_a_token() -> None:
+    token = make_token("main", "a", ["read"], by="asha").token
+    assert token.sha256.encode() not in b"".join(text for _, text in AccountFeed("main").read_after(0))
+
+
+def test_a_stream_ends_once_its_token_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "CHECK_SECONDS", 0.0)
+    make_token("main", "a", ["read"], by="asha")
+    token = ApiToken.objects.select_related("account").get(name="a")
+
+    async def play() -> list[bytes]:
+        seen = []
+        async for event in events._events(token, 0):
+            seen.append(event)
+            if len(seen) == 3:
+                assert events._open[token.pk] == 1
+                await asyncio.to_thread(revoke_token, "a", by="asha")
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(play(), PATIENCE_SECONDS))[-1] == b"event: ended\ndata: {}\n\n"
+    assert events._open[token.pk] == 0
+
+
+def test_what_cannot_be_streamed_is_refused_in_words() -> None:
+    program = caller("read")
+    for path in ("events?after=999", "events?after=-1", "events?after=x", "events?since=1"):
+        assert program.get(path)[0] == 422, path
+    assert program.client.get("/api/v1/events", headers={"Last-Event-ID": "999"}).status_code == 422
+    response = program.client.get("/api/v1/events")
+    assert (response.status_code, response.json()["code"]) == (501, "no_streams")
