@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from django.db import connections
 
 from tests.redis_server import RedisServer
 from tests.trading.fault_makers import MAKERS, Room
+from tests.waiting import until
 from timeseries import wiring
-from trading.health import diagnosis, faults
+from trading.health import diagnosis, faults, integrity
 from trading.health import report as module
 from trading.health.faults import FAULTS
+from trading.health.integrity import DailyCheck
 from trading.health.mending import MENDINGS
 from trading.hot import cache, comparisons
 from trading.hot.breaker import Breaker
@@ -67,13 +71,14 @@ def test_a_damaged_file_is_mended_from_the_segments_and_only_when_asked(room: Ro
 
 def test_what_a_person_must_decide_is_left(room: Room) -> None:
     MAKERS["spool/balance"](room)
-    before = sorted(path for path in room.data_dir.rglob("*") if path.is_file())
+    before = {path for path in room.data_dir.rglob("*") if path.is_file()}
     code, found = doctor("--fix")
     assert (code, [(row["code"], row["is_mended"], row["outcome"]) for row in found["findings"]]) == (
         1,
         [("balance", False, "")],
     )
-    assert sorted(path for path in room.data_dir.rglob("*") if path.is_file()) == before
+    after = {path for path in room.data_dir.rglob("*") if path.is_file()}
+    assert after - {room.data_dir / "ledger_checked.json"} == before
 
 
 def test_the_write_ahead_log_is_applied_and_nothing_of_the_books_moves(room: Room) -> None:
@@ -96,9 +101,41 @@ def test_a_stale_copy_is_made_anew_and_a_waiting_fact_posted(room: Room) -> None
     assert datetime.now(UTC) - compared < timedelta(minutes=5)
 
 
-def test_a_ledger_whose_pages_are_damaged_is_found_by_its_own_check(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(diagnosis, "integrity", lambda: ["row 1 missing from index"])
+def damage_a_page(place: Path) -> bytes:
+    """Overwrite a page of the ledger that no look at its health reads, that of no signals; return what stood there."""
+    connections.close_all()
+    with closing(sqlite3.connect(place)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        [(page, size)] = file.execute(
+            "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size WHERE name = 'trading_screenshot'"
+        )
+    with place.open("r+b") as raw:
+        raw.seek((page - 1) * size)
+        content = raw.read(size)
+        raw.seek((page - 1) * size)
+        raw.write(b"\xff" * size)
+    return content
+
+
+def test_a_ledger_whose_pages_are_damaged_is_found_by_its_own_check(room: Room) -> None:
+    damage_a_page(room.data_dir / "ledger.sqlite3")
+    assert module.report(now=datetime.now(UTC))["parts"]["ledger"]["status"] == "ok"  # nobody has read that page
     code, found = doctor("--fix")
     assert (code, found["findings"][0]["code"], found["findings"][0]["outcome"]) == (1, "ledger_damaged", "")
+    assert module.report(now=datetime.now(UTC))["parts"]["ledger"]["code"] == "ledger_damaged"
+
+
+def test_the_watch_over_the_desk_finds_damage_once_a_day_and_forgets_that_of_another_file(room: Room) -> None:
+    place, check, at = room.data_dir / "ledger.sqlite3", DailyCheck(), datetime.now(UTC)
+    check.look(at)
+    until(lambda: integrity.last_check())
+    assert "found whole 0.0 h ago" in module.report(now=at)["parts"]["ledger"]["detail"]
+    damage_a_page(place)
+    check.look(at + timedelta(hours=23))
+    check.look(at + timedelta(hours=25))
+    until(lambda: module.report(now=at + timedelta(hours=25))["parts"]["ledger"]["code"] == "ledger_damaged")
+    copy = place.with_name("copy")
+    shutil.copy(place, copy)
+    connections.close_all()
+    copy.rename(place)  # as a restored backup takes its place
+    assert integrity.last_check() is None

@@ -83,7 +83,7 @@ class LatencyCounts:
 
 def total_counts(folder: Path) -> Counts:
     """Return the words of each kind, added up over all processes that ever counted in the folder. Raises: OSError."""
-    totals = array("Q", bytes(_size()))
+    totals = array("Q", bytes((1 + len(KINDS)) * WORDS * 8))
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
             descriptor = os.open(path, READ)
@@ -100,14 +100,10 @@ def total_counts(folder: Path) -> Counts:
 
 def _words(descriptor: int) -> array[int]:
     """Return what stands in a slot; zeros where it is new, of an earlier version's fewer kinds, or damaged."""
-    size = _size()
+    size = (1 + len(KINDS)) * WORDS * 8
     content = os.pread(descriptor, size, 0)
     words = array("Q", content[: len(content) // 8 * 8].ljust(size, b"\0"))
     if words[0] != MAGIC or max(words[1:]) >= 1 << 57:  # so that the sum of all slots has room
         words = array("Q", bytes(size))
         words[0] = MAGIC
     return words
-
-
-def _size() -> int:
-    return (1 + len(KINDS)) * WORDS * 8

@@ -30,6 +30,7 @@ from trading.alerts.judge import Judge, fault_key, fault_notices
 from trading.alerts.outbox import Outbox
 from trading.errors import LedgerNotReady, VeloxError
 from trading.health import alerts, faults
+from trading.health.integrity import DailyCheck
 from trading.health.report import HealthReport, report
 from trading.models import Alert
 from trading.operations.raise_alert import Notice, raise_alerts, recover_alert, see_alert_again
@@ -56,10 +57,11 @@ class DeskWatch:
         self._lasting: set[str] = set()
         self._channels: list[Recipient] = []
         self._notices: dict[str, Notice] = {}
-        self._health = _Health(ask_health)
+        self._health, self._integrity = _Health(ask_health), DailyCheck()
 
     def judge_once(self, now: datetime) -> None:
         """Look at the newest report of health and raise or end alerts; what the ledger does not take is kept."""
+        self._integrity.look(now)
         health = self._health.newest(now)
         if health is not None:
             self._notices = fault_notices(health, desk=_desk())

@@ -73,14 +73,16 @@ class _Head(NamedTuple):
 
 def _heads(ends: ChainEnds) -> list[_Head]:
     saved = f"CASE account.code {' WHEN %s THEN %s' * len(ends)} ELSE 0 END" if ends else "0"
-    sequences = [part for code, (sequence, _) in ends.items() for part in (code, sequence)]
+    pairs: list[str | int] = []
+    for code, (sequence, _) in ends.items():
+        pairs += [code, sequence]
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:  # with every look: the ORM would take ten times as long
         cursor.execute(
             "SELECT account.code, account.book, head.sequence,"  # noqa: S608  (no value stands in the text)
             f" (SELECT mac FROM trading_journal WHERE account_id = account.id AND sequence = {saved}),"
             f" (SELECT recorded_at FROM trading_journal WHERE account_id = account.id AND sequence = {saved} + 1)"
             " FROM trading_journalhead head JOIN trading_account account ON account.id = head.account_id",
-            sequences * 2,
+            pairs * 2,
         )
         return list(map(_Head._make, cursor.fetchall()))
 

@@ -19,8 +19,7 @@ def broken(connection: BaseDatabaseWrapper, error: DatabaseError) -> State | Non
     """Return the state of a database that refused a read; None where it only lacks the table."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if connection.vendor == "sqlite":
-        is_damaged = any(word in text for word in DAMAGED)
-        if is_damaged:
+        if is_damage(error):
             return faults.LEDGER_DAMAGED.state(f"SQLite says: {text}.")
         return faults.LEDGER_BUSY.state("Another process holds the ledger for itself.") if "locked" in text else None
     if not isinstance(error, OperationalError):
@@ -28,6 +27,36 @@ def broken(connection: BaseDatabaseWrapper, error: DatabaseError) -> State | Non
     if not connection.in_atomic_block:
         connection.close()  # the next look begins anew: the server may be back
     return faults.LEDGER_UNREACHABLE.state(f"PostgreSQL does not answer: {text}")
+
+
+def is_damage(error: DatabaseError) -> bool:
+    """Tell whether SQLite says of its file that it is damaged."""
+    return any(word in str(error) for word in DAMAGED)
+
+
+def version(connection: BaseDatabaseWrapper) -> str:
+    """Return the name and the version of what holds the ledger."""
+    name = "SQLite" if connection.vendor == "sqlite" else "PostgreSQL"
+    return f"{name} {'.'.join(map(str, connection.get_database_version()))}"
+
+
+def log_bytes(connection: BaseDatabaseWrapper) -> int | None:
+    """Return the size of SQLite's write-ahead log; None where the ledger is no file."""
+    if connection.vendor != "sqlite":
+        return None
+    log = Path(f"{connection.settings_dict['NAME']}-wal")
+    return log.stat().st_size if log.exists() else 0
+
+
+def file_identity(connection: BaseDatabaseWrapper) -> str:
+    """Return what tells the ledger's file from one that took its place; "" where there is none."""
+    if connection.vendor != "sqlite":
+        return ""
+    try:
+        status = Path(str(connection.settings_dict["NAME"])).stat()
+    except OSError:
+        return ""
+    return f"{status.st_dev} {status.st_ino}"
 
 
 def unwritable(connection: BaseDatabaseWrapper) -> State | None:
@@ -59,8 +88,7 @@ def unkept_log(connection: BaseDatabaseWrapper) -> State | None:
 
 
 def _unapplied(connection: BaseDatabaseWrapper) -> State | None:
-    log = Path(f"{connection.settings_dict['NAME']}-wal")
-    size = log.stat().st_size if log.exists() else 0
+    size = log_bytes(connection) or 0
     if size <= faults.WAL_BYTES_MAX or connection.in_atomic_block:
         return None
     with connection.cursor() as cursor:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import DatabaseError
 
-from trading.health import faults
+from trading.health import integrity
 from trading.health.faults import BY_KEY
 from trading.health.mending import MENDINGS
 from trading.health.report import report
-from trading.health.state import DOWN
-
-ROWS_MAX = 5  # of SQLite's own findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +29,11 @@ class Finding:
 
 
 def diagnose(*, now: datetime) -> list[Finding]:
-    """Return the faults of every part, and what SQLite's own check of the whole ledger finds."""
+    """Return the faults of every part, and what SQLite's own check of the whole ledger finds now."""
+    with suppress(DatabaseError, OSError):  # which the part `ledger` tells
+        integrity.check_file(now=now)
     rows = report(now=now)["parts"].items()
-    findings = [_finding(f"{name}/{row['code']}", row["status"], row["detail"]) for name, row in rows if row["code"]]
-    can_be_read = not any(finding.part == "ledger" and finding.status == DOWN for finding in findings)
-    if can_be_read and (damages := integrity()):
-        findings.insert(0, _finding(faults.LEDGER_DAMAGED.key, DOWN, " ".join(damages)))
-    return findings
+    return [_finding(f"{name}/{row['code']}", row["status"], row["detail"]) for name, row in rows if row["code"]]
 
 
 def mend(findings: list[Finding]) -> list[Finding]:
@@ -50,17 +46,6 @@ def mend(findings: list[Finding]) -> list[Finding]:
         except Exception as error:  # a disk, a store or a server, each with errors of its own
             outcomes.append(f"It could not be mended: {error}")
     return [replace(finding, outcome=outcome) for finding, outcome in zip(findings, outcomes, strict=True)]
-
-
-def integrity() -> list[str]:
-    """Return what SQLite objects to in the ledger's file, [] where it is whole; PostgreSQL looks after its own."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    if connection.vendor != "sqlite":
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(f"PRAGMA quick_check({ROWS_MAX})")
-        rows = [str(row[0]) for row in cursor.fetchall()]
-    return [] if rows == ["ok"] else rows
 
 
 def _finding(key: str, status: str, detail: str) -> Finding:

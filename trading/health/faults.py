@@ -75,7 +75,7 @@ LEDGER_NOT_READY = Fault(
     "Run `manage.py migrate`; where the ledger is newer than the code, install the newer VELOX.",
 )  # fmt: skip
 LEDGER_DAMAGED = Fault(
-    "ledger", "ledger_damaged", "The file of the ledger is damaged", DOWN, 0,
+    "ledger", "ledger_damaged", "The file of the ledger is damaged", DOWN, DAY,
     "Stop everything that writes; run `manage.py doctor` and `manage.py verify_ledger`, and restore the newest backup "
     "beside the damaged file.",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.utils import DatabaseError
 
 from trading.domain import display
-from trading.health import database, faults
+from trading.health import database, faults, integrity
 from trading.health.backups import Backups, backups
 from trading.health.state import OK, State
 
@@ -36,12 +36,17 @@ def ledger(now: datetime) -> tuple[State, Backups | None]:
         return faults.LEDGER_NOT_READY.state(f"The ledger is newer than the code ({max(newer)[1]})."), None
     try:
         kept = backups(now=now)
-        state = database.unwritable(connection) or database.unkept_log(connection)
+        check, state = integrity.last_check(), None
+        if check is not None and check.findings:
+            state = faults.LEDGER_DAMAGED.state(f"SQLite's own check of the file found: {'; '.join(check.findings)}.")
+        state = state or database.unwritable(connection) or database.unkept_log(connection)
     except DatabaseError as error:
         if (broken := database.broken(connection, error)) is None:
             raise
         return broken, None
-    return state or _backed_up(f"{display.count(kept.operations)} operations in the journal.", kept, now), kept
+    whole = f", found whole {check.age(now).total_seconds() / 3600:.1f} h ago" if check else ""
+    journal = f"{database.version(connection)}{whole}. {display.count(kept.operations)} operations in the journal."
+    return state or _backed_up(journal, kept, now), kept
 
 
 @functools.cache

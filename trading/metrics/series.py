@@ -27,23 +27,20 @@ class MetricSeries(NamedTuple):
 
     def filled(self, samples: Iterable[LabelledNumber]) -> Metric:
         """Return the series with its samples."""
-        if self.kind == HISTOGRAM:
-            return self._histogram(samples)
-        family = CounterMetricFamily if self.kind == COUNTER else GaugeMetricFamily
-        metric = family(self.name, self.meaning, labels=self.labels)
-        for values, number in samples:
-            metric.add_metric(values, number)
-        return metric
-
-    def _histogram(self, samples: Iterable[LabelledNumber]) -> Metric:
-        metric = Metric(self.name, self.meaning, HISTOGRAM)
-        for (*values, part), number in samples:
-            labels = dict(zip(self.labels, values, strict=True))
-            if part in (COUNT, SUM):
-                metric.add_sample(f"{self.name}_{part}", labels, number)
+        if self.kind != HISTOGRAM:
+            family = CounterMetricFamily if self.kind == COUNTER else GaugeMetricFamily
+            numbers = family(self.name, self.meaning, labels=self.labels)
+            for values, number in samples:
+                numbers.add_metric(values, number)
+            return numbers
+        histogram = Metric(self.name, self.meaning, HISTOGRAM)
+        for (*labels, place), number in samples:
+            named = dict(zip(self.labels, labels, strict=True))
+            if place in (COUNT, SUM):
+                histogram.add_sample(f"{self.name}_{place}", named, number)
             else:
-                metric.add_sample(f"{self.name}_bucket", {**labels, "le": part}, number)
-        return metric
+                histogram.add_sample(f"{self.name}_bucket", {**named, "le": place}, number)
+        return histogram
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,15 @@ _POSITION = (*_STRATEGY, "symbol")
 
 LEDGER = MetricSeries(
     "velox_ledger_info", GAUGE, ("database", "version"), "Always 1; says which database holds the ledger."
+)
+LEDGER_LOG = MetricSeries(
+    "velox_ledger_wal_bytes", GAUGE, (), "Size of SQLite's write-ahead log, which commits go to first."
+)
+LEDGER_WHOLE = MetricSeries(
+    "velox_ledger_whole", GAUGE, (), "1 where SQLite's last check of the ledger's file found it whole, else 0."
+)
+LEDGER_CHECKED = MetricSeries(
+    "velox_ledger_checked_timestamp_seconds", GAUGE, (), "When that check was made; it is once a day."
 )
 SEEN = MetricSeries(
     "velox_seen_timestamp_seconds", GAUGE, (), "When these numbers were read. A part that hangs lets them grow old."

@@ -12,6 +12,7 @@ from django.db import connection
 
 from timeseries import presence, wiring
 from trading import summon
+from trading.health import database, integrity
 from trading.health.report import look
 from trading.health.state import DEGRADED, DOWN, OFF, OK
 from trading.metrics import series
@@ -60,9 +61,15 @@ def parts(*, now: datetime) -> Iterator[MetricReading]:
 
 
 def ledger(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield which database holds the ledger."""
+    """Yield which database holds the ledger, and of SQLite its log and the last check of its file."""
     version = ".".join(map(str, connection.get_database_version()))
     yield MetricReading(series.LEDGER, [((connection.vendor, version), 1)])
+    size, check = database.log_bytes(connection), integrity.last_check()
+    if size is not None:
+        yield MetricReading(series.LEDGER_LOG, [((), size)])
+    if check is not None:
+        yield MetricReading(series.LEDGER_WHOLE, [((), not check.findings)])
+        yield _moment(series.LEDGER_CHECKED, datetime.fromisoformat(check.at))
 
 
 def spool(*, now: datetime) -> Iterator[MetricReading]:
