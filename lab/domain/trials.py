@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from trading.domain.chain import JournalEntry, canonical
-
-Parameter = bool | int | float | str
+from trading.strategies.parameters import Setting
 
 
 class TrialState(StrEnum):
@@ -33,7 +32,7 @@ class TrialSetup:
 
     strategy: str
     code: str
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, Setting]
     account: str
     source: str | None
     symbols: Sequence[str]

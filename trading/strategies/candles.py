@@ -17,6 +17,10 @@ class Candles:
         self._current: int | None = None
         self._open = self._high = self._low = self._close = 0.0
 
+    def absorb(self, high: float, low: float, close: float) -> None:
+        """Take further ticks of the candle that is not complete yet, told by their extremes and their last price."""
+        self._high, self._low, self._close = max(self._high, high), min(self._low, low), close
+
     def add(self, tick: Tick) -> OHLCV | None:
         """Take a tick, no older than the last; return the candle that it completes, None where it completes none."""
         number = (tick.time - self.anchor) // self.every

@@ -10,8 +10,7 @@ from talipp.ohlcv import OHLCV
 
 from trading.strategies.base import Tick
 from trading.strategies.intraday import LONG, SHORT, IntradayStrategy, Watch, exact
-
-FAST, SLOW, ATR_PERIOD = 9, 21, 14
+from trading.strategies.parameters import ParameterSpan
 
 
 @dataclass(slots=True)
@@ -34,21 +33,31 @@ class EmaCross(IntradayStrategy[Averages]):
 
     strategy_id = "ema_cross"
     timeframe = "1m"
+    fast, slow, atr_period = 9, 21, 14
     stop_ranges = 2.0
     quiet_share = 0.0003
     step_ranges = 0.25  # a stop that would move by less stays
+    spans = {
+        "fast": ParameterSpan(2, 60),
+        "slow": ParameterSpan(3, 240),
+        "atr_period": ParameterSpan(2, 60),
+        "stop_ranges": ParameterSpan(0.5, 10.0, 0.25),
+        "quiet_share": ParameterSpan(0.0, 0.002, 0.0001),
+        "step_ranges": ParameterSpan(0.0, 2.0, 0.25),
+    }
 
     def start_day(self, watch: Watch[Averages]) -> Averages:
-        return Averages(EMA(FAST), EMA(SLOW), ATR(ATR_PERIOD))
+        return Averages(EMA(self.fast), EMA(self.slow), ATR(self.atr_period))
 
     def on_candle(self, watch: Watch[Averages], candle: OHLCV, tick: Tick) -> None:
         averages = watch.state
         averages.fast.add(candle.close)
         averages.slow.add(candle.close)
         averages.atr.add(candle)
-        if averages.slow[-1] is None:
+        newest = [series[-1] for series in (averages.fast, averages.slow, averages.atr)]
+        if None in newest:
             return
-        fast, slow, atr = (round(float(series[-1]), 4) for series in (averages.fast, averages.slow, averages.atr))
+        fast, slow, atr = (round(float(number), 4) for number in newest)
         indicators = {"ema_fast": fast, "ema_slow": slow, "atr": atr}
         holding = watch.holding
         if holding is not None:

@@ -139,6 +139,20 @@ class IntradayStrategy(Strategy, Generic[State]):
         if candle is not None and not self._is_over(watch, tick):
             self.on_candle(watch, candle, tick)
 
+    def pass_over(self, last: Tick, high: float, low: float) -> None:
+        """Take ticks of one symbol as `on_tick` would that bring neither a candle nor an exit, told by the last of
+        them and the extremes of all. For classes that override neither `manage` nor `on_tick`."""
+        watch = self._watches[last.symbol]
+        watch.last, holding = last, watch.holding
+        watch.candles.absorb(high, low, last.price)
+        if holding is not None:
+            best = exact(high if holding.side == LONG else low)
+            holding.extreme = max(holding.extreme, best) if holding.side == LONG else min(holding.extreme, best)
+
+    def watch_of(self, symbol: str) -> Watch[State] | None:
+        """Return the day of a symbol so far; None before its first tick."""
+        return self._watches.get(symbol)
+
     def on_end(self) -> None:
         """Close what is open at the last price seen: no more ticks come."""
         for watch in self._watches.values():

@@ -11,8 +11,7 @@ from talipp.ohlcv import OHLCV
 
 from trading.strategies.base import Tick
 from trading.strategies.intraday import LONG, SHORT, IntradayOptions, IntradayStrategy, OpenTrade, Watch, exact
-
-ATR_PERIOD = 5
+from trading.strategies.parameters import ParameterSpan
 
 
 @dataclass(slots=True)
@@ -37,15 +36,22 @@ class OpeningRangeBreakout(IntradayStrategy[OpeningRange]):
     strategy_id = "opening_range"
     timeframe = "3m"
     range_candles = 5
+    atr_period = 5
     stop_ranges = 1.5
     wide_share = 0.03
+    spans = {
+        "range_candles": ParameterSpan(1, 40),
+        "atr_period": ParameterSpan(2, 40),
+        "stop_ranges": ParameterSpan(0.5, 10.0, 0.25),
+        "wide_share": ParameterSpan(0.001, 0.2, 0.001),
+    }
 
     def __init__(self, **options: Unpack[IntradayOptions]) -> None:
         options.setdefault("candle", timedelta(minutes=3))
         super().__init__(**options)
 
     def start_day(self, watch: Watch[OpeningRange]) -> OpeningRange:
-        return OpeningRange(ATR(ATR_PERIOD))
+        return OpeningRange(ATR(self.atr_period))
 
     def on_candle(self, watch: Watch[OpeningRange], candle: OHLCV, tick: Tick) -> None:
         opening = watch.state

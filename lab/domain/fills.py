@@ -1,0 +1,73 @@
+"""How orders of a backtest are filled, and the trades that come of it: plain values, in integers of 10^-8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+
+from trading.domain.money import SCALE, divide_half_even
+from trading.domain.position import BUY, Execution, Holding, Realised
+
+HUNDREDTH = SCALE // 100
+
+
+@dataclass(frozen=True, slots=True)
+class FillModel:
+    """How an order is filled: so many milliseconds after the tick at which the strategy spoke, so many price ticks
+    worse, charged so many percent of its value (None: as the strategy says, else nobody knows)."""
+
+    latency_ms: int = 500
+    slippage_ticks: int = 1
+    charge_percent: Decimal | None = None
+
+    def charges(self, amount: int) -> int | None:
+        """Return the charges of a fill of a value, both in units, rounded half-even to the hundredth."""
+        if self.charge_percent is None:
+            return None
+        percent, divisor = self.charge_percent.as_integer_ratio()
+        return divide_half_even(abs(amount) * percent, 100 * divisor * HUNDREDTH) * HUNDREDTH
+
+
+@dataclass(frozen=True, slots=True)
+class TradedInstrument:
+    """What a backtest must know of an instrument, in units."""
+
+    multiplier: int = SCALE
+    price_tick: int = HUNDREDTH
+
+    def worse(self, price: int, side: str, ticks: int) -> int:
+        """Return a price that is so many price ticks worse for the side."""
+        return price + ticks * self.price_tick if side == BUY else price - ticks * self.price_tick
+
+
+@dataclass(frozen=True, slots=True)
+class LabFill:
+    """One fill on a trading day, and of an exit what it realised."""
+
+    at: datetime
+    day: date
+    execution: Execution
+    realised: Realised | None = None
+
+
+@dataclass(slots=True, eq=False)
+class LabTrade:
+    """A trade of a backtest, ordered on ``day``; prices in units.
+
+    ``stop`` rests at the exchange while some of the trade is held; ``ordered`` is what will be held once every order is
+    filled. ``is_over`` once it was closed, or could not be opened.
+    """
+
+    trade_id: str
+    strategy_id: str
+    symbol: str
+    day: date
+    holding: Holding
+    stop: int | None = None
+    first_stop: int | None = None
+    ordered: int = 0
+    initial_risk: int | None = None
+    exit_reason: str = ""
+    is_over: bool = False
+    fills: list[LabFill] = field(default_factory=list)
