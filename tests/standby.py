@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests.companions import is_alive
 from tests.waiting import until
 from tests.with_postgres import MEMORY, OPTIONS, free_port, postgres_programs, run_as_owner, server
 
@@ -39,32 +40,44 @@ class Pair:
 
     def start(self) -> None:
         """Start the standby, and wait until the primary counts on it."""
-        options = f"{OPTIONS} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{self.folder}' -p {self.port}"
+        self._start(self.folder, self.port)
+        counted = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
+        until(lambda: bool(self.ask(counted)))
+
+    def promote(self) -> Path:
+        """Kill the primary and make the standby one; return the folder of the old primary."""
+        ((data_directory,),) = self.ask("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+        old = Path(str(data_directory)).parent
+        _kill(old)
+        run_as_owner(self.programs / "pg_ctl", "-D", self.folder / "cluster", "-w", "promote")
+        return old
+
+    def start_again(self, old: Path) -> None:
+        """Start the old primary as what it was: as if nobody had told it."""
+        self._start(old, urlsplit(self.url).port)
+
+    def _start(self, folder: Path, port: int | None) -> None:
+        options = f"{OPTIONS} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{folder}' -p {port}"
         run_as_owner(
             self.programs / "pg_ctl",
             "-D",
-            self.folder / "cluster",
+            folder / "cluster",
             "-l",
-            self.folder / "log",
+            folder / "log",
             "-w",
             "-o",
             options,
             "start",
         )
-        counted = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"
-        until(lambda: bool(self.ask(counted)))
 
     def kill(self) -> None:
-        for pid in self._processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill(self.folder)
         until(lambda: not self.ask("SELECT 1 FROM pg_stat_replication"))
-        (self.folder / "cluster" / "postmaster.pid").unlink()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let the standby take nothing and say nothing, while its connection stays."""
-        frozen = self._processes()
+        frozen = _processes(self.folder)
         for pid in frozen:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -73,10 +86,21 @@ class Pair:
             for pid in frozen:
                 os.kill(pid, signal.SIGCONT)
 
-    def _processes(self) -> list[int]:
-        first = (self.folder / "cluster" / "postmaster.pid").read_text().split()[0]
-        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        return [int(pid) for pid in (first, *children)]
+
+def _processes(folder: Path) -> list[int]:
+    first = (folder / "cluster" / "postmaster.pid").read_text().split()[0]
+    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    return [int(pid) for pid in (first, *children)]
+
+
+def _kill(folder: Path) -> None:
+    killed = _processes(folder)
+    for pid in killed:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: not any(map(is_alive, killed)))
+    for lock in (folder / "cluster" / "postmaster.pid", *folder.glob(".s.PGSQL.*")):
+        lock.unlink()
 
 
 @contextmanager

@@ -67,7 +67,11 @@ class Confirmation:
             self._connection.close()  # the word to break off may be on its way: it must not meet the next transaction
         is_cut = isinstance(error, OperationalError | InterfaceError) and not getattr(error.__cause__, "sqlstate", None)
         if self._is_local or is_cut:
-            raise unconfirmed("no standby has it" if self._is_local else "the server gave no answer") from error
+            reason = "no standby has it" if self._is_local else "the server gave no answer"
+            raise LedgerUnconfirmed(
+                f"The ledger's commit is not confirmed ({reason}).",
+                hint="It may be written: the same call again adds nothing, and answers once it is confirmed.",
+            ) from error
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
         self._is_local |= notice.source_function == STANDBY_WAIT
@@ -83,10 +87,3 @@ class Confirmation:
         if not self._answered.wait(BREAKING_OFF_SECONDS):
             with suppress(Exception), socket.socket(fileno=os.dup(server.fileno())) as line:  # it may be closed by now
                 line.shutdown(socket.SHUT_RDWR)
-
-
-def unconfirmed(reason: str) -> LedgerUnconfirmed:
-    return LedgerUnconfirmed(
-        f"The ledger's commit is not confirmed ({reason}).",
-        hint="It may be written: the same call again adds nothing, and answers once it is confirmed.",
-    )
