@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from trading.domain import trade_building
 from trading.domain.position import BUY, ENTRY_SIDE, LONG, SELL, SHORT
+from trading.domain.replaced_orders import without_replaced_orders
 from trading.domain.trade_building import Built, ReportedFill, build, is_descending, order_key, row_key
 
 DAY = date(2026, 6, 1)
@@ -121,20 +122,20 @@ def test_a_settlement_never_opens() -> None:
 def test_fills_of_an_order_take_its_place() -> None:
     order = fill(1, BUY, 100, kind=trade_building.ORDER, order_id="O", key=order_key("O", "100"))
     early = fill(1, BUY, 40, kind=trade_building.ORDER, order_id="O", key=order_key("O", "40"))
-    standing, replaced = trade_building.without_replaced_orders([early, order])
+    standing, replaced = without_replaced_orders([early, order])
     assert (standing, replaced) == ([order], [])
     fills = [fill(7, BUY, 60, order_id="O"), fill(8, BUY, 40, order_id="O")]
-    standing, replaced = trade_building.without_replaced_orders([*fills, order, early])
+    standing, replaced = without_replaced_orders([*fills, order, early])
     assert standing == fills
     assert [(row.quantity, row.differs) for row in replaced] == [(100, False)]
-    _, replaced = trade_building.without_replaced_orders([fills[0], order])
+    _, replaced = without_replaced_orders([fills[0], order])
     assert [row.differs for row in replaced] == [True]
 
 
 def test_the_fills_of_a_day_take_the_place_of_its_sums() -> None:
     bought = fill(1, BUY, 100, kind=trade_building.ORDER, key=row_key(["bill", "BUY"], 1))
     sold = fill(2, SELL, 60, kind=trade_building.ORDER, key=row_key(["bill", "SELL"], 1))
-    assert trade_building.without_replaced_orders([bought, sold]) == ([bought, sold], [])
+    assert without_replaced_orders([bought, sold]) == ([bought, sold], [])
 
     fills = [
         fill(7, BUY, 60),
@@ -142,20 +143,20 @@ def test_the_fills_of_a_day_take_the_place_of_its_sums() -> None:
         fill(9, SELL, 60, day=1),
         fill(10, SELL, 60, kind=trade_building.EXPIRY),
     ]
-    standing, replaced = trade_building.without_replaced_orders([bought, *fills, sold])
+    standing, replaced = without_replaced_orders([bought, *fills, sold])
     assert standing == [*fills, sold]
     assert [(row.order, row.quantity, row.differs) for row in replaced] == [(bought, bought.quantity, False)]
 
-    _, replaced = trade_building.without_replaced_orders([bought, fills[0]])
+    _, replaced = without_replaced_orders([bought, fills[0]])
     assert [(row.quantity, row.differs) for row in replaced] == [(fills[0].quantity, True)]
 
 
 def test_an_order_takes_the_place_of_a_days_sum_and_its_fills_of_the_order() -> None:
     bill = fill(1, BUY, 100, kind=trade_building.ORDER, key=row_key(["bill"], 1))
     order = fill(2, BUY, 100, kind=trade_building.ORDER, order_id="O", key=order_key("O", "100"))
-    assert trade_building.without_replaced_orders([bill, order])[0] == [order]
+    assert without_replaced_orders([bill, order])[0] == [order]
     fills = [fill(7, BUY, 100, order_id="O")]
-    standing, replaced = trade_building.without_replaced_orders([bill, order, *fills])
+    standing, replaced = without_replaced_orders([bill, order, *fills])
     assert standing == fills
     assert [row.differs for row in replaced] == [False, False]
 
@@ -166,16 +167,16 @@ def test_a_bill_that_comes_again_with_more_is_one_sum_and_its_sides_are_two() ->
         fill(n, side, quantity, kind=trade_building.ORDER, order_id=name, key=order_key(name, str(quantity)))
         for n, (side, name, quantity) in enumerate([(BUY, bought, 40), (BUY, bought, 100), (SELL, sold, 40)], 1)
     ]
-    assert trade_building.without_replaced_orders(sums) == (sums[1:], [])
+    assert without_replaced_orders(sums) == (sums[1:], [])
     fills = [fill(7, BUY, 100), fill(8, SELL, 40)]
-    standing, replaced = trade_building.without_replaced_orders([*sums, *fills])
+    standing, replaced = without_replaced_orders([*sums, *fills])
     assert standing == fills
     assert [row.differs for row in replaced] == [False, False]
 
 
 def test_what_two_sums_of_a_day_lack_is_said_once() -> None:
     bills = [fill(n, BUY, 50, kind=trade_building.ORDER, key=row_key(["bill"], n)) for n in (1, 2)]
-    _, replaced = trade_building.without_replaced_orders([*bills, fill(7, BUY, 70)])
+    _, replaced = without_replaced_orders([*bills, fill(7, BUY, 70)])
     assert [row.differs for row in replaced] == [True, False]
     assert sum(row.quantity for row in replaced) == fill(7, BUY, 70).quantity
 

@@ -23,7 +23,7 @@ NAMES = (
     "SECRET_KEY INFLUXDB_INIT_PASSWORD INFLUXDB_V2_TOKEN POSTGRES_PASSWORD VELOX_GRAFANA_PASSWORD VELOX_METRICS_TOKEN"
 )
 SECRETS = {name: name.lower() * 3 for name in (*NAMES.split(), "GRAFANA_ADMIN_PASSWORD")}
-DESK, WATCH = {"web", "worker", "beat"}, {"prometheus", "alertmanager", "grafana"}
+DESK, WATCH = {"web", "worker", "beat", "kite"}, {"prometheus", "alertmanager", "grafana"}
 SERVICES = DESK | WATCH | {"postgres", "redis", "redis-broker", "influxdb"}
 
 
@@ -84,6 +84,22 @@ def test_the_pages_command_is_one_that_serves(services: dict[str, Any]) -> None:
     helped = subprocess.run([sys.executable, *command[1:], "--help"], cwd=ROOT, capture_output=True, text=True)
     assert helped.returncode == 0  # every option in it is known
     assert services["web"]["environment"]["VELOX_DATA_DIR"] == "/data"
+
+
+def test_a_feed_starts_where_it_is_asked_for_alone_by_a_command_whose_options_are_known(
+    services: dict[str, Any],
+) -> None:
+    feed = services["kite"]
+    assert feed["profiles"] == ["kite"]
+    assert feed["environment"]["KITE_ACCESS_TOKEN_FILE"].startswith("/data/")
+    command = feed["command"]
+    assert command[:3] == ["python", "manage.py", "record"]
+    unit = (ROOT / "ops/systemd/velox-record@.service").read_text()
+    (start,) = re.findall(r"^ExecStart=\S+/python (.*)$", unit, re.M)
+    for words in (command[1:], start.replace("%i", "kite").split()):
+        helped = subprocess.run([sys.executable, *words, "--help"], cwd=ROOT, capture_output=True, text=True)
+        assert helped.returncode == 0
+        assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", helped.stdout))
 
 
 def test_a_health_check_of_worker_and_beat_answers_by_its_exit_code(services: dict[str, Any], tmp_path: Path) -> None:

@@ -140,6 +140,8 @@ def _content(line: FillLine, broker: str, symbol: str) -> tuple[str, ...]:
 
 
 def _key(line: FillLine, content: tuple[str, ...], occurrence: int) -> str:
+    if line.key is not None:
+        return line.key
     if line.kind is FillKind.ORDER and line.order_id is not None:
         return trade_building.order_key(line.order_id, f"{line.quantity.normalize():f}")
     return line.fill_id or trade_building.row_key(content, occurrence)

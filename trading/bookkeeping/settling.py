@@ -20,12 +20,12 @@ from trading.bookkeeping.built_trades import Book, book_trades, instant_of
 from trading.domain import position
 from trading.domain.money import from_units
 from trading.domain.position import CrossesZeroError, Execution
+from trading.domain.replaced_sums import ReplacedOrder
 from trading.domain.trade_building import (
     Built,
     BuiltTrade,
     GivenCost,
     Leg,
-    ReplacedOrder,
     purchase_key,
 )
 from trading.models import Correction, Trade

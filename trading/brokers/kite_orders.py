@@ -66,6 +66,12 @@ def _sum_of_fills(line: ObjectLine) -> FillLine | Remark:
     status, symbol = cells.text(line["status"]), cells.required_text(line["tradingsymbol"])
     if status not in _FINAL:
         return Remark(line.place, "order_open", f"The order of {symbol} is {status}: it may still be filled.")
+    return filled_so_far(line)
+
+
+def filled_so_far(line: ObjectLine) -> FillLine | Remark:
+    """Return what of an order is filled by its state, at its average. Raises: RefusedRow, UnreadableCell."""
+    status, symbol = cells.text(line["status"]), cells.required_text(line["tradingsymbol"])
     if not cells.quantity(line["filled_quantity"]):
         return Remark(line.place, "order_unfilled", f"The order of {symbol} is {status} without a fill.")
     exchange = exchange_of(cells.text(line["exchange"]), "EQ")

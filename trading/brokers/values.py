@@ -85,7 +85,8 @@ class FillLine:
     ``at`` is aware, and None where the file tells the day only. ``charges`` are those the row itself states, a rebate
     below 0. ``product`` is "intraday" or "delivery" where the file tells it. ``amount`` is set where the file states
     quantity times price and no price: ``price`` is their quotient then, rounded at the 8th decimal where it does not
-    come out even. ``voucher`` is the bill that the fill stands on.
+    come out even. ``voucher`` is the bill that the fill stands on. ``key`` names what an order update tells, which may
+    be two fills (`domain.trade_building.live_key`).
     """
 
     place: Place
@@ -105,6 +106,7 @@ class FillLine:
     charges: Mapping[Head, Decimal] = field(default_factory=dict)
     amount: Decimal | None = None
     voucher: str | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

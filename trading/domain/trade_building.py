@@ -7,7 +7,6 @@ fill, so that the same fills make the same trades whatever file brought them.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -29,6 +28,7 @@ OPENS = {BUY: LONG, SELL: SHORT}
 COST_KEY = "cost"
 # What the key of a fill without a broker's id begins with; an action's is a settlement that a person confirmed.
 ORDER_KEY, ROW_KEY, ACTION_KEY = "order", "row", "action"
+LIVE, REST = "-live", "-rest"  # what the key of an order update's fill ends in
 BILL = "bill-"  # what the order id of a day's sum begins with, which a bill tells in place of orders
 _DIGEST_LENGTH = 16
 _DIGITS_MAX = 40
@@ -138,22 +138,15 @@ class Built:
     unmatched: list[Leg] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class ReplacedOrder:
-    """An order that stood for its fills until those came: its own quantity, and theirs; units of 10^-8."""
-
-    order: ReportedFill
-    quantity: int
-
-    @property
-    def differs(self) -> bool:
-        """Whether the fills are of another quantity than their order."""
-        return self.order.quantity != self.quantity
-
-
 def order_key(order_id: str, quantity: str) -> str:
     """Return the key of an order's line; each cumulative quantity is a line of its own."""
     return f"{ORDER_KEY}-{order_id}-{quantity}"
+
+
+def live_key(order_id: str, quantity: str, *, is_rest: bool = False) -> str:
+    """Return the key of what an order update tells at a cumulative quantity; its money may take two fills, of which the
+    second is the rest."""
+    return f"{ORDER_KEY}-{order_id}-{quantity}{LIVE}{REST if is_rest else ''}"
 
 
 def row_key(content: Sequence[str], occurrence: int) -> str:
@@ -198,57 +191,6 @@ def bill_id(number: str, side: str, occurrence: int) -> str:
     """Return what stands for an order's id where a bill tells the day's sum of one side; rows of one contract on one
     bill are counted from 1."""
     return f"{BILL}{number}-{side}" + (f"-{occurrence}" if occurrence > 1 else "")
-
-
-def without_replaced_orders(fills: Iterable[ReportedFill]) -> tuple[list[ReportedFill], list[ReplacedOrder]]:
-    """Return the fills that count, and the orders whose place their own fills have taken.
-
-    Of an order's lines the one of the largest quantity counts, as long as no fill of that order is there. A line
-    without an order's id, or with a bill's, is the sum of a day's fills of one side: it counts as long as the day has
-    no fill and no order of that side.
-    """
-    by_order: dict[tuple[date, str], list[ReportedFill]] = defaultdict(list)
-    standing: list[ReportedFill] = []
-    orders: dict[tuple[date, str], ReportedFill] = {}
-    for fill in fills:
-        if fill.kind != ORDER:
-            standing.append(fill)
-            if fill.order_id is not None:
-                by_order[fill.day, fill.order_id].append(fill)
-            continue
-        name = (fill.day, fill.order_id or fill.key)
-        if name not in orders or orders[name].quantity < fill.quantity:
-            orders[name] = fill
-    replaced, sums = [], []
-    for name, order in orders.items():
-        if order.order_id is None or order.order_id.startswith(BILL):
-            sums.append(order)
-        elif parts := by_order.get(name):
-            replaced.append(ReplacedOrder(order, sum(filled.quantity for filled in parts)))
-        else:
-            standing.append(order)
-    sums_standing, sums_replaced = _without_replaced_sums(sums, standing)
-    return [*standing, *sums_standing], [*replaced, *sums_replaced]
-
-
-def _without_replaced_sums(
-    sums: Sequence[ReportedFill], finer: Sequence[ReportedFill]
-) -> tuple[list[ReportedFill], list[ReplacedOrder]]:
-    """Return a day's sums that count, and those whose place fills and orders have taken; what several of one side lack
-    together is said of the first."""
-    units: dict[tuple[date, str], int] = defaultdict(int)
-    for fill in finer:
-        if fill.kind in (TRADE, ORDER):
-            units[fill.day, fill.side] += fill.quantity
-    standing = [each for each in sums if (each.day, each.side) not in units]
-    replaced: list[ReplacedOrder] = []
-    for each in sums:
-        if (each.day, each.side) in units:
-            others = sum(other.quantity for other in sums if (other.day, other.side) == (each.day, each.side))
-            is_first = not any((row.order.day, row.order.side) == (each.day, each.side) for row in replaced)
-            missing = others - units[each.day, each.side] if is_first else 0
-            replaced.append(ReplacedOrder(each, each.quantity - missing))
-    return standing, replaced
 
 
 def purchase_key(day: date, sale: str) -> str:

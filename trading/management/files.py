@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from timeseries.spool import durable
+from trading.domain.strategy_rules import StrategyRule, parse_rules
 from trading.errors import InvalidValue, VeloxError
 
 
@@ -35,6 +36,12 @@ def read_password(path: Path) -> str:
     if not lines or not lines[0].strip():
         raise InvalidValue(f"{path.name} is empty.", field="password_file", hint="Its first line is the password.")
     return lines[0].strip()
+
+
+def strategy_rules(strategy: str | None, path: Path | None, *, field: str) -> list[StrategyRule]:
+    """Return the rules of a file, and after them the one strategy for all other fills. Raises: InvalidValue."""
+    rules = [] if path is None else parse_rules(read_text(path, field=field))
+    return rules if strategy is None else [*rules, StrategyRule(strategy)]
 
 
 def output_path(name: str) -> Path:

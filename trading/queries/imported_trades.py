@@ -12,7 +12,9 @@ from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from trading.domain import trade_building
 from trading.domain.flags import IMPORTED
 from trading.domain.money import to_units
-from trading.domain.trade_building import Built, Costs, GivenCost, ReplacedOrder, ReportedFill
+from trading.domain.replaced_orders import without_replaced_orders
+from trading.domain.replaced_sums import ReplacedOrder
+from trading.domain.trade_building import Built, Costs, GivenCost, ReportedFill
 from trading.models import (
     Account,
     BrokerFile,
@@ -269,9 +271,7 @@ def rebuilt(group: FillGroup, since: date, ahead: Ahead = NOTHING_AHEAD, *, befo
     booked = booked_trades(group, start, ahead)
     window = [each for each in booked if any((day, key) in own for day, key, _ in each.legs)]
     by_others = booked_otherwise(group, start) & own
-    standing, orders = trade_building.without_replaced_orders(
-        fill for fill in fills if (fill.day, fill.key) not in by_others
-    )
+    standing, orders = without_replaced_orders(fill for fill in fills if (fill.day, fill.key) not in by_others)
     costs = costs_of(group)
     built = trade_building.build([*standing, *splits_of(group, window)], costs=costs)
     return Rebuilt(built, orders, window, own, costs)

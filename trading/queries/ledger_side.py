@@ -20,6 +20,7 @@ from trading.domain.charge_sections import HEADS
 from trading.domain.fill_breaks import ComparedFill, merged_rows
 from trading.domain.money import from_units
 from trading.domain.position_breaks import ZERO, ComparedPosition
+from trading.domain.replaced_orders import without_replaced_orders
 from trading.domain.sessions import trading_day
 from trading.models import Account, BrokerFill, Correction, DayTotal, Fill, Instrument, Strategy, Trade
 from trading.queries import facts
@@ -110,7 +111,7 @@ def opening_sales(account: Account, first: date, last: date) -> list[ComparedFil
     rows = []
     for instrument, strategy in pairs:
         group = FillGroup(account, instruments[instrument], strategies[strategy])
-        fills, _ = trade_building.without_replaced_orders(kept_fills(group, date.min))
+        fills, _ = without_replaced_orders(kept_fills(group, date.min))
         built = trade_building.build([*fills, *splits_of(group, booked_trades(group, date.min))])
         rows += [(group, leg) for leg in built.opening_sales if first <= leg.fill.day <= last]
     return [

@@ -73,6 +73,11 @@ def calendar_of_symbol(symbol: str) -> Calendar:
     return calendar_of(*group)
 
 
+def calendars_of(symbols: Collection[str]) -> list[Calendar]:
+    """Return the calendars of some instruments, each once."""
+    return [calendar_of(*group) for group in sorted(set(_session_groups(symbols).values()))]
+
+
 def _session_groups(symbols: Collection[str]) -> dict[str, tuple[str, str]]:
     """Return the exchange and the session group of each symbol's calendar."""
     booked: dict[tuple[str, str], str] = {}

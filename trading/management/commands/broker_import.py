@@ -8,10 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from trading.brokers.files import mapped
-from trading.domain.strategy_rules import StrategyRule, parse_rules
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
-from trading.management.files import read_password, read_text
+from trading.management.files import read_password, read_text, strategy_rules
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.progress_bars import progress_bars
 from trading.management.report import Value
@@ -82,7 +81,7 @@ class Command(VeloxCommand):
             broker=broker,
             zone=zone,
             symbols=None if symbols is None else parse_symbols(read_text(symbols, field="symbols")),
-            rules=_rules(strategy, rules),
+            rules=strategy_rules(strategy, rules, field="rules"),
         )
         uploads = [BrokerUpload(path.name, partial(_content, path)) for path in files]
         with progress_bars() as progress:
@@ -96,12 +95,6 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidValue(f"{path} cannot be read: {error.strerror}.", field="files") from error
-
-
-def _rules(strategy: str | None, path: Path | None) -> list[StrategyRule]:
-    """Return the rules of a file, and after them the one strategy for all others."""
-    rules = [] if path is None else parse_rules(read_text(path, field="rules"))
-    return rules if strategy is None else [*rules, StrategyRule(strategy)]
 
 
 def report_of(reports: Sequence[FileReport], *, is_trial: bool) -> Report:

@@ -1,0 +1,130 @@
+"""Booking of order updates beside the feed: kept on disk at once, booked by a thread, the real trades after them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from timeseries.spool.backoff import pause_seconds
+from trading.domain.chain import JSON
+from trading.domain.strategy_rules import StrategyRule
+from trading.errors import StoreUnavailable, VeloxError
+from trading.feeds.live.order_log import OrderLog
+from trading.feeds.live.order_updates import TickOf, statement_of_updates
+from trading.feeds.live.trades_of_day import has_objects
+from trading.operations.import_files import BrokerUpload, ImportOptions, import_files
+from trading.operations.import_fills import import_fills
+
+AUTHOR = "feed"
+_LONGEST_PAUSE_SECONDS = 30.0
+_log = structlog.get_logger("trade")
+FetchTrades = Callable[[], bytes]
+
+
+@dataclass(slots=True)
+class OrderBooking:
+    """The fills of one account's orders. ``fetch_trades`` asks the broker for the day's real trades, where it can."""
+
+    account: str
+    rules: Sequence[StrategyRule]
+    tick_of: TickOf
+    log: OrderLog | None = None
+    fetch_trades: FetchTrades | None = None
+    booked: int = 0
+    refused: int = 0
+    waiting: list[Mapping[str, JSON]] = field(default_factory=list)
+    are_trades_due: bool = False
+    _due: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, update: Mapping[str, JSON]) -> None:
+        """Take an order update: it is on disk on return, unless the disk refuses it, and booked soon after."""
+        if self.log is not None:
+            try:
+                self.log.append(update, datetime.now(UTC))
+            except OSError as error:
+                _log.error("an order update is in memory alone", error=str(error))
+        self.waiting.append(update)
+        self.are_trades_due = True
+        self._due.set()
+
+    def ask_for_trades(self) -> None:
+        """Have the real trades asked for, as after each connection."""
+        self.are_trades_due = True
+        self._due.set()
+
+    def begin(self) -> None:
+        """Take the updates of the last days again, which a kill may have left unbooked. Raises OSError."""
+        if self.log is not None:
+            self.waiting += self.log.recent(datetime.now(UTC))
+            self.ask_for_trades()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Book what comes until ``stop`` is set, and what is left then; a busy ledger is tried again."""
+        failures = 0
+        while not stop.is_set():
+            waiter, ended = asyncio.create_task(self._due.wait()), asyncio.create_task(stop.wait())
+            await asyncio.wait({waiter, ended}, return_when=asyncio.FIRST_COMPLETED)
+            waiter.cancel()
+            ended.cancel()
+            self._due.clear()
+            failures = 0 if await asyncio.to_thread(self.settle) else failures + 1
+            if failures:
+                pause = pause_seconds(failures - 1, first=1.0, longest=_LONGEST_PAUSE_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause)
+                self._due.set()
+
+    def settle(self) -> bool:
+        """Book all that waits, and the real trades where they are due; return whether nothing is left to be done."""
+        return self._book() and self._take_trades()
+
+    def settle_or_fail(self) -> None:
+        """Book all that waits. Raises: StoreUnavailable where the ledger cannot take it now."""
+        if not self.settle():
+            raise StoreUnavailable("The fills of the order updates could not be booked.", hint="Run it again.")
+
+    def _book(self) -> bool:
+        batch = list(self.waiting)
+        if not batch:
+            return True
+        statement = statement_of_updates(batch, self.tick_of)
+        try:
+            outcome = import_fills(self.account, statement, rules=self.rules, by=AUTHOR)
+        except VeloxError as error:
+            _log.warning("order updates wait", count=len(batch), error=str(error))
+            return False
+        del self.waiting[: len(batch)]
+        self.booked += outcome.fills
+        remarks = [*statement.rejected, *outcome.refused]
+        self.refused += len(remarks)
+        for text in (*(f"{each.reason}: {each.text}" for each in remarks), *outcome.findings):
+            _log.warning("an order update is to be looked at", text=text)
+        return True
+
+    def _take_trades(self) -> bool:
+        if self.fetch_trades is None or not self.are_trades_due:
+            return True
+        self.are_trades_due = False
+        try:
+            content = self.fetch_trades()
+            if not has_objects(content):
+                return True
+            upload = BrokerUpload("trades of the day", lambda: content)
+            (report,) = import_files(self.account, [upload], ImportOptions(rules=self.rules, by=AUTHOR))
+        except StoreUnavailable as error:
+            _log.warning("the real trades are not there", error=str(error))
+            self.are_trades_due = True
+            return False
+        except VeloxError as error:
+            _log.warning("the real trades wait", error=str(error))
+            self.are_trades_due = True
+            return False
+        self.booked += report.fills
+        if report.refusal is not None:
+            _log.warning("the broker's trades are not taken", error=str(report.refusal))
+        return True

@@ -1,0 +1,177 @@
+"""Decoded messages of a feed into the spool: each quote once, and counts of everything that was not recorded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypedDict
+
+import structlog
+
+from timeseries.values import instant_text
+from trading.data_manager import DataManager
+from trading.domain.chain import JSON
+from trading.errors import InvalidValue
+from trading.feeds.live.decoded import SECOND, Decoded, Quote
+
+_LOG_EVERY_NS = 60 * SECOND
+_log = structlog.get_logger("market_data")
+OrderSink = Callable[[Mapping[str, JSON]], None]
+
+
+class FeedCounts(TypedDict):
+    """What became of a feed's messages. ``stamped_here`` are recorded quotes that came without a time; ``repeated``
+    those that a new subscription told again; ``gaps`` are stretches without the feed, by their reason."""
+
+    messages: int
+    recorded: int
+    stamped_here: int
+    repeated: int
+    orders: int
+    damaged: dict[str, int]
+    left_out: dict[str, int]
+    refused: dict[str, int]
+    unknown_fields: int
+    gaps: list[FeedCut]
+
+
+class FeedCut(TypedDict):
+    """A stretch in which nothing came because of the connection, in ISO UTC; it ends with the first quote after it."""
+
+    start: str
+    stop: str
+    reason: str
+
+
+@dataclass(slots=True)
+class FeedRecorder:
+    """The recorder of one feed's decoded messages. It is told when the connection comes and goes, and the time.
+
+    ``is_trading`` tells of an instant (ns UTC) whether quotes without a time may be of it: outside the session a feed
+    repeats yesterday's.
+    """
+
+    dm: DataManager
+    feed: str
+    is_trading: Callable[[int], bool] = lambda _: True
+    take_order: OrderSink | None = None
+    stamps: bool = False  # a replay gives the instant of receipt to quotes that have no time
+    recorded: int = 0
+    stamped_here: int = 0
+    repeated: int = 0
+    messages: int = 0
+    orders: int = 0
+    unknown_fields: int = 0
+    damaged: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    gaps: list[FeedCut] = field(default_factory=list)
+    moves: int = 0  # quotes that differ from the one before of their symbol
+    heard_ns: int = 0  # when the last message came
+    _newest: dict[str, Quote] = field(default_factory=dict)
+    _awaited: set[str] = field(default_factory=set)  # symbols of which a new subscription has told nothing yet
+    _cut: tuple[int, str] | None = None
+    _logged_ns: int = 0
+    _unlogged: Counter[str] = field(default_factory=Counter)
+
+    def know(self, symbols: list[str]) -> None:
+        """Look up the newest quotes that this source has recorded, so that a restart records none of them again."""
+        for symbol, point in self.dm.get_latest_ticks(symbols).items():
+            if point["source"] != self.dm.source:
+                continue
+            names = ("last_quantity", "day_volume", "oi", "bid", "ask")
+            quote: Quote = {"ltp": point["last_price"], **{name: point[name] for name in names if name in point}}
+            if point["exchange_time"] != point["received_time"]:
+                quote["timestamp"] = point["exchange_time"]
+            self._newest[symbol] = quote
+
+    def connected(self, now_ns: int) -> None:
+        """Note a new subscription: the first quote of each symbol may be one that is recorded already."""
+        self._awaited = set(self._newest)
+        self.heard_ns = now_ns
+
+    def cut(self, reason: str, now_ns: int) -> None:
+        """Note that nothing comes any more, for this reason; the gap begins with the last message."""
+        if self._cut is None:
+            self._cut = (self.heard_ns or now_ns, reason)
+            _log.warning("the feed is cut", feed=self.feed, reason=reason)
+
+    def take(self, decoded: Decoded, received_ns: int) -> None:
+        """Record what one message says, which came at this instant."""
+        self.messages += 1
+        self.heard_ns = received_ns
+        for symbol, quote in decoded.ticks:
+            self._quote(symbol, quote, received_ns)
+        for order in decoded.orders:
+            self.orders += 1
+            if self.take_order is not None:
+                self.take_order(order)
+        self.unknown_fields += decoded.unknown_fields
+        if decoded.left_out:
+            self.left_out.update(decoded.left_out)
+        if decoded.damaged:
+            self.damaged.update(decoded.damaged)
+            self._unlogged.update(decoded.damaged)
+        if self._unlogged and received_ns >= self._logged_ns + _LOG_EVERY_NS:
+            self._logged_ns = received_ns
+            _log.warning("messages of a feed could not be taken", feed=self.feed, **self._unlogged)
+            self._unlogged.clear()
+
+    def counts(self) -> FeedCounts:
+        """Return what became of all messages so far."""
+        return {
+            "messages": self.messages,
+            "recorded": self.recorded,
+            "stamped_here": self.stamped_here,
+            "repeated": self.repeated,
+            "orders": self.orders,
+            "damaged": dict(self.damaged),
+            "left_out": dict(self.left_out),
+            "refused": dict(self.refused),
+            "unknown_fields": self.unknown_fields,
+            "gaps": self.gaps,
+        }
+
+    def _quote(self, symbol: str, quote: Quote, received_ns: int) -> None:
+        """Record a quote, unless a new subscription only repeats it."""
+        has_time = "timestamp" in quote
+        is_same = self._newest.get(symbol) == quote
+        if self._awaited and symbol in self._awaited:
+            self._awaited.discard(symbol)
+            if is_same:
+                self.repeated += 1
+                return
+        if not has_time and not self.is_trading(received_ns):
+            self.left_out["no_session"] += 1
+            return
+        at = received_ns if self.stamps and not has_time else None
+        try:
+            is_kept = self.dm.process_tick(symbol, quote, at=at)
+        except InvalidValue as error:
+            self.refused[error.code] += 1
+            self._unlogged[error.code] += 1
+            return
+        if not is_kept:
+            self.refused["not_kept"] += 1
+            self._unlogged["not_kept"] += 1
+            return
+        self.recorded += 1
+        self.stamped_here += not has_time
+        if not is_same:
+            self.moves += 1
+            self._newest[symbol] = quote
+        if self._cut is not None:
+            self._end_gap(received_ns)
+
+    def _end_gap(self, now_ns: int) -> None:
+        if self._cut is None:
+            return
+        (start_ns, reason), self._cut = self._cut, None
+        start, stop = (
+            instant_text(datetime.fromtimestamp(at / SECOND, UTC), "milliseconds") for at in (start_ns, now_ns)
+        )
+        gap: FeedCut = {"start": start, "stop": stop, "reason": reason}
+        self.gaps.append(gap)
+        _log.warning("a gap of the feed is over", feed=self.feed, **gap)
