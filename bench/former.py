@@ -24,14 +24,22 @@ COMMIT = "df4c458"
 
 
 @contextmanager
-def against_former(scenario: str, *, commit: str = COMMIT, words: str = "") -> Iterator[Pair | Skipped]:
+def against_former(
+    scenario: str,
+    *,
+    commit: str = COMMIT,
+    words: str = "",
+    kept: Path | None = None,
+    sizes: Mapping[str, str] | None = None,
+) -> Iterator[Pair | Skipped]:
     """Give the scenario (its file's name without .py) played by this tree and by the former commit, with words where it
-    knows any."""
+    knows any. Their data are made anew, or each side's stay in a folder of ``kept``."""
     tree = checkout(commit)
     if isinstance(tree, Skipped):
         yield tree
         return
-    with Side(ROOT, scenario) as ours, Side(tree, scenario) as former:
+    folders = (None, None) if kept is None else (kept / "ours", kept / commit)
+    with Side(ROOT, scenario, folders[0], sizes) as ours, Side(tree, scenario, folders[1], sizes) as former:
         yield Pair(lambda: ours.play(words), lambda: former.play(words))
 
 

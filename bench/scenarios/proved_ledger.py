@@ -1,7 +1,11 @@
-"""The whole ledger proved: trades that this tree's own operations wrote, for its schema is its own."""
+"""The whole ledger proved: trades that this tree's own operations wrote, for its schema is its own.
+
+`PROVED_TRADES` says how many; where the data folder is kept, those that are there already stay.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from django.core.management import call_command
 from django.db import connection
 
+from trading.models import Trade
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 
@@ -17,7 +22,7 @@ try:
 except ImportError:  # where the former commit has it
     from trading.queries.verify import verify_ledger
 
-TRADES = 1_000
+TRADES = int(os.environ.get("PROVED_TRADES", "1000"))
 AT = datetime(2024, 3, 15, 4, tzinfo=UTC)
 
 
@@ -26,7 +31,7 @@ def prepare() -> Iterator[Callable[[], int]]:
     call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA synchronous = OFF")  # what is measured comes afterwards
-    for number in range(TRADES):
+    for number in range(Trade.objects.count(), TRADES):
         at = AT + timedelta(seconds=number)
         open_position("main", f"T{number}", "bench", "INFY", entry_price=100, quantity=10, entry_time=at)
         close_position("main", f"T{number}", "bench", "INFY", exit_price=101, exit_time=at + timedelta(seconds=1))

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from trading.domain import position
@@ -24,8 +26,7 @@ MONEY = ("price", "quantity", "charges")
 VOID, CHARGES, CONTRACT = "void", "charges", "contract"  # kinds of a correction
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """One row as it must stand: ``key`` are the columns that name it where its ``id`` was not journaled."""
 
     table: str
@@ -103,27 +104,43 @@ class Recount:
     def settle(self) -> None:
         """Bring ``trade`` and ``exits`` up to the operations that were taken so far."""
         holding, realised = self.folded()
-        # A void trade holds nothing and brought nothing; what its entries were stays.
-        names = ("open_quantity", "open_cost", "realised_pnl", "charges")
-        void = {**dict.fromkeys(names, 0), "charges": None}
-        self.trade |= void if self.is_void else {name: getattr(holding, name) for name in names}
-        self.trade |= {"entry_quantity": holding.entry_quantity, "entry_value": holding.entry_value}
-        is_open = bool(holding.open_quantity)
-        self.trade["state"] = "VOID" if self.is_void else "OPEN" if is_open else "CLOSED"
+        is_void, is_open, trade = self.is_void, bool(holding.open_quantity), self.trade
         last = next(reversed(self.standing.values()))
-        self.trade["closed_at"] = None if is_open or self.is_void else last["at"]
-        self.exits = []
-        if self.is_void:
-            return
-        keys = {"trade_id": self.trade["id"]}
-        keys |= {name: self.trade[name] for name in ("account_id", "strategy_id", "instrument_id")}
-        figures = ("quantity", "cost", "proceeds", "charges", "pnl", "closes")
-        exit_fills = (fill for fill in self.standing.values() if fill["role"] == EXIT)
-        for fill, realisation in zip(exit_fills, realised, strict=True):
-            exit = {**keys, "at": fill["at"], "day": fill["day"]}
-            exit |= {name: getattr(realisation, name) for name in figures}
-            journaled = {"id": fill.get("realisation_pk"), "fill_id": fill.get("id")}
-            self.exits.append(exit | {name: key for name, key in journaled.items() if key is not None})
+        trade |= {  # a void trade holds nothing and brought nothing; what its entries were stays
+            "open_quantity": 0 if is_void else holding.open_quantity,
+            "open_cost": 0 if is_void else holding.open_cost,
+            "realised_pnl": 0 if is_void else holding.realised_pnl,
+            "charges": None if is_void else holding.charges,
+            "entry_quantity": holding.entry_quantity,
+            "entry_value": holding.entry_value,
+            "state": "VOID" if is_void else "OPEN" if is_open else "CLOSED",
+            "closed_at": None if is_open or is_void else last["at"],
+        }
+        exit_fills = [] if is_void else [fill for fill in self.standing.values() if fill["role"] == EXIT]
+        exits = zip(exit_fills, [] if is_void else realised, strict=True)
+        self.exits = [self._exit(fill, realisation) for fill, realisation in exits]
+
+    def _exit(self, fill: Body, realised: Realised) -> Body:
+        """Return the row of what an exit fill realised."""
+        trade = self.trade
+        row = {
+            "trade_id": trade["id"],
+            "account_id": trade["account_id"],
+            "strategy_id": trade["strategy_id"],
+            "instrument_id": trade["instrument_id"],
+            "at": fill["at"],
+            "day": fill["day"],
+            "quantity": realised.quantity,
+            "cost": realised.cost,
+            "proceeds": realised.proceeds,
+            "charges": realised.charges,
+            "pnl": realised.pnl,
+            "closes": realised.closes,
+        }
+        for name, key in (("id", fill.get("realisation_pk")), ("fill_id", fill.get("id"))):
+            if key is not None:
+                row[name] = key
+        return row
 
     def rows(self) -> Iterator[Expected]:
         """Yield every row that the trade must have now, by the terms that its instrument has; settles it."""
@@ -148,6 +165,7 @@ class Recount:
             yield Expected("trading_review", (pk,), self.review)
 
 
+@lru_cache(maxsize=1 << 14)  # prices stand on ticks, quantities on lots: most have been read before
 def units(amount: str | None) -> int | None:
     """Return a plain decimal text of at most 8 decimals in units of 10^-8."""
     if amount is None:
@@ -205,9 +223,18 @@ def _risk(recount: Recount) -> None:
 
 def _filled(recount: Recount, body: Body) -> None:
     fill = body["fill"]
-    row = {**fill, **{name: units(fill[name]) for name in MONEY}, "trade_id": recount.trade["id"]}
-    row |= {"is_day_only": fill.get("is_day_only", False), "settlement": fill.get("settlement", "")}
-    row = _keyed(row | {"recorded_at": body["recorded_at"]}, body, "fill_pk")
+    row = {
+        **fill,
+        "price": units(fill["price"]),
+        "quantity": units(fill["quantity"]),
+        "charges": units(fill["charges"]),
+        "trade_id": recount.trade["id"],
+        "is_day_only": fill.get("is_day_only", False),
+        "settlement": fill.get("settlement", ""),
+        "recorded_at": body["recorded_at"],
+    }
+    if "fill_pk" in body:
+        row["id"] = body["fill_pk"]
     recount.fills.append(row)
     day = body["realised"]["day"] if "realised" in body else None
     if fill["fill_id"] is not None and fill["role"] != SPLIT:

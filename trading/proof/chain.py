@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 import orjson
 
 from trading.domain.chain import Body, chain_code
 from trading.domain.recount import OPERATIONS
+from trading.proof.entries import Entries
 from trading.proof.rows import DIFFERS, MISSING, UNEXPECTED, Findings, Tables
 
 JOURNAL = "trading_journal"
 CHAIN, HEAD, KEY = "chain", "head", "key"
-BATCH = 5000
+BATCH = 1000
 NAMED_MAX = 100  # so many rows of one gap are named
 # Operations that are no trade's: what they wrote is sealed, or compared with what `Index` collects.
 OTHERS = {"record_signal", "publish_daily_summary", "create_account", "add_capital", "clear_account"}
@@ -38,6 +39,7 @@ COLLECTED = {  # operations whose rows a field of `Index` has
     **dict.fromkeys(("record_breaks", "approve_breaks"), "breaks"),
     **dict.fromkeys(("make_token", "revoke_token"), "tokens"),
 }
+SELDOM = {"flip", "second_rows", "fill_key", "fills", "day_totals"}  # in a body that tells of a trade
 PublishedHeads = dict[str, dict[int, dict[str, str]]]  # chain to sequence to source to head
 
 
@@ -68,17 +70,27 @@ class Links:
 
     def __init__(self, table: str, key: str | None, findings: Findings, mac: str = "") -> None:
         self.table, self.key, self.findings, self.mac = table, key, findings, mac
+        self.is_whole = True  # as far as it was followed
         self._doubted: tuple[int, str, str] | None = None
 
     def take(self, pk: int, body: str, own: str, previous: str) -> None:
         """Check the next link: its text, its own code, and the code that it names as its predecessor's."""
-        self.settle(previous)
+        if self._doubted is not None:
+            self.settle(previous)
+        if self.key is not None and previous == self.mac and own == chain_code(self.key, previous, body):
+            self.mac = own
+            return
         if previous != self.mac:
             self.findings.add(CHAIN, self.table, pk, "previous_mac", previous, self.mac)
         if self.key is not None:
             computed = [chain_code(self.key, before, body) for before in dict.fromkeys((self.mac, previous))]
             if own not in computed:
                 self._doubted = (pk, own, computed[0])
+        self.mac = own
+
+    def follow(self, _pk: int, _body: str, own: str, previous: str) -> None:
+        """Note whether the next link names its predecessor's code; its own is computed elsewhere."""
+        self.is_whole &= previous == self.mac
         self.mac = own
 
     def settle(self, following: str | None) -> None:
@@ -98,7 +110,7 @@ class Links:
 class Index:
     """The journal's rows by what they tell of: keys of rows, so that bodies need not stay in memory."""
 
-    trades: array[int] = field(default_factory=lambda: array("q"))  # trade, journal row, account, in threes
+    trades: Entries
     signals: list[tuple[int | None, int, int]] = field(default_factory=list)  # signal, journal row, account
     signal_trades: dict[int, int] = field(default_factory=dict)
     summaries: list[tuple[int, int]] = field(default_factory=list)  # journal row, account
@@ -116,6 +128,22 @@ class Index:
     recent: set[int] = field(default_factory=set)  # trades that an operation touched since a day
 
 
+CodesOf = Callable[[str, int], "Future[int | None]"]  # of key and account: the number of rows whose codes are right
+
+
+class OpenEnd(NamedTuple):
+    """The end of an account's chain, walked from the code ``begun_at`` on; ``codes`` is None where those of its
+    ``length`` rows were computed on the way."""
+
+    account: int
+    code: str
+    begun_at: str
+    sequence: int
+    length: int
+    links: Links
+    codes: Future[int | None] | None
+
+
 @dataclass(slots=True)
 class ChainWalk:
     """The walk along the chains of all accounts."""
@@ -124,11 +152,13 @@ class ChainWalk:
     key: str | None
     published: PublishedHeads
     since: str | None
+    index: Index  # to be filled
     tick: Callable[[int], None]  # with the number of rows walked so far
-    index: Index = field(default_factory=Index)
+    codes_of: CodesOf | None = None  # computes the codes of an account's rows elsewhere, meanwhile
     ends: dict[str, tuple[int, str]] = field(default_factory=dict)
     count: int = 0
     _newest_pk: int | None = None
+    _open_ends: list[OpenEnd] = field(default_factory=list)
 
     @property
     def findings(self) -> Findings:
@@ -138,8 +168,10 @@ class ChainWalk:
     def account(self, pk: int, code: str, after: ChainPlace | None = None) -> None:
         """Check one account's chain from its start, from where it was cleared, or ``after`` a place of it."""
         sequence, mac = self.index.clears.get(code, (0, "")) if after is None else (after.sequence, after.mac)
-        begun_at, last_pk = sequence, 0 if after is None else after.pk
+        begun_at, last_pk, count = sequence, 0 if after is None else after.pk, self.count
+        codes = self.codes_of(self.key, pk) if self.codes_of and self.key is not None and after is None else None
         links = Links(JOURNAL, self.key, self.findings, mac)
+        take = links.take if codes is None else links.follow
         heads = dict(self.published.get(code, {}))
         if after is not None:
             heads = {number: head for number, head in heads.items() if number > begun_at}
@@ -147,7 +179,7 @@ class ChainWalk:
             self._gap(sequence, row.sequence)
             if row.pk <= last_pk:
                 self.findings.add(DIFFERS, JOURNAL, row.pk, "id", row.pk, f"more than {last_pk}")
-            links.take(row.pk, str(row.text), row.mac, row.previous_mac)
+            take(row.pk, str(row.text), row.mac, row.previous_mac)
             self._row(row, pk, code)
             sequence, last_pk = row.sequence, max(last_pk, row.pk)
             for source, head in heads.pop(sequence, {}).items():
@@ -157,10 +189,24 @@ class ChainWalk:
         for number in ahead[-NAMED_MAX:]:
             for source, head in heads[number].items():
                 self.findings.add(HEAD, JOURNAL, None, f"sequence, published in {source}", sequence, f"{number} {head}")
-        self._end(pk, sequence, links)
-        self.ends[code] = (sequence, links.mac)
         if last_pk:
             self._newest_pk = max(self._newest_pk or 0, last_pk)
+        self._open_ends.append(OpenEnd(pk, code, mac, sequence, self.count - count, links, codes))
+        if codes is None:
+            self.close_ends()
+
+    def close_ends(self) -> None:
+        """Compare the ends of the chains with their heads, once the codes of their rows are known to be right."""
+        for end in self._open_ends:
+            links = end.links
+            if end.codes is not None and not (links.is_whole and end.codes.result() == end.length):
+                links = Links(JOURNAL, self.key, self.findings, end.begun_at)
+                for rows in journal_rows(self.tables, end.account, None):
+                    for row in rows:
+                        links.take(row.pk, str(row.text), row.mac, row.previous_mac)
+            self._end(end.account, end.sequence, links)
+            self.ends[end.code] = (end.sequence, links.mac)
+        self._open_ends.clear()
 
     def strays(self, accounts: dict[str, int]) -> None:
         """Name rows of accounts that nobody knows, and those whose key the table has never given out."""
@@ -173,19 +219,10 @@ class ChainWalk:
             self.findings.add(DIFFERS, JOURNAL, self._newest_pk, "id", self._newest_pk, f"at most {last}")
 
     def _rows(self, account: int, after: int | None) -> Iterator[JournalRow]:
-        while True:
-            where, parameters = ("", ()) if after is None else (" AND sequence > %s", (after,))
-            rows = self.tables.rows(
-                "SELECT id, sequence, operation, body, mac, previous_mac, recorded_at, recorded_by "  # noqa: S608
-                f"FROM {JOURNAL} WHERE account_id = %s{where} ORDER BY sequence LIMIT {BATCH}",
-                *(account, *parameters),
-            )
-            yield from map(JournalRow._make, rows)
+        for rows in journal_rows(self.tables, account, after):
+            yield from rows
             self.count += len(rows)
             self.tick(self.count)
-            if len(rows) < BATCH:
-                return
-            after = rows[-1][1]
 
     def _gap(self, before: int, sequence: int) -> None:
         for number in range(before + 1, min(sequence, before + 1 + NAMED_MAX)):
@@ -198,19 +235,25 @@ class ChainWalk:
         except ValueError:
             self.findings.add(CHAIN, JOURNAL, row.pk, "body", row.text, "a JSON object")
             return
-        columns = (
-            ("account_id", code, "account"),
-            ("sequence", row.sequence, "sequence"),
-            ("operation", row.operation, "op"),
-            ("recorded_by", row.recorded_by, "by"),
-        )
-        for name, stored, key in columns:
-            if body.get(key) != stored:
-                self.findings.add(DIFFERS, JOURNAL, row.pk, name, stored, body.get(key))
-        encode = self.tables.columns(JOURNAL).encode["recorded_at"]
-        if row.recorded_at != (expected := encode(body.get("recorded_at", " " * 27))):
-            self.findings.add(DIFFERS, JOURNAL, row.pk, "recorded_at", row.recorded_at, expected)
+        get = body.get
+        stored = (code, row.sequence, row.operation, row.recorded_by, row.recorded_at)
+        at = self.tables.columns(JOURNAL).encode["recorded_at"](get("recorded_at", " " * 27))
+        if (get("account"), get("sequence"), get("op"), get("by"), at) != stored:
+            self._differing(row, code, body, at)
         self.collect(body, row.pk, account)
+
+    def _differing(self, row: JournalRow, code: str, body: Body, at: str | date) -> None:
+        """Name each column of a row that its body tells otherwise; ``at`` is when it was recorded, by its body."""
+        columns = (
+            ("account_id", code, body.get("account")),
+            ("sequence", row.sequence, body.get("sequence")),
+            ("operation", row.operation, body.get("op")),
+            ("recorded_by", row.recorded_by, body.get("by")),
+            ("recorded_at", row.recorded_at, at),
+        )
+        for name, stored, expected in columns:
+            if stored != expected:
+                self.findings.add(DIFFERS, JOURNAL, row.pk, name, stored, expected)
 
     def collect(self, body: Body, pk: int, account: int) -> None:
         """Add the keys that a body tells to the index."""
@@ -219,18 +262,19 @@ class ChainWalk:
             self.findings.add(CHAIN, JOURNAL, pk, "operation", operation, "an operation that this code knows")
             return
         if isinstance(trade, dict) and operation in OPERATIONS:
-            self.index.trades.extend((trade["pk"], pk, account))
+            self.index.trades.add(trade["pk"], pk, account)
             totals = self.index.day_totals
-            parts = [*([1] if "from" in body.get("flip", ()) else ()), *body.get("second_rows", ())]
-            self.index.second_rows |= {(trade["pk"], sequence) for sequence in parts}
-            keys = (booked.get("fill_key", {}) for booked in (body, *body.get("fills", ())))
-            self.index.moved_keys |= {(fill_key["from"], fill_key["day"]) for fill_key in keys if "from" in fill_key}
             if "day_total_pk" in body:
                 key = (account, trade["strategy_pk"], trade["instrument_pk"], body["day"]["day"])
                 totals[key] = body["day_total_pk"]
-            for total in body.get("day_totals", ()):
-                totals[account, total["strategy_pk"], trade["instrument_pk"], total["day"]] = total["pk"]
-            if self.since is None or body["recorded_at"] >= self.since:
+            if not SELDOM.isdisjoint(body):
+                parts = [*([1] if "from" in body.get("flip", ()) else ()), *body.get("second_rows", ())]
+                self.index.second_rows |= {(trade["pk"], sequence) for sequence in parts}
+                keys = [booked.get("fill_key", {}) for booked in (body, *body.get("fills", ()))]
+                self.index.moved_keys |= {(moved["from"], moved["day"]) for moved in keys if "from" in moved}
+                for total in body.get("day_totals", ()):
+                    totals[account, total["strategy_pk"], trade["instrument_pk"], total["day"]] = total["pk"]
+            if self.since is not None and body["recorded_at"] >= self.since:
                 self.index.recent.add(trade["pk"])
         if "signal" in body:
             self.index.signals.append((body.get("signal_pk"), pk, account))
@@ -252,6 +296,21 @@ class ChainWalk:
             for name, cell, expected in (("sequence", stored, sequence), ("mac", stored_mac, links.mac)):
                 if cell != expected:
                     self.findings.add(DIFFERS, table, pk, name, cell, expected)
+
+
+def journal_rows(tables: Tables, account: int, after: int | None) -> Iterator[list[JournalRow]]:
+    """Yield the rows of an account's journal in their order, many at a time; ``after`` a sequence, None: all."""
+    while True:
+        where, parameters = ("", ()) if after is None else (" AND sequence > %s", (after,))
+        stored = tables.rows(
+            "SELECT id, sequence, operation, body, mac, previous_mac, recorded_at, recorded_by "  # noqa: S608
+            f"FROM {JOURNAL} WHERE account_id = %s{where} ORDER BY sequence LIMIT {BATCH}",
+            *(account, *parameters),
+        )
+        yield [JournalRow._make(row) for row in stored]
+        if len(stored) < BATCH:
+            return
+        after = stored[-1][1]
 
 
 def loaded(text: str) -> Body:

@@ -22,12 +22,19 @@ class Ground(NamedTuple):
     of_seals: dict[str, int]
 
 
-def prove_ground(tables: Tables, key: str | None, published_of: Callable[[str], PublishedHeads]) -> Ground:
-    """Find what differs in it, by tables of one snapshot; ``published_of`` returns the heads of a ledger's identity."""
+def published_before(tables: Tables, published_of: Callable[[str], PublishedHeads]) -> PublishedHeads:
+    """Return the heads of this ledger's identity that are published by now.
+
+    To be asked before the snapshot begins: whoever commits while a long log is read has heads beyond it.
+    """
+    ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
+    return published_of(ledgers[0][0] if ledgers else "")
+
+
+def prove_ground(tables: Tables, key: str | None, published: PublishedHeads) -> Ground:
+    """Find what differs in it, by tables of one snapshot, and add the heads of summaries to the ``published`` ones."""
     of_schema = check_schema(tables)
     key = own_key(tables, key)
-    ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
-    published = published_of(ledgers[0][0] if ledgers else "")
     add_heads_of_summaries(published, tables)
     sealed = read_seals(tables, key, published)
     check_heads(tables, sealed, published)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from trading.domain.chain import Body
 from trading.domain.recount import Recount, References, units
@@ -44,6 +44,14 @@ class DaySums:
             self.trades_without_charges += trade["charges"] is None
             self.gross_profit += max(net, 0)
             self.gross_loss += min(net, 0)
+
+    def add_sums(self, other: DaySums) -> None:
+        """Add the sums and counts of other exits of the day."""
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_SUMS = tuple(field.name for field in fields(DaySums))
 
 
 @dataclass(slots=True)
@@ -90,6 +98,19 @@ class Reports:
             for realised in recount.exits:
                 if realised["day"] == report.day:
                     report.sums[recount.trade["strategy_id"]].add(realised, recount.trade)
+
+    def taken(self) -> list[dict[int, DaySums]]:
+        """Return the sums of each report by strategy, and begin anew."""
+        sums = [dict(report.sums) for report in self.all]
+        for report in self.all:
+            report.sums.clear()
+        return sums
+
+    def add_sums(self, sums: Iterable[dict[int, DaySums]]) -> None:
+        """Add sums of each report by strategy that another process has `taken`."""
+        for report, by_strategy in zip(self.all, sums, strict=True):
+            for strategy, counted in by_strategy.items():
+                report.sums[strategy].add_sums(counted)
 
     def compare(self, findings: Findings) -> int:
         """Find each figure of a report that differs; return how many reports were compared."""

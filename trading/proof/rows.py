@@ -13,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -125,6 +125,14 @@ class Findings:
         return self.differences
 
 
+class RowLayout(NamedTuple):
+    """The columns that expected rows name, as places in a stored row; which of them are encoded, and which are JSON."""
+
+    places: tuple[int, ...]
+    encoders: tuple[tuple[int, Callable[[str], str | date]], ...]
+    json: tuple[int, ...]
+
+
 class TableColumns:
     """A table's columns, and how the journal's values stand in them on this database."""
 
@@ -139,6 +147,7 @@ class TableColumns:
         encoders = _ENCODERS[vendor]
         self.encode = {name: encoders[kind] for name, kind in kinds.items() if kind in encoders}
         self.select = ", ".join(f'"{name}"' for name in self.columns)
+        self._layouts: dict[tuple[str, ...], RowLayout] = {}
 
     def key(self, expected_row: Expected) -> tuple[StoredCell, ...]:
         """Return the columns that name an expected row where its id does not."""
@@ -158,12 +167,26 @@ class TableColumns:
 
     def compare(self, expected_row: Expected, row: StoredRow, findings: Findings) -> None:
         """Find each column of a stored row that differs from the expected one."""
-        index, encode = self.index, self.encode
-        for name, cell in expected_row.values.items():
-            stored = row[index[name]]
-            expected = encode[name](cell) if name in encode and cell is not None else cell
-            if stored != expected and not (name in self.json and _is_same_json(stored, cell)):
-                findings.add(DIFFERS, self.table, row[0], name, stored, expected)
+        values = expected_row.values
+        layout = self._layouts.get(names := tuple(values)) or self._layout(names)
+        stored, expected = [row[place] for place in layout.places], list(values.values())
+        for place, encode in layout.encoders:
+            if expected[place] is not None:
+                expected[place] = encode(expected[place])
+        for place in layout.json:
+            if _is_same_json(stored[place], expected[place]):
+                expected[place] = stored[place]
+        if stored == expected:  # at once: column by column it takes as long as everything else
+            return
+        for name, cell, wanted in zip(names, stored, expected, strict=True):
+            if cell != wanted:
+                findings.add(DIFFERS, self.table, row[0], name, cell, wanted)
+
+    def _layout(self, names: tuple[str, ...]) -> RowLayout:
+        """Return where these columns stand in a row, and how they are compared, worked out once."""
+        encoders = tuple((place, self.encode[name]) for place, name in enumerate(names) if name in self.encode)
+        json = tuple(place for place, name in enumerate(names) if name in self.json)
+        return self._layouts.setdefault(names, RowLayout(tuple(self.index[name] for name in names), encoders, json))
 
 
 class Tables:
@@ -180,11 +203,14 @@ class Tables:
         return self._columns[table]
 
     @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Read everything within as it stood at one moment, without holding a writer up."""
+    def snapshot(self, exported: str | None = None) -> Iterator[None]:
+        """Read everything within as it stood at one moment, without holding a writer up; on PostgreSQL it may be the
+        moment of another transaction, which has ``exported`` its snapshot under this name."""
         is_postgres = self.connection.vendor == "postgresql"
         with self.connection.cursor() as cursor:
             cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgres else "BEGIN DEFERRED")
+            if exported is not None:
+                cursor.execute("SET TRANSACTION SNAPSHOT %s", (exported,))
         try:
             yield
         finally:
@@ -242,6 +268,8 @@ def readable(cell: StoredCell) -> JSON:
 
 
 def _is_same_json(stored: JSON, expected: JSON) -> bool:
+    if stored == "[]":  # of nearly every trade
+        return expected == []
     try:
         return is_same(json.loads(stored) if isinstance(stored, str) else stored, expected)
     except ValueError:

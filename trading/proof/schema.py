@@ -15,17 +15,22 @@ from trading.transactions import LEDGER_APPS
 TRIGGER, CONSTRAINT, FILE = "trigger", "constraint", "file"
 
 
+def check_file(tables: Tables) -> None:
+    """Find what SQLite itself finds: it reads the whole file, pages, indexes, and each row against its constraints."""
+    if tables.connection.vendor != "sqlite":
+        return
+    for (text,) in tables.rows("PRAGMA integrity_check(100)"):
+        if text != "ok":
+            table = text.rpartition(" in ")[2] if " in trading_" in text else ""
+            tables.findings.add(FILE, table, None, None, text, "ok")
+    for table, pk, parent, _ in tables.rows("PRAGMA foreign_key_check"):
+        if table.startswith("trading_"):
+            tables.findings.add(CONSTRAINT, table, pk, None, "refers to nothing", f"a row of {parent}")
+
+
 def check_schema(tables: Tables) -> dict[str, int]:
     """Find triggers and constraints that are missing, altered or too many; return how many were compared."""
     vendor, constraints = tables.connection.vendor, 0
-    if vendor == "sqlite":  # its own check reads the whole file: pages, indexes, and every row against its constraints
-        for (text,) in tables.rows("PRAGMA integrity_check(100)"):
-            if text != "ok":
-                table = text.rpartition(" in ")[2] if " in trading_" in text else ""
-                tables.findings.add(FILE, table, None, None, text, "ok")
-        for table, pk, parent, _ in tables.rows("PRAGMA foreign_key_check"):
-            if table.startswith("trading_"):
-                tables.findings.add(CONSTRAINT, table, pk, None, "refers to nothing", f"a row of {parent}")
     triggers = {name: table for name, table, *_ in append_only.triggers(vendor)}
     for name in append_only.missing(tables.connection):
         tables.findings.add(TRIGGER, triggers[name], None, name, "missing or altered", "as it was made")

@@ -7,8 +7,8 @@ from trading.domain.recount import Expected, References
 from trading.progress import Progress
 from trading.proof.chain import JOURNAL, Index, loaded
 from trading.proof.rows import Tables
-from trading.proof.trades import BATCH
 
+BATCH = 2000
 SIGNAL, CONDITION, SUMMARY = "trading_signal", "trading_signalcondition", "trading_dailysummary"
 
 

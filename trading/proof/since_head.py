@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,14 +19,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from trading.domain.recount import OPERATIONS, References
 from trading.progress import Progress
 from trading.proof.chain import HEAD, JOURNAL, ChainPlace, ChainWalk, Index, PublishedHeads, loaded
-from trading.proof.ground import prove_ground
+from trading.proof.entries import Entries
+from trading.proof.ground import prove_ground, published_before
 from trading.proof.heads import BACKUP
 from trading.proof.reports import Reports
 from trading.proof.rows import Findings, StoredRow, Tables
-from trading.proof.signals import CONDITION, SIGNAL, expected_signals, key_of_signal
-from trading.proof.trades import BATCH, TradeProof
+from trading.proof.schema import check_file
+from trading.proof.signals import BATCH, CONDITION, SIGNAL, expected_signals, key_of_signal
+from trading.proof.trades import TradeProof
 from trading.proof.verification import ChainEnd, Proof
 
+EVERY_TIME = ""  # before any instant's text
 NEWEST = 0  # in the place of a sequence: from the newest head that is kept with a backup, or anywhere
 NOT_LOOKED_AT = (
     "rows of the journal up to there, and whatever tells of them alone",
@@ -48,10 +52,13 @@ class SinceHead:
         """Return the proof. Raises: DatabaseError where the ledger cannot be read."""
         findings = Findings()
         tables = Tables(self.connection, findings)
-        with tables.snapshot():
-            key, published, sealed, of_schema, of_seals = prove_ground(tables, self.key, self.published)
+        outside = published_before(tables, self.published)
+        with tables.snapshot(), closing(Entries()) as entries:
+            check_file(tables)
+            key, published, sealed, of_schema, of_seals = prove_ground(tables, self.key, outside)
             checked = {**of_schema, **of_seals}
-            walk = ChainWalk(tables, key, published, None, lambda done: self.progress("journal", done, 0))
+            index = Index(entries)
+            walk = ChainWalk(tables, key, published, EVERY_TIME, index, lambda done: self.progress("journal", done, 0))
             places = {pk: self._place(tables, pk, published.get(code, {})) for code, pk in sealed.accounts().items()}
             for code, pk in sealed.accounts().items():
                 walk.account(pk, code, places[pk])
@@ -91,9 +98,9 @@ def _compare_trades(
     keys = {*walk.index.recent, *_recorded_since(tables, "trading_trade", places)}
     for account, place in places.items():
         _add_earlier(tables, walk, account, place, keys)
-    entries = np.array(walk.index.trades, dtype=np.int64).reshape(-1, 3)
+    entries = walk.index.trades.all()
     entries = entries[np.lexsort((entries[:, 1], entries[:, 0]))]
-    trades = TradeProof(tables, references, walk.index, Reports(tables, Index(), references), None, progress)
+    trades = TradeProof(tables, references, walk.index, Reports(tables, Index(Entries()), references), None)
     ordered, counts = sorted(keys), defaultdict[str, int](int)
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]

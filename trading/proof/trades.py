@@ -9,23 +9,29 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
+from timeseries.measurements import IntArray
 from trading.domain.recount import Expected, Recount, References
-from trading.progress import Progress
 from trading.proof.chain import CHAIN, JOURNAL, Index, loaded
+from trading.proof.entries import Bucket
 from trading.proof.reports import DaySums, Reports
 from trading.proof.rows import StoredRow, Tables
 
-BATCH = 2000
 OF_TRADE = (
     *("trading_fill", "trading_fillkey", "trading_stopchange", "trading_realisation", "trading_review"),
     "trading_correction",
 )
 StoredOf = Callable[[str, str], list[StoredRow]]  # of a table, by the column of its trade's key
 DayKey = tuple[int, int, int, str]  # account, strategy, instrument, day
+
+
+class TradeShare(NamedTuple):
+    """What a bucket of trades adds to a proof: rows by table, sums by day, and for each report sums by strategy."""
+
+    counts: dict[str, int]
+    days: dict[DayKey, DaySums]
+    reports: list[dict[int, DaySums]]
 
 
 @dataclass(slots=True)
@@ -37,29 +43,30 @@ class TradeProof:
     index: Index
     reports: Reports
     since: str | None
-    progress: Progress
+    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     days: dict[DayKey, DaySums] = field(default_factory=lambda: defaultdict(DaySums))
 
-    def compare(self) -> dict[str, int]:
-        """Find what differs in the rows of trades; return how many rows of each table."""
-        # Trade, journal row, account; all of a trade together, in the order of its operations.
-        entries = np.frombuffer(self.index.trades, dtype=np.int64) if self.index.trades else np.empty(0, np.int64)
-        entries = entries.reshape(-1, 3)
-        entries = entries[np.argsort(entries[:, 0], kind="stable")]
-        keys, starts = np.unique(entries[:, 0], return_index=True)
-        bounds = [*starts[::BATCH].tolist(), len(entries)]
-        counts: dict[str, int] = defaultdict(int)
-        low: int | None = None
-        for number in range(max(1, len(bounds) - 1)):
-            batch = entries[bounds[number] : bounds[number + 1]] if len(keys) else entries
-            high = None if number >= len(bounds) - 2 else int(batch[-1][0])
-            for table, count in self.compare_batch(batch, partial(self._between, batch, low, high)).items():
-                counts[table] += count
-            low = high
-            self.progress("trades", min((number + 1) * BATCH, len(keys)), len(keys))
-        return counts
+    def compare(self, bucket: Bucket) -> None:
+        """Find what differs in the rows of a bucket's trades, and add them to counts, days and reports."""
+        for table, count in self.compare_batch(bucket.entries, partial(self._between, bucket)).items():
+            self.counts[table] += count
 
-    def compare_batch(self, batch: npt.NDArray[np.int64], stored_of: StoredOf) -> dict[str, int]:
+    def taken(self) -> TradeShare:
+        """Return what was compared since the last time."""
+        share = TradeShare(dict(self.counts), dict(self.days), self.reports.taken())
+        self.counts.clear()
+        self.days.clear()
+        return share
+
+    def add(self, share: TradeShare) -> None:
+        """Add what another process has compared."""
+        for table, count in share.counts.items():
+            self.counts[table] += count
+        for key, sums in share.days.items():
+            self.days[key].add_sums(sums)
+        self.reports.add_sums(share.reports)
+
+    def compare_batch(self, batch: IntArray, stored_of: StoredOf) -> dict[str, int]:
         """Compare the trades whose entries these are with the stored rows of a table, by the column of the trade's key;
         return how many rows of each table."""
         expected: dict[str, list[Expected]] = defaultdict(list)
@@ -87,16 +94,14 @@ class TradeProof:
             table: self.tables.compare(table, expected[table], stored_of(table, column)) for table, column in tables
         }
 
-    def _between(
-        self, batch: npt.NDArray[np.int64], low: int | None, high: int | None, table: str, column: str
-    ) -> list[StoredRow]:
-        """Return the rows of a table with ``low < key <= high``, without those of trades that are left out."""
-        stored = self.tables.between(table, column, low, high)
-        left_out = set() if self.since is None else set(batch[:, 0].tolist()) - self.index.recent
+    def _between(self, bucket: Bucket, table: str, column: str) -> list[StoredRow]:
+        """Return the rows of a table that are of a bucket's trades, without those of trades that are left out."""
+        stored = self.tables.between(table, column, bucket.low, bucket.high)
+        left_out = set() if self.since is None else set(bucket.entries[:, 0].tolist()) - self.index.recent
         place = self.tables.columns(table).index[column]
         return [row for row in stored if row[place] not in left_out] if left_out else stored
 
-    def _recounts(self, batch: npt.NDArray[np.int64]) -> dict[int, Recount]:
+    def _recounts(self, batch: IntArray) -> dict[int, Recount]:
         """Count the operations of each trade, and settle it before one that a report did not know."""
         sql = f"SELECT id, body FROM {JOURNAL} WHERE id IN ({{}})"  # noqa: S608
         bodies: dict[int, str] = dict(self.tables.in_batches(sql, batch[:, 1].tolist()))

@@ -1,0 +1,36 @@
+"""The second process of a proof: `python -m trading.proof.second DESCRIPTOR`, started by `helper`.
+
+The descriptor is its end of a pipe, over which come a `parts.Prover` and then parts of the proof, and go its answers.
+It ends when the other end is closed.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+import django
+from django.conf import settings
+
+# Neither the admin nor pages: half of the start.
+APPS = ["trading", "django.contrib.auth", "django.contrib.contenttypes"]
+
+
+def main(descriptor: int) -> None:
+    """Answer until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asks is interrupted, and closes the pipe
+    settings.INSTALLED_APPS = APPS
+    django.setup()
+    gc.freeze()
+    gc.set_threshold(100_000)  # rows make no cycles, and to look at all of them again and again takes its time
+    with Connection(descriptor) as pipe, suppress(EOFError, OSError):
+        prover = pipe.recv()
+        while True:
+            pipe.send(pipe.recv().answer(prover))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
