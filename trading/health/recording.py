@@ -178,7 +178,9 @@ def feed(reports: dict[str, FeedReport] | None, now: datetime) -> State:
     if not reports:
         return State(OFF, "", f"Nobody records ticks now.{unread}")
     quiet = [source for source, report in reports.items() if report["age_seconds"] > faults.QUIET_SECONDS]
-    if quiet and calendar_of(settings.VELOX_EXCHANGE).session_at(now) is not None:
+    session = calendar_of(settings.VELOX_EXCHANGE).session_at(now)
+    # Before a session nobody ticks: a feed that begins with it is not late for a minute.
+    if quiet and session is not None and (now - session.opens_at).total_seconds() > faults.QUIET_SECONDS:
         return faults.FEED_FROZEN.state(f"No tick for a minute: {', '.join(quiet)}.{unread}")
     return State(OK, "", f"{len(reports)} recording.{unread}")
 
