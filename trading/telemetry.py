@@ -18,6 +18,7 @@ from django.conf import settings
 from timeseries import wiring
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
 from timeseries.reader import Reader
+from timeseries.recording.marked import Marker
 from timeseries.recording.payloads import parse_indicators
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
 from timeseries.shipping import pump
@@ -114,12 +115,18 @@ class Telemetry:
         return self.reader.next_ordinal(measurement, tags, instant)  # which opens the reader, where it is needed
 
     def cache_indicators(
-        self, symbol: str, values: Mapping[str, Number], *, at: Instant | None, timeframe: str
+        self,
+        symbol: str,
+        values: Mapping[str, Number],
+        *,
+        at: Instant | None,
+        timeframe: str,
+        marker: Marker | None = None,
     ) -> bool:
-        """Record indicators and remember them as this process's newest."""
+        """Record indicators and remember them as this process's newest; ``marker`` marks them before."""
         self.admit()
         instant = time.time_ns() if at is None else at
-        kept = self.recorder.indicators(symbol, values, at=instant, timeframe=timeframe)
+        kept = self.recorder.indicators(symbol, values, at=instant, timeframe=timeframe, marker=marker)
         if kept:
             moment = parse_time(instant, self.zone, time.time_ns(), "at")
             series = (parse_name(symbol, "symbol"), timeframe and parse_name(timeframe, "timeframe"))

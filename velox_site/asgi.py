@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
 
@@ -64,4 +65,5 @@ class OneThreadHandler(ASGIHandler):
 
 
 django.setup(set_prefix=False)
-application = OneThreadHandler()
+# By name: its room needs Django to be set up.
+application = import_string("trading.api.tick_application.TickApplication")(OneThreadHandler())

@@ -31,6 +31,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 MANAGE = [sys.executable, "-m", "velox_site"]
 PORT_DEFAULT = 8000
 READY_WITHIN_SECONDS = 300.0
+WEBSOCKET_BYTES_MAX = 1 << 20  # of one message
 REQUEST_SECONDS_MAX = 5  # of a request that is not answered yet when the server ends
 
 
@@ -131,6 +132,8 @@ def server_config() -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        ws="wsproto",
+        ws_max_size=WEBSOCKET_BYTES_MAX,
         timeout_graceful_shutdown=REQUEST_SECONDS_MAX,
         proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
     )

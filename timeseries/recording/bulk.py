@@ -20,11 +20,19 @@ from timeseries.recording.writer import LaneWriter
 from timeseries.spool.feed_keys import TIMES
 from timeseries.spool.frames import TickLayout
 from timeseries.spool.ordinals import NextOrdinal, Series
-from timeseries.values import AHEAD_NS, FIRST_NS, ParseSymbol, parse_time
+from timeseries.values import AHEAD_NS, FIRST_NS, Input, ParseSymbol, parse_time
 
 ROWS_AT_ONCE = 4096  # they stay in the processor's cache from the first look to the last
 BLOCK_MIN = 256  # fewer instants are remembered one by one
 NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.", "symbol")
+
+
+class UnreadableRow(dict[str, Input]):
+    """The place of a row that could not be read, for an ``error``."""
+
+    def __init__(self, error: InvalidValue) -> None:
+        super().__init__()
+        self.error = error
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,14 @@ class MarkedStream:
         except StorageFault as fault:
             raise fault.error from fault
 
+    def newest_ended(self) -> int | None:
+        """Return the number of the newest batch that has ended, None where none is remembered."""
+        try:
+            with self.recorder.writing(self.measurement) as lane:
+                return lane.marks.newest_ended(self.name)
+        except StorageFault as fault:
+            raise fault.error from fault
+
     def progress(self, batch: int) -> BatchProgress | None:
         """Return how far a batch has come, None where it is not remembered."""
         try:

@@ -13,7 +13,15 @@ import orjson
 
 from timeseries.errors import InvalidValue, StoreUnavailable
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, TICKS, Measurement
-from timeseries.recording.bulk import NO_SYMBOL, ROWS_AT_ONCE, Batch, TickBatch, read_columns, write_columns
+from timeseries.recording.bulk import (
+    NO_SYMBOL,
+    ROWS_AT_ONCE,
+    Batch,
+    TickBatch,
+    UnreadableRow,
+    read_columns,
+    write_columns,
+)
 from timeseries.recording.columns import ColumnInput, TickColumns, columns_of, given_columns
 from timeseries.recording.marked import Marker, Rejected
 from timeseries.recording.payloads import indicators_text, parse_indicators, snapshot_text
@@ -107,8 +115,8 @@ class Recorder(TickRecorder):
         """Record many ticks and keep the good rows.
 
         ``rows`` are dicts, or one dict of equal-length columns (sequences or numpy arrays). The symbol of a row is its
-        ``symbol``, else the argument. Rows that a storage fault kept out are rejected with the fault's code. A
-        ``marker`` marks each row before it is written, so that it is known afterwards which were.
+        ``symbol``, else the argument; an `UnreadableRow` is rejected. Rows that a storage fault kept out are rejected
+        with the fault's code. A ``marker`` marks each row before it is written, so that it is known which were.
 
         Raises:
             InvalidValue: the input as a whole makes no sense.
@@ -120,21 +128,27 @@ class Recorder(TickRecorder):
         accepted, rejected, received = 0, [], self._clock()
         for start in range(0, whole.length if isinstance(whole, TickColumns) else len(whole), ROWS_AT_ONCE):
             stop = start + ROWS_AT_ONCE
-            part = whole.part(start, stop) if isinstance(whole, TickColumns) else whole[start:stop]
+            rows_of_slice = whole.part(start, stop) if isinstance(whole, TickColumns) else whole[start:stop]
             own = marker and Marker(marker.stream, marker.batch, marker.position + start)
-            batch = self._batch(part, symbol, received, own)
+            batch = self._batch(rows_of_slice, symbol, received, own)
             accepted += batch.accepted
             rejected += [row.moved(start) for row in batch.rejected]
         return TickBatch(accepted, tuple(rejected))
 
     def indicators(
-        self, symbol: str, values: Mapping[str, Number], *, at: Instant | None = None, timeframe: str = ""
+        self,
+        symbol: str,
+        values: Mapping[str, Number],
+        *,
+        at: Instant | None = None,
+        timeframe: str = "",
+        marker: Marker | None = None,
     ) -> bool:
         """Record named numbers of a symbol at an instant (None: the clock). Answers and raises as `tick`."""
         name = self.parse_symbol(symbol)
         frame = "" if timeframe == "" else parse_name(timeframe, "timeframe")
         text = indicators_text(parse_indicators(values))
-        return self._record(INDICATORS, (self.account, name, frame), text, at)
+        return self._record(INDICATORS, (self.account, name, frame), text, at, marker)
 
     def snapshot(
         self,
@@ -146,6 +160,7 @@ class Recorder(TickRecorder):
         pnl_percent: Number | None,
         *,
         at: Instant | None = None,
+        marker: Marker | None = None,
     ) -> bool:
         """Record an open position's price, quantity and P&L at an instant (None: the clock); P&L may be None.
 
@@ -154,7 +169,7 @@ class Recorder(TickRecorder):
         strategy = parse_name(strategy_id, "strategy_id", ID_BYTES_MAX)
         key = (self.account, self.parse_symbol(symbol), strategy)
         text = snapshot_text(price, quantity, pnl, pnl_percent, is_signed=lambda: self.may_be_negative(key[1]))
-        return self._record(POSITION_SNAPSHOTS, key, text, at)
+        return self._record(POSITION_SNAPSHOTS, key, text, at, marker)
 
     def project(
         self,
@@ -192,6 +207,9 @@ class Recorder(TickRecorder):
         accepted, count = 0, 0
         for index, row in enumerate(rows):
             count = index + 1
+            if isinstance(row, UnreadableRow):
+                rejected.append(Rejected.of(index, row.error))
+                continue
             name = row.get("symbol", symbol) if isinstance(row, Mapping) else None
             if name is None:
                 rejected.append(Rejected.at(index, *NO_SYMBOL))
@@ -218,7 +236,11 @@ class Recorder(TickRecorder):
             self.refuse(TICKS, fault, 0)
 
     def _batch(
-        self, rows: TickColumns | Sequence[TickDict], symbol: str | None, received: int, marker: Marker | None
+        self,
+        rows: TickColumns | Sequence[TickDict],
+        symbol: str | None,
+        received: int,
+        marker: Marker | None,
     ) -> TickBatch:
         """Record ticks by columns where they can be read so, else one by one; ``received`` in ns UTC."""
         columns = rows if isinstance(rows, TickColumns) else columns_of(rows, symbol)
@@ -268,7 +290,9 @@ class Recorder(TickRecorder):
             self.after_record()
         return TickBatch(done, tuple(rejected))
 
-    def _record(self, measurement: Measurement, key: SeriesKey, text: bytes, at: Instant | None) -> bool:
+    def _record(
+        self, measurement: Measurement, key: SeriesKey, text: bytes, at: Instant | None, marker: Marker | None
+    ) -> bool:
         """Record one point of JSON fields at an instant (None: the clock)."""
         received = self._clock()
         instant = received if at is None else parse_time(at, self.zone, received, "timestamp")
@@ -277,7 +301,7 @@ class Recorder(TickRecorder):
                 series = lane.ordinals.series(key, run=self.replay_start(lane))
                 lane.room_for(key, text, instant)
                 ordinal = lane.late(series, instant, self.history)
-                self._put(lane, key, text, instant, received, ordinal)
+                self._put(lane, key, text, instant, received, ordinal, marker)
         except StorageFault as fault:
             return self.refuse(measurement, fault, 1)
         except StoreUnavailable as error:
@@ -285,7 +309,18 @@ class Recorder(TickRecorder):
         self.after_record()
         return True
 
-    def _put(self, lane: LaneWriter, key: SeriesKey, text: bytes, instant: int, received: int, ordinal: int) -> None:
+    def _put(
+        self,
+        lane: LaneWriter,
+        key: SeriesKey,
+        text: bytes,
+        instant: int,
+        received: int,
+        ordinal: int,
+        marker: Marker | None = None,
+    ) -> None:
         number = lane.room_for(key, text, instant)
-        body = record_body(lane.sequence + 1, instant, received, number, ordinal, text)
-        lane.put(with_crc(body, lane.seed))
+        frame = with_crc(record_body(lane.sequence + 1, instant, received, number, ordinal, text), lane.seed)
+        if marker is not None:
+            marker.mark(lane, 1, 1, ())
+        lane.put(frame)

@@ -49,15 +49,6 @@ class RowMark:
     rejected: tuple[RejectedRow, ...] = ()
     answer: str | None = None
 
-    def rows_done(self, written: int) -> int:
-        """Return how many of the rows need not come again when so many of the records are there."""
-        if written >= self.accepted:
-            return self.rows
-        done = written
-        for place, _, _ in self.rejected:
-            done += place - self.position < done
-        return done
-
 
 @dataclass(frozen=True)
 class BatchProgress:
@@ -70,7 +61,10 @@ class BatchProgress:
 
     def after(self, mark: RowMark, written: int) -> BatchProgress:
         """Return it with a further mark, of which so many records are there."""
-        rows = mark.position + mark.rows_done(written)
+        rows = mark.position + (mark.rows if written >= mark.accepted else written)
+        if written < mark.accepted:
+            for place, _, _ in mark.rejected:
+                rows += place < rows  # a refused row before the last one that is there
         rejected = [row for row in mark.rejected if row[0] < rows][: REJECTED_KEPT - len(self.rejected)]
         return BatchProgress(rows, self.accepted + written, (*self.rejected, *rejected), mark.answer)
 
@@ -136,8 +130,13 @@ class _MarkMemory:
 
     def take(self, line: _MarkLine) -> None:
         """Count what was written of the mark before this line, and turn to this one."""
-        if self.last is not None and self.last.mark is not None:
-            self._count(self.last.mark, self.last.count(line.sequence))
+        former = None if self.last is None else self.last.mark
+        if self.last is not None and former is not None and (stream := self.streams.get(former.stream)) is not None:
+            stream.progress = stream.progress.after(former, self.last.count(line.sequence))
+            if former.answer is not None:
+                stream.ended[former.batch] = stream.progress
+                if len(stream.ended) > ENDED_KEPT:
+                    stream.ended.popitem(last=False)
         self.last = line
         if (mark := line.mark) is not None:
             stream = self.streams.pop(mark.stream, None) or _Stream(mark.batch)
@@ -169,16 +168,6 @@ class _MarkMemory:
             _, stream = self.streams.popitem(last=False)
             del sizes[: len({*stream.ended, stream.batch})]
 
-    def _count(self, mark: RowMark, written: int) -> None:
-        stream = self.streams.get(mark.stream)
-        if stream is None:
-            return
-        stream.progress = stream.progress.after(mark, written)
-        if mark.answer is not None:
-            stream.ended[mark.batch] = stream.progress
-            if len(stream.ended) > ENDED_KEPT:
-                stream.ended.popitem(last=False)
-
 
 class LaneMarks:
     """The marks of a lane as its writer has them."""
@@ -203,6 +192,14 @@ class LaneMarks:
     def newest(self, stream: str) -> int | None:
         """Return the number of the stream's newest batch, None where none is remembered."""
         return self._memory.streams[stream].batch if stream in self._memory.streams else None
+
+    def newest_ended(self, stream: str) -> int | None:
+        """Return the number of the stream's newest batch that has ended, None where none is remembered."""
+        last = self._memory.last
+        if last is not None and last.mark is not None and last.mark.stream == stream and last.mark.answer is not None:
+            return last.mark.batch
+        remembered = self._memory.streams.get(stream)
+        return None if remembered is None else next(reversed(remembered.ended), None)
 
     def progress(self, stream: str, batch: int, *, issued: int) -> BatchProgress | None:
         """Return how far a batch has come in a lane that has ``issued`` so many; None where it is not remembered."""
@@ -234,7 +231,8 @@ class LaneMarks:
             content = self._path.read_bytes()
         except FileNotFoundError:
             content = b""
-        self._measure(content)
+        self._size, self._size_max = len(content), max(FILE_BYTES, 2 * len(content))
+        self._is_torn = bool(content) and not content.endswith(b"\n")
         return [line for text in content.split(b"\n") if text and (line := _MarkLine.unpack(text)) is not None]
 
     def _write_anew(self, lines: list[_MarkLine]) -> None:
@@ -251,8 +249,4 @@ class LaneMarks:
         content = b"".join(line.pack() for line in (*former.lines(), *recent))
         self.close()
         durable.replace_file(self._path, content)
-        self._measure(content)
-
-    def _measure(self, content: bytes) -> None:
-        self._size, self._size_max = len(content), max(FILE_BYTES, 2 * len(content))
-        self._is_torn = bool(content) and not content.endswith(b"\n")
+        self._size, self._size_max, self._is_torn = len(content), max(FILE_BYTES, 2 * len(content)), False

@@ -62,20 +62,43 @@ class TokenWith(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken | None:
         """Return the token, None where none is alive. Raises: WrongNetwork, ScopeMissing, TooManyRequests."""
-        now = datetime.now(UTC)
-        row = ask(token_by_digest, digest(token))
-        if row is None or not is_alive(row, now):
-            return None
-        _must_come_from(row, str(request.META.get("REMOTE_ADDR", "")))
-        if self.scope not in row.scopes.split():
-            raise ScopeMissing(
-                f"The token {row.name!r} may {row.scopes}, not {self.scope.value}.",
-                hint="`manage.py token make` makes one that may.",
-            )
-        rates.admit(row, settings.VELOX_API_REQUESTS_PER_SECOND, time.monotonic())
-        note_use(row, now)
-        structlog.contextvars.bind_contextvars(caller=row.name, account=row.account.code)
+        row = admitted(token, self.scope, str(request.META.get("REMOTE_ADDR", "")))
+        if row is not None:
+            structlog.contextvars.bind_contextvars(caller=row.name, account=row.account.code)
         return row
+
+
+def admitted(secret: str, scope: TokenScope, address: str) -> ApiToken | None:
+    """Return the token of a request from this address, None where none is alive.
+
+    Raises: WrongNetwork, ScopeMissing, TooManyRequests.
+    """
+    row = known_token(secret, scope, address)
+    return None if row is None else admit(row)
+
+
+def known_token(secret: str, scope: TokenScope, address: str) -> ApiToken | None:
+    """Return the token that may do this from this address, None where none is alive.
+
+    Raises: WrongNetwork, ScopeMissing.
+    """
+    row = ask(token_by_digest, digest(secret))
+    if row is None or not is_alive(row, datetime.now(UTC)):
+        return None
+    _must_come_from(row, address)
+    if scope not in row.scopes.split():
+        raise ScopeMissing(
+            f"The token {row.name!r} may {row.scopes}, not {scope.value}.",
+            hint="`manage.py token make` makes one that may.",
+        )
+    return row
+
+
+def admit(token: ApiToken) -> ApiToken:
+    """Count one request of a token and return it. Raises: TooManyRequests."""
+    rates.admit(token, settings.VELOX_API_REQUESTS_PER_SECOND, time.monotonic())
+    note_use(token, datetime.now(UTC))
+    return token
 
 
 def _must_come_from(token: ApiToken, address: str) -> None:

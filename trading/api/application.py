@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from trading.api import events, figures, problems, reads, records, series  # noqa: F401 - the routes
+from trading.api import events, figures, operating, points, problems, reads, records, series  # noqa: F401 - the routes
 from trading.api.plain import ExactParser, PlainRenderer
 from trading.api.router import router
 from trading.api.schema import DeskApi

@@ -13,7 +13,7 @@ from trading.data_manager import DataManager
 from trading.models import ApiToken
 
 _lock = threading.Lock()
-_facades: dict[int, DataManager] = {}
+_facades: dict[str, DataManager] = {}  # by the token's SHA-256
 
 
 def token_of(request: HttpRequest) -> ApiToken:
@@ -23,14 +23,18 @@ def token_of(request: HttpRequest) -> ApiToken:
 
 
 def facade_of(request: HttpRequest) -> DataManager:
-    """Return the facade of the request's token: of its account, under the source `api NAME`."""
-    token = token_of(request)
+    """Return the facade of the request's token."""
+    return facade_for(token_of(request))
+
+
+def facade_for(token: ApiToken) -> DataManager:
+    """Return the facade of a token: of its account, under the source `api NAME`."""
     with _lock:
-        if token.pk not in _facades:
-            _facades[token.pk] = DataManager(
+        if token.sha256 not in _facades:
+            _facades[token.sha256] = DataManager(
                 source=f"api {token.name}"[:64], account=token.account.code, on_storage_fault="raise"
             )
-        return _facades[token.pk]
+        return _facades[token.sha256]
 
 
 @contextmanager

@@ -38,18 +38,23 @@ class ExactParser(Parser):
             raise WrongMediaType(f"The body is {request.content_type!r}.", hint="Send application/json.")
         if int(request.headers.get("Content-Length") or 0) > BODY_BYTES_MAX or len(request.body) > BODY_BYTES_MAX:
             raise BodyTooLarge(f"The body has more than {BODY_BYTES_MAX} bytes.", hint="Send less at once.")
-        depth = deepest = 0
-        for bracket in _BRACKETS.finditer(request.body):
-            first = bracket[0][:1]
-            depth += (first in b"[{") - (first in b"]}") if first != b'"' else 0
-            deepest = max(deepest, depth)
-        if deepest > DEPTH_MAX:
-            raise InvalidValue(f"The body is {deepest} levels deep.", field="body", hint=f"At most {DEPTH_MAX}.")
+        if (depth := depth_of(request.body)) > DEPTH_MAX:
+            raise InvalidValue(f"The body is {depth} levels deep.", field="body", hint=f"At most {DEPTH_MAX}.")
         try:
             body: Body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_number)
             return body
         except ValueError as error:
             raise InvalidValue(f"The body is no JSON: {error}.", field="body", code="unreadable") from error
+
+
+def depth_of(text: bytes) -> int:
+    """Return how many levels deep a text of JSON is, without parsing it."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.finditer(text):
+        first = bracket[0][:1]
+        depth += (first in b"[{") - (first in b"]}") if first != b'"' else 0
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _no_number(constant: str) -> NoReturn:

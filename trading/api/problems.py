@@ -8,7 +8,9 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from timeseries.spool.marks import BatchProgress
 from trading import errors
+from trading.domain.chain import JSON
 from trading.domain.plain_json import to_json
 from trading.errors import VeloxError
 
@@ -47,6 +49,18 @@ class WrongToken(VeloxError):
     code = "wrong_token"
 
 
+class HttpsRequired(VeloxError):
+    """A request that came without encryption to a desk that is reached by https."""
+
+    code = "https_required"
+
+
+class NotThere(VeloxError):
+    """A path below which nothing is."""
+
+    code = "not_there"
+
+
 class ScopeMissing(VeloxError):
     """A token that may not do what was asked."""
 
@@ -67,6 +81,43 @@ class TooManyRequests(VeloxError):
     def __init__(self, wait_seconds: float) -> None:
         super().__init__("The token asks too fast.", hint=f"Wait {wait_seconds:.2f} s, then go on.")
         self.wait_seconds = wait_seconds
+
+
+class OutOfSequence(VeloxError):
+    """A batch of ticks before the stream's newest one, of which nothing is remembered; nothing was written."""
+
+    code = "out_of_sequence"
+
+    def __init__(self, newest: int) -> None:
+        super().__init__(
+            f"The stream is at {newest} already.", field="sequence", hint="Batches of a stream rise in sequence."
+        )
+
+
+class StreamBusy(VeloxError):
+    """A stream, or a key, of which another call is being carried out."""
+
+    code = "stream_busy"
+
+
+class KeyReused(VeloxError):
+    """An `Idempotency-Key` that came with another call; nothing was written."""
+
+    code = "key_reused"
+
+
+class TooSlow(VeloxError):
+    """A body that did not go on coming."""
+
+    code = "too_slow"
+
+
+class BatchBroken(VeloxError):
+    """A batch of ticks that was not recorded to its end, for its ``cause``, after ``progress``."""
+
+    def __init__(self, cause: VeloxError, progress: BatchProgress) -> None:
+        super().__init__(cause.message, field=cause.field, hint=cause.hint, code=cause.code)
+        self.cause, self.progress = cause, progress
 
 
 class BodyTooLarge(VeloxError):
@@ -90,8 +141,14 @@ class NotAcceptable(VeloxError):
 STATUSES |= {
     NotAcceptable: 406,
     WrongToken: 401,
+    HttpsRequired: 403,
+    NotThere: 404,
     ScopeMissing: 403,
     WrongNetwork: 403,
+    OutOfSequence: 409,
+    StreamBusy: 503,
+    KeyReused: 422,
+    TooSlow: 408,
     BodyTooLarge: 413,
     WrongMediaType: 415,
     TooManyRequests: 429,
@@ -103,9 +160,10 @@ TITLES = {
     404: "Not there",
     405: "Not by this method",
     406: "Not in this form",
+    408: "It came too slowly",
     409: "It conflicts with what is recorded",
     413: "Too large",
-    415: "Not JSON",
+    415: "Not of this type",
     422: "A value is refused",
     429: "Too fast",
     500: "A fault of VELOX",
@@ -121,7 +179,15 @@ def status_of(error: VeloxError) -> int:
 
 def refused(_request: HttpRequest, error: VeloxError) -> HttpResponse:
     """Answer with what an error says."""
-    response = problem(status_of(error), error.message, code=error.code, field=error.field, hint=error.hint)
+    members: dict[str, JSON] = {}
+    if isinstance(error, BatchBroken):
+        members = {"rows": error.progress.rows, "accepted": error.progress.accepted}
+        error = error.cause
+    elif isinstance(error, errors.SourceBusy):
+        members = {"holder": error.pid}
+    response = problem(
+        status_of(error), error.message, code=error.code, field=error.field, hint=error.hint, members=members
+    )
     if isinstance(error, WrongToken):
         response["WWW-Authenticate"] = 'Bearer realm="VELOX"'
     elif isinstance(error, TooManyRequests):
@@ -135,16 +201,21 @@ def malformed(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Answer for fields that are missing, unknown or of another type: the first of them, and how many there are."""
     first, count = error.errors[0], len(error.errors)
     field = ".".join(str(step) for step in first["loc"][1:] if step not in ("body", "filters"))
-    more = f" ({count - 1} more)" if count > 1 else ""
+    others = f" ({count - 1} more)" if count > 1 else ""
     return problem(
-        422, f"{field or 'The body'}: {first['msg']}{more}.", code="invalid_value", field=field or None, hint=""
+        422, f"{field or 'The body'}: {first['msg']}{others}.", code="invalid_value", field=field or None, hint=""
     )
 
 
 def unauthenticated(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
     """Answer who shows no token that is alive."""
+    return refused(request, no_token())
+
+
+def no_token() -> WrongToken:
+    """Return the refusal of who shows no token that is alive."""
     hint = "Send `Authorization: Bearer SECRET`; `manage.py token make` makes one."
-    return refused(request, WrongToken("There is no token, or it has ended.", hint=hint))
+    return WrongToken("There is no token, or it has ended.", hint=hint)
 
 
 def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
@@ -162,9 +233,16 @@ def fault(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def problem(
-    status: int, detail: str, *, code: str, field: str | None = None, hint: str = "", headers: Mapping[str, str] = {}
+    status: int,
+    detail: str,
+    *,
+    code: str,
+    field: str | None = None,
+    hint: str = "",
+    headers: Mapping[str, str] = {},
+    members: Mapping[str, JSON] = {},
 ) -> HttpResponse:
-    """Return one problem."""
+    """Return one problem, with further ``members`` where there are some."""
     about = {"type": "about:blank", "title": TITLES.get(status, "Refused"), "status": status, "detail": detail}
-    text = to_json({**about, "code": code, "field": field, "hint": hint})
+    text = to_json({**about, "code": code, "field": field, "hint": hint, **members})
     return HttpResponse(text, status=status, content_type=MEDIA_TYPE, headers=dict(headers))

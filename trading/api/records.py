@@ -1,19 +1,20 @@
 """What a token with the scope `record` writes into its account: the facade's ledger calls, each a POST.
 
 A call that was answered is committed. The same call again, whatever became of the answer, changes nothing: trades,
-fills, stops and signals have keys.
+fills, stops and signals have keys. Under an `Idempotency-Key` it hears the same answer, too.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Schema
 
-from trading.api.desk import recording
+from trading.api.keys import IdempotencyKey, once
 from trading.api.router import RECORD, router
 from trading.api.shapes import Exact, Id, JsonObject, Moment, Name, Sent, answer_shape
+from trading.data_manager import DataManager
 from trading.domain import values
 
 PositionAnswer = answer_shape(values.Position)
@@ -102,40 +103,41 @@ class SignalBody(Sent):
 @router.post(
     "/positions", response=PositionAnswer, auth=RECORD, tags=["record"], summary="Open a trade with its first fill"
 )
-def open_position(request: HttpRequest, body: OpeningBody) -> values.Position | values.Pending:
+def open_position(
+    request: HttpRequest, body: OpeningBody, key: IdempotencyKey = None
+) -> HttpResponse | values.Position | values.Pending:
     """`DataManager.open_position`: answers the position, flagged `known_already` where it was recorded before."""
-    with recording(request) as desk:
-        return desk.open_position(**body.model_dump())
+    return once(request, key, body, PositionAnswer, lambda desk: desk.open_position(**body.model_dump()))
 
 
 @router.post(
     "/fills", response=PositionAnswer, auth=RECORD, tags=["record"], summary="Book one more fill on an open trade"
 )
-def add_fill(request: HttpRequest, body: FillBody) -> values.Position:
+def add_fill(request: HttpRequest, body: FillBody, key: IdempotencyKey = None) -> HttpResponse | values.Position:
     """`DataManager.add_fill`: scaling in, a partial exit, the last exit, or with `flip_to` a reversal."""
-    with recording(request) as desk:
-        return desk.add_fill(**body.model_dump())
+    return once(request, key, body, PositionAnswer, lambda desk: desk.add_fill(**body.model_dump()))
 
 
 @router.post("/closings", response=TradeAnswer, auth=RECORD, tags=["record"], summary="Close a trade")
-def close_position(request: HttpRequest, body: ClosingBody) -> values.Trade:
+def close_position(request: HttpRequest, body: ClosingBody, key: IdempotencyKey = None) -> HttpResponse | values.Trade:
     """`DataManager.close_position`: one exit of everything that is still open."""
-    with recording(request) as desk:
-        return desk.close_position(**body.model_dump())
+    return once(request, key, body, TradeAnswer, lambda desk: desk.close_position(**body.model_dump()))
 
 
 @router.post("/stops", response=StopAnswer, auth=RECORD, tags=["record"], summary="Move a trade's stop")
-def update_trailing_sl(request: HttpRequest, body: StopBody) -> StopAnswer:
+def update_trailing_sl(request: HttpRequest, body: StopBody, key: IdempotencyKey = None) -> HttpResponse | StopAnswer:
     """`DataManager.update_trailing_sl`."""
-    with recording(request) as desk:
+
+    def move(desk: DataManager) -> StopAnswer:
         desk.update_trailing_sl(**body.model_dump())
-    return StopAnswer(recorded=True)
+        return StopAnswer(recorded=True)
+
+    return once(request, key, body, StopAnswer, move)
 
 
 @router.post(
     "/signals", response=SignalAnswer, auth=RECORD, tags=["record"], summary="Record a signal, taken or skipped"
 )
-def record_signal(request: HttpRequest, body: SignalBody) -> values.Signal:
+def record_signal(request: HttpRequest, body: SignalBody, key: IdempotencyKey = None) -> HttpResponse | values.Signal:
     """`DataManager.record_signal`."""
-    with recording(request) as desk:
-        return desk.record_signal(**body.model_dump())
+    return once(request, key, body, SignalAnswer, lambda desk: desk.record_signal(**body.model_dump()))

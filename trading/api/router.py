@@ -6,4 +6,4 @@ from trading.api.access import TokenWith
 from trading.models import TokenScope
 
 router = Router()
-READ, RECORD = TokenWith(TokenScope.READ), TokenWith(TokenScope.RECORD)
+READ, RECORD, OPERATE = map(TokenWith, (TokenScope.READ, TokenScope.RECORD, TokenScope.OPERATE))

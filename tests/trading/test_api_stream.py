@@ -1,0 +1,200 @@
+"""Ticks to a real server: batches and a WebSocket, killed in the midst, and what a client that lies is told."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.api_server import ApiServer, Socket, api_server
+from tests.trading.test_api_ticks import ARROW, NDJSON, NS, arrow, stored
+from timeseries.spool.folder import Spool
+from trading.api import desk, tick_application
+from trading.operations.make_token import make_token
+from trading.operations.revoke_token import revoke_token
+
+pytestmark = pytest.mark.usefixtures("alone")
+ROWS = 20_000
+STREAM = "/api/v1/ticks/stream?stream=s"
+
+
+@pytest.fixture
+def secret(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(desk, "_facades", {})
+    return make_token("main", "feed", ["record"], by="asha").secret
+
+
+@pytest.fixture
+def server(secret: str) -> Iterator[ApiServer]:
+    with api_server() as running:
+        yield running
+
+
+def lines(batch: int, rows: int = ROWS) -> bytes:
+    """Return ticks whose time tells their batch and place."""
+    start = NS + batch * ROWS
+    return b"\n".join(b'{"symbol":"TCS","ltp":5.5,"timestamp":%d}' % time for time in range(start, start + rows))
+
+
+def columns(batch: int) -> bytes:
+    start = NS + batch * ROWS
+    return arrow(
+        {"symbol": ["TCS"] * ROWS, "ltp": [5.5] * ROWS, "timestamp": list(range(start, start + ROWS))}, rows=3000
+    )
+
+
+def mended(settings: Any) -> list[int]:
+    """Return the times of what stands in the spool, once a lane without a writer is mended."""
+    Spool(settings.SPOOL_DIR).adopt("api feed")
+    return [time for _, time, _ in stored(settings)]
+
+
+def send_until_answered(server: ApiServer, batch: int, body: bytes, kind: str, secret: str) -> Any:
+    while True:
+        try:
+            status, answer = server.post(f"/api/v1/ticks?stream=s&sequence={batch}", body, secret, kind)
+        except (OSError, http.client.HTTPException):
+            continue
+        if status == 200:
+            return json.loads(answer)
+        assert status in (429, 503), answer
+
+
+def killed_in_the_midst(server: ApiServer, secret: str, kills: int, settings: Any) -> None:
+    """Send batches until each is answered while the server is killed, and see each row there once."""
+    chance = random.Random(kills)
+    ended = threading.Event()
+
+    def kill() -> None:
+        for _ in range(kills):
+            time.sleep(chance.random() * 0.4)  # how far it comes is the point
+            server.kill()
+            server.start()
+        ended.set()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    batch, first = 0, {}
+    while not ended.is_set() or batch < 3:
+        body, kind = (lines(batch), NDJSON) if batch % 2 else (columns(batch), ARROW)
+        answer = send_until_answered(server, batch, body, kind, secret)
+        assert (answer["accepted"], answer["rows"]) == (ROWS, ROWS)
+        first = answer
+        batch += 1
+    killer.join()
+    last = batch - 1
+    body, kind = (lines(last), NDJSON) if last % 2 else (columns(last), ARROW)
+    assert send_until_answered(server, last, body, kind, secret) == first
+    server.kill()
+    assert mended(settings) == list(range(NS, NS + batch * ROWS))
+
+
+def test_a_server_that_is_killed_in_the_midst_of_batches_has_every_row_once(
+    server: ApiServer, secret: str, settings: Any
+) -> None:
+    killed_in_the_midst(server, secret, 10, settings)
+
+
+@pytest.mark.chaos
+def test_a_server_that_is_killed_a_hundred_times_has_every_row_once(
+    server: ApiServer, secret: str, settings: Any
+) -> None:
+    killed_in_the_midst(server, secret, 100, settings)
+
+
+def message(batch: int, rows: int = 1000) -> bytes:
+    return b'{"sequence": %d}\n' % batch + lines(batch, rows)
+
+
+def test_a_stream_acknowledges_each_message_and_goes_on_after_a_cut(
+    server: ApiServer, secret: str, settings: Any
+) -> None:
+    stream = Socket(server.port, STREAM, secret)
+    assert json.loads(stream.receive()) == {"stream": "s", "sequence": None}
+    for batch in range(3):
+        stream.send(message(batch))
+    for batch in range(3):
+        assert json.loads(stream.receive())["sequence"] == batch
+    stream.send(message(3))
+    server.kill()
+    stream.close()
+    server.start()
+    again = Socket(server.port, STREAM, secret)
+    acknowledged = json.loads(again.receive())["sequence"]
+    assert acknowledged in (2, 3)
+    for batch in range(acknowledged + 1, 6):
+        again.send(message(batch).decode())
+        assert json.loads(again.receive())["accepted"] == 1000
+    again.close()
+    server.kill()
+    assert mended(settings) == [NS + batch * ROWS + row for batch in range(6) for row in range(1000)]
+
+
+def test_a_message_that_is_refused_ends_the_stream_with_its_problem(server: ApiServer, secret: str) -> None:
+    for text in ("", "{}", "[1]\n", '{"sequence": -1}\n', '{"sequence": 1, "stream": "x"}\n', "\x00"):
+        stream = Socket(server.port, STREAM, secret)
+        stream.receive()
+        stream.send(text)
+        told = json.loads(stream.receive())
+        assert (told["status"], told["field"]) == (422, "sequence"), text
+        assert stream.receive() == tick_application.POLICY_VIOLATION
+        stream.close()
+
+
+def test_who_may_not_stream_is_told_before_anything_is_open(server: ApiServer, secret: str) -> None:
+    reader = make_token("main", "reader", ["read"], by="asha").secret
+    for target, shown, code in (
+        (STREAM, "x", "wrong_token"),
+        (STREAM, reader, "scope_missing"),
+        ("/api/v1/ticks/stream", secret, "invalid_value"),
+        ("/api/v1/elsewhere", secret, "not_there"),
+    ):
+        refusal = Socket(server.port, target, shown).refusal
+        assert refusal is not None and json.loads(refusal)["code"] == code, target
+
+
+def test_a_token_that_is_revoked_ends_its_stream(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tick_application, "LOOK_SECONDS", 0.0)
+    with api_server() as server:
+        stream = Socket(server.port, STREAM, secret)
+        stream.receive()
+        stream.send(message(0))
+        assert json.loads(stream.receive())["accepted"] == 1000
+        revoke_token("feed", by="asha")
+        stream.send(message(1))
+        assert json.loads(stream.receive())["code"] == "wrong_token"
+        stream.close()
+
+
+def raw(
+    secret: str, *, headers: str, body: bytes = b"", start: str = "POST /api/v1/ticks?stream=s&sequence=1"
+) -> bytes:
+    return f"{start} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {secret}\r\n{headers}\r\n".encode() + body
+
+
+LIES = [
+    ("Content-Type: application/json\r\nContent-Length: 100\r\n", b"[]", (400, 408)),
+    ("Content-Type: application/json\r\nContent-Length: -1\r\n", b"[]", (400,)),
+    ("Content-Type: application/json\r\nContent-Length: 2\r\nContent-Length: 3\r\n", b"[]", (400,)),
+    ("Content-Type: application/json\r\nContent-Length: x\r\n", b"[]", (400,)),
+    ("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", b"zz\r\n[]\r\n0\r\n\r\n", (400,)),
+    ("Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", b"2\r\n[]\r\n", (400, 408)),
+    ("Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n", b"[]", (415,)),
+    ("Content-Length: 2\r\n", b"[]", (415,)),
+]
+
+
+@pytest.mark.parametrize(("headers", "body", "statuses"), LIES)
+def test_a_length_that_lies_stores_nothing(
+    headers: str, body: bytes, statuses: tuple[int, ...], server: ApiServer, secret: str, settings: Any
+) -> None:
+    answer = server.send_raw(raw(secret, headers=headers + "Connection: close\r\n", body=body))
+    assert not answer or int(answer.split()[1]) in statuses, answer
+    server.kill()
+    assert mended(settings) == []

@@ -1,0 +1,188 @@
+"""Ticks in batches, each recorded once however often it comes: the body is read and recorded slice by slice.
+
+A batch has a place: the stream that the client names, and a sequence that rises in it. What was accepted of it is
+marked beside the lane before it is written, so the same batch again goes on where the last attempt ended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from typing import Annotated
+from weakref import WeakValueDictionary
+
+import structlog
+from ninja import Schema
+from pydantic import Field, StringConstraints
+
+from timeseries.measurements import TICKS
+from timeseries.recording.marked import MarkedStream, Marker
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.marks import BatchProgress
+from trading.api.problems import BatchBroken, BodyTooLarge, OutOfSequence, StreamBusy, TooSlow
+from trading.api.shapes import Name, Sent
+from trading.api.tick_bodies import TickSlice, read_ticks, rows_from, rows_in
+from trading.api.tick_rows import PIECE_BYTES, BodyReader
+from trading.domain.chain import JSON
+from trading.errors import IdConflict, InvalidValue, SpoolFailed, SpoolFull
+from trading.models import ApiToken
+
+log = structlog.get_logger("market_data")
+
+BATCH_BYTES_MAX = 64 << 20
+PATIENCE_SECONDS = 5.0
+_streams: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_guard = threading.Lock()
+
+
+class StreamPlace(Sent):
+    """Which stream it is; ``symbol`` is that of rows without one, ``sync`` waits for the disk."""
+
+    stream: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,64}$")]
+    symbol: Name | None = None
+    sync: bool = False
+
+
+class MessageHead(Sent):
+    """Which batch of its stream it is: a number that rises."""
+
+    sequence: Annotated[int, Field(ge=0, le=2**53)]
+
+
+class BatchPlace(StreamPlace, MessageHead):
+    """Which batch of which stream it is."""
+
+
+class RejectedTick(Schema):
+    """A row that was not recorded, counted from 0 in the body."""
+
+    index: int
+    code: str
+    field: str | None
+
+
+class BatchAnswer(Schema):
+    """What became of a batch. Of the rejected rows the first thousand are listed."""
+
+    stream: str
+    sequence: int
+    rows: int
+    accepted: int
+    rejected_count: int
+    rejected: list[RejectedTick]
+
+
+class _MeasuredBody:
+    """A body that is counted and digested on its way."""
+
+    def __init__(self, body: BodyReader) -> None:
+        self._body, self._left, self._digest = body, BATCH_BYTES_MAX, sha256()
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes. Raises: BodyTooLarge."""
+        piece = self._body.read(size)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise BodyTooLarge(f"The batch has more than {BATCH_BYTES_MAX} bytes.", hint="Send several.")
+        self._digest.update(piece)
+        return piece
+
+    def digest(self) -> str:
+        """Read what is left and return the SHA-256 of all. Raises: BodyTooLarge."""
+        while self.read(PIECE_BYTES):
+            pass
+        return self._digest.hexdigest()
+
+
+def record_batch(token: ApiToken, recorder: Recorder, place: BatchPlace, body: BodyReader, media_type: str) -> JSON:
+    """Record what is not recorded yet of a batch and return its answer, the same each time.
+
+    Raises:
+        OutOfSequence: the stream is further on, and the batch is not remembered.
+        IdConflict: the batch is known with another body; nothing was written.
+        BatchBroken: its body cannot be read to the end, or the spool stopped; it tells how many rows were kept.
+        SourceBusy: another process records under the token's source.
+        StreamBusy: another batch of the stream is on its way.
+    """
+    stream = MarkedStream(recorder, TICKS, own_name(token, place.stream))
+    measured = _MeasuredBody(body)
+    with _alone(stream.name):
+        newest, done = stream.newest(), stream.progress(place.sequence)
+        if done is None and newest is not None and place.sequence < newest:
+            raise OutOfSequence(newest)
+        try:
+            if done is None or done.answer is None:
+                rows = _record(recorder, stream, place, read_ticks(measured, media_type), done or BatchProgress())
+                done = stream.progress(place.sequence) or BatchProgress()
+                is_same = rows == done.rows
+                if is_same:
+                    stream.end(place.sequence, rows, measured.digest())
+            else:
+                is_same = measured.digest() == done.answer
+            if not is_same:
+                hint = "Send it as it was, or under a higher number."
+                raise IdConflict("This batch is known with another body.", field="sequence", hint=hint)
+            if place.sync:
+                recorder.sync()
+        except OSError as error:
+            fault = SpoolFailed(f"The disk did not sync the spool: {error}.", hint="Send the batch again.")
+            raise BatchBroken(fault, stream.progress(place.sequence) or BatchProgress()) from error
+        except (InvalidValue, SpoolFull, SpoolFailed, BodyTooLarge, TooSlow) as error:
+            raise BatchBroken(error, stream.progress(place.sequence) or BatchProgress()) from error
+    log.info(
+        "a batch of ticks was recorded", caller=token.name, account=token.account.code, stream=place.stream,
+        sequence=place.sequence, rows=done.rows, accepted=done.accepted,
+    )  # fmt: skip
+    return {
+        "stream": place.stream,
+        "sequence": place.sequence,
+        "rows": done.rows,
+        "accepted": done.accepted,
+        "rejected_count": done.rows - done.accepted,
+        "rejected": [{"index": index, "code": code, "field": field} for index, code, field in done.rejected],
+    }
+
+
+def newest_batch(token: ApiToken, recorder: Recorder, stream: str) -> int | None:
+    """Return the sequence of a stream's newest batch that was answered. Raises: SourceBusy, SpoolFull, SpoolFailed."""
+    return MarkedStream(recorder, TICKS, own_name(token, stream)).newest_ended()
+
+
+def own_name(token: ApiToken, name: str) -> str:
+    """Return the name of a stream or key of a token: one that is made anew under a name begins its streams anew."""
+    return f"{token.sha256[:16]} {name}"
+
+
+def _record(
+    recorder: Recorder, stream: MarkedStream, place: BatchPlace, slices: Iterable[TickSlice], done: BatchProgress
+) -> int:
+    """Record the rows behind those that are done and return how many the batch has.
+
+    Raises: InvalidValue, BodyTooLarge, TooSlow, SpoolFull, SpoolFailed.
+    """
+    position = 0
+    for ticks in slices:
+        count = rows_in(ticks)
+        if position + count > done.rows:
+            start = max(0, done.rows - position)
+            marker = Marker(stream.name, place.sequence, position + start)
+            recorder.ticks(rows_from(ticks, start), symbol=place.symbol, marker=marker)
+        position += count
+    return position
+
+
+@contextmanager
+def _alone(stream: str) -> Iterator[None]:
+    """Keep other requests from the stream meanwhile. Raises: StreamBusy."""
+    with _guard:
+        lock = _streams.get(stream)
+        if lock is None:
+            lock = _streams[stream] = threading.Lock()
+    if not lock.acquire(timeout=PATIENCE_SECONDS):
+        raise StreamBusy("Another batch of this stream is on its way.", hint="Send one at a time, in order.")
+    try:
+        yield
+    finally:
+        lock.release()

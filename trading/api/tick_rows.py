@@ -1,0 +1,122 @@
+"""Rows and columns of ticks as they stand in a body, each told apart from what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from timeseries.measurements import Column
+from timeseries.recording.bulk import ROWS_AT_ONCE, UnreadableRow
+from timeseries.values import EPOCH_UTC, MICROSECOND, Input
+from trading.api.plain import DEPTH_MAX, depth_of
+from trading.errors import InvalidValue
+
+PIECE_BYTES = 64 << 10
+LINE_BYTES_MAX = 64 << 10
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.(?P<fraction>\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+ZONE_HINT = "Write a time with its zone, such as 2026-11-27T03:45:00.25Z, or whole nanoseconds since 1970 in UTC."
+
+TickRow = dict[str, Input]
+
+
+class BodyReader(Protocol):
+    """A body that comes in pieces."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most ``size`` of them; none at its end."""
+
+
+def body_lines(body: BodyReader) -> Iterator[list[bytes]]:
+    """Yield a body's lines without their ends and without empty ones, so many at once. Raises: InvalidValue."""
+    rest, lines = b"", []
+    while piece := body.read(PIECE_BYTES):
+        *whole, rest = (rest + piece).split(b"\n")
+        if len(rest) > LINE_BYTES_MAX or max(map(len, whole), default=0) > LINE_BYTES_MAX:
+            raise InvalidValue(f"A line has more than {LINE_BYTES_MAX} bytes.", field="body", code="too_large")
+        lines += [line for line in map(bytes.strip, whole) if line]
+        while len(lines) >= ROWS_AT_ONCE:
+            yield lines[:ROWS_AT_ONCE]
+            lines = lines[ROWS_AT_ONCE:]
+    if rest := rest.strip():
+        lines.append(rest)
+    if lines:
+        yield lines
+
+
+def parsed(text: bytes, what: str) -> Input:
+    """Return JSON as it was parsed. Raises: InvalidValue."""
+    if text.count(b"[") + text.count(b"{") > DEPTH_MAX and (depth := depth_of(text)) > DEPTH_MAX:
+        raise InvalidValue(f"{what} is {depth} levels deep.", field="body", hint=f"At most {DEPTH_MAX}.")
+    try:
+        parsed: Input = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidValue(f"{what} is no JSON: {error}.", field="body", code="unreadable") from error
+    return parsed
+
+
+def tick_of(row: Input) -> TickRow:
+    """Return a row with its time as ns UTC."""
+    if not isinstance(row, dict):
+        return UnreadableRow(
+            InvalidValue("The row is no tick.", field="body", hint='Send {"symbol": "TCS", "ltp": 1}.')
+        )
+    time = row.get("timestamp")
+    if type(time) is str:
+        try:
+            row["timestamp"] = instant_of(time)
+        except InvalidValue as error:
+            return UnreadableRow(error)
+    return row
+
+
+def instant_of(text: str) -> int:
+    """Return ns UTC of an ISO time with its zone, or of whole nanoseconds. Raises: InvalidValue."""
+    if text.isascii() and text.isdigit() and len(text) < 20:
+        return int(text)
+    match = _TIME.fullmatch(text)
+    if match is None:
+        raise InvalidValue(f"timestamp is {text[:40]!r}.", field="timestamp", hint=ZONE_HINT)
+    fraction = match["fraction"] or ""
+    try:
+        moment = datetime.fromisoformat(text if len(fraction) <= 6 else text.replace(fraction, fraction[:6], 1))
+    except ValueError:
+        raise InvalidValue(f"timestamp is {text[:40]!r}.", field="timestamp", hint=ZONE_HINT) from None
+    return (moment - EPOCH_UTC) // MICROSECOND * 1000 + int(fraction[6:9].ljust(3, "0") if len(fraction) > 6 else 0)
+
+
+def column_of_texts(name: str, texts: Sequence[str]) -> Column | Sequence[Input]:
+    """Return a column of CSV whose cells are all filled. Raises: InvalidValue for a time that is none."""
+    if name == "symbol":
+        return list(texts)
+    if name == "timestamp":
+        return [instant_of(text) for text in texts]
+    try:
+        numbers: Column = pc.cast(pa.array(texts, pa.string()), pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return list(texts)
+    return numbers
+
+
+def column_of_arrow(column: pa.Array) -> Column | Sequence[Input]:
+    """Return a column as numbers without a gap, else as texts, numbers and None."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_timestamp(column.type):
+        if column.type.tz is None:
+            raise InvalidValue("A column of times has no zone.", field="timestamp", hint="Send timestamp[ns, UTC].")
+        try:
+            column = column.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
+        except pa.ArrowInvalid:
+            micros = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64()).to_pylist()
+            return [None if time is None else time * 1000 for time in micros]  # what is too large is refused by itself
+    if column.null_count or pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        cells: list[Input] = column.to_pylist()
+        return cells
+    numbers: Column = column.to_numpy(zero_copy_only=False)
+    return numbers
