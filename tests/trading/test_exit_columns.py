@@ -19,6 +19,7 @@ from trading.domain.cuts import CUTS, TradedExit
 from trading.domain.exit_columns import (
     ExitColumns,
     Groups,
+    distinct,
     group_squares,
     group_sums,
     local_micros,
@@ -28,7 +29,7 @@ from trading.domain.exit_lists import lists_of
 from trading.domain.figures import Capital, EquityPath, Sample
 from trading.domain.intervals import Sums
 from trading.queries.exposure import Held
-from trading.queries.held_columns import HeldColumns, union_micros
+from trading.queries.held_columns import HeldColumns, union_micros, union_micros_of_each
 
 numbers = st.lists(st.integers(-(2**70), 2**70) | st.integers(-(10**12), 10**12), min_size=1, max_size=30)
 
@@ -117,12 +118,40 @@ def test_a_days_figures_are_those_of_its_rows(exits: list[TradedExit], size: int
     exits = grown(exits, size)
     columns = lists_of(exits).columns()
     days = columns.groups["day"]
-    for code, (name, sample) in enumerate(parts(columns, days).items()):
-        day = date.fromisoformat(name)
-        rows, whole = [exit for exit, _ in exits if exit.day == day], Capital(capital, [day], {day: 10**9}, {})
-        falls = columns.falls(whole, np.flatnonzero(days.codes == code))
+    dates = list(map(date.fromisoformat, days.names))
+    wholes = [Capital(capital * number, [day], {day: 10**9}, {}) for number, day in enumerate(dates)]
+    starts = np.searchsorted(days.codes, np.arange(len(dates)))
+    falls = columns.worst_falls(np.arange(len(columns)), starts, wholes)
+    for day, whole, fall, sample in zip(dates, wholes, falls, columns.samples(days), strict=True):
+        rows = [exit for exit, _ in exits if exit.day == day]
         theirs = figures.day_figures(Sample.of(rows), EquityPath.of(rows, whole).episodes, whole)
-        same(figures.day_figures(sample, falls, whole), theirs)
+        same(figures.day_figures(sample, fall, whole), theirs)
+
+
+@given(st.lists(st.lists(amounts, min_size=1, max_size=12), min_size=1, max_size=8), st.data())
+def test_the_worst_falls_of_many_stretches_are_those_of_each(stretches: list[list[int]], data: st.DataObject) -> None:
+    capitals = [data.draw(amounts) for _ in stretches]
+    changes = whole_numbers([change for stretch in stretches for change in stretch])
+    starts = np.cumsum([0, *map(len, stretches[:-1])])
+    worst = exit_runs.worst_falls(changes, starts, capitals)
+    for fall, stretch, capital in zip(worst, stretches, capitals, strict=True):
+        episodes = statistics.drawdowns(stretch, capital)
+        deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
+        expected = None if deepest is None else (deepest.depth, steepest and steepest.percent)
+        assert ((fall[0].depth, fall[0].percent) if fall else None) == expected
+
+
+spans = st.tuples(st.integers(0, 99), st.integers(0, 30))
+
+
+@given(st.lists(st.lists(spans, min_size=1, max_size=6), max_size=6))
+def test_times_in_the_market_of_many_days_are_those_of_each(days: list[list[tuple[int, int]]]) -> None:
+    ordered = [sorted(day) for day in days]
+    begins = np.array([begin for day in ordered for begin, _ in day], dtype=np.int64)
+    ends = np.array([begin + held for day in ordered for begin, held in day], dtype=np.int64)
+    starts = np.cumsum([0, *map(len, days[:-1])]) if days else np.zeros(0, dtype=np.int64)
+    apart = [union_micros(*np.array([(begin, begin + held) for begin, held in day]).T) for day in ordered]
+    assert union_micros_of_each(begins, ends, starts) == apart
 
 
 @settings(max_examples=15)
@@ -167,3 +196,10 @@ def test_time_in_the_market_counts_once(spans: list[tuple[int, int]]) -> None:
     held = [Held("orb", "INFY", ("NSE", ""), begins.date(), span) for span in pairs]
     columns = HeldColumns.of(held)
     assert union_micros(columns.start, columns.stop) == 10**6 * figures.exposure_seconds(pairs)
+
+
+@given(st.lists(st.integers(-(2**62), 2**62) | st.integers(-50, 50), max_size=40))
+def test_different_numbers_are_those_of_a_set(values: list[int]) -> None:
+    different, places = distinct(np.array(values, dtype=np.int64))
+    assert different.tolist() == sorted(set(values))
+    assert different[places].tolist() == values

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from trading.models import Realisation
+from trading.models import Realisation, Signal, SignalCondition
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
-from trading.queries.lines import numbers, table_of, words
+from trading.operations.record_signal import record_signal
+from trading.queries.lines import REAL, numbers, table_by_key, table_of, tables_in_order, texts_by, words
 from trading.queries.parts import COLUMNS
 
 pytestmark = pytest.mark.ledger
@@ -27,7 +28,7 @@ def test_every_value_comes_as_it_is(ledger: Any) -> None:
         ended = at + timedelta(minutes=number, microseconds=7)
         sold: dict[str, Any] = {"exit_price": 499, "exit_time": ended, "exit_reason": reason}
         close_position("main", f"T{number}", "one", "SBIN", **sold)
-    table = table_of(Realisation.objects.all(), COLUMNS, by="day", stage="reading")
+    table = table_of(Realisation.objects.all(), COLUMNS, by=["day"], stage="reading")
     rows = sorted(table.to_pylist(), key=lambda row: row["trade_id"])
     assert [row["trade__exit_reason"] for row in rows] == list(REASONS)
     for row, realisation in zip(rows, Realisation.objects.order_by("trade_id"), strict=True):
@@ -41,7 +42,35 @@ def test_every_value_comes_as_it_is(ledger: Any) -> None:
 
 
 def test_no_rows_are_columns_of_none(ledger: Any) -> None:
-    table = table_of(Realisation.objects.all(), COLUMNS, by="day", stage="reading")
+    table = table_of(Realisation.objects.all(), COLUMNS, by=["day"], stage="reading")
     assert len(table) == 0 and len(numbers(table["pnl"])) == 0
     codes, names = words(table["trade__side"])
     assert len(codes) == 0 and names == []
+
+
+def test_columns_that_lines_are_put_together_by_come_with_each_row(ledger: Any) -> None:
+    for number in range(6):
+        at = OPENED + timedelta(days=number % 2, minutes=number)
+        strategy, wanted = f"s{number % 3}", {"exit_price": 499, "exit_time": at + timedelta(minutes=1)}
+        open_position("main", f"T{number}", strategy, "SBIN", entry_price=500, quantity=3, entry_time=at)
+        close_position("main", f"T{number}", strategy, "SBIN", **wanted)
+    rows = Realisation.objects.all()
+    one, several = (table_of(rows, COLUMNS, by=by, stage="reading") for by in ((), ("day", "strategy_id")))
+    in_order = next(tables_in_order(rows.order_by("trade_id"), COLUMNS, 100))
+    expected = sorted(one.to_pylist(), key=lambda row: row["trade_id"])
+    assert sorted(several.to_pylist(), key=lambda row: row["trade_id"]) == expected == in_order.to_pylist()
+    assert one.schema.field("day").type == several.schema.field("day").type
+
+
+def test_floats_and_texts_of_signals_come_as_they_were_recorded(ledger: Any) -> None:
+    floats = (0.1, 1 / 3, -2.5e-17, 1e22, 123456.78901234567, 5e-324, 7.0)
+    for number, value in enumerate(floats):
+        at = OPENED + timedelta(minutes=number)
+        record_signal("main", "one", "SBIN", at, {"x": value, "said": 'a "b", ü'}, decision="SKIPPED")
+    table = table_by_key(SignalCondition.objects.all(), {"value": REAL}, stage="reading")
+    assert sorted(table["value"].to_pylist()) == sorted(floats)
+    keys, texts = texts_by(Signal.objects.all(), key="pk", path="conditions")
+    recorded = dict(Signal.objects.values_list("pk", "conditions"))
+    assert {key: json.loads(text) for key, text in zip(keys.tolist(), texts.to_pylist(), strict=True)} == recorded
+    keys, texts = texts_by(Signal.objects.filter(pk=-1), key="pk", path="conditions")
+    assert len(keys) == len(texts) == 0

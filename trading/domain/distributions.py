@@ -10,8 +10,8 @@ import numpy as np
 from trading.domain import figures, intervals, statistics
 from trading.domain.cuts import WEEKDAYS
 from trading.domain.drawn_shapes import DistributionStep, WeekdayHour
-from trading.domain.exit_columns import Floats, whole_numbers
-from trading.domain.exit_runs import Whole
+from trading.domain.exit_columns import whole_numbers
+from trading.domain.exit_runs import Floats, Whole
 from trading.domain.intervals import Sums
 
 STEPS_MAX = 16

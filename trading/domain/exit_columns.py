@@ -6,27 +6,26 @@ where it is larger than 64 bits hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, overload
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trading.domain import cuts, exit_runs
 from trading.domain.cuts import NONE
-from trading.domain.exit_runs import Integers, Whole
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole
+from trading.domain.exit_sums import ExitSums
 from trading.domain.figures import Capital, EquityPath, Sample, sampled_returns
-from trading.domain.intervals import Moments, Sums
-from trading.domain.statistics import Drawdown, Outcomes
+from trading.domain.intervals import Sums
+from trading.domain.statistics import Drawdown
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 UNKNOWN = -1  # microseconds that nobody knows
 _HALF = 32
+CLOSE = 4  # whole numbers lie close together where so many times their count holds them all
 _LIMB, _LIMB_MASK = 21, 2**21 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 24 * 3600 * 10**6
@@ -85,114 +84,99 @@ class ExitColumns:
 
     def by_condition(self, name: str) -> Groups:
         """Return the cut by one condition, as `cuts.by_condition_named`; without it where nobody recorded it."""
-        trades, places = np.unique(self.trade, return_inverse=True)
-        of_trades = self.conditions[name][trades] if name in self.conditions else np.full(len(trades), np.nan)
-        numbers = of_trades[~np.isnan(of_trades)]
+        column = self.conditions.get(name)
+        of_trades = np.full(len(self._is_here()), np.nan) if column is None else column
+        numbers = np.sort(of_trades[self._is_here() & ~np.isnan(of_trades)])
         is_boolean = bool(np.isin(numbers, (0.0, 1.0)).all())
         edges = cuts.edges_of(numbers.tolist(), is_boolean=is_boolean)
         names = cuts.bucket_names(edges)
         buckets = (of_trades != 0) if edges is None else np.searchsorted(np.array(edges, dtype=np.float64), of_trades)
-        codes = np.where(np.isnan(of_trades), len(names), buckets).astype(np.int64)[places.reshape(-1)]
+        codes = np.where(np.isnan(of_trades), len(names), buckets).astype(np.int64)[self.trade]
         order = [*range(len(names))[:: -1 if is_boolean else 1], len(names)]
         return present(codes, (*names, NONE), order)
 
     def recorded_conditions(self) -> list[str]:
         """Return the names of the conditions that were recorded of one of the trades, in order."""
-        trades = np.unique(self.trade)
-        return sorted(name for name, numbers in self.conditions.items() if not np.isnan(numbers[trades]).all())
+        return sorted(name for name, numbers in self.conditions.items() if (self._is_here() & ~np.isnan(numbers)).any())
+
+    def _is_here(self) -> Flags:
+        """Return by the number of a trade whether an exit is one of its."""
+        sizes = (len(numbers) for numbers in self.conditions.values())
+        is_here = np.zeros(max(1 + int(self.trade.max(initial=-1)), *sizes, 0), dtype=bool)
+        is_here[self.trade] = True
+        return is_here
+
+    def sums(self) -> ExitSums:
+        """Return what the samples of any cut are summed from."""
+        return ExitSums(
+            pnl=self.pnl,
+            charges=self.charges,
+            still_open=np.where(self.is_open, less(self.pnl, self.charges), 0),
+            closes=self.closes,
+            whole=self.whole,
+            unknown=self.unknown,
+            held=self.held,
+            is_held=self.closes & (self.held != UNKNOWN),
+            multiple=self.multiple,
+        )
 
     def samples(self, groups: Groups) -> list[Sample]:
         """Return the sample of each group, in the order of their names."""
-        if not groups.names:
-            return []
-        order = np.argsort(groups.codes, kind="stable")
-        counts = np.bincount(groups.codes, minlength=len(groups.names))
-        return list(self._samples(order, np.concatenate(([0], np.cumsum(counts)[:-1]))))
+        return list(self.sums().samples(groups.codes, len(groups.names)))
 
     def sample(self) -> Sample:
         """Return the sample of all exits."""
-        if not len(self):
-            return Sample.of([])
-        return next(self._samples(np.arange(len(self)), np.array([0])))
+        return next(self.sums().samples(np.zeros(len(self), dtype=np.int64), 1))
 
-    def _samples(self, order: Integers, starts: Integers) -> Iterator[Sample]:
-        """Yield the sample of each stretch of places that begins at one of ``starts``; none of them is empty."""
-
-        def sums(column: Whole) -> list[int]:
-            return group_sums(column[order], starts)
-
-        net = less(self.pnl, self.charges)
-        won, lost = self.closes & (self.whole > 0), self.closes & (self.whole < 0)
-        is_held = self.closes & (self.held != UNKNOWN)
-        counted = [self.closes, won, lost, self.unknown, is_held]
-        totals = zip(
-            *(sums(column) for column in (self.pnl, self.charges)),
-            *(sums(mask.astype(np.int64)) for mask in counted),
-            *(sums(np.where(mask, self.whole, 0)) for mask in (won, lost)),
-            group_squares(self.whole[order], starts),
-            sums(np.where(is_held, self.held, 0)),
-            sums(np.where(self.is_open, net, 0)),
-            np.maximum.reduceat(self.whole[order], starts).tolist(),
-            np.minimum.reduceat(self.whole[order], starts).tolist(),
-            np.split(self.multiple[order], starts[1:]),
-            strict=True,
-        )
-        for gross, costs, size, wins, losses, unknown, timed, profit, loss, squares, micros, still, *ends in totals:
-            largest, smallest, multiples = ends
-            yield Sample(
-                gross=gross,
-                charges=costs,
-                outcomes=Outcomes(wins, losses, size - wins - losses, profit, loss),
-                squares=squares,
-                largest=largest,
-                smallest=smallest,
-                seconds=(timed, micros / 1_000_000),
-                multiples=Moments.of(multiples[~np.isnan(multiples)]),
-                unknown=unknown,
-                open_net=still,
-            )
-
-    def path(self, capital: Capital) -> EquityPath:
-        """Return the equity that the exits realised."""
-        starts, changes = self._changes(np.arange(len(self)))
-        days, of_day = np.unique(self.day[starts], return_inverse=True)
-        dates = np.array([day_of_ordinal(ordinal) for ordinal in days.tolist()], dtype=object)[
-            of_day.reshape(-1)
-        ].tolist()
+    def path(self, capital: Capital, places: Integers | None = None) -> EquityPath:
+        """Return the equity that the exits realised, or those at some places, ascending."""
+        places = np.arange(len(self)) if places is None else places
+        starts, changes = self._changes(places)
+        dates = DatesOf(self.day[places[starts]])
         flows = [0] * len(dates)
         for place, amount in capital.flows_before(dates):
             flows[place] += amount
         episodes, *end = exit_runs.drawdowns(changes, capital.at_start, whole_numbers(flows))
-        pnl_by_day = self.pnl_by_day()
+        pnl_by_day = self.pnl_by_day(places)
+        closing = places[self.closes[places]]
         return EquityPath(
             capital,
             dates,
             episodes,
             (end[0], end[1]),
             pnl_by_day,
-            exit_runs.streaks(self.at[self.closes], self.whole[self.closes]),
+            exit_runs.streaks(self.at[closing], self.whole[closing]),
             sampled_returns(pnl_by_day, capital),
         )
 
-    def falls(self, capital: Capital, places: Integers) -> list[Drawdown]:
-        """Return the drawdowns of the equity that the exits at some places of one day, ascending, realised."""
-        starts, changes = self._changes(places)
-        flows = np.zeros(len(starts), dtype=np.int64)
-        return exit_runs.drawdowns(changes, capital.at_start + sum(capital.flows.values()), flows).episodes
+    def worst_falls(self, order: Integers, starts: Integers, capitals: Sequence[Capital]) -> list[list[Drawdown]]:
+        """Return the worst of the drawdowns of the equity that the exits of some days realised, one in all of each
+        stretch of ``order`` that begins at one of ``starts`` and is of one day, ascending (`exit_runs.worst_falls`)."""
+        if not len(starts):
+            return []
+        is_begun = np.zeros(len(order), dtype=bool)
+        is_begun[starts] = True
+        begins, changes = self._changes(order, is_begun)
+        at_start = [capital.at_start + sum(capital.flows.values()) for capital in capitals]
+        return exit_runs.worst_falls(changes, np.searchsorted(begins, starts), at_start)
 
-    def _changes(self, places: Integers) -> tuple[Integers, Whole]:
-        """Return where each instant of the exits at some places begins among them, and what it realised."""
+    def _changes(self, places: Integers, is_begun: Flags | None = None) -> tuple[Integers, Whole]:
+        """Return where each instant of the exits at some places begins among them, and what it realised; one begins
+        where ``is_begun``, whatever was before."""
         net, at, day = less(self.pnl[places], self.charges[places]), self.at[places], self.day[places]
         is_first = np.ones(len(places), dtype=bool)
         is_first[1:] = (np.diff(at) != 0) | (np.diff(day) != 0)
+        is_first |= False if is_begun is None else is_begun
         starts = np.flatnonzero(is_first)
         return starts, net if len(starts) == len(net) else whole_numbers(group_sums(net, starts))
 
-    def pnl_by_day(self) -> dict[date, int]:
-        """Return what each day realised after known charges."""
-        days, starts = np.unique(self.day, return_index=True)
-        sums = group_sums(less(self.pnl, self.charges), starts)
-        return {day_of_ordinal(ordinal): pnl for ordinal, pnl in zip(days.tolist(), sums, strict=True)}
+    def pnl_by_day(self, places: Integers | None = None) -> dict[date, int]:
+        """Return what each day realised after known charges, of all exits or of those at some places, ascending."""
+        day = self.day if places is None else self.day[places]
+        starts = np.flatnonzero(np.diff(day, prepend=day[:1] - 1))
+        net = less(self.pnl, self.charges)
+        sums = group_sums(net if places is None else net[places], starts)
+        return {day_of_ordinal(ordinal): pnl for ordinal, pnl in zip(day[starts].tolist(), sums, strict=True)}
 
     def hours(self) -> dict[tuple[int, int], Sums]:
         """Return the sums of the trades that closed, by weekday and hour of their opening."""
@@ -218,6 +202,25 @@ class ExitColumns:
             for cut, group in self.groups.items()
         }
         return ExitColumns(**columns, groups=groups, conditions=self.conditions)
+
+
+class DatesOf(Sequence[date]):
+    """Days as ordinals, read as dates: of a hundred thousand changes of equity a few are looked at."""
+
+    def __init__(self, ordinals: Integers) -> None:
+        self.ordinals = ordinals
+
+    def __len__(self) -> int:
+        return len(self.ordinals)
+
+    @overload
+    def __getitem__(self, place: int) -> date: ...
+    @overload
+    def __getitem__(self, place: slice) -> DatesOf: ...
+    def __getitem__(self, place: int | slice) -> date | DatesOf:
+        if isinstance(place, slice):
+            return DatesOf(self.ordinals[place])
+        return day_of_ordinal(int(self.ordinals[place]))
 
 
 def present(codes: Integers, names: Sequence[str], order: Sequence[int]) -> Groups:
@@ -274,18 +277,30 @@ def _reach(column: Whole) -> int:
 
 def local_micros(micros: Integers, zone: ZoneInfo) -> Integers:
     """Return instants (microseconds since 1970 UTC) as the zone's clock on the wall shows them."""
-    days, of_day = np.unique(micros // _DAY, return_inverse=True)
-    of_day = of_day.reshape(-1)
-    ends = np.array(
-        [[_offset(number * _DAY, zone) for number in (day, day + 1)] for day in days.tolist()], dtype=np.int64
-    )
-    ahead = ends.reshape(-1, 2)[:, 0][of_day]
-    for place in np.flatnonzero(np.diff(ends.reshape(-1, 2), axis=1)).tolist():
+    days, of_day = distinct(micros // _DAY)
+    ends = np.array([[_offset(number * _DAY, zone) for number in (day, day + 1)] for day in days.tolist()])
+    ends = ends.reshape(-1, 2).astype(np.int64)
+    ahead = ends[:, 0][of_day]
+    for place in np.flatnonzero(np.diff(ends, axis=1)).tolist():
         here = np.flatnonzero(of_day == place)  # the clocks change on this day, on a quarter of an hour
-        quarters, of_quarter = np.unique(micros[here] // _QUARTER, return_inverse=True)
+        quarters, of_quarter = distinct(micros[here] // _QUARTER)
         offsets = np.array([_offset(quarter * _QUARTER, zone) for quarter in quarters.tolist()], dtype=np.int64)
-        ahead[here] = offsets[of_quarter.reshape(-1)]
-    return micros + ahead
+        ahead[here] = offsets[of_quarter]
+    local: Integers = micros + ahead
+    return local
+
+
+def distinct(numbers: Integers) -> tuple[Integers, Integers]:
+    """Return the different ones of some whole numbers, ascending, and the place of each number among them: what
+    `numpy.unique` sorts for is counted where the numbers lie close together."""
+    first = int(numbers.min()) if len(numbers) else 0
+    span = int(numbers.max()) - first + 1 if len(numbers) else 0
+    if span > CLOSE * (len(numbers) + 1):
+        different, places = np.unique(numbers, return_inverse=True)
+        return different, places.reshape(-1).astype(np.int64)
+    is_one = np.zeros(span, dtype=bool)
+    is_one[numbers - first] = True
+    return np.flatnonzero(is_one) + first, (np.cumsum(is_one) - 1)[numbers - first]
 
 
 def local_columns(traded: Integers, zones: Sequence[str], *instants: Integers) -> list[Integers]:

@@ -14,15 +14,14 @@ from trading.domain.exit_columns import (
     EPOCH,
     UNKNOWN,
     ExitColumns,
-    Flags,
-    Floats,
     Groups,
     day_of_ordinal,
+    distinct,
     less,
     present,
     whole_numbers,
 )
-from trading.domain.exit_runs import Integers, Whole
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole
 
 WORDS = ("strategy", "symbol", "side", "exit_reason", "tag")  # the cuts whose keys are read as they are
 
@@ -115,17 +114,18 @@ class ExitLists:
             groups=self._groups(),
             conditions=self.conditions,
         )
-        return columns.take(np.lexsort((self.at, self.day)))
+        # Of those of one instant, by their multiple: so sums of floats are the same in whatever order exits were read.
+        return columns.take(np.lexsort((multiple, self.at, self.day)))
 
     def _groups(self) -> dict[str, Groups]:
-        days, of_day = np.unique(self.day, return_inverse=True)
+        days, of_day = distinct(self.day)
         dates = [day_of_ordinal(ordinal) for ordinal in days.tolist()]
         by_day: Mapping[str, Callable[[date], str]] = {
             "day": date.isoformat,
             "week": cuts.week_of,
             "month": cuts.month_of,
         }
-        groups = {cut: _grouped([key(day) for day in dates], of_day.reshape(-1)) for cut, key in by_day.items()}
+        groups = {cut: _grouped([key(day) for day in dates], of_day) for cut, key in by_day.items()}
         groups |= {cut: _grouped(words.names, words.codes) for cut, words in self.words.items()}
         hours = self.opened_local // (3600 * 10**6)
         names_of_hours = [*(f"{hour:02d}:00" for hour in range(24)), NONE]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trading.domain import statistics
 from trading.domain.runs import Streaks
 from trading.domain.statistics import Drawdown
 
 Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Whole = Integers | NDArray[np.object_]
 _NEAR = 1 - 1e-9  # far more than a quotient of floats can be wrong by
 
@@ -57,6 +61,35 @@ def drawdowns(changes: Whole, capital: int, flows: Whole) -> EquityEnds:
     return EquityEnds(episodes, *ends)
 
 
+def worst_falls(changes: Whole, starts: Integers, capitals: Sequence[int]) -> list[list[Drawdown]]:
+    """Return of each stretch of changes that begins at one of ``starts``, beside its capital, its falls in one: the
+    deepest in money and in percent of all its `drawdowns`; none where equity never fell. No capital flows in between.
+    """
+    size = np.diff(np.append(starts, len(changes)))
+    stretch = np.repeat(np.arange(len(starts)), size)
+    reach = int(np.abs(changes.astype(np.float64)).sum()) + max(map(abs, capitals), default=0)
+    so_far: Whole = np.add.accumulate(changes if reach < 2**62 else changes.astype(object))
+    so_far -= np.repeat(so_far[starts] - changes[starts], size)
+    step = int(so_far.max()) - int(so_far.min()) + 1
+    if reach >= 2**62 or step * len(starts) >= 2**62:
+        falls = []
+        ends = [*starts[1:].tolist(), len(changes)]
+        for begin, end, capital in zip(starts.tolist(), ends, capitals, strict=True):
+            episodes = drawdowns(changes[begin:end], capital, np.zeros(end - begin, dtype=np.int64)).episodes
+            deepest, steepest = statistics.deepest(episodes), statistics.steepest(episodes)
+            percent = None if steepest is None else steepest.percent
+            falls.append([] if deepest is None else [Drawdown(deepest.depth, percent, -1, 0, None)])
+        return falls
+    # Each stretch lies higher than all before it, so that one pass keeps the highest value of each.
+    top = np.maximum(np.maximum.accumulate(so_far + stretch * step) - stretch * step, 0)
+    below, peaks = top - so_far, top + np.array(capitals, dtype=np.int64)[stretch]
+    depths, percents = np.maximum.reduceat(below, starts), _percents(below, peaks, starts, stretch)
+    return [
+        [Drawdown(depth, percent, -1, 0, None)] if depth else []
+        for depth, percent in zip(depths.tolist(), percents, strict=True)
+    ]
+
+
 def _percents(depth_at: Whole, peak_at: Whole, starts: Integers, episode_at: Integers) -> list[float | None]:
     """Return of each episode the largest part of a peak that was lost, None above peaks of nothing."""
     about = np.full(len(depth_at), -1.0)
@@ -76,7 +109,9 @@ def streaks(at: Integers, pnl: Whole) -> Streaks:
     if not len(at):
         return Streaks(0, 0, 0)
     sign = (pnl > 0).astype(np.int64) - (pnl < 0)
-    ordered = sign[np.lexsort((sign, at))]
+    # As they are read, exits come in order of time: those of one instant are sorted, and all where they do not.
+    is_in_order = bool((at[1:] > at[:-1]).all())
+    ordered = sign if is_in_order else sign[np.lexsort((sign, at))]
     begins = np.flatnonzero(np.concatenate(([True], np.diff(ordered) != 0)))
     lengths = ordered[begins] * np.diff(np.append(begins, len(ordered)))
     return Streaks(max(0, int(lengths.max())), max(0, -int(lengths.min())), int(lengths[-1]))

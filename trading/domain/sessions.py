@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -171,7 +172,7 @@ class Calendar:
 
     def trading_days(self, first: date, last: date) -> list[date]:
         """Return the days of first..last, both inclusive, on which the exchange trades."""
-        return [day for day in days_between(first, last) if self.is_trading_day(day)]
+        return list(_trading_days(self, first, last))
 
     def bounds(self, day: date) -> tuple[datetime, datetime]:
         """Return the day's first instant and the next day's, in UTC."""
@@ -210,6 +211,11 @@ class Calendar:
 def trading_day(instant: datetime, zone: ZoneInfo) -> date:
     """Return the date of an aware instant in the exchange's zone."""
     return instant.astimezone(zone).date()
+
+
+@lru_cache(maxsize=64)  # every strategy and symbol of a report asks for the same
+def _trading_days(calendar: Calendar, first: date, last: date) -> tuple[date, ...]:
+    return tuple(day for day in days_between(first, last) if calendar.is_trading_day(day))
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

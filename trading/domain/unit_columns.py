@@ -19,7 +19,7 @@ Units = NDArray[np.int64] | NDArray[np.object_]
 Truths = NDArray[np.bool_]
 
 
-def unit_columns(columns: Sequence[Sequence[int | None]]) -> tuple[list[Units], list[Truths]]:
+def unit_columns(columns: Sequence[Sequence[int | None] | pa.Int64Array]) -> tuple[list[Units], list[Truths]]:
     """Return columns of units, 0 where there is none, and of each where there is one."""
     arrays = [pa.array(column, pa.int64()) for column in columns]
     units: list[Units] = [array.fill_null(0).to_numpy() for array in arrays]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 from trading.domain import amounts, display
 from trading.management.report import Table, Value
@@ -102,13 +103,36 @@ def figure_table(
         exact: for a spreadsheet; else times are written as people read them and averages are rounded.
         in_cents: round all money: shares of charges have eight decimals, which a period's JSON and CSV keep.
     """
-    cells = [
-        [row.get(key) if exact else _readable(key, row.get(key), currency, in_cents=in_cents) for key in columns]
-        for row in rows
-    ]
+    cells = MadeRows(
+        lambda: [
+            [row.get(key) if exact else _readable(key, row.get(key), currency, in_cents=in_cents) for key in columns]
+            for row in rows
+        ]
+    )
     return Table(
         title, list(columns.values()), cells, currency=currency, coloured=COLOURED, last_is_total=last_is_total
     )
+
+
+class MadeRows(Sequence[Sequence[Value]]):
+    """Rows of cells that are made when the first of them is asked for: JSON has no use for the cells of people."""
+
+    def __init__(self, make: Callable[[], list[list[Value]]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _rows(self) -> list[list[Value]]:
+        return self._make()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Sequence[Value]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Sequence[Value]]: ...
+    def __getitem__(self, place: int | slice) -> Sequence[Value] | Sequence[Sequence[Value]]:
+        return self._rows[place]
 
 
 def notes_of(total: Mapping[str, Any]) -> list[str]:

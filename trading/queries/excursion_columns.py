@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trading.domain import figures, statistics
-from trading.domain.exit_columns import Flags, group_sums
-from trading.domain.exit_runs import Integers
+from trading.domain.exit_columns import group_sums
+from trading.domain.exit_runs import Flags, Integers
 from trading.domain.shapes import Excursions
 from trading.models import Realisation
 from trading.queries.as_known import untouched
@@ -63,7 +63,7 @@ def excursions_as_columns(cut: Cut, days: tuple[date, date] | None) -> Excursion
     if cut.known_at is not None:
         closing = closing.filter(untouched(cut.known_at, of="trade__"))
         closing = closing.filter(trade__excursion__measured_at__lt=cut.known_at)
-    table = table_of(closing, COLUMNS, by="day", stage="reading excursions")
+    table = table_of(closing, COLUMNS, by=["day"], stage="reading excursions")
     of_strategy, names = words(table["strategy__code"])
     quiet, seconds = words(table["trade__excursion__quiet_seconds"])
     return ExcursionColumns(

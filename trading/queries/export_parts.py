@@ -18,11 +18,11 @@ from trading.domain.export import TYPES, ColumnKind
 from trading.domain.feed_gaps import mark
 from trading.domain.unit_columns import Truths, Units, decimal_column, unit_columns
 from trading.models import Excursion, Review, Signal
-from trading.queries.columns import fetched_blocks, fetched_columns, text, texts_of, units
+from trading.queries.columns import fetched_columns, text, texts_of, units
+from trading.queries.lines import texts_by
 from trading.queries.trade_list import REVIEWED, TO_REVIEW
 
 DENSE = 4  # rows whose keys lie within so many times their number are read as one stretch of the index
-CONDITIONS_AT_A_TIME = 10_000
 _NUMBER = r"(?:-?[1-9]\d{0,8}\.(?:\d{0,5}[1-9]|0)|-?0\.(?:\d{0,3}[1-9]|0)|-?[1-9]\d{0,17}|0)"
 _TEXT = r'"[^"\\]*"'
 _PAIR = rf"{_TEXT}: (?:{_NUMBER}|{_TEXT}|true|false|null)"
@@ -63,12 +63,12 @@ def reviews_of(picked: Picked) -> dict[str, pa.Array]:
     trades, states, mistakes, notes, persons, ratings, tags, at = fetched_columns(rows)
     places = picked.places(np.array(trades, dtype=np.int64))
 
-    def column(cells: Sequence[str | None]) -> pa.Array:
-        return pa.array(cells, pa.string()).take(places)
+    def column(cells: Sequence[str | None], indices: pa.Int32Array = places) -> pa.DictionaryArray:
+        return pa.DictionaryArray.from_arrays(indices, pa.array(cells, pa.string()))
 
     reviewed = [REVIEWED if state == Review.State.DONE else TO_REVIEW for state in states]
     return {
-        "review": column(reviewed).fill_null(TO_REVIEW),
+        "review": column([*reviewed, TO_REVIEW], places.fill_null(len(reviewed))),
         "rating": pa.array(ratings, pa.int64()).take(places),
         "tags": column([", ".join(texts_of(words)) for words in tags]),
         "mistakes": column(mistakes),
@@ -111,14 +111,14 @@ def excursions_of(
 def conditions_of(picked: Picked) -> pa.StringArray:
     """Return the conditions of the signals that led to the trades as JSON texts, `{}` without one; where signals of a
     trade differ in one, the first signal's."""
-    rows = picked.rows_of(Signal).order_by("trade_id", "at", "pk").values_list("trade_id", text("conditions"))
-    keys, texts = [], []
-    for trades, conditions in fetched_blocks(rows, CONDITIONS_AT_A_TIME):
-        keys.append(np.array(trades, dtype=np.int64))
-        texts.append(pa.array(conditions, pa.string()))
-    if not keys:
+    rows = picked.rows_of(Signal)
+    of, seen = texts_by(rows, key="trade_id", path="conditions")
+    if not len(of):
         return pa.array(["{}"] * len(picked), pa.string())
-    of, seen = np.concatenate(keys), pa.concat_arrays(texts)
+    if (of[1:] <= of[:-1]).any():  # seldom: sorting in the database would cost every reader as much again
+        in_order = rows.order_by("trade_id", "at", "pk").values_list("trade_id", text("conditions"))
+        keys, texts = fetched_columns(in_order)
+        of, seen = np.array(keys, dtype=np.int64), pa.array(texts, pa.string())
     different, firsts, counts = np.unique(of, return_index=True, return_counts=True)
     answers = _rewritten(seen.take(pa.array(firsts)))
     several = np.flatnonzero(counts > 1)

@@ -151,6 +151,7 @@ def _closed(cut: Cut, first: date, last: date, exits: ExitColumns) -> HeldColumn
     by_strategy = strategies[exits.groups["strategy"].codes[ended]]
     of_one_day = opened_on == closed_on
     whole = np.flatnonzero(of_one_day & (opened_on >= first.toordinal()) & (opened_on <= last.toordinal()))
+    whole = whole[np.argsort(start[whole], kind="stable")]
     columns = HeldColumns(by_strategy, symbols[traded], markets, market_of[traded], opened_on, start, stop).take(whole)
     longer: list[HeldRow] = []
     for place in np.flatnonzero(~of_one_day).tolist():
@@ -165,11 +166,28 @@ def union_micros(starts: Integers, stops: Integers) -> int:
     """Return the microseconds in which at least one of the spans runs: two trades at a time count once."""
     if not len(starts):
         return 0
-    order = np.argsort(starts, kind="stable")
-    begins, ends = starts[order], stops[order]
+    begins, ends = starts.copy(), stops
+    if (starts[1:] < starts[:-1]).any():
+        order = np.argsort(starts, kind="stable")
+        begins, ends = starts[order], stops[order]
     reached = np.maximum.accumulate(ends)
     begins[1:] = np.maximum(begins[1:], reached[:-1])
     return int(np.maximum(ends - begins, 0).sum())
+
+
+def union_micros_of_each(begins: Integers, ends: Integers, starts: Integers) -> list[int]:
+    """Return `union_micros` of each stretch of spans that begins at one of ``starts``, in order of their beginnings."""
+    if not len(starts):
+        return []
+    stretch = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(begins))))
+    # Each stretch is moved behind all before it, so that none reaches into the next.
+    first = int(begins.min())
+    apart = stretch * (int(ends.max()) - first + 1)
+    since, until = begins - first + apart, ends - first + apart
+    reached = np.maximum.accumulate(until)
+    since[1:] = np.maximum(since[1:], reached[:-1])
+    sums: list[int] = np.add.reduceat(np.maximum(until - since, 0), starts).tolist()
+    return sums
 
 
 @lru_cache(maxsize=CALENDARS_KEPT)

@@ -7,14 +7,14 @@ one statement on the reader's own connection: whatever its transaction sees is i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Aggregate, F, Func, QuerySet, TextField
+from django.db.models import Aggregate, Count, Expression, F, Func, Max, Min, QuerySet, TextField, Value
 from django.db.models.sql.compiler import SQLCompiler
 from numpy.typing import NDArray
 from pyarrow import csv
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 TEXTS_AT_A_TIME = 16
+KEYS_AT_A_TIME = 50_000
 BLOCK_CHARACTERS = 2**22  # Arrow's own share of a block is nothing beside it
 EPOCH_ORDINAL = 719_163  # of 1 January 1970
 WORD = pa.dictionary(pa.int32(), pa.string())
@@ -65,6 +66,10 @@ class _Word(_Cell):
         return self.as_sql(compiler, connection, template=doubled)
 
 
+class _Real(_Cell):
+    """A float as a text of which the same float is read: SQLite would write 15 of its digits."""
+
+
 class _RowLine(Func):
     """The cells of a row, a comma between them, words in quotes; nothing of NULL. One call: of anything else SQLite
     makes a text for each step."""
@@ -74,25 +79,43 @@ class _RowLine(Func):
 
     def __init__(self, cells: Sequence[_Cell]) -> None:
         super().__init__(*cells, line=",".join('"%%s"' if isinstance(cell, _Word) else "%%s" for cell in cells))
+        self.forms = ['"%%w"' if isinstance(cell, _Word) else _FORMS.get(type(cell), "%%s") for cell in cells]
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: str
     ) -> tuple[str, tuple[str | int, ...]]:
-        doubled = self.extra["line"].replace('"%%s"', '"%%w"')
-        return self.as_sql(compiler, connection, template="PRINTF('%(line)s', %(expressions)s)", line=doubled)
+        template = "PRINTF('%(line)s', %(expressions)s)"
+        return self.as_sql(compiler, connection, template=template, line=",".join(self.forms))
 
 
-class _DayLines(Aggregate):
-    """The lines of some rows, each with its end."""
+_FORMS: Mapping[type[_Cell], str] = {_Real: "%%!.17g"}
 
-    template = "STRING_AGG(%(expressions)s, CHR(10))"
-    name = "Lines"
+
+class _Together(Aggregate):
+    """The texts of some rows as one, with a joint between them: by default the end of a line."""
+
+    template = "STRING_AGG(%(expressions)s, '%(joint)s')"
+    name = "Together"
     output_field = TextField()
 
+    def __init__(self, cell: Expression, *, joint: str = "\n") -> None:
+        super().__init__(cell, joint=joint)
+
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: str
     ) -> tuple[str, tuple[str | int, ...]]:
-        return self.as_sql(compiler, connection, template="GROUP_CONCAT(%(expressions)s, CHAR(10))")
+        return self.as_sql(compiler, connection, template="GROUP_CONCAT(%(expressions)s, '%(joint)s')")
+
+
+class _Size(_Cell):
+    """How many bytes a text takes."""
+
+    template = "LENGTH(CAST(%(expressions)s AS BLOB))"
+
+    def as_postgresql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: str
+    ) -> tuple[str, tuple[str | int, ...]]:
+        return self.as_sql(compiler, connection, template="CAST(OCTET_LENGTH(%(expressions)s) AS text)")
 
 
 class LineColumn(NamedTuple):
@@ -104,36 +127,116 @@ class LineColumn(NamedTuple):
 
 WHOLE, FLAG, DAY = (LineColumn(_Cell, parsed) for parsed in (pa.int64(), pa.bool_(), pa.date32()))
 INSTANT, WORDS = LineColumn(_Instant, pa.timestamp("us")), LineColumn(_Word, WORD)
+TEXT = LineColumn(_Word, pa.string())  # of which few are alike
+REAL = LineColumn(_Real, pa.float64())
 
 
-def table_of(rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, by: str, stage: str) -> pa.Table:
+def tables_in_order(rows: QuerySet[Model], columns: Mapping[str, LineColumn], at_a_time: int) -> Iterator[pa.Table]:
+    """Yield columns of some rows (`table_of`) in their order, of so many rows at a time: a text per row, so that nobody
+    has all of them."""
+    for (lines,) in fetched_blocks(rows.annotate(line=_row_line(columns)).values_list("line"), at_a_time):
+        yield _parsed(lines, columns)
+
+
+def texts_by(rows: QuerySet[Model], *, key: str, path: str) -> tuple[NDArray[np.int64], pa.StringArray]:
+    """Return a key and a text of each of some thousands of rows, in no order: all texts as one, and how long they are,
+    so that there is nothing to parse or to quote."""
+    text = _Cell(F(path))
+    (row,) = (
+        rows.order_by()
+        .values(group=Value(1))
+        .annotate(
+            keys=_Together(_Cell(F(key)), joint=","),
+            sizes=_Together(_Size(text), joint=","),
+            texts=_Together(text, joint=""),
+        )
+        .values_list("keys", "sizes", "texts")
+    )
+    keys, sizes = (np.fromstring(numbers or "", dtype=np.int64, sep=",") for numbers in row[:2])
+    offsets = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+    written = pa.py_buffer((row[2] or "").encode())
+    return keys, pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), written)
+
+
+def table_of(rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, by: Sequence[str], stage: str) -> pa.Table:
     """Return columns of some rows, by the paths that lead to them; a word that is NULL is empty, all else is null.
 
-    ``by`` is the column by whose values the database puts lines together: best one that an index has them in the order
-    of. ``stage`` is the name by which the reading is told to who waits.
+    ``by`` are columns by whose values the database puts lines together: best those that an index has them in the order
+    of; without any, all are put together. What is read of them is not written in each line. ``stage`` is the name by
+    which the reading is told to who waits.
     """
-    types = {path: kind.parsed for path, kind in columns.items()}
-    converted = csv.ConvertOptions(column_types=types, strings_can_be_null=False)
-    lines = _DayLines(_RowLine([kind.cell(F(path)) for path, kind in columns.items()]))
-    blocks = [pa.table({path: pa.array([], type=parsed) for path, parsed in types.items()})]
+    written = {path: kind for path, kind in columns.items() if path not in by}
+    together = {"lines": _Together(_row_line(written)), "size": Count("pk")}
+    grouped = rows.order_by().values(*by) if by else rows.order_by().values(group=Value(1))
+    groups = grouped.annotate(**together).values_list("lines", "size", *by)
+    sizes: list[int] = []
+    keys: list[list[int | str]] = [[] for _ in by]
+
+    def texts() -> Iterator[list[str]]:
+        for lines, some, *values in fetched_blocks(groups, TEXTS_AT_A_TIME):
+            sizes.extend(some)
+            for column, key in zip(keys, values, strict=True):
+                column.extend(key)
+            yield [text for text in lines if text is not None]
+
+    table = _joined(texts(), written, stage)
+    for path, column in zip(by, keys, strict=True):
+        if path in columns:
+            alike = pa.array(map(str, column), pa.string()).cast(columns[path].parsed)
+            table = table.append_column(path, alike.take(pa.array(np.repeat(np.arange(len(sizes)), sizes))))
+    return table
+
+
+def table_by_key(rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, stage: str) -> pa.Table:
+    """Return columns of some rows (`table_of`), read by stretches of their keys where no index would put as many
+    together: rows that are only ever added need not be of one instant."""
+    keys = rows.model._default_manager.aggregate(first=Min("pk"), last=Max("pk"))
+    starts = range(0) if keys["first"] is None else range(keys["first"], keys["last"] + 1, KEYS_AT_A_TIME)
+    lines = _Together(_row_line(columns))
+
+    def texts() -> Iterator[list[str]]:
+        for start in starts:
+            some = rows.filter(pk__gte=start, pk__lt=start + KEYS_AT_A_TIME).order_by()
+            yield [
+                text
+                for text in some.values(group=Value(1)).annotate(lines=lines).values_list("lines", flat=True)
+                if text
+            ]
+
+    return _joined(texts(), columns, stage)
+
+
+def _row_line(columns: Mapping[str, LineColumn]) -> _RowLine:
+    return _RowLine([kind.cell(F(path)) for path, kind in columns.items()])
+
+
+def _joined(lists: Iterable[list[str]], columns: Mapping[str, LineColumn], stage: str) -> pa.Table:
+    """Return the columns of lists of lines, parsed in blocks."""
+    blocks = [pa.table({path: pa.array([], type=kind.parsed) for path, kind in columns.items()})]
     texts: list[str] = []
 
     def parse() -> None:
-        text = "\n".join(texts).encode()
+        blocks.append(_parsed(texts, columns))
         texts.clear()
-        # One thread: a block is parsed in less time than another thread takes to start on a busy machine.
-        shape = csv.ReadOptions(column_names=list(columns), block_size=len(text) + 1, use_threads=False)
-        blocks.append(csv.read_csv(pa.py_buffer(text), shape, PARSE, converted))
         tell(stage, sum(map(len, blocks)))
 
-    days = rows.order_by().values(by).annotate(lines=lines).values_list("lines")
-    for (some,) in fetched_blocks(days, TEXTS_AT_A_TIME):
+    for some in lists:
         texts += some
         if sum(map(len, texts)) >= BLOCK_CHARACTERS:
             parse()
     if texts:
         parse()
     return pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
+
+
+def _parsed(texts: Sequence[str], columns: Mapping[str, LineColumn]) -> pa.Table:
+    """Return the columns of some lines."""
+    text = "\n".join(texts).encode()
+    types = {path: kind.parsed for path, kind in columns.items()}
+    # One thread: a block is parsed in less time than another thread takes to start on a busy machine.
+    shape = csv.ReadOptions(column_names=list(columns), block_size=len(text) + 1, use_threads=False)
+    converted = csv.ConvertOptions(column_types=types, strings_can_be_null=False)
+    return csv.read_csv(pa.py_buffer(text), shape, PARSE, converted)
 
 
 def numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:

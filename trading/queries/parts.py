@@ -3,34 +3,45 @@ queries."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from django.db.models import F, QuerySet
-from numpy.typing import NDArray
 
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
-from trading.domain.exit_columns import ExitColumns, Flags, Groups, local_columns
+from trading.domain.exit_columns import ExitColumns, Groups, distinct, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
-from trading.domain.exit_runs import Integers
-from trading.models import Account, Instrument, Realisation, Review, Signal, SignalCondition, Strategy
+from trading.domain.exit_runs import Flags, Floats, Integers
+from trading.models import Account, Instrument, Realisation, Review, SignalCondition, Strategy
 from trading.queries.as_known import untouched
 from trading.queries.columns import coded, fetched_columns, text, texts_of
 from trading.queries.day_only import is_untimed
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
-from trading.queries.lines import DAY, FLAG, INSTANT, WHOLE, WORDS, flags, numbers, table_of, words
+from trading.queries.lines import (
+    DAY,
+    FLAG,
+    INSTANT,
+    REAL,
+    WHOLE,
+    WORDS,
+    flags,
+    numbers,
+    table_by_key,
+    table_of,
+    words,
+)
 from trading.queries.statistics import Cut, retold_of
-from trading.queries.trades import OPEN
 
 BYTES_MAX = 256 * 2**20  # a million exits with ten conditions take about a hundred million bytes
 COLUMNS = {
     **dict.fromkeys(("trade_id", "strategy_id", "instrument_id", "pnl", "charges"), WHOLE),
     **dict.fromkeys(("trade__realised_pnl", "trade__charges", "trade__initial_risk"), WHOLE),
     **dict.fromkeys(("at", "trade__opened_at", "trade__closed_at"), INSTANT),
-    **dict.fromkeys(("trade__side", "trade__exit_reason", "trade__state", "trade__flags"), WORDS),
+    **dict.fromkeys(("trade__side", "trade__exit_reason", "trade__flags"), WORDS),
     "day": DAY,
     "closes": FLAG,
 }
@@ -59,16 +70,13 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
     narrowed = None if is_whole else rows
     if cut.known_at is not None:
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
-    table = table_of(rows, COLUMNS, by="day", stage="reading exits")
-    trades, places = np.unique(numbers(table["trade_id"]), return_inverse=True)
-    of_trade = places.reshape(-1).astype(np.int64)
-    state, states = words(table["trade__state"])
-    is_open = np.array([name == OPEN for name in states], dtype=bool)[state]
-    has_ended = ~is_open & table["trade__closed_at"].is_valid().to_numpy()
+    table = table_of(rows, COLUMNS, by=("day", "strategy_id"), stage="reading exits")
+    trades, of_trade = distinct(numbers(table["trade_id"]))
+    has_ended = table["trade__closed_at"].is_valid().to_numpy()  # the constraint `trade_open_has_quantity` holds it
     flags_of, flags_found = words(table["trade__flags"])
     opened_at, closed_at = numbers(table["trade__opened_at"]), numbers(table["trade__closed_at"])
-    instrument_pks, traded = np.unique(numbers(table["instrument_id"]), return_inverse=True)
-    strategy_pks, by_strategy = np.unique(numbers(table["strategy_id"]), return_inverse=True)
+    instrument_pks, traded = distinct(numbers(table["instrument_id"]))
+    strategy_pks, by_strategy = distinct(numbers(table["strategy_id"]))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
     named = Instrument.objects.values_list("pk", "exchange__code", "symbol", "exchange__zone")
     instruments = {pk: (shown_symbol(exchange, symbol), zone) for pk, exchange, symbol, zone in named}
@@ -132,8 +140,10 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
     }
     tags = _tags(cut)
     conditions: dict[int, dict[str, float]] = {}
-    for pk, name, number in zip(*_conditions(cut), strict=True) if with_conditions else ():
-        conditions.setdefault(pk, {}).setdefault(name, number)
+    if with_conditions:
+        *columns, names_of_conditions = _conditions(cut)
+        for pk, code, number in zip(*(column.tolist() for column in columns), strict=True):
+            conditions.setdefault(pk, {})[names_of_conditions[code]] = number
     for known_trade in retold_of(cut, cut.known_at):
         pk, instrument = known_trade.trade.pk, known_trade.trade.instrument_id
         zone = ZoneInfo(zones[instrument])
@@ -154,12 +164,22 @@ def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
     return {pk: texts_of(words) for pk, words in zip(pks, tags, strict=True) if texts_of(words)}
 
 
-def _conditions(cut: Cut, exits: QuerySet[Realisation] | None = None) -> tuple[list[int], list[str], list[float]]:
-    """Return the conditions of the signals that led to the trades of some exits (None: to all of the cut), as keys of
-    trades, names and numbers; of two signals the first opened the trade, and comes first."""
+class Recorded(NamedTuple):
+    """Conditions, an entry each: the trade's key, the number of its name, and its number; and the names."""
+
+    trades: Integers
+    codes: Integers
+    numbers: Floats
+    names: list[str]
+
+
+def _conditions(cut: Cut, exits: QuerySet[Realisation] | None = None) -> Recorded:
+    """Return the conditions of the signals that led to the trades of some exits (None: to all of the cut); of two
+    signals the first opened the trade, and comes last."""
     of = _of(cut, "signal__trade") | ({} if cut.known_at is None else {"signal__recorded_at__lt": cut.known_at})
     rows: QuerySet[SignalCondition] = SignalCondition.objects.all()
-    if cut.strategy_id is None and cut.instrument_id is None and exits is None:
+    is_whole = cut.strategy_id is None and cut.instrument_id is None and exits is None
+    if is_whole:
         del of["signal__trade__account"]
         # An expression has no index: conditions one after the other, each with its signal, take half as long as the
         # account's signals in an index's order, each with its conditions.
@@ -167,36 +187,26 @@ def _conditions(cut: Cut, exits: QuerySet[Realisation] | None = None) -> tuple[l
     rows = rows.filter(**of, signal__trade__isnull=False)
     if exits is not None:  # to look each up takes a third of the time
         rows = rows.filter(signal__trade__in=exits.values("trade"))
-    columns = rows.order_by().values_list("signal__trade_id", "name", "value")
-    trades, names, numbers = fetched_columns(columns)
-    codes, different = coded(names)
-    pairs = np.sort(np.array(trades, dtype=np.int64) * (1 + len(different)) + codes)
-    if not (pairs[1:] == pairs[:-1]).any():
-        return trades, names, numbers
-    # Seldom: sorting in the database would cost every reader as much again.
-    trades, names, numbers, signals = fetched_columns(
-        columns.values_list("signal__trade_id", "name", "value", "signal_id")
-    )
-    ats = dict(Signal.objects.filter(**_of(cut, "trade")).values_list("pk", text("at")))
-    ranks = {signal: rank for rank, (_, signal) in enumerate(sorted((ats[signal], signal) for signal in set(signals)))}
-    order = sorted(range(len(signals)), key=lambda place: ranks[signals[place]])
-    trades, names, numbers = ([column[place] for place in order] for column in (trades, names, numbers))
-    return trades, names, numbers
+    columns, stage = {"signal__trade_id": WHOLE, "name": WORDS, "value": REAL}, "reading conditions"
+    table = table_by_key(rows, columns, stage=stage) if is_whole else table_of(rows, columns, by=(), stage=stage)
+    trades, (codes, _) = numbers(table["signal__trade_id"]), words(table["name"])
+    pairs = codes * (1 + int(trades.max(initial=0))) + trades
+    if len(distinct(pairs)[0]) < len(pairs):  # seldom: sorting in the database would cost every reader as much again
+        table = table_of(rows, columns | {"signal_id": WHOLE, "signal__at": INSTANT}, by=(), stage=stage)
+        table = table.take(np.lexsort((numbers(table["signal_id"]), numbers(table["signal__at"])))[::-1])
+    codes, names = words(table["name"])
+    return Recorded(numbers(table["signal__trade_id"]), codes, table["value"].to_numpy(), names)
 
 
-def _numbered(
-    trades: Integers, rows: tuple[Sequence[int], Sequence[str], Sequence[float]]
-) -> dict[str, NDArray[np.float64]]:
+def _numbered(trades: Integers, recorded: Recorded) -> dict[str, Floats]:
     """Return by condition its number of each of some trades (ascending keys), NaN where it has none."""
-    keys, numbers = np.array(rows[0], dtype=np.int64)[::-1], np.array(rows[2], dtype=np.float64)[::-1]
-    codes, names = coded(rows[1])
-    places = np.searchsorted(trades, keys)
-    is_one = np.append(trades, -1)[places] == keys
-    conditions: dict[str, NDArray[np.float64]] = {}
-    for code, name in enumerate(names):
-        here = np.flatnonzero(is_one & (codes[::-1] == code))
+    places = np.searchsorted(trades, recorded.trades)
+    is_one = np.append(trades, -1)[places] == recorded.trades
+    conditions: dict[str, Floats] = {}
+    for code, name in enumerate(recorded.names):
+        here = np.flatnonzero(is_one & (recorded.codes == code))
         column = conditions[name] = np.full(len(trades), np.nan)
-        column[places[here]] = numbers[here]  # of two the last that is written stays: the first of the signals
+        column[places[here]] = recorded.numbers[here]  # of two the last that is written stays
     return conditions
 
 

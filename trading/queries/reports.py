@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,8 +13,9 @@ from django.db.models import Max, Min
 from timeseries.values import parse_name
 from trading.domain import figures
 from trading.domain.distributions import distribution, in_units, weekday_hours
-from trading.domain.exit_columns import ExitColumns, Groups
+from trading.domain.exit_columns import Groups
 from trading.domain.exit_lists import lists_of
+from trading.domain.figures import EquityPath, Sample
 from trading.domain.shapes import (
     EquityDay,
     Excursions,
@@ -206,8 +206,7 @@ def _counted(selection: Selection, grouping: str) -> Counted:
 
     def count() -> Counted:
         period = _Period(selection)
-        rows = {name: period.row(cut_of_group(cut, grouping, name), grouping, name) for name in period.names(grouping)}
-        return Counted(rows, period.total(), period.parts())
+        return Counted(period.by_group(grouping), period.total(), period.parts())
 
     return _kept_reports.of(cut.account, question, count) if cut.known_at is None else count()
 
@@ -260,7 +259,6 @@ class _Period:
         self.cut = selection.cut
         self.exits = lists_of([]).columns()
         self.history, self.span = History({}, {}), None
-        self.rows: dict[Cut, CountedRow] = {}
         self.days: list[date] = []
         if selection.first is not None and selection.last is not None:
             first, last = self.span = selection.first, selection.last
@@ -268,28 +266,28 @@ class _Period:
             self.history = history_of(self.cut.account, last, known_at=self.cut.known_at)
             self.days = trading_days(self.cut, first, last)
         self.excursions = excursions_as_columns(self.cut, self.span)
+        self.sums = self.exits.sums()
         self.pnl_by_day = self.exits.pnl_by_day()
         self.capital = capital_beside(self.history, self.days, self.pnl_by_day)
 
-    def names(self, cut: str) -> Sequence[str]:
-        """Return the names of the groups that have an exit."""
-        return self.exits.groups[cut].names
+    def by_group(self, grouping: str) -> dict[str, CountedRow]:
+        """Return the figures of each group of a grouping, `strategy` or `symbol`, that has an exit."""
+        groups, rows = self.exits.groups[grouping], {}
+        samples = self.sums.samples(groups.codes, len(groups.names))
+        for name, sample in zip(groups.names, samples, strict=True):
+            cut, places = cut_of_group(self.cut, grouping, name), self.exits.of_group(name, grouping)
+            days = self.days if cut == self.cut or self.span is None else trading_days(cut, *self.span)
+            capital = capital_beside(self.history, days, self.exits.pnl_by_day(places))
+            rows[name] = self._row(cut, self.exits.path(capital, places), sample)
+        return rows
 
     def total(self) -> CountedRow:
         """Return the figures of the whole selection."""
-        # A report of one strategy has it as its only group, too.
-        return self.rows[self.cut] if self.cut in self.rows else self._row(self.cut, self.exits, self.days)
+        sample = next(self.sums.samples(np.zeros(len(self.exits), dtype=np.int64), 1))
+        return self._row(self.cut, self.exits.path(self.capital), sample)
 
-    def row(self, cut: Cut, grouping: str, name: str) -> CountedRow:
-        """Return the figures of one group of a grouping, `strategy` or `symbol`, whose exits are those of the cut."""
-        exits = self.exits.take(self.exits.of_group(name, grouping))
-        days = self.days if cut == self.cut or self.span is None else trading_days(cut, *self.span)
-        row = self.rows[cut] = self._row(cut, exits, days)
-        return row
-
-    def _row(self, cut: Cut, exits: ExitColumns, days: list[date]) -> CountedRow:
-        path = exits.path(capital_beside(self.history, days, exits.pnl_by_day()))
-        return {**figures.report_figures(path, exits.sample()), **self.excursions.of(cut)}
+    def _row(self, cut: Cut, path: EquityPath, sample: Sample) -> CountedRow:
+        return {**figures.report_figures(path, sample), **self.excursions.of(cut)}
 
     def parts(self) -> PeriodParts:
         """Return the period's exits cut in every way, and the equity day by day."""
@@ -320,7 +318,7 @@ class _Period:
         }
 
     def _parts(self, groups: Groups) -> list[PartRow]:
-        samples = zip(groups.names, self.exits.samples(groups), strict=True)
+        samples = zip(groups.names, self.sums.samples(groups.codes, len(groups.names)), strict=True)
         return [{"key": name, **figures.part_figures(sample)} for name, sample in samples]
 
 

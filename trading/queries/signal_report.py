@@ -8,29 +8,32 @@ from statistics import fmean
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import pyarrow as pa
 from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
 from trading.domain.attribution import LONG, SHORT, Aftermath, Attribution, Judged
-from trading.domain.exit_columns import EPOCH, Groups
+from trading.domain.exit_columns import EPOCH, Groups, distinct
 from trading.domain.exit_runs import Integers
 from trading.domain.sessions import days_between
 from trading.domain.shapes import ConditionRow, SignalGroup, SignalReport
 from trading.models import Instrument, Signal, Strategy
 from trading.progress import tell
-from trading.queries.columns import coded, fetched_columns, text
 from trading.queries.day import day_bounds
 from trading.queries.excursions import TickReader, ticks_of
-from trading.queries.export_parts import instants
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
+from trading.queries.lines import INSTANT, WHOLE, WORDS, numbers, table_by_key, words
 from trading.queries.parts import exits_as_columns
 from trading.queries.period import desk_zone
 from trading.queries.reports import Selection
 from trading.queries.statistics import Cut
 
 UNKNOWN_SIDE = ""
+COLUMNS = {
+    **dict.fromkeys(("pk", "instrument_id", "strategy_id"), WHOLE),
+    **dict.fromkeys(("decision", "reason"), WORDS),
+    "at": INSTANT,
+}
 ROW_BYTES, BYTES_MAX = 1_000, 16 * 2**20
 _kept_conditions: KeptAnswers[list[ConditionRow]] = KeptAnswers(BYTES_MAX, lambda rows: ROW_BYTES * (1 + len(rows)))
 MINUTE_US, DAY_US = 60 * 10**6, 86_400 * 10**6
@@ -138,17 +141,24 @@ def _signals(selection: Selection) -> _Signals:
     if selection.first is None or selection.last is None:
         return _Signals(nothing, nothing, nothing, _Kinds(nothing, []))
     start, stop = day_bounds(selection.first)[0], day_bounds(selection.last)[1]
-    rows = Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop).order_by("at", "pk")
+    rows = Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop)
     if selection.cut.known_at is not None:
         rows = rows.filter(recorded_at__lt=selection.cut.known_at)
-    columns = rows.values_list("pk", text("at"), "instrument_id", "strategy_id", "decision", "reason")
-    pks, at, instruments, *kinds = fetched_columns(columns)
+    table = table_by_key(rows, COLUMNS, stage="reading signals")
+    pks, at = numbers(table["pk"]), numbers(table["at"])
+    order = np.lexsort((pks, at))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
-    codes, names = coded(list(zip(*kinds, strict=True)))
-    named = [(strategies[strategy], decision, reason) for strategy, decision, reason in names]
-    keys, traded = (np.array(column, dtype=np.int64) for column in (pks, instruments))
-    micros = instants(pa.array(at, pa.string())).cast(pa.int64()).to_numpy()
-    return _Signals(keys, micros, traded, _Kinds(codes, named))
+    by_strategy, of_strategy = distinct(numbers(table["strategy_id"]))
+    by_decision, decisions = words(table["decision"])
+    by_reason, reasons = words(table["reason"])
+    kinds, codes = distinct((of_strategy * len(decisions) + by_decision) * len(reasons) + by_reason)
+    named = []
+    for kind in kinds.tolist():
+        rest, reason = divmod(kind, len(reasons))
+        strategy, decision = divmod(rest, len(decisions))
+        named.append((strategies[int(by_strategy[strategy])], decisions[decision], reasons[reason]))
+    traded = numbers(table["instrument_id"])
+    return _Signals(pks[order], at[order], traded[order], _Kinds(codes[order], named))
 
 
 def _followed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,21 +15,20 @@ from trading.domain.exit_runs import Integers
 from trading.domain.figures import Capital, Sample
 from trading.domain.shapes import DaySummaries, DaySummary, SummaryRow
 from trading.queries.columns import coded
-from trading.queries.held_columns import HeldColumns, held_as_columns, union_micros
+from trading.queries.held_columns import HeldColumns, held_as_columns, union_micros, union_micros_of_each
 from trading.queries.parts import exits_as_columns
 from trading.queries.period import desk_date
 from trading.queries.reports import Selection
 from trading.queries.statistics import capital_beside, history_of, trading_days
 
 NO_CAPITAL = Capital(0, [], {}, {})
-NOWHERE: Integers = np.zeros(0, dtype=np.int64)
 
 
 class DayOf(NamedTuple):
-    """A strategy's day, or with None the account's."""
+    """A strategy's day, or without a name the account's."""
 
     day: int
-    strategy_id: str | None
+    strategy_id: str
 
 
 def build_span(selection: Selection, *, now: datetime) -> DaySummaries:
@@ -44,61 +43,63 @@ def build_span(selection: Selection, *, now: datetime) -> DaySummaries:
         return {**selection.head(), "days": [], "total": nothing.total(NO_CAPITAL)}
     exits = exits_as_columns(cut, first, last)
     held = held_as_columns(cut, first, min(last, desk_date(now)), lambda: exits_as_columns(cut, first, last), now=now)
-    span = _Span(exits, held)
     history, pnl_by_day = history_of(cut.account, last, known_at=cut.known_at), exits.pnl_by_day()
-    days: list[DaySummary] = []
-    for ordinal, names in span.strategies_by_day().items():
-        day = day_of_ordinal(ordinal)
-        capital = capital_beside(history, [day], {day: pnl_by_day.get(day, 0)})
-        rows = [span.row(DayOf(ordinal, name), capital) for name in names]
-        total = span.row(DayOf(ordinal, None), capital)
-        days.append(
-            {
-                "date": day.isoformat(),
-                "account": cut.account.code,
-                "currency": cut.account.currency,
-                "strategies": rows,
-                "total": total,
-            }
-        )
+    days = [day_of_ordinal(ordinal) for ordinal in np.union1d(exits.day, held.day).tolist()]
+    capitals = {day.toordinal(): capital_beside(history, [day], {day: pnl_by_day.get(day, 0)}) for day in days}
+    span = _Span(exits, held)
+    rows, totals = (span.rows(capitals, by_strategy=by_strategy) for by_strategy in (True, False))
+    rows_of: dict[int, list[SummaryRow]] = {}
+    for of in sorted(rows):
+        rows_of.setdefault(of.day, []).append(rows[of])
+    summaries: list[DaySummary] = [
+        {
+            "date": day_of_ordinal(of.day).isoformat(),
+            "account": cut.account.code,
+            "currency": cut.account.currency,
+            "strategies": rows_of[of.day],
+            "total": totals[of],
+        }
+        for of in sorted(totals)
+    ]
     capital = capital_beside(history, trading_days(cut, first, last), pnl_by_day)
-    return {**selection.head(), "days": days, "total": span.total(capital)}
+    return {**selection.head(), "days": summaries, "total": span.total(capital)}
+
+
+class _Stretches(NamedTuple):
+    """Rows by day or by a strategy's day: their places in that order, where each begins there, and which it is."""
+
+    order: Integers
+    starts: Integers
+    keys: list[DayOf]
 
 
 class _Span:
     """The exits of some days and when trades were in the market, each by day and by strategy and day."""
 
     def __init__(self, exits: ExitColumns, held: HeldColumns) -> None:
-        self.exits, self.held = exits, held
-        strategies = exits.groups["strategy"]
-        held_by, held_names = coded(held.strategies.tolist())
-        self.exits_of = _places(exits.day, strategies.codes, strategies.names)
-        self.held_of = _places(held.day, held_by, held_names)
-        self.samples: dict[DayOf, Sample] = {}
-        for keys in (
-            [key for key in self.exits_of if (key.strategy_id is None) is is_whole] for is_whole in (True, False)
-        ):
-            codes = np.zeros(len(exits), dtype=np.int64)
-            for number, key in enumerate(keys):
-                codes[self.exits_of[key]] = number
-            samples = exits.samples(Groups(codes, [str(key) for key in keys]))
-            self.samples |= dict(zip(keys, samples, strict=True))
+        self.exits, self.held, self.sums = exits, held, exits.sums()
 
-    def strategies_by_day(self) -> dict[int, list[str]]:
-        """Return the names of the strategies that had an exit or held something, by day, ascending both."""
-        names: dict[int, list[str]] = {}
-        for day, strategy_id in sorted((day, name or "") for day, name in self.exits_of.keys() | self.held_of.keys()):
-            names.setdefault(day, []).extend([strategy_id] if strategy_id else [])
-        return names
-
-    def row(self, of: DayOf, capital: Capital) -> SummaryRow:
-        """Return the row of a day."""
-        places, held = self.exits_of.get(of, NOWHERE), self.held_of.get(of, NOWHERE)
-        sample = self.samples.get(of) or Sample.of([])
+    def rows(self, capitals: Mapping[int, Capital], *, by_strategy: bool) -> dict[DayOf, SummaryRow]:
+        """Return the row of each day that holds anything, or of each strategy's day."""
+        strategies = self.exits.groups["strategy"]
+        held_by, held_names = coded(self.held.strategies.tolist())
+        booked = _stretches(self.exits.day, strategies if by_strategy else None, np.arange(len(self.exits)))
+        held = _stretches(self.held.day, Groups(held_by, held_names) if by_strategy else None, self.held.start)
+        codes = np.zeros(len(self.exits), dtype=np.int64)
+        codes[booked.order] = np.repeat(np.arange(len(booked.keys)), np.diff(np.append(booked.starts, len(codes))))
+        samples = dict(zip(booked.keys, self.sums.samples(codes, len(booked.keys)), strict=True))
+        of_days = [capitals[key.day] for key in booked.keys]
+        falls = dict(zip(booked.keys, self.exits.worst_falls(booked.order, booked.starts, of_days), strict=True))
+        begins, ends = self.held.start[held.order], self.held.stop[held.order]
+        micros = dict(zip(held.keys, union_micros_of_each(begins, ends, held.starts), strict=True))
+        nothing = Sample.of([])
         return {
-            "strategy_id": of.strategy_id,
-            **figures.day_figures(sample, self.exits.falls(capital, places), capital),
-            "exposure_seconds": union_micros(self.held.start[held], self.held.stop[held]) / 1_000_000,
+            key: {
+                "strategy_id": key.strategy_id or None,
+                **figures.day_figures(samples.get(key, nothing), falls.get(key, []), capitals[key.day]),
+                "exposure_seconds": micros.get(key, 0) / 1_000_000,
+            }
+            for key in samples.keys() | micros.keys()
         }
 
     def total(self, capital: Capital) -> SummaryRow:
@@ -110,14 +111,12 @@ class _Span:
         }
 
 
-def _places(days: Integers, codes: Integers, names: Sequence[str]) -> Mapping[DayOf, Integers]:
-    """Return the places of each day, and of each strategy's day, ascending; ``codes`` number the ``names``."""
-    places: dict[DayOf, Integers] = {}
-    if not len(days):
-        return places
-    for keys, size in ((days * len(names) + codes, len(names)), (days, 0)):
-        order = np.argsort(keys, kind="stable")
-        uniques, starts = np.unique(keys[order], return_index=True)
-        for key, some in zip(uniques.tolist(), np.split(order, starts[1:]), strict=True):
-            places[DayOf(key // size, names[key % size]) if size else DayOf(key, None)] = some
-    return places
+def _stretches(days: Integers, strategies: Groups | None, within: Integers) -> _Stretches:
+    """Return the stretches of rows by day, or by strategy and day, in the order of ``within`` each."""
+    codes, names = (np.zeros(len(days), dtype=np.int64), [""]) if strategies is None else strategies
+    keys = days * max(1, len(names)) + codes
+    order = np.lexsort((within, keys))
+    ordered = keys[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
+    of_each = [divmod(key, len(names)) for key in ordered[starts].tolist()]
+    return _Stretches(order, starts, [DayOf(day, names[code]) for day, code in of_each])

@@ -10,13 +10,12 @@ They are read, computed and handed over as blocks of columns, never as objects o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
@@ -28,11 +27,12 @@ from trading.models import Account, Instrument, Strategy, Trade
 from trading.progress import tell
 from trading.queries.average_prices import from_fills
 from trading.queries.charge_estimates import estimates_of
-from trading.queries.columns import fetched_blocks, text, texts_of, units
+from trading.queries.columns import texts_of
 from trading.queries.day_only import is_untimed
 from trading.queries.excursions import FIELDS as EXCURSION
-from trading.queries.export_parts import Picked, conditions_of, excursions_of, instants, reviews_of
+from trading.queries.export_parts import Picked, conditions_of, excursions_of, reviews_of
 from trading.queries.instruments import shown_symbol
+from trading.queries.lines import DAY, INSTANT, TEXT, WHOLE, WORDS, tables_in_order
 from trading.queries.reports import Selection
 from trading.queries.results import BREAKEVEN, LOSS, WIN
 
@@ -69,15 +69,17 @@ AMOUNT, VALUE = TYPES[ColumnKind.AMOUNT], TYPES[ColumnKind.VALUE]
 DATED = ("opened_at", "closed_at")
 ROWS_AT_A_TIME = 10_000
 _CODES = ("pk", "account_id", "strategy_id", "instrument_id")
-_WORDS = ("trade_id", "side", "state", "exit_reason")
-_TEXTS = tuple(text(path) for path in ("trading_day", "opened_at", "closed_at", "flags"))
-_UNITS = tuple(
-    units(path)
-    for path in (
-        *("entry_quantity", "open_quantity", "entry_value", "open_cost", "realised_pnl"),
-        *("stop_price", "target_price", "initial_risk", "charges", "reported_pnl"),
-    )
+_UNITS = (
+    *("entry_quantity", "open_quantity", "entry_value", "open_cost", "realised_pnl"),
+    *("stop_price", "target_price", "initial_risk", "charges", "reported_pnl"),
 )
+_COLUMNS = {
+    **dict.fromkeys((*_CODES, *_UNITS), WHOLE),
+    **dict.fromkeys(("side", "state", "exit_reason", "flags"), WORDS),
+    **dict.fromkeys(("opened_at", "closed_at"), INSTANT),
+    "trade_id": TEXT,
+    "trading_day": DAY,
+}
 _RESULTS = (LOSS, BREAKEVEN, WIN, Trade.State.OPEN.lower(), Trade.State.VOID.lower())
 
 
@@ -94,20 +96,22 @@ def export_blocks(trades: QuerySet[Trade]) -> Iterator[ExportBlock]:
     same, so that a million take no more memory than some thousands."""
     names, estimates, count = _Names.read(), estimates_of(trades), 0
     plain = trades.select_related(None).prefetch_related(None)
-    for columns in fetched_blocks(plain.values_list(*_CODES, *_WORDS, *_TEXTS, *_UNITS), ROWS_AT_A_TIME):
-        yield _block(columns, names, estimates)
-        count += len(columns[0])
+    for table in tables_in_order(plain, _COLUMNS, ROWS_AT_A_TIME):
+        yield _block(table, names, estimates)
+        count += len(table)
         tell("trades", count)
 
 
-def _block(columns: Sequence[Sequence[int]], names: _Names, estimates: Mapping[int, Decimal | None]) -> ExportBlock:
-    pks, accounts, strategies, traded = (np.array(column, dtype=np.int64) for column in columns[:4])
-    trade_ids, sides, states, reasons, days, opened, closed, flags = (pa.array(of, pa.string()) for of in columns[4:12])
-    amounts, is_there = unit_columns(columns[12:])
+def _block(table: pa.Table, names: _Names, estimates: Mapping[int, Decimal | None]) -> ExportBlock:
+    columns = {name: table[name].combine_chunks() for name in table.column_names}
+    pks, accounts, strategies, traded = (columns[name].to_numpy() for name in _CODES)
+    sides, states, flags = (columns[name] for name in ("side", "state", "flags"))
+    opened_at, closed_at = (columns[name].cast(TYPES[ColumnKind.TIME]) for name in DATED)
+    amounts, is_there = unit_columns([columns[name] for name in _UNITS])
     entered, held, entry_value, open_cost, pnl, stop, target, risk, charges, reported = amounts
     of_stop, of_target, of_risk, of_charges, of_reported = is_there[5:]
     every = np.ones(len(pks), dtype=bool)
-    is_long, is_void = _is(sides, Trade.Side.LONG), _is(states, Trade.State.VOID)
+    is_long, is_void = _is(sides, Trade.Side.LONG.__eq__), _is(states, Trade.State.VOID.__eq__)
     # Of a void trade nothing was taken out.
     left = np.where(is_void, 0, entered - held)
     has_left, released = (left != 0).astype(bool), entry_value - open_cost
@@ -117,18 +121,18 @@ def _block(columns: Sequence[Sequence[int]], names: _Names, estimates: Mapping[i
     has_risk = of_risk & (risk != 0).astype(bool)
     in_risks = _InRisks(np.where(has_risk, risk, 1), has_risk)
     picked = Picked(pks)
-    closed_at = instants(closed)
+    flag_words = [" ".join(texts_of(words)) for words in flags.dictionary.to_pylist()]
     by_name = {
         "account": names.account(accounts),
         "currency": names.currency(accounts),
-        "trade_id": trade_ids,
+        "trade_id": columns["trade_id"],
         "strategy": names.strategy(strategies),
         "symbol": names.symbol(traded),
         "side": sides,
         "state": states,
         "result": _results(states, is_void, earned),
-        "trading_day": days.cast(pa.date32()),
-        "opened_at": instants(opened),
+        "trading_day": columns["trading_day"],
+        "opened_at": opened_at,
         "closed_at": closed_at,
         "entry_quantity": decimal_column(entered, every, AMOUNT),
         "open_quantity": decimal_column(held, every, AMOUNT),
@@ -139,9 +143,9 @@ def _block(columns: Sequence[Sequence[int]], names: _Names, estimates: Mapping[i
         "gross_pnl": decimal_column(pnl, every, VALUE),
         "charges": decimal_column(charges, of_charges, AMOUNT),
         "r_multiple": in_risks.of(earned, closed_at.is_valid().to_numpy(zero_copy_only=False)),
-        "exit_reason": reasons,
+        "exit_reason": columns["exit_reason"],
         "reported_pnl": decimal_column(reported, of_reported, VALUE),
-        "flags": _mapped(flags, lambda flag_text: " ".join(texts_of(flag_text))),
+        "flags": pa.DictionaryArray.from_arrays(flags.indices, pa.array(flag_words, pa.string())),
         **reviews_of(picked),
         **excursions_of(picked, pnl, in_risks.of),
         "exit_quantity": decimal_column(left, every, AMOUNT),
@@ -154,8 +158,7 @@ def _block(columns: Sequence[Sequence[int]], names: _Names, estimates: Mapping[i
         if estimates
         else pa.nulls(len(pks), AMOUNT),
     }
-    untimed = _mapped(flags, lambda flag_text: str(is_untimed(flag_text)))
-    return ExportBlock(by_name, KINDS, pc.equal(untimed.cast(pa.string()), "True"), DATED)
+    return ExportBlock(by_name, KINDS, pa.array(_is(flags, is_untimed)), DATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,22 +219,17 @@ def _looked_up(keys: NDArray[np.int64], name_of: Callable[[int], str]) -> pa.Dic
     return pa.DictionaryArray.from_arrays(places.reshape(-1).astype(np.int32), words)
 
 
-def _mapped(texts: pa.StringArray, reading: Callable[[str], str]) -> pa.DictionaryArray:
-    """Return what a text is read as, for texts of which few differ."""
-    coded = texts.dictionary_encode()
-    words = pa.array(map(reading, coded.dictionary.to_pylist()), pa.string())
-    return pa.DictionaryArray.from_arrays(coded.indices, words)
-
-
-def _is(words: pa.StringArray, word: str) -> Truths:
-    truths: Truths = pc.equal(words, str(word)).to_numpy(zero_copy_only=False)
+def _is(texts: pa.DictionaryArray, holds: Callable[[str], bool]) -> Truths:
+    """Return of which texts something holds."""
+    of_different = np.array([holds(text) for text in texts.dictionary.to_pylist()], dtype=bool)
+    truths: Truths = of_different[texts.indices.to_numpy()]
     return truths
 
 
-def _results(states: pa.StringArray, is_void: Truths, earned: Units) -> pa.DictionaryArray:
+def _results(states: pa.DictionaryArray, is_void: Truths, earned: Units) -> pa.DictionaryArray:
     """Return each trade's result (`results.result_word`)."""
     signs = np.array(np.sign(earned), dtype=np.int32) + 1
-    codes = np.where(is_void, 4, np.where(_is(states, Trade.State.OPEN), 3, signs)).astype(np.int32)
+    codes = np.where(is_void, 4, np.where(_is(states, Trade.State.OPEN.__eq__), 3, signs)).astype(np.int32)
     return pa.DictionaryArray.from_arrays(codes, pa.array(_RESULTS))
 
 
@@ -240,7 +238,7 @@ QuantitiesAndValues = tuple[Units, Units]  # quantities and their values
 
 def _prices(
     pks: NDArray[np.int64],
-    sides: pa.StringArray,
+    sides: pa.DictionaryArray,
     multipliers: NDArray[np.int64],
     entries: QuantitiesAndValues,
     exits: QuantitiesAndValues,

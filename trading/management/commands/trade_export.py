@@ -23,7 +23,7 @@ from trading.management.parquet import to_parquet, write_parquet
 from trading.management.period_report import PeriodOptions, add_period_arguments, selection_of, title_of
 from trading.management.report import Report, Table, Value
 from trading.models import Trade
-from trading.pages.export_text import csv_header, csv_lines, json_objects, rows_of
+from trading.pages.export_text import csv_header, csv_lines, json_objects, rows_of, written_beside
 from trading.pages.filter_form import filter_of
 from trading.queries import fill_export, trade_export
 from trading.queries.trade_export import exported
@@ -119,7 +119,7 @@ class Command(VeloxCommand):
             write_file(output_path(self.output), lambda file: write_parquet(file, TRADES.header, blocks, TRADES.kinds))
             return
         if self.form == "csv":
-            parts: Iterator[bytes] = chain([csv_header(TRADES.header).encode()], map(csv_lines, blocks))
+            parts: Iterator[bytes] = chain([csv_header(TRADES.header).encode()], written_beside(csv_lines, blocks))
         else:
             parts = _json_parts({**head, "totals": totals_of(trades).as_dict()}, blocks)
         if self.output is not None:
@@ -150,8 +150,8 @@ class Command(VeloxCommand):
 def _json_parts(head: Mapping[str, Any], blocks: Iterable[ExportBlock]) -> Iterator[bytes]:
     """Yield one JSON object in parts: the head, and the trades as a list."""
     yield f'{to_json(head).removesuffix("}")}, "trades": ['.encode()
-    for number, block in enumerate(blocks):
-        yield (b", " if number else b"") + json_objects(block)
+    for number, objects in enumerate(written_beside(json_objects, blocks)):
+        yield (b", " if number else b"") + objects
     yield b"]}\n"
 
 

@@ -1,0 +1,135 @@
+"""What the figures of some exits are summed from, by group: columns are made ready once, and every cut adds them up.
+
+Each column is split into whole numbers so narrow that no sum of them is larger than 64 bits hold: every sum is exact,
+and independent of the order of rows. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole
+from trading.domain.figures import Sample
+from trading.domain.intervals import Moments
+from trading.domain.statistics import Outcomes
+
+_BITS = 63
+_COARSE, _FINE = 30, 84  # bits behind the point of the upper and the lower part of a multiple
+
+
+class Limb(NamedTuple):
+    """A column of narrow whole numbers, each times 2^shift."""
+
+    shift: int
+    numbers: Integers
+
+
+class ExitSums:
+    """Columns of some exits, ready to be summed by any cut (`exit_columns.ExitColumns` tells what they are)."""
+
+    def __init__(
+        self, *, pnl: Whole, charges: Whole, still_open: Whole, closes: Flags, whole: Whole, unknown: Flags,
+        held: Integers, is_held: Flags, multiple: Floats,
+    ) -> None:  # fmt: skip
+        self.whole, self.count_bits = whole, max(1, len(pnl).bit_length())
+        self.bits = _BITS - self.count_bits
+        self.has_multiple = ~np.isnan(multiple)
+        self.multiple = np.where(self.has_multiple, multiple, 0.0)
+        won, lost = whole > 0, whole < 0
+        # Several flags of an exit in one whole number, each with room for the count of all exits.
+        self.flags_at_once = _BITS // self.count_bits
+        flags = (closes, won, lost, unknown, is_held, self.has_multiple)
+        self.counts = [np.zeros(len(pnl), dtype=np.int64) for _ in range(0, len(flags), self.flags_at_once)]
+        for number, flag in enumerate(flags):
+            column, place = divmod(number, self.flags_at_once)
+            self.counts[column] += flag.astype(np.int64) << place * self.count_bits
+        profit, loss = (np.where(mask, whole, 0) for mask in (won, lost))
+        columns = (pnl, charges, profit, loss, np.where(is_held, held, 0), still_open)
+        self.sums = [*(self._limbs(column) for column in columns), self._squares()]
+        self.multiples = self._multiples()
+
+    def samples(self, codes: Integers, size: int) -> Iterator[Sample]:
+        """Yield the sample of each of so many groups, by the number of each exit's group."""
+        packed, mask = [_sums_of(column, codes, size) for column in self.counts], (1 << self.count_bits) - 1
+        places = [divmod(number, self.flags_at_once) for number in range(6)]
+        by_flag = [packed[column] >> place * self.count_bits & mask for column, place in places]
+        counts = np.stack(by_flag, axis=1).tolist()
+        largest, smallest = np.zeros((2, size), dtype=self.whole.dtype)
+        np.maximum.at(largest, codes, self.whole)
+        np.minimum.at(smallest, codes, self.whole)
+        sums = zip(*(_added(limbs, codes, size) for limbs in self.sums), strict=True)
+        moments = self._moments(codes, size, [count[-1] for count in counts])
+        for place, (gross, costs, profit, loss, micros, still, squares) in enumerate(sums):
+            closed, wins, losses, unknown, timed, _ = counts[place]
+            yield Sample(
+                gross=gross,
+                charges=costs,
+                outcomes=Outcomes(wins, losses, closed - wins - losses, profit, loss),
+                squares=squares,
+                largest=int(largest[place]),
+                smallest=int(smallest[place]),
+                seconds=(timed, micros / 1_000_000),
+                multiples=moments[place],
+                unknown=unknown,
+                open_net=still,
+            )
+
+    def _limbs(self, column: Whole, shift: int = 0) -> list[Limb]:
+        limbs = []
+        while max(abs(int(column.max(initial=0))), abs(int(column.min(initial=0)))) >> self.bits:
+            limbs.append(Limb(shift, (column & (1 << self.bits) - 1).astype(np.int64)))
+            column, shift = column >> self.bits, shift + self.bits
+        return [*limbs, Limb(shift, column.astype(np.int64))] if column.any() else limbs
+
+    def _squares(self) -> list[Limb]:
+        size, half = np.abs(self.whole), self.bits // 2
+        if size.dtype == object:
+            return self._limbs(size * size)
+        mask = (1 << half) - 1
+        factors = [(size & mask, 0), (size >> half & mask, half), (size >> 2 * half, 2 * half)]
+        limbs: list[Limb] = []
+        for number, (factor, shift) in enumerate(factors):
+            limbs += self._limbs(factor * factor, 2 * shift)
+            for other, further in factors[number + 1 :]:
+                limbs += self._limbs(factor * other, shift + further + 1)
+        return limbs
+
+    def _multiples(self) -> list[Limb] | None:
+        """Return the multiples as whole numbers of 2^-84, None where one is too small or too large for that."""
+        scaled = self.multiple * 2.0**_COARSE
+        if (np.abs(scaled) >= 2.0**_BITS).any():
+            return None
+        upper = np.rint(scaled)
+        lower = (self.multiple - upper * 2.0**-_COARSE) * 2.0**_FINE
+        if (np.rint(lower) != lower).any():
+            return None
+        return [*self._limbs(upper.astype(np.int64), _FINE - _COARSE), *self._limbs(lower.astype(np.int64))]
+
+    def _moments(self, codes: Integers, size: int, sizes: Sequence[int]) -> list[Moments]:
+        if self.multiples is None:
+            return [Moments.of(self.multiple[self.has_multiple & (codes == group)]) for group in range(size)]
+        totals = zip(_added(self.multiples, codes, size), sizes, strict=True)
+        # Rounded as `math.fsum` rounds, so that rows tell the very same mean.
+        means = [total / (1 << _FINE) / count if count else 0.0 for total, count in totals]
+        apart = np.where(self.has_multiple, self.multiple - np.array(means)[codes], 0.0)
+        squares = np.bincount(codes, weights=apart * apart, minlength=size).tolist()
+        columns = zip(sizes, means, squares, strict=True)
+        return [Moments(count, mean, square / (count - 1) if count > 1 else 0.0) for count, mean, square in columns]
+
+
+def _sums_of(numbers: Integers, codes: Integers, size: int) -> Integers:
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, codes, numbers)
+    return sums
+
+
+def _added(limbs: Sequence[Limb], codes: Integers, size: int) -> list[int]:
+    """Return the sum of each group, exactly."""
+    totals = [0] * size
+    for shift, numbers in limbs:
+        sums = _sums_of(numbers, codes, size).tolist()
+        totals = [total + (narrow << shift) for total, narrow in zip(totals, sums, strict=True)]
+    return totals
