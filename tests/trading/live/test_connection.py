@@ -17,9 +17,10 @@ from tests.trading.live.broker import FakeBroker, Script, broker
 from tests.trading.live.frames import LISTING
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue
-from trading.feeds.live.connection import ConnectionPatience, FeedConnection, must_be_safe
+from trading.feeds.live.connection import ConnectionPatience, FeedConnection
 from trading.feeds.live.feeds import FEEDS, connection_of
 from trading.feeds.live.order_booking import OrderBooking
+from trading.feeds.live.socket_line import must_be_safe
 
 pytestmark = pytest.mark.usefixtures("ledger", "alone")
 SECRETS = {name: f"secret-{name.lower()}" for feed in FEEDS.values() for name in feed.credentials}
@@ -112,7 +113,7 @@ FIRST = {
 }
 
 
-@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("feed", FIRST)
 def test_each_feed_is_subscribed_to_and_recorded(feed: str) -> None:
     frame, subscription = FIRST[feed]
 

@@ -12,23 +12,17 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, WebSocketException
 
 from timeseries.spool.backoff import pause_seconds
 from trading.errors import InvalidValue
 from trading.feeds.live.frame_files import BINARY, CONNECTED, TEXT, FrameFile, KeptFrame
+from trading.feeds.live.lines import FeedLine, LineFailed, OpenLine
 from trading.feeds.live.recording import FeedRecorder
-from trading.feeds.live.sockets import BrokerSocket
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 10.0
-MESSAGE_BYTES_MAX = 16 * 2**20  # 3,000 full packets are half a megabyte
-_REFUSED = (401, 403)
 _log = structlog.get_logger("market_data")
 
 
@@ -46,14 +40,14 @@ class ConnectionPatience:
 class FeedConnection:
     """One feed's connection, for as long as ``stop`` is not set.
 
-    ``open_socket`` reads the credentials anew; ``is_wanted`` tells whether a session is on or near at an instant (ns
-    UTC), ``is_trading`` whether quotes should move. ``frames`` keeps the raw stream. ``on_connect`` is told of each
-    connection, ``is_once`` ends with the session.
+    ``open_line`` opens and subscribes, with credentials read anew; ``is_wanted`` tells whether a session is on or near
+    at an instant (ns UTC), ``is_trading`` whether quotes should move. ``frames`` keeps the raw stream. ``on_connect``
+    is told of each connection, ``is_once`` ends with the session.
     """
 
     recorder: FeedRecorder
     take: Callable[[bytes | str, int], None]
-    open_socket: Callable[[], BrokerSocket]
+    open_line: OpenLine
     is_wanted: Callable[[int], bool]
     is_trading: Callable[[int], bool]
     url: str | None = None
@@ -79,7 +73,8 @@ class FeedConnection:
             reason = await self._connect_once()
             if self.stop.is_set():
                 return
-            self.recorder.cut(reason, time.time_ns())
+            if reason != "session":
+                self.recorder.cut(reason, time.time_ns())
             failures = 0 if self.recorder.recorded > before else failures + 1
             patience = self.patience
             pause = pause_seconds(failures, first=patience.first_pause_seconds, longest=patience.longest_pause_seconds)
@@ -103,43 +98,26 @@ class FeedConnection:
     async def _connect_once(self) -> str:
         """Connect and record until the connection ends; return the reason."""
         try:
-            socket = self.open_socket()
-        except InvalidValue as error:
-            _log.error("the socket cannot be opened", feed=self.recorder.feed, error=str(error))
-            return "refused"
-        try:
-            async with connect(
-                socket.address(self.url),
-                additional_headers=socket.headers,
-                max_size=MESSAGE_BYTES_MAX,
-                open_timeout=10,
-                close_timeout=1,
-                ping_interval=20,
-                ping_timeout=20,
-            ) as connection:
-                for subscription in socket.subscriptions:
-                    await connection.send(subscription)
+            async with self.open_line(self.url) as line:
                 now_ns = time.time_ns()
                 self.connections += 1
                 self.keep(CONNECTED, "", now_ns)
                 self.recorder.connected(now_ns)
                 self.on_connect()
-                return await self._receive(connection, socket.beat)
-        except InvalidStatus as error:
-            status = error.response.status_code
-            _log.error("the broker answers no socket", feed=self.recorder.feed, status=status)
-            return "refused" if status in _REFUSED else "cut"
-        except (OSError, WebSocketException, TimeoutError) as error:
-            # Its text may hold the address, and that the credentials: the kind of fault is enough.
-            _log.warning("the socket failed", feed=self.recorder.feed, error=type(error).__name__)
-            return "cut"
+                return await self._receive(line)
+        except LineFailed as error:
+            _log.warning("the feed cannot be opened", feed=self.recorder.feed, error=str(error))
+            return error.reason
+        except InvalidValue as error:
+            _log.error("the feed cannot be opened", feed=self.recorder.feed, error=str(error))
+            return "refused"
 
-    async def _receive(self, connection: ClientConnection, beat: str) -> str:
+    async def _receive(self, line: FeedLine) -> str:
         """Take messages until the connection ends or is no good; return the reason."""
         self._ended_by = ""
-        watch = asyncio.create_task(self._watch(connection, beat))
+        watch = asyncio.create_task(self._watch(line))
         try:
-            async for message in connection:
+            async for message in line.messages():
                 now_ns = time.time_ns()
                 self.keep(TEXT if isinstance(message, str) else BINARY, message, now_ns)
                 self.take(message, now_ns)
@@ -150,7 +128,7 @@ class FeedConnection:
                 await watch
         return self._ended_by or "cut"
 
-    async def _watch(self, connection: ClientConnection, beat: str) -> None:
+    async def _watch(self, line: FeedLine) -> None:
         """Look again and again at the connection, and close it where it is no good any more.
 
         Seconds are counted by a clock that nobody sets, since the last change of a count: a clock that steps ends none.
@@ -173,23 +151,12 @@ class FeedConnection:
                 self._ended_by = "silent"
             elif now - moved[1] > patience.frozen_seconds:
                 self._ended_by = "frozen"
-            elif beat and now - beaten >= BEAT_SECONDS:
+            elif now - beaten >= BEAT_SECONDS:
                 beaten = now
-                with suppress(WebSocketException):
-                    await connection.send(beat)
-        await connection.close()
+                await line.beat()
+        await line.close()
 
     async def _wait(self, seconds: float) -> None:
         """Wait until the end is asked for, at most this long."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stop.wait(), seconds)
-
-
-def must_be_safe(address: str) -> None:
-    """Raise InvalidValue for an address that would carry credentials in the clear over a network."""
-    parts = urlsplit(address)
-    if parts.scheme == "wss" or (parts.scheme == "ws" and parts.hostname in LOOPBACK):
-        return
-    raise InvalidValue(
-        "The feed's address is neither wss:// nor of this machine.", field="url", hint="Give a wss:// address."
-    )

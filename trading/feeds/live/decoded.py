@@ -57,6 +57,7 @@ class Decoded:
     damaged: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     unknown_fields: int = 0
+    has_timeless: bool = False  # whether a quote has no time of its own
 
     def add(
         self,
@@ -75,6 +76,8 @@ class Decoded:
         quote: Quote = {"ltp": price}
         if at:
             quote["timestamp"] = at
+        else:
+            self.has_timeless = True
         if volume is not None:
             quote["day_volume"] = volume
         if last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from timeseries.spool.feed_keys import FEEDS, PAISE, FeedKeys
@@ -15,6 +16,7 @@ from trading.feeds.live.decoded import (
     FeedKey,
     Listing,
     Quote,
+    damaged_frame,
     price_of_double,
     why_no_point,
 )
@@ -34,6 +36,15 @@ def decode(feed: str, content: Fields | Sequence[Fields], listing: Listing) -> D
         for key, flat in instruments_of(feed, fields):
             _add(FEEDS[feed], key, flat, listing, decoded)
     return decoded
+
+
+def decode_line(feed: str, line: bytes | str, listing: Listing) -> Decoded:
+    """Return the quotes of one JSON line of a child process. NaN stands for what an SDK does not know."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return damaged_frame(UNREADABLE)
+    return decode(feed, content, listing)
 
 
 def _add(keys: FeedKeys, key: FeedKey | None, fields: Fields, listing: Listing, decoded: Decoded) -> None:
@@ -64,4 +75,5 @@ def _add(keys: FeedKeys, key: FeedKey | None, fields: Fields, listing: Listing, 
     if reason:
         decoded.leave_out(reason)
     else:
+        decoded.has_timeless |= instant is None
         decoded.ticks.append((listed.symbol, {"ltp": last, **quote}))

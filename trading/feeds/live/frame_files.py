@@ -19,7 +19,7 @@ from timeseries.spool import durable
 from trading.errors import InvalidValue
 
 FORMAT = "velox-frames 1"
-BINARY, TEXT, DICTS, CONNECTED = "b", "t", "d", "c"
+BINARY, TEXT, CONNECTED = "b", "t", "c"
 ROTATED_AT_BYTES = 256 * 2**20  # before compression
 _LEVEL = 3
 
@@ -76,10 +76,11 @@ class FrameFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         name = self.path.with_name(f"{self.path.name}.{first_ns}.frames.gz")
         self._raw = name.open("xb")
-        self._file = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=_LEVEL, mtime=0)
+        self._file = gzip.GzipFile("", fileobj=self._raw, mode="wb", compresslevel=_LEVEL, mtime=0)
         head = f"{FORMAT} {self.feed}\n".encode()
         self._file.write(head)
         self._size = len(head)
+        self.flush()  # a file says what it is, whenever the process is killed
 
 
 def feed_of(path: Path) -> str:

@@ -15,6 +15,7 @@ from trading.feeds.live.decoded import (
     UNKNOWN_KIND,
     Decoded,
     Listing,
+    Quote,
     damaged_frame,
     why_no_point,
 )
@@ -85,6 +86,18 @@ def _packet(message: bytes, start: int, length: int, listing: Listing, decoded: 
         decoded.leave_out(reason)
         return
     scale = _SCALES.get(token & 0xFF, _PAISE)
+    if volume and interest is not None and second and last and bids and bid and asks and ask:  # nearly every packet
+        quote: Quote = {
+            "ltp": price / scale,
+            "timestamp": second * SECOND,
+            "day_volume": volume,
+            "last_quantity": last,
+            "oi": interest,
+            "bid": bid / scale,
+            "ask": ask / scale,
+        }
+        decoded.ticks.append((listed.symbol, quote))
+        return
     decoded.add(
         listed,
         price / scale,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -102,8 +102,11 @@ class FeedRecorder:
         """Record what one message says, which came at this instant."""
         self.messages += 1
         self.heard_ns = received_ns
-        for symbol, quote in decoded.ticks:
-            self._quote(symbol, quote, received_ns)
+        if self._awaited or self._cut is not None or decoded.has_timeless:
+            for symbol, quote in decoded.ticks:
+                self._quote(symbol, quote, received_ns)
+        else:
+            self._record(decoded.ticks)
         for order in decoded.orders:
             self.orders += 1
             if self.take_order is not None:
@@ -137,33 +140,43 @@ class FeedRecorder:
     def _quote(self, symbol: str, quote: Quote, received_ns: int) -> None:
         """Record a quote, unless a new subscription only repeats it."""
         has_time = "timestamp" in quote
-        is_same = self._newest.get(symbol) == quote
-        if self._awaited and symbol in self._awaited:
+        if symbol in self._awaited:
             self._awaited.discard(symbol)
-            if is_same:
+            if self._newest.get(symbol) == quote:
                 self.repeated += 1
                 return
         if not has_time and not self.is_trading(received_ns):
             self.left_out["no_session"] += 1
             return
-        at = received_ns if self.stamps and not has_time else None
-        try:
-            is_kept = self.dm.process_tick(symbol, quote, at=at)
-        except InvalidValue as error:
-            self.refused[error.code] += 1
-            self._unlogged[error.code] += 1
-            return
-        if not is_kept:
-            self.refused["not_kept"] += 1
-            self._unlogged["not_kept"] += 1
-            return
-        self.recorded += 1
-        self.stamped_here += not has_time
-        if not is_same:
-            self.moves += 1
-            self._newest[symbol] = quote
-        if self._cut is not None:
+        recorded = self.recorded
+        self._record([(symbol, quote)], received_ns if self.stamps and not has_time else None)
+        if self.recorded > recorded:
+            self.stamped_here += not has_time
             self._end_gap(received_ns)
+
+    def _record(self, ticks: Sequence[tuple[str, Quote]], at: int | None = None) -> None:
+        """Record quotes at an instant (None: their own, else the clock), and remember them.
+
+        A message moves the feed where any of its quotes is another one than the newest of its symbol.
+        """
+        record, newest, has_moved, recorded = self.dm.process_tick, self._newest, False, 0
+        for symbol, quote in ticks:
+            try:
+                if not record(symbol, quote, at=at):
+                    self._refuse("not_kept")
+                    continue
+            except InvalidValue as error:
+                self._refuse(error.code)
+                continue
+            recorded += 1
+            has_moved = has_moved or newest.get(symbol) != quote
+            newest[symbol] = quote
+        self.recorded += recorded
+        self.moves += has_moved
+
+    def _refuse(self, reason: str) -> None:
+        self.refused[reason] += 1
+        self._unlogged[reason] += 1
 
     def _end_gap(self, now_ns: int) -> None:
         if self._cut is None:

@@ -13,7 +13,8 @@ from timeseries.values import parse_name
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue
 from trading.feeds.live import replaying
-from trading.feeds.live.connection import ConnectionPatience, must_be_safe
+from trading.feeds.live.child_line import command_of, must_have_sdk
+from trading.feeds.live.connection import ConnectionPatience
 from trading.feeds.live.credentials import read_credentials
 from trading.feeds.live.feeds import FEEDS, connection_of
 from trading.feeds.live.frame_files import FrameFile
@@ -22,6 +23,7 @@ from trading.feeds.live.order_booking import OrderBooking
 from trading.feeds.live.order_log import OrderLog
 from trading.feeds.live.recorder_process import alone, record_until_told
 from trading.feeds.live.recording import FeedRecorder
+from trading.feeds.live.socket_line import must_be_safe
 from trading.feeds.live.trades_of_day import TRADES, fetch_trades
 from trading.management.base import VeloxCommand
 from trading.management.files import read_text, strategy_rules
@@ -51,6 +53,7 @@ class Command(VeloxCommand):
         parser.add_argument("--times", choices=["utc", "india"], help="from when Dhan's times count")
         parser.add_argument("--url", help="another address of the socket: wss://, or ws:// of this machine")
         parser.add_argument("--trades-url", help="another address of the day's trades; - asks for none")
+        parser.add_argument("--python", metavar="FILE", help="fyers, ib: the interpreter that has the SDK")
         parser.add_argument("--silent-seconds", type=float, default=10.0, help="silence that ends a connection")
         parser.add_argument("--frozen-seconds", type=float, default=60.0, help="the same, with messages but no move")
         parser.add_argument("--any-time", action="store_true", help="also while the exchange is closed")
@@ -71,6 +74,7 @@ class Command(VeloxCommand):
         times: str | None,
         url: str | None,
         trades_url: str | None,
+        python: str | None,
         silent_seconds: float,
         frozen_seconds: float,
         any_time: bool,
@@ -92,6 +96,8 @@ class Command(VeloxCommand):
         of_feed, folder = FEEDS[name], settings.DATA_DIR / "feeds"
         must_be_safe(url or "wss://")
         patience = ConnectionPatience(silent_seconds=silent_seconds, frozen_seconds=frozen_seconds)
+        if of_feed.is_child:
+            must_have_sdk(name, python)
         read_credentials(of_feed.credentials)  # what is missing is told before anything is waited for
         if name in TRADES and trades_url != "-":
             booking.fetch_trades = lambda: fetch_trades(name, read_credentials(of_feed.credentials), trades_url)
@@ -99,7 +105,9 @@ class Command(VeloxCommand):
             stack.enter_context(alone(folder, name, book.code))
             dm = stack.enter_context(DataManager(source=source, account=book.code))
             booking.log = OrderLog(folder, source)
-            connection = connection_of(of_feed, dm, listing, booking, times=times, any_time=any_time)
+            connection = connection_of(
+                of_feed, dm, listing, booking, times=times, any_time=any_time, command=command_of(name, python)
+            )
             connection.url, connection.patience, connection.is_once = url, patience, once
             if frames is not None:
                 connection.frames = stack.enter_context(closing(FrameFile(frames, name)))
