@@ -1,6 +1,7 @@
 """Every row of the table, in the order of the design's list."""
 
 from bench import (
+    backtest,
     closed_days,
     faults,
     fills,
@@ -54,6 +55,7 @@ ROWS = [
     *ready.ROWS,
     *recognition.ROWS,
     *replay.ROWS,
+    *backtest.ROWS,
     *verification.ROWS,
     *scrape.ROWS,
     *soak.ROWS,

@@ -154,10 +154,10 @@ def _read(reader: Reader, asked: TickQuestion, symbol: str, day: date) -> Symbol
     price, volume, day_volume = (np.asarray(table.column(name).to_numpy(), dtype=np.float64)[order] for name in NUMBERS)
     market = market_day(symbol, starts_at + HALF_A_DAY)
     source = ", ".join(sorted(pc.unique(table.column("source")).to_pylist()))
-    return SymbolTicks(symbol, source, time, price, volume, day_volume, time, _counting(time, market), market)
+    return SymbolTicks(symbol, source, time, price, volume, day_volume, time, counting(time, market), market)
 
 
-def _counting(time: IntArray, market: MarketDay) -> Mask:
+def counting(time: IntArray, market: MarketDay) -> Mask:
     """Return which ticks lie within the session and are no older than one within it before them."""
     opens, closes = session_of(market)
     inside = (opens <= time) & (time < closes)

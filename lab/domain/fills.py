@@ -21,6 +21,11 @@ class FillModel:
     slippage_ticks: int = 1
     charge_percent: Decimal | None = None
 
+    @property
+    def charged(self) -> str:
+        """How fills are charged, as a trial tells it."""
+        return "none" if self.charge_percent is None else f"{self.charge_percent:f}"
+
     def charges(self, amount: int) -> int | None:
         """Return the charges of a fill of a value, both in units, rounded half-even to the hundredth."""
         if self.charge_percent is None:

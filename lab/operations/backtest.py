@@ -13,21 +13,21 @@ from lab.backtest.code_digest import code_digest, versions
 from lab.backtest.days import DayTicks, TickQuestion, days_with_ticks, symbols_of
 from lab.backtest.desk import LabDesk
 from lab.backtest.headline import headline
+from lab.backtest.market import instrument_of
 from lab.backtest.orders import OrderBook
 from lab.backtest.skipping import can_skip, skipping
 from lab.backtest.walk import plainly, walk
-from lab.domain.fills import FillModel, TradedInstrument
+from lab.domain.fills import FillModel
 from lab.domain.trials import DayDigest, TrialOutcome, TrialSetup, TrialState
 from lab.operations.record_trials import record_trials
 from lab.queries.trials import trials_on
 from timeseries.reader import Reader
-from trading.domain.money import from_units, to_units
+from trading.domain.money import from_units
 from trading.domain.shapes import PeriodFigures
 from trading.errors import InvalidValue, VeloxError
 from trading.models import Account
 from trading.progress import tell
 from trading.queries.accounts import capital_flows
-from trading.queries.instruments import find_instrument
 from trading.strategies.base import Strategy
 from trading.strategies.loading import load_strategy
 from trading.strategies.parameters import Setting, parameters_of, set_parameters
@@ -130,7 +130,7 @@ def backtest(request: BacktestRequest, reader: Reader) -> Backtest:
         strategy=strategy.strategy_id, code=code_digest(strategy), parameters=parameters_of(strategy),
         account=request.ticks.account, source=request.ticks.source, symbols=symbols, days=seen.days,
         ticks=seen.digests, latency_ms=request.model.latency_ms, slippage_ticks=request.model.slippage_ticks,
-        charges=charges_text(request.model),
+        charges=request.model.charged,
     )  # fmt: skip
     if failure is not None:
         text = f"{type(failure).__name__}: {failure}"
@@ -159,19 +159,6 @@ def _watched(days: Iterator[DayTicks], seen: DaysSeen, asked: TickQuestion) -> I
         seen.ticks += len(day)
         tell("days", (day.day - asked.first).days + 1, (asked.last - asked.first).days + 1)
         yield day
-
-
-def instrument_of(symbol: str) -> TradedInstrument:
-    """Return what a backtest must know of an instrument; of one that was never used, what the ledger would say."""
-    instrument = find_instrument(symbol)
-    if instrument is None:
-        return TradedInstrument()
-    return TradedInstrument(to_units(instrument.multiplier), to_units(instrument.price_tick))
-
-
-def charges_text(model: FillModel) -> str:
-    """Return how fills were charged, as a trial tells it."""
-    return "none" if model.charge_percent is None else f"{model.charge_percent:f}"
 
 
 def _answer(

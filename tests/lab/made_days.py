@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lab.backtest.days import DayTicks, SymbolTicks, _counting
+from lab.backtest.days import DayTicks, SymbolTicks, counting
 from lab.backtest.desk import LabDesk
 from lab.backtest.orders import OrderBook
 from lab.backtest.walk import WalkDay, plainly, walk
@@ -30,7 +30,7 @@ def ticks_of(symbol: str, seconds: Sequence[float], prices: Sequence[float], *, 
     market = FakeDesk().get_market_day(symbol, instant(OPENS + shift))
     absent = np.full(len(time), np.nan)
     price = np.array(prices, dtype=np.float64)
-    return SymbolTicks(symbol, "made", time, price, absent, absent, time, _counting(time, market), market)
+    return SymbolTicks(symbol, "made", time, price, absent, absent, time, counting(time, market), market)
 
 
 def day_of(*symbols: SymbolTicks) -> DayTicks:

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("velox_site", "lab", "trading", "timeseries")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-lab.txt", "requirements-patterns.txt")
 
 
 def sources(*folders: str) -> Iterator[Path]:
@@ -165,7 +166,7 @@ def test_every_module_that_a_page_names_is_there() -> None:
 
 
 def test_locks_carry_hashes_and_no_address() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in LOCKS:
         text = (ROOT / name).read_text()
         pins = re.findall(r"^[a-z0-9][^\s]*==[^\s]+.*$", text, re.M)
         assert len(pins) > 20
@@ -173,12 +174,12 @@ def test_locks_carry_hashes_and_no_address() -> None:
         assert not re.search(r"https?://|--(extra-)?index|--find-links|--trusted-host", text)
 
 
-def test_both_locks_pin_the_same_versions() -> None:
-    pins = [
-        dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)", (ROOT / n).read_text(), re.M))
-        for n in ("requirements.txt", "requirements-dev.txt")
-    ]
-    assert pins[0]
-    assert {
-        name: (version, pins[1].get(name)) for name, version in pins[0].items() if pins[1].get(name) != version
-    } == {}
+def test_all_locks_pin_the_same_versions() -> None:
+    pins = [dict(re.findall(r"^([a-z0-9._-]+)(?:\[[^]]*])?==([^\s;]+)", (ROOT / n).read_text(), re.M)) for n in LOCKS]
+    assert all(pins)
+    for other in pins[1:]:
+        shared = {name: (version, other[name]) for name, version in pins[0].items() if name in other}
+        assert {name: pair for name, pair in shared.items() if pair[0] != pair[1]} == {}
+        assert pins[0].keys() - other.keys() == set()
+    for name in set.intersection(*(set(lock) for lock in pins[1:])):
+        assert len({lock[name] for lock in pins[1:]}) == 1, name
