@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from functools import wraps
 from inspect import signature
 from itertools import chain
@@ -13,7 +12,7 @@ from django.http import HttpRequest
 from pydantic import Field
 
 from trading.api.router import READ, router
-from trading.api.shapes import Id, Moment, Name, Nanosecond, Sent
+from trading.api.shapes import DayText, Id, Moment, Name, Nanosecond, Sent
 from trading.domain.cuts import CUTS
 from trading.domain.periods import PERIODS
 from trading.errors import InvalidValue
@@ -37,7 +36,7 @@ class OfTrade(Sent):
 class PageQuery(Sent):
     """Which page: behind a place that a page before gave as `next`."""
 
-    after: str | None = None
+    after: Annotated[str, Field(min_length=1)] | None = None
     limit: PageLimit = 100
 
 
@@ -103,28 +102,28 @@ class CutQuery(StatsQuery):
     """Figures cut how; `condition` names one that signals recorded, with the cut of that name."""
 
     cut: Annotated[str, Field(json_schema_extra={"enum": [*CUTS, "condition"]})]
-    condition: str | None = None
+    condition: Name | None = None
 
 
 class DayQuery(Sent):
     """Which day at the desk; left out: the latest with data."""
 
-    day: date | None = None
+    day: DayText | None = None
 
 
 class DaysQuery(Sent):
     """From which day at the desk to which, both among them."""
 
-    first: date
-    last: date
+    first: DayText
+    last: DayText
 
 
 class ChargesQuery(Sent):
     """From which day to which (left out: from the first trade's to the last one's), estimated by which plan."""
 
-    first: date | None = None
-    last: date | None = None
-    plan: str | None = None
+    first: DayText | None = None
+    last: DayText | None = None
+    plan: Name | None = None
 
 
 class MarketDayQuery(Sent):
@@ -181,7 +180,7 @@ class NewestQuery(Sent):
 class IndicatorsQuery(NewestQuery):
     """Of which timeframe; left out: of none."""
 
-    timeframe: Annotated[str, Field(max_length=64)] = ""
+    timeframe: Name | None = None
 
 
 def reading(path: str, answer: type, summary: str) -> Callable[[Callable[P, Reply]], Callable[P, Reply]]:

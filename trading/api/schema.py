@@ -15,7 +15,7 @@ from trading.api.tables import ARROW, CSV
 
 PROBLEM = "Problem"
 EVERY_CALL = (401, 403, 405, 422, 429, 500, 503)
-READ, RECORD = (404,), (404, 408, 409, 413, 415)
+READ, RECORD = (404, 409), (404, 408, 409, 413, 415)
 TABLE = (406, 504)
 STREAM = "text/event-stream"
 to_text = partial(json.dumps, ensure_ascii=False)

@@ -110,7 +110,7 @@ def indicators(request: HttpRequest, asked: Query[SymbolSpan]) -> HttpResponse:
 @reading("/indicators/newest", IndicatorList, "The newest indicators of each symbol")
 def newest_indicators(request: HttpRequest, asked: Query[IndicatorsQuery]) -> dict[str, list[Body]]:
     """`DataManager.get_indicators_of`."""
-    newest = facade_of(request).get_indicators_of(asked.symbols, timeframe=asked.timeframe)
+    newest = facade_of(request).get_indicators_of(asked.symbols, timeframe=asked.timeframe or "")
     return {
         "indicators": [
             {

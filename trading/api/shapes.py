@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from types import EllipsisType, GenericAlias
 from typing import Annotated, Any, get_args, get_type_hints
 
 from ninja import Schema
-from pydantic import BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema, create_model
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, WithJsonSchema, create_model
 
-from timeseries.values import EPOCH_UTC
+from timeseries.values import EPOCH_UTC, ID_BYTES_MAX, NAME_BYTES_MAX, parse_name
 
 SECOND = timedelta(seconds=1)
 FieldTypes = dict[str, Any]  # of each field by name: its type and default
 JsonObject = dict[str, Any]  # its values are looked at by the operation that takes them
 _PLAIN = re.compile(r"-?\d{1,20}(\.\d{1,20})?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_REFUSED = r"\\\x00-\x1f\x7f-\x9f\u2028\u2029"  # a backslash, control characters, line breaks
+_NAME = rf"^[^\s{_REFUSED}]([^{_REFUSED}]*[^\s{_REFUSED}])?$"
 _MINUTE, _ZONE = r"\d{4}-\d\d-\d\dT\d\d:\d\d", r"(Z|[+-]\d\d:\d\d)"
 _WITH_ZONE = re.compile(rf"{_MINUTE}(:\d\d(\.\d{{1,6}})?)?{_ZONE}", re.ASCII)
 _TO_THE_NANOSECOND = re.compile(rf"{_MINUTE}(:\d\d(\.(?P<fraction>\d{{1,9}}))?)?{_ZONE}", re.ASCII)
@@ -53,6 +56,18 @@ def _nanoseconds(sent: str | int | Decimal | None) -> int:
     return (whole - EPOCH_UTC) // SECOND * 10**9 + int((written["fraction"] or "").ljust(9, "0"))
 
 
+def _day(sent: str | None) -> date:
+    """Return a day in ISO form. Raises: ValueError."""
+    if not isinstance(sent, str) or not _DAY.fullmatch(sent):
+        raise ValueError("write a day such as 2026-11-27")
+    return date.fromisoformat(sent)
+
+
+def _name_schema(length: int) -> WithJsonSchema:
+    """Return what a schema can say of a name: it counts characters, where the desk counts bytes of UTF-8."""
+    return WithJsonSchema({"type": "string", "minLength": 1, "maxLength": length, "pattern": _NAME})
+
+
 def _time_schema(pattern: re.Pattern[str]) -> WithJsonSchema:
     text = re.sub(r"\?P<\w+>", "", pattern.pattern)
     return WithJsonSchema({"type": "string", "format": "date-time", "pattern": rf"^{text}$"})
@@ -65,8 +80,9 @@ Exact = Annotated[Decimal, BeforeValidator(_exact), WithJsonSchema(_NUMBER_SCHEM
 Moment = Annotated[datetime, BeforeValidator(_instant), _time_schema(_WITH_ZONE)]
 Nanosecond = Annotated[int, BeforeValidator(_nanoseconds), _time_schema(_TO_THE_NANOSECOND)]
 AnsweredTime = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+DayText = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Name = Annotated[str, AfterValidator(partial(parse_name, field="it")), _name_schema(NAME_BYTES_MAX)]
+Id = Annotated[str, AfterValidator(partial(parse_name, field="it", max_bytes=ID_BYTES_MAX)), _name_schema(ID_BYTES_MAX)]
 AnsweredNumber = Annotated[Decimal, WithJsonSchema({"type": "string", "pattern": rf"^{_PLAIN.pattern}$"})]
 
 
