@@ -34,6 +34,7 @@ check: .venv/dev ## format, lint, types, arrows, Django's own checks
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy velox_site lab trading timeseries ops
+	$(PY) -m mypy clients/python/velox_client
 	.venv/bin/lint-imports
 	VELOX_DATA_DIR=var/check VELOX_SITE_URL=https://velox.example $(PY) manage.py check --deploy --fail-level WARNING
 	VELOX_DATA_DIR=var/check $(PY) manage.py makemigrations --check --dry-run

@@ -70,6 +70,24 @@ class CrossesZero(VeloxError):
     code = "crosses_zero"
 
 
+class KeyReused(VeloxError):
+    """An Idempotency-Key is known with another call."""
+
+    code = "key_reused"
+
+
+class OutOfSequence(VeloxError):
+    """A batch is older than what the desk remembers of its stream."""
+
+    code = "out_of_sequence"
+
+
+class LedgerUnconfirmed(VeloxError):
+    """The ledger wrote it, and another server did not confirm that: make the call again."""
+
+    code = "ledger_unconfirmed"
+
+
 class SourceBusy(VeloxError):
     """Another process records under the token's source."""
 

@@ -7,9 +7,21 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from velox_client.errors import FlushTimeout, InvalidValue, RecorderClosed, SpoolFull, VeloxError
+from velox_client.errors import (
+    FlushTimeout,
+    IdConflict,
+    InvalidValue,
+    KeyReused,
+    NotTradable,
+    OutOfSequence,
+    RecorderClosed,
+    SpoolFull,
+    VeloxError,
+)
 from velox_client.tables import Instant, instant_text
 from velox_client.transport import Transport, number
 from velox_client.values import Json, TickBatch
@@ -18,14 +30,16 @@ TICKS, INDICATORS, SNAPSHOTS = "ticks", "indicators", "snapshots"
 ROWS_AT_ONCE = 500
 CLOSE_SECONDS = 5.0
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.1, 5.0
-FINAL = range(400, 500)  # a batch that the desk refuses for good is dropped and counted, or it would stop all behind it
+# What the desk refuses for good is dropped and counted, or it would stop all that is behind it.
+FINAL = (InvalidValue, IdConflict, KeyReused, OutOfSequence, NotTradable)
 
 
 class Row(NamedTuple):
-    """One point of one kind, as it is sent."""
+    """One point of one kind, as it is sent, with the key under which it is one record however often it is sent."""
 
     kind: str
     body: Json
+    key: str = ""
 
 
 class Telemetry:
@@ -60,9 +74,8 @@ class Telemetry:
 
     def indicators(self, symbol: str, values: Mapping[str, Any], at: Instant | None, timeframe: str) -> bool:
         """Queue named numbers."""
-        numbers = {name: number(each) for name, each in values.items()}
-        body = {"symbol": symbol, "values": numbers, "at": _instant(at), "timeframe": timeframe}
-        return self._put([Row(INDICATORS, body)])
+        body = {"symbol": symbol, "values": dict(values), "at": _microseconds(at), "timeframe": timeframe}
+        return self._put([Row(INDICATORS, body, uuid.uuid4().hex)])
 
     def snapshot(
         self, strategy_id: str, symbol: str, price: Any, quantity: Any, pnl: Any, percent: Any, at: Instant | None
@@ -70,9 +83,9 @@ class Telemetry:
         """Queue a snapshot of a position."""
         body = {
             "strategy_id": strategy_id, "symbol": symbol, "current_price": number(price), "quantity": number(quantity),
-            "pnl": number(pnl), "pnl_percent": number(percent), "at": _instant(at),
+            "pnl": number(pnl), "pnl_percent": number(percent), "at": _microseconds(at),
         }  # fmt: skip
-        return self._put([Row(SNAPSHOTS, body)])
+        return self._put([Row(SNAPSHOTS, body, uuid.uuid4().hex)])
 
     def flush(self, timeout: float) -> None:
         """Return once nothing waits any more. Raises: FlushTimeout."""
@@ -108,17 +121,16 @@ class Telemetry:
         return True
 
     def _send_all(self) -> None:
-        pause = PAUSE_SECONDS
+        pause, batch = PAUSE_SECONDS, list[Row]()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._rows or self._is_closed)
                 if not self._rows:
                     return
-                batch = self._next_batch()
+                batch = batch or self._next_batch()  # one that is not acknowledged is sent again as it was
             try:
-                self._send(batch)
-                refused = 0
-            except InvalidValue:
+                refused = self._send(batch)
+            except FINAL:
                 refused = len(batch)
             except VeloxError:
                 with self._changed:
@@ -127,34 +139,39 @@ class Telemetry:
                 continue
             pause = PAUSE_SECONDS
             with self._changed:
-                self.dropped += refused
-                for _ in range(min(len(batch), len(self._rows))):
-                    self._rows.popleft()
-                self._sequence += 1
+                if self._rows:  # else all of it was given up meanwhile, and counted
+                    self.dropped += refused
+                    for _ in batch:
+                        self._rows.popleft()
+                batch = []
                 self._changed.notify_all()
 
     def _next_batch(self) -> list[Row]:
-        """Return the first rows, of one kind: they stay in the queue until the desk has acknowledged them."""
-        batch: list[Row] = []
-        for row in self._rows:
-            if row.kind != self._rows[0].kind or len(batch) == ROWS_AT_ONCE:
-                break
-            batch.append(row)
-        return batch
+        """Return the first rows: ticks together, others alone. They stay in the queue until the desk has them."""
+        if self._rows[0].kind != TICKS:
+            return [self._rows[0]]
+        self._sequence += 1
+        ticks = takewhile(lambda row: row.kind == TICKS, self._rows)
+        return list(islice(ticks, ROWS_AT_ONCE))
 
-    def _send(self, batch: Sequence[Row]) -> None:
-        kind = batch[0].kind
-        body = {"stream": self._stream, "sequence": self._sequence, kind: [row.body for row in batch]}
-        answer = self._transport.post(kind, body)
-        self.dropped += len(answer.get("rejected", ()))
+    def _send(self, batch: Sequence[Row]) -> int:
+        """Send rows and return how many of them were refused. Raises: VeloxError."""
+        first = batch[0]
+        if first.kind != TICKS:
+            self._transport.post(first.kind, first.body, key=first.key)
+            return 0
+        path = f"{TICKS}?stream={self._stream}&sequence={self._sequence}"
+        answer = self._transport.post(path, [row.body for row in batch], key=None)
+        return int(answer["rejected_count"])
 
 
 def _tick_row(symbol: str, tick: Mapping[str, Any], at: Instant | None) -> Row:
     if not isinstance(tick, Mapping):
         raise InvalidValue(f"A tick is {type(tick).__name__}.", field="tick", hint="Give a dict.")
     stamp = at if at is not None else tick.get("timestamp")
-    fields = {name: number(each) for name, each in tick.items() if name != "timestamp"}
-    return Row(TICKS, {"symbol": symbol, "at": _instant(stamp), **fields})
+    # Now where there is none, so that a row that waits keeps its time.
+    time_text = instant_text(time.time_ns() if stamp is None else stamp)
+    return Row(TICKS, {**{name: number(each) for name, each in tick.items()}, "symbol": symbol, "timestamp": time_text})
 
 
 def _rows_of(columns: Mapping[str, Any]) -> list[Json]:
@@ -164,6 +181,7 @@ def _rows_of(columns: Mapping[str, Any]) -> list[Json]:
     return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
-def _instant(at: Instant | None) -> str:
-    """Return an instant as it is sent: now where there is none, so that a row that waits keeps its time."""
-    return instant_text(time.time_ns() if at is None else at)
+def _microseconds(at: Instant | None) -> str:
+    """Return an instant, else now, to the microsecond."""
+    instant = time.time_ns() if at is None else at
+    return instant_text(instant if isinstance(instant, datetime) else instant // 1000 * 1000).replace("000Z", "Z")

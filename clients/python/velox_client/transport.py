@@ -44,10 +44,15 @@ class Transport:
         asked = urlencode({name: text(each) for name, each in query.items() if each is not None}, doseq=True)
         return self.send("GET", f"{path}?{asked}" if asked else path, headers={"Accept": accept})
 
-    def post(self, path: str, body: Query) -> Any:
-        """Return the answer to what is recorded; it is the same record however often the request has to be sent."""
-        sent = json.dumps({name: each for name, each in body.items() if each is not None}, default=text)
-        headers = {"Content-Type": JSON, "Idempotency-Key": str(uuid.uuid4())}
+    def post(self, path: str, body: Query | Sequence[Query], *, key: str | None = "") -> Any:
+        """Return the answer to what is recorded; it is the same record however often the request has to be sent.
+
+        ``key`` is what the desk knows the call by: one of its own for each call where it is empty, none where None.
+        """
+        if isinstance(body, Mapping):
+            body = {name: each for name, each in body.items() if each is not None}
+        sent = json.dumps(body, default=text)
+        headers = {"Content-Type": JSON} | ({} if key is None else {"Idempotency-Key": key or uuid.uuid4().hex})
         return self.send("POST", path, headers=headers, body=sent.encode()).json()
 
     def pages(self, path: str, query: Query) -> Iterator[bytes]:
