@@ -26,7 +26,7 @@ log = structlog.get_logger("system")
 class FlushBody(Sent):
     """How long to wait at most, in seconds."""
 
-    timeout: Annotated[float, Field(ge=0, le=30)] = 5.0
+    timeout: Annotated[float, Field(ge=0, le=30, strict=True)] = 5.0
 
 
 class FlushAnswer(Schema):
