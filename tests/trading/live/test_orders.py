@@ -122,6 +122,15 @@ def test_any_orders_money_is_exact_to_the_last_unit_and_its_prices_lie_on_the_ti
         assert len(fills) <= 2
 
 
+@pytest.mark.data
+def test_a_real_postback_is_an_order_update(market_data: Path) -> None:
+    postback = json.loads((market_data / "kite-mocks" / "postback.json").read_text())
+    (fill,) = statement_of_updates([postback], {}).fills
+    assert (fill.instrument.symbol, fill.side, fill.quantity, fill.price) == ("SBIN", "BUY", 1, 470)
+    assert fill.at == datetime(2022, 3, 3, 3, 54, 25, tzinfo=UTC)
+    assert fill.key == "order-220303000308932-1-live"
+
+
 # -- the ledger --------------------
 
 FULL = [(20, "100.05"), (30, "100.10"), (1, "100.20")]
@@ -199,15 +208,28 @@ def test_what_a_strategy_booked_by_its_order_is_not_booked_again() -> None:
     assert booked() == [("BUY", Decimal(20), Decimal("100.05"))]
 
 
+WRONG: list[dict[str, Any]] = [
+    {"exchange": "XX"},
+    {"average_price": "x"},
+    {"average_price": -5},
+    {"filled_quantity": 10**30},
+    {"filled_quantity": -1},
+    {"exchange_update_timestamp": "yesterday"},
+    {"tradingsymbol": "A\nB"},
+    {"order_id": None},
+]
+
+
 def test_odd_updates_are_refused_by_row_and_the_others_are_booked() -> None:
     desk = booking()
-    for odd in ({}, {"order_id": {}}, update(FULL) | {"exchange": "XX"}, update(FULL) | {"average_price": "x"}):
-        desk.offer(odd)
+    odd = [{}, {"order_id": {}}, *(update(FULL) | wrong for wrong in WRONG)]
+    for each in odd:
+        desk.offer(each)
     desk.offer(update([], status="REJECTED"))
     desk.offer(update(FULL, order="7"))
     assert desk.settle()
     assert sum(quantity for _, quantity, _ in booked()) == 51
-    assert desk.refused == 4
+    assert desk.refused == len(odd)
 
 
 def test_an_update_is_on_disk_before_it_is_booked_and_is_booked_after_a_kill(tmp_path: Path) -> None:
@@ -294,3 +316,13 @@ def test_orders_of_a_day_with_cuts_duplicates_and_disorder_equal_the_exchanges_t
     assert sorted(booked()) == expected
     assert BrokerFill.objects.filter(kind="trade").count() == len(real)
     assert not Trade.objects.filter(state="OPEN").exists()
+
+
+def test_what_nobody_thought_of_keeps_the_updates_waiting_and_the_feed_going(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = booking()
+    desk.offer(update(FULL))
+    monkeypatch.setattr("trading.feeds.live.order_booking.import_fills", lambda *_, **__: 1 / 0)
+    assert not desk.settle()
+    monkeypatch.undo()
+    assert desk.settle()
+    assert sum(quantity for _, quantity, _ in booked()) == 51

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
+from django.db import connections
 
 from timeseries.spool.backoff import pause_seconds
 from trading.domain.chain import JSON
 from trading.domain.strategy_rules import StrategyRule
-from trading.errors import StoreUnavailable, VeloxError
+from trading.errors import CurrencyMismatch, InvalidValue, StoreUnavailable, VeloxError
 from trading.feeds.live.order_log import OrderLog
 from trading.feeds.live.order_updates import TickOf, statement_of_updates
 from trading.feeds.live.trades_of_day import has_objects
@@ -64,24 +66,37 @@ class OrderBooking:
             self.ask_for_trades()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Book what comes until ``stop`` is set, and what is left then; a busy ledger is tried again."""
-        failures = 0
-        while not stop.is_set():
-            waiter, ended = asyncio.create_task(self._due.wait()), asyncio.create_task(stop.wait())
-            await asyncio.wait({waiter, ended}, return_when=asyncio.FIRST_COMPLETED)
-            waiter.cancel()
-            ended.cancel()
-            self._due.clear()
-            failures = 0 if await asyncio.to_thread(self.settle) else failures + 1
-            if failures:
-                pause = pause_seconds(failures - 1, first=1.0, longest=_LONGEST_PAUSE_SECONDS)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), pause)
-                self._due.set()
+        """Book what comes until ``stop`` is set, and what is left then; a busy ledger is tried again.
+
+        One thread books, beside the feed, with a connection to the ledger that ends with it.
+        """
+        loop, failures = asyncio.get_running_loop(), 0
+        with ThreadPoolExecutor(1, "orders") as thread:
+            while not stop.is_set():
+                waiter, ended = asyncio.create_task(self._due.wait()), asyncio.create_task(stop.wait())
+                await asyncio.wait({waiter, ended}, return_when=asyncio.FIRST_COMPLETED)
+                waiter.cancel()
+                ended.cancel()
+                self._due.clear()
+                failures = 0 if await loop.run_in_executor(thread, self.settle) else failures + 1
+                if failures:
+                    pause = pause_seconds(failures - 1, first=1.0, longest=_LONGEST_PAUSE_SECONDS)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), pause)
+                    self._due.set()
+            await loop.run_in_executor(thread, self.settle)
+            await loop.run_in_executor(thread, connections.close_all)
 
     def settle(self) -> bool:
-        """Book all that waits, and the real trades where they are due; return whether nothing is left to be done."""
-        return self._book() and self._take_trades()
+        """Book all that waits, and the real trades where they are due; return whether nothing is left to be done.
+
+        Whatever goes wrong keeps no quote from being recorded: it is told, and tried again.
+        """
+        try:
+            return self._book() and self._take_trades()
+        except Exception as error:
+            _log.error("fills cannot be booked", error=repr(error), exc_info=True)
+            return False
 
     def settle_or_fail(self) -> None:
         """Book all that waits. Raises: StoreUnavailable where the ledger cannot take it now."""
@@ -89,22 +104,33 @@ class OrderBooking:
             raise StoreUnavailable("The fills of the order updates could not be booked.", hint="Run it again.")
 
     def _book(self) -> bool:
+        """Book the updates that wait, all together; one by one where the ledger refuses them as a whole."""
         batch = list(self.waiting)
-        if not batch:
-            return True
-        statement = statement_of_updates(batch, self.tick_of)
-        try:
-            outcome = import_fills(self.account, statement, rules=self.rules, by=AUTHOR)
-        except VeloxError as error:
-            _log.warning("order updates wait", count=len(batch), error=str(error))
-            return False
-        del self.waiting[: len(batch)]
+        batches = [batch] if batch else []
+        while batches:
+            updates = batches.pop(0)
+            try:
+                self._book_updates(updates)
+            except (InvalidValue, CurrencyMismatch) as error:
+                if len(updates) > 1:
+                    batches = [[update] for update in updates]
+                    continue
+                self.refused += 1
+                _log.error("an order update is refused", error=str(error), order_id=updates[0].get("order_id"))
+            except VeloxError as error:
+                _log.warning("order updates wait", count=len(self.waiting), error=str(error))
+                return False
+            del self.waiting[: len(updates)]
+        return True
+
+    def _book_updates(self, updates: Sequence[Mapping[str, JSON]]) -> None:
+        statement = statement_of_updates(updates, self.tick_of)
+        outcome = import_fills(self.account, statement, rules=self.rules, by=AUTHOR)
         self.booked += outcome.fills
         remarks = [*statement.rejected, *outcome.refused]
         self.refused += len(remarks)
         for text in (*(f"{each.reason}: {each.text}" for each in remarks), *outcome.findings):
             _log.warning("an order update is to be looked at", text=text)
-        return True
 
     def _take_trades(self) -> bool:
         if self.fetch_trades is None or not self.are_trades_due:

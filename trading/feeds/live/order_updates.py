@@ -7,12 +7,11 @@ The real trades of the order take their place (`domain.replaced_orders`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
-
-import orjson
 
 from trading.brokers.cells import INDIA
 from trading.brokers.kite_orders import filled_so_far
@@ -21,6 +20,7 @@ from trading.brokers.ordering import in_order_of_time
 from trading.brokers.reading import read_rows
 from trading.brokers.values import Broker, FillLine, Place, Statement
 from trading.domain.chain import JSON
+from trading.domain.money import MAX
 from trading.domain.trade_building import live_key
 
 NAME, KIND = "order updates", "order_updates"
@@ -36,7 +36,7 @@ def statement_of_updates(updates: Iterable[Mapping[str, JSON]], tick_of: TickOf)
     clients = {str(line.fields.get("user_id") or "") for line in lines} - {""}
     return Statement(
         file=NAME,
-        sha256=sha256(orjson.dumps([dict(line.fields) for line in lines])).hexdigest(),
+        sha256=sha256(json.dumps([dict(line.fields) for line in lines]).encode()).hexdigest(),
         broker=Broker.KITE,
         kind=KIND,
         zone=INDIA.key,
@@ -53,12 +53,14 @@ def statement_of_updates(updates: Iterable[Mapping[str, JSON]], tick_of: TickOf)
 
 def exact_parts(line: FillLine, tick_of: TickOf) -> list[FillLine]:
     """Return the provisional fills of an order's state: their quantities and money add up to it exactly."""
+    order_id, quantity = line.order_id or "", f"{line.quantity.normalize():f}"
+    first = replace(line, key=live_key(order_id, quantity))
+    if line.quantity * line.price > MAX:
+        return [first]  # which the ledger refuses
     tick = tick_of.get((line.instrument.exchange, line.instrument.symbol), SMALLEST)
     count = _in_ticks(line, tick)
     if count is None:
         tick, count = SMALLEST, _in_ticks(line, SMALLEST) or 0
-    order_id, quantity = line.order_id or "", f"{line.quantity.normalize():f}"
-    first = replace(line, key=live_key(order_id, quantity))
     if line.quantity % 1:  # of what comes in fractions
         return [replace(first, price=(line.price / SMALLEST).to_integral_value(ROUND_HALF_EVEN) * SMALLEST)]
     price, dearer = divmod(count, int(line.quantity))

@@ -50,8 +50,6 @@ async def record_until_told(connection: FeedConnection, booking: OrderBooking | 
         connection.stop.set()
         if books is not None:
             await books
-        if booking is not None:
-            await asyncio.to_thread(booking.settle)
         for number in SIGNALS:
             loop.remove_signal_handler(number)
     return connection.interrupted_by == signal.SIGINT

@@ -1,0 +1,72 @@
+"""What is counted, told and kept beside the points: damage once a minute, refusals, a raw stream on a full disk."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.trading.live import encoders as pack
+from tests.trading.live.frames import LISTING
+from trading.data_manager import DataManager
+from trading.feeds.live import kite, recording
+from trading.feeds.live.connection import FeedConnection
+from trading.feeds.live.frame_files import BINARY, FrameFile
+from trading.feeds.live.recording import FeedRecorder
+
+pytestmark = pytest.mark.usefixtures("ledger", "alone")
+NS = 10**9
+NOW = int(time.time()) - 60
+
+
+def take(recorder: FeedRecorder, frame: bytes, second: int) -> None:
+    recorder.take(kite.decode(frame, LISTING), (NOW + second) * NS)
+
+
+def test_damage_is_told_once_a_minute_and_counted_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: lines.append(words)))
+    with DataManager(source="kite") as dm:
+        recorder = FeedRecorder(dm, "kite")
+        for second in range(125):
+            take(recorder, b"\x00\x01\x00", second)
+    assert recorder.damaged == {"cut": 125}
+    assert [line["cut"] for line in lines] == [1, 60, 60]
+
+
+def test_quotes_that_the_recorder_refuses_are_counted_by_reason_and_the_others_are_kept() -> None:
+    with DataManager(source="kite") as dm:
+        recorder = FeedRecorder(dm, "kite")
+        ahead = pack.kite_full(408065, 157370, 1, 5, NOW + 3 * 86_400)
+        good = pack.kite_full(412675, 835025000, 1, 5, NOW)
+        take(recorder, pack.kite_message(ahead, good), 0)
+    assert recorder.refused == {"time_in_future": 1}
+    assert recorder.recorded == 1
+
+
+def test_points_without_a_time_of_their_own_say_so_by_the_instant_of_their_receipt() -> None:
+    with DataManager(source="kite") as dm:
+        recorder = FeedRecorder(dm, "kite")
+        take(recorder, pack.kite_message(pack.kite_ltp(256265, 2400005), pack.kite_full(408065, 50, 1, 5, NOW)), 0)
+        without, own = dm.get_latest_tick("NIFTY 50"), dm.get_latest_tick("INFY")
+    assert (recorder.recorded, recorder.stamped_here) == (2, 1)
+    assert without is not None
+    assert without["exchange_time"] == without["received_time"]
+    assert own is not None
+    assert own["exchange_time"] == NOW * NS
+
+
+def test_a_disk_that_takes_no_frames_ends_the_raw_stream_and_not_the_recording(
+    tmp_path: Path,
+) -> None:
+    with DataManager(source="kite") as dm:
+        recorder = FeedRecorder(dm, "kite")
+        on: Any = FeedConnection(recorder, lambda *_: None, lambda _: None, lambda _: True, lambda _: True)  # type: ignore[arg-type,return-value]
+        (tmp_path / "folder").write_text("a file where a folder should be")
+        on.frames = FrameFile(tmp_path / "folder" / "raw", "kite")
+        on.keep(BINARY, b"x", NOW * NS)
+        assert on.frames is None
+        on.keep(BINARY, b"x", NOW * NS)
