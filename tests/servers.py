@@ -23,6 +23,8 @@ PACKAGES = {
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
     "docker-compose": "docker-compose",
     "prometheus": "promtool",
+    "openjdk-17-jre-headless": "java",  # Kafka's broker, whose jars Maven brings
+    "maven": "mvn",
     "chromium": "chromium",
     "chromium-driver": "chromedriver",
 }

@@ -24,7 +24,7 @@ NAMES = (
 )
 SECRETS = {name: name.lower() * 3 for name in (*NAMES.split(), "GRAFANA_ADMIN_PASSWORD")}
 DESK, WATCH = {"web", "worker", "beat", "kite"}, {"prometheus", "alertmanager", "grafana"}
-SERVICES = DESK | WATCH | {"postgres", "redis", "redis-broker", "influxdb"}
+SERVICES = DESK | WATCH | {"postgres", "redis", "redis-broker", "influxdb", "kafka"}
 
 
 def configured(folder: Path, secrets: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -68,7 +68,7 @@ def test_every_service_restarts_is_pinned_and_tells_its_health(services: dict[st
 
 def test_ports_are_open_to_this_machine_alone(services: dict[str, Any]) -> None:
     published = [str(port) for service in services.values() for port in service.get("ports", [])]
-    assert len(published) == 7
+    assert len(published) == 8
     assert all(port.startswith("127.0.0.1:") for port in published)
     assert "front" not in services["redis"]["networks"] and "ports" not in services["worker"]
 

@@ -1,0 +1,218 @@
+"""A member of a group that records what a topic holds: each partition it is given goes into a lane of its own."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from timeseries.bus.connection import BusUnavailable, KafkaSettings
+from timeseries.bus.messages import BusMessage
+from timeseries.bus.partition import MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
+from timeseries.bus.producer import BusProducer
+from timeseries.bus.topics import ASK_SECONDS, topic_ids
+from timeseries.errors import VeloxError
+from timeseries.recording.recorder import Recorder
+
+MESSAGES_MAX = 4096  # of one look at the client's queue
+LOOK_SECONDS = 0.2
+RETRY_SECONDS = 1.0  # before a partition that stopped is tried again
+COMMIT_SECONDS = 2.0
+DEAD = ".dead"  # behind a topic's name: its dead-letter topic
+
+PartitionPlace = tuple[str, int]  # topic, number
+OpenRecorder = Callable[[str, MessageClock], Recorder]  # of a source
+log = structlog.get_logger("system")
+
+
+@dataclass
+class BusCounts:
+    """What a consumer did so far; ``stopped`` are partitions that stand still, and why."""
+
+    messages: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    dead_letters: int = 0
+    stopped: dict[PartitionPlace, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Partition:
+    """A partition as this member holds it: its recorder while it goes on, the next offset, the end that is awaited."""
+
+    place: PartitionPlace
+    recording: PartitionRecorder | None = None
+    position: int = 0
+    end: int | None = None
+    retry_at: float = 0.0
+
+
+class TopicConsumer:
+    """Records topics as one member of a group, under the sources `<source>.<partition>`, or `<topic>.<partition>`."""
+
+    def __init__(
+        self, settings: KafkaSettings, topics: Sequence[str], group: str, open_recorder: OpenRecorder,
+        *, source: str = "", skip_lost: bool = False,
+    ) -> None:  # fmt: skip
+        """``open_recorder`` makes the recorder of a source, which raises storage faults. Raises: BusUnavailable."""
+        self.settings, self.counts = settings, BusCounts()
+        self._open_recorder, self._source, self._skip_lost = open_recorder, source, skip_lost
+        self._partitions: dict[PartitionPlace, _Partition] = {}
+        self._dead: dict[str, BusProducer] = {}
+        self._committed_at = 0.0
+        self._ids = topic_ids(settings, topics)
+        self._consumer = Consumer(settings.member(group))
+        self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+
+    def run(self, should_stop: Callable[[BusCounts], bool], *, until_end: bool = False) -> BusCounts:
+        """Record until told to stop, or ``until_end`` until every partition that this member holds is read to where it
+        ended when it was assigned. Raises: BusUnavailable, OffsetGone."""
+        try:
+            while not should_stop(self.counts):
+                held = self._partitions.values()
+                if until_end and held and all(each.end is not None and each.position >= each.end for each in held):
+                    break
+                self._look()
+        finally:
+            stopped = dict(self.counts.stopped)
+            self._commit(asynchronous=False)
+            self._consumer.close()  # which revokes what it holds
+            self.counts.stopped = stopped
+        return self.counts
+
+    def _look(self) -> None:
+        arrived = defaultdict[PartitionPlace, list[BusMessage]](list)
+        try:
+            messages = self._consumer.consume(MESSAGES_MAX, LOOK_SECONDS)
+        except KafkaException as error:
+            raise BusUnavailable(f"Kafka cannot be read: {error}.") from error
+        for message in messages:
+            place, fault = (message.topic() or "", message.partition() or 0), message.error()
+            if fault is None:
+                kind, milliseconds = message.timestamp()
+                pairs = message.headers()
+                headers = [
+                    (str(pair[0]), pair[1])
+                    for pair in (pairs if isinstance(pairs, list) else [])
+                    if type(pair[1]) is bytes
+                ]
+                at = milliseconds * 10**6 if kind else time.time_ns()
+                arrived[place].append(BusMessage(message.offset() or 0, at, message.value() or b"", headers))
+            elif fault.fatal():
+                raise BusUnavailable(f"Kafka cannot be read: {fault.str()}.")
+            elif fault.code() == KafkaError._AUTO_OFFSET_RESET and place in self._partitions:
+                self._stop(self._partitions[place], OffsetGone(f"{place[0]}/{place[1]}: {fault.str()}."))
+            else:
+                log.warning("kafka", fault=fault.str())
+        for place, taken in arrived.items():
+            held = self._partitions.get(place)
+            if held is not None and held.recording is not None:  # else they come again
+                self._take(held, held.recording, taken)
+        for held in self._partitions.values():
+            if held.recording is None and time.monotonic() >= held.retry_at:
+                self._open(held)
+                if held.recording is not None:
+                    self._consumer.seek(TopicPartition(*held.place, held.position))
+                    self._consumer.resume([TopicPartition(*held.place)])
+        if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
+            self._commit()
+
+    def _take(self, held: _Partition, recording: PartitionRecorder, messages: list[BusMessage]) -> None:
+        try:
+            outcome = recording.take(messages)
+        except OffsetGone:
+            if not self._skip_lost:
+                raise
+            log.error("rows of a topic are lost", partition=recording.name, before_offset=messages[0].offset)
+            recording.forget()
+            outcome = recording.take(messages)
+        except VeloxError as error:
+            self._stop(held, error)
+            return
+        try:
+            self._bury(held.place, outcome.refused)
+        except BusUnavailable as error:
+            self._stop(held, error, is_told=False)
+            return
+        held.position = messages[-1].offset + 1
+        self.counts.messages += len(messages)
+        self.counts.accepted += outcome.accepted
+        self.counts.rejected += outcome.rejected
+        self.counts.dead_letters += len(outcome.refused)
+
+    def _bury(self, place: PartitionPlace, refused: Sequence[RefusedMessage]) -> None:
+        topic, number = place
+        if not refused:
+            return
+        producer = self._dead.get(topic) or self._dead.setdefault(topic, BusProducer(self.settings, topic + DEAD))
+        for letter in refused:
+            where = {"topic": topic, "partition": number, "offset": letter.message.offset, "reason": letter.reason}
+            headers = [(f"velox-{name}", str(text).encode()) for name, text in where.items()]
+            producer.send(letter.message.content, [*letter.message.headers, *headers])
+        producer.flush()
+
+    def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        for assigned in partitions:
+            held = self._partitions[assigned.topic, assigned.partition] = _Partition(
+                (assigned.topic, assigned.partition)
+            )
+            self._open(held)
+            assigned.offset = held.position
+        self._consumer.assign(partitions)
+        still = [TopicPartition(*held.place) for held in self._partitions.values() if held.recording is None]
+        self._consumer.pause(still)
+
+    def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        for revoked in partitions:
+            held = self._partitions.pop((revoked.topic, revoked.partition), None)
+            self.counts.stopped.pop((revoked.topic, revoked.partition), None)
+            if held is not None and held.recording is not None:
+                held.recording.close()
+
+    def _open(self, held: _Partition) -> None:
+        """Open a partition's lane and set its position; note why where that cannot be now."""
+        topic, number = held.place
+        clock = MessageClock()
+        recorder = self._open_recorder(f"{self._source or topic}.{number}", clock)
+        recording = PartitionRecorder(recorder, clock, f"{topic}/{number}@{self._ids[topic]}")
+        try:
+            low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ASK_SECONDS)
+            offset = recording.resume()
+        except (VeloxError, KafkaException) as error:
+            recorder.close()
+            held.retry_at = time.monotonic() + RETRY_SECONDS
+            self.counts.stopped[held.place] = str(error)
+            return
+        held.recording, held.end = recording, high if held.end is None else held.end
+        held.position = low if offset is None else max(low, offset)
+        self.counts.stopped.pop(held.place, None)
+
+    def _stop(self, held: _Partition, error: VeloxError, *, is_told: bool = True) -> None:
+        """Let a partition stand still: what its lane could not take comes again from where the marks say."""
+        log.error("a partition stopped", topic=held.place[0], partition=held.place[1], error=str(error))
+        if held.recording is not None:
+            held.recording.close(is_told=is_told)
+        held.recording, held.retry_at = None, time.monotonic() + RETRY_SECONDS
+        self.counts.stopped[held.place] = str(error)
+        self._consumer.pause([TopicPartition(*held.place)])
+
+    def _commit(self, *, asynchronous: bool = True) -> None:
+        """Mark what has ended, and tell the broker how far this member is: for its lag, nobody goes on from there."""
+        self._committed_at, offsets = time.monotonic(), list[TopicPartition]()
+        for held in self._partitions.values():
+            if held.recording is not None:
+                with suppress(VeloxError):  # the next rows tell of the fault
+                    held.recording.settle()
+                offsets.append(TopicPartition(*held.place, held.position))
+        try:
+            if offsets and asynchronous:
+                self._consumer.commit(offsets=offsets)
+            elif offsets:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            log.warning("the lag cannot be told to Kafka", error=str(error))

@@ -1,0 +1,173 @@
+"""One partition of a topic on its way into one lane: where to go on, and each row recorded once.
+
+Beside the lane stand marks (`spool/marks.py`): before rows are put, that they are those from a position on of the batch
+that begins at an offset. Whoever takes the partition next asks the lane how far that came, reads again from the
+offset, and passes over what is done. What the broker keeps as committed is for its lag alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import accumulate, chain, groupby
+
+from timeseries.bus.messages import BusMessage, DecodedRows, Unreadable, decode
+from timeseries.errors import VeloxError
+from timeseries.measurements import TICKS
+from timeseries.recording.marked import MarkedStream, Marker
+from timeseries.recording.recorder import Recorder
+from timeseries.spool.marks import RejectedRow
+
+
+class OffsetGone(VeloxError):
+    """A partition that no longer holds the message at which recording has to go on."""
+
+    code = "offset_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedMessage:
+    """A message that could not be recorded, or not all of it, and why."""
+
+    message: BusMessage
+    reason: str
+
+
+@dataclass
+class TakenMessages:
+    """What became of messages: how many rows were recorded and refused, and what is to go to the dead letters."""
+
+    accepted: int = 0
+    rejected: int = 0
+    refused: list[RefusedMessage] = field(default_factory=list)
+
+
+class MessageClock:
+    """The time of the message that is recorded, in ns UTC: its rows are judged by the same clock whenever they come."""
+
+    now_ns = 0
+
+    def __call__(self) -> int:
+        """Return the message's time."""
+        return self.now_ns
+
+
+class PartitionRecorder:
+    """The recording of one partition under a source of its own, by one process at a time."""
+
+    def __init__(self, recorder: Recorder, clock: MessageClock, name: str) -> None:
+        """``recorder`` raises storage faults and reads ``clock``. ``name`` tells the partition from any other, a topic
+        that was deleted and made anew included."""
+        self.recorder, self._clock, self.name = recorder, clock, name
+        self._stream = MarkedStream(recorder, TICKS, name)
+        self._batch = self._position = self._skip = 0
+        self._refused: tuple[RejectedRow, ...] = ()  # of the rows that are passed over
+        self._expected: int | None = None  # the offset that has to come first
+        self._next: int | None = None  # the one behind the last message of a batch that no mark has ended yet
+
+    def resume(self) -> int | None:
+        """Return the offset to go on at, None where nothing of the partition was recorded yet.
+
+        Raises: SourceBusy, SpoolFull, SpoolFailed.
+        """
+        self._expected, self._next, self._position, self._skip = self._stream.newest(), None, 0, 0
+        if self._expected is not None:
+            self._batch = self._expected
+            progress = self._stream.progress(self._batch)
+            if progress is not None and progress.answer is not None:
+                self._expected = int(progress.answer)
+            elif progress is not None:
+                self._skip, self._refused = progress.rows, progress.rejected
+        return self._expected
+
+    def take(self, messages: Sequence[BusMessage]) -> TakenMessages:
+        """Record the next messages of the partition, in order of their offsets.
+
+        What was refused before a kill, and could not be told any more, is told again.
+
+        Raises: SpoolFull, SpoolFailed (`resume` tells where to go on), OffsetGone, SourceBusy.
+        """
+        first = messages[0].offset
+        if self._expected is not None and first != self._expected:
+            raise OffsetGone(
+                f"{self.name} goes on at {first}, and {self._expected} has to come next.",
+                hint="The topic's retention took messages that nobody recorded. --skip-lost goes on behind them.",
+            )
+        if not self._skip:
+            self._batch, self._position = first, 0
+        self._expected, self._next, outcome = None, None, TakenMessages()
+        for together in pieces_of(messages, outcome.refused):
+            self._clock.now_ns = together.messages[-1].time_ns
+            passed = min(self._skip, together.rows.count)
+            start = self._position
+            self._skip, self._position = self._skip - passed, start + passed
+            before = [row for row in self._refused if start <= row[0] < start + passed]
+            outcome.refused += together.refused([(row[0] - start, row[1], row[2] or "") for row in before])
+            if passed < together.rows.count:
+                marker = Marker(self.name, self._batch, self._position)
+                batch = self.recorder.ticks(together.rows.after(passed), marker=marker)
+                self._position += together.rows.count - passed
+                outcome.accepted += batch.accepted
+                outcome.rejected += len(batch.rejected)
+                outcome.refused += together.refused([(row[0] + passed, row[1], row[2]) for row in batch.rejected])
+        self._next = None if self._skip else messages[-1].offset + 1
+        return outcome
+
+    def settle(self) -> None:
+        """Mark that the batch has ended, so that its messages are not needed to go on behind it.
+
+        Raises: SpoolFull, SpoolFailed, SourceBusy.
+        """
+        if self._next is not None:
+            self._stream.end(self._batch, self._position, str(self._next))
+            self._next = None
+
+    def forget(self) -> None:
+        """Go on at whichever message comes next: what was to be passed over is gone."""
+        self._expected, self._skip = None, 0
+
+    def close(self, *, is_told: bool = True) -> None:
+        """Seal what was recorded and free the source. Without ``is_told`` the last messages come again, so that what
+        was refused of them can be told."""
+        with suppress(VeloxError):
+            if is_told:
+                self.settle()
+        self.recorder.close()
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows that are recorded by one call: of one message, or of several of JSON; ``ends`` are where each one's end."""
+
+    rows: DecodedRows
+    messages: list[BusMessage]
+    ends: list[int]
+
+    def refused(self, rows: Sequence[tuple[int, str, str]]) -> Iterator[RefusedMessage]:
+        """Yield each message of which rows were refused: (index in the piece, the error's code, its hint)."""
+        for place, of_message in groupby(rows, lambda row: bisect_right(self.ends, row[0])):
+            several = list(of_message)
+            size = self.ends[place] - (self.ends[place - 1] if place else 0)
+            reason = f"{len(several)} of {size} rows were refused, the first: {several[0][1]}: {several[0][2]}"
+            yield RefusedMessage(self.messages[place], reason)
+
+
+def pieces_of(messages: Sequence[BusMessage], refused: list[RefusedMessage]) -> Iterator[Piece]:
+    """Yield the rows of messages in order, those of JSON together; what cannot be read is refused."""
+    readable: list[tuple[BusMessage, DecodedRows]] = []
+    for message in messages:
+        try:
+            readable.append((message, decode(message)))
+        except Unreadable as error:
+            refused.append(RefusedMessage(message, str(error)))
+    for is_json, group in groupby(readable, lambda pair: isinstance(pair[1].rows, list)):
+        pairs = list(group)
+        for several in [pairs] if is_json else [[pair] for pair in pairs]:
+            ends = list(accumulate(decoded.count for _, decoded in several))
+            rows = several[0][1]
+            if is_json:
+                lists = [decoded.rows for _, decoded in several if isinstance(decoded.rows, list)]
+                rows = DecodedRows(list(chain.from_iterable(lists)), ends[-1])
+            yield Piece(rows, [message for message, _ in several], ends)
