@@ -2,10 +2,13 @@
 
 Each side keeps its data in `var/bench/closed_days` (made at the first run, in some minutes): 42 days of a million ticks
 of 200 symbols, merged and as they were written, and a year of 500 symbols with few ticks each, for their daily candles.
+`CLOSED_DAYS`, `CLOSED_DAYS_SYMBOLS` and `CLOSED_DAYS_TICKS` (of each symbol and day) make both smaller, in a folder of
+their own: `CLOSED_DAYS=42 CLOSED_DAYS_SYMBOLS=50 CLOSED_DAYS_TICKS=1000 make bench ROW=closed_days` takes some minutes.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +17,10 @@ from time import perf_counter
 from bench.former import COMMIT, ROOT, Side, checkout
 from bench.harness import Figures, Pair, Pairs, Row, Skipped
 
-FOLDER = ROOT / "var" / "bench" / "closed_days"
+ASKED = {
+    name: os.environ[name] for name in ("CLOSED_DAYS", "CLOSED_DAYS_SYMBOLS", "CLOSED_DAYS_TICKS") if name in os.environ
+}
+FOLDER = ROOT / "var" / "bench" / "-".join(["closed_days", *ASKED.values()])
 ROUNDS = 5
 WEEKS = {"CLOSED_DAYS": "42", "CLOSED_DAYS_SYMBOLS": "200", "CLOSED_DAYS_TICKS": "5000"}
 SIZES = {
@@ -58,7 +64,7 @@ def times() -> Iterator[Figures]:
 
 
 def _side(tree: Path, name: str) -> Side:
-    return Side(tree, "closed_days", FOLDER / name / ("ours" if tree == ROOT else COMMIT), SIZES[name])
+    return Side(tree, "closed_days", FOLDER / name / ("ours" if tree == ROOT else COMMIT), {**SIZES[name], **ASKED})
 
 
 def _pair(side: Side, other: Side, words: str, reference: str = "") -> Pair:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from math import isnan
-from pathlib import Path
-from typing import ParamSpec, TypedDict, TypeVar
+from typing import ParamSpec, TypedDict
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -19,18 +18,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.measurements import IntArray, Mask
-from timeseries.recording.tick import MayBeNegative, never_negative
 from trading.data_manager import DataManager
 from trading.domain.values import Trade
 from trading.errors import VeloxError
-from trading.feeds import stamps, volume
-from trading.feeds.csv_file import read_csv
-from trading.feeds.merge import merged
-from trading.feeds.names import FileSymbols
-from trading.feeds.points import FeedPoints, instants, known_among, points_of, wanting
-from trading.feeds.stamps import CalendarOf, StampReading, with_ends
-from trading.feeds.ticks import REASONS, FeedFile, Reject, Ticks, concatenated
-from trading.feeds.volume import VolumeReading, days_of, with_volumes
+from trading.feeds.feed import Feed, feed_of_ticks
+from trading.feeds.points import instants, known_among, points_of, wanting
+from trading.feeds.ticks import Ticks, concatenated
+from trading.feeds.volume import days_of
 from trading.simulator import SimulatedSymbol
 from trading.strategies.base import Strategy, Tick, instant
 
@@ -42,14 +36,6 @@ MICROSECOND = timedelta(microseconds=1)
 
 P = ParamSpec("P")
 Advance = Callable[[int], None]
-SymbolReading = TypeVar("SymbolReading", VolumeReading, StampReading)
-
-
-class RejectCounts(TypedDict):
-    """How many rows of the files were rejected, in all and by reason; reasons without any are left out."""
-
-    total: int
-    by_reason: dict[str, int]
 
 
 class SymbolOutcome(TypedDict):
@@ -85,25 +71,6 @@ class ReplayFailed(VeloxError):
     code = "replay_failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """The ticks of all files as one input, by time, with what was rejected and how they were read."""
-
-    ticks: Ticks
-    points: FeedPoints
-    rows_read: int
-    rejects: tuple[Reject, ...]
-    notes: tuple[str, ...] = ()
-    volumes: tuple[VolumeReading, ...] = ()
-    stamps: tuple[StampReading, ...] = ()
-
-    def rejected(self) -> RejectCounts:
-        """Return how many rows were rejected, in all and by reason."""
-        counts = Counter(reject.reason for reject in self.rejects)
-        by_reason = {reason: counts[reason] for reason in REASONS if counts[reason]}
-        return {"total": len(self.rejects), "by_reason": by_reason}
-
-
 @dataclass(slots=True)
 class Pace:
     """The pace of a replay: ticks come ``speed`` times as fast as they did; None: as fast as it goes."""
@@ -123,73 +90,6 @@ class Pace:
             time.sleep(left)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The reading of files: which symbol a file has, what its volumes and its bars' stamps mean.
-
-    ``calendar_of`` gives a symbol's sessions, ``may_be_negative`` tells whether its prices may be 0 and below.
-    """
-
-    names: FileSymbols
-    zone: ZoneInfo
-    calendar_of: CalendarOf
-    volume: str = volume.AUTO
-    stamp: str = stamps.AUTO
-    may_be_negative: MayBeNegative = never_negative
-
-
-def read_feed(paths: Sequence[Path], reading: Reading, *, now_ns: int) -> Feed:
-    """Read all files into one feed, before anything is written.
-
-    Raises: UnusableFile; InvalidValue, when two of them hold the same symbol over the same time, and where nothing
-        tells what a file's volumes or stamps mean.
-    """
-    files = [
-        read_csv(path, zone=reading.zone, now_ns=now_ns, names=reading.names, may_be_negative=reading.may_be_negative)
-        for path in paths
-    ]
-    files, stamped = _understood(
-        files,
-        lambda file: with_ends(
-            file.ticks,
-            file.is_date,
-            mode=reading.stamp,
-            zone=reading.zone,
-            calendar_of=reading.calendar_of,
-            name=file.path.name,
-        ),
-    )
-    files, counted = _understood(
-        files,
-        lambda file: with_volumes(file.ticks, mode=reading.volume, zone=reading.zone, name=file.path.name),
-    )
-    ticks = merged(files)
-    unused = [f"--symbol {stem}=…: no file is called so" for stem in reading.names.unused(paths)]
-    assumed = [
-        f"{volumes.symbol}: volume is read as each tick's own ({volumes.evidence}); --volume cumulative says otherwise"
-        for volumes in counted
-        if volumes.is_assumed
-    ]
-    return Feed(
-        ticks,
-        points_of(ticks),
-        sum(file.rows_read for file in files),
-        tuple(reject for file in files for reject in file.rejects),
-        (*unused, *(note for file in files for note in file.notes), *dict.fromkeys(assumed)),
-        tuple(counted),
-        tuple(stamped),
-    )
-
-
-def _understood(
-    files: Sequence[FeedFile], read: Callable[[FeedFile], tuple[Ticks, Sequence[SymbolReading]]]
-) -> tuple[list[FeedFile], list[SymbolReading]]:
-    """Return the files with the ticks that ``read`` makes of theirs, and how each symbol was read."""
-    answers = [read(file) for file in files]
-    changed = [replace(file, ticks=ticks) for file, (ticks, _) in zip(files, answers, strict=True)]
-    return changed, [reading for _, readings in answers for reading in readings]
-
-
 def feed_of(symbols: Sequence[SimulatedSymbol]) -> Feed:
     """Return simulated ticks as a feed, by time."""
     parts = []
@@ -204,32 +104,39 @@ def feed_of(symbols: Sequence[SimulatedSymbol]) -> Feed:
 def joined(parts: Sequence[Ticks]) -> Feed:
     """Return ticks that need no further look, whoever made them, as one feed, by time."""
     ticks = concatenated(parts)
-    ticks = ticks.take(np.argsort(ticks.time, kind="stable"))
-    return Feed(ticks, points_of(ticks), len(ticks), ())
+    return feed_of_ticks(ticks.take(np.argsort(ticks.time, kind="stable")))
 
 
-def missing(dm: DataManager, feed: Feed, *, source: str) -> Mask:
-    """Return which ticks of the feed are still to be recorded.
+def missing(dm: DataManager, feed: Feed, *, source: str) -> list[Mask]:
+    """Return which ticks of each stretch of the feed are still to be recorded.
 
     Raises: OtherInput, when the source holds other ticks of one of the symbols over the same time.
     """
-    recorded = np.zeros(len(feed.ticks), dtype=bool)
-    for symbol, rows in _by_symbol(feed):
-        keys, ticks = feed.points.time[rows], feed.ticks.take(rows)
-        recorded[rows] = known_among(symbol, ticks, keys, _stored(dm, symbol, ticks.time, source=source), source=source)
-    return wanting(feed.points, recorded)
+    masks = []
+    for ticks, of_symbols in _beside_the_store(dm, feed, source=source):
+        points, recorded = points_of(ticks), np.zeros(len(ticks), dtype=bool)
+        for symbol, rows, stored in of_symbols:
+            recorded[rows] = known_among(symbol, ticks.take(rows), points.time[rows], stored, source=source)
+        masks.append(wanting(points, recorded))
+    return masks
 
 
 def run(
-    dm: DataManager, feed: Feed, strategy: Strategy | None, *, todo: Mask, pace: Pace, advance: Advance = lambda _: None
+    dm: DataManager,
+    feed: Feed,
+    strategy: Strategy | None,
+    *,
+    todo: Sequence[Mask],
+    pace: Pace,
+    advance: Advance = lambda _: None,
 ) -> None:
     """Record the feed in its order; with a strategy each tick is recorded, then handed to it.
 
     Raises: ReplayFailed, SourceBusy, and what the strategy's calls raise.
     """
     if strategy is None:
-        for piece in _pieces(feed.ticks, pace):
-            for rows in feed.ticks.take(piece).take(todo[piece]).batches():
+        for ticks, is_new in _pieces(feed, todo, pace):
+            for rows in ticks.take(is_new).batches():
                 batch = dm.process_ticks(rows)
                 if batch.rejected:  # each of them was looked at before: it is the spool that refuses
                     codes = ", ".join(sorted({code for _, code, _ in batch.rejected}))
@@ -237,15 +144,15 @@ def run(
                         f"{len(batch.rejected)} ticks were refused ({codes}).",
                         hint="See `manage.py health`; then run this again.",
                     )
-            advance(piece.stop - piece.start)
+            advance(len(ticks))
         return
     _guarded(strategy, "at the start", strategy.on_start, dm)
-    for piece in _pieces(feed.ticks, pace):
-        for tick, is_new in zip(ticks_of(feed.ticks.take(piece)), todo[piece].tolist(), strict=True):
+    for ticks, new in _pieces(feed, todo, pace):
+        for tick, is_new in zip(ticks_of(ticks), new.tolist(), strict=True):
             if is_new and not dm.process_tick(tick.symbol, as_payload(tick), at=tick.time):
                 raise ReplayFailed("The spool refused a tick.", hint="See `manage.py health`; then run this again.")
             _guarded(strategy, f"on {tick.symbol} at {tick.at}", strategy.on_tick, tick)
-        advance(piece.stop - piece.start)
+        advance(len(ticks))
     _guarded(strategy, "at the end", strategy.on_end)
 
 
@@ -254,22 +161,21 @@ def flush(dm: DataManager, feed: Feed) -> None:
 
     Raises: FlushTimeout, StoreUnavailable.
     """
-    dm.flush(timeout=FLUSH_SECONDS_MIN + len(feed.ticks) / FLUSHED_PER_SECOND)
+    dm.flush(timeout=FLUSH_SECONDS_MIN + feed.size / FLUSHED_PER_SECOND)
 
 
 def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: str, zone: ZoneInfo) -> ReplayOutcome:
     """Return what store and ledger hold of the feed now."""
-    symbols = {
-        symbol: _symbol_outcome(
-            feed, symbol, len(rows), _stored(dm, symbol, feed.ticks.time[rows], source=source), zone
-        )
-        for symbol, rows in sorted(_by_symbol(feed))
-    }
+    sums = {symbol: StoredSymbol() for symbol in sorted(feed.spans)}
+    for _, of_symbols in _beside_the_store(dm, feed, source=source):
+        for symbol, rows, stored in of_symbols:
+            sums[symbol].add(len(rows), stored, zone)
+    symbols = {symbol: of_symbol.outcome(symbol, feed) for symbol, of_symbol in sums.items()}
     trades: list[Trade] = []
-    if strategy is not None and len(feed.ticks):
-        first, last = instant(int(feed.ticks.time.min())), instant(int(feed.ticks.time.max())) + MICROSECOND
+    if strategy is not None and feed.size:
+        first, last = instant(feed.first), instant(feed.last) + MICROSECOND
         held = dm.get_trades(strategy_id=strategy.strategy_id, start=first, stop=last)
-        trades = [trade for trade in held if trade.symbol in feed.ticks.symbols]
+        trades = [trade for trade in held if trade.symbol in feed.spans]
     states = Counter(trade.state for trade in trades)
     return {
         "ticks_stored": sum(of_symbol["stored"] for of_symbol in symbols.values()),
@@ -283,11 +189,13 @@ def outcome(dm: DataManager, feed: Feed, strategy: Strategy | None, *, source: s
 
 def days(feed: Feed, zone_of: Callable[[str], ZoneInfo]) -> list[tuple[str, date]]:
     """Return the symbols of the feed with each day that they tick on, by the symbol's own zone."""
-    return [
-        (symbol, date.fromordinal(int(day)))
-        for symbol, rows in _by_symbol(feed)
-        for day in np.unique(days_of(feed.ticks.time[rows], zone_of(symbol)))
-    ]
+    days: dict[tuple[str, date], None] = {}
+    for ticks in feed.stretches():
+        for place, rows in _groups(ticks.symbol, len(ticks.symbols)):
+            symbol = ticks.symbols[place]
+            for day in np.unique(days_of(ticks.time[rows], zone_of(symbol))).tolist():
+                days[symbol, date.fromordinal(day)] = None
+    return list(days)
 
 
 def ticks_of(ticks: Ticks) -> Iterator[Tick]:
@@ -310,24 +218,28 @@ def as_payload(tick: Tick) -> dict[str, float]:
     return prices | {name: volume for name, volume in volumes.items() if volume is not None}
 
 
-def _by_symbol(feed: Feed) -> Iterator[tuple[str, IntArray]]:
-    for place, symbol in enumerate(feed.ticks.symbols):
-        rows = np.flatnonzero(feed.ticks.symbol == place)
-        if len(rows):
-            yield symbol, rows
+def _groups(symbol: IntArray, size: int) -> Iterator[tuple[int, IntArray]]:
+    """Yield each place in a table of symbols that occurs, with its rows, in their order."""
+    order = np.argsort(symbol, kind="stable")
+    bounds = np.searchsorted(symbol[order], np.arange(size + 1)).tolist()
+    for place, (start, stop) in enumerate(pairwise(bounds)):
+        if start < stop:
+            yield place, order[start:stop]
 
 
-def _pieces(ticks: Ticks, pace: Pace) -> Iterator[slice]:
-    """Yield stretches of the feed, each when it is due: at a pace, what came at one time together."""
-    size = len(ticks)
-    if pace.speed is None:
-        yield from (slice(start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
-        return
-    due = np.maximum.accumulate(ticks.time) if size else ticks.time
-    starts = [0, *(np.flatnonzero(due[1:] != due[:-1]) + 1).tolist(), size] if size else [0]
-    for start, stop in pairwise(starts):
-        pace.wait_for(int(due[start]))
-        yield slice(start, stop)
+def _pieces(feed: Feed, todo: Sequence[Mask], pace: Pace) -> Iterator[tuple[Ticks, Mask]]:
+    """Yield parts of the feed and which of their ticks are new, each when it is due: at a pace, what came at one time
+    together."""
+    for ticks, new in zip(feed.stretches(), todo, strict=True):
+        size = len(ticks)
+        starts = [*range(0, size, CHUNK), size]
+        if pace.speed is not None and size:
+            due = np.maximum.accumulate(ticks.time)
+            starts = [0, *(np.flatnonzero(due[1:] != due[:-1]) + 1).tolist(), size]
+        for start, stop in pairwise(starts):
+            if pace.speed is not None:
+                pace.wait_for(int(due[start]))
+            yield ticks.take(slice(start, stop)), new[start:stop]
 
 
 def _guarded(strategy: Strategy, where: str, call: Callable[P, None], *arguments: P.args, **keywords: P.kwargs) -> None:
@@ -341,36 +253,85 @@ def _guarded(strategy: Strategy, where: str, call: Callable[P, None], *arguments
         raise ReplayFailed(f"Strategy {name} failed {where}: {type(error).__name__}: {error}") from error
 
 
-def _stored(dm: DataManager, symbol: str, times: IntArray, *, source: str) -> pa.Table:
-    """Return the stored points of a symbol from the first instant to the last."""
-    first, last = int(times.min()), int(times.max())
-    table = dm.get_ticks(symbol, first, last + ORDINALS_MAX, source=source)
-    return table.filter(pa.array(instants(table, "exchange_time") <= last))
+def _beside_the_store(
+    dm: DataManager, feed: Feed, *, source: str
+) -> Iterator[tuple[Ticks, list[tuple[str, IntArray, pa.Table]]]]:
+    """Yield each stretch of the feed, and of each of its symbols the rows and the points that the store has of it.
+
+    The stored points are those after the stretch before, within the symbol's first and last instant.
+    """
+    begin = feed.first if feed.size else 0
+    for ticks in feed.stretches():
+        if not len(ticks):
+            yield ticks, []
+            continue
+        end = int(ticks.time.max())
+        stored = dm.telemetry.ticks_of(source, begin, end + ORDINALS_MAX)
+        times = instants(stored, "exchange_time")
+        is_within = (times >= begin) & (times <= end)
+        places = pc.fill_null(pc.index_in(stored.column("symbol"), pa.array(ticks.symbols, pa.string())), -1)
+        of_stored = dict(_groups(np.where(is_within, places.to_numpy(), -1), len(ticks.symbols)))
+        of_feed = dict(_groups(ticks.symbol, len(ticks.symbols)))
+        of_symbols = []
+        for place in sorted(of_feed.keys() | of_stored.keys()):
+            symbol, none = ticks.symbols[place], np.empty(0, np.int64)
+            first, last = feed.spans.get(symbol, (end + 1, end))
+            own = of_stored.get(place, none)
+            own = own[(times[own] >= first) & (times[own] <= last)]
+            of_symbols.append((symbol, of_feed.get(place, none), stored.take(pa.array(own))))
+        yield ticks, of_symbols
+        begin = end + 1
 
 
-def _symbol_outcome(feed: Feed, symbol: str, rows: int, stored: pa.Table, zone: ZoneInfo) -> SymbolOutcome:
-    """Return what is stored of one symbol, and how it was read; None where there is nothing."""
-    counted = {reading.mode: reading.evidence for reading in feed.volumes if reading.symbol == symbol}
-    stamped = {reading.stamp: reading.evidence for reading in feed.stamps if reading.symbol == symbol}
-    times, close = instants(stored, "exchange_time"), stored.column("close")
-    low, high = (pc.coalesce(stored.column(name), close) for name in ("low", "high"))
-    return {
-        "rows": rows,
-        "stored": len(stored),
-        "low": Decimal(repr(pc.min(low).as_py())) if len(stored) else None,
-        "high": Decimal(repr(pc.max(high).as_py())) if len(stored) else None,
-        "last_day_volume": _last_day_volume(stored, times, zone) if len(stored) else None,
-        "first_at": instant(int(times.min())) if len(stored) else None,
-        "last_at": instant(int(times.max())) if len(stored) else None,
-        "volume": ", ".join(sorted(counted)) or None,
-        "volume_evidence": "; ".join(counted[mode] for mode in sorted(counted)) or None,
-        "stamp": ", ".join(sorted(stamped)) or None,
-        "stamp_evidence": "; ".join(stamped[stamp] for stamp in sorted(stamped)) or None,
-    }
+@dataclass(slots=True)
+class StoredSymbol:
+    """What the store holds of one symbol of a feed, stretch by stretch; ``volumes`` are the highest of each day."""
+
+    rows: int = 0
+    stored: int = 0
+    low: float | None = None
+    high: float | None = None
+    first: int | None = None
+    last: int | None = None
+    volumes: dict[int, float | None] = field(default_factory=dict)
+
+    def add(self, rows: int, stored: pa.Table, zone: ZoneInfo) -> None:
+        """Take a stretch: how many rows the feed has, and what is stored of them."""
+        self.rows += rows
+        self.stored += len(stored)
+        if not len(stored):
+            return
+        times, close = instants(stored, "exchange_time"), stored.column("close")
+        low, high = (pc.coalesce(stored.column(name), close) for name in ("low", "high"))
+        self.low = _chosen(min, self.low, pc.min(low).as_py())
+        self.high = _chosen(max, self.high, pc.max(high).as_py())
+        self.first = int(times.min()) if self.first is None else min(self.first, int(times.min()))
+        self.last = int(times.max()) if self.last is None else max(self.last, int(times.max()))
+        days = days_of(times, zone)
+        day = int(days.max())  # within one second rows come out of order
+        highest = pc.max(stored.column("day_volume").filter(pa.array(days == day))).as_py()
+        self.volumes[day] = _chosen(max, self.volumes.get(day), highest)
+
+    def outcome(self, symbol: str, feed: Feed) -> SymbolOutcome:
+        """Return what is stored, and how it was read; None where there is nothing."""
+        counted = {reading.mode: reading.evidence for reading in feed.volumes if reading.symbol == symbol}
+        stamped = {reading.stamp: reading.evidence for reading in feed.stamps if reading.symbol == symbol}
+        volume = self.volumes[max(self.volumes)] if self.volumes else None
+        return {
+            "rows": self.rows,
+            "stored": self.stored,
+            "low": None if self.low is None else Decimal(repr(self.low)),
+            "high": None if self.high is None else Decimal(repr(self.high)),
+            "last_day_volume": int(volume) if volume is not None and volume == int(volume) else volume,
+            "first_at": None if self.first is None else instant(self.first),
+            "last_at": None if self.last is None else instant(self.last),
+            "volume": ", ".join(sorted(counted)) or None,
+            "volume_evidence": "; ".join(counted[mode] for mode in sorted(counted)) or None,
+            "stamp": ", ".join(sorted(stamped)) or None,
+            "stamp_evidence": "; ".join(stamped[stamp] for stamp in sorted(stamped)) or None,
+        }
 
 
-def _last_day_volume(stored: pa.Table, times: IntArray, zone: ZoneInfo) -> int | float | None:
-    """Return the highest volume so far of the last day; within one second rows come out of order."""
-    days = days_of(times, zone)
-    volume = pc.max(stored.column("day_volume").filter(pa.array(days == days.max()))).as_py()
-    return int(volume) if volume is not None and volume == int(volume) else volume
+def _chosen(choose: Callable[[float, float], float], left: float | None, right: float | None) -> float | None:
+    """Return the one of two that ``choose`` takes, where there are two."""
+    return left if right is None else right if left is None else choose(left, right)

@@ -229,6 +229,15 @@ class Telemetry:
             [(name, days)] = sessions.items()
             return self.reader.candles(name, **span, source=source, account=self.account, sessions=days)
 
+    def ticks_of(self, source: str, start: Instant, stop: Instant) -> pa.Table:
+        """Return the ticks of all symbols that a source recorded, ascending: time, exchange_time (int64 ns UTC), the
+        tags, and the numbers. Raises: as `ticks`.
+        """
+        first, last = self.bounds(start, stop)
+        with _observed():
+            at_the_ledger(ask, get_account, self.account)
+            return self.reader.ticks_of(parse_name(source, "source"), first, last, account=self.account)
+
     def indicator_history(self, symbol: str, start: Instant, stop: Instant) -> pa.Table:
         """Return the indicators recorded of a symbol, ascending. Raises: as `ticks`."""
         return self._history(INDICATORS, start, stop, symbol=parse_name(symbol, "symbol"))

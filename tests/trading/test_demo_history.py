@@ -68,7 +68,7 @@ def test_one_feed_has_one_gap(days: list[MadeUpDay]) -> None:
     edges = nanoseconds(day.session.opens_at), nanoseconds(day.session.closes_at)
     (gap,) = gaps(day.kept[GAP_SYMBOL].time, *edges)
     assert 14 * 60 < gap.seconds < 16 * 60
-    assert len(history_feed(days).ticks) == sum(len(bars) for day in days for bars in day.kept.values())
+    assert history_feed(days).size == sum(len(bars) for day in days for bars in day.kept.values())
 
 
 def test_every_trade_could_have_been_made_at_its_prices(trades: list[tuple[MadeUpDay, MadeUpTrade]]) -> None:

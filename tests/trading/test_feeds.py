@@ -20,7 +20,7 @@ from trading.feeds.csv_file import read_csv
 from trading.feeds.lines import UnusableFile
 from trading.feeds.names import FileSymbols, stem_of
 from trading.feeds.numbers import read_numbers
-from trading.feeds.ticks import REASONS, FeedFile
+from trading.feeds.ticks import REASONS, FeedFile, whole
 from trading.feeds.times import read_times
 
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -33,7 +33,7 @@ def read(folder: Path, content: str | bytes, name: str = "RELIANCE_12_April.csv"
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     options = {"zone": KOLKATA, "now_ns": NOW, "names": FileSymbols.parse(options.pop("symbol", []))} | options
-    return read_csv(path, **options)
+    return whole(list(read_csv(path, **options)))
 
 
 def reasons(file: FeedFile) -> list[tuple[int, str]]:
@@ -277,7 +277,7 @@ def test_a_file_that_is_no_feed_is_refused_as_a_whole(tmp_path, content, words):
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     for path in (tmp_path / "none.csv", tmp_path):
         with pytest.raises(UnusableFile, match="cannot be read"):
-            read_csv(path, zone=KOLKATA, now_ns=NOW, names=FileSymbols())
+            list(read_csv(path, zone=KOLKATA, now_ns=NOW, names=FileSymbols()))
 
 
 def test_a_header_alone_is_a_feed_without_rows(tmp_path):
@@ -504,3 +504,40 @@ def test_every_reason_that_a_row_can_be_refused_for_is_listed_in_order():
         "time_in_future",
     )
     assert csv_file.REASONS is REASONS
+
+
+ODD_LINES = st.sampled_from(
+    [
+        b"2021-04-12 09:15:08,1",
+        b'"2021-04-12 09:15:09","2"',
+        b"",
+        b" ",
+        b"no row",
+        b"2021-04-12 09:15:10,\xff",
+        b"1,2,3",
+    ]
+)
+
+
+@given(st.lists(ODD_LINES, max_size=12), st.integers(1, 60), st.booleans(), st.sampled_from([b"\n", b"\r\n"]))
+def test_the_size_of_the_blocks_in_which_a_file_is_read_changes_nothing(
+    tmp_path_factory, content, size, is_packed, end
+):
+    folder = tmp_path_factory.mktemp("blocks")
+    octets = b"\xef\xbb\xbf" + end.join([b"timestamp,ltp", *content])
+    octets = (
+        gzip.compress(octets[: len(octets) // 2]) + gzip.compress(octets[len(octets) // 2 :]) if is_packed else octets
+    )
+    for cut in (len(octets), len(octets) - 9):  # whole, and torn where it is a gzip file
+        expected = answer(folder, octets[:cut])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lines, "BLOCK_BYTES", size)
+            assert answer(folder, octets[:cut]) == expected
+
+
+def answer(folder: Path, content: bytes) -> object:
+    try:
+        file = read(folder, content)
+    except UnusableFile as error:
+        return str(error)
+    return file.rows_read, file.rejects, file.ticks.time.tolist(), file.ticks.close.tolist(), file.is_date.tolist()

@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -18,7 +19,9 @@ from timeseries.spool.folder import Spool
 from trading import replay, summon
 from trading.data_manager import DataManager
 from trading.errors import LedgerBusy, UnknownAccount
+from trading.feeds.feed import Reading, feed_of_ticks, read_feed
 from trading.feeds.lines import UnusableFile
+from trading.feeds.names import FileSymbols
 from trading.management.commands import replay as command
 from trading.models import Exchange, FeedGap, Instrument, StopChange
 from trading.queries.sessions import calendar_of_symbol
@@ -334,8 +337,8 @@ class Watching(Strategy):
 
 def fed(paths, strategy, *, account="replay"):
     with DataManager.for_replay(source="replay", account=account) as dm:
-        reading = replay.Reading(replay.FileSymbols(), replay.ZoneInfo("Asia/Kolkata"), calendar_of_symbol)
-        read = replay.read_feed(paths, reading, now_ns=time.time_ns())
+        reading = Reading(FileSymbols(), ZoneInfo("Asia/Kolkata"), calendar_of_symbol)
+        read = read_feed(paths, reading, now_ns=time.time_ns())
         todo = replay.missing(dm, read, source="replay")
         replay.run(dm, read, strategy, todo=todo, pace=replay.Pace())
     return read
@@ -423,20 +426,18 @@ def test_trades_are_told_from_the_ledger(feed):
     strategy = Trader()
     read = fed([feed(GOOD.replace("09:15:07,1956", "09:15:09,1956"))], strategy)
     with DataManager.for_replay(source="replay", account="replay") as dm:
-        told = replay.outcome(dm, read, strategy, source="replay", zone=replay.ZoneInfo("Asia/Kolkata"))
+        told = replay.outcome(dm, read, strategy, source="replay", zone=ZoneInfo("Asia/Kolkata"))
         assert (told["trades_opened"], told["trades_closed"], told["trades_open"]) == (1, 1, 0)
         assert told["total_pnl"] == Decimal("-4.10")
-        others = replay.outcome(
-            dm, read, load_strategy("ema_cross"), source="replay", zone=replay.ZoneInfo("Asia/Kolkata")
-        )
+        others = replay.outcome(dm, read, load_strategy("ema_cross"), source="replay", zone=ZoneInfo("Asia/Kolkata"))
         assert (others["trades_opened"], others["total_pnl"]) == (0, 0)
 
 
 def test_what_is_told_of_the_store_is_read_there_not_counted_on_the_way_in(feed):
     read = fed([feed()], None)
-    unrecorded = replay.Feed(read.ticks, read.points, read.rows_read, read.rejects)
+    unrecorded = feed_of_ticks(next(read.stretches()))
     with DataManager.for_replay(source="nobody", account="replay") as dm:
-        told = replay.outcome(dm, unrecorded, None, source="nobody", zone=replay.ZoneInfo("Asia/Kolkata"))
+        told = replay.outcome(dm, unrecorded, None, source="nobody", zone=ZoneInfo("Asia/Kolkata"))
     nothing = dict.fromkeys(("low", "high", "last_day_volume", "first_at", "last_at"))
     read_as = dict.fromkeys(("volume", "volume_evidence", "stamp", "stamp_evidence"))
     assert told["symbols"] == {"RELIANCE": {"rows": 4, "stored": 0, **nothing, **read_as}}

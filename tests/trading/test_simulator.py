@@ -75,7 +75,7 @@ def test_a_demo_day_of_any_length_shows_all_that_a_reviewer_should_see(opens, cl
     for strategy in demo.strategies(edges[1] - edges[0]):
         desk = FakeDesk(*(edge.time() for edge in edges))
         strategy.on_start(desk)
-        for tick in replay.ticks_of(feed.ticks):
+        for tick in replay.ticks_of(next(feed.stretches())):
             strategy.on_tick(tick)
         strategy.on_end()
         desks.append(desk)

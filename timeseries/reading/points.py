@@ -59,6 +59,13 @@ class PointReader:
         names = [*TIMES, "source", *(field.name for field in TICKS.fields)]
         return with_instants(points.select(names))
 
+    def ticks_of(self, source: str, start: int, stop: int, *, account: str) -> pa.Table:
+        """Return the ticks of all symbols of a source, ascending: their tags, two times (int64), and their numbers."""
+        numbers = tuple(field.name for field in TICKS.fields if field.kind is Kind.FLOAT)
+        return self._points(
+            PointQuery(TICKS, clamp(start), clamp(stop), {"account": account, "source": source}, numbers)
+        )
+
     def symbols(self, start: int, stop: int, *, account: str) -> list[str]:
         """Return the symbols that have a tick with ``start <= time < stop``, of any source, by name."""
         query = PointQuery(TICKS, clamp(start), clamp(stop), {"account": account}, ())

@@ -9,8 +9,9 @@ import numpy as np
 
 from timeseries.measurements import FloatArray, IntArray
 from trading.domain.sessions import DaySession
+from trading.feeds.feed import Feed
 from trading.feeds.ticks import Ticks
-from trading.replay import Feed, joined
+from trading.replay import joined
 from trading.simulator import SHARES, Share, SimulatedSymbol, on_grid, simulate
 from trading.strategies.base import nanoseconds
 

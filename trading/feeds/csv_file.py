@@ -7,8 +7,9 @@ count without regard to case, and in any order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from timeseries.measurements import FloatArray, IntArray, Mask
 from timeseries.recording.tick import MayBeNegative, is_out_of_bounds, never_negative
 from timeseries.values import parse_name
 from trading.errors import InvalidValue
-from trading.feeds.lines import Cells, FileLines, UnusableFile, read_cells, read_lines, split_line
+from trading.feeds.lines import Cells, FileLines, UnusableFile, read_blocks, read_cells, split_line
 from trading.feeds.names import FileSymbols, stem_of
 from trading.feeds.numbers import Numbers, read_numbers
 from trading.feeds.ticks import REASONS, FeedFile, Reject, Ticks
@@ -49,8 +50,8 @@ class Layout:
 
 def read_csv(
     path: Path, *, zone: ZoneInfo, now_ns: int, names: FileSymbols, may_be_negative: MayBeNegative = never_negative
-) -> FeedFile:
-    """Read a file of ticks or bars.
+) -> Iterator[FeedFile]:
+    """Yield a file of ticks or bars in blocks of its lines, at least one.
 
     Args:
         zone: naive times are wall times of it.
@@ -59,9 +60,31 @@ def read_csv(
 
     Raises: UnusableFile.
     """
-    lines = read_lines(path)
-    layout = _layout(path, lines)
-    rows = lines.after_header()
+    layout, signed = None, lru_cache(maxsize=None)(may_be_negative)
+    for lines in read_blocks(path):
+        if layout is not None:
+            yield _block(path, lines, layout, zone=zone, now_ns=now_ns, names=names, may_be_negative=signed)
+        elif len(lines):
+            layout, rows = _layout(path, lines), lines.after_header()
+            block = _block(path, rows, layout, zone=zone, now_ns=now_ns, names=names, may_be_negative=signed)
+            unread = [name or "(unnamed)" for name in layout.header if name not in layout.wanted]
+            notes = (f"{path.name}: not read: {', '.join(unread)}",) if unread else ()
+            yield replace(block, notes=notes)
+    if layout is None:
+        raise UnusableFile(f"{path} is empty: a feed begins with a header.", field="file")
+
+
+def _block(
+    path: Path,
+    rows: FileLines,
+    layout: Layout,
+    *,
+    zone: ZoneInfo,
+    now_ns: int,
+    names: FileSymbols,
+    may_be_negative: MayBeNegative,
+) -> FeedFile:
+    """Read lines of a file: those that can be true, and every other with its reason."""
     cells = read_cells(rows, layout.header, layout.wanted)
     ticks, refusals, is_date = _columns(cells, layout, path, zone=zone, now_ns=now_ns, names=names)
     doubtful = refusals["price_not_positive"]
@@ -77,15 +100,12 @@ def read_csv(
         Reject(str(path), int(rows.number[index]), REASONS[fault[index]], rows.printable(index))
         for index in np.flatnonzero(fault >= 0).tolist()
     )
-    read = set(layout.wanted)
-    unread = [name or "(unnamed)" for name in layout.header if name not in read]
-    notes = (f"{path.name}: not read: {', '.join(unread)}",) if unread else ()
-    return FeedFile(path, len(rows), ticks.take(fault < 0), rejects, is_date[fault < 0], notes)
+    return FeedFile(path, len(rows), ticks.take(fault < 0), rejects, is_date[fault < 0])
 
 
 def _layout(path: Path, lines: FileLines) -> Layout:
     """Return what the first line names. Raises: UnusableFile."""
-    header = split_line(lines.raw(0)) if len(lines) else None
+    header = split_line(lines.raw(0))
     if header is None:
         raise UnusableFile(f"{path} is empty: a feed begins with a header.", field="file")
     names = tuple(name.lower() for name in header)

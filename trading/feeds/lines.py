@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,9 @@ BOM = b"\xef\xbb\xbf"
 NEWLINE, RETURN, COMMA, QUOTE = b'\n\r,"'
 SHOWN_MAX = 4096  # characters of a rejected line that are kept
 GZIP_WBITS = 31  # zlib's word for: a gzip header and checksum
-BLOCK = 1 << 26  # more than any line: Arrow reads a line within one or two blocks
+LINE_MAX = 1 << 26  # bytes: no line is longer
+BLOCK = LINE_MAX  # Arrow reads a line within one or two of its blocks
+BLOCK_BYTES = 1 << 21  # of a file that are read together
 
 
 class UnusableFile(VeloxError):
@@ -72,35 +75,56 @@ class Cells:
     is_row: Mask
 
 
-def read_lines(path: Path) -> FileLines:
-    """Return the lines of a file, plain or gzipped as its content tells, not its name.
+def read_blocks(path: Path) -> Iterator[FileLines]:
+    """Yield the lines of a file, about `BLOCK_BYTES` at a time, plain or gzipped as its content tells, not its name.
 
     Raises: UnusableFile.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnusableFile(f"{path} cannot be read: {error.strerror}.", field="file") from error
-    is_torn = False
-    if content.startswith(GZIP_MAGIC):
-        content, is_torn = _decompressed(path, content)
-    content = content.removeprefix(BOM)
+    rest, number, is_torn = b"", 1, False
+    for octets, is_torn in _pieces(path, BLOCK_BYTES):  # noqa: B007 (the last one's counts)
+        content = rest + octets
+        end = content.rfind(b"\n") + 1
+        rest = content[end:]
+        if len(rest) > LINE_MAX:
+            raise UnusableFile(f"{path} has a line of more than {LINE_MAX >> 20} MB: it is no feed.", field="file")
+        if end:
+            yield _lines_of(content[:end], number)
+            number += content.count(b"\n", 0, end)
+    if rest or is_torn:  # the line at which a torn file ends counts, even when nothing is left of it
+        yield _lines_of(rest, number, is_end=True, is_torn=is_torn)
+
+
+def _lines_of(content: bytes, number: int, *, is_end: bool = False, is_torn: bool = False) -> FileLines:
+    """Return the lines of a block, the first of which has this ``number``; only at the end one may lack its break."""
+    content = content.removeprefix(BOM) if number == 1 else content
     octets = np.frombuffer(content, dtype=np.uint8)
     stop = np.flatnonzero(octets == NEWLINE).astype(np.int64)
-    has_break = not content or content.endswith(b"\n")
-    if not has_break or is_torn:  # the line at which a torn file ends counts, even when nothing is left of it
-        stop = np.append(stop, len(content))
-    start = np.concatenate([np.zeros(1, np.int64), stop[:-1] + 1]) if len(stop) else stop
+    stop = np.append(stop, len(content)) if is_end else stop
+    start = np.concatenate([np.zeros(1, np.int64), stop[:-1] + 1])
+    numbers = np.arange(number, number + len(stop), dtype=np.int64)
     if len(octets):
-        returned = (stop > start) & (octets[np.maximum(stop - 1, 0)] == RETURN)
-        stop = stop - returned
+        stop = stop - ((stop > start) & (octets[np.maximum(stop - 1, 0)] == RETURN))
     keep = stop > start
     short = np.flatnonzero(keep & (stop - start <= 16))  # a line of blanks is as empty as none
     keep[short] = [bool(content[start[index] : stop[index]].strip(b" \t")) for index in short]
     if is_torn:
         keep[-1] = True
-    number = np.arange(1, len(stop) + 1, dtype=np.int64)
-    return FileLines(content, number[keep], start[keep], stop[keep], is_torn)
+    return FileLines(content, numbers[keep], start[keep], stop[keep], is_torn)
+
+
+def _pieces(path: Path, size: int) -> Iterator[tuple[bytes, bool]]:
+    """Yield what a file holds, piece by piece, and whether it ends with the piece, too early. Raises: UnusableFile."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(size)
+            if octets.startswith(GZIP_MAGIC):
+                yield from _decompressed(path, file, octets, size)
+                return
+            while octets:
+                yield octets, False
+                octets = file.read(size)
+    except OSError as error:
+        raise UnusableFile(f"{path} cannot be read: {error.strerror}.", field="file") from error
 
 
 def split_line(raw: bytes) -> list[str] | None:
@@ -120,7 +144,7 @@ def read_cells(lines: FileLines, header: Sequence[str], wanted: Sequence[str]) -
     others = np.flatnonzero(~plain)
     rows = [split_line(lines.raw(index)) for index in others.tolist()]
     whole = [row if row is not None and len(row) == len(header) else None for row in rows]
-    if lines.is_torn:
+    if lines.is_torn and whole:
         whole[-1] = None  # what is left of it may read like a row: 94291 of 9429114
     is_row = plain.copy()
     is_row[others] = [row is not None for row in whole]
@@ -134,22 +158,31 @@ def read_cells(lines: FileLines, header: Sequence[str], wanted: Sequence[str]) -
     return Cells(columns, is_row)
 
 
-def _decompressed(path: Path, content: bytes) -> tuple[bytes, bool]:
-    """Return what a gzip file holds, and whether it ends too early: a recorder that was killed leaves such files."""
-    pieces = []
-    while content.startswith(GZIP_MAGIC):  # a file may be several, one after the other
-        member = zlib.decompressobj(wbits=GZIP_WBITS)
+def _decompressed(path: Path, file: BinaryIO, packed: bytes, size: int) -> Iterator[tuple[bytes, bool]]:
+    """Yield what a gzip file holds, of which ``packed`` has been read; it may be several, one after the other."""
+    member = zlib.decompressobj(wbits=GZIP_WBITS)
+    while True:
+        packed = packed or file.read(size)
+        if member.eof:
+            if not packed:
+                return
+            packed = packed.lstrip(b"\0")  # what a recorder has reserved may follow, and then another file
+            if packed:
+                packed += file.read(1) if len(packed) == 1 else b""
+                if not packed.startswith(GZIP_MAGIC):
+                    raise UnusableFile(f"{path} is a damaged gzip file: something else follows it.", field="file")
+                member = zlib.decompressobj(wbits=GZIP_WBITS)
+            continue
         try:
-            pieces.append(member.decompress(content))
+            octets = member.decompress(packed, size) if packed else member.flush()
         except zlib.error as error:
             # Its checksum is wrong: any of its bytes may be, so none of its rows can be taken for true.
             raise UnusableFile(f"{path} is a damaged gzip file ({error}).", field="file") from error
-        if not member.eof:
-            return b"".join(pieces), True
-        content = member.unused_data.lstrip(b"\0")
-    if content:
-        raise UnusableFile(f"{path} is a damaged gzip file: something else follows it.", field="file")
-    return b"".join(pieces), False
+        is_torn = not packed and not member.eof  # a recorder that was killed leaves such files
+        packed = member.unused_data if member.eof else member.unconsumed_tail
+        yield octets, is_torn
+        if is_torn:
+            return
 
 
 def _is_plain(lines: FileLines, *, commas: int) -> Mask:

@@ -74,6 +74,8 @@ def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: pa.Table, *, 
     is_stored = np.zeros(len(ticks), dtype=bool)
     if not len(stored):
         return is_stored
+    if not len(ticks):
+        raise _other_input(symbol, source)
     times = instants(stored, "time")
     order = np.argsort(keys)
     places = order[np.minimum(np.searchsorted(keys[order], times), len(keys) - 1)]
@@ -85,13 +87,17 @@ def known_among(symbol: str, ticks: Ticks, keys: IntArray, stored: pa.Table, *, 
         and all(np.array_equal(getattr(same, name), fields[name], equal_nan=True) for name in NUMBERS)
         and all(np.isnan(fields[name]).all() for name in FOREIGN)
     ):
-        raise OtherInput(
-            f"Source {source!r} holds other ticks of {symbol} over the same time.",
-            field="source",
-            hint="Replay this file under another --source.",
-        )
+        raise _other_input(symbol, source)
     is_stored[places] = True
     return is_stored
+
+
+def _other_input(symbol: str, source: str) -> OtherInput:
+    return OtherInput(
+        f"Source {source!r} holds other ticks of {symbol} over the same time.",
+        field="source",
+        hint="Replay this file under another --source.",
+    )
 
 
 def instants(table: pa.Table, name: str) -> IntArray:

@@ -123,6 +123,18 @@ class FeedFile:
     notes: tuple[str, ...] = ()
 
 
+def whole(blocks: Sequence[FeedFile]) -> FeedFile:
+    """Return the blocks of one file, at least one, as one."""
+    return FeedFile(
+        blocks[0].path,
+        sum(block.rows_read for block in blocks),
+        concatenated([block.ticks for block in blocks]),
+        tuple(reject for block in blocks for reject in block.rejects),
+        np.concatenate([block.is_date for block in blocks]),
+        tuple(note for block in blocks for note in block.notes),
+    )
+
+
 def concatenated(pieces: Sequence[Ticks]) -> Ticks:
     """Return the ticks of all pieces, one piece after the other, with one table of symbols."""
     symbols = tuple(dict.fromkeys(name for piece in pieces for name in piece.symbols))

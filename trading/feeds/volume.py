@@ -17,10 +17,10 @@ Where neither is refuted the caller is asked, unless nothing depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from math import lgamma, log
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -47,43 +47,116 @@ class VolumeReading:
     is_assumed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Day:
-    """The volumes of one symbol and day: ``rows`` of the ticks, in the order of their lines."""
+@dataclass(slots=True)
+class _DayEvidence:
+    """What the volumes of one symbol and day tell, stretch by stretch, each of which ends before the next begins."""
 
-    symbol: str
-    day: date
-    rows: IntArray
-    time: IntArray
-    volume: FloatArray
+    rows: int = 0
+    changes: int = 0
+    falls: int = 0
+    below: int = 0  # rows below what the volume had reached `LATE_NS` before
+    is_traded: bool = False
+    has_own_column: bool = True
+    last_volume: float = np.nan
+    reached: float = -np.inf  # before what follows
+    time: IntArray = field(default_factory=lambda: np.empty(0, np.int64))  # of the rows within `LATE_NS` of the last
+    volume: FloatArray = field(default_factory=lambda: np.empty(0, np.float64))
+
+    def add(self, time: IntArray, volume: FloatArray, day_volume: FloatArray) -> None:
+        """Take the next rows, in the order of their lines."""
+        steps = np.diff(volume, prepend=self.last_volume) if self.rows else np.diff(volume)
+        self.rows += len(volume)
+        self.changes += int(np.count_nonzero(steps))
+        self.falls += int(np.count_nonzero(steps < 0))
+        self.is_traded |= bool(volume.any())
+        self.has_own_column &= not np.isnan(day_volume).any()
+        self.last_volume = float(volume[-1])
+        order = np.argsort(time, kind="stable")
+        times, volumes = np.concatenate([self.time, time[order]]), np.concatenate([self.volume, volume[order]])
+        reached = np.maximum.accumulate(np.concatenate([[self.reached], volumes]))
+        before = np.searchsorted(times, time - LATE_NS, side="right")
+        self.below += int(np.count_nonzero(volume < reached[before]))
+        recent = int(np.searchsorted(times, times[-1] - LATE_NS, side="right"))
+        self.reached, self.time, self.volume = float(reached[recent]), times[recent:], volumes[recent:]
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeMeaning:
+    """How the volumes of a file are read: its readings, and which of them are the day's so far.
+
+    ``cumulative`` are symbols and days (ordinals), None for every row.
+    """
+
+    readings: tuple[VolumeReading, ...]
+    cumulative: frozenset[tuple[str, int]] | None
+
+    def applied(self, ticks: Ticks, zone: ZoneInfo) -> Ticks:
+        """Return ticks of the file with each volume in its field; a `day_volume` that the file gave by name stays."""
+        if self.cumulative is not None and not self.cumulative:
+            return ticks
+        rows = np.flatnonzero(~np.isnan(ticks.volume))
+        if self.cumulative is not None:
+            groups = _groups(ticks, rows, zone)
+            is_cumulative = np.array([key in self.cumulative for key in groups.keys], dtype=bool)
+            rows = rows[is_cumulative[groups.group]]
+        volume, day_volume = ticks.volume.copy(), ticks.day_volume.copy()
+        day_volume[rows] = np.where(np.isnan(day_volume[rows]), volume[rows], day_volume[rows])
+        volume[rows] = np.nan
+        return replace(ticks, volume=volume, day_volume=day_volume)
+
+
+class VolumeEvidence:
+    """The evidence for what the volumes of a file mean, taken stretch by stretch.
+
+    ``auto`` decides for each symbol and day of ``zone``; ``name`` is the file's.
+    """
+
+    def __init__(self, *, mode: str, zone: ZoneInfo, name: str) -> None:
+        self.mode, self.zone, self.name = mode, zone, name
+        self._has_bars = False
+        self._symbols: dict[str, None] = {}
+        self._days: dict[tuple[str, int], _DayEvidence] = {}
+
+    def add(self, ticks: Ticks) -> None:
+        """Take the file's next ticks, in the order of their lines; all of them are later than those before."""
+        rows = np.flatnonzero(~np.isnan(ticks.volume))
+        self._has_bars |= not np.isnan(ticks.open[rows]).all()
+        if self.mode != AUTO:
+            self._symbols |= dict.fromkeys(ticks.symbols[place] for place in np.unique(ticks.symbol[rows]).tolist())
+            return
+        groups = _groups(ticks, rows, self.zone)
+        order = np.argsort(groups.group, kind="stable")
+        bounds = np.searchsorted(groups.group[order], np.arange(len(groups.keys) + 1))
+        for place, key in enumerate(groups.keys):
+            members = rows[order[bounds[place] : bounds[place + 1]]]
+            day = self._days.setdefault(key, _DayEvidence())
+            day.add(ticks.time[members], ticks.volume[members], ticks.day_volume[members])
+
+    def meaning(self) -> VolumeMeaning:
+        """Return how the volumes are read. Raises: InvalidValue, where both readings explain a day's volumes."""
+        if self.mode != AUTO or self._has_bars:
+            mode, evidence = (
+                (PER_TICK, "a bar's volume is its own")
+                if self.mode == AUTO
+                else (self.mode, f"as asked (--volume {self.mode})")
+            )
+            symbols = dict.fromkeys((*self._symbols, *(symbol for symbol, _ in self._days)))
+            readings = tuple(VolumeReading(symbol, mode, evidence) for symbol in symbols)
+            return VolumeMeaning(readings, None if mode == CUMULATIVE else frozenset())
+        of_days = _with_the_symbols_own([_read(key, day, self.name) for key, day in self._days.items()])
+        cumulative = (key for key, reading in zip(self._days, of_days, strict=True) if reading.mode == CUMULATIVE)
+        return VolumeMeaning(tuple(of_days), frozenset(cumulative))
 
 
 def with_volumes(ticks: Ticks, *, mode: str, zone: ZoneInfo, name: str) -> tuple[Ticks, tuple[VolumeReading, ...]]:
-    """Return ticks, in the order of their lines, with each volume in its field, `volume` or `day_volume`, and why.
-
-    ``auto`` decides for each symbol and day of ``zone``; ``name`` is the file's. A `day_volume` that the file gave by
-    name stays.
+    """Return all ticks of a file, in the order of their lines, with each volume in its field, and why.
 
     Raises: InvalidValue, where both readings explain a day's volumes.
     """
-    rows = np.flatnonzero(~np.isnan(ticks.volume))
-    if mode != AUTO or not np.isnan(ticks.open[rows]).all():
-        mode, evidence = (
-            (PER_TICK, "a bar's volume is its own") if mode == AUTO else (mode, f"as asked (--volume {mode})")
-        )
-        readings = [
-            VolumeReading(ticks.symbols[place], mode, evidence) for place in np.unique(ticks.symbol[rows]).tolist()
-        ]
-        cumulative = rows if mode == CUMULATIVE else rows[:0]
-    else:
-        days = list(_days(ticks, rows, zone))
-        readings = _with_the_symbols_own([_read(day, ticks, name) for day in days])
-        of_days = [day.rows for day, reading in zip(days, readings, strict=True) if reading.mode == CUMULATIVE]
-        cumulative = np.concatenate([*of_days, rows[:0]])
-    volume, day_volume = ticks.volume.copy(), ticks.day_volume.copy()
-    day_volume[cumulative] = np.where(np.isnan(day_volume[cumulative]), volume[cumulative], day_volume[cumulative])
-    volume[cumulative] = np.nan
-    return replace(ticks, volume=volume, day_volume=day_volume), tuple(readings)
+    evidence = VolumeEvidence(mode=mode, zone=zone, name=name)
+    evidence.add(ticks)
+    meaning = evidence.meaning()
+    return meaning.applied(ticks, zone), meaning.readings
 
 
 def days_of(times: IntArray, zone: ZoneInfo) -> IntArray:
@@ -93,42 +166,40 @@ def days_of(times: IntArray, zone: ZoneInfo) -> IntArray:
     return np.array(dates, dtype=np.int64)[which]
 
 
-def _days(ticks: Ticks, rows: IntArray, zone: ZoneInfo) -> Iterator[_Day]:
-    """Yield the rows by symbol and day of the zone."""
+class _Groups(NamedTuple):
+    """Rows by symbol and day: the ``keys`` that occur, and the place of each row's among them."""
+
+    keys: list[tuple[str, int]]
+    group: IntArray
+
+
+def _groups(ticks: Ticks, rows: IntArray, zone: ZoneInfo) -> _Groups:
+    """Return the rows by symbol and day (ordinal) of the zone."""
     if not len(rows):
-        return
+        return _Groups([], rows)
     days, day = distinct(days_of(ticks.time[rows], zone))
     groups, group = distinct(ticks.symbol[rows] * len(days) + day)
-    order = np.argsort(group, kind="stable")
-    bounds = np.searchsorted(group[order], np.arange(len(groups) + 1))
-    for place, number in enumerate(groups.tolist()):
-        members = rows[order[bounds[place] : bounds[place + 1]]]
-        symbol, on = ticks.symbols[number // len(days)], date.fromordinal(int(days[number % len(days)]))
-        yield _Day(symbol, on, members, ticks.time[members], ticks.volume[members])
+    return _Groups([(ticks.symbols[n // len(days)], int(days[n % len(days)])) for n in groups.tolist()], group)
 
 
-def _read(day: _Day, ticks: Ticks, name: str) -> VolumeReading:
-    """Return how the volumes of a day are read, and why. Raises: InvalidValue."""
-    steps = np.diff(day.volume)
-    changes, falls = int(np.count_nonzero(steps)), int(np.count_nonzero(steps < 0))
+def _read(key: tuple[str, int], day: _DayEvidence, name: str) -> VolumeReading:
+    """Return how the volumes of a symbol's day are read, and why. Raises: InvalidValue."""
+    symbol, changes, falls = key[0], day.changes, day.falls
     words = f"{falls:,} of {changes:,} changes fall"
-    if not np.isnan(ticks.day_volume[day.rows]).any():
-        return VolumeReading(day.symbol, PER_TICK, "the day's so far has a column of its own")
-    if len(day.rows) <= STEPS_MIN:
-        return VolumeReading(day.symbol, PER_TICK, f"{len(day.rows)} volumes tell nothing", is_assumed=True)
-    if not day.volume.any():
-        return VolumeReading(day.symbol, CUMULATIVE, "every volume is 0: both readings agree")
-    order = np.argsort(day.time, kind="stable")
-    reached = np.maximum.accumulate(day.volume[order])
-    before = np.searchsorted(day.time[order], day.time - LATE_NS, side="right") - 1
-    is_below = (before >= 0) & (day.volume < reached[before])  # what the volume had reached `LATE_NS` before
-    sinks = 100 * np.count_nonzero(is_below) > FALSE_PERCENT_MAX * len(day.rows)
+    if day.has_own_column:
+        return VolumeReading(symbol, PER_TICK, "the day's so far has a column of its own")
+    if day.rows <= STEPS_MIN:
+        return VolumeReading(symbol, PER_TICK, f"{day.rows} volumes tell nothing", is_assumed=True)
+    if not day.is_traded:
+        return VolumeReading(symbol, CUMULATIVE, "every volume is 0: both readings agree")
+    sinks = 100 * day.below > FALSE_PERCENT_MAX * day.rows
     if _chance(changes, falls) <= CHANCE_MAX and (not sinks or 100 * falls <= FALSE_PERCENT_MAX * changes):
-        return VolumeReading(day.symbol, CUMULATIVE, words)
+        return VolumeReading(symbol, CUMULATIVE, words)
     if sinks:
-        return VolumeReading(day.symbol, PER_TICK, words)
+        return VolumeReading(symbol, PER_TICK, words)
     raise InvalidValue(
-        f"{name}: the volumes of {day.symbol} on {day.day} may be each tick's own or the day's so far ({words}).",
+        f"{name}: the volumes of {symbol} on {date.fromordinal(key[1])} may be each tick's own or the day's so far "
+        f"({words}).",
         field="volume",
         hint=f"Say which: --volume {PER_TICK} or --volume {CUMULATIVE}.",
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pyarrow as pa
 from django.conf import settings
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -24,8 +23,9 @@ from trading.bookkeeping.references import must_be_bookable
 from trading.data_manager import DataManager
 from trading.errors import InvalidValue, LedgerBusy
 from trading.feeds import stamps, volume
+from trading.feeds.feed import Feed, Reading, read_feed
 from trading.feeds.names import FileSymbols
-from trading.feeds.ticks import Reject
+from trading.feeds.rejects import Rejects
 from trading.management.base import VeloxCommand
 from trading.management.files import write_file
 from trading.management.output import Report, Table, add_format_arguments
@@ -90,27 +90,29 @@ class Command(VeloxCommand):
         rejects: Path | None,
         strict: bool,
     ) -> bool:
+        pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own would keep what a stretch has freed
         book, trader, began, zone = get_account(account), load_strategy(strategy), time.perf_counter(), desk_zone()
-        reading = replay.Reading(
+        reading = Reading(
             FileSymbols.parse(symbol),
             zone,
             lru_cache(calendar_of_symbol),
             volume=volume,
             stamp=stamp,
             may_be_negative=may_be_negative,
+            folder=settings.DATA_DIR,
         )
-        feed = replay.read_feed(files, reading, now_ns=time.time_ns())
+        feed = read_feed(files, reading, now_ns=time.time_ns())
         for note in feed.notes:
             self.say(note)
-        for name in feed.ticks.symbols:  # all of it before anything is stored, not midway
+        for name in feed.spans:  # all of it before anything is stored, not midway
             split_symbol(name)
         if trader is not None:
-            must_be_bookable(feed.ticks.symbols, book)
+            must_be_bookable(feed.spans, book)
         with DataManager.for_replay(source=source, account=book.code, volume="per_tick") as dm:
             todo = replay.missing(dm, feed, source=source)
             rejects_file = _write_rejects(rejects, feed.rejects, files, source)
             try:
-                with _progress(len(feed.ticks)) as advance:
+                with _progress(feed.size) as advance:
                     replay.run(dm, feed, trader, todo=todo, pace=replay.Pace(speed), advance=advance)
             except KeyboardInterrupt:
                 raise replay.ReplayFailed("Stopped midway.", hint="Run it again: it goes on from there.") from None
@@ -121,18 +123,18 @@ class Command(VeloxCommand):
                 "account": book.code,
                 "strategy": strategy,
                 "rows_read": feed.rows_read,
-                "accepted": len(feed.ticks),
-                "rejected": feed.rejected(),
+                "accepted": feed.size,
+                "rejected": feed.rejects.counts(),
                 "rejects_file": rejects_file,
                 **replay.outcome(dm, feed, trader, source=source, zone=zone),
                 "elapsed_seconds": round(elapsed, 3),
-                "ticks_per_second": round(len(feed.ticks) / elapsed),
+                "ticks_per_second": round(feed.size / elapsed),
             }
             self._keep_gaps(book.code, feed)
         self.emit(_report(data, book.currency))
         return not (strict and feed.rejects)
 
-    def _keep_gaps(self, account: str, feed: replay.Feed) -> None:
+    def _keep_gaps(self, account: str, feed: Feed) -> None:
         """Keep the gaps of the feed's days; a ledger that is busy now is no reason to call the replay failed."""
         days = replay.days(feed, lambda symbol: calendar_of_symbol(symbol).zone)
         try:
@@ -161,7 +163,7 @@ def _progress(total: int) -> Iterator[replay.Advance]:
         yield lambda count: progress.advance(task, count)
 
 
-def _write_rejects(asked: Path | None, rejects: Sequence[Reject], files: Sequence[Path], source: str) -> str | None:
+def _write_rejects(asked: Path | None, rejects: Rejects, files: Sequence[Path], source: str) -> str | None:
     """Write the rejected rows to the file asked for, else to one of the source; return it, None where none is needed.
 
     Raises: OutputFailed; InvalidValue, for a file that is replayed.
@@ -173,11 +175,7 @@ def _write_rejects(asked: Path | None, rejects: Sequence[Reject], files: Sequenc
         raise InvalidValue(f"{path} is one of the files to replay.", field="rejects")
     if asked is None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "line", "reason", "text"])
-    writer.writerows([reject.file, reject.line, reject.reason, reject.text] for reject in rejects)
-    write_file(path, text.getvalue())
+    write_file(path, rejects.write)
     return str(path.absolute())
 
 
