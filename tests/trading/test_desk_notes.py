@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.management import CommandError, call_command
 
+from trading import summon
+from trading.alerts.day_work import work
 from trading.data_manager import DataManager
 from trading.domain.desk_notes import Desk, FlatFacts, NoteKind, closing_note, flat_note, schedule
 from trading.domain.sessions import DaySession
@@ -199,3 +201,20 @@ def test_the_command_tells_a_note_as_it_would_be_told_now() -> None:
     for wrong in (("--kind", "flat", "--day", "2025-10-18"), ("--kind", "ready", "--account", "mine"), ("--kind", "x")):
         with pytest.raises(CommandError):
             call_command("day_note", *wrong, stdout=StringIO(), stderr=StringIO())
+
+
+def test_whoever_watches_the_desk_raises_notes_and_tells_of_limits_that_no_companion_measures() -> None:
+    opened = at(FIRST, "09:20")
+    traded("T1", "TCS", opened, at(FIRST, "10:00"))
+    set_limit("main", "trades", 1, by="asha", reason="one a day", now=at(FIRST, "09:00"))
+    traded("T2", "TCS", at(FIRST, "11:00"), None)
+    for _ in range(2):  # and so does one that begins anew
+        work(at(FIRST, "15:20"))
+        assert set(Alert.objects.values_list("kind", flat=True)) == {"limit", "note"}
+    with summon.being_the_companion():  # which measures them by itself
+        set_limit("main", "trades", 2, by="asha", reason="two a day", now=at(FIRST, "15:21"))
+        set_limit("main", "open_positions", 0, by="asha", reason="none", now=at(FIRST, "15:21"))
+        work(at(FIRST, "15:22"))
+    assert Alert.objects.filter(kind="limit").count() == 1
+    work(at(FIRST, "15:22"))
+    assert Alert.objects.filter(kind="limit").count() == 2

@@ -9,26 +9,37 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
 from tests.companions import ended_afterwards, is_alive
+from tests.conftest import Ledger
 from tests.waiting import until
+from tests.webhook import webhook
 from trading import summon
+from trading.alerts.watch import FOLDER
 from trading.companion.companion import Companion
+from trading.data_manager import DataManager
+from trading.operations.set_limit import set_limit
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
+def serving(data_dir: Path, module: str = "velox_site.serve", **variables: str) -> Iterator[subprocess.Popen[str]]:
     environment = {name: value for name, value in os.environ.items() if name not in {"VELOX_SITE_URL", "DATABASE_URL"}}
     server = subprocess.Popen(
-        [sys.executable, "-m", "velox_site.serve"],
+        [sys.executable, "-m", module],
         cwd=ROOT,
-        env={**environment, "VELOX_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "velox_site.settings"},
+        env={
+            **environment,
+            "VELOX_DATA_DIR": str(data_dir),
+            "DJANGO_SETTINGS_MODULE": "velox_site.settings",
+            **variables,
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -85,3 +96,34 @@ def test_a_companion_stays_with_the_server_that_started_it_and_not_longer(
     monkeypatch.setattr(Companion, "run", lambda companion: wanted.append(companion.is_wanted()) or companion.stop())
     call_command("ship", watch=True, stay_with=parent)
     assert wanted == [stays]
+
+
+def watcher(data_dir: Path) -> str:
+    """Return who holds the lease of the watch over the desk."""
+    files = (data_dir / FOLDER).rglob("*")
+    return " ".join(path.read_text(errors="replace") for path in files if path.is_file())
+
+
+def test_a_companion_that_is_killed_is_told_by_the_pages_server_and_so_are_limits_meanwhile(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir = ledger.data_dir
+    monkeypatch.setattr(summon, "summon", lambda: None)  # a feed that stands still starts no other companion
+    with (
+        webhook() as hook,
+        serving(data_dir, "tests.velox_site.quick_watch", VELOX_ALERT_URLS=hook.url) as server,
+        DataManager() as dm,
+    ):
+        assert is_ready(server)
+        assert dm.process_tick("TCS", {"ltp": 1})
+        set_limit("main", "open_positions", 1, by="asha", reason="one at a time", now=datetime.now(UTC))
+        until(lambda: "companion" in watcher(data_dir), pause_seconds=0.1)
+        companion = summon.companion_pid()
+        assert companion and "Fault shipper" not in hook.titles()
+        os.kill(companion, signal.SIGKILL)
+        for trade_id in ("T1", "T2"):
+            dm.open_position(trade_id, "ema", "TCS", 1, 1, datetime.now(UTC))
+        until(lambda: {"Fault shipper", "Limit crossed limits · main"} <= set(hook.titles()), pause_seconds=0.1)
+        dm.close()  # nobody records any more, so nobody is missed
+        until(lambda: "Recovered shipper" in hook.titles(), pause_seconds=0.1)
+    assert hook.titles().count("Fault shipper") == 1 and len(set(hook.ids())) == len(hook.ids())

@@ -26,6 +26,7 @@ from timeseries.spool import lease
 from trading.alerts.all_clear import AllClear
 from trading.alerts.channels import Recipient, all_channels, channels_of_environment
 from trading.alerts.closed_trades import tell_closed_trades
+from trading.alerts.day_work import DayWork
 from trading.alerts.judge import Judge, fault_key, fault_notices
 from trading.alerts.outbox import Outbox
 from trading.errors import LedgerNotReady, VeloxError
@@ -57,11 +58,10 @@ class DeskWatch:
         self._lasting: set[str] = set()
         self._channels: list[Recipient] = []
         self._notices: dict[str, Notice] = {}
-        self._health, self._integrity = _Health(ask_health), DailyCheck()
+        self._health, self._integrity, self._day_work = _Health(ask_health), DailyCheck(), DayWork()
 
     def judge_once(self, now: datetime) -> None:
         """Look at the newest report of health and raise or end alerts; what the ledger does not take is kept."""
-        self._integrity.look(now)
         health = self._health.newest(now)
         if health is not None:
             self._notices = fault_notices(health, desk=_desk())
@@ -74,6 +74,11 @@ class DeskWatch:
         else:
             return
         self.judge_notices(self._notices, now)
+
+    def begin_work(self, now: datetime, clock_seconds: float) -> None:
+        """Begin what is due beside the looks at health, in threads of its own: notes, limits, the ledger's check."""
+        self._day_work.look(now, clock_seconds=clock_seconds)
+        self._integrity.look(now)
 
     def judge_notices(self, notices: Mapping[str, Notice], now: datetime) -> None:
         """Raise and end alerts by what is found now, by key."""
@@ -211,6 +216,7 @@ def hold(watch: DeskWatch, held: lease.Lease, ended: threading.Event, *, seconds
             return
         held.check()
         watch.judge_once(datetime.now(UTC))
+        watch.begin_work(datetime.now(UTC), time.monotonic())
         watch.send_once(datetime.now(UTC), time.monotonic())
         ended.wait(SENT_EVERY_SECONDS)
 

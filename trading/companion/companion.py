@@ -32,9 +32,7 @@ from trading.companion.follower import Follower
 from trading.companion.limit_watch import LimitWatch
 from trading.companion.newest import ROWS_MAX, newest_of
 from trading.errors import LedgerNotReady, VeloxError
-from trading.health.report import look
 from trading.hot import cache, comparisons, ledger_copy
-from trading.notes.sending import raise_due_notes
 from trading.operations.measure_excursions import measure_excursions
 from trading.queries.excursions import accounts_unmeasured
 from trading.transactions import ask
@@ -51,7 +49,6 @@ MEASURE_EVERY_SECONDS = 30.0
 SYNCER_EVERY_SECONDS = 1.0
 PRESENT_EVERY_SECONDS = 1.0
 ROOM_EVERY_SECONDS = 60.0
-NOTES_EVERY_SECONDS = 20.0
 MEASURED_MAX = 500  # trades of one account in one pass: the other jobs wait for it
 RETRY_SECONDS = (1.0, 30.0)
 
@@ -116,7 +113,6 @@ class Companion:
             Job("the shipping", self._shipping(), 0.0),
             Job("the mark of presence", _be_present, PRESENT_EVERY_SECONDS, waits=True),
             Job("the look at the spool's room", self._look_at_room, ROOM_EVERY_SECONDS, waits=True),
-            Job("the notes of the day", _raise_notes, NOTES_EVERY_SECONDS, clock() + NOTES_EVERY_SECONDS, waits=True),
             Job("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
             Job("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
             Job("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
@@ -220,11 +216,6 @@ def _be_present() -> None:
     """Leave word that the companion works; a data folder that was removed is not made anew for it."""
     if Path(settings.DATA_DIR).is_dir():
         presence.mark(settings.DATA_DIR, summon.PRESENCE)
-
-
-def _raise_notes() -> int:
-    """Raise the desk's notes that are due."""
-    return raise_due_notes(lambda at: look(now=at), now=datetime.now(UTC))
 
 
 def _measure() -> None:
