@@ -20,16 +20,16 @@ from trading.domain.money import SCALE
 from trading.strategies.base import Strategy, duration_ns
 from trading.strategies.intraday import LONG, IntradayStrategy, State
 
+# What a class may not override: whatever of these is its own might do something at a tick that is passed over.
+UNCHANGED = ("manage", "on_tick", "pass_over", "watch_of", "_is_over", "_turn_to")
 SLACK = 1e-9  # as a share of a stop: more than its rounding to a float
 
 
 def can_skip(strategy: Strategy) -> bool:
-    """Tell whether a strategy looks at candles alone."""
+    """Tell whether a strategy looks at candles alone, and lets the base decide when it is given a tick."""
     kind = type(strategy)
-    return (
-        issubclass(kind, IntradayStrategy)
-        and kind.manage is IntradayStrategy.manage
-        and kind.on_tick is IntradayStrategy.on_tick
+    return issubclass(kind, IntradayStrategy) and all(
+        getattr(kind, name) is getattr(IntradayStrategy, name) for name in UNCHANGED
     )
 
 

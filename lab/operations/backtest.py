@@ -92,6 +92,7 @@ class DaysSeen:
     digests: list[str] = field(default_factory=list)
     sources: set[str] = field(default_factory=set)
     ticks: int = 0
+    is_reading: bool = False  # what is raised now is the store's, else it is the strategy's
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,9 @@ def backtest(request: BacktestRequest, reader: Reader) -> Backtest:
     failure: Exception | None = None
     try:
         walk(desk, strategy, days, plainly if request.is_plain or not can_skip(strategy) else skipping)
-    except VeloxError:
-        raise
     except Exception as error:  # the strategy's own, whatever it is
+        if seen.is_reading:
+            raise
         failure = error
     if not seen.days:
         raise InvalidValue(
@@ -152,13 +153,17 @@ def _strategy(request: BacktestRequest) -> Strategy:
 
 def _watched(days: Iterator[DayTicks], seen: DaysSeen, asked: TickQuestion) -> Iterator[DayTicks]:
     """Hand days on, and keep what is told of them."""
+    seen.is_reading = True
     for day in days:
+        seen.is_reading = False
         seen.days.append(day.day)
         seen.digests.append(day.digest())
         seen.sources |= {ticks.source for ticks in day.symbols}
         seen.ticks += len(day)
         tell("days", (day.day - asked.first).days + 1, (asked.last - asked.first).days + 1)
         yield day
+        seen.is_reading = True
+    seen.is_reading = False
 
 
 def _answer(

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import date
+
+from django.conf import settings
+
 from lab.backtest.desk import LabDesk
 from lab.domain.fills import LabTrade
 from trading.domain.money import from_units
-from trading.errors import InvalidValue
+from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Account
 from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
+from trading.operations.create_account import create_account
 from trading.operations.open_position import open_position
+from trading.queries.accounts import get_account
+from trading.transactions import ask
 
 REPLAY = "replay"
+EVER = date(2000, 1, 1)  # the day from which on a desk's own accounts have their capital
+
+
+def replay_account(code: str) -> Account:
+    """Return an account, made with the desk's currency and capital where there is none of this code.
+
+    Raises: InvalidValue, LedgerBusy, LedgerNotReady.
+    """
+    with suppress(UnknownAccount):
+        return ask(get_account, code)
+    return create_account(
+        code, book=REPLAY, currency=settings.VELOX_CURRENCY, zone=settings.TIME_ZONE, capital=settings.VELOX_CAPITAL,
+        capital_date=EVER,
+    )  # fmt: skip
 
 
 def keep_run(desk: LabDesk, account: Account) -> int:

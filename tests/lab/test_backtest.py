@@ -82,7 +82,6 @@ def test_ema_cross_over_the_five_files_is_its_replay(market_data):
     assert (told["trades_closed"], told["total_pnl"]) == (39, "243.7")
     answer = backtest("ema_cross", *EXACT)
     assert (answer["trades_closed"], answer["total_pnl"]) == (39, "243.7")
-    call_command("account", "create", "kept", "--book", "replay", stdout=io.StringIO())
     kept = backtest("ema_cross", *EXACT, "--keep", "--account", "kept")
     assert {**kept, "statistics": answer["statistics"]} == answer
     trades = [
@@ -138,6 +137,17 @@ def test_every_trial_counts_whatever_becomes_of_it(tmp_path, monkeypatch):
     assert "ZeroDivisionError" in words
     assert morning("ema_cross", "--set", "fast=3")["trials"] == 4
     assert Trial.objects.filter(state="failed").count() == 1
+
+
+def test_a_call_that_the_ledger_would_refuse_is_a_failed_trial_too(tmp_path, monkeypatch):
+    recorded()
+    (tmp_path / "strategy_that_asks_ahead.py").write_text(
+        "class Ahead:\n    strategy_id = 'ahead'\n    def on_start(self, dm): self.dm = dm\n"
+        "    def on_tick(self, tick): self.dm.get_latest_tick(tick.symbol)\n    def on_end(self): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "ahead of the ticks" in refused("strategy_that_asks_ahead:Ahead", "--from", "2021-04-12")
+    assert Trial.objects.get().state == "failed"
 
 
 @pytest.mark.parametrize(

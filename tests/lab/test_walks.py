@@ -123,6 +123,9 @@ def test_the_old_stop_is_tested_before_it_is_raised():
     day = ticks((0, 100), (1, 110), (2, 105), (3, 104))
     desk = played(Scripted(t0=long(stop=90), t1=stop_at(108)), [day])
     assert prices(desk) == [(0, 100), (2, 105)]  # not by the tick at 110 that raised it
+    beyond = ticks((0, 100), (1, 103), (2, 106))
+    desk = played(Scripted(t0=long(stop=90), t1=stop_at(104)), [beyond])
+    assert prices(desk) == [(0, 100)]  # the tick at 103 had passed the old one already
 
 
 def test_a_stop_that_was_moved_while_the_entry_was_on_its_way_rests_from_the_fill_on():
@@ -221,13 +224,20 @@ class Eager(EmaCross):
     stop_ranges = 1.0
 
 
+class Early(EmaCross):
+    """One that squares off at a time of its own."""
+
+    def _is_over(self, watch, tick):
+        return tick.time > OPENS + 3_600 * SECOND
+
+
 KINDS = (EmaCross, Eager, PlainCross)
 MODELS = (FillModel(0, 0), FillModel(500, 1), FillModel(90_000, 3), FillModel(0, 2))
 
 
 def test_only_classes_of_candles_alone_are_skipped():
-    assert [can_skip(kind()) for kind in (EmaCross, Eager, PlainCross, OpeningRangeBreakout, Scripted)] == [
-        True, True, True, False, False,
+    assert [can_skip(kind()) for kind in (EmaCross, Eager, PlainCross, OpeningRangeBreakout, Scripted, Early)] == [
+        True, True, True, False, False, False,
     ]  # fmt: skip
 
 

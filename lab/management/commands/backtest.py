@@ -9,7 +9,7 @@ from datetime import date
 from lab.backtest.days import TickQuestion
 from lab.management.arguments import add_fill_arguments, add_tick_arguments, fill_model, settings_of, ticks_of
 from lab.operations.backtest import BacktestAnswer, BacktestRequest, backtest
-from lab.operations.keep_run import keep_run
+from lab.operations.keep_run import keep_run, replay_account
 from timeseries.wiring import open_reader
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments
@@ -31,7 +31,11 @@ class Command(VeloxCommand):
         parser.add_argument(
             "--set", action="append", default=[], metavar="NAME=VALUE", help="one of the strategy's parameters"
         )
-        parser.add_argument("--keep", action="store_true", help="write the trades into --account, of book replay")
+        parser.add_argument(
+            "--keep",
+            action="store_true",
+            help="write the trades into --account, of book replay, made where it is missing",
+        )
         parser.add_argument("--account", default="replay", help="whose capital counts (default: replay)")
         add_format_arguments(parser)
 
@@ -53,7 +57,7 @@ class Command(VeloxCommand):
     ) -> bool:
         question = ticks_of(ticks, source, symbol, first, last)
         model = fill_model(latency_ms, slippage_ticks, charges)
-        capital = ask(get_account, account)
+        capital = replay_account(account) if keep else ask(get_account, account)
         request = BacktestRequest(
             strategy=strategy, ticks=question, capital=capital, settings=settings_of(set), model=model
         )
