@@ -8,12 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
+from django.conf import settings
 
 from timeseries import wiring
 from timeseries.bus.live import LiveTicks
-from trading import replay
 from trading.errors import InvalidValue
 from trading.feeds import stamps, volume
+from trading.feeds.feed import Reading, read_feed
 from trading.feeds.names import FileSymbols
 from trading.management.base import VeloxCommand
 from trading.management.kafka import end_of_process, producer_of
@@ -77,22 +78,23 @@ class Command(VeloxCommand):
                 end.wait(0 if sent else LOOK_SECONDS)
             left_out = ticks.missed
         else:
-            reading = replay.Reading(
+            reading = Reading(
                 FileSymbols.parse(symbol),
                 desk_zone(),
                 lru_cache(calendar_of_symbol),
                 volume=volume,
                 stamp=stamp,
                 may_be_negative=may_be_negative,
+                folder=settings.DATA_DIR,
             )
-            feed, count = replay.read_feed(files, reading, now_ns=time.time_ns()), 0
+            feed, count = read_feed(files, reading, now_ns=time.time_ns()), 0
             for note in feed.notes:
                 self.say(note)
-            for batch in feed.ticks.batches():
+            for batch in (batch for ticks in feed.stretches() for batch in ticks.batches()):
                 ticks_of = pa.table(batch) if isinstance(batch, dict) else pa.Table.from_pylist(batch)
                 count += producer.table(ticks_of, form=form, rows=rows)
             producer.flush()
-            left_out = len(feed.rejects)
+            left_out = feed.rejects.counts()["total"]
         body = {"topic": topic, "ticks": count, "left_out": left_out}
         table = Table(f"Kafka {topic}", ["Ticks", "Left out"], [[count, left_out]], "INR")
         self.emit(Report("Kafka", body, [table], []))
