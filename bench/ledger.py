@@ -182,7 +182,7 @@ def plain_ledger() -> Iterator[None]:
             yield
         finally:
             connections[PLAIN].close()
-            del connections.databases[PLAIN]
+            del connections[PLAIN], connections.databases[PLAIN]
 
 
 @contextmanager

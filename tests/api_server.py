@@ -23,7 +23,8 @@ SECONDS = 60.0
 class ApiServer:
     """A listening socket, and the process that serves it: what comes while it is dead waits for the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, proxies: str = "") -> None:
+        self.proxies = proxies  # whose forwarded address is believed
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self.listener.getsockname()[1]
         self.pid = 0
@@ -36,7 +37,10 @@ class ApiServer:
             return
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            config = uvicorn.Config(application, lifespan="off", log_level="error", ws="wsproto", access_log=False)
+            config = uvicorn.Config(
+                application, lifespan="off", log_level="error", ws="wsproto", access_log=False,
+                proxy_headers=bool(self.proxies), forwarded_allow_ips=self.proxies,
+            )  # fmt: skip
             uvicorn.Server(config).run(sockets=[self.listener])
         finally:
             os._exit(1)
@@ -48,15 +52,23 @@ class ApiServer:
             os.waitpid(self.pid, 0)
             self.pid = 0
 
-    def post(self, path: str, body: bytes, secret: str, kind: str) -> tuple[int, bytes]:
-        """Send a request and return status and body. Raises: OSError, HTTPException where it is cut."""
+    def ask(
+        self, method: str, path: str, body: bytes, secret: str, kind: str, **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send a request and return status, headers and body. Raises: OSError, HTTPException where it is cut."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         try:
-            connection.request("POST", path, body, {"Authorization": f"Bearer {secret}", "Content-Type": kind})
+            own = {"Authorization": f"Bearer {secret}", **({"Content-Type": kind} if kind else {}), **headers}
+            connection.request(method, path, body, own)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response.status, {name.title(): text for name, text in response.getheaders()}, response.read()
         finally:
             connection.close()
+
+    def post(self, path: str, body: bytes, secret: str, kind: str, **headers: str) -> tuple[int, bytes]:
+        """Post a body and return status and body. Raises: OSError, HTTPException where it is cut."""
+        status, _, content = self.ask("POST", path, body, secret, kind, **headers)
+        return status, content
 
     def send_raw(self, request: bytes) -> bytes:
         """Send bytes, end the sending, and return all that comes back."""
@@ -70,9 +82,9 @@ class ApiServer:
 
 
 @contextmanager
-def api_server() -> Iterator[ApiServer]:
+def api_server(proxies: str = "") -> Iterator[ApiServer]:
     """Yield a server that is started."""
-    server = ApiServer()
+    server = ApiServer(proxies)
     server.start()
     try:
         yield server

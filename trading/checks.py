@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from ipaddress import ip_network
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -12,6 +14,7 @@ from django.db import connections
 from django.db.utils import DatabaseError
 
 from trading.models import append_only
+from trading.queries.tokens import all_tokens, is_alive
 from trading.transactions import applied_migrations, known_migrations
 
 WAL_IS_SAFE_FROM = (3, 51, 3)
@@ -44,6 +47,41 @@ def no_ledger_is_left_behind(**_: Scope) -> list[CheckMessage]:
             f"DATABASE_URL leads to a ledger on a server, and {file} is a ledger too, which nobody reads any more.",
             hint="If that one is the desk's, unset DATABASE_URL; else keep the file where backups are.",
             id="velox.W002",
+        )
+    ]
+
+
+@register(Tags.security)
+def proxies_are_few(**_: Scope) -> list[CheckMessage]:
+    """Refuse to take everybody's word for the address that a request comes from."""
+    everybody = [network for network in settings.VELOX_TRUSTED_PROXIES if not ip_network(network).prefixlen]
+    if not everybody:
+        return []
+    return [
+        Error(
+            f"VELOX_TRUSTED_PROXIES names every address ({everybody[0]}): anybody could say where a call comes from.",
+            hint="Name the proxies alone that stand before VELOX.",
+            id="velox.E002",
+        )
+    ]
+
+
+@register(Tags.database)
+def pinned_tokens_see_their_callers(databases: Sequence[str] | None = None, **_: Scope) -> list[CheckMessage]:
+    """Warn where a token is pinned to networks while a proxy that nobody named stands between (with --database)."""
+    if not databases or settings.VELOX_TRUSTED_PROXIES or not settings.IS_HTTPS:
+        return []
+    try:
+        pinned = [token.name for token in all_tokens() if token.networks and is_alive(token, datetime.now(UTC))]
+    except DatabaseError:
+        return []  # a ledger that cannot be asked is the health report's affair
+    if not pinned:
+        return []
+    return [
+        Warning(
+            f"Tokens are pinned to networks ({', '.join(pinned)}), but every request seems to come from the proxy.",
+            hint="Name it in VELOX_TRUSTED_PROXIES, and let it set X-Forwarded-For.",
+            id="velox.W003",
         )
     ]
 

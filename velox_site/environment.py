@@ -9,6 +9,7 @@ import zoneinfo
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
+from ipaddress import ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -68,6 +69,18 @@ class Environment:
             if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", word):
                 raise _wrong(name, word, "names of hosts between commas, such as velox.example,web")
         return names
+
+    def networks(self, name: str) -> list[str]:
+        """Read addresses and networks between commas or blanks."""
+        words = self.text(name).replace(",", " ").split()
+        for word in words:
+            try:
+                ip_network(word)
+            except ValueError as error:
+                raise _wrong(
+                    name, word, "addresses or networks between commas, such as 10.0.0.2,10.1.0.0/16"
+                ) from error
+        return words
 
     def flag(self, name: str, default: bool) -> bool:
         """Read a switch: on or off."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 from trading import summon
@@ -124,8 +125,9 @@ def server_config() -> uvicorn.Config:
     """Return uvicorn's configuration of the pages.
 
     A request's address is its connection's: anybody could write a header that names another, so it is believed only
-    from the proxies that uvicorn's own variable FORWARDED_ALLOW_IPS names.
+    from the proxies that VELOX_TRUSTED_PROXIES names, or uvicorn's own variable FORWARDED_ALLOW_IPS.
     """
+    proxies = ",".join(settings.VELOX_TRUSTED_PROXIES) or os.environ.get("FORWARDED_ALLOW_IPS")
     return uvicorn.Config(
         "velox_site.asgi:application",
         lifespan="off",
@@ -135,7 +137,8 @@ def server_config() -> uvicorn.Config:
         ws="wsproto",
         ws_max_size=WEBSOCKET_BYTES_MAX,
         timeout_graceful_shutdown=REQUEST_SECONDS_MAX,
-        proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
     )
 
 

@@ -210,6 +210,8 @@ VELOX_ALERT_QUIET = env.hours("VELOX_ALERT_QUIET")
 VELOX_DEADMAN_URL = env.url("VELOX_DEADMAN_URL", "", schemes=("http", "https"))
 
 # -- the HTTP interface: of each token and web process ----------------------------------------------------------------
+# The proxies whose word is taken for the address that a request comes from.
+VELOX_TRUSTED_PROXIES = env.networks("VELOX_TRUSTED_PROXIES")
 VELOX_API_REQUESTS_PER_SECOND = env.integer("VELOX_API_REQUESTS_PER_SECOND", 100, minimum=1)
 
 # -- logs ------------------------------------------------------------------------------------------------------------

@@ -198,3 +198,28 @@ def test_a_length_that_lies_stores_nothing(
     assert not answer or int(answer.split()[1]) in statuses, answer
     server.kill()
     assert mended(settings) == []
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "status"),
+    [
+        ("", "10.1.1.1", 403),  # anybody could write that
+        ("127.0.0.1", "10.1.1.1", 200),
+        ("127.0.0.0/8", "10.1.1.1", 200),
+        ("127.0.0.1", "10.1.1.1, 192.0.2.9", 403),  # what the caller itself wrote stands before the proxy's word
+        ("127.0.0.1", "192.0.2.9, 10.1.1.1", 200),
+        ("10.0.0.1", "10.1.1.1", 403),
+        ("127.0.0.1", "nonsense", 403),
+    ],
+)
+def test_a_forwarded_address_is_that_of_a_proxy_that_is_named(
+    proxies: str, forwarded: str, status: int, ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "_facades", {})
+    pinned = make_token("main", "pinned", ["record"], by="asha", networks=["10.0.0.0/8"]).secret
+    with api_server(proxies) as server:
+        for path in ("ticks?stream=s&sequence=1", "snapshots"):
+            headers = {"X-Forwarded-For": forwarded}
+            body = b"[]" if "ticks" in path else b"{}"
+            told, answer = server.post(f"/api/v1/{path}", body, pinned, "application/json", **headers)
+            assert told == status or (status == 200 and told == 422), (path, answer)

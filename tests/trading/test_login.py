@@ -122,12 +122,16 @@ def test_no_header_names_another_address(asha: User, clock: SimpleNamespace) -> 
     assert attempt(page_desk.PASSWORD, **{"x-forwarded-for": "198.51.100.99"}).status_code == 429
 
 
-def test_the_server_believes_a_proxys_headers_only_where_the_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_believes_a_proxys_headers_only_where_the_proxy_is_named(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
     assert serve.server_config().proxy_headers is False
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "10.0.0.2")
     config = serve.server_config()
     assert (config.proxy_headers, config.forwarded_allow_ips) == (True, "10.0.0.2")
+    settings.VELOX_TRUSTED_PROXIES = ["10.0.0.3", "10.1.0.0/16"]
+    assert serve.server_config().forwarded_allow_ips == "10.0.0.3,10.1.0.0/16"
 
 
 def test_of_many_tries_at_once_no_more_than_five_are_looked_at(data_dir: Path) -> None:

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from tests.trading.book import snapshot
-from trading import token_use
+from trading import checks, token_use
 from trading.errors import IdConflict, InvalidValue, UnknownAccount
 from trading.models import Journal
 from trading.operations.make_token import digest, make_token
@@ -94,3 +94,17 @@ def test_the_last_use_is_kept_to_the_minute_outside_the_ledger(data_dir: Path) -
     assert token_use.last_use(token) == NOW.replace(second=0) + timedelta(minutes=1)
     assert told()["tokens"][0]["last_used_at"] == "2026-11-27T09:16:00Z"
     assert snapshot() == before
+
+
+def test_checks_tell_of_proxies_that_anybody_may_be_and_of_pinned_tokens_behind_an_unknown_one(settings: Any) -> None:
+    assert checks.proxies_are_few() == []
+    settings.VELOX_TRUSTED_PROXIES = ["10.0.0.2", "0.0.0.0/0"]
+    assert [message.id for message in checks.proxies_are_few()] == ["velox.E002"]
+    settings.VELOX_TRUSTED_PROXIES, settings.IS_HTTPS = [], True
+    make_token("main", "free", ["read"], by="asha")
+    assert checks.pinned_tokens_see_their_callers(databases=["default"]) == []
+    make_token("main", "pinned", ["read"], by="asha", networks=["10.0.0.0/8"])
+    assert [message.id for message in checks.pinned_tokens_see_their_callers(databases=["default"])] == ["velox.W003"]
+    assert checks.pinned_tokens_see_their_callers() == []
+    settings.VELOX_TRUSTED_PROXIES = ["10.0.0.2"]
+    assert checks.pinned_tokens_see_their_callers(databases=["default"]) == []

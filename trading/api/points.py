@@ -21,9 +21,8 @@ from trading.api.keys import IdempotencyKey
 from trading.api.problems import KeyReused
 from trading.api.router import RECORD, router
 from trading.api.shapes import Exact, Id, Moment, Name, Sent
-from trading.api.tick_batches import BatchAnswer, BatchPlace, own_name, record_batch
+from trading.api.tick_batches import BatchAnswer, BatchPlace, log_batches, own_name, record_batch
 from trading.api.tick_bodies import READERS
-from trading.domain.chain import JSON
 from trading.domain.plain_json import to_json
 from trading.errors import InvalidValue
 
@@ -71,12 +70,14 @@ class PointAnswer(Schema):
     "/ticks", response=BatchAnswer, auth=RECORD, tags=["record"], summary="Record a batch of ticks",
     openapi_extra=TICKS_BODY,
 )  # fmt: skip
-def process_ticks(request: HttpRequest, place: Query[BatchPlace]) -> JSON:
+def process_ticks(request: HttpRequest, place: Query[BatchPlace]) -> BatchAnswer:
     """`DataManager.process_ticks`, of a body in JSON, lines of JSON, CSV or an Arrow stream, each row recorded once."""
     if strangers := sorted(set(request.GET) - set(BatchPlace.model_fields)):
         raise InvalidValue(f"There is no {strangers[0]!r} here.", field=strangers[0])
     recorder = facade_of(request).telemetry.recorder
-    return record_batch(token_of(request), recorder, place, request, request.content_type or "")
+    answer = record_batch(token_of(request), recorder, place, request, request.content_type or "")
+    log_batches(token_of(request), [answer])
+    return answer
 
 
 @router.post(

@@ -36,8 +36,15 @@ from trading.api.asgi import (
 )
 from trading.api.desk import facade_for
 from trading.api.problems import HttpsRequired, NotThere, TooManyRequests, WrongMediaType, no_token
-from trading.api.tick_batches import BatchPlace, MessageHead, StreamPlace, newest_batch, record_batch
-from trading.domain.chain import JSON
+from trading.api.tick_batches import (
+    BatchAnswer,
+    BatchPlace,
+    MessageHead,
+    StreamPlace,
+    log_batches,
+    newest_batch,
+    record_batch,
+)
 from trading.domain.plain_json import to_json
 from trading.errors import InvalidValue
 from trading.ledger_thread import awaited
@@ -89,7 +96,8 @@ class TickApplication:
         except Exception as error:
             await body.drain()  # or its sender, who still sends, would not hear the answer
             return refusal_of(error)
-        return HttpResponse(to_json(answer), content_type="application/json")
+        log_batches(token, [answer])
+        return HttpResponse(to_json(answer.model_dump()), content_type="application/json")
 
     async def _answer_socket(self, scope: AsgiScope, receive: AsgiReceive, send: AsgiSend) -> None:
         """Record the batches that come over a WebSocket and acknowledge each, until one is refused or it is closed."""
@@ -105,20 +113,25 @@ class TickApplication:
             return
         await send({"type": "websocket.accept"})
         await send({"type": "websocket.send", "text": to_json({"stream": place.stream, "sequence": newest})})
-        looked = time.monotonic()
+        looked, answers = time.monotonic(), list[BatchAnswer]()
         try:
             while (message := await receive())["type"] == "websocket.receive":
                 if time.monotonic() > looked + LOOK_SECONDS:
                     await awaited(_known, scope)  # a token that has ended ends what it opened
-                    looked = time.monotonic()
+                    log_batches(token, answers)
+                    looked, answers = time.monotonic(), []
                 text = message.get("bytes") or (message.get("text") or "").encode()
-                answer = await self._in_a_thread(_record_message, token, place, text)
-                await send({"type": "websocket.send", "text": to_json(answer)})
+                answers.append(await self._in_a_thread(_record_message, token, place, text))
+                await send({"type": "websocket.send", "text": to_json(answers[-1].model_dump())})
+        except OSError:
+            return  # the client is gone
         except Exception as error:
             refusal = refusal_of(error)
             await send({"type": "websocket.send", "text": refusal.content.decode()})
             code = TRY_AGAIN_LATER if refusal.status_code >= 429 else POLICY_VIOLATION
             await send({"type": "websocket.close", "code": code})
+        finally:
+            log_batches(token, answers)
 
     @contextmanager
     def _counted(self, token: ApiToken) -> Iterator[None]:
@@ -136,7 +149,7 @@ class TickApplication:
         return await loop.run_in_executor(self._threads, partial(call, *arguments, **keywords))
 
 
-def _record_message(token: ApiToken, place: StreamPlace, text: bytes) -> JSON:
+def _record_message(token: ApiToken, place: StreamPlace, text: bytes) -> BatchAnswer:
     """Record a message: a line that has the batch's sequence alone, then a line of JSON for each tick."""
     first, _, lines = text.partition(b"\n")
     try:

@@ -7,7 +7,7 @@ marked beside the lane before it is written, so the same batch again goes on whe
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Annotated
@@ -25,7 +25,6 @@ from trading.api.problems import BatchBroken, BodyTooLarge, OutOfSequence, Strea
 from trading.api.shapes import Name, Sent
 from trading.api.tick_bodies import TickSlice, read_ticks, rows_from, rows_in
 from trading.api.tick_rows import PIECE_BYTES, BodyReader
-from trading.domain.chain import JSON
 from trading.errors import IdConflict, InvalidValue, SpoolFailed, SpoolFull
 from trading.models import ApiToken
 
@@ -96,7 +95,9 @@ class _MeasuredBody:
         return self._digest.hexdigest()
 
 
-def record_batch(token: ApiToken, recorder: Recorder, place: BatchPlace, body: BodyReader, media_type: str) -> JSON:
+def record_batch(
+    token: ApiToken, recorder: Recorder, place: BatchPlace, body: BodyReader, media_type: str
+) -> BatchAnswer:
     """Record what is not recorded yet of a batch and return its answer, the same each time.
 
     Raises:
@@ -131,18 +132,22 @@ def record_batch(token: ApiToken, recorder: Recorder, place: BatchPlace, body: B
             raise BatchBroken(fault, stream.progress(place.sequence) or BatchProgress()) from error
         except (InvalidValue, SpoolFull, SpoolFailed, BodyTooLarge, TooSlow) as error:
             raise BatchBroken(error, stream.progress(place.sequence) or BatchProgress()) from error
-    log.info(
-        "a batch of ticks was recorded", caller=token.name, account=token.account.code, stream=place.stream,
-        sequence=place.sequence, rows=done.rows, accepted=done.accepted,
+    rejected = [RejectedTick(index=index, code=code, field=field) for index, code, field in done.rejected]
+    return BatchAnswer(
+        stream=place.stream, sequence=place.sequence, rows=done.rows, accepted=done.accepted,
+        rejected_count=done.rows - done.accepted, rejected=rejected,
     )  # fmt: skip
-    return {
-        "stream": place.stream,
-        "sequence": place.sequence,
-        "rows": done.rows,
-        "accepted": done.accepted,
-        "rejected_count": done.rows - done.accepted,
-        "rejected": [{"index": index, "code": code, "field": field} for index, code, field in done.rejected],
-    }
+
+
+def log_batches(token: ApiToken, answers: Sequence[BatchAnswer]) -> None:
+    """Write a line about batches of one stream that were recorded."""
+    if answers:
+        last = answers[-1]
+        log.info(
+            "ticks were recorded", caller=token.name, account=token.account.code, stream=last.stream,
+            sequence=last.sequence, batches=len(answers), rows=sum(answer.rows for answer in answers),
+            accepted=sum(answer.accepted for answer in answers),
+        )  # fmt: skip
 
 
 def newest_batch(token: ApiToken, recorder: Recorder, stream: str) -> int | None:

@@ -23,6 +23,7 @@ from trading.api.tick_rows import (
     body_lines,
     column_of_arrow,
     column_of_texts,
+    objects_of,
     parsed,
     tick_of,
 )
@@ -71,6 +72,9 @@ def _json(body: BodyReader) -> Iterator[TickSlice]:
 def _lines_of_json(body: BodyReader) -> Iterator[TickSlice]:
     """Yield the rows of lines that hold a tick each; empty lines are none."""
     for lines in body_lines(body):
+        if (parsed_at_once := objects_of(lines)) is not None:
+            yield parsed_at_once
+            continue
         rows: list[TickRow] = []
         for line in lines:
             try:

@@ -18,6 +18,7 @@ from trading.api.plain import DEPTH_MAX, depth_of
 from trading.errors import InvalidValue
 
 PIECE_BYTES = 64 << 10
+OPENS, CLOSES = b"{}"
 LINE_BYTES_MAX = 64 << 10
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.(?P<fraction>\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 ZONE_HINT = "Write a time with its zone, such as 2026-11-27T03:45:00.25Z, or whole nanoseconds since 1970 in UTC."
@@ -47,6 +48,25 @@ def body_lines(body: BodyReader) -> Iterator[list[bytes]]:
         lines.append(rest)
     if lines:
         yield lines
+
+
+def objects_of(lines: list[bytes]) -> list[TickRow] | None:
+    """Return lines of plain objects as they are parsed all at once; None where each is to be looked at.
+
+    Without an array, an escape or an open text in a line, two lines cannot be one object: `}`, a comma and `{` stand
+    between objects alone. So as many objects as lines are one a line.
+    """
+    text = b",".join(lines)
+    if b"[" in text or b"\\" in text or any(line.count(b'"') % 2 for line in lines):
+        return None
+    if any(line[0] != OPENS or line[-1] != CLOSES for line in lines) or text.count(b"{") != len(lines):
+        return None
+    try:
+        rows: list[TickRow] = orjson.loads(b"[" + text + b"]")
+    except orjson.JSONDecodeError:
+        return None
+    times = {type(row.get("timestamp")) for row in rows}
+    return None if len(rows) != len(lines) or not times <= {int, type(None)} else rows
 
 
 def parsed(text: bytes, what: str) -> Input:

@@ -7,7 +7,8 @@ from functools import wraps
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.urls import path
+from django.urls import path, re_path
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from trading.api.application import api
@@ -31,9 +32,17 @@ def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     return login_not_required(answer)
 
 
+@login_not_required
+@csrf_exempt
+def not_there(request: HttpRequest) -> HttpResponse:
+    """Answer below `/api/v1/` where nothing is."""
+    return problem(404, f"Nothing is at {request.path!r}.", code="not_there", hint="/api/v1/openapi.json lists all.")
+
+
 urlpatterns, _, app_name = api.urls
 urlpatterns.insert(0, path("docs/", reference, name="reference"))
 for route in urlpatterns:
     if route.callback is not None and route.name != "reference":
         view = require_safe(route.callback) if route.name == "openapi-json" else route.callback
-        route.callback = in_problems(view)
+        route.callback = not_there if route.name == "api-root" else in_problems(view)
+urlpatterns.append(re_path("", not_there, name="not_there"))

@@ -1,0 +1,321 @@
+"""The HTTP interface: ticks by Arrow batches and over the WebSocket against process_ticks in this process and against a
+plain Django view; one open_position against a plain view behind the same middleware, and what its parts cost."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import uvicorn
+from django.contrib.auth.decorators import login_not_required
+from django.db import connections, models, transaction
+from django.http import HttpRequest, JsonResponse
+from django.test import Client, override_settings
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection, Message, Ping, Request, TextMessage
+
+from bench.harness import Figures, Pair, Pairs, Row
+from bench.ledger import AT, PLAIN, ledger_of_its_own, plain_ledger, plain_opening
+from bench.ticks import recording
+from trading import summon, token_use
+from trading.api import access
+from trading.models import TokenScope
+from trading.operations.make_token import make_token
+from trading.operations.open_position import open_position
+from velox_site.asgi import application
+from velox_site.urls import urlpatterns
+
+CALLS, BATCH, PLAIN_BATCH, MESSAGES, OPENINGS = 4, 20_000, 200, 8, 20
+START = 1_710_475_260 * 10**9
+MANY = 10**9
+
+
+class PlainTick(models.Model):
+    """A tick as a row of the plain ledger."""
+
+    symbol = models.CharField(max_length=64)
+    time = models.BigIntegerField()
+    price = models.FloatField()
+    volume = models.FloatField()
+
+    class Meta:
+        app_label = "bench"
+        managed = False
+
+
+@login_not_required
+@csrf_exempt
+def plain_ticks(request: HttpRequest) -> JsonResponse:
+    """Save rows one by one in one transaction."""
+    rows = json.loads(request.body)
+    with transaction.atomic(using=PLAIN):
+        for row in rows:
+            PlainTick.objects.using(PLAIN).create(
+                symbol=row["symbol"], time=row["timestamp"], price=row["ltp"], volume=row["volume"]
+            )
+    return JsonResponse({"accepted": len(rows)})
+
+
+@login_not_required
+@csrf_exempt
+def plain_open(request: HttpRequest) -> JsonResponse:
+    """Save the rows of an opening in one transaction."""
+    body = json.loads(request.body)
+    with transaction.atomic(using=PLAIN):
+        trade = plain_opening(body["trade_id"])
+    return JsonResponse({"trade_id": trade.trade_id, "open_quantity": str(trade.open_quantity)})
+
+
+urls = ModuleType("bench_urls")
+urls.urlpatterns = [  # type: ignore[attr-defined]
+    path("plain/ticks", plain_ticks), path("plain/positions", plain_open), *urlpatterns,
+]  # fmt: skip
+
+
+@contextmanager
+def desk_of_its_own() -> Iterator[str]:
+    """Yield the secret of a token of a ledger and a spool of their own."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(ledger_of_its_own()))
+        stack.enter_context(plain_ledger())
+        stack.enter_context(
+            override_settings(
+                DATA_DIR=folder, SPOOL_DIR=folder / "spool", ROOT_URLCONF=urls, VELOX_API_REQUESTS_PER_SECOND=MANY
+            )
+        )
+        with connections[PLAIN].schema_editor() as editor:
+            editor.create_model(PlainTick)
+        yield make_token("main", "bench", ["record"], by="bench").secret
+
+
+@contextmanager
+def served() -> Iterator[int]:
+    """Serve in another process; yield its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    connections.close_all()
+    pid = os.fork()
+    if not pid:
+        try:
+            summon.summon = lambda: None  # no companion: what is measured is recording
+            config = uvicorn.Config(
+                application,
+                lifespan="off",
+                log_level="error",
+                ws="wsproto",
+                access_log=False,
+                timeout_keep_alive=3600,
+            )
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            os._exit(0)
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        listener.close()
+
+
+def columns(number: int, rows: int) -> dict[str, Any]:
+    """Return ticks of four fields; no round repeats an instant."""
+    prices = 1900.05 + np.arange(rows) % 400 / 20
+    return {
+        "symbol": ["RELIANCE"] * rows,
+        "ltp": prices,
+        "volume": 1_000_000.0 + np.arange(rows),
+        "timestamp": START + number * rows + np.arange(rows),
+    }
+
+
+def as_arrow(given: dict[str, Any]) -> bytes:
+    table, sink = pa.table(given), io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
+def as_rows(given: dict[str, Any]) -> list[dict[str, Any]]:
+    lists = {name: column if isinstance(column, list) else column.tolist() for name, column in given.items()}
+    return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
+
+
+def json_line(row: dict[str, Any]) -> bytes:
+    return json.dumps(row).encode()
+
+
+class Poster:
+    """A client that keeps its connection."""
+
+    def __init__(self, port: int, secret: str) -> None:
+        self._connection, self._secret = http.client.HTTPConnection("127.0.0.1", port), secret
+
+    def post(self, target: str, body: bytes, kind: str) -> int:
+        headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": kind}
+        self._connection.request("POST", target, body, headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        assert response.status == 200, content
+        return int(json.loads(content)["accepted"])
+
+
+class Streamer:
+    """A client of the WebSocket, which sends ahead and counts what is acknowledged."""
+
+    def __init__(self, port: int, secret: str) -> None:
+        self._tcp, self._ws = socket.create_connection(("127.0.0.1", port)), WSConnection(ConnectionType.CLIENT)
+        headers = [(b"Authorization", f"Bearer {secret}".encode())]
+        target = "/api/v1/ticks/stream?stream=w"
+        self._tcp.sendall(self._ws.send(Request(host="127.0.0.1", target=target, extra_headers=headers)))
+        self._texts = self._incoming()
+        next(self._texts)
+        self._sequence = 0
+
+    def send(self, bodies: list[bytes]) -> int:
+        accepted = 0
+        for body in bodies:
+            self._tcp.sendall(self._ws.send(Message(data=b'{"sequence": %d}\n' % self._sequence + body)))
+            self._sequence += 1
+        for _ in bodies:
+            accepted += json.loads(next(self._texts))["accepted"]
+        return accepted
+
+    def _incoming(self) -> Iterator[str]:
+        while piece := self._tcp.recv(1 << 16):
+            self._ws.receive_data(piece)
+            for event in self._ws.events():
+                if isinstance(event, Ping):
+                    self._tcp.sendall(self._ws.send(event.response()))
+                elif isinstance(event, TextMessage):
+                    yield event.data
+                else:
+                    assert isinstance(event, AcceptConnection), event
+
+
+@contextmanager
+def ticks() -> Iterator[Pairs]:
+    with desk_of_its_own() as secret, served() as port, recording() as (_, recorder):
+        poster, streamer, numbers = Poster(port, secret), Streamer(port, secret), iter(range(MANY))
+        # What a client sends is made before: of both sides only what takes the ticks counts.
+        given = [columns(number, BATCH) for number in range(CALLS)]
+        rows = [as_rows(ticks) for ticks in given]
+        batches = [as_arrow(ticks) for ticks in given]
+        messages = [[b"\n".join(map(json_line, ticks[n::MESSAGES])) for n in range(MESSAGES)] for ticks in rows]
+        plain = json.dumps(rows[0][:PLAIN_BATCH]).encode()
+        turns = {name: cycle(bodies) for name, bodies in
+                 {"columns": given, "rows": rows, "arrow": batches, "stream": messages}.items()}  # fmt: skip
+
+        def by_arrow() -> int:
+            target = f"/api/v1/ticks?stream=a&sequence={next(numbers)}"
+            return poster.post(target, next(turns["arrow"]), "application/vnd.apache.arrow.stream")
+
+        in_process = Pair(by_arrow, lambda: recorder.ticks(next(turns["columns"])).accepted)
+        plainly = Pair(by_arrow, lambda: poster.post("/plain/ticks", plain, "application/json"))
+
+        def by_rows() -> int:
+            return recorder.ticks(next(turns["rows"])).accepted
+
+        def by_stream() -> int:
+            return streamer.send(next(turns["stream"]))
+
+        yield Pairs(
+            {
+                "arrow": (in_process, 0.5),
+                "arrow, of a plain view": (plainly, 20),
+                "stream": (Pair(by_stream, in_process.reference), 0.25),
+                "stream, of rows as dicts": (
+                    Pair(by_stream, lambda: recorder.ticks(next(turns["rows"])).accepted),
+                    0.25,
+                ),
+                "stream, of a plain view": (Pair(by_stream, plainly.reference), 20),
+            }
+        )
+
+
+def opening(number: int) -> dict[str, str]:
+    return {
+        "trade_id": f"T{number}", "strategy_id": "ema cross", "symbol": "RELIANCE", "entry_price": "2450.05",
+        "quantity": "10", "entry_time": "2024-03-15T04:00:00Z",
+    }  # fmt: skip
+
+
+@contextmanager
+def openings() -> Iterator[Pair]:
+    with desk_of_its_own() as secret:
+        client, numbers = (
+            Client(headers={"Authorization": f"Bearer {secret}"}, SERVER_NAME="localhost"),
+            iter(range(MANY)),
+        )
+        yield Pair(
+            lambda: opened(client, "/api/v1/positions", numbers), lambda: opened(client, "/plain/positions", numbers)
+        )
+
+
+def opened(client: Client, target: str, numbers: Iterator[int]) -> int:
+    for _ in range(OPENINGS):
+        response = client.post(target, json.dumps(opening(next(numbers))), content_type="application/json")
+        assert response.status_code == 200, response.content
+    return OPENINGS
+
+
+@contextmanager
+def parts() -> Iterator[Figures]:
+    with desk_of_its_own() as secret:
+        client, numbers = (
+            Client(headers={"Authorization": f"Bearer {secret}"}, SERVER_NAME="localhost"),
+            iter(range(MANY)),
+        )
+        token = access.known_token(secret, TokenScope.RECORD, "127.0.0.1")
+        assert token is not None
+
+        def call() -> None:
+            body = opening(next(numbers))
+            open_position(
+                "main", body["trade_id"], body["strategy_id"], body["symbol"], entry_price=body["entry_price"],
+                quantity=body["quantity"], entry_time=AT,
+            )  # fmt: skip
+
+        def measure() -> dict[str, float]:
+            whole = _ms(partial(opened, client, "/api/v1/positions", numbers)) / OPENINGS
+            plain = _ms(partial(opened, client, "/plain/positions", numbers)) / OPENINGS
+            secret_known = _ms(partial(access.known_token, secret, TokenScope.RECORD, "127.0.0.1"))
+            use = _ms(partial(token_use.note_use, token, datetime.now(UTC)))
+            operation = min(_ms(call) for _ in range(OPENINGS))
+            return {
+                "whole": whole, "plain view": plain, "token": secret_known, "last use": use, "operation": operation,
+                "rest": whole - secret_known - use - operation,
+            }  # fmt: skip
+
+        yield Figures(measure, {}, "ms")
+
+
+def _ms(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+ROWS = [
+    Row("http-ticks", "ticks over HTTP against process_ticks and a plain view", ticks, unit="rows per second"),
+    Row(
+        "http-open", "open_position over HTTP against a plain view that saves the same rows", openings,
+        mark=1 / 1.2, stretch=1, unit="openings per second",
+    ),
+    Row("http-open-parts", "what an open_position over HTTP costs, by its parts", parts),
+]  # fmt: skip
