@@ -2,6 +2,7 @@
 
 from bench import (
     backtest,
+    bus,
     closed_days,
     faults,
     fills,
@@ -35,6 +36,7 @@ from bench import (
 ROWS = [
     *ticks.ROWS,
     *faults.ROWS,
+    *bus.ROWS,
     *store.ROWS,
     *closed_days.ROWS,
     *influx.ROWS,
