@@ -23,7 +23,7 @@ from timeseries.values import EPOCH, MICROSECOND, TickDict
 
 JSON, ARROW = "json", "arrow"
 FORMAT, VERSION = "velox-format", "velox-version"  # headers
-VERSION_NOW = b"1"
+VERSION_NOW, JSON_NOW, ARROW_NOW = b"1", JSON.encode(), ARROW.encode()
 ROWS_MAX = 1_000_000  # of one message: a packed batch may hold any number
 
 Headers: TypeAlias = list[tuple[str, bytes]]
@@ -42,10 +42,6 @@ class BusMessage:
     time_ns: int
     content: bytes
     headers: Sequence[tuple[str, bytes]] = ()
-
-    def header(self, name: str) -> bytes | None:
-        """Return the last header of a name."""
-        return next((text for key, text in reversed(self.headers) if key == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +65,13 @@ def headers_of(form: str) -> Headers:
 
 def decode(message: BusMessage) -> DecodedRows:
     """Return the ticks of a message. Raises: Unreadable."""
-    form, version = message.header(FORMAT) or JSON.encode(), message.header(VERSION) or VERSION_NOW
+    named = dict(message.headers)  # the last one of a name counts
+    form, version = named.get(FORMAT, JSON_NOW), named.get(VERSION, VERSION_NOW)
     if version != VERSION_NOW:
         raise Unreadable(f"its version is {version!r}, and 1 is read here")
-    if form == JSON.encode():
+    if form == JSON_NOW:
         return _of_json(message)
-    if form == ARROW.encode():
+    if form == ARROW_NOW:
         return _of_arrow(message)
     raise Unreadable(f"its format is {form!r}, and json and arrow are read here")
 
