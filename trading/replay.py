@@ -117,7 +117,10 @@ def missing(dm: DataManager, feed: Feed, *, source: str) -> list[Mask]:
         points, recorded = points_of(ticks), np.zeros(len(ticks), dtype=bool)
         for symbol, rows, stored in of_symbols:
             recorded[rows] = known_among(symbol, ticks.take(rows), points.time[rows], stored, source=source)
-        masks.append(wanting(points, recorded))
+        mask = wanting(points, recorded)
+        if len(mask) and mask.all() == mask.any():  # nearly always: then one entry stands for all, however many
+            mask = np.broadcast_to(mask[0], mask.shape)
+        masks.append(mask)
     return masks
 
 
