@@ -13,9 +13,11 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import urllib3
 
 from tests.browser import environment, server
 from tests.waiting import until
@@ -231,3 +233,73 @@ def test_a_queue_is_bounded_and_counts_what_it_cannot_take(
     until(lambda: not client._telemetry._sender.is_alive())
     with pytest.raises(errors.SpoolFull):
         offline(0, on_storage_fault="raise").process_tick("TCS", {"ltp": 1})
+
+
+class Drawing:
+    """What the notebook draws on, without a library that draws: it keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[Any, Any]] = []
+        self.title = ""
+
+    def subplots(self, **_: Any) -> tuple[None, Drawing]:
+        return None, self
+
+    def plot(self, times: Any, prices: Any, *_: Any, **__: Any) -> None:
+        assert len(times) == len(prices) > 0
+        self.lines.append((times, prices))
+
+    def set_title(self, title: str) -> None:
+        self.title = title
+
+    def grid(self, **_: Any) -> None:
+        pass
+
+
+def test_the_notebook_plots_a_day(
+    desk: tuple[str, str, str], socket_enabled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = Drawing()
+    monkeypatch.setitem(sys.modules, "matplotlib", SimpleNamespace(pyplot=drawing))
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", drawing)
+    monkeypatch.setenv("VELOX_URL", desk[0])
+    monkeypatch.setenv("VELOX_TOKEN", desk[2])
+    notebook = json.loads((ROOT / "examples" / "day.ipynb").read_text())
+    names: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            exec("".join(cell["source"]), names)
+    assert len(names["candles"]) == 5 and len(drawing.lines) == 1 + 2 * len(names["trades"]) > 1
+    assert drawing.title.startswith("RELIANCE on 2024-03-15")
+
+
+def test_points_are_recorded_once_whatever_becomes_of_the_answers(
+    desk: tuple[str, str, str], socket_enabled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = datetime(2024, 3, 15, 6, 0, tzinfo=UTC)
+    with DataClient(desk[0], desk[1], patience_seconds=0.05) as client:
+        pool = client._transport._pool
+        request, lost = pool.request, iter([True, False, True, True, False, True, False, False, False])
+
+        def cut(method: str, url: str, **more: Any) -> Any:
+            """Send a request, and lose some answers to what records."""
+            response = request(method, url, **more)
+            if method == "POST" and next(lost, False):
+                raise urllib3.exceptions.ProtocolError("the connection was cut")
+            return response
+
+        monkeypatch.setattr(pool, "request", cut)
+        rows = [{"symbol": "CUT", "ltp": 100 + number, "timestamp": start} for number in range(1200)]
+        assert client.process_ticks(rows).accepted == 1200
+        assert client.cache_indicators("CUT", {"rsi": 50.5}, at=start)
+        assert client.update_position_snapshot("client", "CUT", Decimal("100.5"), 1, at=start)
+        assert client.process_tick("CUT", {"ltp": -1}, at=start)  # refused by the desk
+        client.flush(60)
+        assert client.dropped == 1
+        stop = start + timedelta(hours=1)
+        ticks = client.get_ticks("CUT", start, stop)
+        assert ticks.column("close").to_pylist() == [100.0 + number for number in range(1200)]
+        assert ticks.column("time")[-1].value == ticks.column("time")[0].value + 1199
+        assert len(client.get_indicator_history("CUT", start, stop)) == 1
+        assert len(client.get_position_history("client", "CUT", start, stop)) == 1

@@ -230,7 +230,9 @@ def _of(account: Account, *, strategy_id: str | None = None, symbol: str | None 
     rows = rows if strategy_id is None else rows.filter(strategy__code=parse_name(strategy_id, "strategy_id"))
     if symbol is None:
         return rows
-    return rows.none() if find_instrument(symbol) is None else rows.filter(is_named(symbol, of="instrument"))
+    find_instrument(symbol)  # refuses an exchange that nobody knows
+    # Also of a symbol that nobody has traded: what another account has traded is asked for in as many questions.
+    return rows.filter(is_named(symbol, of="instrument"))
 
 
 def _loaded(rows: QuerySet[Trade]) -> QuerySet[Trade]:
