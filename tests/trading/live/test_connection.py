@@ -205,6 +205,23 @@ def test_a_feed_that_says_nothing_new_is_connected_again(reason: str) -> None:
     assert points()[-1] == (1573.7, 2)
 
 
+@pytest.mark.parametrize(("feed", "reasons"), [("kite", ["silent"]), ("dhan", [])])
+def test_before_the_session_only_a_feed_with_a_heartbeat_is_silent(feed: str, reasons: list[str]) -> None:
+    began = time.monotonic()
+
+    async def script(connection: ServerConnection, number: int) -> None:
+        await connection.send(FIRST[feed][0])
+        await forever(connection)
+
+    def ends(connection: FeedConnection, fake: FakeBroker) -> bool:
+        connection.is_trading = lambda _: False
+        return time.monotonic() - began > 1.5 if feed == "dhan" else fake.connections == 2
+
+    patience = ConnectionPatience(0.4, 60.0, 0.01, 0.02)
+    connection, _ = run_feed(script, ends, feed=feed, patience=patience)
+    assert [connection.recorder._cut[1]] == reasons if connection.recorder._cut else reasons == []
+
+
 def test_a_price_that_moves_is_not_frozen_however_often_it_comes_back() -> None:
     async def script(connection: ServerConnection, number: int) -> None:
         for step in range(60):

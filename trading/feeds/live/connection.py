@@ -42,7 +42,8 @@ class FeedConnection:
 
     ``open_line`` opens and subscribes, with credentials read anew; ``is_wanted`` tells whether a session is on or near
     at an instant (ns UTC), ``is_trading`` whether quotes should move. ``frames`` keeps the raw stream. ``on_connect``
-    is told of each connection, ``is_once`` ends with the session.
+    is told of each connection, ``is_once`` ends with the session. ``always_talks``: a heartbeat comes every second,
+    where other feeds say nothing while the exchange is closed.
     """
 
     recorder: FeedRecorder
@@ -55,6 +56,7 @@ class FeedConnection:
     on_connect: Callable[[], None] = lambda: None
     patience: ConnectionPatience = field(default_factory=ConnectionPatience)
     is_once: bool = False
+    always_talks: bool = True
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     connections: int = 0
     interrupted_by: int = 0
@@ -141,7 +143,7 @@ class FeedConnection:
             if self.frames is not None:
                 with suppress(OSError):  # the next message tells of it
                     self.frames.flush()
-            if heard[0] != recorder.messages:
+            if heard[0] != recorder.messages or not (self.always_talks or self.is_trading(now_ns)):
                 heard = (recorder.messages, now)
             if moved[0] != recorder.moves or not self.is_trading(now_ns):
                 moved = (recorder.moves, now)

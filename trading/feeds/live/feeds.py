@@ -31,6 +31,8 @@ class LiveFeed:
     decoder: Callable[[str | None], FrameDecoder]
     credentials: tuple[str, ...]
     socket: Callable[[Listing, Credentials], BrokerSocket] | None = None
+    always_talks: bool = False
+    silent_seconds: float = 30.0  # of silence that ends a connection
 
     @property
     def is_child(self) -> bool:
@@ -49,7 +51,7 @@ class LiveFeed:
 FEEDS = {
     feed.name: feed
     for feed in (
-        LiveFeed("kite", lambda _: kite.decode, ("KITE_API_KEY", "KITE_ACCESS_TOKEN"), kite_socket),
+        LiveFeed("kite", lambda _: kite.decode, ("KITE_API_KEY", "KITE_ACCESS_TOKEN"), kite_socket, True, 10.0),
         LiveFeed(
             "angel",
             lambda _: angel.decode,
@@ -87,4 +89,5 @@ def connection_of(
         clock.is_wanted,
         clock.is_trading,
         on_connect=booking.ask_for_trades,
+        always_talks=feed.always_talks,
     )

@@ -77,8 +77,11 @@ class FeedRecorder:
     _unlogged: Counter[str] = field(default_factory=Counter)
 
     def know(self, symbols: list[str]) -> None:
-        """Look up the newest quotes that this source has recorded, so that a restart records none of them again."""
-        for symbol, point in self.dm.get_latest_ticks(symbols).items():
+        """Look up the newest quotes that this source has recorded, so that a restart records none of them again.
+
+        A store that is away keeps no feed from being recorded.
+        """
+        for symbol, point in self.dm.telemetry.known_ticks(symbols).items():
             if point["source"] != self.dm.source:
                 continue
             names = ("last_quantity", "day_volume", "oi", "bid", "ask")

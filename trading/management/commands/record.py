@@ -54,7 +54,7 @@ class Command(VeloxCommand):
         parser.add_argument("--url", help="another address of the socket: wss://, or ws:// of this machine")
         parser.add_argument("--trades-url", help="another address of the day's trades; - asks for none")
         parser.add_argument("--python", metavar="FILE", help="fyers, ib: the interpreter that has the SDK")
-        parser.add_argument("--silent-seconds", type=float, default=10.0, help="silence that ends a connection")
+        parser.add_argument("--silent-seconds", type=float, help="silence that ends a connection (kite 10, others 30)")
         parser.add_argument("--frozen-seconds", type=float, default=60.0, help="the same, with messages but no move")
         parser.add_argument("--any-time", action="store_true", help="also while the exchange is closed")
         parser.add_argument("--once", action="store_true", help="end with the session")
@@ -75,7 +75,7 @@ class Command(VeloxCommand):
         url: str | None,
         trades_url: str | None,
         python: str | None,
-        silent_seconds: float,
+        silent_seconds: float | None,
         frozen_seconds: float,
         any_time: bool,
         once: bool,
@@ -95,7 +95,9 @@ class Command(VeloxCommand):
             return True
         of_feed, folder = FEEDS[name], settings.DATA_DIR / "feeds"
         must_be_safe(url or "wss://")
-        patience = ConnectionPatience(silent_seconds=silent_seconds, frozen_seconds=frozen_seconds)
+        patience = ConnectionPatience(
+            silent_seconds=silent_seconds or of_feed.silent_seconds, frozen_seconds=frozen_seconds
+        )
         if of_feed.is_child:
             must_have_sdk(name, python)
         read_credentials(of_feed.credentials)  # what is missing is told before anything is waited for
