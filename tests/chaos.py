@@ -27,6 +27,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     ([*LONG, "tests/trading/live/test_decoders.py", "-k", "random_damages"], {"VELOX_FRAME_DAMAGES": "1000000"}),
     ([*LONG, "tests/trading/live/test_record_command.py", "-k", "killed_at_random"], {"VELOX_RECORDER_KILLS": "60"}),
     ([*LONG, "tests/trading/test_api_fuzz.py"], {"VELOX_EXAMPLES": "100", "VELOX_SEED": "free"}),
+    ([*LONG, "tests/trading/test_million.py"], {"VELOX_BOOK_TRADES": "1000000"}),
     ([*LONG, "-m", "hypothesis"], {"VELOX_EXAMPLES": "1000"}),
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
     (["tests.ops.flux_language"], {}),

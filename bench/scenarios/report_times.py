@@ -1,5 +1,6 @@
-"""Reports over 100,000 trades; a play is one command, from the first query to the last byte on disk, start-up not in
-it, or with `floor` the columns that any report needs, read and grouped in five ways.
+"""Reports over 100,000 trades, or over as many as `BOOK_TRADES` says; a play is one command, from the first query to
+the last byte on disk, start-up not in it, or with `floor` the columns that any report needs, read and grouped in five
+ways.
 
 The data folder is kept between runs. The process keeps nothing of the ledger from one play to the next.
 """
@@ -25,6 +26,7 @@ try:
 except ImportError:  # the former commit keeps nothing
     all_kept = []
 
+book.TRADES = int(os.environ.get("BOOK_TRADES", book.TRADES))
 COLUMNS = """
 SELECT r.strategy_id, r.instrument_id, t.side, t.exit_reason, CAST(r.day AS text), CAST(r.at AS text),
        CAST(t.opened_at AS text), r.pnl, r.charges, t.realised_pnl, t.charges, t.initial_risk
