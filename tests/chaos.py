@@ -31,6 +31,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     ([*LONG, "-m", "hypothesis"], {"VELOX_EXAMPLES": "1000"}),
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
     (["tests.ops.flux_language"], {}),
+    (["tests.ops.chaos_prometheus"], {}),
 ]
 
 

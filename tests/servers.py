@@ -23,6 +23,7 @@ PACKAGES = {
     "postgresql": "/usr/lib/postgresql/*/bin/postgres",
     "docker-compose": "docker-compose",
     "prometheus": "promtool",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "openjdk-17-jre-headless": "java",  # Kafka's broker, whose jars Maven brings
     "maven": "mvn",
     "chromium": "chromium",

@@ -29,11 +29,15 @@ from trading import transactions
 from trading.bookkeeping import copying
 from trading.bookkeeping.copying import CopyRefused, beside
 from trading.health.report import report
-from trading.models import Journal, Trade
+from trading.models import Journal, Limit, Trade
 from trading.operations import restore as restoring
 from trading.operations.back_up import back_up
 from trading.operations.restore import restore
+from trading.operations.set_limit import end_limit, set_limit
 from trading.proof.verify import verify_ledger
+from trading.queries.accounts import get_account
+from trading.queries.limits import limits_in_force
+from trading.queries.period import desk_date
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.ledger]
@@ -69,6 +73,26 @@ def test_what_was_backed_up_comes_back_and_is_proved(ledger: Any, made_as: Maker
     assert done.replaced is not None
     restore(done.replaced, force=True)
     assert Trade.objects.filter(trade_id="later").exists() and verify_ledger().ok
+
+
+def test_limits_come_back_as_they_were_with_who_set_them_and_why(ledger: Any) -> None:
+    opened()
+    said = {"by": "asha", "reason": "the desk's rule", "now": datetime.now(UTC)}
+    set_limit("main", "daily_loss", "10000.50", strategy_id=Trade.objects.get().strategy.code, **said)
+    set_limit("main", "trades", 12, **said)
+    kept, states = list(Limit.objects.order_by("number").values()), limits_now()
+    backup = back_up()
+    end_limit("main", "trades", **said)
+    set_limit("main", "daily_loss_open", 1, **said)
+    assert limits_now() != states
+    restore(backup, force=True)
+    assert list(Limit.objects.order_by("number").values()) == kept and limits_now() == states
+    assert verify_ledger().ok
+
+
+def limits_now() -> list[tuple[str, str, str | None]]:
+    rows = limits_in_force(get_account("main"), desk_date(datetime.now(UTC)))
+    return sorted((str(row.kind), str(row.limit), row.strategy_id) for row in rows)
 
 
 def test_a_ledger_that_was_put_back_by_hand_is_told_by_its_heads(ledger: Any) -> None:
