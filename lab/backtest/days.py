@@ -21,7 +21,7 @@ from trading.queries.period import desk_zone
 from trading.queries.sessions import calendar_of_symbol
 from trading.strategies.base import Tick, nanoseconds
 
-HALF_A_DAY = timedelta(hours=12)
+HALF_A_DAY, A_DAY = timedelta(hours=12), timedelta(days=1)
 NUMBERS = ("close", "volume", "day_volume")
 
 
@@ -106,17 +106,22 @@ class TickQuestion:
     first: date
     last: date
 
-    def days(self) -> list[date]:
-        """Return the calendar's days."""
-        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
-
 
 def symbols_of(reader: Reader, asked: TickQuestion) -> list[str]:
     """Return the symbols asked for, else all that ticked on the desk's days, by name."""
     if asked.symbols:
         return sorted({parse_name(symbol, "symbol") for symbol in asked.symbols})
-    start, stop = (midnight(day, desk_zone()) for day in (asked.first, asked.last + timedelta(days=1)))
+    start, stop = (midnight(day, desk_zone()) for day in (asked.first, asked.last + A_DAY))
     return reader.symbols(start, stop, account=asked.account)
+
+
+def ticking_days(reader: Reader, asked: TickQuestion, symbols: Sequence[str]) -> list[date]:
+    """Return the days on which one of the symbols may have a tick, so that no others are read: the desk's days that
+    have one, and those beside them, since a symbol's own zone may be another."""
+    start, stop = (midnight(day, desk_zone()) for day in (asked.first - A_DAY, asked.last + 2 * A_DAY))
+    ticked = {day for symbol in symbols for day in reader.tick_days(symbol, start, stop, account=asked.account)}
+    near = {day + shift * A_DAY for day in ticked for shift in (-1, 0, 1)}
+    return [day for day in sorted(near) if asked.first <= day <= asked.last]
 
 
 def read_day(reader: Reader, asked: TickQuestion, symbols: Sequence[str], day: date) -> DayTicks:

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from lab.backtest import outcome
 from lab.backtest.code_digest import code_digest, versions
-from lab.backtest.days import DayTicks, TickQuestion, days_with_ticks, symbols_of
+from lab.backtest.days import DayTicks, TickQuestion, days_with_ticks, symbols_of, ticking_days
 from lab.backtest.desk import LabDesk
 from lab.backtest.headline import headline
 from lab.backtest.market import instrument_of
@@ -113,7 +113,11 @@ def backtest(request: BacktestRequest, reader: Reader) -> Backtest:
     symbols = symbols_of(reader, request.ticks)
     book = OrderBook(request.model, {symbol: instrument_of(symbol) for symbol in symbols})
     desk, seen = LabDesk(book), DaysSeen()
-    days = _watched(days_with_ticks(reader, request.ticks, symbols, request.ticks.days()), seen, request.ticks)
+    days = _watched(
+        days_with_ticks(reader, request.ticks, symbols, ticking_days(reader, request.ticks, symbols)),
+        seen,
+        request.ticks,
+    )
     failure: Exception | None = None
     try:
         walk(desk, strategy, days, plainly if request.is_plain or not can_skip(strategy) else skipping)

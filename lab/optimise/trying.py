@@ -5,12 +5,12 @@ What the registry has already is not worked on again, so a run that was killed g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from lab.backtest.code_digest import versions
-from lab.backtest.days import TickQuestion
+from lab.backtest.days import TickQuestion, ticking_days
 from lab.domain.fills import FillModel
 from lab.domain.space import ParameterSet
 from lab.domain.trials import DayDigest, TrialOutcome, TrialSetup, TrialState
@@ -18,6 +18,7 @@ from lab.operations.record_trials import record_trials
 from lab.optimise.day_work import DayAnswer, DayTask, held_day
 from lab.optimise.engines import worked
 from lab.queries.trials import trials_of
+from timeseries.reader import Reader
 from trading.errors import VeloxError
 from trading.progress import tell
 from trading.strategies.base import Strategy
@@ -91,14 +92,13 @@ class Trying:
             yield outcome
 
 
-def days_of(
-    question: TickQuestion, symbols: tuple[str, ...], during: Callable[[int], None] = lambda _: None
-) -> dict[date, str]:
+def days_of(question: TickQuestion, symbols: tuple[str, ...], reader: Reader) -> dict[date, str]:
     """Return the digest of each trading day that has a tick within its session, in order."""
     days: dict[date, str] = {}
-    for number, day in enumerate(question.days()):
+    calendar = ticking_days(reader, question, symbols)
+    for number, day in enumerate(calendar, start=1):
         ticks, digest = held_day(question, symbols, day)
         if any(of.counts.any() for of in ticks.symbols):
             days[day] = digest
-        during(number + 1)
+        tell("days", number, len(calendar))
     return days

@@ -29,7 +29,6 @@ from trading.domain.money import from_units
 from trading.domain.statistics import sharpe
 from trading.errors import InvalidValue
 from trading.models import Account
-from trading.progress import tell
 from trading.queries.accounts import capital_flows
 from trading.strategies.loading import load_strategy
 from trading.strategies.parameters import ParameterSpan, Setting, parameters_of, set_parameters, spans_of
@@ -158,8 +157,7 @@ def _begun(request: SearchRequest, reader: Reader) -> tuple[Trying, dict[str, Pa
     spans = space.vary(spans_of(strategy), request.vary)
     fixed = [(name, setting) for name, setting in parameters_of(strategy).items() if name not in spans]
     symbols = tuple(symbols_of(reader, request.ticks))
-    calendar = len(request.ticks.days())
-    days = days_of(request.ticks, symbols, lambda done: tell("days", done, calendar))
+    days = days_of(request.ticks, symbols, reader)
     trying = Trying(
         request.strategy, strategy, tuple((name, setting) for name, setting in fixed if not isinstance(setting, str)),
         request.ticks, symbols, request.model, days, request.jobs, code_digest(strategy),
