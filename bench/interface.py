@@ -69,7 +69,7 @@ def plain_ticks(request: HttpRequest) -> JsonResponse:
     with transaction.atomic(using=PLAIN):
         for row in rows:
             PlainTick.objects.using(PLAIN).create(
-                symbol=row["symbol"], time=row["timestamp"], price=row["ltp"], volume=row["volume"]
+                symbol="RELIANCE", time=row["timestamp"], price=row["ltp"], volume=row["volume"]
             )
     return JsonResponse({"accepted": len(rows)})
 
@@ -135,10 +135,9 @@ def served() -> Iterator[int]:
 
 
 def columns(number: int, rows: int) -> dict[str, Any]:
-    """Return ticks of four fields; no round repeats an instant."""
+    """Return ticks of three fields. Every call records them under another symbol, so that none repeats an instant."""
     prices = 1900.05 + np.arange(rows) % 400 / 20
     return {
-        "symbol": ["RELIANCE"] * rows,
         "ltp": prices,
         "volume": 1_000_000.0 + np.arange(rows),
         "timestamp": START + number * rows + np.arange(rows),
@@ -179,10 +178,10 @@ class Poster:
 class Streamer:
     """A client of the WebSocket, which sends ahead and counts what is acknowledged."""
 
-    def __init__(self, port: int, secret: str) -> None:
+    def __init__(self, port: int, secret: str, symbol: str) -> None:
         self._tcp, self._ws = socket.create_connection(("127.0.0.1", port)), WSConnection(ConnectionType.CLIENT)
         headers = [(b"Authorization", f"Bearer {secret}".encode())]
-        target = "/api/v1/ticks/stream?stream=w"
+        target = f"/api/v1/ticks/stream?stream={symbol}&symbol={symbol}"
         self._tcp.sendall(self._ws.send(Request(host="127.0.0.1", target=target, extra_headers=headers)))
         self._texts = self._incoming()
         next(self._texts)
@@ -196,6 +195,9 @@ class Streamer:
         for _ in bodies:
             accepted += json.loads(next(self._texts))["accepted"]
         return accepted
+
+    def close(self) -> None:
+        self._tcp.close()
 
     def _incoming(self) -> Iterator[str]:
         while piece := self._tcp.recv(1 << 16):
@@ -212,7 +214,7 @@ class Streamer:
 @contextmanager
 def ticks() -> Iterator[Pairs]:
     with desk_of_its_own() as secret, served() as port, recording() as (_, recorder):
-        poster, streamer, numbers = Poster(port, secret), Streamer(port, secret), iter(range(MANY))
+        poster, numbers = Poster(port, secret), iter(range(MANY))
         # What a client sends is made before: of both sides only what takes the ticks counts.
         given = [columns(number, BATCH) for number in range(CALLS)]
         rows = [as_rows(ticks) for ticks in given]
@@ -223,17 +225,22 @@ def ticks() -> Iterator[Pairs]:
                  {"columns": given, "rows": rows, "arrow": batches, "stream": messages}.items()}  # fmt: skip
 
         def by_arrow() -> int:
-            target = f"/api/v1/ticks?stream=a&sequence={next(numbers)}"
+            number = next(numbers)
+            target = f"/api/v1/ticks?stream=a&sequence={number}&symbol=S{number}"
             return poster.post(target, next(turns["arrow"]), "application/vnd.apache.arrow.stream")
 
-        in_process = Pair(by_arrow, lambda: recorder.ticks(next(turns["columns"])).accepted)
+        in_process = Pair(by_arrow, lambda: recorder.ticks(next(turns["columns"]), symbol=f"S{next(numbers)}").accepted)
         plainly = Pair(by_arrow, lambda: poster.post("/plain/ticks", plain, "application/json"))
 
         def by_rows() -> int:
-            return recorder.ticks(next(turns["rows"])).accepted
+            return recorder.ticks(next(turns["rows"]), symbol=f"S{next(numbers)}").accepted
 
         def by_stream() -> int:
-            return streamer.send(next(turns["stream"]))
+            streamer = Streamer(port, secret, f"S{next(numbers)}")
+            try:
+                return streamer.send(next(turns["stream"]))
+            finally:
+                streamer.close()
 
         yield Pairs(
             {
@@ -241,7 +248,7 @@ def ticks() -> Iterator[Pairs]:
                 "arrow, of a plain view": (plainly, 20),
                 "stream": (Pair(by_stream, in_process.reference), 0.25),
                 "stream, of rows as dicts": (
-                    Pair(by_stream, lambda: recorder.ticks(next(turns["rows"])).accepted),
+                    Pair(by_stream, lambda: recorder.ticks(next(turns["rows"]), symbol=f"S{next(numbers)}").accepted),
                     0.25,
                 ),
                 "stream, of a plain view": (Pair(by_stream, plainly.reference), 20),
