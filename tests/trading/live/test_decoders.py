@@ -142,7 +142,9 @@ def test_random_damages_are_counted_or_stand_in_the_frame(sample: Sample) -> Non
     damages(20, sample, int(os.environ.get("VELOX_FRAME_DAMAGES", "10000")))
 
 
-@pytest.mark.parametrize("decode", [kite.decode, angel.decode, decode_dhan, upstox.decode])
+@pytest.mark.parametrize(
+    "decode", [kite.decode, angel.decode, decode_dhan, upstox.decode], ids=["kite", "angel", "dhan", "upstox"]
+)
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"type":"order"}', '{"type":5,"data":5}', "pong", "\ud800", "null"])
 def test_texts_of_any_kind_are_counted(decode: Any, text: str) -> None:
     decoded = decode(text, LISTING)
@@ -167,6 +169,7 @@ def test_texts_of_any_kind_are_counted(decode: Any, text: str) -> None:
             ),
         ),
     ],
+    ids=["kite quote", "kite full", "angel", "dhan", "upstox"],
 )
 def test_before_the_days_first_trade_the_last_price_is_yesterdays_and_no_tick(decode: Any, frame: bytes) -> None:
     decoded = decode(frame, LISTING)
