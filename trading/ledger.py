@@ -141,7 +141,7 @@ class Ledger(AccountOperations):
         return _observed("ledger_read", ask, lambda: query(get_account(self.account), *arguments, **keywords))
 
 
-def _observed(kind: str, call: Callable[P, Answer], *arguments: P.args, **keywords: P.kwargs) -> Answer:
+def _observed(kind: str, call: Callable[P, Answer], /, *arguments: P.args, **keywords: P.kwargs) -> Answer:
     """Return the answer of a call at the ledger, and count how long its caller waited for it, or for its error."""
     started = time.perf_counter()
     try:

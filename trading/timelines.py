@@ -37,7 +37,8 @@ def must_be_newest(system: str, timeline: int) -> None:
                 if timeline > kept:
                     os.pwrite(lock.descriptor, f"{timeline:0{DIGITS}d}".encode(), 0)
                     durable.sync(lock.descriptor)
-                    log.warning("the ledger is written on a new timeline", timeline=timeline, before=kept)
+                    if kept:
+                        log.warning("the ledger is written on a new timeline", timeline=timeline, before=kept)
         except OSError as error:
             log.error("the timeline of the ledger's server was not kept", timeline=timeline, error=str(error))
     if timeline < kept:

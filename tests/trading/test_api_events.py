@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from tests.trading.book import AT, MINUTE, closed, opened
 from tests.trading.test_api import _fresh_rates, caller  # noqa: F401 - a fixture
@@ -31,6 +32,22 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(channel, "SPACING_SECONDS", 0.01)
     monkeypatch.setattr(channel, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(account_feed, "_health_text", lambda: '{"status": "ok", "parts": {}}')
+
+
+@pytest.fixture(autouse=True)
+def _at_this_ledger() -> Iterator[None]:
+    """Let the threads that look leave a test's ledger with it."""
+    yield
+    for threads in (watching.looking, watching.checking):
+        threads.submit(connections.close_all).result()
+
+
+def elsewhere(act: Callable[..., Any], *arguments: Any, **keywords: Any) -> None:
+    """Do something in a thread of its own, which ends with its connections."""
+    try:
+        act(*arguments, **keywords)
+    finally:
+        connections.close_all()
 
 
 def last() -> int:
@@ -57,7 +74,7 @@ def heard(after: int, count: int, *acts: Any) -> list[dict[str, Any]]:
                 break
         seen: list[dict[str, Any]] = []
         for act in acts:
-            await asyncio.to_thread(act)
+            await asyncio.to_thread(elsewhere, act)
         seen += await rows(stream, count)
         await stream.aclose()
         return seen
@@ -148,7 +165,7 @@ def test_a_stream_ends_once_its_token_has(monkeypatch: pytest.MonkeyPatch) -> No
             seen.append(event)
             if len(seen) == 3:
                 assert events._open[token.pk] == 1
-                await asyncio.to_thread(revoke_token, "a", by="asha")
+                await asyncio.to_thread(elsewhere, revoke_token, "a", by="asha")
         return seen
 
     assert asyncio.run(asyncio.wait_for(play(), PATIENCE_SECONDS))[-1] == b"event: ended\ndata: {}\n\n"

@@ -104,6 +104,8 @@ async def _watched(code: str, after: int) -> AsyncGenerator[bytes]:
                 continue
             while after < int(frame.picture.facts["sequence"]):
                 rows = feed.kept_after(after) or await loop.run_in_executor(looking, feed.read_after, after)
+                if not rows:  # the account was cleared meanwhile
+                    break
                 for _, text in rows:
                     yield text
                 after = rows[-1][0]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
-
-from django.db.models import QuerySet, Subquery
 
 from timeseries.values import parse_name
 from trading.errors import InvalidValue, UnknownAccount
@@ -53,13 +50,6 @@ def _unknown(code: str) -> UnknownAccount:
 def all_accounts() -> list[Account]:
     """Return every account by code."""
     return fetch(Account, order_by="code")  # every page asks for them
-
-
-def first_values(account: Account, *columns: QuerySet[Any, Any]) -> tuple[Any, ...]:
-    """Return the first value of each query of one column, None where it has no row, all by one statement."""
-    subqueries = (Subquery(column[:1]) for column in columns)
-    row: tuple[Any, ...] = Account.objects.values_list(*subqueries).get(pk=account.pk)
-    return row
 
 
 def capital_flows(account: Account, *, until: date, known_at: datetime | None = None) -> dict[date, int]:

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Subquery
+from django.db.models import QuerySet, Subquery
 
 from trading.domain import display, figures
 from trading.domain.chain import canonical_json
 from trading.domain.figures import Capital, EquityPath, Exit, Sample
 from trading.domain.shapes import DaySummary, SummaryRow
 from trading.models import Account, DailySummary, JournalHead, Realisation, Trade
-from trading.queries.accounts import first_values
 from trading.queries.day_end import DayEnd, end_on
 from trading.queries.exposure import Held, held_over
+from trading.queries.first_values import ACCOUNT, FirstValues, instant_slot
 from trading.queries.period import desk_date, parse_day
 from trading.queries.statistics import Cut, History, capital_in, exits_of, history_of
 
@@ -81,13 +82,26 @@ def only(summary: DaySummary, strategy_id: str) -> DaySummary:
 
 def latest_day(account: Account, *, now: datetime) -> date | None:
     """Return the newest trading day on which a trade was opened or an exit was filled by ``now``; None without."""
-    trades = Trade.objects.filter(account=account, opened_at__lte=now).exclude(state=VOID)
-    newest = trades.order_by("-opened_at").values_list("opened_at", flat=True).first()
+    (newest,) = _NEWEST_OPENING.of(account, now=now)
     # No zone is two days away from another: a later trading day than that of the newest opening is not far from it.
-    opened = trades.filter(opened_at__gte=(newest or now) - timedelta(days=2)).order_by("-trading_day")
-    realised = Realisation.objects.filter(account=account, at__lte=now).order_by("-day")
-    days = first_values(account, opened.values("trading_day"), realised.values("day"))
+    days = _LATEST_DAYS.of(account, now=now, since=(newest or now) - timedelta(days=2))
     return max((day for day in days if day is not None), default=None)
+
+
+def _newest_opening() -> tuple[QuerySet[Any, Any]]:
+    trades = Trade.objects.filter(account=ACCOUNT, opened_at__lte=instant_slot("now")).exclude(state=VOID)
+    return (trades.order_by("-opened_at").values("opened_at"),)
+
+
+def _latest_days() -> tuple[QuerySet[Any, Any], ...]:
+    """Return the newest trading day of an opening since an instant, and the newest day of an exit."""
+    now, since = instant_slot("now"), instant_slot("since")
+    opened = Trade.objects.filter(account=ACCOUNT, opened_at__lte=now, opened_at__gte=since).exclude(state=VOID)
+    realised = Realisation.objects.filter(account=ACCOUNT, at__lte=now).order_by("-day")
+    return opened.order_by("-trading_day").values("trading_day"), realised.values("day")
+
+
+_NEWEST_OPENING, _LATEST_DAYS = FirstValues(_newest_opening), FirstValues(_latest_days)
 
 
 def newest_published(account: Account, day: date) -> tuple[int, Published | None]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from operator import attrgetter
+from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from trading.domain import figures, flags
 from trading.domain.shapes import OutcomeFigures
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
-from trading.queries.accounts import first_values
 from trading.queries.columns import UnitsSum, text
+from trading.queries.first_values import ACCOUNT, FirstValues, day_slot, instant_slot
 from trading.queries.opening_sales import candidates
 from trading.queries.trade_list import related
 from trading.queries.trades import VOID
@@ -64,19 +65,7 @@ def day_overview(account: Account, day: date) -> DayOverview:
     """Return the figures of a day, its signals, and the nearest days on which a trade was opened or something was
     realised."""
     start, stop = day_bounds(day)
-    signals = Signal.objects.filter(account=account, at__gte=start, at__lt=stop).order_by().values("account")
-    opened = Trade.objects.filter(account=account).exclude(state=VOID).values("trading_day")
-    realised = DayTotal.objects.filter(account=account).values("day")
-    row = first_values(
-        account,
-        *(signals.filter(decision=word).annotate(n=Count("pk")).values("n") for word in ("TAKEN", "SKIPPED")),
-        # In the order of an index and one row each: a MIN or MAX over the days would read every trade.
-        opened.filter(opened_at__lt=start, trading_day__lt=day).order_by("-opened_at"),
-        realised.filter(day__lt=day).order_by("-day"),
-        opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at"),
-        realised.filter(day__gt=day).order_by("day"),
-        candidates(account, day).order_by().values("account").annotate(n=Count("pk")).values("n"),
-    )
+    row = _BESIDE_FIGURES.of(account, day=day, start=start, stop=stop)
     before, after = ([day for day in days if day is not None] for days in (row[2:4], row[4:6]))
     return DayOverview(
         day_figures(account, day),
@@ -84,6 +73,27 @@ def day_overview(account: Account, day: date) -> DayOverview:
         Neighbours(max(before, default=None), min(after, default=None)),
         may_have_opening_sales=bool(row[6]),
     )
+
+
+def _beside_figures() -> tuple[QuerySet[Any, Any], ...]:
+    """Return what a day's overview shows beside its figures: signals taken and skipped; the last day before it on which
+    a trade was opened, and on which something was realised; the first ones after it; sales that may be of holdings."""
+    day, start, stop = day_slot("day"), instant_slot("start"), instant_slot("stop")
+    signals = Signal.objects.filter(account=ACCOUNT, at__gte=start, at__lt=stop).order_by().values("account")
+    opened = Trade.objects.filter(account=ACCOUNT).exclude(state=VOID).values("trading_day")
+    realised = DayTotal.objects.filter(account=ACCOUNT).values("day")
+    return (
+        *(signals.filter(decision=word).annotate(n=Count("pk")).values("n") for word in ("TAKEN", "SKIPPED")),
+        # In the order of an index and one row each: a MIN or MAX over the days would read every trade.
+        opened.filter(opened_at__lt=start, trading_day__lt=day).order_by("-opened_at"),
+        realised.filter(day__lt=day).order_by("-day"),
+        opened.filter(opened_at__gte=stop, trading_day__gt=day).order_by("opened_at"),
+        realised.filter(day__gt=day).order_by("day"),
+        candidates(ACCOUNT, day).order_by().values("account").annotate(n=Count("pk")).values("n"),
+    )
+
+
+_BESIDE_FIGURES = FirstValues(_beside_figures)
 
 
 def day_trades(account: Account, day: date, *, latest: int, slips: int) -> tuple[list[Trade], list[Trade]]:

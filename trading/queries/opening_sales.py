@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from trading.domain.money import from_units
 from trading.models import Account, BrokerFill, Exchange, FillKey, Instrument, Strategy, Trade
+from trading.queries.first_values import Slot
 from trading.queries.imported_trades import FillGroup, rebuilt
 from trading.queries.instruments import shown_symbol
 
@@ -42,7 +43,7 @@ def opening_sales(account: Account, *, day: date | None = None) -> list[OpeningS
     return [sale for sale in ordered if day in (None, sale.day)]
 
 
-def candidates(account: Account, day: date | None = None) -> QuerySet[BrokerFill]:
+def candidates(account: Account | Slot, day: date | Slot | None = None) -> QuerySet[BrokerFill]:
     """Return the fills of which some may be such sales: few, and quick to tell."""
     # A sale that one row holds whole is none; of the others the fills decide.
     whole = FillKey.objects.filter(

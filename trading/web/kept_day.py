@@ -6,14 +6,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
+from typing import Any
+
+from django.db.models import QuerySet
 
 from trading.domain import flags
 from trading.domain.drawing import Drawing
 from trading.models import Account, Realisation, Signal, Trade
-from trading.queries.accounts import first_values
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import DayOverview, day_overview, day_trades
 from trading.queries.day_record import DayCurve, DayRecord, day_curve, day_record
+from trading.queries.first_values import ACCOUNT, FirstValues, day_slot, instant_slot
 from trading.queries.kept import STOP, KeptAnswers, LedgerMark
 from trading.queries.signal_list import SignalFilter, listed_signals
 from trading.queries.standing_stops import standing_stops
@@ -120,14 +123,19 @@ def _latest(account: Account) -> LatestDay | None:
         return None
     # No zone is a day away from UTC: openings are asked for by instants, as an index has them.
     since, until = (datetime.combine(day + timedelta(days=days), time(), UTC) for days in (-1, 2))
-    opened = Trade.objects.filter(account=account, opened_at__gte=since, opened_at__lt=until, trading_day=day)
-    exits = Realisation.objects.filter(account=account, day=day)
-    instants = first_values(
-        account,
-        opened.exclude(state=VOID).order_by("opened_at").values("opened_at"),
-        exits.order_by("at").values("at"),
-    )
+    instants = _BEGINNINGS.of(account, day=day, since=since, until=until)
     return LatestDay(day, min(at for at in instants if at is not None))
+
+
+def _beginnings() -> tuple[QuerySet[Any, Any], ...]:
+    """Return when the first trade of a day was opened, and when its first exit was filled."""
+    day, since, until = day_slot("day"), instant_slot("since"), instant_slot("until")
+    opened = Trade.objects.filter(account=ACCOUNT, opened_at__gte=since, opened_at__lt=until, trading_day=day)
+    exits = Realisation.objects.filter(account=ACCOUNT, day=day)
+    return opened.exclude(state=VOID).order_by("opened_at").values("opened_at"), exits.order_by("at").values("at")
+
+
+_BEGINNINGS = FirstValues(_beginnings)
 
 
 def _after_stops(kept: DayTrades, moved: Collection[int]) -> DayTrades | None:
