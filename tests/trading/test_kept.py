@@ -169,8 +169,9 @@ def test_an_answer_outlives_only_what_is_beside_it() -> None:
     since = mark_of(account)
     stop("2453"), page_desk.skipped(2), stop("2454")
     held = Trade.objects.get(trade_id="held").pk
-    assert steps_between(account, since, mark_of(account)) == [
-        ("update_trailing_sl", held), ("record_signal", None), ("update_trailing_sl", held)]  # fmt: skip
+    assert steps_between(account, since, mark_of(account)) == (
+        ("update_trailing_sl", held), ("record_signal", None), ("update_trailing_sl", held),
+    )  # fmt: skip
     assert [ask(), ask()] == [2, 2]
     stop("2455")
     instrument = Instrument.objects.get(symbol="RELIANCE")

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import QuerySet, Subquery
+from django.db.models import Subquery
 
 from trading.domain import display, figures
 from trading.domain.chain import canonical_json
@@ -17,7 +16,7 @@ from trading.domain.shapes import DaySummary, SummaryRow
 from trading.models import Account, DailySummary, JournalHead, Realisation, Trade
 from trading.queries.day_end import DayEnd, end_on
 from trading.queries.exposure import Held, held_over
-from trading.queries.first_values import ACCOUNT, FirstValues, instant_slot
+from trading.queries.first_values import ACCOUNT, FirstValues, OneColumn, Slot
 from trading.queries.period import desk_date, parse_day
 from trading.queries.statistics import Cut, History, capital_in, exits_of, history_of
 
@@ -88,14 +87,14 @@ def latest_day(account: Account, *, now: datetime) -> date | None:
     return max((day for day in days if day is not None), default=None)
 
 
-def _newest_opening() -> tuple[QuerySet[Any, Any]]:
-    trades = Trade.objects.filter(account=ACCOUNT, opened_at__lte=instant_slot("now")).exclude(state=VOID)
+def _newest_opening() -> tuple[OneColumn]:
+    trades = Trade.objects.filter(account=ACCOUNT, opened_at__lte=Slot("now")).exclude(state=VOID)
     return (trades.order_by("-opened_at").values("opened_at"),)
 
 
-def _latest_days() -> tuple[QuerySet[Any, Any], ...]:
+def _latest_days() -> tuple[OneColumn, ...]:
     """Return the newest trading day of an opening since an instant, and the newest day of an exit."""
-    now, since = instant_slot("now"), instant_slot("since")
+    now, since = Slot("now"), Slot("since")
     opened = Trade.objects.filter(account=ACCOUNT, opened_at__lte=now, opened_at__gte=since).exclude(state=VOID)
     realised = Realisation.objects.filter(account=ACCOUNT, at__lte=now).order_by("-day")
     return opened.order_by("-trading_day").values("trading_day"), realised.values("day")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from operator import attrgetter
-from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from trading.domain import figures, flags
@@ -15,7 +14,7 @@ from trading.domain.shapes import OutcomeFigures
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
 from trading.queries.columns import UnitsSum, text
-from trading.queries.first_values import ACCOUNT, FirstValues, day_slot, instant_slot
+from trading.queries.first_values import ACCOUNT, FirstValues, OneColumn, Slot
 from trading.queries.opening_sales import candidates
 from trading.queries.trade_list import related
 from trading.queries.trades import VOID
@@ -75,10 +74,10 @@ def day_overview(account: Account, day: date) -> DayOverview:
     )
 
 
-def _beside_figures() -> tuple[QuerySet[Any, Any], ...]:
+def _beside_figures() -> tuple[OneColumn, ...]:
     """Return what a day's overview shows beside its figures: signals taken and skipped; the last day before it on which
     a trade was opened, and on which something was realised; the first ones after it; sales that may be of holdings."""
-    day, start, stop = day_slot("day"), instant_slot("start"), instant_slot("stop")
+    day, start, stop = Slot("day"), Slot("start"), Slot("stop")
     signals = Signal.objects.filter(account=ACCOUNT, at__gte=start, at__lt=stop).order_by().values("account")
     opened = Trade.objects.filter(account=ACCOUNT).exclude(state=VOID).values("trading_day")
     realised = DayTotal.objects.filter(account=ACCOUNT).values("day")

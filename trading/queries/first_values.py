@@ -12,13 +12,14 @@ from typing import Any, TypeAlias
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateField, DateTimeField, Expression, Field, IntegerField, QuerySet, Subquery
+from django.db.models import Expression, QuerySet, Subquery
 from django.db.models.sql.compiler import SQLCompiler
 
 from trading.models import Account
 
-# By place in the row: what turns the database's form of it into Python's, and the expression that it belongs to.
-Converters: TypeAlias = dict[int, tuple[list[Callable[..., Any]], Expression]]
+OneColumn: TypeAlias = QuerySet[Any, Any]  # a query of one column
+FirstRow: TypeAlias = tuple[Any, ...]
+Conversions: TypeAlias = dict[int, tuple[list[Callable[..., Any]], Expression]]  # from the database's forms, by place
 
 
 class SlotName(str):
@@ -30,57 +31,47 @@ class SlotName(str):
 class Slot(Expression):
     """A place in a query for what is given when it is asked."""
 
-    def __init__(self, name: str, output_field: Field[Any, Any]) -> None:
-        super().__init__(output_field=output_field)
+    def __init__(self, name: str) -> None:
+        super().__init__()
         self.name = SlotName(name)
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[str]]:
         return "%s", (self.name,)
 
 
-ACCOUNT = Slot("account", IntegerField())
-
-
-def day_slot(name: str) -> Slot:
-    """Return a slot for a day."""
-    return Slot(name, DateField())
-
-
-def instant_slot(name: str) -> Slot:
-    """Return a slot for an aware instant."""
-    return Slot(name, DateTimeField())
+ACCOUNT = Slot("account")
 
 
 class FirstValues:
     """Queries of one column each, whose first values one statement tells."""
 
-    def __init__(self, build: Callable[[], tuple[QuerySet[Any, Any], ...]]) -> None:
+    def __init__(self, build: Callable[[], tuple[OneColumn, ...]]) -> None:
         """``build`` returns the queries, with slots in them; it is called once for each kind of database."""
         self._build = build
-        self._statements: dict[str, tuple[str, tuple[Any, ...], Converters]] = {}
+        self._statements: dict[str, tuple[str, FirstRow, Conversions]] = {}
 
-    def of(self, account: Account, **given: date) -> tuple[Any, ...]:
-        """Return each query's first value, None where it has no row, with what is given in the slots of these names."""
+    def of(self, account: Account, **slots: date) -> FirstRow:
+        """Return each query's first value, None where it has no row; ``slots`` are days and instants by their names."""
         connection = connections[DEFAULT_DB_ALIAS]
-        sql, parameters, converters = self._statements.get(connection.vendor) or self._written(connection.vendor)
-        values = {"account": account.pk} | {
-            name: connection.ops.adapt_datetimefield_value(value)
-            if isinstance(value, datetime)
-            else connection.ops.adapt_datefield_value(value)
-            for name, value in given.items()
-        }
+        sql, parameters, conversions = self._statements.get(connection.vendor) or self._written(connection.vendor)
+        texts: dict[str, int | str | None] = {"account": account.pk}
+        for name, moment in slots.items():
+            if isinstance(moment, datetime):
+                texts[name] = connection.ops.adapt_datetimefield_value(moment)
+            else:
+                texts[name] = connection.ops.adapt_datefield_value(moment)
         with connection.cursor() as cursor:
-            cursor.execute(sql, [values[value] if isinstance(value, SlotName) else value for value in parameters])
+            cursor.execute(sql, [texts[name] if isinstance(name, SlotName) else name for name in parameters])
             row = list(cursor.fetchone())
-        for place, (functions, expression) in converters.items():
+        for place, (functions, expression) in conversions.items():
             for convert in functions:
                 row[place] = convert(row[place], expression, connection)
         return tuple(row)
 
-    def _written(self, vendor: str) -> tuple[str, tuple[Any, ...], Converters]:
+    def _written(self, vendor: str) -> tuple[str, FirstRow, Conversions]:
         columns = (Subquery(column[:1]) for column in self._build())
         compiler = Account.objects.filter(pk=ACCOUNT).values_list(*columns).query.get_compiler(DEFAULT_DB_ALIAS)
         sql, parameters = compiler.as_sql()
-        converters = compiler.get_converters([column for column, *_ in compiler.select])
-        self._statements[vendor] = (sql, parameters, converters)
+        conversions = compiler.get_converters([column for column, *_ in compiler.select])
+        self._statements[vendor] = (sql, parameters, conversions)
         return self._statements[vendor]

@@ -11,6 +11,7 @@ import json
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable
+from functools import lru_cache
 from threading import Lock
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -61,14 +62,15 @@ class Step(NamedTuple):
     trade: int | None
 
 
-def steps_between(account: Account, since: LedgerMark, until: LedgerMark) -> list[Step] | None:
+@lru_cache(maxsize=64)  # one look asks the same for each of its answers; rows between two marks never change
+def steps_between(account: Account, since: LedgerMark, until: LedgerMark) -> tuple[Step, ...] | None:
     """Return the rows that brought the account's ledger from one mark to a later one, none of equal marks.
 
     None where that is not certain: the ledger is another, a row in no journal was written, or the journal does not lead
     from the one end to the other in `STEPS_MAX` rows.
     """
     if since == until:
-        return []
+        return ()
     if (since.ledger, since.seal) != (until.ledger, until.seal) or not 0 <= until.sequence - since.sequence < STEPS_MAX:
         return None
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
@@ -81,7 +83,9 @@ def steps_between(account: Account, since: LedgerMark, until: LedgerMark) -> lis
     ends = [(sequence, mac) for sequence, mac, *_ in (*rows[:1], *rows[-1:])]
     if len(rows) != until.sequence - since.sequence + 1 or ends != [since[1:3], until[1:3]]:
         return None
-    return [Step(operation, json.loads(body)["trade"]["pk"] if body else None) for _, _, operation, body in rows[1:]]
+    return tuple(
+        Step(operation, json.loads(body)["trade"]["pk"] if body else None) for _, _, operation, body in rows[1:]
+    )
 
 
 class KeptAnswer(NamedTuple, Generic[Answer]):

@@ -6,9 +6,6 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
-from typing import Any
-
-from django.db.models import QuerySet
 
 from trading.domain import flags
 from trading.domain.drawing import Drawing
@@ -16,7 +13,7 @@ from trading.models import Account, Realisation, Signal, Trade
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import DayOverview, day_overview, day_trades
 from trading.queries.day_record import DayCurve, DayRecord, day_curve, day_record
-from trading.queries.first_values import ACCOUNT, FirstValues, day_slot, instant_slot
+from trading.queries.first_values import ACCOUNT, FirstValues, OneColumn, Slot
 from trading.queries.kept import STOP, KeptAnswers, LedgerMark
 from trading.queries.signal_list import SignalFilter, listed_signals
 from trading.queries.standing_stops import standing_stops
@@ -127,9 +124,9 @@ def _latest(account: Account) -> LatestDay | None:
     return LatestDay(day, min(at for at in instants if at is not None))
 
 
-def _beginnings() -> tuple[QuerySet[Any, Any], ...]:
+def _beginnings() -> tuple[OneColumn, ...]:
     """Return when the first trade of a day was opened, and when its first exit was filled."""
-    day, since, until = day_slot("day"), instant_slot("since"), instant_slot("until")
+    day, since, until = Slot("day"), Slot("since"), Slot("until")
     opened = Trade.objects.filter(account=ACCOUNT, opened_at__gte=since, opened_at__lt=until, trading_day=day)
     exits = Realisation.objects.filter(account=ACCOUNT, day=day)
     return opened.exclude(state=VOID).order_by("opened_at").values("opened_at"), exits.order_by("at").values("at")
