@@ -227,6 +227,7 @@ def test_the_raw_stream_is_rotated_and_holds_every_kind_of_text(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("content", "words"),
     [(b"", "no file of frames"), (b"a,b\n", "cannot be read"), (gzip.compress(b"a,b\n"), "no file of frames")],
+    ids=["empty", "text", "gzip of text"],
 )
 def test_what_is_no_kept_stream_is_refused(instruments: Path, tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "x.gz"
