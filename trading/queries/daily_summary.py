@@ -16,7 +16,7 @@ from trading.domain.shapes import DaySummary, SummaryRow
 from trading.models import Account, DailySummary, JournalHead, Realisation, Trade
 from trading.queries.day_end import DayEnd, end_on
 from trading.queries.exposure import Held, held_over
-from trading.queries.first_values import ACCOUNT, FirstValues, OneColumn, Slot
+from trading.queries.kept_statements import ACCOUNT, FirstValues, PlainQuery, Slot
 from trading.queries.period import desk_date, parse_day
 from trading.queries.statistics import Cut, History, capital_in, exits_of, history_of
 
@@ -87,12 +87,12 @@ def latest_day(account: Account, *, now: datetime) -> date | None:
     return max((day for day in days if day is not None), default=None)
 
 
-def _newest_opening() -> tuple[OneColumn]:
+def _newest_opening() -> tuple[PlainQuery]:
     trades = Trade.objects.filter(account=ACCOUNT, opened_at__lte=Slot("now")).exclude(state=VOID)
     return (trades.order_by("-opened_at").values("opened_at"),)
 
 
-def _latest_days() -> tuple[OneColumn, ...]:
+def _latest_days() -> tuple[PlainQuery, ...]:
     """Return the newest trading day of an opening since an instant, and the newest day of an exit."""
     now, since = Slot("now"), Slot("since")
     opened = Trade.objects.filter(account=ACCOUNT, opened_at__lte=now, opened_at__gte=since).exclude(state=VOID)

@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from trading.domain.money import from_units
 from trading.models import Account, BrokerFill, Exchange, FillKey, Instrument, Strategy, Trade
-from trading.queries.first_values import Slot
 from trading.queries.imported_trades import FillGroup, rebuilt
 from trading.queries.instruments import shown_symbol
+from trading.queries.kept_statements import Slot
 
 
 @dataclass(frozen=True, slots=True)

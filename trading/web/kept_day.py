@@ -13,8 +13,8 @@ from trading.models import Account, Realisation, Signal, Trade
 from trading.queries.daily_summary import latest_day
 from trading.queries.day import DayOverview, day_overview, day_trades
 from trading.queries.day_record import DayCurve, DayRecord, day_curve, day_record
-from trading.queries.first_values import ACCOUNT, FirstValues, OneColumn, Slot
 from trading.queries.kept import STOP, KeptAnswers, LedgerMark
+from trading.queries.kept_statements import ACCOUNT, FirstValues, PlainQuery, Slot
 from trading.queries.signal_list import SignalFilter, listed_signals
 from trading.queries.standing_stops import standing_stops
 from trading.queries.trade_list import TradeRow, trade_rows
@@ -124,7 +124,7 @@ def _latest(account: Account) -> LatestDay | None:
     return LatestDay(day, min(at for at in instants if at is not None))
 
 
-def _beginnings() -> tuple[OneColumn, ...]:
+def _beginnings() -> tuple[PlainQuery, ...]:
     """Return when the first trade of a day was opened, and when its first exit was filled."""
     day, since, until = Slot("day"), Slot("since"), Slot("until")
     opened = Trade.objects.filter(account=ACCOUNT, opened_at__gte=since, opened_at__lt=until, trading_day=day)

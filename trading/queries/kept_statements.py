@@ -1,4 +1,4 @@
-"""The first values of several queries, asked for by one statement that the ORM writes once for the process.
+"""Statements that the ORM writes once for the process: rows of a query, and the first values of several.
 
 A look at a live page asks the same few values after each fill. To write their SQL takes the ORM far longer than the
 database takes to answer, so it stays: with slots in the place of what differs from one look to the next.
@@ -17,8 +17,8 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from trading.models import Account
 
-OneColumn: TypeAlias = QuerySet[Any, Any]  # a query of one column
-FirstRow: TypeAlias = tuple[Any, ...]
+PlainQuery: TypeAlias = QuerySet[Any, Any]  # a query of plain columns
+PlainRow: TypeAlias = tuple[Any, ...]
 Conversions: TypeAlias = dict[int, tuple[list[Callable[..., Any]], Expression]]  # from the database's forms, by place
 
 
@@ -42,16 +42,16 @@ class Slot(Expression):
 ACCOUNT = Slot("account")
 
 
-class FirstValues:
-    """Queries of one column each, whose first values one statement tells."""
+class KeptStatement:
+    """A query whose SQL stays, with slots in it for what differs from one time to the next."""
 
-    def __init__(self, build: Callable[[], tuple[OneColumn, ...]]) -> None:
-        """``build`` returns the queries, with slots in them; it is called once for each kind of database."""
+    def __init__(self, build: Callable[[], PlainQuery]) -> None:
+        """``build`` returns the query, of plain columns; it is called once for each kind of database."""
         self._build = build
-        self._statements: dict[str, tuple[str, FirstRow, Conversions]] = {}
+        self._statements: dict[str, tuple[str, PlainRow, Conversions]] = {}
 
-    def of(self, account: Account, **slots: date) -> FirstRow:
-        """Return each query's first value, None where it has no row; ``slots`` are days and instants by their names."""
+    def rows(self, account: Account, **slots: date) -> list[PlainRow]:
+        """Return the query's rows; ``slots`` are days and instants by their names."""
         connection = connections[DEFAULT_DB_ALIAS]
         sql, parameters, conversions = self._statements.get(connection.vendor) or self._written(connection.vendor)
         texts: dict[str, int | str | None] = {"account": account.pk}
@@ -62,16 +62,30 @@ class FirstValues:
                 texts[name] = connection.ops.adapt_datefield_value(moment)
         with connection.cursor() as cursor:
             cursor.execute(sql, [texts[name] if isinstance(name, SlotName) else name for name in parameters])
-            row = list(cursor.fetchone())
+            rows = [list(row) for row in cursor.fetchall()]
         for place, (functions, expression) in conversions.items():
             for convert in functions:
-                row[place] = convert(row[place], expression, connection)
-        return tuple(row)
+                for row in rows:
+                    row[place] = convert(row[place], expression, connection)
+        return [tuple(row) for row in rows]
 
-    def _written(self, vendor: str) -> tuple[str, FirstRow, Conversions]:
-        columns = (Subquery(column[:1]) for column in self._build())
-        compiler = Account.objects.filter(pk=ACCOUNT).values_list(*columns).query.get_compiler(DEFAULT_DB_ALIAS)
+    def _written(self, vendor: str) -> tuple[str, PlainRow, Conversions]:
+        compiler = self._build().query.get_compiler(DEFAULT_DB_ALIAS)
         sql, parameters = compiler.as_sql()
         conversions = compiler.get_converters([column for column, *_ in compiler.select])
         self._statements[vendor] = (sql, parameters, conversions)
         return self._statements[vendor]
+
+
+class FirstValues:
+    """Queries of one column each, whose first values one statement tells."""
+
+    def __init__(self, build: Callable[[], tuple[PlainQuery, ...]]) -> None:
+        """``build`` returns the queries, with slots in them."""
+        self._statement = KeptStatement(
+            lambda: Account.objects.filter(pk=ACCOUNT).values_list(*(Subquery(column[:1]) for column in build()))
+        )
+
+    def of(self, account: Account, **slots: date) -> PlainRow:
+        """Return each query's first value, None where it has no row; ``slots`` are days and instants by their names."""
+        return self._statement.rows(account, **slots)[0]
