@@ -17,7 +17,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests import page_desk
-from tests.browser import LAPTOP, Browser, chromium, environment, filled, server
+from tests.browser import LAPTOP, Browser, chromium, environment, filled, manage, server
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -73,6 +73,15 @@ def stream(browser: Browser) -> Iterator[Iterator[bytes]]:
         yield answer
 
 
+def _log_out_everybody(data_dir: Path) -> None:
+    manage(
+        data_dir,
+        "shell",
+        "--command",
+        "from django.contrib.sessions.models import Session as S; S.objects.all().delete()",
+    )
+
+
 def test_the_overview_follows_the_desk_and_says_when_it_cannot(
     data_dir: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -102,4 +111,10 @@ def test_the_overview_follows_the_desk_and_says_when_it_cannot(
         with server(data_dir, port=urlsplit(address).port):
             await_that(browser, lambda: state(browser) == "live", "it comes back by itself")
             assert browser.driver.execute_script("return window.isTheSame"), "and was never loaded again"
+            _log_out_everybody(data_dir)
+            await_that(browser, lambda: state(browser) == "ended", "the stream of a login that ended is cut off")
+            assert "Not live: log in again." in browser.text("#live")
+            browser.driver.execute_script("document.getElementById('live').dataset.state = 'somebody looks again'")
+            browser.driver.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
+            await_that(browser, lambda: state(browser) == "ended", "and looking again says the same")
             browser.open("/trades/")  # no stream is left that the server would have to wait for

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import resolve
 
+from tests import screenshots
+from tests.functional import test_browser
 from tests.routes import Route, fill_desk, first_keys, routes, sample
 from trading.models import User
 from trading.web import system
@@ -22,6 +25,9 @@ ROLES = ("anonymous", "no group", "viewer", "reviewer", "operator", "superuser")
 PEOPLE = dict(zip(ROLES, (None, "nobody", "viewer", "reviewer", "operator", "asha"), strict=True))
 OWN_AFFAIRS = {"/logout/", "/password/", "/password/done/", "/trades/filters/"}  # what everybody does for himself
 OPEN = {"/login/", "/health/", "/metrics", "/static/<path:name>"}  # who asks for numbers shows a token
+NO_PAGES = re.compile(  # what has no look: files, data, and what only says that something was done
+    r"/(trades/(csv|xlsx|<int:pk>/(chart|screenshots/.*))|health|password/done|static/.*|api/v1/openapi.json|admin/.+)/?"
+)
 # The login is throttled; of the admin its lists, histories and the way to a row do with a POST what they do with a GET.
 NOT_POSTED = re.compile(r"/login/|/admin/(\w+/\w+/)?|.*(/history/|<path:object_id>/)")
 HEAD = """\
@@ -88,11 +94,24 @@ def test_every_role_is_answered_as_the_table_says_and_no_answer_is_kept(monkeypa
     assert listed == answered
 
 
+@pytest.mark.parametrize(
+    "addresses",
+    [{*test_browser.PAGES, "/login/"}, {*screenshots.PAGES.values(), *screenshots.STRANGERS.values()}],
+    ids=["in the browser's tests", "in the pictures"],
+)
+def test_every_page_is_looked_at(addresses: set[str]) -> None:
+    rows = [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in _lines()]
+    operators = 2 + ROLES.index("operator")
+    pages = {row[0] for row in rows if row[1] == "GET" and row[operators] == "200" and not NO_PAGES.fullmatch(row[0])}
+    keys = re.compile(r"\{.*?\}")  # filled in when the pictures are made
+    seen = {f"/{resolve(keys.sub('1', address.split('?')[0])).route}" for address in addresses - {"/nothing/"}}
+    assert pages - seen == set()
+
+
 def test_the_table_lets_nobody_in_who_should_not_be() -> None:
     """What holds for every route holds for the table: a fault that is copied into it does not become the rule."""
-    lines = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]
-    assert len(lines) > 150
-    for line in lines:
+    assert len(_lines()) > 150
+    for line in _lines():
         pattern, method, *cells = (cell.strip(" `") for cell in line.strip("|").split(" | "))
         answers = dict(zip(ROLES, cells, strict=True))
         if pattern.startswith("/api/") and pattern != "/api/v1/docs/":  # nobody but a token is let in there: test_api
@@ -106,3 +125,7 @@ def test_the_table_lets_nobody_in_who_should_not_be() -> None:
         if not pattern.startswith("/admin/"):
             assert not refused[-1], line
             assert method == "GET" or refused[0] or pattern in OWN_AFFAIRS, f"a viewer writes: {line}"
+
+
+def _lines() -> list[str]:
+    return [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `")]

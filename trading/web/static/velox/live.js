@@ -52,6 +52,34 @@
     source = null;
   }
 
+  function ended() {
+    close();
+    show("ended", "Not live: log in again. Figures of");
+  }
+
+  async function isRefused() {
+    const asked = new AbortController(); // of an answer only its head is looked at: a stream would be read for ever
+    try {
+      const answer = await fetch(live.dataset.events, { redirect: "manual", signal: asked.signal });
+      return answer.type === "opaqueredirect" || answer.status === 403;
+    } catch {
+      return false; // nobody answers
+    } finally {
+      asked.abort();
+    }
+  }
+
+  async function refused() {
+    // The browser will not try again by itself: a login that ended, or a server that has no live figures yet.
+    close();
+    if (await isRefused()) {
+      ended();
+      return;
+    }
+    show("lost", "Not live, reconnecting. Figures of");
+    setTimeout(connect, QUIET_MS);
+  }
+
   function connect() {
     if (source || document.hidden) return;
     source = new EventSource(live.dataset.events);
@@ -75,17 +103,11 @@
       heard();
       show("fault", "Not live: the desk cannot be read. Figures of");
     });
-    source.addEventListener("ended", () => {
-      close();
-      show("ended", "Not live: log in again. Figures of");
-    });
+    source.addEventListener("ended", ended);
     source.onerror = () => {
       if (!source) return;
       if (source.readyState === EventSource.CLOSED) {
-        // Refused, and the browser will not try again by itself: a login that ended, or a server without live figures.
-        close();
-        show("lost", "Not live, reconnecting. Figures of");
-        setTimeout(connect, QUIET_MS);
+        refused();
       } else {
         show("lost", "Not live, reconnecting. Figures of");
       }
