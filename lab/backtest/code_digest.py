@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trading.strategies.base import Strategy
 
-FILLED_AS = 1  # counts up whenever the same strategy on the same ticks would be filled otherwise
+FILLED_AS = 2  # counts up whenever the same strategy on the same ticks would be filled otherwise
 RECORDED = ("velox", "numpy", "talipp")
 
 

@@ -132,8 +132,7 @@ class OrderBook:
         quantity = order.quantity or held
         instrument = self.instruments[trade.symbol]
         price = instrument.worse(round(exact(tick.price).scaleb(8)), order.side, self.model.slippage_ticks)
-        amount = position.value_of(price, quantity, instrument.multiplier)
-        charges = self.model.charges(amount)
+        charges = self.model.charges(instrument.value(price, quantity if is_entry else min(quantity, held)))
         execution = Execution(
             order.side,
             price,

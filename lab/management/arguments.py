@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
 from lab.backtest.days import TickQuestion
-from lab.domain.fills import FillModel
+from lab.domain.fills import UNKNOWN, FillModel
 from trading.domain.money import parse_amount
 from trading.errors import InvalidValue
+from trading.queries.charge_estimates import shipped_schedule
 from trading.queries.period import parse_day
-
-NONE = "none"
 
 
 def add_tick_arguments(parser: ArgumentParser) -> None:
@@ -31,7 +32,10 @@ def add_fill_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--latency-ms", type=int, default=500, metavar="N", help="default: 500; 0: by the tick itself")
     parser.add_argument("--slippage-ticks", type=int, default=1, metavar="N", help="price ticks worse (default: 1)")
     parser.add_argument(
-        "--charges", default=NONE, metavar="PERCENT|none", help="of each fill's value (default: none is known)"
+        "--charges",
+        default=UNKNOWN,
+        metavar="PLAN|PERCENT|none",
+        help="by the schedule of charges and a brokerage plan of it, or of each fill's value (default: none is known)",
     )
 
 
@@ -44,16 +48,24 @@ def ticks_of(account: str, source: str | None, symbols: Sequence[str], first: da
 
 
 def fill_model(latency_ms: int, slippage_ticks: int, charges: str) -> FillModel:
-    """Return how orders are filled. Raises: InvalidValue below 0, and for charges that are no percentage."""
+    """Return how orders are filled. Raises: InvalidValue below 0, and for charges that are no percentage or plan."""
     for name, number in (("latency_ms", latency_ms), ("slippage_ticks", slippage_ticks)):
         if not 0 <= number <= 10**6:
             raise InvalidValue(f"{name} is {number}.", field=name, hint="Give a whole number from 0 on.")
-    if charges == NONE:
-        return FillModel(latency_ms, slippage_ticks)
-    percent = parse_amount(charges, "charges")
-    if not 0 <= percent < 100:
-        raise InvalidValue(f"charges is {charges}.", field="charges", hint="Give percent of a fill's value, or none.")
-    return FillModel(latency_ms, slippage_ticks, percent)
+    model, plans = FillModel(latency_ms, slippage_ticks), shipped_schedule().plans()
+    if charges == UNKNOWN:
+        return model
+    if charges in plans:
+        return replace(model, plan=charges)
+    with suppress(InvalidValue):
+        percent = parse_amount(charges, "charges")
+        if 0 <= percent < 100:
+            return replace(model, charge_percent=percent)
+    raise InvalidValue(
+        f"charges is {charges}.",
+        field="charges",
+        hint=f"Give a brokerage plan ({', '.join(plans)}), a percentage of each fill's value, or none.",
+    )
 
 
 def settings_of(words: Sequence[str]) -> dict[str, str]:

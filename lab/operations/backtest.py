@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TypedDict
 
 from lab.backtest import outcome
+from lab.backtest.charging import ChargedLines, charge_by_plan, charged_as
 from lab.backtest.code_digest import code_digest, versions
 from lab.backtest.days import DayTicks, TickQuestion, days_with_ticks, symbols_of, ticking_days
 from lab.backtest.desk import LabDesk
@@ -69,6 +70,7 @@ class BacktestAnswer(TypedDict):
     latency_ms: int
     slippage_ticks: int
     charges: str
+    charges_by_head: dict[str, Decimal | None]
     trades_opened: int
     trades_closed: int
     censored: int
@@ -135,16 +137,17 @@ def backtest(request: BacktestRequest, reader: Reader) -> Backtest:
         strategy=strategy.strategy_id, code=code_digest(strategy), parameters=parameters_of(strategy),
         account=request.ticks.account, source=request.ticks.source, symbols=symbols, days=seen.days,
         ticks=seen.digests, latency_ms=request.model.latency_ms, slippage_ticks=request.model.slippage_ticks,
-        charges=request.model.charged,
+        charges=charged_as(request.model),
     )  # fmt: skip
     if failure is not None:
         text = f"{type(failure).__name__}: {failure}"
         record_trials([TrialOutcome(setup=setup, state=TrialState.FAILED, failure=text, versions=versions())])
         raise BacktestFailed(f"Strategy {strategy.strategy_id} failed: {text}") from failure
+    lines = charge_by_plan(desk)
     digests = outcome.digests_of(desk, seen.days)
     run = setup.key[:RUN_CHARACTERS]
     record_trials([TrialOutcome(setup=setup, digests=list(digests.values()), versions=versions(), run=run)])
-    return Backtest(_answer(request, setup, seen, desk, digests), desk)
+    return Backtest(_answer(request, setup, seen, desk, digests, lines), desk)
 
 
 def _strategy(request: BacktestRequest) -> Strategy:
@@ -171,7 +174,12 @@ def _watched(days: Iterator[DayTicks], seen: DaysSeen, asked: TickQuestion) -> I
 
 
 def _answer(
-    request: BacktestRequest, setup: TrialSetup, seen: DaysSeen, desk: LabDesk, digests: Mapping[date, DayDigest]
+    request: BacktestRequest,
+    setup: TrialSetup,
+    seen: DaysSeen,
+    desk: LabDesk,
+    digests: Mapping[date, DayDigest],
+    lines: ChargedLines,
 ) -> BacktestAnswer:
     days: Sequence[date] = setup.days
     flows = ask(capital_flows, request.capital, until=days[-1])
@@ -188,7 +196,10 @@ def _answer(
         "ticks": seen.ticks,
         "latency_ms": setup.latency_ms,
         "slippage_ticks": setup.slippage_ticks,
-        "charges": setup.charges,
+        "charges": request.model.charged,
+        "charges_by_head": {
+            str(head): None if units is None else from_units(units) for head, units in lines.by_head.items()
+        },
         "trades_opened": sum(digest.opened for digest in digests.values()),
         "trades_closed": sum(digest.closed for digest in digests.values()),
         "censored": sum(digest.censored for digest in digests.values()),
@@ -201,5 +212,9 @@ def _answer(
         "dsr": odds.dsr,
         "pbo": None,
         "track_record_days": odds.track_record_days,
-        "why": {**odds.why, "pbo": "one set of parameters; `optimize` compares many"},
+        "why": {
+            **odds.why,
+            "pbo": "one set of parameters; `optimize` compares many",
+            **({"charges": "; ".join(lines.findings)} if lines.findings else {}),
+        },
     }

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from django.conf import settings
 
+from lab.backtest.charging import charge_by_plan
 from lab.backtest.days import DayTicks, TickQuestion, read_day
 from lab.backtest.desk import LabDesk
 from lab.backtest.market import instrument_of
@@ -46,7 +47,7 @@ class DayTask:
         percent = None if model.charge_percent is None else str(model.charge_percent)
         return json.dumps({
             "strategy": self.strategy, "fixed": self.fixed, "account": asked.account, "source": asked.source,
-            "symbols": self.symbols, "model": [model.latency_ms, model.slippage_ticks, percent],
+            "symbols": self.symbols, "model": [model.latency_ms, model.slippage_ticks, percent, model.plan],
             "day": self.day.isoformat(), "sets": self.sets,
         })  # fmt: skip
 
@@ -54,14 +55,14 @@ class DayTask:
     def of(cls, text: str) -> DayTask:
         """Return the task that a text tells."""
         body = json.loads(text)
-        day, (latency, slippage, percent) = date.fromisoformat(body["day"]), body["model"]
+        day, (latency, slippage, percent, plan) = date.fromisoformat(body["day"]), body["model"]
         symbols = tuple(body["symbols"])
         return cls(
             strategy=body["strategy"],
             fixed=_set_of(body["fixed"]),
             question=TickQuestion(body["account"], body["source"], symbols, day, day),
             symbols=symbols,
-            model=FillModel(latency, slippage, None if percent is None else Decimal(percent)),
+            model=FillModel(latency, slippage, None if percent is None else Decimal(percent), plan),
             day=day,
             sets=[_set_of(numbers) for numbers in body["sets"]],
         )
@@ -122,4 +123,5 @@ def _play(
         walk(desk, strategy, [day], skipping if can_skip(strategy) else plainly)
     except Exception as error:  # the strategy's own, whatever it is
         return f"{type(error).__name__}: {error}"
+    charge_by_plan(desk)
     return digests_of(desk, [day.day])[day.day]

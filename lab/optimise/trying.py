@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from lab.backtest.charging import charged_as
 from lab.backtest.code_digest import versions
 from lab.backtest.days import TickQuestion, ticking_days
 from lab.domain.fills import FillModel
@@ -70,7 +71,7 @@ class Trying:
             strategy=self.strategy.strategy_id, code=self.code,
             parameters=parameters_of(self.strategy), account=self.question.account, source=self.question.source,
             symbols=self.symbols, days=list(self.days), ticks=list(self.days.values()),
-            latency_ms=self.model.latency_ms, slippage_ticks=self.model.slippage_ticks, charges=self.model.charged,
+            latency_ms=self.model.latency_ms, slippage_ticks=self.model.slippage_ticks, charges=charged_as(self.model),
         )  # fmt: skip
 
     def _work(self, sets: Sequence[ParameterSet], setups: Mapping[ParameterSet, TrialSetup]) -> Iterator[TrialOutcome]:

@@ -11,11 +11,12 @@ from typing import TypedDict
 
 import numpy as np
 
+from lab.backtest.charging import charged_as
 from lab.backtest.code_digest import code_digest
 from lab.backtest.days import TickQuestion, symbols_of
 from lab.backtest.headline import headline
 from lab.domain import space
-from lab.domain.fills import FillModel
+from lab.domain.fills import UNKNOWN, FillModel
 from lab.domain.odds import minimum_backtest_years, overfitting
 from lab.domain.space import ParameterSet
 from lab.domain.trials import DayDigest, TrialState
@@ -134,7 +135,7 @@ def walk_forward(request: SearchRequest, reader: Reader) -> SearchAnswer:
     Raises: InvalidValue for what cannot be searched; MissingExtra, TicksChanged, StoreUnavailable, LedgerBusy,
         LedgerNotReady.
     """
-    if request.objective is Objective.NET and request.model.charge_percent is None:
+    if request.objective is Objective.NET and request.model.charged == UNKNOWN:
         raise InvalidValue(
             "Without charges nothing is net.", field="objective", hint="Give --charges, or --objective pnl."
         )
@@ -189,6 +190,12 @@ def _objective(trying: Trying, numbers: ParameterSet, days: Sequence[date], obje
     outcome = trying.outcomes[numbers]
     if outcome.state is not TrialState.FINISHED:
         return None
+    if objective is Objective.NET and any(digest.uncharged for digest in outcome.digests):
+        raise InvalidValue(
+            f"The schedule does not know all charges of {', '.join(outcome.setup.symbols)} on these days.",
+            field="objective",
+            hint="`manage.py backtest` with the same --charges says which; give a percentage, or --objective pnl.",
+        )
     pnl = {day: digest.pnl for day, digest in zip(outcome.setup.days, outcome.digests, strict=True)}
     worth = objective.of([pnl[day] for day in days])
     return worth if np.isfinite(worth) else None
@@ -259,7 +266,7 @@ def _run(request: SearchRequest, trying: Trying, spans: Mapping[str, ParameterSp
         "vary": {name: [span.low, span.high, span.step] for name, span in spans.items()}, "search": request.search,
         "objective": str(request.objective), "trials": request.trials, "seed": request.seed,
         "windows": [request.train_days, request.test_days], "ticks": list(trying.days.values()),
-        "fills": [request.model.latency_ms, request.model.slippage_ticks, request.model.charged],
+        "fills": [request.model.latency_ms, request.model.slippage_ticks, charged_as(request.model)],
     })  # fmt: skip
     return hashlib.sha256(body.encode()).hexdigest()[:RUN_CHARACTERS]
 

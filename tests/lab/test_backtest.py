@@ -6,6 +6,7 @@ import io
 import json
 import time
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -112,8 +113,8 @@ def test_the_answer_has_every_key_in_its_order():
     answer = morning("ema_cross", "--symbol", "RELIANCE", "--set", "fast=3", "--set", "slow=5")
     assert list(answer) == [
         "run", "strategy", "parameters", "source", "first_day", "last_day", "days", "ticks", "latency_ms",
-        "slippage_ticks", "charges", "trades_opened", "trades_closed", "censored", "unfilled", "total_pnl",
-        "statistics", "trials", "trials_effective", "psr", "dsr", "pbo", "track_record_days", "why",
+        "slippage_ticks", "charges", "charges_by_head", "trades_opened", "trades_closed", "censored", "unfilled",
+        "total_pnl", "statistics", "trials", "trials_effective", "psr", "dsr", "pbo", "track_record_days", "why",
     ]  # fmt: skip
     assert (answer["source"], answer["days"], answer["ticks"]) == ("nse", 1, 600)
     assert (answer["latency_ms"], answer["slippage_ticks"], answer["charges"]) == (500, 1, "none")
@@ -122,6 +123,24 @@ def test_the_answer_has_every_key_in_its_order():
     }  # fmt: skip
     assert set(answer["why"]) == {"psr", "dsr", "pbo"}
     assert answer["statistics"]["trades_without_charges"] == answer["trades_closed"]
+
+
+def test_charges_of_a_plan_are_told_head_by_head_and_kept_with_the_trades():
+    recorded()
+    words = (PLAIN, "--set", "fast=2", "--set", "slow=3", *EXACT)
+    before = morning(*words)
+    charged = morning(*words, "--charges", "zerodha", "--keep", "--account", "kept")
+    heads = {head: Decimal(amount) for head, amount in charged["charges_by_head"].items()}
+    assert before["charges_by_head"] == {} and heads["brokerage"] > 0 and heads["stt"] == heads["stt"].to_integral()
+    assert Decimal(charged["total_pnl"]) == Decimal(before["total_pnl"]) - sum(heads.values())
+    assert charged["statistics"]["trades_without_charges"] == 0
+    assert (charged["charges"], charged["trials"]) == ("zerodha", 2)
+    assert sum(Trade.objects.values_list("charges", flat=True)) == sum(heads.values())
+    assert verify_ledger().ok
+    unknown = morning(*words, "--charges", "groww")
+    assert unknown["charges_by_head"]["brokerage"] is None
+    assert "the schedule has no brokerage for groww" in unknown["why"]["charges"]
+    assert unknown["statistics"]["trades_without_charges"] == unknown["trades_closed"]
 
 
 def test_every_trial_counts_whatever_becomes_of_it(tmp_path, monkeypatch):
@@ -163,8 +182,10 @@ def test_a_call_that_the_ledger_would_refuse_is_a_failed_trial_too(tmp_path, mon
         (("ema_cross", "--from", "2021-04-12", "--set", "stop_ranges=nan"), "a number from"),
         (("ema_cross", "--from", "2021-04-12", "--set", "speed=2"), "no parameter 'speed'"),
         (("ema_cross", "--from", "2021-04-12", "--latency-ms", "-1"), "from 0 on"),
-        (("ema_cross", "--from", "2021-04-12", "--charges", "much"), "charges"),
-        (("ema_cross", "--from", "2021-04-12", "--charges", "-1"), "percent"),
+        (("ema_cross", "--from", "2021-04-12", "--charges", "much"), "brokerage plan (angelone"),
+        (("ema_cross", "--from", "2021-04-12", "--charges", "nan"), "charges is nan"),
+        (("ema_cross", "--from", "2021-04-12", "--charges", ""), "charges is"),
+        (("ema_cross", "--from", "2021-04-12", "--charges", "-1"), "a percentage"),
         (("ema_cross", "--from", "2021-04-12", "--account", "nobody"), "no account"),
         (("ema_cross", "--from", "2021-04-12", "--keep", "--account", "main"), "book replay"),
         (("none", "--from", "2021-04-12"), "nothing to try"),

@@ -154,8 +154,11 @@ def test_a_set_that_fails_is_counted_and_never_chosen(tmp_path, monkeypatch):
 
 def test_net_needs_charges():
     assert "nothing is net" in refused(*GRID, "--objective", "net")
-    answer = searched(*GRID, "--objective", "net", "--charges", "0.03")
-    assert answer["objective"] == "net"
+    for charges in ("0.03", "zerodha"):
+        answer = searched(*GRID, "--objective", "net", "--charges", charges)
+        assert answer["objective"] == "net"
+    assert answer["trials"] == 18
+    assert "does not know all charges of RELIANCE" in refused(*GRID, "--objective", "net", "--charges", "groww")
 
 
 def test_what_an_extra_has_is_named_where_it_is_missing(monkeypatch):

@@ -131,6 +131,20 @@ def test_each_rule_is_told_before_and_on_the_days_that_are_held_out(traded):
     assert lab("--stop", 50, "--trail", 50, "--trail", 300)["trials"] == 3  # the same looks again
 
 
+def test_stops_are_charged_as_they_were_booked_or_by_a_percentage_or_a_plan(traded):
+    rules = ("--stop", 50, "--trail", 300)
+    assert lab(*rules)["charges"] == "booked"
+    percent = lab(*rules, "--charges", "0.1")  # of 2,000 twice; of 2,000 and 2,002, and 1,980
+    assert (percent["own_pnl"], percent["trades_without_charges"]) == ("-4.004", 0)
+    assert [row["pnl"] for row in percent["rules"]] == ["-47.96", "-47.96"]
+    none = lab(*rules, "--charges", "none")
+    assert (none["own_pnl"], none["trades_without_charges"]) == ("4", 2)
+    plan = lab(*rules, "--charges", "zerodha")
+    assert (plan["charges"], plan["trades_without_charges"]) == ("zerodha", 0)
+    assert float(plan["own_pnl"]) < 4 - 2 * 2 * (0.6 + 0.6) * 1.18 / 2
+    assert plan["trials"] == 8  # each way of charging is a look of its own
+
+
 def test_what_cannot_be_followed_is_left_out_and_said(traded):
     with DataManager(source="nse") as dm:
         dm.open_position("two", "byhand", "RELIANCE", 1000, 1, moment(12, 1))
@@ -149,6 +163,7 @@ def test_what_cannot_be_followed_is_left_out_and_said(traded):
     ("arguments", "words"),
     [
         (("--stop", "0"), "1 to 9999"),
+        (("--charges", "much"), "brokerage plan"),
         (("--hold-out", "-1"), "--hold-out"),
         (("--ticks", "replay"), "--ticks names the account"),
         (("--symbol", "TCS"), "No trade of byhand"),

@@ -58,6 +58,14 @@ def segment_of(instrument: Instrument) -> Segment | None:
     return _SEGMENTS.get((instrument.exchange.code, Instrument.Kind(instrument.kind)))
 
 
+def group_of(instrument: Instrument) -> str | None:
+    """Return what decides beside the segment: a share's group, a contract's underlying; None where it is not known."""
+    if segment_of(instrument) == Segment.EQUITY:
+        return instrument.share_group or None
+    contract = contract_of(instrument.symbol)
+    return instrument.underlying or (contract.underlying if contract is not None else None)
+
+
 def estimate_of(account: Account, fills: Iterable[ChargedFill], *, plan: str | None = None) -> ChargeEstimate:
     """Return the estimated charges of whole days of fills, by a plan, or by the account's own on each day."""
     if plan is not None:
@@ -125,8 +133,7 @@ def charged_of(trade: Trade) -> Iterator[ChargedFill]:
     instrument = trade.instrument
     segment, zone = segment_of(instrument), ZoneInfo(instrument.exchange.zone)
     contract = contract_of(instrument.symbol)
-    underlying = instrument.underlying or (contract.underlying if contract is not None else None)
-    group = instrument.share_group or None if segment == Segment.EQUITY else underlying
+    group = group_of(instrument)
     strike = instrument.strike or (contract.strike if contract is not None else None)
     fills = sorted(trade.fills.all(), key=lambda fill: fill.sequence)
     for fill in facts.corrected(fills, sorted(trade.corrections.all(), key=lambda correction: correction.pk)):

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import date
 
 from lab.backtest.days import TickQuestion
+from lab.domain.fills import UNKNOWN
 from lab.management.arguments import add_fill_arguments, add_tick_arguments, fill_model, settings_of, ticks_of
 from lab.operations.backtest import BacktestAnswer, BacktestRequest, backtest
 from lab.operations.keep_run import keep_run, replay_account
 from timeseries.wiring import open_reader
+from trading.domain.charge_heads import HEAD_TITLES, Head
 from trading.management.base import VeloxCommand
 from trading.management.output import Report, Table, add_format_arguments
 from trading.management.report import Value
@@ -89,12 +91,15 @@ def _report(answer: BacktestAnswer, asked: TickQuestion, currency: str) -> Repor
         "Deflated": answer["dsr"],
         "Days for 95 %": answer["track_record_days"],
     }
-    charged = "no charges are known" if answer["charges"] == "none" else f"{answer['charges']} % a fill"
-    filled = f"{answer['latency_ms']} ms later, {answer['slippage_ticks']} price ticks worse, {charged}"
+    filled = f"{answer['latency_ms']} ms later, {answer['slippage_ticks']} price ticks worse"
+    charged = "no charges are known" if answer["charges"] == UNKNOWN else f"charged {answer['charges']}"
     title = f"{answer['strategy']} · {answer['first_day']} to {answer['last_day']} · {answer['source']}"
     tables = [
         Table(f"Backtest · {title}", list(outcome), [list(outcome.values())], currency, frozenset({"P&L"})),
         Table(f"What it is worth · run {answer['run']}", list(odds), [list(odds.values())]),
     ]
+    heads: dict[str, Value] = {HEAD_TITLES[Head(head)]: amount for head, amount in answer["charges_by_head"].items()}
+    if heads:
+        tables.insert(1, Table(f"Charges · {answer['charges']}", list(heads), [list(heads.values())], currency))
     reasons = [f"{name}: {reason}" for name, reason in answer["why"].items()]
-    return Report(f"Backtest {answer['run']}", answer, tables, [f"Filled {filled}.", *reasons])
+    return Report(f"Backtest {answer['run']}", answer, tables, [f"Filled {filled}, {charged}.", *reasons])

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from lab.domain.stops import StopRule
-from lab.management.arguments import add_tick_arguments
-from lab.operations.try_stops import StopsAnswer, StopsRequest, try_stops
+from lab.management.arguments import add_tick_arguments, fill_model
+from lab.operations.try_stops import BOOKED, StopsAnswer, StopsRequest, try_stops
 from timeseries.wiring import open_reader
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
@@ -35,6 +35,12 @@ class Command(VeloxCommand):
         parser.add_argument(
             "--trail", action="append", type=int, metavar="BP", help="a stop that trails the best price"
         )
+        parser.add_argument(
+            "--charges",
+            default=BOOKED,
+            metavar="PLAN|PERCENT|none|booked",
+            help="by the schedule of charges and a brokerage plan of it, of each fill's value, or as booked (default)",
+        )
         parser.add_argument("--hold-out", type=int, default=0, metavar="DAYS", help="days at the end (default: 0)")
         add_format_arguments(parser)
 
@@ -50,6 +56,7 @@ class Command(VeloxCommand):
         ticks: str,
         stop: list[int] | None,
         trail: list[int] | None,
+        charges: str,
         hold_out: int,
     ) -> bool:
         if len(symbol) > 1 or hold_out < 0:
@@ -70,6 +77,7 @@ class Command(VeloxCommand):
             held_out_days=hold_out,
             ticks=ticks,
             source=source,
+            charged=None if charges == BOOKED else fill_model(0, 0, charges),
         )
         self.emit(_report(try_stops(request, open_reader()), capital.currency))
         return True
@@ -81,7 +89,8 @@ def _report(answer: StopsAnswer, currency: str) -> Report:
     for row in answer["rules"]:
         rows.append([row["rule"], row["stopped"], row["censored"], row["pnl"], row["held_out_pnl"]])
     columns = ["Rule", "Stopped", "Held to the day's end", "P&L", "P&L held out"]
-    title = f"{answer['strategy']} · {answer['trades']} trades · {answer['first_day']} to {answer['last_day']}"
+    days = f"{answer['first_day']} to {answer['last_day']}"
+    title = f"{answer['strategy']} · {answer['trades']} trades · {days} · charges {answer['charges']}"
     notes = [f"Left out: {count} {reason}." for reason, count in answer["left_out"].items()]
     if answer["trades_without_charges"]:
         notes.append(f"Of {answer['trades_without_charges']} trades no charges are known.")
