@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from math import isfinite
 
 from lab.backtest.days import TickQuestion
 from lab.domain.fills import UNKNOWN, FillModel
@@ -25,6 +26,12 @@ def add_tick_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--ticks", default="main", metavar="ACCOUNT", help="the account that they were recorded under (default: main)"
     )
+
+
+def add_period_arguments(parser: ArgumentParser) -> None:
+    """Let a command be told which days of the ledger to read."""
+    parser.add_argument("--from", dest="first", type=_day, metavar="DAY", help="the first day (default: of all)")
+    parser.add_argument("--to", dest="last", type=_day, metavar="DAY", help="the last day (default: of all)")
 
 
 def add_fill_arguments(parser: ArgumentParser) -> None:
@@ -77,6 +84,20 @@ def settings_of(words: Sequence[str]) -> dict[str, str]:
             raise InvalidValue(f"--set {word!r}.", field="set", hint="Give NAME=VALUE, each name once.")
         settings[name] = text
     return settings
+
+
+def numbers_named(words: Sequence[str]) -> dict[str, float]:
+    """Return conditions by name. Raises: InvalidValue for what is no finite number."""
+    numbers: dict[str, float] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        try:
+            numbers[name] = float(text)
+        except ValueError:
+            numbers[name] = float("nan")
+        if not name or not isfinite(numbers[name]):
+            raise InvalidValue(f"Condition {word!r}.", field="conditions", hint="Give NAME=NUMBER.")
+    return numbers
 
 
 def _day(text: str) -> date:

@@ -67,7 +67,12 @@ REALISED = (
     "EXISTS (SELECT 1 FROM trading_realisation r WHERE r.account_id = OLD.account_id "
     "AND r.strategy_id = OLD.strategy_id AND r.instrument_id = OLD.instrument_id AND r.day = OLD.day)"
 )
-OUTRIGHT = ("trading_seal", "lab_trial")  # of no account: nothing of them is ever changed or removed
+OUTRIGHT = (
+    "trading_seal",
+    "lab_trial",
+    "lab_signalmodel",
+    "lab_keptrun",
+)  # of no account: nothing of them is ever changed or removed
 REFUSE = "trading_refuse"  # PostgreSQL's function behind a trigger whose condition asks for no other row
 
 
