@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.messages import BusMessage
@@ -52,6 +54,17 @@ class _Partition:
     retry_at: float = 0.0
 
 
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Hold off the collector of cycles: a look makes ten thousands of objects, which their counts free at its end, and
+    while they are there each collection would go through all of them."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 class TopicConsumer:
     """Records topics as one member of a group, under the sources `<source>.<partition>`, or `<topic>.<partition>`."""
 
@@ -77,7 +90,8 @@ class TopicConsumer:
                 held = self._partitions.values()
                 if until_end and held and all(each.end is not None and each.position >= each.end for each in held):
                     break
-                self._look()
+                with _collector_at_rest():
+                    self._look()
         finally:
             stopped = dict(self.counts.stopped)
             self._commit(asynchronous=False)
@@ -86,26 +100,16 @@ class TopicConsumer:
         return self.counts
 
     def _look(self) -> None:
-        arrived = defaultdict[PartitionPlace, list[BusMessage]](list)
         try:
             messages = self._consumer.consume(MESSAGES_MAX, LOOK_SECONDS)
         except KafkaException as error:
             raise BusUnavailable(f"Kafka cannot be read: {error}.") from error
-        for message in messages:
-            place, fault = (message.topic() or "", message.partition() or 0), message.error()
-            if fault is None:
-                kind, milliseconds = message.timestamp()
-                pairs = message.headers()
-                headers = [
-                    (str(pair[0]), pair[1])
-                    for pair in (pairs if isinstance(pairs, list) else [])
-                    if type(pair[1]) is bytes
-                ]
-                at = milliseconds * 10**6 if kind else time.time_ns()
-                arrived[place].append(BusMessage(message.offset() or 0, at, message.value() or b"", headers))
-            elif fault.fatal():
+        arrived, faulty = by_partition(messages)
+        for message, fault in faulty:
+            place = message.topic() or "", message.partition() or 0
+            if fault.fatal():
                 raise BusUnavailable(f"Kafka cannot be read: {fault.str()}.")
-            elif fault.code() == KafkaError._AUTO_OFFSET_RESET and place in self._partitions:
+            if fault.code() == KafkaError._AUTO_OFFSET_RESET and place in self._partitions:
                 self._stop(self._partitions[place], OffsetGone(f"{place[0]}/{place[1]}: {fault.str()}."))
             else:
                 log.warning("kafka", fault=fault.str())
@@ -216,3 +220,22 @@ class TopicConsumer:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             log.warning("the lag cannot be told to Kafka", error=str(error))
+
+
+def by_partition(
+    messages: Sequence[Message],
+) -> tuple[dict[PartitionPlace, list[BusMessage]], list[tuple[Message, KafkaError]]]:
+    """Return the messages of each partition in order, and apart what the client tells as faults."""
+    faulty = [(message, fault) for message in messages if (fault := message.error()) is not None]
+    arrived, now = defaultdict[PartitionPlace, list[BusMessage]](list), time.time_ns()
+    good = [message for message in messages if message.error() is None] if faulty else messages
+    for (topic, number), run in groupby(good, lambda message: (message.topic(), message.partition())):
+        together = list(run)
+        arrived[topic or "", number or 0] += map(
+            BusMessage,
+            [message.offset() or 0 for message in together],
+            [milliseconds * 10**6 if kind else now for kind, milliseconds in map(Message.timestamp, together)],
+            [message.value() or b"" for message in together],
+            [pairs if isinstance(pairs, list) else () for pairs in map(Message.headers, together)],
+        )
+    return arrived, faulty

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeAlias
+from itertools import chain
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from timeseries.recording.columns import ColumnCells
+from timeseries.recording.columns import ColumnCells, RepeatedTexts
 from timeseries.values import EPOCH, MICROSECOND, TickDict
 
 JSON, ARROW = "json", "arrow"
@@ -26,36 +25,22 @@ FORMAT, VERSION = "velox-format", "velox-version"  # headers
 VERSION_NOW, JSON_NOW, ARROW_NOW = b"1", JSON.encode(), ARROW.encode()
 ROWS_MAX = 1_000_000  # of one message: a packed batch may hold any number
 
-Headers: TypeAlias = list[tuple[str, bytes]]
+Headers: TypeAlias = Sequence[tuple[str, str | bytes | None]]
 TickRows: TypeAlias = list[TickDict] | dict[str, ColumnCells]
+MessageRows: TypeAlias = list[TickDict] | pa.Table
 
 
 class Unreadable(Exception):
     """A message that holds no ticks that can be read; its text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class BusMessage:
+class BusMessage(NamedTuple):
     """A message as it came from one partition; ``time_ns`` is the broker's or the producer's, in ns UTC."""
 
     offset: int
     time_ns: int
     content: bytes
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedRows:
-    """The ticks of a message, as `Recorder.ticks` takes them."""
-
-    rows: TickRows
-    count: int
-
-    def after(self, skipped: int) -> TickRows:
-        """Return the rows but the first ones."""
-        if isinstance(self.rows, dict):
-            return {name: column[skipped:] for name, column in self.rows.items()}
-        return self.rows[skipped:]
+    headers: Headers = ()
 
 
 def headers_of(form: str) -> Headers:
@@ -63,17 +48,46 @@ def headers_of(form: str) -> Headers:
     return [(FORMAT, form.encode()), (VERSION, VERSION_NOW)]
 
 
-def decode(message: BusMessage) -> DecodedRows:
-    """Return the ticks of a message. Raises: Unreadable."""
-    named = dict(message.headers)  # the last one of a name counts
+def form_of(headers: Headers) -> str:
+    """Return the format that headers name. Raises: Unreadable."""
+    named = dict(headers)  # the last one of a name counts
     form, version = named.get(FORMAT, JSON_NOW), named.get(VERSION, VERSION_NOW)
     if version != VERSION_NOW:
         raise Unreadable(f"its version is {version!r}, and 1 is read here")
-    if form == JSON_NOW:
-        return _of_json(message)
-    if form == ARROW_NOW:
-        return _of_arrow(message)
-    raise Unreadable(f"its format is {form!r}, and json and arrow are read here")
+    if form not in (JSON_NOW, ARROW_NOW):
+        raise Unreadable(f"its format is {form!r}, and json and arrow are read here")
+    return JSON if form == JSON_NOW else ARROW
+
+
+def decode(message: BusMessage, form: str) -> MessageRows:
+    """Return the ticks of a message: dicts, or a table of plain columns. Raises: Unreadable."""
+    return _of_json(message) if form == JSON else _of_arrow(message)
+
+
+def plain_ticks(messages: Sequence[BusMessage]) -> list[TickDict] | None:
+    """Return the ticks of JSON messages that are one tick each with a time in ns; None where `decode` has to look."""
+    try:
+        rows = [orjson.loads(message.content) for message in messages]
+    except orjson.JSONDecodeError:
+        return None
+    if set(map(type, rows)) != {dict} or {type(row.get("timestamp")) for row in rows} != {int}:
+        return None
+    return rows
+
+
+def joined(decoded: Sequence[MessageRows]) -> TickRows:
+    """Return the rows of messages, of JSON or tables of one schema, as `Recorder.ticks` takes them."""
+    tables = [rows for rows in decoded if isinstance(rows, pa.Table)]
+    if not tables:
+        return list(chain.from_iterable(decoded))
+    table, columns = pa.concat_tables(tables), dict[str, ColumnCells]()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if pa.types.is_string(column.type):
+            coded = column.combine_chunks().dictionary_encode()
+            columns[name] = RepeatedTexts(coded.indices.to_numpy(), coded.dictionary.to_pylist())
+        else:
+            columns[name] = column.to_numpy()
+    return columns
 
 
 def json_message(rows: Sequence[Mapping[str, str | int | float | None]]) -> bytes:
@@ -89,15 +103,17 @@ def arrow_message(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _of_json(message: BusMessage) -> DecodedRows:
+def _of_json(message: BusMessage) -> list[TickDict]:
     try:
         body = orjson.loads(message.content)
     except orjson.JSONDecodeError as error:
         raise Unreadable(f"it is no JSON: {error}") from error
-    rows = [body] if isinstance(body, dict) else body
-    if not isinstance(rows, list) or not rows or not all(type(row) is dict for row in rows):
+    rows = [body] if type(body) is dict else body
+    if type(rows) is not list or not rows:
         raise Unreadable("it is no tick and no list of ticks")
     for row in rows:
+        if type(row) is not dict:
+            raise Unreadable("it is no tick and no list of ticks")
         at = row.get("timestamp")
         if at is None:
             row["timestamp"] = message.time_ns
@@ -107,10 +123,10 @@ def _of_json(message: BusMessage) -> DecodedRows:
                 if moment.tzinfo is not None:
                     moment = moment.astimezone(UTC).replace(tzinfo=None)
                     row["timestamp"] = (moment - EPOCH) // MICROSECOND * 1000
-    return DecodedRows(rows, len(rows))
+    return rows
 
 
-def _of_arrow(message: BusMessage) -> DecodedRows:
+def _of_arrow(message: BusMessage) -> pa.Table:
     try:
         with pa.ipc.open_stream(message.content) as reader:
             table = reader.read_all()
@@ -121,17 +137,17 @@ def _of_arrow(message: BusMessage) -> DecodedRows:
         raise Unreadable(f"it has {len(table)} rows")
     if len(set(table.column_names)) < len(table.column_names):
         raise Unreadable("two of its columns have one name")
-    columns: dict[str, ColumnCells] = {}
+    columns: dict[str, pa.ChunkedArray | pa.Array] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        cells = _cells(name, column, message.time_ns)
-        if cells is not None:
-            columns[name] = cells
-    columns.setdefault("timestamp", np.full(len(table), message.time_ns, dtype=np.int64))
-    return DecodedRows(columns, len(table))
+        plain = _plain(name, column, message.time_ns)
+        if plain is not None:
+            columns[name] = plain
+    columns.setdefault("timestamp", pa.array(np.full(len(table), message.time_ns, dtype=np.int64)))
+    return pa.table(columns)
 
 
-def _cells(name: str, column: pa.ChunkedArray, time_ns: int) -> ColumnCells | None:
-    """Return a column as a flat array, texts as a list; None for a kind that means nothing here."""
+def _plain(name: str, column: pa.ChunkedArray, time_ns: int) -> pa.ChunkedArray | None:
+    """Return a column as texts, floats or, of times, integers; None for a kind that means nothing here."""
     kind = column.type
     try:
         if name == "timestamp":
@@ -139,15 +155,13 @@ def _cells(name: str, column: pa.ChunkedArray, time_ns: int) -> ColumnCells | No
                 column = column.cast(pa.timestamp("ns", kind.tz)).cast(pa.int64())
             elif not pa.types.is_integer(kind):
                 raise Unreadable(f"its timestamps are {kind}: give times with a zone, or integer ns UTC")
-            instants: npt.NDArray[np.int64] = column.fill_null(time_ns).cast(pa.int64()).to_numpy()
-            return instants
+            return (column.fill_null(time_ns) if column.null_count else column).cast(pa.int64())
         if pa.types.is_dictionary(kind):
             column, kind = column.cast(kind.value_type), kind.value_type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return [str(text) if text is not None else "" for text in column.to_pylist()]
+            return (column.fill_null("") if column.null_count else column).cast(pa.string())
         if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-            numbers: npt.NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
-            return numbers
+            return column.cast(pa.float64(), safe=False)
     except pa.ArrowException as error:
         raise Unreadable(f"its column {name!r} cannot be read: {error}") from error
     return None

@@ -11,14 +11,29 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import accumulate, chain, groupby
+from itertools import accumulate, groupby
 
-from timeseries.bus.messages import BusMessage, DecodedRows, Unreadable, decode
+import pyarrow as pa
+
+from timeseries.bus.messages import (
+    JSON,
+    BusMessage,
+    MessageRows,
+    TickRows,
+    Unreadable,
+    decode,
+    form_of,
+    joined,
+    plain_ticks,
+)
 from timeseries.errors import VeloxError
 from timeseries.measurements import TICKS
 from timeseries.recording.marked import MarkedStream, Marker
 from timeseries.recording.recorder import Recorder
 from timeseries.spool.marks import RejectedRow
+
+MINUTE_NS = 60 * 10**9
+PIECE_ROWS = 65_536  # from so many on the next message's rows are recorded by a call of their own
 
 
 class OffsetGone(VeloxError):
@@ -100,15 +115,15 @@ class PartitionRecorder:
         self._expected, self._next, outcome = None, None, TakenMessages()
         for together in pieces_of(messages, outcome.refused):
             self._clock.now_ns = together.messages[-1].time_ns
-            passed = min(self._skip, together.rows.count)
+            passed = min(self._skip, together.count)
             start = self._position
             self._skip, self._position = self._skip - passed, start + passed
             before = [row for row in self._refused if start <= row[0] < start + passed]
             outcome.refused += together.refused([(row[0] - start, row[1], row[2] or "") for row in before])
-            if passed < together.rows.count:
+            if passed < together.count:
                 marker = Marker(self.name, self._batch, self._position)
-                batch = self.recorder.ticks(together.rows.after(passed), marker=marker)
-                self._position += together.rows.count - passed
+                batch = self.recorder.ticks(together.after(passed), marker=marker)
+                self._position += together.count - passed
                 outcome.accepted += batch.accepted
                 outcome.rejected += len(batch.rejected)
                 outcome.refused += together.refused([(row[0] + passed, row[1], row[2]) for row in batch.rejected])
@@ -139,11 +154,22 @@ class PartitionRecorder:
 
 @dataclass(frozen=True)
 class Piece:
-    """Rows that are recorded by one call: of one message, or of several of JSON; ``ends`` are where each one's end."""
+    """Rows of several messages that are recorded by one call; ``ends`` are where each message's end."""
 
-    rows: DecodedRows
+    rows: TickRows
     messages: list[BusMessage]
     ends: list[int]
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.ends[-1]
+
+    def after(self, skipped: int) -> TickRows:
+        """Return the rows but the first ones."""
+        if isinstance(self.rows, dict):
+            return {name: column[skipped:] for name, column in self.rows.items()}
+        return self.rows[skipped:]
 
     def refused(self, rows: Sequence[tuple[int, str, str]]) -> Iterator[RefusedMessage]:
         """Yield each message of which rows were refused: (index in the piece, the error's code, its hint)."""
@@ -155,19 +181,39 @@ class Piece:
 
 
 def pieces_of(messages: Sequence[BusMessage], refused: list[RefusedMessage]) -> Iterator[Piece]:
-    """Yield the rows of messages in order, those of JSON together; what cannot be read is refused."""
-    readable: list[tuple[BusMessage, DecodedRows]] = []
+    """Yield the rows of messages in order, many at once; what cannot be read is refused.
+
+    The messages of a piece are of one minute, so that the last one's clock may judge them all.
+    """
+    for (headers, _), run in groupby(messages, lambda message: (message.headers, message.time_ns // MINUTE_NS)):
+        together = list(run)
+        try:
+            form = form_of(headers)
+        except Unreadable as error:
+            refused += [RefusedMessage(message, str(error)) for message in together]
+            continue
+        ticks = plain_ticks(together) if form == JSON else None
+        if ticks is not None:
+            yield Piece(ticks, together, list(range(1, len(ticks) + 1)))
+        else:
+            yield from _decoded_pieces(together, form, refused)
+
+
+def _decoded_pieces(messages: Sequence[BusMessage], form: str, refused: list[RefusedMessage]) -> Iterator[Piece]:
+    """Yield the rows of messages of one format, each decoded by itself, until they are many or their columns change."""
+    together, decoded, count, kind = list[BusMessage](), list[MessageRows](), 0, None
     for message in messages:
         try:
-            readable.append((message, decode(message)))
+            rows = decode(message, form)
         except Unreadable as error:
             refused.append(RefusedMessage(message, str(error)))
-    for is_json, group in groupby(readable, lambda pair: isinstance(pair[1].rows, list)):
-        pairs = list(group)
-        for several in [pairs] if is_json else [[pair] for pair in pairs]:
-            ends = list(accumulate(decoded.count for _, decoded in several))
-            rows = several[0][1]
-            if is_json:
-                lists = [decoded.rows for _, decoded in several if isinstance(decoded.rows, list)]
-                rows = DecodedRows(list(chain.from_iterable(lists)), ends[-1])
-            yield Piece(rows, [message for message, _ in several], ends)
+            continue
+        schema = rows.schema if isinstance(rows, pa.Table) else None
+        if together and (schema != kind or count >= PIECE_ROWS):
+            yield Piece(joined(decoded), together, list(accumulate(map(len, decoded))))
+            together, decoded, count = [], [], 0
+        kind, count = schema, count + len(rows)
+        together.append(message)
+        decoded.append(rows)
+    if together:
+        yield Piece(joined(decoded), together, list(accumulate(map(len, decoded))))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import repeat
 from operator import attrgetter, sub
-from typing import Protocol, TypeGuard
+from typing import Protocol, TypeGuard, overload
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -34,6 +34,25 @@ class HasArray(Protocol):
 
 
 ColumnInput = ColumnCells | HasArray
+
+
+class RepeatedTexts(Sequence[str]):
+    """A column of texts that repeat: each row is a place in the list of those that occur."""
+
+    def __init__(self, codes: IntArray, texts: list[str]) -> None:
+        self.codes, self.texts = codes, texts
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> RepeatedTexts: ...
+    def __getitem__(self, place: int | slice) -> str | RepeatedTexts:
+        if isinstance(place, slice):
+            return RepeatedTexts(self.codes[place], self.texts)
+        return self.texts[int(self.codes[place])]
 
 
 @dataclass(frozen=True)
@@ -173,6 +192,11 @@ def names_of(columns: TickColumns, parse_symbol: ParseSymbol) -> tuple[Mask, Int
     table: list[Input]
     if column is None:
         table, symbols = [columns.symbol], np.zeros(columns.length, dtype=np.int64)
+    elif isinstance(column, RepeatedTexts):
+        used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.texts)))
+        places = np.zeros(len(column.texts), dtype=np.int64)
+        places[used] = np.arange(len(used))
+        symbols, table = places[column.codes], [column.texts[code] for code in used.tolist()]
     else:
         texts = column.tolist() if isinstance(column, np.ndarray) else column
         if set(map(type, texts)) != {str}:
