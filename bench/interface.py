@@ -29,8 +29,9 @@ from django.http import HttpRequest, JsonResponse
 from django.test import Client, override_settings
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Message, Ping, Request, TextMessage
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.uri import parse_uri
 
 from bench.harness import Figures, Pair, Pairs, Row
 from bench.ledger import AT, PLAIN, ledger_of_its_own, plain_ledger, plain_opening
@@ -43,7 +44,7 @@ from trading.operations.open_position import open_position
 from velox_site.asgi import application
 from velox_site.urls import urlpatterns
 
-CALLS, BATCH, PLAIN_BATCH, MESSAGES, OPENINGS = 4, 20_000, 200, 8, 20
+CALLS, BATCH, PLAIN_BATCH, MESSAGE, OPENINGS = 4, 65_536, 200, 8_192, 20
 START = 1_710_475_260 * 10**9
 MANY = 10**9
 
@@ -119,7 +120,8 @@ def served() -> Iterator[int]:
                 application,
                 lifespan="off",
                 log_level="error",
-                ws="wsproto",
+                ws="websockets-sansio",
+                ws_per_message_deflate=False,
                 access_log=False,
                 timeout_keep_alive=3600,
             )
@@ -156,6 +158,14 @@ def as_rows(given: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(lists, cells, strict=True)) for cells in zip(*lists.values(), strict=True)]
 
 
+def in_messages(given: dict[str, Any], form: Callable[[dict[str, Any]], bytes]) -> list[bytes]:
+    """Return ticks in the form of messages, so many in each that it is within the limit of 1 MiB."""
+    return [
+        form({name: column[start : start + MESSAGE] for name, column in given.items()})
+        for start in range(0, BATCH, MESSAGE)
+    ]
+
+
 def json_line(row: dict[str, Any]) -> bytes:
     return json.dumps(row).encode()
 
@@ -178,11 +188,12 @@ class Poster:
 class Streamer:
     """A client of the WebSocket, which sends ahead and counts what is acknowledged."""
 
-    def __init__(self, port: int, secret: str, symbol: str) -> None:
-        self._tcp, self._ws = socket.create_connection(("127.0.0.1", port)), WSConnection(ConnectionType.CLIENT)
-        headers = [(b"Authorization", f"Bearer {secret}".encode())]
-        target = f"/api/v1/ticks/stream?stream={symbol}&symbol={symbol}"
-        self._tcp.sendall(self._ws.send(Request(host="127.0.0.1", target=target, extra_headers=headers)))
+    def __init__(self, port: int, secret: str, symbol: str, form: str) -> None:
+        target = f"ws://127.0.0.1:{port}/api/v1/ticks/stream?stream={symbol}&symbol={symbol}&form={form}"
+        self._tcp, self._ws = socket.create_connection(("127.0.0.1", port)), ClientProtocol(parse_uri(target))
+        request = self._ws.connect()
+        request.headers["Authorization"] = f"Bearer {secret}"
+        self._ws.send_request(request)
         self._texts = self._incoming()
         next(self._texts)
         self._sequence = 0
@@ -190,7 +201,8 @@ class Streamer:
     def send(self, bodies: list[bytes]) -> int:
         accepted = 0
         for body in bodies:
-            self._tcp.sendall(self._ws.send(Message(data=b'{"sequence": %d}\n' % self._sequence + body)))
+            self._ws.send_binary(b'{"sequence": %d}\n' % self._sequence + body)
+            self._flush()
             self._sequence += 1
         for _ in bodies:
             accepted += json.loads(next(self._texts))["accepted"]
@@ -199,16 +211,18 @@ class Streamer:
     def close(self) -> None:
         self._tcp.close()
 
-    def _incoming(self) -> Iterator[str]:
+    def _flush(self) -> None:
+        for piece in self._ws.data_to_send():
+            self._tcp.sendall(piece)
+
+    def _incoming(self) -> Iterator[bytes]:
+        self._flush()
         while piece := self._tcp.recv(1 << 16):
             self._ws.receive_data(piece)
-            for event in self._ws.events():
-                if isinstance(event, Ping):
-                    self._tcp.sendall(self._ws.send(event.response()))
-                elif isinstance(event, TextMessage):
-                    yield event.data
-                else:
-                    assert isinstance(event, AcceptConnection), event
+            for event in self._ws.events_received():
+                if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+                    yield bytes(event.data)
+            self._flush()  # what answers a ping
 
 
 @contextmanager
@@ -219,39 +233,40 @@ def ticks() -> Iterator[Pairs]:
         given = [columns(number, BATCH) for number in range(CALLS)]
         rows = [as_rows(ticks) for ticks in given]
         batches = [as_arrow(ticks) for ticks in given]
-        messages = [[b"\n".join(map(json_line, ticks[n::MESSAGES])) for n in range(MESSAGES)] for ticks in rows]
+        lines = [in_messages(ticks, lambda part: b"\n".join(map(json_line, as_rows(part)))) for ticks in given]
+        tables = [in_messages(ticks, as_arrow) for ticks in given]
         plain = json.dumps(rows[0][:PLAIN_BATCH]).encode()
-        turns = {name: cycle(bodies) for name, bodies in
-                 {"columns": given, "rows": rows, "arrow": batches, "stream": messages}.items()}  # fmt: skip
+        bodies = {"columns": given, "rows": rows, "arrow": batches, "lines": lines, "tables": tables}
+        turns = {name: cycle(content) for name, content in bodies.items()}
 
         def by_arrow() -> int:
             number = next(numbers)
             target = f"/api/v1/ticks?stream=a&sequence={number}&symbol=S{number}"
             return poster.post(target, next(turns["arrow"]), "application/vnd.apache.arrow.stream")
 
-        in_process = Pair(by_arrow, lambda: recorder.ticks(next(turns["columns"]), symbol=f"S{next(numbers)}").accepted)
-        plainly = Pair(by_arrow, lambda: poster.post("/plain/ticks", plain, "application/json"))
-
-        def by_rows() -> int:
-            return recorder.ticks(next(turns["rows"]), symbol=f"S{next(numbers)}").accepted
-
-        def by_stream() -> int:
-            streamer = Streamer(port, secret, f"S{next(numbers)}")
+        def by_stream(turn: str, form: str) -> int:
+            streamer = Streamer(port, secret, f"S{next(numbers)}", form)
             try:
-                return streamer.send(next(turns["stream"]))
+                return streamer.send(next(turns[turn]))
             finally:
                 streamer.close()
 
+        def in_process(turn: str) -> int:
+            return recorder.ticks(next(turns[turn]), symbol=f"S{next(numbers)}").accepted
+
+        def plainly() -> int:
+            return poster.post("/plain/ticks", plain, "application/json")
+
+        of_columns, of_rows = partial(in_process, "columns"), partial(in_process, "rows")
+        of_tables, of_lines = partial(by_stream, "tables", "arrow"), partial(by_stream, "lines", "ndjson")
         yield Pairs(
             {
-                "arrow": (in_process, 0.5),
-                "arrow, of a plain view": (plainly, 20),
-                "stream": (Pair(by_stream, in_process.reference), 0.25),
-                "stream, of rows as dicts": (
-                    Pair(by_stream, lambda: recorder.ticks(next(turns["rows"]), symbol=f"S{next(numbers)}").accepted),
-                    0.25,
-                ),
-                "stream, of a plain view": (Pair(by_stream, plainly.reference), 20),
+                "arrow": (Pair(by_arrow, of_columns), 0.5),
+                "arrow, of a plain view": (Pair(by_arrow, plainly), 20),
+                "stream of arrow": (Pair(of_tables, of_columns), 0.25),
+                "stream of lines": (Pair(of_lines, of_columns), 0.25),
+                "stream of lines, of rows as dicts": (Pair(of_lines, of_rows), 0.25),
+                "stream of lines, of a plain view": (Pair(of_lines, plainly), 20),
             }
         )
 

@@ -7,15 +7,15 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager, suppress
 
 import uvicorn
 from django.db import connections
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Message, Ping, RejectConnection, RejectData, Request
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from velox_site.asgi import application
+from velox_site.serve import WEBSOCKET_BYTES_MAX
 
 SECONDS = 60.0
 
@@ -38,7 +38,8 @@ class ApiServer:
         try:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             config = uvicorn.Config(
-                application, lifespan="off", log_level="error", ws="wsproto", access_log=False,
+                application, lifespan="off", log_level="error", access_log=False, ws="websockets-sansio",
+                ws_per_message_deflate=False, ws_max_size=WEBSOCKET_BYTES_MAX,
                 proxy_headers=bool(self.proxies), forwarded_allow_ips=self.proxies,
             )  # fmt: skip
             uvicorn.Server(config).run(sockets=[self.listener])
@@ -94,52 +95,31 @@ def api_server(proxies: str = "") -> Iterator[ApiServer]:
 
 
 class Socket:
-    """A WebSocket's client. Raises: ConnectionError where it is cut."""
+    """A WebSocket's client. ``refusal`` is what came where none was opened."""
 
     def __init__(self, port: int, target: str, secret: str) -> None:
-        self._tcp = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
-        self._ws = WSConnection(ConnectionType.CLIENT)
-        self._events: list[Any] = []
-        headers = [(b"Authorization", f"Bearer {secret}".encode())]
-        self._tcp.sendall(self._ws.send(Request(host="127.0.0.1", target=target, extra_headers=headers)))
         self.refusal: bytes | None = None
-        event = self._next()
-        if isinstance(event, RejectConnection):
-            data = b""
-            while isinstance(event, RejectConnection | RejectData) and not getattr(event, "body_finished", False):
-                event = self._next()
-                data += getattr(event, "data", b"")
-            self.refusal = data
-            self._tcp.close()
-        else:
-            assert isinstance(event, AcceptConnection), event
+        self._open = ExitStack()
+        headers = {"Authorization": f"Bearer {secret}"}
+        try:
+            self._connection = self._open.enter_context(
+                connect(f"ws://127.0.0.1:{port}{target}", additional_headers=headers, open_timeout=SECONDS, proxy=None)
+            )
+        except InvalidStatus as refused:
+            self.refusal = refused.response.body
 
     def send(self, message: str | bytes) -> None:
-        self._tcp.sendall(self._ws.send(Message(data=message)))
+        self._connection.send(message)
 
     def receive(self) -> str | int:
         """Return the next message, or the code with which it was closed."""
-        text = ""
-        while True:
-            event = self._next()
-            if isinstance(event, CloseConnection):
-                return event.code
-            text += event.data
-            if event.message_finished:
-                return text
+        try:
+            return str(self._connection.recv(timeout=SECONDS))
+        except ConnectionClosed as closed:
+            return 1006 if closed.rcvd is None else closed.rcvd.code
 
     def close(self) -> None:
-        self._tcp.close()
-
-    def _next(self) -> Any:
-        while self._events and isinstance(self._events[0], Ping):
-            self._tcp.sendall(self._ws.send(self._events.pop(0).response()))
-        while not self._events:
-            piece = self._tcp.recv(1 << 16)
-            if not piece:
-                raise ConnectionError("cut")
-            self._ws.receive_data(piece)
-            self._events += list(self._ws.events())
-        if isinstance(self._events[0], Ping):
-            return self._next()
-        return self._events.pop(0)
+        """Cut the connection."""
+        with suppress(OSError):
+            self._connection.socket.shutdown(socket.SHUT_RDWR)
+        self._open.close()

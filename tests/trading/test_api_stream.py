@@ -18,6 +18,7 @@ from timeseries.spool.folder import Spool
 from trading.api import desk, tick_application
 from trading.operations.make_token import make_token
 from trading.operations.revoke_token import revoke_token
+from velox_site.serve import WEBSOCKET_BYTES_MAX
 
 pytestmark = pytest.mark.usefixtures("alone")
 ROWS = 20_000
@@ -134,6 +135,31 @@ def test_a_stream_acknowledges_each_message_and_goes_on_after_a_cut(
     again.close()
     server.kill()
     assert mended(settings) == [NS + batch * ROWS + row for batch in range(6) for row in range(1000)]
+
+
+def test_a_stream_takes_tables_and_csv_as_well(server: ApiServer, secret: str, settings: Any) -> None:
+    text = b"symbol,ltp,timestamp\nTCS,5.5,%d\n" % (NS + ROWS)
+    for number, (form, body) in enumerate((("arrow", columns(0)), ("csv", text))):
+        stream = Socket(server.port, f"/api/v1/ticks/stream?stream={form}&form={form}", secret)
+        stream.receive()
+        stream.send(b'{"sequence": 1}\n' + body)
+        assert json.loads(stream.receive())["accepted"] == (ROWS, 1)[number]
+        stream.close()
+    refusal = Socket(server.port, STREAM + "&form=xml", secret).refusal
+    assert refusal is not None and json.loads(refusal)["field"] == "form"
+    server.kill()
+    assert mended(settings) == list(range(NS, NS + ROWS + 1))
+
+
+def test_a_message_beyond_the_limit_ends_the_stream_and_stores_nothing(
+    server: ApiServer, secret: str, settings: Any
+) -> None:
+    stream = Socket(server.port, STREAM, secret)
+    stream.receive()
+    stream.send(b'{"sequence": 1}\n' + b" " * WEBSOCKET_BYTES_MAX)
+    assert stream.receive() == 1009
+    server.kill()
+    assert mended(settings) == []
 
 
 def test_a_message_that_is_refused_ends_the_stream_with_its_problem(server: ApiServer, secret: str) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from io import BytesIO
 from typing import TypedDict
 from urllib.parse import parse_qsl
 
@@ -18,6 +19,8 @@ from trading.api.problems import TooSlow
 from trading.errors import InvalidValue, VeloxError
 
 PIECE_SECONDS = 30.0  # a client that sends nothing for so long is gone
+BODY_SECONDS = 600.0  # one that sends a byte now and then must not keep its thread for ever
+GATHERED_BYTES = 2 << 20
 DRAINED_BYTES_MAX = 16 << 20
 POLICY_VIOLATION = 1008  # why a WebSocket is closed (RFC 6455)
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -54,22 +57,30 @@ AsgiApplication = Callable[[AsgiScope, AsgiReceive, AsgiSend], Awaitable[None]]
 
 
 class RequestBody:
-    """A request's body, which comes on the event loop and is read in a thread."""
+    """A request's body, which comes on the event loop and is read in a thread.
+
+    The loop gathers many pieces before the thread hears of them: each change between the two waits for a processor.
+    """
 
     def __init__(self, receive: AsgiReceive, loop: asyncio.AbstractEventLoop) -> None:
         self._receive, self._loop = receive, loop
-        self._rest, self._is_whole, self._size = b"", False, 0
-        self._coming: Future[bytes] | None = None
+        self._rest, self._is_whole = BytesIO(), False
+        self._fault: TooSlow | None = None
+        self._ends_at = loop.time() + BODY_SECONDS
+        self._coming: Future[None] | None = None
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes, in a thread. Raises: TooSlow where no more come."""
-        while not self._rest and not self._is_whole:
-            self._coming = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+        while not (piece := self._rest.read(size)) and size:
+            if self._fault is not None:
+                raise self._fault
+            if self._is_whole:
+                break
+            self._coming = asyncio.run_coroutine_threadsafe(self.gather(), self._loop)
             try:
-                self._rest = self._coming.result()
+                self._coming.result()
             except CancelledError:
                 raise TooSlow("The server ends.", hint="Send the batch again.") from None
-        piece, self._rest = self._rest[:size], self._rest[size:]
         return piece
 
     def cut(self) -> None:
@@ -77,25 +88,38 @@ class RequestBody:
         if self._coming is not None:
             self._coming.cancel()
 
+    async def gather(self) -> None:
+        """Receive the next bytes, so many or to the end; what keeps them from coming is raised once they are read."""
+        pieces, size = list[bytes](), 0
+        while size < GATHERED_BYTES and not self._is_whole:
+            try:
+                pieces.append(await self._next())
+            except TooSlow as fault:
+                self._fault, self._is_whole = fault, True
+            else:
+                size += len(pieces[-1])
+        self._rest = BytesIO(b"".join(pieces))
+
     async def drain(self) -> None:
         """Receive what is still on its way, within bounds, and keep it nowhere."""
-        with suppress(TooSlow):
-            while not self._is_whole and self._size < DRAINED_BYTES_MAX:
-                await self._next()
+        size = 0
+        with suppress(TooSlow, TimeoutError):
+            async with asyncio.timeout(PIECE_SECONDS):
+                while not self._is_whole and size < DRAINED_BYTES_MAX:
+                    size += len(await self._next())
 
     async def _next(self) -> bytes:
         """Return the next piece. Raises: TooSlow."""
         try:
-            async with asyncio.timeout(PIECE_SECONDS):
+            async with asyncio.timeout(min(PIECE_SECONDS, self._ends_at - self._loop.time())):
                 message = await self._receive()
         except TimeoutError:
-            self._is_whole = True
-            raise TooSlow(f"Nothing came for {PIECE_SECONDS:g} s.", hint="Send the batch again.") from None
+            text = f"Nothing came for {PIECE_SECONDS:g} s, or it was not there within {BODY_SECONDS:g} s."
+            raise TooSlow(text, hint="Send the batch again, or smaller ones.") from None
         self._is_whole = not message.get("more_body", False)
         if message["type"] != "http.request":
             raise TooSlow("The connection was cut.", hint="Send the batch again.")
         piece: bytes = message.get("body", b"")
-        self._size += len(piece)
         return piece
 
 

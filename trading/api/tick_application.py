@@ -40,7 +40,7 @@ from trading.api.tick_batches import (
     BatchAnswer,
     BatchPlace,
     MessageHead,
-    StreamPlace,
+    SocketPlace,
     log_batches,
     newest_batch,
     record_batch,
@@ -54,6 +54,8 @@ PATH, STREAM_PATH = "/api/v1/ticks", "/api/v1/ticks/stream"
 LOOK_SECONDS = 1.0
 BATCHES_AT_ONCE = 4  # of one token
 RECORDING_THREADS = 32
+HEAD_BYTES_MAX = 256  # of a message's first line
+FORMS = {"ndjson": "application/x-ndjson", "csv": "text/csv", "arrow": "application/vnd.apache.arrow.stream"}
 TRY_AGAIN_LATER = 1013  # why a WebSocket is closed, beside RFC 6455's own (its registry)
 
 P = ParamSpec("P")
@@ -87,6 +89,7 @@ class TickApplication:
                 raise WrongMediaType("The body is encoded.", hint="Send it as it is.")
             media_type = header_of(scope, b"content-type").partition(";")[0].strip().lower()
             with self._counted(token):
+                await body.gather()
                 answer = await self._in_a_thread(
                     record_batch, token, facade_for(token).telemetry.recorder, place, body, media_type
                 )
@@ -106,7 +109,7 @@ class TickApplication:
             if scope["path"] != STREAM_PATH:
                 raise NotThere("Nothing is streamed here.", hint=f"Ticks are, at {STREAM_PATH}.")
             token = admit(await awaited(_known, scope))
-            place = StreamPlace.model_validate(query_of(scope))
+            place = SocketPlace.model_validate(query_of(scope))
             newest = await self._in_a_thread(newest_batch, token, facade_for(token).telemetry.recorder, place.stream)
         except Exception as error:
             await deny(refusal_of(error), scope, send)
@@ -149,16 +152,17 @@ class TickApplication:
         return await loop.run_in_executor(self._threads, partial(call, *arguments, **keywords))
 
 
-def _record_message(token: ApiToken, place: StreamPlace, text: bytes) -> BatchAnswer:
-    """Record a message: a line that has the batch's sequence alone, then a line of JSON for each tick."""
-    first, _, lines = text.partition(b"\n")
+def _record_message(token: ApiToken, place: SocketPlace, message: bytes) -> BatchAnswer:
+    """Record a message: a line that has the batch's sequence alone, then the ticks."""
+    end = message.find(b"\n", 0, HEAD_BYTES_MAX)
+    first, ticks = (message, b"") if end < 0 else (message[:end], message[end + 1 :])
     try:
         sequence = MessageHead.model_validate_json(first).sequence
     except pydantic.ValidationError as error:
         hint = 'Begin a message with a line such as {"sequence": 7}.'
         raise InvalidValue("The message has no sequence.", field="sequence", hint=hint) from error
-    batch = BatchPlace(**place.model_dump(), sequence=sequence)
-    return record_batch(token, facade_for(token).telemetry.recorder, batch, BytesIO(lines), "application/x-ndjson")
+    batch = BatchPlace(**place.model_dump(exclude={"form"}), sequence=sequence)
+    return record_batch(token, facade_for(token).telemetry.recorder, batch, BytesIO(ticks), FORMS[place.form])
 
 
 def _known(scope: AsgiScope) -> ApiToken:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Literal
 from weakref import WeakValueDictionary
 
 import structlog
@@ -52,6 +52,12 @@ class MessageHead(Sent):
 
 class BatchPlace(StreamPlace, MessageHead):
     """Which batch of which stream it is."""
+
+
+class SocketPlace(StreamPlace):
+    """The stream of a WebSocket, and in which form its messages hold ticks."""
+
+    form: Literal["ndjson", "csv", "arrow"] = "ndjson"
 
 
 class RejectedTick(Schema):

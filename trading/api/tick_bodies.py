@@ -20,9 +20,10 @@ from trading.api.tick_rows import (
     PIECE_BYTES,
     BodyReader,
     TickRow,
-    body_lines,
+    body_blocks,
     column_of_arrow,
     column_of_texts,
+    lines_of,
     objects_of,
     parsed,
     tick_of,
@@ -46,6 +47,8 @@ def rows_in(ticks: TickSlice) -> int:
 
 def rows_from(ticks: TickSlice, start: int) -> TickSlice:
     """Return a slice without its first rows."""
+    if not start:
+        return ticks
     if isinstance(ticks, dict):
         return {name: column[start:] for name, column in ticks.items()}
     return ticks[start:]
@@ -71,12 +74,12 @@ def _json(body: BodyReader) -> Iterator[TickSlice]:
 
 def _lines_of_json(body: BodyReader) -> Iterator[TickSlice]:
     """Yield the rows of lines that hold a tick each; empty lines are none."""
-    for lines in body_lines(body):
-        if (parsed_at_once := objects_of(lines)) is not None:
+    for block in body_blocks(body):
+        if (parsed_at_once := objects_of(block)) is not None:
             yield parsed_at_once
             continue
         rows: list[TickRow] = []
-        for line in lines:
+        for line in lines_of(block):
             try:
                 rows.append(tick_of(parsed(line, "The line")))
             except InvalidValue as error:
@@ -87,7 +90,9 @@ def _lines_of_json(body: BodyReader) -> Iterator[TickSlice]:
 def _csv(body: BodyReader) -> Iterator[TickSlice]:
     """Yield the rows of CSV in UTF-8 whose first line has the names; what is between commas is absent."""
     header: list[str] | None = None
-    for lines in body_lines(body):
+    for block in body_blocks(body):
+        if not (lines := lines_of(block)):
+            continue
         try:
             cells = list(csv.reader((line.decode() for line in lines), strict=True))
         except (UnicodeDecodeError, csv.Error) as error:

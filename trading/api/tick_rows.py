@@ -7,18 +7,20 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.measurements import Column
-from timeseries.recording.bulk import ROWS_AT_ONCE, UnreadableRow
+from timeseries.recording.bulk import UnreadableRow
 from timeseries.values import EPOCH_UTC, MICROSECOND, Input
 from trading.api.plain import DEPTH_MAX, depth_of
 from trading.errors import InvalidValue
 
 PIECE_BYTES = 64 << 10
-OPENS, CLOSES = b"{}"
+BLOCK_BYTES = 256 << 10  # about as many rows as are recorded at once
+LINE_END, BRACE = b"\n{"
 LINE_BYTES_MAX = 64 << 10
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.(?P<fraction>\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 ZONE_HINT = "Write a time with its zone, such as 2026-11-27T03:45:00.25Z, or whole nanoseconds since 1970 in UTC."
@@ -33,40 +35,53 @@ class BodyReader(Protocol):
         """Return the next bytes, at most ``size`` of them; none at its end."""
 
 
-def body_lines(body: BodyReader) -> Iterator[list[bytes]]:
-    """Yield a body's lines without their ends and without empty ones, so many at once. Raises: InvalidValue."""
-    rest, lines = b"", []
-    while piece := body.read(PIECE_BYTES):
-        *whole, rest = (rest + piece).split(b"\n")
-        if len(rest) > LINE_BYTES_MAX or max(map(len, whole), default=0) > LINE_BYTES_MAX:
+def body_blocks(body: BodyReader) -> Iterator[bytes]:
+    """Yield a body's whole lines, many at once, without the end of the last one. Raises: InvalidValue."""
+    rest = b""
+    while piece := body.read(BLOCK_BYTES):
+        whole, end, rest = (rest + piece).rpartition(b"\n")
+        if max(_longest(whole), len(rest)) > LINE_BYTES_MAX:
             raise InvalidValue(f"A line has more than {LINE_BYTES_MAX} bytes.", field="body", code="too_large")
-        lines += [line for line in map(bytes.strip, whole) if line]
-        while len(lines) >= ROWS_AT_ONCE:
-            yield lines[:ROWS_AT_ONCE]
-            lines = lines[ROWS_AT_ONCE:]
-    if rest := rest.strip():
-        lines.append(rest)
-    if lines:
-        yield lines
+        if end:
+            yield whole
+    if rest:
+        yield rest
 
 
-def objects_of(lines: list[bytes]) -> list[TickRow] | None:
+def _longest(lines: bytes) -> int:
+    """Return the bytes of the longest line, or of all of them where these are few."""
+    if len(lines) <= LINE_BYTES_MAX:
+        return len(lines)
+    ends = np.flatnonzero(np.frombuffer(lines, dtype=np.uint8) == LINE_END)
+    return int(np.diff(ends, prepend=-1, append=len(lines)).max()) - 1
+
+
+def lines_of(block: bytes) -> list[bytes]:
+    """Return a block's lines without what is empty."""
+    return [line for line in map(bytes.strip, block.split(b"\n")) if line]
+
+
+def objects_of(block: bytes) -> list[TickRow] | None:
     """Return lines of plain objects as they are parsed all at once; None where each is to be looked at.
 
-    Without an array, an escape or an open text in a line, two lines cannot be one object: `}`, a comma and `{` stand
-    between objects alone. So as many objects as lines are one a line.
+    Each line begins with the only brace that opens in it. So where as many objects as lines are parsed, and nothing
+    else, each of them begins with its line, and none holds the beginning of the next.
     """
-    text = b",".join(lines)
-    if b"[" in text or b"\\" in text or any(line.count(b'"') % 2 for line in lines):
+    text = np.frombuffer(block, dtype=np.uint8)
+    starts = np.flatnonzero(text == LINE_END) + 1
+    count = len(starts) + 1
+    if b"[" in block or np.count_nonzero(text == BRACE) != count or block[-1:] == b"\n":
         return None
-    if any(line[0] != OPENS or line[-1] != CLOSES for line in lines) or text.count(b"{") != len(lines):
+    if text[0] != BRACE or (text[starts] != BRACE).any():
         return None
     try:
-        rows: list[TickRow] = orjson.loads(b"[" + text + b"]")
+        rows: list[TickRow] = orjson.loads(b"[" + block.replace(b"\n", b",") + b"]")
     except orjson.JSONDecodeError:
         return None
+    if len(rows) != count or set(map(type, rows)) != {dict}:
+        return None
     times = {type(row.get("timestamp")) for row in rows}
-    return None if len(rows) != len(lines) or not times <= {int, type(None)} else rows
+    return rows if times <= {int, type(None)} else list(map(tick_of, rows))
 
 
 def parsed(text: bytes, what: str) -> Input:
