@@ -18,6 +18,7 @@ from django.conf import settings
 from timeseries.spool.locks import FileLock
 
 REFERENCES = ""  # the chain of the reference rows; no account has an empty code
+TRIALS = " trials"  # the chain of the lab's trials; no account's code begins with a space
 _PREFIX, _REFERENCES_FILE = "account-", "references"
 _LENGTH = 20 + 1 + 64 + 1
 
@@ -32,7 +33,7 @@ class Head(NamedTuple):
 
 
 def publish(ledger: str, chain: str, sequence: int, mac: str, operation: str) -> None:
-    """Write the end of a chain (an account's code, or `REFERENCES`) to the log and to its file, after the commit.
+    """Write the end of a chain (an account's code, `REFERENCES`, `TRIALS`) to the log and its file, after the commit.
 
     A fault of either never reaches the caller: what was committed is committed.
     """

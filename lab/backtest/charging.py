@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
 
 from lab.backtest.desk import LabDesk
-from lab.domain.fills import FillModel, LabTrade, TradedInstrument
+from lab.domain.fills import UNKNOWN, FillModel, LabTrade, TradedInstrument
 from trading.domain import position
 from trading.domain.charge_heads import Head
 from trading.domain.charge_products import ChargedFill
 from trading.domain.charges import DayCharges, estimate
-from trading.domain.money import from_units, to_units
+from trading.domain.money import from_units, parse_amount, to_units
 from trading.domain.position import Execution, Holding
+from trading.errors import InvalidValue
 from trading.queries.charge_estimates import DATA_FILE, shipped_schedule
 
 
@@ -34,6 +36,24 @@ class PlannedFill:
     symbol: str
     day: date
     execution: Execution
+
+
+def charged_model(model: FillModel, charges: str) -> FillModel:
+    """Return a model that charges as a text says: by a plan, a percentage, or `UNKNOWN`. Raises: InvalidValue."""
+    plans = shipped_schedule().plans()
+    if charges == UNKNOWN:
+        return model
+    if charges in plans:
+        return replace(model, plan=charges)
+    with suppress(InvalidValue):
+        percent = parse_amount(charges, "charges")
+        if 0 <= percent < 100:
+            return replace(model, charge_percent=percent)
+    raise InvalidValue(
+        f"charges is {charges}.",
+        field="charges",
+        hint=f"Give a brokerage plan ({', '.join(plans)}), a percentage of each fill's value, or {UNKNOWN}.",
+    )
 
 
 def charged_as(model: FillModel) -> str:

@@ -39,10 +39,12 @@ class SharpeSample:
         if size < 2 or min(returns) == max(returns):
             return None
         mean = fsum(returns) / size
-        second, third, fourth = (fsum((day - mean) ** power for day in returns) / size for power in (2, 3, 4))
-        if second == 0:
+        scale = max(abs(day - mean) for day in returns)  # the figures have none: without it tiny returns underflow
+        if scale == 0:
             return None
-        return cls(mean / sqrt(second * size / (size - 1)), size, third / second**1.5, fourth / second**2)
+        steps = [(day - mean) / scale for day in returns]
+        second, third, fourth = (fsum(step**power for step in steps) / size for power in (2, 3, 4))
+        return cls(mean / scale / sqrt(second * size / (size - 1)), size, third / second**1.5, fourth / second**2)
 
     @property
     def spread(self) -> float:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
 from datetime import date
 from math import isfinite
 
+from lab.backtest.charging import charged_model
 from lab.backtest.days import TickQuestion
 from lab.domain.fills import UNKNOWN, FillModel
-from trading.domain.money import parse_amount
 from trading.errors import InvalidValue
-from trading.queries.charge_estimates import shipped_schedule
 from trading.queries.period import parse_day
 
 
@@ -59,20 +56,7 @@ def fill_model(latency_ms: int, slippage_ticks: int, charges: str) -> FillModel:
     for name, number in (("latency_ms", latency_ms), ("slippage_ticks", slippage_ticks)):
         if not 0 <= number <= 10**6:
             raise InvalidValue(f"{name} is {number}.", field=name, hint="Give a whole number from 0 on.")
-    model, plans = FillModel(latency_ms, slippage_ticks), shipped_schedule().plans()
-    if charges == UNKNOWN:
-        return model
-    if charges in plans:
-        return replace(model, plan=charges)
-    with suppress(InvalidValue):
-        percent = parse_amount(charges, "charges")
-        if 0 <= percent < 100:
-            return replace(model, charge_percent=percent)
-    raise InvalidValue(
-        f"charges is {charges}.",
-        field="charges",
-        hint=f"Give a brokerage plan ({', '.join(plans)}), a percentage of each fill's value, or none.",
-    )
+    return charged_model(FillModel(latency_ms, slippage_ticks), charges)
 
 
 def settings_of(words: Sequence[str]) -> dict[str, str]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from lab.domain.trials import TrialOutcome
 from lab.models import Trial
-from lab.queries.trials import trials_of
+from lab.queries.trials import ledger_name, trials_of
+from trading import heads
 from trading.domain.chain import canonical, chain_code
 from trading.transactions import writing
 
@@ -44,4 +45,7 @@ def record_trials(outcomes: Sequence[TrialOutcome], *, now: datetime | None = No
                 row.sequence, row.mac, row.previous_mac = sequence, mac, previous
                 rows.append(row)
         Trial.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
+        ledger = ledger_name()
+        if rows and ledger:
+            transaction.on_commit(lambda: heads.publish(ledger, heads.TRIALS, sequence, mac, "record trials"))
     return len(rows)

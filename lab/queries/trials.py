@@ -11,7 +11,10 @@ from django.db.models import Count, Max, Min, Q
 
 from lab.domain.trials import TrialOutcome, outcome_of
 from lab.models import Trial
+from trading import heads
 from trading.domain.chain import chain_code
+from trading.models import JournalHead
+from trading.proof.heads import published
 
 KEYS_AT_ONCE = 500  # in one question: SQLite takes so many parameters
 
@@ -56,9 +59,22 @@ def trials_of(keys: Collection[str]) -> dict[str, TrialOutcome]:
     return outcomes
 
 
+def trial_of_run(run: str) -> TrialOutcome | None:
+    """Return the trial that a backtest's run is, None where the registry has none of that id."""
+    bodies = list(Trial.objects.filter(key__startswith=run).values_list("body", flat=True)[:2]) if run else []
+    return outcome_of(bodies[0]) if len(bodies) == 1 else None
+
+
+def ledger_name() -> str:
+    """Return the ledger's identity, under which the heads of its chains are published; "" before it has any."""
+    return JournalHead.objects.exclude(ledger="").values_list("ledger", flat=True).first() or ""
+
+
 def trial_faults() -> Iterator[str]:
-    """Yield what is wrong with the registry's chain: a row that was changed, put between or taken out."""
-    previous, key = "", str(settings.JOURNAL_KEY)
+    """Yield what is wrong with the registry's chain: a row that was changed, put between or taken out, or cut off
+    behind a head that was published outside the database."""
+    previous, key, number = "", str(settings.JOURNAL_KEY), 0
+    ends = published(ledger_name()).get(heads.TRIALS, {})
     for number, row in enumerate(Trial.objects.order_by("sequence").iterator(), start=1):
         if row.sequence != number:
             yield f"trial {number} is missing: {row.sequence} follows"
@@ -71,3 +87,7 @@ def trial_faults() -> Iterator[str]:
         if columns != (outcome.setup.key, outcome.setup.strategy, min(days), max(days), str(outcome.state)):
             yield f"trial {number} has other columns than its body"
         previous = row.mac
+        if any(mac != row.mac for mac in ends.pop(number, {}).values()):
+            yield f"trial {number} is another than the one that was published"
+    for last, sources in sorted(ends.items())[-1:]:
+        yield f"the trials after {number} were cut off: {last} were published in {', '.join(sources)}"

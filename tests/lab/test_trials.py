@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import connection, connections
@@ -16,6 +17,7 @@ from lab.models import Trial
 from lab.operations.record_trials import record_trials
 from lab.queries.trials import trial_faults, trials_of, trials_on
 from tests.trading.book import sql
+from trading import heads
 from trading.errors import LedgerNotReady
 from trading.operations.back_up import back_up
 from trading.operations.restore import restore
@@ -106,6 +108,28 @@ def test_whoever_takes_a_look_back_past_the_triggers_is_found(statement: str, fa
     assert any(difference.table == "lab_trial" for difference in verify_ledger().differences)  # the triggers
 
 
+def test_a_tail_that_is_cut_off_is_a_finding_of_the_proof():
+    record_trials([OUTCOME])
+    record_trials([tried(seed=1), tried(seed=2)])
+    assert verify_ledger().checked["lab_trial"] == 3 and verify_ledger().ok
+    without_guard()
+    sql("DELETE FROM lab_trial WHERE sequence > 1")
+    assert any("the trials after 1 were cut off: 3 were published" in line for line in trial_faults())
+    [cut] = [of for of in verify_ledger().differences if of.kind == "head" and "folder" in str(of.field)]
+    assert (cut.table, cut.stored) == ("lab_trial", 1) and str(cut.expected).startswith("3 ")
+
+
+def test_a_tail_that_is_made_anew_is_a_finding_too():
+    record_trials([OUTCOME])
+    record_trials([tried(seed=1)])
+    without_guard()
+    sql("DELETE FROM lab_trial WHERE sequence = 2")
+    with patch.object(heads, "publish"):
+        record_trials([tried(seed=7)])
+    assert list(trial_faults()) == ["trial 2 is another than the one that was published"]
+    assert any(of.kind == "head" and of.table == "lab_trial" for of in verify_ledger().differences)
+
+
 @pytest.mark.parametrize(
     "change", ["sequence = 0", "state = 'odd'", "last_day = '2000-01-01'", "strategy = ''", "previous_mac = mac"]
 )
@@ -125,6 +149,17 @@ def test_trials_are_in_every_backup():
     assert [outcome.setup.key for outcome in trials_on("ema_cross", DAYS)] == [SETUP.key]
     assert record_trials([tried(seed=2)]) == 1
     assert verify_ledger().ok and list(trial_faults()) == []
+    without_guard()
+    sql("DELETE FROM lab_trial WHERE sequence = 2")
+    assert any(line.startswith("the trials after 1 were cut off") for line in trial_faults())
+
+
+def test_a_restored_registry_has_its_head_at_once():
+    record_trials([OUTCOME, tried(seed=1)])
+    restore(back_up(), force=True)
+    without_guard()
+    sql("DELETE FROM lab_trial WHERE sequence = 2")
+    assert any(line.startswith("the trials after 1 were cut off") for line in trial_faults())
 
 
 def test_a_ledger_without_room_for_trials_is_told_to_be_migrated(no_tables: Any):

@@ -176,7 +176,7 @@ def test_parts_are_closed_one_by_one_and_their_charges_are_known():
     )  # fmt: skip
     assert prices(desk) == [(0, 100), (1.4, 102), (1.6, 103)]
     digest = digests_of(desk, [DAY])[DAY]
-    charges = round((0.2 + 0.1 + 0.1) * SCALE)
+    charges = round((0.2 + 0.102 + 0.103) * SCALE)
     assert (digest.pnl, digest.charges, digest.uncharged) == (5 * SCALE - charges, charges, 0)
 
 

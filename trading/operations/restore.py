@@ -23,6 +23,7 @@ from trading.models.grafana_views import views_taken_away
 from trading.models.sealing import name_ledger
 from trading.operations.back_up import PICTURES
 from trading.progress import Progress
+from trading.proof.trials import TRIAL
 from trading.queries.screenshots import screenshot_files, withdrawn_names
 from trading.transactions import busy, writers_alone
 
@@ -150,3 +151,7 @@ def _publish(path: Path) -> None:
         "account__code", "sequence", "mac"
     ):
         heads.publish(ledger, code, sequence, mac, "restore")
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT sequence, mac FROM {TRIAL} ORDER BY sequence DESC LIMIT 1")  # noqa: S608
+        for sequence, mac in cursor.fetchall():
+            heads.publish(ledger, heads.TRIALS, sequence, mac, "restore")

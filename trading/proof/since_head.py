@@ -34,7 +34,7 @@ NEWEST = 0  # in the place of a sequence: from the newest head that is kept with
 NOT_LOOKED_AT = (
     "rows of the journal up to there, and whatever tells of them alone",
     "totals of days and published summaries",
-    "imported files and fills, stated charges, breaks, notes, limits, screenshots and tokens",
+    "imported files and fills, stated charges, breaks, notes, limits, screenshots, tokens and trials",
 )
 
 

@@ -36,6 +36,7 @@ from trading.proof.screenshots import FILE, compare_screenshots
 from trading.proof.signals import compare_signals, compare_summaries
 from trading.proof.tokens import compare_tokens
 from trading.proof.trades import TradeProof
+from trading.proof.trials import compare_trials
 
 MAIN = "main"
 COLLECTED_AT = gc.get_threshold()
@@ -145,6 +146,7 @@ class Verification:
                 **compare_limits(tables, index),
                 **compare_screenshots(tables, index, self.files),
                 **compare_tokens(tables, index),
+                **compare_trials(tables, key, published),
             }
             checked |= {table.removeprefix("trading_"): count for table, count in counts.items()}
             if self.since is None:  # else not every trade was counted
