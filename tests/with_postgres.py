@@ -37,7 +37,7 @@ def main(command: Sequence[str]) -> int:
 
 
 @contextmanager
-def server(programs: Path) -> Iterator[str]:
+def server(programs: Path, options: str = OPTIONS) -> Iterator[str]:
     """Give the URL of a running server, and stop it afterwards."""
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
     folder = Path(tempfile.mkdtemp(prefix="velox-postgres-", dir=MEMORY if in_memory else None))
@@ -45,7 +45,7 @@ def server(programs: Path) -> Iterator[str]:
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     cluster = folder / "cluster"
-    options = f"{OPTIONS} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{folder}' -p {port}"
+    options = f"{options} -c listen_addresses=127.0.0.1 -c unix_socket_directories='{folder}' -p {port}"
     control = (programs / "pg_ctl", "-D", cluster, "-l", folder / "log", "-w")
     try:
         run_as_owner(programs / "initdb", "-D", cluster, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")

@@ -42,6 +42,12 @@ def _line(title: str, *queries: Query, unit: str = "none", width: int = 12, desc
     return Panel(title, "timeseries", queries, description, width=width, units={"": unit})
 
 
+def _slowest(series: str, legend: str, by: str = "") -> Query:
+    """Return how long the slowest hundredth of a histogram's calls took, over five minutes."""
+    labels = ", ".join(filter(None, (by, "le")))
+    return promql(f"histogram_quantile(0.99, sum by ({labels}) (rate({series}_bucket[5m])))", legend)
+
+
 PARTS = Panel(
     "Parts",
     "table",
@@ -164,6 +170,30 @@ TELEMETRY = Dashboard(
         _line("Age of each feed", promql("velox_feed_age_seconds", "{{source}}"), unit=SECONDS, width=8),
         _line("Session", promql("velox_session_open", "{{exchange}}"), width=8, description="1 while it trades."),
         _line("Latency of the parts", promql("velox_part_latency_seconds", "{{part}}"), unit=SECONDS, width=8),
+        _line(
+            "Slowest hundredth",
+            _slowest("velox_points_read_seconds", "readings"),
+            _slowest("velox_shipping_seconds", "shipping"),
+            _slowest("velox_request_seconds", "requests: {{kind}}", "kind"),
+            unit=SECONDS,
+            width=8,
+            description="Of readings by strategies, slices shipped, pages and answers to programs, over five minutes.",
+        ),
+        _line(
+            "Exchange time ahead of each feed",
+            promql("velox_feed_exchange_ahead_seconds", "{{source}}"),
+            unit=SECONDS,
+            width=8,
+            description="Of its last ticks against their arrival; far from 0 a clock or the feed is late.",
+        ),
+        _line(
+            "Worker and beat were there",
+            promql("velox_task_age_seconds", "{{task}}"),
+            promql("velox_task_finished_age_seconds", "a task ended"),
+            unit=SECONDS,
+            width=8,
+            description="Seconds ago. Empty without a broker.",
+        ),
         PARTS,
         FAULTS,
         Row("From InfluxDB 2"),
@@ -204,6 +234,28 @@ LEDGER = Dashboard(
             promql('velox_part_latency_seconds{part=~"ledger|intake|follower|hot"}', "{{part}}"),
             unit=SECONDS,
         ),
+        _line(
+            "Slowest hundredth of the ledger's calls",
+            _slowest("velox_ledger_call_seconds", "{{kind}}", "kind"),
+            unit=SECONDS,
+            description="How long strategies waited, over five minutes.",
+        ),
+        _line(
+            "Behind the ledger",
+            promql("velox_facts_waiting", "facts that wait for it"),
+            promql(f"velox_follower_rows_behind{{{OF_ACCOUNT}}}", "rows that are no points"),
+        ),
+        _stat("Write-ahead log", "velox_ledger_wal_bytes", BYTES, "Of SQLite. It grows where a reader never ends."),
+        _stat("File is whole", "velox_ledger_whole", "none", "1 where SQLite's last check found it so."),
+        _stat("File checked", "time() - velox_ledger_checked_timestamp_seconds", SECONDS, "How long ago; once a day."),
+        _stat("Database's clock", "velox_database_clock_ahead_seconds", SECONDS, "Ahead of this machine's."),
+        _stat(
+            "Standbys missing",
+            "velox_ledger_standbys_needed - velox_ledger_standbys",
+            "none",
+            "Of PostgreSQL, which each commit waits for. 0 or less is well.",
+        ),
+        _stat("Log archived", "time() - velox_ledger_archived_timestamp_seconds", SECONDS, "How long ago, if it is."),
         Panel(
             "In its state since",
             "table",

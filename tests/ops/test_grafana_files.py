@@ -17,11 +17,12 @@ from ops.grafana.__main__ import DASHBOARDS, FOLDER, files
 from ops.grafana.parts import INFLUX, POSTGRES, PROMETHEUS, Dashboard, Query
 from timeseries.measurements import MEASUREMENTS, TIMES
 from trading.health.faults import FAULTS
-from trading.metrics.series import COUNTER, SERIES
+from trading.metrics.series import COUNTER, HISTOGRAM, SERIES
 from trading.models.grafana_views import VIEWS
 
 QUERIES = [(board.title, title, query) for board in DASHBOARDS for title, query in board.queries()]
-OF_SERIES = {f"{series.name}_total" if series.kind == COUNTER else series.name: series for series in SERIES}
+ENDINGS = {COUNTER: "_total", HISTOGRAM: "_bucket"}
+OF_SERIES = {f"{series.name}{ENDINGS.get(series.kind, '')}": series for series in SERIES}
 BY_TITLE = [pytest.param(query, id=f"{board}: {title}") for board, title, query in QUERIES]
 
 
@@ -89,6 +90,7 @@ def test_promql_names_series_and_labels_that_are_written_and_the_account(query: 
     names = re.findall(r"\bvelox_\w+", query.text)
     assert names and set(names) <= OF_SERIES.keys()
     labels = {label for name in names for label in OF_SERIES[name].labels}
+    labels |= {"le"} if any(OF_SERIES[name].kind == HISTOGRAM for name in names) else set()
     for grouped in re.findall(r"by \(([^)]*)\)", query.text):
         assert set(grouped.split(", ")) <= labels
     for label in [*re.findall(r"[{,](\w+)=~?\"", query.text), *re.findall(r"{{(\w+)}}", query.legend)]:
@@ -96,6 +98,15 @@ def test_promql_names_series_and_labels_that_are_written_and_the_account(query: 
     for name, selector in re.findall(r"\b(velox_\w+)(\{[^}]*\})?", query.text):
         if "account" in OF_SERIES[name].labels and "label_values" not in query.text:
             assert 'account="$account"' in selector, "two accounts would be shown as one"
+
+
+def test_each_series_that_health_and_alerts_rest_on_stands_in_a_panel() -> None:
+    shown = {name for _, _, query in QUERIES for name in re.findall(r"\bvelox_\w+", query.text)}
+    assert OF_SERIES.keys() - shown == {
+        "velox_ledger_info",
+        "velox_follower_behind_seconds",
+        "velox_positions_unpriced",
+    }
 
 
 @pytest.mark.parametrize("query", of(POSTGRES))

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,9 +25,12 @@ from ops.grafana.provisioned import rule_expression
 from tests.grafana_desk import answer
 from tests.rabbit_server import free_ports
 from tests.waiting import PATIENCE_SECONDS, until
+from timeseries import wiring
 from trading import summon
 from trading.data_manager import DataManager
+from trading.health import integrity
 from trading.health.faults import FAULTS
+from trading.metrics import series
 from trading.metrics.series import PART_FAULT, SEEN, MetricReading
 from trading.metrics.snapshot import read
 from trading.metrics.text import Texts
@@ -49,9 +52,20 @@ OF_PROMETHEUS = [
 TEXTS = dict(OF_PROMETHEUS)
 
 
-def numbers_of_a_desk() -> bytes:
-    """Return the text of /metrics of a desk that trades, an hour old and with every fault that there is."""
+ELSEWHERE: list[MetricReading] = [  # what a desk with a ledger in a file, or without a broker, has not
+    MetricReading(series.DATABASE_AHEAD, [((), 0.25)]),
+    MetricReading(series.STANDBYS_NEEDED, [((), 2)]),
+    MetricReading(series.STANDBYS, [((), 1)]),
+    MetricReading(series.ARCHIVED, [((), 1.0)]),
+    MetricReading(series.TASK_AGE, [(("worker",), 1.0), (("beat",), 2.0)]),
+    MetricReading(series.TASK_FINISHED, [((), 3.0)]),
+]
+
+
+def texts_of_a_desk() -> list[bytes]:
+    """Return the texts of /metrics of a desk before it trades, and while it does: an hour old, with every fault."""
     now = datetime.now(UTC)
+    before = Texts().write(read(now=now), "")[0]
     with DataManager() as dm:
         dm.open_position("t1", "breakout", "TCS", 100, 3, now - timedelta(minutes=20), stop_price=90, charges="1.5")
         dm.open_position("t2", "ema cross", "INFY", 50, 2, now - timedelta(minutes=9))
@@ -60,22 +74,29 @@ def numbers_of_a_desk() -> bytes:
         back_up()
         dm.open_position("t3", "ema cross", "SBIN", 10, 5, now)
         dm.close_position("t3", None, "SBIN", "11.1", now, charges="0.25")
+        for _ in range(99):
+            wiring.observe("ledger_write", 0.002)
+            wiring.observe("points_read", 0.002)
+            wiring.observe("shipping", 0.002)
+            wiring.observe("page", 0.002)
+        integrity.check_file(now=now)
         readings = [reading for reading in read(now=datetime.now(UTC)) if reading.series not in (PART_FAULT, SEEN)]
     faults = MetricReading(PART_FAULT, [((fault.part, fault.code), 1.0) for fault in FAULTS])
     seen = MetricReading(SEEN, [((), (now - timedelta(hours=1)).timestamp())])
-    return Texts().write([*readings, faults, seen], "")[0]
+    return [before, Texts().write([*readings, *ELSEWHERE, faults, seen], "")[0]]
 
 
 @contextmanager
-def served(text: bytes) -> Iterator[int]:
-    """Serve a text at /metrics and give the port."""
+def served(texts: Sequence[bytes]) -> Iterator[int]:
+    """Serve texts at /metrics, one after the other and then the last, and give the port."""
+    following = list(texts)
 
     class Desk(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.end_headers()
-            self.wfile.write(text)
+            self.wfile.write(following.pop(0) if len(following) > 1 else following[0])
 
         def log_message(self, *_: object) -> None:
             pass
@@ -91,13 +112,13 @@ def served(text: bytes) -> Iterator[int]:
 
 
 @contextmanager
-def prometheus(folder: Path, text: bytes) -> Iterator[str]:
+def prometheus(folder: Path, texts: Sequence[bytes]) -> Iterator[str]:
     """Give the URL of a Prometheus that has scraped a desk at least three times."""
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("there is no prometheus: apt-get install --no-install-recommends prometheus")
     own, nobody = free_ports(2)
-    with served(text) as desk:
+    with served(texts) as desk:
         (folder / "prometheus.yml").write_text(CONFIGURATION.format(desk=desk, nobody=nobody))
         command = [program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
         command += [f"--web.listen-address=127.0.0.1:{own}", "--log.level=error"]
@@ -135,8 +156,7 @@ def test_each_has_samples_and_says_what_the_commands_say(
     ledger: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(summon, "summon", lambda: None)
-    text = numbers_of_a_desk()
-    with prometheus(tmp_path, text) as url:
+    with prometheus(tmp_path, texts_of_a_desk()) as url:
         assert [title for title, expression in OF_PROMETHEUS if not asked(url, expression)] == []
         assert [fault.key for fault in FAULTS if not asked(url, rule_expression(fault))] == []
         day = answer("daily_summary")
@@ -150,6 +170,9 @@ def test_each_has_samples_and_says_what_the_commands_say(
         assert alone(url, "velox-desk: Unrealised") == 3 * Decimal("4.25") - 2
         assert alone(url, "velox-desk: Open risk") == 3 * Decimal("14.25")
         assert alone(url, "velox-desk: Without stop") == 1
+        slowest = by_label(url, "velox-ledger: Slowest hundredth of the ledger's calls", "kind")
+        assert 0.001 < slowest["write"] < 60  # of calls that took at least two milliseconds, and others
+        assert alone(url, "velox-ledger: Standbys missing") == alone(url, "velox-ledger: File is whole") == 1
         assert {sample["metric"]["state"] for sample in asked(url, TEXTS["velox-ledger: Parts"])} > {"ok"}
 
 
@@ -159,4 +182,8 @@ def alone(url: str, title: str) -> Decimal:
 
 
 def by_strategy(url: str, title: str) -> dict[str, Decimal]:
-    return {sample["metric"]["strategy"]: Decimal(sample["value"][1]) for sample in asked(url, TEXTS[title])}
+    return by_label(url, title, "strategy")
+
+
+def by_label(url: str, title: str, label: str) -> dict[str, Decimal]:
+    return {sample["metric"][label]: Decimal(sample["value"][1]) for sample in asked(url, TEXTS[title])}

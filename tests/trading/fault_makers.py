@@ -24,7 +24,8 @@ from timeseries.spool.counter import FULL, REFUSED_NS, CounterMap
 from timeseries.spool.lane import Outcome
 from trading import intake, summon
 from trading.data_manager import DataManager
-from trading.health import faults, site
+from trading.health import faults, integrity, site
+from trading.health.alerts import JUDGED
 from trading.hot import comparisons
 from trading.models import Alert, AlertDelivery
 from trading.operations.back_up import back_up
@@ -127,6 +128,13 @@ def a_reader_never_ends(room: Room) -> None:
     reader.cursor().execute("BEGIN DEFERRED")
     reader.cursor().execute("SELECT count(*) FROM trading_account").fetchone()
     trade()
+
+
+@makes("ledger/check_old")
+def nobody_looks_through_the_file(room: Room) -> datetime:
+    integrity.check_file(now=datetime.now(UTC))
+    room.mark(JUDGED, 1)
+    return later(days=faults.CHECK_DAYS, minutes=1)
 
 
 # -- the spool -----------------------------------------------------------------------------------------------------
@@ -258,7 +266,7 @@ def the_store_refused_a_point(room: Room) -> None:
 # -- behind the ledger, and the hot state --------------------------------------------------------------------------
 
 
-def _fact(**outcome: str) -> None:
+def fact_of_the_intake(**outcome: str) -> None:
     folder = intake.of_this_folder()
     at = datetime.now(UTC).isoformat()
     arguments = {"trade_id": "T1"}
@@ -270,13 +278,13 @@ def _fact(**outcome: str) -> None:
 
 @makes("intake/facts_wait")
 def a_fact_waits(room: Room) -> datetime:
-    _fact()
+    fact_of_the_intake()
     return later(seconds=faults.OLD_SECONDS + 1)
 
 
 @makes("intake/facts_refused")
 def a_fact_is_refused(room: Room) -> None:
-    _fact(state=intake.REFUSED, code="unknown_trade", reason="no such trade")
+    fact_of_the_intake(state=intake.REFUSED, code="unknown_trade", reason="no such trade")
 
 
 @makes("follower/follower_behind")

@@ -22,6 +22,7 @@ from trading.hot import cache
 from trading.hot.breaker import Breaker
 
 ON_POSTGRESQL = {"ledger/ledger_unreachable", "ledger/archive_off", "ledger/archive_failing", "clock/clock_database"}
+ON_POSTGRESQL |= {"ledger/standby_missing"}
 OF_ANY_PART = {"slow", "check_failed"}
 
 

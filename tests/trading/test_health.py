@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 from collections import namedtuple
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -310,6 +312,40 @@ class TestCommand:
         out = io.StringIO()
         call_command("health", "--format", "json", stdout=out)
         assert json.loads(out.getvalue())["status"] == "ok"
+
+    @pytest.mark.ledger
+    def test_it_shows_feeds_with_the_session_and_each_strategys_money_and_risk(self) -> None:
+        def answer(form: str) -> str:
+            with suppress(SystemExit):
+                call_command("health", "--format", form, stdout=(out := io.StringIO()))
+            return out.getvalue()
+
+        at = datetime.now(UTC)
+        with DataManager(source="kite") as dm:
+            dm.open_position("t1", "ema", "TCS", 100, 3, at, stop_price=90)
+            dm.process_tick("TCS", {"ltp": "104.25"})
+            dm.open_position("t2", "bare", "SBIN", 10, 5, at)
+            dm.close_position("t2", None, "SBIN", "11.1", at, charges="0.25")
+            dm.open_position("t3", "bare", "INFY", 10, 1, at)
+            told, shown = json.loads(answer("json")), answer("table")
+        bare, ema = told["strategies"]
+        assert bare == {
+            "account": "main", "currency": "INR", "strategy": "bare", "realised_pnl": "5.25", "open_trades": 1,
+            "unrealised_pnl": None, "risk": None, "unpriced": 1, "without_stop": 1,
+        }  # fmt: skip
+        assert (ema["unrealised_pnl"], ema["risk"], ema["without_stop"]) == ("12.75", "42.75", 0)
+        assert told["session"]["exchange"] == "NSE"
+        assert re.search(r"Feeds, NSE (is closed|trades until \d\d:\d\d)", shown)
+        assert "main today, INR" in shown and "42.75" in shown and "kite" in shown
+
+    def test_without_a_ledger_it_shows_the_parts_and_no_money(self, data_dir: Path, alone: None) -> None:
+        connections.close_all()
+        (data_dir / "ledger.sqlite3").unlink()
+        out = io.StringIO()
+        with suppress(SystemExit):
+            call_command("health", "--format", "json", stdout=out)
+        told = json.loads(out.getvalue())
+        assert (told["status"], told["session"], told["strategies"]) == ("down", None, None)
 
     def test_a_finding_is_exit_1(self, data_dir: Path) -> None:
         (data_dir / "delta").write_text("a file stands in the way")

@@ -20,7 +20,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from tests import page_desk
-from timeseries import wiring
+from tests.trading.fault_makers import fact_of_the_intake
+from timeseries import presence, wiring
 from trading.data_manager import DataManager
 from trading.domain.money import to_units
 from trading.errors import UnknownTrade
@@ -31,6 +32,7 @@ from trading.metrics.snapshot import Readings, RecentSnapshot, read
 from trading.metrics.text import Texts, _Single
 from trading.queries.accounts import get_account
 from trading.queries.day import day_figures
+from trading.queries.period import desk_date
 from trading.web import metrics
 from velox_site.metrics_docs import markdown
 
@@ -165,7 +167,7 @@ class TestDesk:
         close(dm, "t1", 110, charges="4.25")
         dm.open_position("t2", "stopped", "INFY", 50, 2, now())
         close(dm, "t2", Decimal("47.5"))
-        figures = day_figures(get_account("main"), desk_metrics.desk_date(datetime.now(UTC)))
+        figures = day_figures(get_account("main"), desk_date(datetime.now(UTC)))
         assert numbers("velox_pnl_realised", **STOPPED) == [float(figures["total_pnl"])] == [20.75]
         assert numbers("velox_trades_closed", account="main") == [2]
         assert numbers("velox_trades_without_charges", account="main") == [1]
@@ -218,6 +220,27 @@ class TestSystem:
         assert len(numbers("velox_feed_age_seconds")) == 1
         assert numbers("velox_companion_up") == [0]
         assert len(numbers("velox_feed_exchange_ahead_seconds")) == 1
+
+    def test_what_waits_behind_the_ledger_counts(self, dm: DataManager) -> None:
+        assert numbers("velox_facts_waiting") == [0]
+        assert numbers("velox_follower_behind_seconds") == []
+        dm.open_position("t1", "bare", "TCS", 100, 1, now())
+        fact_of_the_intake()
+        waiting = read(now=now() + timedelta(seconds=90))
+        samples = {reading.series.name: reading.samples for reading in waiting}
+        assert samples["velox_facts_waiting"] == [((), 1)]
+        [(labels, seconds)] = samples["velox_follower_behind_seconds"]
+        assert labels == ("main",) and 90 <= seconds < 690
+
+    def test_a_worker_that_works_shows_when_it_finished_a_task(self, settings: Any, ledger: Any) -> None:
+        assert numbers("velox_task_age_seconds") == []
+        settings.CELERY_BROKER_URL = "redis://127.0.0.1:9/0"
+        for name in ("worker", "beat", presence.TASK):
+            presence.mark(ledger.data_dir, name)
+        samples = {reading.series.name: reading.samples for reading in read(now=now())}
+        assert [labels for labels, _ in samples["velox_task_age_seconds"]] == [("worker",), ("beat",)]
+        [(_, seconds)] = samples["velox_task_finished_age_seconds"]
+        assert 0 <= seconds < 600
 
     def test_feeds_are_at_most_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
         feeds = {

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -12,6 +15,8 @@ from django.db.utils import DatabaseError, OperationalError
 from trading.health import faults
 from trading.health.state import State
 
+# FIRST 2 (a, b), ANY 2 (a, b) or 2 (a, b): how many standbys must have a commit; a list alone means one.
+_NEEDED = re.compile(r"\s*(?:(?:FIRST|ANY)\s+)?(\d+)\s*\(", re.IGNORECASE)
 DAMAGED = ("malformed", "not a database", "disk I/O error")  # in SQLite's words
 
 
@@ -83,8 +88,43 @@ def unwritable(connection: BaseDatabaseWrapper) -> State | None:
 
 
 def unkept_log(connection: BaseDatabaseWrapper) -> State | None:
-    """Return the state where the write-ahead log is not looked after: it grows, or is archived nowhere."""
-    return _unapplied(connection) if connection.vendor == "sqlite" else _unarchived(connection)
+    """Return the state where the write-ahead log is not looked after: it grows, or goes to no standby or archive."""
+    if connection.vendor == "sqlite":
+        return _unapplied(connection)
+    return _unfollowed(connection) or _unarchived(connection)
+
+
+class Standbys(NamedTuple):
+    """How many standbys must have each commit, and how many of those are there; ``hidden``: others whose state only a
+    role with pg_monitor sees."""
+
+    needed: int
+    following: int
+    hidden: int
+
+
+def standbys(connection: BaseDatabaseWrapper) -> Standbys | None:
+    """Return the standbys that commits wait for; None where the ledger is a file."""
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('synchronous_standby_names'),"
+            " count(*) FILTER (WHERE sync_state IN ('sync', 'quorum') AND state = 'streaming'),"
+            " count(*) FILTER (WHERE sync_state IS NULL) FROM pg_stat_replication"
+        )
+        names, following, hidden = cursor.fetchone()
+    counted = _NEEDED.match(names)
+    return Standbys(int(counted[1] if counted else names.strip() != ""), following, hidden)
+
+
+def _unfollowed(connection: BaseDatabaseWrapper) -> State | None:
+    counts = standbys(connection)
+    if counts is None or counts.following + counts.hidden >= counts.needed:
+        return None
+    return faults.STANDBY_MISSING.state(
+        f"Each commit waits for {counts.needed} standbys, of which {counts.following + counts.hidden} are there."
+    )
 
 
 def _unapplied(connection: BaseDatabaseWrapper) -> State | None:
@@ -112,6 +152,16 @@ def _unarchived(connection: BaseDatabaseWrapper) -> State | None:
         )
         failures, wal, is_failing = cursor.fetchone()
     return faults.ARCHIVE_FAILING.state(f"{failures} failures, the last with {wal}.") if is_failing else None
+
+
+def archived_at(connection: BaseDatabaseWrapper) -> datetime | None:
+    """Return when PostgreSQL archived a file of its WAL last; None where it never did, or the ledger is a file."""
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last_archived_time FROM pg_stat_archiver")
+        row: tuple[datetime | None] = cursor.fetchone()
+    return row[0]
 
 
 def archive_mode(connection: BaseDatabaseWrapper) -> str:

@@ -22,6 +22,8 @@ COMPARED_SECONDS = 180.0  # three comparisons of the hot copy, of which one come
 STUCK_SECONDS = 120.0  # a companion's pass takes seconds
 TASK_SECONDS = 330.0  # a worker's task is killed at its time limit
 BACKUP_FIRST_SECONDS, BACKUP_NEXT_SECONDS = DAY, 2 * DAY
+CHECK_DAYS = 2  # of SQLite's look through the ledger's file, which comes once a day while somebody watches
+STANDBY_SECONDS = 60.0  # PostgreSQL's wal_sender_timeout: so long does a standby count that went without a word
 WAL_BYTES_MAX = 256 << 20  # of SQLite: a reader that never ends keeps it growing
 CLOCK_SECONDS = 2.0  # between this machine and the server of the ledger
 FEED_AHEAD_SECONDS, FEED_LATE_SECONDS = 5.0, 30.0  # of exchange times against this machine, both ways
@@ -106,6 +108,16 @@ ARCHIVE_OFF = Fault(
 ARCHIVE_FAILING = Fault(
     "ledger", "archive_failing", "PostgreSQL cannot archive its WAL", DEGRADED, 0,
     "Look at the server's log and at the place that archive_command writes to; the WAL waits on its disk.",
+)  # fmt: skip
+STANDBY_MISSING = Fault(
+    "ledger", "standby_missing", "A standby is missing that must have each commit", DEGRADED, STANDBY_SECONDS,
+    "Start the standby or mend its connection: without it a call answers `ledger_unconfirmed`. Where none shall be "
+    "waited for any more, empty synchronous_standby_names.", hold_seconds=15,
+)  # fmt: skip
+CHECK_OLD = Fault(
+    "ledger", "check_old", "The ledger's file was not looked through for days", DEGRADED, CHECK_DAYS * DAY,
+    "`manage.py doctor` looks through it now; the log of who watches the desk says why it was not done.",
+    hold_seconds=300,
 )  # fmt: skip
 LEDGER_SLOW = Fault(
     "ledger", "slow", "The ledger answers late", DEGRADED, 0,

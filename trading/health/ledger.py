@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.utils import DatabaseError
 
+from timeseries import presence
 from trading.domain import display
 from trading.health import database, faults, integrity
+from trading.health.alerts import JUDGED
 from trading.health.backups import Backups, backups
 from trading.health.state import OK, State
 
@@ -39,7 +42,7 @@ def ledger(now: datetime) -> tuple[State, Backups | None]:
         check, state = integrity.last_check(), None
         if check is not None and check.findings:
             state = faults.LEDGER_DAMAGED.state(f"SQLite's own check of the file found: {'; '.join(check.findings)}.")
-        state = state or database.unwritable(connection) or database.unkept_log(connection)
+        state = state or database.unwritable(connection) or database.unkept_log(connection) or _unchecked(check, now)
     except DatabaseError as error:
         if (broken := database.broken(connection, error)) is None:
             raise
@@ -47,6 +50,16 @@ def ledger(now: datetime) -> tuple[State, Backups | None]:
     whole = f", found whole {check.age(now).total_seconds() / 3600:.1f} h ago" if check else ""
     journal = f"{database.version(connection)}{whole}. {display.count(kept.operations)} operations in the journal."
     return state or _backed_up(journal, kept, now), kept
+
+
+def _unchecked(check: integrity.FileCheck | None, now: datetime) -> State | None:
+    """Return the state where somebody watches the desk and the daily check of the ledger's file stays away."""
+    if check is None or check.age(now) <= timedelta(days=faults.CHECK_DAYS):
+        return None
+    judged = presence.seconds_since(settings.DATA_DIR, JUDGED)
+    if judged is None or judged > faults.UNJUDGED_SECONDS:
+        return None
+    return faults.CHECK_OLD.state(f"SQLite last looked through the file {check.age(now).days} days ago.")
 
 
 @functools.cache

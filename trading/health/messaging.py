@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -36,7 +37,10 @@ def worker() -> State:
         and all(presence.is_there(settings.DATA_DIR, name) for name in ("worker", "beat"))
     ):
         return faults.WORKER_STUCK.state(f"Its last task ended {task_age:.0f} s ago. The companion ships by itself.")
-    return _present(faults.NO_WORKER, "The companion ships by itself.", "No work is handed to a worker.")
+    state = _present(faults.NO_WORKER, "The companion ships by itself.", "No work is handed to a worker.")
+    if state.status == OK and task_age is not None:
+        return replace(state, detail=f"{state.detail} Its last task ended {task_age:.0f} s ago.")
+    return state
 
 
 def beat() -> State:

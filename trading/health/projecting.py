@@ -14,9 +14,8 @@ from trading.health.state import OFF, OK, State
 from trading.queries.projection import Lag
 
 
-def intake(now: datetime) -> State:
-    """Return whether facts wait for the ledger too long, or one was refused within the last day."""
-    facts = intakes.of_this_folder().facts()
+def intake(facts: Sequence[intakes.Fact], now: datetime) -> State:
+    """Return whether facts of the intake wait for the ledger too long, or one was refused within the last day."""
     if not facts:
         return State(OFF, "", "No fact had to wait for the ledger.")
     refused = [

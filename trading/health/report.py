@@ -11,6 +11,7 @@ import structlog
 
 from timeseries import wiring
 from timeseries.shipping.balance import PointCounts
+from trading import intake
 from trading.health import alerts, clock, faults, hot_copy, ledger, messaging, projecting, recording, site
 from trading.health.backups import Backups
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
@@ -54,13 +55,15 @@ class HealthLook(NamedTuple):
     """The health report, and what its checks read on the way; None where it did not come to that.
 
     ``lags``: how far the points of each account that is behind are. ``database_ahead_seconds``: how far the clock of
-    the ledger's server is ahead of this machine's; None also where the ledger is a file.
+    the ledger's server is ahead of this machine's; None also where the ledger is a file. ``facts_waiting``: those in
+    the intake.
     """
 
     report: HealthReport
     backups: Backups | None
     lags: list[Lag] | None = None
     database_ahead_seconds: float | None = None
+    facts_waiting: int | None = None
 
 
 def report(*, now: datetime) -> HealthReport:
@@ -83,11 +86,18 @@ def look(*, now: datetime) -> HealthLook:
     compared: Backups | None = None
     lags: list[Lag] | None = None
     ahead_seconds: float | None = None
+    facts_waiting: int | None = None
 
     def check_ledger() -> State:
         nonlocal compared
         state, compared = ledger.ledger(now)
         return state
+
+    def check_intake() -> State:
+        nonlocal facts_waiting
+        facts = intake.of_this_folder().facts()
+        facts_waiting = sum(fact.state == intake.WAITING for fact in facts)
+        return projecting.intake(facts, now)
 
     def check_follower() -> State:
         nonlocal lags
@@ -105,7 +115,7 @@ def look(*, now: datetime) -> HealthLook:
         "spool": lambda: recording.spool(points, now),
         "store": recording.store,
         "shipper": lambda: recording.shipper(points),
-        "intake": lambda: projecting.intake(now),
+        "intake": check_intake,
         "follower": lambda: check_follower() if compared else NOT_ASKED,
         "hot": lambda: hot_copy.hot(now),
         "broker": messaging.broker,
@@ -128,7 +138,7 @@ def look(*, now: datetime) -> HealthLook:
         "points": points or NO_POINTS,
         "feeds": feeds or {},
     }
-    return HealthLook(health, compared, lags, ahead_seconds)
+    return HealthLook(health, compared, lags, ahead_seconds, facts_waiting)
 
 
 def _counted(count: Callable[[], Count]) -> Count | None:

@@ -68,6 +68,13 @@ LEDGER_WHOLE = MetricSeries(
 LEDGER_CHECKED = MetricSeries(
     "velox_ledger_checked_timestamp_seconds", GAUGE, (), "When that check was made; it is once a day."
 )
+STANDBYS_NEEDED = MetricSeries(
+    "velox_ledger_standbys_needed", GAUGE, (), "Standbys of PostgreSQL that must have each commit."
+)
+STANDBYS = MetricSeries("velox_ledger_standbys", GAUGE, (), "Those of them that are there and follow.")
+ARCHIVED = MetricSeries(
+    "velox_ledger_archived_timestamp_seconds", GAUGE, (), "When PostgreSQL archived a file of its log last."
+)
 SEEN = MetricSeries(
     "velox_seen_timestamp_seconds", GAUGE, (), "When these numbers were read. A part that hangs lets them grow old."
 )
@@ -116,6 +123,10 @@ FEED_AHEAD = MetricSeries(
 FOLLOWER_ROWS = MetricSeries(
     "velox_follower_rows_behind", GAUGE, ("account",), "Rows of an account's journal that are no points yet."
 )
+FOLLOWER_SECONDS = MetricSeries(
+    "velox_follower_behind_seconds", GAUGE, ("account",), "Age of the oldest of these rows."
+)
+FACTS_WAITING = MetricSeries("velox_facts_waiting", GAUGE, (), "Facts in the intake that wait for the ledger.")
 DATABASE_AHEAD = MetricSeries(
     "velox_database_clock_ahead_seconds",
     GAUGE,
@@ -129,6 +140,7 @@ SPOOL_USED = MetricSeries("velox_spool_used_bytes", GAUGE, (), "What the spool h
 SPOOL_LIMIT = MetricSeries("velox_spool_limit_bytes", GAUGE, (), "What the spool may hold.")
 COMPANION = MetricSeries("velox_companion_up", GAUGE, (), "1 while a companion works on this data folder, else 0.")
 TASK_AGE = MetricSeries("velox_task_age_seconds", GAUGE, ("task",), "Since when worker or beat has not shown itself.")
+TASK_FINISHED = MetricSeries("velox_task_finished_age_seconds", GAUGE, (), "Since when no worker has finished a task.")
 BACKUP_NEWEST = MetricSeries("velox_backup_newest_timestamp_seconds", GAUGE, (), "When the newest backup was made.")
 BACKUP_WAITING = MetricSeries(
     "velox_backup_waiting_since_timestamp_seconds", GAUGE, (), "When the oldest fact that no backup holds was recorded."

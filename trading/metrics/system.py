@@ -25,7 +25,7 @@ FEEDS_MAX = 50
 
 def parts(*, now: datetime) -> Iterator[MetricReading]:
     """Yield the state of each part, the counts of points, feeds, clocks and backups, all by one look of health."""
-    health, kept, lags, ahead_seconds = look(now=now)
+    health, kept, lags, ahead_seconds, facts_waiting = look(now=now)
     states, points = health["parts"], health["points"]
     yield MetricReading(
         series.PART_STATE,
@@ -56,12 +56,19 @@ def parts(*, now: datetime) -> Iterator[MetricReading]:
         yield _moment(series.BACKUP_NEWEST, kept.newest_at)
         yield _moment(series.BACKUP_WAITING, kept.waiting_since)
     yield MetricReading(series.FOLLOWER_ROWS, [((lag.account,), lag.rows) for lag in lags or ()])
+    yield MetricReading(
+        series.FOLLOWER_SECONDS,
+        [((lag.account,), max(0.0, (now - lag.oldest_at).total_seconds())) for lag in lags or ()],
+    )
+    if facts_waiting is not None:
+        yield MetricReading(series.FACTS_WAITING, [((), facts_waiting)])
     if ahead_seconds is not None:
         yield MetricReading(series.DATABASE_AHEAD, [((), ahead_seconds)])
 
 
 def ledger(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield which database holds the ledger, and of SQLite its log and the last check of its file."""
+    """Yield which database holds the ledger; of SQLite its log and the last check of its file, of PostgreSQL its
+    standbys and its archive."""
     version = ".".join(map(str, connection.get_database_version()))
     yield MetricReading(series.LEDGER, [((connection.vendor, version), 1)])
     size, check = database.log_bytes(connection), integrity.last_check()
@@ -70,6 +77,10 @@ def ledger(*, now: datetime) -> Iterator[MetricReading]:
     if check is not None:
         yield MetricReading(series.LEDGER_WHOLE, [((), not check.findings)])
         yield _moment(series.LEDGER_CHECKED, datetime.fromisoformat(check.at))
+    if (standbys := database.standbys(connection)) is not None:
+        yield MetricReading(series.STANDBYS_NEEDED, [((), standbys.needed)])
+        yield MetricReading(series.STANDBYS, [((), standbys.following + standbys.hidden)])
+    yield _moment(series.ARCHIVED, database.archived_at(connection))
 
 
 def spool(*, now: datetime) -> Iterator[MetricReading]:
@@ -95,9 +106,11 @@ def machine(*, now: datetime) -> Iterator[MetricReading]:
         series.DISK_FREE, [((), shutil.disk_usage(folder if folder.is_dir() else settings.BASE_DIR).free)]
     )
     yield MetricReading(series.COMPANION, [((), bool(summon.companion_pid()))])
-    ages = {name: presence.seconds_since(settings.DATA_DIR, name) for name in ("worker", "beat")}
     if settings.CELERY_BROKER_URL:
+        ages = {name: presence.seconds_since(settings.DATA_DIR, name) for name in ("worker", "beat", presence.TASK)}
+        finished = ages.pop(presence.TASK)
         yield MetricReading(series.TASK_AGE, [((name,), age) for name, age in ages.items() if age is not None])
+        yield MetricReading(series.TASK_FINISHED, [] if finished is None else [((), finished)])
     is_open = calendar_of(settings.VELOX_EXCHANGE).session_at(now) is not None
     yield MetricReading(series.SESSION_OPEN, [((settings.VELOX_EXCHANGE,), is_open)])
 
