@@ -153,7 +153,7 @@ def _read(reader: Reader, asked: TickQuestion, symbol: str, day: date) -> Symbol
             field="symbol",
             hint="A backtest runs on ticks: nobody knows in which order a bar reached its high and its low.",
         )
-    # Of ticks that were recorded together nobody kept which came first: those are by time.
+    # Of ticks that an older VELOX recorded in one call nobody kept which came first: those are by time.
     order = np.argsort(instants(table, "received_time"), kind="stable")
     time = instants(table, "exchange_time")[order]
     price, volume, day_volume = (np.asarray(table.column(name).to_numpy(), dtype=np.float64)[order] for name in NUMBERS)

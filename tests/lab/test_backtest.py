@@ -96,6 +96,14 @@ def test_ema_cross_over_the_five_files_is_its_replay(market_data):
     assert verify_ledger().ok and list(trial_faults()) == []
 
 
+@pytest.mark.data
+def test_ema_cross_over_ticks_that_were_recorded_many_at_a_time_is_its_replay(market_data):
+    """243.70: within a second these files' lines stand in the order in which they came, which no time tells."""
+    replayed(market_data, "none", SYMBOLS | INDICES)
+    answer = backtest("ema_cross", *EXACT)
+    assert (answer["trades_closed"], answer["total_pnl"]) == (39, "243.7")
+
+
 def recorded(rows: int = 600, *, account: str = "main", **fields: float) -> None:
     """A morning of RELIANCE that rises and falls."""
     with DataManager(source="nse", account=account) as dm:

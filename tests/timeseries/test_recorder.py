@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -667,6 +668,25 @@ class TestManyAtOnce:
         assert [point["symbol"] for point in points] == columns["symbol"]
         assert len(lane(tmp_path).segments()) > 1
         desk.close()
+
+    def test_the_order_in_which_rows_came_can_be_told_from_when_they_were_received(self, tmp_path: Path) -> None:
+        """Within a second lines step back, and of two symbols at one instant no other time tells which came first."""
+        desk = recorder(tmp_path, segment_bytes=64 * 1024, clock=time.time_ns)
+        count = 10_000
+        columns = {
+            "symbol": [f"SYMBOL {number % 3}" for number in range(count)],
+            "ltp": np.arange(2, count + 2, dtype=np.float64),
+            "timestamp": OPEN_NS + 10**9 * (np.arange(count) // 7) - 10**6 * (np.arange(count) % 5),
+        }
+        desk.tick("SYMBOL 1", {"ltp": 1}, OPEN_NS + 10**12)
+        desk.ticks(columns)
+        desk.tick("SYMBOL 0", {"ltp": count + 2}, OPEN_NS)
+        desk.close()
+        batch = lane(tmp_path).pending(after=0, limit=10**9).batch
+        by_time = np.lexsort((batch.time, batch.series))
+        shuffled = batch.take(by_time)
+        as_received = shuffled.columns["close"][np.argsort(shuffled.received_time)]
+        assert as_received.tolist() == list(range(1, count + 3))
 
 
 NAMES = st.text(

@@ -109,7 +109,8 @@ def write_columns(
 ) -> int:
     """Write as many rows from ``start`` on as fit, under the lane's guard; return how many. ``series`` by symbol.
 
-    ``mark`` is told how many before they are written.
+    ``mark`` is told how many before they are written. The first row was ``received`` at this instant (ns UTC), each
+    further one a nanosecond after the one before it, so that whoever reads them back knows which came first.
 
     Raises:
         StorageFault, StoreUnavailable: none of them was written.
@@ -137,7 +138,7 @@ def write_columns(
     frames["prefix"] = batch.layout.prefix
     frames["sequence"] = np.arange(lane.sequence + 1, lane.sequence + 1 + take)
     frames["exchange_time"] = instants
-    frames["received_time"] = received
+    frames["received_time"] = np.arange(received, received + take)
     frames["series"] = np.array(numbers, dtype=np.uint32)[inverse]
     frames["bitmap"] = batch.layout.bitmap
     frames["values"] = batch.values[rows]

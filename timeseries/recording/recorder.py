@@ -242,7 +242,8 @@ class Recorder(TickRecorder):
         received: int,
         marker: Marker | None,
     ) -> TickBatch:
-        """Record ticks by columns where they can be read so, else one by one; ``received`` in ns UTC."""
+        """Record ticks by columns where they can be read so, else one by one; ``received`` (ns UTC) is the time of
+        rows that have none of their own."""
         columns = rows if isinstance(rows, TickColumns) else columns_of(rows, symbol)
         if columns is None:
             return self._rows(rows, symbol, marker)  # type: ignore[arg-type]
@@ -256,14 +257,14 @@ class Recorder(TickRecorder):
         )
         if batch is None or (batch.layout.bar and self.bar_period):
             return self._rows(columns.rows(), symbol, marker)
-        recorded = self._write(batch, received, marker)
+        recorded = self._write(batch, marker)
         self._mark_rest(marker, columns.length, batch.rejected)
         self.count_unread(counted_places(columns.columns), recorded.accepted)
         return recorded
 
-    def _write(self, batch: Batch, received: int, marker: Marker | None) -> TickBatch:
+    def _write(self, batch: Batch, marker: Marker | None) -> TickBatch:
         """Write the rows of a batch, lane by lane where files are replaced meanwhile."""
-        done, total = 0, len(batch.instants)
+        done, total, received = 0, len(batch.instants), self._clock()
 
         def mark(lane: LaneWriter, count: int) -> None:
             if marker is not None:
@@ -278,7 +279,7 @@ class Recorder(TickRecorder):
                         series = [lane.ordinals.series((self.account, name), run=run) for name in batch.names]
                         self._series.update(zip(batch.names, series, strict=True))
                     done += write_columns(
-                        lane, series, batch, start=done, received=received, history=self.history,
+                        lane, series, batch, start=done, received=received + done, history=self.history,
                         mark=partial(mark, lane),
                     )  # fmt: skip
         except (StorageFault, StoreUnavailable) as error:
