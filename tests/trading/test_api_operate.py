@@ -49,8 +49,8 @@ def test_points_are_flushed_and_sent_again_and_health_has_its_words() -> None:
 
 def test_wrong_bodies_are_refused() -> None:
     program = caller("operate")
-    for path, body in (("flush", {"timeout": -1}), ("flush", {"timeout": 31}), ("flush", {"timeout": "x"}),
-                       ("resend", {}), ("resend", {"since": "2024-03-15"}), ("flush", {"colour": "red"})):  # fmt: skip
+    bodies = [{"timeout": -1}, {"timeout": 31}, {"timeout": "x"}, {"colour": "red"}, 5, "x", [], None]
+    for path, body in (*(("flush", body) for body in bodies), ("resend", {}), ("resend", {"since": "2024-03-15"})):
         assert program.post(path, body)[0] == 422, (path, body)
 
 

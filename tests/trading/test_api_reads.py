@@ -234,3 +234,52 @@ def test_tags_of_two_accounts_never_agree_and_a_refusal_has_none() -> None:
     assert ask(theirs, "trades", If_None_Match=tag).status_code == 200 != ask(mine, "trades", If_None_Match=tag)
     assert "ETag" not in ask(mine, "trade?trade_id=nothere").headers
     assert json.loads(ask(mine, "trade?trade_id=nothere", If_None_Match="*").content)["status"] == 404
+
+
+def test_lists_of_the_ledger_are_sheets_too_with_what_json_says_of_each_row() -> None:
+    opened("T1", strategy_id="=cmd|calc", stop_price="2440", signal_conditions={"rsi": 61, "note": "a,b"})
+    closed("T1", strategy_id="=cmd|calc", exit_price="2449.05", charges="3.10")
+    opened("T2", entry_time=AT + MINUTE)
+    opened("T3", entry_time=AT + MINUTE)
+    update_trailing_sl("main", "T2", "ema cross", "RELIANCE", "2445", "2460", "atr", at=AT + MINUTE)
+    lists = {"positions": "positions", "trades": "trades", "signals": "signals", "stops": "stops"}
+    lists |= {"counters": "strategies", "statistics/by?cut=strategy&days=all": "parts"}
+    program = caller("read")
+    for path, name in lists.items():
+        answer, sheet = ask(program, path).json()[name], ask(program, path, Accept="text/csv")
+        assert sheet["Content-Type"] == "text/csv; charset=utf-8" and sheet["Vary"] == "Accept"
+        lines = list(csv.DictReader(io.StringIO(sheet.content.decode())))
+        assert len(lines) == len(answer) > 0, path
+        for line, fields in zip(lines, answer, strict=True):
+            assert list(line) == list(fields), path
+            for column, text in line.items():
+                assert text.removeprefix("'") == in_a_cell(fields[column]), (path, column)
+        assert ask(program, path, Accept="application/pdf").status_code == 406
+    trades = ask(program, "trades", Accept="text/csv").content.decode().splitlines()
+    assert trades[1].startswith("T1,'=cmd|calc,RELIANCE,main,LONG,CLOSED,0,2450.05,-10,3.1,2440,")
+    assert ",2024-03-15T04:00:00Z," in trades[1]
+    nothing = ask(program, "trades?symbol=INFY", Accept="text/csv").content.decode().splitlines()
+    assert nothing == trades[:1]
+
+
+def in_a_cell(content: Any) -> str:
+    """Return how a value of JSON stands in a cell."""
+    if isinstance(content, list):
+        return " ".join(content)
+    return json.dumps(content) if isinstance(content, dict) else "" if content is None else str(content)
+
+
+def test_a_sheet_of_trades_is_followed_by_its_link_to_the_end() -> None:
+    for number in range(5):
+        opened(f"T{number}", entry_time=AT + MINUTE * (number // 3))
+    for form in ("text/csv", "application/json"):
+        program, seen = caller("read", name=form.replace("/", " ")), []
+        address: str | None = f"{ROOT}trades?limit=2&state=OPEN"
+        while address is not None:
+            page = program.client.get(address, headers={"Accept": form})
+            text = page.content.decode()
+            rows = csv.DictReader(io.StringIO(text)) if form == "text/csv" else json.loads(text)["trades"]
+            seen += [each["trade_id"] for each in rows]
+            link = page.headers.get("Link")
+            address = None if link is None else link[1 : link.index(">")]
+        assert seen == ["T0", "T1", "T2", "T3", "T4"]

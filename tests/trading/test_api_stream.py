@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import threading
 import time
@@ -99,14 +100,7 @@ def killed_in_the_midst(server: ApiServer, secret: str, kills: int, settings: An
 def test_a_server_that_is_killed_in_the_midst_of_batches_has_every_row_once(
     server: ApiServer, secret: str, settings: Any
 ) -> None:
-    killed_in_the_midst(server, secret, 10, settings)
-
-
-@pytest.mark.chaos
-def test_a_server_that_is_killed_a_hundred_times_has_every_row_once(
-    server: ApiServer, secret: str, settings: Any
-) -> None:
-    killed_in_the_midst(server, secret, 100, settings)
+    killed_in_the_midst(server, secret, int(os.environ.get("VELOX_API_KILLS", "10")), settings)
 
 
 def message(batch: int, rows: int = 1000) -> bytes:

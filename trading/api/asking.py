@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import signature
 from itertools import chain
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from trading.api.router import READ, router
 from trading.api.shapes import DayText, Id, Moment, Name, Nanosecond, Sent
+from trading.api.tables import JSON
 from trading.domain.cuts import CUTS
 from trading.domain.periods import PERIODS
 from trading.errors import InvalidValue
@@ -183,12 +184,18 @@ class IndicatorsQuery(NewestQuery):
     timeframe: Name | None = None
 
 
-def reading(path: str, answer: type, summary: str) -> Callable[[Callable[P, Reply]], Callable[P, Reply]]:
-    """Let a view answer a path for tokens that read."""
+def reading(
+    path: str, answer: type, summary: str, *, forms: Sequence[str] = ()
+) -> Callable[[Callable[P, Reply]], Callable[P, Reply]]:
+    """Let a view answer a path for tokens that read, in ``forms`` beside JSON where it has some."""
+    others = {form: {"schema": {"type": "string"}} for form in forms if form != JSON}
 
     def register(view: Callable[P, Reply]) -> Callable[P, Reply]:
         strict = without_strangers(view)
-        router.get(path, response=answer, auth=READ, tags=["read"], summary=summary)(strict)
+        router.get(
+            path, response=answer, auth=READ, tags=["read"], summary=summary,
+            openapi_extra={"responses": {200: {"content": others}}} if others else None,
+        )(strict)  # fmt: skip
         return strict
 
     return register

@@ -11,6 +11,8 @@ from ninja import Query
 from trading.api.asking import ChargesQuery, CutQuery, DayQuery, DaysQuery, StrategyQuery, SymbolQuery, reading
 from trading.api.desk import facade_of
 from trading.api.shapes import AnsweredNumber, JsonObject, answer_shape, list_shape, many
+from trading.api.tables import LIST_FORMS, list_response
+from trading.domain.chain import Body
 from trading.domain.plain_json import to_json
 from trading.domain.shapes import DaySummary, PartTotals, Stats
 from trading.errors import InvalidValue
@@ -45,11 +47,17 @@ def symbol_stats(request: HttpRequest, filters: Query[SymbolQuery]) -> HttpRespo
     return in_order({**facade_of(request).get_symbol_stats(filters.symbol, filters.span())})
 
 
-@reading("/statistics/by", CutAnswer, "Figures cut by day, week, month, strategy, symbol, reason and others")
+@reading(
+    "/statistics/by",
+    CutAnswer,
+    "Figures cut by day, week, month, strategy, symbol, reason and others",
+    forms=LIST_FORMS,
+)
 def stats_by(request: HttpRequest, filters: Query[CutQuery]) -> HttpResponse:
     """`DataManager.get_stats_by`."""
     rows = facade_of(request).get_stats_by(filters.cut, filters.span(), condition=filters.condition)
-    return in_order({"parts": rows})
+    parts: list[Body] = [{**row} for row in rows]
+    return list_response(request, "parts", PartAnswer, parts)
 
 
 @reading("/statistics/today", JsonObject, "Today's figures so far")

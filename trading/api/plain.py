@@ -42,9 +42,12 @@ class ExactParser(Parser):
             raise InvalidValue(f"The body is {depth} levels deep.", field="body", hint=f"At most {DEPTH_MAX}.")
         try:
             body: Body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_number)
-            return body
         except ValueError as error:
             raise InvalidValue(f"The body is no JSON: {error}.", field="body", code="unreadable") from error
+        # ninja reads attributes of whatever it gets: where each field has a default, a number would do as well.
+        if not isinstance(body, dict):
+            raise InvalidValue("The body is no object.", field="body", hint='Send {"name": value, ...}.')
+        return body
 
 
 def depth_of(text: bytes) -> int:

@@ -32,7 +32,9 @@ TICKS_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
+            "application/json": {
+                "schema": {"type": "array", "items": {}}
+            },  # a tick that is no object is a rejected row
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in list(READERS)[1:]},
         },
     }

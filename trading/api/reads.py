@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Schema
 
 from trading.api.asking import (
@@ -21,6 +19,7 @@ from trading.api.cursors import place_of, text_of
 from trading.api.desk import facade_of
 from trading.api.records import PositionAnswer, SignalAnswer, TradeAnswer
 from trading.api.shapes import FieldTypes, answer_shape, list_shape, many
+from trading.api.tables import LIST_FORMS, list_response
 from trading.domain import limits as limit_values
 from trading.domain import values
 from trading.health.recent import recent
@@ -29,7 +28,6 @@ from trading.queries.signals import signals_page
 from trading.queries.trade_whole import FillFacts, StopMove, TradeWhole, trade_whole
 from trading.queries.trades import trades_page
 
-Row = TypeVar("Row")
 NEXT: FieldTypes = {"next": (str | None, ...)}
 
 StopAnswer = answer_shape(values.TrailingStop)
@@ -77,10 +75,10 @@ class HealthAnswer(Schema):
     parts: dict[str, PartStatus]
 
 
-@reading("/positions", PositionList, "What is open, with the last price seen")
-def positions(request: HttpRequest) -> dict[str, list[values.Position]]:
+@reading("/positions", PositionList, "What is open, with the last price seen", forms=LIST_FORMS)
+def positions(request: HttpRequest) -> HttpResponse:
     """`DataManager.get_open_positions`."""
-    return {"positions": facade_of(request).get_open_positions()}
+    return list_response(request, "positions", PositionAnswer, facade_of(request).get_open_positions())
 
 
 @reading("/position", PositionAnswer, "What a strategy holds of a symbol, as one")
@@ -89,13 +87,13 @@ def position(request: HttpRequest, asked: Query[PositionQuery]) -> values.Positi
     return facade_of(request).get_position(asked.strategy_id, asked.symbol)
 
 
-@reading("/trades", TradePage, "Trades by their opening, a page at a time")
-def trades(request: HttpRequest, filters: Query[TradeQuery]) -> dict[str, list[values.Trade] | str | None]:
+@reading("/trades", TradePage, "Trades by their opening, a page at a time", forms=LIST_FORMS)
+def trades(request: HttpRequest, filters: Query[TradeQuery]) -> HttpResponse:
     """As `DataManager.get_trades`; a trade that opens meanwhile is never shown twice and moves none."""
     facade, asked = facade_of(request), filters.model_dump()
     after = place_of(filters.after, facade.account)
     rows, following = facade.ledger.read(trades_page, **asked | {"after": after})
-    return {"trades": rows, "next": text_of(following, facade.account)}
+    return list_response(request, "trades", TradeAnswer, rows, next=text_of(following, facade.account))
 
 
 @reading("/trade", TradeAnswer, "One trade")
@@ -111,28 +109,28 @@ def whole_trade(request: HttpRequest, filters: Query[OfTrade]) -> TradeWhole:
     return ledger.read(trade_whole, filters.trade_id, strategy_id=filters.strategy_id)
 
 
-@reading("/signals", SignalPage, "Signals by time, a page at a time")
-def signals(request: HttpRequest, filters: Query[SignalQuery]) -> dict[str, list[values.Signal] | str | None]:
+@reading("/signals", SignalPage, "Signals by time, a page at a time", forms=LIST_FORMS)
+def signals(request: HttpRequest, filters: Query[SignalQuery]) -> HttpResponse:
     """As `DataManager.get_signals`, of one strategy or of all."""
     facade, asked = facade_of(request), filters.model_dump()
     after = place_of(filters.after, facade.account)
     rows, following = facade.ledger.read(signals_page, **asked | {"after": after})
-    return {"signals": rows, "next": text_of(following, facade.account)}
+    return list_response(request, "signals", SignalAnswer, rows, next=text_of(following, facade.account))
 
 
-@reading("/stops", StopList, "The last step of each open trade's stop")
-def stops(request: HttpRequest, filters: Query[MaybeStrategy]) -> dict[str, list[values.TrailingStop]]:
+@reading("/stops", StopList, "The last step of each open trade's stop", forms=LIST_FORMS)
+def stops(request: HttpRequest, filters: Query[MaybeStrategy]) -> HttpResponse:
     """`DataManager.get_trailing_stops`."""
-    return {"stops": facade_of(request).get_trailing_stops(strategy_id=filters.strategy_id)}
+    rows = facade_of(request).get_trailing_stops(strategy_id=filters.strategy_id)
+    return list_response(request, "stops", StopAnswer, rows)
 
 
-@reading("/counters", CountersList, "What each strategy did today")
-def counters(request: HttpRequest, filters: Query[MaybeStrategy]) -> dict[str, list[values.StrategyCounters]]:
+@reading("/counters", CountersList, "What each strategy did today", forms=LIST_FORMS)
+def counters(request: HttpRequest, filters: Query[MaybeStrategy]) -> HttpResponse:
     """`DataManager.get_all_counters`, or of one strategy `get_strategy_counters`."""
     facade, strategy_id = facade_of(request), filters.strategy_id
-    return {
-        "strategies": facade.get_all_counters() if strategy_id is None else [facade.get_strategy_counters(strategy_id)]
-    }
+    rows = facade.get_all_counters() if strategy_id is None else [facade.get_strategy_counters(strategy_id)]
+    return list_response(request, "strategies", CountersAnswer, rows)
 
 
 @reading("/limits", LimitsAnswer, "How far a strategy's and its account's limits are used")

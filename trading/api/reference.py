@@ -13,8 +13,11 @@ from django.views.decorators.http import require_safe
 from ninja.types import DictStrAny
 
 from trading.api.application import api
+from trading.api.schema import STREAM
+from trading.api.tables import ARROW, CSV
 
 REFERENCE = "#/components/schemas/"
+NAMES = {CSV: "CSV", ARROW: "Arrow", STREAM: "events, without end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class CallWords:
     scope: str
     fields: list[FieldWords]
     answer: str
+    forms: str  # beside JSON, "" where there is none
     statuses: list[str]
 
 
@@ -67,10 +71,11 @@ def _call(path: str, method: str, call: DictStrAny, schemas: DictStrAny) -> Call
         for form in content:
             fields += _fields(schemas.get(form["schema"].get("$ref", "").removeprefix(REFERENCE), {}))
     content = call["responses"].get(200, {}).get("content", {})
+    forms = " ".join(NAMES[kind] for kind in content if kind in NAMES)
     answers = {_kind(form["schema"])[1] for form in content.values()} - {""}
     return CallWords(
         method.upper(), path, call["summary"], call.get("description", ""), " ".join(call.get("tags", ())), fields,
-        next(iter(answers), ""), sorted(map(str, call["responses"])),
+        next(iter(answers), ""), forms, sorted(map(str, call["responses"])),
     )  # fmt: skip
 
 
@@ -99,6 +104,8 @@ def _kind(schema: DictStrAny) -> tuple[str, str]:
             words = " ".join(map(str, choices)), ""
         case {"format": str(form)}:
             words = form, ""
+        case {"pattern": str(), "maxLength": int()}:
+            words = "name", ""
         case {"pattern": str()}:
             words = "decimal text", ""
         case _:

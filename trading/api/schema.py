@@ -16,7 +16,6 @@ from trading.api.tables import ARROW, CSV
 PROBLEM = "Problem"
 EVERY_CALL = (401, 403, 405, 422, 429, 500, 503)
 READ, RECORD = (404, 409), (404, 408, 409, 413, 415)
-TABLE = (406, 504)
 STREAM = "text/event-stream"
 to_text = partial(json.dumps, ensure_ascii=False)
 
@@ -55,13 +54,16 @@ def _complete(call: DictStrAny, method: str) -> None:
     """Say of a call how it may be refused, in which forms it answers, and that no query holds null."""
     for parameter in call["parameters"]:
         parameter["schema"] = _without_null(parameter["schema"])
-    required = {parameter["name"] for parameter in call["parameters"] if parameter["required"]}
-    answers, is_table = call["responses"], {"start", "stop"} <= required
-    if is_table:
-        answers[200]["content"] |= {CSV: {"schema": {"type": "string"}}, ARROW: {"schema": {"type": "string"}}}
+    answers = call["responses"]
+    forms = answers[200]["content"].keys() & {CSV, ARROW}
     if method == "get" and STREAM not in answers[200]["content"]:
         answers[304] = {"description": "The answer is what If-None-Match names"}
-    statuses = (*EVERY_CALL, *(READ if method == "get" else RECORD), *(TABLE if is_table else ()))
+    statuses = (
+        *EVERY_CALL,
+        *(READ if method == "get" else RECORD),
+        *((406,) if forms else ()),
+        *((504,) if ARROW in forms else ()),
+    )
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
     answers |= {status: {"description": TITLES[status], "content": content} for status in sorted(statuses)}
 

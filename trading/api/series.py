@@ -27,7 +27,7 @@ from trading.api.asking import (
 )
 from trading.api.desk import facade_of
 from trading.api.shapes import AnsweredNumber, AnsweredTime, FieldTypes, JsonObject, Name, list_shape, row_shape
-from trading.api.tables import instant_texts, number, table_response
+from trading.api.tables import POINT_FORMS, instant_texts, number, table_response
 from trading.domain.chain import Body
 from trading.errors import InvalidValue
 
@@ -69,7 +69,7 @@ class IndicatorList(Schema):
     indicators: list[NewestIndicators]
 
 
-@reading("/candles", CandlePage, "Candles of a symbol, counted from the session's open")
+@reading("/candles", CandlePage, "Candles of a symbol, counted from the session's open", forms=POINT_FORMS)
 def candles(request: HttpRequest, asked: Query[CandleQuery]) -> HttpResponse:
     """`DataManager.get_candles`."""
     facade = facade_of(request)
@@ -81,7 +81,7 @@ def candles(request: HttpRequest, asked: Query[CandleQuery]) -> HttpResponse:
     )
 
 
-@reading("/ticks", TickPage, "Ticks of a symbol")
+@reading("/ticks", TickPage, "Ticks of a symbol", forms=POINT_FORMS)
 def ticks(request: HttpRequest, asked: Query[TickQuery]) -> HttpResponse:
     """`DataManager.get_ticks`."""
     facade = facade_of(request)
@@ -100,7 +100,7 @@ def newest_ticks(request: HttpRequest, asked: Query[NewestQuery]) -> dict[str, l
     return {"ticks": rows}
 
 
-@reading("/indicators", PointPage, "Indicators that were recorded of a symbol")
+@reading("/indicators", PointPage, "Indicators that were recorded of a symbol", forms=POINT_FORMS)
 def indicators(request: HttpRequest, asked: Query[SymbolSpan]) -> HttpResponse:
     """`DataManager.get_indicator_history`: a column for each name."""
     facade = facade_of(request)
@@ -123,7 +123,7 @@ def newest_indicators(request: HttpRequest, asked: Query[IndicatorsQuery]) -> di
     }
 
 
-@reading("/snapshots", PointPage, "Snapshots of a strategy's position in a symbol")
+@reading("/snapshots", PointPage, "Snapshots of a strategy's position in a symbol", forms=POINT_FORMS)
 def snapshots(request: HttpRequest, asked: Query[SnapshotQuery]) -> HttpResponse:
     """`DataManager.get_position_history`."""
     facade, strategy_id = facade_of(request), asked.strategy_id
@@ -135,7 +135,7 @@ def snapshots(request: HttpRequest, asked: Query[SnapshotQuery]) -> HttpResponse
     )
 
 
-@reading("/metrics", PointPage, "A strategy's day so far at each of its exit fills")
+@reading("/metrics", PointPage, "A strategy's day so far at each of its exit fills", forms=POINT_FORMS)
 def metrics(request: HttpRequest, asked: Query[MetricsQuery]) -> HttpResponse:
     """`DataManager.get_strategy_metrics`."""
     facade = facade_of(request)

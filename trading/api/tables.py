@@ -1,10 +1,15 @@
-"""Tables of points as JSON, CSV or an Arrow stream, whichever a program accepts: times to the nanosecond, no float."""
+"""Rows in the form that a program accepts: lists of the ledger as JSON or CSV, points as Arrow streams as well.
+
+Times are whole, of points to the nanosecond; there is no float.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 from urllib.parse import urlencode
@@ -12,13 +17,18 @@ from urllib.parse import urlencode
 import numpy as np
 import pyarrow as pa
 from django.http import HttpRequest, HttpResponse
+from ninja import Schema
 
+from timeseries.values import instant_text
 from trading.api.problems import NotAcceptable
+from trading.domain.chain import JSON as Content
 from trading.domain.plain_json import to_json
 from trading.domain.spreadsheet import cell
+from trading.domain.values import AsDict
 
 JSON, CSV, ARROW = "application/json", "text/csv", "application/vnd.apache.arrow.stream"
-TYPES = (JSON, CSV, ARROW)
+POINT_FORMS, LIST_FORMS = (JSON, CSV, ARROW), (JSON, CSV)
+LedgerRow: TypeAlias = AsDict | Mapping[str, Content]
 Cell: TypeAlias = "str | int | bool | Decimal | None"
 
 
@@ -27,27 +37,35 @@ def table_response(request: HttpRequest, name: str, table: pa.Table, following: 
 
     Raises: NotAcceptable.
     """
-    kind = request.get_preferred_type(TYPES)
-    if kind is None:
-        raise NotAcceptable(
-            f"Nothing here is {request.headers.get('Accept')!r}.", hint=f"Accept {', '.join(TYPES)}, or leave it out."
-        )
-    if kind == JSON:
-        columns = columns_of(table)
-        rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-        response = HttpResponse(to_json({name: rows, "next": following}), content_type=JSON)
-    elif kind == CSV:
-        response = HttpResponse(_csv_of(table), content_type=f"{CSV}; charset=utf-8")
-    else:
+    kind = _accepted(request, POINT_FORMS)
+    if kind == ARROW:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
-        response = HttpResponse(sink.getvalue().to_pybytes(), content_type=ARROW)
-    if following is not None:
-        query = urlencode({**request.GET.dict(), "start": following})
-        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    response.headers["Vary"] = "Accept"
-    return response
+        return _with_link(request, HttpResponse(sink.getvalue().to_pybytes(), content_type=ARROW), start=following)
+    columns = columns_of(table)
+    if kind == CSV:
+        response = _sheet(columns, zip(*columns.values(), strict=True))
+    else:
+        rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+        response = HttpResponse(to_json({name: rows, "next": following}), content_type=JSON)
+    return _with_link(request, response, start=following)
+
+
+def list_response(
+    request: HttpRequest, name: str, shape: type[Schema], answers: Sequence[LedgerRow], **places: str | None
+) -> HttpResponse:
+    """Return rows of the ledger as the request accepts them; of a list with pages, ``next`` leads to the one behind.
+
+    Raises: NotAcceptable.
+    """
+    rows = [answer.as_dict() if isinstance(answer, AsDict) else answer for answer in answers]
+    if _accepted(request, LIST_FORMS) == CSV:
+        columns = rows[0] if rows else shape.model_fields
+        response = _sheet(columns, (map(_flat, row.values()) for row in rows))
+    else:
+        response = HttpResponse(to_json({name: rows, **places}), content_type=JSON)
+    return _with_link(request, response, after=places.get("next"))
 
 
 def instant_texts(instants: list[int | None]) -> list[str | None]:
@@ -80,10 +98,33 @@ def _cells(column: pa.ChunkedArray) -> list[Cell]:
     return cells
 
 
-def _csv_of(table: pa.Table) -> str:
+def _accepted(request: HttpRequest, forms: Sequence[str]) -> str:
+    kind = request.get_preferred_type(forms)
+    if kind is None:
+        raise NotAcceptable(
+            f"Nothing here is {request.headers.get('Accept')!r}.", hint=f"Accept {', '.join(forms)}, or leave it out."
+        )
+    return kind
+
+
+def _sheet(columns: Iterable[str], rows: Iterable[Iterable[Content | Decimal]]) -> HttpResponse:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([cell(name) for name in table.column_names])
-    columns = columns_of(table).values()
-    writer.writerows([cell(each) for each in cells] for cells in zip(*columns, strict=True))
-    return text.getvalue()
+    writer.writerow([cell(name) for name in columns])
+    writer.writerows([cell(each) for each in cells] for cells in rows)
+    return HttpResponse(text.getvalue(), content_type=f"{CSV}; charset=utf-8")
+
+
+def _flat(content: Content) -> Content:
+    """Return what one cell holds: an instant as JSON has it, flags as words."""
+    if isinstance(content, datetime):
+        return instant_text(content)
+    return " ".join(content) if isinstance(content, tuple) else content
+
+
+def _with_link(request: HttpRequest, response: HttpResponse, **place: str | None) -> HttpResponse:
+    """Add what asks for the page behind this one, where there is one."""
+    if None not in place.values():
+        response.headers["Link"] = f'<{request.path}?{urlencode({**request.GET.dict(), **place})}>; rel="next"'
+    response.headers["Vary"] = "Accept"
+    return response

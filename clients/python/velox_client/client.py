@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, Self
 
 from velox_client import tables
 from velox_client.errors import LedgerBusy, LedgerNotReady, NotOffered, Unreachable
+from velox_client.events import Event, listen
 from velox_client.tables import Instant
 from velox_client.telemetry import Telemetry
 from velox_client.transport import Transport, number
@@ -28,7 +29,6 @@ from velox_client.values import (
 )
 
 PAGE = 1000
-FAULTS = (LedgerBusy, LedgerNotReady, Unreachable)
 
 
 class DataClient:
@@ -154,7 +154,7 @@ class DataClient:
         }  # fmt: skip
         try:
             self._transport.post("stops", body)
-        except FAULTS:
+        except (LedgerBusy, LedgerNotReady, Unreachable):
             if self._raises:
                 raise
             return False
@@ -288,8 +288,14 @@ class DataClient:
 
     def health(self) -> Json:
         """Return the state of each part of the desk."""
-        body: Json = self._json("health")
-        return body
+        return dict(self._json("health"))
+
+    def events(self, after: int | None = None) -> Iterator[Event]:
+        """Yield rows of the journal and changes of health as they happen, from now or behind a row, each row once.
+
+        It goes on after a cut. Raises: Unreachable once the desk is away for longer than the client's patience.
+        """
+        return listen(self._transport, after)
 
     # -- what was ----------------------------------------------------------------------------------------------------
 
@@ -378,8 +384,6 @@ class DataClient:
         body = self._json("day", day=date)
         rows = [tables.figures_of(each) for each in body["strategies"]]
         return {**body, "strategies": rows, "total": tables.figures_of(body["total"])}
-
-    # -- the way there -----------------------------------------------------------------------------------------------
 
     def _json(self, path: str, **asked: Any) -> Any:
         return self._transport.get(path, asked).json()

@@ -66,9 +66,13 @@ class Transport:
             response = self.send("GET", urljoin(self.url, link[1 : link.index(">")]), headers={"Accept": ARROW})
 
     def send(
-        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
+        self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None, stream: bool = False
     ) -> urllib3.BaseHTTPResponse:
-        """Send a request until it is answered, or for as long as the client's patience. Raises: VeloxError."""
+        """Send a request until it is answered, or for as long as the client's patience; ``stream`` leaves the body
+        to be read as it comes.
+
+        Raises: VeloxError.
+        """
         address = path if path.startswith(self.url) else f"{self.url}{ROOT}{path}"
         deadline, pause = time.monotonic() + self.patience_seconds, PAUSE_SECONDS
         while True:
@@ -76,8 +80,9 @@ class Transport:
             try:
                 # No redirect is followed: it could lead the token to another host.
                 response = self._pool.request(
-                    method, address, headers={**self._headers, **headers}, body=body, redirect=False
-                )
+                    method, address, headers={**self._headers, **headers}, body=body, redirect=False,
+                    preload_content=not stream,
+                )  # fmt: skip
             except urllib3.exceptions.HTTPError as error:
                 fault = Unreachable(f"No answer from {self.url}: {error}.", hint="Make the call again.")
             else:
