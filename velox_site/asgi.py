@@ -19,7 +19,8 @@ from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
 
-Message = Mapping[str, str | bytes | bool]
+LIVE_PATH = "/health/live"
+Message = Mapping[str, str | bytes | bool | int | list[tuple[bytes, bytes]]]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -36,7 +37,16 @@ class OneThreadHandler(ASGIHandler):
         return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
     async def handle(self, scope: dict[str, str], receive: Receive, send: Send) -> None:
-        """Answer a request; one that is larger than `REQUEST_BYTES_MAX` is told so (413)."""
+        """Answer a request; one that is larger than `REQUEST_BYTES_MAX` is told so (413).
+
+        Whether this process lives is answered from here, not from the thread: a page that waits there for a dead
+        database must not get the process restarted.
+        """
+        if scope["path"] == LIVE_PATH and scope["method"] in ("GET", "HEAD"):
+            headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b'{"status": "alive"}'})
+            return
         try:
             await super().handle(scope, receive, send)
         except RequestDataTooBig as error:

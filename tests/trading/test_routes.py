@@ -24,7 +24,7 @@ DOCUMENT, MADE = ROOT / "docs" / "routes.md", ROOT / "var" / "routes.md"
 ROLES = ("anonymous", "no group", "viewer", "reviewer", "operator", "superuser")
 PEOPLE = dict(zip(ROLES, (None, "nobody", "viewer", "reviewer", "operator", "asha"), strict=True))
 OWN_AFFAIRS = {"/logout/", "/password/", "/password/done/", "/trades/filters/"}  # what everybody does for himself
-OPEN = {"/login/", "/health/", "/metrics", "/static/<path:name>"}  # who asks for numbers shows a token
+OPEN = {"/login/", "/health/", "/health/live", "/metrics", "/static/<path:name>"}  # who asks for numbers shows a token
 NO_PAGES = re.compile(  # what has no look: files, data, and what only says that something was done
     r"/(trades/(csv|xlsx|<int:pk>/(chart|screenshots/.*))|health|password/done|static/.*|api/v1/openapi.json|admin/.+)/?"
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync
 from django.conf import settings
+from django.test import Client
 
 from velox_site.asgi import application
 
@@ -49,6 +51,16 @@ def test_a_page_changes_threads_a_few_times_only(ledger: Any, monkeypatch: pytes
     assert b"<form" in page
     assert len(settings.MIDDLEWARE) > CHANGES_MAX
     assert len(changes) <= CHANGES_MAX
+
+
+def test_whether_a_process_lives_is_answered_while_its_thread_waits_for_a_dead_database(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    monkeypatch.setattr(SyncToAsync, "__call__", None)  # neither a thread nor a middleware has a turn
+    status, body = answered("/health/live")
+    assert (status, json.loads(body)) == (200, {"status": "alive"})
+    assert answered("/health/live", method="HEAD")[0] == 200
+    assert client.get("/health/live").json() == {"status": "alive"}
 
 
 def test_a_page_that_is_not_there_is_said(ledger: Any) -> None:

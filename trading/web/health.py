@@ -1,4 +1,7 @@
-"""`/health/`: for a load balancer, a container, `make run`. Open to all: it says one word, and looks once a second."""
+"""`/health/`: for a load balancer, a container, `make run`. Open to all: it says one word, and looks once a second.
+
+`/health/live` looks at nothing: it is for who restarts a process that does not answer any more.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,11 @@ def health(request: HttpRequest) -> JsonResponse:
     """Answer `{"status"}`: 503 where it is `down`, else 200. What is wrong stands on the overview, behind the login."""
     status = recent.get()["status"]
     return JsonResponse({"status": status}, status=503 if status == DOWN else 200)
+
+
+@require_safe
+@never_cache
+@login_not_required
+def live(request: HttpRequest) -> JsonResponse:
+    """Answer that this process lives. `velox_site.asgi` says the same before any thread or middleware has a turn."""
+    return JsonResponse({"status": "alive"})

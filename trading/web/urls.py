@@ -67,6 +67,7 @@ urlpatterns = [
     ),
     path("password/done/", without_group(auth.PasswordChangeDoneView.as_view()), name="password_done"),
     path("health/", health.health, name="health"),
+    path("health/live", health.live, name="live"),
     path("metrics", metrics.metrics, name="metrics"),
     path("static/<path:name>", static_files.static_file, name="static"),
 ]
