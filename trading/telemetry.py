@@ -18,6 +18,7 @@ from django.conf import settings
 from timeseries import wiring
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
 from timeseries.reader import Reader
+from timeseries.recording.elsewhere import RecorderElsewhere
 from timeseries.recording.marked import Marker
 from timeseries.recording.payloads import parse_indicators
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
@@ -57,7 +58,8 @@ class Telemetry:
         """``start_stamped_bars`` is the period of bars that are stamped at their start. Raises: InvalidValue."""
         self.source, self.account = source, account
         self.zone = ZoneInfo(settings.TIME_ZONE)
-        self.recorder = Recorder(
+        recorder = RecorderElsewhere if settings.VELOX_RECORDER_ELSEWHERE else Recorder
+        self.recorder = recorder(
             settings.SPOOL_DIR,
             source=source,
             account=account,

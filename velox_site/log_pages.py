@@ -72,6 +72,7 @@ def log_list(request: HttpRequest) -> HttpResponse:
         choice,
         address=request.path,
         form=form,
+        is_elsewhere=settings.VELOX_RECORDER_ELSEWHERE,
         loggers=NAMES,
         is_filtered=any(request.GET.get(name) for name in form.fields),
         lines=[as_cells(line, zone) for line in newest.lines],

@@ -60,6 +60,8 @@ def _run(options: argparse.Namespace) -> int:
         return 2
     if options.demo or "VELOX_SITE_URL" not in os.environ:
         os.environ["VELOX_SITE_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    if settings.VELOX_RECORDER_ELSEWHERE and not options.demo:
+        return _serve(PageServer(server_config(), watches=False), listener, demo=False)
     code = 0 if options.demo else subprocess.run([*MANAGE, "migrate", "--verbosity", "0"], check=False).returncode
     return code or _with_companion(listener, demo=options.demo)
 
@@ -146,16 +148,18 @@ def server_config() -> uvicorn.Config:
 class PageServer(uvicorn.Server):
     """uvicorn's server, which lets the live pages' streams end first: they would never by themselves.
 
-    ``beside`` is what runs beside the pages: the watch over the desk, from when Django is there.
+    ``beside`` is what runs beside the pages: the watch over the desk, from when Django is there. A web without the
+    data folder ``watches`` nothing: whoever has the folder does.
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, *, watches: bool = True) -> None:
         super().__init__(config)
-        self.beside = ExitStack()
+        self.beside, self.watches = ExitStack(), watches
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.beside.enter_context(import_string("trading.alerts.watch.watching")("web"))
+        if self.watches:
+            self.beside.enter_context(import_string("trading.alerts.watch.watching")("web"))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         channels.end()

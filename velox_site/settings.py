@@ -193,6 +193,7 @@ INFLUXDB_V2_URL = env.url("INFLUXDB_V2_URL", "", schemes=("http", "https"))
 INFLUXDB_V2_ORG = env.text("INFLUXDB_V2_ORG")
 INFLUXDB_V2_BUCKET = env.text("INFLUXDB_V2_BUCKET")
 INFLUXDB_V2_TOKEN = env.text("INFLUXDB_V2_TOKEN")
+VELOX_RECORDER_ELSEWHERE = env.flag("VELOX_RECORDER_ELSEWHERE", default=False)  # this web has no spool to keep
 VELOX_SPOOL_SYNC_MS = env.integer("VELOX_SPOOL_SYNC_MS", 200, minimum=1)
 VELOX_SPOOL_MAX_BYTES = env.optional_integer("VELOX_SPOOL_MAX_BYTES", minimum=64 * 1024 * 1024)
 VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)

@@ -38,7 +38,7 @@ AT = datetime(2024, 3, 15, 4, 1, tzinfo=UTC)
 TOKENS = """
 from velox_site.desk import DataManager
 from tests import page_desk
-page_desk.trades(3)
+page_desk.trades(4)
 page_desk.ticks(minutes=5)
 print(page_desk.token("both", "read", "record"))
 print(page_desk.token("reader", "read"))
@@ -136,7 +136,7 @@ def test_a_script_records_and_reads_a_trade_as_the_facade_does(client: DataClien
     stats = client.get_strategy_stats("client", None)
     assert (stats["total_trades"], stats["win_rate"], stats["total_pnl"]) == (1, 100.0, Decimal("129.4"))
     assert client.get_stats_by("strategy", None)[0]["key"] == "client"
-    assert client.get_daily_summary("2024-03-15")["total"]["total_trades"] == 4
+    assert client.get_daily_summary("2024-03-15")["total"]["total_trades"] == 5
     assert client.get_market_day("TCS", AT).opens_at == datetime(2024, 3, 15, 3, 45, tzinfo=UTC)
     assert client.health()["parts"]["ledger"]["status"] == "ok"
     assert client.get_strategy_counters("client").trades_open == 0

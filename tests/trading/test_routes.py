@@ -26,7 +26,7 @@ PEOPLE = dict(zip(ROLES, (None, "nobody", "viewer", "reviewer", "operator", "ash
 OWN_AFFAIRS = {"/logout/", "/password/", "/password/done/", "/trades/filters/"}  # what everybody does for himself
 OPEN = {"/login/", "/health/", "/health/live", "/metrics", "/static/<path:name>"}  # who asks for numbers shows a token
 NO_PAGES = re.compile(  # what has no look: files, data, and what only says that something was done
-    r"/(trades/(csv|xlsx|<int:pk>/(chart|screenshots/.*))|health|password/done|static/.*|api/v1/openapi.json|admin/.+)/?"
+    r"/(trades/(csv|xlsx|<int:pk>/(chart|screenshots/.*))|health(/live)?|password/done|static/.*|api/v1/openapi.json|admin/.+)/?"
 )
 # The login is throttled; of the admin its lists, histories and the way to a row do with a POST what they do with a GET.
 NOT_POSTED = re.compile(r"/login/|/admin/(\w+/\w+/)?|.*(/history/|<path:object_id>/)")

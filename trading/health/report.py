@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypedDict, TypeVar
 
 import structlog
+from django.conf import settings
 
 from timeseries import wiring
 from timeseries.shipping.balance import PointCounts
@@ -32,6 +33,9 @@ NO_POINTS: PointCounts = {
     "unsynced_seconds": 0.0,
 }
 
+# What only the host can tell that has the data folder.
+OF_THE_RECORDER = ("spool", "shipper", "intake", "follower", "worker", "beat", "feed")
+HELD = State(OFF, "", "Held by the recorder, which is another process.")
 NOT_ASKED = State(OFF, "", "The ledger cannot be asked.")
 
 Count = TypeVar("Count")
@@ -128,6 +132,8 @@ def look(*, now: datetime) -> HealthLook:
         "logs": recording.logs,
         "alerts": lambda: alerts.alerts(now),
     }
+    if settings.VELOX_RECORDER_ELSEWHERE:
+        checks |= dict.fromkeys(OF_THE_RECORDER, lambda: HELD)
     parts = {name: _checked(name, check, now) for name, check in checks.items()}
     statuses = {row["status"] for row in parts.values()}
     is_down = any(parts[name]["status"] == DOWN for name in faults.ESSENTIAL)

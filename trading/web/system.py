@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -46,6 +47,7 @@ def system(request: HttpRequest) -> HttpResponse:
         counts=counts,
         proof=newest_run() if may_act else None,
         is_proving=may_act and is_running(),
+        is_elsewhere=settings.VELOX_RECORDER_ELSEWHERE,
         may_act=may_act,
         retried=retried,
         error=error,
