@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from trading.models import Realisation, Signal, SignalCondition
+from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
 from trading.queries.lines import REAL, numbers, table_by_key, table_of, tables_in_order, texts_by, words
-from trading.queries.parts import COLUMNS
+from trading.queries.parts import COLUMNS, REPEATS, WHOLE_OF_TRADE
 
 pytestmark = pytest.mark.ledger
 OPENED = datetime(2021, 4, 12, 4, tzinfo=UTC)
@@ -74,3 +75,38 @@ def test_floats_and_texts_of_signals_come_as_they_were_recorded(ledger: Any) -> 
     assert {key: json.loads(text) for key, text in zip(keys.tolist(), texts.to_pylist(), strict=True)} == recorded
     keys, texts = texts_by(Signal.objects.filter(pk=-1), key="pk", path="conditions")
     assert len(keys) == len(texts) == 0
+
+
+def test_what_repeats_the_exit_is_left_out_and_few_different_values_are_written_as_one_word(ledger: Any) -> None:
+    for number, reason in enumerate(REASONS):
+        at = OPENED + timedelta(minutes=number)
+        strategy = f"s{number % 2}"
+        open_position("main", f"T{number}", strategy, "SBIN", entry_price=500, quantity=4, entry_time=at)
+        ended: dict[str, Any] = {"exit_price": 499, "exit_time": at + timedelta(minutes=1), "exit_reason": reason}
+        if number % 3 == 0:  # two exits, so neither is the whole trade
+            add_fill("main", f"T{number}", "SELL", 499, 1, at + timedelta(seconds=9))
+        close_position("main", f"T{number}", strategy, "SBIN", charges=None if number % 2 else 7, **ended)
+    rows = Realisation.objects.all()
+    whole = table_of(rows, COLUMNS, by=(), stage="reading")
+    by_day = table_of(rows, COLUMNS, by=("day", "strategy_id"), stage="reading", repeats=REPEATS)
+    by_key = table_by_key(rows, COLUMNS, stage="reading", repeats=REPEATS)
+    expected = in_order(whole.to_pylist())
+    assert any(row["pnl"] != row["trade__realised_pnl"] for row in expected)
+    assert {row["trade__charges"] is None for row in expected} == {True, False}
+    for table in (by_day, by_key):
+        assert set(table.column_names) == set(COLUMNS)
+        assert in_order([filled(row) for row in table.to_pylist()]) == expected
+        alone = [row for row in table.to_pylist() if row["trade__realised_pnl"] is None]
+        assert 0 < len(alone) < len(expected)
+        assert all(row["trade__charges"] is row["trade__closed_at"] is None for row in alone)
+
+
+def in_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: (row["trade_id"], row["at"]))
+
+
+def filled(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with what it left out as a repeat."""
+    if row["trade__realised_pnl"] is not None:
+        return row
+    return row | dict(zip(WHOLE_OF_TRADE, (row["pnl"], row["charges"], row["at"]), strict=True))

@@ -10,7 +10,7 @@ from trading.domain.chain import JSON
 
 Conditions = Mapping[str, Any]  # as a caller gives them, before `arguments.conditions_of` has made them JSON
 
-NAME_MAX = 255
+NAME_MAX, NUMBER_MAX = 255, 1e300
 
 
 def is_same(left: JSON, right: JSON) -> bool:
@@ -34,5 +34,5 @@ def numbers(conditions: Mapping[str, JSON], prefix: str = "") -> Iterator[tuple[
         name = f"{prefix}{key}"
         if isinstance(condition, dict):
             yield from numbers(condition, f"{name}.")
-        elif isinstance(condition, (bool, int, float)) and abs(condition) < 1e300 and 0 < len(name) <= NAME_MAX:
+        elif isinstance(condition, (bool, int, float)) and abs(condition) < NUMBER_MAX and 0 < len(name) <= NAME_MAX:
             yield name, float(condition)

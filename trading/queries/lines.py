@@ -7,14 +7,14 @@ one statement on the reader's own connection: whatever its transaction sees is i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Aggregate, Count, Expression, F, Func, Max, Min, QuerySet, TextField, Value
+from django.db.models import Aggregate, Case, Count, Expression, F, Func, Q, QuerySet, TextField, Value, When
 from django.db.models.sql.compiler import SQLCompiler
 from numpy.typing import NDArray
 from pyarrow import csv
@@ -25,8 +25,10 @@ from trading.queries.columns import fetched_blocks
 if TYPE_CHECKING:
     from django.db.models import Model
 
+Table = TypeVar("Table", bound="Model")
 TEXTS_AT_A_TIME = 16
 KEYS_AT_A_TIME = 50_000
+JOINT = "\x1f"  # between what is written as one word
 BLOCK_CHARACTERS = 2**22  # Arrow's own share of a block is nothing beside it
 EPOCH_ORDINAL = 719_163  # of 1 January 1970
 WORD = pa.dictionary(pa.int32(), pa.string())
@@ -71,21 +73,29 @@ class _Real(_Cell):
 
 
 class _RowLine(Func):
-    """The cells of a row, a comma between them, words in quotes; nothing of NULL. One call: of anything else SQLite
-    makes a text for each step."""
+    """The cells of a row, a comma between them, words in quotes; nothing of NULL, nor where there is no cell. Cells of
+    ``few`` are one word at the end. One call: of anything else SQLite makes a text for each step."""
 
     template = "FORMAT('%(line)s', %(expressions)s)"
     output_field = TextField()
 
-    def __init__(self, cells: Sequence[_Cell]) -> None:
-        super().__init__(*cells, line=",".join('"%%s"' if isinstance(cell, _Word) else "%%s" for cell in cells))
-        self.forms = ['"%%w"' if isinstance(cell, _Word) else _FORMS.get(type(cell), "%%s") for cell in cells]
+    def __init__(self, cells: Sequence[_Cell | None], few: Sequence[_Cell] = ()) -> None:
+        written = [cell for cell in cells if cell is not None]
+        self.cells, self.few = cells, few
+        super().__init__(*written, *few, line=self._line({}, "%%s"))
 
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: str
     ) -> tuple[str, tuple[str | int, ...]]:
         template = "PRINTF('%(line)s', %(expressions)s)"
-        return self.as_sql(compiler, connection, template=template, line=",".join(self.forms))
+        return self.as_sql(compiler, connection, template=template, line=self._line(_FORMS, "%%w"))
+
+    def _line(self, forms: Mapping[type[_Cell], str], word: str) -> str:
+        def form(cell: _Cell) -> str:
+            return word if isinstance(cell, _Word) else forms.get(type(cell), "%%s")
+
+        alone = ["" if cell is None else f'"{word}"' if isinstance(cell, _Word) else form(cell) for cell in self.cells]
+        return ",".join([*alone, f'"{JOINT.join(map(form, self.few))}"'] if self.few else alone)
 
 
 _FORMS: Mapping[type[_Cell], str] = {_Real: "%%!.17g"}
@@ -118,6 +128,18 @@ class _Size(_Cell):
         return self.as_sql(compiler, connection, template="CAST(OCTET_LENGTH(%(expressions)s) AS text)")
 
 
+class Repeats(NamedTuple):
+    """What need not be written: columns (``paths``) in rows where something ``holds``, and columns few of whose values
+    differ, ``few``, which are written as one word. Only the last of these may hold any text."""
+
+    few: Sequence[str] = ()
+    paths: Collection[str] = ()
+    holds: Q | None = None
+
+
+NO_REPEATS = Repeats()
+
+
 class LineColumn(NamedTuple):
     """How a column is written to a line, and what Arrow makes of it."""
 
@@ -134,7 +156,7 @@ REAL = LineColumn(_Real, pa.float64())
 def tables_in_order(rows: QuerySet[Model], columns: Mapping[str, LineColumn], at_a_time: int) -> Iterator[pa.Table]:
     """Yield columns of some rows (`table_of`) in their order, of so many rows at a time: a text per row, so that nobody
     has all of them."""
-    for (lines,) in fetched_blocks(rows.annotate(line=_row_line(columns)).values_list("line"), at_a_time):
+    for (lines,) in fetched_blocks(rows.annotate(line=_row_line(columns, NO_REPEATS)).values_list("line"), at_a_time):
         yield _parsed(lines, columns)
 
 
@@ -158,15 +180,24 @@ def texts_by(rows: QuerySet[Model], *, key: str, path: str) -> tuple[NDArray[np.
     return keys, pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), written)
 
 
-def table_of(rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, by: Sequence[str], stage: str) -> pa.Table:
-    """Return columns of some rows, by the paths that lead to them; a word that is NULL is empty, all else is null.
+def table_of(
+    rows: QuerySet[Model],
+    columns: Mapping[str, LineColumn],
+    *,
+    by: Sequence[str],
+    stage: str,
+    repeats: Repeats = NO_REPEATS,
+) -> pa.Table:
+    """Return columns of some rows, by the paths that lead to them; a word that is NULL is empty, all else is null, and
+    so is what is left out as a repeat.
 
     ``by`` are columns by whose values the database puts lines together: best those that an index has them in the order
     of; without any, all are put together. What is read of them is not written in each line. ``stage`` is the name by
     which the reading is told to who waits.
     """
     written = {path: kind for path, kind in columns.items() if path not in by}
-    together = {"lines": _Together(_row_line(written)), "size": Count("pk")}
+    repeats = repeats._replace(few=[path for path in repeats.few if path not in by])
+    together = {"lines": _Together(_row_line(written, repeats)), "size": Count("pk")}
     grouped = rows.order_by().values(*by) if by else rows.order_by().values(group=Value(1))
     groups = grouped.annotate(**together).values_list("lines", "size", *by)
     sizes: list[int] = []
@@ -179,7 +210,7 @@ def table_of(rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, by: Se
                 column.extend(key)
             yield [text for text in lines if text is not None]
 
-    table = _joined(texts(), written, stage)
+    table = _joined(texts(), written, stage, repeats.few)
     for path, column in zip(by, keys, strict=True):
         if path in columns:
             alike = pa.array(map(str, column), pa.string()).cast(columns[path].parsed)
@@ -187,31 +218,60 @@ def table_of(rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, by: Se
     return table
 
 
-def table_by_key(rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, stage: str) -> pa.Table:
+def table_by_key(
+    rows: QuerySet[Model], columns: Mapping[str, LineColumn], *, stage: str, repeats: Repeats = NO_REPEATS
+) -> pa.Table:
     """Return columns of some rows (`table_of`), read by stretches of their keys where no index would put as many
     together: rows that are only ever added need not be of one instant."""
-    keys = rows.model._default_manager.aggregate(first=Min("pk"), last=Max("pk"))
-    starts = range(0) if keys["first"] is None else range(keys["first"], keys["last"] + 1, KEYS_AT_A_TIME)
-    lines = _Together(_row_line(columns))
+    lines = _Together(_row_line(columns, repeats))
 
     def texts() -> Iterator[list[str]]:
-        for start in starts:
-            some = rows.filter(pk__gte=start, pk__lt=start + KEYS_AT_A_TIME).order_by()
+        for some in key_stretches(rows):
             yield [
                 text
                 for text in some.values(group=Value(1)).annotate(lines=lines).values_list("lines", flat=True)
                 if text
             ]
 
-    return _joined(texts(), columns, stage)
+    return _joined(texts(), columns, stage, repeats.few)
 
 
-def _row_line(columns: Mapping[str, LineColumn]) -> _RowLine:
-    return _RowLine([kind.cell(F(path)) for path, kind in columns.items()])
+def objects_of(
+    rows: QuerySet[Model], *, keys: Sequence[str], path: str
+) -> Iterator[tuple[list[NDArray[np.int64]], str]]:
+    """Yield whole numbers of some rows, by the paths that lead to them, and a column of JSON objects, a line of text
+    each; nothing of no rows."""
+    numbers = {f"key{number}": _Together(_Cell(F(key)), joint=",") for number, key in enumerate(keys)}
+    together = rows.order_by().values(group=Value(1)).annotate(**numbers, objects=_Together(_Cell(F(path))))
+    for *columns, text in together.values_list(*numbers, "objects"):
+        if text is not None:
+            yield [np.fromstring(column, dtype=np.int64, sep=",") for column in columns], text
 
 
-def _joined(lists: Iterable[list[str]], columns: Mapping[str, LineColumn], stage: str) -> pa.Table:
+def key_stretches(rows: QuerySet[Table]) -> Iterator[QuerySet[Table]]:
+    """Yield rows by stretches of their keys, so that nobody has all of them at once."""
+    keys = rows.model._default_manager.order_by("pk").values_list("pk", flat=True)
+    first, last = keys.first(), keys.last()  # both in one statement would read all of an index
+    for start in range(0) if first is None or last is None else range(first, last + 1, KEYS_AT_A_TIME):
+        yield rows.filter(pk__gte=start, pk__lt=start + KEYS_AT_A_TIME).order_by()
+
+
+def _row_line(columns: Mapping[str, LineColumn], repeats: Repeats) -> Expression:
+    cells = {path: kind.cell(F(path)) for path, kind in columns.items() if path not in repeats.few}
+    few = [columns[path].cell(F(path)) for path in repeats.few]
+    whole = _RowLine([*cells.values()], few)
+    if repeats.holds is None:
+        return whole
+    short = _RowLine([None if path in repeats.paths else cell for path, cell in cells.items()], few)
+    return Case(When(repeats.holds, then=short), default=whole)
+
+
+def _joined(
+    lists: Iterable[list[str]], columns: Mapping[str, LineColumn], stage: str, few: Sequence[str] = ()
+) -> pa.Table:
     """Return the columns of lists of lines, parsed in blocks."""
+    columns, kinds = {path: kind for path, kind in columns.items() if path not in few}, columns
+    columns |= {JOINT: WORDS} if few else {}
     blocks = [pa.table({path: pa.array([], type=kind.parsed) for path, kind in columns.items()})]
     texts: list[str] = []
 
@@ -226,7 +286,22 @@ def _joined(lists: Iterable[list[str]], columns: Mapping[str, LineColumn], stage
             parse()
     if texts:
         parse()
-    return pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
+    table = pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
+    if not few:
+        return table
+    apart = dict(_apart(table[JOINT], {path: kinds[path] for path in few}))
+    return pa.table({**dict(zip(table.column_names, table.columns, strict=True)), **apart}).select(list(kinds))
+
+
+def _apart(joined: pa.ChunkedArray, columns: Mapping[str, LineColumn]) -> Iterator[tuple[str, pa.Array]]:
+    """Yield the columns that were written as one word."""
+    codes, together = words(joined)
+    values = [*zip(*(text.split(JOINT, len(columns) - 1) for text in together), strict=True)] or [()] * len(columns)
+    for (path, kind), different in zip(columns.items(), values, strict=True):
+        texts = pa.array(different, pa.string())
+        # One value and one number for each text of all those words: some are alike.
+        plain = texts.dictionary_encode() if kind.parsed == WORD else texts.cast(kind.parsed)
+        yield path, plain.take(pa.array(codes))
 
 
 def _parsed(texts: Sequence[str], columns: Mapping[str, LineColumn]) -> pa.Table:

@@ -4,20 +4,21 @@ queries."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import NamedTuple
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import F, QuerySet
+import pyarrow as pa
+from django.db.models import F, Max, Q, QuerySet
 
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
 from trading.domain.exit_columns import ExitColumns, Groups, distinct, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
-from trading.domain.exit_runs import Flags, Floats, Integers
-from trading.models import Account, Instrument, Realisation, Review, SignalCondition, Strategy
+from trading.domain.exit_runs import Flags, Integers
+from trading.models import Account, Instrument, Realisation, Review, Strategy
 from trading.queries.as_known import untouched
 from trading.queries.columns import coded, fetched_columns, text, texts_of
+from trading.queries.condition_columns import lookups_of, numbers_of, recorded_conditions
 from trading.queries.day_only import is_untimed
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
@@ -25,9 +26,9 @@ from trading.queries.lines import (
     DAY,
     FLAG,
     INSTANT,
-    REAL,
     WHOLE,
     WORDS,
+    Repeats,
     flags,
     numbers,
     table_by_key,
@@ -45,6 +46,15 @@ COLUMNS = {
     "day": DAY,
     "closes": FLAG,
 }
+WHOLE_OF_TRADE = ("trade__realised_pnl", "trade__charges", "trade__closed_at")
+# Most trades have one exit, which tells all that is known of the whole trade.
+REPEATS = Repeats(
+    few=("strategy_id", "instrument_id", "closes", "trade__side", "trade__flags", "trade__exit_reason"),
+    paths=WHOLE_OF_TRADE,
+    holds=Q(trade__realised_pnl=F("pnl"), trade__closed_at=F("at"))
+    & (Q(trade__charges=F("charges")) | Q(trade__charges__isnull=True, charges__isnull=True)),
+)
+SHARE = 4  # of a table's rows: an account that has more of them is read without an index
 _kept_columns: KeptAnswers[ExitColumns] = KeptAnswers(BYTES_MAX, lambda columns: columns.nbytes)
 
 
@@ -70,11 +80,16 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
     narrowed = None if is_whole else rows
     if cut.known_at is not None:
         rows = rows.filter(untouched(cut.known_at, of="trade__"))
-    table = table_of(rows, COLUMNS, by=("day", "strategy_id"), stage="reading exits")
+    table = _table(cut, rows, is_whole=is_whole)
     trades, of_trade = distinct(numbers(table["trade_id"]))
-    has_ended = table["trade__closed_at"].is_valid().to_numpy()  # the constraint `trade_open_has_quantity` holds it
     flags_of, flags_found = words(table["trade__flags"])
-    opened_at, closed_at = numbers(table["trade__opened_at"]), numbers(table["trade__closed_at"])
+    at, opened_at, pnl, charges = (numbers(table[path]) for path in ("at", "trade__opened_at", "pnl", "charges"))
+    is_repeat, has_charges = table["trade__realised_pnl"].is_null().to_numpy(), _is_there(table["charges"])
+    whole, costs, closed_at = (
+        np.where(is_repeat, of_exit, numbers(table[path]))
+        for path, of_exit in zip(WHOLE_OF_TRADE, (pnl, charges, at), strict=True)
+    )
+    has_ended = is_repeat | _is_there(table["trade__closed_at"])  # the constraint `trade_open_has_quantity` holds it
     instrument_pks, traded = distinct(numbers(table["instrument_id"]))
     strategy_pks, by_strategy = distinct(numbers(table["strategy_id"]))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
@@ -83,16 +98,16 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
     zones = [instruments[pk][1] for pk in instrument_pks.tolist()]
     local = local_columns(traded, zones, opened_at, closed_at)
     return ExitLists(
-        at=numbers(table["at"]),
+        at=at,
         day=numbers(table["day"]),
-        pnl=numbers(table["pnl"]),
-        charges=numbers(table["charges"]),
+        pnl=pnl,
+        charges=charges,
         closes=flags(table["closes"]),
         has_ended=has_ended,
         is_day_only=np.array([is_untimed(flags) for flags in flags_found], dtype=bool)[flags_of],
-        whole=numbers(table["trade__realised_pnl"]),
-        costs=numbers(table["trade__charges"]),
-        has_costs=table["trade__charges"].is_valid().to_numpy(),
+        whole=whole,
+        costs=costs,
+        has_costs=np.where(is_repeat, has_charges, _is_there(table["trade__charges"])),
         risk=numbers(table["trade__initial_risk"]),
         opened=opened_at,
         closed=closed_at,
@@ -106,8 +121,30 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
             "exit_reason": _reasons(Groups(*words(table["trade__exit_reason"])), has_ended),
             "tag": _tag_groups(_tags(cut), trades, of_trade),
         },
-        conditions=_numbered(trades, _conditions(cut, narrowed)) if with_conditions else {},
+        conditions=numbers_of(trades, recorded_conditions(cut, narrowed)) if with_conditions else {},
     )
+
+
+def _table(cut: Cut, rows: QuerySet[Realisation], *, is_whole: bool) -> pa.Table:
+    """Return the exits as they stand in the ledger, in no order."""
+    stage = "reading exits"
+    if is_whole and cut == Cut(cut.account) and _is_most(cut.account):
+        # One row after the other takes a fifth of the time of an index's order, and an expression has no index.
+        rows = Realisation.objects.alias(owner=F("account_id") + 0).filter(owner=cut.account.pk)
+        return table_by_key(rows, COLUMNS, stage=stage, repeats=REPEATS)
+    return table_of(rows, COLUMNS, by=("day", "strategy_id"), stage=stage, repeats=REPEATS)
+
+
+def _is_most(account: Account) -> bool:
+    """Tell whether so much of the table is the account's that all of it may be read."""
+    own = Realisation.objects.filter(account=account).count()
+    newest = Realisation.objects.aggregate(last=Max("pk"))["last"]
+    return newest is not None and SHARE * own >= newest
+
+
+def _is_there(column: pa.ChunkedArray) -> Flags:
+    there: Flags = column.is_valid().to_numpy()
+    return there
 
 
 def _reasons(reasons: Groups, has_ended: Flags) -> Groups:
@@ -140,10 +177,9 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
     }
     tags = _tags(cut)
     conditions: dict[int, dict[str, float]] = {}
-    if with_conditions:
-        *columns, names_of_conditions = _conditions(cut)
-        for pk, code, number in zip(*(column.tolist() for column in columns), strict=True):
-            conditions.setdefault(pk, {})[names_of_conditions[code]] = number
+    for name, columns in (recorded_conditions(cut) if with_conditions else {}).items():
+        for pk, number in zip(*(column.tolist() for column in columns), strict=True):
+            conditions.setdefault(pk, {})[name] = number
     for known_trade in retold_of(cut, cut.known_at):
         pk, instrument = known_trade.trade.pk, known_trade.trade.instrument_id
         zone = ZoneInfo(zones[instrument])
@@ -159,60 +195,6 @@ def _retold(cut: Cut, first: date, last: date, *, with_conditions: bool) -> list
 
 def _tags(cut: Cut) -> dict[int, tuple[str, ...]]:
     """Return the tags of the trades' reviews. Of one that was changed since, nobody knows the tags that it had."""
-    of = _of(cut, "trade") | ({} if cut.known_at is None else {"reviewed_at__lt": cut.known_at})
+    of = lookups_of(cut, "trade") | ({} if cut.known_at is None else {"reviewed_at__lt": cut.known_at})
     pks, tags = fetched_columns(Review.objects.filter(**of).values_list("trade_id", text("tags")))
     return {pk: texts_of(words) for pk, words in zip(pks, tags, strict=True) if texts_of(words)}
-
-
-class Recorded(NamedTuple):
-    """Conditions, an entry each: the trade's key, the number of its name, and its number; and the names."""
-
-    trades: Integers
-    codes: Integers
-    numbers: Floats
-    names: list[str]
-
-
-def _conditions(cut: Cut, exits: QuerySet[Realisation] | None = None) -> Recorded:
-    """Return the conditions of the signals that led to the trades of some exits (None: to all of the cut); of two
-    signals the first opened the trade, and comes last."""
-    of = _of(cut, "signal__trade") | ({} if cut.known_at is None else {"signal__recorded_at__lt": cut.known_at})
-    rows: QuerySet[SignalCondition] = SignalCondition.objects.all()
-    is_whole = cut.strategy_id is None and cut.instrument_id is None and exits is None
-    if is_whole:
-        del of["signal__trade__account"]
-        # An expression has no index: conditions one after the other, each with its signal, take half as long as the
-        # account's signals in an index's order, each with its conditions.
-        rows = rows.alias(account=F("signal__account_id") + 0).filter(account=cut.account.pk)
-    rows = rows.filter(**of, signal__trade__isnull=False)
-    if exits is not None:  # to look each up takes a third of the time
-        rows = rows.filter(signal__trade__in=exits.values("trade"))
-    columns, stage = {"signal__trade_id": WHOLE, "name": WORDS, "value": REAL}, "reading conditions"
-    table = table_by_key(rows, columns, stage=stage) if is_whole else table_of(rows, columns, by=(), stage=stage)
-    trades, (codes, _) = numbers(table["signal__trade_id"]), words(table["name"])
-    pairs = codes * (1 + int(trades.max(initial=0))) + trades
-    if len(distinct(pairs)[0]) < len(pairs):  # seldom: sorting in the database would cost every reader as much again
-        table = table_of(rows, columns | {"signal_id": WHOLE, "signal__at": INSTANT}, by=(), stage=stage)
-        table = table.take(np.lexsort((numbers(table["signal_id"]), numbers(table["signal__at"])))[::-1])
-    codes, names = words(table["name"])
-    return Recorded(numbers(table["signal__trade_id"]), codes, table["value"].to_numpy(), names)
-
-
-def _numbered(trades: Integers, recorded: Recorded) -> dict[str, Floats]:
-    """Return by condition its number of each of some trades (ascending keys), NaN where it has none."""
-    places = np.searchsorted(trades, recorded.trades)
-    is_one = np.append(trades, -1)[places] == recorded.trades
-    conditions: dict[str, Floats] = {}
-    for code, name in enumerate(recorded.names):
-        here = np.flatnonzero(is_one & (recorded.codes == code))
-        column = conditions[name] = np.full(len(trades), np.nan)
-        column[places[here]] = recorded.numbers[here]  # of two the last that is written stays
-    return conditions
-
-
-def _of(cut: Cut, path: str) -> dict[str, Account | str | int | datetime]:
-    """Return the lookups of what belongs to the cut's trades; what was moved to another strategy since, too."""
-    lookups = cut.lookups()
-    if cut.known_at is not None:
-        lookups.pop("strategy__code", None)
-    return {f"{path}__{name}": sought for name, sought in lookups.items()}
