@@ -14,6 +14,7 @@ import pytest
 from tests.trading.test_api import Caller, answered, caller
 from timeseries.errors import SpoolFull
 from timeseries.recording import writer
+from timeseries.recording.marked import MarkedStream
 from timeseries.spool.folder import Spool
 from trading.api import access, arrow_messages, desk, tick_bodies
 from trading.api.tick_batches import BATCH_BYTES_MAX
@@ -189,6 +190,56 @@ def test_where_the_spool_is_full_the_answer_says_how_many_are_kept_and_the_rest_
     assert [time for _, time, _ in stored(settings)] == list(range(NS, NS + count))
 
 
+def cut_short(program: Caller, body: bytes, kind: str, monkeypatch: pytest.MonkeyPatch, **query: Any) -> int:
+    """Send a batch of which the spool takes the first stretch alone; return how many rows are kept."""
+    with monkeypatch.context() as patch:
+        claims = iter([None])
+
+        def claim(_room: Any, _size: int) -> None:
+            if next(claims, "full"):
+                raise SpoolFull("The spool is full.", hint="Make room.")
+
+        patch.setattr(writer.Room, "claim", claim)
+        status, told = post(program, body, kind, **query)
+    assert status == 503
+    return int(told["accepted"])
+
+
+def ten_thousands(kind: str, price: float, count: int = 40_000) -> bytes:
+    times = range(NS, NS + count)
+    if kind == ARROW:
+        return arrow({"symbol": ["TCS"] * count, "ltp": [price] * count, "timestamp": list(times)}, rows=3000)
+    form = "TCS,%s,%d" if kind == CSV else '{"symbol":"TCS","ltp":%s,"timestamp":%d}'
+    lines = "\n".join(form % (price, time) for time in times)
+    return (f"symbol,ltp,timestamp\n{lines}" if kind == CSV else lines).encode()
+
+
+@pytest.mark.parametrize("kind", [NDJSON, CSV, ARROW], ids=["lines", "csv", "arrow"])
+def test_another_body_under_the_number_of_an_unfinished_batch_is_refused_and_the_same_goes_on(
+    kind: str, program: Caller, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = ten_thousands(kind, 5.25)
+    kept = cut_short(program, body, kind, monkeypatch)
+    assert 0 < kept < 40_000
+    monkeypatch.setattr(writer.Patience, "check", lambda _: None)
+    others: dict[str, tuple[bytes, dict[str, str]]] = {
+        "another price from the beginning": (ten_thousands(kind, 6.25), {}),
+        "fewer rows": (ten_thousands(kind, 5.25, 100), {}),
+        "nothing": (arrow({"ltp": []}) if kind == ARROW else b"", {}),
+        "another symbol for rows without one": (body, {"symbol": "INFY"}),
+    }
+    for what, (other, query) in others.items():
+        status, told = post(program, other, kind, **query)
+        assert (status, told["code"], told["field"]) == (409, "id_conflict", "sequence"), what
+        assert len(stored(settings)) == kept, what
+    desk._facades.popitem()[1].close()  # what is known of it is in the file
+    status, told = post(program, ten_thousands(kind, 6.25), kind)
+    assert (status, told["code"]) == (409, "id_conflict")
+    status, told = post(program, body, kind)
+    assert (status, told["accepted"], told["rejected_count"]) == (200, 40_000, 0)
+    assert [(time, fields["close"]) for _, time, fields in stored(settings)] == [(NS + n, 5.25) for n in range(40_000)]
+
+
 def test_a_source_that_another_process_holds_is_busy_and_its_holder_is_told(program: Caller, settings: Any) -> None:
     settings.SPOOL_DIR.mkdir(parents=True, exist_ok=True)
     ready, end = os.pipe(), os.pipe()
@@ -296,6 +347,28 @@ def test_a_token_made_anew_under_a_new_name_begins_its_streams_anew(program: Cal
     other = Caller(make_token("main", "second", ["record"], by="asha").secret)
     assert post(other, [TICK], sequence=1)[0] == 200
     assert len(stored(settings)) == 2
+
+
+@pytest.mark.parametrize("path", ["indicators", "snapshots"])
+def test_another_point_under_a_key_whose_first_was_recorded_and_never_answered_is_refused(
+    path: str, program: Caller, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body: dict[str, Any] = {"symbol": "TCS", "at": TIME}
+    body |= {"values": {"rsi": "61.5"}} if path == "indicators" else {
+        "strategy_id": "ema", "current_price": "3520.4", "quantity": "10",
+    }  # fmt: skip
+    keyed = {"content_type": JSON, "headers": {"Idempotency-Key": "k"}}
+
+    def ends(*_: Any) -> None:
+        raise SpoolFull("The spool is full.", hint="Make room.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MarkedStream, "end", ends)
+        assert program.client.post(ROOT + path, json.dumps(body), **keyed).status_code == 503
+    other = json.dumps(body | {"symbol": "INFY"})
+    assert program.client.post(ROOT + path, other, **keyed).json()["code"] == "key_reused"
+    assert program.client.post(ROOT + path, json.dumps(body), **keyed).status_code == 200
+    assert len(stored(settings, "indicators" if path == "indicators" else "position_snapshots")) == 1
 
 
 def test_indicators_and_snapshots_are_recorded_once_under_a_key(program: Caller, settings: Any) -> None:

@@ -37,11 +37,15 @@ class Rejected(tuple[int, str, str]):
 
 @dataclass
 class Marker:
-    """The marks of one call's rows, which stand in a stream's batch from ``position`` on. Each call needs its own."""
+    """The marks of one call's rows, which stand in a stream's batch from ``position`` on. Each call needs its own.
+
+    A ``prefix`` tells of the input so far.
+    """
 
     stream: str
     batch: int
     position: int = 0
+    prefix: str | None = None
     marked: int = 0  # rows of the call
     _refused: int = 0  # and how many of them were rejected
 
@@ -53,7 +57,8 @@ class Marker:
         own = tuple(takewhile(lambda row: row[0] < through, rejected[self._refused :]))
         rows = tuple((self.position + row[0], row[1], row.field) for row in own)
         position = self.position + self.marked
-        lane.mark(RowMark(self.stream, self.batch, position, through - self.marked, accepted, rows))
+        count = through - self.marked
+        lane.mark(RowMark(self.stream, self.batch, position, count, accepted, rows, prefix=self.prefix))
         self.marked, self._refused = through, self._refused + len(own)
 
 

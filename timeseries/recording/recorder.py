@@ -129,7 +129,7 @@ class Recorder(TickRecorder):
         for start in range(0, whole.length if isinstance(whole, TickColumns) else len(whole), ROWS_AT_ONCE):
             stop = start + ROWS_AT_ONCE
             rows_of_slice = whole.part(start, stop) if isinstance(whole, TickColumns) else whole[start:stop]
-            own = marker and Marker(marker.stream, marker.batch, marker.position + start)
+            own = marker and Marker(marker.stream, marker.batch, marker.position + start, marker.prefix)
             batch = self._batch(rows_of_slice, symbol, received, own)
             accepted += batch.accepted
             rejected += [row.moved(start) for row in batch.rejected]

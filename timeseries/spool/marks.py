@@ -38,7 +38,7 @@ class RowMark:
     """Rows of a stream's batch from ``position`` on, of which all but the ``rejected`` follow as records, at once.
 
     A stream's batches are numbered, rising, and positions count from 0 in each. A mark with an ``answer`` (any text)
-    ends its batch.
+    ends its batch. A ``prefix`` (any text) tells of the input so far, so that whoever sends another one is found out.
     """
 
     stream: str
@@ -48,6 +48,7 @@ class RowMark:
     accepted: int = 0
     rejected: tuple[RejectedRow, ...] = ()
     answer: str | None = None
+    prefix: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class BatchProgress:
     accepted: int = 0
     rejected: tuple[RejectedRow, ...] = ()  # the first ones; their number is rows - accepted
     answer: str | None = None  # of a batch that has ended
+    prefix: str | None = None  # of the last mark that has one
 
     def after(self, mark: RowMark, written: int) -> BatchProgress:
         """Return it with a further mark, of which so many records are there."""
@@ -66,7 +68,8 @@ class BatchProgress:
             for place, _, _ in mark.rejected:
                 rows += place < rows  # a refused row before the last one that is there
         rejected = [row for row in mark.rejected if row[0] < rows][: REJECTED_KEPT - len(self.rejected)]
-        return BatchProgress(rows, self.accepted + written, (*self.rejected, *rejected), mark.answer)
+        every = (*self.rejected, *rejected)
+        return BatchProgress(rows, self.accepted + written, every, mark.answer, mark.prefix or self.prefix)
 
 
 @dataclass
@@ -105,8 +108,8 @@ class _MarkLine:
             return None
         if not parts:
             return cls(sequence, None)
-        stream, batch, position, rows, accepted, rejected, answer = parts
-        mark = RowMark(stream, batch, position, rows, accepted, tuple(map(tuple, rejected)), answer)
+        stream, batch, position, rows, accepted, rejected, *texts = parts
+        mark = RowMark(stream, batch, position, rows, accepted, tuple(map(tuple, rejected)), *texts)
         return cls(sequence, mark, written)
 
 
@@ -158,7 +161,7 @@ class _MarkMemory:
         """Yield lines that say the same of all but the last mark."""
         for name, stream in self.streams.items():
             for batch, done in {**stream.ended, stream.batch: stream.progress}.items():
-                mark = RowMark(name, batch, 0, done.rows, done.accepted, done.rejected, done.answer)
+                mark = RowMark(name, batch, 0, done.rows, done.accepted, done.rejected, done.answer, done.prefix)
                 yield _MarkLine(0, mark, done.accepted)
 
     def forget(self, bytes_kept: int) -> None:

@@ -108,10 +108,10 @@ def _once(
     token = token_of(request)
     if key is not None:
         digest = sha256(to_json(body.model_dump()).encode()).hexdigest()
-        marker = Marker(own_name(token, key), 0)
+        marker = Marker(own_name(token, key), 0, prefix=digest)
         stream = MarkedStream(facade_of(request).telemetry.recorder, measurement, marker.stream)
         done = stream.progress(0)
-        if done is not None and done.answer not in (None, digest):
+        if done is not None and digest not in (done.answer, done.prefix):
             raise KeyReused(
                 "This key came with another point.", field="Idempotency-Key", hint="Take a new one for each."
             )

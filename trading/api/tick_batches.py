@@ -7,7 +7,7 @@ marked beside the lane before it is written, so the same batch again goes on whe
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -23,7 +23,7 @@ from timeseries.recording.recorder import Recorder
 from timeseries.spool.marks import BatchProgress
 from trading.api.problems import BatchBroken, BodyTooLarge, OutOfSequence, StreamBusy, TooSlow
 from trading.api.shapes import Name, Sent
-from trading.api.tick_bodies import TickSlice, read_ticks, rows_from, rows_in
+from trading.api.tick_bodies import read_ticks, rows_from, rows_in
 from trading.api.tick_rows import PIECE_BYTES, BodyReader
 from trading.errors import IdConflict, InvalidValue, SpoolFailed, SpoolFull
 from trading.models import ApiToken
@@ -31,6 +31,7 @@ from trading.models import ApiToken
 log = structlog.get_logger("market_data")
 
 BATCH_BYTES_MAX = 64 << 20
+AHEAD_BYTES_MAX = 1 << 20  # a body is read by blocks, which come out otherwise each time
 PATIENCE_SECONDS = 5.0
 _streams: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
 _guard = threading.Lock()
@@ -80,25 +81,61 @@ class BatchAnswer(Schema):
 
 
 class _MeasuredBody:
-    """A body that is counted and digested on its way."""
+    """A body that is counted and digested on its way, from what it is called on, and compared with what is known of it.
 
-    def __init__(self, body: BodyReader) -> None:
-        self._body, self._left, self._digest = body, BATCH_BYTES_MAX, sha256()
+    What is known is how far it was read when rows of it were recorded, and the digest of so much.
+    """
+
+    def __init__(self, body: BodyReader, called: str, known: str | None) -> None:
+        self._body, self._digest, self._size, self._ahead = body, sha256(called.encode()), 0, b""
+        size, _, self._known = (known or "0").partition(" ")
+        self._known_size = int(size)
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes. Raises: BodyTooLarge."""
-        piece = self._body.read(size)
-        self._left -= len(piece)
-        if self._left < 0:
-            raise BodyTooLarge(f"The batch has more than {BATCH_BYTES_MAX} bytes.", hint="Send several.")
-        self._digest.update(piece)
+        """Return the next bytes. Raises: BodyTooLarge, IdConflict."""
+        if not self._ahead:
+            return self._received(size)
+        piece, self._ahead = self._ahead[:size], self._ahead[size:]
         return piece
 
+    def must_be_the_same(self) -> None:
+        """Read so far ahead that all that is known is compared. Raises: BodyTooLarge, IdConflict."""
+        if self._known_size - self._size > AHEAD_BYTES_MAX:
+            raise another_body()
+        while self._size < self._known_size:
+            if not (piece := self._received(PIECE_BYTES)):
+                raise another_body()
+            self._ahead += piece
+
+    def prefix(self) -> str:
+        """Return what is known of it now."""
+        return f"{self._size} {self._digest.hexdigest()}"
+
     def digest(self) -> str:
-        """Read what is left and return the SHA-256 of all. Raises: BodyTooLarge."""
-        while self.read(PIECE_BYTES):
+        """Read what is left and return the SHA-256 of all. Raises: BodyTooLarge, IdConflict."""
+        while self._received(PIECE_BYTES):
             pass
+        if self._size < self._known_size:
+            raise another_body()
         return self._digest.hexdigest()
+
+    def _received(self, size: int) -> bytes:
+        piece = self._body.read(size)
+        left = self._known_size - self._size
+        self._size += len(piece)
+        if self._size > BATCH_BYTES_MAX:
+            raise BodyTooLarge(f"The batch has more than {BATCH_BYTES_MAX} bytes.", hint="Send several.")
+        self._digest.update(piece[: max(0, left)])
+        if 0 < left <= len(piece) and self._digest.hexdigest() != self._known:
+            raise another_body()
+        self._digest.update(piece[max(0, left) :])
+        return piece
+
+
+def another_body() -> IdConflict:
+    """Return the refusal of a body that comes under the number of another one."""
+    hint = "Send it as it was, or under a higher number."
+    return IdConflict("This batch is known with another body.", field="sequence", hint=hint)
 
 
 def record_batch(
@@ -108,29 +145,26 @@ def record_batch(
 
     Raises:
         OutOfSequence: the stream is further on, and the batch is not remembered.
-        IdConflict: the batch is known with another body; nothing was written.
+        IdConflict: the batch is known, in part or whole, with another body, type or symbol; nothing was written.
         BatchBroken: its body cannot be read to the end, or the spool stopped; it tells how many rows were kept.
         SourceBusy: another process records under the token's source.
         StreamBusy: another batch of the stream is on its way.
     """
     stream = MarkedStream(recorder, TICKS, own_name(token, place.stream))
-    measured = _MeasuredBody(body)
     with _alone(stream.name):
         newest, done = stream.newest(), stream.progress(place.sequence)
         if done is None and newest is not None and place.sequence < newest:
             raise OutOfSequence(newest)
+        measured = _MeasuredBody(body, f"{media_type} {place.symbol or ''}\n", done.prefix if done else None)
         try:
             if done is None or done.answer is None:
-                rows = _record(recorder, stream, place, read_ticks(measured, media_type), done or BatchProgress())
-                done = stream.progress(place.sequence) or BatchProgress()
-                is_same = rows == done.rows
-                if is_same:
-                    stream.end(place.sequence, rows, measured.digest())
-            else:
-                is_same = measured.digest() == done.answer
-            if not is_same:
-                hint = "Send it as it was, or under a higher number."
-                raise IdConflict("This batch is known with another body.", field="sequence", hint=hint)
+                rows = _record(recorder, stream, place, measured, media_type, done or BatchProgress())
+                done, digest = stream.progress(place.sequence) or BatchProgress(), measured.digest()
+                if rows != done.rows:
+                    raise another_body()
+                stream.end(place.sequence, rows, digest)
+            elif measured.digest() != done.answer:
+                raise another_body()
             if place.sync:
                 recorder.sync()
         except OSError as error:
@@ -167,18 +201,24 @@ def own_name(token: ApiToken, name: str) -> str:
 
 
 def _record(
-    recorder: Recorder, stream: MarkedStream, place: BatchPlace, slices: Iterable[TickSlice], done: BatchProgress
+    recorder: Recorder,
+    stream: MarkedStream,
+    place: BatchPlace,
+    body: _MeasuredBody,
+    media_type: str,
+    done: BatchProgress,
 ) -> int:
     """Record the rows behind those that are done and return how many the batch has.
 
-    Raises: InvalidValue, BodyTooLarge, TooSlow, SpoolFull, SpoolFailed.
+    Raises: IdConflict, InvalidValue, BodyTooLarge, TooSlow, SpoolFull, SpoolFailed.
     """
     position = 0
-    for ticks in slices:
+    for ticks in read_ticks(body, media_type):
         count = rows_in(ticks)
         if position + count > done.rows:
+            body.must_be_the_same()
             start = max(0, done.rows - position)
-            marker = Marker(stream.name, place.sequence, position + start)
+            marker = Marker(stream.name, place.sequence, position + start, body.prefix())
             recorder.ticks(rows_from(ticks, start), symbol=place.symbol, marker=marker)
         position += count
     return position
