@@ -15,8 +15,12 @@ import pytest
 
 from tests.api_server import ApiServer, Socket, api_server
 from tests.trading.test_api_ticks import ARROW, NDJSON, NS, arrow, stored
+from tests.waiting import until
+from timeseries.measurements import TICKS
+from timeseries.recording.marked import MarkedStream
 from timeseries.spool.folder import Spool
-from trading.api import desk, tick_application
+from trading.api import access, desk, tick_application
+from trading.models import TokenScope
 from trading.operations.make_token import make_token
 from trading.operations.revoke_token import revoke_token
 from velox_site.serve import WEBSOCKET_BYTES_MAX
@@ -190,6 +194,46 @@ def test_a_token_that_is_revoked_ends_its_stream(secret: str, monkeypatch: pytes
         stream.send(message(1))
         assert json.loads(stream.receive())["code"] == "wrong_token"
         stream.close()
+
+
+def test_two_processes_write_a_source_in_turn_once_the_other_was_idle(
+    secret: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "IDLE_SECONDS", 0.2)
+    with api_server() as one, api_server() as other:
+
+        def answered(server: ApiServer, batch: int) -> bool:
+            status, answer = server.post(f"/api/v1/ticks?stream=s&sequence={batch}", lines(batch, 10), secret, NDJSON)
+            told = json.loads(answer)
+            assert status == 200 or (status, told["code"]) in ((409, "source_busy"), (429, "too_many_requests")), told
+            return status == 200
+
+        for batch in range(4):
+            until(lambda batch=batch: answered((one, other)[batch % 2], batch))  # type: ignore[misc]
+            assert answered((one, other)[batch % 2], batch)
+        for server in (one, other):
+            server.kill()
+    assert mended(settings) == [NS + batch * ROWS + row for batch in range(4) for row in range(10)]
+
+
+def test_a_source_is_kept_while_a_batch_is_on_its_way_however_long_that_takes(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = access.known_token(secret, TokenScope.RECORD, "127.0.0.1")
+    assert token is not None
+    with api_server() as other:
+
+        def status_elsewhere() -> int:
+            return other.post("/api/v1/ticks?stream=s&sequence=1", lines(1, 10), secret, NDJSON)[0]
+
+        with desk.recorder_of(token) as recorder:
+            MarkedStream(recorder, TICKS, "s").newest()
+            desk.let_go(time.monotonic() + 10 * desk.IDLE_SECONDS)
+            assert status_elsewhere() == 409
+        desk.let_go(time.monotonic())
+        assert status_elsewhere() == 409  # it has just ended
+        desk.let_go(time.monotonic() + 10 * desk.IDLE_SECONDS)
+        assert status_elsewhere() == 200
 
 
 def raw(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +110,56 @@ def test_with_an_intake_an_unconfirmed_fact_waits_and_is_posted_once(pair: Pair,
         assert rows(pair, "trade") == 1  # written, and not told as posted: the standby has it not
     until(lambda: post()["posted"] == 1)
     assert rows(pair, "trade") == rows(pair, "fill") == 1
+
+
+@contextmanager
+def served(env: dict[str, str]) -> Iterator[Callable[..., tuple[int, dict[str, str], Any]]]:
+    """Serve the HTTP interface; yield how to post to it under a key."""
+    command = [sys.executable, "manage.py", "token", "make", "shell", "--scope", "record", "--format", "json"]
+    secret = json.loads(subprocess.run(command, env=env, stdout=subprocess.PIPE, check=True).stdout)["secret"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port, descriptor = listener.getsockname()[1], listener.fileno()
+        serve = [sys.executable, "-m", "uvicorn", "velox_site.asgi:application", "--fd", str(descriptor)]
+
+        def post(key: str, trade_id: str = "T1") -> tuple[int, dict[str, str], Any]:
+            body = {"trade_id": trade_id, "strategy_id": "ema cross", "symbol": "RELIANCE", "entry_price": "2450.05",
+                    "quantity": "10", "entry_time": "2024-03-15T04:00:00Z"}  # fmt: skip
+            headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json", "Idempotency-Key": key}
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2 * ANSWER_SECONDS)
+            try:
+                connection.request("POST", "/api/v1/positions", json.dumps(body), headers)
+                response = connection.getresponse()
+                return response.status, dict(response.getheaders()), json.loads(response.read())
+            finally:
+                connection.close()
+
+        quiet = {"--lifespan": "off", "--log-level": "error"}
+        server = subprocess.Popen([*serve, *(word for pair in quiet.items() for word in pair)], env=env,
+                                  pass_fds=[descriptor])  # fmt: skip
+        try:
+            yield post
+        finally:
+            server.kill()
+            server.wait()
+
+
+def test_over_http_it_is_told_by_its_status_and_the_same_key_again_answers_once(
+    pair: Pair, env: dict[str, str]
+) -> None:
+    with served(env) as post:
+        assert post("k0", "T0")[0] == 200
+        with pair.frozen():
+            status, headers, problem = post("k1")
+            another = post("k1", "T2")
+        until(lambda: post("k1")[0] == 200)
+        answer, again = post("k1"), post("k1")
+    assert (status, problem["code"]) == (503, "ledger_unconfirmed")
+    assert int(headers["retry-after"]) >= 1
+    assert (another[0], another[2]["code"]) == (422, "key_reused")
+    assert again[::2] == answer[::2]
+    assert again[0] == 200
+    assert (again[2]["trade_id"], again[2]["open_quantity"]) == ("T1", "10")
+    assert rows(pair, "trade") == rows(pair, "fill") == 2
 
 
 def test_a_server_that_says_nothing_at_the_commit_leaves_it_unconfirmed(pair: Pair, env: dict[str, str]) -> None:

@@ -146,6 +146,14 @@ class SourceUser:
         if self._writer is not None and not self._writer.gone:
             self._writer.sync()
 
+    def release(self) -> None:
+        """Seal the segments, sync them and free the source until the next record, which opens it anew."""
+        with self._guard:
+            self.forget_segments()
+            writer, self._writer = self._writer, None
+        if writer is not None and not writer.gone:
+            leave_source(writer, user=self)
+
     def close(self, timeout: float = 5.0) -> None:
         """Seal the segments and free the source, in at most ``timeout`` seconds; a second call does nothing."""
         with self._guard:

@@ -30,6 +30,7 @@ from trading.api.problems import KeyReused, StreamBusy
 from trading.api.shapes import Sent
 from trading.data_manager import DataManager
 from trading.domain.plain_json import to_json
+from trading.errors import LedgerUnconfirmed
 from trading.models import ApiToken
 from trading.queries.journal_ends import holds_end, journal_end
 from trading.transactions import ask
@@ -63,6 +64,8 @@ def once(
         if text is None:
             try:
                 text = to_json(shape.model_validate(call(desk), from_attributes=True).model_dump())
+            except LedgerUnconfirmed:
+                raise  # it may be in the ledger: the key stays with this call
             except Exception:
                 path.unlink()  # what is put right may come under the same key
                 raise

@@ -16,7 +16,7 @@ from ninja import Query, Schema
 
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, Measurement
 from timeseries.recording.marked import MarkedStream, Marker
-from trading.api.desk import facade_of, token_of
+from trading.api.desk import facade_of, recorder_of, token_of
 from trading.api.keys import IdempotencyKey
 from trading.api.problems import KeyReused
 from trading.api.router import RECORD, router
@@ -76,8 +76,7 @@ def process_ticks(request: HttpRequest, place: Query[BatchPlace]) -> BatchAnswer
     """`DataManager.process_ticks`, of a body in JSON, lines of JSON, CSV or an Arrow stream, each row recorded once."""
     if strangers := sorted(set(request.GET) - set(BatchPlace.model_fields)):
         raise InvalidValue(f"There is no {strangers[0]!r} here.", field=strangers[0])
-    recorder = facade_of(request).telemetry.recorder
-    answer = record_batch(token_of(request), recorder, place, request, request.content_type or "")
+    answer = record_batch(token_of(request), place, request, request.content_type or "")
     log_batches(token_of(request), [answer])
     return answer
 
@@ -106,19 +105,20 @@ def _once(
 ) -> PointAnswer:
     """Record a point, with a key only where it is not marked yet. Raises: KeyReused, SourceBusy, SpoolFull, ..."""
     token = token_of(request)
-    if key is not None:
-        digest = sha256(to_json(body.model_dump()).encode()).hexdigest()
-        marker = Marker(own_name(token, key), 0, prefix=digest)
-        stream = MarkedStream(facade_of(request).telemetry.recorder, measurement, marker.stream)
-        done = stream.progress(0)
-        if done is not None and digest not in (done.answer, done.prefix):
-            raise KeyReused(
-                "This key came with another point.", field="Idempotency-Key", hint="Take a new one for each."
-            )
-        if done is None or not done.rows:
-            record(marker)
-            stream.end(0, 1, digest)
-    else:
-        record(None)
+    with recorder_of(token) as recorder:
+        if key is None:
+            record(None)
+        else:
+            digest = sha256(to_json(body.model_dump()).encode()).hexdigest()
+            marker = Marker(own_name(token, key), 0, prefix=digest)
+            stream = MarkedStream(recorder, measurement, marker.stream)
+            done = stream.progress(0)
+            if done is not None and digest not in (done.answer, done.prefix):
+                raise KeyReused(
+                    "This key came with another point.", field="Idempotency-Key", hint="Take a new one for each."
+                )
+            if done is None or not done.rows:
+                record(marker)
+                stream.end(0, 1, digest)
     log.info("a point was recorded", measurement=measurement.name, idempotency_key=key)
     return PointAnswer(recorded=True)

@@ -34,7 +34,6 @@ from trading.api.asgi import (
     refusal_of,
     respond,
 )
-from trading.api.desk import facade_for
 from trading.api.problems import HttpsRequired, NotThere, TooManyRequests, WrongMediaType, no_token
 from trading.api.tick_batches import (
     BatchAnswer,
@@ -90,9 +89,7 @@ class TickApplication:
             media_type = header_of(scope, b"content-type").partition(";")[0].strip().lower()
             with self._counted(token):
                 await body.gather()
-                answer = await self._in_a_thread(
-                    record_batch, token, facade_for(token).telemetry.recorder, place, body, media_type
-                )
+                answer = await self._in_a_thread(record_batch, token, place, body, media_type)
         except asyncio.CancelledError:
             body.cut()
             raise
@@ -110,7 +107,7 @@ class TickApplication:
                 raise NotThere("Nothing is streamed here.", hint=f"Ticks are, at {STREAM_PATH}.")
             token = admit(await awaited(_known, scope))
             place = SocketPlace.model_validate(query_of(scope))
-            newest = await self._in_a_thread(newest_batch, token, facade_for(token).telemetry.recorder, place.stream)
+            newest = await self._in_a_thread(newest_batch, token, place.stream)
         except Exception as error:
             await deny(refusal_of(error), scope, send)
             return
@@ -162,7 +159,7 @@ def _record_message(token: ApiToken, place: SocketPlace, message: bytes) -> Batc
         hint = 'Begin a message with a line such as {"sequence": 7}.'
         raise InvalidValue("The message has no sequence.", field="sequence", hint=hint) from error
     batch = BatchPlace(**place.model_dump(exclude={"form"}), sequence=sequence)
-    return record_batch(token, facade_for(token).telemetry.recorder, batch, BytesIO(ticks), FORMS[place.form])
+    return record_batch(token, batch, BytesIO(ticks), FORMS[place.form])
 
 
 def _known(scope: AsgiScope) -> ApiToken:

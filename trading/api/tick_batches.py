@@ -21,6 +21,7 @@ from timeseries.measurements import TICKS
 from timeseries.recording.marked import MarkedStream, Marker
 from timeseries.recording.recorder import Recorder
 from timeseries.spool.marks import BatchProgress
+from trading.api.desk import recorder_of
 from trading.api.problems import BatchBroken, BodyTooLarge, OutOfSequence, StreamBusy, TooSlow
 from trading.api.shapes import Name, Sent
 from trading.api.tick_bodies import read_ticks, rows_from, rows_in
@@ -138,9 +139,7 @@ def another_body() -> IdConflict:
     return IdConflict("This batch is known with another body.", field="sequence", hint=hint)
 
 
-def record_batch(
-    token: ApiToken, recorder: Recorder, place: BatchPlace, body: BodyReader, media_type: str
-) -> BatchAnswer:
+def record_batch(token: ApiToken, place: BatchPlace, body: BodyReader, media_type: str) -> BatchAnswer:
     """Record what is not recorded yet of a batch and return its answer, the same each time.
 
     Raises:
@@ -150,8 +149,9 @@ def record_batch(
         SourceBusy: another process records under the token's source.
         StreamBusy: another batch of the stream is on its way.
     """
-    stream = MarkedStream(recorder, TICKS, own_name(token, place.stream))
-    with _alone(stream.name):
+    name = own_name(token, place.stream)
+    with recorder_of(token) as recorder, _alone(name):
+        stream = MarkedStream(recorder, TICKS, name)
         newest, done = stream.newest(), stream.progress(place.sequence)
         if done is None and newest is not None and place.sequence < newest:
             raise OutOfSequence(newest)
@@ -190,9 +190,10 @@ def log_batches(token: ApiToken, answers: Sequence[BatchAnswer]) -> None:
         )  # fmt: skip
 
 
-def newest_batch(token: ApiToken, recorder: Recorder, stream: str) -> int | None:
+def newest_batch(token: ApiToken, stream: str) -> int | None:
     """Return the sequence of a stream's newest batch that was answered. Raises: SourceBusy, SpoolFull, SpoolFailed."""
-    return MarkedStream(recorder, TICKS, own_name(token, stream)).newest_ended()
+    with recorder_of(token) as recorder:
+        return MarkedStream(recorder, TICKS, own_name(token, stream)).newest_ended()
 
 
 def own_name(token: ApiToken, name: str) -> str:
