@@ -154,7 +154,7 @@ def test_over_http_it_is_told_by_its_status_and_the_same_key_again_answers_once(
         until(lambda: post("k1")[0] == 200)
         answer, again = post("k1"), post("k1")
     assert (status, problem["code"]) == (503, "ledger_unconfirmed")
-    assert int(headers["retry-after"]) >= 1
+    assert int(headers["Retry-After"]) >= 1
     assert (another[0], another[2]["code"]) == (422, "key_reused")
     assert again[::2] == answer[::2]
     assert again[0] == 200
