@@ -28,6 +28,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     ([*LONG, "tests/trading/live/test_record_command.py", "-k", "killed_at_random"], {"VELOX_RECORDER_KILLS": "60"}),
     ([*LONG, "tests/trading/test_api_stream.py", "-k", "killed_in_the_midst"], {"VELOX_API_KILLS": "100"}),
     ([*LONG, "tests/trading/test_api_events_killed.py"], {"VELOX_API_KILLS": "100"}),
+    ([*LONG, "tests/timeseries/test_bus_kafka.py", "-k", "through_kills_of"], {"VELOX_BUS_KILLS": "50"}),
     ([*LONG, "tests/trading/test_api_fuzz.py"], {"VELOX_EXAMPLES": "100", "VELOX_SEED": "free"}),
     ([*LONG, "tests/trading/test_million.py"], {"VELOX_BOOK_TRADES": "1000000"}),
     ([*LONG, "-m", "hypothesis"], {"VELOX_EXAMPLES": "1000"}),

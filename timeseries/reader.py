@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.measurements import MINUTES, TICKS
+from timeseries.reading.joined_lines import as_first_of_line
 from timeseries.reading.points import PointReader, clamp
+from timeseries.spool.hand_overs import SourceLines
 from timeseries.stores import candles, minute_rows
 from timeseries.stores.base import PointQuery, Session
 from timeseries.values import day_of, midnight
@@ -23,7 +25,8 @@ SYMBOLS_AT_ONCE = 50  # whose ticks of a day are held together
 class CandleQuestion:
     """What candles are wanted: of ``every`` ns, labelled ``start <= time < stop`` (ns UTC), in these sessions.
 
-    ``source`` None: each day of the source with the day's first tick. There is at least one session.
+    ``source`` None: each day of the source with the day's first tick, and of those that took over from it. There is at
+    least one session.
     """
 
     account: str
@@ -144,13 +147,16 @@ class Reader(PointReader):
         closed = self.store.closed_days(whole, by_day=by_day)  # after the tail: see the class
         if closed is None:
             return None
-        uncounted = sorted({*closed.uncounted, *waiting})
-        if len(symbols) == 1 and len(uncounted) > len(pc.unique(closed.candles.column("day"))):
+        lines = SourceLines.of_spool(self.spool) if asked.source is None else SourceLines({})
+        shared = {day_of(day, self.zone) for day in minute_rows.days_of_several(closed.candles, lines.lines)}
+        uncounted = sorted({*closed.uncounted, *waiting, *shared})
+        are_most = len(symbols) == 1 and len(uncounted) > len(pc.unique(closed.candles.column("day")))
+        if are_most or any(midnight(day, self.zone) < self.store.ticks_from() for day in shared):
             return None
         again = pa.array([midnight(day, self.zone) for day in uncounted], pa.int64())
         tables = [closed.candles.filter(pc.invert(pc.is_in(closed.candles.column("day"), again)))]
         for day in uncounted:
-            tables += self._counted(whole, day, asked.bounds())
+            tables += self._counted(whole, day, asked.bounds(), lines)
         rows = pa.concat_tables([table.cast(minute_rows.COLUMNS) for table in tables])
         rows = minute_rows.by_symbol_and_time(minute_rows.of_first_source(rows, "day", "first_time"))
         if by_day and minute_rows.begin_before_their_day(rows):
@@ -168,7 +174,7 @@ class Reader(PointReader):
             by_symbol.append((symbol, candles.candles_of(ticks, **span, sessions=asked.sessions)))
         return minute_rows.with_symbol(by_symbol)
 
-    def _counted(self, whole: PointQuery, day: date, bounds: tuple[int, int]) -> Iterator[pa.Table]:
+    def _counted(self, whole: PointQuery, day: date, bounds: tuple[int, int], lines: SourceLines) -> Iterator[pa.Table]:
         """Yield the minutes of a day's ticks within the bounds, of the source that has the day's first tick."""
         begin, end = midnight(day, self.zone), midnight(day + timedelta(days=1), self.zone)
         inside = replace(whole, start=max(begin, bounds[0]), stop=min(end, bounds[1]))
@@ -176,7 +182,8 @@ class Reader(PointReader):
             return  # nearly always: of the day after the last one only what is stamped at its first midnight counts
         for first in range(0, len(whole.symbols or ()), SYMBOLS_AT_ONCE):
             symbols = (whole.symbols or ())[first : first + SYMBOLS_AT_ONCE]
-            ticks = minute_rows.of_first_source(self._points(replace(whole, start=begin, stop=end, symbols=symbols)))
+            points = self._points(replace(whole, start=begin, stop=end, symbols=symbols))
+            ticks = minute_rows.of_first_source(as_first_of_line(points, lines))
             time = ticks.column("time")
             is_inside = pc.and_(pc.greater_equal(time, inside.start), pc.less(time, inside.stop))
             yield minute_rows.counted(ticks.filter(is_inside), begin)
@@ -213,12 +220,14 @@ class Reader(PointReader):
         tags = tags if source is None else {**tags, "source": source}
         first, last = min(day.since for day in aged), max(day.stop for day in aged)
         minutes = self.store.minutes(PointQuery(MINUTES, clamp(first), clamp(last), tags))
-        kept = []
+        kept, lines = [], SourceLines.of_spool(self.spool) if source is None else SourceLines({})
         for day in aged:
             time = minutes.column("time")
             traded = minutes.filter(pc.and_(pc.greater_equal(time, day.start), pc.less(time, day.stop)))
             if len(traded):
                 first = traded.sort_by([("first_time", "ascending"), ("source", "ascending")]).column("source")[0]
+                line = pa.array(lines.of(first.as_py()), pa.string())
                 inside = pc.and_(pc.greater_equal(time, day.since), pc.less(time, day.stop))
-                kept.append((day, minutes.filter(pc.and_(inside, pc.equal(minutes.column("source"), first)))))
+                of_line = minutes.filter(pc.and_(inside, pc.is_in(minutes.column("source"), line)))
+                kept.append((day, of_line.sort_by([("time", "ascending"), ("first_time", "ascending")])))
         return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.timeseries.spools import INDIA
@@ -23,10 +24,12 @@ def open_recorder_in(root: Path) -> OpenRecorder:
     return open_recorder
 
 
-def member(root: Path, servers: str, topic: str) -> TopicConsumer:
+def member(root: Path, servers: str, topic: str, *, source: str = "", partitions: Sequence[int] = ()) -> TopicConsumer:
     settings = KafkaSettings(servers, session_seconds=SESSION_SECONDS)
-    return TopicConsumer(settings, [topic], "desk", open_recorder_in(root))
+    return TopicConsumer(settings, [topic], "desk", open_recorder_in(root), source=source, partitions=partitions)
 
 
 if __name__ == "__main__":
-    member(Path(sys.argv[1]), sys.argv[2], sys.argv[3]).run(lambda _: False)
+    folder, servers, topic, *options = sys.argv[1:]
+    source, numbers = options[0] if options else "", [int(number) for number in options[1:]]
+    member(Path(folder), servers, topic, source=source, partitions=numbers).run(lambda _: False)

@@ -23,17 +23,19 @@ from django.core.management import CommandError, call_command
 
 from tests.conftest import Ledger
 from tests.kafka_server import KafkaServer, kafka_server
-from tests.timeseries.bus_member import member
-from tests.timeseries.spools import INDIA, NOW, recorder, rows, stored
+from tests.timeseries.bus_member import member, open_recorder_in
+from tests.timeseries.spools import INDIA, NOW, OPEN_NS, recorder, rows, stored
 from tests.waiting import PATIENCE_SECONDS, until
 from timeseries import wiring
+from timeseries.bus import messages as bus
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
-from timeseries.bus.consumer import DEAD
+from timeseries.bus.consumer import DEAD, hand_over
 from timeseries.bus.live import LiveTicks
 from timeseries.bus.messages import headers_of
 from timeseries.bus.producer import BusProducer
 from timeseries.bus.topics import create_topic, topic_ids
 from timeseries.spool.folder import Spool
+from timeseries.spool.hand_overs import HandOver, take_over
 from trading import summon
 
 pytestmark = pytest.mark.xdist_group("kafka")
@@ -89,10 +91,10 @@ def issued(root: Path) -> int:
     return sum(lane.issued() for lane in Spool(root / "spool").lanes())
 
 
-def start(root: Path, kafka: KafkaServer, topic: str) -> subprocess.Popen[bytes]:
+def start(root: Path, kafka: KafkaServer, topic: str, *options: str) -> subprocess.Popen[bytes]:
     with (root / "members.txt").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.timeseries.bus_member", str(root), kafka.servers, topic],
+            [sys.executable, "-m", "tests.timeseries.bus_member", str(root), kafka.servers, topic, *options],
             stdout=output, stderr=output,
         )  # fmt: skip
 
@@ -239,3 +241,84 @@ def test_what_a_source_records_goes_onto_a_topic_as_it_comes(kafka: KafkaServer,
     assert member(tmp_path / "other", kafka.servers, "live").run(lambda _: False, until_end=True).accepted == 5
     assert sorted(point["close"] for point in stored(tmp_path / "other", source="live.0")) == [2, 3, 4, 5, 6]
     desk.close()
+
+
+def test_another_host_goes_on_with_a_partition_through_kills_on_both_sides(
+    kafka: KafkaServer, market_data: Path, tmp_path: Path
+) -> None:
+    ticks, settings = day(market_data)[:30_000], KafkaSettings(kafka.servers)
+    good = sum(tick["ltp"] > 0 for tick in ticks)
+    create_topic(settings, "handed", 1)
+    produce(settings, "handed", ticks)
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    def killed_at(root: Path, count: int, *options: str) -> None:
+        process = start(root, kafka, "handed", *options)
+        until(lambda: issued(root) >= count or process.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    for root in (first, second):
+        root.mkdir()
+    for share in (1, 3):
+        killed_at(first, share * good // 8)
+    handed = hand_over(settings, "handed", 0, "second", open_recorder_in(first))
+    assert (handed.source, handed.taker, handed.place()) == ("handed.0", "second.0", ("handed", 0, "second"))
+    take_over(Spool(second / "spool"), HandOver.unpack(handed.pack()))
+    for share in (1, 3):
+        killed_at(second, share * good // 8, "second", "0")
+    rest = member(first, kafka.servers, "handed").run(lambda _: False, until_end=True)
+    assert (rest.accepted, rest.stopped, list(rest.handed_over)) == (0, {}, [("handed", 0)])
+    member(second, kafka.servers, "handed", source="second", partitions=[0]).run(lambda _: False, until_end=True)
+    direct = recorder(tmp_path / "direct", clock=lambda: max(tick["timestamp"] for tick in ticks))
+    direct.ticks(ticks)
+    direct.close()
+    expected = [(symbol, close, volume) for symbol, _, close, volume in points(tmp_path / "direct")]
+    recorded = [(symbol, close, volume) for root in (first, second) for symbol, _, close, volume in points(root)]
+    assert issued(first) > 0 < issued(second)
+    assert sorted(recorded) == sorted(expected)
+
+
+def test_a_partition_moves_to_another_data_folder_by_two_commands(
+    kafka: KafkaServer, ledger: Ledger, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(summon, "summon", lambda: None)
+    settings.KAFKA_SERVERS = kafka.servers
+    create_topic(KafkaSettings(kafka.servers), "moves", 2)
+    producer = BusProducer(KafkaSettings(kafka.servers), "moves")
+
+    def write(*prices: float) -> None:
+        for price in prices:
+            content = bus.json_message([{"symbol": "A", "ltp": price, "timestamp": OPEN_NS}])
+            producer.send(content, headers_of("json"), partition=1)
+        producer.flush()
+
+    def answer(*command: str) -> dict[str, Any]:
+        output = StringIO()
+        call_command(*command, "--format", "json", stdout=output)
+        body: dict[str, Any] = json.loads(output.getvalue())
+        return body
+
+    write(1, 2)
+    file = tmp_path / "moves.json"
+    give = ["consume", "moves", "--partition", "1", "--hand-over", str(file), "--to", "there"]
+    with pytest.raises(CommandError, match="Nothing of"):
+        answer(*give)
+    assert answer("consume", "moves", "--until-end")["accepted"] == 2
+    with pytest.raises(CommandError, match="takes one --partition"):
+        answer("consume", "moves", "--hand-over", str(file), "--to", "there")
+    handed = answer(*give)
+    assert {**handed, "at": ""} == {
+        "topic": "moves", "partition": 1, "offset": 2, "passed": 0, "at": "", "source": "moves.1", "taker": "there.1",
+    }  # fmt: skip
+    write(3)
+    left = answer("consume", "moves", "--until-end")
+    assert (left["accepted"], left["stopped"], list(left["handed_over"])) == (0, {}, ["moves/1"])
+    settings.SPOOL_DIR = tmp_path / "other" / "spool"
+    with pytest.raises(CommandError, match="no hand-over"):
+        answer("consume", "moves", "--take-over", __file__)
+    with pytest.raises(CommandError, match="hands a partition of moves over"):
+        answer("consume", "other", "--take-over", str(file))
+    assert answer("consume", "moves", "--take-over", str(file), "--until-end")["accepted"] == 1
+    assert answer("consume", "moves", "--take-over", str(file), "--until-end")["accepted"] == 0
+    assert [point["close"] for point in stored(tmp_path / "other", source="there.1")] == [3.0]

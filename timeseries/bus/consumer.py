@@ -9,17 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
+from math import inf
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.messages import BusMessage
-from timeseries.bus.partition import MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
+from timeseries.bus.partition import HandedOver, MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
 from timeseries.bus.producer import BusProducer
 from timeseries.bus.topics import ASK_SECONDS, topic_ids
 from timeseries.errors import VeloxError
 from timeseries.recording.recorder import Recorder
+from timeseries.spool.hand_overs import HandOver
 
 MESSAGES_MAX = 4096  # of one look at the client's queue
 LOOK_SECONDS = 0.2
@@ -34,13 +36,15 @@ log = structlog.get_logger("system")
 
 @dataclass
 class BusCounts:
-    """What a consumer did so far; ``stopped`` are partitions that stand still, and why."""
+    """What a consumer did so far; ``stopped`` are partitions that stand still, and why, ``handed_over`` those that
+    another source records."""
 
     messages: int = 0
     accepted: int = 0
     rejected: int = 0
     dead_letters: int = 0
     stopped: dict[PartitionPlace, str] = field(default_factory=dict)
+    handed_over: dict[PartitionPlace, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,9 +74,10 @@ class TopicConsumer:
 
     def __init__(
         self, settings: KafkaSettings, topics: Sequence[str], group: str, open_recorder: OpenRecorder,
-        *, source: str = "", skip_lost: bool = False,
+        *, source: str = "", partitions: Sequence[int] = (), skip_lost: bool = False,
     ) -> None:  # fmt: skip
-        """``open_recorder`` makes the recorder of a source, which raises storage faults. Raises: BusUnavailable."""
+        """``open_recorder`` makes the recorder of a source, which raises storage faults. ``partitions`` are read
+        apart from the group; without them its members share all. Raises: BusUnavailable."""
         self.settings, self.counts = settings, BusCounts()
         self._open_recorder, self._source, self._skip_lost = open_recorder, source, skip_lost
         self._partitions: dict[PartitionPlace, _Partition] = {}
@@ -80,6 +85,10 @@ class TopicConsumer:
         self._committed_at = 0.0
         self._ids = topic_ids(settings, topics)
         self._consumer = Consumer(settings.member(group))
+        if partitions:
+            own = [TopicPartition(topic, number) for topic in topics for number in partitions]
+            self._assigned(self._consumer, own)
+            return
         self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
 
     def run(self, should_stop: Callable[[BusCounts], bool], *, until_end: bool = False) -> BusCounts:
@@ -95,7 +104,8 @@ class TopicConsumer:
         finally:
             stopped = dict(self.counts.stopped)
             self._commit(asynchronous=False)
-            self._consumer.close()  # which revokes what it holds
+            self._consumer.close()  # which revokes what the group gave it
+            self._revoked(self._consumer, [TopicPartition(*place) for place in self._partitions])
             self.counts.stopped = stopped
         return self.counts
 
@@ -181,14 +191,17 @@ class TopicConsumer:
     def _open(self, held: _Partition) -> None:
         """Open a partition's lane and set its position; note why where that cannot be now."""
         topic, number = held.place
-        clock = MessageClock()
-        recorder = self._open_recorder(f"{self._source or topic}.{number}", clock)
-        recording = PartitionRecorder(recorder, clock, f"{topic}/{number}@{self._ids[topic]}")
+        recording = partition_of(topic, number, self._ids[topic], self._source, self._open_recorder)
         try:
             low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ASK_SECONDS)
             offset = recording.resume()
+        except HandedOver as error:
+            recording.recorder.close()
+            held.end, held.retry_at = held.position, inf
+            self.counts.handed_over[held.place] = str(error)
+            return
         except (VeloxError, KafkaException) as error:
-            recorder.close()
+            recording.recorder.close()
             held.retry_at = time.monotonic() + RETRY_SECONDS
             self.counts.stopped[held.place] = str(error)
             return
@@ -220,6 +233,28 @@ class TopicConsumer:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             log.warning("the lag cannot be told to Kafka", error=str(error))
+
+
+def partition_of(topic: str, number: int, topic_id: str, source: str, open_recorder: OpenRecorder) -> PartitionRecorder:
+    """Return the recording of a topic's partition, under the source `<source>.<number>`, or `<topic>.<number>`."""
+    clock = MessageClock()
+    recorder = open_recorder(f"{source or topic}.{number}", clock)
+    return PartitionRecorder(recorder, clock, f"{topic}/{number}@{topic_id}")
+
+
+def hand_over(
+    settings: KafkaSettings, topic: str, number: int, taker: str, open_recorder: OpenRecorder, *, source: str = ""
+) -> HandOver:
+    """Let the source `<taker>.<number>` record a partition from where this data folder has come; no member may hold it
+    meanwhile.
+
+    Raises: BusUnavailable, SourceBusy; InvalidValue where nothing of it was recorded; HandedOver.
+    """
+    recording = partition_of(topic, number, topic_ids(settings, [topic])[topic], source, open_recorder)
+    try:
+        return recording.hand_over(f"{taker}.{number}", at_ns=time.time_ns())
+    finally:
+        recording.recorder.close()
 
 
 def by_partition(

@@ -26,10 +26,12 @@ from timeseries.bus.messages import (
     joined,
     plain_ticks,
 )
-from timeseries.errors import VeloxError
+from timeseries.errors import InvalidValue, SpoolFailed, VeloxError
 from timeseries.measurements import TICKS
 from timeseries.recording.marked import MarkedStream, Marker
 from timeseries.recording.recorder import Recorder
+from timeseries.spool.folder import Spool
+from timeseries.spool.hand_overs import GIVEN, TAKEN, HandOver, note, noted
 from timeseries.spool.marks import RejectedRow
 
 MINUTE_NS = 60 * 10**9
@@ -40,6 +42,12 @@ class OffsetGone(VeloxError):
     """A partition that no longer holds the message at which recording has to go on."""
 
     code = "offset_gone"
+
+
+class HandedOver(VeloxError):
+    """A partition that another source records from now on."""
+
+    code = "handed_over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ class PartitionRecorder:
         """``recorder`` raises storage faults and reads ``clock``. ``name`` tells the partition from any other, a topic
         that was deleted and made anew included."""
         self.recorder, self._clock, self.name = recorder, clock, name
-        self._stream = MarkedStream(recorder, TICKS, name)
+        self._stream, self._folder = MarkedStream(recorder, TICKS, name), Spool(recorder.root).folder(recorder.source)
         self._batch = self._position = self._skip = 0
         self._refused: tuple[RejectedRow, ...] = ()  # of the rows that are passed over
         self._expected: int | None = None  # the offset that has to come first
@@ -85,9 +93,20 @@ class PartitionRecorder:
     def resume(self) -> int | None:
         """Return the offset to go on at, None where nothing of the partition was recorded yet.
 
-        Raises: SourceBusy, SpoolFull, SpoolFailed.
+        Raises: SourceBusy, SpoolFull, SpoolFailed, HandedOver.
         """
-        self._expected, self._next, self._position, self._skip = self._stream.newest(), None, 0, 0
+        newest = self._stream.newest()  # which takes the source's lock: what is noted of it stands still
+        given = noted(self._folder, GIVEN)
+        if given is not None:
+            raise HandedOver(
+                f"{given.source} was handed over to {given.taker} at offset {given.offset}.",
+                hint="Record the partition there, or under another --source here.",
+            )
+        taken = noted(self._folder, TAKEN) if newest is None else None
+        if taken is not None and taken.stream == self.name:
+            self._stream.begin(taken.offset, taken.passed, taken.rejected)
+            newest = taken.offset
+        self._expected, self._next, self._position, self._skip = newest, None, 0, 0
         if self._expected is not None:
             self._batch = self._expected
             progress = self._stream.progress(self._batch)
@@ -138,6 +157,32 @@ class PartitionRecorder:
         if self._next is not None:
             self._stream.end(self._batch, self._position, str(self._next))
             self._next = None
+
+    def hand_over(self, taker: str, *, at_ns: int) -> HandOver:
+        """Let another source, such as another host's, record the partition from here on; the same one again changes
+        nothing.
+
+        Raises: InvalidValue where nothing of it was recorded, SourceBusy, SpoolFull, SpoolFailed, HandedOver.
+        """
+        try:
+            offset = self.resume()
+        except HandedOver:
+            given = noted(self._folder, GIVEN)
+            if given is None or (given.stream, given.taker) != (self.name, taker):
+                raise
+            return given
+        if offset is None or taker == self.recorder.source:
+            raise InvalidValue(
+                f"Nothing of {self.name} is to be handed over from {self.recorder.source} to {taker}.",
+                hint="What was recorded here goes to another source; what was not, to any.",
+            )
+        hand_over = HandOver(self.name, offset, self._skip, self._refused, at_ns, self.recorder.source, taker)
+        try:
+            self.recorder.sync()  # nobody reads again what a power loss would take now
+        except OSError as error:
+            raise SpoolFailed(f"The disk refused the spool: {error}.", hint="Look at the disk.") from error
+        note(self._folder, GIVEN, hand_over)
+        return hand_over
 
     def forget(self) -> None:
         """Go on at whichever message comes next: what was to be passed over is gone."""

@@ -14,7 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.measurements import TICKS, TIMES, Kind, Measurement, PointBatch
+from timeseries.reading.joined_lines import in_one_line
 from timeseries.spool.folder import Spool
+from timeseries.spool.hand_overs import SourceLines
 from timeseries.spool.ordinals import first_free
 from timeseries.stores.base import FirstPoint, PointQuery, Store
 from timeseries.stores.tables import (
@@ -33,7 +35,7 @@ SECOND = 10**9
 # What a timestamp of 64-bit nanoseconds can hold; bounds of a reading may be any instant.
 FIRST, LAST = -(2**63) + 1, 2**63 - 1
 
-Stretch = tuple[int, int, str]  # start, stop, source
+Stretch = tuple[int, int, tuple[str, ...]]  # start, stop, the source or those that took over from each other
 NewestBySymbol = dict[str, dict[str, Any]]  # symbol to its newest point: tags, times (ns), fields, origin
 
 
@@ -51,6 +53,8 @@ class PointReader:
 
     def ticks(self, symbol: str, start: int, stop: int, *, source: str | None = None, account: str) -> pa.Table:
         """Return a symbol's ticks, ascending: of one source, or day by day of the source with the day's first tick.
+
+        Where others took over from that source, theirs too: behind its own, each under its name.
 
         Columns: the times, the source, and the fields of `TICKS`.
         """
@@ -146,7 +150,8 @@ class PointReader:
         return merged(self.store.read(query), [tail], query)
 
     def _one_source(self, query: PointQuery, source: str | None) -> pa.Table:
-        """Return the query's points of one source; without a name, of the source with the first point, per day."""
+        """Return the query's points of one source; without a name, of the source with the first point, per day, and of
+        those that took over from it."""
         if source is not None:
             return self._points(replace(query, tags={**query.tags, "source": source}))
         try:
@@ -156,17 +161,21 @@ class PointReader:
             start, stop = FIRST, LAST
         whole_days = replace(query, start=clamp(start), stop=clamp(stop))
         tail = self._tail(whole_days)  # before the store: see the class
-        sources = self.store.sources(whole_days)
+        sources, lines = self.store.sources(whole_days), SourceLines.of_spool(self.spool)
         if sources is not None:
-            sources |= {*pc.unique(tail.column("source")).to_pylist()}
-            if len(sources) == 1:  # nearly always: then no day has to be asked who came first
-                return self._joined(tail, replace(query, tags={**query.tags, "source": next(iter(sources))}))
+            answering = {lines.of(name) for name in sources | {*pc.unique(tail.column("source")).to_pylist()}}
+            if len(answering) == 1:  # nearly always: then no day has to be asked who came first
+                return self._of_line(tail, query, answering.pop())
         firsts = [*self.store.first_points(whole_days), *self._first_points(tail)]
         readings = []
-        for start, stop, answering in self._spans(firsts, query):
-            days = replace(query, start=start, stop=stop, tags={**query.tags, "source": answering})
-            readings.append(self._joined(tail, days))
+        for start, stop, line in self._spans(firsts, query, lines):
+            readings.append(self._of_line(tail, replace(query, start=start, stop=stop), line))
         return pa.concat_tables(readings) if readings else point_schema(query.measurement, query.fields).empty_table()
+
+    def _of_line(self, tail: pa.Table, query: PointQuery, line: tuple[str, ...]) -> pa.Table:
+        """Return the query's points of sources that took over from each other."""
+        readings = [self._joined(tail, replace(query, tags={**query.tags, "source": source})) for source in line]
+        return readings[0] if len(line) == 1 else in_one_line(pa.concat_tables(readings), line)
 
     def _joined(self, tail: pa.Table, query: PointQuery) -> pa.Table:
         """Return the query's points, of one source, that the store has or a wider tail."""
@@ -175,20 +184,20 @@ class PointReader:
         waiting = tail.filter(pc.and_(inside, pc.equal(tail.column("source"), query.tags["source"])))
         return merged(self.store.read(query), [waiting], query)
 
-    def _spans(self, firsts: list[FirstPoint], query: PointQuery) -> Iterator[Stretch]:
-        """Yield stretches of days that one source answers for, ascending."""
+    def _spans(self, firsts: list[FirstPoint], query: PointQuery, lines: SourceLines) -> Iterator[Stretch]:
+        """Yield stretches of days that one source, or one line of sources, answers for, ascending."""
         earliest: dict[date, FirstPoint] = {}
         for point in firsts:
             rival = earliest.get(point.day)
             if rival is None or (point.time, point.source) < (rival.time, rival.source):
                 earliest[point.day] = point
         days = sorted(earliest.values(), key=lambda point: point.day)
-        for source, group in groupby(days, key=lambda point: point.source):
+        for line, group in groupby(days, key=lambda point: lines.of(point.source)):
             stretch = list(group)
             start = max(query.start, midnight(stretch[0].day, self.zone))
             stop = min(query.stop, midnight(stretch[-1].day + timedelta(days=1), self.zone))
             if start < stop:
-                yield start, stop, source
+                yield start, stop, line
 
     def _first_points(self, tail: pa.Table) -> Iterator[FirstPoint]:
         """Yield the first point of each source on each day of the tail."""

@@ -10,7 +10,7 @@ from timeseries.errors import VeloxError
 from timeseries.measurements import Measurement
 from timeseries.recording.source import SourceUser
 from timeseries.recording.writer import LaneWriter, StorageFault
-from timeseries.spool.marks import BatchProgress, RowMark
+from timeseries.spool.marks import BatchProgress, RejectedRow, RowMark
 
 
 class Rejected(tuple[int, str, str]):
@@ -94,6 +94,14 @@ class MarkedStream:
         try:
             with self.recorder.writing(self.measurement) as lane:
                 return lane.marks.progress(self.name, batch, issued=lane.sequence)
+        except StorageFault as fault:
+            raise fault.error from fault
+
+    def begin(self, batch: int, rows: int, rejected: tuple[RejectedRow, ...]) -> None:
+        """Note that a batch begins of which another lane has so many rows, or rejected them."""
+        try:
+            with self.recorder.writing(self.measurement) as lane:
+                lane.mark(RowMark(self.name, batch, 0, rows, 0, rejected))
         except StorageFault as fault:
             raise fault.error from fault
 

@@ -6,7 +6,7 @@ time (the candle's start) and the fields of `MINUTES`: what `ClosedDays` has, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -63,6 +63,16 @@ def of_first_source(points: pa.Table, day: str | None = None, time: str = "time"
     place = points.select([*keys, "source"]).append_column("place", pa.array(np.arange(len(points))))
     places = place.join(answering, [*keys, "source"], join_type="left semi").column("place")
     return points.take(places.sort())
+
+
+def days_of_several(rows: pa.Table, sources: Collection[str]) -> list[int]:
+    """Return the days (ns UTC) of which rows of several of these sources are there."""
+    if not sources:
+        return []
+    of_these = rows.filter(pc.is_in(rows.column("source"), pa.array(sorted(sources), pa.string())))
+    counts = of_these.group_by("day").aggregate([("source", "count_distinct")])
+    days: list[int] = counts.filter(pc.greater(counts.column("source_count_distinct"), 1)).column("day").to_pylist()
+    return days
 
 
 def by_symbol_and_time(rows: pa.Table) -> pa.Table:

@@ -12,8 +12,9 @@ from django.utils.module_loading import import_string
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 
 if TYPE_CHECKING:
-    from timeseries.bus.consumer import TopicConsumer
+    from timeseries.bus.consumer import OpenRecorder, TopicConsumer
     from timeseries.bus.producer import BusProducer
+    from timeseries.spool.hand_overs import HandOver
 
 EXTRA = "pip install 'velox[kafka]', or confluent-kafka beside requirements.txt, brings it."
 
@@ -42,6 +43,14 @@ def consumer_class() -> type[TopicConsumer]:
     except ImportError as error:
         raise BusUnavailable(f"Kafka's client is not installed ({error.name}).", hint=EXTRA) from error
     return consumer
+
+
+def hand_over(topic: str, number: int, taker: str, open_recorder: OpenRecorder, *, source: str) -> HandOver:
+    """Hand a partition over; see `timeseries.bus.consumer.hand_over`."""
+    consumer_class()
+    give = import_string("timeseries.bus.consumer.hand_over")
+    handed: HandOver = give(kafka_settings(), topic, number, taker, open_recorder, source=source)
+    return handed
 
 
 def producer_of(topic: str, *, partitions: int | None) -> BusProducer:
