@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kafka_secrets import KafkaSecrets
 from tests.rabbit_server import free_ports
 from tests.waiting import PATIENCE_SECONDS
 
@@ -48,6 +50,8 @@ class KafkaServer:
     folder: Path
     port: int
     classes: str
+    login_port: int = 0
+    mutual_port: int = 0
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -82,22 +86,32 @@ class KafkaServer:
 
 
 @contextmanager
-def kafka_server(folder: Path) -> Iterator[KafkaServer]:
-    """Skip (in CI: fail), with the line that would bring it, where Java or Maven is missing."""
+def kafka_server(folder: Path, secrets: KafkaSecrets | None = None) -> Iterator[KafkaServer]:
+    """Skip (in CI: fail), with the line that would bring it, where Java or Maven is missing.
+
+    With ``secrets`` it listens on two more ports: by TLS with a login, and by TLS to who has a certificate.
+    """
     classes = f"{jars()}/*"
-    port, controller = free_ports(2)
-    (folder / "server.properties").write_text(PROPERTIES.format(port=port, controller=controller, folder=folder))
+    port, controller, login, mutual = free_ports(4)
+    properties = PROPERTIES.format(port=port, controller=controller, folder=folder)
+    scram: tuple[str, ...] = ()
+    if secrets is not None:
+        more = f",LOGIN://127.0.0.1:{login},MUTUAL://127.0.0.1:{mutual}"
+        properties = re.sub("(?m)^(listeners=.*)$", rf"\1{more}", properties) + secrets.write()
+        scram = ("--add-scram", f"SCRAM-SHA-512=[name=desk,password={secrets.password}]")
+    (folder / "server.properties").write_text(properties)
     (folder / "log4j2.properties").write_text("")
     subprocess.run(
         [
             *("java", *JAVA, "-cp", classes, "kafka.tools.StorageTool", "format"),
             *("-t", "dmVsb3gtdGVzdHMta2Fma2E", "-c", str(folder / "server.properties")),
+            *scram,
         ],
         check=True,
         capture_output=True,
         timeout=PATIENCE_SECONDS,
     )
-    server = KafkaServer(folder, port, classes)
+    server = KafkaServer(folder, port, classes, login, mutual)
     try:
         server.start()
         yield server

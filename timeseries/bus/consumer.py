@@ -14,11 +14,12 @@ from math import inf
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from timeseries.bus.client_faults import ASK_SECONDS, QUIET, ClientFaults
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.messages import BusMessage
 from timeseries.bus.partition import HandedOver, MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
 from timeseries.bus.producer import BusProducer
-from timeseries.bus.topics import ASK_SECONDS, topic_ids
+from timeseries.bus.topics import topic_ids
 from timeseries.errors import VeloxError
 from timeseries.recording.recorder import Recorder
 from timeseries.spool.hand_overs import HandOver
@@ -84,7 +85,7 @@ class TopicConsumer:
         self._dead: dict[str, BusProducer] = {}
         self._committed_at = 0.0
         self._ids = topic_ids(settings, topics)
-        self._consumer = Consumer(settings.member(group))
+        self._consumer = Consumer(settings.member(group) | QUIET, error_cb=ClientFaults())
         if partitions:
             own = [TopicPartition(topic, number) for topic in topics for number in partitions]
             self._assigned(self._consumer, own)

@@ -96,10 +96,10 @@ class PartitionRecorder:
         Raises: SourceBusy, SpoolFull, SpoolFailed, HandedOver.
         """
         newest = self._stream.newest()  # which takes the source's lock: what is noted of it stands still
-        given = noted(self._folder, GIVEN)
-        if given is not None:
+        handed = noted(self._folder, GIVEN)
+        if handed is not None:
             raise HandedOver(
-                f"{given.source} was handed over to {given.taker} at offset {given.offset}.",
+                f"{handed.source} was handed over to {handed.taker} at offset {handed.offset}.",
                 hint="Record the partition there, or under another --source here.",
             )
         taken = noted(self._folder, TAKEN) if newest is None else None
@@ -167,10 +167,10 @@ class PartitionRecorder:
         try:
             offset = self.resume()
         except HandedOver:
-            given = noted(self._folder, GIVEN)
-            if given is None or (given.stream, given.taker) != (self.name, taker):
+            handed = noted(self._folder, GIVEN)
+            if handed is None or (handed.stream, handed.taker) != (self.name, taker):
                 raise
-            return given
+            return handed
         if offset is None or taker == self.recorder.source:
             raise InvalidValue(
                 f"Nothing of {self.name} is to be handed over from {self.recorder.source} to {taker}.",

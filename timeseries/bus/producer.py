@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from confluent_kafka import KafkaException, Producer
 
+from timeseries.bus.client_faults import QUIET, ClientFaults
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.messages import ARROW, JSON, Headers, arrow_message, headers_of, json_message
 from timeseries.bus.topics import partition_count
@@ -22,7 +23,8 @@ class BusProducer:
 
     def __init__(self, settings: KafkaSettings, topic: str) -> None:
         self.topic = topic
-        self._settings, self._producer = settings, Producer(settings.writer())
+        self._settings, self._connection = settings, ClientFaults()
+        self._producer = Producer(settings.writer() | QUIET, error_cb=self._connection)
         self._faults: list[str] = []
 
     @cached_property
@@ -80,5 +82,7 @@ class BusProducer:
         left = self._producer.flush(FLUSH_SECONDS)
         if self._faults or left:
             reason = self._faults[0] if self._faults else f"{left} messages wait after {FLUSH_SECONDS:.0f} s"
+            if self._connection.newest is not None:
+                reason += f": {self._connection.newest.str()}"
             self._faults.clear()
             raise BusUnavailable(f"{self.topic} was not written: {reason}.", hint="Look at the brokers, and run again.")
