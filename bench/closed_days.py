@@ -29,6 +29,7 @@ SIZES = {
     "year": {"CLOSED_DAYS": "250", "CLOSED_DAYS_SYMBOLS": "500", "CLOSED_DAYS_TICKS": "100", "CLOSED_DAYS_MERGED": "1"},
 }
 YEAR_MILLISECONDS = 150.0
+OF_DUCKDB = 1.3  # times as long may it take
 
 
 @contextmanager
@@ -45,6 +46,10 @@ def races() -> Iterator[Pairs | Skipped]:
             {
                 f"5m over 42 merged days, against {COMMIT}": (_pair(merged, former, "5m"), 5.0),
                 f"5m over 42 days as written, against {COMMIT}": (_pair(written, former_written, "5m"), 20.0),
+                "1m of a symbol's day from raw ticks, against DuckDB alone": (
+                    _pair(merged, merged, "raw day", "duckdb day"),
+                    1 / OF_DUCKDB,
+                ),
                 "1d over a year, against raw ticks": (_pair(year, year, "1d", "raw 1d"), 10.0),
                 f"1d of 500 symbols over a year, against a loop of {COMMIT}": (_pair(year, former_year, "list"), 20.0),
             }

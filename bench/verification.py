@@ -1,7 +1,7 @@
 """Proving the ledger: seconds per 100,000 trades, of a ledger that operations wrote.
 
 The race against the former commit is run over 100,000 trades, which each side keeps in `var/bench/proved_ledger` (made
-at the first run, in some minutes); `PROVED_TRADES=5000 make bench ROW=verify_race` makes it a short one.
+at the first run, in a minute); `PROVED_TRADES=5000 make bench ROW=verify_race` makes it a short one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Daily candles of a year and minutes of some weeks, of days that are over in the embedded store.
 
 The first word of a call says what is read: ``5m`` of one symbol over the weeks, ``1d`` of one symbol over the year, or
-``list``, daily candles of every symbol over the year, which are asked for one by one where there is no list. ``raw``
-before it reads from ticks alone. `CLOSED_DAYS_MERGED` empty leaves the days' files as they were written.
+``list``, daily candles of every symbol over the year, which are asked for one by one where there is no list, or
+``day``, minutes of one symbol's first day. ``raw`` before it reads from ticks alone, ``duckdb`` the same files by
+DuckDB alone, without VELOX. `CLOSED_DAYS_MERGED` empty leaves the days' files as they were written.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from itertools import islice
 from time import time_ns
 from zoneinfo import ZoneInfo
 
+import duckdb
 import numpy as np
 from django.conf import settings
 from django.core.management import call_command
@@ -70,6 +72,26 @@ def fill(store: DeltaStore) -> None:
         store.care(now=time_ns())
 
 
+def files_of_a_day(store: DeltaStore) -> list[str]:
+    """Return the first day's files."""
+    table = store.tables["ticks"]
+    rows = table.snapshot().files.select(["path", "partition.day"]).to_pylist()
+    return [str(table.folder / row["path"]) for row in rows if row["partition.day"] == FIRST.date()]
+
+
+def minutes_by_duckdb(engine: duckdb.DuckDBPyConnection, files: list[str]) -> int:
+    """Return how many minutes of one symbol DuckDB makes of these files."""
+    start = round(FIRST.timestamp()) * SECOND
+    sql = """
+        SELECT time // 60000000000 AS minute, arg_min(close, time), max(close), min(close), arg_max(close, time),
+            count(*), sum(volume), max(day_volume), min(time)
+        FROM read_parquet($files) WHERE account = 'main' AND source = 'bench' AND symbol = 'SYM25'
+            AND time >= $start AND time < $stop
+        GROUP BY minute ORDER BY minute"""
+    parameters = {"files": files, "start": start - 9 * 3600 * SECOND, "stop": start + 15 * 3600 * SECOND}
+    return len(engine.execute(sql, parameters).fetchall())
+
+
 @contextmanager
 def prepare() -> Iterator[Callable[[str], int]]:
     call_command("migrate", verbosity=0)
@@ -82,12 +104,17 @@ def prepare() -> Iterator[Callable[[str], int]]:
     start, stop = FIRST - timedelta(hours=9), opens()[-1] + timedelta(hours=9)
     reader = manager.telemetry.reader
     closed_days = getattr(reader.store, "closed_days", None)
+    engine = duckdb.connect()
 
     def play(words: str) -> int:
         *raw, question = words.split()
+        if raw == ["duckdb"]:
+            return minutes_by_duckdb(engine, files_of_a_day(store))
         if HAS_KEPT:
             reader.store.closed_days = (lambda *_, **__: None) if raw else closed_days
-        if question != "list":
+        if question == "day":
+            candles = len(manager.get_candles("SYM25", "1m", start, start + timedelta(days=1)))
+        elif question != "list":
             candles = len(manager.get_candles("SYM25", question, start, stop))
         elif HAS_KEPT:
             candles = len(manager.get_candles([f"SYM{number}" for number in range(SYMBOLS)], "1d", start, stop))

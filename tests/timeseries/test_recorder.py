@@ -15,12 +15,13 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.timeseries.spools import INDIA, NOW, OPEN, OPEN_NS, files, lane, recorder, stored
 from timeseries.errors import AmbiguousTick, InvalidValue, RecorderClosed
 from timeseries.measurements import EXECUTIONS
+from timeseries.recording import bulk
 from timeseries.recording.recorder import Recorder, TickBatch
 
 NAN, INF = float("nan"), float("inf")
@@ -687,6 +688,34 @@ class TestManyAtOnce:
         shuffled = batch.take(by_time)
         as_received = shuffled.columns["close"][np.argsort(shuffled.received_time)]
         assert as_received.tolist() == list(range(1, count + 3))
+
+
+INSTANTS = st.lists(
+    st.lists(
+        st.one_of(st.integers(0, 6), st.integers(0, 5).map(lambda second: 10 + second * 1000)), min_size=1, max_size=12
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(INSTANTS, st.sampled_from([1, 4, 256]))
+def test_ticks_in_columns_get_the_times_that_they_get_one_by_one(calls: list[list[int]], block: int) -> None:
+    """Instants that come again, step back, or lie so near that n leads to another one's ns."""
+    root = Path(os.environ["VELOX_DATA_DIR"]) / f"columns-{os.urandom(6).hex()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "BLOCK_MIN", block)
+        together, apart = recorder(root / "together"), recorder(root / "apart")
+        for offsets in calls:
+            times = OPEN_NS + np.array(offsets)
+            together.ticks({"ltp": np.ones(len(times)), "timestamp": times}, symbol="A")
+            for instant in times.tolist():
+                apart.tick("A", {"ltp": 1.0}, instant)
+        together.close(), apart.close()
+    times_of = [[point["time"] - OPEN_NS for point in stored(root / name)] for name in ("together", "apart")]
+    assert times_of[0] == times_of[1]
+    assert len(set(times_of[0])) == sum(map(len, calls))
 
 
 NAMES = st.text(

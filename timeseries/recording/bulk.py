@@ -172,16 +172,46 @@ def _groups(used: list[int], inverse: IntArray) -> Iterator[tuple[int, slice | I
             yield index, order[bounds[position] : bounds[position + 1]]
 
 
-def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: NextOrdinal | None) -> int | list[int]:
+def _ordinals(lane: LaneWriter, series: Series, times: IntArray, history: NextOrdinal | None) -> int | IntArray:
     """Return n of each of these instants (ns UTC) of a series and count them; one number where all have the same."""
     if times[0] > series.newest and (times[1:] > times[:-1]).all():
-        if len(times) >= BLOCK_MIN:
-            series.add_block(times)
-        else:
-            series.counts.update(dict.fromkeys(times.tolist(), 1))
-            series.newest = int(times[-1])
+        _remember(series, times)
         return 0
-    return [lane.ordinals.next(series, instant, history) for instant in times.tolist()]
+    ordinals, start = np.empty(len(times), dtype=np.int64), 0
+    while start < len(times):
+        # One by one as far as instants come that are known, such as the second that the call before ended in.
+        late = np.flatnonzero(times[start:] <= series.newest)
+        stop = start + int(late[-1]) + 1 if len(late) else len(times)
+        if len(late) or not _take_new(series, times[start:], ordinals[start:]):
+            ordinals[start:stop] = [
+                lane.ordinals.next(series, instant, history) for instant in times[start:stop].tolist()
+            ]
+        start = stop
+    return ordinals
+
+
+def _take_new(series: Series, times: IntArray, ordinals: IntArray) -> bool:
+    """Set n of instants that all come after the series' newest, in any order, each as often as it likes; False, and
+    nothing is set, where they are so near to one another that a ns which one takes may be another's instant."""
+    order = np.argsort(times, kind="stable")
+    rising = times[order]
+    begins = np.flatnonzero(np.append(True, rising[1:] != rising[:-1]))
+    ranks = np.arange(len(rising)) - np.repeat(begins, np.diff(np.append(begins, len(rising))))
+    taken = rising + ranks
+    if (taken[1:] <= taken[:-1]).any():
+        return False
+    ordinals[order] = ranks
+    _remember(series, taken)
+    return True
+
+
+def _remember(series: Series, rising: IntArray) -> None:
+    """Note one point at each of these rising ns, which all come after the series' newest."""
+    if len(rising) >= BLOCK_MIN:
+        series.add_block(rising)
+    else:
+        series.counts.update(dict.fromkeys(rising.tolist(), 1))
+        series.newest = int(rising[-1])
 
 
 def _plausible(values: FloatArray, shape: Shape) -> Mask:
