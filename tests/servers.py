@@ -26,6 +26,7 @@ PACKAGES = {
     "prometheus-alertmanager": "prometheus-alertmanager",
     "openjdk-17-jre-headless": "java",  # Kafka's broker, whose jars Maven brings
     "maven": "mvn",
+    "haproxy": "/usr/sbin/haproxy",
     "chromium": "chromium",
     "chromium-driver": "chromedriver",
 }

@@ -6,6 +6,7 @@ kept: with a row it stays, without one it goes.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -38,6 +39,8 @@ def folder() -> Path:
 
 def write(picture: CleanPicture) -> str:
     """Write a picture's file, on disk when this returns, and return its name. Raises: OSError."""
+    if settings.VELOX_RECORDER_ELSEWHERE:  # it would go with this process
+        raise OSError(errno.EROFS, "Screenshots are held by the recorder")
     name = f"{uuid.uuid4().hex}.{picture.format.lower()}"
     fresh = _fresh() / name
     for path in (folder(), _fresh()):  # each by itself: parents would be made with a mode of their own

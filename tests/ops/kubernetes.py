@@ -55,6 +55,8 @@ def containers(manifest: Manifest) -> list[Manifest]:
 def faults(manifests: Sequence[Manifest]) -> list[str]:
     """Return what breaks a rule of this desk, each with the name of the workload."""
     found = [f"{name(each)}: {fault}" for each in manifests if pod(each) for fault in _faults_of(each)]
+    for settings in (each["data"] for each in manifests if each["kind"] == "ConfigMap"):
+        found += [f"{variable} is no file" for variable in settings if _is_secret(variable)]
     if not any(each["kind"] == "NetworkPolicy" and each["spec"]["podSelector"] == {} for each in manifests):
         found.append("nothing closes the network")
     return found
@@ -63,6 +65,11 @@ def faults(manifests: Sequence[Manifest]) -> list[str]:
 def name(manifest: Manifest) -> str:
     text: str = manifest["metadata"]["name"]
     return text
+
+
+def _is_secret(variable: str) -> bool:
+    """Tell whether a variable holds a secret, where it should name a file that does."""
+    return SECRET.search(variable) is not None and not variable.endswith("_FILE")
 
 
 def _faults_of(manifest: Manifest) -> Iterator[str]:
@@ -85,7 +92,7 @@ def _faults_of(manifest: Manifest) -> Iterator[str]:
         if not re.fullmatch(r".+:(?!latest$)[\w.-]+", container["image"]):
             yield "its image is not pinned"
         for variable in container.get("env", ()):
-            if SECRET.search(variable["name"]) and not variable["name"].endswith("_FILE"):
+            if _is_secret(variable["name"]):
                 yield f"{variable['name']} is no file"
     if manifest["kind"] != "Job":
         yield from (fault for container in own["containers"] for fault in _probe_faults(container))

@@ -127,6 +127,13 @@ def test_an_open_network_is_found() -> None:
     assert faults([each for each in built("ha") if name(each) != "closed"]) == ["nothing closes the network"]
 
 
+def test_a_secret_among_the_settings_is_found() -> None:
+    manifests = built("ha")
+    [settings] = [each for each in manifests if each["kind"] == "ConfigMap"]
+    settings["data"]["DATABASE_URL"] = "postgres://velox:secret@postgres/velox"
+    assert faults(manifests) == ["DATABASE_URL is no file"]
+
+
 def test_no_secret_is_written_down() -> None:
     assert not [each for overlay in OVERLAYS for each in built(overlay) if each["kind"] == "Secret"]
 

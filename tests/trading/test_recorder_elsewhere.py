@@ -13,7 +13,9 @@ from tests import page_desk
 from tests.trading.book import opened
 from tests.trading.test_api import _fresh_rates, caller  # noqa: F401 - a fixture
 from tests.trading.test_api_ticks import TICK, _own_sources, post  # noqa: F401 - a fixture
+from trading import picture_files
 from trading.data_manager import DataManager
+from trading.domain.pictures import CleanPicture
 from trading.health.report import HELD, OF_THE_RECORDER
 from trading.models import Trade
 
@@ -38,6 +40,11 @@ def test_points_are_refused_and_nothing_of_them_is_kept(settings: Any) -> None:
         assert dm.process_tick("TCS", {"ltp": 1}) is False
         assert dm.process_ticks([{"symbol": "TCS", "ltp": 1}]).accepted == 0
     assert not list(Path(settings.SPOOL_DIR).rglob("*.seg*"))
+
+
+def test_a_picture_is_not_taken_into_a_folder_that_goes_with_the_web() -> None:
+    with pytest.raises(OSError, match="held by the recorder"):
+        picture_files.write(CleanPicture("PNG", 1, 1, b""))
 
 
 def test_the_ledger_is_written_from_any_web() -> None:
