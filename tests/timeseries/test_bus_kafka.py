@@ -212,7 +212,7 @@ def test_a_file_goes_onto_a_topic_and_from_it_into_the_spool_by_two_commands(
         answers = []
         for command in (
             ["produce", str(file), "--topic", f"of_file_{form}", "--create", "2", "--form", form, "--rows", "2"],
-            ["consume", f"of_file_{form}", "--until-end"],
+            ["record", "--feed", "kafka", f"of_file_{form}", "--once"],
             ["consume", f"of_file_{form}", "--until-end"],
         ):
             output = StringIO()

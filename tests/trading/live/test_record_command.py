@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
+from django.core.management import CommandError, call_command
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -304,3 +303,9 @@ def test_the_session_clock_wants_a_connection_from_shortly_before_to_shortly_aft
     assert not clock.is_wanted(ns(hours=12))
     assert not clock.is_wanted(ns(days=-1))
     assert [clock.is_trading(ns(minutes=m)) for m in (-10, 0, 374, 376)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("feed", "what"), [("kite", "--instruments CSV"), ("kafka", "Name the topics")])
+def test_what_a_feed_needs_is_told(ledger: Ledger, feed: str, what: str) -> None:
+    with pytest.raises(CommandError, match=what):
+        call_command("record", "--feed", feed)

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from django.conf import settings
+from django.core.management import call_command
 
 from timeseries.values import parse_name
 from trading.data_manager import DataManager
@@ -30,7 +31,7 @@ from trading.management.files import read_text, strategy_rules
 from trading.management.output import Report, Table, add_format_arguments
 from trading.queries.accounts import get_account
 
-FILE = "file"
+FILE, KAFKA = "file", "kafka"
 
 
 class Command(VeloxCommand):
@@ -38,13 +39,15 @@ class Command(VeloxCommand):
         "Record what a broker's socket sends: quotes into the spool, fills of order updates into the ledger, each "
         "once. It connects while a session is on, connects again when it is cut, silent or frozen, and ends on "
         "SIGTERM. Credentials come from the environment, or from files that NAME_FILE names. --feed file decodes "
-        "again what --frames has kept."
+        "again what --frames has kept. --feed kafka TOPIC... is `manage.py consume`, which has more options."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="with --feed file: files of --frames")
-        parser.add_argument("--feed", required=True, choices=[*FEEDS, FILE])
-        parser.add_argument("--instruments", required=True, type=Path, metavar="CSV", help="key, symbol, price_tick")
+        parser.add_argument(
+            "files", nargs="*", type=Path, metavar="FILE", help="of --frames, for --feed file; topics for kafka"
+        )
+        parser.add_argument("--feed", required=True, choices=[*FEEDS, FILE, KAFKA])
+        parser.add_argument("--instruments", type=Path, metavar="CSV", help="key, symbol, price_tick; kafka needs none")
         parser.add_argument("--account", default="main", help="the account (default: main)")
         parser.add_argument("--source", help="who records (default: the feed's name)")
         parser.add_argument("--strategy", metavar="ID", help="the strategy of all fills (default: imported)")
@@ -65,7 +68,7 @@ class Command(VeloxCommand):
         *,
         files: list[Path],
         feed: str,
-        instruments: Path,
+        instruments: Path | None,
         account: str,
         source: str | None,
         strategy: str | None,
@@ -80,6 +83,14 @@ class Command(VeloxCommand):
         any_time: bool,
         once: bool,
     ) -> bool:
+        if feed == KAFKA:
+            if not files:
+                raise InvalidValue("Name the topics: record --feed kafka TOPIC...", field="files")
+            options = {"account": account, "source": source or "", "until_end": once, "format": self.form}
+            call_command("consume", *map(str, files), **options, output=self.output, stdout=self.stdout)
+            return True
+        if instruments is None:
+            raise InvalidValue("--instruments CSV names what is subscribed to.", field="instruments")
         book = get_account(account)
         rules = strategy_rules(strategy, strategy_rule, field="strategy_rule")
         name = replaying.feed_of_all(files) if feed == FILE else feed
