@@ -220,6 +220,25 @@ def alerts() -> None:
             settle_deliveries(keys, error=error, now=OPENING + number * minute)
 
 
+def lab() -> None:
+    """Keep what commands of the lab told: a search, a backtest, other stops, and the card of a model."""
+    import json
+    from datetime import date
+    from pathlib import Path
+
+    from lab.operations.keep_model import keep_model
+    from lab.operations.record_run import record_run
+
+    answers = json.loads((Path(__file__).parent / "lab" / "told.json").read_text(encoding="utf-8"))
+    days = date(2021, 4, 12), date(2021, 4, 23)
+    for kind in ("optimize", "backtest", "stop_lab"):
+        strategy = answers[kind]["strategy"]
+        run = answers[kind].get("run", "")
+        record_run(kind, json.dumps(answers[kind]), account="main", strategy=strategy, days=days, run=run)
+    card = json.dumps(answers["signal_model"])
+    keep_model(None, training="c0de" * 16, account="main", strategy="edgy", days=days, card=card)
+
+
 def fill() -> None:
     """Fill an empty ledger with everything that the pages can show."""
     for group in ("asha", "viewer", "reviewer", "operator"):
@@ -231,6 +250,7 @@ def fill() -> None:
     ticks()
     reviewed("T3")
     breaks()
+    lab()
 
 
 if __name__ == "__main__":

@@ -86,3 +86,4 @@ def fill_desk() -> None:
     page_desk.breaks()
     page_desk.alerts()
     page_desk.token()
+    page_desk.lab()

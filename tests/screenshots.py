@@ -23,6 +23,8 @@ ROWS = {  # what the addresses below are filled with
     "strategy": "SELECT id FROM trading_strategy WHERE code = 'ema_cross'",
     "symbol": "SELECT id FROM trading_instrument WHERE symbol = 'RELIANCE'",
     "gap": "SELECT day FROM trading_feedgap",
+    "run": "SELECT id FROM lab_keptrun WHERE kind = 'backtest' ORDER BY id DESC LIMIT 1",
+    "stops": "SELECT id FROM lab_keptrun WHERE kind = 'stop_lab'",
     "note": "SELECT day FROM trading_daynote WHERE version = 2",
 }
 PAGES = {
@@ -51,6 +53,10 @@ PAGES = {
     "symbols": "/symbols/?days=all",
     "symbol": "/symbols/{symbol[0]}/?days=all",
     "signals": "/signals/",
+    "lab": "/lab/",
+    "lab-nothing": "/lab/?account=replay",
+    "lab-run": "/lab/runs/{run[0]}/",
+    "lab-stops": "/lab/runs/{stops[0]}/",
     "brokers": "/brokers/",
     "reconcile": "/reconcile/",
     "limits": "/limits/",

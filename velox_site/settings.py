@@ -109,10 +109,11 @@ MIDDLEWARE = [
 ROOT_URLCONF = "velox_site.urls"
 ASGI_APPLICATION = "velox_site.asgi.application"
 WSGI_APPLICATION = "velox_site.wsgi.application"
+DEMO_STEPS = ("lab_demo",)  # commands that look at a demo's day, once it is recorded
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "trading" / "web" / "templates"],
+        "DIRS": [BASE_DIR / "trading" / "web" / "templates", BASE_DIR / "lab" / "web" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -124,6 +125,7 @@ TEMPLATES = [
                 f"trading.web.templatetags.{name}"
                 for name in ("velox", "trade_cells", "position_cells", "candle_cells", "cut_cells", "admin_head")
             ],
+            "libraries": {"lab_cells": "lab.web.templatetags.lab_cells"},
         },
     }
 ]

@@ -20,10 +20,12 @@ from lab.backtest.skipping import can_skip, skipping
 from lab.backtest.walk import plainly, walk
 from lab.domain.fills import FillModel
 from lab.domain.trials import DayDigest, TrialOutcome, TrialSetup, TrialState
+from lab.operations.record_run import BACKTEST, record_run
 from lab.operations.record_trials import record_trials
 from lab.queries.trials import trials_on
 from timeseries.reader import Reader
 from trading.domain.money import from_units
+from trading.domain.plain_json import to_json
 from trading.domain.shapes import PeriodFigures
 from trading.errors import InvalidValue, VeloxError
 from trading.models import Account
@@ -147,7 +149,10 @@ def backtest(request: BacktestRequest, reader: Reader) -> Backtest:
     digests = outcome.digests_of(desk, seen.days)
     run = setup.key[:RUN_CHARACTERS]
     record_trials([TrialOutcome(setup=setup, digests=list(digests.values()), versions=versions(), run=run)])
-    return Backtest(_answer(request, setup, seen, desk, digests, lines), desk)
+    answer = _answer(request, setup, seen, desk, digests, lines)
+    span = seen.days[0], seen.days[-1]
+    record_run(BACKTEST, to_json(answer), account=request.capital.code, strategy=setup.strategy, days=span, run=run)
+    return Backtest(answer, desk)
 
 
 def _strategy(request: BacktestRequest) -> Strategy:

@@ -17,11 +17,13 @@ from lab.backtest.market import traded
 from lab.domain.fills import FillModel, TradedInstrument
 from lab.domain.stops import StopRule, units_of
 from lab.domain.trials import DayDigest, TrialOutcome, TrialSetup
+from lab.operations.record_run import STOP_LAB, record_run
 from lab.operations.record_trials import record_trials
 from lab.queries.trials import trials_on
 from timeseries.measurements import IntArray
 from timeseries.reader import Reader
 from trading.domain.money import from_units, to_units
+from trading.domain.plain_json import to_json
 from trading.domain.position import ENTRY_SIDE, EXIT_SIDE, LONG, SHORT, Execution
 from trading.errors import InvalidValue
 from trading.models import Account, Fill, Trade
@@ -162,7 +164,7 @@ def try_stops(request: StopsRequest, reader: Reader) -> StopsAnswer:
     own = [
         (trade.day in held_out, trade.own_gross - (charge or 0)) for trade, charge in zip(trades, charges, strict=True)
     ]
-    return {
+    answer: StopsAnswer = {
         "account": request.account.code,
         "strategy": request.strategy,
         "first_day": days[0],
@@ -178,6 +180,9 @@ def try_stops(request: StopsRequest, reader: Reader) -> StopsAnswer:
         "trials": len(ask(trials_on, request.strategy, days)),
         "rules": rows,
     }
+    span = days[0], days[-1]
+    record_run(STOP_LAB, to_json(answer), account=request.account.code, strategy=request.strategy, days=span)
+    return answer
 
 
 def _gathered(request: StopsRequest, reader: Reader) -> Gathered:

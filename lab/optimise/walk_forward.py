@@ -21,12 +21,14 @@ from lab.domain.odds import minimum_backtest_years, overfitting
 from lab.domain.space import ParameterSet
 from lab.domain.trials import DayDigest, TrialState
 from lab.domain.windows import Objective, Window, windows_of
+from lab.operations.record_run import OPTIMIZE, record_run
 from lab.optimise.extras import need, of_extra
 from lab.optimise.trying import Trying, days_of
 from lab.queries.trials import trials_on
 from timeseries.reader import Reader
 from trading.domain.chain import canonical
 from trading.domain.money import from_units
+from trading.domain.plain_json import to_json
 from trading.domain.statistics import sharpe
 from trading.errors import InvalidValue
 from trading.models import Account
@@ -145,7 +147,10 @@ def walk_forward(request: SearchRequest, reader: Reader) -> SearchAnswer:
     windows = windows_of(list(trying.days), request.train_days, request.test_days)
     _search(request, trying, spans, windows)
     choices = [_choice(window, trying, request.objective) for window in windows]
-    return _answer(request, trying, spans, choices)
+    answer = _answer(request, trying, spans, choices)
+    span, name = (answer["first_day"], answer["last_day"]), answer["strategy"]
+    record_run(OPTIMIZE, to_json(answer), account=request.capital.code, strategy=name, days=span, run=answer["run"])
+    return answer
 
 
 def _begun(request: SearchRequest, reader: Reader) -> tuple[Trying, dict[str, ParameterSpan]]:

@@ -48,7 +48,12 @@ LOOKUPS = ("", *(f"__{name}" for name in ("id__exact", "date", "day", "year", "x
 @cache
 def words_of_pages() -> list[str]:
     """Return every parameter that the code of a page reads."""
-    sources = [*ROOT.glob("trading/web/*.py"), *ROOT.glob("trading/pages/*.py"), *ROOT.glob("velox_site/*.py")]
+    sources = [
+        *ROOT.glob("trading/web/*.py"),
+        *ROOT.glob("lab/web/*.py"),
+        *ROOT.glob("trading/pages/*.py"),
+        *ROOT.glob("velox_site/*.py"),
+    ]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     read = re.findall(r"""GET(?:\.get(?:list)?\(|\[)["'](\w+)["']""", text)
     assert {"account", "day", "days", "month", "sort", "col", "page", "scale", "followed"} <= set(read)

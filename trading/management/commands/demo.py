@@ -99,6 +99,8 @@ class Command(VeloxCommand):
             self.say(f"Recording a demo day: {day.day}, after {day.sessions - 1} sessions.")
             record_sessions_before(account, day, reviewer=user)
             record(day)
+            for step in settings.DEMO_STEPS:
+                call_command(step, "--day", str(day.day))
             write_day(folder, replace(day, filled=True))
 
     def _user(self, folder: Path) -> User:
