@@ -221,7 +221,7 @@ def alerts() -> None:
 
 
 def lab() -> None:
-    """Keep what commands of the lab told: a search, a backtest, other stops, and the card of a model."""
+    """Keep what commands of the lab told: a search, a backtest, other stops, a gap, and the card of a model."""
     import json
     from datetime import date
     from pathlib import Path
@@ -231,7 +231,7 @@ def lab() -> None:
 
     answers = json.loads((Path(__file__).parent / "lab" / "told.json").read_text(encoding="utf-8"))
     days = date(2021, 4, 12), date(2021, 4, 23)
-    for kind in ("optimize", "backtest", "stop_lab"):
+    for kind in ("optimize", "backtest", "stop_lab", "gap"):
         strategy = answers[kind]["strategy"]
         run = answers[kind].get("run", "")
         record_run(kind, json.dumps(answers[kind]), account="main", strategy=strategy, days=days, run=run)

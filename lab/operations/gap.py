@@ -14,11 +14,13 @@ from lab.domain.fills import FillModel, LabTrade
 from lab.domain.trials import TrialOutcome, TrialState
 from lab.domain.waterfall import BookComparison, BookFill, BookTrade, compare
 from lab.operations.backtest import RUN_CHARACTERS, Backtest, BacktestRequest, backtest
+from lab.operations.record_run import GAP, record_run
 from lab.operations.try_stops import BOOKED
 from lab.queries.books import book_of, with_ticks
 from lab.queries.trials import trial_of_run
 from timeseries.reader import Reader
 from trading.domain.money import from_units
+from trading.domain.plain_json import to_json
 from trading.domain.position import ENTRY_SIDE
 from trading.errors import InvalidValue
 from trading.models import Account
@@ -121,7 +123,7 @@ def find_gap(request: GapRequest, reader: Reader) -> GapAnswer:
     if comparison.still_open:
         left_out[STILL_OPEN] = len(comparison.still_open)
     answer = run.answer
-    return {
+    gap: GapAnswer = {
         "account": request.account.code,
         "strategy": answer["strategy"],
         "parameters": answer["parameters"],
@@ -140,6 +142,10 @@ def find_gap(request: GapRequest, reader: Reader) -> GapAnswer:
         "waterfall": step_of(comparison),
         "trades": rows_of(comparison),
     }
+    record_run(
+        GAP, to_json(gap), account=request.account.code, strategy=answer["strategy"], days=(asked.first, asked.last)
+    )
+    return gap
 
 
 def _walked(request: GapRequest, strategy: str, reader: Reader) -> Backtest:

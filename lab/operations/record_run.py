@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from lab.models import KeptRun
 from trading.transactions import writing
 
-BACKTEST, OPTIMIZE, STOP_LAB = "backtest", "optimize", "stop_lab"
+BACKTEST, OPTIMIZE, STOP_LAB, GAP = "backtest", "optimize", "stop_lab", "gap"
 RUN_CHARACTERS = 16
 
 

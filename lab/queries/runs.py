@@ -42,6 +42,19 @@ class ToldRule(TypedDict):
     held_out_pnl: str
 
 
+class ToldGap(TypedDict):
+    """One trade of a gap, as it was told; its waterfall is money by step."""
+
+    kind: str
+    symbol: str
+    side: str
+    trade_id: str | None
+    backtest_trade_id: str | None
+    opened_at: str | None
+    backtest_opened_at: str | None
+    waterfall: dict[str, str]
+
+
 class ToldAnswer(TypedDict, total=False):
     """What pages read of an answer: money is text, days are ISO."""
 
@@ -51,6 +64,8 @@ class ToldAnswer(TypedDict, total=False):
     windows: list[ToldWindow]
     surface: list[ToldSet]
     rules: list[ToldRule]
+    waterfall: dict[str, str]
+    trades: list[ToldGap]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from lab.models import KeptRun
-from lab.operations.record_run import BACKTEST, OPTIMIZE, STOP_LAB
+from lab.operations.record_run import BACKTEST, GAP, OPTIMIZE, STOP_LAB
 from lab.queries.runs import ToldRun, days_of_run, looks_since, run_keys, told_runs
 from lab.queries.signal_models import card_of, models_of
 from lab.queries.trials import trial_counts
@@ -21,9 +21,9 @@ from trading.domain.plain_json import to_json
 from trading.queries.accounts import all_accounts, pick_account
 from trading.web.choice import AccountChoice, chosen_account, page
 
-PER_PAGE, SETS_SHOWN = 25, 100
+PER_PAGE, SETS_SHOWN, TRADES_SHOWN = 25, 100, 200
 SECTION = "lab"
-TITLES = {BACKTEST: "Backtest", OPTIMIZE: "Search", STOP_LAB: "Other stops"}
+TITLES = {BACKTEST: "Backtest", OPTIMIZE: "Search", STOP_LAB: "Other stops", GAP: "Live against backtest"}
 
 
 @require_safe
@@ -45,12 +45,9 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
     run, choice = _run(pk)
     answer, currency = run.answer, choice.account.currency
     if run.row.kind == STOP_LAB:
-        rules = answer["rules"]
-        file = asked_file(request, f"stops-{run.row.run}", run.row.body, to_json(rules))
-        chart = bars_of("P&L of each rule before the days held out", [rule["rule"] for rule in rules],
-                        [Decimal(rule["pnl"]) for rule in rules], currency)  # fmt: skip
-        return file or page(request, "lab/stops.html", SECTION, choice, run=run, answer=answer, chart=chart,
-                            since=looks_since(run.row))  # fmt: skip
+        return _stops(request, run, choice)
+    if run.row.kind == GAP:
+        return _gap(request, run, choice)
     days = days_of_run(run.row) if run.row.kind == BACKTEST else {}
     rows = [{"day": day, **digest._asdict(), "pnl": from_units(digest.pnl), "charges": from_units(digest.charges)}
             for day, digest in days.items()]  # fmt: skip
@@ -64,6 +61,34 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         run=run, answer=answer, title=TITLES.get(run.row.kind, run.row.kind), is_search=run.row.kind == OPTIMIZE,
         chart=curve_of("P&L so far, day by day" if days else "P&L of the test days so far", labels, amounts, currency),
         since=looks_since(run.row),
+    )  # fmt: skip
+
+
+def _stops(request: HttpRequest, run: ToldRun, choice: AccountChoice) -> HttpResponse:
+    rules = run.answer["rules"]
+    names, amounts = [rule["rule"] for rule in rules], [Decimal(rule["pnl"]) for rule in rules]
+    chart = bars_of("P&L of each rule before the days held out", names, amounts, choice.account.currency)
+    file = asked_file(request, f"stops-{run.row.run}", run.row.body, to_json(rules))
+    return file or page(
+        request, "lab/stops.html", SECTION, choice,
+        run=run, answer=run.answer, chart=chart, since=looks_since(run.row),
+    )  # fmt: skip
+
+
+def _gap(request: HttpRequest, run: ToldRun, choice: AccountChoice) -> HttpResponse:
+    steps, trades = run.answer["waterfall"], run.answer["trades"]
+    names = [name.replace("_", " ") for name in steps]
+    chart = bars_of("From the backtest to the live book", names, list(map(Decimal, steps.values())),
+                    choice.account.currency)  # fmt: skip
+    rows = [
+        {**{key: cell for key, cell in trade.items() if key != "waterfall"}, **trade["waterfall"]} for trade in trades
+    ]
+    file = asked_file(request, f"gap-{run.row.run}", run.row.body, to_json(rows))
+    return file or page(
+        request, "lab/gap.html", SECTION, choice,
+        run=run, answer=run.answer, steps=zip(names, steps.values(), strict=True), names=names, chart=chart,
+        trades=[(trade, list(trade["waterfall"].values())) for trade in trades[:TRADES_SHOWN]],
+        left_off=max(0, len(trades) - TRADES_SHOWN), since=looks_since(run.row),
     )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ PAGES = {
     "/lab/runs/1/surface/": "fast by slow",
     "/lab/runs/2/": "How it was made",
     "/lab/runs/3/": "best before",
+    "/lab/runs/4/": "Step by step",
     "/lab/models/1/": "What was expected, and what came",
     "/brokers/": "Brokers’ files",
     "/calendar/?account=replay": "Calendar",

@@ -47,16 +47,19 @@ def money(text: str) -> str:
     return amounts.money_text(Decimal(text), "INR", signed=True)
 
 
-@pytest.mark.parametrize("kind", ["optimize", "backtest", "stop_lab"])
+@pytest.mark.parametrize("kind", ["optimize", "backtest", "stop_lab", "gap"])
 def test_a_page_tells_what_its_command_tells_and_hands_it_on(read: Read, client: Client, kind: str):
     answer = json.loads(lab_desk.answered(kind))
     pk, kept = told(kind)
     assert kept == answer
     page = words(read(f"/lab/runs/{pk}/"))
-    assert f"Trials on these days (N) {answer['trials']}" in page
+    assert kind == "gap" or f"Trials on these days (N) {answer['trials']}" in page
     if kind == "stop_lab":
         for row in answer["rules"]:
             assert f"{row['rule']}" in page and f"{row['stopped']} {row['censored']} {money(row['pnl'])}" in page
+    elif kind == "gap":
+        for name, amount in answer["waterfall"].items():
+            assert f"{name.replace('_', ' ').capitalize()} {money(amount)}" in page
     else:
         assert money(answer["total_pnl"]) in page
         shown = [display.ratio(100 * answer[name], decimals=1) for name in ("psr", "dsr", "pbo") if answer[name]]
@@ -110,13 +113,13 @@ def test_a_card_shows_what_the_command_says(read: Read, client: Client):
 
 def test_the_list_has_the_newest_answer_of_each_run_of_one_account(read: Read):
     page = words(read("/lab/"))
-    assert "3 runs with its capital, 1 model of its signals" in page
-    assert all(title in page for title in ("Backtest", "Search", "Other stops", "edgy"))
+    assert "4 runs with its capital, 1 model of its signals" in page
+    assert all(title in page for title in ("Backtest", "Search", "Other stops", "Live against backtest", "edgy"))
     _, answer = told("backtest")
     record_run(BACKTEST, json.dumps({**answer, "trials": 77}), account="main", strategy="ema_cross",
                days=(KeptRun.objects.first().first_day,) * 2, run=answer["run"])  # fmt: skip
     page = words(read("/lab/"))
-    assert "3 runs" in page and " 77 " in page
+    assert "4 runs" in page and " 77 " in page
     other = words(read("/lab/", account="replay"))
     assert "0 runs" in other and "No run was made with this account’s capital yet" in other
     assert "No model was trained yet" in other and "ema_cross" in other  # the count is of every account
@@ -135,7 +138,8 @@ def test_pages_ask_the_same_number_of_questions_whatever_they_show(read: Read, c
     pages = {
         "/lab/": None, f"/lab/runs/{told('backtest')[0]}/": None, f"/lab/runs/{told('optimize')[0]}/": None,
         f"/lab/runs/{told('optimize')[0]}/surface/": None, f"/lab/runs/{told('optimize')[0]}/windows/": None,
-        f"/lab/runs/{told('stop_lab')[0]}/": None, f"/lab/models/{SignalModel.objects.get().pk}/": None,
+        f"/lab/runs/{told('stop_lab')[0]}/": None, f"/lab/runs/{told('gap')[0]}/": None,
+        f"/lab/models/{SignalModel.objects.get().pk}/": None,
     }  # fmt: skip
 
     def count(address: str) -> int:
