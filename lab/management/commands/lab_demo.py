@@ -10,6 +10,7 @@ from lab.domain.fills import FillModel
 from lab.domain.stops import StopRule
 from lab.operations.backtest import BacktestRequest, backtest
 from lab.operations.try_stops import StopsRequest, try_stops
+from timeseries.reader import Reader
 from timeseries.wiring import open_reader
 from trading.errors import InvalidValue
 from trading.management.base import VeloxCommand
@@ -34,18 +35,21 @@ class Command(VeloxCommand):
         if account.book != Account.Book.DEMO:
             raise InvalidValue(f"Account {ACCOUNT} is a {account.book} one.", hint="This is for a demo's folder alone.")
         on: date = parse_day(day)
-        ticks = TickQuestion(ACCOUNT, None, (), on, on)
-        for fast, slow in PERIODS:
-            settings = {"fast": fast, "slow": slow}
-            backtest(
-                BacktestRequest(strategy=STRATEGY, ticks=ticks, capital=account, settings=settings, model=FillModel()),
-                reader,
-            )
-        try_stops(
-            StopsRequest(
-                account=account, strategy=STRATEGY, symbol=None, first=on, last=on, rules=RULES, held_out_days=0,
-                ticks=ACCOUNT, source=None,
-            ),
-            reader,
-        )  # fmt: skip
+        try:
+            _look(account, on, reader)
+        except InvalidValue as error:  # a day that is cut short may have no tick, or no trade
+            self.say(f"The lab has nothing to show: {error}")
         return True
+
+
+def _look(account: Account, on: date, reader: Reader) -> None:
+    ticks = TickQuestion(ACCOUNT, None, (), on, on)
+    for fast, slow in PERIODS:
+        settings = {"fast": fast, "slow": slow}
+        request = BacktestRequest(strategy=STRATEGY, ticks=ticks, capital=account, settings=settings, model=FillModel())
+        backtest(request, reader)
+    stops = StopsRequest(
+        account=account, strategy=STRATEGY, symbol=None, first=on, last=on, rules=RULES, held_out_days=0, ticks=ACCOUNT,
+        source=None,
+    )  # fmt: skip
+    try_stops(stops, reader)
