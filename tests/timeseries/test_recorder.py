@@ -644,6 +644,11 @@ class TestManyAtOnce:
             ]
             desk.close()
 
+    @pytest.mark.parametrize("rows", [[{}], [{}, {}], [{"colour": "red"}]], ids=["empty", "two", "of no meaning"])
+    def test_rows_of_nothing_are_rejected_each(self, tmp_path: Path, rows: Any) -> None:
+        batch = recorder(tmp_path).ticks(rows, symbol="TCS")
+        assert (batch.accepted, [row[0] for row in batch.rejected]) == (0, list(range(len(rows))))
+
     def test_no_rows_are_no_ticks(self, tmp_path: Path) -> None:
         desk = recorder(tmp_path)
         assert desk.ticks([]) == TickBatch(0)

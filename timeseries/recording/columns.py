@@ -103,11 +103,13 @@ def given_columns(ticks: Mapping[str, ColumnInput], symbol: str | None) -> TickC
 
 
 def columns_of(rows: Sequence[TickDict], symbol: str | None) -> TickColumns | None:
-    """Return dicts that all have the same keys as columns; None where they have not."""
+    """Return dicts that all have the same keys as columns; None where they have not, or no key that means something."""
     if set(map(type, rows)) != {dict}:
         return None
     keys = rows[0].keys()
     wanted = [name for name in keys if name in WANTED]
+    if not wanted:
+        return None  # columns that are none would not tell how many rows there are
     if len(wanted) == len(keys):
         if set(map(len, rows)) != {len(keys)}:
             return None
