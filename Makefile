@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test servers check bench chaos screenshots record-influx env lock clean
+.PHONY: help run serve test servers s3 check bench chaos screenshots record-influx env lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ check: .venv/dev ## format, lint, types, arrows, Django's own checks
 	VELOX_DATA_DIR=var/check VELOX_SITE_URL=https://velox.example $(PY) manage.py check --deploy --fail-level WARNING
 	VELOX_DATA_DIR=var/check $(PY) manage.py makemigrations --check --dry-run
 
+s3: ## build the S3 server of the archive's tests into the user's cache (Go, some minutes)
+	@test -x $(S3) || GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
 bench: .venv/dev ## measure against the references; writes var/bench.json [ROW=name]
 	@$(PY) -m bench $(ROW)
 
@@ -57,11 +60,13 @@ env: ## write .env with random secrets (0600); never overwrites one
 lock: .venv/dev ## resolve pyproject.toml anew into the hashed requirements files
 	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q pyproject.toml -o requirements.txt
 	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra dev --extra lab -c requirements.txt pyproject.toml -o requirements-dev.txt
-	@for extra in lab patterns; do $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra $$extra -c requirements-dev.txt pyproject.toml -o requirements-$$extra.txt; done
+	@for extra in archive lab patterns; do $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra $$extra -c requirements-dev.txt pyproject.toml -o requirements-$$extra.txt; done
 
 clean: ## remove what can be made again; never the data in var/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/cache var/tmp var/check
 	find . -name __pycache__ -not -path './var/*' -prune -exec rm -rf {} +
+
+S3 = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/velox/bin/versitygw
 
 # The lock and nothing else: pip looks for no requirement that a newer release could answer, and then checks the whole.
 # Compiled by every core, VELOX with it, and without the packages' own tests; a file that is no Python is left as it is.

@@ -18,6 +18,7 @@ from timeseries.spool import latencies
 from timeseries.spool.disk_space import Room, Space
 from timeseries.spool.folder import Spool
 from timeseries.stores.base import Store
+from timeseries.stores.delta.archive import Archive, ArchivedDay, Tell
 from timeseries.stores.delta.store import DeltaStore
 
 INFLUX_VARIABLES = ("INFLUXDB_V2_ORG", "INFLUXDB_V2_BUCKET", "INFLUXDB_V2_TOKEN")
@@ -45,7 +46,7 @@ def open_store(*, ask_seconds: float | None = None) -> Store:
         StoreMisconfigured: INFLUXDB_V2_URL is set and another of the four variables is not.
     """
     if not settings.INFLUXDB_V2_URL:
-        return _embedded(settings.DELTA_DIR, _zone(), settings.VELOX_RETENTION_DAYS)
+        return embedded_store()
     if missing := [name for name in INFLUX_VARIABLES if not getattr(settings, name)]:
         raise StoreMisconfigured(
             f"INFLUXDB_V2_URL is set, but {' and '.join(missing)} not.",
@@ -65,10 +66,47 @@ def open_store(*, ask_seconds: float | None = None) -> Store:
     return store
 
 
+def embedded_store() -> DeltaStore:
+    """Return this process's embedded store of the data folder, whether or not it is the one in use."""
+    return _embedded(
+        settings.DELTA_DIR,
+        _zone(),
+        settings.VELOX_RETENTION_DAYS,
+        settings.VELOX_ARCHIVE_URL,
+        settings.VELOX_ARCHIVE_CACHE_BYTES,
+    )
+
+
 @lru_cache(maxsize=4)
-def _embedded(root: Path, zone: ZoneInfo, retention_days: int | None) -> DeltaStore:
+def _embedded(root: Path, zone: ZoneInfo, retention_days: int | None, archive_url: str, cache_bytes: int) -> DeltaStore:
     """Return this process's store of a folder, the same one each time: no page or check opens every table anew."""
-    return DeltaStore(root, zone=zone, retention_days=retention_days)
+    bucket = None
+    if archive_url:
+        # By name: a desk without an archive need not have its client installed.
+        try:
+            bucket = import_string("timeseries.stores.delta.bucket.ObjectStore")(archive_url, settings.ARCHIVE_ACCESS)
+        except ImportError as error:
+            raise StoreMisconfigured(
+                "VELOX_ARCHIVE_URL is set, and the archive's client is not installed.",
+                field="VELOX_ARCHIVE_URL",
+                hint="pip install --require-hashes -r requirements-archive.txt",
+            ) from error
+    return DeltaStore(root, zone=zone, retention_days=retention_days, bucket=bucket, cache_bytes=cache_bytes)
+
+
+def open_archive() -> Archive | None:
+    """Return the archive of the embedded store; None where none is set, or points are kept in InfluxDB."""
+    return None if settings.INFLUXDB_V2_URL else embedded_store().archive
+
+
+def archive_days(archive: Archive, *, tell: Tell | None = None) -> list[ArchivedDay]:
+    """Make a pass over the archive as the settings have it; see `Archive.run`."""
+    return archive.run(
+        now=time.time_ns(),
+        keep_local_days=settings.VELOX_KEEP_LOCAL_DAYS,
+        retention_days=settings.VELOX_RETENTION_DAYS,
+        tell=tell,
+    )
 
 
 def count_points(*, now_ns: int | None = None) -> balance.PointCounts:
@@ -88,11 +126,13 @@ def open_reader(*, ask_seconds: float | None = None) -> Reader:
 
 def open_pump() -> Pump:
     """Return a pump of this data folder."""
+    archive = open_archive()
     return Pump(
         open_spool(),
         open_store(),
         keep_shipped_days=settings.VELOX_KEEP_SHIPPED_DAYS or 0,
         observe=partial(observe, "shipping"),
+        archive=None if archive is None else partial(archive_days, archive),
     )
 
 

@@ -200,6 +200,15 @@ VELOX_SPOOL_SYNC_MS = env.integer("VELOX_SPOOL_SYNC_MS", 200, minimum=1)
 VELOX_SPOOL_MAX_BYTES = env.optional_integer("VELOX_SPOOL_MAX_BYTES", minimum=64 * 1024 * 1024)
 VELOX_KEEP_SHIPPED_DAYS = env.integer("VELOX_KEEP_SHIPPED_DAYS", 7, minimum=0)
 VELOX_RETENTION_DAYS = env.optional_integer("VELOX_RETENTION_DAYS", minimum=1)
+# Days that are over, as Delta tables on an object store (s3://bucket/prefix) or in a folder (file:///folder).
+VELOX_ARCHIVE_URL = env.text("VELOX_ARCHIVE_URL")
+ARCHIVE_ACCESS = {
+    name: text
+    for name in ("endpoint", "region", "access_key_id", "secret_access_key")
+    if (text := env.text(f"VELOX_ARCHIVE_{name.upper()}"))
+}
+VELOX_KEEP_LOCAL_DAYS = env.optional_integer("VELOX_KEEP_LOCAL_DAYS", minimum=1)
+VELOX_ARCHIVE_CACHE_BYTES = env.integer("VELOX_ARCHIVE_CACHE_BYTES", 10 * 2**30, minimum=64 * 1024 * 1024)
 
 # -- metrics: for who has the token; without one there is no /metrics --------------------------------------------------
 VELOX_METRICS_TOKEN = env.text("VELOX_METRICS_TOKEN")

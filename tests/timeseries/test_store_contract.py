@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.timeseries.archives import archived_store
 from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, indicators, prices
 from tests.timeseries.influx_real import influx_store
 from timeseries.measurements import EXECUTIONS, INDICATORS, MEASUREMENTS, TICKS, TRAILING_SL
@@ -24,11 +25,13 @@ OPEN = at("2021-04-12 09:15")
 EVER = (-(2**63) + 1, 2**63 - 1)
 
 
-@pytest.fixture(params=["delta", "influx"])
+@pytest.fixture(params=["delta", "archived", "influx"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "influx":
         with influx_store() as store:
             yield store
+    elif request.param == "archived":
+        yield archived_store(tmp_path / "a folder")
     else:
         yield DeltaStore(tmp_path / "a folder" / "delta", zone=INDIA)
 

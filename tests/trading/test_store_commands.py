@@ -117,3 +117,36 @@ def test_set_up_without_its_variables_names_the_first_that_is_missing(settings: 
     settings.INFLUXDB_V2_URL = "http://127.0.0.1:9"
     with pytest.raises(CommandError, match="INFLUXDB_V2_ORG is not set"):
         call_command("setup_influx")
+
+
+def test_days_that_are_over_are_archived_listed_verified_and_brought_back(settings: Any, tmp_path: Path) -> None:
+    settings.VELOX_ARCHIVE_URL = (tmp_path / "archive").as_uri()
+    settings.VELOX_KEEP_LOCAL_DAYS = 1
+    record(settings, 3)
+    assert wiring.open_pump().drain(30)
+    assert [(row["measurement"], row["place"]) for row in said("archive", "--list")["days"]] == [("ticks", "here")]
+    row = {"day": "2021-04-12", "measurement": "ticks", "place": "archive", "files": 1, "rows": 3}
+    (moved,) = said("archive")["days"]
+    assert {**moved, **row} == moved
+    assert said("archive", "--verify") == {"faults": []}
+    with DataManager(source="reader") as dm:
+        assert dm.query_sql("SELECT count(*) AS n FROM ticks").to_pylist() == [{"n": 3}]
+    assert said("archive", "--restore", "2021-04-12")["days"][0]["place"] == "both"
+    for day, words in (("2021-04-13", "Nothing of 2021-04-13"), ("yesterday", "is no date")):
+        with pytest.raises(CommandError, match=words):
+            said("archive", "--restore", day)
+    assert said("archive", "--adopt")["days"][0]["rows"] == 6  # listed twice, and counted once
+    with DataManager(source="reader") as dm:
+        assert dm.query_sql("SELECT count(*) AS n FROM ticks").to_pylist() == [{"n": 3}]
+
+
+@pytest.mark.parametrize("url", ["ftp://desk/archive", "s3:desk"])
+def test_an_address_that_is_none_of_an_archive_is_told(settings: Any, url: str) -> None:
+    settings.VELOX_ARCHIVE_URL = url
+    with pytest.raises(CommandError, match="is no address of an archive"):
+        said("archive")
+
+
+def test_without_an_address_there_is_no_archive() -> None:
+    with pytest.raises(CommandError, match="Set VELOX_ARCHIVE_URL"):
+        said("archive")

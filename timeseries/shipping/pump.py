@@ -8,7 +8,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from timeseries.errors import FlushTimeout, StoreUnavailable, VeloxError
 from timeseries.measurements import TICKS
 from timeseries.shipping import balance, clearing, resending
+from timeseries.shipping.archiver import Archiver
 from timeseries.shipping.healing import Healer, Mending
 from timeseries.shipping.minute_keeper import MinuteKeeper, place_of
 from timeseries.shipping.shipper import ship_slice
@@ -25,6 +26,7 @@ from timeseries.spool.folder import Spool
 from timeseries.spool.lane import Lane
 from timeseries.spool.lease import LeaseHeld
 from timeseries.stores.base import Store
+from timeseries.stores.delta.archive import ArchivedDay
 
 LaneKey = tuple[str, str]  # source, measurement's name
 
@@ -71,6 +73,7 @@ class Pump:
         keep_shipped_days: shipped segments older than this are removed, so that an emptied store can be filled again.
         clock: ns UTC.
         observe: gets the seconds that each slice took.
+        archive: a pass over the archive of days that are over; None: there is none.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Pump:
         keep_shipped_days: int = 7,
         clock: Callable[[], int] = time.time_ns,
         observe: Callable[[float], None] = lambda seconds: None,
+        archive: Callable[[], Sequence[ArchivedDay]] | None = None,
     ) -> None:
         self.spool, self.store, self.keep_shipped_days, self.clock = spool, store, keep_shipped_days, clock
         self.observe = observe
@@ -91,6 +95,7 @@ class Pump:
         self._cared_at = self._minutes_at = self._days_at = 0
         self._keeper = MinuteKeeper(spool, store, clock=clock)
         self.healer = Healer(spool, store, owner=self.owner)
+        self.archiver = Archiver(archive)
         self.keeping: threading.Thread | None = None
         self._draining: threading.Thread | None = None
         self._rung = False
@@ -114,6 +119,7 @@ class Pump:
             self.keeping = threading.Thread(target=self._keep_candles, args=(now,), name="minutes", daemon=True)
             self.keeping.start()
         self.healer.start_if_due()
+        self.archiver.start_if_due()
         if now - self._cared_at >= CARE_EVERY_NS:
             self._cared_at = now
             self._care(now)

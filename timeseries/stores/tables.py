@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, timedelta
 from itertools import chain
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +15,7 @@ import pyarrow.compute as pc
 
 from timeseries.measurements import TIMES, Kind, Measurement, PointBatch
 from timeseries.stores.base import PointQuery
+from timeseries.values import day_of, midnight
 
 ColumnArray = npt.NDArray[Any]  # of floats, integers or texts, as its column's kind has it
 INSTANT = pa.timestamp("ns", "UTC")
@@ -142,3 +146,17 @@ def newest_rows(points: pa.Table, origin: str) -> dict[str, dict[str, Any]]:
     firsts = [pc.index(symbols, symbol).as_py() for symbol in pc.unique(symbols)]
     rows = points.take(order.take(pa.array(firsts, pa.uint64()))).to_pylist(maps_as_pydicts="strict")
     return {row["symbol"]: {**row, "origin": origin} for row in rows}
+
+
+def by_day(rows: pa.Table, zone: ZoneInfo) -> Iterator[tuple[date, pa.Table]]:
+    """Yield the rows of each day of the zone, with its date."""
+    times = rows.column("time").to_numpy()
+    first = day_of(int(times.min()), zone)
+    days = (day_of(int(times.max()), zone) - first).days
+    if days == 0:
+        yield first, rows
+        return
+    midnights = [midnight(first + timedelta(days=n), zone) for n in range(1, days + 1)]
+    number = np.searchsorted(np.array(midnights), times, side="right")
+    for n in np.unique(number):
+        yield first + timedelta(days=int(n)), rows.filter(pa.array(number == n))

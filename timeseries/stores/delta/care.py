@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
-from timeseries.errors import StoreUnavailable
+from timeseries.errors import StoreMisconfigured, StoreUnavailable
 from timeseries.stores.base import Bounds, damage_error
 from timeseries.stores.delta.damage import Inspector
 from timeseries.stores.delta.query import Engine, SqlParameters, selection_of
@@ -161,6 +161,12 @@ def delete_account(engine: Engine, table: MeasurementTable, inspector: Inspector
         StoreDamaged: a damaged file may hold points of others, too.
     """
     seen = table.snapshot()
+    if seen is not None and seen.archived is not None and len(_of_account(seen.archived, account)):
+        raise StoreMisconfigured(
+            f"Points of {account} in {table.folder.name} are in the archive, and VELOX_ARCHIVE_URL is not set.",
+            field="VELOX_ARCHIVE_URL",
+            hint="Set it: they are removed there, too.",
+        )
     damages = inspector.damages(inspector.damaged(_of_account(seen.files, account))) if seen is not None else []
     if mixed := [damage for damage in damages if damage.tags["account"] != Bounds(account, account)]:
         raise damage_error(mixed)

@@ -176,7 +176,7 @@ class CandleKeeper:
         begin, end = midnight(day, self.zone), midnight(day + timedelta(days=1), self.zone)
         if snapshot is None or begin % MINUTE or end % MINUTE:
             return None
-        files = snapshot.files.filter(pc.equal(snapshot.files.column("partition.day"), pa.scalar(day)))
+        files = snapshot.all_files.filter(pc.equal(snapshot.all_files.column("partition.day"), pa.scalar(day)))
         if len(self.inspector.damaged(files)):
             return None
         blocks: dict[SeriesName, list[CandleRows]] = {}

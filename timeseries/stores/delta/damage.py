@@ -19,6 +19,7 @@ import pyarrow as pa
 from timeseries.measurements import TIMES
 from timeseries.spool import durable
 from timeseries.stores.base import Bounds, Damage
+from timeseries.stores.delta.archived import is_archived
 from timeseries.stores.delta.file import is_whole
 from timeseries.stores.delta.table import MeasurementTable
 
@@ -34,7 +35,11 @@ class Inspector:
         self._sound: dict[str, tuple[int, int, int]] = {}
 
     def absent(self, files: pa.Table) -> pa.Table:
-        """Return those of the newest version's files that are gone or of another size; it costs a look at each."""
+        """Return those of the newest version's files that are gone or of another size; it costs a look at each.
+
+        Archived files are no part of this: their copies are checked when they are fetched.
+        """
+        files = _lying_here(files)
         rows = [number for number, (path, size) in enumerate(_listed(files)) if not self._is_there(path, size)]
         return self._still_listed(files, rows)
 
@@ -44,6 +49,7 @@ class Inspector:
         A file that was sound when it was last read, and has not changed since, is read only ``anew``; of a file that
         there is no time for counts whether it is there.
         """
+        files = _lying_here(files)
         until = time.monotonic() + seconds
         rows = []
         for number, (path, size) in enumerate(_listed(files)):
@@ -109,6 +115,12 @@ class Inspector:
 def _listed(files: pa.Table) -> Iterator[tuple[str, int]]:
     if len(files):
         yield from zip(_paths(files), files.column("size_bytes").to_pylist(), strict=True)
+
+
+def _lying_here(files: pa.Table) -> pa.Table:
+    """Return the files that are not archived."""
+    is_here = [not is_archived(path) for path in _paths(files)]
+    return files if all(is_here) else files.filter(pa.array(is_here, pa.bool_()))
 
 
 def _paths(files: pa.Table) -> list[str]:

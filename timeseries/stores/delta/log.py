@@ -51,7 +51,13 @@ def relist(engine: Engine, table: MeasurementTable, span: DaySpan) -> None:
         scratch = MeasurementTable(table.folder / f"_relisted-{os.getpid()}", table.measurement)
         shutil.rmtree(scratch.folder, ignore_errors=True)
         snapshot = scratch.complete()
-        scratch.commit(snapshot, added=list(_files(engine, table, span)), transaction=(REWRITE, snapshot.version + 1))
+        scratch.commit(
+            snapshot,
+            added=list(_files(engine, table, span)),
+            transaction=(REWRITE, snapshot.version + 1),
+            # One that no commit had named yet lists files that are here, too: of rows that stand twice one counts.
+            index=table.archived.newest_number() or None,
+        )
         aside = table.folder / FOLDER
         aside.mkdir(mode=0o700, exist_ok=True)
         if (table.folder / LOG).exists():

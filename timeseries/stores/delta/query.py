@@ -10,6 +10,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta.table import WRITTEN, MeasurementTable, Snapshot
+from timeseries.stores.delta.table import EMPTY, WRITTEN, MeasurementTable, Snapshot
 from timeseries.stores.tables import point_schema
 
 INT64 = np.iinfo(np.int64)
@@ -67,19 +68,25 @@ class Engine:
 class FileSelection:
     """The files of a snapshot that can hold an answer. ``overlapping``: one point may stand in two of them."""
 
+    table: MeasurementTable
     files: pa.Table
-    paths: list[str]
     overlapping: bool
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Where the files lie; those that are archived are fetched first. Raises as `ArchivedFiles.bring`."""
+        self.table.archived.bring(self.files)
+        return [str(self.table.folder / path) for path in self.files.column("path").to_pylist()]
 
 
 def select(table: MeasurementTable, snapshot: Snapshot | None, query: PointQuery) -> FileSelection:
     """Return the files whose bounds admit the query's times and tags."""
-    if snapshot is None or not len(snapshot.files):
-        return FileSelection(pa.table({"path": pa.array([], pa.string())}), [], False)
-    files = snapshot.files
+    if snapshot is None or not len(snapshot.all_files):
+        return FileSelection(table, EMPTY, False)
+    files = snapshot.all_files
     keep = pc.and_(
         _bound(pc.less, files, "min.time", _int64(query.stop)),
         _bound(pc.greater_equal, files, "max.time", _int64(query.start)),
@@ -114,12 +121,11 @@ def _bound(compare: Compare, files: pa.Table, name: str, limit: str | int) -> pa
 
 def selection_of(table: MeasurementTable, files: pa.Table) -> FileSelection:
     """Return the selection of exactly these files of the table."""
-    paths = [str(table.folder / path) for path in files.column("path").to_pylist()]
     if len(files) < 2:
-        return FileSelection(files, paths, overlapping=False)
+        return FileSelection(table, files, overlapping=False)
     order = files.sort_by("min.time")
     least, greatest = order.column("min.time").to_numpy(), order.column("max.time").to_numpy()
-    return FileSelection(files, paths, overlapping=bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any()))
+    return FileSelection(table, files, overlapping=bool((np.maximum.accumulate(greatest)[:-1] >= least[1:]).any()))
 
 
 def _int64(instant: int) -> int:

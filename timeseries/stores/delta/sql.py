@@ -51,7 +51,10 @@ def ask(
             query = PointQuery(table.measurement, *EVER)
             name = table.measurement.name
             try:
-                selection = select(table, table.snapshot(), query)
+                snapshot = table.snapshot()
+                if name not in text.lower() and snapshot is not None and snapshot.archived is not None:
+                    continue  # nothing is fetched from the archive that is not asked for
+                selection = select(table, snapshot, query)
                 paths += selection.paths
                 connection.execute(f'CREATE VIEW "{name}" AS {_view(table, selection)}')
             except (duckdb.Error, StoreDamaged):

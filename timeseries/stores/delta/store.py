@@ -8,9 +8,9 @@ only that one. Exactness never rests on the transaction that a lane's commits ca
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -34,13 +34,22 @@ from timeseries.stores.base import (
 )
 from timeseries.stores.delta import care as delta_care
 from timeseries.stores.delta import sql as delta_sql
+from timeseries.stores.delta.appending import Appender
+from timeseries.stores.delta.archive import Archive
+from timeseries.stores.delta.archived import CACHE_BYTES, Objects
 from timeseries.stores.delta.closed_days import CandleKeeper
 from timeseries.stores.delta.damage import Inspector, losses, note_loss
 from timeseries.stores.delta.log import relist
 from timeseries.stores.delta.newest import newest_points
 from timeseries.stores.delta.query import Engine, FileSelection, as_reading, conditions, rows_of, select, selection_of
-from timeseries.stores.delta.table import LOG, TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
-from timeseries.stores.tables import in_series_order, point_schema, table_of
+from timeseries.stores.delta.table import (
+    LOG,
+    TROUBLE,
+    MeasurementTable,
+    engine,
+    tables_of,
+)
+from timeseries.stores.tables import point_schema
 from timeseries.values import day_of, midnight
 
 ATTEMPTS = 5
@@ -48,8 +57,6 @@ SECOND = 10**9
 VACUUM_EVERY = 1800 * SECOND
 CARE_SECONDS = 2.0
 Answer = TypeVar("Answer")
-# Of a batch in the order of its series, what is to be written; the last argument is the lane's last sequence so far.
-Choice = Callable[[MeasurementTable, Snapshot, PointBatch, int | None], pa.Table]
 
 
 class DeltaStore:
@@ -59,108 +66,44 @@ class DeltaStore:
         root: the folder of the tables; made at the first write.
         zone: the desk's zone, whose dates partition the tables.
         retention_days: whole days older than this are removed by `care`; None keeps everything.
+        bucket: where days that are over are archived; None: all stays here, and nothing is read there.
+        cache_bytes: how much that was fetched from the archive is kept at hand.
     """
 
     name = "delta"
     label = "Delta tables"
     slice_rows = 50_000
 
-    def __init__(self, root: Path, *, zone: ZoneInfo, retention_days: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        zone: ZoneInfo,
+        retention_days: int | None = None,
+        bucket: Objects | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
         self.root, self.zone, self.retention_days = root, zone, retention_days
         # A commit is made from the very snapshot that was checked: readers must not move it on, so they have their own.
-        self.writers = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
-        self.tables = {name: MeasurementTable(root / name, m) for name, m in MEASUREMENTS.items()}
+        self.writers, self.tables = (tables_of(root, bucket, cache_bytes=cache_bytes) for _ in range(2))
         self.inspectors = {name: Inspector(table) for name, table in self.tables.items()}
         self.engine = Engine(root / ".scratch")
         self.care_engine = Engine(root / ".scratch", threads=1, memory="96MB")  # what it cannot hold goes to the disk
         self.candles = CandleKeeper(
             root, self.tables[TICKS.name], Inspector(self.tables[TICKS.name]), self.care_engine, zone
         )
+        self.appender = Appender(self.writers, self._intact_points, self.engine, zone)
+        self.archive = None if bucket is None else Archive(root, self.writers, self.inspectors, bucket, zone)
         self._vacuumed_at = 0
 
     def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
         """Keep the points; durable on return. None is ever refused."""
-        self._write(batch, self._unknown)
+        self.appender.write(batch, self.appender.unknown)
         return ()
 
     def restore(self, batch: PointBatch) -> None:
         """Keep the points but those that stand there as they are or were received later; durable on return."""
-        self._write(batch, self._lost)
-
-    def _write(self, batch: PointBatch, choose: Choice) -> None:
-        if not len(batch):
-            return
-        table = self.writers[batch.measurement.name]
-        with engine(), table.lock:
-            for attempt in range(ATTEMPTS):
-                try:
-                    self._append(table, batch, choose)
-                except Overtaken:
-                    continue
-                except TROUBLE:
-                    if attempt:
-                        raise
-                    table.forget()  # the folder may have been emptied or replaced
-                else:
-                    return
-        raise StoreUnavailable("Other writers of this lane kept coming first.", hint="It is tried again.")
-
-    def _append(self, table: MeasurementTable, batch: PointBatch, choose: Choice) -> None:
-        snapshot = table.complete()
-        lane = f"{batch.source}/{batch.measurement.name}"
-        seen = snapshot.transaction(lane)
-        rows = choose(table, snapshot, in_series_order(batch), seen)
-        if not len(rows):
-            return
-        rows = rows.append_column(WRITTEN, pa.array(np.full(len(rows), snapshot.next_written)))
-        added = [table.add_file(day, of_day) for day, of_day in self._by_day(rows)]
-        try:
-            # What is sent again does not set the lane back: a repeat of what follows must be known as one.
-            last = max(int(batch.sequences[-1]), seen or 0)
-            table.commit(snapshot, added=added, transaction=(lane, last))
-        except Overtaken:
-            table.discard(added)
-            raise
-
-    def _unknown(self, table: MeasurementTable, snapshot: Snapshot, batch: PointBatch, seen: int | None) -> pa.Table:
-        """Return the points without those that a repeat would write again.
-
-        What the lane's transaction has passed is looked up and not just dropped: a spool that was made anew counts from
-        one again, and its points are no repeats.
-        """
-        if seen is None or int(batch.sequences.min()) > seen:
-            return table_of(batch)
-        old = batch.sequences <= seen
-        schema = point_schema(table.measurement)
-        passed = table_of(batch.take(old)).cast(schema)
-        bounds = pc.min_max(passed.column("time")).as_py()
-        query = PointQuery(table.measurement, bounds["min"], bounds["max"] + 1, {"source": batch.source})
-        stored = self._intact_points(table, select(table, snapshot, query), query)
-        unstored = self.engine.ask("FROM passed EXCEPT FROM stored", {}, passed=passed, stored=stored)
-        return pa.concat_tables([unstored.cast(schema), table_of(batch.take(~old)).cast(schema)])
-
-    def _lost(self, table: MeasurementTable, snapshot: Snapshot, batch: PointBatch, seen: int | None) -> pa.Table:
-        """Return the points of which no intact file has this one or a later one of its series and time."""
-        schema = point_schema(table.measurement)
-        points = table_of(batch).cast(schema)
-        bounds = pc.min_max(points.column("time")).as_py()
-        query = PointQuery(table.measurement, bounds["min"], bounds["max"] + 1, {"source": batch.source})
-        stored = self._intact_points(table, select(table, snapshot, query), query)
-        same = " AND ".join(f'points."{name}" = stored."{name}"' for name in (*table.measurement.series_tags, "time"))
-        sql = f"SELECT points.* FROM points ANTI JOIN stored ON {same} AND stored.received_time >= points.received_time"
-        return self.engine.ask(sql, {}, points=points, stored=stored).cast(schema)
-
-    def _by_day(self, rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
-        times = rows.column("time").to_numpy()
-        first = day_of(int(times.min()), self.zone)
-        days = (day_of(int(times.max()), self.zone) - first).days
-        if days == 0:
-            yield first, rows
-            return
-        midnights = [midnight(first + timedelta(days=n), self.zone) for n in range(1, days + 1)]
-        number = np.searchsorted(np.array(midnights), times, side="right")
-        for n in np.unique(number):
-            yield first + timedelta(days=int(n)), rows.filter(pa.array(number == n))
+        self.appender.write(batch, self.appender.lost)
 
     def read(self, query: PointQuery) -> pa.Table:
         """Return the points of the query, each once."""
@@ -354,10 +297,14 @@ class DeltaStore:
         return frozenset(pc.unique(least).to_pylist())
 
     def delete_account(self, account: str) -> None:
-        """Remove every point of the account, in all measurements."""
+        """Remove every point of the account, in all measurements and in the archive."""
+        if self.archive is not None:
+            self.archive.withdraw(account)
         with engine(), self.candles.changing_ticks(account=account):
             for name, table in self.writers.items():
                 delta_care.delete_account(self.engine, table, self.inspectors[name], account)
+        if self.archive is not None:
+            self.archive.follow()
 
     def care(self, *, now: int) -> None:
         """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more.
@@ -393,7 +340,10 @@ class DeltaStore:
             if self._answer(
                 self.tables[measurement.name],
                 query,
-                lambda selection: len(selection) and len(self.engine.ask(sql, {"files": selection.paths[:1]})),
+                lambda selection: (
+                    len(selection)
+                    and len(self.engine.ask(sql, {"files": selection_of(selection.table, selection.files[:1]).paths}))
+                ),
             ):
                 break
         return (time.perf_counter() - started) * 1000

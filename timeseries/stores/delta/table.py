@@ -28,8 +28,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, CommitProperties, PostCommitHookProperties, RemoveAction, Transaction
 
 from timeseries.errors import StoreDamaged, StoreUnavailable
-from timeseries.measurements import TIMES, Kind, Measurement
+from timeseries.measurements import MEASUREMENTS, TIMES, Kind, Measurement
 from timeseries.spool import durable
+from timeseries.stores.delta.archived import TRANSACTION, ArchivedFiles, Objects
 from timeseries.stores.delta.file import seal
 from timeseries.stores.tables import point_schema
 
@@ -98,6 +99,7 @@ def engine() -> Iterator[None]:
 class Snapshot:
     """One version of the table. ``files`` has a row per file: path, rows, day, least and greatest of its columns.
 
+    ``archived`` has the same of those that lie in the archive alone, by the index with the number ``index``.
     ``table_id`` is another once the log was made anew.
     """
 
@@ -106,6 +108,15 @@ class Snapshot:
     files: pa.Table
     field_names: frozenset[str]
     transaction: Callable[[str], int | None]
+    index: int = 0
+    archived: pa.Table | None = None
+
+    @cached_property
+    def all_files(self) -> pa.Table:
+        """The files of the table and, after them, the archived ones."""
+        if self.archived is None or not len(self.archived):
+            return self.files
+        return pa.concat_tables([self.files, self.archived], promote_options="default")
 
     @cached_property
     def day_states(self) -> dict[date, str]:
@@ -115,11 +126,12 @@ class Snapshot:
         where a file of the day does not tell how far it reaches.
         """
         name = f"max.{WRITTEN}"
-        if not len(self.files):
+        files = self.all_files
+        if not len(files):
             return {}
-        days = self.files.column("partition.day").to_pylist()
-        is_told = name in self.files.column_names
-        numbers = self.files.column(name).to_pylist() if is_told else [None] * len(days)
+        days = files.column("partition.day").to_pylist()
+        is_told = name in files.column_names
+        numbers = files.column(name).to_pylist() if is_told else [None] * len(days)
         highest: dict[date, int] = {}
         for day, number in zip(days, numbers, strict=True):
             reached = UNTOLD if number is None else number
@@ -129,7 +141,7 @@ class Snapshot:
     @property
     def next_written(self) -> int:
         """The number for rows that are written now: above that of every row there, also where the log was made anew."""
-        highest = pc.max(self.files.column(f"max.{WRITTEN}")).as_py() if len(self.files) else None
+        highest = pc.max(self.all_files.column(f"max.{WRITTEN}")).as_py() if len(self.all_files) else None
         return max(self.version, highest or 0) + 1
 
 
@@ -143,8 +155,9 @@ class MeasurementTable:
     A snapshot is of one moment; a commit is made from the newest snapshot taken here.
     """
 
-    def __init__(self, folder: Path, measurement: Measurement) -> None:
+    def __init__(self, folder: Path, measurement: Measurement, archived: ArchivedFiles | None = None) -> None:
         self.folder, self.measurement = folder, measurement
+        self.archived = archived or ArchivedFiles(folder)
         self.schema = pa.schema([("day", pa.date32()), *point_schema(measurement), (WRITTEN, pa.int64())])
         texts = [field.name for field in measurement.fields if field.kind is Kind.TEXT]
         # The columns whose least and greatest value each file tells: what is asked for, and what is often all the same.
@@ -182,6 +195,10 @@ class MeasurementTable:
         same = stamp == self._log_stamp and not (log / f"{version + 1:020d}.json").exists()
         self._log_stamp = stamp
         return not same
+
+    def index(self) -> int:
+        """Return the number of the index of archived files that counts, by the log alone; 0 where none does."""
+        return DeltaTable(str(self.folder)).transaction_version(TRANSACTION) or 0
 
     def forget(self) -> None:
         """Read the table anew at the next call: the folder may have been emptied or replaced."""
@@ -246,8 +263,15 @@ class MeasurementTable:
     def _describe(self, table: DeltaTable) -> Snapshot:
         actions = pa.table(table.get_add_actions(flatten=True))
         names = frozenset(field.name for field in table.schema().fields)
+        index = table.transaction_version(TRANSACTION) or 0
         return Snapshot(
-            table.metadata().id, table.version(), actions if len(actions) else EMPTY, names, table.transaction_version
+            table.metadata().id,
+            table.version(),
+            actions if len(actions) else EMPTY,
+            names,
+            table.transaction_version,
+            index,
+            self.archived.listed(index),
         )
 
     def commit(
@@ -257,9 +281,12 @@ class MeasurementTable:
         added: Sequence[AddAction],
         removed: Sequence[str] = (),
         transaction: tuple[str, int],
+        index: int | None = None,
         moved_only: bool = False,
     ) -> None:
         """Commit files that come and go, durably, from ``snapshot``; ``moved_only``: the rows stay (compaction).
+
+        ``index``: from this commit on the index of archived files with this number counts.
 
         Raises:
             Overtaken: another commit of this transaction's name came first; nothing was committed.
@@ -274,7 +301,8 @@ class MeasurementTable:
             if log_inode != self._log_stamp[0]:  # into a log that was made anew no old version is committed
                 raise Overtaken
             gone = [RemoveAction(path, not moved_only, time.time_ns() // 10**6) for path in removed]
-            properties = CommitProperties(app_transactions=[Transaction(*transaction)])
+            transactions = [transaction] if index is None else [transaction, (TRANSACTION, index)]
+            properties = CommitProperties(app_transactions=[Transaction(*named) for named in transactions])
             hooks = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
             try:
                 self._table.create_write_transaction(
@@ -350,3 +378,11 @@ def listing(path: str, size: int, day: date, statistics: FileStatistics) -> AddA
     """Return the log's entry for a file of ``size`` bytes at a path within the table."""
     text = json.dumps(statistics, ensure_ascii=False)  # escaped pairs are misread
     return AddAction(path, size, {"day": day.isoformat()}, time.time_ns() // 10**6, True, text)
+
+
+def tables_of(root: Path, objects: Objects | None, *, cache_bytes: int) -> dict[str, MeasurementTable]:
+    """Return the table of each measurement in a folder, by its name; see `ArchivedFiles` for the rest."""
+    return {
+        name: MeasurementTable(root / name, measurement, ArchivedFiles(root / name, objects, cache_bytes=cache_bytes))
+        for name, measurement in MEASUREMENTS.items()
+    }

@@ -1,0 +1,437 @@
+"""The archive of closed days: each is whole in exactly one place that answers, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import obstore
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from tests.s3_server import s3_server
+from tests.timeseries.archives import folder_bucket
+from tests.timeseries.batches import DAY, INDIA, SECOND, Point, at, batch, prices
+from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, StoreUnavailable
+from timeseries.measurements import TICKS
+from timeseries.stores.base import PointQuery
+from timeseries.stores.delta import archive as archive_module
+from timeseries.stores.delta.archive import Archive
+from timeseries.stores.delta.archived import FOLDER, is_archived
+from timeseries.stores.delta.bucket import ObjectStore
+from timeseries.stores.delta.store import DeltaStore
+
+OPEN = at("2021-04-12 09:15")
+MONDAY, TUESDAY = date(2021, 4, 12), date(2021, 4, 13)
+NOW = OPEN + 10 * DAY
+EVERYTHING = PointQuery(TICKS, 0, 2**62)
+KILLS = int(os.environ.get("VELOX_ARCHIVE_KILLS", "10"))
+SEED = int(os.environ.get("VELOX_SEED", "7"))
+
+
+@pytest.fixture(params=["folder", "s3"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
+    if request.param == "folder":
+        yield folder_bucket(tmp_path / "the archive")
+        return
+    with s3_server(tmp_path) as server:
+        yield ObjectStore(server.url, server.access)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> ObjectStore:
+    """The place of an archive in a folder, for what does not depend on the object store."""
+    return folder_bucket(tmp_path / "the archive")
+
+
+def desk(folder: Path, bucket: ObjectStore | None, **more: int) -> DeltaStore:
+    return DeltaStore(folder / "delta", zone=INDIA, bucket=bucket, **more)
+
+
+def archive_of(store: DeltaStore) -> Archive:
+    assert store.archive is not None
+    return store.archive
+
+
+def fill(store: DeltaStore, days: int = 3) -> list[dict[str, object]]:
+    """Write some batches a day, Monday first; return all points as they are read."""
+    for number in range(4 * days):
+        day, part = divmod(number, 4)
+        times = [OPEN + day * DAY + (10 * part + second) * SECOND for second in range(10)]
+        points: list[Point] = prices("M&M" if part % 2 else "A", times, [float(part + second) for second in range(10)])
+        store.write(batch(points, first=1 + 10 * number))
+    return store.read(EVERYTHING).to_pylist()
+
+
+def places(store: DeltaStore) -> dict[date, str]:
+    return {row.day: row.place for row in archive_of(store).days()}
+
+
+def here(store: DeltaStore) -> list[str]:
+    return sorted(DeltaTable(str(store.root / "ticks")).file_uris())
+
+
+def rows_of(candles: pa.Table) -> str:
+    """Return the rows as a text: what is unknown in them is a NaN, which equals nothing."""
+    return str(candles.to_pylist())
+
+
+def there(bucket: ObjectStore) -> pa.Table:
+    """Read the archive's own table as anybody would."""
+    return DeltaTable(f"{bucket.url}/ticks", storage_options=bucket.table_options).to_pyarrow_table()
+
+
+def test_days_that_are_over_are_copied_and_the_running_one_is_not(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    points = fill(store)
+    archive_of(store).run(now=OPEN + 2 * DAY, keep_local_days=None)
+    assert list(places(store).values()) == ["both", "both", "here"]
+    copied = there(bucket)
+    assert len(copied) == 80
+    names = ("time", "symbol", "close")
+    assert sorted(zip(*(copied[name].to_pylist() for name in names), strict=True)) == sorted(
+        tuple(point[name] for name in names) for point in points[:80]
+    )
+    version = DeltaTable(f"{bucket.url}/ticks", storage_options=bucket.table_options).version()
+    archive_of(store).run(now=OPEN + 2 * DAY, keep_local_days=None)
+    assert DeltaTable(f"{bucket.url}/ticks", storage_options=bucket.table_options).version() == version
+    assert archive_of(store).verify() == []
+
+
+def test_a_dropped_day_is_read_from_the_archive_also_by_another_process(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=8)
+    assert list(places(store).values()) == ["archive", "archive", "both"]
+    assert len(here(store)) == 4
+    for reader in (store, desk(tmp_path, bucket)):
+        assert reader.read(EVERYTHING).to_pylist() == points
+        assert reader.newest(PointQuery(TICKS, 0, OPEN + DAY)).to_pylist()[0]["time"] == OPEN + 39 * SECOND
+        assert {point.day for point in reader.first_points(EVERYTHING)} == {MONDAY, TUESDAY, date(2021, 4, 14)}
+        answer = reader.query_sql("SELECT count(*) AS n, sum(close) AS s FROM ticks", {})
+        assert answer.to_pylist() == [{"n": 120, "s": sum(float(str(point["close"])) for point in points)}]
+    assert archive_of(store).verify() == []
+
+
+def test_what_is_at_hand_is_not_fetched_again_and_old_copies_make_room(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    monday = PointQuery(TICKS, OPEN, OPEN + DAY)
+    first = store.read(monday)
+    shutil.rmtree(tmp_path / "the archive")
+    assert store.read(monday).equals(first)
+    with pytest.raises(StoreDamaged, match="of the archive is gone"):
+        store.read(PointQuery(TICKS, OPEN + DAY, OPEN + 2 * DAY))
+
+
+def test_more_than_may_be_kept_at_hand_is_not_fetched_at_once(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store := desk(tmp_path, place))
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    size = archive_of(store).days()[0].bytes
+    small = desk(tmp_path, place, cache_bytes=size + 100)
+    monkeypatch.setattr("timeseries.stores.delta.archived.SPARED_SECONDS", -1.0)
+    for day in range(3):
+        assert len(small.read(PointQuery(TICKS, OPEN + day * DAY, OPEN + (day + 1) * DAY))) == 40
+        copies = [*(small.root / "ticks" / FOLDER).glob("day=*/*.parquet")]
+        assert sum(copy.stat().st_size for copy in copies) <= size + 100
+    with pytest.raises(StoreUnavailable, match="at once"):
+        small.read(EVERYTHING)
+
+
+def test_a_late_tick_of_an_archived_day_is_read_at_once_and_archived_later(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    late = OPEN + 5 * SECOND
+    store.write(batch(prices("A", [late, late + 1], [99.0, 98.0]), first=121))
+    expected = store.read(EVERYTHING).to_pylist()
+    assert len(expected) == 121
+    assert [row["close"] for row in expected if row["time"] == late] == [99.0]
+    assert places(store)[MONDAY] == "here"
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert places(store)[MONDAY] == "archive"
+    assert here(store) == []
+    assert store.read(EVERYTHING).to_pylist() == expected
+
+
+def test_the_candles_of_a_dropped_day_stay_those_that_were_counted(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = desk(tmp_path, place)
+    fill(store)
+    for _ in range(2):
+        store.keep_closed_days(now=NOW)
+    query = PointQuery(TICKS, OPEN, OPEN + SECOND, {"account": "main"}, symbols=("A",))
+    before = store.closed_days(query, by_day=False)
+    assert (before.uncounted, len(before.candles)) == ((), 1)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+
+    def fetch(*_: object) -> None:
+        raise AssertionError("nothing is fetched for a candle that is kept")
+
+    monkeypatch.setattr(place, "fetch", fetch)
+    assert rows_of(store.closed_days(query, by_day=False).candles) == rows_of(before.candles)
+    monkeypatch.undo()
+    store.recount_closed_days(now=NOW)
+    assert rows_of(store.closed_days(query, by_day=False).candles) == rows_of(before.candles)
+
+
+def test_without_its_address_an_archived_day_is_refused_by_name_and_the_others_answer(
+    tmp_path: Path, place: ObjectStore
+) -> None:
+    fill(store := desk(tmp_path, place))
+    archive_of(store).run(now=NOW, keep_local_days=9)
+    without = desk(tmp_path, None)
+    assert len(without.read(PointQuery(TICKS, OPEN + DAY, 2**62))) == 80
+    with pytest.raises(StoreMisconfigured, match="VELOX_ARCHIVE_URL"):
+        without.read(EVERYTHING)
+    with pytest.raises(StoreMisconfigured, match="VELOX_ARCHIVE_URL"):
+        without.delete_account("main")
+    without.write(batch(prices("A", [OPEN + 20 * DAY], [1.0]), first=121))
+    assert len(store.read(EVERYTHING)) == 121
+
+
+def test_a_damaged_object_is_named_and_never_read(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    objects = sorted((tmp_path / "the archive" / "ticks" / "day=2021-04-12").glob("*.parquet"))
+    content = bytearray(objects[0].read_bytes())
+    content[len(content) // 2] ^= 1
+    objects[0].write_bytes(content)
+    objects[1].unlink()
+    for reader in (store, desk(tmp_path, place)):
+        with pytest.raises(StoreDamaged, match=r"of the archive is (damaged|gone)"):
+            reader.read(EVERYTHING)
+        assert len(reader.read(PointQuery(TICKS, OPEN + DAY, 2**62))) == 80
+    assert sorted(fault.reason for fault in archive_of(store).verify()) == ["is damaged", "is gone"]
+
+
+def test_a_day_whose_copy_is_damaged_stays_here(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=None)
+    copy = next((tmp_path / "the archive" / "ticks" / "day=2021-04-12").glob("*.parquet"))
+    copy.write_bytes(copy.read_bytes()[::-1])
+    with pytest.raises(StoreDamaged, match="2021-04-12 stays here"):
+        archive_of(store).run(now=NOW, keep_local_days=0)
+    assert places(store)[MONDAY] == "both"
+    assert store.read(EVERYTHING).to_pylist() == points
+    copy.unlink()
+    shutil.copy(store.root / "ticks" / "day=2021-04-12" / copy.name, copy)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert places(store)[MONDAY] == "archive"
+
+
+def test_a_day_is_brought_back(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert archive_of(store).restore(MONDAY) == 4
+    assert places(store) == {MONDAY: "both", TUESDAY: "archive", date(2021, 4, 14): "archive"}
+    assert store.read(EVERYTHING).to_pylist() == points
+    with pytest.raises(InvalidValue, match="Nothing of 2021-04-12"):
+        archive_of(store).restore(MONDAY)
+
+
+def test_an_account_is_removed_from_the_archive_too(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    fill(store)
+    tags = {"symbol": "A", "account": "other"}
+    store.write(batch([(tags, OPEN + SECOND, {"kind": "price", "close": 5.0})], first=121))
+    archive_of(store).run(now=NOW, keep_local_days=8)
+    assert "other" in there(bucket)["account"].to_pylist()
+    store.delete_account("other")
+    assert set(there(bucket)["account"].to_pylist()) == {"main"}
+    assert (len(there(bucket)), len(store.read(EVERYTHING))) == (120, 120)
+    store.delete_account("main")
+    assert (len(there(bucket)), len(store.read(EVERYTHING))) == (0, 0)
+
+
+def test_what_is_beyond_the_retention_is_gone_here_and_there(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    archive_of(store).run(now=NOW, keep_local_days=0, retention_days=9)
+    assert sorted(places(store)) == [TUESDAY, date(2021, 4, 14)]
+    assert (len(store.read(EVERYTHING)), len(there(bucket))) == (80, 80)
+
+
+def test_another_data_folder_writes_nothing_there_until_it_takes_it_over(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    other = desk(tmp_path / "other", bucket)
+    other.write(batch(prices("B", [OPEN], [1.0]), source="two"))
+    with pytest.raises(StoreMisconfigured, match="another data folder"):
+        archive_of(other).run(now=NOW, keep_local_days=0)
+    assert len(there(bucket)) == 120
+    assert archive_of(other).adopt() == 12
+    assert [row for row in other.read(EVERYTHING).to_pylist() if row["source"] == "default"] == points
+    archive_of(other).run(now=NOW, keep_local_days=0)
+    assert len(there(bucket)) == len(other.read(EVERYTHING)) == 121
+
+
+def test_a_folder_that_was_put_back_to_an_earlier_time_replaces_nothing(tmp_path: Path, bucket: ObjectStore) -> None:
+    store = desk(tmp_path, bucket)
+    fill(store, 1)
+    archive_of(store).run(now=NOW, keep_local_days=None)
+    shutil.copytree(store.root, tmp_path / "before")
+    store.write(batch(prices("A", [OPEN + 3600 * SECOND], [7.0]), first=41))
+    archive_of(store).run(now=NOW, keep_local_days=None)
+    shutil.rmtree(store.root)
+    shutil.move(tmp_path / "before", store.root)
+    again = desk(tmp_path, bucket)
+    again.write(batch(prices("A", [OPEN + 7200 * SECOND], [8.0]), first=41))
+    with pytest.raises(StoreMisconfigured, match="put back to an earlier time"):
+        archive_of(again).run(now=NOW, keep_local_days=0)
+    archive_of(again).adopt()
+    assert len(again.read(EVERYTHING)) == 42
+    archive_of(again).run(now=NOW, keep_local_days=0)
+    assert len(again.read(EVERYTHING)) == 42
+    assert {7.0, 8.0} <= set(there(bucket)["close"].to_pylist())
+
+
+def test_an_index_that_is_gone_is_no_empty_archive(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    for index in (store.root / "ticks" / FOLDER).glob("index-*"):
+        index.unlink()
+    again = desk(tmp_path, place)
+    with pytest.raises(StoreUnavailable, match="which days are archived is not known"):
+        again.read(EVERYTHING)
+    with pytest.raises(StoreUnavailable, match="which days are archived is not known"):
+        again.damages()
+    archive_of(again).adopt()
+    assert again.read(EVERYTHING).to_pylist() == points
+    assert desk(tmp_path, place).read(EVERYTHING).to_pylist() == points
+
+
+def test_a_log_that_is_made_anew_keeps_what_is_archived(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=8)
+    shutil.rmtree(store.root / "ticks" / "_delta_log")
+    again = desk(tmp_path, place)
+    for damage in again.damages():
+        again.drop(damage)
+    assert again.read(EVERYTHING).to_pylist() == points
+
+
+def test_two_at_once_do_not_work_on_one_archive(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    fill(store, 1)
+    with archive_of(store)._alone(), pytest.raises(StoreUnavailable, match="Another process works on the archive"):
+        archive_of(desk(tmp_path, place)).run(now=NOW, keep_local_days=None)
+
+
+def test_a_store_that_puts_over_what_is_there_is_refused(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, put = desk(tmp_path, place), obstore.put
+    fill(store, 1)
+    monkeypatch.setattr(obstore, "put", lambda *args, mode="", **more: put(*args, mode="overwrite", **more))
+    with pytest.raises(StoreMisconfigured, match="If-None-Match"):
+        archive_of(store).run(now=NOW, keep_local_days=None)
+    assert not (tmp_path / "the archive" / "ticks").exists()
+
+
+def test_an_archive_that_does_not_answer_leaves_everything_here(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, ObjectStore("s3://desk/archive", {"endpoint": "http://127.0.0.1:9", "region": "x"}))
+    points = fill(store, 1)
+    with pytest.raises(StoreUnavailable, match="cannot answer"):
+        archive_of(store).run(now=NOW, keep_local_days=0)
+    assert store.read(EVERYTHING).to_pylist() == points
+
+
+def test_files_that_were_merged_after_the_copy_are_copied_again_before_the_drop(
+    tmp_path: Path, bucket: ObjectStore
+) -> None:
+    store = desk(tmp_path, bucket)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=None)
+    store.care(now=NOW)
+    assert len(here(store)) < 12
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert set(places(store).values()) == {"archive"}
+    assert store.read(EVERYTHING).to_pylist() == points
+    assert len(there(bucket)) == 120
+
+
+@pytest.mark.parametrize("step", ["put", "commit", "list_as", "drop"])
+def test_a_fault_at_any_step_leaves_every_day_whole(
+    tmp_path: Path, place: ObjectStore, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a kill there would leave: the next pass goes on from it."""
+    store = desk(tmp_path, place)
+    points = fill(store)
+    targets = {
+        "put": (place, "put"),
+        "commit": (archive_module.ArchiveTable, "commit"),
+        "list_as": (store.writers["ticks"].archived, "list_as"),
+        "drop": (store.writers["ticks"], "commit"),
+    }
+    target, name = targets[step]
+    real, left = getattr(target, name), [2]
+
+    def fails(*args: object, **more: object) -> object:
+        left[0] -= 1
+        if not left[0]:
+            raise StoreUnavailable("Killed.")
+        return real(*args, **more)
+
+    monkeypatch.setattr(target, name, fails)
+    with pytest.raises(StoreUnavailable, match="Killed"):
+        archive_of(store).run(now=NOW, keep_local_days=0)
+    monkeypatch.undo()
+    again = desk(tmp_path, place)
+    assert again.read(EVERYTHING).to_pylist() == points
+    archive_of(again).run(now=NOW, keep_local_days=0)
+    assert set(places(again).values()) == {"archive"}
+    assert again.read(EVERYTHING).to_pylist() == points
+    assert len(there(place)) == 120
+
+
+def test_archiving_that_is_killed_at_random_loses_and_doubles_nothing(tmp_path: Path, place: ObjectStore) -> None:
+    """Another process archives and brings back without end and is killed; ticks come in meanwhile."""
+    chance, store = random.Random(SEED), desk(tmp_path, place)
+    fill(store, 2)
+    sequence = 81
+    command = [sys.executable, "-m", "tests.timeseries.archives", str(tmp_path)]
+    for number in range(KILLS):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as worker:
+            try:
+                for _ in range(chance.randrange(1, 4)):
+                    assert worker.stdout is not None and worker.stdout.readline()
+                late = OPEN + (number % 2) * DAY + (1000 + number) * SECOND
+                store.write(batch(prices("A", [late], [float(number)]), first=sequence))
+                sequence += 1
+                worker.stdout.read(chance.randrange(1, 20))
+            finally:
+                worker.send_signal(signal.SIGKILL)
+                _, complaint = worker.communicate()
+        assert complaint == "", complaint
+        rows = desk(tmp_path, place).read(EVERYTHING)
+        assert len(rows) == sequence - 1, f"after kill {number}"
+        assert len(set(zip(rows["symbol"].to_pylist(), rows["time"].to_pylist(), strict=True))) == sequence - 1
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert set(places(store).values()) == {"archive"}
+    assert archive_of(store).verify() == []
+    assert len(there(place)) == len(store.read(EVERYTHING)) == sequence - 1
+
+
+def test_paths_of_archived_files_are_told_from_those_here() -> None:
+    assert is_archived("_archived/day=2021-04-12/a.parquet")
+    assert not is_archived("day=2021-04-12/a.parquet")

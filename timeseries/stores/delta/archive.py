@@ -1,0 +1,331 @@
+"""The archive: closed days on an object store as Delta tables, and the passes that bring them there and back.
+
+A day is copied once it is over, file by file as it lies here, in one commit of the archive's table. It may be dropped
+here later: every object is read back first, and one commit of the table here both takes the files out and names the
+index that has them. Killed anywhere, the next pass finds what is done already.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake.transaction import AddAction
+
+from timeseries.errors import InvalidValue, StoreDamaged, StoreUnavailable
+from timeseries.spool import durable
+from timeseries.spool.locks import FileLock
+from timeseries.stores.base import Bounds
+from timeseries.stores.delta.archive_table import ArchiveTable, addition
+from timeseries.stores.delta.archived import Objects, as_archived, is_archived, origin
+from timeseries.stores.delta.care import ATTEMPTS, REWRITE
+from timeseries.stores.delta.damage import Inspector
+from timeseries.stores.delta.file import is_whole
+from timeseries.stores.delta.table import EMPTY, MeasurementTable, Overtaken, Snapshot, engine
+from timeseries.values import day_of
+
+LOCK = "archive.lock"  # in the store's folder
+DayPlace = Literal["here", "both", "archive"]
+Tell = Callable[[str, int, int], None]  # what is done, how many are done before it, of how many
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedDay:
+    """Where a day of one measurement lies: here, here and in the archive, or in the archive alone."""
+
+    day: date
+    measurement: str
+    place: DayPlace
+    files: int
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFault:
+    """An object of the archive that is past reading, and why."""
+
+    name: str
+    reason: str
+
+
+class Archive:
+    """The archive of one store; one process at a time works on it.
+
+    Args:
+        root: the store's folder.
+        tables: its tables, for writing.
+        inspectors: the checks of their files.
+        bucket: where the archive is.
+        zone: the desk's zone, whose dates partition the tables.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        tables: Mapping[str, MeasurementTable],
+        inspectors: Mapping[str, Inspector],
+        bucket: Objects,
+        zone: ZoneInfo,
+    ) -> None:
+        self.root, self.bucket, self.zone, self.inspectors = root, bucket, zone, inspectors
+        self._tables = [(table, ArchiveTable(root, table, bucket)) for table in tables.values()]
+        self._is_probed = False
+
+    def run(
+        self, *, now: int, keep_local_days: int | None, retention_days: int | None = None, tell: Tell | None = None
+    ) -> list[ArchivedDay]:
+        """Copy the days that are over, drop those that need not lie here any longer, and forget those beyond the
+        retention; return where each day lies then. ``now`` in ns UTC; None: all stays here, or for ever.
+
+        A day with a damaged file waits until that is healed.
+
+        Raises:
+            StoreUnavailable: the archive does not answer, or another process works on it; what was done stands.
+            StoreMisconfigured: the archive is another folder's, or its store has no conditional put.
+            StoreDamaged: an object is not what was put there.
+        """
+        today = day_of(now, self.zone)
+        with self._alone():
+            for table, archive in self._made():
+                if retention_days is not None:
+                    self._expire(table, archive, today - timedelta(days=retention_days))
+                days = [day for day in _days(table.snapshot()) if day < today]
+                for number, day in enumerate(days):
+                    if tell:
+                        tell(archive.name, number, len(days))
+                    copied = self._copy(table, archive, day)
+                    if keep_local_days is not None and (today - day).days > keep_local_days:
+                        self._drop(table, day, copied)
+                if (remote := archive.open()) is not None:
+                    archive.vacuum(remote)
+        return self.days()
+
+    def days(self) -> list[ArchivedDay]:
+        """Return where each day lies. Raises: StoreUnavailable, StoreMisconfigured."""
+        rows = []
+        with engine():
+            for table, archive in self._made():
+                snapshot, copies = table.snapshot(), set(_paths(archive.files(archive.open())))
+                for day in _days(snapshot):
+                    files = _of_day(snapshot.all_files, day) if snapshot else EMPTY
+                    here = [path for path in _paths(files) if not is_archived(path)]
+                    place: DayPlace = "archive" if not here else "both" if copies.issuperset(here) else "here"
+                    size, count = (pc.sum(files.column(name)).as_py() for name in ("size_bytes", "num_records"))
+                    rows.append(ArchivedDay(day, archive.name, place, len(files), size, count))
+        return sorted(rows, key=lambda row: (row.day, row.measurement))
+
+    def verify(self, *, tell: Tell | None = None) -> list[ObjectFault]:
+        """Read every object that counts and compare its checksum; return those past reading. Raises:
+        StoreUnavailable."""
+        faults = []
+        with engine():
+            for table, archive in self._made():
+                copies = set(_paths(archive.files(archive.open())))
+                needed = {origin(path) for path in _paths(_archived(table.snapshot()))}
+                for path in sorted(needed - copies):
+                    faults.append(ObjectFault(f"{archive.name}/{path}", "no commit of the archive names it"))
+                for number, path in enumerate(sorted(copies)):
+                    if tell:
+                        tell(archive.name, number, len(copies))
+                    if reason := self._fault_of(f"{archive.name}/{path}"):
+                        faults.append(ObjectFault(f"{archive.name}/{path}", reason))
+        return faults
+
+    def restore(self, day: date) -> int:
+        """Bring a day that is in the archive alone back here; return how many files came.
+
+        Raises:
+            InvalidValue: nothing of that day is in the archive alone.
+        """
+        with self._alone():
+            count = sum(self._restore(table, day) for table, _ in self._made())
+        if not count:
+            raise InvalidValue(f"Nothing of {day} is in the archive alone.", field="restore", hint="What is lies here.")
+        return count
+
+    def adopt(self) -> int:
+        """Write from now on the archive of a data folder that is no more, or of this one at a later time, and list what
+        is there; return how many files. Of rows that are here and there each counts once."""
+        with self._alone():
+            adopted = [(table, archive.adopt()) for table, archive in self._tables]
+            for table, files in adopted:
+                if len(files):
+                    try:
+                        table.snapshot()
+                    except StoreUnavailable:  # the index is gone: no version can be told before there is another
+                        table.archived.list_as(table.index(), as_archived(files))
+                    self._list(table, lambda _: True, joining=as_archived(files), anew=True)
+            return sum(len(files) for _, files in adopted)
+
+    def withdraw(self, account: str) -> None:
+        """Bring the days that can hold an account's points back here, where they can be taken out."""
+        with self._alone():
+            for table, _ in self._made():
+                for row in _archived(table.snapshot()).to_pylist():
+                    if Bounds(row.get("min.account"), row.get("max.account")).admits(account):
+                        self._restore(table, row["partition.day"])
+
+    def follow(self) -> None:
+        """Copy those days again that the archive has otherwise than they are here: after points were taken out."""
+        with self._alone():
+            for table, archive in self._made():
+                for day in sorted({day_of_path(path) for path in _paths(archive.files(archive.open()))}):
+                    self._copy(table, archive, day)
+
+    # -- one day of one table ----------------------------------------------------------------------------------------
+
+    def _copy(self, table: MeasurementTable, archive: ArchiveTable, day: date) -> pa.Table:
+        """Let the archive have exactly the files that count here of a day; return those that lie here, none of them
+        where one is damaged."""
+        snapshot, remote = table.snapshot(), archive.open()
+        files = EMPTY if snapshot is None else _of_day(snapshot.all_files, day)
+        if len(self.inspectors[table.measurement.name].damaged(files)):
+            return EMPTY
+        copies = set(_paths(_of_day(archive.files(remote), day)))
+        new = [row for row in files.to_pylist() if origin(row["path"]) not in copies]
+        gone = copies - {origin(path) for path in _paths(files)}
+        for row in new:
+            self.bucket.put(f"{archive.name}/{row['path']}", table.folder / row["path"])
+        if new or gone:
+            archive.commit(remote or archive.make(), day, [addition(row) for row in new], sorted(gone))
+        return EMPTY if snapshot is None else _of_day(snapshot.files, day)
+
+    def _drop(self, table: MeasurementTable, day: date, here: pa.Table) -> None:
+        """Take the files of a day that were copied out of the table here, each of whose objects is read back first."""
+        for path in _paths(here):
+            if reason := self._fault_of(f"{table.folder.name}/{path}"):
+                raise StoreDamaged(
+                    f"{table.folder.name}/{path} of the archive {reason}: {day} stays here.",
+                    hint="Remove that object and run `manage.py archive` again.",
+                )
+
+        def is_as_it_was(current: Snapshot) -> bool:  # else the next pass copies the day again
+            return _paths(_of_day(current.files, day)) == _paths(here)
+
+        if len(here):
+            self._list(table, is_as_it_was, joining=as_archived(here), removed=_paths(here))
+
+    def _restore(self, table: MeasurementTable, day: date) -> int:
+        """Bring the files of a day that are in the archive alone back into the table here; return how many."""
+        files = _of_day(_archived(table.snapshot()), day)
+        if not len(files):
+            return 0
+        table.archived.bring(files)
+        for path in _paths(files):
+            target = table.folder / origin(path)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            durable.replace_file(target, (table.folder / path).read_bytes())
+        durable.sync_path(table.folder)
+        added = [addition(row) for row in files.to_pylist()]
+        self._list(table, lambda current: bool(len(_of_day(_archived(current), day))), without=day, added=added)
+        return len(files)
+
+    def _expire(self, table: MeasurementTable, archive: ArchiveTable, before: date) -> None:
+        """Forget the archived days before a date for good: here first, so that no reading asks for what is gone."""
+        for day in _days_of(_archived(table.snapshot())):
+            if day < before:
+                self._list(table, lambda _: True, without=day)
+        remote = archive.open()
+        files = archive.files(remote)
+        for day in _days_of(files):
+            if remote is not None and day < before:
+                archive.commit(remote, day, [], _paths(_of_day(files, day)))
+                remote.update_incremental()
+
+    def _list(
+        self,
+        table: MeasurementTable,
+        is_due: Callable[[Snapshot], bool],
+        *,
+        joining: pa.Table | None = None,
+        without: date | None = None,
+        anew: bool = False,
+        added: Sequence[AddAction] = (),
+        removed: Sequence[str] = (),
+    ) -> None:
+        """Let another index count from one commit on, with files ``joining`` it or without a day; files of the table
+        come and go with it. Nothing where that is not due in the newest version. ``anew``: without what was listed."""
+        for _ in range(ATTEMPTS):
+            with table.lock:
+                snapshot = table.complete()
+                if not is_due(snapshot):
+                    return
+                listed = EMPTY if anew else _archived(snapshot)
+                if without is not None and len(listed):
+                    listed = listed.filter(pc.not_equal(listed.column("partition.day"), pa.scalar(without)))
+                if joining is not None:
+                    listed = pa.concat_tables([listed, joining], promote_options="default") if len(listed) else joining
+                number = max(snapshot.index, table.archived.newest_number()) + 1
+                table.archived.list_as(number, listed)
+                try:
+                    table.commit(
+                        snapshot,
+                        added=added,
+                        removed=removed,
+                        transaction=(REWRITE, snapshot.version + 1),
+                        index=number,
+                    )
+                except Overtaken:
+                    continue
+                return
+        raise StoreUnavailable(f"Other writers of {table.folder.name} kept coming first.", hint="It is tried again.")
+
+    def _fault_of(self, name: str) -> str:
+        """Read an object and return what is wrong with it; empty: it is whole."""
+        with tempfile.TemporaryDirectory(prefix=".verifying-", dir=self.root) as scratch:
+            copy = Path(scratch) / name.rpartition("/")[2]
+            try:
+                self.bucket.fetch(name, copy)
+            except StoreDamaged:
+                return "is gone"
+            return "" if is_whole(copy) else "is damaged"
+
+    def _made(self) -> list[tuple[MeasurementTable, ArchiveTable]]:
+        return [(table, archive) for table, archive in self._tables if table.snapshot() is not None]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of whoever works on the archive, whose store has shown that it keeps two commits apart."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(self.root / LOCK) as lock, engine():
+            if not lock.take():
+                raise StoreUnavailable("Another process works on the archive.", hint="Wait until it is done.")
+            if not self._is_probed:
+                self.bucket.require_conditional_put()
+                self._is_probed = True
+            yield
+
+
+def day_of_path(path: str) -> date:
+    """Return the day of the partition that a path within a table leads through."""
+    return date.fromisoformat(origin(path).partition("/")[0].removeprefix("day="))
+
+
+def _archived(snapshot: Snapshot | None) -> pa.Table:
+    return EMPTY if snapshot is None or snapshot.archived is None else snapshot.archived
+
+
+def _days(snapshot: Snapshot | None) -> list[date]:
+    return [] if snapshot is None else _days_of(snapshot.all_files)
+
+
+def _days_of(files: pa.Table) -> list[date]:
+    return sorted({day_of_path(path) for path in _paths(files)})
+
+
+def _of_day(files: pa.Table, day: date) -> pa.Table:
+    return files.filter(pa.array([day_of_path(path) == day for path in _paths(files)], pa.bool_()))
+
+
+def _paths(files: pa.Table) -> list[str]:
+    paths: list[str] = files.column("path").to_pylist()
+    return paths

@@ -1,0 +1,113 @@
+"""The place of the archive: an object store (S3 and what speaks like it), or a folder on another disk (`file://`)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, S3Store
+
+from timeseries.errors import StoreDamaged, StoreMisconfigured, StoreUnavailable
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+CONNECT_SECONDS, ANSWER_SECONDS, RETRY_SECONDS = 5, 60, 20
+BLOCK = 8 << 20
+PROBE = "velox-probe"
+
+
+class S3Access(TypedDict, total=False):
+    """How the S3 server is reached; what is absent the client takes from its own surroundings."""
+
+    endpoint: str
+    region: str
+    access_key_id: str
+    secret_access_key: str
+
+
+class ObjectStore:
+    """Objects by name below an address: `s3://bucket/prefix`, or `file:///folder`."""
+
+    def __init__(self, url: str, access: S3Access) -> None:
+        self.url = url.rstrip("/")
+        self.table_options: dict[str, str] = {}  # for the engine of Delta tables
+        self._objects: LocalStore | S3Store
+        if not url.startswith(("s3://", "file:///")):
+            raise StoreMisconfigured(
+                f"{url} is no address of an archive.",
+                field="VELOX_ARCHIVE_URL",
+                hint="It is s3://bucket/prefix, or file:///folder for a folder on another disk.",
+            )
+        if url.startswith("file:"):
+            self._objects = LocalStore.from_url(self.url, mkdir=True)
+            return
+        client: ClientConfig = {"connect_timeout": f"{CONNECT_SECONDS}s", "timeout": f"{ANSWER_SECONDS}s"}
+        if access.get("endpoint", "").startswith("http:"):
+            client["allow_http"] = True
+        retries: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
+        self._objects = S3Store.from_url(self.url, client_options=client, retry_config=retries, **access)
+        self.table_options = {f"AWS_{name.upper()}": str(text) for name, text in access.items()}
+        self.table_options |= {name: str(text).lower() for name, text in client.items()}
+
+    def require_conditional_put(self) -> None:
+        """Raise StoreMisconfigured where an object can be put over one that is there although that was forbidden.
+
+        Without it two commits to one table could both be acknowledged and one of them lost.
+        """
+        name = f"{PROBE}-{uuid.uuid4().hex}"
+        with self._answering():
+            obstore.put(self._objects, name, b"first", mode="create")
+            try:
+                obstore.put(self._objects, name, b"second", mode="create")
+            except AlreadyExistsError:
+                return
+            finally:
+                obstore.delete(self._objects, name)
+        raise StoreMisconfigured(
+            f"The object store of {self.url} puts an object over another although told not to (If-None-Match).",
+            field="VELOX_ARCHIVE_URL",
+            hint="Two commits at once could lose one of them: take a store with conditional puts.",
+        )
+
+    def put(self, name: str, file: Path) -> None:
+        """Put a file there under a name that is its alone; where the object is there already nothing is sent."""
+        with self._answering():
+            try:
+                obstore.put(self._objects, name, file, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                if obstore.head(self._objects, name)["size"] != file.stat().st_size:
+                    raise StoreDamaged(
+                        f"{name} of the archive is damaged: it has another size.",
+                        hint="Remove the object; the next pass puts it there anew.",
+                    ) from None
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Write an object's bytes to a file. Raises: StoreUnavailable; StoreDamaged, where there is no such object."""
+        with self._answering(), target.open("wb") as file:
+            try:
+                for block in obstore.get(self._objects, name).stream(min_chunk_size=BLOCK):
+                    file.write(block)
+            except FileNotFoundError:
+                raise StoreDamaged(
+                    f"{name} of the archive is gone: its day cannot be read whole.",
+                    hint="Put the object back from a copy; `manage.py archive --verify` names every one.",
+                ) from None
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn the client's errors into `StoreUnavailable`."""
+        try:
+            yield
+        except (BaseError, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise StoreUnavailable(
+                f"The archive at {self.url} cannot answer: {reason}",
+                hint="Nothing is lost: what was not archived stays here, and is tried again.",
+            ) from error
