@@ -119,6 +119,12 @@ def test_every_flipped_bit_is_counted_or_stands_in_the_frame(sample: Sample) -> 
         must_be_honest(sample, bytes(frame))
 
 
+@pytest.mark.parametrize("price", [10**15 + 1, 7318349394634426, 2**63 - 1], ids=["a_digit_more", "by_chance", "most"])
+def test_a_price_of_more_digits_than_a_float_holds_is_damage(price: int) -> None:
+    decoded = angel.decode(pack.angel_head(1, 1, "1594", 1_710_909_637_000, price), LISTING)
+    assert (decoded.ticks, decoded.damaged) == ([], {"beyond": 1})
+
+
 def damages(seed: int, sample: Sample, count: int) -> None:
     chance = random.Random(seed)
     for _ in range(count):

@@ -32,6 +32,7 @@ _LEVEL = Struct("<Hqq2x")  # flag (1 a bid), quantity, price, (orders), ten time
 _LEVELS_AT, _LEVELS = 147, 10
 _BID = 1
 _CURRENCY, _CURRENCY_SCALE, _PAISE = 13, 10_000_000, 100
+_PRICE_MAX = 10**15  # of more digits a float does not hold every one, once they are scaled
 
 
 def decode(message: bytes | str, listing: Listing) -> Decoded:
@@ -64,7 +65,7 @@ def _packet(message: bytes, mode: int, listing: Listing, decoded: Decoded) -> No
     if listed is None or reason:
         decoded.leave_out(reason)
         return
-    if abs(price) > EXACT_MAX or not 0 <= instant < EXACT_MAX:
+    if abs(price) > _PRICE_MAX or not 0 <= instant < EXACT_MAX:
         decoded.damage(BEYOND)
         return
     scale = _CURRENCY_SCALE if exchange == _CURRENCY else _PAISE
@@ -74,7 +75,7 @@ def _packet(message: bytes, mode: int, listing: Listing, decoded: Decoded) -> No
         for number in range(_LEVELS):
             flag, quantity, level = _LEVEL.unpack_from(message, _LEVELS_AT + number * _LEVEL.size)
             side = "bid" if flag == _BID else "ask"
-            if quantity > 0 and 0 < level <= EXACT_MAX and not best[side]:
+            if quantity > 0 and 0 < level <= _PRICE_MAX and not best[side]:
                 best[side] = level / scale
     at = instant * MILLISECOND
     decoded.add(listed, price / scale, at=at, volume=volume, last=last, interest=interest, **best)
