@@ -36,6 +36,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
     (["tests.ops.flux_language"], {}),
     (["tests.ops.chaos_prometheus"], {}),
+    ([*LONG, "tests/trading/chaos_fault_seconds.py"], {}),
 ]
 
 

@@ -36,6 +36,7 @@ VELOX_EXCHANGE = env.code("VELOX_EXCHANGE", "NSE", length_max=16)
 
 # -- security --------------------------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG", default=False)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "velox_site.error_pages.MaskedErrors"
 # Lazy, so that importing the settings writes nothing: the key is made when something is first signed.
 SECRET_KEY = env.text("SECRET_KEY") or lazy(lambda: kept_secret(DATA_DIR / "secret_key"), str)()
 VELOX_SITE_URL = env.url("VELOX_SITE_URL", "http://localhost:8000", schemes=("http", "https"))

@@ -96,7 +96,9 @@ def the_file_is_overwritten(room: Room) -> None:
 
 @makes("ledger/ledger_read_only")
 def nothing_may_be_written(room: Room) -> None:
-    connection.cursor().execute("PRAGMA query_only = ON")
+    options = connection.settings_dict["OPTIONS"]
+    room.patch.setitem(options, "init_command", f"{options['init_command']} PRAGMA query_only = ON;")
+    connection.close()  # every one from now on is refused, as all are on a disk that turned itself read-only
 
 
 @makes("ledger/ledger_busy")
@@ -320,15 +322,16 @@ def nobody_compares_the_copy(room: Room) -> datetime:
 # -- broker, feed, clock, site, disk -------------------------------------------------------------------------------
 
 
-@makes("broker/broker_unreachable")
-def the_broker_is_gone(room: Room) -> None:
-    room.settings.CELERY_BROKER_URL = "redis://127.0.0.1:9/0"
-
-
 def _workers(room: Room, worker: float, beat: float, task: float) -> None:
     room.settings.CELERY_BROKER_URL = room.redis.url
     for name, seconds_ago in (("worker", worker), ("beat", beat), (presence.TASK, task)):
         room.mark(name, seconds_ago)
+
+
+@makes("broker/broker_unreachable")
+def the_broker_is_gone(room: Room) -> None:
+    _workers(room, 0, 0, 0)
+    room.settings.CELERY_BROKER_URL = "redis://127.0.0.1:9/0"
 
 
 @makes("worker/no_worker")
@@ -367,7 +370,7 @@ def nobody_answers_at_the_address(room: Room) -> None:
 @makes("site/certificate_ends")
 def the_certificate_ends_in_days(room: Room) -> datetime:
     room.patch.setattr(site, "_looks", {})
-    room.settings.VELOX_SITE_URL = room.stack.enter_context(_https(room, days=60))
+    room.settings.VELOX_SITE_URL = room.stack.enter_context(https(room, days=60))
     return later(days=60 - faults.CERTIFICATE_DAYS)
 
 
@@ -378,7 +381,7 @@ def the_certificate_has_ended(room: Room) -> datetime:
 
 
 @contextmanager
-def _https(room: Room, *, days: int) -> Iterator[str]:
+def https(room: Room, *, days: int) -> Iterator[str]:
     """Serve TLS handshakes on a port of localhost with a certificate that this process trusts; give its address."""
     folder = room.data_dir
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", folder / "tls.key"]
@@ -391,8 +394,14 @@ def _https(room: Room, *, days: int) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
-            with listener.accept()[0] as plain, context.wrap_socket(plain, server_side=True) as secure:
-                secure.recv(1)
+            while True:
+                try:
+                    with listener.accept()[0] as plain, context.wrap_socket(plain, server_side=True) as secure:
+                        secure.recv(1)
+                except ssl.SSLError:  # who does not trust it says so
+                    continue
+                except OSError:  # the listener is closed
+                    return
 
         threading.Thread(target=serve, daemon=True).start()
         yield f"https://localhost:{listener.getsockname()[1]}"

@@ -57,14 +57,17 @@ def test_an_account_sees_its_own_alerts_and_the_whole_desks(client: Client) -> N
 def test_nobody_reads_an_address_back(client: Client) -> None:
     page_desk.alerts()
     client.force_login(page_desk.member("asha"))
-    csv = io.StringIO()
+    csv, dump = io.StringIO(), io.StringIO()
     call_command("alerts", "--format", "csv", stdout=csv)
+    call_command("dumpdata", "trading.alertchannel", stdout=dump)
     texts = [
         client.get("/alerts/").content.decode(),
         json.dumps(answer("--channels")),
         json.dumps(answer()),
         csv.getvalue(),
+        dump.getvalue(),
     ]
+    assert '"url": "***"' in dump.getvalue()
     texts += [*Seal.objects.values_list("body", flat=True), str(AlertChannel.objects.get())]
     assert all(SECRET not in text for text in texts) and AlertChannel.objects.get().url.count(SECRET) == 1
     assert verify_ledger().ok

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connections
+from django.db import connection, connections
 
 from tests.redis_server import RedisServer
-from tests.trading.fault_makers import MAKERS, Room, trade
+from tests.trading.fault_makers import MAKERS, Room, https, later, trade
 from timeseries import presence, wiring
 from timeseries.recording.recorder import Recorder
 from trading import intake, summon
 from trading.alerts.judge import OVER, fault_notices
 from trading.alerts.watch import DeskWatch
 from trading.domain.sessions import CONTINUOUS, HOLIDAY, SPECIAL
+from trading.health import faults, integrity
 from trading.health import report as module
 from trading.health.faults import BY_KEY
 from trading.health.report import report
@@ -181,8 +183,23 @@ def leave(room: Room) -> None:
     room.patch.undo()
 
 
+def take_letters_back(_: Room) -> None:
+    """Count the dead letters as stored, as a retry does that the store took."""
+    for lane in wiring.open_spool().lanes():
+        with lane.lease(owner="test") as held:
+            outcome = lane.outcome()
+            stored = {"main": sum(outcome.dead_lettered.values())}
+            lane.settle(replace(outcome, stored=stored, dead_lettered={}), held)
+
+
+def renew_certificate(room: Room) -> None:
+    room.settings.VELOX_SITE_URL = room.stack.enter_context(https(room, days=365))
+
+
 MENDED: dict[str, Callable[[Room], object]] = {
     "ledger/ledger_busy": leave,
+    "ledger/ledger_read_only": lambda room: (room.patch.undo(), connection.close()),
+    "ledger/check_old": lambda _: integrity.check_file(now=later(days=faults.CHECK_DAYS)),
     "ledger/no_backup": lambda _: back_up(),
     "ledger/wal_large": leave,
     "spool/spool_low": set_back("VELOX_SPOOL_MAX_BYTES"),
@@ -191,11 +208,18 @@ MENDED: dict[str, Callable[[Room], object]] = {
     "shipper/no_companion": lambda room: room.mark(summon.PRESENCE, 0),
     "shipper/companion_stuck": lambda room: room.mark(summon.PRESENCE, 0),
     "shipper/nobody_ships": ship,
+    "shipper/dead_letters": take_letters_back,
     "intake/facts_wait": post_fact,
     "follower/follower_behind": project,
     "hot/cache_unreachable": leave,
+    "broker/broker_unreachable": lambda room: setattr(room.settings, "CELERY_BROKER_URL", room.redis.url),
     "worker/no_worker": lambda room: room.mark("worker", 0),
+    "worker/worker_stuck": lambda room: room.mark(presence.TASK, 0),
+    "beat/no_beat": lambda room: room.mark("beat", 0),
+    "feed/quiet": leave,
+    "site/certificate_ends": renew_certificate,
     "site/site_unreachable": set_back("VELOX_SITE_URL"),
+    "disk/disk_full": leave,
     "disk/disk_low": leave,
     "logs/logs_read_only": open_logs,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import CheckConstraint, F, Index, Q, UniqueConstraint
 
+from trading.models.fields import AddressField
 from trading.models.reference import Account
 from trading.models.sealing import Sealed
 
@@ -102,7 +103,7 @@ class AlertChannel(Sealed):
     """A channel that an operator wrote. Nobody reads its ``url`` back, and its seal has the address's code only."""
 
     name = models.CharField(max_length=60, unique=True)
-    url = models.TextField()
+    url = AddressField()
     label = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
     author = models.CharField(max_length=150)

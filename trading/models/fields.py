@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,9 @@ from trading.errors import InvalidValue
 
 if TYPE_CHECKING:
     _Base = models.Field[Any, Any]
+    _Text = models.TextField[str, str]
 else:
-    _Base = models.Field
+    _Base, _Text = models.Field, models.TextField
 
 
 class PlainDecimalField(forms.DecimalField):
@@ -29,6 +31,17 @@ class PlainDecimalField(forms.DecimalField):
     def prepare_value(self, amount: Decimal | str | None) -> str | None:
         """Return what stands in the field."""
         return f"{amount:f}" if isinstance(amount, Decimal) else amount
+
+
+class AddressField(_Text):
+    """A text with a secret in it: whatever writes rows out for people, as `dumpdata` does, gets a mask."""
+
+    def deconstruct(self) -> tuple[str, str, Sequence[str], dict[str, str]]:
+        name, _, arguments, keywords = super().deconstruct()
+        return name, "django.db.models.TextField", arguments, keywords  # migrations know the column alone
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return "***"
 
 
 class MoneyField(_Base):

@@ -1,0 +1,196 @@
+"""The seconds until health shows each fault, measured with real clocks, files, processes and servers: for `make chaos`.
+
+`python -m pytest -q tests/trading/chaos_fault_seconds.py` makes one fault after the other, looks at the desk again and
+again, and writes `var/fault_seconds.md`, a copy of which is in docs. What the table allows hours or days (backups,
+certificates, the ledger's file) is left to `test_faults.py`, where the clock is an argument.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Ledger
+from tests.standby import standby_pair
+from tests.trading import test_faults
+from tests.trading.fault_makers import MAKERS, Room
+from tests.trading.test_ledger_copies import connected
+from tests.waiting import until
+from tests.workers import BEAT, WORKER, celery
+from timeseries import presence
+from trading import summon
+from trading.data_manager import DataManager
+from trading.domain.sessions import CONTINUOUS, SPECIAL
+from trading.health import database
+from trading.health.alerts import JUDGED
+from trading.health.faults import BY_KEY, STANDBY_MISSING, Fault
+from trading.health.report import report
+from trading.health.state import DEGRADED
+from trading.models import Exchange, ExchangeSession
+from trading.queries.period import desk_date
+
+room = test_faults.room  # the fixture
+
+PAUSE_SECONDS = 0.2
+NEVER_SECONDS = 60.0  # beyond what the table allows
+LONG_SECONDS = 600.0
+# Made by hand elsewhere, or shown after days alone.
+OTHERWISE = {
+    "shipper/no_companion",
+    "shipper/companion_stuck",
+    "worker/no_worker",
+    "worker/worker_stuck",
+    "beat/no_beat",
+}
+OTHERWISE |= {"feed/quiet", "alerts/not_judged", "site/certificate_ends", "site/certificate_wrong"}
+MADE = [key for key in MAKERS if BY_KEY[key].seconds <= LONG_SECONDS and key not in OTHERWISE]
+TABLE = Path("var/fault_seconds.md")
+HEAD = """# Seconds until a fault shows
+
+Measured by `python -m pytest -q tests/trading/chaos_fault_seconds.py`, a part of `make chaos`, on two cores at a load
+of {load:.0f}: each fault is made on real files, processes and servers, and health is asked again and again until it
+tells of it. *At most* is what [faults.md](faults.md) allows; *look* is the longest look, which comes to it.
+
+| fault | at most | seconds | look |
+|---|---|---|---|
+"""
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[list[str]]:
+    measured: list[str] = []
+    yield measured
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text(HEAD.format(load=os.getloadavg()[1]) + "".join(sorted(measured)))
+
+
+def shown_after(fault: Fault, is_shown: Callable[[], bool], rows: list[str], how: str = "") -> None:
+    """Look until the fault shows, and note after how many seconds; fail where that is more than the table says."""
+    started, longest = time.monotonic(), 0.0
+    while True:
+        began = time.monotonic()
+        shows = is_shown()
+        now = time.monotonic()
+        longest = max(longest, now - began)
+        if shows:
+            break
+        assert now - started < fault.seconds + NEVER_SECONDS, f"{fault.key} never showed"
+        time.sleep(PAUSE_SECONDS)
+    rows.append(f"| `{fault.key}`{how} | {fault.seconds:g} | {now - started:.1f} | {longest:.1f} |\n")
+    assert now - started <= fault.seconds + 2 * longest + PAUSE_SECONDS + 0.1
+
+
+def in_report(fault: Fault) -> Callable[[], bool]:
+    return lambda: report(now=datetime.now(UTC))["parts"][fault.part]["code"] == fault.code
+
+
+@contextmanager
+def fresh(folder: Path, *names: str) -> Iterator[None]:
+    """Leave the marks of living processes while the block runs."""
+    ended = threading.Event()
+
+    def leave() -> None:
+        while not ended.is_set():
+            for name in names:
+                presence.mark(folder, name)
+            ended.wait(1)
+
+    thread = threading.Thread(target=leave, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("key", MADE)
+def test_a_fault_shows_in_time(key: str, room: Room, rows: list[str]) -> None:
+    MAKERS[key](room)
+    shown_after(BY_KEY[key], in_report(BY_KEY[key]), rows)
+
+
+@pytest.mark.parametrize(("key", "word"), [("shipper/no_companion", "KILL"), ("shipper/companion_stuck", "STOP")])
+def test_a_companion_that_is_killed_or_stopped_shows_in_time(
+    key: str,
+    word: str,
+    room: Room,
+    ledger: Ledger,
+    rows: list[str],
+) -> None:
+    with DataManager(source="feed") as dm:
+        assert dm.process_tick("TCS", {"ltp": 1})
+        command = [sys.executable, "manage.py", "ship", "--watch", "--stay"]
+        companion = subprocess.Popen(command, env=ledger.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            until(lambda: summon.companion_pid() == companion.pid and presence.is_there(ledger.data_dir, "companion"))
+            until(lambda: report(now=datetime.now(UTC))["points"]["spooled"] == 0)
+            companion.send_signal(getattr(signal, f"SIG{word}"))
+            shown_after(BY_KEY[key], in_report(BY_KEY[key]), rows)
+        finally:
+            companion.kill()
+            companion.wait()
+
+
+@pytest.mark.parametrize(("key", "command"), [("worker/no_worker", WORKER), ("beat/no_beat", BEAT)])
+def test_a_worker_or_a_beat_that_is_killed_shows_in_time(
+    key: str,
+    command: tuple[str, ...],
+    room: Room,
+    ledger: Ledger,
+    rows: list[str],
+) -> None:
+    room.settings.CELERY_BROKER_URL = room.redis.url
+    env = {**ledger.env, "CELERY_BROKER_URL": room.redis.url}
+    with celery(ledger.data_dir, env, *command) as process:
+        os.killpg(process.pid, signal.SIGKILL)
+        shown_after(BY_KEY[key], in_report(BY_KEY[key]), rows)
+
+
+def test_a_worker_that_finishes_nothing_shows_in_time(room: Room, rows: list[str]) -> None:
+    room.settings.CELERY_BROKER_URL = room.redis.url
+    with fresh(room.data_dir, "worker", "beat"):
+        presence.mark(room.data_dir, presence.TASK)
+        shown_after(BY_KEY["worker/worker_stuck"], in_report(BY_KEY["worker/worker_stuck"]), rows)
+
+
+def test_a_feed_that_freezes_in_session_shows_in_time(room: Room, rows: list[str]) -> None:
+    exchange, today = Exchange.objects.get(code=room.settings.VELOX_EXCHANGE), desk_date(datetime.now(UTC))
+    hours = {"phase": CONTINUOUS, "opens": dt.time(0), "closes": dt.time(23, 59)}
+    ExchangeSession.objects.create(exchange=exchange, kind=SPECIAL, first_date=today, last_date=today, **hours)
+    room.recorder(source="feed")
+    shown_after(BY_KEY["feed/quiet"], in_report(BY_KEY["feed/quiet"]), rows)
+
+
+def test_a_desk_that_nobody_judges_shows_in_time(room: Room, rows: list[str]) -> None:
+    room.stack.enter_context(summon.being_the_companion())
+    with fresh(room.data_dir, summon.PRESENCE):
+        presence.mark(room.data_dir, JUDGED)
+        shown_after(BY_KEY["alerts/not_judged"], in_report(BY_KEY["alerts/not_judged"]), rows)
+
+
+@pytest.mark.parametrize("word", ["killed", "frozen"])
+def test_a_standby_that_goes_with_or_without_a_word_shows_in_time(
+    word: str, rows: list[str], django_db_blocker: Any
+) -> None:
+    with django_db_blocker.unblock(), ExitStack() as stack:
+        pair = stack.enter_context(standby_pair())
+        connection = stack.enter_context(connected(pair.url))
+        if word == "killed":
+            pair.kill()
+        else:
+            stack.enter_context(pair.frozen())
+        shown_after(STANDBY_MISSING, lambda: database.unkept_log(connection) is not None, rows, f" ({word})")
+        assert STANDBY_MISSING.status == DEGRADED
