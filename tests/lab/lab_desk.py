@@ -11,7 +11,7 @@ SEARCH = (
 )
 BACKTEST = ("ema_cross", *SPAN, "--account", "main", "--set", "fast=3", "--set", "slow=7", "--set", "quiet_share=0")
 STOPS = ("byhand", *SPAN, "--account", "main", "--stop", "50", "--trail", "30", "--hold-out", "1")
-GAP = ("ema_cross", *SPAN, "--account", "main", "--set", "fast=3", "--set", "slow=7")
+GAP = ("--account", "main", "--strategy", "ema_cross", *SPAN, "--set", "fast=3", "--set", "slow=7")
 TRAINING = ("train", "edgy", "--format", "json")
 COMMANDS = {"optimize": SEARCH, "backtest": BACKTEST, "stop_lab": STOPS, "gap": GAP, "signal_model": TRAINING}
 

@@ -113,13 +113,13 @@ def test_a_card_shows_what_the_command_says(read: Read, client: Client):
 
 def test_the_list_has_the_newest_answer_of_each_run_of_one_account(read: Read):
     page = words(read("/lab/"))
-    assert "4 runs with its capital, 1 model of its signals" in page
+    assert "5 runs with its capital, 1 model of its signals" in page
     assert all(title in page for title in ("Backtest", "Search", "Other stops", "Live against backtest", "edgy"))
     _, answer = told("backtest")
     record_run(BACKTEST, json.dumps({**answer, "trials": 77}), account="main", strategy="ema_cross",
                days=(KeptRun.objects.first().first_day,) * 2, run=answer["run"])  # fmt: skip
     page = words(read("/lab/"))
-    assert "4 runs" in page and " 77 " in page
+    assert "5 runs" in page and " 77 " in page
     other = words(read("/lab/", account="replay"))
     assert "0 runs" in other and "No run was made with this account’s capital yet" in other
     assert "No model was trained yet" in other and "ema_cross" in other  # the count is of every account
