@@ -12,9 +12,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from itertools import cycle, islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,19 +26,22 @@ from bench.harness import Figures, Row, Skipped
 from lab.backtest.days import DayTicks, SymbolTicks, counting
 from lab.backtest.desk import LabDesk
 from lab.backtest.orders import OrderBook
-from lab.backtest.outcome import statistics_of
+from lab.backtest.outcome import digests_of, statistics_of
 from lab.backtest.skipping import skipping
 from lab.backtest.walk import WalkDay, plainly, walk
 from lab.domain.fills import FillModel, TradedInstrument
 from tests.lab.plain_cross import PlainCross
 from trading.queries.market_day import MarketDay
+from trading.strategies.parameters import set_parameters
 
 ROOT = Path(__file__).resolve().parent.parent
 PEER = "nautilus_trader==1.221.0"
 STEMS = {"RELIANCE": "RELIANCE", "M&M": "MM", "BAJAJ-AUTO": "BAJAJ_AUTO"}
 DAY = date(2021, 4, 12)
 OPENS_AT = datetime(2021, 4, 12, 3, 45, tzinfo=UTC)
-PLAIN, SKIPPING = "plain walk", "skipping walk"
+PLAIN, SKIPPING, SWEEP, MEMORY = "plain walk", "skipping walk", "a set of a sweep", "peak of memory"
+SETS = [(fast, slow) for fast in range(3, 13) for slow in range(15, 35, 2)]  # a hundred
+SETS_A_ROUND = 5
 
 
 @contextmanager
@@ -55,15 +59,29 @@ def prepare() -> Iterator[Figures | Skipped]:
     day = day_of(files)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
 
-        def measure() -> dict[str, float]:
+        def theirs(words: str = "") -> dict[str, float]:
             assert peer.stdin is not None and peer.stdout is not None
-            peer.stdin.write("\n")
+            peer.stdin.write(f"{words}\n")
             peer.stdin.flush()
-            theirs = json.loads(peer.stdout.readline())
-            of_peer = theirs["seconds"] / theirs["ticks"]
-            return {PLAIN: played(day, plainly) / of_peer, SKIPPING: played(day, skipping) / of_peer}
+            return dict(json.loads(peer.stdout.readline()))
 
-        yield Figures(measure, {PLAIN: 1.0, SKIPPING: 0.2}, "of the peer's CPU per tick")
+        memory = peak_of(files) / theirs()["peak"]
+        sets = cycle(SETS[::7] + SETS)  # the first ones are far apart
+
+        def measure() -> dict[str, float]:
+            answer = theirs()
+            of_peer = answer["seconds"] / answer["ticks"]
+            asked = list(islice(sets, SETS_A_ROUND))
+            peers = sum(theirs(f"{fast} {slow}")["seconds"] for fast, slow in asked)
+            return {
+                PLAIN: played(day, plainly) / of_peer,
+                SKIPPING: played(day, skipping) / of_peer,
+                SWEEP: swept(day, asked) / peers,
+                MEMORY: memory,
+            }
+
+        marks = {PLAIN: 1.0, SKIPPING: 0.2, SWEEP: 0.2, MEMORY: 1.0}
+        yield Figures(measure, marks, "of the peer's CPU per tick, and of its memory")
         assert peer.stdin is not None
         peer.stdin.close()
 
@@ -123,12 +141,35 @@ def played(day: DayTicks, by: WalkDay) -> float:
     return seconds / len(day)
 
 
+def swept(day: DayTicks, sets: Sequence[tuple[int, int]]) -> float:
+    """Play the day to each set as a worker of a search does; return the CPU seconds."""
+    instruments = {ticks.symbol: TradedInstrument() for ticks in day.symbols}
+    began = time.process_time()
+    for fast, slow in sets:
+        strategy, desk = PlainCross(), LabDesk(OrderBook(FillModel(0, 0), instruments))
+        set_parameters(strategy, {"fast": fast, "slow": slow})
+        walk(desk, strategy, [day], skipping)
+        digests_of(desk, [DAY])
+    return time.process_time() - began
+
+
+def peak_of(files: dict[str, Path]) -> int:
+    """Return the peak of memory, in bytes, of a process that plays the files once, tick by tick."""
+    words = [f"{symbol}={file}" for symbol, file in files.items()]
+    command = [sys.executable, "-m", "bench.backtest_memory", *words]
+    return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
 ROWS = [
     Row(
         "backtest",
         "three real files, a plain cross of averages, against nautilus_trader",
         prepare,
         unit="CPU per tick",
-        settings={"peer": PEER, "mark": "plain at most 1.0, skipping at most 0.2", "stretch": "skipping 0.083"},
+        settings={
+            "peer": PEER,
+            "mark": "plain and memory at most 1.0, skipping and a sweep at most 0.2",
+            "stretch": "skipping 0.083",
+        },
     )
 ]

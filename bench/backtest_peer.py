@@ -1,13 +1,15 @@
 """The peer's side of the row `backtest`, run by the peer's own environment: nothing of VELOX is imported here.
 
-`python bench/backtest_peer.py NAME=FILE ...`: each line of the input plays the files once, and the CPU seconds that
-took, the number of ticks and the P&L are the line that answers. Reading files and building its objects is not counted.
+`python bench/backtest_peer.py NAME=FILE ...`: each line of the input plays the files once, with the periods that it
+names. The line that answers has the CPU seconds that took, the number of ticks, the P&L and the peak of memory; reading
+files and building its objects is not counted in the seconds.
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import resource
 import sys
 import time
 from datetime import datetime
@@ -35,6 +37,8 @@ class CrossConfig(StrategyConfig, frozen=True):
 
     instrument_id: InstrumentId
     bar_type: BarType
+    fast: int = 9
+    slow: int = 21
 
 
 class Cross(Strategy):
@@ -42,7 +46,7 @@ class Cross(Strategy):
 
     def __init__(self, config: CrossConfig) -> None:
         super().__init__(config)
-        self.fast, self.slow = ExponentialMovingAverage(9), ExponentialMovingAverage(21)
+        self.fast, self.slow = ExponentialMovingAverage(config.fast), ExponentialMovingAverage(config.slow)
         self.side = 0
         self.held = 0
 
@@ -90,7 +94,7 @@ def read(name: str, path: str) -> tuple[Equity, list[TradeTick]]:
     return share, ticks
 
 
-def play(feeds: list[tuple[Equity, list[TradeTick]]]) -> dict[str, float]:
+def play(feeds: list[tuple[Equity, list[TradeTick]]], fast: int = 9, slow: int = 21) -> dict[str, float]:
     """Play every feed once."""
     engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
     engine.add_venue(VENUE, OmsType.NETTING, AccountType.MARGIN, starting_balances=[Money(100_000, USD)],
@@ -100,7 +104,11 @@ def play(feeds: list[tuple[Equity, list[TradeTick]]]) -> dict[str, float]:
         engine.add_data(ticks)
         bars = BarType.from_str(f"{share.id}-1-MINUTE-LAST-INTERNAL")
         engine.add_strategy(
-            Cross(CrossConfig(instrument_id=share.id, bar_type=bars, order_id_tag=share.id.symbol.value))
+            Cross(
+                CrossConfig(
+                    instrument_id=share.id, bar_type=bars, fast=fast, slow=slow, order_id_tag=share.id.symbol.value
+                )
+            )
         )
     began = time.process_time()
     engine.run()
@@ -110,13 +118,14 @@ def play(feeds: list[tuple[Equity, list[TradeTick]]]) -> dict[str, float]:
     pnl += sum(float(p.realized_pnl.as_double()) for p in engine.kernel.cache.position_snapshots())
     count = sum(len(ticks) for _, ticks in feeds)
     engine.dispose()
-    return {"seconds": seconds, "ticks": count, "pnl": round(pnl, 2)}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"seconds": seconds, "ticks": count, "pnl": round(pnl, 2), "peak": peak}
 
 
 def main(words: list[str]) -> None:
     feeds = [read(*word.split("=", 1)) for word in words]
-    for _ in sys.stdin:
-        print(json.dumps(play(feeds)), flush=True)
+    for line in sys.stdin:
+        print(json.dumps(play(feeds, *map(int, line.split()))), flush=True)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     ([*LONG, "tests/trading/test_million.py"], {"VELOX_BOOK_TRADES": "1000000"}),
     ([*LONG, "-m", "hypothesis"], {"VELOX_EXAMPLES": "1000"}),
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
+    (["tests.lab.chaos_engines"], {}),
+    (["tests.lab.chaos_memory"], {}),
     (["tests.ops.flux_language"], {}),
     (["tests.ops.chaos_prometheus"], {}),
     ([*LONG, "tests/trading/chaos_fault_seconds.py"], {}),

@@ -17,7 +17,7 @@ from lab.domain.space import ParameterSet
 from lab.domain.trials import DayDigest, TrialOutcome, TrialSetup, TrialState
 from lab.operations.record_trials import record_trials
 from lab.optimise.day_work import DayAnswer, DayTask, held_day
-from lab.optimise.engines import worked
+from lab.optimise.engines import Working
 from lab.queries.trials import trials_of
 from timeseries.reader import Reader
 from trading.errors import VeloxError
@@ -38,7 +38,7 @@ class TicksChanged(VeloxError):
 @dataclass(slots=True)
 class Trying:
     """The sets of one run: ``name`` is the strategy as it is loaded, ``days`` are its trading days with the digests of
-    their ticks."""
+    their ticks, ``working`` answers its tasks."""
 
     name: str
     strategy: Strategy
@@ -47,7 +47,7 @@ class Trying:
     symbols: tuple[str, ...]
     model: FillModel
     days: Mapping[date, str]
-    jobs: int
+    working: Working
     code: str
     outcomes: dict[ParameterSet, TrialOutcome] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class Trying:
             DayTask(self.name, self.fixed, self.question, self.symbols, self.model, day, sets).text()
             for day in self.days
         ]
-        answers = [DayAnswer.of(text) for text in worked(tasks, self.jobs)]
+        answers = [DayAnswer.of(text) for text in self.working(tasks)]
         if [answer.ticks for answer in answers] != list(self.days.values()):
             raise TicksChanged("The ticks of a day are others than when this run began.", hint="Start it again.")
         installed = versions()

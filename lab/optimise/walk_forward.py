@@ -22,6 +22,7 @@ from lab.domain.space import ParameterSet
 from lab.domain.trials import DayDigest, TrialState
 from lab.domain.windows import Objective, Window, windows_of
 from lab.operations.record_run import OPTIMIZE, record_run
+from lab.optimise.engines import LOCAL, Working, working
 from lab.optimise.extras import need, of_extra
 from lab.optimise.trying import Trying, days_of
 from lab.queries.trials import trials_on
@@ -61,6 +62,8 @@ class SearchRequest:
     settings: Mapping[str, Setting] | None = None
     seed: int = 0
     jobs: int = 1
+    engine: str = LOCAL
+    cluster: str | None = None
 
 
 class WindowRow(TypedDict):
@@ -143,9 +146,10 @@ def walk_forward(request: SearchRequest, reader: Reader) -> SearchAnswer:
         )
     if request.search == GUIDED:
         need("optuna", "lab", "--search tpe")
-    trying, spans = _begun(request, reader)
-    windows = windows_of(list(trying.days), request.train_days, request.test_days)
-    _search(request, trying, spans, windows)
+    with working(request.engine, request.jobs, request.cluster) as answers:
+        trying, spans = _begun(request, reader, answers)
+        windows = windows_of(list(trying.days), request.train_days, request.test_days)
+        _search(request, trying, spans, windows)
     choices = [_choice(window, trying, request.objective) for window in windows]
     answer = _answer(request, trying, spans, choices)
     span, name = (answer["first_day"], answer["last_day"]), answer["strategy"]
@@ -153,7 +157,7 @@ def walk_forward(request: SearchRequest, reader: Reader) -> SearchAnswer:
     return answer
 
 
-def _begun(request: SearchRequest, reader: Reader) -> tuple[Trying, dict[str, ParameterSpan]]:
+def _begun(request: SearchRequest, reader: Reader, answers: Working) -> tuple[Trying, dict[str, ParameterSpan]]:
     strategy = load_strategy(request.strategy)
     if strategy is None:
         raise InvalidValue("There is nothing to search.", field="strategy", hint="Name a strategy.")
@@ -166,7 +170,7 @@ def _begun(request: SearchRequest, reader: Reader) -> tuple[Trying, dict[str, Pa
     days = days_of(request.ticks, symbols, reader)
     trying = Trying(
         request.strategy, strategy, tuple((name, setting) for name, setting in fixed if not isinstance(setting, str)),
-        request.ticks, symbols, request.model, days, request.jobs, code_digest(strategy),
+        request.ticks, symbols, request.model, days, answers, code_digest(strategy),
     )  # fmt: skip
     return trying, spans
 

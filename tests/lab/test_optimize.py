@@ -152,6 +152,24 @@ def test_a_set_that_fails_is_counted_and_never_chosen(tmp_path, monkeypatch):
     assert [row["objective"] for row in answer["surface"][-3:]] == [None] * 3
 
 
+def test_a_worker_that_is_killed_is_told_and_what_was_recorded_stands(desk, tmp_path):
+    if desk.vendor != "sqlite":
+        return
+    (tmp_path / "strategy_that_dies.py").write_text(
+        "import os, signal\nfrom trading.strategies.ema_cross import EmaCross\n"
+        "class Dying(EmaCross):\n"
+        "    def start_day(self, watch):\n"
+        "        if self.fast == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return super().start_day(watch)\n"
+    )
+    words = ["strategy_that_dies:Dying", *SPAN, *SMALL[4:], "--vary", "fast=2:4", "--vary", "slow=5:14", "--search"]
+    command = [sys.executable, str(MANAGE), "optimize", *words, "grid", "--jobs", "2"]
+    done = subprocess.run(command, env=desk.env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "A worker ended without an answer" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert Trial.objects.count() == 20 and list(trial_faults()) == []  # the batch before
+
+
 def test_net_needs_charges():
     assert "nothing is net" in refused(*GRID, "--objective", "net")
     for charges in ("0.03", "zerodha"):
@@ -164,6 +182,8 @@ def test_net_needs_charges():
 def test_what_an_extra_has_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     assert "extra `lab`" in refused(*GRID, "--jobs", "2")
+    assert "extra `lab-ray`" in refused(*GRID, "--engine", "ray")
+    assert "requirements-lab-dask.txt" in refused(*GRID, "--engine", "dask")
     assert "needs optuna" in refused(*GRID[:-1], "tpe")
     assert searched(*GRID)["sets"] == 9
 
@@ -181,6 +201,7 @@ def test_what_an_extra_has_is_named_where_it_is_missing(monkeypatch):
         (("--vary", "stop_ranges=1:2:0"), "LOW:HIGH"),
         (("--vary", "step_ranges=a:b"), "LOW:HIGH"),
         (("--jobs", "0"), "jobs is 0"),
+        (("--cluster", "tcp://127.0.0.1:8786"), "has no cluster"),
         (("--seed", "-1"), "seed is -1"),
     ],
 )

@@ -8,6 +8,7 @@ from datetime import date
 
 from lab.domain.windows import Objective
 from lab.management.arguments import add_fill_arguments, add_tick_arguments, fill_model, settings_of, ticks_of
+from lab.optimise.engines import ENGINES, LOCAL
 from lab.optimise.walk_forward import RANDOM, SEARCHES, SearchAnswer, SearchRequest, walk_forward
 from timeseries.wiring import open_reader
 from trading.errors import InvalidValue
@@ -44,6 +45,12 @@ class Command(VeloxCommand):
         parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one that does not vary")
         parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the search (default: 0)")
         parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default: 1)")
+        parser.add_argument("--engine", choices=ENGINES, default=LOCAL, help=f"whose processes (default: {LOCAL})")
+        parser.add_argument(
+            "--cluster",
+            metavar="ADDRESS",
+            help="of Ray or Dask that runs already, with this data folder (default: workers of this machine alone)",
+        )
         parser.add_argument("--account", default="replay", help="whose capital counts (default: replay)")
         add_format_arguments(parser)
 
@@ -68,6 +75,8 @@ class Command(VeloxCommand):
         set: Sequence[str],
         seed: int,
         jobs: int,
+        engine: str,
+        cluster: str | None,
         account: str,
     ) -> bool:
         if not 1 <= jobs <= JOBS_MAX:
@@ -89,6 +98,8 @@ class Command(VeloxCommand):
             settings=settings_of(set),
             seed=seed,
             jobs=jobs,
+            engine=engine,
+            cluster=cluster,
         )
         self.emit(_report(walk_forward(request, open_reader()), capital.currency))
         return True
