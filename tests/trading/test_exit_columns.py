@@ -19,13 +19,13 @@ from trading.domain.cuts import CUTS, TradedExit
 from trading.domain.exit_columns import (
     ExitColumns,
     Groups,
-    distinct,
     group_squares,
     group_sums,
     local_micros,
     whole_numbers,
 )  # fmt: skip
 from trading.domain.exit_lists import lists_of
+from trading.domain.exit_runs import distinct
 from trading.domain.figures import Capital, EquityPath, Sample
 from trading.domain.intervals import Sums
 from trading.queries.exposure import Held
@@ -67,6 +67,8 @@ def test_every_figure_of_every_part_of_every_cut_is_that_of_its_rows(exits: list
     by_rows = {cut: cuts.places(exits, key) for cut, key in CUTS.items()} | cuts.by_each_condition(exits)
     by_columns = columns.groups | {name: columns.by_condition(name) for name in columns.recorded_conditions()}
     assert by_columns.keys() == by_rows.keys()
+    together = columns.sums().samples_of([(groups.codes, len(groups.names)) for groups in by_columns.values()])
+    assert together == [columns.samples(groups) for groups in by_columns.values()]
     for cut, places in by_rows.items():
         samples = parts(columns, by_columns[cut])
         assert list(samples) == list(places), cut

@@ -17,7 +17,7 @@ import numpy as np
 
 from trading.domain import cuts, exit_runs
 from trading.domain.cuts import NONE
-from trading.domain.exit_runs import Flags, Floats, Integers, Whole
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole, distinct
 from trading.domain.exit_sums import ExitSums
 from trading.domain.figures import Capital, EquityPath, Sample, sampled_returns
 from trading.domain.intervals import Sums
@@ -25,7 +25,6 @@ from trading.domain.statistics import Drawdown
 
 UNKNOWN = -1  # microseconds that nobody knows
 _HALF = 32
-CLOSE = 4  # whole numbers lie close together where so many times their count holds them all
 _LIMB, _LIMB_MASK = 21, 2**21 - 1
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 24 * 3600 * 10**6
@@ -223,6 +222,13 @@ class DatesOf(Sequence[date]):
         return day_of_ordinal(int(self.ordinals[place]))
 
 
+def joined(groups: Groups, other: Groups) -> Groups:
+    """Return the groups of some rows and of others behind them, whose names may be the same."""
+    names = [*groups.names, *dict.fromkeys(name for name in other.names if name not in groups.names)]
+    numbers = np.array([names.index(name) for name in other.names], dtype=np.int64)
+    return Groups(np.concatenate((groups.codes, numbers[other.codes])), names)
+
+
 def present(codes: Integers, names: Sequence[str], order: Sequence[int]) -> Groups:
     """Return the groups that have an exit, numbered in this order."""
     counts = np.bincount(codes, minlength=len(names)) if len(codes) else np.zeros(len(names))
@@ -288,19 +294,6 @@ def local_micros(micros: Integers, zone: ZoneInfo) -> Integers:
         ahead[here] = offsets[of_quarter]
     local: Integers = micros + ahead
     return local
-
-
-def distinct(numbers: Integers) -> tuple[Integers, Integers]:
-    """Return the different ones of some whole numbers, ascending, and the place of each number among them: what
-    `numpy.unique` sorts for is counted where the numbers lie close together."""
-    first = int(numbers.min()) if len(numbers) else 0
-    span = int(numbers.max()) - first + 1 if len(numbers) else 0
-    if span > CLOSE * (len(numbers) + 1):
-        different, places = np.unique(numbers, return_inverse=True)
-        return different, places.reshape(-1).astype(np.int64)
-    is_one = np.zeros(span, dtype=bool)
-    is_one[numbers - first] = True
-    return np.flatnonzero(is_one) + first, (np.cumsum(is_one) - 1)[numbers - first]
 
 
 def local_columns(traded: Integers, zones: Sequence[str], *instants: Integers) -> list[Integers]:

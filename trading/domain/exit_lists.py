@@ -16,12 +16,12 @@ from trading.domain.exit_columns import (
     ExitColumns,
     Groups,
     day_of_ordinal,
-    distinct,
+    joined,
     less,
     present,
     whole_numbers,
 )
-from trading.domain.exit_runs import Flags, Floats, Integers, Whole
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole, distinct
 
 WORDS = ("strategy", "symbol", "side", "exit_reason", "tag")  # the cuts whose keys are read as they are
 
@@ -79,7 +79,7 @@ class ExitLists:
             opened_local=np.concatenate((self.opened_local, other.opened_local)),
             closed_local=np.concatenate((self.closed_local, other.closed_local)),
             trade=np.concatenate((self.trade, other.trade + offset)),
-            words={cut: _joined(self.words[cut], other.words[cut]) for cut in WORDS},
+            words={cut: joined(self.words[cut], other.words[cut]) for cut in WORDS},
             conditions={
                 name: np.concatenate((self.conditions.get(name, absent[0]), other.conditions.get(name, absent[1])))
                 for name in {*self.conditions, *other.conditions}
@@ -179,10 +179,6 @@ def lists_of(exits: Sequence[TradedExit]) -> ExitLists:
 def _named(words: Sequence[str]) -> Groups:
     names = {name: number for number, name in enumerate(dict.fromkeys(words))}
     return Groups(np.array([names[word] for word in words], dtype=np.int64), list(names))
-
-
-def _joined(groups: Groups, other: Groups) -> Groups:
-    return Groups(np.concatenate((groups.codes, other.codes + len(groups.names))), [*groups.names, *other.names])
 
 
 def _beside(column: Whole, other: Whole) -> Whole:

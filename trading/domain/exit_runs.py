@@ -16,6 +16,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Whole = Integers | NDArray[np.object_]
+CLOSE = 4  # whole numbers lie close together where so many times their count holds them all
 _NEAR = 1 - 1e-9  # far more than a quotient of floats can be wrong by
 
 
@@ -115,3 +116,16 @@ def streaks(at: Integers, pnl: Whole) -> Streaks:
     begins = np.flatnonzero(np.concatenate(([True], np.diff(ordered) != 0)))
     lengths = ordered[begins] * np.diff(np.append(begins, len(ordered)))
     return Streaks(max(0, int(lengths.max())), max(0, -int(lengths.min())), int(lengths[-1]))
+
+
+def distinct(numbers: Integers) -> tuple[Integers, Integers]:
+    """Return the different ones of some whole numbers, ascending, and the place of each number among them: what
+    `numpy.unique` sorts for is counted where the numbers lie close together."""
+    first = int(numbers.min()) if len(numbers) else 0
+    span = int(numbers.max()) - first + 1 if len(numbers) else 0
+    if span > CLOSE * (len(numbers) + 1):
+        different, places = np.unique(numbers, return_inverse=True)
+        return different, places.reshape(-1).astype(np.int64)
+    is_one = np.zeros(span, dtype=bool)
+    is_one[numbers - first] = True
+    return np.flatnonzero(is_one) + first, (np.cumsum(is_one) - 1)[numbers - first]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trading.domain.exit_runs import Flags, Floats, Integers, Whole
+from trading.domain.exit_runs import Flags, Floats, Integers, Whole, distinct
 from trading.domain.figures import Sample
 from trading.domain.intervals import Moments
 from trading.domain.statistics import Outcomes
@@ -25,6 +25,24 @@ class Limb(NamedTuple):
 
     shift: int
     numbers: Integers
+
+
+class Level(NamedTuple):
+    """What adds up, an entry of each column for an exit, or for all exits of a group: counts, sums by limbs, and the
+    largest and smallest P&L of a trade, 0 at least and at most."""
+
+    counts: list[Integers]
+    sums: list[list[Limb]]
+    largest: Whole
+    smallest: Whole
+
+    def added(self, codes: Integers, size: int) -> Level:
+        """Return an entry for each of so many groups, by the number of each entry's group."""
+        largest, smallest = _zeros(size, self.largest), _zeros(size, self.smallest)
+        np.maximum.at(largest, codes, self.largest)
+        np.minimum.at(smallest, codes, self.smallest)
+        sums = [[Limb(shift, _sums_of(numbers, codes, size)) for shift, numbers in limbs] for limbs in self.sums]
+        return Level([_sums_of(column, codes, size) for column in self.counts], sums, largest, smallest)
 
 
 class ExitSums:
@@ -42,26 +60,44 @@ class ExitSums:
         # Several flags of an exit in one whole number, each with room for the count of all exits.
         self.flags_at_once = _BITS // self.count_bits
         flags = (closes, won, lost, unknown, is_held, self.has_multiple)
-        self.counts = [np.zeros(len(pnl), dtype=np.int64) for _ in range(0, len(flags), self.flags_at_once)]
+        counts = [np.zeros(len(pnl), dtype=np.int64) for _ in range(0, len(flags), self.flags_at_once)]
         for number, flag in enumerate(flags):
             column, place = divmod(number, self.flags_at_once)
-            self.counts[column] += flag.astype(np.int64) << place * self.count_bits
+            counts[column] += flag.astype(np.int64) << place * self.count_bits
         profit, loss = (np.where(mask, whole, 0) for mask in (won, lost))
         columns = (pnl, charges, profit, loss, np.where(is_held, held, 0), still_open)
-        self.sums = [*(self._limbs(column) for column in columns), self._squares()]
-        self.multiples = self._multiples()
+        multiples = self._multiples()
+        self.is_exact = multiples is not None
+        sums = [*(self._limbs(column) for column in columns), self._squares(), multiples or []]
+        self.exits = Level(counts, sums, whole, whole)
 
     def samples(self, codes: Integers, size: int) -> Iterator[Sample]:
         """Yield the sample of each of so many groups, by the number of each exit's group."""
-        packed, mask = [_sums_of(column, codes, size) for column in self.counts], (1 << self.count_bits) - 1
-        places = [divmod(number, self.flags_at_once) for number in range(6)]
-        by_flag = [packed[column] >> place * self.count_bits & mask for column, place in places]
+        return self._samples(self.exits.added(codes, size), codes)
+
+    def samples_of(self, cuts: Sequence[tuple[Integers, int]]) -> list[list[Sample]]:
+        """Return the `samples` of several cuts at once: exits that all of them put into the same groups are added up
+        first, which leaves few. Best are cuts whose groups make few different combinations."""
+        cells, count = np.zeros(len(self.whole), dtype=np.int64), 1
+        for codes, size in cuts:
+            different, cells = distinct(cells * size + codes)
+            count = len(different)
+        together = self.exits.added(cells, count)
+        samples = []
+        for codes, size in cuts:
+            of_cells = np.zeros(count, dtype=np.int64)
+            of_cells[cells] = codes
+            samples.append([*self._samples(together.added(of_cells, size), codes)])
+        return samples
+
+    def _samples(self, groups: Level, codes: Integers) -> Iterator[Sample]:
+        """Yield the sample of each group; ``codes`` are those of the exits."""
+        mask, places = (1 << self.count_bits) - 1, [divmod(number, self.flags_at_once) for number in range(6)]
+        by_flag = [groups.counts[column] >> place * self.count_bits & mask for column, place in places]
         counts = np.stack(by_flag, axis=1).tolist()
-        largest, smallest = np.zeros((2, size), dtype=self.whole.dtype)
-        np.maximum.at(largest, codes, self.whole)
-        np.minimum.at(smallest, codes, self.whole)
-        sums = zip(*(_added(limbs, codes, size) for limbs in self.sums), strict=True)
-        moments = self._moments(codes, size, [count[-1] for count in counts])
+        *totals, multiples = (_whole(limbs, len(counts)) for limbs in groups.sums)
+        sums = zip(*totals, strict=True)
+        moments = self._moments(codes, multiples, [count[-1] for count in counts])
         for place, (gross, costs, profit, loss, micros, still, squares) in enumerate(sums):
             closed, wins, losses, unknown, timed, _ = counts[place]
             yield Sample(
@@ -69,8 +105,8 @@ class ExitSums:
                 charges=costs,
                 outcomes=Outcomes(wins, losses, closed - wins - losses, profit, loss),
                 squares=squares,
-                largest=int(largest[place]),
-                smallest=int(smallest[place]),
+                largest=int(groups.largest[place]),
+                smallest=int(groups.smallest[place]),
                 seconds=(timed, micros / 1_000_000),
                 multiples=moments[place],
                 unknown=unknown,
@@ -108,16 +144,20 @@ class ExitSums:
             return None
         return [*self._limbs(upper.astype(np.int64), _FINE - _COARSE), *self._limbs(lower.astype(np.int64))]
 
-    def _moments(self, codes: Integers, size: int, sizes: Sequence[int]) -> list[Moments]:
-        if self.multiples is None:
+    def _moments(self, codes: Integers, totals: Sequence[int], sizes: Sequence[int]) -> list[Moments]:
+        size = len(sizes)
+        if not self.is_exact:
             return [Moments.of(self.multiple[self.has_multiple & (codes == group)]) for group in range(size)]
-        totals = zip(_added(self.multiples, codes, size), sizes, strict=True)
         # Rounded as `math.fsum` rounds, so that rows tell the very same mean.
-        means = [total / (1 << _FINE) / count if count else 0.0 for total, count in totals]
+        means = [total / (1 << _FINE) / count if count else 0.0 for total, count in zip(totals, sizes, strict=True)]
         apart = np.where(self.has_multiple, self.multiple - np.array(means)[codes], 0.0)
         squares = np.bincount(codes, weights=apart * apart, minlength=size).tolist()
         columns = zip(sizes, means, squares, strict=True)
         return [Moments(count, mean, square / (count - 1) if count > 1 else 0.0) for count, mean, square in columns]
+
+
+def _zeros(size: int, alike: Whole) -> Whole:
+    return np.zeros(size, dtype=object) if alike.dtype == object else np.zeros(size, dtype=np.int64)
 
 
 def _sums_of(numbers: Integers, codes: Integers, size: int) -> Integers:
@@ -126,10 +166,9 @@ def _sums_of(numbers: Integers, codes: Integers, size: int) -> Integers:
     return sums
 
 
-def _added(limbs: Sequence[Limb], codes: Integers, size: int) -> list[int]:
-    """Return the sum of each group, exactly."""
+def _whole(limbs: Sequence[Limb], size: int) -> list[int]:
+    """Return the sums of so many groups, exactly."""
     totals = [0] * size
     for shift, numbers in limbs:
-        sums = _sums_of(numbers, codes, size).tolist()
-        totals = [total + (narrow << shift) for total, narrow in zip(totals, sums, strict=True)]
+        totals = [total + (narrow << shift) for total, narrow in zip(totals, numbers.tolist(), strict=True)]
     return totals

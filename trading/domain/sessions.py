@@ -91,6 +91,10 @@ class Calendar:
         over = any(row.opens_day_before is not None for row in self.rows)
         object.__setattr__(self, "_runs_over_midnight", over)
 
+    def __hash__(self) -> int:
+        # What is kept by calendar is asked for by every strategy of a report: to hash years of rows takes milliseconds.
+        return hash((self.zone, len(self.rows), self.rows[-1:]))
+
     def phases(self, day: date) -> list[Phase]:
         """Return the day's phases in order; empty on a closed day and on an exchange that never closes."""
         # Reports ask for the same days again and again, and a calendar outlives them.

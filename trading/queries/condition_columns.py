@@ -16,8 +16,7 @@ from django.db.models import F, QuerySet
 from pyarrow import json
 
 from trading.domain.conditions import NAME_MAX, NUMBER_MAX
-from trading.domain.exit_columns import distinct
-from trading.domain.exit_runs import Floats, Integers
+from trading.domain.exit_runs import Floats, Integers, distinct
 from trading.models import Account, Realisation, Signal, SignalCondition
 from trading.progress import tell
 from trading.queries.lines import INSTANT, REAL, WHOLE, WORDS, key_stretches, numbers, objects_of, table_of, words

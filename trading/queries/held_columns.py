@@ -9,13 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 from django.conf import settings
-from numpy.typing import NDArray
 
-from trading.domain.exit_columns import ExitColumns, local_columns
+from trading.domain.exit_columns import ExitColumns, Groups, joined, local_columns
 from trading.domain.exit_runs import Integers
 from trading.domain.sessions import Calendar, days_between
 from trading.domain.shapes import Exposure
 from trading.models import Instrument
+from trading.queries.columns import coded
 from trading.queries.exposure import Held, HeldRow, Market, held_by_day, held_over, touching
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
@@ -31,11 +31,11 @@ _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=
 
 @dataclass(frozen=True, slots=True)
 class HeldColumns:
-    """What of each trade lies in one day, an entry each: names, market by number, day as an ordinal, and its span in
-    microseconds since 1970 UTC."""
+    """What of each trade lies in one day, an entry each: strategy, symbol and market by number, day as an ordinal, and
+    its span in microseconds since 1970 UTC. Names may be there of which there is no entry."""
 
-    strategies: NDArray[np.object_]
-    symbols: NDArray[np.object_]
+    strategies: Groups
+    symbols: Groups
     markets: Sequence[Market]
     market: Integers
     day: Integers
@@ -48,8 +48,8 @@ class HeldColumns:
         markets = sorted({stretch.market for stretch in stretches})
         numbers = {market: number for number, market in enumerate(markets)}
         return cls(
-            np.array([stretch.strategy_id for stretch in stretches], dtype=object),
-            np.array([stretch.symbol for stretch in stretches], dtype=object),
+            Groups(*coded([stretch.strategy_id for stretch in stretches])),
+            Groups(*coded([stretch.symbol for stretch in stretches])),
             markets,
             np.array([numbers[stretch.market] for stretch in stretches], dtype=np.int64),
             np.array([stretch.day.toordinal() for stretch in stretches], dtype=np.int64),
@@ -59,25 +59,26 @@ class HeldColumns:
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all columns; the names are shared."""
-        return sum(column.nbytes for column in (self.strategies, self.symbols, *self._numbers()))
+        """The bytes of all columns; the names are few."""
+        return sum(column.nbytes for column in (self.strategies.codes, self.symbols.codes, *self._numbers()))
 
     def take(self, places: Integers) -> HeldColumns:
         """Return those at some places."""
-        numbers = (column[places] for column in self._numbers())
-        return HeldColumns(self.strategies[places], self.symbols[places], self.markets, *numbers)
+        strategies, symbols = (Groups(codes[places], names) for codes, names in (self.strategies, self.symbols))
+        return HeldColumns(strategies, symbols, self.markets, *(column[places] for column in self._numbers()))
 
     def of_group(self, name: str, grouping: str) -> HeldColumns:
         """Return those of one strategy or symbol."""
-        return self.take(np.flatnonzero((self.strategies if grouping == "strategy" else self.symbols) == name))
+        codes, names = self.strategies if grouping == "strategy" else self.symbols
+        return self.take(np.flatnonzero(codes == names.index(name)) if name in names else np.zeros(0, dtype=np.int64))
 
     def joined(self, other: HeldColumns) -> HeldColumns:
         """Return these and others."""
         markets = [*self.markets, *(market for market in other.markets if market not in self.markets)]
         numbers = np.array([markets.index(market) for market in other.markets], dtype=np.int64)
         return HeldColumns(
-            np.concatenate((self.strategies, other.strategies)),
-            np.concatenate((self.symbols, other.symbols)),
+            joined(self.strategies, other.strategies),
+            joined(self.symbols, other.symbols),
             markets,
             np.concatenate((self.market, numbers[other.market])),
             np.concatenate((self.day, other.day)),
@@ -136,28 +137,30 @@ def _closed(cut: Cut, first: date, last: date, exits: ExitColumns) -> HeldColumn
     # No zone is a day away from UTC: what ended before this instant had ended before the last day, in every zone.
     since = (datetime.combine(last - timedelta(days=1), time(), UTC) - _EPOCH) // _MICROSECOND
     ended = np.flatnonzero(~exits.is_open & (exits.closed < since))
-    ended = ended[np.unique(exits.trade[ended], return_index=True)[1]]
+    one_exit = np.full(1 + int(exits.trade.max(initial=-1)), UNTRADED, dtype=np.int64)
+    one_exit[exits.trade[ended]] = ended
+    ended = one_exit[one_exit != UNTRADED]
     start, stop = exits.opened[ended], exits.closed[ended]
-    strategies, symbols = (np.array(exits.groups[name].names, dtype=object) for name in ("strategy", "symbol"))
-    traded = exits.groups["symbol"].codes[ended]
+    strategies, symbols = (
+        Groups(codes[ended], names) for codes, names in (exits.groups[cut] for cut in ("strategy", "symbol"))
+    )
     listed = Instrument.objects.values_list("exchange__code", "symbol", "session_group", "exchange__zone")
     of_symbol = {shown_symbol(code, symbol): ((code, group), zone) for code, symbol, group, zone in listed}
-    markets = sorted({of_symbol[symbol][0] for symbol in symbols})
-    market_of = np.array([markets.index(of_symbol[symbol][0]) for symbol in symbols], dtype=np.int64)
-    zones = [of_symbol[symbol][1] for symbol in symbols]
+    markets = sorted({of_symbol[symbol][0] for symbol in symbols.names})
+    market_of = np.array([markets.index(of_symbol[symbol][0]) for symbol in symbols.names], dtype=np.int64)
+    zones = [of_symbol[symbol][1] for symbol in symbols.names]
     opened_on, closed_on = (
-        on_the_wall // DAY_MICROS + EPOCH_ORDINAL for on_the_wall in local_columns(traded, zones, start, stop)
+        on_the_wall // DAY_MICROS + EPOCH_ORDINAL for on_the_wall in local_columns(symbols.codes, zones, start, stop)
     )
-    by_strategy = strategies[exits.groups["strategy"].codes[ended]]
     of_one_day = opened_on == closed_on
     whole = np.flatnonzero(of_one_day & (opened_on >= first.toordinal()) & (opened_on <= last.toordinal()))
     whole = whole[np.argsort(start[whole], kind="stable")]
-    columns = HeldColumns(by_strategy, symbols[traded], markets, market_of[traded], opened_on, start, stop).take(whole)
+    columns = HeldColumns(strategies, symbols, markets, market_of[symbols.codes], opened_on, start, stop).take(whole)
     longer: list[HeldRow] = []
     for place in np.flatnonzero(~of_one_day).tolist():
-        symbol = symbols[traded[place]]
+        strategy, symbol = (names[codes[place]] for codes, names in (strategies, symbols))
         ends = (_EPOCH + int(column[place]) * _MICROSECOND for column in (start, stop))
-        longer.append((by_strategy[place], symbol, of_symbol[symbol][0], *ends))
+        longer.append((strategy, symbol, of_symbol[symbol][0], *ends))
     longer += touching(cut, last, last, is_open=False)
     return columns.joined(HeldColumns.of(held_by_day(longer, first, last)))
 

@@ -153,11 +153,13 @@ TEXT = LineColumn(_Word, pa.string())  # of which few are alike
 REAL = LineColumn(_Real, pa.float64())
 
 
-def tables_in_order(rows: QuerySet[Model], columns: Mapping[str, LineColumn], at_a_time: int) -> Iterator[pa.Table]:
+def tables_in_order(
+    rows: QuerySet[Model], columns: Mapping[str, LineColumn], at_a_time: int, *, repeats: Repeats = NO_REPEATS
+) -> Iterator[pa.Table]:
     """Yield columns of some rows (`table_of`) in their order, of so many rows at a time: a text per row, so that nobody
     has all of them."""
-    for (lines,) in fetched_blocks(rows.annotate(line=_row_line(columns, NO_REPEATS)).values_list("line"), at_a_time):
-        yield _parsed(lines, columns)
+    for (lines,) in fetched_blocks(rows.annotate(line=_row_line(columns, repeats)).values_list("line"), at_a_time):
+        yield _apart(_parsed(lines, _alone(columns, repeats.few)), columns, repeats.few)
 
 
 def texts_by(rows: QuerySet[Model], *, key: str, path: str) -> tuple[NDArray[np.int64], pa.StringArray]:
@@ -270,13 +272,12 @@ def _joined(
     lists: Iterable[list[str]], columns: Mapping[str, LineColumn], stage: str, few: Sequence[str] = ()
 ) -> pa.Table:
     """Return the columns of lists of lines, parsed in blocks."""
-    columns, kinds = {path: kind for path, kind in columns.items() if path not in few}, columns
-    columns |= {JOINT: WORDS} if few else {}
-    blocks = [pa.table({path: pa.array([], type=kind.parsed) for path, kind in columns.items()})]
+    alone = _alone(columns, few)
+    blocks = [pa.table({path: pa.array([], type=kind.parsed) for path, kind in alone.items()})]
     texts: list[str] = []
 
     def parse() -> None:
-        blocks.append(_parsed(texts, columns))
+        blocks.append(_parsed(texts, alone))
         texts.clear()
         tell(stage, sum(map(len, blocks)))
 
@@ -286,22 +287,26 @@ def _joined(
             parse()
     if texts:
         parse()
-    table = pa.concat_tables(blocks).unify_dictionaries().combine_chunks()
+    return _apart(pa.concat_tables(blocks).unify_dictionaries().combine_chunks(), columns, few)
+
+
+def _alone(columns: Mapping[str, LineColumn], few: Sequence[str]) -> dict[str, LineColumn]:
+    """Return the columns as they are written, those of ``few`` as one at the end."""
+    return {path: kind for path, kind in columns.items() if path not in few} | ({JOINT: WORDS} if few else {})
+
+
+def _apart(table: pa.Table, columns: Mapping[str, LineColumn], few: Sequence[str]) -> pa.Table:
+    """Return a table of `_alone` columns with each of ``few`` as a column again."""
     if not few:
         return table
-    apart = dict(_apart(table[JOINT], {path: kinds[path] for path in few}))
-    return pa.table({**dict(zip(table.column_names, table.columns, strict=True)), **apart}).select(list(kinds))
-
-
-def _apart(joined: pa.ChunkedArray, columns: Mapping[str, LineColumn]) -> Iterator[tuple[str, pa.Array]]:
-    """Yield the columns that were written as one word."""
-    codes, together = words(joined)
-    values = [*zip(*(text.split(JOINT, len(columns) - 1) for text in together), strict=True)] or [()] * len(columns)
-    for (path, kind), different in zip(columns.items(), values, strict=True):
-        texts = pa.array(different, pa.string())
+    codes, together = words(table[JOINT])
+    values = [*zip(*(text.split(JOINT, len(few) - 1) for text in together), strict=True)] or [()] * len(few)
+    apart = {}
+    for path, different in zip(few, values, strict=True):
+        kind, texts = columns[path].parsed, pa.array(different, pa.string())
         # One value and one number for each text of all those words: some are alike.
-        plain = texts.dictionary_encode() if kind.parsed == WORD else texts.cast(kind.parsed)
-        yield path, plain.take(pa.array(codes))
+        apart[path] = (texts.dictionary_encode() if kind == WORD else texts.cast(kind)).take(pa.array(codes))
+    return pa.table({path: apart[path] if path in apart else table[path] for path in columns})
 
 
 def _parsed(texts: Sequence[str], columns: Mapping[str, LineColumn]) -> pa.Table:

@@ -12,9 +12,9 @@ import pyarrow as pa
 from django.db.models import F, Max, Q, QuerySet
 
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
-from trading.domain.exit_columns import ExitColumns, Groups, distinct, local_columns
+from trading.domain.exit_columns import ExitColumns, Groups, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
-from trading.domain.exit_runs import Flags, Integers
+from trading.domain.exit_runs import Flags, Integers, distinct
 from trading.models import Account, Instrument, Realisation, Review, Strategy
 from trading.queries.as_known import untouched
 from trading.queries.columns import coded, fetched_columns, text, texts_of

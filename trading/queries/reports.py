@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -46,6 +47,14 @@ from trading.queries.statistics import (
     trading_days,
 )
 
+ALL = "all"
+# Cuts that are summed at once, since their groups make few combinations.
+FAMILIES = (
+    ("day", "week", "month"),
+    ("strategy", "side", "exit_reason", "tag"),
+    ("symbol", "holding"),
+    ("hour", "weekday", ALL),
+)
 UNKNOWN = -1  # the key of an instrument that the ledger does not know: no row has it
 
 
@@ -259,32 +268,40 @@ class _Period:
         self.cut = selection.cut
         self.exits = lists_of([]).columns()
         self.history, self.span = History({}, {}), None
+        self.since: date | None = None
         self.days: list[date] = []
         if selection.first is not None and selection.last is not None:
             first, last = self.span = selection.first, selection.last
             self.exits = exits_as_columns(self.cut, first, last, with_conditions=True)
             self.history = history_of(self.cut.account, last, known_at=self.cut.known_at)
-            self.days = trading_days(self.cut, first, last)
+            self.since = first_trading_day(self.cut.account, known_at=self.cut.known_at)
+            self.days = trading_days(self.cut, first, last, since=self.since)
         self.excursions = excursions_as_columns(self.cut, self.span)
         self.sums = self.exits.sums()
         self.pnl_by_day = self.exits.pnl_by_day()
         self.capital = capital_beside(self.history, self.days, self.pnl_by_day)
+        whole = Groups(np.zeros(len(self.exits), dtype=np.int64), [ALL])
+        self.samples: dict[str, list[Sample]] = {}
+        for family in FAMILIES:
+            groups = [whole if cut == ALL else self.exits.groups[cut] for cut in family]
+            samples = self.sums.samples_of([(codes, len(names)) for codes, names in groups])
+            self.samples |= zip(family, samples, strict=True)
 
     def by_group(self, grouping: str) -> dict[str, CountedRow]:
         """Return the figures of each group of a grouping, `strategy` or `symbol`, that has an exit."""
         groups, rows = self.exits.groups[grouping], {}
-        samples = self.sums.samples(groups.codes, len(groups.names))
-        for name, sample in zip(groups.names, samples, strict=True):
+        for name, sample in zip(groups.names, self.samples[grouping], strict=True):
             cut, places = cut_of_group(self.cut, grouping, name), self.exits.of_group(name, grouping)
-            days = self.days if cut == self.cut or self.span is None else trading_days(cut, *self.span)
+            days = (
+                self.days if cut == self.cut or self.span is None else trading_days(cut, *self.span, since=self.since)
+            )
             capital = capital_beside(self.history, days, self.exits.pnl_by_day(places))
             rows[name] = self._row(cut, self.exits.path(capital, places), sample)
         return rows
 
     def total(self) -> CountedRow:
         """Return the figures of the whole selection."""
-        sample = next(self.sums.samples(np.zeros(len(self.exits), dtype=np.int64), 1))
-        return self._row(self.cut, self.exits.path(self.capital), sample)
+        return self._row(self.cut, self.exits.path(self.capital), self.samples[ALL][0])
 
     def _row(self, cut: Cut, path: EquityPath, sample: Sample) -> CountedRow:
         return {**figures.report_figures(path, sample), **self.excursions.of(cut)}
@@ -307,8 +324,8 @@ class _Period:
             )
         conditions = self.exits.recorded_conditions()
         return {
-            "by": {cut: self._parts(groups) for cut, groups in self.exits.groups.items()},
-            "by_condition": {name: self._parts(self.exits.by_condition(name)) for name in conditions},
+            "by": {cut: _parts(groups, self.samples[cut]) for cut, groups in self.exits.groups.items()},
+            "by_condition": {name: self._by_condition(name) for name in conditions},
             "days": curve,
             "distributions": {
                 "pnl": distribution(self.exits.whole[self.exits.closes]),
@@ -317,9 +334,13 @@ class _Period:
             "weekday_hours": weekday_hours(self.exits.hours()),
         }
 
-    def _parts(self, groups: Groups) -> list[PartRow]:
-        samples = zip(groups.names, self.sums.samples(groups.codes, len(groups.names)), strict=True)
-        return [{"key": name, **figures.part_figures(sample)} for name, sample in samples]
+    def _by_condition(self, name: str) -> list[PartRow]:
+        groups = self.exits.by_condition(name)
+        return _parts(groups, self.sums.samples(groups.codes, len(groups.names)))
+
+
+def _parts(groups: Groups, samples: Iterable[Sample]) -> list[PartRow]:
+    return [{"key": name, **figures.part_figures(sample)} for name, sample in zip(groups.names, samples, strict=True)]
 
 
 def _money(units: int) -> Decimal:

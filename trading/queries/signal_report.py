@@ -12,8 +12,8 @@ from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
 from trading.domain.attribution import LONG, SHORT, Aftermath, Attribution, Judged
-from trading.domain.exit_columns import EPOCH, Groups, distinct
-from trading.domain.exit_runs import Integers
+from trading.domain.exit_columns import EPOCH, Groups
+from trading.domain.exit_runs import Integers, distinct
 from trading.domain.sessions import days_between
 from trading.domain.shapes import ConditionRow, SignalGroup, SignalReport
 from trading.models import Instrument, Signal, Strategy
@@ -22,7 +22,7 @@ from trading.queries.day import day_bounds
 from trading.queries.excursions import TickReader, ticks_of
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
-from trading.queries.lines import INSTANT, WHOLE, WORDS, numbers, table_by_key, words
+from trading.queries.lines import INSTANT, WHOLE, WORDS, Repeats, numbers, table_by_key, words
 from trading.queries.parts import exits_as_columns
 from trading.queries.period import desk_zone
 from trading.queries.reports import Selection
@@ -34,6 +34,7 @@ COLUMNS = {
     **dict.fromkeys(("decision", "reason"), WORDS),
     "at": INSTANT,
 }
+REPEATS = Repeats(few=("instrument_id", "strategy_id", "decision", "reason"))
 ROW_BYTES, BYTES_MAX = 1_000, 16 * 2**20
 _kept_conditions: KeptAnswers[list[ConditionRow]] = KeptAnswers(BYTES_MAX, lambda rows: ROW_BYTES * (1 + len(rows)))
 MINUTE_US, DAY_US = 60 * 10**6, 86_400 * 10**6
@@ -144,7 +145,7 @@ def _signals(selection: Selection) -> _Signals:
     rows = Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop)
     if selection.cut.known_at is not None:
         rows = rows.filter(recorded_at__lt=selection.cut.known_at)
-    table = table_by_key(rows, COLUMNS, stage="reading signals")
+    table = table_by_key(rows, COLUMNS, stage="reading signals", repeats=REPEATS)
     pks, at = numbers(table["pk"]), numbers(table["at"])
     order = np.lexsort((pks, at))
     strategies = dict(Strategy.objects.values_list("pk", "code"))

@@ -248,7 +248,7 @@ def first_trading_day(account: Account, *, known_at: datetime | None = None) -> 
     return min((day for day in days if day is not None), default=None)
 
 
-def trading_days(cut: Cut, first: date, last: date) -> list[date]:
+def trading_days(cut: Cut, first: date, last: date, *, since: date | None = None) -> list[date]:
     """Return the days that figures of days have as their sample: those of first..last, from the day of the account's
     first trade on, on which the exchanges that the cut traded on trade, and closed days that have an exit fill.
 
@@ -259,11 +259,11 @@ def trading_days(cut: Cut, first: date, last: date) -> list[date]:
     if since is None:
         return []
     totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
-    groups = totals.values_list("instrument__exchange__code", "instrument__session_group").distinct()
-    days = set(totals.values_list("day", flat=True).distinct())
+    rows = [*totals.values_list("day", "instrument__exchange__code", "instrument__session_group").distinct()]
+    days, groups = {day for day, *_ in rows}, {(exchange, group) for _, exchange, group in rows}
     if cut.known_at is not None:
         days = {exit.day for _, exit in exits_of(cut, first, last)}
-    for exchange, group in set(groups) or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
+    for exchange, group in groups or {(settings.VELOX_EXCHANGE, DEFAULT_GROUP)}:
         days.update(calendar_of(exchange, group).trading_days(max(first, since), last))
     return sorted(days)
 

@@ -14,7 +14,6 @@ from trading.domain.exit_lists import lists_of
 from trading.domain.exit_runs import Integers
 from trading.domain.figures import Capital, Sample
 from trading.domain.shapes import DaySummaries, DaySummary, SummaryRow
-from trading.queries.columns import coded
 from trading.queries.held_columns import HeldColumns, held_as_columns, union_micros, union_micros_of_each
 from trading.queries.parts import exits_as_columns
 from trading.queries.period import desk_date
@@ -82,9 +81,8 @@ class _Span:
     def rows(self, capitals: Mapping[int, Capital], *, by_strategy: bool) -> dict[DayOf, SummaryRow]:
         """Return the row of each day that holds anything, or of each strategy's day."""
         strategies = self.exits.groups["strategy"]
-        held_by, held_names = coded(self.held.strategies.tolist())
         booked = _stretches(self.exits.day, strategies if by_strategy else None, np.arange(len(self.exits)))
-        held = _stretches(self.held.day, Groups(held_by, held_names) if by_strategy else None, self.held.start)
+        held = _stretches(self.held.day, self.held.strategies if by_strategy else None, self.held.start)
         codes = np.zeros(len(self.exits), dtype=np.int64)
         codes[booked.order] = np.repeat(np.arange(len(booked.keys)), np.diff(np.append(booked.starts, len(codes))))
         samples = dict(zip(booked.keys, self.sums.samples(codes, len(booked.keys)), strict=True))

@@ -32,7 +32,7 @@ from trading.queries.day_only import is_untimed
 from trading.queries.excursions import FIELDS as EXCURSION
 from trading.queries.export_parts import Picked, conditions_of, excursions_of, reviews_of
 from trading.queries.instruments import shown_symbol
-from trading.queries.lines import DAY, INSTANT, TEXT, WHOLE, WORDS, tables_in_order
+from trading.queries.lines import DAY, INSTANT, TEXT, WHOLE, WORDS, Repeats, tables_in_order
 from trading.queries.reports import Selection
 from trading.queries.results import BREAKEVEN, LOSS, WIN
 
@@ -80,6 +80,7 @@ _COLUMNS = {
     "trade_id": TEXT,
     "trading_day": DAY,
 }
+_REPEATS = Repeats(few=("account_id", "strategy_id", "instrument_id", "side", "state", "flags", "exit_reason"))
 _RESULTS = (LOSS, BREAKEVEN, WIN, Trade.State.OPEN.lower(), Trade.State.VOID.lower())
 
 
@@ -96,7 +97,7 @@ def export_blocks(trades: QuerySet[Trade]) -> Iterator[ExportBlock]:
     same, so that a million take no more memory than some thousands."""
     names, estimates, count = _Names.read(), estimates_of(trades), 0
     plain = trades.select_related(None).prefetch_related(None)
-    for table in tables_in_order(plain, _COLUMNS, ROWS_AT_A_TIME):
+    for table in tables_in_order(plain, _COLUMNS, ROWS_AT_A_TIME, repeats=_REPEATS):
         yield _block(table, names, estimates)
         count += len(table)
         tell("trades", count)
