@@ -20,6 +20,7 @@ from django.db import connection
 from tests.redis_server import RedisServer, use
 from tests.waiting import until
 from timeseries import presence, wiring
+from timeseries.errors import StoreUnavailable
 from timeseries.spool.counter import FULL, REFUSED_NS, CounterMap
 from timeseries.spool.lane import Outcome
 from trading import intake, summon
@@ -229,6 +230,17 @@ def a_file_of_the_store_is_gone(room: Room) -> None:
     wiring.open_pump().run_once()
     next(path for path in (room.data_dir / "delta").rglob("*.parquet") if "ticks" in str(path)).unlink()
     wiring.open_store().damages(seconds=60)
+
+
+@makes("store/not_archived")
+def the_object_store_is_down(room: Room) -> datetime:
+    room.settings.VELOX_ARCHIVE_URL = "s3://desk/archive"
+    room.settings.ARCHIVE_ACCESS = {"endpoint": "http://127.0.0.1:9", "region": "nowhere"}
+    archive = wiring.open_archive()
+    assert archive is not None
+    with pytest.raises(StoreUnavailable):
+        wiring.archive_days(archive)
+    return later(seconds=faults.ARCHIVE_SECONDS + 1)
 
 
 @makes("shipper/no_companion")

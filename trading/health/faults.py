@@ -25,6 +25,7 @@ BACKUP_FIRST_SECONDS, BACKUP_NEXT_SECONDS = DAY, 2 * DAY
 CHECK_DAYS = 2  # of SQLite's look through the ledger's file, which comes once a day while somebody watches
 STANDBY_SECONDS = 60.0  # PostgreSQL's wal_sender_timeout: so long does a standby count that went without a word
 WAL_BYTES_MAX = 256 << 20  # of SQLite: a reader that never ends keeps it growing
+ARCHIVE_SECONDS = 3600.0  # for which passes over the archive, one in ten minutes, may fail
 CLOCK_SECONDS = 2.0  # between this machine and the server of the ledger
 FEED_AHEAD_SECONDS, FEED_LATE_SECONDS = 5.0, 30.0  # of exchange times against this machine, both ways
 CERTIFICATE_DAYS = 14
@@ -174,6 +175,10 @@ STORE_DAMAGED = Fault(
     "store", "store_damaged", "A file of the store is gone or damaged", DEGRADED, 60,
     "The companion fills it again from the kept segments; `manage.py resend --damaged` does so now.",
     mending="The file's rows are filled again from the kept segments.", hold_seconds=300,
+)  # fmt: skip
+NOT_ARCHIVED = Fault(
+    "store", "not_archived", "Days that are over are not archived", DEGRADED, ARCHIVE_SECONDS,
+    "Mend what the state names, then run `manage.py archive`; nothing is lost, the days stay here meanwhile.",
 )  # fmt: skip
 STORE_SLOW = Fault(
     "store", "slow", "The store answers late", DEGRADED, 0,

@@ -100,22 +100,35 @@ def _filling() -> State | None:
     return faults.SPOOL_LOW.state(f"The spool has {space.left / 1e6:,.0f} MB left: {holds}.")
 
 
-def store() -> State:
-    """Return whether the store answers and has lost nothing."""
+def store(now: datetime) -> State:
+    """Return whether the store answers, has lost nothing, and is archived where it shall be."""
     try:
         opened = wiring.open_store()
         latency = opened.ping()
         damages, lost = opened.damages(), opened.lost()
+        unarchived = _unarchived(now)
     except StoreUnavailable as error:
         return faults.BY_KEY[f"store/{error.code}"].state(str(error))
     if damages:
         return faults.STORE_DAMAGED.state(str(damage_error(damages)))
+    if unarchived is not None:
+        return unarchived
     detail = f"{opened.label}: a read takes {latency:.0f} ms."
     if lost:
         detail += f" {display.count(lost)} rows were lost with damaged files that were given up."
     if opened.name == "influx" and not opened.keeps_minutes():
         detail += " One-minute candles are not kept: `manage.py setup_influx` makes their bucket."
     return State(OK, "", detail, latency_ms=latency)
+
+
+def _unarchived(now: datetime) -> State | None:
+    """Return the state where passes over the archive have failed for too long."""
+    archive = wiring.open_archive()
+    failing = None if archive is None else archive.failing()
+    if failing is None or now.timestamp() - failing.since / 10**9 < faults.ARCHIVE_SECONDS:
+        return None
+    since = datetime.fromtimestamp(failing.since / 10**9, UTC)
+    return faults.NOT_ARCHIVED.state(f"No day was archived since {iso(since)}: {failing.error}")
 
 
 def shipper(points: PointCounts | None) -> State:

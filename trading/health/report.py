@@ -117,7 +117,7 @@ def look(*, now: datetime) -> HealthLook:
     checks: dict[str, Callable[[], State]] = {
         "ledger": check_ledger,
         "spool": lambda: recording.spool(points, now),
-        "store": recording.store,
+        "store": lambda: recording.store(now),
         "shipper": lambda: recording.shipper(points),
         "intake": check_intake,
         "follower": lambda: check_follower() if compared else NOT_ASKED,

@@ -7,6 +7,7 @@ index that has them. Killed anywhere, the next pass finds what is done already.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
-from timeseries.errors import InvalidValue, StoreDamaged, StoreUnavailable
+from timeseries.errors import InvalidValue, StoreDamaged, StoreUnavailable, VeloxError
 from timeseries.spool import durable
 from timeseries.spool.locks import FileLock
 from timeseries.stores.base import Bounds
@@ -32,7 +33,7 @@ from timeseries.stores.delta.file import is_whole
 from timeseries.stores.delta.table import EMPTY, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.values import day_of
 
-LOCK = "archive.lock"  # in the store's folder
+LOCK, FAILING = "archive.lock", "archive-failing"  # in the store's folder
 DayPlace = Literal["here", "both", "archive"]
 Tell = Callable[[str, int, int], None]  # what is done, how many are done before it, of how many
 
@@ -55,6 +56,14 @@ class ObjectFault:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Passes that fail: since when (ns UTC), and why the last one did."""
+
+    since: int
+    error: str
 
 
 class Archive:
@@ -94,7 +103,7 @@ class Archive:
             StoreDamaged: an object is not what was put there.
         """
         today = day_of(now, self.zone)
-        with self._alone():
+        with self._noted(now), self._alone():
             for table, archive in self._made():
                 if retention_days is not None:
                     self._expire(table, archive, today - timedelta(days=retention_days))
@@ -108,6 +117,14 @@ class Archive:
                 if (remote := archive.open()) is not None:
                     archive.vacuum(remote)
         return self.days()
+
+    def failing(self) -> Failing | None:
+        """Return since when and why passes fail; None: the last one ended well, or there was none."""
+        try:
+            entry = json.loads((self.root / FAILING).read_text(encoding="utf-8"))
+            return Failing(int(entry["since"]), str(entry["error"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
 
     def days(self) -> list[ArchivedDay]:
         """Return where each day lies. Raises: StoreUnavailable, StoreMisconfigured."""
@@ -291,6 +308,18 @@ class Archive:
 
     def _made(self) -> list[tuple[MeasurementTable, ArchiveTable]]:
         return [(table, archive) for table, archive in self._tables if table.snapshot() is not None]
+
+    @contextmanager
+    def _noted(self, now: int) -> Iterator[None]:
+        """Note of a pass that fails since when they do, and of one that ends well that they do no longer."""
+        try:
+            yield
+        except (VeloxError, OSError) as error:
+            failing = self.failing()
+            entry = {"since": now if failing is None else failing.since, "error": str(error)}
+            durable.replace_file(self.root / FAILING, json.dumps(entry).encode())
+            raise
+        (self.root / FAILING).unlink(missing_ok=True)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
