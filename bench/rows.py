@@ -1,6 +1,7 @@
 """Every row of the table, in the order of the design's list."""
 
 from bench import (
+    archive,
     backtest,
     bus,
     closed_days,
@@ -39,6 +40,7 @@ ROWS = [
     *bus.ROWS,
     *store.ROWS,
     *closed_days.ROWS,
+    *archive.ROWS,
     *influx.ROWS,
     *influx_desk.ROWS,
     *hot.ROWS,

@@ -24,6 +24,7 @@ from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, St
 from timeseries.measurements import TICKS
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta import archive as archive_module
+from timeseries.stores.delta import care
 from timeseries.stores.delta.archive import Archive
 from timeseries.stores.delta.archived import FOLDER, is_archived
 from timeseries.stores.delta.bucket import ObjectStore
@@ -368,6 +369,27 @@ def test_files_that_were_merged_after_the_copy_are_copied_again_before_the_drop(
     assert set(places(store).values()) == {"archive"}
     assert store.read(EVERYTHING).to_pylist() == points
     assert len(there(bucket)) == 120
+
+
+def test_the_first_copy_has_a_symbol_in_few_files(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(care, "SYMBOLS_ROWS", 30)
+    store = desk(tmp_path, place)
+    names = [f"S{number}" for number in range(8)]
+    for number in range(6):
+        times = [OPEN + (number * 10 + second) * SECOND for second in range(10)]
+        points = [point for name in names for point in prices(name, times, [float(number)] * 10)]
+        store.write(batch(points, first=1 + 80 * number))
+    before = store.read(EVERYTHING).to_pylist()
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    files = DeltaTable(f"{place.url}/ticks").get_add_actions(flatten=True)
+    spans = sorted(zip(*(pa.table(files)[name].to_pylist() for name in ("min.symbol", "max.symbol")), strict=True))
+    assert spans == [(name, name) for name in names]
+    assert store.read(EVERYTHING).to_pylist() == before
+    version = DeltaTable(f"{place.url}/ticks").version()
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert DeltaTable(f"{place.url}/ticks").version() == version
 
 
 @pytest.mark.parametrize("step", ["put", "commit", "list_as", "drop"])

@@ -27,9 +27,10 @@ from timeseries.spool.locks import FileLock
 from timeseries.stores.base import Bounds
 from timeseries.stores.delta.archive_table import ArchiveTable, addition
 from timeseries.stores.delta.archived import Objects, as_archived, is_archived, origin
-from timeseries.stores.delta.care import ATTEMPTS, REWRITE
+from timeseries.stores.delta.care import ATTEMPTS, REWRITE, group_by_symbol
 from timeseries.stores.delta.damage import Inspector
 from timeseries.stores.delta.file import is_whole
+from timeseries.stores.delta.query import Engine
 from timeseries.stores.delta.table import EMPTY, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.values import day_of
 
@@ -74,6 +75,7 @@ class Archive:
         tables: its tables, for writing.
         inspectors: the checks of their files.
         bucket: where the archive is.
+        engine: what files are written anew with.
         zone: the desk's zone, whose dates partition the tables.
     """
 
@@ -83,9 +85,10 @@ class Archive:
         tables: Mapping[str, MeasurementTable],
         inspectors: Mapping[str, Inspector],
         bucket: Objects,
+        engine: Engine,
         zone: ZoneInfo,
     ) -> None:
-        self.root, self.bucket, self.zone, self.inspectors = root, bucket, zone, inspectors
+        self.root, self.bucket, self.engine, self.zone, self.inspectors = root, bucket, engine, zone, inspectors
         self._tables = [(table, ArchiveTable(root, table, bucket)) for table in tables.values()]
         self._is_probed = False
 
@@ -202,7 +205,9 @@ class Archive:
 
     def _copy(self, table: MeasurementTable, archive: ArchiveTable, day: date) -> pa.Table:
         """Let the archive have exactly the files that count here of a day; return those that lie here, none of them
-        where one is damaged."""
+        where one is damaged. The first copy is of files by symbol."""
+        if day not in _days_of(_archived(table.snapshot())):
+            group_by_symbol(self.engine, table, self.inspectors[table.measurement.name], day)
         snapshot, remote = table.snapshot(), archive.open()
         files = EMPTY if snapshot is None else _of_day(snapshot.all_files, day)
         if len(self.inspectors[table.measurement.name].damaged(files)):

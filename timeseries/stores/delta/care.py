@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from math import log
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ MERGE_FILES = 8  # files of one size class that are merged into one of the next
 ROWS_MAX = 60_000  # files of this size are left as they are
 MERGED_MAX = 120_000  # rows of one merge: it keeps shipping waiting, and takes memory that the companion must have
 ROW_GROUP = 65_536
+SYMBOLS_ROWS = 500_000  # of a file by symbols
 ATTEMPTS = 8
 
 
@@ -114,15 +116,27 @@ def _rewrite(
         raise
 
 
-def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str | None) -> AddAction | None:
-    """Write the group's points, each once, as one file; return what adds it, None where no point is left."""
+def _merged(
+    engine: Engine,
+    table: MeasurementTable,
+    group: Group,
+    without: str | None,
+    symbols: tuple[str, str] | None = None,
+) -> AddAction | None:
+    """Write the group's points, each once, as one file; return what adds it, None where no point is left.
+
+    ``without`` leaves out an account, ``symbols`` takes those from the first to the second alone.
+    """
     selection = selection_of(table, group.files)
     path = table.new_path(group.day)
     keys = ", ".join(f'"{name}"' for name in (*table.measurement.series_tags, "time"))
     columns = ", ".join(f'"{name}"' for name in table.schema.names if name != "day")
     once = f"DISTINCT ON ({keys})" if selection.overlapping else ""
-    unwanted = "" if without is None else "WHERE account <> $without"
-    files = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true) {unwanted}"
+    wanted = [] if without is None else ["account <> $without"]
+    if symbols is not None:
+        wanted.append("symbol BETWEEN $first AND $last")
+    where = f" WHERE {' AND '.join(wanted)}" if wanted else ""
+    files = f"SELECT * FROM read_parquet($files, hive_partitioning=false, union_by_name=true){where}"
     sql = (
         f"COPY (SELECT {once} {columns} FROM (FROM blank UNION ALL BY NAME {files}) ORDER BY {keys}, {WRITTEN} DESC)"
         f" TO $target (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
@@ -131,12 +145,63 @@ def _merged(engine: Engine, table: MeasurementTable, group: Group, without: str 
     parameters: SqlParameters = {"files": selection.paths, "target": str(table.folder / path)}
     if without is not None:
         parameters["without"] = without
+    if symbols is not None:
+        parameters |= {"first": symbols[0], "last": symbols[1]}
     engine.run(sql, parameters, blank=blank)
     statistics = statistics_of(engine, table, path)
     if not statistics["numRecords"]:
         (table.folder / path).unlink()
         return None
     return table.action(path, group.day, statistics)
+
+
+def group_by_symbol(engine: Engine, table: MeasurementTable, inspector: Inspector, day: date) -> None:
+    """Write the files of a day that is over anew, so that a symbol's points are in as few of them as can be; nothing
+    where they are, or where one of them is damaged."""
+    snapshot = table.snapshot()
+    if snapshot is None or "symbol" not in table.measurement.series_tags or not len(snapshot.files):
+        return
+    files = snapshot.files.filter(pc.equal(snapshot.files.column("partition.day"), pa.scalar(day)))
+    if _is_by_symbol(files) or len(inspector.damaged(files)):
+        return
+    group = Group(day, files)
+    written = [_merged(engine, table, group, None, span) for span in _spans(engine, table, group)]
+    added = [action for action in written if action is not None]
+    for action in added:
+        action.data_change = False
+    try:
+        with table.lock:
+            current = table.snapshot()
+            removed = files.column("path").to_pylist()
+            if current is None or not set(current.files.column("path").to_pylist()).issuperset(removed):
+                raise Overtaken  # another process merged some of them
+            table.commit(
+                current, added=added, removed=removed, transaction=(REWRITE, current.version + 1), moved_only=True
+            )
+    except Overtaken:
+        table.discard(added)
+
+
+def _is_by_symbol(files: pa.Table) -> bool:
+    """Tell whether no symbol but one at the edge of two files is in more than one of them."""
+    if len(files) < 2 or not {"min.symbol", "max.symbol"} <= {*files.column_names}:
+        return True
+    spans = sorted(zip(files["min.symbol"].to_pylist(), files["max.symbol"].to_pylist(), strict=True))
+    return all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+def _spans(engine: Engine, table: MeasurementTable, group: Group) -> Iterator[tuple[str, str]]:
+    """Yield the first and the last symbol of each file to be, of about `SYMBOLS_ROWS` points."""
+    files = "read_parquet($files, hive_partitioning=false)"
+    sql = f"SELECT symbol, count(*) AS n FROM {files} GROUP BY symbol ORDER BY symbol"
+    rows = engine.ask(sql, {"files": selection_of(table, group.files).paths}).to_pylist()
+    first, reached = None, 0
+    for row in rows:
+        first = row["symbol"] if first is None else first
+        reached += row["n"]
+        if reached >= SYMBOLS_ROWS or row is rows[-1]:
+            yield first, row["symbol"]
+            first, reached = None, 0
 
 
 def statistics_of(engine: Engine, table: MeasurementTable, path: str) -> FileStatistics:

@@ -93,7 +93,9 @@ class DeltaStore:
             root, self.tables[TICKS.name], Inspector(self.tables[TICKS.name]), self.care_engine, zone
         )
         self.appender = Appender(self.writers, self._intact_points, self.engine, zone)
-        self.archive = None if bucket is None else Archive(root, self.writers, self.inspectors, bucket, zone)
+        self.archive = (
+            None if bucket is None else Archive(root, self.writers, self.inspectors, bucket, self.care_engine, zone)
+        )
         self._vacuumed_at = 0
 
     def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
