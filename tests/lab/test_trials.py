@@ -115,8 +115,8 @@ def test_a_tail_that_is_cut_off_is_a_finding_of_the_proof():
     without_guard()
     sql("DELETE FROM lab_trial WHERE sequence > 1")
     assert any("the trials after 1 were cut off: 3 were published" in line for line in trial_faults())
-    [cut] = [of for of in verify_ledger().differences if of.kind == "head" and "folder" in str(of.field)]
-    assert (cut.table, cut.stored) == ("lab_trial", 1) and str(cut.expected).startswith("3 ")
+    cuts = [of for of in verify_ledger().differences if of.kind == "head" and "folder" in str(of.field)]
+    assert [(cut.table, cut.stored, str(cut.expected)[:2]) for cut in cuts] == [("lab_trial", 1, "3 ")]
 
 
 def test_a_tail_that_is_made_anew_is_a_finding_too():

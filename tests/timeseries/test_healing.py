@@ -8,16 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from django.test import override_settings
 
 from tests.timeseries.batches import DAY, INDIA, SECOND, at
 from tests.timeseries.desks import Desk, desk_in
-from tests.timeseries.test_commands import manage
+from tests.timeseries.test_commands import manage, manage_py
 from timeseries.errors import StoreDamaged, StoreUnavailable
 from timeseries.measurements import TICKS
 from timeseries.shipping import healing
@@ -26,7 +24,6 @@ from timeseries.spool.folder import Spool
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta import care as delta_care
 from timeseries.stores.delta.store import DeltaStore
-from trading.health.report import report
 
 OPEN = at("2021-04-12 09:15")
 EVERYTHING = PointQuery(TICKS, 0, 2**62)
@@ -139,8 +136,7 @@ def test_the_companion_heals_by_itself_and_says_so(desk: Desk) -> None:
 def test_health_the_audit_and_resend_name_the_file_and_what_to_do(desk: Desk) -> None:
     file = files(desk)[0]
     gone(file)
-    with override_settings(SPOOL_DIR=desk.spool.root, DELTA_DIR=desk.store.root):
-        store = report(now=datetime.now(UTC))["parts"]["store"]
+    store = json.loads(manage_py(desk, "health", "--format", "json").stdout)["parts"]["store"]
     assert (store["status"], store["code"]) == ("degraded", "store_damaged")
     assert file.name in store["detail"]
     assert "resend --damaged" in store["cure"]
@@ -156,7 +152,7 @@ def test_health_the_audit_and_resend_name_the_file_and_what_to_do(desk: Desk) ->
         {"file": f"ticks/day=2021-04-12/{file.name}", "rows": 20, "missing": 0, "mended": True}
     ]
     assert manage(desk, "spool", "--audit").returncode == 0
-    assert report(now=datetime.now(UTC))["parts"]["store"]["status"] == "ok"
+    assert json.loads(manage_py(desk, "health", "--format", "json").stdout)["parts"]["store"]["status"] == "ok"
     assert closes(fresh(desk)) == ALL
 
 
@@ -180,8 +176,7 @@ def test_rows_that_no_segment_keeps_are_given_up_only_by_word_and_counted(desk: 
     assert manage(desk, "resend", "--damaged", "--give-up").returncode == 0
     assert closes(fresh(desk)) == ALL[20:]
     assert fresh(desk).lost() == 20
-    with override_settings(SPOOL_DIR=desk.spool.root, DELTA_DIR=desk.store.root):
-        store = report(now=datetime.now(UTC))["parts"]["store"]
+    store = json.loads(manage_py(desk, "health", "--format", "json").stdout)["parts"]["store"]
     assert (store["status"], "20 rows were lost" in store["detail"]) == ("ok", True)
 
 
