@@ -24,7 +24,21 @@ pytestmark = pytest.mark.usefixtures("ledger")
 # Whole numbers that count nothing: keys, versions, places in a journal, parts of a drawing, what stays small; and what
 # Django's admin writes into ids, or of a few users and groups that somebody deletes; what programs are to send.
 NUMBERS_OF_NAME = (
-    *("pk", "id", "sequence", "version", "number", "status", "day.day", "minutes", "width", "height", "strength"),
+    *(
+        "pk",
+        "id",
+        "seed",
+        "folds",
+        "sequence",
+        "version",
+        "number",
+        "status",
+        "day.day",
+        "minutes",
+        "width",
+        "height",
+        "strength",
+    ),
     *("rating", "num_pages", "page_number", "choices", "counter", "counter0", "bits", "order"),
     *("id_prefix", "id_suffix", "header.sort_priority", "object_count", "field.default"),
 )
