@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     tests = [sys.executable, "-m", "pytest", *arguments]
     # Whole files, in the order of conftest.py: the longest first.
     on_sqlite = [*tests, "-n", WORKERS, "--dist", "loadfile", "--no-loadscope-reorder"]
-    on_postgres = [sys.executable, "-m", "tests.with_postgres", *tests, "-n", "1", "-m", "ledger"]
+    on_postgres = [sys.executable, "-m", "tests.with_postgres", *tests, "-n", "2", "-m", "ledger"]
     with ThreadPoolExecutor(max_workers=1) as beside:
         others = beside.submit(_told_afterwards, [["make", "--no-print-directory", "check"], on_postgres])
         print(_shown(on_sqlite), flush=True)

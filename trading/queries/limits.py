@@ -24,6 +24,7 @@ from trading.errors import LedgerBusy
 from trading.models import Account, DayTotal, Limit, Realisation, Trade
 from trading.queries.columns import UnitsSum
 from trading.queries.kept import LedgerMark, mark_of, steps_between
+from trading.queries.kept_statements import ACCOUNT, KeptStatement, PlainQuery, Slot
 from trading.queries.period import desk_date
 from trading.queries.trades import OPEN, VOID
 from trading.queries.valuation import LastTicks, open_positions
@@ -64,16 +65,25 @@ def limit_history(account: Account) -> QuerySet[Limit, Limit]:
     return Limit.objects.filter(account=account).select_related("strategy").order_by("-number")
 
 
+def _said() -> PlainQuery:
+    """Return what was said of limits up to a day, the newest first."""
+    said = Limit.objects.filter(account=ACCOUNT, first_day__lte=Slot("day")).order_by("-number")
+    return said.values_list("kind", "strategy__code", "number", "amount")
+
+
+_SAID = KeptStatement(_said)
+
+
 def limits_in_force(account: Account, day: date) -> list[LimitInForce]:
     """Return the limits that hold on a day, those of the account first, then by strategy and kind."""
-    newest: dict[tuple[str, LimitScope], Limit] = {}
-    for row in limit_history(account).filter(first_day__lte=day):
-        newest.setdefault((row.kind, None if row.strategy is None else row.strategy.code), row)
+    newest: dict[tuple[str, LimitScope], tuple[int, Decimal | None]] = {}
+    for kind, strategy_id, number, amount in _SAID.rows(account, day=day):
+        newest.setdefault((kind, strategy_id), (number, amount))
     kinds = [str(kind) for kind in LimitKind]
     in_force = [
-        LimitInForce(row.number, kind, strategy_id, row.amount)
-        for (kind, strategy_id), row in newest.items()
-        if row.amount is not None
+        LimitInForce(number, kind, strategy_id, amount)
+        for (kind, strategy_id), (number, amount) in newest.items()
+        if amount is not None
     ]
     return sorted(in_force, key=lambda limit: (limit.strategy_id or "", kinds.index(limit.kind)))
 
