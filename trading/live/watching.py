@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,15 @@ ENDED = b"event: ended\ndata: {}\n\n"
 
 looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live")
 checking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
+
+
+def _begin_anew() -> None:
+    """Let a forked child make threads of its own: its parent's did not come along, and what waits for them waits."""
+    ThreadPoolExecutor.__init__(looking, max_workers=1, thread_name_prefix="live")
+    ThreadPoolExecutor.__init__(checking, max_workers=1, thread_name_prefix="live-check")
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 async def while_allowed(events: AsyncGenerator[bytes], is_allowed: Callable[[], bool]) -> AsyncGenerator[bytes]:
