@@ -692,7 +692,7 @@ class TestManyAtOnce:
         by_time = np.lexsort((batch.time, batch.series))
         shuffled = batch.take(by_time)
         as_received = shuffled.columns["close"][np.argsort(shuffled.received_time)]
-        assert as_received.tolist() == list(range(1, count + 3))
+        assert np.array_equal(as_received, np.arange(1, count + 3))
 
 
 INSTANTS = st.lists(

@@ -208,7 +208,7 @@ class TestReports:
 
 class TestTamper:
     def test_every_column_of_every_table_with_rows(self, made_as: Maker) -> None:
-        """In the oldest row and in the newest; on a server, which compares alike, in one of the two, by turns."""
+        """In the oldest row and in the newest; on a server, which compares alike, every third column in one of them."""
         made_as(a_desks_days)
         tables = filled_tables()
         assert len(tables) >= 20, sorted(tables)
@@ -218,7 +218,8 @@ class TestTamper:
             for place, column in enumerate(columns):
                 if (table, column) in EXEMPT:
                     continue
-                ends = {False, rows_of(table) > 1} if connection.vendor == "sqlite" else {place % 2 == 1}
+                is_here = connection.vendor == "sqlite"
+                ends = {False, rows_of(table) > 1} if is_here else {place % 2 == 1} if place % 3 == 0 else set()
                 for newest in sorted(ends):
                     outcome = _tampered(table, column, kinds[column], newest=newest)
                     missed += [(table, column, newest)] if outcome == "missed" else []
