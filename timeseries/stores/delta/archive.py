@@ -29,7 +29,7 @@ from timeseries.stores.delta.archive_table import ArchiveTable, addition
 from timeseries.stores.delta.archived import Objects, as_archived, is_archived, origin
 from timeseries.stores.delta.care import ATTEMPTS, REWRITE, group_by_symbol
 from timeseries.stores.delta.damage import Inspector
-from timeseries.stores.delta.file import is_whole
+from timeseries.stores.delta.file import is_whole, partition_day
 from timeseries.stores.delta.query import Engine
 from timeseries.stores.delta.table import EMPTY, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.values import day_of
@@ -108,17 +108,18 @@ class Archive:
         today = day_of(now, self.zone)
         with self._noted(now), self._alone():
             for table, archive in self._made():
+                archive.look()
                 if retention_days is not None:
                     self._expire(table, archive, today - timedelta(days=retention_days))
                 days = [day for day in _days(table.snapshot()) if day < today]
+                copies = _by_day(archive.files())
                 for number, day in enumerate(days):
                     if tell:
                         tell(archive.name, number, len(days))
-                    copied = self._copy(table, archive, day)
+                    copied = self._copy(table, archive, day, copies.get(day, set()))
                     if keep_local_days is not None and (today - day).days > keep_local_days:
                         self._drop(table, day, copied)
-                if (remote := archive.open()) is not None:
-                    archive.vacuum(remote)
+                archive.vacuum()
         return self.days()
 
     def failing(self) -> Failing | None:
@@ -134,7 +135,8 @@ class Archive:
         rows = []
         with engine():
             for table, archive in self._made():
-                snapshot, copies = table.snapshot(), set(_paths(archive.files(archive.open())))
+                archive.look()
+                snapshot, copies = table.snapshot(), set(_paths(archive.files()))
                 for day in _days(snapshot):
                     files = _of_day(snapshot.all_files, day) if snapshot else EMPTY
                     here = [path for path in _paths(files) if not is_archived(path)]
@@ -149,7 +151,8 @@ class Archive:
         faults = []
         with engine():
             for table, archive in self._made():
-                copies = set(_paths(archive.files(archive.open())))
+                archive.look()
+                copies = set(_paths(archive.files()))
                 needed = {origin(path) for path in _paths(_archived(table.snapshot()))}
                 for path in sorted(needed - copies):
                     faults.append(ObjectFault(f"{archive.name}/{path}", "no commit of the archive names it"))
@@ -198,27 +201,29 @@ class Archive:
         """Copy those days again that the archive has otherwise than they are here: after points were taken out."""
         with self._alone():
             for table, archive in self._made():
-                for day in sorted({day_of_path(path) for path in _paths(archive.files(archive.open()))}):
-                    self._copy(table, archive, day)
+                archive.look()
+                for day, copies in sorted(_by_day(archive.files()).items()):
+                    self._copy(table, archive, day, copies)
 
     # -- one day of one table ----------------------------------------------------------------------------------------
 
-    def _copy(self, table: MeasurementTable, archive: ArchiveTable, day: date) -> pa.Table:
-        """Let the archive have exactly the files that count here of a day; return those that lie here, none of them
-        where one is damaged. The first copy is of files by symbol."""
+    def _copy(self, table: MeasurementTable, archive: ArchiveTable, day: date, copies: set[str]) -> pa.Table:
+        """Let the archive, which has ``copies`` of a day, have exactly the files that count here of it.
+
+        Return those that lie here, none of them where one is damaged. The first copy is of files by symbol.
+        """
         if day not in _days_of(_archived(table.snapshot())):
             group_by_symbol(self.engine, table, self.inspectors[table.measurement.name], day)
-        snapshot, remote = table.snapshot(), archive.open()
+        snapshot = table.snapshot()
         files = EMPTY if snapshot is None else _of_day(snapshot.all_files, day)
         if len(self.inspectors[table.measurement.name].damaged(files)):
             return EMPTY
-        copies = set(_paths(_of_day(archive.files(remote), day)))
         new = [row for row in files.to_pylist() if origin(row["path"]) not in copies]
         gone = copies - {origin(path) for path in _paths(files)}
         for row in new:
             self.bucket.put(f"{archive.name}/{row['path']}", table.folder / row["path"])
         if new or gone:
-            archive.commit(remote or archive.make(), day, [addition(row) for row in new], sorted(gone))
+            archive.commit(day, [addition(row) for row in new], sorted(gone))
         return EMPTY if snapshot is None else _of_day(snapshot.files, day)
 
     def _drop(self, table: MeasurementTable, day: date, here: pa.Table) -> None:
@@ -256,12 +261,9 @@ class Archive:
         for day in _days_of(_archived(table.snapshot())):
             if day < before:
                 self._list(table, lambda _: True, without=day)
-        remote = archive.open()
-        files = archive.files(remote)
-        for day in _days_of(files):
-            if remote is not None and day < before:
-                archive.commit(remote, day, [], _paths(_of_day(files, day)))
-                remote.update_incremental()
+        for day, copies in _by_day(archive.files()).items():
+            if day < before:
+                archive.commit(day, [], sorted(copies))
 
     def _list(
         self,
@@ -339,11 +341,6 @@ class Archive:
             yield
 
 
-def day_of_path(path: str) -> date:
-    """Return the day of the partition that a path within a table leads through."""
-    return date.fromisoformat(origin(path).partition("/")[0].removeprefix("day="))
-
-
 def _archived(snapshot: Snapshot | None) -> pa.Table:
     return EMPTY if snapshot is None or snapshot.archived is None else snapshot.archived
 
@@ -353,11 +350,18 @@ def _days(snapshot: Snapshot | None) -> list[date]:
 
 
 def _days_of(files: pa.Table) -> list[date]:
-    return sorted({day_of_path(path) for path in _paths(files)})
+    return sorted(_by_day(files))
+
+
+def _by_day(files: pa.Table) -> dict[date, set[str]]:
+    days: dict[date, set[str]] = {}
+    for path in _paths(files):
+        days.setdefault(partition_day(origin(path)), set()).add(path)
+    return days
 
 
 def _of_day(files: pa.Table, day: date) -> pa.Table:
-    return files.filter(pa.array([day_of_path(path) == day for path in _paths(files)], pa.bool_()))
+    return files.filter(pa.array([partition_day(origin(path)) == day for path in _paths(files)], pa.bool_()))
 
 
 def _paths(files: pa.Table) -> list[str]:

@@ -36,21 +36,23 @@ class ArchiveTable:
         self.name = table.folder.name
         self._count = root / f"archive-copies-{self.name}"
         self._vacuumed_at = -VACUUM_SECONDS
+        self._remote: DeltaTable | None = None
 
-    def files(self, remote: DeltaTable | None) -> pa.Table:
-        """Return the archive's list of files, as a snapshot has that of a table."""
-        actions = pa.table(remote.get_add_actions(flatten=True)) if remote is not None else EMPTY
+    def files(self) -> pa.Table:
+        """Return the archive's list of files as it was last seen, as a snapshot has that of a table."""
+        actions = pa.table(self._remote.get_add_actions(flatten=True)) if self._remote is not None else EMPTY
         return actions if len(actions) else EMPTY
 
-    def open(self) -> DeltaTable | None:
-        """Open the table; None where there is none yet.
+    def look(self) -> None:
+        """See what the archive has now.
 
         Raises:
             StoreMisconfigured: another data folder writes it, or this one at a later time than it is of now.
         """
+        self._remote = None
         remote = self._found()
         if remote is None:
-            return None
+            return
         if remote.metadata().description != owner_of(self.root):
             raise StoreMisconfigured(
                 f"The archive at {self.bucket.url} is that of another data folder.",
@@ -64,17 +66,17 @@ class ArchiveTable:
                 "was put back to an earlier time.",
                 hint="`manage.py archive --adopt` lists them here; nothing is replaced there until then.",
             )
-        return remote
+        self._remote = remote
 
     def adopt(self) -> pa.Table:
         """Let this data folder be the one that writes the table; return the files that are there."""
-        remote = self._found()
+        self._remote = remote = self._found()
         if remote is None:
             return EMPTY
         if remote.metadata().description:
             durable.replace_file(self.root / OWNER, str(remote.metadata().description).encode())
         self._count_as(remote.transaction_version(COPIES) or 0)
-        return self.files(remote)
+        return self.files()
 
     def _found(self) -> DeltaTable | None:
         try:
@@ -82,8 +84,7 @@ class ArchiveTable:
         except TableNotFoundError:
             return None
 
-    def make(self) -> DeltaTable:
-        """Make the table."""
+    def _made(self) -> DeltaTable:
         return DeltaTable.create(
             self._url,
             self.table.schema,
@@ -94,11 +95,12 @@ class ArchiveTable:
             storage_options=self.bucket.table_options,
         )
 
-    def commit(self, remote: DeltaTable, day: date, added: Sequence[AddAction], removed: Sequence[str]) -> None:
+    def commit(self, day: date, added: Sequence[AddAction], removed: Sequence[str]) -> None:
         """Commit what comes and goes of a day, whose name the transaction bears.
 
         Raises: StoreUnavailable, where another commit came first.
         """
+        remote = self._remote = self._remote or self._made()
         names = {field.name for field in remote.schema().fields}
         if missing := [field for field in self.table.schema if field.name not in names]:
             remote.alter.add_columns(list(Schema.from_arrow(pa.schema(missing)).fields))
@@ -115,12 +117,13 @@ class ArchiveTable:
             raise StoreUnavailable(
                 f"Another process wrote to the archive at the same time: {error}", hint="It is tried again."
             ) from error
+        remote.update_incremental()
 
-    def vacuum(self, remote: DeltaTable) -> None:
+    def vacuum(self) -> None:
         """Delete the objects that were replaced or removed over an hour ago; once an hour."""
-        if time.monotonic() - self._vacuumed_at >= VACUUM_SECONDS:
+        if self._remote is not None and time.monotonic() - self._vacuumed_at >= VACUUM_SECONDS:
             self._vacuumed_at = time.monotonic()
-            remote.vacuum(retention_hours=GRACE_HOURS, enforce_retention_duration=False, dry_run=False)
+            self._remote.vacuum(retention_hours=GRACE_HOURS, enforce_retention_duration=False, dry_run=False)
 
     @property
     def _url(self) -> str:

@@ -135,7 +135,7 @@ class ArchivedFiles:
         return True
 
     def _copy(self, path: str) -> Path:
-        return self.folder / path.removeprefix(f"{FOLDER}/")
+        return self.folder / origin(path)
 
     def _fetch(self, objects: Objects, path: str) -> None:
         target = self._copy(path)

@@ -55,8 +55,7 @@ def compact(engine: Engine, table: MeasurementTable, inspector: Inspector, *, de
             return
         with table.lock:
             current = table.snapshot()
-            held = set(current.files.column("path").to_pylist()) if current else set()
-            if current is None or not held.issuperset(group.files.column("path").to_pylist()):
+            if current is None or not _holds(current, group):
                 continue  # another process was here
             if len(inspector.damaged(group.files)):
                 continue  # merged, what is wrong in it would look right; what is gone is filled again first
@@ -103,10 +102,22 @@ def _rewrite(
     without: str | None = None,
 ) -> None:
     written = [_merged(engine, table, group, without) for group in groups]
+    removed = [path for group in groups for path in group.files.column("path").to_pylist()]
+    _replace(table, snapshot, removed, written, moved_only=moved_only)
+
+
+def _replace(
+    table: MeasurementTable,
+    snapshot: Snapshot,
+    removed: Sequence[str],
+    written: Sequence[AddAction | None],
+    *,
+    moved_only: bool,
+) -> None:
+    """Commit what was written in the place of files; of what did not come to pass nothing stays. Raises: Overtaken."""
     added = [action for action in written if action is not None]
     for action in added:
         action.data_change = not moved_only
-    removed = [path for group in groups for path in group.files.column("path").to_pylist()]
     try:
         table.commit(
             snapshot, added=added, removed=removed, transaction=(REWRITE, snapshot.version + 1), moved_only=moved_only
@@ -166,20 +177,19 @@ def group_by_symbol(engine: Engine, table: MeasurementTable, inspector: Inspecto
         return
     group = Group(day, files)
     written = [_merged(engine, table, group, None, span) for span in _spans(engine, table, group)]
-    added = [action for action in written if action is not None]
-    for action in added:
-        action.data_change = False
-    try:
-        with table.lock:
-            current = table.snapshot()
-            removed = files.column("path").to_pylist()
-            if current is None or not set(current.files.column("path").to_pylist()).issuperset(removed):
-                raise Overtaken  # another process merged some of them
-            table.commit(
-                current, added=added, removed=removed, transaction=(REWRITE, current.version + 1), moved_only=True
-            )
-    except Overtaken:
-        table.discard(added)
+    with table.lock:
+        current = table.snapshot()
+        if current is not None and _holds(current, group):
+            with contextlib.suppress(Overtaken):
+                _replace(table, current, files.column("path").to_pylist(), written, moved_only=True)
+        else:  # another process merged some of them
+            table.discard([action for action in written if action is not None])
+
+
+def _holds(snapshot: Snapshot, group: Group) -> bool:
+    """Tell whether every file of the group is in this version still."""
+    held = set(snapshot.files.column("path").to_pylist())
+    return held.issuperset(group.files.column("path").to_pylist())
 
 
 def _is_by_symbol(files: pa.Table) -> bool:

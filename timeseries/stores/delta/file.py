@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,11 @@ import pyarrow.parquet as pq
 
 CHECKSUM = re.compile(r"-([0-9a-f]{8})\.parquet$")
 BLOCK = 1 << 20
+
+
+def partition_day(path: str) -> date:
+    """Return the day of the partition that a path within a table leads through."""
+    return date.fromisoformat(path.partition("/")[0].removeprefix("day="))
 
 
 def seal(file: Path) -> Path:

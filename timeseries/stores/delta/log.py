@@ -21,7 +21,7 @@ from timeseries.errors import StoreDamaged
 from timeseries.spool import durable
 from timeseries.stores.delta.care import REWRITE, statistics_of
 from timeseries.stores.delta.damage import FOLDER
-from timeseries.stores.delta.file import is_whole
+from timeseries.stores.delta.file import is_whole, partition_day
 from timeseries.stores.delta.query import Engine
 from timeseries.stores.delta.table import LOG, FileStatistics, MeasurementTable, listing
 
@@ -76,7 +76,7 @@ def _files(engine: Engine, table: MeasurementTable, span: DaySpan) -> Iterator[A
         entry = entries.get(path, Addition())
         if entry is None:
             continue
-        day = date.fromisoformat(path.partition("/")[0].removeprefix("day="))
+        day = partition_day(path)
         file = table.folder / path
         if "stats" in entry:
             statistics: FileStatistics = json.loads(entry["stats"])
