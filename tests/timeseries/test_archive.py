@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from unittest.mock import Mock
 
 import obstore
 import pyarrow as pa
@@ -24,6 +25,7 @@ from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, St
 from timeseries.measurements import TICKS
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta import archive as archive_module
+from timeseries.stores.delta import archived as archived_module
 from timeseries.stores.delta import care
 from timeseries.stores.delta.archive import Archive
 from timeseries.stores.delta.archived import FOLDER, is_archived
@@ -78,6 +80,10 @@ def places(store: DeltaStore) -> dict[date, str]:
 
 def here(store: DeltaStore) -> list[str]:
     return sorted(DeltaTable(str(store.root / "ticks")).file_uris())
+
+
+def indexes(store: DeltaStore) -> list[Path]:
+    return sorted((store.root / "ticks" / FOLDER).glob("index-*"))
 
 
 def rows_of(candles: pa.Table) -> str:
@@ -308,7 +314,7 @@ def test_an_index_that_is_gone_is_no_empty_archive(tmp_path: Path, place: Object
     store = desk(tmp_path, place)
     points = fill(store)
     archive_of(store).run(now=NOW, keep_local_days=0)
-    for index in (store.root / "ticks" / FOLDER).glob("index-*"):
+    for index in indexes(store):
         index.unlink()
     again = desk(tmp_path, place)
     with pytest.raises(StoreUnavailable, match="which days are archived is not known"):
@@ -424,6 +430,39 @@ def test_a_fault_at_any_step_leaves_every_day_whole(
     assert set(places(again).values()) == {"archive"}
     assert again.read(EVERYTHING).to_pylist() == points
     assert len(there(place)) == 120
+
+
+def test_an_index_counts_until_the_next_one_is_committed(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passes that are killed again and again before their commit each leave an index that never counted."""
+    store = desk(tmp_path, place)
+    points = fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=9)
+    monkeypatch.setattr(archived_module, "SPARED_SECONDS", -1.0)
+    for _ in range(3):
+        killed = desk(tmp_path, place)
+        monkeypatch.setattr(killed.writers["ticks"], "commit", Mock(side_effect=StoreUnavailable("Killed.")))
+        with pytest.raises(StoreUnavailable, match="Killed"):
+            archive_of(killed).run(now=NOW, keep_local_days=0)
+        assert desk(tmp_path, place).read(EVERYTHING).to_pylist() == points
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert set(places(store).values()) == {"archive"}
+    assert desk(tmp_path, place).read(EVERYTHING).to_pylist() == points
+    assert len(indexes(store)) == 2
+
+
+def test_an_index_that_has_just_stopped_counting_is_left_to_whoever_is_about_to_read_it(
+    tmp_path: Path, place: ObjectStore
+) -> None:
+    store = desk(tmp_path, place)
+    fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=9)
+    (counting,) = indexes(store)
+    os.utime(counting, (0, 0))
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert len(indexes(store)) == 3
+    assert counting in indexes(store)
 
 
 def test_archiving_that_is_killed_at_random_loses_and_doubles_nothing(tmp_path: Path, place: ObjectStore) -> None:

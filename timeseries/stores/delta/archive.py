@@ -300,6 +300,7 @@ class Archive:
                     )
                 except Overtaken:
                     continue
+                table.archived.give_up_lists(snapshot.index)
                 return
         raise StoreUnavailable(f"Other writers of {table.folder.name} kept coming first.", hint="It is tried again.")
 

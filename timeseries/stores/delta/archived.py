@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -81,9 +82,14 @@ class ArchivedFiles:
         durable.sync_path(path.with_suffix(".new"))
         path.with_suffix(".new").rename(path)
         durable.sync_path(self.folder)
+
+    def give_up_lists(self, counted: int) -> None:
+        """Note that this index counts no longer, now that the next one is committed; delete those before it that have
+        not counted for a minute: a process that slept since it read the log may still be about to read one."""
+        with suppress(FileNotFoundError):
+            os.utime(self._index(counted))
         for old in self.folder.glob("index-*"):
-            # A process that slept since may still be about to read the one before.
-            if old.stem < self._index(number - 1).stem:
+            if old.stem < self._index(counted).stem and time.time() - old.stat().st_mtime > SPARED_SECONDS:
                 old.unlink(missing_ok=True)
 
     def newest_number(self) -> int:
