@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from operator import attrgetter
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from trading.domain import figures, flags
@@ -15,7 +15,7 @@ from trading.domain.shapes import OutcomeFigures
 from trading.domain.statistics import Outcomes
 from trading.models import Account, DayTotal, Realisation, Signal, Trade
 from trading.queries.columns import UnitsSum, text
-from trading.queries.kept_statements import ACCOUNT, FirstValues, KeptStatement, PlainQuery, PlainRow, Slot
+from trading.queries.kept_statements import ACCOUNT, FirstValues, KeptModels, PlainQuery, PlainRow, Slot
 from trading.queries.opening_sales import candidates
 from trading.queries.trade_list import related
 from trading.queries.trades import VOID
@@ -71,10 +71,10 @@ def day_overview(account: Account, day: date) -> DayOverview:
 
 
 @lru_cache(maxsize=16)
-def _keys(latest: int, slips: int) -> KeptStatement:
-    """Return what asks for the keys of a day's newest trades and of those that are likely slips, at most so many."""
+def _newest(latest: int, slips: int) -> KeptModels[Trade]:
+    """Return what asks for a day's newest trades and those that are likely slips, at most so many of each."""
 
-    def build() -> PlainQuery:
+    def build() -> QuerySet[Trade]:
         # A union, each half by an index of its own; and no account beside it, or SQLite would read all of the account's
         # trades in the order that is asked for.
         opened = Trade.objects.filter(account=ACCOUNT, opened_at__gte=Slot("start"), opened_at__lt=Slot("stop"))
@@ -85,9 +85,9 @@ def _keys(latest: int, slips: int) -> KeptStatement:
         for flag in flags.SLIPS:
             words |= Q(words__contains=f'"{flag}"')
         odd = newest.exclude(state=VOID).alias(words=text("flags")).filter(words)
-        return Trade.objects.filter(Q(pk__in=newest[:latest]) | Q(pk__in=odd[:slips])).order_by().values_list("pk")
+        return related(Trade.objects.filter(Q(pk__in=newest[:latest]) | Q(pk__in=odd[:slips])).order_by())
 
-    return KeptStatement(build)
+    return KeptModels(build)
 
 
 def _sums() -> tuple[PlainQuery, ...]:
@@ -130,9 +130,8 @@ def day_trades(account: Account, day: date, *, latest: int, slips: int) -> tuple
     """Return trades opened at the desk or closed on a day, the newest opening first: so many of all, and so many of
     those that have a flag which is likely a slip (`flags.SLIPS`)."""
     start, stop = day_bounds(day)
-    keys = [pk for (pk,) in _keys(latest, slips).rows(account, day=day, start=start, stop=stop)]
-    of_both = Trade.objects.filter(pk__in=keys).order_by()
-    rows = sorted(related(of_both), key=attrgetter("opened_at", "pk"), reverse=True)
+    rows = _newest(latest, slips).of(account, day=day, start=start, stop=stop)
+    rows.sort(key=attrgetter("opened_at", "pk"), reverse=True)
     return rows[:latest], [row for row in rows if row.state != VOID and flags.slips(row.flags)][:slips]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from django.db.models import QuerySet
 
 from trading.models import Account, Instrument, Signal, Strategy
 from trading.queries.day import day_bounds
 from trading.queries.instruments import is_named, shown_symbol
+from trading.queries.kept_statements import ACCOUNT, KeptModels, Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +47,20 @@ def listed_signals(account: Account, filters: SignalFilter) -> QuerySet[Signal]:
     }
     rows = Signal.objects.filter(account=account, **{name: sought for name, sought in lookups.items() if sought})
     rows = rows.filter(is_named(filters.symbol, of="instrument")) if filters.symbol else rows
+    return _shown(rows)
+
+
+def day_signals(account: Account, day: date, *, latest: int) -> list[Signal]:
+    """Return so many of a day's newest signals, the newest first, with all that a row needs."""
+    start, stop = day_bounds(day)
+    return _newest(latest).of(account, start=start, stop=stop)
+
+
+@lru_cache(maxsize=16)
+def _newest(latest: int) -> KeptModels[Signal]:
+    of_day = Signal.objects.filter(account=ACCOUNT, at__gte=Slot("start"), at__lt=Slot("stop"))
+    return KeptModels(lambda: _shown(of_day)[:latest])
+
+
+def _shown(rows: QuerySet[Signal]) -> QuerySet[Signal]:
     return rows.select_related("strategy", "instrument__exchange", "trade").order_by("-at", "-pk")

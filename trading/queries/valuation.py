@@ -9,11 +9,14 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
+from django.db.models import QuerySet
+
 from trading.domain import position
 from trading.domain.money import from_units, to_units
 from trading.domain.values import Position
 from trading.models import Account, Trade
 from trading.queries.instruments import plain_name, shown_symbol
+from trading.queries.kept_statements import ACCOUNT, KeptModels
 from trading.queries.trades import LONG, OPEN, sum_of, trade_values
 
 # Symbols to the newest tick of all processes of each that has one (see `Telemetry.latest_ticks`): asked once for all.
@@ -42,17 +45,23 @@ def priced(trades: Sequence[TradePosition], last_ticks: LastTicks) -> list[tuple
 def position_of(account: Account, strategy_id: str, symbol: str, last_ticks: LastTicks) -> Position:
     """Return the sum of a strategy's open trades in one symbol; flat (side None, quantity 0) where none is open."""
     name = plain_name(symbol)
-    rows = [row for row in open_trades(account, strategy__code=strategy_id) if _symbol(row) == name]
+    rows = [row for row in open_trades(account) if row.strategy.code == strategy_id and _symbol(row) == name]
     summed = sum_of(account.code, strategy_id, symbol, trade_values(rows))
     return _valued(summed, rows, last_ticks({_symbol(rows[0])}) if rows else {})
 
 
-def open_trades(account: Account, **lookups: str) -> list[Trade]:
+def _open() -> QuerySet[Trade]:
+    rows = Trade.objects.filter(account=ACCOUNT, state=OPEN)
+    # In no order: asked for one, SQLite reads every trade by opening in place of the few that are open.
+    return rows.select_related("account", "strategy", "instrument__exchange").order_by()
+
+
+_OPEN = KeptModels(_open)
+
+
+def open_trades(account: Account) -> list[Trade]:
     """Return the trades that are open, the oldest first, with what a position needs."""
-    rows = Trade.objects.filter(account=account, state=OPEN, **lookups)
-    few = rows.select_related("account", "strategy", "instrument__exchange").order_by()
-    # Put in order here: asked for an order, SQLite reads every trade by opening in place of the few that are open.
-    return sorted(few, key=attrgetter("opened_at", "pk"))
+    return sorted(_OPEN.of(account), key=attrgetter("opened_at", "pk"))
 
 
 def _symbol(row: Trade) -> str:

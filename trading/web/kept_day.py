@@ -15,7 +15,7 @@ from trading.queries.day import DayOverview, day_overview, day_trades
 from trading.queries.day_record import DayCurve, DayRecord, day_curve, day_record
 from trading.queries.kept import STOP, KeptAnswers, LedgerMark
 from trading.queries.kept_statements import ACCOUNT, FirstValues, PlainQuery, Slot
-from trading.queries.signal_list import SignalFilter, listed_signals
+from trading.queries.signal_list import day_signals
 from trading.queries.standing_stops import standing_stops
 from trading.queries.trade_list import TradeRow, trade_rows
 from trading.queries.trades import VOID
@@ -72,7 +72,7 @@ def kept_facts(account: Account, day: date, *, signals: int, mark: LedgerMark | 
     """Return the figures of one day of an account, with at most so many of its newest signals."""
 
     def read() -> DayFacts:
-        newest = list(listed_signals(account, SignalFilter(first=day, last=day))[: signals + 1])
+        newest = day_signals(account, day, latest=signals + 1)
         curve = day_curve(account, day)
         return DayFacts(
             overview=day_overview(account, day),
