@@ -7,6 +7,7 @@ write in place behind the commit; after a crash it may be older than the chain, 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -32,14 +33,15 @@ class Head(NamedTuple):
     mac: str
 
 
-def publish(ledger: str, chain: str, sequence: int, mac: str, operation: str) -> None:
+def publish(ledger: str, chain: str, sequence: int, mac: str, operation: str, *, lost: Collection[str] = ()) -> None:
     """Write the end of a chain (an account's code, `REFERENCES`, `TRIALS`) to the log and its file, after the commit.
 
-    A fault of either never reaches the caller: what was committed is committed.
+    The file keeps a later head, but one that a restore ``lost``. A fault of either never reaches the caller: what was
+    committed is committed.
     """
     log.info("journal", ledger=ledger, account=chain, sequence=sequence, operation=operation, head=mac)
     name = _REFERENCES_FILE if chain == REFERENCES else _PREFIX + quote(chain, safe="")
-    path = _folder(ledger) / name
+    path = folder(ledger) / name
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,7 +49,7 @@ def publish(ledger: str, chain: str, sequence: int, mac: str, operation: str) ->
             lock.take(patient=True)
             kept = _parsed(os.pread(lock.descriptor, _LENGTH, 0))
             # On PostgreSQL two commits of one chain may come here in the other order.
-            if kept is None or kept.sequence < sequence:
+            if kept is None or kept.sequence < sequence or kept.mac in lost:
                 os.pwrite(lock.descriptor, f"{sequence:020d} {mac}\n".encode(), 0)
     except OSError as error:
         log.error("the head of a chain was not kept beside the ledger", account=chain, error=str(error))
@@ -57,14 +59,15 @@ def published(ledger: str) -> dict[str, Head]:
     """Return the heads that the files hold, by chain; a file that holds no head is left out."""
     heads = {}
     with suppress(FileNotFoundError):
-        for path in sorted(_folder(ledger).iterdir()):
+        for path in sorted(folder(ledger).iterdir()):
             head = _parsed(path.read_bytes())
             if head is not None:
                 heads[unquote(path.name.removeprefix(_PREFIX)) if path.name != _REFERENCES_FILE else REFERENCES] = head
     return heads
 
 
-def _folder(ledger: str) -> Path:
+def folder(ledger: str) -> Path:
+    """Return where the heads of a ledger are kept."""
     return Path(settings.DATA_DIR) / "heads" / quote(ledger, safe="")
 
 

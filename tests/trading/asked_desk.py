@@ -6,15 +6,21 @@ how many seconds.
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from types import TracebackType
 from typing import Any
 
+from django.core.management import CommandError, call_command
+
 from trading.errors import VeloxError
 from velox_site.desk import DataManager
+
+NINE_THIRTY = 1_710_475_200_000_000_000  # of a Friday, at the desk
 
 
 class AskedDesk:
@@ -38,6 +44,11 @@ class AskedDesk:
         self.send(method, *arguments, **keywords)
         return self.receive()
 
+    def manage(self, *command: str) -> tuple[int, dict[str, Any]]:
+        """Run a command of `manage.py` there; return its exit code and its answer, or what it could not do."""
+        told = self.ask("manage", *command)["answer"]
+        return told["code"], told["told"]
+
     def send(self, method: str, *arguments: Any, **keywords: Any) -> None:
         assert self.process.stdin
         self.process.stdin.write(json.dumps([method, arguments, keywords]) + "\n")
@@ -49,6 +60,25 @@ class AskedDesk:
         return answer
 
 
+def open_one(desk: AskedDesk, trade_id: str = "T1", **more: Any) -> dict[str, Any]:
+    """Open a trade of ten RELIANCE; the same call again adds nothing."""
+    return desk.ask("open_position", trade_id, "ema cross", "RELIANCE", "2450.05", 10, entry_time=NINE_THIRTY, **more)
+
+
+def managed(*command: str) -> dict[str, Any]:
+    """Run a command that answers in JSON."""
+    output = io.StringIO()
+    try:
+        with redirect_stdout(output):
+            call_command(*command, "--format", "json")
+        code = 0
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    except CommandError as error:
+        return {"code": error.returncode, "told": {"error": str(error)}}
+    return {"code": code, "told": json.loads(output.getvalue())}
+
+
 def main() -> None:
     desk = DataManager(**json.loads(sys.argv[1]))
     for line in sys.stdin:
@@ -56,8 +86,8 @@ def main() -> None:
         began = time.monotonic()
         answer: dict[str, Any]
         try:
-            value = getattr(desk, method)(*arguments, **keywords)
-            answer = {"answer": value if value is None or isinstance(value, bool) else value.as_dict()}
+            value = managed(*arguments) if method == "manage" else getattr(desk, method)(*arguments, **keywords)
+            answer = {"answer": value if value is None or isinstance(value, bool | dict) else value.as_dict()}
         except VeloxError as error:
             answer = {"error": str(error), "code": error.code}
         print(json.dumps({**answer, "seconds": time.monotonic() - began}, default=str), flush=True)

@@ -47,8 +47,11 @@ def test_a_backup_is_private_noted_and_rotated(ledger: Any) -> None:
     opened()
     made = [back_up(keep=2) for _ in range(3)]
     there = sorted((ledger.data_dir / "backups").iterdir())
-    assert there == sorted([*made[1:], *map(beside, made[1:])])
-    assert {path.stat().st_mode & 0o777 for path in there} == {0o600}
+    folder = ledger.data_dir / "backups"
+    assert there == sorted([*made[1:], *map(beside, made[1:]), folder / "heads", folder / "journal.key"])
+    assert {path.stat().st_mode & 0o777 for path in there if path.is_file()} == {0o600}
+    assert (folder / "journal.key").read_bytes() == (ledger.data_dir / "journal.key").read_bytes()
+    assert [path.name for path in folder.glob("heads/*/account-*")] == ["account-main"]
     assert (ledger.data_dir / "backups").stat().st_mode & 0o777 == 0o700
     note = json.loads(beside(made[-1]).read_text())
     last = Journal.objects.get()
@@ -72,7 +75,8 @@ def test_what_was_backed_up_comes_back_and_is_proved(ledger: Any, made_as: Maker
     # The ledger that was replaced is among the backups, and newer than what stands now.
     assert done.replaced is not None
     restore(done.replaced, force=True)
-    assert Trade.objects.filter(trade_id="later").exists() and verify_ledger().ok
+    assert Trade.objects.filter(trade_id="later").exists()
+    assert verify_ledger().differences == []
 
 
 def test_limits_come_back_as_they_were_with_who_set_them_and_why(ledger: Any) -> None:
@@ -156,9 +160,7 @@ def test_a_backup_under_load_is_restored_elsewhere(ledger: Any, tmp_path: Path) 
         restore(backups[-1], force=True)
         assert 0 < Journal.objects.count() <= written and verify_ledger().ok
         return
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir(mode=0o700)
-    shutil.copy(ledger.data_dir / "journal.key", elsewhere)
+    elsewhere = tmp_path / "elsewhere"  # where nothing is: the key comes with the backup
     env = {**ledger.env, "VELOX_DATA_DIR": str(elsewhere)}
     for arguments in (["restore", str(backups[-1])], ["verify_ledger", "--format", "json"]):
         done = subprocess.run(
@@ -166,7 +168,8 @@ def test_a_backup_under_load_is_restored_elsewhere(ledger: Any, tmp_path: Path) 
         )
         assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
-    assert said["ok"] and 0 < said["head"]["main"]["sequence"] <= written
+    assert said["ok"] and [told["restored_to"] for told in said["restores"]] == [backups[-1].name]
+    assert 0 < said["head"]["main"]["sequence"] <= written
     assert (elsewhere / "ledger.sqlite3").stat().st_mode & 0o777 == 0o600
 
 

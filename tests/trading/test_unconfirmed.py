@@ -18,12 +18,11 @@ import pytest
 
 from tests.companions import ended_afterwards
 from tests.standby import Pair, standby_pair
-from tests.trading.asked_desk import AskedDesk
+from tests.trading.asked_desk import NINE_THIRTY, AskedDesk, open_one
 from tests.waiting import until
 
 ANSWER_SECONDS = 30.0  # against a call that hangs, on any machine
 DATABASE = "velox"
-NINE_THIRTY = 1_710_475_200_000_000_000  # of a Friday, at the desk
 STOP = ("T1", "ema cross", "RELIANCE", "2440.00", "2460.00", "ATR")
 
 
@@ -44,10 +43,6 @@ def env(pair: Pair, data_dir: Path) -> Iterator[dict[str, str]]:
     with ended_afterwards():
         yield {**os.environ, "VELOX_DATA_DIR": str(data_dir), "DATABASE_URL": pair.url_of(DATABASE)}
     pair.ask(f'DROP DATABASE "{DATABASE}" WITH (FORCE)')
-
-
-def open_one(desk: AskedDesk, trade_id: str = "T1", **more: Any) -> dict[str, Any]:
-    return desk.ask("open_position", trade_id, "ema cross", "RELIANCE", "2450.05", 10, entry_time=NINE_THIRTY, **more)
 
 
 def open_until_confirmed(desk: AskedDesk, trade_id: str = "T1") -> None:

@@ -10,7 +10,7 @@ import structlog
 
 from timeseries.spool import durable
 from trading import picture_files
-from trading.bookkeeping import copying
+from trading.bookkeeping import carried, copying
 from trading.errors import InvalidValue
 from trading.progress import Progress
 from trading.queries.screenshots import screenshot_files, withdrawn_names
@@ -27,7 +27,7 @@ log = structlog.get_logger("database")
 
 def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
     """Make a backup and return it: proved, 0600, its heads noted beside it, its screenshots in a folder beside all of
-    them; older ones than the newest ``keep`` go.
+    them, as are journal.key and the published heads; older ones than the newest ``keep`` go.
 
     Raises: CopyRefused where the copy does not prove itself (then the ledger does not either); nothing is kept or
         removed. InvalidValue, DatabaseError; LedgerNotReady for a ledger that is not migrated yet.
@@ -48,6 +48,7 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
     finally:
         unfinished.unlink(missing_ok=True)
     durable.sync_path(path.parent)
+    carried.carry(path.parent)
     log.info("backup", file=path.name, ledger=note.ledger, heads=note.heads)
     _keep_newest(PREFIX, path, keep)
     _remove_withdrawn(path.parent)

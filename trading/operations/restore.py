@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -15,16 +16,18 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.utils import DatabaseError
 
 from timeseries.spool import durable
-from trading import heads, picture_files
-from trading.bookkeeping import copying
+from trading import picture_files, restore_notes
+from trading.bookkeeping import carried, copying
+from trading.bookkeeping.chain_ends import publish_ends
 from trading.bookkeeping.copying import CopyRefused
 from trading.models import JournalHead
 from trading.models.grafana_views import views_taken_away
 from trading.models.sealing import name_ledger
 from trading.operations.back_up import PICTURES
 from trading.progress import Progress
-from trading.proof.trials import TRIAL
+from trading.proof.verify import journal_key
 from trading.queries.screenshots import screenshot_files, withdrawn_names
+from trading.restore_notes import RestoreNote
 from trading.transactions import busy, writers_alone
 
 Ends = dict[str, tuple[int, str]]
@@ -42,36 +45,52 @@ class Restored:
     screenshots_lost: Sequence[str] = ()
 
 
-def restore(path: Path, *, force: bool = False, progress: Progress = lambda *_: None) -> Restored:
+def restore(
+    path: Path, *, force: bool = False, by: str = "", reason: str = "", progress: Progress = lambda *_: None
+) -> Restored:
     """Prove a backup and put it in the ledger's place in one step; the ledger replaced is kept among the backups.
 
     Writers wait meanwhile, and find the restored ledger at their next call. It gets a new identity: heads that were
-    published of the one before are no longer its own.
+    published of the one before are no longer its own. A note tells every later proof who (``by``) put it back and why.
 
     Raises: CopyRefused for a copy that does not prove itself, and, without ``force``, where the ledger in place has
         rows that the copy has not. Nothing was changed then.
     """
     if not path.is_file():
         raise CopyRefused(f"There is no file {path}.")
+    carried.bring(path.parent)
     copying.check_note(path)
     proof = copying.must_be_proved(path, progress)
     ends = {code: (end["sequence"], end["mac"]) for code, end in proof.head.items()}
-    replaced = (_on_sqlite if copying.vendor() == "sqlite" else _on_postgres)(path, lambda: _allow(ends, force))
+    lost: dict[str, dict[int, str]] = {}
+    put = _on_sqlite if copying.vendor() == "sqlite" else _on_postgres
+    replaced, ledger = put(path, lambda: _allow(ends, force, lost))
+    _note(RestoreNote(ledger, datetime.now(UTC).isoformat(), by, reason, path.name, None, ends, lost))
     log.warning("ledger restored", file=path.name, replaced=None if replaced is None else replaced.name)
-    lost = screenshot_files()
+    files = screenshot_files()
     try:
-        lost = picture_files.bring(lost, path.parent / PICTURES, picture_files.folder())
+        files = picture_files.bring(files, path.parent / PICTURES, picture_files.folder())
     except OSError as error:  # the ledger stands by now; its proof names what is not there
         log.error("screenshots were not restored", error=str(error))
     picture_files.remove(withdrawn_names())  # of the ledger as it is now
-    names = [file.name for file in lost]
+    names = [file.name for file in files]
     if names:
         log.error("screenshots that the backup has not", files=names)
     return Restored(ends, replaced, names)
 
 
-def _allow(ends: Ends, force: bool) -> bool:
-    """Tell whether a ledger with anything in it is there. Raises: CopyRefused where it is newer than the copy."""
+def _note(note: RestoreNote) -> None:
+    """Keep the note; the ledger stands by now, so that a disk which refuses is logged alone."""
+    try:
+        restore_notes.write(note, journal_key() or "")
+    except OSError as error:
+        log.error("the note of the restore was not kept", error=str(error))
+
+
+def _allow(ends: Ends, force: bool, lost: dict[str, dict[int, str]]) -> bool:
+    """Tell whether a ledger with anything in it is there, and add the heads that the copy has not to the ``lost``.
+
+    Raises: CopyRefused where it is newer than the copy."""
     with transaction.atomic():
         try:
             rows = list(JournalHead.objects.values_list("account__code", "sequence", "mac"))
@@ -88,10 +107,11 @@ def _allow(ends: Ends, force: bool) -> bool:
             f"The ledger in place has rows that the backup has not (in {', '.join(sorted(newer))}).",
             hint="--force replaces it all the same; it is kept among the backups.",
         )
+    lost |= {code: dict([in_place[code]]) for code in newer}
     return True
 
 
-def _on_sqlite(path: Path, allow: Callable[[], bool]) -> Path | None:
+def _on_sqlite(path: Path, allow: Callable[[], bool]) -> tuple[Path | None, str]:
     connection = connections[DEFAULT_DB_ALIAS]
     ledger = Path(str(connection.settings_dict["NAME"]))
     ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -105,10 +125,9 @@ def _on_sqlite(path: Path, allow: Callable[[], bool]) -> Path | None:
             replaced = copying.set_aside() if ledger.exists() and allow() else None
             connection.close()
             _swap(ledger, fresh)
-            _publish(path)
+            return replaced, _publish(path)
     finally:
         fresh.unlink(missing_ok=True)
-    return replaced
 
 
 def _swap(ledger: Path, fresh: Path) -> None:
@@ -130,7 +149,7 @@ def _swap(ledger: Path, fresh: Path) -> None:
     durable.sync_path(ledger.parent)
 
 
-def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:
+def _on_postgres(path: Path, allow: Callable[[], bool]) -> tuple[Path | None, str]:
     connection = connections[DEFAULT_DB_ALIAS]
     with writers_alone():
         replaced = copying.set_aside() if allow() else None
@@ -138,20 +157,13 @@ def _on_postgres(path: Path, allow: Callable[[], bool]) -> Path | None:
         arguments = ("--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-owner")
         with views_taken_away():
             copying.run("pg_restore", *arguments, f"--dbname={connection.settings_dict['NAME']}", str(path))
-        _publish(path)
-    return replaced
+        return replaced, _publish(path)
 
 
-def _publish(path: Path) -> None:
-    """Give the restored ledger an identity of its own, and publish its heads under it."""
+def _publish(path: Path) -> str:
+    """Give the restored ledger an identity of its own, publish its heads under it, and return it."""
     connection = connections[DEFAULT_DB_ALIAS]
     with transaction.atomic():
         ledger = name_ledger(connection, restored=path.name)
-    for code, sequence, mac in JournalHead.objects.filter(sequence__gt=0).values_list(
-        "account__code", "sequence", "mac"
-    ):
-        heads.publish(ledger, code, sequence, mac, "restore")
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT sequence, mac FROM {TRIAL} ORDER BY sequence DESC LIMIT 1")  # noqa: S608
-        for sequence, mac in cursor.fetchall():
-            heads.publish(ledger, heads.TRIALS, sequence, mac, "restore")
+    publish_ends(ledger, "restore")
+    return ledger

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from trading import restore_notes
 from trading.proof.chain import PublishedHeads
 from trading.proof.heads import add_heads_of_summaries
 from trading.proof.references import SealedRows, check_heads, compare_references, own_key, read_seals
+from trading.proof.restores import take_lost
 from trading.proof.rows import Tables
 from trading.proof.schema import check_schema
+from trading.restore_notes import RestoreNote
 
 
 class Ground(NamedTuple):
@@ -22,13 +25,20 @@ class Ground(NamedTuple):
     of_seals: dict[str, int]
 
 
-def published_before(tables: Tables, published_of: Callable[[str], PublishedHeads]) -> PublishedHeads:
-    """Return the heads of this ledger's identity that are published by now.
+def published_before(
+    tables: Tables, key: str | None, published_of: Callable[[str], PublishedHeads]
+) -> tuple[PublishedHeads, list[RestoreNote]]:
+    """Return the heads of this ledger's identity that are published by now, but those that noted restores lost, and
+    the notes.
 
     To be asked before the snapshot begins: whoever commits while a long log is read has heads beyond it.
     """
     ledgers = tables.rows("SELECT ledger FROM trading_journalhead WHERE ledger <> '' ORDER BY id LIMIT 1")
-    return published_of(ledgers[0][0] if ledgers else "")
+    ledger = ledgers[0][0] if ledgers else ""
+    published = published_of(ledger)
+    if key is None or not published:  # without the key no note can be read; a copy stands for itself
+        return published, []
+    return published, take_lost(tables, published, restore_notes.kept(ledger, key))
 
 
 def prove_ground(tables: Tables, key: str | None, published: PublishedHeads) -> Ground:

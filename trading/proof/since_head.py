@@ -52,7 +52,7 @@ class SinceHead:
         """Return the proof. Raises: DatabaseError where the ledger cannot be read."""
         findings = Findings()
         tables = Tables(self.connection, findings)
-        outside = published_before(tables, self.published)
+        outside, restores = published_before(tables, self.key, self.published)
         with tables.snapshot(), closing(Entries()) as entries:
             check_file(tables)
             key, published, sealed, of_schema, of_seals = prove_ground(tables, self.key, outside)
@@ -70,7 +70,9 @@ class SinceHead:
         head = {code: ChainEnd(sequence=number, mac=mac) for code, (number, mac) in walk.ends.items()}
         begun = (f"the chain of {code} up to {places[pk].sequence}" for code, pk in sealed.accounts().items())
         not_looked_at = (*begun, *NOT_LOOKED_AT)
-        return Proof(findings.finish(), checked, head, findings.left_off, sealed.ledger, sealed.end, not_looked_at)
+        return Proof(
+            findings.finish(), checked, head, findings.left_off, sealed.ledger, sealed.end, not_looked_at, restores
+        )
 
     def _place(self, tables: Tables, account: int, heads: dict[int, dict[str, str]]) -> ChainPlace:
         """Return the row from which an account's chain is walked; one whose code is not the kept head is a finding."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from trading.proof.limits import compare_limits
 from trading.proof.notes import compare_notes
 from trading.proof.references import SealedRows
 from trading.proof.reports import Reports
+from trading.proof.restores import restore_facts
 from trading.proof.rows import Difference, Findings, Tables
 from trading.proof.schema import check_file
 from trading.proof.screenshots import FILE, compare_screenshots
@@ -37,6 +38,7 @@ from trading.proof.signals import compare_signals, compare_summaries
 from trading.proof.tokens import compare_tokens
 from trading.proof.trades import TradeProof
 from trading.proof.trials import compare_trials
+from trading.restore_notes import RestoreNote
 
 MAIN = "main"
 COLLECTED_AT = gc.get_threshold()
@@ -61,6 +63,7 @@ class Proof:
     ledger: str = ""
     references_end: tuple[int, str] = (0, "")
     not_looked_at: tuple[str, ...] = ()  # of a proof since a head
+    restores: Sequence[RestoreNote] = ()  # to an earlier time, that are noted
 
     @property
     def ok(self) -> bool:
@@ -80,6 +83,7 @@ class Proof:
             "checked": self.checked,
             "head": {code: {"sequence": end["sequence"], "mac": end["mac"]} for code, end in self.head.items()},
             **({"not_looked_at": list(self.not_looked_at)} if self.not_looked_at else {}),
+            "restores": list(map(restore_facts, self.restores)),
             "differences_left_off": self.left_off,
             "differences": [difference.as_dict() for difference in self.differences],
         }
@@ -114,7 +118,7 @@ class Verification:
             stack.enter_context(few_collections())
             # The second process begins while the published heads are read.
             second = stack.enter_context(helping(tables)) if self.since is None else None
-            outside = published_before(tables, self.published)
+            outside, restores = published_before(tables, self.key, self.published)
             helper = stack.enter_context(common_snapshot(tables, second))
             self.progress("schema", 0, 1)
             is_sound = helper.file() if helper is not None else None
@@ -153,7 +157,9 @@ class Verification:
                 checked["reports"] = reports.compare(self.findings)
                 find_ids_twice(tables, index.second_rows)
         head = {code: ChainEnd(sequence=number, mac=mac) for code, (number, mac) in walk.ends.items()}
-        return Proof(self.findings.finish(), checked, head, self.findings.left_off, sealed.ledger, sealed.end)
+        return Proof(
+            self.findings.finish(), checked, head, self.findings.left_off, sealed.ledger, sealed.end, (), restores
+        )
 
     def _walk(
         self,

@@ -12,7 +12,10 @@ from trading.transactions import reading
 
 
 class Command(VeloxCommand):
-    help = "Copy the ledger while it is written, prove the copy, and keep the newest few. Keep journal.key elsewhere."
+    help = (
+        "Copy the ledger while it is written, prove the copy, and keep the newest few. Keep the folder elsewhere, too: "
+        "journal.key lies in it."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--keep", type=int, default=KEPT, help=f"how many backups stay (default: {KEPT})")
@@ -23,6 +26,6 @@ class Command(VeloxCommand):
             path = back_up(keep=keep, progress=progress)
         data = {"file": str(path), "bytes": path.stat().st_size}
         table = Table("Backup", ["File", "Bytes"], [[str(path), path.stat().st_size]])
-        note = "It is worth nothing without journal.key: keep a copy of that elsewhere."
+        note = "Keep a copy of its folder elsewhere, where only the desk reads it: journal.key lies beside the copy."
         self.emit(Report("Backup", data, [table], [note]))
         return True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
+from getpass import getuser
 from pathlib import Path
 
 from trading.management.base import VeloxCommand
@@ -12,17 +14,28 @@ from trading.management.report import Value
 from trading.operations.restore import restore
 
 
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"user {os.getuid()}"
+
+
 class Command(VeloxCommand):
     help = "Prove a backup, then let it take the ledger's place; a newer ledger is never replaced without --force."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="what `manage.py backup` made")
         parser.add_argument("--force", action="store_true", help="replace a newer ledger; it is kept among the backups")
+        parser.add_argument(
+            "--by", default="", help="who restores; each later proof tells it (default: who is logged in)"
+        )
+        parser.add_argument("--reason", default="no reason given", help="why; each later proof tells it")
         add_format_arguments(parser, formats=("table", "json"))
 
-    def answer(self, *, file: Path, force: bool) -> bool:
+    def answer(self, *, file: Path, force: bool, by: str, reason: str) -> bool:
         with progress_bars() as progress:
-            restored = restore(file, force=force, progress=progress)
+            restored = restore(file, force=force, by=by or _user(), reason=reason, progress=progress)
         rows: list[list[Value]] = [
             [code or "references", sequence, mac] for code, (sequence, mac) in restored.heads.items()
         ]

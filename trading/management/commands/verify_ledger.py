@@ -71,5 +71,10 @@ def report(proof: Proof) -> Report:
         ]
         tables.append(Table("Differences", list(COLUMNS), differences))
     notes = [f"{proof.left_off:,} more were found and left off."] if proof.left_off else []
+    notes += [
+        f"Restored to {note.restored_to} by {note.by} at {note.made_at} ({note.reason}): "
+        f"{note.heads_lost:,} published heads lost."
+        for note in proof.restores
+    ]
     notes += [f"Not looked at: {matter}." for matter in proof.not_looked_at]
     return Report("Verification of the ledger", proof.as_dict(), tables, notes)
