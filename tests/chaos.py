@@ -19,6 +19,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.timeseries.chaos_recorder", "--kills", "200"], {}),
     (["tests.timeseries.chaos_kills", "--kills", "2300"], {}),
     ([*LONG, "tests/timeseries/test_damage.py"], {"VELOX_DAMAGES": "2000"}),
+    ([*LONG, "tests/timeseries/test_archive.py", "-k", "random"], {"VELOX_ARCHIVE_KILLS": "100"}),
     (OF_LEDGER, LEDGER),
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
     (["tests.timeseries.outage"], {}),  # an hour's ticks

@@ -24,10 +24,11 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "velo
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """A server with one bucket, and how it is reached."""
+    """A server with one bucket, how it is reached, and its process."""
 
     url: str
     access: S3Access
+    pid: int
 
 
 def s3_program() -> str:
@@ -68,6 +69,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         yield S3Server(
             "s3://desk/archive",
             {"endpoint": endpoint, "region": "us-east-1", "access_key_id": key, "secret_access_key": secret},
+            server.pid,
         )
     finally:
         server.kill()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from tests.timeseries.batches import INDIA
 from timeseries.measurements import PointBatch
@@ -42,14 +46,40 @@ class ArchivedStore(DeltaStore):
             table.archived.give_up_copies()
 
 
-def archived_store(folder: Path) -> ArchivedStore:
-    """Return such a store in a folder, its archive beside it."""
+class LazilyArchivedStore(ArchivedStore):
+    """Such a store whose days go there when somebody asks: an object store takes its time."""
+
+    _is_due = False
+
+    def write(self, batch: PointBatch) -> tuple[Refusal, ...]:
+        self._is_due = True
+        return DeltaStore.write(self, batch)
+
+    def archive_written(self) -> None:
+        """Archive what was written since somebody asked last."""
+        if self._is_due:
+            self._is_due = False
+            self.archive_all()
+
+    def _answer(self, *arguments: Any) -> Any:
+        self.archive_written()
+        return super()._answer(*arguments)
+
+    def query_sql(self, *arguments: Any, **more: Any) -> pa.Table:
+        self.archive_written()
+        return super().query_sql(*arguments, **more)
+
+
+def archived_store(folder: Path, bucket: ObjectStore | None = None) -> ArchivedStore:
+    """Return a store in a folder, its archive beside it or, lazily, on an object store."""
+    if bucket is not None:
+        return LazilyArchivedStore(folder / "delta", zone=INDIA, bucket=bucket)
     return ArchivedStore(folder / "delta", zone=INDIA, bucket=folder_bucket(folder / "the archive"))
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    store = DeltaStore(folder / "delta", zone=INDIA, bucket=folder_bucket(folder / "the archive"))
+    folder, url, access = sys.argv[1:]
+    store = DeltaStore(Path(folder) / "delta", zone=INDIA, bucket=ObjectStore(url, json.loads(access)))
     assert store.archive is not None
     while True:
         for row in store.archive.run(now=FAR, keep_local_days=0, tell=lambda *step: print(*step, flush=True)):

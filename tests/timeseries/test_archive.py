@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -29,7 +30,7 @@ from timeseries.stores.delta import archived as archived_module
 from timeseries.stores.delta import care
 from timeseries.stores.delta.archive import Archive
 from timeseries.stores.delta.archived import FOLDER, is_archived
-from timeseries.stores.delta.bucket import ObjectStore
+from timeseries.stores.delta.bucket import ObjectStore, S3Access
 from timeseries.stores.delta.store import DeltaStore
 
 OPEN = at("2021-04-12 09:15")
@@ -41,12 +42,18 @@ SEED = int(os.environ.get("VELOX_SEED", "7"))
 
 
 @pytest.fixture(params=["folder", "s3"])
-def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, S3Access]]:
+    """Where an archive is, and how that is reached."""
     if request.param == "folder":
-        yield folder_bucket(tmp_path / "the archive")
+        yield (tmp_path / "the archive").as_uri(), {}
         return
     with s3_server(tmp_path) as server:
-        yield ObjectStore(server.url, server.access)
+        yield server.url, server.access
+
+
+@pytest.fixture
+def bucket(address: tuple[str, S3Access]) -> ObjectStore:
+    return ObjectStore(*address)
 
 
 @pytest.fixture
@@ -138,6 +145,35 @@ def test_what_is_at_hand_is_not_fetched_again_and_old_copies_make_room(tmp_path:
     assert store.read(monday).equals(first)
     with pytest.raises(StoreDamaged, match="of the archive is gone"):
         store.read(PointQuery(TICKS, OPEN + DAY, OPEN + 2 * DAY))
+
+
+def test_what_is_newest_is_answered_without_a_fetch(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A symbol that has not traded for long, one that never did, and one among many of its days."""
+    store = desk(tmp_path, place)
+    fill(store)
+    store.write(batch(prices("OLD", [OPEN, OPEN + SECOND], [5.0, 6.0]), first=121))
+    ask = PointQuery(TICKS, 0, 2**62, {"account": "main"}, symbols=("A", "M&M", "NEVER", "OLD"))
+    before = store.newest(ask).sort_by("symbol")
+    assert before["close"].to_pylist() == [11.0, 12.0, 6.0]
+    archive_of(store).run(now=NOW, keep_local_days=0)
+
+    def fetch(*_: object) -> None:
+        raise AssertionError("nothing is fetched for what is newest")
+
+    monkeypatch.setattr(place, "fetch", fetch)
+    assert desk(tmp_path, place).newest(ask).sort_by("symbol").equals(before)
+    assert len(store.newest(PointQuery(TICKS, 0, 2**62, {"account": "main"}))) == 1
+    monkeypatch.undo()
+    cut = PointQuery(TICKS, 0, OPEN + 2 * DAY + 5 * SECOND, {"account": "main"}, symbols=("A",))
+    assert store.newest(cut)["time"].to_pylist() == [OPEN + 2 * DAY + 4 * SECOND]
+    kept = sorted((store.root / "ticks" / "_newest").iterdir())
+    for file in kept:
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+    assert store.newest(ask).sort_by("symbol").equals(before), "what is damaged is fetched"
+    archive_of(store).restore(MONDAY)
+    assert len([*(store.root / "ticks" / "_newest").iterdir()]) < len(kept)
 
 
 def test_more_than_may_be_kept_at_hand_is_not_fetched_at_once(
@@ -465,13 +501,15 @@ def test_an_index_that_has_just_stopped_counting_is_left_to_whoever_is_about_to_
     assert counting in indexes(store)
 
 
-def test_archiving_that_is_killed_at_random_loses_and_doubles_nothing(tmp_path: Path, place: ObjectStore) -> None:
+def test_archiving_that_is_killed_at_random_loses_and_doubles_nothing(
+    tmp_path: Path, address: tuple[str, S3Access], bucket: ObjectStore
+) -> None:
     """Another process archives and brings back without end and is killed; ticks come in meanwhile."""
-    chance, store = random.Random(SEED), desk(tmp_path, place)
+    chance, store = random.Random(SEED), desk(tmp_path, bucket)
     fill(store, 2)
     sequence = 81
-    command = [sys.executable, "-m", "tests.timeseries.archives", str(tmp_path)]
-    for number in range(KILLS):
+    command = [sys.executable, "-m", "tests.timeseries.archives", str(tmp_path), address[0], json.dumps(address[1])]
+    for number in range(KILLS // 2):  # on each of the two
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as worker:
             try:
                 for _ in range(chance.randrange(1, 4)):
@@ -484,13 +522,13 @@ def test_archiving_that_is_killed_at_random_loses_and_doubles_nothing(tmp_path: 
                 worker.send_signal(signal.SIGKILL)
                 _, complaint = worker.communicate()
         assert complaint == "", complaint
-        rows = desk(tmp_path, place).read(EVERYTHING)
+        rows = desk(tmp_path, bucket).read(EVERYTHING)
         assert len(rows) == sequence - 1, f"after kill {number}"
         assert len(set(zip(rows["symbol"].to_pylist(), rows["time"].to_pylist(), strict=True))) == sequence - 1
     archive_of(store).run(now=NOW, keep_local_days=0)
     assert set(places(store).values()) == {"archive"}
     assert archive_of(store).verify() == []
-    assert len(there(place)) == len(store.read(EVERYTHING)) == sequence - 1
+    assert len(there(bucket)) == len(store.read(EVERYTHING)) == sequence - 1
 
 
 def test_paths_of_archived_files_are_told_from_those_here() -> None:

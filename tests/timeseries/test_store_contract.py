@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.s3_server import S3Server, s3_server
 from tests.timeseries.archives import archived_store
 from tests.timeseries.batches import DAY, INDIA, SECOND, at, batch, indicators, prices
 from tests.timeseries.influx_real import influx_store
 from timeseries.measurements import EXECUTIONS, INDICATORS, MEASUREMENTS, TICKS, TRAILING_SL
 from timeseries.stores.base import FirstPoint, PointQuery, Session, Store
 from timeseries.stores.candles import candles_of
+from timeseries.stores.delta.bucket import ObjectStore
 from timeseries.stores.delta.store import DeltaStore
 from timeseries.stores.tables import point_schema
 
@@ -25,11 +28,20 @@ OPEN = at("2021-04-12 09:15")
 EVER = (-(2**63) + 1, 2**63 - 1)
 
 
-@pytest.fixture(params=["delta", "archived", "influx"])
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("objects")) as server:
+        yield server
+
+
+@pytest.fixture(params=["delta", "archived", "archived on S3", "influx"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "influx":
         with influx_store() as store:
             yield store
+    elif request.param == "archived on S3":
+        server: S3Server = request.getfixturevalue("objects")
+        yield archived_store(tmp_path / "a folder", ObjectStore(f"{server.url}/{uuid.uuid4().hex}", server.access))
     elif request.param == "archived":
         yield archived_store(tmp_path / "a folder")
     else:

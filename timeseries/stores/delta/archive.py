@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from timeseries.spool.locks import FileLock
 from timeseries.stores.base import Bounds
 from timeseries.stores.delta.archive_table import ArchiveTable, addition
 from timeseries.stores.delta.archived import Objects, as_archived, is_archived, origin
+from timeseries.stores.delta.archived_newest import give_up_newest, keep_newest
 from timeseries.stores.delta.care import ATTEMPTS, REWRITE, group_by_symbol
 from timeseries.stores.delta.damage import Inspector
 from timeseries.stores.delta.file import is_whole, partition_day
@@ -239,6 +240,7 @@ class Archive:
             return _paths(_of_day(current.files, day)) == _paths(here)
 
         if len(here):
+            keep_newest(self.engine, table, _paths(here))
             self._list(table, is_as_it_was, joining=as_archived(here), removed=_paths(here))
 
     def _restore(self, table: MeasurementTable, day: date) -> int:
@@ -301,6 +303,7 @@ class Archive:
                 except Overtaken:
                     continue
                 table.archived.give_up_lists(snapshot.index)
+                give_up_newest(table, _paths(listed))
                 return
         raise StoreUnavailable(f"Other writers of {table.folder.name} kept coming first.", hint="It is tried again.")
 
@@ -325,7 +328,8 @@ class Archive:
         except (VeloxError, OSError) as error:
             failing = self.failing()
             entry = {"since": now if failing is None else failing.since, "error": str(error)}
-            durable.replace_file(self.root / FAILING, json.dumps(entry).encode())
+            with suppress(OSError):  # a full disk may be the very fault
+                durable.replace_file(self.root / FAILING, json.dumps(entry).encode())
             raise
         (self.root / FAILING).unlink(missing_ok=True)
 

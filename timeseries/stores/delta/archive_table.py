@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -10,16 +11,17 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, Transaction
 
 from timeseries.errors import StoreMisconfigured, StoreUnavailable
 from timeseries.spool import durable
 from timeseries.stores.delta.archived import Objects, origin
-from timeseries.stores.delta.table import CONFIGURATION, EMPTY, FileStatistics, MeasurementTable, listing
+from timeseries.stores.delta.table import CONFIGURATION, EMPTY, LOG, FileStatistics, MeasurementTable, listing
 
 OWNER = "archive-owner"  # in the store's folder: the name by which the archive's tables know it
-COPIES = "velox/copies"  # a transaction of the archive's table: how often its owner has committed
+COPIES = "velox/copies"  # a transaction of the archive's table: the mark of its owner's last commit
+STEP = 2**31  # marks of two commits lie at most so far apart
 GRACE_HOURS = 1  # whoever reads the archive's tables by himself may hold a version so long
 VACUUM_SECONDS = 3600.0
 
@@ -27,14 +29,15 @@ VACUUM_SECONDS = 3600.0
 class ArchiveTable:
     """The archive's table of one measurement.
 
-    How often its owner has committed is counted both here and there. A data folder that was put back to an earlier time
-    counts less than the archive: it may lack points that are there, and so must not replace them.
+    The mark of its owner's last commit, a number that grows by chance, is kept both here and there. A data folder that
+    was put back to an earlier time, or one of two copies, has another than the archive: it may lack points that are
+    there, and so must not replace them.
     """
 
     def __init__(self, root: Path, table: MeasurementTable, bucket: Objects) -> None:
         self.root, self.table, self.bucket = root, table, bucket
         self.name = table.folder.name
-        self._count = root / f"archive-copies-{self.name}"
+        self._marks = root / f"archive-copies-{self.name}"
         self._vacuumed_at = -VACUUM_SECONDS
         self._remote: DeltaTable | None = None
 
@@ -47,11 +50,19 @@ class ArchiveTable:
         """See what the archive has now.
 
         Raises:
-            StoreMisconfigured: another data folder writes it, or this one at a later time than it is of now.
+            StoreMisconfigured: another data folder writes it, or this one at a later time than it is of now; or the
+                archive is elsewhere.
         """
         self._remote = None
         remote = self._found()
         if remote is None:
+            if self._known() != (0, 0):
+                raise StoreMisconfigured(
+                    f"There is no archive of {self.name} at {self.bucket.url}, and this data folder has written one.",
+                    field="VELOX_ARCHIVE_URL",
+                    hint="Set the address that it had, or move its objects here; `manage.py archive --adopt` begins "
+                    "anew where no day is in the archive alone.",
+                )
             return
         if remote.metadata().description != owner_of(self.root):
             raise StoreMisconfigured(
@@ -59,23 +70,35 @@ class ArchiveTable:
                 field="VELOX_ARCHIVE_URL",
                 hint="Give this one a prefix of its own; `manage.py archive --adopt` where the other is no more.",
             )
-        # The count here is written first, so after a kill it is one ahead at most.
-        if (remote.transaction_version(COPIES) or 0) not in (self._counted(), self._counted() - 1):
+        # The next mark is written here before it is committed there, so after a kill either may stand there.
+        if (remote.transaction_version(COPIES) or 0) not in self._known():
             raise StoreMisconfigured(
                 f"The archive at {self.bucket.url} has days of {self.name} that this data folder does not know of: it "
-                "was put back to an earlier time.",
+                "was put back to an earlier time, or a copy of it works elsewhere.",
                 hint="`manage.py archive --adopt` lists them here; nothing is replaced there until then.",
             )
         self._remote = remote
 
     def adopt(self) -> pa.Table:
-        """Let this data folder be the one that writes the table; return the files that are there."""
+        """Let this data folder be the one that writes the table; return the files that are there.
+
+        Raises: StoreMisconfigured, where there is no table and days of it are in the archive alone.
+        """
         self._remote = remote = self._found()
         if remote is None:
+            snapshot = self.table.snapshot()
+            if snapshot is not None and snapshot.archived is not None and len(snapshot.archived):
+                raise StoreMisconfigured(
+                    f"There is no archive of {self.name} at {self.bucket.url}, and days of it are there alone.",
+                    field="VELOX_ARCHIVE_URL",
+                    hint="Set the address that it had, or move its objects here.",
+                )
+            self._marks.unlink(missing_ok=True)
             return EMPTY
         if remote.metadata().description:
             durable.replace_file(self.root / OWNER, str(remote.metadata().description).encode())
-        self._count_as(remote.transaction_version(COPIES) or 0)
+        mark = remote.transaction_version(COPIES) or 0
+        self._know(mark, mark)
         return self.files()
 
     def _found(self) -> DeltaTable | None:
@@ -83,6 +106,12 @@ class ArchiveTable:
             return DeltaTable(self._url, storage_options=self.bucket.table_options)
         except TableNotFoundError:
             return None
+        except (DeltaError, OSError) as error:
+            reason = str(error).partition("\n")[0]
+            raise StoreUnavailable(
+                f"The archive at {self.bucket.url} cannot be read: {self.name}/{LOG}: {reason}",
+                hint="Nothing is lost: what was not archived stays here, and is tried again.",
+            ) from error
 
     def _made(self) -> DeltaTable:
         return DeltaTable.create(
@@ -106,8 +135,10 @@ class ArchiveTable:
             remote.alter.add_columns(list(Schema.from_arrow(pa.schema(missing)).fields))
             remote.update_incremental()
         gone = [RemoveAction(path, True, time.time_ns() // 10**6) for path in removed]
-        self._count_as((remote.transaction_version(COPIES) or 0) + 1)
-        named = [Transaction(f"velox/{day}", remote.version() + 1), Transaction(COPIES, self._counted())]
+        last = remote.transaction_version(COPIES) or 0
+        mark = last + 1 + secrets.randbelow(STEP)
+        self._know(last, mark)
+        named = [Transaction(f"velox/{day}", remote.version() + 1), Transaction(COPIES, mark)]
         try:
             remote.create_write_transaction(
                 [*gone, *added], "append", self.table.schema, ["day"],
@@ -129,14 +160,16 @@ class ArchiveTable:
     def _url(self) -> str:
         return f"{self.bucket.url}/{self.name}"
 
-    def _counted(self) -> int:
+    def _known(self) -> tuple[int, int]:
+        """Return the mark of the last commit that was seen, and that of the one that may have come to pass since."""
         try:
-            return int(self._count.read_text(encoding="ascii"))
+            last, mark = map(int, self._marks.read_text(encoding="ascii").split())
         except (FileNotFoundError, ValueError):
-            return 0
+            return 0, 0
+        return last, mark
 
-    def _count_as(self, number: int) -> None:
-        durable.replace_file(self._count, b"%d" % number)
+    def _know(self, last: int, mark: int) -> None:
+        durable.replace_file(self._marks, b"%d %d" % (last, mark))
 
 
 def owner_of(root: Path) -> str:

@@ -18,7 +18,7 @@ from timeseries.errors import StoreDamaged, StoreMisconfigured, StoreUnavailable
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-CONNECT_SECONDS, ANSWER_SECONDS, RETRY_SECONDS = 5, 60, 20
+CONNECT_SECONDS, ANSWER_SECONDS, RETRY_SECONDS, RETRIES = 5, 60, 20, 3
 BLOCK = 8 << 20
 PROBE = "velox-probe"
 
@@ -51,10 +51,11 @@ class ObjectStore:
         client: ClientConfig = {"connect_timeout": f"{CONNECT_SECONDS}s", "timeout": f"{ANSWER_SECONDS}s"}
         if access.get("endpoint", "").startswith("http:"):
             client["allow_http"] = True
-        retries: RetryConfig = {"max_retries": 3, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
+        retries: RetryConfig = {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
         self._objects = S3Store.from_url(self.url, client_options=client, retry_config=retries, **access)
         self.table_options = {f"AWS_{name.upper()}": str(text) for name, text in access.items()}
         self.table_options |= {name: str(text).lower() for name, text in client.items()}
+        self.table_options |= {"max_retries": str(RETRIES), "retry_timeout": f"{RETRY_SECONDS}s"}
 
     def require_conditional_put(self) -> None:
         """Raise StoreMisconfigured where an object can be put over one that is there although that was forbidden.
@@ -97,15 +98,18 @@ class ObjectStore:
             except FileNotFoundError:
                 raise StoreDamaged(
                     f"{name} of the archive is gone: its day cannot be read whole.",
-                    hint="Put the object back from a copy; `manage.py archive --verify` names every one.",
+                    hint="Put the object back from a copy, or set VELOX_ARCHIVE_URL to where it is; "
+                    "`manage.py archive --verify` names every one.",
                 ) from None
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
-        """Turn the client's errors into `StoreUnavailable`."""
+        """Turn the client's errors into `StoreUnavailable`; those of the disk here stay what they are."""
         try:
             yield
         except (BaseError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
             reason = str(error).partition("\n")[0]
             raise StoreUnavailable(
                 f"The archive at {self.url} cannot answer: {reason}",

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from timeseries.stores.base import PointQuery
+from timeseries.stores.delta.archived_newest import as_newest
 from timeseries.stores.delta.query import Engine, FileSelection, as_reading, holding, newest_rows, selection_of
 from timeseries.stores.delta.table import WRITTEN, MeasurementTable
 from timeseries.stores.tables import point_schema
@@ -30,7 +31,7 @@ def newest_points(engine: Engine, table: MeasurementTable, selection: FileSelect
     if LATEST in files.column_names:
         files = files.sort_by([(LATEST, "descending")])
     while len(files):
-        question = newest_rows(selection_of(table, files[:count]), query)
+        question = newest_rows(selection_of(table, as_newest(table, files[:count], query)), query)
         rows = engine.ask(question.sql, question.parameters)
         for row, written in zip(as_reading(rows, question, query).to_pylist(), rows[WRITTEN].to_pylist(), strict=True):
             symbol = "" if query.symbols is None else row["symbol"]
