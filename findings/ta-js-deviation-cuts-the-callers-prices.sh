@@ -5,7 +5,7 @@
 # what comes after it sees the list as it was.
 # Seen, ta.js 1.17.0 (npm): std splices the caller's own array. Ten prices are three after std(prices, 3), the figure itself is
 # right, and the next mean of five of them is an empty list: no error, no signal for the rest of the day.
-# What VELOX does: it takes ticks as Arrow's columns, which cannot be changed, and copies what it is handed as lists.
+# What VELOX does: its figures come from columns of its own; nothing of this library is used.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
