@@ -17,7 +17,7 @@ from timeseries.stores.delta.query import Engine, FileSelection, select
 from timeseries.stores.delta.table import TROUBLE, WRITTEN, MeasurementTable, Overtaken, Snapshot, engine
 from timeseries.stores.tables import by_day, in_series_order, point_schema, table_of
 
-ATTEMPTS = 5
+ATTEMPTS = 16  # of several writers one comes through each time
 # Of a batch in the order of its series, what is to be written; the last argument is the lane's last sequence so far.
 Choice = Callable[[MeasurementTable, Snapshot, PointBatch, int | None], pa.Table]
 IntactPoints = Callable[[MeasurementTable, FileSelection, PointQuery], pa.Table]
@@ -54,7 +54,7 @@ class Appender:
                     table.forget()  # the folder may have been emptied or replaced
                 else:
                     return
-        raise StoreUnavailable("Other writers of this lane kept coming first.", hint="It is tried again.")
+        raise StoreUnavailable("Other writers of this table kept coming first.", hint="It is tried again.")
 
     def _append(self, table: MeasurementTable, batch: PointBatch, choose: Choice) -> None:
         snapshot = table.complete()
@@ -68,7 +68,8 @@ class Appender:
         try:
             # What is sent again does not set the lane back: a repeat of what follows must be known as one.
             last = max(int(batch.sequences[-1]), seen or 0)
-            table.commit(snapshot, added=added, transaction=(lane, last))
+            # Two commits of one number would leave the state of their day as it was, and so candles without the second.
+            table.commit(snapshot, added=added, transaction=(lane, last), next_only=True)
         except Overtaken:
             table.discard(added)
             raise

@@ -3,7 +3,8 @@
 Little-endian::
 
     magic VELOXCND · length of the index u32 · CRC of the index u32
-    index   JSON: counted {day: token}, series [[account, source, symbol, rows, size, CRC], ...] in the blocks' order
+    index   JSON: counted {day: token}, columns [name, ...] of `ROW`,
+            series [[account, source, symbol, rows, size, CRC], ...] in the blocks' order
     blocks  zstd of the series' rows, `ROW` after `ROW`
 
 Only what is read is checked. Its rows are counted from ticks, so a file that is not whole is no loss: it counts as
@@ -35,6 +36,8 @@ HEADER = struct.Struct("<8sII")
 # A row of a series: the candle's start (ns UTC) and the fields of `MINUTES`; NaN for absent.
 ROW = np.dtype([("time", "<i8"), *((f.name, "<i8" if f.kind is Kind.INTEGER else "<f8") for f in MINUTES.fields)])
 CandleRows = npt.NDArray[np.void]  # of `ROW`
+# Those of a file that does not tell its columns; one of other columns than `ROW`'s counts as absent.
+FIRST_COLUMNS = ["time", "open", "high", "low", "close", "volume", "day_volume", "ticks", "first_time"]
 INDEXES_MAX = 1024  # indexes that a process remembers: the days of some years
 
 
@@ -105,7 +108,7 @@ def write_candles(path: Path, counted: Mapping[date, str], candles: Mapping[Seri
         blocks.append(packed)
         entries.append([*series, len(rows), len(packed), zlib.crc32(packed)])
     days = {day.isoformat(): token for day, token in counted.items()}
-    index = json.dumps({"counted": days, "series": entries}).encode()
+    index = json.dumps({"counted": days, "columns": ROW.names, "series": entries}).encode()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     durable.replace_file(path, b"".join([HEADER.pack(MAGIC, len(index), zlib.crc32(index)), index, *blocks]))
 
@@ -129,6 +132,8 @@ def _opened(path: Path, _inode: int, _mtime_ns: int) -> CandleFile:
     if magic != MAGIC or zlib.crc32(index) != checksum:
         raise NotWhole(f"{path.name}: its index is damaged.")
     content = json.loads(index)
+    if content.get("columns", FIRST_COLUMNS) != [*(ROW.names or ())]:
+        raise NotWhole(f"{path.name}: its candles have other columns.")
     blocks, offset = {}, HEADER.size + length
     for account, source, symbol, rows, size, packed_checksum in content["series"]:
         blocks[SeriesName(account, source, symbol)] = Block(rows, offset, size, packed_checksum)

@@ -283,13 +283,16 @@ class MeasurementTable:
         transaction: tuple[str, int],
         index: int | None = None,
         moved_only: bool = False,
+        next_only: bool = False,
     ) -> None:
         """Commit files that come and go, durably, from ``snapshot``; ``moved_only``: the rows stay (compaction).
 
-        ``index``: from this commit on the index of archived files with this number counts.
+        ``index``: from this commit on the index of archived files with this number counts. ``next_only``: it is the
+        version after ``snapshot`` or none at all, so that no other commit can have rows with the same `written`.
 
         Raises:
-            Overtaken: another commit of this transaction's name came first; nothing was committed.
+            Overtaken: another commit of this transaction's name, with ``next_only`` any, came first; nothing was
+                committed.
         """
         with self.lock:
             if self._table is None or self._table.version() != snapshot.version:
@@ -302,7 +305,10 @@ class MeasurementTable:
                 raise Overtaken
             gone = [RemoveAction(path, not moved_only, time.time_ns() // 10**6) for path in removed]
             transactions = [transaction] if index is None else [transaction, (TRANSACTION, index)]
-            properties = CommitProperties(app_transactions=[Transaction(*named) for named in transactions])
+            properties = CommitProperties(
+                max_commit_retries=0 if next_only else None,
+                app_transactions=[Transaction(*named) for named in transactions],
+            )
             hooks = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
             try:
                 self._table.create_write_transaction(
@@ -310,7 +316,8 @@ class MeasurementTable:
                     commit_properties=properties, post_commithook_properties=hooks,
                 )  # fmt: skip
             except CommitFailedError as error:
-                if "concurrent" in str(error).lower():
+                is_taken = (self.folder / LOG / f"{snapshot.version + 1:020d}.json").exists()
+                if "concurrent" in str(error).lower() or (next_only and is_taken):
                     raise Overtaken from error
                 raise
             self._table.update_incremental()
