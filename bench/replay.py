@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from bench.former import against_former
 from bench.harness import Figures, Row
+from bench.scenarios.replayed_file import write_lines
 from trading.simulator import simulate
 from trading.strategies.base import instant, nanoseconds
 
@@ -62,7 +64,49 @@ def simulated_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
+MEMORY_MARK, GROWTH_MARK = 400.0, 40.0
+SMALL, LARGE = 50, 500  # megabytes of CSV
+LINE_BYTES = 38
+
+
+@contextmanager
+def memory() -> Iterator[Figures]:
+    """Replay a small and a large file (of `REPLAY_MEGABYTES`) by the command, each into a folder of its own."""
+    large = float(os.environ.get("REPLAY_MEGABYTES", LARGE))
+
+    def measure() -> dict[str, float]:
+        small, peak = peak_mb(SMALL), peak_mb(large)
+        return {f"peak at {large:g} MB": peak, f"beyond {SMALL} MB's": peak - small}
+
+    yield Figures(
+        measure, {f"peak at {large:g} MB": MEMORY_MARK, f"beyond {SMALL} MB's": GROWTH_MARK}, "MB", is_long=True
+    )
+
+
+def peak_mb(megabytes: float) -> float:
+    """Return the peak of the command's memory for a file of this size."""
+    with tempfile.TemporaryDirectory(prefix="velox-bench-", ignore_cleanup_errors=True) as folder:
+        environment, file = {**os.environ, "VELOX_DATA_DIR": folder}, Path(folder) / "feed.csv"
+        manage(environment, "migrate", "--verbosity", "0")
+        write_lines(file, int(megabytes * 1e6 / LINE_BYTES))
+        command = [sys.executable, str(ROOT / "manage.py"), "replay", str(file), "--format", "json"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"The replay ended with {process.returncode}: see above.")
+        return usage.ru_maxrss / 1024
+
+
 ROWS = [
+    Row(
+        "replayed_file",
+        "a market file of 500,000 lines until all of it is in the spool, with nobody who ships",
+        lambda: against_former("replayed_file"),
+        mark=1.5,
+        unit="lines per second",
+    ),
+    Row("replay_memory", "peak of memory of replaying a file", memory, unit="MB", is_asked_for=True),
     Row(
         "replay",
         "real files with --strategy none, until the store has them",
@@ -70,5 +114,5 @@ ROWS = [
         mark=1.0,
         unit="seconds",
         settings={"mark": "1.0 s = 100,000 ticks/s", "stretch": "0.4 s = 250,000 ticks/s", "store": "Delta tables"},
-    )
+    ),
 ]

@@ -28,7 +28,7 @@ from trading.feeds.volume import days_of
 from trading.simulator import SimulatedSymbol
 from trading.strategies.base import Strategy, Tick, instant
 
-CHUNK = 20_000  # ticks that are recorded at a time
+CHUNK = 16_384  # ticks that are recorded at a time
 ORDINALS_MAX = 10**6  # points of one instant lie within a millisecond of it
 FLUSH_SECONDS_MIN = 60.0
 FLUSHED_PER_SECOND = 5_000  # the least that a store takes, for how long to wait for it
@@ -114,12 +114,14 @@ def missing(dm: DataManager, feed: Feed, *, source: str) -> list[Mask]:
     """
     masks = []
     for ticks, of_symbols in _beside_the_store(dm, feed, source=source):
-        points, recorded = points_of(ticks), np.zeros(len(ticks), dtype=bool)
-        for symbol, rows, stored in of_symbols:
-            recorded[rows] = known_among(symbol, ticks.take(rows), points.time[rows], stored, source=source)
-        mask = wanting(points, recorded)
-        if len(mask) and mask.all() == mask.any():  # nearly always: then one entry stands for all, however many
-            mask = np.broadcast_to(mask[0], mask.shape)
+        mask: Mask = np.broadcast_to(np.ones(1, dtype=bool), len(ticks))  # one entry stands for all, however many
+        if any(len(stored) for _, _, stored in of_symbols):
+            points, recorded = points_of(ticks), np.zeros(len(ticks), dtype=bool)
+            for symbol, rows, stored in of_symbols:
+                recorded[rows] = known_among(symbol, ticks.take(rows), points.time[rows], stored, source=source)
+            mask = wanting(points, recorded)
+            if mask.all() == mask.any():  # nearly always, again
+                mask = np.broadcast_to(mask[0], mask.shape)
         masks.append(mask)
     return masks
 
@@ -139,7 +141,7 @@ def run(
     """
     if strategy is None:
         for ticks, is_new in _pieces(feed, todo, pace):
-            for rows in ticks.take(is_new).batches():
+            for rows in ticks.of_rows(is_new).batches():
                 batch = dm.process_ticks(rows)
                 if batch.rejected:  # each of them was looked at before: it is the spool that refuses
                     codes = ", ".join(sorted({code for _, code, _ in batch.rejected}))
@@ -281,7 +283,8 @@ def _beside_the_store(
             first, last = feed.spans.get(symbol, (end + 1, end))
             own = of_stored.get(place, none)
             own = own[(times[own] >= first) & (times[own] <= last)]
-            of_symbols.append((symbol, of_feed.get(place, none), stored.take(pa.array(own))))
+            rows_stored = stored.take(pa.array(own)) if len(own) else stored.slice(0, 0)
+            of_symbols.append((symbol, of_feed.get(place, none), rows_stored))
         yield ticks, of_symbols
         begin = end + 1
 

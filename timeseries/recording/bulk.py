@@ -22,7 +22,7 @@ from timeseries.spool.frames import TickLayout
 from timeseries.spool.ordinals import NextOrdinal, Series
 from timeseries.values import AHEAD_NS, FIRST_NS, Input, ParseSymbol, parse_time
 
-ROWS_AT_ONCE = 4096  # they stay in the processor's cache from the first look to the last
+ROWS_AT_ONCE = 16_384  # they stay in the processor's cache from the first look to the last
 BLOCK_MIN = 256  # fewer instants are remembered one by one
 NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.", "symbol")
 

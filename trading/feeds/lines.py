@@ -25,6 +25,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 NEWLINE, RETURN, COMMA, QUOTE = b'\n\r,"'
 SHOWN_MAX = 4096  # characters of a rejected line that are kept
+BLANKS = (b"\t", b", ", b" ,", b"\n ", b" \n")  # at least one is there where a cell begins or ends with a blank
 GZIP_WBITS = 31  # zlib's word for: a gzip header and checksum
 LINE_MAX = 1 << 26  # bytes: no line is longer
 BLOCK = LINE_MAX  # Arrow reads a line within one or two of its blocks
@@ -218,5 +219,8 @@ def _plain_columns(lines: FileLines, plain: Mask, header: Sequence[str], wanted:
             column_types=dict.fromkeys(numbers, pa.string()), include_columns=places, strings_can_be_null=False
         ),
     )
-    trimmed = (pc.utf8_trim(table.column(place).combine_chunks(), " \t") for place in places)
-    return dict(zip(wanted, trimmed, strict=True))
+    columns = map(table.column, places)
+    cells = (column.chunk(0) if column.num_chunks == 1 else column.combine_chunks() for column in columns)
+    if any(blank in joined for blank in BLANKS) or joined[:1] in b" " or joined[-1:] in b" ":
+        cells = (pc.utf8_trim(column, " \t") for column in cells)
+    return dict(zip(wanted, cells, strict=True))

@@ -30,9 +30,12 @@ class Numbers:
 def read_numbers(texts: pa.Array) -> Numbers:
     """Return the numbers of an array of text: the plain ones at once, every other one by itself."""
     numbers = Numbers(len(texts))
-    numbers.absent = mask_of(pc.equal(texts, ""))
     plain = mask_of(pc.match_substring_regex(texts, _PLAIN))
+    if plain.all():
+        numbers.value = pc.cast(texts, pa.float64()).to_numpy().copy()
+        return numbers
     numbers.value[plain] = pc.cast(texts.filter(pa.array(plain)), pa.float64()).to_numpy()
+    numbers.absent = mask_of(pc.equal(texts, ""))
     rest = np.flatnonzero(~(plain | numbers.absent))
     for index, text in zip(rest.tolist(), texts.take(pa.array(rest)).to_pylist(), strict=True):
         if text.lower().lstrip("+-") in _ENDLESS:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from timeseries.measurements import FloatArray, IntArray, Mask
+from timeseries.recording.columns import RepeatedTexts
 
-Columns: TypeAlias = dict[str, IntArray | FloatArray | npt.NDArray[np.object_]]
+Columns: TypeAlias = dict[str, IntArray | FloatArray | RepeatedTexts]
 Row: TypeAlias = dict[str, str | int | float]
 
 # Why a row is refused: the first reason that holds. The first eight are promised, the rest may grow.
@@ -73,6 +73,10 @@ class Ticks:
         """Return the ticks that a mask, indices or a slice name, in that order."""
         return Ticks(self.symbols, *(getattr(self, name)[which] for name in ("symbol", "time", *NUMBERS)))
 
+    def of_rows(self, keep: Mask) -> Ticks:
+        """Return the ticks that a mask names: themselves, where it names all of them."""
+        return self if keep.all() else self.take(keep)
+
     def of(self, symbol: str) -> Ticks:
         """Return one symbol's ticks."""
         return self.take(self.symbol == self.symbols.index(symbol))
@@ -88,10 +92,9 @@ class Ticks:
         mixed = np.zeros(len(self.symbols), dtype=bool)
         mixed[self.symbol[fields != last[self.symbol]]] = True
         for kind in np.unique(last[~mixed & (last > 0)]).tolist():
-            alike = self.take((fields == kind) & ~mixed[self.symbol])
-            names = np.array(self.symbols, dtype=object)[alike.symbol]
+            alike = self.of_rows((fields == kind) & ~mixed[self.symbol])
             numbers = {name: getattr(alike, name) for bit, name in enumerate(NUMBERS) if kind >> bit & 1}
-            yield {"symbol": names, "timestamp": alike.time, **numbers}
+            yield {"symbol": RepeatedTexts(alike.symbol, list(self.symbols)), "timestamp": alike.time, **numbers}
         if mixed.any():
             rest = self.take(mixed[self.symbol])
             columns = [getattr(rest, name).tolist() for name in NUMBERS]

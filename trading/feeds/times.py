@@ -20,10 +20,12 @@ INT64 = 2**63
 SPREAD_MAX = 2_000_000  # quarters of an hour in 57 years
 
 _WALL = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?"
-_PLAIN_WALL = f"{_WALL}$"
-_PLAIN_ZONED = f"{_WALL}(Z|[+-]\\d{{2}}:\\d{{2}})$"
-_PLAIN_DATE = r"^\d{4}-\d{2}-\d{2}$"
-_PLAIN_COUNT = r"^\d{1,18}$"
+_KINDS = (
+    f"{_WALL}$",
+    f"{_WALL}(Z|[+-]\\d{{2}}:\\d{{2}})$",
+    r"^\d{1,18}$",  # a count since 1970
+    r"^\d{4}-\d{2}-\d{2}$",
+)
 _ISO = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[ Tt](\d{2}:\d{2}(?::\d{2})?)(?:[.,](\d{1,9})0*)?)?\s?([Zz]|[+-]\d{2}(?::?\d{2})?)?",
     re.ASCII,
@@ -46,18 +48,16 @@ class CellTimes:
 def read_times(texts: pa.Array, *, zone: ZoneInfo, now_ns: int) -> CellTimes:
     """Return the instants of an array of text; naive ones are wall times of ``zone``."""
     times = CellTimes(len(texts))
-    times.absent = mask_of(pc.equal(texts, ""))
-    walls, zoned, counts = (
-        mask_of(pc.match_substring_regex(texts, pattern)) for pattern in (_PLAIN_WALL, _PLAIN_ZONED, _PLAIN_COUNT)
-    )
-    times.date = mask_of(pc.match_substring_regex(texts, _PLAIN_DATE))
+    rest = np.ones(len(texts), dtype=bool)  # no cell is of two kinds, and those of a file are nearly always of one
+    walls, zoned, counts, times.date = (_taken(texts, rest, kind) for kind in _KINDS)
+    times.absent = _taken(texts, rest, "^$")
     walls |= times.date
-    rest = ~(walls | zoned | counts | times.absent)
     for rows, kind in ((walls, pa.timestamp("ns")), (zoned, pa.timestamp("ns", "UTC")), (counts, pa.int64())):
         if not rows.any():
             continue
         try:
-            times.time[rows] = pc.cast(texts.filter(pa.array(rows)), kind).cast(pa.int64()).to_numpy()
+            cells = texts if rows.all() else texts.filter(pa.array(rows))
+            times.time[rows] = pc.cast(cells, kind).cast(pa.int64()).to_numpy()
         except pa.ArrowInvalid:  # one of them is no such date: read them one by one
             rest |= rows
             rows[:] = False
@@ -68,6 +68,16 @@ def read_times(texts: pa.Array, *, zone: ZoneInfo, now_ns: int) -> CellTimes:
     times.old |= good & (times.time < FIRST_NS)
     times.future |= good & (times.time > now_ns + AHEAD_NS)
     return times
+
+
+def _taken(texts: pa.Array, rest: Mask, pattern: str) -> Mask:
+    """Return which of the cells that are left match a pattern, and take them off those."""
+    rows = np.zeros(len(rest), dtype=bool)
+    if rest.any():
+        cells = texts if rest.all() else texts.filter(pa.array(rest))
+        rows[rest] = mask_of(pc.match_substring_regex(cells, pattern))
+        rest &= ~rows
+    return rows
 
 
 def _scaled(counts: IntArray) -> IntArray:
