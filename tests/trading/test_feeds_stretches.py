@@ -71,6 +71,14 @@ def test_where_a_feed_is_cut_changes_nothing(tmp_path_factory, files, lines_max,
         assert facts(paths) == expected
 
 
+def test_volumes_of_several_days_are_told_symbol_by_symbol_wherever_the_file_is_cut(tmp_path, monkeypatch):
+    path = written(tmp_path, "F", [(1.0, "A", 1), (1.0, "B", 1), (86_400.0, "A", 1)], rising=True)
+    whole = read([path]).volumes
+    monkeypatch.setattr(feed, "LINES_MAX", 1)
+    assert read([path]).volumes == whole
+    assert [reading.symbol for reading in whole] == ["FA", "FA", "FB"]
+
+
 def test_a_stretch_holds_no_more_lines_than_it_may(tmp_path, monkeypatch):
     path = written(tmp_path, "F", [(1.0, "A", 1)] * 2_000, rising=True)
     monkeypatch.setattr(feed, "LINES_MAX", 200)

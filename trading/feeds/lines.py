@@ -25,7 +25,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 NEWLINE, RETURN, COMMA, QUOTE = b'\n\r,"'
 SHOWN_MAX = 4096  # characters of a rejected line that are kept
-BLANKS = (b"\t", b", ", b" ,", b"\n ", b" \n")  # at least one is there where a cell begins or ends with a blank
+BLANKS = (b"\t", b", ", b" ,", b"\n ", b" \n", b" \r")  # one of them is there where a cell begins or ends with a blank
 GZIP_WBITS = 31  # zlib's word for: a gzip header and checksum
 LINE_MAX = 1 << 26  # bytes: no line is longer
 BLOCK = LINE_MAX  # Arrow reads a line within one or two of its blocks
@@ -117,7 +117,7 @@ def _pieces(path: Path, size: int) -> Iterator[tuple[bytes, bool]]:
     """Yield what a file holds, piece by piece, and whether it ends with the piece, too early. Raises: UnusableFile."""
     try:
         with path.open("rb") as file:
-            octets = file.read(size)
+            octets = file.read(max(size, len(GZIP_MAGIC)))
             if octets.startswith(GZIP_MAGIC):
                 yield from _decompressed(path, file, octets, size)
                 return

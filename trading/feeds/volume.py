@@ -116,11 +116,13 @@ class VolumeEvidence:
         self._has_bars = False
         self._symbols: dict[str, None] = {}
         self._days: dict[tuple[str, int], _DayEvidence] = {}
+        self._table: tuple[str, ...] = ()  # the file's symbols
 
     def add(self, ticks: Ticks) -> None:
         """Take the file's next ticks, in the order of their lines; all of them are later than those before."""
         rows = np.flatnonzero(~np.isnan(ticks.volume))
         self._has_bars |= not np.isnan(ticks.open[rows]).all()
+        self._table = ticks.symbols
         if self.mode != AUTO:
             self._symbols |= dict.fromkeys(ticks.symbols[place] for place in np.unique(ticks.symbol[rows]).tolist())
             return
@@ -143,8 +145,10 @@ class VolumeEvidence:
             symbols = dict.fromkeys((*self._symbols, *(symbol for symbol, _ in self._days)))
             readings = tuple(VolumeReading(symbol, mode, evidence) for symbol in symbols)
             return VolumeMeaning(readings, None if mode == CUMULATIVE else frozenset())
-        of_days = _with_the_symbols_own([_read(key, day, self.name) for key, day in self._days.items()])
-        cumulative = (key for key, reading in zip(self._days, of_days, strict=True) if reading.mode == CUMULATIVE)
+        places = {symbol: place for place, symbol in enumerate(self._table)}
+        keys = sorted(self._days, key=lambda key: (places[key[0]], key[1]))  # wherever the file was cut
+        of_days = _with_the_symbols_own([_read(key, self._days[key], self.name) for key in keys])
+        cumulative = (key for key, reading in zip(keys, of_days, strict=True) if reading.mode == CUMULATIVE)
         return VolumeMeaning(tuple(of_days), frozenset(cumulative))
 
 

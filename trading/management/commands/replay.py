@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -95,7 +95,7 @@ class Command(VeloxCommand):
         reading = Reading(
             FileSymbols.parse(symbol),
             zone,
-            lru_cache(calendar_of_symbol),
+            cache(calendar_of_symbol),
             volume=volume,
             stamp=stamp,
             may_be_negative=may_be_negative,
@@ -136,7 +136,7 @@ class Command(VeloxCommand):
 
     def _keep_gaps(self, account: str, feed: Feed) -> None:
         """Keep the gaps of the feed's days; a ledger that is busy now is no reason to call the replay failed."""
-        days = replay.days(feed, lambda symbol: calendar_of_symbol(symbol).zone)
+        days = replay.days(feed, cache(lambda symbol: calendar_of_symbol(symbol).zone))
         try:
             measure_excursions(account, open_reader(), days=days, limit=0)
         except LedgerBusy as error:
