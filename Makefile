@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test servers s3 check bench chaos screenshots record-influx env lock clean
+.PHONY: help run serve test servers s3 check bench chaos ha-drill dr-drill screenshots record-influx env lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,12 @@ bench: .venv/dev ## measure against the references; writes var/bench.json [ROW=n
 
 chaos: .venv/dev ## the long kill tests (minutes)
 	@$(PY) -m tests.chaos
+
+ha-drill: .venv/dev ## lose PostgreSQL's primary and a web under load; figures go to docs/operations.md
+	@$(PY) -m tests.ops.ha_drill
+
+dr-drill: .venv/dev ## lose the data folder and bring it back; figures go to docs/operations.md
+	@$(PY) -m tests.ops.dr_drill
 
 screenshots: .venv/dev ## open every page of the demo in Chromium, pictures in build/screenshots
 	@$(PY) -m tests.screenshots

@@ -1,0 +1,81 @@
+"""`make ha-drill`: the primary under the ledger is lost, with a standby that must have commits and one that need not;
+then a web of two is killed. Its figures go to docs/operations.md."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.ops.failover import failing_over, migrated
+from tests.ops.figures import write_figures
+from tests.postgres_node import Node
+from tests.with_postgres import postgres_programs
+
+TRADES = int(os.environ.get("VELOX_DRILL_TRADES", "200"))  # of each of two writers, before and after
+PAGES = "400"
+FIRST_SECONDS_MAX = 3.0
+
+
+def fail_over(template: Node, folder: Path, *, must_have: bool) -> list[tuple[str, str]]:
+    """Lose the primary under two writers; return the figures. Raises: AssertionError for a loss that must not be."""
+    kind = "synchronous" if must_have else "asynchronous"
+    with failing_over(template, folder, must_have=must_have) as failover:
+        failover.write(TRADES)
+        failover.promote()
+        failover.write(TRADES)
+        failover.end()
+        lost, acknowledged, desk = len(failover.lost()), len(failover.acknowledged), failover.writers[0].desk
+        if lost:
+            desk.manage("note_restore", "--by", "drill", "--reason", "a failover")
+        code, proof = desk.manage("verify_ledger")
+        assert code == 0, proof["differences"]
+        assert not (must_have and lost), f"{lost} trades that a synchronous standby had confirmed are lost"
+        failover.primary.start()
+        failover.primary.stop()
+        failover.primary.rewind(failover.standby)
+        failover.primary.follow(failover.standby, must_have=must_have)
+        return [
+            (f"{kind}: trades acknowledged, of these lost", f"{acknowledged}, {lost}"),
+            (
+                f"{kind}: seconds from the order to promote to the first acknowledged call (mark {FIRST_SECONDS_MAX})",
+                f"{failover.seconds():.1f}",
+            ),
+            (f"{kind}: `verify_ledger` on the new primary, pg_rewind of the old one", "proved, follows"),
+        ]
+
+
+def kill_a_web() -> list[tuple[str, str]]:
+    """Ask two webs for pages while one is killed; return what the test of it says."""
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "-s", "--timeout", "3600", "tests/ops/test_two_webs.py"]
+    environment = {**os.environ, "VELOX_TWO_WEBS_PAGES": PAGES}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    (seconds,) = re.findall(r"live pages resumed ([\d.]+) s", done.stdout)
+    return [
+        (f"two webs: of {PAGES} pages asked for while one is killed with `kill -9`, refused", "0"),
+        ("two webs: seconds from the kill until live pages go on at the other (mark 2)", seconds),
+    ]
+
+
+def main() -> int:
+    programs = postgres_programs()
+    if programs is None:
+        print("NOT RUN: PostgreSQL is not installed (apt-get install postgresql)", file=sys.stderr)
+        return 1
+    rows: list[tuple[str, str]] = []
+    for must_have in (True, False):
+        with (
+            tempfile.TemporaryDirectory(prefix="velox-drill-") as folder,
+            migrated(programs, Path(folder)) as template,
+        ):
+            rows += fail_over(template, Path(folder), must_have=must_have)
+    write_figures("ha-drill", rows + kill_a_web())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
