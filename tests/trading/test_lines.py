@@ -13,7 +13,7 @@ from trading.operations.add_fill import add_fill
 from trading.operations.close_position import close_position
 from trading.operations.open_position import open_position
 from trading.operations.record_signal import record_signal
-from trading.queries.lines import REAL, numbers, table_by_key, table_of, tables_in_order, texts_by, words
+from trading.queries.lines import REAL, WHOLE, numbers, table_by_key, table_of, tables_in_order, texts_by, words
 from trading.queries.parts import COLUMNS, REPEATS, WHOLE_OF_TRADE
 
 pytestmark = pytest.mark.ledger
@@ -57,7 +57,7 @@ def test_columns_that_lines_are_put_together_by_come_with_each_row(ledger: Any) 
         close_position("main", f"T{number}", strategy, "SBIN", **wanted)
     rows = Realisation.objects.all()
     one, several = (table_of(rows, COLUMNS, by=by, stage="reading") for by in ((), ("day", "strategy_id")))
-    in_order = next(tables_in_order(rows.order_by("trade_id"), COLUMNS, 100))
+    in_order = next(tables_in_order(rows.order_by("trade_id"), {"pk": WHOLE, **COLUMNS}, 100)).drop_columns("pk")
     expected = sorted(one.to_pylist(), key=lambda row: row["trade_id"])
     assert sorted(several.to_pylist(), key=lambda row: row["trade_id"]) == expected == in_order.to_pylist()
     assert one.schema.field("day").type == several.schema.field("day").type

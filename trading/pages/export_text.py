@@ -8,26 +8,32 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
+from functools import cache
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from trading.domain.display import plain
 from trading.domain.exit_columns import local_micros
 from trading.domain.export import ColumnKind, ExportBlock
 from trading.domain.spreadsheet import cell
+from trading.domain.unit_columns import unit_texts
 from trading.queries.period import desk_zone
 
 # Texts that CSV and JSON hold as they are, and that no spreadsheet takes for a formula.
 _PLAIN_IN_CSV = r'^(?:[0-9A-Za-z][^",\r\n]*)?$'
 _PLAIN_IN_JSON = r'^[^"\\\x00-\x1f\x7f]*$'
 Writes = Callable[[str], str]
+SAMPLE = 256  # cells that tell whether few of a column differ
+_SECOND, _DAY = 10**6, 24 * 3600 * 10**6
 
 
 def written_beside(write: Callable[[ExportBlock], bytes], blocks: Iterable[ExportBlock]) -> Iterator[bytes]:
@@ -50,17 +56,16 @@ def csv_header(names: tuple[str, ...]) -> str:
 
 def csv_lines(block: ExportBlock) -> bytes:
     """Return the rows as lines of CSV: decimals plain, times at the desk, None empty; no text can run as a formula."""
-    cells = [_csv_cells(block, name).fill_null("") for name in block.columns]
-    cells[-1] = pc.binary_join_element_wise(cells[-1], "\r\n", "")
-    return _joined(cells, ",")
+    cells = [_csv_cells(block, name) for name in block.columns]
+    return _joined([*cells[:-1], pc.binary_join_element_wise(cells[-1], "\r\n", "", null_handling="replace")], ",")
 
 
 def json_objects(block: ExportBlock) -> bytes:
     """Return the rows as JSON objects with `, ` between them: decimals as texts, times ISO in UTC with `Z`."""
-    parts: list[pa.Array | str] = []
+    parts: list[pa.StringArray | pa.StringScalar] = []
     for number, name in enumerate(block.columns):
-        parts += [f"{', ' if number else '{'}{json.dumps(name)}: ", _json_cells(block, name).fill_null("null")]
-    return _joined([pc.binary_join_element_wise(*parts, "}, ", "")], "")[:-2]
+        parts += [pa.scalar(f"{', ' if number else '{'}{json.dumps(name)}: "), _json_cells(block, name)]
+    return _joined([*parts, pa.scalar("}, ")], "", of_null="null")[:-2]
 
 
 def rows_of(block: ExportBlock) -> Iterator[tuple[str | int | Decimal | date | dict[str, str] | None, ...]]:
@@ -81,29 +86,40 @@ def rows_of(block: ExportBlock) -> Iterator[tuple[str | int | Decimal | date | d
     yield from zip(*columns, strict=True)
 
 
-def _joined(cells: list[pa.Array], separator: str) -> bytes:
-    """Return all the texts of a block as one: the memory in which Arrow has them is the text itself."""
-    lines = pc.binary_join_element_wise(*cells, separator)
+def _joined(cells: Sequence[pa.StringArray | pa.StringScalar], separator: str, *, of_null: str = "") -> bytes:
+    """Return all the texts of a block as one: the memory in which Arrow has them is the text itself. What is alike in
+    all rows is put together first: each column costs a look at every row."""
+    size = max(len(column) for column in cells if isinstance(column, pa.Array))
+    columns: list[pa.StringArray] = []
+    for are_alike, some in groupby(cells, lambda column: isinstance(column, pa.Scalar) or column.null_count == size):
+        if are_alike:
+            alike = separator.join(column.as_py() if isinstance(column, pa.Scalar) else of_null for column in some)
+            columns.append(pa.repeat(alike, size))
+        else:
+            columns += some
+    lines = pc.binary_join_element_wise(*columns, separator, null_handling="replace", null_replacement=of_null)
     _, offsets, texts = lines.buffers()
     first, end = np.frombuffer(offsets, dtype=np.int32)[[lines.offset, lines.offset + len(lines)]].tolist()
     return bytes(memoryview(texts)[first:end])
 
 
-def _csv_cells(block: ExportBlock, name: str) -> pa.StringArray:
+def _csv_cells(block: ExportBlock, name: str) -> pa.StringArray | pa.StringScalar:
     column, kind = block.columns[name], block.kinds.get(name)
     if pa.types.is_decimal(column.type):
         return decimal_texts(column)
     if kind == ColumnKind.TIME:
         times, untimed = block.times(name)
         return time_texts(times, untimed, desk_zone())
-    if kind == ColumnKind.OBJECT:  # begins with a brace
-        has_texts = pc.match_substring_regex(column, '[",]')
+    if kind == ColumnKind.DAY:
+        return _day_texts(column.cast(pa.int32()).to_numpy())
+    if kind == ColumnKind.OBJECT:  # one without a name in quotes is `{}`
+        has_texts = pc.match_substring(column, '"')
         quoted = pc.binary_join_element_wise('"', pc.replace_substring(column, '"', '""'), '"', "")
-        return pc.if_else(has_texts, quoted, column)
+        return quoted if pc.all(has_texts).as_py() else pc.if_else(has_texts, quoted, column)
     return _texts(column, _PLAIN_IN_CSV, lambda text: _csv_line((cell(text), "")).removesuffix(",\r\n"))
 
 
-def _json_cells(block: ExportBlock, name: str) -> pa.StringArray:
+def _json_cells(block: ExportBlock, name: str) -> pa.StringArray | pa.StringScalar:
     column, kind = block.columns[name], block.kinds.get(name)
     if kind in (ColumnKind.OBJECT, ColumnKind.COUNT):
         return column.cast(pa.string())
@@ -113,16 +129,19 @@ def _json_cells(block: ExportBlock, name: str) -> pa.StringArray:
         times, untimed = block.times(name)
         texts = time_texts(times, untimed, None)
     elif kind == ColumnKind.DAY:
-        texts = column.cast(pa.string())
+        texts = _day_texts(column.cast(pa.int32()).to_numpy())
     else:
         return _texts(column, _PLAIN_IN_JSON, lambda text: json.dumps(text, ensure_ascii=False), quote='"')
-    return pc.binary_join_element_wise('"', texts, '"', "")
+    return texts if texts.null_count == len(texts) else pc.binary_join_element_wise('"', texts, '"', "")
 
 
-def _texts(column: pa.Array, plain_texts: str, write: Writes, *, quote: str = "") -> pa.StringArray:
+def _texts(column: pa.Array, plain_texts: str, write: Writes, *, quote: str = "") -> pa.StringArray | pa.StringScalar:
     """Return texts in the form of a file: those that match are themselves between quotes, others are written."""
     if pa.types.is_dictionary(column.type):
-        return _texts(column.dictionary, plain_texts, write, quote=quote).take(column.indices)
+        words = _texts(column.dictionary, plain_texts, write, quote=quote)
+        if len(words) == 1 and not column.null_count:
+            return words[0]
+        return words.take(column.indices)
     texts = column.cast(pa.string())
     if texts.null_count == len(texts):
         return texts
@@ -136,31 +155,31 @@ def _texts(column: pa.Array, plain_texts: str, write: Writes, *, quote: str = ""
 
 def decimal_texts(column: pa.Decimal128Array) -> pa.StringArray:
     """Return decimals of 8 places as `display.plain` writes them."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.string())
     halves = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
     low, high = halves[column.offset : column.offset + len(column)].T
-    if column.null_count < len(column) and np.array_equal(high, low >> 63):  # 64 bits hold each
-        nulls = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
-        coded = pa.array(low, mask=nulls).dictionary_encode()
-        if 2 * len(coded.dictionary) < len(low):  # as of quantities and charges
-            units = coded.dictionary.to_numpy()
-            halves = np.stack((units, units >> 63), axis=1)
-            different = pa.Array.from_buffers(column.type, len(halves), [None, pa.py_buffer(halves)])
-            return _decimal_texts(different).take(coded.indices)
-    return _decimal_texts(column)
+    if not np.array_equal(high, low >> 63) or int(low.min()) == -(2**63):  # 64 bits do not hold each
+        return pa.array([None if amount is None else plain(amount) for amount in column.to_pylist()], pa.string())
+    is_there = column.is_valid().to_numpy(zero_copy_only=False) if column.null_count else None
+    few = len(np.unique(low[:SAMPLE])) < min(SAMPLE, len(low)) // 2  # as of quantities and charges
+    if few:
+        coded = pa.array(low, mask=None if is_there is None else ~is_there).dictionary_encode()
+        return unit_texts(coded.dictionary.to_numpy()).take(coded.indices)
+    return unit_texts(low, is_there)
 
 
-def _decimal_texts(column: pa.Decimal128Array) -> pa.StringArray:
-    texts = column.cast(pa.string())
-    if texts.null_count == len(texts):
-        return texts
-    trimmed = pc.ascii_rtrim(pc.ascii_rtrim(texts, "0"), ".")
-    has_exponent = pc.match_substring(texts, "E")  # as 0 and what is smaller than a millionth
-    if not pc.any(has_exponent).as_py():
-        return trimmed
-    short = pc.if_else(pc.equal(texts, "0E-8"), "0", trimmed)
-    if not pc.any(pc.match_substring(short, "E")).as_py():
-        return short
-    return pa.array([None if amount is None else plain(amount) for amount in column.to_pylist()], pa.string())
+def _day_texts(days: NDArray[np.int64]) -> pa.StringArray:
+    """Return days since 1970 as ISO texts; few differ."""
+    coded = pa.array(days).dictionary_encode()
+    return coded.dictionary.cast(pa.int32()).cast(pa.date32()).cast(pa.string()).take(coded.indices)
+
+
+@cache
+def _clock_texts() -> pa.StringArray:
+    """Return the text of each second of a day: `T09:15:00`."""
+    seconds = pa.array(np.arange(_DAY // _SECOND, dtype=np.int32)).cast(pa.time32("s")).cast(pa.string())
+    return pc.binary_join_element_wise("T", seconds, "")
 
 
 def time_texts(times: pa.TimestampArray, untimed: pa.BooleanArray, zone: ZoneInfo | None) -> pa.StringArray:
@@ -168,23 +187,27 @@ def time_texts(times: pa.TimestampArray, untimed: pa.BooleanArray, zone: ZoneInf
     the day only the date at the desk."""
     if times.null_count == len(times):
         return pa.nulls(len(times), pa.string())
-    micros = times.fill_null(0).cast(pa.int64()).to_numpy()
-    local = local_micros(micros, zone or desk_zone())
-    days = pa.array(local).cast(pa.timestamp("us")).cast(pa.date32(), safe=False).cast(pa.string())
-    if zone is None:
-        local, suffix = micros, pa.scalar("Z")
-    else:
-        offsets, places = np.unique((local - micros) // 10**6, return_inverse=True)
-        words = pa.array([_offset_text(offset) for offset in offsets.tolist()], pa.string())
-        suffix = words.take(pa.array(places.reshape(-1)))
-    clock = pa.array(local).cast(pa.timestamp("us"))
-    seconds = clock.cast(pa.timestamp("s"), safe=False).cast(pa.string())
-    has_fraction = pa.array(local % 10**6 != 0)
-    if pc.any(has_fraction).as_py():
-        seconds = pc.if_else(has_fraction, clock.cast(pa.string()), seconds)
-    texts = pc.binary_join_element_wise(pc.replace_substring(seconds, " ", "T", max_replacements=1), suffix, "")
-    dated = pc.if_else(untimed, days, texts) if pc.any(untimed).as_py() else texts
-    return pc.if_else(times.is_valid(), dated, pa.scalar(None, pa.string())) if times.null_count else dated
+    if times.null_count:
+        is_there = times.is_valid()
+        texts = time_texts(times.filter(is_there), untimed.filter(is_there), zone)
+        there = is_there.to_numpy(zero_copy_only=False)
+        return texts.take(pa.array((np.cumsum(there) - 1).astype(np.int32), mask=~there))
+    micros = times.cast(pa.int64()).to_numpy()
+    local = micros if zone is None else local_micros(micros, zone)
+    days = _day_texts(local // _DAY)
+    clock = _clock_texts().take(pa.array(local % _DAY // _SECOND))
+    parts = local % _SECOND
+    if parts.any():
+        digits = pc.utf8_slice_codeunits(pa.array(parts + _SECOND).cast(pa.string()), 1)
+        written = pc.binary_join_element_wise(".", digits, "")
+        clock = pc.binary_join_element_wise(clock, pc.if_else(pa.array(parts != 0), written, ""), "")
+    ahead = pa.array((local - micros) // _SECOND).dictionary_encode()
+    endings = pa.array([_offset_text(seconds) if zone else "Z" for seconds in ahead.dictionary.to_pylist()])
+    texts = pc.binary_join_element_wise(days, clock, endings.take(ahead.indices), "")
+    if not pc.any(untimed).as_py():
+        return texts
+    at_desk = days if zone == desk_zone() else _day_texts(local_micros(micros, desk_zone()) // _DAY)
+    return pc.if_else(untimed, at_desk, texts)
 
 
 def _offset_text(seconds: int) -> str:

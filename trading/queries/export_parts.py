@@ -19,16 +19,23 @@ from trading.domain.feed_gaps import mark
 from trading.domain.unit_columns import Truths, Units, decimal_column, unit_columns
 from trading.models import Excursion, Review, Signal
 from trading.queries.columns import fetched_columns, text, texts_of, units
-from trading.queries.lines import texts_by
+from trading.queries.excursions import FIELDS
+from trading.queries.lines import rows_of_keys, texts_by
 from trading.queries.trade_list import REVIEWED, TO_REVIEW
 
-DENSE = 4  # rows whose keys lie within so many times their number are read as one stretch of the index
 _NUMBER = r"(?:-?[1-9]\d{0,8}\.(?:\d{0,5}[1-9]|0)|-?0\.(?:\d{0,3}[1-9]|0)|-?[1-9]\d{0,17}|0)"
 _TEXT = r'"[^"\\]*"'
 _PAIR = rf"{_TEXT}: (?:{_NUMBER}|{_TEXT}|true|false|null)"
 # JSON as Python writes it, and which it would read and write again as it is: flat, no escape, floats of 15 digits at
 # most and neither so small nor so large that they would get an exponent.
 _AS_WRITTEN = rf"^\{{(?:{_PAIR}(?:, {_PAIR})*)?\}}$"
+MEASURED = {
+    **dict.fromkeys(("mae", "mfe", "mae_r", "mfe_r", "given_back"), TYPES[ColumnKind.VALUE]),
+    **dict.fromkeys(("mae_price", "mfe_price"), TYPES[ColumnKind.AMOUNT]),
+    **dict.fromkeys(("mae_at", "mfe_at"), TYPES[ColumnKind.TIME]),
+    "ticks": TYPES[ColumnKind.COUNT],
+    "gap": pa.string(),
+}
 
 
 class Picked:
@@ -42,11 +49,7 @@ class Picked:
 
     def rows_of(self, model: type[Model]) -> QuerySet[Model]:
         """Return the rows of these trades by trade, and where their keys are close together those between as well."""
-        rows = model._default_manager.order_by("trade_id")
-        first, last = int(self.pks.min()), int(self.pks.max())
-        if last - first < DENSE * len(self):
-            return rows.filter(trade__gte=first, trade__lte=last)
-        return rows.filter(trade__in=self.pks.tolist())
+        return rows_of_keys(model._default_manager.order_by("trade_id"), "trade", self.pks)
 
     def places(self, keys: NDArray[np.int64]) -> pa.Int32Array:
         """Return for each trade the place of its row among rows by trade (ascending, each once), null without one."""
@@ -89,6 +92,8 @@ def excursions_of(
     texts = (text(name) for name in ("mae_at", "mfe_at"))
     rows = picked.rows_of(Excursion).values_list("trade_id", "ticks", "quiet_seconds", *texts, *map(units, amounts))
     trades, ticks, quiet, mae_at, mfe_at, *measured = fetched_columns(rows)
+    if not trades:  # as of a desk that records no ticks
+        return {name: pa.nulls(len(picked), MEASURED[name]) for name in FIELDS}
     places = picked.places(np.array(trades, dtype=np.int64))
     is_measured = places.is_valid().to_numpy(zero_copy_only=False)
     columns, _ = unit_columns([pa.array(column, pa.int64()).take(places).to_pylist() for column in measured])

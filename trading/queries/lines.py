@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Table = TypeVar("Table", bound="Model")
 TEXTS_AT_A_TIME = 16
 KEYS_AT_A_TIME = 50_000
+DENSE = 4  # rows whose keys lie within so many times their number are read as one stretch of the index
 JOINT = "\x1f"  # between what is written as one word
 BLOCK_CHARACTERS = 2**22  # Arrow's own share of a block is nothing beside it
 EPOCH_ORDINAL = 719_163  # of 1 January 1970
@@ -156,10 +157,35 @@ REAL = LineColumn(_Real, pa.float64())
 def tables_in_order(
     rows: QuerySet[Model], columns: Mapping[str, LineColumn], at_a_time: int, *, repeats: Repeats = NO_REPEATS
 ) -> Iterator[pa.Table]:
-    """Yield columns of some rows (`table_of`) in their order, of so many rows at a time: a text per row, so that nobody
-    has all of them."""
-    for (lines,) in fetched_blocks(rows.annotate(line=_row_line(columns, repeats)).values_list("line"), at_a_time):
-        yield _apart(_parsed(lines, _alone(columns, repeats.few)), columns, repeats.few)
+    """Yield columns of some rows (`table_of`) in their order, of so many rows at a time, so that nobody has all of
+    them; ``columns`` has their keys (`pk`).
+
+    The database brings keys in that order, and then the rows of some keys as one text: a text per row takes twice as
+    long. As long as it brings keys, SQLite shows the rows as they stood when it began.
+    """
+    lines = _Together(_row_line(columns, repeats))
+    every = rows.model._default_manager.order_by()
+    for (keys,) in fetched_blocks(rows.values_list("pk"), at_a_time):
+        wanted = np.array(keys, dtype=np.int64)
+        of_keys = rows_of_keys(every, "pk", wanted).values(group=Value(1)).annotate(lines=lines)
+        (text,) = of_keys.values_list("lines", flat=True) or ("",)
+        if not text:  # all were taken away meanwhile, as those of a replay may be
+            continue
+        table = _apart(_parsed([text], _alone(columns, repeats.few)), columns, repeats.few)
+        pks = numbers(table["pk"])
+        order = np.argsort(pks)
+        places = np.minimum(np.searchsorted(pks, wanted, sorter=order), len(pks) - 1)
+        places = order[places]
+        places = places[pks[places] == wanted]
+        yield table if np.array_equal(places, np.arange(len(pks))) else table.take(pa.array(places))
+
+
+def rows_of_keys(rows: QuerySet[Table], path: str, keys: NDArray[np.int64]) -> QuerySet[Table]:
+    """Return the rows of some keys, and where these lie close together those between as well."""
+    first, last = int(keys.min()), int(keys.max())
+    if last - first < DENSE * len(keys):
+        return rows.filter(**{f"{path}__gte": first, f"{path}__lte": last})
+    return rows.filter(**{f"{path}__in": keys.tolist()})
 
 
 def texts_by(rows: QuerySet[Model], *, key: str, path: str) -> tuple[NDArray[np.int64], pa.StringArray]:

@@ -255,7 +255,7 @@ def trading_days(cut: Cut, first: date, last: date, *, since: date | None = None
     Days before the account's first trade tell nothing of how it trades, so they are no sample. The start is the
     account's also for one strategy or symbol: their returns add up to the account's only over the same days.
     """
-    since = first_trading_day(cut.account, known_at=cut.known_at)
+    since = since or first_trading_day(cut.account, known_at=cut.known_at)
     if since is None:
         return []
     totals = DayTotal.objects.filter(**cut.lookups(), day__gte=first, day__lte=last).order_by()
