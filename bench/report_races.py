@@ -1,17 +1,22 @@
 """Reports over 100,000 trades beside df4c458, and beside the floor: their columns read and grouped, nothing told.
 
 Both sides are processes of their own, so start-up is counted on neither; their data stay in `var/bench/reports`.
+`BOOK_TRADES=1000000 make bench ROW=reports_race` races over a million trades, for which df4c458 takes minutes a report.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from bench.former import COMMIT, ROOT, Side, checkout
 from bench.harness import Pair, Pairs, Row, Skipped
 
 FOLDER = ROOT / "var" / "bench" / "reports"
+USUAL = 100_000
+TRADES = int(os.environ.get("BOOK_TRADES", USUAL))
 ROUNDS = 3
 GOAL_OF_FLOOR = 0.25
 MARKS = {
@@ -30,7 +35,8 @@ def races() -> Iterator[Pairs | Skipped]:
     if isinstance(tree, Skipped):
         yield tree
         return
-    with Side(ROOT, "report_times", FOLDER / "ours") as ours, Side(tree, "report_times", FOLDER / COMMIT) as former:
+    folders = (folder_of(name, TRADES) for name in ("ours", COMMIT))
+    with Side(ROOT, "report_times", next(folders)) as ours, Side(tree, "report_times", next(folders)) as former:
         pairs = {
             f"{command.split()[0]}, against {COMMIT}": (_pair(ours, former, command, command), mark)
             for command, mark in MARKS.items()
@@ -40,6 +46,11 @@ def races() -> Iterator[Pairs | Skipped]:
         yield Pairs(pairs)
 
 
+def folder_of(side: str, trades: int) -> Path:
+    """Return where a side's ledger of so many trades stays."""
+    return FOLDER / (side if trades == USUAL else f"{side}_{trades}")
+
+
 def _pair(side: Side, other: Side, command: str, reference: str) -> Pair:
     return Pair(lambda: side.play(command), lambda: other.play(reference))
 
@@ -47,7 +58,7 @@ def _pair(side: Side, other: Side, command: str, reference: str) -> Pair:
 ROWS = [
     Row(
         "reports_race",
-        f"reports over 100,000 trades, beside {COMMIT} and beside their columns alone, read and grouped in five ways",
+        f"reports over {TRADES:,} trades, beside {COMMIT} and beside their columns alone, grouped in five ways",
         races,
         unit="trades per second",
         rounds=ROUNDS,

@@ -190,8 +190,8 @@ def time_texts(times: pa.TimestampArray, untimed: pa.BooleanArray, zone: ZoneInf
     if times.null_count:
         is_there = times.is_valid()
         texts = time_texts(times.filter(is_there), untimed.filter(is_there), zone)
-        there = is_there.to_numpy(zero_copy_only=False)
-        return texts.take(pa.array((np.cumsum(there) - 1).astype(np.int32), mask=~there))
+        has_time = is_there.to_numpy(zero_copy_only=False)
+        return texts.take(pa.array((np.cumsum(has_time) - 1).astype(np.int32), mask=~has_time))
     micros = times.cast(pa.int64()).to_numpy()
     local = micros if zone is None else local_micros(micros, zone)
     days = _day_texts(local // _DAY)

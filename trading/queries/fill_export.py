@@ -16,6 +16,7 @@ from trading.domain.flags import DAY_ONLY
 from trading.domain.money import from_units, to_units
 from trading.domain.sessions import trading_day
 from trading.models import Fill, Trade
+from trading.progress import tell
 from trading.queries import facts
 from trading.queries.instruments import shown_symbol
 
@@ -42,10 +43,13 @@ def fill_rows(trades: QuerySet[Trade]) -> Iterator[tuple[Any, ...]]:
     ``at`` is a date where no time of day is known, and so is ``opened_at`` of a trade with such a fill.
     """
     rows = trades.select_related("account", "strategy", "instrument__exchange").iterator(chunk_size=AT_A_TIME)
+    count = 0
     while some := list(islice(rows, AT_A_TIME)):
         prefetch_related_objects(some, "fills__realisation", "corrections__fill")
         for trade in some:
             yield from _fills_of(trade)
+        count += len(some)
+        tell("trades", count)
 
 
 def _fills_of(trade: Trade) -> Iterator[tuple[Any, ...]]:
