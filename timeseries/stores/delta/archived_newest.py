@@ -56,14 +56,14 @@ def as_newest(table: MeasurementTable, files: pa.Table, query: PointQuery) -> pa
         return files
     kept = _kept(table.folder / FOLDER)
     spans = zip(paths, files.column("min.time").to_pylist(), files.column("max.time").to_pylist(), strict=True)
-    chosen = []
+    names = []
     for path, least, greatest in spans:
         newest = kept.get(Path(path).stem) if is_archived(path) else None
         is_within = least is not None and greatest is not None and query.start <= least and greatest < query.stop
         is_answer = newest is not None and is_within and is_whole(newest)
-        chosen.append(f"{FOLDER}/{newest.name}" if newest is not None and is_answer else path)
+        names.append(f"{FOLDER}/{newest.name}" if newest is not None and is_answer else path)
     place = files.column_names.index("path")
-    return files.set_column(place, files.field(place), pa.array(chosen, files.field(place).type))
+    return files.set_column(place, files.field(place), pa.array(names, files.field(place).type))
 
 
 def give_up_newest(table: MeasurementTable, listed: Iterable[str]) -> None:
