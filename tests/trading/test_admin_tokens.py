@@ -32,6 +32,7 @@ def test_an_operator_makes_a_token_sees_its_secret_once_and_revokes_it(as_user: 
     assert token.expires_at == datetime(2098, 12, 31, 18, 30, tzinfo=UTC)
     for address in (TOKENS, f"{TOKENS}{token.pk}/change/"):
         shown = words(operator, address)
+        assert "API token" in shown and "Api token" not in shown
         assert "notebook" in shown and "alive" in shown and secret not in shown and token.sha256 not in shown
         assert f"{datetime.now():%Y}" in shown  # the minute of its last use
     assert sent(operator, f"{TOKENS}{token.pk}/revoke/", "revoke") == 302

@@ -57,6 +57,7 @@ def cases() -> list[Case]:
             add("a field is missing", path, {field: body[field] for field in body if field != name}, 422)
             add("a field is a list", path, body | {name: [1]}, 422)
         add("a field too many", path, body | {"colour": "red"}, 422)
+        add("a field in the query", f"{path}?account=paper", body, 422)
         add("an id of a control character", path, body | {REQUIRED[path][0]: "a\nb"}, 422)
         add("an id that is too long", path, body | {REQUIRED[path][0]: "x" * 200}, 422)
         add("no JSON", path, b"{", 422)
@@ -97,6 +98,10 @@ def cases() -> list[Case]:
         add(f"the token {by}", TICKS, b"[]", status, by=by)
     for method in ("PUT", "PATCH", "DELETE"):
         add("another method", TICKS, b"[]", 405, method=method)
+    many = "&".join(f"symbols=S{number}" for number in range(1001))
+    for path in ("indicators/newest", "ticks/newest", "positions"):
+        add("a query of too many fields", f"{path}?{many}", b"", 422, method="GET", by="read")
+    add("a query of too many fields", f"positions?{many}", OPENING, 422)
     for path in ("flush", "resend", "dead-letters/retry"):
         add("a token that may not operate", path, {}, 403)
     for body in ({"timeout": -1}, {"timeout": 1e9}, {"timeout": "soon"}, {"x": 1}):

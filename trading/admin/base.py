@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from trading.domain import amounts
 from trading.domain.amounts import condition
@@ -113,7 +114,7 @@ class Listed:
             raise IncorrectLookupParameters(error) from error
 
     def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
-        title = str(self.model._meta.verbose_name_plural).capitalize()  # type: ignore[attr-defined]
+        title = capfirst(str(self.model._meta.verbose_name_plural))  # type: ignore[attr-defined]
         try:
             about = {"title": title, "media": LIST_MEDIA}
             page: HttpResponse = super().changelist_view(request, about | (extra_context or {}))  # type: ignore[misc]

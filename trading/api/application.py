@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import SuspiciousOperation
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from trading.api import events, figures, operating, points, problems, reads, records, series  # noqa: F401 - the routes
@@ -28,3 +29,4 @@ api.exception_handler(VeloxError)(problems.refused)
 api.exception_handler(ValidationError)(problems.malformed)
 api.exception_handler(AuthenticationError)(problems.unauthenticated)
 api.exception_handler(HttpError)(problems.unreadable)
+api.exception_handler(SuspiciousOperation)(problems.beyond_bounds)

@@ -34,6 +34,8 @@ class ExactParser(Parser):
     """Requests whose numbers are read as decimals. Raises: BodyTooLarge, WrongMediaType, InvalidValue."""
 
     def parse_body(self, request: HttpRequest) -> Body:
+        for name in request.GET:
+            raise InvalidValue(f"There is no {name!r} in the query.", field=name, hint="Send it in the body.")
         if request.content_type != "application/json":
             raise WrongMediaType(f"The body is {request.content_type!r}.", hint="Send application/json.")
         if int(request.headers.get("Content-Length") or 0) > BODY_BYTES_MAX or len(request.body) > BODY_BYTES_MAX:

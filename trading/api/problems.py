@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import structlog
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -222,7 +223,14 @@ def unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
     """Answer what the framework itself refuses, or why a body could not be read."""
     if isinstance(error.__cause__, VeloxError):
         return refused(request, error.__cause__)
+    if isinstance(error.__cause__, SuspiciousOperation):
+        return beyond_bounds(request, error.__cause__)
     return problem(error.status_code, str(error), code="unreadable", hint="Send JSON in UTF-8.")
+
+
+def beyond_bounds(_request: HttpRequest, error: SuspiciousOperation) -> HttpResponse:
+    """Answer what Django itself does not take apart, such as a query of more than a thousand fields."""
+    return problem(422, f"{error}", code="invalid_value", field="query", hint="Ask for less at once.")
 
 
 def fault(request: HttpRequest, error: Exception) -> HttpResponse:

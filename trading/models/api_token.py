@@ -32,6 +32,7 @@ class ApiToken(models.Model):
     made_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "API token"
         ordering = ("name",)
         constraints = [
             CheckConstraint(name="api_token_has_a_name", condition=~Q(name="")),
