@@ -37,6 +37,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.velox_site.chaos_logs", "--processes", "8", "--lines", "50000"], {}),
     (["tests.lab.chaos_engines"], {}),
     (["tests.lab.chaos_memory"], {}),
+    (["tests.lab.chaos_motifs"], {}),
     (["tests.ops.flux_language"], {}),
     (["tests.ops.chaos_prometheus"], {}),
     ([*LONG, "tests/trading/chaos_fault_seconds.py"], {}),

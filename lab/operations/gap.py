@@ -17,6 +17,7 @@ from lab.operations.backtest import RUN_CHARACTERS, Backtest, BacktestRequest, b
 from lab.operations.record_run import GAP, record_run
 from lab.operations.try_stops import BOOKED
 from lab.queries.books import book_of, with_ticks
+from lab.queries.runs import search_of_run
 from lab.queries.trials import trial_of_run
 from timeseries.reader import Reader
 from trading.domain.money import from_units
@@ -159,6 +160,7 @@ def _walked(request: GapRequest, strategy: str, reader: Reader) -> Backtest:
             ),
             reader,
         )  # fmt: skip
+    _must_be_no_search(request.run)
     trial = ask(trial_of_run, request.run)
     if trial is None or trial.setup.strategy != strategy or trial.state is not TrialState.FINISHED:
         raise InvalidValue(
@@ -174,6 +176,20 @@ def _walked(request: GapRequest, strategy: str, reader: Reader) -> Backtest:
             hint="Leave --run out, and one is made now.",
         )
     return run
+
+
+def _must_be_no_search(run: str) -> None:
+    """Raise InvalidValue for a run of `optimize`, and tell what its newest window has sets."""
+    search = ask(search_of_run, run)
+    if search is None:
+        return
+    sets = [window["parameters"] for window in search.answer["windows"] if window["parameters"]]
+    settings = " ".join(f"--set {name}={number:g}" for name, number in (sets[-1] if sets else {}).items())
+    raise InvalidValue(
+        f"Run {run} is a search: each of its windows has parameters of its own.",
+        field="run",
+        hint=f"Leave --run out, and give those of its newest window: {settings}." if sets else "Leave --run out.",
+    )
 
 
 def _as_recorded(request: GapRequest, trial: TrialOutcome) -> BacktestRequest:

@@ -9,6 +9,7 @@ from lab.models import KeptRun
 from trading.transactions import writing
 
 BACKTEST, OPTIMIZE, STOP_LAB, GAP = "backtest", "optimize", "stop_lab", "gap"
+CANDLES, MOTIFS = "candles", "motifs"
 RUN_CHARACTERS = 16
 
 

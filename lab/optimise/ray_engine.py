@@ -18,7 +18,7 @@ from lab.optimise.worker import EngineUnavailable, WorkerLost, work
 
 LOOPBACK = "127.0.0.1"
 OBJECTS_BYTES = 100 << 20  # shared memory for what travels: texts of some kB
-STARTS = 3  # Ray gives its own processes 30 s, which a busy machine may not
+STARTS = 3  # Ray's first process aborts where its second one is not up within 15 s, which a busy machine may not be
 
 
 @contextmanager

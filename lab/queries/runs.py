@@ -55,6 +55,18 @@ class ToldGap(TypedDict):
     waterfall: dict[str, str]
 
 
+class ToldPattern(TypedDict):
+    """One candlestick or motif, as it was told."""
+
+    pattern: str
+    sign: int | None
+    seen: int
+    side: str | None
+    followed_bp: float | None
+    p_corrected: float | None
+    holds: bool
+
+
 class ToldAnswer(TypedDict, total=False):
     """What pages read of an answer: money is text, days are ISO."""
 
@@ -66,6 +78,7 @@ class ToldAnswer(TypedDict, total=False):
     rules: list[ToldRule]
     waterfall: dict[str, str]
     trades: list[ToldGap]
+    patterns: list[ToldPattern]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,12 @@ def run_keys(account: str) -> list[int]:
 def told_runs(keys: Sequence[int]) -> list[ToldRun]:
     """Return the runs of these keys, the newest first."""
     return [ToldRun.of(row) for row in KeptRun.objects.filter(pk__in=keys).order_by("-pk")]
+
+
+def search_of_run(run: str) -> ToldRun | None:
+    """Return the newest answer of the search of this id, None where there is none."""
+    row = KeptRun.objects.filter(kind="optimize", run=run).first() if run else None
+    return None if row is None else ToldRun.of(row)
 
 
 def looks_since(row: KeptRun) -> int:

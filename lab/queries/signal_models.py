@@ -11,8 +11,10 @@ from django.conf import settings
 
 from lab.domain.model_card import ModelCard
 from lab.models import SignalModel
+from trading.bookkeeping.kept_files import KeptFolder
 from trading.domain.chain import chain_code
 from trading.errors import InvalidValue, VeloxError
+from trading.picture_files import PictureFile
 
 FOLDER, SUFFIX = "models", ".skops"
 
@@ -26,6 +28,12 @@ class ModelDamaged(VeloxError):
 def model_path(file_digest: str) -> Path:
     """Return where the file of this digest is kept."""
     return Path(settings.DATA_DIR) / FOLDER / f"{file_digest}{SUFFIX}"
+
+
+def kept_models() -> KeptFolder:
+    """Return the files that rows of models name, for backups."""
+    digests = SignalModel.objects.exclude(file_digest="").values_list("file_digest", flat=True).distinct()
+    return KeptFolder(FOLDER, [PictureFile(f"{digest}{SUFFIX}", digest) for digest in digests])
 
 
 def models_of(account: str, strategy: str | None = None) -> list[SignalModel]:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from lab.models import KeptRun
-from lab.operations.record_run import BACKTEST, GAP, OPTIMIZE, STOP_LAB
+from lab.operations.record_run import BACKTEST, CANDLES, GAP, MOTIFS, OPTIMIZE, STOP_LAB
 from lab.queries.runs import ToldRun, days_of_run, looks_since, run_keys, told_runs
 from lab.queries.signal_models import card_of, models_of
 from lab.queries.trials import trial_counts
@@ -23,7 +23,8 @@ from trading.web.choice import AccountChoice, chosen_account, page
 
 PER_PAGE, SETS_SHOWN, TRADES_SHOWN = 25, 100, 200
 SECTION = "lab"
-TITLES = {BACKTEST: "Backtest", OPTIMIZE: "Search", STOP_LAB: "Other stops", GAP: "Live against backtest"}
+TITLES = {BACKTEST: "Backtest", OPTIMIZE: "Search", STOP_LAB: "Other stops", GAP: "Live against backtest",
+          CANDLES: "Candlesticks", MOTIFS: "Motifs"}  # fmt: skip
 
 
 @require_safe
@@ -48,6 +49,8 @@ def run_page(request: HttpRequest, pk: int) -> HttpResponse:
         return _stops(request, run, choice)
     if run.row.kind == GAP:
         return _gap(request, run, choice)
+    if run.row.kind in (CANDLES, MOTIFS):
+        return _patterns(request, run, choice)
     days = days_of_run(run.row) if run.row.kind == BACKTEST else {}
     rows = [{"day": day, **digest._asdict(), "pnl": from_units(digest.pnl), "charges": from_units(digest.charges)}
             for day, digest in days.items()]  # fmt: skip
@@ -89,6 +92,16 @@ def _gap(request: HttpRequest, run: ToldRun, choice: AccountChoice) -> HttpRespo
         run=run, answer=run.answer, steps=zip(names, steps.values(), strict=True), names=names, chart=chart,
         trades=[(trade, list(trade["waterfall"].values())) for trade in trades[:TRADES_SHOWN]],
         left_off=max(0, len(trades) - TRADES_SHOWN), since=looks_since(run.row),
+    )  # fmt: skip
+
+
+def _patterns(request: HttpRequest, run: ToldRun, choice: AccountChoice) -> HttpResponse:
+    rows = run.answer["patterns"]
+    file = asked_file(request, f"patterns-{run.row.run}", run.row.body, to_json(rows))
+    return file or page(
+        request, "lab/patterns.html", SECTION, choice,
+        run=run, answer=run.answer, title=TITLES[run.row.kind], is_motifs=run.row.kind == MOTIFS,
+        patterns=rows[:TRADES_SHOWN], holding=sum(row["holds"] for row in rows), since=looks_since(run.row),
     )  # fmt: skip
 
 

@@ -41,6 +41,10 @@ def python_of(engine: str) -> Path:
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         install = [python, "-m", "pip", "install", "-q", "--no-compile", "--no-deps", "--require-hashes", "-r", lock]
         subprocess.run(install, check=True)
+        # Ray's own processes import hundreds of modules, and have 15 s for it: not without compiled ones.
+        subprocess.run(
+            [python, "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/", environment / "lib"], check=False
+        )
         mark.write_text(digest)
     return python
 
@@ -94,6 +98,7 @@ def recorded(folder: Path) -> list[tuple[str, str]]:
 
 def make_desk() -> int:
     """Make a desk in the data folder of this process, with days of ticks and no companion."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "velox_site.settings")
     django.setup()
     from tests.lab.test_optimize import record_days
     from trading import summon

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
@@ -17,6 +17,7 @@ from hypothesis import strategies as some
 
 from lab.domain.waterfall import BookComparison, BookFill, BookTrade, TradePair, Waterfall, compare
 from lab.models import Trial
+from lab.operations.record_run import OPTIMIZE, record_run
 from trading import summon
 from trading.data_manager import DataManager
 from trading.domain.money import SCALE
@@ -249,6 +250,15 @@ def test_a_run_of_the_registry_is_walked_again_or_refused_where_it_would_come_ou
     desk.process_tick("RELIANCE", {"ltp": 1000}, at=moment(3700))
     with pytest.raises(CommandError, match="would come out otherwise"):
         called("gap", *WORDS[:4], "--run", run)
+
+
+def test_the_run_of_a_search_is_refused_with_what_its_newest_window_chose(desk):
+    windows = [{"parameters": {"fast": 4, "slow": 8}}, {"parameters": {"fast": 2, "slow": 3.5}}, {"parameters": None}]
+    body = json.dumps({"windows": windows})
+    record_run(OPTIMIZE, body, account="main", strategy="cross", days=(date(2021, 4, 12),) * 2, run="5ea4c")
+    with pytest.raises(CommandError, match="Run 5ea4c is a search") as error:
+        called("gap", *WORDS[:4], "--run", "5ea4c")
+    assert "--set fast=2 --set slow=3.5" in str(error.value)
 
 
 def test_a_table_has_the_waterfall_and_every_trade(desk):

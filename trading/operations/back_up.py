@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
+from django.conf import settings
 
 from timeseries.spool import durable
 from trading import picture_files
 from trading.bookkeeping import carried, copying
+from trading.bookkeeping.kept_files import bring_kept_files
 from trading.errors import InvalidValue
 from trading.progress import Progress
 from trading.queries.screenshots import screenshot_files, withdrawn_names
@@ -26,8 +28,8 @@ log = structlog.get_logger("database")
 
 
 def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
-    """Make a backup and return it: proved, 0600, its heads noted beside it, its screenshots in a folder beside all of
-    them, as are journal.key and the published heads; older ones than the newest ``keep`` go.
+    """Make a backup and return it: proved, 0600, its heads noted beside it, its screenshots and other kept
+    files in folders beside all of them, as are journal.key and the published heads; older ones than the newest ``keep`` go.
 
     Raises: CopyRefused where the copy does not prove itself (then the ledger does not either); nothing is kept or
         removed. InvalidValue, DatabaseError; LedgerNotReady for a ledger that is not migrated yet.
@@ -44,6 +46,8 @@ def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
         # Before the copy has its name: a backup whose pictures were not copied yet is none.
         if lost := picture_files.bring(screenshot_files(), picture_files.folder(), path.parent / PICTURES):
             log.error("screenshots that no backup has", files=[file.name for file in lost])
+        if names := bring_kept_files(Path(settings.DATA_DIR), path.parent):
+            log.error("files that no backup has", files=names)
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.utils import DatabaseError
 
@@ -20,6 +21,7 @@ from trading import picture_files, restore_notes
 from trading.bookkeeping import carried, copying
 from trading.bookkeeping.chain_ends import publish_ends
 from trading.bookkeeping.copying import CopyRefused
+from trading.bookkeeping.kept_files import bring_kept_files
 from trading.models import JournalHead
 from trading.models.grafana_views import views_taken_away
 from trading.models.sealing import name_ledger
@@ -38,11 +40,12 @@ log = structlog.get_logger("database")
 @dataclass(frozen=True, slots=True)
 class Restored:
     """The ends of the restored chains by account, the copy of the ledger that stood there before, and the names of
-    screenshots that neither the backup nor the data folder has."""
+    screenshots and of other kept files that neither the backup nor the data folder has."""
 
     heads: Ends
     replaced: Path | None
     screenshots_lost: Sequence[str] = ()
+    files_lost: Sequence[str] = ()
 
 
 def restore(
@@ -67,16 +70,19 @@ def restore(
     replaced, ledger = put(path, lambda: _allow(ends, force, lost))
     _note(RestoreNote(ledger, datetime.now(UTC).isoformat(), by, reason, path.name, None, ends, lost))
     log.warning("ledger restored", file=path.name, replaced=None if replaced is None else replaced.name)
-    files = screenshot_files()
+    files, kept = screenshot_files(), []
     try:
         files = picture_files.bring(files, path.parent / PICTURES, picture_files.folder())
+        kept = bring_kept_files(path.parent, Path(settings.DATA_DIR))
     except OSError as error:  # the ledger stands by now; its proof names what is not there
-        log.error("screenshots were not restored", error=str(error))
+        log.error("screenshots and other files were not restored", error=str(error))
     picture_files.remove(withdrawn_names())  # of the ledger as it is now
     names = [file.name for file in files]
     if names:
         log.error("screenshots that the backup has not", files=names)
-    return Restored(ends, replaced, names)
+    if kept:
+        log.error("files that the backup has not", files=kept)
+    return Restored(ends, replaced, names, kept)
 
 
 def _note(note: RestoreNote) -> None:

@@ -40,9 +40,16 @@ class Command(VeloxCommand):
             [code or "references", sequence, mac] for code, (sequence, mac) in restored.heads.items()
         ]
         replaced = None if restored.replaced is None else str(restored.replaced)
-        lost = list(restored.screenshots_lost)
-        data = {"file": str(file), "heads": restored.heads, "replaced": replaced, "screenshots_lost": lost}
+        lost, files = list(restored.screenshots_lost), list(restored.files_lost)
+        data = {
+            "file": str(file),
+            "heads": restored.heads,
+            "replaced": replaced,
+            "screenshots_lost": lost,
+            "files_lost": files,
+        }
         notes = [] if replaced is None else [f"The ledger that was there: {replaced}"]
         notes += [f"No longer there: screenshot {name}" for name in lost]
+        notes += [f"No longer there: {name}" for name in files]
         self.emit(Report("Restored", data, [Table("Restored", ["Account", "Sequence", "Head"], rows)], notes))
         return True
