@@ -55,9 +55,18 @@ def look_for_motifs(request: PatternRequest, reader: Reader) -> PatternAnswer:
     ]
     trials = record_looks(request, MOTIFS, looked, looks, seen_by="")
     excess, expected = _beyond_chance(motifs, looked, rows_seen, request.seed)
-    rows = [
-        _row(look.row(looked.days), motif, _places(motif, shapes, taught), expected[number], excess[number])
-        for number, (look, motif) in enumerate(zip(looks, motifs, strict=True))
+    rows: list[MotifRow] = [
+        {
+            **look.row(looked.days),
+            "correlation": motif.nearest,
+            "first": (places := _places(motif, shapes, taught))[0],
+            "second": places[1],
+            "seen_by_chance": float(by_chance),
+            "p_seen": chance_above_zero(beyond),
+            "p_seen_corrected": None,
+            "comes_again": False,
+        }
+        for look, motif, by_chance, beyond in zip(looks, motifs, expected, excess, strict=True)
     ]
     corrected = holm([row["p"] for row in rows] + [row["p_seen"] for row in rows], 2 * trials)
     for row, of_followed, of_seen in zip(rows, corrected[: len(rows)], corrected[len(rows) :], strict=True):
@@ -102,16 +111,3 @@ def _places(motif: Motif, shapes: Shapes, taught: Sequence[LookedDay]) -> list[s
         grid = taught[int(shapes.grid[row])].grid
         places.append(f"{grid.symbol} {grid.day} candle {int(shapes.end[row]) + 1}")
     return places
-
-
-def _row(row: PatternRow, motif: Motif, places: Sequence[str], expected: float, excess: Sequence[float]) -> MotifRow:
-    return {
-        **row,
-        "correlation": motif.nearest,
-        "first": places[0],
-        "second": places[1],
-        "seen_by_chance": float(expected),
-        "p_seen": chance_above_zero(excess),
-        "p_seen_corrected": None,
-        "comes_again": False,
-    }
