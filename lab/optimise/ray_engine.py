@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import ray
 from joblib import Parallel, delayed, parallel_config
+from ray._private import services
 from ray.exceptions import RayError
 from ray.util.joblib import register_ray
 
@@ -27,6 +28,8 @@ def ray_workers(jobs: int, cluster: str | None) -> Iterator[Working]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with TemporaryDirectory(prefix="ray") as folder:
         if cluster is None:
+            # Ray takes the address of loopback for the machine's own, and would listen on every address.
+            services.resolve_ip_for_localhost = lambda host: host
             os.environ.setdefault("RAY_AUTH_TOKEN", token_hex(32))  # else Ray keeps one in the home folder
             for start in range(1, STARTS + 1):
                 _init(

@@ -310,12 +310,12 @@ def _overfitting(trying: Trying, days: Sequence[date]) -> tuple[OverfittingFigur
         none: OverfittingFigures = {"pbo": None, "pbo_null": None, "pbo_null_low": None, "pbo_null_high": None}
         return none, "fewer than two sets" if len(finished) < 2 else "fewer than eight days"
     pnl = np.array([[digest.pnl / 1e8 for digest in outcome.digests] for outcome in finished]).T
-    told = overfitting(pnl, groups, samples=NULL_SAMPLES)
+    overfit = overfitting(pnl, groups, samples=NULL_SAMPLES)
     return {
-        "pbo": told.probability,
-        "pbo_null": told.null,
-        "pbo_null_low": told.null_low,
-        "pbo_null_high": told.null_high,
+        "pbo": overfit.probability,
+        "pbo_null": overfit.null,
+        "pbo_null_low": overfit.null_low,
+        "pbo_null_high": overfit.null_high,
     }, ""
 
 

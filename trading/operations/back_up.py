@@ -29,7 +29,8 @@ log = structlog.get_logger("database")
 
 def back_up(*, keep: int = KEPT, progress: Progress = lambda *_: None) -> Path:
     """Make a backup and return it: proved, 0600, its heads noted beside it, its screenshots and other kept
-    files in folders beside all of them, as are journal.key and the published heads; older ones than the newest ``keep`` go.
+    files in folders beside all of them, as are journal.key and the published heads; older ones than the newest
+    ``keep`` go.
 
     Raises: CopyRefused where the copy does not prove itself (then the ledger does not either); nothing is kept or
         removed. InvalidValue, DatabaseError; LedgerNotReady for a ledger that is not migrated yet.
