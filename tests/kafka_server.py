@@ -76,6 +76,16 @@ class KafkaServer:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the broker hang for a while: it takes connections and answers nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def _await_answer(self) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline and self.process is not None and self.process.poll() is None:

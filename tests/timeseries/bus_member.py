@@ -1,9 +1,10 @@
-"""A member of a group for tests, in a process of its own: it records a topic until it is killed."""
+"""Members of a group for tests, in processes of their own: they record a topic until they are killed."""
 
 from __future__ import annotations
 
-import sys
+import multiprocessing
 from collections.abc import Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from tests.timeseries.spools import INDIA
@@ -12,7 +13,9 @@ from timeseries.bus.consumer import OpenRecorder, TopicConsumer
 from timeseries.bus.partition import MessageClock
 from timeseries.recording.recorder import Recorder
 
-SESSION_SECONDS = 2.0
+SESSION_SECONDS = 2.0  # a killed member's partitions stand still so long; on a busy machine less loses living ones
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload([__name__])  # its modules are loaded once, and not by each member
 
 
 def open_recorder_in(root: Path) -> OpenRecorder:
@@ -29,7 +32,15 @@ def member(root: Path, servers: str, topic: str, *, source: str = "", partitions
     return TopicConsumer(settings, [topic], "desk", open_recorder_in(root), source=source, partitions=partitions)
 
 
-if __name__ == "__main__":
-    folder, servers, topic, *options = sys.argv[1:]
-    source, numbers = options[0] if options else "", [int(number) for number in options[1:]]
-    member(Path(folder), servers, topic, source=source, partitions=numbers).run(lambda _: False)
+def start(
+    root: Path, servers: str, topic: str, *, source: str = "", partitions: Sequence[int] = ()
+) -> ForkServerProcess:
+    """Start a member as a process of its own."""
+    options = {"source": source, "partitions": partitions}
+    process = _processes.Process(target=_record, args=(root, servers, topic), kwargs=options, daemon=True)
+    process.start()
+    return process
+
+
+def _record(root: Path, servers: str, topic: str, *, source: str, partitions: Sequence[int]) -> None:
+    member(root, servers, topic, source=source, partitions=partitions).run(lambda _: False)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from tests.timeseries.spools import NOW, OPEN_NS, recorder, stored
 from timeseries.bus import messages as bus
 from timeseries.bus.messages import BusMessage, TickRows, Unreadable, decode, form_of, joined
 from timeseries.bus.partition import MessageClock, PartitionRecorder
+from timeseries.recording.writer import LaneWriter
 
 NAME = "ticks/0@id"
 Point = tuple[str, int, float]
@@ -19,6 +21,24 @@ Point = tuple[str, int, float]
 
 class Killed(BaseException):
     """What a test throws where a process would be killed."""
+
+
+class KillPoint:
+    """Throws `Killed` at the ``left``-th write of records or marks from now on; at 0 never."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = 0
+        for name in ("put", "mark"):
+            monkeypatch.setattr(LaneWriter, name, self._at_risk(getattr(LaneWriter, name)))
+
+    def _at_risk(self, call: Any) -> Any:
+        def wrapped(lane: LaneWriter, *arguments: Any, **keywords: Any) -> None:
+            self.left -= 1
+            if self.left == 0:
+                raise Killed
+            call(lane, *arguments, **keywords)
+
+        return wrapped
 
 
 def json_of(offset: int, *rows: dict[str, Any]) -> BusMessage:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,25 +18,30 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from confluent_kafka import Consumer, Message
+from confluent_kafka import Consumer, Message, Producer
 from django.core.management import CommandError, call_command
 
 from tests.conftest import Ledger
 from tests.kafka_server import KafkaServer, kafka_server
-from tests.timeseries.bus_member import member, open_recorder_in
+from tests.timeseries.bus_member import member, open_recorder_in, start
 from tests.timeseries.spools import INDIA, NOW, OPEN_NS, recorder, rows, stored
 from tests.waiting import PATIENCE_SECONDS, until
 from timeseries import wiring
+from timeseries.bus import consumer
 from timeseries.bus import messages as bus
 from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.consumer import DEAD, hand_over
 from timeseries.bus.live import LiveTicks
 from timeseries.bus.messages import headers_of
 from timeseries.bus.producer import BusProducer
+from timeseries.bus.standing import LEFT_SECONDS, PartitionStanding, standings
 from timeseries.bus.topics import create_topic, topic_ids
+from timeseries.errors import SpoolFull
+from timeseries.recording.writer import LaneWriter, StorageFault
 from timeseries.spool.folder import Spool
 from timeseries.spool.hand_overs import HandOver, take_over
 from trading import summon
+from trading.health.topics import fault
 
 pytestmark = pytest.mark.xdist_group("kafka")
 
@@ -69,8 +74,8 @@ def day(folder: Path) -> list[dict[str, Any]]:
 def produce(settings: KafkaSettings, topic: str, ticks: list[dict[str, Any]]) -> None:
     """Write the ticks in slices: by turns as Arrow, as lists of JSON by symbol, as one tick a message."""
     producer = BusProducer(settings, topic)
-    for number, start in enumerate(range(0, len(ticks), SLICE)):
-        share = ticks[start : start + SLICE]
+    for number, at in enumerate(range(0, len(ticks), SLICE)):
+        share = ticks[at : at + SLICE]
         if number % 3 == 0:
             producer.arrow(pa.Table.from_pylist(share))
         elif number % 3 == 1:
@@ -91,21 +96,13 @@ def issued(root: Path) -> int:
     return sum(lane.issued() for lane in Spool(root / "spool").lanes())
 
 
-def start(root: Path, kafka: KafkaServer, topic: str, *options: str) -> subprocess.Popen[bytes]:
-    with (root / "members.txt").open("ab") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.timeseries.bus_member", str(root), kafka.servers, topic, *options],
-            stdout=output, stderr=output,
-        )  # fmt: skip
-
-
 def read(servers: str, topic: str, count: int) -> list[Message]:
     """Return the first messages of a topic."""
-    consumer = Consumer({"bootstrap.servers": servers, "group.id": "reader", "auto.offset.reset": "earliest"})
-    consumer.subscribe([topic])
+    reader = Consumer({"bootstrap.servers": servers, "group.id": "reader", "auto.offset.reset": "earliest"})
+    reader.subscribe([topic])
     found: list[Message] = []
-    until(lambda: found.extend(m for m in consumer.consume(count, 0.5) if m.error() is None) or len(found) >= count)
-    consumer.close()
+    until(lambda: found.extend(m for m in reader.consume(count, 0.5) if m.error() is None) or len(found) >= count)
+    reader.close()
     return found
 
 
@@ -117,25 +114,25 @@ def test_what_a_topic_holds_is_recorded_once_through_kills_of_members_and_broker
     create_topic(settings, "ticks", PARTITIONS)
     producing = threading.Thread(target=produce, args=(settings, "ticks", ticks))
     producing.start()
-    members = [start(tmp_path, kafka, "ticks") for _ in range(2)]
+    members = [start(tmp_path, kafka.servers, "ticks") for _ in range(2)]
     try:
         for kill in range(KILLS):
             reached = (kill + chance.random()) * good / (KILLS + 1)
-            until(lambda: issued(tmp_path) >= reached)  # noqa: B023
+            until(lambda: issued(tmp_path) >= reached, pause_seconds=0.05)  # noqa: B023
             if kill in (KILLS // 3, 2 * KILLS // 3):
                 kafka.kill()
                 kafka.start()
             else:
                 number = chance.randrange(2)
-                members[number].send_signal(signal.SIGKILL)
-                members[number].wait()
-                members[number] = start(tmp_path, kafka, "ticks")
+                members[number].kill()
+                members[number].join()
+                members[number] = start(tmp_path, kafka.servers, "ticks")
         producing.join(PATIENCE_SECONDS)
-        until(lambda: issued(tmp_path) >= good)
+        until(lambda: issued(tmp_path) >= good, pause_seconds=0.05)
     finally:
         for process in members:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
+            process.join()
     rest = member(tmp_path, kafka.servers, "ticks").run(lambda _: False, until_end=True)
     assert (rest.accepted, rest.stopped) == (0, {})
     direct = recorder(tmp_path / "direct", clock=lambda: max(tick["timestamp"] for tick in ticks))
@@ -252,11 +249,11 @@ def test_another_host_goes_on_with_a_partition_through_kills_on_both_sides(
     produce(settings, "handed", ticks)
     first, second = tmp_path / "first", tmp_path / "second"
 
-    def killed_at(root: Path, count: int, *options: str) -> None:
-        process = start(root, kafka, "handed", *options)
-        until(lambda: issued(root) >= count or process.poll() is not None)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    def killed_at(root: Path, count: int, **options: Any) -> None:
+        process = start(root, kafka.servers, "handed", **options)
+        until(lambda: issued(root) >= count or not process.is_alive())
+        process.kill()
+        process.join()
 
     for root in (first, second):
         root.mkdir()
@@ -266,7 +263,7 @@ def test_another_host_goes_on_with_a_partition_through_kills_on_both_sides(
     assert (handed.source, handed.taker, handed.place()) == ("handed.0", "second.0", ("handed", 0, "second"))
     take_over(Spool(second / "spool"), HandOver.unpack(handed.pack()))
     for share in (1, 3):
-        killed_at(second, share * good // 8, "second", "0")
+        killed_at(second, share * good // 8, source="second", partitions=[0])
     rest = member(first, kafka.servers, "handed").run(lambda _: False, until_end=True)
     assert (rest.accepted, rest.stopped, list(rest.handed_over)) == (0, {}, [("handed", 0)])
     member(second, kafka.servers, "handed", source="second", partitions=[0]).run(lambda _: False, until_end=True)
@@ -322,3 +319,113 @@ def test_a_partition_moves_to_another_data_folder_by_two_commands(
     assert answer("consume", "moves", "--take-over", str(file), "--until-end")["accepted"] == 1
     assert answer("consume", "moves", "--take-over", str(file), "--until-end")["accepted"] == 0
     assert [point["close"] for point in stored(tmp_path / "other", source="there.1")] == [3.0]
+
+
+def test_a_topic_of_transactions_is_read_to_its_end_and_goes_on_behind_their_records(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    """A transaction's end has an offset that nobody is given: it is no lost message, and the topic ends behind it."""
+    create_topic(KafkaSettings(kafka.servers), "transactions", 1)
+    producer = Producer({"bootstrap.servers": kafka.servers, "transactional.id": "velox"})
+    producer.init_transactions()
+
+    def write(*prices: float, is_kept: bool = True) -> None:
+        producer.begin_transaction()
+        for price in prices:
+            content = bus.json_message([{"symbol": "A", "ltp": price, "timestamp": OPEN_NS}])
+            producer.produce("transactions", content, headers=list(headers_of("json")))
+        producer.commit_transaction() if is_kept else producer.abort_transaction()
+
+    def accepted() -> int:
+        return member(tmp_path, kafka.servers, "transactions").run(lambda _: False, until_end=True).accepted
+
+    write(1, 2)
+    assert accepted() == 2
+    write(3, is_kept=False)
+    assert accepted() == 0
+    write(4)
+    write(5)
+    assert accepted() == 2
+    assert accepted() == 0
+    assert [point["close"] for point in stored(tmp_path, source="transactions.0")] == [1, 2, 4, 5]
+
+
+def test_a_storage_fault_stops_its_partition_alone_and_health_is_told(
+    kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, spool, put = KafkaSettings(kafka.servers), Spool(tmp_path / "spool"), LaneWriter.put
+    create_topic(settings, "faulty", 2)
+    producer, is_full = BusProducer(settings, "faulty"), True
+
+    def write(price: float) -> None:
+        content = bus.json_message([{"symbol": "A", "ltp": price, "timestamp": OPEN_NS}])
+        for number in (0, 1):
+            producer.send(content, headers_of("json"), partition=number)
+        producer.flush()
+
+    def refuse(lane: LaneWriter, frame: bytes, count: int = 1) -> None:
+        if is_full and lane.lane.source == "faulty.1":
+            raise StorageFault(SpoolFull("The spool is full."))
+        put(lane, frame, count)
+
+    def prices(number: int) -> list[float]:
+        return [point["close"] for point in stored(tmp_path, source=f"faulty.{number}")]
+
+    def told() -> dict[int, tuple[int, str]]:
+        return {row.number: (row.lag, row.stopped) for row in standings(spool)}
+
+    monkeypatch.setattr(LaneWriter, "put", refuse)
+    monkeypatch.setattr(consumer, "COMMIT_SECONDS", 0.0)
+    seen: list[dict[int, tuple[int, str]]] = []
+
+    def look(_: Any) -> bool:
+        nonlocal is_full
+        rows = told()
+        if 1 in rows and rows[1][1] and prices(0) == [1.0] and not seen:
+            seen.append(rows)
+            write(2.0)
+        if is_full and prices(0) == [1.0, 2.0]:  # the other goes on, though this one is tried again each second
+            assert prices(1) == []
+            seen.append(rows)
+            is_full = False
+        return prices(1) == [1.0, 2.0] and all(row == (0, "") for row in told().values())
+
+    write(1.0)
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.1)
+    counts = member(tmp_path, kafka.servers, "faulty").run(look)
+    assert [rows[1][1] for rows in seen] == ["The spool is full."] * 2
+    assert (counts.accepted, counts.stopped) == (4, {})
+    assert prices(0) == [1.0, 2.0]
+    assert told() == {}  # who ends takes its words away
+
+
+def test_a_consumer_that_is_killed_or_has_no_answer_leaves_words_that_tell_of_it(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    create_topic(KafkaSettings(kafka.servers), "watched", 1)
+    spool = Spool(tmp_path / "spool")
+
+    def told() -> PartitionStanding | None:
+        return next(standings(spool), None)
+
+    process = start(tmp_path, kafka.servers, "watched")
+    try:
+        until(told)
+        first = told()
+        assert first is not None
+        assert (first.place, first.pid, first.stopped) == ("watched/0", process.pid, "")
+        until(lambda: (row := told()) is not None and row.answered_ns > first.answered_ns)
+        with kafka.held():  # it hangs: nothing is answered, and the consumer says so
+            until(lambda: (row := told()) is not None and row.at_ns - row.answered_ns > 3 * 10**9)
+        until(lambda: (row := told()) is not None and row.at_ns - row.answered_ns < 3 * 10**9)
+    finally:
+        process.kill()
+        process.join()
+    last = told()
+    assert last is not None
+    assert fault([last], datetime.fromtimestamp(last.at_ns / 10**9, UTC)) is None
+    left = fault([last], datetime.fromtimestamp(last.at_ns / 10**9 + LEFT_SECONDS + 1, UTC))
+    assert left is not None
+    assert (left.code, f"process {process.pid}" in left.detail) == ("partition_left", True)
+    member(tmp_path, kafka.servers, "watched").run(lambda _: False, until_end=True)
+    assert told() is None

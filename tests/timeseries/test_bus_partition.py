@@ -6,13 +6,23 @@ import json
 import random
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.timeseries.bus_topics import Killed, arrow_of, json_of, partition, played, points, rows_of, tick, topic
+from tests.timeseries.bus_topics import (
+    Killed,
+    KillPoint,
+    arrow_of,
+    json_of,
+    partition,
+    played,
+    points,
+    rows_of,
+    tick,
+    topic,
+)
 from tests.timeseries.spools import INDIA, NOW, OPEN_NS, recorder, stored
 from timeseries.bus import messages as bus
 from timeseries.bus.messages import BusMessage, Unreadable
@@ -108,24 +118,10 @@ def test_a_partition_that_is_killed_anywhere_is_recorded_once(
 ) -> None:
     """Killed before a mark, between it and its records, behind them; read again in other portions each time."""
     chance, messages = random.Random(seed), topic(60, seed)
-    kills, left = 0, 0
-    put, mark = LaneWriter.put, LaneWriter.mark
-
-    def at_risk(call: Any) -> Any:
-        def wrapped(lane: LaneWriter, *arguments: Any, **keywords: Any) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-            call(lane, *arguments, **keywords)
-
-        return wrapped
-
-    monkeypatch.setattr(LaneWriter, "put", at_risk(put))
-    monkeypatch.setattr(LaneWriter, "mark", at_risk(mark))
+    kill, kills = KillPoint(monkeypatch), 0
     recording, at = partition(tmp_path), 0
     while at < len(messages):
-        left = chance.randrange(1, 10)
+        kill.left = chance.randrange(1, 10)
         try:
             while at < len(messages):
                 portion = messages[at : at + chance.randrange(1, 9)]
@@ -134,7 +130,7 @@ def test_a_partition_that_is_killed_anywhere_is_recorded_once(
                 if chance.random() < 0.2:
                     recording.settle()
         except Killed:
-            kills, left = kills + 1, 0
+            kills, kill.left = kills + 1, 0
             recording.recorder.close()  # what a kill would leave: nothing is settled, the lock is free
             if chance.random() < 0.3:
                 tear_last_mark(tmp_path, recording)

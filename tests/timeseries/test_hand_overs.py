@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from tests.timeseries.batches import DAY, INDIA, MINUTE, session
-from tests.timeseries.bus_topics import NAME, Killed, json_of, partition, played, tick, topic
+from tests.timeseries.bus_topics import NAME, Killed, KillPoint, json_of, partition, played, tick, topic
 from tests.timeseries.desks import Clock, Desk
 from tests.timeseries.spools import NOW, OPEN_NS, lane, recorder, stored
 from tests.timeseries.test_minutes_kept import Keeping, keep
@@ -19,7 +19,6 @@ from timeseries.bus.messages import BusMessage
 from timeseries.bus.partition import HandedOver, PartitionRecorder
 from timeseries.errors import InvalidValue
 from timeseries.reader import Reader
-from timeseries.recording.writer import LaneWriter
 from timeseries.shipping.minute_keeper import MinuteKeeper
 from timeseries.shipping.pump import Pump
 from timeseries.spool.folder import Spool
@@ -56,26 +55,12 @@ def test_a_partition_that_is_handed_over_wherever_it_was_killed_is_recorded_once
 ) -> None:
     """The giver is killed, then the taker, each before a mark, between it and its records, or behind them."""
     first, second = tmp_path / "first", tmp_path / "second"
-    chance, messages, left = random.Random(seed), topic(60, seed), 0
-
-    def at_risk(call: Any) -> Any:
-        def wrapped(lane: LaneWriter, *arguments: Any, **keywords: Any) -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                raise Killed
-            call(lane, *arguments, **keywords)
-
-        return wrapped
-
-    for name in ("put", "mark"):
-        monkeypatch.setattr(LaneWriter, name, at_risk(getattr(LaneWriter, name)))
+    chance, messages, kill = random.Random(seed), topic(60, seed), KillPoint(monkeypatch)
 
     def record(root: Path, source: str, *, kills: int, until: int) -> PartitionRecorder:
         """Record until the messages before an offset are there, through so many kills; the last one ends it."""
-        nonlocal left
         while True:
-            left = chance.randrange(1, 9) if kills else 0
+            kill.left = chance.randrange(1, 9) if kills else 0
             recording = partition(root, source=source)
             try:
                 at = recording.resume() or 0
@@ -85,13 +70,13 @@ def test_a_partition_that_is_handed_over_wherever_it_was_killed_is_recorded_once
                     at = portion[-1].offset + 1
                 return recording
             except Killed:
-                kills, left = kills - 1, 0
+                kills, kill.left = kills - 1, 0
                 recording.recorder.close()
                 if not kills and until < len(messages):
                     return partition(root, source=source)
 
     recording = record(first, GIVER, kills=4, until=50)
-    left = 0
+    kill.left = 0
     hand_over = handed(first, second, recording)
     assert hand_over.offset <= 50
     with pytest.raises(HandedOver, match=f"handed over to {TAKER}"):

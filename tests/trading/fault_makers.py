@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from django.db import connection
 from tests.redis_server import RedisServer, use
 from tests.waiting import until
 from timeseries import presence, wiring
+from timeseries.bus.standing import LEFT_SECONDS, PartitionStanding, tell
 from timeseries.errors import StoreUnavailable
 from timeseries.spool.counter import FULL, REFUSED_NS, CounterMap
 from timeseries.spool.lane import Outcome
@@ -365,6 +368,34 @@ def the_beat_is_dead(room: Room) -> None:
 def a_feed_is_frozen_in_session(room: Room) -> datetime:
     room.recorder(source="broker")
     return datetime(2027, 1, 18, 5, tzinfo=UTC)  # a Monday, 10:30 at the desk
+
+
+def _partition(room: Room, *, told: float = 0, answered: float = 0, reached: float = 0, stopped: str = "") -> None:
+    """Leave what a consumer told of a partition, each so many seconds ago."""
+    at_ns = time.time_ns() - int(told * 10**9)
+    times = {"at_ns": at_ns, "answered_ns": at_ns - int(answered * 10**9), "reached_ns": at_ns - int(reached * 10**9)}
+    standing = PartitionStanding("ticks", 0, "ticks.0", os.getpid(), lag=5, stopped=stopped, **times)
+    tell(room.data_dir / "spool" / "ticks.0", standing, is_recording=True)
+
+
+@makes("feed/partition_left")
+def a_consumer_was_killed(room: Room) -> None:
+    _partition(room, told=LEFT_SECONDS + 1)
+
+
+@makes("feed/partition_stopped")
+def a_partition_stands_still(room: Room) -> None:
+    _partition(room, stopped="The spool is full.")
+
+
+@makes("feed/kafka_unreachable")
+def kafka_is_gone(room: Room) -> None:
+    _partition(room, answered=faults.KAFKA_SECONDS + 1)
+
+
+@makes("feed/kafka_behind")
+def a_consumer_is_behind_its_topic(room: Room) -> None:
+    _partition(room, reached=faults.OLD_SECONDS + 1)
 
 
 @makes("clock/clock_feed")

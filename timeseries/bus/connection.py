@@ -51,6 +51,7 @@ class KafkaSettings:
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
+            "enable.partition.eof": True,  # an end may lie behind the last message
             "isolation.level": "read_committed",
             "session.timeout.ms": session,
             "heartbeat.interval.ms": session // 4,

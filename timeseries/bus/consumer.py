@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import inf
+from pathlib import Path
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -19,9 +21,11 @@ from timeseries.bus.connection import BusUnavailable, KafkaSettings
 from timeseries.bus.messages import BusMessage
 from timeseries.bus.partition import HandedOver, MessageClock, OffsetGone, PartitionRecorder, RefusedMessage
 from timeseries.bus.producer import BusProducer
+from timeseries.bus.standing import PartitionStanding, forget, tell
 from timeseries.bus.topics import topic_ids
 from timeseries.errors import VeloxError
 from timeseries.recording.recorder import Recorder
+from timeseries.spool.folder import Spool
 from timeseries.spool.hand_overs import HandOver
 
 MESSAGES_MAX = 4096  # of one look at the client's queue
@@ -50,11 +54,17 @@ class BusCounts:
 
 @dataclass
 class _Partition:
-    """A partition as this member holds it: its recorder while it goes on, the next offset, the end that is awaited."""
+    """A partition as this member holds it: its recorder while it goes on, where its source's files are, the oldest
+    offset that the topic had, the next one, when what is recorded was written, the end that is awaited."""
 
     place: PartitionPlace
     recording: PartitionRecorder | None = None
+    source: str = ""
+    folder: Path | None = None
+    oldest: int = 0
+    asked_for: int | None = None  # the offset behind a gap that was read again
     position: int = 0
+    reached_ns: int = 0
     end: int | None = None
     retry_at: float = 0.0
 
@@ -82,15 +92,17 @@ class TopicConsumer:
         self.settings, self.counts = settings, BusCounts()
         self._open_recorder, self._source, self._skip_lost = open_recorder, source, skip_lost
         self._partitions: dict[PartitionPlace, _Partition] = {}
+        self._lost: list[_Partition] = []  # by the silence of Kafka, until it says who goes on with them
         self._dead: dict[str, BusProducer] = {}
         self._committed_at = 0.0
         self._ids = topic_ids(settings, topics)
-        self._consumer = Consumer(settings.member(group) | QUIET, error_cb=ClientFaults())
+        self._answered_ns, self._is_broken = time.time_ns(), False
+        self._consumer = Consumer(settings.member(group) | QUIET, error_cb=ClientFaults(), on_commit=self._committed)
         if partitions:
             own = [TopicPartition(topic, number) for topic in topics for number in partitions]
             self._assigned(self._consumer, own)
             return
-        self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+        self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lose)
 
     def run(self, should_stop: Callable[[BusCounts], bool], *, until_end: bool = False) -> BusCounts:
         """Record until told to stop, or ``until_end`` until every partition that this member holds is read to where it
@@ -102,6 +114,9 @@ class TopicConsumer:
                     break
                 with _collector_at_rest():
                     self._look()
+        except BaseException:
+            self._is_broken = True
+            raise
         finally:
             stopped = dict(self.counts.stopped)
             self._commit(asynchronous=False)
@@ -122,12 +137,13 @@ class TopicConsumer:
                 raise BusUnavailable(f"Kafka cannot be read: {fault.str()}.")
             if fault.code() == KafkaError._AUTO_OFFSET_RESET and place in self._partitions:
                 self._stop(self._partitions[place], OffsetGone(f"{place[0]}/{place[1]}: {fault.str()}."))
-            else:
+            elif fault.code() != KafkaError._PARTITION_EOF:
                 log.warning("kafka", fault=fault.str())
         for place, taken in arrived.items():
             held = self._partitions.get(place)
             if held is not None and held.recording is not None:  # else they come again
                 self._take(held, held.recording, taken)
+        self._note_ends(message for message, fault in faulty if fault.code() == KafkaError._PARTITION_EOF)
         for held in self._partitions.values():
             if held.recording is None and time.monotonic() >= held.retry_at:
                 self._open(held)
@@ -137,7 +153,31 @@ class TopicConsumer:
         if time.monotonic() - self._committed_at >= COMMIT_SECONDS:
             self._commit()
 
+    def _note_ends(self, ends: Iterable[Message]) -> None:
+        """Move positions to the ends that were reached: behind the last message may lie records of a transaction, which
+        nobody is given."""
+        for end in ends:
+            held = self._partitions.get((end.topic() or "", end.partition() or 0))
+            if held is not None and held.recording is not None:
+                held.position = max(held.position, end.offset() or 0)
+                self.counts.stopped.pop(held.place, None)
+
+    def _follows(self, held: _Partition, recording: PartitionRecorder, first: int) -> bool:
+        """Tell whether messages from this offset on may be taken. Where an earlier one has to come, they are asked for
+        once more from there: between the two may lie records of transactions alone, or the message was lost."""
+        expected = recording.expected
+        if expected is None or first == expected or held.oldest > expected:
+            return True
+        if held.asked_for != first:
+            held.asked_for = first
+            self._consumer.seek(TopicPartition(*held.place, expected))
+            return False
+        recording.pass_gap(first)
+        return True
+
     def _take(self, held: _Partition, recording: PartitionRecorder, messages: list[BusMessage]) -> None:
+        if not self._follows(held, recording, messages[0].offset):
+            return
         try:
             outcome = recording.take(messages)
         except OffsetGone:
@@ -154,7 +194,8 @@ class TopicConsumer:
         except BusUnavailable as error:
             self._stop(held, error, is_told=False)
             return
-        held.position = messages[-1].offset + 1
+        held.position, held.reached_ns = messages[-1].offset + 1, messages[-1].time_ns
+        self.counts.stopped.pop(held.place, None)
         self.counts.messages += len(messages)
         self.counts.accepted += outcome.accepted
         self.counts.rejected += outcome.rejected
@@ -172,6 +213,8 @@ class TopicConsumer:
         producer.flush()
 
     def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget(self._lost)
+        self._lost.clear()
         for assigned in partitions:
             held = self._partitions[assigned.topic, assigned.partition] = _Partition(
                 (assigned.topic, assigned.partition)
@@ -182,17 +225,38 @@ class TopicConsumer:
         still = [TopicPartition(*held.place) for held in self._partitions.values() if held.recording is None]
         self._consumer.pause(still)
 
+    def _forget(self, partitions: Iterable[_Partition]) -> None:
+        """Take away what this member told of partitions; where it ends by a fault, its last words stay and grow old."""
+        for held in partitions:
+            if held.folder is not None and not self._is_broken:
+                forget(held.folder)
+
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._forget(self._given_up(partitions))
+
+    def _lose(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._lost += self._given_up(partitions)
+
+    def _given_up(self, partitions: list[TopicPartition]) -> list[_Partition]:
+        """Free the sources of partitions that are another member's now, and return those that this one held."""
+        given_up = []
         for revoked in partitions:
             held = self._partitions.pop((revoked.topic, revoked.partition), None)
             self.counts.stopped.pop((revoked.topic, revoked.partition), None)
-            if held is not None and held.recording is not None:
+            if held is None:
+                continue
+            given_up.append(held)
+            if held.recording is not None:
                 held.recording.close()
+                held.recording = None
+        return given_up
 
     def _open(self, held: _Partition) -> None:
         """Open a partition's lane and set its position; note why where that cannot be now."""
         topic, number = held.place
         recording = partition_of(topic, number, self._ids[topic], self._source, self._open_recorder)
+        held.source = recording.recorder.source
+        held.folder = Spool(recording.recorder.root).folder(held.source)
         try:
             low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=ASK_SECONDS)
             offset = recording.resume()
@@ -200,6 +264,7 @@ class TopicConsumer:
             recording.recorder.close()
             held.end, held.retry_at = held.position, inf
             self.counts.handed_over[held.place] = str(error)
+            held.folder = None  # how it stands is another one's to tell
             return
         except (VeloxError, KafkaException) as error:
             recording.recorder.close()
@@ -207,8 +272,10 @@ class TopicConsumer:
             self.counts.stopped[held.place] = str(error)
             return
         held.recording, held.end = recording, high if held.end is None else held.end
-        held.position = low if offset is None else max(low, offset)
-        self.counts.stopped.pop(held.place, None)
+        held.position, held.oldest = low if offset is None else max(low, offset), low
+        held.asked_for, held.reached_ns = None, time.time_ns()
+        if held.position >= high:  # else it stands still until something of it is recorded
+            self.counts.stopped.pop(held.place, None)
 
     def _stop(self, held: _Partition, error: VeloxError, *, is_told: bool = True) -> None:
         """Let a partition stand still: what its lane could not take comes again from where the marks say."""
@@ -220,7 +287,7 @@ class TopicConsumer:
         self._consumer.pause([TopicPartition(*held.place)])
 
     def _commit(self, *, asynchronous: bool = True) -> None:
-        """Mark what has ended, and tell the broker how far this member is: for its lag, nobody goes on from there."""
+        """Mark what has ended, and tell how far this member is, Kafka too: for lag, nobody goes on from there."""
         self._committed_at, offsets = time.monotonic(), list[TopicPartition]()
         for held in self._partitions.values():
             if held.recording is not None:
@@ -234,6 +301,29 @@ class TopicConsumer:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             log.warning("the lag cannot be told to Kafka", error=str(error))
+        self._tell_standings()
+
+    def _committed(self, error: KafkaError | None, _: list[TopicPartition]) -> None:
+        if error is None:
+            self._answered_ns = time.time_ns()
+
+    def _tell_standings(self) -> None:
+        """Tell beside each lane how its partition stands."""
+        for held in (*self._partitions.values(), *self._lost):
+            if held.folder is None:
+                continue
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(*held.place), cached=True)
+            standing = PartitionStanding(
+                *held.place,
+                source=held.source,
+                pid=os.getpid(),
+                at_ns=time.time_ns(),
+                answered_ns=self._answered_ns,
+                reached_ns=held.reached_ns,
+                lag=max(0, high - held.position),
+                stopped=self.counts.stopped.get(held.place, ""),
+            )
+            tell(held.folder, standing, is_recording=held.recording is not None)
 
 
 def partition_of(topic: str, number: int, topic_id: str, source: str, open_recorder: OpenRecorder) -> PartitionRecorder:

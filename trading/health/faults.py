@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from timeseries import presence
+from timeseries.bus.standing import LEFT_SECONDS
 from trading.health.state import DEGRADED, DOWN, State
 
 DAY = 86_400.0
 ANSWER_SECONDS = 2.0  # a check's longest wait for a server or for the writers' lock
 OLD_SECONDS = 60.0  # so old may a waiting point, row or fact be
 QUIET_SECONDS = 60.0  # so long may a feed be silent in session
+TOLD_SECONDS = 2.0  # so often a consumer tells how its partitions stand
+KAFKA_SECONDS = 10.0  # so long may Kafka leave a consumer without an answer, which is asked for as often
 REFUSED_SECONDS = (60.0, 3600.0)  # so long after a refusal the spool is down, and so long degraded
 FACTS_REFUSED_SECONDS = DAY
 UNSYNCED_SECONDS, UNSYNCED_WINDOWS = 2.0, 10  # the later of both: a companion may be starting, a disk be slow once
@@ -268,6 +271,25 @@ FEED_FROZEN = Fault(
 CLOCK_DATABASE = Fault(
     "clock", "clock_database", "This machine and the database server disagree on the time", DEGRADED, 0,
     "Let chrony or timesyncd set both clocks.",
+)  # fmt: skip
+PARTITION_LEFT = Fault(
+    "feed", "partition_left", "A consumer of Kafka was killed or hangs, and nobody took its partition", DEGRADED,
+    LEFT_SECONDS,
+    "Start `manage.py consume` again: it goes on where it came to, as long as the topic keeps what nobody recorded. Of "
+    "one that nobody shall record any more, remove the file `partition` from the source's folder in the spool.",
+)  # fmt: skip
+PARTITION_STOPPED = Fault(
+    "feed", "partition_stopped", "A partition of a topic stands still, the others go on", DEGRADED, TOLD_SECONDS,
+    "Put right what the state names: it is tried again each second, and goes on where it came to.", hold_seconds=30,
+)  # fmt: skip
+KAFKA_UNREACHABLE = Fault(
+    "feed", "kafka_unreachable", "Kafka does not answer a consumer", DEGRADED, KAFKA_SECONDS + 2 * TOLD_SECONDS,
+    "Start the broker or mend the network; the consumer goes on by itself.", hold_seconds=15,
+)  # fmt: skip
+KAFKA_BEHIND = Fault(
+    "feed", "kafka_behind", "What is recorded of a topic is too far behind it", DEGRADED, OLD_SECONDS,
+    "Start another `manage.py consume` of the group, at most one for each partition; one that is catching up goes on.",
+    hold_seconds=60,
 )  # fmt: skip
 CLOCK_FEED = Fault(
     "clock", "clock_feed", "Live ticks carry exchange times that this machine's clock cannot explain", DEGRADED, 0,

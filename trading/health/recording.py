@@ -16,7 +16,7 @@ from timeseries.shipping.balance import PointCounts
 from timeseries.stores.base import damage_error
 from trading import summon
 from trading.domain import display
-from trading.health import faults
+from trading.health import faults, topics
 from trading.health.state import DEGRADED, OFF, OK, FeedReport, State, iso
 from trading.queries.sessions import calendar_of
 
@@ -180,7 +180,7 @@ def feeds(now: datetime) -> dict[str, FeedReport]:
 
 
 def feed(reports: dict[str, FeedReport] | None, now: datetime) -> State:
-    """Return whether ticks come while the exchange is open, and which keys of them are not read."""
+    """Return whether ticks come, from Kafka in time, while the exchange is open, and which keys are not read."""
     lanes = [lane for lane in wiring.open_spool().lanes() if lane.measurement == TICKS]
     keys = [
         f"{key} of {lane.source} ({display.count(count)})"
@@ -188,6 +188,9 @@ def feed(reports: dict[str, FeedReport] | None, now: datetime) -> State:
         for key, count in lane.unread_keys().items()
     ]
     unread = f" Not read: {', '.join(keys)}." if keys else ""
+    partitions = topics.partitions()
+    if (of_topics := topics.fault(partitions, now)) is not None:
+        return of_topics
     if not reports:
         return State(OFF, "", f"Nobody records ticks now.{unread}")
     quiet = [source for source, report in reports.items() if report["age_seconds"] > faults.QUIET_SECONDS]
@@ -195,7 +198,7 @@ def feed(reports: dict[str, FeedReport] | None, now: datetime) -> State:
     # Before a session nobody ticks: a feed that begins with it is not late for a minute.
     if quiet and session is not None and (now - session.opens_at).total_seconds() > faults.QUIET_SECONDS:
         return faults.FEED_FROZEN.state(f"No tick for a minute: {', '.join(quiet)}.{unread}")
-    return State(OK, "", f"{len(reports)} recording.{unread}")
+    return State(OK, "", f"{len(reports)} recording.{topics.summary(partitions)}{unread}")
 
 
 def disk() -> State:

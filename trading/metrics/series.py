@@ -114,6 +114,13 @@ REFUSED = MetricSeries(
 FEED_AGE = MetricSeries(
     "velox_feed_age_seconds", GAUGE, ("source",), "Age of the last tick of each source being recorded."
 )
+KAFKA_LAG = MetricSeries(
+    "velox_kafka_lag_messages", GAUGE, ("topic", "partition"), "Messages of a partition that are not recorded yet."
+)
+KAFKA_BEHIND = MetricSeries(
+    "velox_kafka_behind_seconds", GAUGE, ("topic", "partition"),
+    "Age of the newest recorded message of a partition while others wait, else 0.",
+)  # fmt: skip
 FEED_AHEAD = MetricSeries(
     "velox_feed_exchange_ahead_seconds",
     GAUGE,

@@ -12,7 +12,7 @@ from django.db import connection
 
 from timeseries import presence, wiring
 from trading import summon
-from trading.health import database, integrity
+from trading.health import database, integrity, topics
 from trading.health.report import look
 from trading.health.state import DEGRADED, DOWN, OFF, OK
 from trading.metrics import series
@@ -84,7 +84,7 @@ def ledger(*, now: datetime) -> Iterator[MetricReading]:
 
 
 def spool(*, now: datetime) -> Iterator[MetricReading]:
-    """Yield what storage faults cost, and the spool's room."""
+    """Yield what storage faults cost, how far partitions of topics are behind, and the spool's room."""
     lanes = wiring.open_spool().lanes()
     counts = [lane.refused() for lane in lanes]
     lost = {
@@ -93,6 +93,9 @@ def spool(*, now: datetime) -> Iterator[MetricReading]:
         "spool_removed": sum(lane.removed() for lane in lanes),
     }
     yield MetricReading(series.REFUSED, [((reason,), count) for reason, count in lost.items()])
+    partitions = {(row.topic, str(row.number)): row for row in topics.partitions()}
+    yield MetricReading(series.KAFKA_LAG, [(place, row.lag) for place, row in partitions.items()])
+    yield MetricReading(series.KAFKA_BEHIND, [(place, row.behind_seconds) for place, row in partitions.items()])
     space = wiring.spool_space()
     if space is not None:
         yield MetricReading(series.SPOOL_USED, [((), space.used)])

@@ -1,4 +1,8 @@
-"""A child process in place of an SDK: prints recorded dicts, the first line of which the test chooses by its mode."""
+"""A child process in place of an SDK: each start prints lines as the test's script says, and ends or hangs.
+
+The script is JSON, an entry for each start: the lines, and what follows them: `hang`, `die` (in the midst of a line),
+`freeze` (the last line again and again), or `none` (it has no SDK). The last entry counts for every later start.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,33 @@ import json
 import sys
 import time
 
-MODE, FILE = sys.argv[1:3]
+FILE = sys.argv[1]
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def main() -> None:
     keys = json.loads(sys.stdin.readline())
-    if MODE == "none":
-        sys.exit(3)
-    with open(FILE) as file:
-        lines = file.read().splitlines()
-    with open(f"{FILE}.starts", "a") as starts:
+    with open(f"{FILE}.starts", "a+") as starts:
         starts.write(json.dumps(keys) + "\n")
-    with open(f"{FILE}.starts") as starts:
+        starts.seek(0)
         number = len(starts.readlines())
+    with open(FILE) as file:
+        script = json.load(file)
+    lines, then = script[min(number, len(script)) - 1]
+    if then == "none":
+        sys.exit(3)
     for line in lines:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    if MODE == "dies" and number < 3:
-        sys.stdout.write('{"symbol": "NSE:SBIN-EQ", "ltp": 9')  # in the midst of a line
-        sys.stdout.flush()
+        say(line + "\n")
+    if then == "die":
+        say('{"symbol": "NSE:SBIN-EQ", "ltp": 9')
         return
+    while then == "freeze":
+        say(lines[-1] + "\n")
+        time.sleep(0.02)
     time.sleep(60)
 
 

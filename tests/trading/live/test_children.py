@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,16 @@ LISTINGS: dict[str, Any] = {
 }
 
 
-def run_child(feed: str, file: Path, mode: str, ends: Any, patience: ConnectionPatience = QUICK) -> FeedConnection:
-    file.write_text("\n".join([*map(json.dumps, DICTS[feed]), "{", "5", '{"symbol": "OTHER", "x": 1}']))
-    command = [sys.executable, str(Path(__file__).with_name("child.py")), mode, str(file)]
+def odd_lines(feed: str) -> list[str]:
+    return [*map(json.dumps, DICTS[feed]), "{", "5", '{"symbol": "OTHER", "x": 1}']
+
+
+def run_child(
+    feed: str, file: Path, script: Sequence[tuple[list[str], str]], ends: Any, patience: ConnectionPatience = QUICK
+) -> FeedConnection:
+    """Record from a child that plays a script (`child.py`) until a condition holds."""
+    file.write_text(json.dumps(script))
+    command = [sys.executable, str(Path(__file__).with_name("child.py")), str(file)]
 
     async def run(connection: FeedConnection) -> None:
         task = asyncio.create_task(connection.run())
@@ -61,7 +69,7 @@ def run_child(feed: str, file: Path, mode: str, ends: Any, patience: ConnectionP
 
 @pytest.mark.parametrize("feed", DICTS)
 def test_the_dicts_of_a_child_are_recorded_and_odd_lines_counted(feed: str, tmp_path: Path) -> None:
-    connection = run_child(feed, tmp_path / "dicts", "lasts", lambda c: c.recorder.messages == 6)
+    connection = run_child(feed, tmp_path / "dicts", [(odd_lines(feed), "hang")], lambda c: c.recorder.messages == 6)
     price, symbol = (800.1, "SBIN") if feed == "fyers" else (190.1, "AAPL")
     assert points(symbol, feed) == [(price, 1), (price, 2), (price, 3)]
     assert (connection.recorder.damaged, connection.recorder.left_out) == ({"unreadable": 2}, {"not_listed": 1})
@@ -69,9 +77,11 @@ def test_the_dicts_of_a_child_are_recorded_and_odd_lines_counted(feed: str, tmp_
 
 
 def test_a_child_that_dies_is_started_again_and_its_half_line_is_nothing(tmp_path: Path) -> None:
+    lines = odd_lines("fyers")
     connection = run_child(
-        "fyers", tmp_path / "dicts", "dies", lambda c: c.connections == 3 and c.recorder.messages >= 18
-    )
+        "fyers", tmp_path / "dicts", [(lines, "die")] * 2 + [(lines, "hang")],
+        lambda c: c.connections == 3 and c.recorder.messages >= 18,
+    )  # fmt: skip
     # Each start told three quotes, of which the first is not the newest that is recorded.
     assert [volume for _, volume in points("SBIN", "fyers")] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert [gap["reason"] for gap in connection.recorder.gaps] == ["cut", "cut"]
@@ -79,12 +89,13 @@ def test_a_child_that_dies_is_started_again_and_its_half_line_is_nothing(tmp_pat
 
 def test_a_child_that_says_nothing_is_ended_and_started_again(tmp_path: Path) -> None:
     patience = ConnectionPatience(0.4, 60.0, 0.01, 0.02)
-    connection = run_child("fyers", tmp_path / "dicts", "lasts", lambda c: len(c.recorder.gaps) == 1, patience)
+    script = [(odd_lines("fyers"), "hang")]
+    connection = run_child("fyers", tmp_path / "dicts", script, lambda c: len(c.recorder.gaps) == 1, patience)
     assert connection.recorder.gaps[0]["reason"] == "silent"
 
 
 def test_a_child_without_its_sdk_says_what_to_install(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    run_child("fyers", tmp_path / "dicts", "none", lambda c: c.recorder._cut is not None)
+    run_child("fyers", tmp_path / "dicts", [([], "none")], lambda c: c.recorder._cut is not None)
     assert "velox[fyers]" in "".join(capfd.readouterr())
     with pytest.raises(InvalidValue, match="needs the package fyers_apiv3"):
         must_have_sdk("fyers", None)
