@@ -37,10 +37,10 @@ def start(
 ) -> ForkServerProcess:
     """Start a member as a process of its own."""
     options = {"source": source, "partitions": partitions}
-    process = _processes.Process(target=_record, args=(root, servers, topic), kwargs=options, daemon=True)
+    process = _processes.Process(target=record, args=(root, servers, topic), kwargs=options, daemon=True)
     process.start()
     return process
 
 
-def _record(root: Path, servers: str, topic: str, *, source: str, partitions: Sequence[int]) -> None:
+def record(root: Path, servers: str, topic: str, *, source: str, partitions: Sequence[int]) -> None:
     member(root, servers, topic, source=source, partitions=partitions).run(lambda _: False)

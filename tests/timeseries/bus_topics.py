@@ -29,9 +29,9 @@ class KillPoint:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left = 0
         for name in ("put", "mark"):
-            monkeypatch.setattr(LaneWriter, name, self._at_risk(getattr(LaneWriter, name)))
+            monkeypatch.setattr(LaneWriter, name, self.at_risk(getattr(LaneWriter, name)))
 
-    def _at_risk(self, call: Any) -> Any:
+    def at_risk(self, call: Any) -> Any:
         def wrapped(lane: LaneWriter, *arguments: Any, **keywords: Any) -> None:
             self.left -= 1
             if self.left == 0:

@@ -51,7 +51,7 @@ class PartitionStanding:
 def tell(folder: Path, standing: PartitionStanding, *, is_recording: bool) -> None:
     """Write how a partition stands into its source's folder. A consumer that does not record it now, such as one that
     waits for another one's lock, leaves what that one tells; a disk that takes nothing is told of by the lane."""
-    other = None if is_recording else _read(folder)
+    other = None if is_recording else standing_in(folder)
     if other is not None and other.pid != standing.pid and standing.at_ns - other.at_ns < LEFT_SECONDS * 10**9:
         return
     fresh = folder / f".{NAME}.{standing.pid}"
@@ -65,7 +65,7 @@ def tell(folder: Path, standing: PartitionStanding, *, is_recording: bool) -> No
 
 def forget(folder: Path) -> None:
     """Take away what this process told of a partition that it gives up."""
-    own = _read(folder)
+    own = standing_in(folder)
     if own is not None and own.pid == os.getpid():
         with suppress(OSError):
             (folder / NAME).unlink()
@@ -74,12 +74,13 @@ def forget(folder: Path) -> None:
 def standings(spool: Spool) -> Iterator[PartitionStanding]:
     """Yield how each partition stood when its consumer told it last, by source."""
     for source in spool.sources():
-        standing = _read(spool.folder(source))
+        standing = standing_in(spool.folder(source))
         if standing is not None:
             yield standing
 
 
-def _read(folder: Path) -> PartitionStanding | None:
+def standing_in(folder: Path) -> PartitionStanding | None:
+    """Return how the partition of a source stood, None where nobody tells."""
     try:
         return PartitionStanding(**orjson.loads((folder / NAME).read_bytes()))
     except (OSError, ValueError, TypeError):  # it is not there, or of another version
