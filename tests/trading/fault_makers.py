@@ -370,9 +370,9 @@ def a_feed_is_frozen_in_session(room: Room) -> datetime:
     return datetime(2027, 1, 18, 5, tzinfo=UTC)  # a Monday, 10:30 at the desk
 
 
-def _partition(room: Room, *, told: float = 0, answered: float = 0, reached: float = 0, stopped: str = "") -> None:
+def _partition(room: Room, *, age: float = 0, answered: float = 0, reached: float = 0, stopped: str = "") -> None:
     """Leave what a consumer told of a partition, each so many seconds ago."""
-    at_ns = time.time_ns() - int(told * 10**9)
+    at_ns = time.time_ns() - int(age * 10**9)
     times = {"at_ns": at_ns, "answered_ns": at_ns - int(answered * 10**9), "reached_ns": at_ns - int(reached * 10**9)}
     standing = PartitionStanding("ticks", 0, "ticks.0", os.getpid(), lag=5, stopped=stopped, **times)
     tell(room.data_dir / "spool" / "ticks.0", standing, is_recording=True)
@@ -380,7 +380,7 @@ def _partition(room: Room, *, told: float = 0, answered: float = 0, reached: flo
 
 @makes("feed/partition_left")
 def a_consumer_was_killed(room: Room) -> None:
-    _partition(room, told=LEFT_SECONDS + 1)
+    _partition(room, age=LEFT_SECONDS + 1)
 
 
 @makes("feed/partition_stopped")

@@ -102,7 +102,12 @@ class TopicConsumer:
             own = [TopicPartition(topic, number) for topic in topics for number in partitions]
             self._assigned(self._consumer, own)
             return
-        self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lose)
+        self._consumer.subscribe(
+            list(topics),
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=lambda _, partitions: self._lost.extend(self._given_up(partitions)),
+        )
 
     def run(self, should_stop: Callable[[BusCounts], bool], *, until_end: bool = False) -> BusCounts:
         """Record until told to stop, or ``until_end`` until every partition that this member holds is read to where it
@@ -213,7 +218,7 @@ class TopicConsumer:
         producer.flush()
 
     def _assigned(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget(self._lost)
+        forget(held.folder for held in self._lost)
         self._lost.clear()
         for assigned in partitions:
             held = self._partitions[assigned.topic, assigned.partition] = _Partition(
@@ -225,17 +230,10 @@ class TopicConsumer:
         still = [TopicPartition(*held.place) for held in self._partitions.values() if held.recording is None]
         self._consumer.pause(still)
 
-    def _forget(self, partitions: Iterable[_Partition]) -> None:
-        """Take away what this member told of partitions; where it ends by a fault, its last words stay and grow old."""
-        for held in partitions:
-            if held.folder is not None and not self._is_broken:
-                forget(held.folder)
-
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget(self._given_up(partitions))
-
-    def _lose(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._lost += self._given_up(partitions)
+        given_up = self._given_up(partitions)
+        if not self._is_broken:  # else its last words stay, and grow old
+            forget(held.folder for held in given_up)
 
     def _given_up(self, partitions: list[TopicPartition]) -> list[_Partition]:
         """Free the sources of partitions that are another member's now, and return those that this one held."""

@@ -7,7 +7,7 @@ writes its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,12 +63,13 @@ def tell(folder: Path, standing: PartitionStanding, *, is_recording: bool) -> No
         _log.warning("how a partition stands cannot be told", partition=standing.place, error=str(error))
 
 
-def forget(folder: Path) -> None:
-    """Take away what this process told of a partition that it gives up."""
-    own = standing_in(folder)
-    if own is not None and own.pid == os.getpid():
-        with suppress(OSError):
-            (folder / NAME).unlink()
+def forget(folders: Iterable[Path | None]) -> None:
+    """Take away what this process told of partitions that it gives up, by their sources' folders."""
+    for folder in folders:
+        own = None if folder is None else standing_in(folder)
+        if folder is not None and own is not None and own.pid == os.getpid():
+            with suppress(OSError):
+                (folder / NAME).unlink()
 
 
 def standings(spool: Spool) -> Iterator[PartitionStanding]:

@@ -48,7 +48,7 @@ def test_each_step_that_a_kill_may_come_before_or_behind_is_gone_over_again(
     way: str, seed: int, tmp_path: Path
 ) -> None:
     """Killed as an update is on disk, as fills are booked, as the broker is asked, as its trades are booked."""
-    chance, kills, told = random.Random(seed), 0, list[Any]()
+    chance, kills, trades = random.Random(seed), 0, list[Any]()
     file, log = tmp_path / "trades.json", OrderLog(tmp_path / "feeds", "kite")
 
     def at_risk(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,15 +69,15 @@ def test_each_step_that_a_kill_may_come_before_or_behind_is_gone_over_again(
         """Start a recorder, which takes the updates that are on disk, gets some more, and settles; until it lives."""
         waiting = list(states)
         while True:
-            desk = booking(told if way == "rest" else None, log=log)
+            desk = booking(trades if way == "rest" else None, log=log)
             try:
                 desk.begin()
                 while waiting:
                     desk.offer(waiting.pop(0))  # the broker tells each once
                 assert desk.settle()
                 if way == "file":
-                    file.write_text(json.dumps({"status": "success", "data": told}))
-                    if told:
+                    file.write_text(json.dumps({"status": "success", "data": trades}))
+                    if trades:
                         call_command("broker_import", str(file), stdout=StringIO())
                 return
             except Killed:
@@ -88,10 +88,10 @@ def test_each_step_that_a_kill_may_come_before_or_behind_is_gone_over_again(
             stack.enter_context(patch.object(order_booking, name, at_risk(getattr(order_booking, name))))
         life(update(FULL[:1]), update(FULL[:2]))
         assert money() == sum(count * Decimal(price) for count, price in FULL[:2])
-        told += REAL[:1]  # the interface lags behind
+        trades += REAL[:1]  # the interface lags behind
         life(update(FULL, status="COMPLETE"), update(FULL[:1]))
         assert money() == sum(count * Decimal(price) for count, price in FULL)
-        told += REAL[1:]
+        trades += REAL[1:]
         life(update(FULL, status="COMPLETE"))
         life()
     assert kills > 2
@@ -108,7 +108,7 @@ def test_each_step_that_a_kill_may_come_before_or_behind_is_gone_over_again(
 
 @pytest.mark.usefixtures("ledger")
 def test_the_recorder_itself_is_killed_between_fills_and_their_trades(ledger: Ledger, instruments: Path) -> None:
-    told: list[Any] = []
+    trades: list[Any] = []
 
     async def script(connection: ServerConnection, number: int) -> None:
         for state in [update(FULL[:2]), update(FULL[:1])] if number == 1 else []:
@@ -120,16 +120,16 @@ def test_the_recorder_itself_is_killed_between_fills_and_their_trades(ledger: Le
             assert process.poll() is None, process.communicate()
 
     async def run(url: str) -> None:
-        more = ("--trades-url", url, "--strategy", "bot")
+        options = ("--trades-url", url, "--strategy", "bot")
         async with broker(script, subscriptions=2) as fake:
-            with recorder(ledger, instruments, "--url", fake.url, *more) as process:
+            with recorder(ledger, instruments, "--url", fake.url, *options) as process:
                 await when(lambda: provisional() > 0, process)
                 process.kill()
-            told[:] = REAL  # the order is filled while nobody records it
-            with recorder(ledger, instruments, "--url", fake.url, *more) as process:
+            trades[:] = REAL  # the order is filled while nobody records it
+            with recorder(ledger, instruments, "--url", fake.url, *options) as process:
                 await when(lambda: len(booked()) == 3, process)
                 process.kill()
 
-    with ended_afterwards(), trades_of_day(told) as url:
+    with ended_afterwards(), trades_of_day(trades) as url:
         asyncio.run(run(url))
     assert (sorted(booked()), provisional()) == (TRUTH, 0)
