@@ -11,7 +11,8 @@ from typing import Any
 
 
 class Webhook(ThreadingHTTPServer):
-    """``status`` is what it answers with; 0 hangs until `let_go`. ``bodies`` are the JSON that was posted to it."""
+    """``status`` is what it answers with; 0 hangs until `let_go`. ``bodies`` are the JSON that was posted to it,
+    ``texts`` whatever else."""
 
     daemon_threads = True
 
@@ -19,6 +20,7 @@ class Webhook(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.status, self.location = 200, ""
         self.bodies: list[dict[str, Any]] = []
+        self.texts: list[str] = []
         self.pings: list[str] = []
         self.released = threading.Event()
 
@@ -38,7 +40,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.bodies.append(json.loads(body))
+        if "json" in self.headers["Content-Type"]:
+            self.server.bodies.append(json.loads(body))
+        else:
+            self.server.texts.append(body.decode())
         self._answer()
 
     def do_GET(self) -> None:

@@ -18,7 +18,8 @@ Each fault that VELOX tells of itself, once: `manage.py health`, `/metrics` (`ve
 alerts and the rules of `ops/` have it from this table. A part has one fault at a time, the worst of those it is in.
 
 - *Seconds* pass at most until `health` shows the fault, counted from the limits and periods that its check goes by. A
-  look comes when somebody asks: every scrape of Prometheus, every round of VELOX's own alerts.
+  look comes when somebody asks: every scrape of Prometheus, every round of VELOX's own alerts. A process's first look
+  loads its clients too, InfluxDB's for most of a second of a processor: long on a machine that is overloaded.
 - *Held*: a state that may pass by itself is alarmed only after so many seconds more.
 - *Mended*: what `manage.py doctor --fix` does about it. Where that is empty a person decides; it never touches what was
   accepted.

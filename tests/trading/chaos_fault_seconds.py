@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -21,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.module_loading import import_string
 
 from tests.conftest import Ledger
 from tests.standby import standby_pair
+from tests.timeseries.influx_server import faulty_influx
 from tests.trading import test_faults
-from tests.trading.fault_makers import MAKERS, Room
+from tests.trading.fault_makers import MAKERS, Room, use_influx
 from tests.trading.test_ledger_copies import connected
 from tests.waiting import until
 from tests.workers import BEAT, WORKER, celery
@@ -41,7 +44,7 @@ from trading.health.state import DEGRADED
 from trading.models import Exchange, ExchangeSession
 from trading.queries.period import desk_date
 
-room = test_faults.room  # the fixture
+fresh_room = test_faults.room  # the fixture
 
 PAUSE_SECONDS = 0.2
 NEVER_SECONDS = 60.0  # beyond what the table allows
@@ -61,11 +64,21 @@ HEAD = """# Seconds until a fault shows
 
 Measured by `python -m pytest -q tests/trading/chaos_fault_seconds.py`, a part of `make chaos`, on two cores at a load
 of {load:.0f}: each fault is made on real files, processes and servers, and health is asked again and again until it
-tells of it. *At most* is what [faults.md](faults.md) allows; *look* is the longest look, which comes to it.
+tells of it, by a process that has looked before. *At most* is what [faults.md](faults.md) allows; *look* is the
+longest look, which comes to it.
 
 | fault | at most | seconds | look |
 |---|---|---|---|
 """
+
+
+@pytest.fixture
+def room(fresh_room: Room) -> Room:
+    """The room of a process that has looked at its desk before, and has loaded what it looks with."""
+    for name in ("stores.influx.store.open_influx", "worker.broker_client.ask"):
+        import_string(f"timeseries.{name}")
+    report(now=datetime.now(UTC))
+    return fresh_room
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +133,18 @@ def fresh(folder: Path, *names: str) -> Iterator[None]:
 def test_a_fault_shows_in_time(key: str, room: Room, rows: list[str]) -> None:
     MAKERS[key](room)
     shown_after(BY_KEY[key], in_report(BY_KEY[key]), rows)
+
+
+@pytest.mark.parametrize("word", ["hangs", "drips"])
+def test_an_influxdb_that_never_ends_its_answer_shows_in_time(word: str, room: Room, rows: list[str]) -> None:
+    fault = BY_KEY["store/store_unavailable"]
+    with faulty_influx() as influx, socket.create_server(("127.0.0.1", 0)) as listener:
+        use_influx(room, influx.url)
+        assert not in_report(fault)()
+        if word == "hangs":
+            use_influx(room, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        influx.behaviour.drip_seconds = 0.05
+        shown_after(fault, in_report(fault), rows, f" ({word})")
 
 
 @pytest.mark.parametrize(("key", "word"), [("shipper/no_companion", "KILL"), ("shipper/companion_stuck", "STOP")])

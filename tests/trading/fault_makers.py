@@ -209,7 +209,7 @@ def a_frame_is_overwritten(room: Room) -> None:
 # -- the store and who ships ---------------------------------------------------------------------------------------
 
 
-def _influx(room: Room, url: str) -> None:
+def use_influx(room: Room, url: str) -> None:
     room.settings.INFLUXDB_V2_URL = url
     for name in ("ORG", "BUCKET", "TOKEN"):
         setattr(room.settings, f"INFLUXDB_V2_{name}", "velox")
@@ -217,12 +217,12 @@ def _influx(room: Room, url: str) -> None:
 
 @makes("store/store_unavailable")
 def influxdb_is_down(room: Room) -> None:
-    _influx(room, "http://127.0.0.1:9")
+    use_influx(room, "http://127.0.0.1:9")
 
 
 @makes("store/store_misconfigured")
 def a_variable_is_missing(room: Room) -> None:
-    _influx(room, "http://127.0.0.1:9")
+    use_influx(room, "http://127.0.0.1:9")
     room.settings.INFLUXDB_V2_TOKEN = ""
 
 
@@ -475,6 +475,11 @@ def a_message_was_given_up(room: Room) -> None:
     raise_alert(notice, now=later())
     keywords = {"channel": "row:1", "label": "phone", "state": "given_up", "tries": 10}
     AlertDelivery.objects.create(alert=Alert.objects.get(), next_try_at=later(), **keywords)
+
+
+@makes("alerts/channel_unusable")
+def an_address_of_a_channel_is_mistyped(room: Room) -> None:
+    room.settings.VELOX_ALERT_URLS = ["mailtos://asha:secret@example.org", "discrod://1234/secret"]
 
 
 @makes("alerts/not_judged")

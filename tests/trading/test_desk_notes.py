@@ -19,6 +19,7 @@ from trading.data_manager import DataManager
 from trading.domain.desk_notes import Desk, FlatFacts, NoteKind, closing_note, flat_note, schedule
 from trading.domain.sessions import DaySession
 from trading.health.backups import Backups
+from trading.health.faults import BY_KEY, Fault
 from trading.health.report import NO_POINTS, HealthLook, HealthReport
 from trading.health.state import PartReport
 from trading.models import Alert
@@ -66,6 +67,39 @@ def told(now: datetime) -> list[str]:
     alerts = Alert.objects.exclude(pk__in=before).order_by("pk")
     assert len(alerts) == count
     return [alert.text.splitlines()[0] for alert in alerts]
+
+
+def test_a_ready_waits_for_a_fault_that_may_pass_by_itself_and_for_no_other(settings: Any) -> None:
+    slow, full = BY_KEY["store/slow"], BY_KEY["disk/disk_full"]
+    found: dict[str, PartReport] = {}
+
+    def look(now: datetime) -> HealthLook:
+        return desk_well(now, **found)
+
+    def found_since(fault: Fault, clock: str) -> None:
+        found[fault.part] = {**WELL, "status": fault.status, "code": fault.code, "since": at(FIRST, clock).isoformat()}
+
+    found_since(slow, "09:00")
+    assert raise_due_notes(look, now=at(FIRST, "09:00:20")) == 0  # held for a minute before it is alarmed
+    found.clear()
+    assert raise_due_notes(look, now=at(FIRST, "09:00:40")) == 1
+    assert Alert.objects.get().text.startswith("Ready")
+    day = FIRST + timedelta(days=1)
+    found_since(slow, "09:00")
+    assert raise_due_notes(look, now=at(day, "09:00")) == 1  # it has lasted since yesterday
+    day += timedelta(days=1)
+    found.clear()
+    found_since(full, "09:00")
+    found["disk"]["since"] = at(day, "09:00").isoformat()
+    assert raise_due_notes(look, now=at(day, "09:00")) == 1
+    day += timedelta(days=1)
+    found.clear()
+    found_since(slow, "09:00")
+    for seconds, count in ((0, 0), (359, 0), (360, 1)):  # one that comes and goes is waited for so long and not longer
+        now = at(day, "09:00") + timedelta(seconds=seconds)
+        found["store"]["since"] = now.isoformat()
+        assert raise_due_notes(look, now=now) == count
+    assert [alert.text[:9] for alert in Alert.objects.order_by("pk")[1:]] == ["NOT READY"] * 3
 
 
 def clocks(notes: Sequence[Any]) -> list[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,8 @@ from django.db import connection, connections
 from django.db.utils import OperationalError
 
 from tests.redis_server import RedisServer
-from tests.trading.fault_makers import MAKERS, Room
+from tests.timeseries.influx_server import faulty_influx
+from tests.trading.fault_makers import MAKERS, Room, use_influx
 from trading.health import database, faults
 from trading.health import report as module
 from trading.health.faults import BY_KEY, FAULTS, Fault
@@ -53,6 +56,16 @@ def test_each_fault_of_a_part_is_made_here() -> None:
 @pytest.mark.parametrize("key", MAKERS)
 def test_health_tells_of_it_with_its_cure(key: str, room: Room) -> None:
     expect(BY_KEY[key], MAKERS[key](room))
+
+
+@pytest.mark.parametrize("is_dripping", [False, True], ids=["says nothing", "drips"])
+def test_an_influxdb_that_takes_the_question_and_never_ends_its_answer_is_told(room: Room, is_dripping: bool) -> None:
+    with faulty_influx() as influx, socket.create_server(("127.0.0.1", 0)) as listener:
+        influx.behaviour.drip_seconds = 0.05  # between two bytes, for ever: no time-out between them ends it
+        use_influx(room, influx.url if is_dripping else f"http://127.0.0.1:{listener.getsockname()[1]}")
+        started = time.monotonic()
+        expect(faults.STORE_UNAVAILABLE, None)
+        assert time.monotonic() - started < 60  # of a busy machine; without a limit it would never be over
 
 
 def test_what_looks_like_a_fault_and_is_none(room: Room) -> None:

@@ -219,6 +219,7 @@ MENDED: dict[str, Callable[[Room], object]] = {
     "feed/quiet": leave,
     "site/certificate_ends": renew_certificate,
     "site/site_unreachable": set_back("VELOX_SITE_URL"),
+    "alerts/channel_unusable": set_back("VELOX_ALERT_URLS"),
     "disk/disk_full": leave,
     "disk/disk_low": leave,
     "logs/logs_read_only": open_logs,

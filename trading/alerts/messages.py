@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from trading.domain.quiet_hours import QuietHours
 from trading.models import Alert, AlertDelivery
+from trading.queries.alerts import PATIENT
 
 MESSAGES_MAX, WITHIN = 20, timedelta(minutes=10)  # to one channel
 PATIENT_MAX = 10  # of them: what can wait leaves room for what cannot
 TOGETHER_MAX = 50  # alerts in one message
 BODY_CHARACTERS_MAX = 3000  # Telegram takes 4,096
-PATIENT = frozenset({Alert.Kind.TRADE, Alert.Kind.SUMMARY})
 SEVERITIES = {
     Alert.Kind.FAULT: "failure",
     Alert.Kind.NOT_FLAT: "failure",
@@ -34,8 +35,14 @@ def next_message(due: Sequence[AlertDelivery], *, sent: int, quiet: QuietHours, 
     for rows, messages_max in ((urgent, MESSAGES_MAX), (patient, PATIENT_MAX)):
         room = messages_max - sent
         if rows and room > 0:
-            return list(rows[:1] if len(rows) <= room else rows[:TOGETHER_MAX])
+            return list(rows[:1] if len(rows) <= room else _together(rows))
     return []
+
+
+def _together(rows: Sequence[AlertDelivery]) -> Sequence[AlertDelivery]:
+    """Return the first of these deliveries that fit into one message: what is cut off a message is never told."""
+    ends = accumulate(len(_line(row)) + 1 for row in rows[:TOGETHER_MAX])
+    return rows[: max(1, sum(end <= BODY_CHARACTERS_MAX for end in ends))]
 
 
 def request_of(deliveries: Sequence[AlertDelivery], url: str) -> dict[str, str]:
@@ -44,9 +51,7 @@ def request_of(deliveries: Sequence[AlertDelivery], url: str) -> dict[str, str]:
     title, body = _title(first), _body(first)
     if len(deliveries) > 1:
         title = f"VELOX: {len(deliveries)} alerts"
-        body = "\n".join(
-            f"{_title(row).removeprefix('VELOX: ')} · {_first_line(row)} · {_name(row)}" for row in deliveries
-        )
+        body = "\n".join(map(_line, deliveries))
     severity = (
         "success"
         if all(row.is_recovery for row in deliveries)
@@ -55,7 +60,7 @@ def request_of(deliveries: Sequence[AlertDelivery], url: str) -> dict[str, str]:
     return {
         "url": url,
         "title": title,
-        "body": body[:BODY_CHARACTERS_MAX],
+        "body": body,
         "severity": severity,
     }
 
@@ -81,11 +86,15 @@ def _body(delivery: AlertDelivery) -> str:
         lines = [f"Over since {alert.recovered_at.astimezone(zone):%H:%M:%S}: {alert.text}"]
     elif alert.cure:
         lines.append(alert.cure)
-    return "\n".join([*lines, f"Since {began}. {settings.VELOX_SITE_URL}/alerts/", _name(delivery)])
+    text, end = "\n".join(lines), f"\nSince {began}. {settings.VELOX_SITE_URL}/alerts/\n{_name(delivery)}"
+    room = BODY_CHARACTERS_MAX - len(end)  # the name is what tells a message that came twice
+    return (text if len(text) <= room else f"{text[: room - 1]}…") + end
 
 
-def _first_line(delivery: AlertDelivery) -> str:
-    return delivery.alert.text.partition("\n")[0][:120]
+def _line(delivery: AlertDelivery) -> str:
+    """Return what a message of several alerts tells of one of them."""
+    first_line = delivery.alert.text.partition("\n")[0][:120]
+    return f"{_title(delivery).removeprefix('VELOX: ')} · {first_line} · {_name(delivery)}"
 
 
 def _name(delivery: AlertDelivery) -> str:

@@ -49,11 +49,7 @@ class Outbox:
 
         Raises: LedgerBusy, LedgerNotReady, LedgerReadOnly; what was not written is written at the next call.
         """
-        self.collect(clock_seconds=clock_seconds)
-        while self._settled:
-            keys, error = self._settled[0]
-            settle_deliveries(keys, error=error, now=now)
-            self._settled.pop(0)
+        self.settle(now=now, clock_seconds=clock_seconds)
         queue_deliveries({channel.key: channel.label for channel in channels}, now=now, sent=self.sent_untold)
         quiet = QuietHours.parse(settings.VELOX_ALERT_QUIET, ZoneInfo(settings.TIME_ZONE))
         for channel in channels:
@@ -66,6 +62,14 @@ class Outbox:
             keys = [row.pk for row in deliveries]
             if deliveries and take_deliveries(keys, now=now):
                 self._send(channel, request_of(deliveries, channel.url), keys=keys, clock_seconds=clock_seconds)
+
+    def settle(self, *, now: datetime, clock_seconds: float) -> None:
+        """Write what became of messages that have ended. Raises: LedgerBusy, LedgerNotReady, LedgerReadOnly."""
+        self.collect(clock_seconds=clock_seconds)
+        while self._settled:
+            keys, error = self._settled[0]
+            settle_deliveries(keys, error=error, now=now)
+            self._settled.pop(0)
 
     def tell(self, alert: Alert, channels: Sequence[Recipient], *, clock_seconds: float) -> None:
         """Send an alert that the ledger cannot take now, once to each channel; call it again for what failed."""

@@ -28,6 +28,7 @@ from trading.alerts.channels import Recipient, all_channels, channels_of_environ
 from trading.alerts.closed_trades import tell_closed_trades
 from trading.alerts.day_work import DayWork
 from trading.alerts.judge import Judge, fault_key, fault_notices
+from trading.alerts.messenger import LOADING_SECONDS, SENDING_SECONDS
 from trading.alerts.outbox import Outbox
 from trading.errors import LedgerNotReady, VeloxError
 from trading.health import alerts, faults
@@ -44,7 +45,8 @@ FIRST_AFTER_SECONDS = 5.0  # a process that has just started has other work
 # How long one holds the lease before it lets others try, and how long it stays away then: the companion comes first.
 TURNS = {"companion": (240.0, 0.0), "web": (15.0, 5.0), "beat": (15.0, 5.0)}
 HELD_AGAIN_SECONDS = 1.0  # between two tries at a lease that another holds
-LAST_MESSAGES_SECONDS = 30.0  # at the end of a turn, so that nothing on its way is cut off and sent twice
+# At the end of a turn, so that nothing on its way is cut off and sent twice.
+LAST_MESSAGES_SECONDS = LOADING_SECONDS + SENDING_SECONDS + 5.0
 
 log = structlog.get_logger("system")
 
@@ -103,8 +105,15 @@ class DeskWatch:
                 self._lasting.discard(key)
         presence.mark(settings.DATA_DIR, alerts.JUDGED)
 
-    def send_once(self, now: datetime, clock_seconds: float) -> None:
-        """Send what is due, follow the journal for trades that closed, and push the all-clear."""
+    def send_once(self, now: datetime, clock_seconds: float, *, is_last: bool = False) -> None:
+        """Send what is due, follow the journal for trades that closed, and push the all-clear.
+
+        ``is_last``: the turn is over; what is on its way is waited for, and nothing more begun.
+        """
+        if is_last:
+            with suppress(VeloxError):
+                self.outbox.settle(now=now, clock_seconds=clock_seconds)
+            return
         try:
             self._channels = all_channels()
             if self._channels:
@@ -211,13 +220,14 @@ def hold(watch: DeskWatch, held: lease.Lease, ended: threading.Event, *, seconds
     """DeskWatch for so many seconds, or until ``ended``. Raises: LeaseLost."""
     started = time.monotonic()
     while not ended.is_set():
-        turn_seconds = seconds + (LAST_MESSAGES_SECONDS if watch.outbox.is_busy else 0.0)
-        if time.monotonic() - started >= turn_seconds:
+        over_seconds = time.monotonic() - started - seconds
+        is_last = over_seconds >= 0
+        if is_last and (not watch.outbox.is_busy or over_seconds >= LAST_MESSAGES_SECONDS):
             return
         held.check()
         watch.judge_once(datetime.now(UTC))
         watch.begin_work(datetime.now(UTC), time.monotonic())
-        watch.send_once(datetime.now(UTC), time.monotonic())
+        watch.send_once(datetime.now(UTC), time.monotonic(), is_last=is_last)
         ended.wait(SENT_EVERY_SECONDS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -39,6 +39,16 @@ def label_of(address: str, *, kinds: Collection[str] = ()) -> str:
     if not host:
         raise _refused("This address names no server and no token.", "Look how apprise writes one of its kind.")
     return f"{kind}://{host}/…" if kind in NAMED_BY_HOST else f"{kind}://…"
+
+
+def first_refusal(addresses: Iterable[str], *, kinds: Collection[str] = ()) -> str:
+    """Return the place of the first address that is none of an allowed kind, and why; "" where all are allowed."""
+    for number, address in enumerate(addresses, 1):
+        try:
+            label_of(address, kinds=kinds)
+        except InvalidValue as error:
+            return f"address {number} cannot be used: {error}"
+    return ""
 
 
 def _is_local(host: str) -> bool:

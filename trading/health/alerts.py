@@ -8,6 +8,7 @@ from django.conf import settings
 
 from timeseries import presence
 from trading import summon
+from trading.domain.alert_address import first_refusal
 from trading.errors import VeloxError
 from trading.health import faults
 from trading.health.state import OFF, OK, State
@@ -30,6 +31,8 @@ def alerts(now: datetime) -> State:
         labels, rows = [], []
     if labels:
         return faults.UNDELIVERED.state(f"Alerts were given up: {', '.join(labels)}.")
+    if reason := first_refusal(settings.VELOX_ALERT_URLS, kinds=settings.VELOX_ALERT_KINDS):
+        return faults.CHANNEL_UNUSABLE.state(f"Of VELOX_ALERT_URLS {reason}")
     refused = presence.seconds_since(settings.DATA_DIR, ALL_CLEAR_REFUSED)
     if refused is not None and refused <= REFUSED_SECONDS:
         return faults.ALL_CLEAR_REFUSED.state(f"The last all-clear was not taken {refused:.0f} s ago.")

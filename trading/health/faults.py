@@ -322,6 +322,11 @@ UNDELIVERED = Fault(
     "alerts", "undelivered", "A channel did not take an alert, which was given up", DEGRADED, GIVEN_UP_SECONDS,
     "Look at the channel's address and server, then `manage.py alerts --test`; a message that arrives ends this.",
 )  # fmt: skip
+CHANNEL_UNUSABLE = Fault(
+    "alerts", "channel_unusable", "A channel of VELOX_ALERT_URLS is no address, or of a kind that is not allowed",
+    DEGRADED, 0,
+    "Write it as apprise does, or name its kind in VELOX_ALERT_KINDS, and start again; the other channels are served.",
+)  # fmt: skip
 NOT_JUDGED = Fault(
     "alerts", "not_judged", "A companion works and nobody judges the desk's faults", DEGRADED, UNJUDGED_SECONDS,
     "Look at the companion's log for `the watch over the desk`; `manage.py health` tells the faults meanwhile.",

@@ -103,7 +103,7 @@ def _filling() -> State | None:
 def store(now: datetime) -> State:
     """Return whether the store answers, has lost nothing, and is archived where it shall be."""
     try:
-        opened = wiring.open_store()
+        opened = wiring.open_store(ask_seconds=faults.ANSWER_SECONDS)
         latency = opened.ping()
         damages, lost = opened.damages(), opened.lost()
         unarchived = _unarchived(now)

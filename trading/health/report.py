@@ -70,6 +70,15 @@ class HealthLook(NamedTuple):
     facts_waiting: int | None = None
 
 
+def may_pass(health: HealthReport, now: datetime) -> bool:
+    """Tell whether a part has a fault that is younger than it is held before an alert."""
+    return any(
+        now - datetime.fromisoformat(row["since"]) < timedelta(seconds=faults.BY_KEY[key].hold_seconds)
+        for name, row in health["parts"].items()
+        if (key := f"{name}/{row['code']}") in faults.BY_KEY
+    )
+
+
 def report(*, now: datetime) -> HealthReport:
     """Return the state of each part of VELOX. It reads, and never raises for a fault that it meets.
 

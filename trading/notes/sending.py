@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 
 from trading.domain.desk_notes import DueNote, NoteKind
+from trading.health.report import may_pass
 from trading.models import Account, Alert
 from trading.newest import newest_points
 from trading.notes.facts import HealthCheck, note_of, noted_accounts, notes_of_day
@@ -13,6 +15,7 @@ from trading.queries.period import desk_date
 from trading.transactions import reading
 
 BACK_DAYS = 7  # so long a flat note of before a holiday may still be of use
+READY_WAITS = timedelta(minutes=6)  # at most, for faults that may pass by themselves
 
 
 def raise_due_notes(health: HealthCheck, *, now: datetime) -> int:
@@ -27,14 +30,17 @@ def raise_due_notes(health: HealthCheck, *, now: datetime) -> int:
 
 def _raise_of(account: Account, health: HealthCheck, now: datetime) -> int:
     """Raise the due notes of one account."""
-    count = 0
+    count, ask_health = 0, cache(health)
     with reading():
         keys = {note.key(account.code): note for note in _due(account, now)}
         for key in Alert.objects.filter(key__in=keys).values_list("key", flat=True):
             del keys[key]
     for key, note in keys.items():
+        is_early = note.kind == NoteKind.READY and now - note.due_at < READY_WAITS
+        if is_early and may_pass(ask_health(now).report, now):
+            continue  # it is told once: a look that met a slow moment must not say "not ready" for the day
         with reading():
-            content = note_of(account, note, newest_points(account.code).known_ticks, health, now=now)
+            content = note_of(account, note, newest_points(account.code).known_ticks, ask_health, now=now)
         if content is None:
             continue
         kind = Alert.Kind.NOT_FLAT if note.kind == NoteKind.FLAT and not content.is_fine else Alert.Kind.NOTE

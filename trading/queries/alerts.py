@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 
 from trading.models import Account, Alert, AlertChannel, AlertDelivery
 from trading.rows import fetch
@@ -44,6 +44,7 @@ class AlertRow(TypedDict):
 
 
 GIVEN_UP_WITHIN = timedelta(days=1)
+PATIENT = (Alert.Kind.TRADE, Alert.Kind.SUMMARY)  # what can wait, as in quiet hours
 NEVER_OVER = (Alert.Kind.NOTE, Alert.Kind.SUMMARY, Alert.Kind.TRADE, Alert.Kind.TEST)  # told once, and that was it
 
 
@@ -99,14 +100,17 @@ def lasting_keys(prefix: str) -> list[str]:
 
 
 def due_deliveries(channel: str, *, now: datetime, limit: int) -> list[AlertDelivery]:
-    """Return what is to be sent to a channel now, the oldest first; a recovery waits until its alert has gone."""
+    """Return what is to be sent to a channel now, the oldest first, and what can wait behind all else; a recovery waits
+    until its alert has gone."""
     raised = AlertDelivery.objects.filter(
         alert=OuterRef("alert"), channel=channel, is_recovery=False, state__in=(State.WAITING, State.SENDING)
     )
     rows = AlertDelivery.objects.filter(
         channel=channel, state__in=(State.WAITING, State.SENDING), next_try_at__lte=now
     ).exclude(Q(is_recovery=True) & Exists(raised))
-    return list(rows.select_related("alert__account").order_by("pk")[:limit])
+    # However many trades wait for the end of quiet hours, a fault is among the first.
+    can_wait = Case(When(alert__kind__in=PATIENT, then=1), default=0)
+    return list(rows.select_related("alert__account").order_by(can_wait, "pk")[:limit])
 
 
 def messages_since(channel: str, since: datetime) -> int:

@@ -130,7 +130,7 @@ class InfluxServer:
     def retention_seconds(self, bucket: str) -> int | None:
         """Return the bucket's retention; None when there is none, or the token may not ask."""
         try:
-            with faults(), whole_request(self._write_seconds):
+            with faults(), whole_request(self._ask_seconds or self._write_seconds):
                 answer = self.client.buckets_api().find_bucket_by_name(bucket)
         except (StoreUnavailable, InvalidValue):
             return None
@@ -139,7 +139,7 @@ class InfluxServer:
 
     def has_bucket(self, name: str) -> bool:
         """Tell whether there is a bucket of this name for this token. Raises StoreUnavailable where nobody answers."""
-        with faults():
+        with faults(), whole_request(self._ask_seconds or self._write_seconds):
             try:
                 bucket = self.client.buckets_api().find_bucket_by_name(name)
             except ApiException as error:
