@@ -41,6 +41,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.ops.flux_language"], {}),
     (["tests.ops.chaos_prometheus"], {}),
     ([*LONG, "tests/trading/chaos_fault_seconds.py"], {}),
+    ([*LONG, "tests/trading/test_watch_killed.py"], {"VELOX_WATCH_KILLS": "300"}),
 ]
 
 
