@@ -10,6 +10,9 @@ from math import sqrt
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
@@ -28,7 +31,12 @@ from lab.queries.trials import trial_faults
 from tests.lab.made_candles import cut, lifted, noise, of_columns, of_prices, wandering
 from tests.lab.made_days import ticks_of
 from tests.lab.test_optimize import record_days
+from tests.lab.test_pages import QUERIES_MAX
+from tests.trading.test_web_pages import Read, read, words
 from trading import summon
+from trading.domain import display
+
+__all__ = ["read"]
 
 SPAN = ("--from", "2021-04-12", "--to", "2021-04-23", "--format", "json")
 WIDTH = 20
@@ -318,3 +326,23 @@ class TestCommand:
             looked("motifs", *arguments)
         assert refused.value.returncode == 2
         assert Trial.objects.count() == 0
+
+
+class TestPage:
+    @pytest.mark.parametrize("kind", ["candles", "motifs"])
+    def test_it_tells_what_the_command_tells_and_hands_it_on(self, desk, read: Read, client: Client, kind: str):
+        answer = looked(kind, *(() if kind == "candles" else ("--minutes", "5", "--width", "15", "--count", "3")))
+        address = f"/lab/runs/{KeptRun.objects.get().pk}/"
+        read(address)
+        with CaptureQueriesContext(connection) as questions:
+            page = words(read(address)).replace("−", "-")
+        assert len(questions) <= QUERIES_MAX
+        assert f"Looks on these days (N) {answer['trials']}" in page
+        assert answer["patterns"]
+        for row in answer["patterns"]:
+            followed = [row[name] for name in ("followed_before_bp", "followed_bp", "usual_bp")]
+            shown = ["—" if figure is None else display.ratio(figure, decimals=2) for figure in followed]
+            assert row["pattern"] in page and " ".join(shown) in page
+        assert json.loads(client.get(address, {"format": "json"}).content) == answer
+        assert client.get(address, {"format": "csv"}).content.decode().count("\n") == len(answer["patterns"]) + 1
+        assert ("Candlesticks" if kind == "candles" else "Motifs") in words(read("/lab/"))
