@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 register = template.Library()
+
+FIGURES = {
+    "psr": "PSR", "dsr": "DSR", "pbo": "PBO", "trials_effective": "Trials that differ",
+    "track_record_days": "Days for a PSR of 95\u00a0%", "charges": "Charges",
+}  # fmt: skip
+IN_TILES = ("dsr", "pbo")
 
 
 @register.filter
@@ -26,3 +34,21 @@ def odds(share: float | str | None) -> str:
 def parameters(numbers: Mapping[str, float] | None) -> str:
     """Write the parameters of a set."""
     return "—" if numbers is None else ", ".join(f"{name} {number:g}" for name, number in numbers.items())
+
+
+@register.filter
+def with_code(reason: str | None) -> SafeString:
+    """Write a reason, commands in it as such."""
+    parts = enumerate((reason or "").split("`"))
+    return format_html_join("", "{}", ((format_html("<code>{}</code>", part) if n % 2 else part,) for n, part in parts))
+
+
+@register.filter
+def not_in_tiles(why: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what is missing beside the figures of the tiles: names together that have one reason, and that reason."""
+    said = {why[name] for name in IN_TILES if name in why}
+    together: dict[str, list[str]] = {}
+    for name, reason in why.items():
+        if reason not in said:
+            together.setdefault(reason, []).append(FIGURES.get(name, name))
+    return [(", ".join(names), reason) for reason, names in together.items()]
