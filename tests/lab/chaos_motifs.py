@@ -42,7 +42,8 @@ def main() -> int:
     line = np.concatenate([np.append(grid.close, np.full(WIDTH, np.nan)) for grid in grids])
     starts = shapes.place - WIDTH + 1
     theirs = profile_of_stumpy(line, starts)[starts]
-    worst = np.abs(ours - (1 - theirs**2 / (2 * WIDTH))).max()
+    # To stumpy a constant window lies √m from every other, a correlation of 0.5; here it is nobody's neighbour.
+    worst = np.abs(np.maximum(ours, 0.5) - (1 - theirs**2 / (2 * WIDTH))).max()
     print(f"the largest difference of {len(shapes)} correlations to stumpy's is {worst:.1e}")
     return 0 if worst < 1e-5 else 1
 
