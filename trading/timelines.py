@@ -21,6 +21,12 @@ DIGITS = 10  # always as many, written at once: a reader never sees half a numbe
 log = structlog.get_logger("system")
 
 
+def of_wal_file(name: str) -> int:
+    """Return the timeline that a server writes on, by the name of the file that it writes: its first eight digits. The
+    control file has it only after a checkpoint."""
+    return int(name[:8], 16)
+
+
 def must_be_newest(system: str, timeline: int) -> None:
     """Keep the timeline of a server that is about to be written, where it is newer than the one kept.
 

@@ -30,11 +30,11 @@ Answer = TypeVar("Answer")
 
 PATIENCE_SECONDS = 2.0
 WRITERS_LOCK = 0x76656C6F79  # of PostgreSQL; any number, the same on every host
-# What each transaction of PostgreSQL begins with: a look which server it is, on which timeline (the first eight digits
-# of the file that it writes; the control file has it only after a checkpoint); how long it may wait for locks; that its
-# commit is on disk, and at the standby that must have it (other writes, such as a login's session, wait for none); the
-# lock that lets writers pass each other, but not `writers_alone`; and where there is such a standby a word to it, so
-# that also the commit of a call that comes again, and writes nothing, waits for what the first one wrote.
+# What each transaction of PostgreSQL begins with: a look which server it is, and which file it writes (that tells its
+# timeline); how long it may wait for locks; that its commit is on disk, and at the standby that must have it (other
+# writes, such as a login's session, wait for none); the lock that lets writers pass each other, but not
+# `writers_alone`; and where there is such a standby a word to it, so that also the commit of a call that comes again,
+# and writes nothing, waits for what the first one wrote.
 _BEGIN = """
     SELECT (SELECT system_identifier FROM pg_control_system()),
         CASE WHEN NOT pg_is_in_recovery() THEN pg_walfile_name(pg_current_wal_lsn()) END,
@@ -115,7 +115,7 @@ def writing() -> Iterator[None]:
                     cursor.execute(_BEGIN, [_milliseconds_until(deadline), WRITERS_LOCK])
                     system, wal_file, *_ = cursor.fetchone()
                 if wal_file:  # None of a standby, which refuses the first write itself
-                    timelines.must_be_newest(str(system), int(wal_file[:8], 16))
+                    timelines.must_be_newest(str(system), timelines.of_wal_file(wal_file))
                 yield
                 confirmation.commit_begins()
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from timeseries import wiring
@@ -17,7 +17,7 @@ def partitions() -> list[PartitionStanding]:
     return list(standings(wiring.open_spool()))
 
 
-def fault(rows: Iterable[PartitionStanding], now: datetime) -> State | None:
+def fault(rows: Sequence[PartitionStanding], now: datetime) -> State | None:
     """Return the worst fault that any partition is in, None where all are recorded in time."""
     now_ns = int(now.timestamp() * 10**9)
     for row in rows:
@@ -43,7 +43,7 @@ def fault(rows: Iterable[PartitionStanding], now: datetime) -> State | None:
     return None
 
 
-def summary(rows: list[PartitionStanding]) -> str:
+def summary(rows: Sequence[PartitionStanding]) -> str:
     """Return what is told of partitions that are well, "" where there are none."""
     if not rows:
         return ""

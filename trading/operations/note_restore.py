@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from trading import restore_notes
+from trading import restore_notes, timelines
 from trading.bookkeeping.chain_ends import publish_ends
 from trading.errors import InvalidValue, LedgerNotReady
 from trading.models import JournalHead
@@ -73,7 +73,7 @@ def _new_timeline(ledger: str, key: str) -> int:
         )
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_walfile_name(pg_current_wal_lsn())")
-        timeline = int(cursor.fetchone()[0][:8], 16)
+        timeline = timelines.of_wal_file(cursor.fetchone()[0])
     noted = {file.note.timeline for file in restore_notes.kept(ledger, key) if file.note is not None}
     if timeline == 1 or timeline in noted:
         reason = (

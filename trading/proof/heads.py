@@ -27,7 +27,10 @@ def published(ledger: str) -> PublishedHeads:
         published_heads.setdefault(chain, {}).setdefault(head.sequence, {})["the heads' folder"] = head.mac
     for path in sorted((folder / "logs").glob("velox-*.jsonl")):
         for chain, sequence, mac in _of_log(path, ledger):
-            published_heads.setdefault(chain, {}).setdefault(sequence, {})[f"the log {path.name}"] = mac
+            sources, source = published_heads.setdefault(chain, {}).setdefault(sequence, {}), f"the log {path.name}"
+            while sources.get(source, mac) != mac:
+                source += ", again"  # after a failover the log has both: the one that was lost and the one in its place
+            sources[source] = mac
     for path in sorted((folder / "backups").glob(f"*{BACKUP_HEADS}")):
         source = f"{BACKUP}{path.name.removesuffix(BACKUP_HEADS)}"
         for chain, sequence, mac in _of_backup(path, ledger):
