@@ -59,6 +59,8 @@ ELSEWHERE: list[MetricReading] = [  # what a desk with a ledger in a file, or wi
     MetricReading(series.ARCHIVED, [((), 1.0)]),
     MetricReading(series.TASK_AGE, [(("worker",), 1.0), (("beat",), 2.0)]),
     MetricReading(series.TASK_FINISHED, [((), 3.0)]),
+    MetricReading(series.KAFKA_LAG, [(("ticks", "0"), 12), (("ticks", "1"), 0)]),
+    MetricReading(series.KAFKA_BEHIND, [(("ticks", "0"), 1.5), (("ticks", "1"), 0.0)]),
 ]
 
 
