@@ -3,16 +3,19 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.trading.test_verify_ledger import found
 from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Alert, Seal
 from trading.operations.deliver_alerts import queue_deliveries, take_deliveries
 from trading.operations.raise_alert import Notice, raise_alert, raise_alerts, recover_alert, see_alert_again
-from trading.queries.alerts import due_deliveries
+from trading.queries.alerts import due_deliveries, lasting_faults, messages_since
 
 pytestmark = [pytest.mark.usefixtures("ledger"), pytest.mark.ledger]
 
+EXPLAINED = {"sqlite": "QUERY PLAN", "postgresql": ""}
 AT = datetime(2026, 1, 5, 4, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 FAULT = Notice(
@@ -47,3 +50,19 @@ def test_what_is_no_alert_is_refused_and_nothing_of_the_others_is_written() -> N
     with pytest.raises(UnknownAccount):
         raise_alerts([FAULT, Notice(Alert.Kind.NOTE, "note", "ready", account="nobody")], now=AT)
     assert not Alert.objects.exists() and not Seal.objects.filter(table="trading_alert").exists()
+
+
+def test_what_is_asked_every_second_is_found_by_an_index_however_many_alerts_there_are() -> None:
+    with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
+        queue_deliveries({"row:1": "phone"}, now=AT)
+        messages_since("row:1", AT)
+        lasting_faults("fault:desk")
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # an empty table is read whole otherwise
+        plans = {}
+        for query in list(asked.captured_queries):
+            if "trading_alert" in query["sql"]:
+                cursor.execute(f"EXPLAIN {EXPLAINED[connection.vendor]} {query['sql']}")
+                plans[query["sql"]] = str(cursor.fetchall())
+    indexes = ["alert_unqueued", "alertdelivery_sent", "alert_lasting"]
+    assert len(plans) == 3 and all(index in plan for index, plan in zip(indexes, plans.values(), strict=True)), plans

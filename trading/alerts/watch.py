@@ -36,7 +36,7 @@ from trading.health.integrity import DailyCheck
 from trading.health.report import HealthReport, report
 from trading.models import Alert
 from trading.operations.raise_alert import Notice, raise_alerts, recover_alert, see_alert_again
-from trading.queries.alerts import lasting_keys
+from trading.queries.alerts import lasting_faults
 from trading.transactions import ask
 
 FOLDER = "alerts"
@@ -85,7 +85,7 @@ class DeskWatch:
     def judge_notices(self, notices: Mapping[str, Notice], now: datetime) -> None:
         """Raise and end alerts by what is found now, by key."""
         with suppress(VeloxError):
-            self._lasting = set(ask(lasting_keys, fault_key(_desk())))
+            self._lasting = set(ask(lasting_faults, fault_key(_desk())))
         lasting = self._lasting | self._untold.keys()
         verdict = self.judge.look(notices, lasting, now)
         for notice in verdict.raised:

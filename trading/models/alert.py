@@ -10,6 +10,8 @@ from trading.models.reference import Account
 from trading.models.sealing import Sealed
 
 KEY_CHARACTERS_MAX = 200
+# Not handed to the channels yet, itself or that it is over: what whoever sends asks for every second.
+UNQUEUED = Q(queued_at=None) | Q(recovered_at__isnull=False, recovery_queued_at=None)
 
 
 class Alert(Sealed):
@@ -53,7 +55,11 @@ class Alert(Sealed):
             CheckConstraint(name="alert_recovers_after_it_began", condition=Q(recovered_at__gte=F("first_seen_at"))),
             CheckConstraint(name="alert_count_positive", condition=Q(count__gt=0)),
         ]
-        indexes = [Index(name="alert_of_account", fields=("account", "first_seen_at"))]
+        indexes = [
+            Index(name="alert_of_account", fields=("account", "first_seen_at")),
+            Index(name="alert_unqueued", fields=("id",), condition=UNQUEUED),
+            Index(name="alert_lasting", fields=("kind",), condition=Q(recovered_at=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
@@ -93,7 +99,10 @@ class AlertDelivery(Sealed):
                 condition=Q(state="sent", sent_at__isnull=False) | ~Q(state="sent") & Q(sent_at=None),
             ),
         ]
-        indexes = [Index(name="alertdelivery_due", fields=("state", "next_try_at"))]
+        indexes = [
+            Index(name="alertdelivery_due", fields=("state", "next_try_at")),
+            Index(name="alertdelivery_sent", fields=("channel", "sent_at"), condition=Q(state="sent")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.alert} to {self.label}"

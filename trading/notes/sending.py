@@ -33,7 +33,7 @@ def _raise_of(account: Account, health: HealthCheck, now: datetime) -> int:
     count, ask_health = 0, cache(health)
     with reading():
         keys = {note.key(account.code): note for note in _due(account, now)}
-        for key in Alert.objects.filter(key__in=keys).values_list("key", flat=True):
+        for key in Alert.objects.filter(key__in=keys, recovered_at=None).values_list("key", flat=True):
             del keys[key]
     for key, note in keys.items():
         is_early = note.kind == NoteKind.READY and now - note.due_at < READY_WAITS

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db.models import F
 
 from timeseries.spool.backoff import pause_seconds
 from trading.models import Alert, AlertDelivery
+from trading.models.alert import UNQUEUED
 from trading.transactions import reading, writing
 
 TRIES_MAX = 10  # over about half an hour
@@ -27,12 +28,11 @@ def queue_deliveries(
 
     Raises: LedgerBusy, LedgerNotReady, LedgerReadOnly.
     """
-    new = Q(queued_at=None) | Q(recovered_at__isnull=False, recovery_queued_at=None)
     with reading():
-        if not Alert.objects.filter(new).exists():
+        if not Alert.objects.filter(UNQUEUED).order_by().exists():
             return 0
     with writing():
-        alerts = list(Alert.objects.filter(new).prefetch_related("deliveries").order_by("pk")[:ALERTS_MAX])
+        alerts = list(Alert.objects.filter(UNQUEUED).prefetch_related("deliveries").order_by("pk")[:ALERTS_MAX])
         rows = []
         for alert in alerts:
             labels = {row.channel: row.label for row in alert.deliveries.all()}

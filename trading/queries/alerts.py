@@ -94,9 +94,10 @@ def alert_rows(account: Account, *, kind: str = "", limit: int | None = None) ->
     ]
 
 
-def lasting_keys(prefix: str) -> list[str]:
-    """Return the keys, with this prefix, of the alerts that last."""
-    return list(Alert.objects.filter(key__startswith=prefix, recovered_at=None).values_list("key", flat=True))
+def lasting_faults(prefix: str) -> list[str]:
+    """Return the keys, with this prefix, of the alerts of faults that last."""
+    faults = Alert.objects.filter(kind=Alert.Kind.FAULT, recovered_at=None).order_by()
+    return list(faults.filter(key__startswith=prefix).values_list("key", flat=True))
 
 
 def due_deliveries(channel: str, *, now: datetime, limit: int) -> list[AlertDelivery]:
