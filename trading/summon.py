@@ -22,6 +22,7 @@ from timeseries.spool.folder import Spool
 from timeseries.spool.locks import READ, WRITE, FileLock
 
 OUTPUT_BYTES_MAX = 1 << 20
+WATCH_FOLDER = "alerts"  # of the data folder: its lease is of whoever watches the desk (`trading.alerts.watch`)
 PRESENCE = "companion"  # the mark that a companion leaves as it works (`timeseries.presence`)
 ATTEMPTS, PAUSE_SECONDS = 20, 0.001
 # For a companion that stays small: what the engines' fifty threads have freed goes back to the kernel, while an arena

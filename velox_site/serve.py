@@ -16,8 +16,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ import uvicorn
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from timeseries.spool import lease
 from trading import summon
 from trading.live.channel import channels
 
@@ -101,26 +102,44 @@ def _with_companion(listener: socket.socket, *, demo: bool) -> int:
     # Before anything is recorded: a recorder that finds none starts one of its own, which would outlive us. It is in a
     # session of its own: Ctrl-C reaches us alone, and we end it after the pages. Where we are killed and cannot, it
     # finds that out, and ends as any companion does: once nobody records.
-    companion = subprocess.Popen(
-        [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
-        env={**os.environ, **summon.ALLOCATION},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        server = PageServer(server_config())
-        code = _filled(server) if demo else 0
-        return code or _serve(server, listener, demo=demo)
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # a second one would leave it behind
-        companion.terminate()
+    with ExitStack() as making:
+        if demo:
+            making.enter_context(_unwatched())
+        companion = subprocess.Popen(
+            [*MANAGE, "ship", "--watch", "--stay-with", str(os.getpid())],
+            env={**os.environ, **summon.ALLOCATION},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
-            companion.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            companion.kill()  # nothing is lost: what it had in hand is in the spool
+            server = PageServer(server_config())
+            code = _filled(server) if demo else 0
+            making.close()
+            return code or _serve(server, listener, demo=demo)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)  # a second one would leave it behind
+            companion.terminate()
+            try:
+                companion.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                companion.kill()  # nothing is lost: what it had in hand is in the spool
+
+
+@contextmanager
+def _unwatched() -> Iterator[None]:
+    """Let nobody judge the demo while it is made: no ledger yet, and one that is written for a minute, are no faults.
+
+    As the lease of who watches, held by this process: once it is killed, whoever is there watches.
+    """
+    folder = Path(settings.DATA_DIR) / summon.WATCH_FOLDER
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with ExitStack() as held:
+        with suppress(lease.LeaseHeld):  # this demo is served already, and watched
+            held.enter_context(lease.hold(folder, owner="demo"))
+        yield
 
 
 def server_config() -> uvicorn.Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from trading.alerts.watch import FOLDER
 from trading.companion.companion import Companion
 from trading.data_manager import DataManager
 from trading.operations.set_limit import set_limit
+from velox_site import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -127,3 +129,19 @@ def test_a_companion_that_is_killed_is_told_by_the_pages_server_and_so_are_limit
         dm.close()  # nobody records any more, so nobody is missed
         until(lambda: "Recovered shipper" in hook.titles(), pause_seconds=0.1)
     assert hook.titles().count("Fault shipper") == 1 and len(set(hook.ids())) == len(hook.ids())
+
+
+def test_nobody_judges_a_demo_while_it_is_made(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    def filled(_: object) -> int:
+        until(summon.companion_pid)
+        watchers.append(watcher(ledger.data_dir))
+        return 3  # nothing is served then
+
+    watchers: list[str] = []
+    monkeypatch.setenv("VELOX_DATA_DIR", str(ledger.data_dir))
+    monkeypatch.setattr(serve, "_filled", filled)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
+    with socket.socket() as listener:
+        assert serve._with_companion(listener, demo=True) == 3
+    assert "demo" in watchers[0]
+    assert not watcher(ledger.data_dir)  # the pages and the companion may watch from now on

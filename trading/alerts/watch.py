@@ -23,6 +23,7 @@ from django.db import connections
 
 from timeseries import presence
 from timeseries.spool import lease
+from trading import summon
 from trading.alerts.all_clear import AllClear
 from trading.alerts.channels import Recipient, all_channels, channels_of_environment
 from trading.alerts.closed_trades import tell_closed_trades
@@ -39,7 +40,7 @@ from trading.operations.raise_alert import Notice, raise_alerts, recover_alert, 
 from trading.queries.alerts import lasting_faults
 from trading.transactions import ask
 
-FOLDER = "alerts"
+FOLDER = summon.WATCH_FOLDER
 JUDGED_EVERY_SECONDS, SENT_EVERY_SECONDS = 10.0, 1.0
 FIRST_AFTER_SECONDS = 5.0  # a process that has just started has other work
 # How long one holds the lease before it lets others try, and how long it stays away then: the companion comes first.
