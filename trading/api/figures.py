@@ -11,10 +11,11 @@ from ninja import Query
 from trading.api.asking import ChargesQuery, CutQuery, DayQuery, DaysQuery, StrategyQuery, SymbolQuery, reading
 from trading.api.desk import facade_of
 from trading.api.shapes import AnsweredNumber, JsonObject, answer_shape, list_shape, many
-from trading.api.tables import LIST_FORMS, list_response
+from trading.api.sheets import CHARGE_COLUMNS, charge_rows, day_rows, span_rows
+from trading.api.tables import LIST_FORMS, answer_response, list_response
 from trading.domain.chain import Body
 from trading.domain.plain_json import to_json
-from trading.domain.shapes import DaySummary, PartTotals, Stats
+from trading.domain.shapes import PartTotals, Stats
 from trading.errors import InvalidValue
 from trading.queries.charges_report import ChargeGap, ChargesDay, ChargesReport, charges_report
 from trading.queries.reports import selection
@@ -66,26 +67,26 @@ def day_figures(request: HttpRequest) -> HttpResponse:
     return in_order(facade_of(request).get_day_figures())
 
 
-@reading("/day", JsonObject, "The summary of a day")
-def day(request: HttpRequest, filters: Query[DayQuery]) -> DaySummary:
+@reading("/day", JsonObject, "The summary of a day", forms=LIST_FORMS)
+def day(request: HttpRequest, filters: Query[DayQuery]) -> HttpResponse:
     """`DataManager.get_daily_summary`: keys as `daily_summary --format json` has them."""
-    return facade_of(request).get_daily_summary(filters.day)
+    summary = facade_of(request).get_daily_summary(filters.day)
+    return answer_response(request, {**summary}, [*day_rows(summary)])
 
 
-@reading("/days", JsonObject, "The summaries of several days, and of all of them together")
+@reading("/days", JsonObject, "The summaries of several days, and of all of them together", forms=LIST_FORMS)
 def days(request: HttpRequest, asked: Query[DaysQuery]) -> HttpResponse:
     """As `daily_summary --from --to --format json`: days without a trade, an exit or a position are left out."""
     if asked.last - asked.first >= DAYS_AT_ONCE:
         raise InvalidValue("That is more than a year.", field="first", hint="Ask for at most 366 days at once.")
     ledger, now = facade_of(request).ledger, datetime.now(UTC)
-    return in_order(
-        {**ledger.read(lambda account: build_span(selection(account, first=asked.first, last=asked.last), now=now))}
-    )
+    span = ledger.read(lambda account: build_span(selection(account, first=asked.first, last=asked.last), now=now))
+    return answer_response(request, {**span}, [*span_rows(span)])
 
 
-@reading("/charges", ChargesAnswer, "What trades cost in charges, by day, segment, market and head")
+@reading("/charges", ChargesAnswer, "What trades cost in charges, by day, segment, market and head", forms=LIST_FORMS)
 def charges(request: HttpRequest, asked: Query[ChargesQuery]) -> HttpResponse:
     """As `charges --format json`: what is stated, and estimates where nothing is; null is not known."""
     now = datetime.now(UTC)
     report = facade_of(request).ledger.read(charges_report, asked.first, asked.last, plan=asked.plan, now=now)
-    return in_order({**report})
+    return answer_response(request, {**report}, [*charge_rows(report)], CHARGE_COLUMNS)

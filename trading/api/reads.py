@@ -19,7 +19,8 @@ from trading.api.cursors import place_of, text_of
 from trading.api.desk import facade_of
 from trading.api.records import PositionAnswer, SignalAnswer, TradeAnswer
 from trading.api.shapes import FieldTypes, answer_shape, list_shape, many
-from trading.api.tables import LIST_FORMS, list_response
+from trading.api.sheets import event_rows
+from trading.api.tables import LIST_FORMS, answer_response, list_response
 from trading.domain import limits as limit_values
 from trading.domain import values
 from trading.health.recent import recent
@@ -96,17 +97,23 @@ def trades(request: HttpRequest, filters: Query[TradeQuery]) -> HttpResponse:
     return list_response(request, "trades", TradeAnswer, rows, next=text_of(following, facade.account))
 
 
-@reading("/trade", TradeAnswer, "One trade")
-def trade(request: HttpRequest, filters: Query[OfTrade]) -> values.Trade:
+@reading("/trade", TradeAnswer, "One trade", forms=LIST_FORMS)
+def trade(request: HttpRequest, filters: Query[OfTrade]) -> HttpResponse:
     """`DataManager.get_trade`."""
-    return facade_of(request).get_trade(filters.trade_id, strategy_id=filters.strategy_id)
+    row = facade_of(request).get_trade(filters.trade_id, strategy_id=filters.strategy_id)
+    return answer_response(request, row.as_dict(), [row])
 
 
-@reading("/trade/whole", WholeAnswer, "One trade with its fills, the steps of its stop and its signals")
-def whole_trade(request: HttpRequest, filters: Query[OfTrade]) -> TradeWhole:
+@reading(
+    "/trade/whole", WholeAnswer, "One trade with its fills, the steps of its stop and its signals", forms=LIST_FORMS
+)
+def whole_trade(request: HttpRequest, filters: Query[OfTrade]) -> HttpResponse:
     """As `DataManager.get_trade`, `get_executions` and `get_trailing_sl_history`, exact."""
     ledger = facade_of(request).ledger
-    return ledger.read(trade_whole, filters.trade_id, strategy_id=filters.strategy_id)
+    whole = ledger.read(trade_whole, filters.trade_id, strategy_id=filters.strategy_id)
+    signals = [signal.as_dict() for signal in whole["signals"]]
+    answer = {**whole, "trade": whole["trade"].as_dict(), "signals": signals}
+    return answer_response(request, answer, [*event_rows(whole)])
 
 
 @reading("/signals", SignalPage, "Signals by time, a page at a time", forms=LIST_FORMS)

@@ -22,6 +22,7 @@ from ninja import Schema
 from timeseries.values import instant_text
 from trading.api.problems import NotAcceptable
 from trading.domain.chain import JSON as Content
+from trading.domain.chain import Body
 from trading.domain.plain_json import to_json
 from trading.domain.spreadsheet import cell
 from trading.domain.values import AsDict
@@ -66,6 +67,20 @@ def list_response(
     else:
         response = HttpResponse(to_json({name: rows, **places}), content_type=JSON)
     return _with_link(request, response, after=places.get("next"))
+
+
+def answer_response(
+    request: HttpRequest, answer: Body, rows: Sequence[LedgerRow], columns: Sequence[str] = ()
+) -> HttpResponse:
+    """Return an answer as the request accepts it: as JSON whole, as CSV its rows, whose ``columns`` are else the first
+    row's. Raises: NotAcceptable."""
+    if _accepted(request, LIST_FORMS) == CSV:
+        cells = [row.as_dict() if isinstance(row, AsDict) else row for row in rows]
+        response = _sheet(columns or cells[0], (map(_flat, row.values()) for row in cells))
+    else:
+        response = HttpResponse(to_json(answer), content_type=JSON)
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 def instant_texts(instants: list[int | None]) -> list[str | None]:

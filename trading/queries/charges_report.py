@@ -14,7 +14,7 @@ from trading.models import Account
 from trading.queries.charge_estimates import CURRENCY, shipped_schedule
 from trading.queries.period import desk_date
 from trading.queries.reports import selection
-from trading.queries.stated_charges import charged_days
+from trading.queries.stated_charges import ESTIMATE, charged_days
 
 
 class ChargesDay(TypedDict):
@@ -106,3 +106,12 @@ def charges_report(
         "total": sum(totals, Decimal(0)) if len(totals) == len(days) else None,
         "findings": gaps,
     }
+
+
+def sources_text(day: ChargesDay) -> str:
+    """Return the sources of a day as one text, each stated one with its heads."""
+    stated: dict[str, list[str]] = {}
+    for head, source in day["source"].items():
+        stated.setdefault(source, []).append(head)
+    words = [f"{source} ({' '.join(heads)})" for source, heads in stated.items() if source != ESTIMATE]
+    return "; ".join([*words, *([ESTIMATE] if ESTIMATE in stated else [])])

@@ -13,8 +13,7 @@ from trading.management.output import FORMATS, Report, Table, add_format_argumen
 from trading.management.report import Value
 from trading.queries.accounts import get_account
 from trading.queries.charge_estimates import CURRENCY
-from trading.queries.charges_report import ChargesDay, ChargesReport, charges_report
-from trading.queries.stated_charges import ESTIMATE
+from trading.queries.charges_report import ChargesReport, charges_report, sources_text
 
 FIRST_COLUMNS = ("Day", "Segment", "Market")  # the head Exchange is what the market charges
 
@@ -39,15 +38,6 @@ class Command(VeloxCommand):
         return report["total"] is not None
 
 
-def _told_by(day: ChargesDay) -> str:
-    """Return the sources of a day, each stated one with its heads."""
-    stated: dict[str, list[str]] = {}
-    for head, source in day["source"].items():
-        stated.setdefault(source, []).append(head)
-    words = [f"{source} ({' '.join(heads)})" for source, heads in stated.items() if source != ESTIMATE]
-    return "; ".join([*words, *([ESTIMATE] if ESTIMATE in stated else [])])
-
-
 def _report(body: ChargesReport) -> Report:
     """Return the days as a table with their sum below, for spreadsheets without it; what rests on a ? is named."""
     days = body["days"]
@@ -57,7 +47,7 @@ def _report(body: ChargesReport) -> Report:
         [
             *(day["date"], day["segment"], day["exchange"]),
             *(day["heads"].get(head, nothing) for head in heads),
-            *(day["total"], _told_by(day)),
+            *(day["total"], sources_text(day)),
         ]
         for day in days
     ]
