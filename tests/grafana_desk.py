@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -16,13 +18,16 @@ from django.core.management import call_command
 
 from tests.conftest import Ledger, Maker
 from tests.trading.desk import make, plans, trade
-from trading.models import Trade
+from trading import summon
+from trading.management.commands.demo import DemoDay, record, record_sessions_before
+from trading.models import Trade, User
 from trading.models.grafana_views import ROLE
 from trading.operations.add_capital import add_capital
 from trading.operations.amend import amend
 from trading.operations.create_account import create_account
 from trading.operations.update_trailing_sl import update_trailing_sl
 from trading.operations.void import void
+from trading.queries.accounts import get_account
 
 PASSWORD = "p" * 32
 WHO: dict[str, str] = {"by": "asha", "reason": "misread"}
@@ -48,9 +53,38 @@ def a_desk_of_two_accounts() -> None:
     update_trailing_sl(*names, "1000.5", "1010", "ATR", at=held.opened_at + timedelta(minutes=1))
 
 
-def let_grafana_read(made_as: Maker, settings: Any) -> None:
+@dataclass(frozen=True)
+class GrafanaBook:
+    """A desk that Grafana may read, and what is chosen of it on the dashboards."""
+
+    make: Callable[[], None]
+    first: date
+    last: date
+    strategy: str
+    symbol: str
+    accounts: tuple[str, ...] = ("main",)
+
+
+def a_demo() -> None:
+    """What `make run` shows, with fewer sessions and a day of forty-five minutes."""
+    opens_at = datetime(2025, 11, 14, 3, 45, tzinfo=UTC)
+    day = DemoDay(opens_at.date(), opens_at, opens_at + timedelta(minutes=45), sessions=5)
+    with mock.patch.object(summon, "summon"):  # no companion: the folder is copied for the next test
+        record_sessions_before(get_account("main"), day, reviewer=User.objects.create(username="demo"))
+        record(day)
+
+
+BOOKS = {
+    "made up": GrafanaBook(
+        a_desk_of_two_accounts, date(2021, 4, 1), date(2021, 5, 15), "ema cross", "M&M", ("main", "second")
+    ),
+    "demo": GrafanaBook(a_demo, date(2025, 11, 1), date(2025, 11, 14), "ema_cross", "RELIANCE"),
+}
+
+
+def let_grafana_read(made_as: Maker, settings: Any, make: Callable[[], None] = a_desk_of_two_accounts) -> None:
     """Make the desk, its role and its views."""
-    made_as(a_desk_of_two_accounts)
+    made_as(make)
     settings.VELOX_GRAFANA_PASSWORD = PASSWORD
     call_command("grafana_role", stdout=io.StringIO())
 
