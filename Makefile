@@ -12,7 +12,7 @@ export PYTHONUNBUFFERED := 1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test servers s3 check bench chaos ha-drill dr-drill screenshots record-influx env lock clean
+.PHONY: help run serve test servers s3 spark check bench chaos ha-drill dr-drill screenshots record-influx env lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ check: .venv/dev ## format, lint, types, arrows, Django's own checks
 s3: ## build the S3 server of the archive's tests into the user's cache (Go, some minutes)
 	@test -x $(S3) || GOBIN=$(dir $(S3)) go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
+spark: .venv/dev ## Spark beside the archive, in var/engines/spark, and its candles and excursions beside the desk's (Java 17, Maven)
+	@$(PY) -m tests.ops.spark_engine
+
 bench: .venv/dev ## measure against the references; writes var/bench.json [ROW=name]
 	@$(PY) -m bench $(ROW)
 
@@ -66,7 +69,7 @@ env: ## write .env with random secrets (0600); never overwrites one
 lock: .venv/dev ## resolve pyproject.toml anew into the hashed requirements files
 	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q pyproject.toml -o requirements.txt
 	@$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra dev --extra lab --extra patterns -c requirements.txt pyproject.toml -o requirements-dev.txt
-	@for extra in archive lab lab-ray lab-dask patterns; do $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra $$extra -c requirements-dev.txt pyproject.toml -o requirements-$$extra.txt; done
+	@for extra in archive lab lab-ray lab-dask patterns spark; do $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --upgrade -q --extra $$extra -c requirements-dev.txt pyproject.toml -o requirements-$$extra.txt; done
 
 clean: ## remove what can be made again; never the data in var/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis var/cache var/tmp var/check

@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("velox_site", "lab", "trading", "timeseries")
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-lab.txt", "requirements-patterns.txt",
-         "requirements-lab-ray.txt", "requirements-lab-dask.txt")  # fmt: skip
+         "requirements-lab-ray.txt", "requirements-lab-dask.txt", "requirements-archive.txt",
+         "requirements-spark.txt")  # fmt: skip
 
 
 def sources(*folders: str) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from trading.domain import position
 from trading.domain.money import SCALE
@@ -111,3 +112,18 @@ def worth(holding: Holding, price: int) -> int:
     proceeds = position.value_of(price, holding.open_quantity, holding.multiplier)
     open_pnl = proceeds - holding.open_cost if holding.side == LONG else holding.open_cost - proceeds
     return holding.realised_pnl + open_pnl
+
+
+def path_prices(ticks: pa.Table) -> tuple[TickTimes, TickPrices, TickPrices]:
+    """Return instants, lowest and highest prices, ascending by the exchange's own time; a tick's price is both."""
+    times = ticks.column("exchange_time").cast(pa.int64()).to_numpy()
+    order = np.argsort(times, kind="stable")
+    close = numbers(ticks, "close")
+    lows, highs = np.fmin(close, numbers(ticks, "low")), np.fmax(close, numbers(ticks, "high"))
+    return times[order], lows[order], highs[order]
+
+
+def numbers(ticks: pa.Table, name: str) -> TickPrices:
+    """Return a column as floats; null becomes NaN."""
+    floats: TickPrices = ticks.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+    return floats

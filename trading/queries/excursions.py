@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickTimes
+from trading.domain.excursions import PathExtremes, PricePath, TickPrices, TickTimes, numbers, path_prices
 from trading.domain.feed_gaps import Gap, gaps, mark
 from trading.domain.money import to_units
 from trading.domain.position import in_risks
@@ -107,7 +107,7 @@ def measure(
     gaps_by_day: dict[date, list[Gap]] = {}
     for day in sorted(read_days):
         start, stop = (ns(bound) for bound in calendar.bounds(day))
-        times, lows, highs = _ticks(reader.ticks(symbol, start, stop, account=account_code))
+        times, lows, highs = path_prices(reader.ticks(symbol, start, stop, account=account_code))
         spans = calendar.open_spans(day) if calendar.rows else []  # what never closes may be quiet at any hour
         gaps_by_day[day] = [gap for span in spans for gap in gaps(times, *map(ns, span))]
         for pk, (opened_ns, closed_ns) in held.items():
@@ -146,7 +146,7 @@ def ticks_of(table: pa.Table) -> tuple[TickTimes, TickPrices]:
     """Return the instants of a reading's ticks (ns UTC, as the exchange gave them), ascending, and their prices."""
     times = table.column("exchange_time").cast(pa.int64()).to_numpy()
     order = np.argsort(times, kind="stable")
-    return times[order], _numbers(table, "close")[order]
+    return times[order], numbers(table, "close")[order]
 
 
 def ns(at: datetime) -> int:
@@ -157,17 +157,3 @@ def ns(at: datetime) -> int:
 def instant(at: int) -> datetime:
     """Return ns UTC as an aware datetime, to the microsecond."""
     return _EPOCH + timedelta(microseconds=at // 1000)
-
-
-def _ticks(table: pa.Table) -> tuple[TickTimes, TickPrices, TickPrices]:
-    """Return instants, lowest and highest prices, ascending by the exchange's own time; a tick's price is both."""
-    times = table.column("exchange_time").cast(pa.int64()).to_numpy()
-    order = np.argsort(times, kind="stable")
-    close = _numbers(table, "close")
-    lows, highs = np.fmin(close, _numbers(table, "low")), np.fmax(close, _numbers(table, "high"))
-    return times[order], lows[order], highs[order]
-
-
-def _numbers(table: pa.Table, name: str) -> TickPrices:
-    numbers: TickPrices = table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
-    return numbers

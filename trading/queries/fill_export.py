@@ -23,10 +23,10 @@ from trading.queries.instruments import shown_symbol
 HEADER = (
     "account", "currency", "trade_id", "strategy", "symbol", "trade_side", "state", "opened_at",
     "sequence", "fill_id", "order_id", "trading_day", "at", "role", "side", "quantity", "price", "value",
-    "charges", "gross_pnl", "settlement",
+    "charges", "gross_pnl", "settlement", "multiplier",
 )  # fmt: skip
 KINDS = {
-    **dict.fromkeys(("quantity", "price", "charges"), ColumnKind.AMOUNT),
+    **dict.fromkeys(("quantity", "price", "charges", "multiplier"), ColumnKind.AMOUNT),
     **dict.fromkeys(("value", "gross_pnl"), ColumnKind.VALUE),
     **dict.fromkeys(("opened_at", "at"), ColumnKind.TIME),
     "sequence": ColumnKind.COUNT,
@@ -64,6 +64,7 @@ def _fills_of(trade: Trade) -> Iterator[tuple[Any, ...]]:
             str(trade.state), opened, fill.sequence, fill.fill_id, fill.order_id,
             day, day if fill.is_day_only else fill.at.astimezone(desk), str(fill.role), str(fill.side),
             fill.quantity, fill.price, _value(fill, trade), fill.charges, _realised(fill), fill.settlement,
+            trade.instrument.multiplier,
         )  # fmt: skip
 
 
