@@ -59,6 +59,17 @@ def test_a_backup_is_private_noted_and_rotated(ledger: Any) -> None:
     assert "The last backup is 0.0 h old." in report(now=datetime.now(UTC))["parts"]["ledger"]["detail"]
 
 
+def test_copies_of_a_clock_that_ran_ahead_go_first(ledger: Any) -> None:
+    opened()
+    early, ahead = back_up(keep=2), back_up(keep=2)
+    for path in (ahead, beside(ahead)):  # as that clock named them
+        path.rename(path.with_name(path.name.replace("ledger-20", "ledger-99")))
+    latest = back_up(keep=2)
+    assert sorted(latest.parent.glob("ledger-*")) == sorted([early, beside(early), latest, beside(latest)])
+    after = back_up(keep=1)
+    assert list(after.parent.glob("ledger-*.sqlite3")) + list(after.parent.glob("ledger-*.pgdump")) == [after]
+
+
 def test_what_was_backed_up_comes_back_and_is_proved(ledger: Any, made_as: Maker) -> None:
     made_as(a_desks_days)
     backup = back_up()

@@ -11,6 +11,7 @@ import pytest
 
 from tests import page_desk
 from trading import summon
+from trading.bookkeeping.copying import beside
 from trading.health import report as module
 from trading.health.report import report
 from trading.operations.back_up import back_up
@@ -64,6 +65,16 @@ def test_a_backup_ends_it_until_newer_facts_wait_for_two_days() -> None:
     assert later(hours=47)["status"] == "ok"
     assert (later(hours=49)["status"], later(hours=49)["code"]) == ("degraded", "backup_old")
     assert "The last backup is 49.0 h old, and facts wait for one since 49 h." in later(hours=49)["detail"]
+
+
+def test_a_copy_of_a_clock_that_ran_ahead_is_not_the_newest() -> None:
+    page_desk.trades(1)
+    ahead = back_up()
+    for path in (ahead, beside(ahead)):
+        path.rename(path.with_name(path.name.replace("ledger-20", "ledger-99")))
+    page_desk.trades(1, first=2)
+    back_up()
+    assert later(days=3)["status"] == "ok"
 
 
 @pytest.mark.parametrize("book", ["replay", "demo"])

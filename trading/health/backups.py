@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +41,9 @@ def backups(*, now: datetime) -> Backups:
     """Compare the folder of backups with the journals of the accounts whose facts nobody could make again."""
     folder = Path(settings.DATA_DIR) / "backups"
     files = (path for kind in ("sqlite3", "pgdump") for path in folder.glob(f"ledger-*.{kind}"))
-    paths = sorted(files, reverse=True)  # newest first: their names have the time
+    at = f"ledger-{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}~"
+    # Newest first: their names have the time; what bears one to come was made before, by a clock that ran ahead.
+    paths = sorted(files, key=lambda path: (path.name < at, path.name), reverse=True)
     newest_at = datetime.fromtimestamp(paths[0].stat().st_mtime, now.tzinfo) if paths else None
     operations, waiting, pending = 0, [], set[str]()
     # Newest first, and last none: what stands in no backup waits from the first row of its journal on.

@@ -88,7 +88,12 @@ def back_up_before_migrating() -> Path:
 
 
 def _keep_newest(prefix: str, path: Path, keep: int) -> None:
-    """Remove the backups of this prefix that are older than the newest ``keep``, with what is noted beside them."""
-    for old in sorted(path.parent.glob(f"{prefix}*{path.suffix}"))[:-keep]:
+    """Remove the backups of this prefix that were made before the newest ``keep``, with what is noted beside them.
+
+    ``path`` is the newest one. A clock that ran ahead has left copies whose names are after it: they were made before.
+    """
+    others = [old for old in path.parent.glob(f"{prefix}*{path.suffix}") if old != path]
+    others.sort(key=lambda old: (old.name < path.name, old.name))
+    for old in others[: max(0, len(others) - keep + 1)]:
         old.unlink()
         copying.beside(old).unlink(missing_ok=True)
