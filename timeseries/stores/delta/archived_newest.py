@@ -1,13 +1,15 @@
 """The newest point of each series in each archived file, kept here: who asks what is newest fetches nothing.
 
 A symbol that has not traded for years would be looked for file by file. These rows are of a file that nobody changes,
-so they are written once, before the file is dropped here, and hold as long as it is archived.
+so they are written once, before the file is dropped here, and hold as long as it is archived. Of a file that this
+folder has never had (`archive --adopt`) they are kept once it was fetched.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,10 @@ from timeseries.spool import durable
 from timeseries.stores.base import PointQuery
 from timeseries.stores.delta.archived import is_archived
 from timeseries.stores.delta.file import is_whole, seal
+from timeseries.stores.delta.table import TROUBLE, MeasurementTable
 
 if TYPE_CHECKING:
     from timeseries.stores.delta.query import Engine
-    from timeseries.stores.delta.table import MeasurementTable
 
 FOLDER = "_newest"  # in the table's folder; vacuum leaves folders alone that begin with a line
 
@@ -60,10 +62,20 @@ def as_newest(table: MeasurementTable, files: pa.Table, query: PointQuery) -> pa
     for path, least, greatest in spans:
         newest = kept.get(Path(path).stem) if is_archived(path) else None
         is_within = least is not None and greatest is not None and query.start <= least and greatest < query.stop
-        is_answer = newest is not None and is_within and is_whole(newest)
-        names.append(f"{FOLDER}/{newest.name}" if newest is not None and is_answer else path)
+        if newest is not None and is_within and not is_whole(newest):
+            newest.unlink(missing_ok=True)  # it is kept anew
+            newest = None
+        names.append(f"{FOLDER}/{newest.name}" if newest is not None and is_within else path)
     place = files.column_names.index("path")
     return files.set_column(place, files.field(place), pa.array(names, files.field(place).type))
+
+
+def keep_fetched(engine: Engine, table: MeasurementTable, files: pa.Table) -> None:
+    """Keep the newest rows of those of these files that are archived, all of which were fetched; no disk that is full
+    keeps an answer from who asked."""
+    with suppress(*TROUBLE):
+        if fetched := [path for path in files.column("path").to_pylist() if is_archived(path)]:
+            keep_newest(engine, table, fetched)
 
 
 def give_up_newest(table: MeasurementTable, listed: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from timeseries.stores.base import PointQuery
-from timeseries.stores.delta.archived_newest import as_newest
+from timeseries.stores.delta.archived_newest import as_newest, keep_fetched
 from timeseries.stores.delta.query import Engine, FileSelection, as_reading, holding, newest_rows, selection_of
 from timeseries.stores.delta.table import WRITTEN, MeasurementTable
 from timeseries.stores.tables import point_schema
@@ -31,8 +31,10 @@ def newest_points(engine: Engine, table: MeasurementTable, selection: FileSelect
     if LATEST in files.column_names:
         files = files.sort_by([(LATEST, "descending")])
     while len(files):
-        question = newest_rows(selection_of(table, as_newest(table, files[:count], query)), query)
+        asked = as_newest(table, files[:count], query)
+        question = newest_rows(selection_of(table, asked), query)
         rows = engine.ask(question.sql, question.parameters)
+        keep_fetched(engine, table, asked)
         for row, written in zip(as_reading(rows, question, query).to_pylist(), rows[WRITTEN].to_pylist(), strict=True):
             symbol = "" if query.symbols is None else row["symbol"]
             row[WRITTEN] = written  # a point may stand in several files: of two of one time the one written last
