@@ -128,16 +128,16 @@ def test_late_ticks_and_the_retention_wait_for_an_archive_that_is_away(tmp_path:
     fill(store)
     archive_of(store).run(now=NOW, keep_local_days=0)
     away = DeltaStore(
-        store.root, zone=INDIA, retention_days=9,
+        store.root, zone=INDIA, retention_days=1,
         bucket=ObjectStore("s3://desk/archive", {"endpoint": "http://127.0.0.1:9", "region": "x"}),
     )  # fmt: skip
     away.write(batch(prices("A", [OPEN + 2 * DAY, OPEN + DAY + SECOND * 7], [5.0, 7.0]), first=9))
     away.care(now=NOW)
     assert [row["close"] for row in away.read(PointQuery(TICKS, OPEN + 2 * DAY, 2**62)).to_pylist()] == [5.0]
     with pytest.raises(StoreUnavailable, match="cannot answer"):
-        archive_of(away).run(now=NOW, keep_local_days=0, retention_days=9)
+        archive_of(away).run(now=NOW, keep_local_days=0, retention_days=1)
     assert len(desk(tmp_path, place).read(EVERYTHING)) == 10
-    archive_of(store).run(now=NOW, keep_local_days=0, retention_days=9)
+    archive_of(store).run(now=NOW, keep_local_days=0, retention_days=1)
     assert len(store.read(EVERYTHING)) == 6
     assert archive_of(store).verify() == []
 
@@ -159,10 +159,26 @@ def test_one_wrong_bit_in_the_archive_s_log_is_told_as_the_archive_s(tmp_path: P
     assert "cannot be read" in failing.error
 
 
+def test_a_server_that_takes_these_credentials_no_longer_is_told_with_what_to_set(tmp_path: Path) -> None:
+    with s3_server(tmp_path) as server:
+        store = desk(tmp_path, ObjectStore(server.url, server.access))
+        points = fill(store)
+        archive_of(store).run(now=NOW, keep_local_days=0)
+        refused = desk(tmp_path, ObjectStore(server.url, {**server.access, "secret_access_key": "of yesterday"}))
+        refused.write(batch(prices("A", [OPEN + 7 * SECOND], [7.0]), first=9))
+        for ask in (lambda: refused.read(EVERYTHING), lambda: archive_of(refused).run(now=NOW, keep_local_days=0)):
+            with pytest.raises(StoreMisconfigured, match=r"refuses this desk.*VELOX_ARCHIVE_SECRET_ACCESS_KEY"):
+                ask()
+        archive_of(store).run(now=NOW, keep_local_days=0)
+        assert len(store.read(EVERYTHING)) == len(points) + 1
+
+
 def test_a_server_that_hangs_is_left_after_a_bounded_time_and_one_that_dies_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bucket_module, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(bucket_module, "PUT_SECONDS", 1)
+    monkeypatch.setattr(bucket_module, "SILENT_SECONDS", 1)
+    monkeypatch.setattr(bucket_module, "LOG_SECONDS", 1)
     monkeypatch.setattr(bucket_module, "RETRIES", 0)
     with s3_server(tmp_path) as server:
         store = desk(tmp_path, ObjectStore(server.url, server.access))

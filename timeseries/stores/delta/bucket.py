@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, S3Store
 
 from timeseries.errors import StoreDamaged, StoreMisconfigured, StoreUnavailable
@@ -18,7 +18,10 @@ from timeseries.errors import StoreDamaged, StoreMisconfigured, StoreUnavailable
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
-CONNECT_SECONDS, ANSWER_SECONDS, RETRY_SECONDS, RETRIES = 5, 60, 20, 3
+CONNECT_SECONDS, RETRY_SECONDS, RETRIES = 5, 20, 3
+PUT_SECONDS = 60  # which an object may take on its way there
+SILENT_SECONDS, FETCH_SECONDS = 15, 300  # for which nothing of an object may come from there, and which it may take
+LOG_SECONDS = 30  # which an entry of a table's log may take: Delta's own client knows no silence
 BLOCK = 8 << 20
 PROBE = "velox-probe"
 
@@ -39,6 +42,7 @@ class ObjectStore:
         self.url = url.rstrip("/")
         self.table_options: dict[str, str] = {}  # for the engine of Delta tables
         self._objects: LocalStore | S3Store
+        self._reading: LocalStore | S3Store  # in which silence ends a request, and so would a long put
         if not url.startswith(("s3://", "file:///")):
             raise StoreMisconfigured(
                 f"{url} is no address of an archive.",
@@ -46,15 +50,21 @@ class ObjectStore:
                 hint="It is s3://bucket/prefix, or file:///folder for a folder on another disk.",
             )
         if url.startswith("file:"):
-            self._objects = LocalStore.from_url(self.url, mkdir=True)
+            self._objects = self._reading = LocalStore.from_url(self.url, mkdir=True)
             return
-        client: ClientConfig = {"connect_timeout": f"{CONNECT_SECONDS}s", "timeout": f"{ANSWER_SECONDS}s"}
+        client: ClientConfig = {"connect_timeout": f"{CONNECT_SECONDS}s"}
         if access.get("endpoint", "").startswith("http:"):
             client["allow_http"] = True
         retries: RetryConfig = {"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_SECONDS)}
-        self._objects = S3Store.from_url(self.url, client_options=client, retry_config=retries, **access)
+        putting: ClientConfig = {**client, "timeout": f"{PUT_SECONDS}s"}
+        reading: ClientConfig = {**client, "read_timeout": f"{SILENT_SECONDS}s", "timeout": f"{FETCH_SECONDS}s"}
+        self._objects, self._reading = (
+            S3Store.from_url(self.url, client_options=options, retry_config=retries, **access)
+            for options in (putting, reading)
+        )
         self.table_options = {f"AWS_{name.upper()}": str(text) for name, text in access.items()}
         self.table_options |= {name: str(text).lower() for name, text in client.items()}
+        self.table_options |= {"timeout": f"{LOG_SECONDS}s"}
         self.table_options |= {"max_retries": str(RETRIES), "retry_timeout": f"{RETRY_SECONDS}s"}
 
     def require_conditional_put(self) -> None:
@@ -93,7 +103,7 @@ class ObjectStore:
         """Write an object's bytes to a file. Raises: StoreUnavailable; StoreDamaged, where there is no such object."""
         with self._answering(), target.open("wb") as file:
             try:
-                for block in obstore.get(self._objects, name).stream(min_chunk_size=BLOCK):
+                for block in obstore.get(self._reading, name).stream(min_chunk_size=BLOCK):
                     file.write(block)
             except FileNotFoundError:
                 raise StoreDamaged(
@@ -111,6 +121,13 @@ class ObjectStore:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             reason = str(error).partition("\n")[0]
+            if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+                raise StoreMisconfigured(
+                    f"The archive at {self.url} refuses this desk: {reason}",
+                    field="VELOX_ARCHIVE_ACCESS_KEY_ID",
+                    hint="Set VELOX_ARCHIVE_ACCESS_KEY_ID and VELOX_ARCHIVE_SECRET_ACCESS_KEY to what it takes, with "
+                    "the right to list, read, write and delete there. Nothing is lost.",
+                ) from error
             raise StoreUnavailable(
                 f"The archive at {self.url} cannot answer: {reason}",
                 hint="Nothing is lost: what was not archived stays here, and is tried again.",
