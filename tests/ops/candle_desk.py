@@ -16,7 +16,7 @@ FIRST, LAST = date(2021, 4, 26), date(2021, 4, 28)
 SYMBOLS = ("A", "M&M", "Z")
 EVERY = ("1m", "5m", "1h")
 BATCHES = 6  # a day
-FAR = 2**62
+CLOSED = at("2021-04-30 09:15")  # by then all days are over
 OPEN = at("2021-04-26 09:15")
 
 
@@ -26,10 +26,10 @@ def states(dm: DataManager) -> Iterator[tuple[str, str]]:
     assert store.archive is not None
     _record(dm)
     yield "as they were written", store.root.as_uri()
-    store.archive.run(now=FAR, keep_local_days=0)
+    store.archive.run(now=CLOSED, keep_local_days=0)
     yield "archived, by symbol", store.archive.bucket.url
     _repeat()
-    store.archive.run(now=FAR, keep_local_days=0)
+    store.archive.run(now=CLOSED, keep_local_days=0)
     yield "archived, with repeats", store.archive.bucket.url
 
 

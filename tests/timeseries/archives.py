@@ -18,6 +18,7 @@ from timeseries.stores.delta.store import DeltaStore
 
 _one = threading.Lock()
 FAR = 2**62  # an instant at which every day of the tests is over, ns UTC
+NONE = -1  # days that stay here: not even the newest one
 
 
 def folder_bucket(folder: Path) -> ObjectStore:
@@ -41,7 +42,7 @@ class ArchivedStore(DeltaStore):
         """Copy every day and drop it here; what was fetched is fetched again."""
         assert self.archive is not None
         with _one:
-            self.archive.run(now=FAR, keep_local_days=0)
+            self.archive.run(now=FAR, keep_local_days=NONE)
         for table in self.tables.values():
             table.archived.give_up_copies()
 
@@ -82,7 +83,7 @@ def main() -> None:
     store = DeltaStore(Path(folder) / "delta", zone=INDIA, bucket=ObjectStore(url, json.loads(access)))
     assert store.archive is not None
     while True:
-        for row in store.archive.run(now=FAR, keep_local_days=0, tell=lambda *step: print(*step, flush=True)):
+        for row in store.archive.run(now=FAR, keep_local_days=NONE, tell=lambda *step: print(*step, flush=True)):
             if row.place == "archive":
                 store.archive.restore(row.day)
                 print("restored", row.day, flush=True)

@@ -176,6 +176,24 @@ def test_what_is_newest_is_answered_without_a_fetch(
     assert len([*(store.root / "ticks" / "_newest").iterdir()]) < len(kept)
 
 
+def test_what_is_newest_in_an_archive_that_was_taken_over_is_fetched_once(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = desk(tmp_path, place)
+    fill(store)
+    store.write(batch(prices("OLD", [OPEN, OPEN + SECOND], [5.0, 6.0]), first=121))
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    other = desk(tmp_path / "other", place)
+    other.write(batch(prices("B", [OPEN], [1.0]), source="two"))
+    archive_of(other).adopt()
+    ask = PointQuery(TICKS, 0, 2**62, {"account": "main"}, symbols=("A", "M&M", "NEVER", "OLD"))
+    before = other.newest(ask).sort_by("symbol")
+    assert before.equals(store.newest(ask).sort_by("symbol"))
+    other.tables["ticks"].archived.give_up_copies()
+    monkeypatch.setattr(place, "fetch", lambda *_: pytest.fail("it was fetched before"))
+    assert other.newest(ask).sort_by("symbol").equals(before)
+
+
 def test_more_than_may_be_kept_at_hand_is_not_fetched_at_once(
     tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -306,9 +324,20 @@ def test_what_is_beyond_the_retention_is_gone_here_and_there(tmp_path: Path, buc
     store = desk(tmp_path, bucket)
     fill(store)
     archive_of(store).run(now=NOW, keep_local_days=0)
-    archive_of(store).run(now=NOW, keep_local_days=0, retention_days=9)
+    archive_of(store).run(now=NOW, keep_local_days=0, retention_days=1)
     assert sorted(places(store)) == [TUESDAY, date(2021, 4, 14)]
     assert (len(store.read(EVERYTHING)), len(there(bucket))) == (80, 80)
+
+
+def test_a_clock_that_is_years_ahead_takes_nothing_from_here_nor_from_there(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    points = fill(store)
+    far = OPEN + 4000 * DAY
+    archive_of(store).run(now=far, keep_local_days=2, retention_days=2)
+    assert list(places(store).values()) == ["both", "both", "both"]
+    archive_of(store).run(now=far, keep_local_days=1, retention_days=2)
+    assert list(places(store).values()) == ["archive", "both", "both"]
+    assert (store.read(EVERYTHING).to_pylist(), len(there(place))) == (points, 120)
 
 
 def test_another_data_folder_writes_nothing_there_until_it_takes_it_over(tmp_path: Path, bucket: ObjectStore) -> None:

@@ -200,6 +200,18 @@ def test_days_beyond_the_retention_go_whole_and_without_one_nothing_does(tmp_pat
     assert len(store.read(EVERYTHING)) == 4
 
 
+@pytest.mark.parametrize("is_recording", [False, True], ids=["at-rest", "recording"])
+def test_a_clock_that_is_years_ahead_removes_only_what_is_old_by_the_data(tmp_path: Path, is_recording: bool) -> None:
+    store = DeltaStore(tmp_path, zone=INDIA, retention_days=2)
+    for day in range(4):
+        write_many(store, 1, day=day)
+    if is_recording:
+        write_many(store, 1, day=3999)
+    store.care(now=OPEN + 4000 * DAY)
+    assert len(store.read(EVERYTHING)) == (8 if is_recording else 6)
+    assert store.days_ahead(now=OPEN + 4000 * DAY) == 3997
+
+
 def test_a_table_made_before_a_field_was_added_reads_it_as_absent_and_takes_it_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

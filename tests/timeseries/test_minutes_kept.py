@@ -243,7 +243,7 @@ def test_of_two_sources_the_one_with_the_days_first_tick_answers(desk: Desk) -> 
 
 def test_segments_stay_until_their_minutes_are_kept(desk: Desk) -> None:
     feed(desk, range(0, 60, 5))
-    desk.pump.keep_shipped_days = 0
+    desk.pump.keep_shipped_days = -1  # not even those that are written now
     assert desk.pump.drain(20)
     lane = desk.spool.lane("default", "ticks")
     desk.pump._care(desk.clock.now + DAY)

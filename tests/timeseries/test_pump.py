@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -242,12 +243,18 @@ def test_kept_segments_go_after_their_days_and_nothing_else_does(desk: Desk) -> 
     record(desk, 3)
     (lane,) = desk.spool.lanes()
     desk.pump.run_once()
-    assert lane.segments()
-    desk.clock.move(8 * DAY / SECOND)
+    (segment,) = lane.segments()
+    desk.clock.move(3650 * DAY / SECOND)
     desk.pump.run_once()
-    assert lane.segments() == []
-    assert points(desk) == {"accepted": 3, "stored": 3, "spooled": 0, **NONE}
-    assert closes(desk) == [1.0, 2.0, 3.0]
+    assert lane.segments() == [segment], "a clock that is ahead removes none"
+    eight_days_ago = time.time() - 8 * DAY / SECOND
+    os.utime(segment, (eight_days_ago, eight_days_ago))
+    record(desk, 2, first=3)
+    desk.pump.run_once(desk.clock.now + DAY)
+    assert len(lane.segments()) == 1
+    assert segment not in lane.segments()
+    assert points(desk) == {"accepted": 5, "stored": 5, "spooled": 0, **NONE}
+    assert closes(desk) == [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
 def test_flush_ships_by_itself_where_no_companion_runs(desk: Desk) -> None:

@@ -24,6 +24,7 @@ from tests.waiting import until
 from timeseries import presence, wiring
 from timeseries.bus.standing import LEFT_SECONDS, PartitionStanding, tell
 from timeseries.errors import StoreUnavailable
+from timeseries.spool.aging import AHEAD_DAYS_MAX
 from timeseries.spool.counter import FULL, REFUSED_NS, CounterMap
 from timeseries.spool.lane import Outcome
 from trading import intake, summon
@@ -244,6 +245,15 @@ def the_object_store_is_down(room: Room) -> datetime:
     with pytest.raises(StoreUnavailable):
         wiring.archive_days(archive)
     return later(seconds=faults.ARCHIVE_SECONDS + 1)
+
+
+@makes("store/retention_waits")
+def the_clock_jumps_ahead(room: Room) -> datetime:
+    room.settings.VELOX_RETENTION_DAYS = 365
+    with DataManager() as dm:
+        dm.process_tick("TCS", {"ltp": 1})
+    wiring.open_pump().run_once()
+    return later(seconds=(AHEAD_DAYS_MAX + 1) * 86_400)
 
 
 @makes("shipper/no_companion")

@@ -121,7 +121,7 @@ def test_set_up_without_its_variables_names_the_first_that_is_missing(settings: 
 
 def test_days_that_are_over_are_archived_listed_verified_and_brought_back(settings: Any, tmp_path: Path) -> None:
     settings.VELOX_ARCHIVE_URL = (tmp_path / "archive").as_uri()
-    settings.VELOX_KEEP_LOCAL_DAYS = 1
+    settings.VELOX_KEEP_LOCAL_DAYS = -1  # not even the newest one
     record(settings, 3)
     assert wiring.open_pump().drain(30)
     assert [(row["measurement"], row["place"]) for row in said("archive", "--list")["days"]] == [("ticks", "here")]

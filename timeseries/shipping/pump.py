@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
 
 import structlog
 
@@ -20,6 +22,7 @@ from timeseries.shipping.archiver import Archiver
 from timeseries.shipping.healing import Healer, Mending
 from timeseries.shipping.minute_keeper import MinuteKeeper, place_of
 from timeseries.shipping.shipper import ship_slice
+from timeseries.spool.aging import days_ahead
 from timeseries.spool.backoff import pause_seconds
 from timeseries.spool.bell import Bell
 from timeseries.spool.folder import Spool
@@ -71,6 +74,7 @@ class Pump:
 
     Args:
         keep_shipped_days: shipped segments older than this are removed, so that an emptied store can be filled again.
+            It counts back from the newest segment (`aging.days_ahead`), wherever the clock stands.
         clock: ns UTC.
         observe: gets the seconds that each slice took.
         archive: a pass over the archive of days that are over; None: there is none.
@@ -230,12 +234,15 @@ class Pump:
         try:
             clearing.resume(self.spool, self.store)
             self.store.care(now=now)
-            for lane in self.spool.lanes():
+            lanes = list(self.spool.lanes())
+            written = chain.from_iterable(lane.written_days() for lane in lanes)
+            kept = self.keep_shipped_days + days_ahead(written, datetime.fromtimestamp(now / SECOND, UTC).date())
+            for lane in lanes:
                 with contextlib.suppress(LeaseHeld), lane.lease(owner=self.owner):
                     through = lane.outcome().through
                     if lane.measurement == TICKS and self.store.keeps_minutes():
                         through = min(through, place_of(lane))  # the keeper of minutes still reads what is beyond
-                    lane.remove_kept(before_ns=now - self.keep_shipped_days * DAY, through=through)
+                    lane.remove_kept(before_ns=now - kept * DAY, through=through)
         except Exception as error:
             log.error("the store's care failed", error=str(error), exc_info=not isinstance(error, VeloxError))
 

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -264,6 +265,14 @@ class Lane:
             return int((self.folder / "removed_until").read_text())
         except FileNotFoundError:
             return 0
+
+    def written_days(self) -> set[date]:
+        """Return the days (UTC) on which segments that are kept were last written."""
+        days = set()
+        for name in segment_names(self.folder):
+            with contextlib.suppress(FileNotFoundError):
+                days.add(datetime.fromtimestamp((self.folder / name).stat().st_mtime, UTC).date())
+        return days
 
     def remove_kept(self, *, before_ns: int, through: int) -> int:
         """Remove sealed segments last written before ``before_ns`` whose records are all settled; returns how many.

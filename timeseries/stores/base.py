@@ -247,6 +247,10 @@ class Store(Protocol):
     def lost(self) -> int:
         """Return how many rows were lost with files that were dropped."""
 
+    def days_ahead(self, *, now: int) -> int:
+        """Return by how many days ``now`` (ns UTC) is ahead of the newest that is stored here (`aging.days_ahead`);
+        0 where a server removes what is old."""
+
     def care(self, *, now: int) -> None:
         """Do what keeps the store fast and small: compaction, vacuum, retention. ``now`` in ns UTC."""
 

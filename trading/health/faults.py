@@ -183,6 +183,10 @@ NOT_ARCHIVED = Fault(
     "store", "not_archived", "Days that are over are not archived", DEGRADED, ARCHIVE_SECONDS,
     "Mend what the state names, then run `manage.py archive`; nothing is lost, the days stay here meanwhile.",
 )  # fmt: skip
+RETENTION_WAITS = Fault(
+    "store", "retention_waits", "The clock is weeks ahead of the newest point, so nothing old is removed", DEGRADED, 0,
+    "Let chrony or timesyncd set the clock. Where it is right and the desk was quiet, five days of points end this.",
+)  # fmt: skip
 STORE_SLOW = Fault(
     "store", "slow", "The store answers late", DEGRADED, 0,
     "Look at the disk, or at the server of INFLUXDB_V2_URL.", hold_seconds=60,

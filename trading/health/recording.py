@@ -13,7 +13,8 @@ from timeseries import presence, wiring
 from timeseries.errors import StoreUnavailable
 from timeseries.measurements import TICKS
 from timeseries.shipping.balance import PointCounts
-from timeseries.stores.base import damage_error
+from timeseries.spool.aging import AHEAD_DAYS_MAX
+from timeseries.stores.base import Store, damage_error
 from trading import summon
 from trading.domain import display
 from trading.health import faults, topics
@@ -106,13 +107,13 @@ def store(now: datetime) -> State:
         opened = wiring.open_store(ask_seconds=faults.ANSWER_SECONDS)
         latency = opened.ping()
         damages, lost = opened.damages(), opened.lost()
-        unarchived = _unarchived(now)
+        behind = _unarchived(now) or _unremoved(opened, now)
     except StoreUnavailable as error:
         return faults.BY_KEY[f"store/{error.code}"].state(str(error))
     if damages:
         return faults.STORE_DAMAGED.state(str(damage_error(damages)))
-    if unarchived is not None:
-        return unarchived
+    if behind is not None:
+        return behind
     detail = f"{opened.label}: a read takes {latency:.0f} ms."
     if lost:
         detail += f" {display.count(lost)} rows were lost with damaged files that were given up."
@@ -129,6 +130,17 @@ def _unarchived(now: datetime) -> State | None:
         return None
     since = datetime.fromtimestamp(failing.since / 10**9, UTC)
     return faults.NOT_ARCHIVED.state(f"No day was archived since {iso(since)}: {failing.error}")
+
+
+def _unremoved(opened: Store, now: datetime) -> State | None:
+    """Return the state where the retention waits, because the clock is weeks ahead of all that is stored."""
+    ahead = 0 if settings.VELOX_RETENTION_DAYS is None else opened.days_ahead(now=int(now.timestamp()) * 10**9)
+    if ahead <= AHEAD_DAYS_MAX:
+        return None
+    return faults.RETENTION_WAITS.state(
+        f"The clock says {now:%Y-%m-%d}, {ahead} days after the newest day of the store: what only the clock has older "
+        "than VELOX_RETENTION_DAYS is not removed."
+    )
 
 
 def shipper(points: PointCounts | None) -> State:

@@ -244,10 +244,15 @@ def test_an_update_is_on_disk_before_it_is_booked_and_is_booked_after_a_kill(tmp
         desk.begin()
         assert desk.settle()
     assert sum(quantity for _, quantity, _ in booked()) == 52
-    log.append({}, datetime.now(UTC) - timedelta(days=9))
-    assert len(list((tmp_path / "feeds").iterdir())) == 2
-    list(log.recent(datetime.now(UTC)))
-    assert len(list((tmp_path / "feeds").iterdir())) == 1
+
+
+def test_updates_of_the_last_days_are_booked_however_long_the_desk_was_off(tmp_path: Path) -> None:
+    log = OrderLog(tmp_path / "feeds", "kite")
+    for days in (40, 39, 38, 37):
+        log.append({"days": days}, datetime.now(UTC) - timedelta(days=days))
+    for _ in range(2):
+        assert [update["days"] for update in log.recent()] == [39, 38, 37]
+    assert len(list((tmp_path / "feeds").iterdir())) == 3
 
 
 def test_a_broker_that_tells_no_trades_keeps_nothing_from_being_booked() -> None:

@@ -23,12 +23,13 @@ from deltalake.transaction import AddAction
 
 from timeseries.errors import InvalidValue, StoreDamaged, StoreUnavailable, VeloxError
 from timeseries.spool import durable
+from timeseries.spool.aging import AHEAD_DAYS_MAX
 from timeseries.spool.locks import FileLock
 from timeseries.stores.base import Bounds
 from timeseries.stores.delta.archive_table import ArchiveTable, addition
 from timeseries.stores.delta.archived import Objects, as_archived, is_archived, origin
 from timeseries.stores.delta.archived_newest import give_up_newest, keep_newest
-from timeseries.stores.delta.care import ATTEMPTS, REWRITE, group_by_symbol
+from timeseries.stores.delta.care import ATTEMPTS, REWRITE, days_ahead, group_by_symbol
 from timeseries.stores.delta.damage import Inspector
 from timeseries.stores.delta.file import is_whole, partition_day
 from timeseries.stores.delta.query import Engine
@@ -99,7 +100,8 @@ class Archive:
         """Copy the days that are over, drop those that need not lie here any longer, and forget those beyond the
         retention; return where each day lies then. ``now`` in ns UTC; None: all stays here, or for ever.
 
-        A day with a damaged file waits until that is healed.
+        A day with a damaged file waits until that is healed. The retention counts back from the newest day that is
+        stored, and so does dropping where the clock is weeks ahead of it.
 
         Raises:
             StoreUnavailable: the archive does not answer, or another process works on it; what was done stands.
@@ -108,17 +110,19 @@ class Archive:
         """
         today = day_of(now, self.zone)
         with self._noted(now), self._alone():
+            ahead = timedelta(days=days_ahead((table for table, _ in self._tables), today))
+            newest = today - ahead if ahead.days > AHEAD_DAYS_MAX else today
             for table, archive in self._made():
                 archive.look()
                 if retention_days is not None:
-                    self._expire(table, archive, today - timedelta(days=retention_days))
+                    self._expire(table, archive, today - ahead - timedelta(days=retention_days))
                 days = [day for day in _days(table.snapshot()) if day < today]
                 copies = _by_day(archive.files())
                 for number, day in enumerate(days):
                     if tell:
                         tell(archive.name, number, len(days))
                     copied = self._copy(table, archive, day, copies.get(day, set()))
-                    if keep_local_days is not None and (today - day).days > keep_local_days:
+                    if keep_local_days is not None and (newest - day).days > keep_local_days:
                         self._drop(table, day, copied)
                 archive.vacuum()
         return self.days()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
 from timeseries.errors import StoreMisconfigured, StoreUnavailable
+from timeseries.spool import aging
 from timeseries.stores.base import Bounds, damage_error
 from timeseries.stores.delta.damage import Inspector
 from timeseries.stores.delta.query import Engine, SqlParameters, selection_of
-from timeseries.stores.delta.table import WRITTEN, FileStatistics, MeasurementTable, Overtaken, Snapshot
+from timeseries.stores.delta.table import WRITTEN, FileStatistics, MeasurementTable, Overtaken, Snapshot, engine
 
 REWRITE = "velox/rewrite"
 GRACE_HOURS = 1  # a reader may hold a snapshot this long before its files are removed
@@ -302,3 +303,14 @@ def expire(table: MeasurementTable, *, before: date) -> None:
         old = snapshot.files.filter(pc.less(snapshot.files.column("partition.day"), before)).column("path").to_pylist()
         if old:
             table.commit(snapshot, added=[], removed=old, transaction=(REWRITE, snapshot.version + 1))
+
+
+def days_ahead(tables: Iterable[MeasurementTable], today: date) -> int:
+    """Return by how many days ``today`` is ahead of all that the tables have (`aging.days_ahead`); one that cannot be
+    read has no say."""
+    days = set[date]()
+    for table in tables:
+        with contextlib.suppress(StoreUnavailable), engine():
+            snapshot = table.snapshot()
+            days.update(() if snapshot is None else snapshot.day_states)
+    return aging.days_ahead(days, today)

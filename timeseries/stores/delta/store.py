@@ -308,6 +308,10 @@ class DeltaStore:
         if self.archive is not None:
             self.archive.follow()
 
+    def days_ahead(self, *, now: int) -> int:
+        """Return by how many days ``now`` (ns UTC) is ahead of what is stored, from where the retention counts back."""
+        return delta_care.days_ahead(self.writers.values(), day_of(now, self.zone))
+
     def care(self, *, now: int) -> None:
         """Compact what grew, drop whole days beyond the retention, vacuum what nobody reads any more.
 
@@ -318,11 +322,14 @@ class DeltaStore:
         if is_vacuum_due:
             self._vacuumed_at = now
         faults: list[StoreUnavailable] = []
+        oldest = None
+        if self.retention_days is not None:
+            oldest = day_of(now, self.zone) - timedelta(days=self.retention_days + self.days_ahead(now=now))
         for name, table in self.writers.items():
             try:
                 with engine():
-                    if self.retention_days is not None:
-                        delta_care.expire(table, before=day_of(now, self.zone) - timedelta(days=self.retention_days))
+                    if oldest is not None:
+                        delta_care.expire(table, before=oldest)
                     delta_care.compact(self.care_engine, table, self.inspectors[name], deadline=deadline)
                     if is_vacuum_due:
                         table.vacuum(grace_hours=delta_care.GRACE_HOURS)

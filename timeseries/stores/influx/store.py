@@ -289,6 +289,10 @@ class InfluxStore:
         """Return 0: no file here is ever dropped."""
         return 0
 
+    def days_ahead(self, *, now: int) -> int:
+        """Return 0: the server removes what is old, by its own clock."""
+        return 0
+
     def care(self, *, now: int) -> None:
         """Do nothing: the server compacts by itself, and the bucket's retention is set by `setup_influx`."""
 

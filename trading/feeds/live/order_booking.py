@@ -62,7 +62,7 @@ class OrderBooking:
     def begin(self) -> None:
         """Take the updates of the last days again, which a kill may have left unbooked. Raises OSError."""
         if self.log is not None:
-            self.waiting += self.log.recent(datetime.now(UTC))
+            self.waiting += self.log.recent()
             self.ask_for_trades()
 
     async def run(self, stop: asyncio.Event) -> None:

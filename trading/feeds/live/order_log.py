@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -37,13 +37,15 @@ class OrderLog:
         finally:
             os.close(descriptor)
 
-    def recent(self, now: datetime) -> Iterator[dict[str, JSON]]:
-        """Yield the updates of the last days, oldest first; files of earlier days are removed. Raises OSError."""
-        oldest = self._path(now - timedelta(days=KEPT_DAYS)).name
-        for path in sorted(self.folder.glob(f"{self.stem}.orders.*.jsonl")):
-            if path.name < oldest:
-                path.unlink()
-                continue
+    def recent(self) -> Iterator[dict[str, JSON]]:
+        """Yield the updates of the last days that have any, oldest first; files before them are removed.
+
+        It counts files, whatever the clock says: after a kill the newest updates are not booked yet. Raises OSError.
+        """
+        paths = sorted(self.folder.glob(f"{self.stem}.orders.*.jsonl"))
+        for old in paths[:-KEPT_DAYS]:
+            old.unlink()
+        for path in paths[-KEPT_DAYS:]:
             for line in path.read_bytes().splitlines():
                 try:
                     update = json.loads(line)
