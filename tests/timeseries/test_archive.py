@@ -29,6 +29,7 @@ from timeseries.stores.delta import archive as archive_module
 from timeseries.stores.delta import archived as archived_module
 from timeseries.stores.delta import care
 from timeseries.stores.delta.archive import Archive
+from timeseries.stores.delta.archive_table import ArchiveTable
 from timeseries.stores.delta.archived import FOLDER, is_archived
 from timeseries.stores.delta.bucket import ObjectStore, S3Access
 from timeseries.stores.delta.store import DeltaStore
@@ -353,6 +354,28 @@ def test_another_data_folder_writes_nothing_there_until_it_takes_it_over(tmp_pat
     assert [row for row in other.read(EVERYTHING).to_pylist() if row["source"] == "default"] == points
     archive_of(other).run(now=NOW, keep_local_days=0)
     assert len(there(bucket)) == len(other.read(EVERYTHING)) == 121
+
+
+def test_of_two_folders_that_begin_an_archive_at_once_one_is_refused(
+    tmp_path: Path, bucket: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = desk(tmp_path, bucket), desk(tmp_path / "other", bucket)
+    fill(store)
+    other.write(batch(prices("B", [OPEN], [1.0]), source="two"))
+    found, waiting = ArchiveTable._found, [other.root]
+
+    def found_too_early(table: ArchiveTable) -> DeltaTable | None:
+        remote = found(table)
+        if waiting == [table.root]:
+            waiting.clear()
+            archive_of(store).run(now=NOW, keep_local_days=0)  # between the other's look and its making of the table
+        return remote
+
+    monkeypatch.setattr(ArchiveTable, "_found", found_too_early)
+    with pytest.raises(StoreMisconfigured, match="another data folder"):
+        archive_of(other).run(now=NOW, keep_local_days=0)
+    assert len(there(bucket)) == 120
+    assert len(other.read(EVERYTHING)) == 1
 
 
 def test_a_folder_that_was_put_back_to_an_earlier_time_replaces_nothing(tmp_path: Path, bucket: ObjectStore) -> None:

@@ -20,6 +20,7 @@ from timeseries.stores.delta.archived import Objects, origin
 from timeseries.stores.delta.table import CONFIGURATION, EMPTY, LOG, FileStatistics, MeasurementTable, listing
 
 OWNER = "archive-owner"  # in the store's folder: the name by which the archive's tables know it
+CLAIM = "velox-owner"  # in the archive: the same name, there before its first table is
 COPIES = "velox/copies"  # a transaction of the archive's table: the mark of its owner's last commit
 STEP = 2**31  # marks of two commits lie at most so far apart
 GRACE_HOURS = 1  # whoever reads the archive's tables by himself may hold a version so long
@@ -64,12 +65,7 @@ class ArchiveTable:
                     "anew where no day is in the archive alone.",
                 )
             return
-        if remote.metadata().description != owner_of(self.root):
-            raise StoreMisconfigured(
-                f"The archive at {self.bucket.url} is that of another data folder.",
-                field="VELOX_ARCHIVE_URL",
-                hint="Give this one a prefix of its own; `manage.py archive --adopt` where the other is no more.",
-            )
+        self._require_own(remote.metadata().description)
         # The next mark is written here before it is committed there, so after a kill either may stand there.
         if (remote.transaction_version(COPIES) or 0) not in self._known():
             raise StoreMisconfigured(
@@ -78,6 +74,14 @@ class ArchiveTable:
                 hint="`manage.py archive --adopt` lists them here; nothing is replaced there until then.",
             )
         self._remote = remote
+
+    def _require_own(self, owner: str | None) -> None:
+        if owner != owner_of(self.root):
+            raise StoreMisconfigured(
+                f"The archive at {self.bucket.url} is that of another data folder.",
+                field="VELOX_ARCHIVE_URL",
+                hint="Give this one a prefix of its own; `manage.py archive --adopt` where the other is no more.",
+            )
 
     def adopt(self) -> pa.Table:
         """Let this data folder be the one that writes the table; return the files that are there.
@@ -94,9 +98,11 @@ class ArchiveTable:
                     hint="Set the address that it had, or move its objects here.",
                 )
             self._marks.unlink(missing_ok=True)
+        made_by = None if remote is None else remote.metadata().description
+        claimed_by = self.bucket.claim(CLAIM, made_by or owner_of(self.root))
+        durable.replace_file(self.root / OWNER, (made_by or claimed_by).encode())
+        if remote is None:
             return EMPTY
-        if remote.metadata().description:
-            durable.replace_file(self.root / OWNER, str(remote.metadata().description).encode())
         mark = remote.transaction_version(COPIES) or 0
         self._know(mark, mark)
         return self.files()
@@ -114,6 +120,8 @@ class ArchiveTable:
             ) from error
 
     def _made(self) -> DeltaTable:
+        # Of two data folders that begin at once both could make the table, and the second one's would be taken for its.
+        self._require_own(self.bucket.claim(CLAIM, owner_of(self.root)))
         return DeltaTable.create(
             self._url,
             self.table.schema,

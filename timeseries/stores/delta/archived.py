@@ -37,6 +37,9 @@ class Objects(Protocol):
     def require_conditional_put(self) -> None:
         """Raise StoreMisconfigured where an object can be put over one that is there although that was forbidden."""
 
+    def claim(self, name: str, text: str) -> str:
+        """Put a text there where no object has its name; return the one that is there then."""
+
     def put(self, name: str, file: Path) -> None:
         """Put a file there under a name that is its alone; where the object is there already nothing is sent."""
 

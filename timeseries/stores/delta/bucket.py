@@ -87,6 +87,15 @@ class ObjectStore:
             hint="Two commits at once could lose one of them: take a store with conditional puts.",
         )
 
+    def claim(self, name: str, text: str) -> str:
+        """Put a text there where no object has its name; return the one that is there then."""
+        with self._answering():
+            try:
+                obstore.put(self._objects, name, text.encode(), mode="create")
+            except AlreadyExistsError:
+                return bytes(obstore.get(self._reading, name).bytes()).decode()
+        return text
+
     def put(self, name: str, file: Path) -> None:
         """Put a file there under a name that is its alone; where the object is there already nothing is sent."""
         with self._answering():
