@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import repeat
+from math import isnan
 
 import numpy as np
 import pyarrow.compute as pc
@@ -51,9 +52,11 @@ class SymbolTicks:
 
     def tick(self, row: int) -> Tick:
         """Return one tick."""
-        price = float(self.price[row])
-        volumes = (None if np.isnan(number) else float(number) for number in (self.volume[row], self.day_volume[row]))
-        return Tick(self.symbol, int(self.time[row]), price, price, price, *volumes)
+        price, volume, day_volume = self.price.item(row), self.volume.item(row), self.day_volume.item(row)
+        return Tick(
+            self.symbol, self.time.item(row), price, price, price, None if isnan(volume) else volume,
+            None if isnan(day_volume) else day_volume,
+        )  # fmt: skip
 
     def last_within(self) -> Tick | None:
         """Return the last tick within the session; None without one."""

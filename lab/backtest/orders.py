@@ -98,7 +98,8 @@ class OrderBook:
 
     def due(self, symbol: str) -> int | None:
         """Return from which instant on (ns UTC) a tick fills the symbol's next order; None without one."""
-        return min((due for due, _ in self.waiting.get(symbol, ())), default=None)
+        waiting = self.waiting.get(symbol)
+        return min(due for due, _ in waiting) if waiting else None
 
     def begin_day(self, day: date) -> None:
         """Begin a day."""

@@ -75,16 +75,16 @@ class Track:
 
     def next_place(self) -> int | None:
         """Return the place of the next tick to give among all of the day's; None where no further one matters."""
-        return None if self._row is None else int(self.ticks.place[self._row])
+        return None if self._row is None else self.ticks.place.item(self._row)
 
     def step(self) -> None:
         """Give the next tick to orders and strategy, and look for the one after it."""
         row = self._row
         if row is None:
             return
-        number = int(np.searchsorted(self._rows, row))
+        number = int(self._rows.searchsorted(row))
         self.pass_to(number)
-        tick, counts = self.ticks.tick(row), bool(self.ticks.counts[row])
+        tick, counts = self.ticks.tick(row), self.ticks.counts.item(row)
         self.book.latest[tick.symbol] = tick
         self.book.match(tick, counts=counts)
         self.strategy.on_tick(tick)
@@ -104,7 +104,7 @@ class Track:
         else:
             price = self._price[first:number]
             high, low = float(price.max()), float(price.min())
-        self.strategy.pass_over(self.ticks.tick(int(self._rows[number - 1])), high, low)
+        self.strategy.pass_over(self.ticks.tick(self._rows.item(number - 1)), high, low)
         self._taken = number - 1
 
     def _next(self, row: int) -> int | None:
@@ -119,7 +119,7 @@ class Track:
             if trade.stop is not None:
                 is_long = trade.holding.side == position.LONG
                 number = min(number, self._reached(first, end, is_long, trade.stop / SCALE))
-        rows = [int(self._rows[number])] if number < len(self._rows) else []
+        rows = [self._rows.item(number)] if number < len(self._rows) else []
         due = self.book.due(symbol)
         if due is not None:
             filling = np.flatnonzero(self.ticks.time[row + 1 :] >= due)[:1]

@@ -16,7 +16,7 @@ from trading.progress import tell
 
 
 def look_for_candles(request: PatternRequest, reader: Reader) -> PatternAnswer:
-    """PatternLook for each candlestick, record a trial for each that there is, and tell what followed.
+    """Look for each candlestick, record a trial for each that there is, and tell what followed.
 
     Raises: InvalidValue, StoreUnavailable, LedgerBusy, LedgerNotReady.
     """

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from trading.data_manager import DataManager
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Tick(NamedTuple):
@@ -65,4 +66,4 @@ def nanoseconds(moment: datetime) -> int:
 
 def duration_ns(duration: timedelta) -> int:
     """Return a duration in ns, to whole microseconds."""
-    return duration // timedelta(microseconds=1) * 1000
+    return duration // _MICROSECOND * 1000
