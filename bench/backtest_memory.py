@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -21,4 +20,5 @@ from lab.backtest.walk import plainly  # noqa: E402
 if __name__ == "__main__":
     files = dict(word.split("=", 1) for word in sys.argv[1:])
     played(day_of({symbol: Path(file) for symbol, file in files.items()}), plainly)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    # Not `ru_maxrss`: that has the peak of the process that started this one, where it is higher.
+    print(1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]))

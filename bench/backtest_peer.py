@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import sys
 import time
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
@@ -118,8 +118,13 @@ def play(feeds: list[tuple[Equity, list[TradeTick]]], fast: int = 9, slow: int =
     pnl += sum(float(p.realized_pnl.as_double()) for p in engine.kernel.cache.position_snapshots())
     count = sum(len(ticks) for _, ticks in feeds)
     engine.dispose()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_bytes()
     return {"seconds": seconds, "ticks": count, "pnl": round(pnl, 2), "peak": peak}
+
+
+def peak_bytes() -> int:
+    """Return this program's peak of memory; `ru_maxrss` has that of the process that started it, where it is higher."""
+    return 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 
 
 def main(words: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 import skops.io
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -46,7 +47,12 @@ class OneThread:
 
 
 def fitted(name: str, conditions: FloatArray, outcomes: FloatArray) -> Learner:
-    """Return a learner that knows these rows alone: what it scales by or fills in is learned from them, too."""
+    """Return a learner that knows these rows alone: what it scales by or fills in is learned from them, too.
+
+    Of a condition that none of these rows has it learns nothing.
+    """
+    # Trees take a column with a NaN here and there, but not one without a number.
+    conditions = np.where(np.isnan(conditions).all(axis=0), 0.0, conditions)
     learner: Learner = (
         make_pipeline(
             SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -77,6 +78,24 @@ def test_noise_with_overlapping_labels_looks_like_skill_only_where_folds_are_shu
         judgement = judge(name, table, folds, learner, looks=2)
         assert judgement.r2 <= 0.05, name
         assert not judgement.beats_the_baseline, name
+
+
+@pytest.mark.parametrize("name", [RIDGE, BOOSTING])
+def test_a_condition_that_a_folds_own_days_never_saw_is_no_condition_there(name: str):
+    chance = np.random.default_rng(3)
+    edge = chance.normal(size=300)
+    late = np.where(np.arange(300) < 240, np.nan, edge)  # recorded from the last fold's days on
+    table = LearningTable(
+        ("edge", "late"), np.column_stack([edge, late]), edge + chance.normal(size=300) * 0.1,
+        LabelTimes(*(np.arange(300, dtype=np.int64) * step for step in (DAY_NS // 4, DAY_NS // 4, 1))),
+        np.ones(300, dtype=bool),
+    )  # fmt: skip
+    rows = np.arange(300)
+    folds = [Fold(np.setdiff1d(rows, test), test) for test in (rows[240:], rows[:120], rows[120:240])]
+    alone = replace(table, names=("edge",), conditions=table.conditions[:, :1])
+    judged, without = (judge(name, of, folds, fitted, looks=2) for of in (table, alone))
+    assert judged.by_fold[0] == pytest.approx(without.by_fold[0], abs=1e-9)
+    assert judged.r2 > 0.8
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

@@ -44,13 +44,15 @@ class OpenTrade:
 class Watch(Generic[State]):
     """One symbol on one day, which ends at ``stop``, with the strategy's ``state`` of the day; times in ns UTC.
 
-    ``opens`` to ``closes`` is the continuous session, empty on a closed day.
+    ``opens`` to ``closes`` is the continuous session, empty on a closed day; from ``flat_from`` on nothing is held but
+    what is carried.
     """
 
     symbol: str
     stop: int
     opens: int
     closes: int
+    flat_from: int
     is_tradable: bool
     candles: Candles
     last: Tick
@@ -164,8 +166,11 @@ class IntradayStrategy(Strategy, Generic[State]):
             self._leave(before)
         day = self.dm.get_market_day(tick.symbol, tick.at)
         opens, closes = nanoseconds(day.opens_at or day.starts_at), nanoseconds(day.closes_at or day.starts_at)
+        flat_from = closes - duration_ns(self.square_off_before)
         candles = Candles(opens, duration_ns(self.candle))
-        watch = Watch[State](tick.symbol, nanoseconds(day.ends_at), opens, closes, day.is_tradable, candles, tick)
+        watch = Watch[State](
+            tick.symbol, nanoseconds(day.ends_at), opens, closes, flat_from, day.is_tradable, candles, tick
+        )
         watch.holding = None if before is None else before.holding
         watch.state = self.start_day(watch)
         self._watches[tick.symbol] = watch
@@ -176,7 +181,7 @@ class IntradayStrategy(Strategy, Generic[State]):
             self.close(watch, watch.last, "ticks_stopped")
 
     def _is_over(self, watch: Watch[State], tick: Tick) -> bool:
-        return watch.symbol not in self.carried and tick.time >= watch.closes - duration_ns(self.square_off_before)
+        return tick.time >= watch.flat_from and watch.symbol not in self.carried
 
     # -- trades --------------------------------------------------------------------------------------------------------
 
