@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 from dataclasses import replace
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
+from bench.backtest import STEMS, day_of
 from lab.domain.candle_grid import apart, repeating, windows_of
 from lab.domain.followed import chance_above_zero, holm
 from lab.models import KeptRun, Trial
@@ -25,7 +28,7 @@ from lab.patterns import motif_looks
 from lab.patterns.candle_looks import candle_looks
 from lab.patterns.candlesticks import LOOKBACK, NAMES, signs_of
 from lab.patterns.grids import grid_of
-from lab.patterns.looks import PatternLook
+from lab.patterns.looks import PatternLook, looked_day
 from lab.patterns.motifs import Shapes, motifs_of, profile, seen, seen_by_chance, shapes_of, shuffled
 from lab.queries.trials import trial_faults
 from tests.lab.made_candles import cut, lifted, noise, of_columns, of_prices, wandering
@@ -52,6 +55,54 @@ def looked(kind: str, *arguments: str) -> dict:
 def desk(ledger, made_as, monkeypatch):
     monkeypatch.setattr(summon, "summon", lambda: None)
     made_as(record_days)
+
+
+def minutes_of(path: Path) -> dict[int, list[float]]:
+    """Open, high, low and close of each minute that ticked, counted from a file by hand; late ticks dropped."""
+    candles: dict[int, list[float]] = {}
+    newest = ""
+    for row in csv.DictReader(path.read_text().splitlines()):
+        if row["timestamp"] >= newest:
+            newest, price = row["timestamp"], float(row["ltp"])
+            minute = int(newest[11:13]) * 60 + int(newest[14:16]) - 555
+            candle = candles.setdefault(minute, [price] * 4)
+            candle[1:] = [max(candle[1], price), min(candle[2], price), price]
+    return candles
+
+
+def engulfing(candles: dict[int, list[float]], minute: int) -> int:
+    """1 where a white body covers the black one before, -1 the other way round, as TA-Lib documents it."""
+    (opened, _, _, closed), (now_opened, _, _, now_closed) = candles[minute - 1], candles[minute]
+    before, body = sorted((opened, closed)), sorted((now_opened, now_closed))
+    turns = (closed >= opened) != (now_closed >= now_opened)
+    covers = body[0] <= before[0] and body[1] >= before[1] and body != before
+    return (1 if now_closed >= now_opened else -1) if turns and covers else 0
+
+
+@pytest.mark.data
+def test_engulfing_candles_of_real_ticks_and_what_followed_are_those_counted_by_hand(market_data: Path):
+    """12 April 2021: how often a candle engulfs the one before, and what followed until five later, in basis points."""
+    folder, width = market_data / "nse-ticks-2021", LOOKBACK + 1
+    files = {symbol: folder / f"{stem}_12_April.csv" for symbol, stem in STEMS.items()}
+    told = {}
+    for ticks in day_of(files).symbols:
+        candles = minutes_of(files[ticks.symbol])
+        grid = grid_of(ticks, 1, 0.05)
+        day = looked_day(grid, windows_of(grid, width).clear, 5, is_held_out=True)
+        looks = {look.sign: look.seen[0] for look in candle_looks([day]) if look.pattern == "engulfing"}
+        for sign in (1, -1):
+            rows = [minute for minute in candles if all(before in candles for before in range(minute - 14, minute))
+                    and engulfing(candles, minute) == sign]  # fmt: skip
+            assert looks[sign].tolist() == rows
+            moves = [(candles[max(of for of in candles if of <= row + 5)][3] / candles[row + 1][0] - 1) * 10_000
+                     for row in rows if row + 5 < 375 and row + 1 in candles]  # fmt: skip
+            assert np.nansum(day.basis_points[rows]) == pytest.approx(sum(moves), abs=1e-8)
+            told[ticks.symbol, sign] = (len(rows), round(sum(moves), 6))
+    assert told == {
+        ("BAJAJ-AUTO", 1): (34, 121.085218), ("BAJAJ-AUTO", -1): (28, 101.154791),
+        ("M&M", 1): (21, 36.985344), ("M&M", -1): (31, -5.098567),
+        ("RELIANCE", 1): (26, -26.343685), ("RELIANCE", -1): (27, -73.115302),
+    }  # fmt: skip
 
 
 class TestCandles:

@@ -14,6 +14,7 @@ from django.db.utils import DatabaseError
 
 from lab.domain.trials import DayDigest, TrialOutcome, TrialSetup, TrialState, outcome_of
 from lab.models import Trial
+from lab.operations.record_run import BACKTEST, record_run
 from lab.operations.record_trials import record_trials
 from lab.queries.trials import trial_faults, trials_of, trials_on
 from tests.trading.book import sql
@@ -86,10 +87,18 @@ def test_no_trial_is_changed_or_removed():
     assert Trial.objects.count() == 2
 
 
-def without_guard() -> None:
+def without_guard(table: str = "lab_trial") -> None:
     for event in ("update", "delete"):
-        on_table = " ON lab_trial" if connection.vendor == "postgresql" else ""
-        sql(f"DROP TRIGGER lab_trial_keeps_{event}{on_table}")
+        on_table = f" ON {table}" if connection.vendor == "postgresql" else ""
+        sql(f"DROP TRIGGER {table}_keeps_{event}{on_table}")
+
+
+def test_a_run_that_is_deleted_takes_no_look_with_it():
+    record_trials([OUTCOME, tried(seed=1)])
+    record_run(BACKTEST, "{}", account="main", strategy="ema_cross", days=DAYS, run="r1")
+    without_guard("lab_keptrun")
+    sql("DELETE FROM lab_keptrun")
+    assert len(trials_on("ema_cross", DAYS)) == 2
 
 
 @pytest.mark.parametrize(
