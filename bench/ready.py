@@ -24,7 +24,12 @@ ROUNDS = 3
 def prepare() -> Iterator[Figures]:
     with tempfile.TemporaryDirectory(prefix="velox-bench-ready-") as folder:
         tree = Path(folder)
-        for package in ("velox_site", "trading", "timeseries"):  # with what was compiled of them, as an installation
+        for package in (
+            "velox_site",
+            "lab",
+            "trading",
+            "timeseries",
+        ):  # with what was compiled of them, as an installation
             shutil.copytree(ROOT / package, tree / package)
         yield Figures(lambda: {"seconds to READY": _seconds_to_ready(tree)}, {"seconds to READY": SECONDS}, "s")
 

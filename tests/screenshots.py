@@ -24,7 +24,12 @@ ROWS = {  # what the addresses below are filled with
     "symbol": "SELECT id FROM trading_instrument WHERE symbol = 'RELIANCE'",
     "gap": "SELECT day FROM trading_feedgap",
     "run": "SELECT id FROM lab_keptrun WHERE kind = 'backtest' ORDER BY id DESC LIMIT 1",
+    "search": "SELECT id FROM lab_keptrun WHERE kind = 'optimize'",
     "stops": "SELECT id FROM lab_keptrun WHERE kind = 'stop_lab'",
+    "parting": "SELECT id FROM lab_keptrun WHERE kind = 'gap'",
+    "motifs": "SELECT id FROM lab_keptrun WHERE kind = 'motifs'",
+    "candles": "SELECT id FROM lab_keptrun WHERE kind = 'candles'",
+    "model": "SELECT id FROM lab_signalmodel",
     "note": "SELECT day FROM trading_daynote WHERE version = 2",
 }
 PAGES = {
@@ -56,7 +61,14 @@ PAGES = {
     "lab": "/lab/",
     "lab-nothing": "/lab/?account=replay",
     "lab-run": "/lab/runs/{run[0]}/",
+    "lab-search": "/lab/runs/{search[0]}/",
+    "lab-windows": "/lab/runs/{search[0]}/windows/",
+    "lab-surface": "/lab/runs/{search[0]}/surface/",
     "lab-stops": "/lab/runs/{stops[0]}/",
+    "lab-gap": "/lab/runs/{parting[0]}/",
+    "lab-motifs": "/lab/runs/{motifs[0]}/",
+    "lab-candles": "/lab/runs/{candles[0]}/",
+    "lab-model": "/lab/models/{model[0]}/",
     "brokers": "/brokers/",
     "reconcile": "/reconcile/",
     "limits": "/limits/",
@@ -96,7 +108,7 @@ def main() -> int:
 
 def demo_pages() -> dict[str, str]:
     """Return each page's address in the demo of `make run`, which is made where it is not there yet."""
-    for step in ("--prepare", "--fill"):
+    for step in ("--prepare", "--fill", "--look"):
         manage(DEMO, "demo", step)
     with closing(sqlite3.connect(DEMO / "ledger.sqlite3")) as ledger:
         rows = {name: ledger.execute(query).fetchone() for name, query in ROWS.items()}

@@ -92,13 +92,14 @@ class Pace:
 
 def feed_of(symbols: Sequence[SimulatedSymbol]) -> Feed:
     """Return simulated ticks as a feed, by time."""
-    parts = []
-    for symbol in symbols:
-        size = len(symbol.time)
-        code, absent = np.zeros(size, dtype=np.int64), np.full(size, np.nan)
-        prices = (symbol.price, absent, absent, absent)
-        parts.append(Ticks((symbol.name,), code, symbol.time, *prices, absent, symbol.day_volume))
-    return joined(parts)
+    return joined(list(map(simulated_ticks, symbols)))
+
+
+def simulated_ticks(symbol: SimulatedSymbol) -> Ticks:
+    """Return simulated ticks as a feed takes them."""
+    code, absent = np.zeros(len(symbol.time), dtype=np.int64), np.full(len(symbol.time), np.nan)
+    prices = (symbol.price, absent, absent, absent)
+    return Ticks((symbol.name,), code, symbol.time, *prices, absent, symbol.day_volume)
 
 
 def joined(parts: Sequence[Ticks]) -> Feed:

@@ -167,8 +167,8 @@ def server_config() -> uvicorn.Config:
 class PageServer(uvicorn.Server):
     """uvicorn's server, which lets the live pages' streams end first: they would never by themselves.
 
-    ``beside`` is what runs beside the pages: the watch over the desk, from when Django is there. A web without the
-    data folder ``watches`` nothing: whoever has the folder does.
+    ``beside`` is what runs beside the pages: the watch over the desk, from when Django is there, and what lets the lab
+    look at a demo. A web without the data folder ``watches`` nothing: whoever has the folder does.
     """
 
     def __init__(self, config: uvicorn.Config, *, watches: bool = True) -> None:
@@ -205,7 +205,17 @@ def _serve(server: PageServer, listener: socket.socket, *, demo: bool) -> int:
     return 0 if server.started else 2
 
 
-def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> None:
+@contextmanager
+def looking() -> Iterator[None]:
+    """Let the lab look at the demo beside the pages; where that is broken off, the next start goes on with it."""
+    with subprocess.Popen([*MANAGE, "demo", "--look"]) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def _announce(server: PageServer, listener: socket.socket, demo: bool) -> None:
     """Print the READY line once the health page answers 200; stop the server when it never does."""
     port = listener.getsockname()[1]
     deadline = time.monotonic() + READY_WITHIN_SECONDS
@@ -217,6 +227,8 @@ def _announce(server: uvicorn.Server, listener: socket.socket, demo: bool) -> No
                 user, password = (Path(os.environ["VELOX_DATA_DIR"]) / "login").read_text().split()
                 login = f"user={user} password={password}"
             print(f"READY http://127.0.0.1:{port}/ {login}", flush=True)
+            if demo and not server.should_exit:
+                server.beside.enter_context(looking())
             return
         time.sleep(0.1)
     if not server.should_exit:

@@ -111,7 +111,7 @@ ROOT_URLCONF = "velox_site.urls"
 ASGI_APPLICATION = "velox_site.asgi.application"
 WSGI_APPLICATION = "velox_site.wsgi.application"
 KEPT_FILES = ("lab.queries.signal_models.kept_models",)  # files beside the ledger that each backup has
-DEMO_STEPS = ("lab_demo",)  # commands that look at a demo's day, once it is recorded
+DEMO_STEPS = ("lab_demo",)  # commands that look at a demo's day, behind READY
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

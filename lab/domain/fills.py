@@ -87,3 +87,9 @@ class LabTrade:
     exit_reason: str = ""
     is_over: bool = False
     fills: list[LabFill] = field(default_factory=list)
+
+
+def filled_as(latency_ms: int, slippage_ticks: int) -> str:
+    """Say how orders were filled."""
+    when = f"{latency_ms} ms later" if latency_ms else "by the tick that decided"
+    return f"{when}, {slippage_ticks} price tick{'' if slippage_ticks == 1 else 's'} worse"

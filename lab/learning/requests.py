@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from trading.errors import VeloxError
 from trading.models import Account
+
+
+class TooFewLabels(VeloxError):
+    """Fewer signals with an outcome than a model is taught from."""
+
+    code = "too_few_labels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from lab.domain.model_card import LeakCheck, ModelCard
 from lab.domain.scores import calibration, rank_correlation
 from lab.learning.fitting import BOOSTING, RIDGE, Learner, dumped, fitted
 from lab.learning.judging import Judgement, judge
-from lab.learning.requests import TrainingRequest
+from lab.learning.requests import TooFewLabels, TrainingRequest
 from lab.models import SignalModel
 from lab.operations.keep_model import keep_model
 from lab.queries.hypotheticals import hypothetical_labels
@@ -27,7 +27,7 @@ from timeseries.measurements import FloatArray
 from trading.domain.chain import canonical
 from trading.domain.money import SCALE
 from trading.domain.plain_json import to_json
-from trading.errors import InvalidValue, VeloxError
+from trading.errors import InvalidValue
 from trading.queries.excursions import TickReader
 from trading.strategies.base import instant
 from trading.transactions import ask
@@ -41,12 +41,6 @@ LEARNERS = (RIDGE, BOOSTING)
 TIMED = 100  # scores, one after the other
 PACKAGES = ("scikit-learn", "skops", "numpy")
 NO_SKILL, SKILL = "no skill", "skill"
-
-
-class TooFewLabels(VeloxError):
-    """Fewer signals with an outcome than a model is taught from."""
-
-    code = "too_few_labels"
 
 
 class LeakingConditions(InvalidValue):

@@ -99,6 +99,9 @@ class SearchAnswer(TypedDict):
     last_day: date
     days: int
     test_days: int
+    latency_ms: int
+    slippage_ticks: int
+    charges: str
     sets: int
     failed: int
     windows: list[WindowRow]
@@ -247,6 +250,9 @@ def _answer(
         "last_day": days[-1],
         "days": len(days),
         "test_days": len(pnl),
+        "latency_ms": request.model.latency_ms,
+        "slippage_ticks": request.model.slippage_ticks,
+        "charges": charged_as(request.model),
         "sets": len(trying.outcomes),
         "failed": sum(outcome.state is TrialState.FAILED for outcome in trying.outcomes.values()),
         "windows": [_row(choice) for choice in choices],

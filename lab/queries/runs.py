@@ -71,6 +71,9 @@ class ToldAnswer(TypedDict, total=False):
     """What pages read of an answer: money is text, days are ISO."""
 
     objective: str
+    latency_ms: int
+    slippage_ticks: int
+    held_out_from: str | None
     total_pnl: str
     trials: int
     windows: list[ToldWindow]
@@ -100,6 +103,11 @@ def run_keys(account: str) -> list[int]:
     for pk, kind, run in KeptRun.objects.filter(account=account).order_by("-pk").values_list("pk", "kind", "run"):
         newest.setdefault((kind, run), pk)
     return list(newest.values())
+
+
+def has_run(account: str, kind: str) -> bool:
+    """Tell whether an account has a run of a kind."""
+    return bool(KeptRun.objects.filter(account=account, kind=kind).exists())
 
 
 def told_runs(keys: Sequence[int]) -> list[ToldRun]:

@@ -13,6 +13,7 @@ from lab.web.files import asked_file
 from lab.web.runs import SECTION, choice_of
 from trading.domain.plain_json import to_json
 from trading.web.choice import page
+from trading.web.templatetags.velox import ratio
 
 
 @require_safe
@@ -22,8 +23,11 @@ def model_page(request: HttpRequest, pk: int) -> HttpResponse:
     card, choice = card_of(row), choice_of(row.account)
     steps = card["calibration"]
     file = asked_file(request, f"model-{card['model']}", row.body, to_json(steps))
-    labels = [f"expected {step['predicted']:.2f}" for step in steps]
+    unit = "R" if card["outcome"] == "r" else choice.account.currency
+    labels = [f"expected {ratio(step['predicted'])}" for step in steps]
     chart = bars_of("What came, from the lowest expectation to the highest", labels,
-                    [step["outcome"] for step in steps], "")  # fmt: skip
+                    [step["outcome"] for step in steps], "", unit=unit)  # fmt: skip
     best = max(card["learners"], key=lambda learner: float("-inf") if learner["r2"] is None else learner["r2"])
-    return file or page(request, "lab/model.html", SECTION, choice, card=card, row=row, chart=chart, best=best)
+    return file or page(
+        request, "lab/model.html", SECTION, choice, card=card, row=row, chart=chart, best=best, unit=unit
+    )

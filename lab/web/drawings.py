@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import accumulate
 
 from lab.queries.runs import ToldSet
 from trading.domain.drawing import Chart, Drawing, drawing
 from trading.domain.heat import strength
+from trading.web.templatetags.velox import ratio
 
 SIDE_MAX = 40  # lines and columns of a surface: more are no picture but a table
 
@@ -45,10 +46,19 @@ def curve_of(title: str, labels: Sequence[str], amounts: Sequence[Decimal], curr
     return drawing(Chart(title, labels, so_far, currency, is_line=True, has_zero=True))
 
 
-def bars_of(title: str, labels: Sequence[str], numbers: Sequence[Decimal | float], currency: str) -> Drawing | None:
-    """Return numbers as bars from zero; None of nothing."""
+def bars_of(
+    title: str, labels: Sequence[str], numbers: Sequence[Decimal | float], currency: str, *, unit: str = ""
+) -> Drawing | None:
+    """Return numbers as bars from zero, without a currency ratios of a ``unit``; None of nothing."""
+    if not numbers:
+        return None
     heights = [number if isinstance(number, Decimal) else Decimal(repr(number)) for number in numbers]
-    return drawing(Chart(title, labels, heights, currency)) if heights else None
+    drawn = drawing(Chart(title, labels, heights, currency))
+    if currency:
+        return drawn
+    ends = (f"{name} {ratio(float(end))} {unit}".rstrip() for name, end in
+            (("lowest", min(numbers)), ("highest", max(numbers))))  # fmt: skip
+    return replace(drawn, caption=f"{labels[0]} to {labels[-1]}: {', '.join(ends)}")
 
 
 def surface_map(sets: Sequence[ToldSet]) -> SurfaceMap | None:

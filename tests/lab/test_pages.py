@@ -59,7 +59,7 @@ def test_a_page_tells_what_its_command_tells_and_hands_it_on(read: Read, client:
             assert f"{row['rule']}" in page and f"{row['stopped']} {row['censored']} {money(row['pnl'])}" in page
     elif kind == "gap":
         for name, amount in answer["waterfall"].items():
-            assert f"{name.replace('_', ' ').capitalize()} {money(amount)}" in page
+            assert f"{name.replace('_', ' ').capitalize().replace('pnl', 'P&L')} {money(amount)}" in page
     else:
         assert money(answer["total_pnl"]) in page
         shown = [display.ratio(100 * answer[name], decimals=1) for name in ("psr", "dsr", "pbo") if answer[name]]
@@ -76,9 +76,7 @@ def test_the_windows_and_the_surface_are_those_of_the_search(read: Read, client:
     for row in answer["windows"]:
         assert money(row["test_pnl"]) in windows
     for row in answer["surface"]:
-        objective, near = (
-            display.ratio(row[name], decimals=2).replace("-", "−") for name in ("objective", "neighbours")
-        )
+        objective, near = (money(f"{row[name]:.2f}") for name in ("objective", "neighbours"))
         assert f"fast {row['parameters']['fast']}, slow {row['parameters']['slow']} {objective} {near}" in surface
     assert "fast by slow" in surface
     [head, *rows] = csv.reader(io.StringIO(client.get(f"/lab/runs/{pk}/windows/", {"format": "csv"}).content.decode()))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from trading.demo.days import GAP_DAY, GAP_SYMBOL, MINUTE, Bars, MadeUpDay, days_before, history_feed
+from trading.demo.days import GAP_DAY, GAP_SYMBOL, MINUTE, TICK_SYMBOL, Bars, MadeUpDay, days_before, history_feed
 from trading.demo.traders import TRADERS, MadeUpTrade, trades_of, walked
 from trading.domain.feed_gaps import gaps
 from trading.domain.sessions import DaySession
@@ -55,7 +55,7 @@ def test_each_day_ends_near_where_the_next_begins(days: list[MadeUpDay]) -> None
 
 def test_bars_enclose_their_prices_and_end_within_the_session(days: list[MadeUpDay]) -> None:
     for day in days:
-        for bars in day.kept.values():
+        for bars in day.minutes.values():
             assert (bars.low <= np.minimum(bars.open, bars.close)).all()
             assert (bars.high >= np.maximum(bars.open, bars.close)).all()
             assert (np.diff(bars.time) > 0).all()
@@ -68,7 +68,16 @@ def test_one_feed_has_one_gap(days: list[MadeUpDay]) -> None:
     edges = nanoseconds(day.session.opens_at), nanoseconds(day.session.closes_at)
     (gap,) = gaps(day.kept[GAP_SYMBOL].time, *edges)
     assert 14 * 60 < gap.seconds < 16 * 60
-    assert history_feed(days).size == sum(len(bars) for day in days for bars in day.kept.values())
+    assert history_feed(days).size == sum(len(ticks) for day in days for ticks in day.kept.values())
+
+
+def test_of_one_share_the_ticks_are_kept_that_its_minutes_are_made_of(days: list[MadeUpDay]) -> None:
+    for day in days:
+        for name, kept in day.kept.items():
+            assert np.isnan(kept.high).all() == (name == TICK_SYMBOL)
+        ticks, minutes = day.kept[TICK_SYMBOL], day.minutes[TICK_SYMBOL]
+        assert (ticks.close.max(), ticks.close.min()) == (minutes.high.max(), minutes.low.min())
+        assert ticks.close[-1] == minutes.close[-1]
 
 
 def test_every_trade_could_have_been_made_at_its_prices(trades: list[tuple[MadeUpDay, MadeUpTrade]]) -> None:

@@ -94,15 +94,11 @@ def test_every_role_is_answered_as_the_table_says_and_no_answer_is_kept(monkeypa
     assert listed == answered
 
 
-# The demo has ticks of one day, and too few signals with an outcome: it makes no search and no model.
-NOT_IN_THE_DEMO = {"/lab/runs/1/surface/", "/lab/runs/1/windows/", "/lab/models/1/"}
-
-
 @pytest.mark.parametrize(
     "addresses",
     [
         {*test_browser.PAGES, "/login/"},
-        {*screenshots.PAGES.values(), *screenshots.STRANGERS.values(), *NOT_IN_THE_DEMO},
+        {*screenshots.PAGES.values(), *screenshots.STRANGERS.values()},
     ],
     ids=["in the browser's tests", "in the pictures"],
 )

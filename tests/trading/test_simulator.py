@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from django.contrib.auth.hashers import check_password
+from django.core.management import CommandError, call_command
 
+from lab.models import KeptRun, Trial
 from tests.trading.fake_desk import FakeDesk
 from tests.waiting import PATIENCE_SECONDS
 from trading import replay, summon
@@ -133,6 +135,13 @@ def test_a_demo_folder_is_filled_once_also_when_it_is_killed_midway(folder, sett
     check_demo(login)
     assert done(folder, "demo", "--fill") == ""
     assert everything() == first
+    assert not KeptRun.objects.exists()  # the pages do not wait for it
+    assert "5 to train on and none to test on" in done(folder, "demo", "--look")
+    assert {*KeptRun.objects.values_list("kind", flat=True)} == {"backtest", "stop_lab", "gap", "candles", "motifs"}
+    trials = Trial.objects.count()
+    assert done(folder, "demo", "--look") == ""
+    assert Trial.objects.count() == trials
+    assert everything() == first
 
 
 def use(settings, folder: Path) -> None:
@@ -176,6 +185,15 @@ def check_demo(login: str) -> None:
     assert check_password(password, user.password)  # no method of the user's: it would hash anew as the tests do
     assert user.is_staff
     assert set(user.groups.values_list("name", flat=True)) == {"reviewer", "operator"}
+
+
+def test_a_demo_that_is_not_filled_has_nothing_to_look_at(tmp_path, settings):
+    demo.prepare_folder(tmp_path, now=datetime(2026, 11, 20, 9, 59, tzinfo=UTC))
+    settings.DATA_DIR = tmp_path
+    with pytest.raises(CommandError, match="nothing to look at yet"):
+        call_command("demo", "--look")
+    with pytest.raises(CommandError, match="No step was asked for"):
+        call_command("demo")
 
 
 def test_a_demo_day_is_the_last_completed_session_and_stays(tmp_path):

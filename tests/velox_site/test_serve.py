@@ -100,6 +100,17 @@ def test_a_companion_stays_with_the_server_that_started_it_and_not_longer(
     assert wanted == [stays]
 
 
+def test_what_looks_at_a_demo_ends_with_the_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid = tmp_path / "pid"
+    endless = f"import os, pathlib, signal; pathlib.Path({str(pid)!r}).write_text(str(os.getpid())); signal.pause()"
+    monkeypatch.setattr(serve, "MANAGE", [sys.executable, "-c", endless])
+    with serve.looking():
+        until(lambda: pid.exists() and pid.read_text() != "")
+        os.kill(int(pid.read_text()), 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
 def watcher(data_dir: Path) -> str:
     """Return who holds the lease of the watch over the desk."""
     files = (data_dir / FOLDER).rglob("*")

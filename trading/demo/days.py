@@ -11,7 +11,7 @@ from timeseries.measurements import FloatArray, IntArray
 from trading.domain.sessions import DaySession
 from trading.feeds.feed import Feed
 from trading.feeds.ticks import Ticks
-from trading.replay import joined
+from trading.replay import joined, simulated_ticks
 from trading.simulator import SHARES, Share, SimulatedSymbol, on_grid, simulate
 from trading.strategies.base import nanoseconds
 
@@ -20,6 +20,7 @@ MINUTE, FIVE_SECONDS = 60 * SECOND, 5 * SECOND
 TICKS_A_DAY = 3_000  # that a day's bars are made of
 GAP_DAY = 3  # sessions before the demo's day: bars of five seconds are kept of one symbol, with a gap in them
 GAP_SYMBOL, GAP_SHARE, GAP_TICKS = "RELIANCE", (0.42, 0.46), 45_000  # from and to, as shares of the session
+TICK_DAYS, TICK_SYMBOL = 24, "TCS"  # sessions before the demo's day of which ticks are kept: what the lab searches
 OVERNIGHT_SHARE = 0.004  # how far a price jumps between two sessions (one standard deviation)
 
 
@@ -47,11 +48,11 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class MadeUpDay:
-    """A session with the bars of each symbol: ``kept`` are recorded, ``minutes`` are what trades are made up on."""
+    """A session by symbol: ``kept`` is recorded, ``minutes`` are what trades are made up on."""
 
     session: DaySession
     minutes: dict[str, Bars]
-    kept: dict[str, Bars]
+    kept: dict[str, Ticks]
 
 
 def days_before(sessions: Sequence[DaySession], *, seed: int, shares: Sequence[Share] = SHARES) -> list[MadeUpDay]:
@@ -60,7 +61,7 @@ def days_before(sessions: Sequence[DaySession], *, seed: int, shares: Sequence[S
     days = []
     for back, session in enumerate(reversed(sessions), 1):
         opens, closes = nanoseconds(session.opens_at), nanoseconds(session.closes_at)
-        minutes, finer = {}, {}
+        minutes, kept = {}, {}
         for place, share in enumerate(shares):
             has_gap = (back, share.name) == (GAP_DAY, GAP_SYMBOL)
             ticks = GAP_TICKS if has_gap else TICKS_A_DAY
@@ -73,15 +74,23 @@ def days_before(sessions: Sequence[DaySession], *, seed: int, shares: Sequence[S
             if has_gap:
                 first, last = (opens + int(share_of * (closes - opens)) for share_of in GAP_SHARE)
                 walk = _without(walk, first, last)
-                finer[share.name] = bars_of(walk, opens, FIVE_SECONDS)
             minutes[share.name] = bars_of(walk, opens, MINUTE)
-        days.append(MadeUpDay(session, minutes, minutes | finer))
+            kept[share.name] = _kept(walk, minutes[share.name], opens, back)
+        days.append(MadeUpDay(session, minutes, kept))
     return days[::-1]
+
+
+def _kept(walk: SimulatedSymbol, minutes: Bars, opens: int, back: int) -> Ticks:
+    """Return what is recorded of a symbol's day: its minutes, but of some days what is finer."""
+    if walk.name == TICK_SYMBOL and back <= TICK_DAYS:
+        return simulated_ticks(walk)
+    bars = bars_of(walk, opens, FIVE_SECONDS) if (back, walk.name) == (GAP_DAY, GAP_SYMBOL) else minutes
+    return bars.columns(walk.name)
 
 
 def history_feed(days: Sequence[MadeUpDay]) -> Feed:
     """Return what is recorded of the days as one input, by time."""
-    return joined([bars.columns(name) for day in days for name, bars in day.kept.items()])
+    return joined([ticks for day in days for ticks in day.kept.values()])
 
 
 def bars_of(symbol: SimulatedSymbol, opens: int, length: int) -> Bars:

@@ -41,7 +41,7 @@ class Trader:
 
 
 TRADERS = (
-    Trader("ema_cross", 3.2, (0.05, 0.85), 0.0035, None, 0.35, 0.02, trails=True),
+    Trader("ema_cross", 4.8, (0.05, 0.85), 0.0035, None, 0.35, 0.02, trails=True),
     Trader("opening_range", 1.8, (0.05, 0.30), 0.0045, 2.0, 0.60, 0.10, trails=True),
     Trader("vwap_reversion", 2.4, (0.12, 0.88), 0.0060, 0.6, 0.12, 0.08),  # many small wins, few large losses
     Trader("gap_fade", 0.8, (0.01, 0.04), 0.0050, 1.5, 0.30, -0.20),  # loses

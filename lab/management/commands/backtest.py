@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from lab.backtest.days import TickQuestion
-from lab.domain.fills import UNKNOWN
+from lab.domain.fills import UNKNOWN, filled_as
 from lab.management.arguments import add_fill_arguments, add_tick_arguments, fill_model, settings_of, ticks_of
 from lab.operations.backtest import BacktestAnswer, BacktestRequest, backtest
 from lab.operations.keep_run import keep_run, replay_account
@@ -91,7 +91,7 @@ def _report(answer: BacktestAnswer, asked: TickQuestion, currency: str) -> Repor
         "Deflated": answer["dsr"],
         "Days for 95 %": answer["track_record_days"],
     }
-    filled = f"{answer['latency_ms']} ms later, {answer['slippage_ticks']} price ticks worse"
+    filled = filled_as(answer["latency_ms"], answer["slippage_ticks"])
     charged = "no charges are known" if answer["charges"] == UNKNOWN else f"charged {answer['charges']}"
     title = f"{answer['strategy']} · {answer['first_day']} to {answer['last_day']} · {answer['source']}"
     tables = [

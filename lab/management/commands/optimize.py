@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from datetime import date
 
+from lab.domain.fills import UNKNOWN, filled_as
 from lab.domain.windows import Objective
 from lab.management.arguments import add_fill_arguments, add_tick_arguments, fill_model, settings_of, ticks_of
 from lab.optimise.engines import ENGINES, LOCAL
@@ -144,9 +145,13 @@ def _report(answer: SearchAnswer, currency: str) -> Report:
         Table("Windows", columns, windows, currency, frozenset({"P&L"})),
         Table(f"The best {min(SHOWN, len(surface))} of {len(surface)} sets, over all days", sets, surface[:SHOWN]),
     ]
+    charged = "no charges are known" if answer["charges"] == UNKNOWN else f"charged {answer['charges']}"
+    filled = f"Filled {filled_as(answer['latency_ms'], answer['slippage_ticks'])}, {charged}."
     failed = [f"{answer['failed']} sets failed; `trials` counts them."] if answer["failed"] else []
     reasons = [f"{name}: {reason}" for name, reason in answer["why"].items()]
-    return Report(f"Search {answer['run']}", answer, tables, [*failed, *reasons], sheet=Table("Sets", sets, surface))
+    return Report(
+        f"Search {answer['run']}", answer, tables, [filled, *failed, *reasons], sheet=Table("Sets", sets, surface)
+    )
 
 
 def _text(parameters: dict[str, int | float] | None) -> str | None:

@@ -1,8 +1,8 @@
-"""`manage.py demo`: record a finished trading day to look at, in a data folder of its own. `make run` does both steps.
+"""`manage.py demo`: record a finished trading day to look at, in a data folder of its own. `make run` does all steps.
 
-Two steps, since the account's book is decided by the first migration: `--prepare` marks the folder as a demo,
-`--fill` migrates it and records the day. Both may be repeated, or asked for at once: they complete what was cut off and
-add nothing.
+The account's book is decided by the first migration, so `--prepare` marks the folder as a demo and `--fill` migrates it
+and records the day. `--look` lets the lab look at what is recorded: it takes as long as a search does, and the pages do
+not wait for it. All may be repeated, or asked for at once: they complete what was cut off and add nothing.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ SESSIONS = 60  # with the demo's day
 class DemoDay:
     """A demo's session, chosen once and kept in `demo.json`; ``filled`` spares a second run the work.
 
-    ``sessions`` is how many it has: itself, and those before it, of which minutes are kept.
+    ``sessions`` is how many it has: itself, and those before it, of which minutes are kept. ``looked``: the lab has
+    looked at them.
     """
 
     day: date
@@ -62,26 +63,32 @@ class DemoDay:
     seed: int = SEED
     sessions: int = SESSIONS
     filled: bool = False
+    looked: bool = False
 
 
 class Command(VeloxCommand):
-    help = "Prepare the demo's data folder, or fill it with a finished trading day. `make run` does both."
+    help = "Prepare the demo's data folder, fill it with a finished trading day, look at it. `make run` does it all."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--prepare", action="store_true", help="mark the (new) data folder as a demo")
         parser.add_argument("--fill", action="store_true", help="migrate, then record the demo's sessions")
+        parser.add_argument("--look", action="store_true", help="let the lab search, backtest and compare on them")
         parser.add_argument(
             "--sessions", type=int, default=SESSIONS, help="with --prepare: how many, with the day itself (default: 60)"
         )
 
-    def answer(self, *, prepare: bool, fill: bool, sessions: int) -> bool:
-        if not (prepare or fill):
-            raise InvalidValue("Neither step was asked for.", hint="Give --prepare, --fill or both.")
-        folder = settings.DATA_DIR
+    def answer(self, *, prepare: bool, fill: bool, look: bool, sessions: int) -> bool:
+        if not (prepare or fill or look):
+            raise InvalidValue("No step was asked for.", hint="Give --prepare, --fill, --look, or several.")
         if prepare:
-            prepare_folder(folder, now=datetime.now(UTC), sessions=sessions)
-        if not fill:
-            return True
+            prepare_folder(settings.DATA_DIR, now=datetime.now(UTC), sessions=sessions)
+        if fill:
+            self._migrate_and_fill(settings.DATA_DIR)
+        if look:
+            _look(settings.DATA_DIR)
+        return True
+
+    def _migrate_and_fill(self, folder: Path) -> None:
         day = read_day(folder)
         gc.freeze()  # what was loaded stays: collections of all that is made from here on need not look through it
         try:
@@ -89,7 +96,6 @@ class Command(VeloxCommand):
             self._fill(folder, day)
         finally:
             gc.unfreeze()  # else libraries of C++ complain at the end that nobody freed them
-        return True
 
     def _fill(self, folder: Path, day: DemoDay) -> None:
         """Record what the demo has not recorded yet. Raises: InvalidValue for a real desk's ledger."""
@@ -99,8 +105,6 @@ class Command(VeloxCommand):
             self.say(f"Recording a demo day: {day.day}, after {day.sessions - 1} sessions.")
             record_sessions_before(account, day, reviewer=user)
             record(day)
-            for step in settings.DEMO_STEPS:
-                call_command(step, "--day", str(day.day))
             write_day(folder, replace(day, filled=True))
 
     def _user(self, folder: Path) -> User:
@@ -113,6 +117,17 @@ class Command(VeloxCommand):
             user.save()
         user.groups.add(*Group.objects.filter(name__in=GROUPS))
         return user
+
+
+def _look(folder: Path) -> None:
+    """Look at what is recorded, once. Raises: InvalidValue, for a folder that is no demo's or not filled."""
+    day = read_day(folder)
+    if not day.filled:
+        raise InvalidValue("There is nothing to look at yet.", hint="Run `manage.py demo --fill` first.")
+    if not day.looked:
+        for step in settings.DEMO_STEPS:
+            call_command(step, "--day", str(day.day))
+        write_day(folder, replace(day, looked=True))
 
 
 def prepare_folder(folder: Path, *, now: datetime, sessions: int = SESSIONS) -> None:
@@ -155,6 +170,7 @@ def read_day(folder: Path) -> DemoDay:
         seed=fields["seed"],
         sessions=fields.get("sessions", 1),
         filled=fields["filled"],
+        looked=fields.get("looked", False),
         **times,
     )
 
