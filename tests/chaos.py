@@ -30,7 +30,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     ([*LONG, "tests/trading/test_api_stream.py", "-k", "killed_in_the_midst"], {"VELOX_API_KILLS": "100"}),
     ([*LONG, "tests/trading/test_api_events_killed.py"], {"VELOX_API_KILLS": "100"}),
     ([*LONG, "tests/timeseries/test_bus_kafka.py", "-k", "through_kills_of"], {"VELOX_BUS_KILLS": "50"}),
-    ([*LONG, "tests/trading/test_api_fuzz.py"], {"VELOX_EXAMPLES": "100", "VELOX_SEED": "free"}),
+    ([*LONG, "-s", "tests/trading/test_api_fuzz.py"], {"VELOX_EXAMPLES": "100", "VELOX_SEED": "free"}),
     ([*LONG, "-s", "tests/ops/test_two_webs.py"], {"VELOX_TWO_WEBS_PAGES": "400"}),
     ([*LONG, "tests/trading/test_million.py"], {"VELOX_BOOK_TRADES": "1000000"}),
     ([*LONG, "-m", "hypothesis"], {"VELOX_EXAMPLES": "1000"}),
