@@ -80,6 +80,19 @@ def together() -> Iterator[None]:
             _together.reset(token)
 
 
+_proof: ContextVar[Callable[[], None]] = ContextVar("proof", default=lambda: None)
+
+
+@contextmanager
+def proving(proof: Callable[[], None]) -> Iterator[None]:
+    """Let every transaction within begin with a proof that it may be written; what that raises undoes it."""
+    token = _proof.set(proof)
+    try:
+        yield
+    finally:
+        _proof.reset(token)
+
+
 class _UndoneError(Exception):
     """Ends the transaction of `undone`; nobody else sees it."""
 
@@ -103,6 +116,7 @@ def writing() -> Iterator[None]:
     if _aside.get():
         raise busy("earlier facts wait for it")
     if _together.get():
+        _proof.get()()
         yield
         return
     connection = connections[DEFAULT_DB_ALIAS]
@@ -116,12 +130,14 @@ def writing() -> Iterator[None]:
                     system, wal_file, *_ = cursor.fetchone()
                 if wal_file:  # None of a standby, which refuses the first write itself
                     timelines.must_be_newest(str(system), timelines.of_wal_file(wal_file))
+                _proof.get()()
                 yield
                 confirmation.commit_begins()
             return
         with connection.cursor() as cursor:  # how long it may wait for whoever writes without our lock, as a tool does
             cursor.execute(f"PRAGMA busy_timeout = {_milliseconds_until(deadline)}")
         with transaction.atomic(durable=True):
+            _proof.get()()
             yield
 
 

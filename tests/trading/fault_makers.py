@@ -27,12 +27,12 @@ from timeseries.errors import StoreUnavailable
 from timeseries.spool.aging import AHEAD_DAYS_MAX
 from timeseries.spool.counter import FULL, REFUSED_NS, CounterMap
 from timeseries.spool.lane import Outcome
-from trading import intake, summon
+from trading import duties, intake, summon
 from trading.data_manager import DataManager
 from trading.health import faults, integrity, site
 from trading.health.alerts import JUDGED
 from trading.hot import comparisons
-from trading.models import Alert, AlertDelivery
+from trading.models import Alert, AlertDelivery, DutyRow
 from trading.operations.back_up import back_up
 from trading.operations.raise_alert import Notice, raise_alert
 
@@ -502,3 +502,10 @@ def the_companion_judges_no_more(room: Room) -> None:
 @makes("alerts/all_clear_refused")
 def the_other_end_takes_no_all_clear(room: Room) -> None:
     room.mark("all-clear-refused", 5)
+
+
+@makes("duties/duty_unheld")
+def the_holder_is_gone_and_nobody_follows(room: Room) -> None:
+    assert duties.Duty(duties.UPKEEP).seek()
+    DutyRow.objects.update(beaten_at=later(seconds=-faults.UNHELD_SECONDS - 5))
+    room.settings.VELOX_RECORDER_ELSEWHERE = True

@@ -83,6 +83,7 @@ class TestShape:
             "clock" if connection.vendor == "sqlite" else "",
             "site",
             "alerts",
+            "duties",
         }
         assert states == {name: "off" if name in off else "ok" for name in PARTS}
         assert found["points"] == {**dict.fromkeys(POINTS, 0), "oldest_seconds": None, "unsynced_seconds": 0.0}

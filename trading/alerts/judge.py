@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from trading.health.faults import BY_KEY
+from trading.health.faults import BY_KEY, SHARED
 from trading.health.report import HealthReport
 from trading.health.state import DEGRADED, DOWN
 from trading.models import Alert
@@ -17,6 +17,7 @@ FORGOTTEN = timedelta(seconds=30)  # a finding away for so long was another one
 OVER = timedelta(seconds=60)  # a fault away for so long is over
 OVER_FLAPPING = timedelta(minutes=10)  # and one that was over within the last hour already
 FLAPPING_WITHIN = timedelta(hours=1)
+OF_THE_LEDGER = "ledger"  # in the place of a data folder, where each that shares the ledger sees the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +34,17 @@ def fault_key(desk: str, *place: str) -> str:
     return ":".join(("fault", desk, *place))
 
 
-def fault_notices(report: HealthReport, *, desk: str = "") -> dict[str, Notice]:
+def fault_notices(report: HealthReport, *, desk: str = "", is_on_duty: bool = True) -> dict[str, Notice]:
     """Return a notice for each part of a health report that is not well, by the alert's key.
 
-    ``desk`` tells one data folder's faults from another's in a ledger that both use.
+    ``desk`` tells one data folder's faults from another's in a ledger that both use. What each of them sees alike, as
+    a fault of the ledger's server, is told by the one that ``is_on_duty``.
     """
     notices = {}
     for name, row in report["parts"].items():
-        if row["status"] in {DEGRADED, DOWN}:
-            key = fault_key(desk, name, row["code"])
+        is_shared = f"{name}/{row['code']}" in SHARED
+        if row["status"] in {DEGRADED, DOWN} and (is_on_duty or not is_shared):
+            key = fault_key(OF_THE_LEDGER if is_shared else desk, name, row["code"])
             text = f"{name} is {row['status']}: {row['detail']}"
             notices[key] = Notice(Alert.Kind.FAULT, key, text, component=name, code=row["code"], cure=row["cure"])
     return notices

@@ -100,6 +100,14 @@ class Outbox:
             elif outcome.is_sent:
                 self.sent_untold.setdefault(way.uid, set()).add(way.channel.key)
 
+    def give_up(self) -> None:
+        """Kill what is on its way of the ledger's alerts: another host sends them now."""
+        for key, way in list(self._ways.items()):
+            if way.keys:
+                way.messenger.end()
+                del self._ways[key]
+        self._settled.clear()
+
     def end(self) -> None:
         """Kill what is on its way; whoever sends next sends it again."""
         for way in self._ways.values():

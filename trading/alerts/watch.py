@@ -1,7 +1,9 @@
 """The watch over the desk: faults judged, trades that closed told, alerts sent, the all-clear pushed.
 
-One process at a time does it, under a lease of the data folder: the companion, else the pages' server or the beat. Who
-holds it and is killed loses it at once; one that is stopped loses it after six seconds (decision 11).
+One process of a data folder at a time does it, under a lease of the folder: the companion, else the pages' server or
+the beat. Who holds it and is killed loses it at once; one that is stopped after six seconds (decision 11). Each
+folder's own faults are judged by its own watch. What is of the ledger, which several hosts may share, is done by the
+one host that has the duty of alerts: its faults, closed trades, notes, and the message of every alert that is a row.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +25,12 @@ from django.db import connections
 
 from timeseries import presence
 from timeseries.spool import lease
-from trading import summon
+from trading import duties, summon
 from trading.alerts.all_clear import AllClear
 from trading.alerts.channels import Recipient, all_channels, channels_of_environment
 from trading.alerts.closed_trades import tell_closed_trades
 from trading.alerts.day_work import DayWork
-from trading.alerts.judge import Judge, fault_key, fault_notices
+from trading.alerts.judge import OF_THE_LEDGER, Judge, fault_key, fault_notices
 from trading.alerts.messenger import LOADING_SECONDS, SENDING_SECONDS
 from trading.alerts.outbox import Outbox
 from trading.errors import LedgerNotReady, VeloxError
@@ -62,12 +64,13 @@ class DeskWatch:
         self._channels: list[Recipient] = []
         self._notices: dict[str, Notice] = {}
         self._health, self._integrity, self._day_work = _Health(ask_health), DailyCheck(), DayWork()
+        self.duty = duties.Duty(duties.ALERTS)
 
     def judge_once(self, now: datetime) -> None:
         """Look at the newest report of health and raise or end alerts; what the ledger does not take is kept."""
         health = self._health.newest(now)
         if health is not None:
-            self._notices = fault_notices(health, desk=_desk())
+            self._notices = fault_notices(health, desk=_desk(), is_on_duty=self.duty.is_held)
         elif self._health.hangs(now):
             fault = faults.NUMBERS_OLD  # which health cannot say itself
             key = fault_key(_desk(), fault.part, fault.code)
@@ -80,13 +83,17 @@ class DeskWatch:
 
     def begin_work(self, now: datetime, clock_seconds: float) -> None:
         """Begin what is due beside the looks at health, in threads of its own: notes, limits, the ledger's check."""
-        self._day_work.look(now, clock_seconds=clock_seconds)
+        if self.duty.is_held:
+            with self.duty.doing():
+                self._day_work.look(now, clock_seconds=clock_seconds)
         self._integrity.look(now)
 
     def judge_notices(self, notices: Mapping[str, Notice], now: datetime) -> None:
         """Raise and end alerts by what is found now, by key."""
         with suppress(VeloxError):
             self._lasting = set(ask(lasting_faults, fault_key(_desk())))
+            if self.duty.is_held:
+                self._lasting |= set(ask(lasting_faults, fault_key(OF_THE_LEDGER)))
         lasting = self._lasting | self._untold.keys()
         verdict = self.judge.look(notices, lasting, now)
         for notice in verdict.raised:
@@ -94,14 +101,15 @@ class DeskWatch:
             log.warning("fault", component=notice.component, code=notice.code, detail=notice.text)
         with suppress(VeloxError):  # the ledger may be what is at fault: the next look tries again
             for key, (notice, raised_at) in list(self._untold.items()):
-                raise_alerts([notice], now=raised_at)
+                with self._right_to(key):
+                    raise_alerts([notice], now=raised_at)
                 del self._untold[key]
                 self._lasting.add(key)
         for key in verdict.again:
-            with suppress(VeloxError):
+            with suppress(VeloxError), self._right_to(key):
                 see_alert_again(key, now=now)
         for key in verdict.over if not self._untold else ():
-            with suppress(VeloxError):
+            with suppress(VeloxError), self._right_to(key):
                 recover_alert(key, now=now)
                 self._lasting.discard(key)
         presence.mark(settings.DATA_DIR, alerts.JUDGED)
@@ -112,17 +120,10 @@ class DeskWatch:
         ``is_last``: the turn is over; what is on its way is waited for, and nothing more begun.
         """
         if is_last:
-            with suppress(VeloxError):
+            with suppress(VeloxError), self.duty.doing():
                 self.outbox.settle(now=now, clock_seconds=clock_seconds)
             return
-        try:
-            self._channels = all_channels()
-            if self._channels:
-                tell_closed_trades(now=now)
-            self.outbox.look(self._channels, now=now, clock_seconds=clock_seconds)
-        except VeloxError as error:
-            if not isinstance(error, LedgerNotReady):
-                log.warning("alerts wait for the ledger", error=str(error))
+        self._send_rows(now, clock_seconds)
         for notice, raised_at in self._untold.values():
             alert = Alert(
                 uid=notice.uid, kind=notice.kind, component=notice.component, text=notice.text, cure=notice.cure,
@@ -133,9 +134,29 @@ class DeskWatch:
         is_well = not (self._lasting | self._untold.keys()) - {refused} and self._health.is_fresh
         self.all_clear.look(is_well=is_well, clock_seconds=clock_seconds)
 
+    def _right_to(self, key: str) -> AbstractContextManager[None]:
+        """Return the right to write of a fault: of our own folder anybody's, of the ledger who is on duty."""
+        return self.duty.doing() if key.startswith(fault_key(OF_THE_LEDGER)) else nullcontext()
+
+    def _send_rows(self, now: datetime, clock_seconds: float) -> None:
+        """Send what is due of the ledger's alerts, where we are on duty; else leave it to whoever is."""
+        if not self.duty.seek():
+            self.outbox.give_up()
+            return
+        try:
+            with self.duty.doing():
+                self._channels = all_channels()
+                if self._channels:
+                    tell_closed_trades(now=now)
+                self.outbox.look(self._channels, now=now, clock_seconds=clock_seconds)
+        except VeloxError as error:
+            if not isinstance(error, LedgerNotReady):
+                log.warning("alerts wait for the ledger", error=str(error))
+
     def end(self) -> None:
         """Kill what is on its way; it is sent by whoever comes next."""
         self.outbox.end()
+        self.duty.release()
         self.all_clear.end()
 
 

@@ -108,20 +108,21 @@ class Companion:
         self._ledger_copies: dict[str, tuple[int, float]] = {}  # by account: the sequence copied, the comparison due
         self._lock = summon.lock_identity()
         self.syncer = SyncProcess(self.spool.root, window_seconds=settings.VELOX_SPOOL_SYNC_MS / 1000)
+        on_duty = self.follower.duty.run  # what is done for all hosts of the ledger, by one of them
         self.jobs = [
             Job("the sync of the spool", self.syncer.look, SYNCER_EVERY_SECONDS, longest_seconds=SYNCER_EVERY_SECONDS),
             Job("the shipping", self._shipping(), 0.0),
             Job("the mark of presence", _be_present, PRESENT_EVERY_SECONDS, waits=True),
             Job("the look at the spool's room", self._look_at_room, ROOM_EVERY_SECONDS, waits=True),
             Job("the intake", self.intake.post, FOLLOW_EVERY_SECONDS),
-            Job("the follower", self.follower.run_once, FOLLOW_EVERY_SECONDS),
+            Job("the follower", partial(on_duty, self.follower.run_once), FOLLOW_EVERY_SECONDS),
             Job("the copy to the hot state", self._copy, COPY_EVERY_SECONDS),
             Job("the copy of the ledger to the hot state", self._copy_ledger, COPY_EVERY_SECONDS),
             *(
                 Job(name, work, MEASURE_EVERY_SECONDS, clock() + MEASURE_EVERY_SECONDS, waits=True)
                 for name, work in (
-                    ("the measuring of trades", _measure),
-                    ("the review of feeds", lambda: self.feeds.run_once(datetime.now(UTC))),
+                    ("the measuring of trades", partial(on_duty, _measure)),
+                    ("the review of feeds", partial(on_duty, lambda: self.feeds.run_once(datetime.now(UTC)))),
                 )
             ),
         ]
@@ -218,7 +219,7 @@ def _be_present() -> None:
         presence.mark(settings.DATA_DIR, summon.PRESENCE)
 
 
-def _measure() -> None:
-    """Measure closed trades from their ticks, those of a few symbols at a time."""
-    for code in ask(accounts_unmeasured):
-        measure_excursions(code, wiring.open_reader(), limit=MEASURED_MAX)
+def _measure() -> int:
+    """Measure closed trades from their ticks, those of a few symbols at a time; return how many."""
+    codes = ask(accounts_unmeasured)
+    return sum(measure_excursions(code, wiring.open_reader(), limit=MEASURED_MAX).trades for code in codes)

@@ -7,23 +7,19 @@ repeat after a crash writes the very same points again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.utils import DatabaseError
 
 from timeseries.measurements import EXECUTIONS, STRATEGY_METRICS, TRAILING_SL, Measurement
 from timeseries.recording.recorder import PROJECTING_SOURCE, Recorder
 from trading.domain.chain import Body
+from trading.duties import UPKEEP, Duty
 from trading.models import Account, Fill, FollowerCursor, Journal, JournalHead, StopChange
 from trading.transactions import reading, writing
 
 BATCH = 1000
-FOLLOWERS_LOCK = 0x76656C6F78  # any number, the same on every host
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 PointFields = dict[str, str | float | None]  # of a point
@@ -32,7 +28,8 @@ PointFields = dict[str, str | float | None]  # of a point
 class Follower:
     """The projection of all accounts' journals, for one companion, which alone holds the source of projections."""
 
-    def __init__(self, recorder: Recorder | None = None) -> None:
+    def __init__(self, recorder: Recorder | None = None, *, duty: Duty | None = None) -> None:
+        self.duty = duty or Duty(UPKEEP)
         self.recorder = recorder or Recorder(
             settings.SPOOL_DIR,
             source=PROJECTING_SOURCE,
@@ -43,23 +40,24 @@ class Follower:
         )
 
     def run_once(self) -> int:
-        """Project new rows of every account's journal; return how many.
+        """Project new rows of every account's journal; return how many: none where another host does so.
 
-        Raises: LedgerNotReady, LedgerBusy, SpoolFull, SpoolFailed, SourceBusy; what was not projected waits.
+        Raises: LedgerNotReady, LedgerBusy, SpoolFull, SpoolFailed, SourceBusy, DutyLost; what was not projected waits.
         """
         with reading():
             heads = list(JournalHead.objects.select_related("account"))
-        with _alone() as is_alone:
-            if not is_alone:
-                return 0
-            with reading():  # only now: another host's follower may have been at it
-                cursors = dict(FollowerCursor.objects.values_list("account_id", "sequence"))
-            behind = [head for head in heads if head.sequence > cursors.get(head.account_id, 0)]
+        if not self.duty.seek():
+            return 0
+        with reading():  # only now: another host's follower may have been at it
+            cursors = dict(FollowerCursor.objects.values_list("account_id", "sequence"))
+        behind = [head for head in heads if head.sequence > cursors.get(head.account_id, 0)]
+        with self.duty.doing():
             return sum(self._follow(head.account, cursors.get(head.account_id, 0)) for head in behind)
 
     def close(self) -> None:
-        """Seal the projected points and free their source."""
+        """Seal the projected points and free their source, and give the duty back."""
         self.recorder.close()
+        self.duty.release()
 
     def _follow(self, account: Account, after: int) -> int:
         """Project an account's rows after a sequence number; return how many."""
@@ -145,27 +143,6 @@ class Follower:
         """Write one point; ``same`` earlier ones of its series have the same instant, so it is that many ns later."""
         instant = (at - _EPOCH) // timedelta(microseconds=1) * 1000 + same
         self.recorder.project(measurement, tags, fields, time_ns=instant)
-
-
-@contextmanager
-def _alone() -> Iterator[bool]:
-    """Hold the ledger's lock of followers: hosts that share a server must not project one row each.
-
-    Followers of a file share its folder, where the source of projections is locked already.
-    """
-    connection = connections[DEFAULT_DB_ALIAS]
-    if connection.vendor != "postgresql":
-        yield True
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [FOLLOWERS_LOCK])
-        (is_alone,) = cursor.fetchone()
-    try:
-        yield is_alone
-    finally:
-        if is_alone:
-            with suppress(DatabaseError), connection.cursor() as cursor:  # a lost session has freed it
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [FOLLOWERS_LOCK])
 
 
 def _float(amount: str | float | None) -> float | None:

@@ -34,6 +34,7 @@ FEED_AHEAD_SECONDS, FEED_LATE_SECONDS = 5.0, 30.0  # of exchange times against t
 CERTIFICATE_DAYS = 14
 CERTIFICATE_EVERY_SECONDS = 3600.0  # so often a certificate is looked at
 GIVEN_UP_SECONDS = 3600.0  # the tries of a message, with their pauses
+UNHELD_SECONDS = 60.0  # a silent holder is overtaken within thirty
 UNJUDGED_SECONDS = 120.0  # looks come every ten seconds
 NUMBERS_SECONDS = 60.0  # so old may the numbers of a scrape be
 
@@ -339,6 +340,11 @@ ALL_CLEAR_REFUSED = Fault(
     "alerts", "all_clear_refused", "The dead-man's switch does not take the all-clear", DEGRADED, 70,
     "Look at VELOX_DEADMAN_URL and at its server; the other end alarms meanwhile.", hold_seconds=120,
 )  # fmt: skip
+DUTY_UNHELD = Fault(
+    "duties", "duty_unheld", "No host does a piece of the desk's work by period", DEGRADED, UNHELD_SECONDS,
+    "Look at the companion's log; after an upgrade on PostgreSQL run ops/postgres/application_role.sql. Nothing is "
+    "lost: alerts, points of executions and excursions wait.", hold_seconds=30,
+)  # fmt: skip
 WEB_GONE = Fault(
     "web", "web_gone", "The pages do not answer, and nobody reads the numbers", DOWN, NUMBERS_SECONDS,
     "Start `python -m velox_site.serve`; its log says why it ended.",
@@ -351,7 +357,7 @@ NUMBERS_OLD = Fault(
 )  # fmt: skip
 
 _USED = "ledger", "spool", "store", "shipper", "intake", "follower", "hot", "broker", "worker", "beat", "feed"
-PARTS = (*_USED, "clock", "site", "disk", "logs", "alerts")
+PARTS = (*_USED, "clock", "site", "disk", "logs", "alerts", "duties")
 ESSENTIAL = ("ledger", "spool")  # without one of these the desk is down
 UNCHECKED = {
     name: Fault(
@@ -368,3 +374,5 @@ FAULTS: tuple[Fault, ...] = tuple(
     )
 )
 BY_KEY = {fault.key: fault for fault in FAULTS}
+# What every host sees alike that shares a ledger; all else is of a host, its folder, or its way to the ledger.
+SHARED = frozenset(fault.key for fault in (ARCHIVE_OFF, ARCHIVE_FAILING, STANDBY_MISSING, UNDELIVERED, DUTY_UNHELD))

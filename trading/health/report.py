@@ -13,7 +13,7 @@ from django.conf import settings
 from timeseries import wiring
 from timeseries.shipping.balance import PointCounts
 from trading import intake
-from trading.health import alerts, clock, faults, hot_copy, ledger, messaging, projecting, recording, site
+from trading.health import alerts, clock, faults, hot_copy, ledger, messaging, on_duty, projecting, recording, site
 from trading.health.backups import Backups
 from trading.health.state import DEGRADED, DOWN, OFF, OK, FeedReport, PartReport, State, iso
 from trading.queries.projection import Lag, projection_lags
@@ -140,6 +140,7 @@ def look(*, now: datetime) -> HealthLook:
         "disk": recording.disk,
         "logs": recording.logs,
         "alerts": lambda: alerts.alerts(now),
+        "duties": lambda: on_duty.duties() if compared else NOT_ASKED,
     }
     if settings.VELOX_RECORDER_ELSEWHERE:
         checks |= dict.fromkeys(OF_THE_RECORDER, lambda: HELD)

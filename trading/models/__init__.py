@@ -14,6 +14,7 @@ from trading.models.book import (
 )
 from trading.models.breaks import BreakEvent
 from trading.models.charge import BrokeragePlan, StatedCharge
+from trading.models.duty import DutyRow
 from trading.models.imports import ActionDecision, BrokerFile, BrokerFill, CorporateAction, HoldingCost
 from trading.models.limit import Limit
 from trading.models.measured import Excursion, FeedGap
@@ -49,6 +50,7 @@ __all__ = [
     "DailySummary",
     "DayNote",
     "DayTotal",
+    "DutyRow",
     "Exchange",
     "ExchangeSession",
     "Excursion",

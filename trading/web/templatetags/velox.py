@@ -43,6 +43,7 @@ PART_NAMES = {
     "clock": "Clocks",
     "site": "Site",
     "alerts": "Alerts",
+    "duties": "Work by period",
 }
 
 
