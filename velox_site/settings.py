@@ -101,6 +101,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "trading.web.older.own_writes",
     "trading.web.guard.OpenViewsMiddleware",
     "trading.web.guard.GroupRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -173,6 +174,15 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
     }
 VELOX_WAL_ARCHIVE = env.flag("VELOX_WAL_ARCHIVE", default=False)  # of PostgreSQL: health then looks after it
 DATABASES = {"default": _database}
+# A standby of that server, for reports and pages that say how old they are. Nothing is ever written there.
+if _replica_url := env.url("DATABASE_REPLICA_URL", "", schemes=("postgres", "postgresql")):
+    _replica = server_urls.database(_replica_url)
+    _replica["OPTIONS"] = {
+        **_database.get("OPTIONS", {}),
+        "options": "-c default_transaction_read_only=on",
+        **_replica.get("OPTIONS", {}),
+    }
+    DATABASES["replica"] = _replica
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 JOURNAL_KEY = lazy(lambda: kept_secret(DATA_DIR / "journal.key"), str)()
 

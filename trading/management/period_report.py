@@ -19,6 +19,7 @@ from trading.queries.accounts import get_account
 from trading.queries.period import desk_date, end_of, parse_day
 from trading.queries.reports import Selection, named_cut, selection
 from trading.queries.statistics import Cut
+from trading.replica import LedgerOrigin, may_be_older
 
 CUT = {"key": "", **figure_tables.RESULT, "expectancy": "Expectancy", "expectancy_low": "from", "expectancy_high": "to"}
 
@@ -56,8 +57,14 @@ class PeriodReport(VeloxCommand):
         add_known_argument(parser)
 
     def answer(self, **period: Unpack[KnownPeriodOptions]) -> bool:
-        figures = self.figures(selection_of(period), now=known_until(period, datetime.now(UTC)))
-        report = {**figures, **known_of(period)}
+        def read(origin: LedgerOrigin) -> tuple[StrategyReport | SymbolReport, LedgerOrigin]:
+            return self.figures(selection_of(period), now=known_until(period, datetime.now(UTC))), origin
+
+        figures, origin = may_be_older(read)
+        if origin.text:
+            self.say(origin.text)
+        age = {} if origin.age_seconds is None else {"replica_age_seconds": round(origin.age_seconds, 3)}
+        report = {**figures, **known_of(period), **age}
         self.emit(period_report(self.name, report, rows=self.rows, key=self.key, word=self.word))
         return True
 

@@ -23,6 +23,7 @@ from trading.queries.trade_list import TradeRow
 from trading.web.choice import LATEST, AccountChoice, account_query, chosen_account, chosen_month, day_named, page
 from trading.web.drawn import drawn
 from trading.web.kept_day import kept_facts, kept_latest_day, kept_record, kept_trades
+from trading.web.older import may_be_older
 
 MONTHS_SHOWN = 3
 TRADES_MAX = 100
@@ -44,6 +45,7 @@ class NoteForm(forms.Form):
 
 
 @require_safe
+@may_be_older
 def calendar(request: HttpRequest) -> HttpResponse:
     """Show the newest months of one account, or those up to a month that was asked for."""
     choice, now = chosen_account(request), timezone.now()
@@ -75,6 +77,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@may_be_older
 def day_page(request: HttpRequest, day: str) -> HttpResponse:
     """Show all that is kept of one day; whoever reviews trades writes its note."""
     choice, date_shown = chosen_account(request), day_named(day)

@@ -21,6 +21,7 @@ from trading.queries.reports import Selection, selection
 from trading.queries.signal_list import SignalFilter, listed_signals, signalled_names
 from trading.queries.signal_report import condition_rows, followed_groups, looked_at
 from trading.web.choice import LATEST, chosen_account, page
+from trading.web.older import may_be_older
 
 PER_PAGE = 50
 DAYS_SHOWN = 30
@@ -62,6 +63,7 @@ class SignalForm(forms.Form):
 
 
 @require_safe
+@may_be_older
 def signal_list(request: HttpRequest) -> HttpResponse:
     """Show the signals under a filter, the newest first, what their conditions were worth, and on demand the prices
     after them."""

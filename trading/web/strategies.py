@@ -13,11 +13,13 @@ from trading.queries.reports import selection, strategy_report
 from trading.queries.statistics import strategy_stats
 from trading.web.choice import chosen_account
 from trading.web.comparison import comparison
+from trading.web.older import may_be_older
 from trading.web.period import chosen_period
 from trading.web.period_page import period_page
 
 
 @require_safe
+@may_be_older
 def strategy_list(request: HttpRequest) -> HttpResponse:
     """Show what each strategy brought in a period, and all statistics of the one that was asked for."""
     choice, now = chosen_account(request), timezone.now()
@@ -29,6 +31,7 @@ def strategy_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@may_be_older
 def strategy_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one strategy's period: figures, curves, distributions, hours and every cut."""
     choice, now = chosen_account(request), timezone.now()

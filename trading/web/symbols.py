@@ -13,11 +13,13 @@ from trading.queries.period import desk_date
 from trading.queries.reports import selection, symbol_report
 from trading.web.choice import chosen_account
 from trading.web.comparison import comparison
+from trading.web.older import may_be_older
 from trading.web.period import chosen_period
 from trading.web.period_page import period_page
 
 
 @require_safe
+@may_be_older
 def symbol_list(request: HttpRequest) -> HttpResponse:
     """Show what each symbol brought in a period, over all strategies of the account."""
     choice, now = chosen_account(request), timezone.now()
@@ -27,6 +29,7 @@ def symbol_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@may_be_older
 def symbol_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one symbol's period: figures, curves, distributions, hours and every cut."""
     choice, now = chosen_account(request), timezone.now()
