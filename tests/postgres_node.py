@@ -131,12 +131,12 @@ def _own(path: Path) -> None:
 
 
 @contextmanager
-def nodes(programs: Path, count: int, options: str | None = None) -> Iterator[list[Node]]:
+def nodes(programs: Path, count: int, options: str | None = None, *, in_memory: bool = True) -> Iterator[list[Node]]:
     """Give so many servers, of which none is made yet; end and remove them afterwards."""
     made: list[Node] = []
     try:
         for _ in range(count):
-            folder = Path(tempfile.mkdtemp(prefix="velox-node-", dir=MEMORY if MEMORY.is_dir() else None))
+            folder = Path(tempfile.mkdtemp(prefix="velox-node-", dir=MEMORY if in_memory and MEMORY.is_dir() else None))
             _own(folder)
             made.append(Node(programs, folder, free_port(), *([options] if options else [])))
         yield made
