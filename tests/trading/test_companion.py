@@ -185,7 +185,8 @@ class TestLife:
 
             def removes(seconds: float) -> bool:
                 connections.close_all()
-                shutil.rmtree(data_dir)
+                # The thread that shows limits may write a file there meanwhile, which makes a removal begin anew.
+                until(lambda: shutil.rmtree(data_dir, ignore_errors=True) or not data_dir.exists())
                 return pause(seconds)
 
             monkeypatch.setattr(quick.pump, "wait", removes)

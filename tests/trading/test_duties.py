@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from tests.trading.book import opened
 from tests.trading.duty_hosts import (
@@ -32,6 +32,7 @@ from tests.trading.duty_hosts import (
 from tests.waiting import until
 from tests.with_postgres import free_port
 from trading import duties
+from trading.alerts import day_work
 from trading.alerts.watch import DeskWatch
 from trading.companion.follower import Follower
 from trading.duties import ALERTS, BEAT_SECONDS, SILENT_SECONDS, UPKEEP, Duty, DutyLost
@@ -251,6 +252,25 @@ class TestWork:
             assert not AlertDelivery.objects.exists()
         finally:
             watch.end()
+
+    def test_what_a_thread_does_under_a_duty_that_was_lost_is_not_written(
+        self, desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = desks
+        second.seek(BEAT_SECONDS)
+        assert second.seek(SILENT_SECONDS + 1)
+
+        def work(now: datetime) -> None:
+            with suppress(DutyLost):
+                raise_alert(Notice(Alert.Kind.NOTE, "note", "A note."), now=now)
+            connections.close_all()
+
+        monkeypatch.setattr(day_work, "work", work)
+        notes = day_work.DayWork()
+        with first.duty.doing():
+            notes.look(datetime.now(UTC), clock_seconds=1.0)
+        until(lambda: notes._thread and not notes._thread.is_alive())
+        assert not Alert.objects.exists() and not first.duty.is_held
 
 
 class TestHealth:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import datetime
 from functools import partial
 
@@ -40,7 +41,9 @@ class DayWork:
         if clock_seconds < self._due_at or (self._thread is not None and self._thread.is_alive()):
             return
         self._due_at = clock_seconds + EVERY_SECONDS
-        self._thread = threading.Thread(target=work, args=(now,), name="velox-day", daemon=True)
+        # In the context of whoever asks: what is written in the thread is written under that one's duty.
+        run = copy_context().run
+        self._thread = threading.Thread(target=run, args=(work, now), name="velox-day", daemon=True)
         self._thread.start()
 
 
