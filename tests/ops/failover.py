@@ -101,20 +101,30 @@ class Failover:
 @contextmanager
 def failing_over(template: Node, folder: Path, *, must_have: bool, writers: int = 2) -> Iterator[Failover]:
     """Begin: a primary like the template with a standby, which each commit waits for or not, and the writers."""
-    with nodes(template.programs, 2) as (primary, standby), ExitStack() as stack:
+    with nodes(template.programs, 2) as (primary, standby):
         primary.make_like(template)
         primary.start()
         standby.copy(primary)
         standby.follow(primary, must_have=must_have)
-        hosts = f"127.0.0.1:{primary.port},127.0.0.1:{standby.port}"
-        url = f"postgres://postgres@{hosts}/postgres?target_session_attrs=read-write"
-        env = {**os.environ, "VELOX_DATA_DIR": str(folder), "DATABASE_URL": url}
+        with writing(primary, standby, folder, writers) as failover:
+            yield failover
+
+
+@contextmanager
+def writing(primary: Node, standby: Node, folder: Path, writers: int = 2) -> Iterator[Failover]:
+    """Let so many writers begin, who know both hosts."""
+    hosts = f"127.0.0.1:{primary.port},127.0.0.1:{standby.port}"
+    env = {
+        **os.environ,
+        "VELOX_DATA_DIR": str(folder),
+        "DATABASE_URL": f"postgres://postgres@{hosts}/postgres?target_session_attrs=read-write",
+    }
+    with ExitStack() as stack:
         desks = [Writer(f"W{number}", stack.enter_context(AskedDesk(env))) for number in range(writers)]
         for writer in desks:
             writer.begin()
-        failover = Failover(primary, standby, env, desks)
         try:
-            yield failover
+            yield Failover(primary, standby, env, desks)
         finally:
             for writer in desks:
                 writer.is_ended = True

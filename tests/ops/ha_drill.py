@@ -1,5 +1,5 @@
 """`make ha-drill`: the primary under the ledger is lost, with a standby that must have commits and one that need not;
-then a web of two is killed. Its figures go to docs/operations.md."""
+then a web of two is killed, then a primary that Patroni keeps. Its figures go to docs/operations.md."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from tests.ops.failover import failing_over, migrated
+from tests.ops.failover import failing_over, migrated, writing
 from tests.ops.figures import write_figures
+from tests.ops.patroni import follows, missing, patroni_pair
 from tests.postgres_node import Node
+from tests.waiting import until
 from tests.with_postgres import postgres_programs
 
 TRADES = int(os.environ.get("VELOX_DRILL_TRADES", "200"))  # of each of two writers, before and after
@@ -48,6 +51,33 @@ def fail_over(template: Node, folder: Path, *, must_have: bool) -> list[tuple[st
         ]
 
 
+def fail_over_by_patroni(programs: Path, folder: Path) -> list[tuple[str, str]]:
+    """Lose the primary of a pair that Patroni keeps, and let nobody do anything; return the figures. Raises:
+    AssertionError for a loss."""
+    with patroni_pair(programs) as (first, second):
+        env = {**os.environ, "VELOX_DATA_DIR": str(folder), "DATABASE_URL": first.node.url_of("postgres")}
+        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=env, check=True)
+        with writing(first.node, second.node, folder) as failover:
+            failover.write(TRADES)
+            first.kill()
+            failover.promoted_at = time.monotonic()
+            failover.write(TRADES)
+            failover.end()
+            lost, acknowledged = len(failover.lost()), len(failover.acknowledged)
+            code, proof = failover.writers[0].desk.manage("verify_ledger")
+            assert code == 0 and not lost, (lost, proof)
+            first.start()
+            began = time.monotonic()
+            until(lambda: follows(second), pause_seconds=0.2)
+            seconds = time.monotonic() - began
+        return [
+            ("trades acknowledged, of these lost", f"{acknowledged}, {lost}"),
+            ("seconds from the loss of the primary's host to the first acknowledged call", f"{failover.seconds():.1f}"),
+            ("seconds from the old primary's start until it follows as the synchronous standby", f"{seconds:.1f}"),
+            ("`verify_ledger` on the new primary", "proved"),
+        ]
+
+
 def kill_a_web() -> list[tuple[str, str]]:
     """Ask two webs for pages while one is killed; return what the test of it says."""
     command = [sys.executable, "-m", "pytest", "-n0", "-q", "-s", "--timeout", "3600", "tests/ops/test_two_webs.py"]
@@ -74,6 +104,11 @@ def main() -> int:
         ):
             rows += fail_over(template, Path(folder), must_have=must_have)
     write_figures("ha-drill", rows + kill_a_web())
+    if absent := missing():
+        print(f"NOT RUN: {' and '.join(absent)} not installed (apt-get install patroni etcd-server)", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="velox-drill-") as folder:
+        write_figures("patroni", fail_over_by_patroni(programs, Path(folder)))
     return 0
 
 
