@@ -2,26 +2,32 @@
 the last byte on disk, start-up not in it, or with `floor` the columns that any report needs, read and grouped in five
 ways. `peak` answers with the most memory that the process had (kB) since its start or the last `reset`.
 
-The data folder is kept between runs. The process keeps nothing of the ledger from one play to the next.
+The data folder is kept between runs, with the columns that stay on disk: `anew` before a command takes those away. The
+process keeps nothing of the ledger from one play to the next.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
 from bench import book
-from trading.models import Trade
+from trading.models import JournalHead, Trade
 
 try:
+    from trading.operations.write_day_note import write_day_note
+    from trading.queries.accounts import get_account
     from trading.queries.kept import all_kept
 except ImportError:  # the former commit keeps nothing
     all_kept = []
@@ -41,6 +47,9 @@ def prepare() -> Iterator[Callable[[str], int]]:
     if not Trade.objects.exists():
         with transaction.atomic():
             book.fill(list(islice(book._weekdays(), book.DAYS + 1)))
+    if all_kept and not JournalHead.objects.filter(account__code="main").exists():
+        # Trades are written here without a journal; what stays on disk is kept for who has one.
+        write_day_note(get_account("main"), date(2024, 1, 1), "A book for measuring.", by="bench")
     with tempfile.TemporaryDirectory(prefix="velox-bench-reports-") as folder, open(os.devnull, "w") as log:
 
         def play(line: str) -> int:
@@ -52,6 +61,9 @@ def prepare() -> Iterator[Callable[[str], int]]:
                 floor()
                 return book.TRADES
             words = line.split()
+            if words[0] == "anew":
+                shutil.rmtree(Path(settings.DATA_DIR, "columns"), ignore_errors=True)
+                words = words[1:]
             form = "csv" if words[0] == "trade_export" else "json"
             target = Path(folder) / f"{words[0]}.{form}"
             call_command(*words, "--format", form, "--output", str(target), stdout=log, stderr=log)

@@ -15,6 +15,7 @@ import pytest
 from django.db import connection, connections
 from django.db.models import QuerySet
 
+from tests.trading.kept_rows import assert_kept_tables_stand
 from tests.trading.ledger_model import ENTRY, EXIT, FUTURE, Fill, Model, Refused, Trade, day_of
 from trading.models import Correction, DayTotal, Exchange, Instrument, Journal, Realisation
 from trading.models import Trade as Row
@@ -346,6 +347,8 @@ def test_random_operations_end_as_a_plain_model_says(ledger: Any, seed: int) -> 
         desk.go()
         if number % LOOK_EVERY == 0:
             desk.same_everywhere()
+        if number % 5 == 0:
+            assert_kept_tables_stand(desk.book)
     desk.same_everywhere()
     proof = verify_ledger()
     assert proof.ok, proof.differences[:5]

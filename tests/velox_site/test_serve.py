@@ -60,7 +60,7 @@ def is_ready(server: subprocess.Popen[str]) -> bool:
 
 @pytest.mark.parametrize(
     ("number", "is_fresh"),
-    [(signal.SIGTERM, True), (signal.SIGHUP, False), (signal.SIGINT, False)],
+    [(signal.SIGTERM, False), (signal.SIGHUP, False), (signal.SIGINT, True)],
     ids=["SIGTERM", "SIGHUP", "SIGINT"],
 )
 def test_a_signal_ends_the_server_and_its_companion(
@@ -79,7 +79,10 @@ def test_a_signal_ends_the_server_and_its_companion(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_before_the_pages_are_there_leaves_nothing_either(data_dir: Path, number: signal.Signals) -> None:
+def test_a_signal_before_the_pages_are_there_leaves_nothing_either(
+    data_dir: Path, migrated: Path, number: signal.Signals
+) -> None:
+    shutil.copy(migrated, data_dir / "ledger.sqlite3")
     with serving(data_dir) as server:
         until(summon.companion_pid)
         companion = summon.companion_pid()

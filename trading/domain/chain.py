@@ -24,6 +24,11 @@ def chain_code(key: str, previous: str, body: str) -> str:
     return hmac.digest(key.encode(), f"{previous}\n{body}".encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
+def seal_of(key: str, content: bytes | memoryview) -> bytes:
+    """Return the 32 bytes of HMAC-SHA256 over what is kept beside the ledger; no link of a chain has such a one."""
+    return hmac.digest(f"beside the ledger {key}".encode(), content, "sha256")
+
+
 def canonical(body: Mapping[str, EntryValue]) -> str:
     """Return canonical JSON: equal bodies have equal texts; money as plain decimal strings, times ISO UTC with Z."""
     return canonical_json(body, journal_text)

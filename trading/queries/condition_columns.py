@@ -25,6 +25,7 @@ from trading.queries.statistics import Cut
 # By condition the keys of trades and the number of each; of two of one trade the last stands.
 Recorded = Mapping[str, tuple[Integers, Floats]]
 STAGE = "reading conditions"
+TRADE, OF_CONDITION = "trade_id", "of "  # columns of a table; the second stands before a condition's own name
 
 
 def recorded_conditions(cut: Cut, exits: QuerySet[Realisation] | None = None) -> Recorded:
@@ -45,6 +46,29 @@ def numbers_of(trades: Integers, recorded: Recorded) -> dict[str, Floats]:
         of_trades = conditions[name] = np.full(len(trades), np.nan)
         of_trades[places[is_one]] = column[is_one]
     return conditions
+
+
+def conditions_table(recorded: Recorded) -> pa.Table:
+    """Return conditions as a table: a row for each trade that has one, NaN or null for each that it has not."""
+    every = [keys for keys, _ in recorded.values()]
+    trades = distinct(np.concatenate(every))[0] if every else np.zeros(0, dtype=np.int64)
+    columns = numbers_of(trades, recorded)
+    return pa.table({TRADE: trades} | {f"{OF_CONDITION}{name}": column for name, column in columns.items()})
+
+
+def conditions_in(trades: Integers, table: pa.Table) -> dict[str, Floats]:
+    """Return `numbers_of` some trades from a `conditions_table`."""
+    keys = numbers(table[TRADE])
+    order = np.argsort(keys, kind="stable")  # in order but for what was joined to it
+    places = np.minimum(np.searchsorted(keys, trades, sorter=order), max(len(keys) - 1, 0))
+    rows = order[places] if len(keys) else places
+    is_one = keys[rows] == trades if len(keys) else np.zeros(len(trades), dtype=bool)
+    names = [name for name in table.column_names if name != TRADE]
+    return {
+        name.removeprefix(OF_CONDITION): np.where(is_one, table[name].to_numpy()[rows], np.nan)
+        for name in names
+        if len(keys)
+    }
 
 
 class _SeveralOfOne(Exception):

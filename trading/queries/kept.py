@@ -55,6 +55,14 @@ def mark_of(account: Account) -> LedgerMark:
     return LedgerMark("", 0, "", "") if row is None else LedgerMark(row[0], row[1], row[2], row[3] or "")
 
 
+def last_migration() -> str:
+    """Return the name of the last migration of the ledger's tables."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute("SELECT name FROM django_migrations WHERE app = 'trading' ORDER BY id DESC LIMIT 1")
+        row = cursor.fetchone()
+    return "" if row is None else str(row[0])
+
+
 class Step(NamedTuple):
     """A row of the journal: its operation, and the key of the trade where that moved a stop."""
 

@@ -9,52 +9,22 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-from django.db.models import F, Max, Q, QuerySet
 
 from trading.domain.cuts import NONE, STILL_OPEN, Traded, TradedExit
 from trading.domain.exit_columns import ExitColumns, Groups, local_columns
 from trading.domain.exit_lists import ExitLists, lists_of
 from trading.domain.exit_runs import Flags, Integers, distinct
-from trading.models import Account, Instrument, Realisation, Review, Strategy
-from trading.queries.as_known import untouched
+from trading.models import Instrument, Review, Strategy
 from trading.queries.columns import coded, fetched_columns, text, texts_of
-from trading.queries.condition_columns import lookups_of, numbers_of, recorded_conditions
+from trading.queries.condition_columns import lookups_of, recorded_conditions
 from trading.queries.day_only import is_untimed
+from trading.queries.exit_tables import WHOLE_OF_TRADE, Sought
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
-from trading.queries.lines import (
-    DAY,
-    FLAG,
-    INSTANT,
-    WHOLE,
-    WORDS,
-    Repeats,
-    flags,
-    numbers,
-    table_by_key,
-    table_of,
-    words,
-)
+from trading.queries.lines import flags, numbers, words
 from trading.queries.statistics import Cut, retold_of
 
 BYTES_MAX = 256 * 2**20  # a million exits with ten conditions take about a hundred million bytes
-COLUMNS = {
-    **dict.fromkeys(("trade_id", "strategy_id", "instrument_id", "pnl", "charges"), WHOLE),
-    **dict.fromkeys(("trade__realised_pnl", "trade__charges", "trade__initial_risk"), WHOLE),
-    **dict.fromkeys(("at", "trade__opened_at", "trade__closed_at"), INSTANT),
-    **dict.fromkeys(("trade__side", "trade__exit_reason", "trade__flags"), WORDS),
-    "day": DAY,
-    "closes": FLAG,
-}
-WHOLE_OF_TRADE = ("trade__realised_pnl", "trade__charges", "trade__closed_at")
-# Most trades have one exit, which tells all that is known of the whole trade.
-REPEATS = Repeats(
-    few=("strategy_id", "instrument_id", "closes", "trade__side", "trade__flags", "trade__exit_reason"),
-    paths=WHOLE_OF_TRADE,
-    holds=Q(trade__realised_pnl=F("pnl"), trade__closed_at=F("at"))
-    & (Q(trade__charges=F("charges")) | Q(trade__charges__isnull=True, charges__isnull=True)),
-)
-SHARE = 4  # of a table's rows: an account that has more of them is read without an index
 _kept_columns: KeptAnswers[ExitColumns] = KeptAnswers(BYTES_MAX, lambda columns: columns.nbytes)
 
 
@@ -73,14 +43,8 @@ def exits_as_columns(cut: Cut, first: date, last: date, *, with_conditions: bool
 
 
 def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitLists:
-    rows = Realisation.objects.filter(**cut.lookups()).order_by()
-    # Where all exits are of these days, asking for them would read a symbol's by an index of days: every symbol's.
-    is_whole = not rows.filter(day__lt=first).exists() and not rows.filter(day__gt=last).exists()
-    rows = rows if is_whole else rows.filter(day__gte=first, day__lte=last)
-    narrowed = None if is_whole else rows
-    if cut.known_at is not None:
-        rows = rows.filter(untouched(cut.known_at, of="trade__"))
-    table = _table(cut, rows, is_whole=is_whole)
+    sought = Sought.of(cut, first, last)
+    table = sought.table()
     trades, of_trade = distinct(numbers(table["trade_id"]))
     flags_of, flags_found = words(table["trade__flags"])
     at, opened_at, pnl, charges = (numbers(table[path]) for path in ("at", "trade__opened_at", "pnl", "charges"))
@@ -121,25 +85,8 @@ def _lists(cut: Cut, first: date, last: date, *, with_conditions: bool) -> ExitL
             "exit_reason": _reasons(Groups(*words(table["trade__exit_reason"])), has_ended),
             "tag": _tag_groups(_tags(cut), trades, of_trade),
         },
-        conditions=numbers_of(trades, recorded_conditions(cut, narrowed)) if with_conditions else {},
+        conditions=sought.conditions(trades) if with_conditions else {},
     )
-
-
-def _table(cut: Cut, rows: QuerySet[Realisation], *, is_whole: bool) -> pa.Table:
-    """Return the exits as they stand in the ledger, in no order."""
-    stage = "reading exits"
-    if is_whole and cut == Cut(cut.account) and _is_most(cut.account):
-        # One row after the other takes a fifth of the time of an index's order, and an expression has no index.
-        rows = Realisation.objects.alias(owner=F("account_id") + 0).filter(owner=cut.account.pk)
-        return table_by_key(rows, COLUMNS, stage=stage, repeats=REPEATS)
-    return table_of(rows, COLUMNS, by=("day", "strategy_id"), stage=stage, repeats=REPEATS)
-
-
-def _is_most(account: Account) -> bool:
-    """Tell whether so much of the table is the account's that all of it may be read."""
-    own = Realisation.objects.filter(account=account).count()
-    newest = Realisation.objects.aggregate(last=Max("pk"))["last"]
-    return newest is not None and SHARE * own >= newest
 
 
 def _is_there(column: pa.ChunkedArray) -> Flags:

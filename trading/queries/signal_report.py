@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 from statistics import fmean
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pyarrow as pa
+from django.db.models import QuerySet
 from django.db.models.fields.json import KT
 
 from trading.domain import attribution, figures, intervals
@@ -16,19 +18,21 @@ from trading.domain.exit_columns import EPOCH, Groups
 from trading.domain.exit_runs import Integers, distinct
 from trading.domain.sessions import days_between
 from trading.domain.shapes import ConditionRow, SignalGroup, SignalReport
-from trading.models import Instrument, Signal, Strategy
+from trading.models import Account, Instrument, Signal, Strategy
 from trading.progress import tell
 from trading.queries.day import day_bounds
 from trading.queries.excursions import TickReader, ticks_of
+from trading.queries.exit_tables import rows_of_cut
 from trading.queries.instruments import shown_symbol
 from trading.queries.kept import KeptAnswers
-from trading.queries.lines import INSTANT, WHOLE, WORDS, Repeats, numbers, table_by_key, words
+from trading.queries.kept_tables import KeptTable, is_worth_it, signal_recorded
+from trading.queries.lines import INSTANT, WHOLE, WORDS, Repeats, numbers, table_by_key, table_of, words
 from trading.queries.parts import exits_as_columns
 from trading.queries.period import desk_zone
 from trading.queries.reports import Selection
 from trading.queries.statistics import Cut
 
-UNKNOWN_SIDE = ""
+STAGE, UNKNOWN_SIDE = "reading signals", ""
 COLUMNS = {
     **dict.fromkeys(("pk", "instrument_id", "strategy_id"), WHOLE),
     **dict.fromkeys(("decision", "reason"), WORDS),
@@ -142,10 +146,16 @@ def _signals(selection: Selection) -> _Signals:
     if selection.first is None or selection.last is None:
         return _Signals(nothing, nothing, nothing, _Kinds(nothing, []))
     start, stop = day_bounds(selection.first)[0], day_bounds(selection.last)[1]
-    rows = Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop)
-    if selection.cut.known_at is not None:
-        rows = rows.filter(recorded_at__lt=selection.cut.known_at)
-    table = table_by_key(rows, COLUMNS, stage="reading signals", repeats=REPEATS)
+    cut, rows = selection.cut, Signal.objects.filter(**selection.cut.lookups(), at__gte=start, at__lt=stop)
+    if cut.known_at is not None:
+        table = _read(rows.filter(recorded_at__lt=cut.known_at))
+    elif is_worth_it(cut.account, rows):
+        every = SIGNALS.of(cut.account)
+        since, until = ((bound - EPOCH) // timedelta(microseconds=1) for bound in (start, stop))
+        at = numbers(every["at"])
+        table = rows_of_cut(every, cut, (at >= since) & (at < until))
+    else:
+        table = _read(rows)
     pks, at = numbers(table["pk"]), numbers(table["at"])
     order = np.lexsort((pks, at))
     strategies = dict(Strategy.objects.values_list("pk", "code"))
@@ -160,6 +170,21 @@ def _signals(selection: Selection) -> _Signals:
         named.append((strategies[int(by_strategy[strategy])], decisions[decision], reasons[reason]))
     traded = numbers(table["instrument_id"])
     return _Signals(pks[order], at[order], traded[order], _Kinds(codes[order], named))
+
+
+def read_signals(account: Account, keys: Collection[int] | None) -> pa.Table:
+    """Return an account's signals, those with some keys or (None) all, as they stand in the ledger."""
+    rows = Signal.objects.filter(account=account)
+    if keys is None:
+        return _read(rows)
+    return table_of(rows.filter(pk__in=keys), COLUMNS, by=(), stage=STAGE, repeats=REPEATS)
+
+
+SIGNALS = KeptTable("signals", repr((list(COLUMNS), REPEATS)), read_signals, "pk", signal_recorded)
+
+
+def _read(rows: QuerySet[Signal]) -> pa.Table:
+    return table_by_key(rows, COLUMNS, stage=STAGE, repeats=REPEATS)
 
 
 def _followed(

@@ -1,0 +1,171 @@
+"""Columns of a large account that stay on disk from one process to the next, and grow by what was booked since.
+
+A table has rows of trades, or of signals. Its file says at which end of the account's journal it was read; the rows of
+the journal since then name what they touched, and that alone is read anew. A file is a copy that can be made again from
+the ledger: it is used where its seal, by the journal's key, is whole and the journal still
+leads on from where it was read; else all is read anew. Who deletes it loses nothing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pyarrow as pa
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import Max, Model, QuerySet
+
+from timeseries.spool.durable import replace_file
+from trading.domain.chain import Body, seal_of
+from trading.models import Account
+from trading.queries.kept import LedgerMark, last_migration, mark_of
+from trading.queries.lines import numbers
+
+logger = logging.getLogger(__name__)
+
+SOUGHT_MIN = 20_000  # fewer rows an index finds sooner than a file is read
+SOUGHT_SHARE = 20  # and a smaller share of all than a twentieth, too
+STEPS_MAX = 50_000  # rows of the journal that are looked at for what they touched; after more all is read anew
+STEPS_KEPT = 2_000  # as many may be behind a file before it is written anew
+FOLDER = "columns"
+SEAL_BYTES = 32
+# Operations that change nothing of any trade. One that neither names a trade nor stands here makes all read anew.
+BESIDE = frozenset(
+    {
+        *("create_account", "add_capital", "publish_daily_summary", "write_day_note", "set_limit"),
+        *("record_signal", "import_file", "import_fills", "propose_actions", "decide_action", "state_charges"),
+        *("set_brokerage_plan", "record_breaks", "approve_breaks", "make_token", "revoke_token"),
+    }
+)
+
+
+class RowReader(Protocol):
+    """Reads the rows of an account: of trades or signals with some keys, or (None) of all."""
+
+    def __call__(self, account: Account, keys: Collection[int] | None, /) -> pa.Table: ...
+
+
+Touches = Callable[[str, Body], Collection[int] | None]  # of an operation and its body; None where that is not certain
+
+
+def trade_touched(operation: str, body: Body) -> Collection[int] | None:
+    """Return the key of the trade that a row of the journal may have changed."""
+    if operation in BESIDE:
+        return ()
+    return (body["trade"]["pk"],) if "trade" in body else None
+
+
+def signal_recorded(operation: str, body: Body) -> Collection[int] | None:
+    """Return the key of the signal that a row of the journal tells of: what it recorded never changes."""
+    if "signal_pk" in body:
+        return (body["signal_pk"],)
+    return () if operation in BESIDE or "trade" in body else None
+
+
+class Read(NamedTuple):
+    """A table and the end of the journal that it was read at, or before which nothing of it changed since."""
+
+    table: pa.Table
+    mark: LedgerMark
+
+
+class KeptTable:
+    """One kind of columns, in rows of a ``key``. ``layout`` changes with what they are: a file of another is none."""
+
+    def __init__(
+        self, name: str, layout: str, read: RowReader, key: str = "trade_id", touches: Touches = trade_touched
+    ):
+        self._name, self._layout, self._read, self._key, self._touches = name, layout, read, key, touches
+        self._lock = Lock()
+
+    def of(self, account: Account) -> pa.Table:
+        """Return the account's rows as they stand now, in no order."""
+        mark = mark_of(account)  # before the rows: what comes in between is touched by a later row of the journal
+        file = Path(settings.DATA_DIR, FOLDER, f"{self._name}-{account.pk}")
+        kept = self._kept(file)
+        touched = None if kept is None else touched_between(account, kept.mark, mark, self._touches)
+        if kept is None or touched is None:
+            table = self._read(account, None)
+        elif touched:
+            stands = kept.table.filter(pa.array(~np.isin(numbers(kept.table[self._key]), list(touched))))
+            both = pa.concat_tables([stands, self._read(account, touched)], promote_options="default")
+            table = both.unify_dictionaries().combine_chunks()
+        else:
+            table = kept.table
+        if kept is None or touched is None or mark.sequence - kept.mark.sequence > STEPS_KEPT:
+            self._keep(file, Read(table, mark))
+        return table
+
+    def _kept(self, file: Path) -> Read | None:
+        """Return what the file holds; None where there is none, or one that is not whole or of another layout."""
+        try:
+            content = file.read_bytes()
+        except OSError:
+            return None
+        seal, body = content[:SEAL_BYTES], memoryview(content)[SEAL_BYTES:]
+        if not hmac.compare_digest(seal, seal_of(str(settings.JOURNAL_KEY), body)):
+            return None
+        table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+        header = json.loads(table.schema.metadata[b"velox"])
+        is_ours = header["layout"] == self._layout and header["migration"] == last_migration()  # which may rewrite rows
+        return Read(table, LedgerMark(*header["mark"])) if is_ours else None
+
+    def _keep(self, file: Path, read: Read) -> None:
+        """Write the file, where that can be done: a report is right without it."""
+        header = json.dumps({"layout": self._layout, "migration": last_migration(), "mark": read.mark})
+        table = read.table.unify_dictionaries().combine_chunks().replace_schema_metadata({"velox": header})
+        sink, options = pa.BufferOutputStream(), pa.ipc.IpcWriteOptions(compression="lz4")
+        with pa.ipc.new_stream(sink, table.schema, options=options) as stream:
+            stream.write_table(table)
+        body = memoryview(sink.getvalue())
+        try:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            with self._lock:
+                replace_file(file, b"".join((seal_of(str(settings.JOURNAL_KEY), body), body)))
+        except OSError as error:
+            logger.info("columns_not_kept", extra={"file": str(file), "error": str(error)})
+
+
+def is_worth_it(account: Account, rows: QuerySet[Model]) -> bool:
+    """Tell whether so many of an account's rows are sought that what is kept of them is read in less time."""
+    newest = rows.model._default_manager.aggregate(last=Max("pk"))["last"] or 0
+    most = max(SOUGHT_MIN, newest // SOUGHT_SHARE)
+    return newest > most and mark_of(account).sequence > 0 and rows[: most + 1].count() > most
+
+
+def touched_between(
+    account: Account, since: LedgerMark, until: LedgerMark, touches: Touches = trade_touched
+) -> set[int] | None:
+    """Return the keys of what rows of the account's journal touched after one mark up to a later one.
+
+    None where that is not certain: the ledger is another, the journal does not lead from the one end to the other in
+    `STEPS_MAX` rows, or one of them may have changed more than it names.
+    """
+    if since.ledger != until.ledger or not 0 <= until.sequence - since.sequence <= STEPS_MAX:
+        return None
+    if since[:3] == until[:3]:
+        return set()
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT sequence, mac, operation, body FROM trading_journal WHERE account_id = %s"
+            " AND sequence BETWEEN %s AND %s ORDER BY sequence",
+            [account.pk, since.sequence, until.sequence],
+        )
+        rows = cursor.fetchall()
+    ends = [(sequence, mac) for sequence, mac, *_ in (*rows[:1], *rows[-1:])]
+    if len(rows) != until.sequence - since.sequence + 1 or ends != [since[1:3], until[1:3]]:
+        return None
+    touched: set[int] = set()
+    for _, _, operation, body in rows[1:]:
+        keys = touches(operation, json.loads(body))
+        if keys is None:
+            return None
+        touched.update(keys)
+    return touched
