@@ -1,4 +1,4 @@
-"""`make chaos`: a search by one process, by two of Ray's and by two of Dask's workers tells the same table.
+"""`make chaos`: a search by one process, by two, by two of Ray's and by two of Dask's workers tells the same table.
 
 `python -m tests.lab.chaos_engines` installs each engine from its own lock into `var/engines/NAME`, searches copies of
 one data folder, and compares what was answered and what was recorded, byte for byte. While it runs no process of an
@@ -116,15 +116,16 @@ def main() -> int:
         subprocess.run(command, cwd=ROOT, env={**os.environ, "VELOX_DATA_DIR": str(desk)}, check=True)
         for search in ("grid", "random"):
             tables = {}
-            for engine, jobs in (("local", 1), ("ray", 2), ("dask", 2)):
-                folder = Path(shutil.copytree(desk, Path(place) / f"{engine}-{search}"))
+            for engine, jobs in (("local", 1), ("local", 2), ("ray", 2), ("dask", 2)):
+                folder = Path(shutil.copytree(desk, Path(place) / f"{engine}-{jobs}-{search}"))
                 answer, beyond = searched(engine, jobs, search, folder)
-                tables[engine] = (answer, recorded(folder))
+                tables[engine, jobs] = (answer, recorded(folder))
                 if beyond:
                     raise SystemExit(f"{engine} listens on {beyond}")
-            if not tables["local"][1] or any(table != tables["local"] for table in tables.values()):
+            alone = tables["local", 1]
+            if not alone[1] or any(table != alone for table in tables.values()):
                 raise SystemExit(f"{search}: the engines tell different tables")
-    print("two workers of Ray and of Dask tell the table of one process, byte for byte, on loopback alone")
+    print("two processes, and two workers of Ray and of Dask tell the table of one, byte for byte, on loopback alone")
     return 0
 
 
