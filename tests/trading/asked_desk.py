@@ -28,6 +28,7 @@ class AskedDesk:
 
     def __init__(self, env: dict[str, str], **options: Any) -> None:
         command = [sys.executable, "-m", "tests.trading.asked_desk", json.dumps(options)]
+        self.env = env
         self.process = subprocess.Popen(command, env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def __enter__(self) -> AskedDesk:
