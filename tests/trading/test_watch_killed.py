@@ -25,7 +25,7 @@ from tests.trading.watchers import PLANTED
 from tests.waiting import until
 from tests.webhook import Webhook, webhook
 from trading.alerts.watch import FOLDER
-from trading.health.faults import FAULTS
+from trading.health.faults import CACHE_UNREACHABLE, FAULTS
 from trading.models import Alert, AlertDelivery
 
 KILLS = int(os.environ.get("VELOX_WATCH_KILLS", "5"))
@@ -54,10 +54,10 @@ class WatchedDesk:
         new.write_text(json.dumps(keys))
         new.rename(self.data_dir / PLANTED)
 
-    def complete(self) -> None:
-        """Start whoever is missing."""
+    def complete(self, *roles: str) -> None:
+        """Start whoever is missing, of all roles or of these."""
         assert self.mother.stdin and self.mother.stdout
-        for role in ROLES:
+        for role in roles or ROLES:
             if role not in self.pids:
                 self.mother.stdin.write(f"{role}\n")
                 self.mother.stdin.flush()
@@ -158,3 +158,14 @@ def test_kills_at_every_stage_leave_each_alert_told_and_told_to_be_over(desk: Wa
     assert heard.keys() == tries.keys() and len(tries) == 2 * plantings
     assert all(count <= tries[name] for name, count in heard.items())  # again only where a kill left it to the next
     assert sum(heard.values()) - len(heard) <= kills
+
+
+def test_pages_and_beat_without_a_companion_tell_of_a_fault_that_is_held_for_longer_than_their_turns(
+    desk: WatchedDesk,
+) -> None:
+    desk.complete("web", "beat")
+    assert CACHE_UNREACHABLE.hold_seconds > 10  # turns take a second here
+    desk.plant(CACHE_UNREACHABLE.key)
+    until(partial(is_told, 1, is_over=False), pause_seconds=0.1)
+    desk.plant()
+    until(partial(is_told, 1, is_over=True), pause_seconds=0.1)

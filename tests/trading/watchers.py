@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +24,8 @@ if __name__ == "__main__":
     from django.conf import settings
     from django.db import connections
 
-    from trading.alerts import day_work, judge, watch
+    from trading import summon
+    from trading.alerts import day_work, judge, outbox, watch
     from trading.health.faults import BY_KEY
     from trading.health.report import NO_POINTS, HealthReport
     from trading.health.state import OK, PartReport, iso
@@ -35,6 +37,7 @@ if __name__ == "__main__":
     judge.HELD, judge.OVER, judge.OVER_FLAPPING = (timedelta(seconds=seconds) for seconds in (0.3, 1, 1))
     deliver_alerts.TAKEN_SECONDS, deliver_alerts.RETRY_SECONDS = 3.0, (0.2, 1.0)
     deliver_alerts.TRIES_MAX = 10**6  # a series of kills is no channel that is gone
+    vars(outbox)["WITHIN"] = timedelta(seconds=1)  # twenty messages in ten minutes would be one kill a minute
     day_work.work = lambda now: None  # no note is due to any process but one
 
     def planted(now: datetime) -> HealthReport:
@@ -57,5 +60,6 @@ if __name__ == "__main__":
             sys.stdout.flush()
             continue
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # senders are waited for
-        with watch.watching(line.strip()):
+        is_companion = line.strip() == "companion"  # whose lock the others look at
+        with summon.being_the_companion() if is_companion else nullcontext(), watch.watching(line.strip()):
             threading.Event().wait()

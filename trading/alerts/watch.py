@@ -46,6 +46,8 @@ FOLDER = summon.WATCH_FOLDER
 JUDGED_EVERY_SECONDS, SENT_EVERY_SECONDS = 10.0, 1.0
 FIRST_AFTER_SECONDS = 5.0  # a process that has just started has other work
 # How long one holds the lease before it lets others try, and how long it stays away then: the companion comes first.
+# Where there is none, whoever has the lease keeps it as the companion would: a fault is held for longer than such a
+# turn, and who comes next remembers nothing of it.
 TURNS = {"companion": (240.0, 0.0), "web": (15.0, 5.0), "beat": (15.0, 5.0)}
 HELD_AGAIN_SECONDS = 1.0  # between two tries at a lease that another holds
 # At the end of a turn, so that nothing on its way is cut off and sent twice.
@@ -211,12 +213,12 @@ def watching(role: str) -> Iterator[None]:
 
 
 def _watch_until(ended: threading.Event, role: str) -> None:
-    turn_seconds, away_seconds = TURNS[role]
     wait_seconds = FIRST_AFTER_SECONDS
     watch: DeskWatch | None = None
     while not ended.wait(wait_seconds):
-        wait_seconds = away_seconds
+        away_seconds, wait_seconds = 0.0, HELD_AGAIN_SECONDS
         try:
+            turn_seconds, away_seconds = TURNS["companion" if summon.companion_pid() is None else role]
             folder = Path(settings.DATA_DIR) / FOLDER
             if not folder.parent.is_dir():  # nothing was recorded yet, or the folder was taken away
                 continue
@@ -224,6 +226,7 @@ def _watch_until(ended: threading.Event, role: str) -> None:
             with lease.hold(folder, owner=role) as held:
                 watch = watch or DeskWatch()
                 hold(watch, held, ended, seconds=turn_seconds)
+            wait_seconds = away_seconds
         except lease.LeaseHeld:
             wait_seconds = max(away_seconds, HELD_AGAIN_SECONDS)
             if watch is not None:
