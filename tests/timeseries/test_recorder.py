@@ -705,22 +705,76 @@ INSTANTS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(INSTANTS, st.sampled_from([1, 4, 256]))
-def test_ticks_in_columns_get_the_times_that_they_get_one_by_one(calls: list[list[int]], block: int) -> None:
+@given(INSTANTS, st.sampled_from([1, 4, 256]), st.sampled_from([1, 8]), st.integers(1, 3))
+def test_ticks_in_columns_get_the_times_that_they_get_one_by_one(
+    calls: list[list[int]], block: int, of_symbol: int, symbols: int
+) -> None:
     """Instants that come again, step back, or lie so near that n leads to another one's ns."""
     root = Path(os.environ["VELOX_DATA_DIR"]) / f"columns-{os.urandom(6).hex()}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bulk, "BLOCK_MIN", block)
+        patch.setattr(bulk, "ROWS_OF_SYMBOL_MIN", of_symbol)
         together, apart = recorder(root / "together"), recorder(root / "apart")
         for offsets in calls:
             times = OPEN_NS + np.array(offsets)
-            together.ticks({"ltp": np.ones(len(times)), "timestamp": times}, symbol="A")
-            for instant in times.tolist():
-                apart.tick("A", {"ltp": 1.0}, instant)
+            names = [f"S{number % symbols}" for number in range(len(times))]
+            together.ticks({"symbol": names, "ltp": np.ones(len(times)), "timestamp": times})
+            for name, instant in zip(names, times.tolist(), strict=True):
+                apart.tick(name, {"ltp": 1.0}, instant)
+        for name in ("S0", "S1", "S2"):
+            newest = [desk.latest(name) or {} for desk in (together, apart)]
+            assert newest[0].get("time") == newest[1].get("time")
         together.close(), apart.close()
-    times_of = [[point["time"] - OPEN_NS for point in stored(root / name)] for name in ("together", "apart")]
+    times_of = [
+        [(row["symbol"], row["time"] - OPEN_NS) for row in stored(root / name)] for name in ("together", "apart")
+    ]
     assert times_of[0] == times_of[1]
     assert len(set(times_of[0])) == sum(map(len, calls))
+
+
+FIGURES = st.sampled_from([1.5, 2, 0, -1.0, NAN, INF, 2**53 + 1, True, "3.5", None, Decimal(2)])
+FEED_TICKS = st.builds(
+    lambda symbol, fields, second: (symbol, {**fields, **second}),
+    st.sampled_from(["A", "B", "e\u0301", " bad"]),
+    st.one_of(
+        st.fixed_dictionaries({"ltp": st.just(5.0), "bid": st.just(4.5), "oi": st.just(7)}),
+        st.fixed_dictionaries({"ltp": FIGURES, "bid": FIGURES, "oi": FIGURES}),
+        st.dictionaries(st.sampled_from(["ltp", "price", "bid", "close", "mode"]), FIGURES),
+        st.just(BAR),
+    ),
+    st.sampled_from(
+        [OPEN_NS, OPEN_NS, OPEN_NS + 1, OPEN_NS - 5, NOW, NOW + 2 * 86_400 * 10**9, 5, OPEN, "x", None]
+    ).map(lambda at: {} if at is None else {"timestamp": at}),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(FEED_TICKS, min_size=1, max_size=20), st.sampled_from([3, 256]))
+def test_ticks_of_a_message_are_recorded_as_they_are_one_by_one(
+    ticks: list[tuple[str, dict[str, Any]]], at_once: int
+) -> None:
+    root = Path(os.environ["VELOX_DATA_DIR"]) / f"message-{os.urandom(6).hex()}"
+    together, apart = recorder(root / "together"), recorder(root / "apart")
+    for desk in (together, apart):
+        desk.tick("A", {"ltp": 5.0, "bid": 4.5, "oi": 7, "timestamp": OPEN_NS - 10})
+    outcomes: tuple[list[str], list[str]] = [], []
+    start = 0
+    while start < len(ticks):
+        leading = together.leading_ticks(ticks[start : start + at_once])
+        outcomes[0].extend(["True"] * leading or [_outcome(together, *ticks[start])])
+        start += leading or 1
+    outcomes[1].extend(_outcome(apart, *tick) for tick in ticks)
+    assert outcomes[0] == outcomes[1]
+    assert together.latest("A") == apart.latest("A") | {"received_time": together.latest("A")["received_time"]}
+    together.close(), apart.close()
+    assert stored(root / "together") == stored(root / "apart")
+
+
+def _outcome(desk: Recorder, symbol: str, tick: dict[str, Any]) -> str:
+    try:
+        return str(desk.tick(symbol, tick))
+    except InvalidValue as error:
+        return error.code
 
 
 NAMES = st.text(

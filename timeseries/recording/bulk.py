@@ -10,6 +10,7 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 
 from timeseries.errors import InvalidValue
 from timeseries.measurements import FloatArray, IntArray, Mask
@@ -24,6 +25,7 @@ from timeseries.values import AHEAD_NS, FIRST_NS, Input, ParseSymbol, parse_time
 
 ROWS_AT_ONCE = 16_384  # they stay in the processor's cache from the first look to the last
 BLOCK_MIN = 256  # fewer instants are remembered one by one
+ROWS_OF_SYMBOL_MIN = 8  # where symbols have fewer rows each, numpy costs more for a symbol than Python for its rows
 NO_SYMBOL = ("no_symbol", "Give each row a symbol, or all of them one.", "symbol")
 
 
@@ -142,15 +144,11 @@ def write_columns(
     frames["series"] = np.array(numbers, dtype=np.uint32)[inverse]
     frames["bitmap"] = batch.layout.bitmap
     frames["values"] = batch.values[rows]
-    for index, mine in _groups(used, inverse):
-        times = instants[mine]
-        frames["ordinal"][mine] = _ordinals(lane, series[index], times, history)
-        row = len(times) - 1 - int(times[::-1].argmax())
-        latest = series[index].latest
-        if latest is None or int(times[row]) >= latest[0]:
-            frame = frames[mine][row]
-            stamps = int(times[row]), int(frame["ordinal"]), int(frame["received_time"])
-            series[index].latest = (*stamps, batch.layout, tuple(frame["values"].tolist()))
+    if take < ROWS_OF_SYMBOL_MIN * len(used):
+        _follow_each(lane, [series[number] for number in batch.symbols[rows].tolist()], batch.layout, frames, history)
+    else:
+        for index, mine in _groups(used, inverse):
+            _follow_many(lane, series[index], batch.layout, frames, mine, history)
     size = frames.dtype.itemsize
     bodies = np.ndarray(take, dtype=f"V{size - 4}", buffer=memoryview(frames.data).cast("B"), strides=(size,))
     frames["crc"] = np.fromiter(map(crc32, bodies.tolist(), repeat(lane.seed)), dtype=np.uint32, count=take)
@@ -158,6 +156,47 @@ def write_columns(
     mark(take)
     lane.put(content, take)
     return take
+
+
+def _follow_each(
+    lane: LaneWriter,
+    series: list[Series],
+    layout: TickLayout,
+    frames: npt.NDArray[np.void],
+    history: NextOrdinal | None,
+) -> None:
+    """Set n of each frame, of which ``series`` has the own, and remember the newest tick of each."""
+    ordinals, instants = [], frames["exchange_time"].tolist()
+    for own, instant in zip(series, instants, strict=True):
+        if instant > own.newest:
+            own.newest = instant
+            own.counts[instant] = 1
+            ordinals.append(0)
+        else:
+            ordinals.append(lane.ordinals.next(own, instant, history))
+    frames["ordinal"] = ordinals
+    received, values = frames["received_time"].tolist(), map(tuple, frames["values"].tolist())
+    for own, *latest in zip(series, instants, ordinals, received, repeat(layout), values):
+        if own.latest is None or latest[0] >= own.latest[0]:
+            own.latest = tuple(latest)
+
+
+def _follow_many(
+    lane: LaneWriter,
+    series: Series,
+    layout: TickLayout,
+    frames: npt.NDArray[np.void],
+    mine: slice | IntArray,
+    history: NextOrdinal | None,
+) -> None:
+    """Set n of one series' frames, ``mine`` of all, and remember its newest tick."""
+    times = frames["exchange_time"][mine]
+    frames["ordinal"][mine] = _ordinals(lane, series, times, history)
+    row = len(times) - 1 - int(times[::-1].argmax())
+    if series.latest is None or int(times[row]) >= series.latest[0]:
+        frame = frames[mine][row]
+        stamps = int(times[row]), int(frame["ordinal"]), int(frame["received_time"])
+        series.latest = (*stamps, layout, tuple(frame["values"].tolist()))
 
 
 def _groups(used: list[int], inverse: IntArray) -> Iterator[tuple[int, slice | IntArray]]:

@@ -34,6 +34,7 @@ from timeseries.spool.frames import record_body, with_crc
 from timeseries.spool.ordinals import NextOrdinal, SeriesKey
 from timeseries.values import (
     ID_BYTES_MAX,
+    Input,
     Instant,
     Number,
     ParseSymbol,
@@ -225,6 +226,10 @@ class Recorder(TickRecorder):
         self._mark_rest(marker, count, rejected)
         return TickBatch(accepted, tuple(rejected))
 
+    def _name_of(self, symbol: Input) -> str:
+        """Return the name of a caller's symbol, which is parsed once. Raises: InvalidValue."""
+        return symbol if isinstance(symbol, str) and symbol in self._series else self.parse_symbol(symbol)
+
     def _mark_rest(self, marker: Marker | None, count: int, rejected: Sequence[Rejected]) -> None:
         """Mark the rejected rows behind the last accepted one."""
         if marker is None or marker.marked >= count:
@@ -253,7 +258,7 @@ class Recorder(TickRecorder):
             zone=self.zone,
             now=received,
             may_be_negative=self.may_be_negative,
-            parse_symbol=self.parse_symbol,
+            parse_symbol=self._name_of,
         )
         if batch is None or (batch.layout.bar and self.bar_period):
             return self._rows(columns.rows(), symbol, marker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,60 @@ class TickRecorder(SourceUser):
             pass  # a symbol that cannot be looked up
         return self._tick(symbol, tick, at)
 
+    def leading_ticks(self, ticks: Sequence[tuple[str, TickDict]]) -> int:
+        """Record ticks, each with its symbol, up to the first that `tick` has to look at; return how many.
+
+        They are what `tick` would record, received a nanosecond apart. It costs less, for the source is taken once.
+        """
+        # The second long function of the tick path, for the messages of a feed. It takes what is as the last tick was.
+        shape, received, done = self._shape, self._clock(), 0
+        if shape.single or shape.bar or received >> LOOK_BITS != self._looked:
+            return 0
+        count, values_of, time_key = shape.count, shape.values, shape.time
+        layout, pack, size = shape.layout, shape.pack, shape.size
+        try:
+            with self._guard:
+                lane, symbols = self._ticks, self._symbols
+                if not symbols or lane is None or lane.segment is None or lane.words[DOUBT]:
+                    return 0
+                segment, words, start, sequence = lane.segment, lane.words, lane.segment.position, lane.sequence
+                for symbol, tick in ticks:
+                    values, series, end = values_of(tick), symbols.get(symbol), start + size
+                    if len(tick) != count or series is None or end > segment.limit:
+                        break
+                    for number in values:
+                        if type(number) is float:
+                            if 0.0 < number <= SURE_MAX_FLOAT:
+                                continue
+                        elif type(number) is int and 0 < number <= SURE_MAX:
+                            continue
+                        return done
+                    instant = tick[time_key] if time_key else received
+                    if type(instant) is not int or not FIRST_NS <= instant <= received + AHEAD_NS:
+                        break
+                    if instant > series.newest:
+                        series.newest = instant
+                        series.counts[instant] = 1
+                        ordinal = 0
+                        series.latest = (instant, 0, received, layout, values)
+                    else:
+                        ordinal = self._late(lane, series, instant, received, layout, values)
+                    sequence += 1
+                    body = pack(
+                        shape.prefix, sequence, instant, received, series.number, shape.bitmap, ordinal, *values
+                    )
+                    segment.map[start : end - 4] = body
+                    put_crc(segment.map, end - 4, crc32(body, segment.seed))
+                    # As in `tick`: no signal comes between these.
+                    lane.sequence = sequence
+                    segment.position = start = end
+                    words[ISSUED] = sequence
+                    done += 1
+                    received += 1
+        except (KeyError, TypeError, StorageFault):  # `tick` says what it is about
+            pass
+        return done
+
     def latest(self, symbol: str) -> dict[str, Any] | None:
         """Return this recorder's newest tick by exchange time, or None.
 
@@ -217,6 +271,10 @@ class TickRecorder(SourceUser):
         if series is None or series.latest is None:
             return None
         return {"symbol": series.key[1], "source": self.source, "account": self.account, **series.newest_tick()}
+
+    def symbols(self) -> list[str]:
+        """Return the symbols of which this recorder has recorded ticks."""
+        return list(self._series)
 
     def _tick(
         self, symbol: str, tick: TickDict, at: Instant | None, mark: Callable[[LaneWriter], None] | None = None

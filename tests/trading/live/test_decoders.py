@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.trading.live import encoders as pack
 from tests.trading.live.frames import LISTING, MS, PRICES, SAMPLES, SECOND, Sample, decode_dhan
@@ -41,6 +43,29 @@ def test_times_are_the_same_instants_in_every_zone_of_the_host(zone: str, monkey
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+NUMBERS = st.one_of(st.just(0), st.just(1), st.integers(0, 2**32 - 1)).map(lambda number: pack.u(number, 4))
+FULL_PACKETS = st.builds(
+    lambda token, numbers: pack.u(token, 4) + b"".join(numbers),
+    st.sampled_from([408065, 412675, 256265, 1]),
+    st.lists(NUMBERS, min_size=45, max_size=45),
+)
+
+
+@given(st.lists(FULL_PACKETS, min_size=1, max_size=6))
+def test_a_message_of_full_packets_says_what_they_say_among_others(bodies: list[bytes]) -> None:
+    """One that holds nothing else is read in one go."""
+    alone = kite.decode(pack.kite_message(*bodies), LISTING)
+    among_others = kite.decode(pack.kite_message(*bodies, b"?"), LISTING)
+    assert among_others.damaged.pop("unknown_kind") == 1
+    assert alone == among_others
+
+
+def test_packets_that_are_as_long_as_full_ones_together_are_not_taken_for_them() -> None:
+    full = pack.kite_full(408065, 157370, 1, 5, 1_700_000_000)
+    decoded = kite.decode(pack.kite_message(full[:-1], full + b"x"), LISTING)
+    assert (decoded.ticks, decoded.damaged) == ([], {"unknown_kind": 2})
 
 
 # -- real frames --------------------

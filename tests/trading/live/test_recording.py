@@ -47,6 +47,19 @@ def test_quotes_that_the_recorder_refuses_are_counted_by_reason_and_the_others_a
     assert recorder.recorded == 1
 
 
+def test_a_feed_moves_by_quotes_that_are_kept_and_say_something_new() -> None:
+    """One that is refused each time would otherwise make a frozen feed look alive."""
+    ahead = pack.kite_full(408065, 157370, 1, 5, NOW + 3 * 86_400)
+    with DataManager(source="kite") as dm:
+        recorder, moves = FeedRecorder(dm, "kite"), []
+        for second in (0, 0, 1, 1):
+            quotes = (pack.kite_full(412675, 835025000, 1, 5, NOW + second), pack.kite_index(256265, 2400005, NOW))
+            take(recorder, pack.kite_message(ahead, *quotes), 0)
+            moves.append(recorder.moves)
+    assert moves == [1, 1, 2, 2]
+    assert (recorder.recorded, recorder.refused) == (8, {"time_in_future": 4})
+
+
 def test_points_without_a_time_of_their_own_say_so_by_the_instant_of_their_receipt() -> None:
     with DataManager(source="kite") as dm:
         recorder = FeedRecorder(dm, "kite")

@@ -24,10 +24,10 @@ from trading.feeds.live.kite_texts import decode_text
 # Token and last price alone; an index goes on with its day's prices, and with its time where it is full.
 _HEAD = Struct(">II")
 _LTP, _INDEX, _INDEX_FULL, _QUOTE, _FULL = 8, 28, 32, 44, 184
-# token, last price, last quantity, (average), day's volume; of a full packet open interest, the exchange's time, and
-# quantity and price of the best bid and ask.
+# token, last price, last quantity, (average), day's volume; of a full packet, here with its length before it, also open
+# interest, the exchange's time, and quantity and price of the best bid and ask.
 _QUOTED = Struct(">III4xI24x")
-_WHOLE = Struct(">III4xI28xI8xIII52xII52x")
+_WHOLE = Struct(">HIII4xI28xI8xIII52xII52x")
 _INDEX_TIME = Struct(">I")
 _SCALES = {3: 10_000_000, 6: 10_000, 12: 10_000}  # CDS, BCD and NCO; else paise
 _PAISE = 100
@@ -42,10 +42,16 @@ def decode(message: bytes | str, listing: Listing) -> Decoded:
         return decode_text(message)
     if len(message) == 1:
         return Decoded(left_out={NO_POINT: 1})
+    decoded, body = Decoded(), memoryview(message)[2:]
+    if body and len(body) == (message[0] << 8 | message[1]) * _WHOLE.size:
+        full = list(_WHOLE.iter_unpack(body))
+        if {packet[0] for packet in full} == {_FULL}:
+            for packet in full:  # as nearly every message is
+                _full_packet(packet, listing, decoded)
+            return decoded
     packets = packets_of(message)
     if packets is None:
         return damaged_frame(CUT)
-    decoded = Decoded()
     for start, length in packets:
         _packet(message, start, length, listing, decoded)
     return decoded
@@ -66,13 +72,46 @@ def packets_of(message: bytes) -> list[tuple[int, int]] | None:
     return packets if position == size else None
 
 
+def _full_packet(packet: tuple[int, ...], listing: Listing, decoded: Decoded) -> None:
+    """Add what a full packet, as `_WHOLE` reads it, says to the message's ``decoded``."""
+    _, token, price, last, volume, interest, second, bids, bid, asks, ask = packet
+    listed, scale = listing.get(token), _SCALES.get(token & 0xFF, _PAISE)
+    if listed and price and volume and second and last and bids and bid and asks and ask:  # nearly every packet
+        quote: Quote = {
+            "ltp": price / scale,
+            "timestamp": second * SECOND,
+            "day_volume": volume,
+            "last_quantity": last,
+            "oi": interest,
+            "bid": bid / scale,
+            "ask": ask / scale,
+        }
+        decoded.ticks.append((listed.symbol, quote))
+        return
+    reason = why_no_point(listed, price, volume)
+    if listed is None or reason:
+        decoded.leave_out(reason)
+        return
+    decoded.add(
+        listed,
+        price / scale,
+        at=second * SECOND,
+        volume=volume,
+        last=last,
+        interest=interest,
+        bid=bid / scale if bids else 0.0,
+        ask=ask / scale if asks else 0.0,
+    )
+
+
 def _packet(message: bytes, start: int, length: int, listing: Listing, decoded: Decoded) -> None:
     """Add what one packet says to the message's ``decoded``."""
-    second = bids = bid = asks = ask = last = 0
-    volume = interest = None
+    second = last = 0
+    volume = None
     if length == _FULL:
-        token, price, last, volume, interest, second, bids, bid, asks, ask = _WHOLE.unpack_from(message, start)
-    elif length == _QUOTE:
+        _full_packet(_WHOLE.unpack_from(message, start - 2), listing, decoded)
+        return
+    if length == _QUOTE:
         token, price, last, volume = _QUOTED.unpack_from(message, start)
     elif length in (_LTP, _INDEX, _INDEX_FULL):
         token, price = _HEAD.unpack_from(message, start)
@@ -85,26 +124,5 @@ def _packet(message: bytes, start: int, length: int, listing: Listing, decoded: 
     if listed is None or reason:
         decoded.leave_out(reason)
         return
-    scale = _SCALES.get(token & 0xFF, _PAISE)
-    if volume and interest is not None and second and last and bids and bid and asks and ask:  # nearly every packet
-        quote: Quote = {
-            "ltp": price / scale,
-            "timestamp": second * SECOND,
-            "day_volume": volume,
-            "last_quantity": last,
-            "oi": interest,
-            "bid": bid / scale,
-            "ask": ask / scale,
-        }
-        decoded.ticks.append((listed.symbol, quote))
-        return
-    decoded.add(
-        listed,
-        price / scale,
-        at=second * SECOND,
-        volume=volume,
-        last=last,
-        interest=interest,
-        bid=bid / scale if bids else 0.0,
-        ask=ask / scale if asks else 0.0,
-    )
+    price /= _SCALES.get(token & 0xFF, _PAISE)
+    decoded.add(listed, price, at=second * SECOND, volume=volume, last=last)

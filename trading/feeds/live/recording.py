@@ -15,7 +15,9 @@ from trading.data_manager import DataManager
 from trading.domain.chain import JSON
 from trading.errors import InvalidValue
 from trading.feeds.live.decoded import SECOND, Decoded, Quote
+from trading.newest import Point
 
+TICKS_AT_ONCE = 256  # as many hold the source, which other threads may want
 _LOG_EVERY_NS = 60 * SECOND
 _log = structlog.get_logger("market_data")
 OrderSink = Callable[[Mapping[str, JSON]], None]
@@ -70,7 +72,7 @@ class FeedRecorder:
     gaps: list[FeedCut] = field(default_factory=list)
     moves: int = 0  # quotes that differ from the one before of their symbol
     heard_ns: int = 0  # when the last message came
-    _newest: dict[str, Quote] = field(default_factory=dict)
+    _former: dict[str, Quote] = field(default_factory=dict)  # the newest quotes that were recorded before
     _awaited: set[str] = field(default_factory=set)  # symbols of which a new subscription has told nothing yet
     _cut: tuple[int, str] | None = None
     _logged_ns: int = 0
@@ -82,17 +84,12 @@ class FeedRecorder:
         A store that is away keeps no feed from being recorded.
         """
         for symbol, point in self.dm.telemetry.known_ticks(symbols).items():
-            if point["source"] != self.dm.source:
-                continue
-            names = ("last_quantity", "day_volume", "oi", "bid", "ask")
-            quote: Quote = {"ltp": point["last_price"], **{name: point[name] for name in names if name in point}}
-            if point["exchange_time"] != point["received_time"]:
-                quote["timestamp"] = point["exchange_time"]
-            self._newest[symbol] = quote
+            if point["source"] == self.dm.source:
+                self._former[symbol] = _quote_of(point)
 
     def connected(self, now_ns: int) -> None:
         """Note a new subscription: the first quote of each symbol may be one that is recorded already."""
-        self._awaited = set(self._newest)
+        self._awaited = {*self._former, *self.dm.telemetry.recorder.symbols()}
         self.heard_ns = now_ns
 
     def cut(self, reason: str, now_ns: int) -> None:
@@ -145,7 +142,7 @@ class FeedRecorder:
         has_time = "timestamp" in quote
         if symbol in self._awaited:
             self._awaited.discard(symbol)
-            if self._newest.get(symbol) == quote:
+            if self._repeats(symbol, quote):
                 self.repeated += 1
                 return
         if not has_time and not self.is_trading(received_ns):
@@ -158,24 +155,39 @@ class FeedRecorder:
             self._end_gap(received_ns)
 
     def _record(self, ticks: Sequence[tuple[str, Quote]], at: int | None = None) -> None:
-        """Record quotes at an instant (None: their own, else the clock), and remember them.
+        """Record quotes at an instant (None: their own, else the clock).
 
-        A message moves the feed where any of its quotes is another one than the newest of its symbol.
+        A message moves the feed where a quote of it that is kept is another one than the newest of its symbol.
         """
-        record, newest, has_moved, recorded = self.dm.process_tick, self._newest, False, 0
-        for symbol, quote in ticks:
-            try:
-                if not record(symbol, quote, at=at):
-                    self._refuse("not_kept")
-                    continue
-            except InvalidValue as error:
-                self._refuse(error.code)
-                continue
-            recorded += 1
-            has_moved = has_moved or newest.get(symbol) != quote
-            newest[symbol] = quote
-        self.recorded += recorded
+        start, has_moved = 0, False
+        while start < len(ticks):
+            together = ticks[start : start + TICKS_AT_ONCE]
+            places = (place for place, tick in enumerate(together) if not self._repeats(*tick))
+            moving = 0 if has_moved else next(places, None)
+            leading = self.dm.telemetry.recorder.leading_ticks(together) if len(ticks) > 1 else 0
+            count = leading or int(self._is_kept(*together[0], at))
+            has_moved = has_moved or (moving is not None and moving < count)
+            self.recorded += count
+            start += leading or 1
         self.moves += has_moved
+
+    def _repeats(self, symbol: str, quote: Quote) -> bool:
+        """Tell whether a quote says what the newest of its symbol said, one without a time whenever that was."""
+        point = self.dm.telemetry.recorder.latest(symbol)
+        newest = self._former.get(symbol) if point is None else _quote_of(point)
+        if newest is not None and "timestamp" not in quote:
+            newest = {name: number for name, number in newest.items() if name != "timestamp"}
+        return newest == quote
+
+    def _is_kept(self, symbol: str, quote: Quote, at: int | None) -> bool:
+        """Record one quote; count why, where it is not kept."""
+        try:
+            if self.dm.process_tick(symbol, quote, at=at):
+                return True
+            self._refuse("not_kept")
+        except InvalidValue as error:
+            self._refuse(error.code)
+        return False
 
     def _refuse(self, reason: str) -> None:
         self.refused[reason] += 1
@@ -191,3 +203,12 @@ class FeedRecorder:
         gap: FeedCut = {"start": start, "stop": stop, "reason": reason}
         self.gaps.append(gap)
         _log.warning("a gap of the feed is over", feed=self.feed, **gap)
+
+
+def _quote_of(point: Point) -> Quote:
+    """Return the quote that a point was recorded of, without a time where it had none of its own."""
+    names = ("last_quantity", "day_volume", "oi", "bid", "ask")
+    quote: Quote = {"ltp": point["close"], **{name: point[name] for name in names if name in point}}
+    if point["exchange_time"] != point["received_time"]:
+        quote["timestamp"] = point["exchange_time"]
+    return quote
