@@ -53,11 +53,19 @@ def test_a_batch_comes_as_arrow_with_names_as_a_dictionary_and_prices_of_any_kin
         "ltp": pa.array([1, 2, 3], pa.decimal128(10, 2)),
         "timestamp": pa.array([OPEN_NS, OPEN_NS, None], pa.timestamp("ns", "UTC")),
         "bid": pa.array([0.95, None, 2.95]),
+        "oi": pa.array([None, 7, None]),
         "depth": pa.array([[1], [2], [3]]),
     }
     assert partition(tmp_path).take([arrow_of(0, **columns)]).accepted == 3
     assert points(tmp_path) == [("A", OPEN_NS, 1.0), ("A", NOW, 3.0), ("B", OPEN_NS, 2.0)]
     assert [point.get("bid") for point in stored(tmp_path)] == [0.95, None, 2.95]
+    assert [point.get("oi") for point in stored(tmp_path)] == [None, 7, None]
+
+
+def test_a_row_of_an_arrow_batch_without_a_price_is_refused_alone(tmp_path: Path) -> None:
+    prices, interest = pa.array([1.0, None, 3.0]), pa.array([1.0, 2.0, float("nan")])
+    outcome = partition(tmp_path).take([arrow_of(0, symbol=pa.array(["A", "A", "A"]), ltp=prices, oi=interest)])
+    assert (outcome.accepted, outcome.rejected) == (1, 2)
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,11 @@ from hypothesis import strategies as st
 
 from tests.timeseries.spools import INDIA, NOW, OPEN, OPEN_NS, files, lane, recorder, stored
 from timeseries.errors import AmbiguousTick, InvalidValue, RecorderClosed
-from timeseries.measurements import EXECUTIONS
+from timeseries.measurements import EXECUTIONS, TICKS
 from timeseries.recording import bulk
 from timeseries.recording.recorder import Recorder, TickBatch
+from timeseries.spool.counter import UNREAD
+from timeseries.spool.feed_keys import COUNTED
 
 NAN, INF = float("nan"), float("inf")
 FLOAT_MAX = sys.float_info.max  # what feeds send for no price, and the largest 64-bit integer in billionths
@@ -733,23 +735,31 @@ def test_ticks_in_columns_get_the_times_that_they_get_one_by_one(
 
 
 FIGURES = st.sampled_from([1.5, 2, 0, -1.0, NAN, INF, 2**53 + 1, True, "3.5", None, Decimal(2)])
-FEED_TICKS = st.builds(
-    lambda symbol, fields, second: (symbol, {**fields, **second}),
-    st.sampled_from(["A", "B", "e\u0301", " bad"]),
-    st.one_of(
-        st.fixed_dictionaries({"ltp": st.just(5.0), "bid": st.just(4.5), "oi": st.just(7)}),
-        st.fixed_dictionaries({"ltp": FIGURES, "bid": FIGURES, "oi": FIGURES}),
+OF_A_FEED = {"ltp": st.just(5.0), "bid": st.just(4.5), "oi": st.just(7)}
+AT = [OPEN_NS, OPEN_NS, OPEN_NS + 1, OPEN_NS - 5, NOW, NOW + 2 * 86_400 * 10**9, 5, OPEN, "x", None]
+
+
+def feed_ticks(names: list[str], *fields: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[Any]:
+    """Return ticks with their symbols: fields of some kind, and a time or none."""
+    times = st.sampled_from(AT).map(lambda at: {} if at is None else {"timestamp": at})
+    return st.tuples(st.sampled_from(names), st.builds(lambda own, at: {**own, **at}, st.one_of(*fields), times))
+
+
+MESSAGES = st.lists(
+    feed_ticks(
+        ["A", "B", "e\u0301", " bad"],
+        st.fixed_dictionaries(OF_A_FEED),
+        st.fixed_dictionaries(dict.fromkeys(OF_A_FEED, FIGURES)),
         st.dictionaries(st.sampled_from(["ltp", "price", "bid", "close", "mode"]), FIGURES),
         st.just(BAR),
     ),
-    st.sampled_from(
-        [OPEN_NS, OPEN_NS, OPEN_NS + 1, OPEN_NS - 5, NOW, NOW + 2 * 86_400 * 10**9, 5, OPEN, "x", None]
-    ).map(lambda at: {} if at is None else {"timestamp": at}),
+    min_size=1,
+    max_size=20,
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(FEED_TICKS, min_size=1, max_size=20), st.sampled_from([3, 256]))
+@given(MESSAGES, st.sampled_from([3, 256]))
 def test_ticks_of_a_message_are_recorded_as_they_are_one_by_one(
     ticks: list[tuple[str, dict[str, Any]]], at_once: int
 ) -> None:
@@ -757,15 +767,54 @@ def test_ticks_of_a_message_are_recorded_as_they_are_one_by_one(
     together, apart = recorder(root / "together"), recorder(root / "apart")
     for desk in (together, apart):
         desk.tick("A", {"ltp": 5.0, "bid": 4.5, "oi": 7, "timestamp": OPEN_NS - 10})
-    outcomes: tuple[list[str], list[str]] = [], []
-    start = 0
+    outcomes, start = list[str](), 0
     while start < len(ticks):
         leading = together.leading_ticks(ticks[start : start + at_once])
-        outcomes[0].extend(["True"] * leading or [_outcome(together, *ticks[start])])
+        outcomes += ["True"] * leading or [_outcome(together, *ticks[start])]
         start += leading or 1
-    outcomes[1].extend(_outcome(apart, *tick) for tick in ticks)
-    assert outcomes[0] == outcomes[1]
-    assert together.latest("A") == apart.latest("A") | {"received_time": together.latest("A")["received_time"]}
+    assert outcomes == [_outcome(apart, *tick) for tick in ticks]
+    must_be_alike(root, together, apart)
+
+
+OPTIONAL_FIELDS = ["bid", "ask", "oi", "day_volume", "volume", "last_quantity"]
+MIXED = st.lists(
+    feed_ticks(
+        ["A", "B"],
+        st.fixed_dictionaries({"ltp": st.just(5.0)}, optional=dict.fromkeys(OPTIONAL_FIELDS, st.just(2.5))),
+        st.fixed_dictionaries({"ltp": FIGURES}, optional=dict.fromkeys([*OPTIONAL_FIELDS, "ltt", "mode"], FIGURES)),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(MIXED, st.sampled_from(["per_tick", "cumulative"]), st.sampled_from([None, "timestamp", "oi"]))
+def test_rows_of_different_keys_are_recorded_as_they_are_one_by_one(
+    ticks: list[tuple[str, dict[str, Any]]], volume: str, of_all: str | None
+) -> None:
+    """What some rows have and others have not, or have as None; one field may be in all of them."""
+    root = Path(os.environ["VELOX_DATA_DIR"]) / f"mixed-{os.urandom(6).hex()}"
+    together, apart = (recorder(root / name, volume=volume) for name in ("together", "apart"))
+    rows = [{"symbol": symbol, **({of_all: OPEN_NS} if of_all else {}), **fields} for symbol, fields in ticks]
+    batch = together.ticks(rows)
+    outcomes = [_outcome(apart, row["symbol"], row) for row in rows]
+    assert [index for index, *_ in batch.rejected] == [index for index, text in enumerate(outcomes) if text != "True"]
+    assert batch.accepted == outcomes.count("True")
+    assert unread(together) == unread(apart)
+    must_be_alike(root, together, apart)
+
+
+def unread(desk: Recorder) -> list[int]:
+    """Return how often each word that is not read came."""
+    with desk.writing(TICKS) as lane:
+        return [int(lane.words[UNREAD + place]) for place in range(len(COUNTED))]
+
+
+def must_be_alike(root: Path, together: Recorder, apart: Recorder) -> None:
+    for symbol in ("A", "B"):
+        newest = [{**(desk.latest(symbol) or {}), "received_time": 0} for desk in (together, apart)]
+        assert newest[0] == newest[1]
     together.close(), apart.close()
     assert stored(root / "together") == stored(root / "apart")
 

@@ -85,8 +85,8 @@ def joined(decoded: Sequence[MessageRows]) -> TickRows:
         if pa.types.is_string(column.type):
             coded = column.combine_chunks().dictionary_encode()
             columns[name] = RepeatedTexts(coded.indices.to_numpy(), coded.dictionary.to_pylist())
-        else:
-            columns[name] = column.to_numpy()
+        else:  # a null is what the row has not
+            columns[name] = column.to_pylist() if column.null_count else column.to_numpy()
     return columns
 
 

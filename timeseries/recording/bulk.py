@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TypedDict
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from timeseries.errors import InvalidValue
 from timeseries.measurements import FloatArray, IntArray, Mask
-from timeseries.recording.columns import TickColumns, instants_of, names_of, numbers_of
+from timeseries.recording.columns import OPTIONAL, TickColumns, instants_of, names_of, numbers_of, numbers_with_gaps
 from timeseries.recording.marked import Rejected
 from timeseries.recording.tick import KEYS, NO_QUOTE, QUOTES, TIMESTAMP, MayBeNegative, Shape, read_tick, shape_of
 from timeseries.recording.writer import LaneWriter
@@ -82,13 +82,19 @@ def read_columns(
     if shape is None or not columns.length or shape.time in TIMES:
         return None
     numbers = {name: numbers_of(column) for name, column in columns.columns.items() if name in KEYS}
+    sparse = [name for name, column in numbers.items() if column is None and name in OPTIONAL]
+    numbers |= {name: numbers_with_gaps(columns.columns[name]) for name in sparse}
     instants = instants_of(columns.columns.get(TIMESTAMP), zone, now, columns.length)
     names = names_of(columns, parse_symbol)
     if instants is None or names is None or any(column is None for column in numbers.values()):
         return None
     picked = shape.values(numbers)
     values = np.column_stack((picked,) if shape.single else picked)
-    good = _plausible(values, shape) & (instants <= now + AHEAD_NS) & (instants >= FIRST_NS)
+    good = (
+        _plausible(values, shape, {field for field, key in shape.keys.items() if key in sparse})
+        & (instants <= now + AHEAD_NS)
+        & (instants >= FIRST_NS)
+    )
     is_name, symbols, table = names
     good &= is_name[symbols]
     reading: _Reading = {"cumulative": cumulative, "may_be_negative": may_be_negative}
@@ -253,8 +259,11 @@ def _remember(series: Series, rising: IntArray) -> None:
         series.newest = int(rising[-1])
 
 
-def _plausible(values: FloatArray, shape: Shape) -> Mask:
-    """Tell which rows are surely right; what means none in ``values`` becomes NaN, as a frame has what is absent."""
+def _plausible(values: FloatArray, shape: Shape, sparse: Collection[str]) -> Mask:
+    """Tell which rows are surely right; what means none in ``values`` becomes NaN, as a frame has what is absent.
+
+    In ``sparse`` fields NaN stands for what a row has not.
+    """
     good = _within(values, shape)
     doubtful = np.flatnonzero(~good)
     if not len(doubtful):
@@ -267,6 +276,8 @@ def _plausible(values: FloatArray, shape: Shape) -> Mask:
             absent[:, place] = np.isnan(column) | np.isin(column, list(NO_QUOTE))
         elif name == "last_quantity":
             absent[:, place] = column == 0
+        if name in sparse:
+            absent[:, place] |= np.isnan(column)
     good[doubtful] = _within(np.where(absent, 1.0, rows), shape)
     values[doubtful] = np.where(absent, np.nan, rows)
     return good

@@ -14,7 +14,7 @@ import numpy as np
 
 from timeseries.errors import InvalidValue
 from timeseries.measurements import Column, FloatArray, IntArray, Mask
-from timeseries.recording.tick import KEYS, TIMESTAMP
+from timeseries.recording.tick import KEYS, MAY_BE_ABSENT, TIMESTAMP
 from timeseries.spool.feed_keys import TIMES, UNCERTAIN
 from timeseries.values import EPOCH, MICROSECOND, Input, ParseSymbol, TickDict, wall_day
 
@@ -22,6 +22,7 @@ INTEGER_MAX = 2**53
 DAY_US = 86_400 * 10**6
 DAYS_MAX = 100_000  # the calendar goes on, the clock does not
 WANTED = {*KEYS, *TIMES, *UNCERTAIN, TIMESTAMP, "symbol"}
+OPTIONAL = {key for key, field in KEYS.items() if field in MAY_BE_ABSENT}
 UNSET = -(2**63)  # a time that the column's way could not tell: the row is read by itself
 
 ColumnCells = Sequence[Input] | Column
@@ -103,22 +104,28 @@ def given_columns(ticks: Mapping[str, ColumnInput], symbol: str | None) -> TickC
 
 
 def columns_of(rows: Sequence[TickDict], symbol: str | None) -> TickColumns | None:
-    """Return dicts that all have the same keys as columns; None where they have not, or no key that means something."""
+    """Return dicts as columns, with None where a row lacks a field that may be absent; None where they lack others, or
+    have no key that means something."""
     if set(map(type, rows)) != {dict}:
         return None
     keys = rows[0].keys()
     wanted = [name for name in keys if name in WANTED]
     if not wanted:
         return None  # columns that are none would not tell how many rows there are
-    if len(wanted) == len(keys):
-        if set(map(len, rows)) != {len(keys)}:
-            return None
-    elif len(set(map(tuple, rows))) != 1:
-        return None
+    is_alike = set(map(len, rows)) == {len(keys)}
+    if is_alike and len(wanted) < len(keys):
+        is_alike = len(set(map(tuple, rows))) == 1
     try:
-        return TickColumns({name: [row[name] for row in rows] for name in wanted}, symbol, len(rows))
+        if is_alike:
+            return TickColumns({name: [row[name] for row in rows] for name in wanted}, symbol, len(rows))
     except KeyError:
+        pass  # as many keys, but others
+    kinds = [frozenset(kind) & WANTED for kind in dict.fromkeys(map(tuple, rows))]
+    every = frozenset.intersection(*kinds)
+    if not every or not frozenset.union(*kinds) - every <= OPTIONAL:
         return None
+    names = dict.fromkeys(name for row in rows for name in row if name in WANTED)
+    return TickColumns({name: [row.get(name) for row in rows] for name in names}, symbol, len(rows))
 
 
 def numbers_of(column: ColumnCells) -> FloatArray | None:
@@ -136,6 +143,18 @@ def numbers_of(column: ColumnCells) -> FloatArray | None:
         return None
     # At the bound itself a larger integer may have been rounded down to it.
     return None if (np.abs(values) >= INTEGER_MAX).any() else values
+
+
+def numbers_with_gaps(column: ColumnCells) -> FloatArray | None:
+    """Return the column as float64, NaN where it holds None; None where it holds more than that and plain numbers."""
+    if isinstance(column, np.ndarray):
+        return None
+    gaps = np.fromiter((cell is None for cell in column), dtype=bool, count=len(column))
+    values = numbers_of([0.0 if cell is None else cell for cell in column])
+    if values is None or np.isnan(values).any():
+        return None
+    values[gaps] = np.nan
+    return values
 
 
 def instants_of(column: ColumnCells | None, zone: ZoneInfo, now: int, length: int) -> IntArray | None:

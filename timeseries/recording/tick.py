@@ -33,6 +33,8 @@ QUOTES = ("bid", "ask")
 PRICES = {"last", "close", "open", "high", "low", *QUOTES}
 # Prices and quantities are above zero; these may be zero.
 MAY_BE_ZERO = {"volume", "day_volume", "oi"}
+# What a tick may have or not.
+MAY_BE_ABSENT = {*QUOTES, *MAY_BE_ZERO, "last_quantity"}
 # What each key of a dict means here: a frame's field, or the last price. Others are not read: feeds carry many (mode,
 # depth, ohlc, tradable).
 KEYS = {**{name: name for name in TICK_FIELDS}, **dict.fromkeys(LAST_PRICES, "last"), **ALIASES}
@@ -56,6 +58,7 @@ class Shape:
         "bitmap",
         "count",
         "counted",
+        "keys",
         "layout",
         "least",
         "most",
@@ -78,7 +81,7 @@ class Shape:
     ) -> None:
         """Take ``keys``, which maps each field of the frame to the dict's key for it."""
         names = [name for name in TICK_FIELDS if name in keys]
-        self.layout = tick_layout(tuple(names), bar=bar)
+        self.keys, self.layout = keys, tick_layout(tuple(names), bar=bar)
         self.bar, self.bitmap, self.single = bar, self.layout.bitmap, len(names) == 1
         self.values: Callable[[Mapping[str, Any]], Any] = itemgetter(*(keys[name] for name in names))
         self.least = tuple(0.0 if name in MAY_BE_ZERO else TINY for name in names)
