@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +14,8 @@ import pytest
 from tests.trading.live import encoders as pack
 from tests.trading.live.frames import LISTING
 from trading.data_manager import DataManager
-from trading.feeds.live import kite, recording
-from trading.feeds.live.connection import FeedConnection
+from trading.feeds.live import connection, kite, recording
+from trading.feeds.live.connection import ConnectionPatience, FeedConnection
 from trading.feeds.live.frame_files import BINARY, FrameFile
 from trading.feeds.live.recording import FeedRecorder
 
@@ -35,6 +37,21 @@ def test_damage_is_told_once_a_minute_and_counted_always(monkeypatch: pytest.Mon
             take(recorder, b"\x00\x01\x00", second)
     assert recorder.damaged == {"cut": 125}
     assert [line["cut"] for line in lines] == [1, 60, 60]
+
+
+def test_a_clock_that_is_set_back_silences_no_warning_and_turns_no_gap_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: lines.append(words)))
+    with DataManager(source="kite") as dm:
+        recorder = FeedRecorder(dm, "kite")
+        for second in (7200, 0, 30, 61):
+            take(recorder, b"\x00\x01\x00", second)
+        assert [line["cut"] for line in lines] == [1, 1, 2]
+        take(recorder, pack.kite_message(pack.kite_full(408065, 50, 1, 5, NOW)), 7200)
+        recorder.cut("silent", (NOW + 7210) * NS)
+        take(recorder, pack.kite_message(pack.kite_full(408065, 50, 1, 6, NOW + 1)), 10)
+    (gap,) = recorder.gaps
+    assert (gap["start"] <= gap["stop"], gap["reason"], recorder.recorded) == (True, "silent", 2)
 
 
 def test_quotes_that_the_recorder_refuses_are_counted_by_reason_and_the_others_are_kept() -> None:
@@ -83,3 +100,35 @@ def test_a_disk_that_takes_no_frames_ends_the_raw_stream_and_not_the_recording(
         on.keep(BINARY, b"x", NOW * NS)
         assert on.frames is None
         on.keep(BINARY, b"x", NOW * NS)
+
+
+def test_a_disk_that_fills_up_under_the_raw_stream_is_told_within_a_second_and_the_recording_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[str] = []
+    monkeypatch.setattr(connection, "_log", SimpleNamespace(error=lambda text, **_: errors.append(text)))
+    with DataManager(source="kite") as dm:
+        recorder = FeedRecorder(dm, "kite")
+        on: Any = FeedConnection(recorder, lambda *_: None, lambda _: None, lambda _: True, lambda _: True)  # type: ignore[arg-type,return-value]
+        on.patience = ConnectionPatience(silent_seconds=0.4)
+        on.frames = FrameFile(tmp_path / "raw", "kite")
+        on.keep(BINARY, b"x", NOW * NS)
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, on.frames._raw.fileno())
+        os.close(full)
+
+        async def close() -> None:
+            on.stop.set()
+
+        async def watch() -> None:
+            on.keep(BINARY, b"y", NOW * NS)
+            line: Any = SimpleNamespace(close=close, beat=close)
+            watcher = asyncio.create_task(on._watch(line))
+            while on.frames is not None and not watcher.done():
+                await asyncio.sleep(0.01)
+            on.stop.set()
+            await watcher
+
+        asyncio.run(watch())
+        take(recorder, pack.kite_message(pack.kite_full(408065, 50, 1, 5, NOW)), 0)
+    assert (errors, recorder.recorded) == (["the raw stream is kept no longer"], 1)

@@ -94,8 +94,13 @@ class FeedConnection:
         try:
             self.frames.write(KeptFrame(now_ns, kind, content))
         except OSError as error:
-            self.frames = None
-            _log.error("the raw stream is kept no longer", feed=self.recorder.feed, error=str(error))
+            self._keep_no_longer(error)
+
+    def _keep_no_longer(self, error: OSError) -> None:
+        frames, self.frames = self.frames, None
+        if frames is not None:
+            frames.abandon()
+        _log.error("the raw stream is kept no longer", feed=self.recorder.feed, error=str(error))
 
     async def _connect_once(self) -> str:
         """Connect and record until the connection ends; return the reason."""
@@ -141,8 +146,10 @@ class FeedConnection:
             await self._wait(min(LOOK_SECONDS, patience.silent_seconds / 4))
             now, now_ns = time.monotonic(), time.time_ns()
             if self.frames is not None:
-                with suppress(OSError):  # the next message tells of it
+                try:
                     self.frames.flush()
+                except OSError as error:
+                    self._keep_no_longer(error)
             if heard[0] != recorder.messages or not (self.always_talks or self.is_trading(now_ns)):
                 heard = (recorder.messages, now)
             if moved[0] != recorder.moves or not self.is_trading(now_ns):

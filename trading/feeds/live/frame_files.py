@@ -71,6 +71,12 @@ class FrameFile:
             durable.sync(raw.fileno())
             raw.close()
 
+    def abandon(self) -> None:
+        """Close the file as it is on a disk that takes no more; what was not handed over is lost."""
+        raw, self._file, self._raw = self._raw, None, None
+        if raw is not None:
+            raw.raw.close()
+
     def _rotate(self, first_ns: int) -> None:
         self.close()
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -117,7 +117,7 @@ class FeedRecorder:
         if decoded.damaged:
             self.damaged.update(decoded.damaged)
             self._unlogged.update(decoded.damaged)
-        if self._unlogged and received_ns >= self._logged_ns + _LOG_EVERY_NS:
+        if self._unlogged and not 0 <= received_ns - self._logged_ns < _LOG_EVERY_NS:  # a clock may be set back
             self._logged_ns = received_ns
             _log.warning("messages of a feed could not be taken", feed=self.feed, **self._unlogged)
             self._unlogged.clear()
@@ -198,7 +198,8 @@ class FeedRecorder:
             return
         (start_ns, reason), self._cut = self._cut, None
         start, stop = (
-            instant_text(datetime.fromtimestamp(at / SECOND, UTC), "milliseconds") for at in (start_ns, now_ns)
+            instant_text(datetime.fromtimestamp(at / SECOND, UTC), "milliseconds")
+            for at in (min(start_ns, now_ns), now_ns)  # no gap ends before it begins, whatever the clock did meanwhile
         )
         gap: FeedCut = {"start": start, "stop": stop, "reason": reason}
         self.gaps.append(gap)
