@@ -66,7 +66,9 @@ def _fill(store: DeltaStore) -> None:
 
 
 def _archived(store: DeltaStore, url: str, server: S3Server, *, keep_local_days: int | None) -> DeltaStore:
-    """Archive a folder's day at an address and return its store."""
+    """Archive a folder's day at an address of its own, as if it were at none before, and return its store."""
+    for note in store.root.glob("archive-*"):
+        note.unlink()
     there = DeltaStore(store.root, zone=ZONE, bucket=ObjectStore(url, server.access))
     assert there.archive is not None
     there.archive.run(now=LATER, keep_local_days=keep_local_days)
