@@ -219,7 +219,11 @@ class Browser:
         if not self.driver.execute_script("return !!window.axe"):
             self.driver.execute_script(axe())
         options = {"resultTypes": ["violations"], "preload": False} | ({"runOnly": list(rules)} if rules else {})
-        run = "const done = arguments[1]; axe.run(arguments[0]).then(done, (error) => done({error: String(error)}))"
+        # A colour that is still on its way from light to dark is neither.
+        run = (
+            "const [options, done] = arguments; Promise.allSettled(document.getAnimations().map((one) => one.finished))"
+            ".then(() => axe.run(options)).then(done, (error) => done({error: String(error)}))"
+        )
         answer = self.driver.execute_async_script(run, options)
         assert "error" not in answer, answer["error"]
         return [
