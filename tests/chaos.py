@@ -21,6 +21,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     ([*LONG, "tests/timeseries/test_damage.py"], {"VELOX_DAMAGES": "2000"}),
     ([*LONG, "tests/timeseries/test_archive.py", "-k", "random"], {"VELOX_ARCHIVE_KILLS": "100"}),
     (OF_LEDGER, LEDGER),
+    ([*LONG, "tests/meta/test_seeded_bugs.py"], {"VELOX_SEEDED_EVERY": "1"}),
     (["tests.with_postgres", sys.executable, "-m", *OF_LEDGER], {**LEDGER, "VELOX_MODEL_DESKS": "10"}),
     (["tests.timeseries.outage"], {}),  # an hour's ticks
     ([*LONG, "tests/trading/test_odd_queries.py", "-k", "whatever_an_address"], {"VELOX_ODD_QUERIES": "10000"}),

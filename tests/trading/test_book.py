@@ -23,7 +23,6 @@ from trading.models import Account
 from trading.queries import valuation
 from trading.web.positions import priced_positions
 
-NOW = datetime.now(UTC)
 QUESTIONS: dict[str, Callable[[DataManager], Any]] = {
     "open positions": lambda dm: dm.get_open_positions(),
     "a position": lambda dm: dm.get_position("scalping", "RELIANCE"),
@@ -43,12 +42,12 @@ def dm(shared_ledger: RedisServer) -> Iterator[DataManager]:
 
 
 def fill_the_book(dm: DataManager) -> None:
-    dm.open_position("T1", "scalping", "RELIANCE", "2450.05", 10, NOW, stop_price="2440")
-    dm.open_position("T2", "scalping", "M&M", 700, 5, NOW, side="SHORT")
-    dm.open_position("T3", "ema", "RELIANCE", 2451, 1, NOW)
-    dm.close_position("T3", "ema", "RELIANCE", 2461, NOW)
+    dm.open_position("T1", "scalping", "RELIANCE", "2450.05", 10, datetime.now(UTC), stop_price="2440")
+    dm.open_position("T2", "scalping", "M&M", 700, 5, datetime.now(UTC), side="SHORT")
+    dm.open_position("T3", "ema", "RELIANCE", 2451, 1, datetime.now(UTC))
+    dm.close_position("T3", "ema", "RELIANCE", 2461, datetime.now(UTC))
     dm.update_trailing_sl("T1", "scalping", "RELIANCE", "2445.5", "2460", "atr")
-    dm.record_signal("scalping", "TCS", NOW, {"rsi": 30}, decision="SKIPPED", reason="late")
+    dm.record_signal("scalping", "TCS", datetime.now(UTC), {"rsi": 30}, decision="SKIPPED", reason="late")
     dm.process_tick("RELIANCE", {"ltp": 2460.05})
 
 
@@ -94,7 +93,7 @@ class TestOrigins:
     def test_a_copy_that_is_behind_does_not_answer(self, dm: DataManager, name: str) -> None:
         ledger_copy.rebuild("main", datetime.now(UTC))
         with DataManager(source="other") as other:
-            dm.open_position("T4", "scalping", "RELIANCE", 2460, 7, NOW)
+            dm.open_position("T4", "scalping", "RELIANCE", 2460, 7, datetime.now(UTC))
             told = QUESTIONS[name](other)  # of a process that wrote nothing itself
         assert origins(told) == {"ledger"}
 
@@ -106,7 +105,7 @@ class TestOrigins:
 
     def test_but_not_one_from_before_our_own_write(self, dm: DataManager, busy: Callable[[], None], name: str) -> None:
         ledger_copy.rebuild("main", datetime.now(UTC))
-        dm.open_position("T4", "scalping", "TCS", 100, 1, NOW)
+        dm.open_position("T4", "scalping", "TCS", 100, 1, datetime.now(UTC))
         busy()
         with pytest.raises(LedgerBusy):
             QUESTIONS[name](dm)

@@ -76,7 +76,7 @@ class Judged:
 
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> Judged:
-    monkeypatch.setattr("trading.alerts.watch.fault_key", lambda *place: ":".join(("fault", "x", *place[1:])))
+    monkeypatch.setattr("trading.alerts.watch._desk", lambda: "x")
     return Judged()
 
 

@@ -23,16 +23,14 @@ from trading.data_manager import DataManager
 from trading.health.report import report
 from trading.hot import cache, comparisons, ledger_copy
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture
 def dm(shared_ledger: RedisServer) -> Iterator[DataManager]:
     with DataManager() as made:
-        made.open_position("T1", "scalping", "RELIANCE", "2450.05", 10, NOW, stop_price="2440")
-        made.open_position("T2", "scalping", "M&M", 700, 5, NOW, side="SHORT")
+        made.open_position("T1", "scalping", "RELIANCE", "2450.05", 10, datetime.now(UTC), stop_price="2440")
+        made.open_position("T2", "scalping", "M&M", 700, 5, datetime.now(UTC), side="SHORT")
         made.update_trailing_sl("T1", "scalping", "RELIANCE", "2445.5", "2460", "atr")
-        made.record_signal("scalping", "TCS", NOW, {"rsi": 30}, decision="SKIPPED", reason="late")
+        made.record_signal("scalping", "TCS", datetime.now(UTC), {"rsi": 30}, decision="SKIPPED", reason="late")
         yield made
 
 
@@ -45,7 +43,7 @@ def copied(part: str) -> Any:
 @pytest.mark.ledger
 class TestCopy:
     def test_it_holds_positions_stops_counters_and_the_days_sums(self, dm: DataManager) -> None:
-        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        dm.close_position("T2", "scalping", "M&M", 690, datetime.now(UTC))
         assert ledger_copy.rebuild("main", datetime.now(UTC)) == {"missing": 4, "behind": 0, "wrong": 0}
         [position] = copied("positions")
         assert (position["trade_id"], position["open_quantity"], position["avg_price"]) == ("T1", "10", "2450.05")
@@ -77,12 +75,12 @@ class TestMending:
     @pytest.mark.ledger
     def test_what_is_behind_is_no_fault(self, dm: DataManager) -> None:
         ledger_copy.rebuild("main", datetime.now(UTC))
-        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        dm.close_position("T2", "scalping", "M&M", 690, datetime.now(UTC))
         assert ledger_copy.rebuild("main", datetime.now(UTC)) == {"missing": 0, "behind": 4, "wrong": 0}
 
     def test_a_slow_writers_older_copy_changes_nothing(self, dm: DataManager) -> None:
-        version, old = ledger_copy._from_ledger("main", NOW.date())
-        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        version, old = ledger_copy._from_ledger("main", datetime.now(UTC).date())
+        dm.close_position("T2", "scalping", "M&M", 690, datetime.now(UTC))
         ledger_copy.rebuild("main", datetime.now(UTC))
         names = {ledger_copy.name_of("main", part): entry for part, entry in old.items()}
         cache.put("book", names, dict.fromkeys(names, version))
@@ -94,7 +92,7 @@ class TestMending:
         companion = Companion(clock=lambda: clock[0])
         companion._copy_ledger()
         assert len(copied("positions")) == 2
-        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        dm.close_position("T2", "scalping", "M&M", 690, datetime.now(UTC))
         companion._copy_ledger()
         assert len(copied("positions")) == 1
         cache.cache.clear()
@@ -139,7 +137,7 @@ class TestProof:
     ) -> None:
         assert verified()["checked"]["cached_entries"] >= 4
         ledger_copy.rebuild("main", datetime.now(UTC))
-        dm.close_position("T2", "scalping", "M&M", 690, NOW)
+        dm.close_position("T2", "scalping", "M&M", 690, datetime.now(UTC))
         assert verified()["ok"]
 
 
@@ -167,7 +165,9 @@ class TestReport:
 
     def test_two_who_compare_at_once_lose_no_count(self, ledger: Any) -> None:
         found = {"missing": 0, "behind": 0, "wrong": 1}
-        threads = [Thread(target=comparisons.note, args=(code, found, NOW)) for code in ("main", "replay") * 20]
+        threads = [
+            Thread(target=comparisons.note, args=(code, found, datetime.now(UTC))) for code in ("main", "replay") * 20
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -178,7 +178,7 @@ class TestReport:
     def test_a_file_that_makes_no_sense_is_none(self, ledger: Any, settings: Any, text: str) -> None:
         Path(settings.DATA_DIR, "hot_compared.json").write_text(text)
         assert comparisons.last() == {}
-        comparisons.note("main", {"missing": 0, "behind": 0, "wrong": 0}, NOW)
+        comparisons.note("main", {"missing": 0, "behind": 0, "wrong": 0}, datetime.now(UTC))
         assert set(comparisons.last()) == {"main"}
 
 

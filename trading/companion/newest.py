@@ -13,6 +13,7 @@ from trading.hot import cache
 from trading.hot.cache import HotEntry
 
 ROWS_MAX = 50_000  # of a lane in one step: points older than an entry's lifetime are no news
+TRIES = 3
 
 
 def copy_newest(spool: Spool) -> dict[str, int]:
@@ -25,7 +26,8 @@ def copy_newest(spool: Spool) -> dict[str, int]:
         if lane.measurement in (TICKS, INDICATORS) and lane.issued():
             pending = lane.pending(after=max(0, lane.issued() - ROWS_MAX), limit=ROWS_MAX)
             kind, entries = newest_of(uncleared(pending.batch, lane.outcome().cleared_through))
-            if not cache.put_newest(kind, entries):
+            # Putting again changes nothing, and an answer that came too late once is no fault of the cache.
+            if not any(cache.put_newest(kind, entries) for _ in range(TRIES)):
                 raise ConnectionError("the cache took nothing")
             copied[lane.measurement.name] += len(entries)
     return copied
