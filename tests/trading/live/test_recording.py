@@ -72,8 +72,9 @@ def test_a_feed_moves_by_quotes_that_are_kept_and_say_something_new() -> None:
         for second in (0, 0, 1, 1):
             quotes = (pack.kite_full(412675, 835025000, 1, 5, NOW + second), pack.kite_index(256265, 2400005, NOW))
             take(recorder, pack.kite_message(ahead, *quotes), 0)
-            moves.append(recorder.moves)
-    assert moves == [1, 1, 2, 2]
+            moves.append(recorder.has_moved)
+            recorder.has_moved = False
+    assert moves == [True, False, True, False]
     assert (recorder.recorded, recorder.refused) == (8, {"time_in_future": 4})
 
 

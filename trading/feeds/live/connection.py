@@ -141,7 +141,7 @@ class FeedConnection:
         Seconds are counted by a clock that nobody sets, since the last change of a count: a clock that steps ends none.
         """
         recorder, patience, beaten = self.recorder, self.patience, time.monotonic()
-        heard, moved = (recorder.messages, beaten), (recorder.moves, beaten)
+        heard, moved_at = (recorder.messages, beaten), beaten
         while not self._ended_by:
             await self._wait(min(LOOK_SECONDS, patience.silent_seconds / 4))
             now, now_ns = time.monotonic(), time.time_ns()
@@ -152,13 +152,13 @@ class FeedConnection:
                     self._keep_no_longer(error)
             if heard[0] != recorder.messages or not (self.always_talks or self.is_trading(now_ns)):
                 heard = (recorder.messages, now)
-            if moved[0] != recorder.moves or not self.is_trading(now_ns):
-                moved = (recorder.moves, now)
+            if recorder.has_moved or not self.is_trading(now_ns):
+                recorder.has_moved, moved_at = False, now
             if self.stop.is_set() or not self.is_wanted(now_ns):
                 self._ended_by = "session"
             elif now - heard[1] > patience.silent_seconds:
                 self._ended_by = "silent"
-            elif now - moved[1] > patience.frozen_seconds:
+            elif now - moved_at > patience.frozen_seconds:
                 self._ended_by = "frozen"
             elif now - beaten >= BEAT_SECONDS:
                 beaten = now

@@ -70,7 +70,7 @@ class FeedRecorder:
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     gaps: list[FeedCut] = field(default_factory=list)
-    moves: int = 0  # quotes that differ from the one before of their symbol
+    has_moved: bool = False  # a quote was another than the one before of its symbol, since who watches took it back
     heard_ns: int = 0  # when the last message came
     _former: dict[str, Quote] = field(default_factory=dict)  # the newest quotes that were recorded before
     _awaited: set[str] = field(default_factory=set)  # symbols of which a new subscription has told nothing yet
@@ -157,9 +157,10 @@ class FeedRecorder:
     def _record(self, ticks: Sequence[tuple[str, Quote]], at: int | None = None) -> None:
         """Record quotes at an instant (None: their own, else the clock).
 
-        A message moves the feed where a quote of it that is kept is another one than the newest of its symbol.
+        A message moves the feed where a quote of it that is kept is another one than the newest of its symbol; once it
+        has moved nobody asks for the next.
         """
-        start, has_moved = 0, False
+        start, has_moved = 0, self.has_moved
         while start < len(ticks):
             together = ticks[start : start + TICKS_AT_ONCE]
             places = (place for place, tick in enumerate(together) if not self._repeats(*tick))
@@ -169,7 +170,7 @@ class FeedRecorder:
             has_moved = has_moved or (moving is not None and moving < count)
             self.recorded += count
             start += leading or 1
-        self.moves += has_moved
+        self.has_moved = has_moved
 
     def _repeats(self, symbol: str, quote: Quote) -> bool:
         """Tell whether a quote says what the newest of its symbol said, one without a time whenever that was."""
