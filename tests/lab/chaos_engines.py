@@ -7,7 +7,6 @@ engine may listen anywhere but on loopback.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -20,6 +19,8 @@ from pathlib import Path
 
 import django
 from django.core.management import call_command
+
+from tests.environments import interpreter_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 1200
@@ -34,19 +35,8 @@ def python_of(engine: str) -> Path:
     """Return the interpreter of an engine's environment, installed as its lock is now."""
     if engine == "local":
         return Path(sys.executable)
-    environment, lock = ROOT / "var" / "engines" / engine, ROOT / f"requirements-lab-{engine}.txt"
-    mark, digest = environment / "installed", hashlib.sha256(lock.read_bytes()).hexdigest()
-    python = environment / "bin" / "python"
-    if not mark.exists() or mark.read_text() != digest:
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        install = [python, "-m", "pip", "install", "-q", "--no-compile", "--no-deps", "--require-hashes", "-r", lock]
-        subprocess.run(install, check=True)
-        # Ray's own processes import hundreds of modules, and have 15 s for it: not without compiled ones.
-        subprocess.run(
-            [python, "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/", environment / "lib"], check=False
-        )
-        mark.write_text(digest)
-    return python
+    # Ray's own processes import hundreds of modules, and have 15 s for it: not without compiled ones.
+    return interpreter_of(ROOT / "var" / "engines" / engine, ROOT / f"requirements-lab-{engine}.txt", is_compiled=True)
 
 
 def searched(engine: str, jobs: int, search: str, folder: Path) -> tuple[str, set[str]]:

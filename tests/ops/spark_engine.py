@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.environments import interpreter_of
 from tests.s3_server import s3_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ def main() -> int:
         print(f"Spark needs Java 17 and Maven: {' and '.join(missing)} not found.")
         return 1
     is_s3 = os.environ.get("SPARK_S3") == "1"
-    python, jars = installed(), jars_of(is_s3=is_s3)
+    python, jars = interpreter_of(ENVIRONMENT, LOCK), jars_of(is_s3=is_s3)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_JARS": str(jars)}
     command = [python, "-m", "tests.ops.spark_equality"]
     with ExitStack() as stack:
@@ -40,18 +41,6 @@ def main() -> int:
             environment["VELOX_ARCHIVE_URL"] = server.url
             environment |= {f"VELOX_ARCHIVE_{name.upper()}": str(text) for name, text in server.access.items()}
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-
-
-def installed() -> Path:
-    """Return the interpreter of Spark's environment, installed as its lock is now."""
-    mark, digest = ENVIRONMENT / "installed", hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    python = ENVIRONMENT / "bin" / "python"
-    if not mark.exists() or mark.read_text() != digest:
-        subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-        install = [python, "-m", "pip", "install", "-q", "--no-compile", "--no-deps", "--require-hashes", "-r", LOCK]
-        subprocess.run(install, check=True)
-        mark.write_text(digest)
-    return python
 
 
 def jars_of(*, is_s3: bool) -> Path:

@@ -59,16 +59,10 @@ def conditions_table(recorded: Recorded) -> pa.Table:
 def conditions_in(trades: Integers, table: pa.Table) -> dict[str, Floats]:
     """Return `numbers_of` some trades from a `conditions_table`."""
     keys = numbers(table[TRADE])
-    order = np.argsort(keys, kind="stable")  # in order but for what was joined to it
-    places = np.minimum(np.searchsorted(keys, trades, sorter=order), max(len(keys) - 1, 0))
-    rows = order[places] if len(keys) else places
-    is_one = keys[rows] == trades if len(keys) else np.zeros(len(trades), dtype=bool)
-    names = [name for name in table.column_names if name != TRADE]
-    return {
-        name.removeprefix(OF_CONDITION): np.where(is_one, table[name].to_numpy()[rows], np.nan)
-        for name in names
-        if len(keys)
-    }
+    sought = np.isin(keys, trades)
+    columns = {name: table[name].to_numpy()[sought] for name in table.column_names if name != TRADE}
+    recorded = {name.removeprefix(OF_CONDITION): (keys[sought], column) for name, column in columns.items()}
+    return numbers_of(trades, recorded)
 
 
 class _SeveralOfOne(Exception):

@@ -81,19 +81,30 @@ def steps_between(account: Account, since: LedgerMark, until: LedgerMark) -> tup
         return ()
     if (since.ledger, since.seal) != (until.ledger, until.seal) or not 0 <= until.sequence - since.sequence < STEPS_MAX:
         return None
+    rows = rows_between(account, since, until, stops_only=True)
+    if rows is None:
+        return None
+    return tuple(Step(operation, json.loads(body)["trade"]["pk"] if body else None) for operation, body in rows)
+
+
+def rows_between(
+    account: Account, since: LedgerMark, until: LedgerMark, *, stops_only: bool = False
+) -> list[tuple[str, str]] | None:
+    """Return operation and body of each row of the account's journal after one mark up to a later one; with
+    ``stops_only`` the bodies of moved stops alone, else "". None where the journal does not lead from one to the other.
+    """
+    body = "CASE WHEN operation = %s THEN body ELSE '' END" if stops_only else "body"
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(
-            "SELECT sequence, mac, operation, CASE WHEN operation = %s THEN body END FROM trading_journal"
+            f"SELECT sequence, mac, operation, {body} FROM trading_journal"  # noqa: S608
             " WHERE account_id = %s AND sequence BETWEEN %s AND %s ORDER BY sequence",
-            [STOP, account.pk, since.sequence, until.sequence],
+            [*([STOP] if stops_only else []), account.pk, since.sequence, until.sequence],
         )
         rows = cursor.fetchall()
     ends = [(sequence, mac) for sequence, mac, *_ in (*rows[:1], *rows[-1:])]
     if len(rows) != until.sequence - since.sequence + 1 or ends != [since[1:3], until[1:3]]:
         return None
-    return tuple(
-        Step(operation, json.loads(body)["trade"]["pk"] if body else None) for _, _, operation, body in rows[1:]
-    )
+    return [(operation, body) for _, _, operation, body in rows[1:]]
 
 
 class KeptAnswer(NamedTuple, Generic[Answer]):

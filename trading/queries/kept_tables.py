@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import logging
 from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Lock
@@ -18,17 +17,17 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
+import structlog
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Max, Model, QuerySet
 
 from timeseries.spool.durable import replace_file
 from trading.domain.chain import Body, seal_of
 from trading.models import Account
-from trading.queries.kept import LedgerMark, last_migration, mark_of
+from trading.queries.kept import LedgerMark, last_migration, mark_of, rows_between
 from trading.queries.lines import numbers
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger("system")
 
 SOUGHT_MIN = 20_000  # fewer rows an index finds sooner than a file is read
 SOUGHT_SHARE = 20  # and a smaller share of all than a twentieth, too
@@ -130,7 +129,7 @@ class KeptTable:
             with self._lock:
                 replace_file(file, b"".join((seal_of(str(settings.JOURNAL_KEY), body), body)))
         except OSError as error:
-            logger.info("columns_not_kept", extra={"file": str(file), "error": str(error)})
+            log.info("columns are not kept", file=str(file), error=str(error))
 
 
 def is_worth_it(account: Account, rows: QuerySet[Model]) -> bool:
@@ -152,18 +151,11 @@ def touched_between(
         return None
     if since[:3] == until[:3]:
         return set()
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(
-            "SELECT sequence, mac, operation, body FROM trading_journal WHERE account_id = %s"
-            " AND sequence BETWEEN %s AND %s ORDER BY sequence",
-            [account.pk, since.sequence, until.sequence],
-        )
-        rows = cursor.fetchall()
-    ends = [(sequence, mac) for sequence, mac, *_ in (*rows[:1], *rows[-1:])]
-    if len(rows) != until.sequence - since.sequence + 1 or ends != [since[1:3], until[1:3]]:
+    rows = rows_between(account, since, until)
+    if rows is None:
         return None
     touched: set[int] = set()
-    for _, _, operation, body in rows[1:]:
+    for operation, body in rows:
         keys = touches(operation, json.loads(body))
         if keys is None:
             return None
