@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,17 @@ from tests.trading.test_hot import tick
 from tests.waiting import until
 from timeseries import wiring
 from timeseries.shipping import pump
+from timeseries.shipping.pump import Pump
 from trading import summon
 from trading.companion import companion as module
 from trading.companion.companion import Companion, Job
+from trading.companion.follower import Follower, unprojected
 from trading.data_manager import DataManager
 from trading.hot import breaker as breakers
 from trading.hot import cache
 from trading.hot.breaker import Breaker
 from trading.management.commands import ship
+from trading.models import JournalHead
 
 MANAGE = Path(__file__).parents[2] / "manage.py"
 
@@ -422,6 +426,44 @@ class TestShip:
         out, err = io.StringIO(), io.StringIO()
         call_command("ship", stdout=out, stderr=err)
         assert out.getvalue() == "11 points stored, 0 waiting.\n"  # ten ticks and one execution
+
+    def test_what_comes_meanwhile_may_wait(self, alone: None, ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        with DataManager() as dm:
+            dm.process_tick("TCS", {"ltp": 1})
+
+            def and_go_on(pump: Pump, targets: dict[Any, int], *, until: float) -> dict[Any, int]:
+                left = ship_through(pump, targets, until=until)
+                dm.process_tick("TCS", {"ltp": 2})
+                return left
+
+            ship_through = Pump.ship_through
+            monkeypatch.setattr(Pump, "ship_through", and_go_on)
+            out = io.StringIO()
+            call_command("ship", stdout=out, stderr=io.StringIO())
+        assert out.getvalue() == "1 points stored, 1 waiting.\n"
+
+    def test_where_a_companion_follows_the_journal_it_waits_for_that(
+        self, alone: None, ledger: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ship, "PASS_SECONDS", 0.05)
+        with DataManager() as dm:
+            dm.open_position("T1", "ema", "TCS", 5, 10, 10**18)
+        out = io.StringIO()
+        with summon.being_the_companion() as is_ours:
+            assert is_ours
+            with pytest.raises(SystemExit) as left:  # this companion does nothing
+                call_command("ship", stdout=out, stderr=io.StringIO())
+            assert (left.value.code, out.getvalue()) == (1, "0 points stored, 0 waiting.\n")
+
+            def seen_late(heads: list[JournalHead]) -> int:
+                number = unprojected(heads)
+                follower.run_once()
+                return number
+
+            with closing(Follower()) as follower:
+                monkeypatch.setattr(ship, "unprojected", seen_late)
+                call_command("ship", stdout=out, stderr=io.StringIO())
+        assert out.getvalue().endswith("\n1 points stored, 0 waiting.\n")
 
     def test_a_store_that_is_out_of_order_is_exit_1(
         self, alone: None, ledger: Any, data_dir: Path, monkeypatch: pytest.MonkeyPatch

@@ -39,7 +39,9 @@ from trading.duties import ALERTS, BEAT_SECONDS, SILENT_SECONDS, UPKEEP, Duty, D
 from trading.health import faults
 from trading.health.report import report
 from trading.models import Alert, AlertDelivery, DutyRow, FollowerCursor
+from trading.operations.back_up import back_up
 from trading.operations.raise_alert import Notice, raise_alert
+from trading.operations.restore import restore
 from trading.transactions import writing
 
 pytestmark = [pytest.mark.usefixtures("ledger", "alone"), pytest.mark.ledger]
@@ -201,6 +203,14 @@ class TestClocks:
         DutyRow.objects.filter(name=ALERTS).update(term=before["term"], beats=before["beats"], word="earlier")
         assert not first.writes() and not again.writes()
         assert again.seek(BEAT_SECONDS)
+
+    def test_a_restored_ledger_has_no_holder_and_nobody_waits_for_one_who_is_no_more(
+        self, desks: tuple[Desk, Desk]
+    ) -> None:
+        first, second = desks
+        restore(back_up(), force=True)
+        assert second.seek(BEAT_SECONDS)
+        assert not first.writes() and second.writes()
 
     def test_a_ledger_that_cannot_be_asked_changes_nothing(
         self, desks: tuple[Desk, Desk], monkeypatch: pytest.MonkeyPatch

@@ -248,7 +248,7 @@ class Pump:
 
     def drain(self, timeout: float) -> bool:
         """Ship until nothing waits, at most ``timeout`` seconds; tell whether all was shipped."""
-        return not self._drain(self.everything(), time.monotonic() + timeout)
+        return not self.ship_through(self.everything(), until=time.monotonic() + timeout)
 
     # -- flush -------------------------------------------------------------------------------------------------------
 
@@ -279,28 +279,34 @@ class Pump:
         alone_at = time.monotonic() + (PATIENCE_SECONDS if waiting and self.bell.ring() else 0.0)
         while waiting and (now := time.monotonic()) < deadline:
             if now >= alone_at and (self._draining is None or not self._draining.is_alive()):
-                self._draining = threading.Thread(target=self._drain, args=(waiting, deadline), name="velox-flush")
+                self._draining = threading.Thread(
+                    target=self.ship_through, args=(waiting,), kwargs={"until": deadline}, name="velox-flush"
+                )
                 self._draining.start()
             time.sleep(LOOK_SECONDS)
             waiting = self._unsettled(waiting)
         if waiting:
-            number = sum(last - self._lane(key).outcome().through for key, last in waiting.items())
             raise FlushTimeout(
-                f"{number} points still wait after {timeout:g} s.",
+                f"{self.waiting(waiting)} points still wait after {timeout:g} s.",
                 hint="They are safe in the spool, and shipped as soon as the store answers: see `manage.py spool`.",
             )
 
-    def _drain(self, targets: Mapping[LaneKey, int], deadline: float) -> dict[LaneKey, int]:
-        """Ship until the targets are settled, and begin no slice after the deadline; return what waits still."""
+    def waiting(self, targets: Mapping[LaneKey, int]) -> int:
+        """Return how many sequences up to the targets are not settled yet."""
+        return sum(last - self._lane(key).outcome().through for key, last in self._unsettled(targets).items())
+
+    def ship_through(self, targets: Mapping[LaneKey, int], *, until: float) -> dict[LaneKey, int]:
+        """Ship until the targets are settled, and begin no slice after ``until`` (monotonic seconds); return those that
+        are not."""
         waiting = self._unsettled(targets)
         for key in waiting:
             self._lanes[key].hold_until = 0  # somebody asks now
         while waiting:
             before = {key: self._lane(key).outcome().through for key in waiting}
             for key in waiting:
-                self._visit(self._lane(key), self.clock(), at_once=True, until=deadline)
+                self._visit(self._lane(key), self.clock(), at_once=True, until=until)
             waiting = self._unsettled(waiting)
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= until:
                 break
             if any(self._lane(key).outcome().through == before[key] for key in waiting):
                 time.sleep(0.02)

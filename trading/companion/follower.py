@@ -7,6 +7,7 @@ repeat after a crash writes the very same points again.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -44,12 +45,10 @@ class Follower:
 
         Raises: LedgerNotReady, LedgerBusy, SpoolFull, SpoolFailed, SourceBusy, DutyLost; what was not projected waits.
         """
-        with reading():
-            heads = list(JournalHead.objects.select_related("account"))
+        heads = journal_heads()
         if not self.duty.seek():
             return 0
-        with reading():  # only now: another host's follower may have been at it
-            cursors = dict(FollowerCursor.objects.values_list("account_id", "sequence"))
+        cursors = _cursors()  # only now: another host's follower may have been at it
         behind = [head for head in heads if head.sequence > cursors.get(head.account_id, 0)]
         with self.duty.doing():
             return sum(self._follow(head.account, cursors.get(head.account_id, 0)) for head in behind)
@@ -143,6 +142,23 @@ class Follower:
         """Write one point; ``same`` earlier ones of its series have the same instant, so it is that many ns later."""
         instant = (at - _EPOCH) // timedelta(microseconds=1) * 1000 + same
         self.recorder.project(measurement, tags, fields, time_ns=instant)
+
+
+def journal_heads() -> list[JournalHead]:
+    """Return the heads of all accounts' journals. Raises: LedgerNotReady, LedgerBusy."""
+    with reading():
+        return list(JournalHead.objects.select_related("account"))
+
+
+def unprojected(heads: Iterable[JournalHead]) -> int:
+    """Return how many rows up to these heads no follower has projected. Raises: LedgerNotReady, LedgerBusy."""
+    cursors = _cursors()
+    return sum(max(0, head.sequence - cursors.get(head.account_id, 0)) for head in heads)
+
+
+def _cursors() -> dict[int, int]:
+    with reading():
+        return dict(FollowerCursor.objects.values_list("account_id", "sequence"))
 
 
 def _float(amount: str | float | None) -> float | None:

@@ -17,7 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.utils import DatabaseError
 
 from timeseries.spool import durable
-from trading import picture_files, restore_notes
+from trading import duties, picture_files, restore_notes
 from trading.bookkeeping import carried, copying
 from trading.bookkeeping.chain_ends import publish_ends
 from trading.bookkeeping.copying import CopyRefused
@@ -167,9 +167,10 @@ def _on_postgres(path: Path, allow: Callable[[], bool]) -> tuple[Path | None, st
 
 
 def _publish(path: Path) -> str:
-    """Give the restored ledger an identity of its own, publish its heads under it, and return it."""
+    """Give the restored ledger an identity of its own, with no duty held, publish its heads under it, and return it."""
     connection = connections[DEFAULT_DB_ALIAS]
     with transaction.atomic():
         ledger = name_ledger(connection, restored=path.name)
+        duties.free_all()
     publish_ends(ledger, "restore")
     return ledger

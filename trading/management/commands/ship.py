@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from timeseries.wiring import open_pump, open_spool
 from trading import summon
 from trading.alerts.watch import watching
 from trading.companion.companion import Companion
-from trading.companion.follower import Follower
+from trading.companion.follower import Follower, journal_heads, unprojected
 from trading.errors import LedgerNotReady
 from trading.management.base import VeloxCommand
 
@@ -51,33 +52,57 @@ class Command(VeloxCommand):
             lock = None
 
     def _ship_once(self) -> bool:
-        """Follow the journal to its end where no companion does, and ship; return whether nothing waits any more."""
+        """Ship what was booked and recorded until now; return whether all of it is stored.
+
+        What comes meanwhile may wait: on a desk that trades something always does.
+        """
         with summon.being_the_companion() as is_companion:
-            if is_companion:
-                follower = Follower()
-                try:
-                    while follower.run_once():
-                        pass
-                except LedgerNotReady:
-                    pass  # a desk that only records ticks has no ledger yet
-                finally:
-                    follower.close()
+            unfollowed = follow() if is_companion else wait_for_the_follower()
         pump = open_pump()
-        total, stalled = pump.points()["spooled"], 0
+        targets = pump.everything()
+        total, stalled = pump.waiting(targets), 0
         columns = (TextColumn("shipping"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("ship", total=total or None)
             waiting = total
-            while not pump.drain(PASS_SECONDS) and stalled < STALLED_PASSES:
-                before, waiting = waiting, pump.points()["spooled"]
+            while stalled < STALLED_PASSES and pump.ship_through(targets, until=time.monotonic() + PASS_SECONDS):
+                before, waiting = waiting, pump.waiting(targets)
                 stalled = stalled + 1 if waiting >= before else 0
                 progress.update(bar, completed=total - waiting)
         points = pump.points()
         self.stdout.write(f"{points['stored']:,} points stored, {points['spooled']:,} waiting.")
-        is_fine = bool(points["spooled"] == 0)
         if is_companion and summon.is_recorded(open_spool()):
             summon.summon()  # who began to record meanwhile found the lock taken
-        return is_fine
+        if unfollowed:
+            self.say(f"{unfollowed:,} rows of the journal are not among them yet: the companion brings them.")
+        return unfollowed == pump.waiting(targets) == 0
+
+
+def follow() -> int:
+    """Project the journal to its end, as the companion does, and return 0."""
+    follower = Follower()
+    try:
+        while follower.run_once():
+            pass
+    except LedgerNotReady:
+        pass  # a desk that only records ticks has no ledger yet
+    finally:
+        follower.close()
+    return 0
+
+
+def wait_for_the_follower() -> int:
+    """Return how many rows of the journal as it is now the companion has not projected, once it stands still."""
+    try:
+        heads = journal_heads()
+    except LedgerNotReady:
+        return 0
+    stalled, behind = 0, unprojected(heads)
+    while behind and stalled < STALLED_PASSES:
+        time.sleep(PASS_SECONDS)
+        before, behind = behind, unprojected(heads)
+        stalled = stalled + 1 if behind >= before else 0
+    return behind
 
 
 def _on_a_signal(handler: Callable[..., object]) -> None:
