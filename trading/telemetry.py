@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 from django.conf import settings
+from django.db.utils import DatabaseError
 
 from timeseries import wiring
 from timeseries.measurements import INDICATORS, POSITION_SNAPSHOTS, STRATEGY_METRICS, TICKS, Measurement
@@ -32,7 +33,7 @@ from trading.hot import cache
 from trading.ledger_thread import at_the_ledger
 from trading.newest import KINDS, NewestPoints, Point, names_of, with_last_price
 from trading.queries.accounts import get_account
-from trading.queries.projection import is_behind
+from trading.queries.projection import journal_ends, unprojected
 from trading.queries.sessions import candle_sessions_of
 from trading.queries.valuation import price_of
 from trading.signed_prices import SignedPrices
@@ -292,11 +293,13 @@ class Telemetry:
         summon.summon()
         self.pump.wait_until_settled(self.pump.targets(source=self.source), timeout)
         # The companion's follower: what it does not do in time it does later, and no point waits for it.
-        while at_the_ledger(is_behind) and summon.companion_pid() is not None:
-            if time.monotonic() >= deadline:
-                return
-            self.pump.bell.ring()
-            time.sleep(0.01)
+        ends = at_the_ledger(journal_ends)
+        with contextlib.suppress(DatabaseError):  # what came of a ledger that is gone is no point's fault
+            while at_the_ledger(unprojected, ends) and summon.companion_pid() is not None:
+                if time.monotonic() >= deadline:
+                    return
+                self.pump.bell.ring()
+                time.sleep(0.01)
         with contextlib.suppress(FlushTimeout):
             left = max(0.0, deadline - time.monotonic())
             self.pump.wait_until_settled(self.pump.targets(source=PROJECTING_SOURCE), left)

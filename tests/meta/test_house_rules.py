@@ -107,6 +107,7 @@ SLEEPERS = {
     "timeseries/spool/syncer.py": "its next window, once the pipe to its companion is closed",
     "timeseries/stores/delta/table.py": "another process that tidies the table's log",
     "trading/management/commands/health.py": "its next look, for whoever watches in a terminal",
+    "trading/management/commands/ship.py": "the companion's follower, whose progress is in the ledger alone",
     "trading/replay.py": "the pace at which ticks are replayed",
     "trading/summon.py": "the companion's lock, at which somebody only looks",
     "trading/telemetry.py": "the companion's follower, whose progress is in the ledger alone",

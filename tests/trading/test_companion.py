@@ -30,13 +30,13 @@ from timeseries.shipping.pump import Pump
 from trading import summon
 from trading.companion import companion as module
 from trading.companion.companion import Companion, Job
-from trading.companion.follower import Follower, unprojected
+from trading.companion.follower import Follower
 from trading.data_manager import DataManager
 from trading.hot import breaker as breakers
 from trading.hot import cache
 from trading.hot.breaker import Breaker
 from trading.management.commands import ship
-from trading.models import JournalHead
+from trading.queries.projection import unprojected
 
 MANAGE = Path(__file__).parents[2] / "manage.py"
 
@@ -455,8 +455,8 @@ class TestShip:
                 call_command("ship", stdout=out, stderr=io.StringIO())
             assert (left.value.code, out.getvalue()) == (1, "0 points stored, 0 waiting.\n")
 
-            def seen_late(heads: list[JournalHead]) -> int:
-                number = unprojected(heads)
+            def seen_late(ends: dict[int, int]) -> int:
+                number = unprojected(ends)
                 follower.run_once()
                 return number
 

@@ -7,7 +7,6 @@ repeat after a crash writes the very same points again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -45,10 +44,12 @@ class Follower:
 
         Raises: LedgerNotReady, LedgerBusy, SpoolFull, SpoolFailed, SourceBusy, DutyLost; what was not projected waits.
         """
-        heads = journal_heads()
+        with reading():
+            heads = list(JournalHead.objects.select_related("account"))
         if not self.duty.seek():
             return 0
-        cursors = _cursors()  # only now: another host's follower may have been at it
+        with reading():  # only now: another host's follower may have been at it
+            cursors = dict(FollowerCursor.objects.values_list("account_id", "sequence"))
         behind = [head for head in heads if head.sequence > cursors.get(head.account_id, 0)]
         with self.duty.doing():
             return sum(self._follow(head.account, cursors.get(head.account_id, 0)) for head in behind)
@@ -142,23 +143,6 @@ class Follower:
         """Write one point; ``same`` earlier ones of its series have the same instant, so it is that many ns later."""
         instant = (at - _EPOCH) // timedelta(microseconds=1) * 1000 + same
         self.recorder.project(measurement, tags, fields, time_ns=instant)
-
-
-def journal_heads() -> list[JournalHead]:
-    """Return the heads of all accounts' journals. Raises: LedgerNotReady, LedgerBusy."""
-    with reading():
-        return list(JournalHead.objects.select_related("account"))
-
-
-def unprojected(heads: Iterable[JournalHead]) -> int:
-    """Return how many rows up to these heads no follower has projected. Raises: LedgerNotReady, LedgerBusy."""
-    cursors = _cursors()
-    return sum(max(0, head.sequence - cursors.get(head.account_id, 0)) for head in heads)
-
-
-def _cursors() -> dict[int, int]:
-    with reading():
-        return dict(FollowerCursor.objects.values_list("account_id", "sequence"))
 
 
 def _float(amount: str | float | None) -> float | None:

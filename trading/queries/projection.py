@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import DatabaseError
 
+from trading.models import FollowerCursor, JournalHead
 from trading.rows import utc
 
 # Asked with every look at the desk's health: the ORM would take ten times as long.
@@ -38,6 +40,22 @@ def is_behind() -> bool:
         return bool(_waiting())
     except DatabaseError:
         return False
+
+
+def journal_ends() -> dict[int, int]:
+    """Return the last sequence of each account's journal by the account's key; none where there is no ledger."""
+    try:
+        return dict(JournalHead.objects.values_list("account_id", "sequence"))
+    except DatabaseError:
+        return {}
+
+
+def unprojected(ends: Mapping[int, int]) -> int:
+    """Return how many rows up to these ends (`journal_ends`) are no points yet. Raises: DatabaseError."""
+    if not ends:
+        return 0
+    cursors = dict(FollowerCursor.objects.values_list("account_id", "sequence"))
+    return sum(max(0, end - cursors.get(account, 0)) for account, end in ends.items())
 
 
 def projection_lags() -> list[Lag]:

@@ -16,9 +16,10 @@ from timeseries.wiring import open_pump, open_spool
 from trading import summon
 from trading.alerts.watch import watching
 from trading.companion.companion import Companion
-from trading.companion.follower import Follower, journal_heads, unprojected
+from trading.companion.follower import Follower
 from trading.errors import LedgerNotReady
 from trading.management.base import VeloxCommand
+from trading.queries.projection import journal_ends, unprojected
 
 PASS_SECONDS = 1.0
 STALLED_PASSES = 10
@@ -92,15 +93,12 @@ def follow() -> int:
 
 
 def wait_for_the_follower() -> int:
-    """Return how many rows of the journal as it is now the companion has not projected, once it stands still."""
-    try:
-        heads = journal_heads()
-    except LedgerNotReady:
-        return 0
-    stalled, behind = 0, unprojected(heads)
+    """Return how many rows of the journal as it is now are no points yet, once its follower is done or stands still."""
+    ends = journal_ends()
+    stalled, behind = 0, unprojected(ends)
     while behind and stalled < STALLED_PASSES:
         time.sleep(PASS_SECONDS)
-        before, behind = behind, unprojected(heads)
+        before, behind = behind, unprojected(ends)
         stalled = stalled + 1 if behind >= before else 0
     return behind
 
