@@ -7,10 +7,12 @@ import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 Script = Callable[[ServerConnection, int], Awaitable[None]]
 
@@ -23,14 +25,24 @@ class FakeBroker:
         self.subscriptions: list[Any] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.refused = 0
         self.done = asyncio.Event()
         self.url = ""
 
 
 @asynccontextmanager
-async def broker(script: Script, *, subscriptions: int = 1) -> AsyncIterator[FakeBroker]:
-    """Serve a script: it is called with each connection, once subscribed, and its number from 1."""
+async def broker(
+    script: Script, *, subscriptions: int = 1, lets_in: Callable[[str], bool] = lambda _: True
+) -> AsyncIterator[FakeBroker]:
+    """Serve a script: it is called with each connection, once subscribed, and its number from 1. ``lets_in`` is asked
+    with a connection's path, which has its credentials; who is not let in gets 403."""
     fake = FakeBroker()
+
+    def guard(connection: ServerConnection, request: Request) -> Response | None:
+        if lets_in(request.path):
+            return None
+        fake.refused += 1
+        return connection.respond(HTTPStatus.FORBIDDEN, "")
 
     async def handle(connection: ServerConnection) -> None:
         fake.connections += 1
@@ -42,7 +54,7 @@ async def broker(script: Script, *, subscriptions: int = 1) -> AsyncIterator[Fak
             fake.subscriptions.append(json.loads(await connection.recv()))
         await script(connection, number)
 
-    async with serve(handle, "127.0.0.1", 0) as server:
+    async with serve(handle, "127.0.0.1", 0, process_request=guard) as server:
         fake.url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
         yield fake
 

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -49,18 +49,24 @@ def instruments(tmp_path: Path) -> Path:
     return path
 
 
-def command(instruments: Path, *more: str) -> list[str]:
+def command(instruments: Path, *more: str, program: Sequence[str] = ("manage.py",)) -> list[str]:
     words = ("record", "--feed", "kite", "--instruments", str(instruments), "--trades-url", "-", "--any-time")
-    return [sys.executable, "manage.py", *words, "--format", "json", *more]
+    return [sys.executable, *program, *words, "--format", "json", *more]
 
 
 @contextmanager
-def recorder(ledger: Ledger, instruments: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+def recorder(
+    ledger: Ledger,
+    instruments: Path,
+    *more: str,
+    program: Sequence[str] = ("manage.py",),
+    secrets: Mapping[str, str] = SECRETS,
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start the recorder as a process; it is gone afterwards."""
     process = subprocess.Popen(
-        command(instruments, *more),
+        command(instruments, *more, program=program),
         cwd=ROOT,
-        env={**ledger.env, **SECRETS},
+        env={**ledger.env, **secrets},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

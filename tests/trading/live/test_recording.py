@@ -28,6 +28,11 @@ def take(recorder: FeedRecorder, frame: bytes, second: int) -> None:
     recorder.take(kite.decode(frame, LISTING), (NOW + second) * NS)
 
 
+def connection_of(recorder: FeedRecorder) -> Any:
+    """Return a connection that is never opened, in a session that is on."""
+    return FeedConnection(recorder, lambda *_: None, lambda _: None, lambda _: True, lambda _: True)  # type: ignore[arg-type,return-value]
+
+
 def test_damage_is_told_once_a_minute_and_counted_always(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[dict[str, Any]] = []
     monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: lines.append(words)))
@@ -95,7 +100,7 @@ def test_a_disk_that_takes_no_frames_ends_the_raw_stream_and_not_the_recording(
 ) -> None:
     with DataManager(source="kite") as dm:
         recorder = FeedRecorder(dm, "kite")
-        on: Any = FeedConnection(recorder, lambda *_: None, lambda _: None, lambda _: True, lambda _: True)  # type: ignore[arg-type,return-value]
+        on = connection_of(recorder)
         (tmp_path / "folder").write_text("a file where a folder should be")
         on.frames = FrameFile(tmp_path / "folder" / "raw", "kite")
         on.keep(BINARY, b"x", NOW * NS)
@@ -110,7 +115,7 @@ def test_a_disk_that_fills_up_under_the_raw_stream_is_told_within_a_second_and_t
     monkeypatch.setattr(connection, "_log", SimpleNamespace(error=lambda text, **_: errors.append(text)))
     with DataManager(source="kite") as dm:
         recorder = FeedRecorder(dm, "kite")
-        on: Any = FeedConnection(recorder, lambda *_: None, lambda _: None, lambda _: True, lambda _: True)  # type: ignore[arg-type,return-value]
+        on = connection_of(recorder)
         on.patience = ConnectionPatience(silent_seconds=0.4)
         on.frames = FrameFile(tmp_path / "raw", "kite")
         on.keep(BINARY, b"x", NOW * NS)
@@ -133,3 +138,29 @@ def test_a_disk_that_fills_up_under_the_raw_stream_is_told_within_a_second_and_t
         asyncio.run(watch())
         take(recorder, pack.kite_message(pack.kite_full(408065, 50, 1, 5, NOW)), 0)
     assert (errors, recorder.recorded) == (["the raw stream is kept no longer"], 1)
+
+
+def test_a_clock_that_jumps_ahead_ends_no_connection_and_seconds_of_silence_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, closed = 0, []
+    with DataManager(source="kite") as dm:
+        on = connection_of(FeedRecorder(dm, "kite"))
+
+        async def look(_: object, seconds: float) -> None:
+            nonlocal looks
+            looks += 1
+
+        async def close() -> None:
+            closed.append(looks)
+
+        async def beat() -> None:
+            pass
+
+        clocks = {
+            "monotonic": lambda: looks * 0.1,
+            "time": lambda: looks * 7200.0,
+            "time_ns": lambda: looks * 7200 * NS,
+        }
+        monkeypatch.setattr(connection, "time", SimpleNamespace(**clocks))
+        monkeypatch.setattr(FeedConnection, "_wait", look)
+        asyncio.run(on._watch(SimpleNamespace(close=close, beat=beat)))
+    assert (closed, on._ended_by) == ([101], "silent")

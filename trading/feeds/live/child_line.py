@@ -17,7 +17,7 @@ from pathlib import Path
 
 from trading.errors import InvalidValue
 from trading.feeds.live.decoded import Listing
-from trading.feeds.live.lines import FeedLine, LineFailed
+from trading.feeds.live.lines import REFUSED, FeedLine, LineFailed
 
 LINE_BYTES_MAX = 16 * 2**20
 CLOSE_SECONDS = 5.0
@@ -76,7 +76,7 @@ async def child_line(command: Sequence[str], listing: Listing, hint: str) -> Asy
         await line.close()
         await process.wait()
     if process.returncode == NO_SDK:
-        raise LineFailed(hint, "refused")
+        raise LineFailed(hint, REFUSED)
 
 
 def must_have_sdk(feed: str, python: str | None) -> None:

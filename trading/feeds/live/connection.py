@@ -18,7 +18,7 @@ import structlog
 from timeseries.spool.backoff import pause_seconds
 from trading.errors import InvalidValue
 from trading.feeds.live.frame_files import BINARY, CONNECTED, TEXT, FrameFile, KeptFrame
-from trading.feeds.live.lines import FeedLine, LineFailed, OpenLine
+from trading.feeds.live.lines import REFUSED, FeedLine, LineFailed, OpenLine
 from trading.feeds.live.recording import FeedRecorder
 
 LOOK_SECONDS = 1.0
@@ -117,7 +117,7 @@ class FeedConnection:
             return error.reason
         except InvalidValue as error:
             _log.error("the feed cannot be opened", feed=self.recorder.feed, error=str(error))
-            return "refused"
+            return REFUSED
 
     async def _receive(self, line: FeedLine) -> str:
         """Take messages until the connection ends or is no good; return the reason."""

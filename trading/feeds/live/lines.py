@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+REFUSED = "refused"  # why a line ended: the broker does not take the credentials
+
 
 class FeedLine(Protocol):
     """An open line, subscribed to its instruments."""

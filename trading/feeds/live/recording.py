@@ -15,6 +15,7 @@ from trading.data_manager import DataManager
 from trading.domain.chain import JSON
 from trading.errors import InvalidValue
 from trading.feeds.live.decoded import SECOND, Decoded, Quote
+from trading.feeds.live.lines import REFUSED
 from trading.newest import Point
 
 TICKS_AT_ONCE = 256  # as many hold the source, which other threads may want
@@ -93,9 +94,13 @@ class FeedRecorder:
         self.heard_ns = now_ns
 
     def cut(self, reason: str, now_ns: int) -> None:
-        """Note that nothing comes any more, for this reason; the gap begins with the last message."""
-        if self._cut is None:
-            self._cut = (self.heard_ns or now_ns, reason)
+        """Note that nothing comes any more, for this reason; the gap begins with the last message.
+
+        A gap that goes on since the broker takes the credentials no longer is told as `refused`, whatever began it.
+        """
+        if self._cut is None or (reason == REFUSED and self._cut[1] != reason):
+            start_ns = self._cut[0] if self._cut else self.heard_ns or now_ns
+            self._cut = (start_ns, reason)
             _log.warning("the feed is cut", feed=self.feed, reason=reason)
 
     def take(self, decoded: Decoded, received_ns: int) -> None:

@@ -11,12 +11,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from trading.errors import InvalidValue
-from trading.feeds.live.lines import FeedLine, LineFailed
+from trading.feeds.live.lines import REFUSED, FeedLine, LineFailed
 from trading.feeds.live.sockets import BrokerSocket
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MESSAGE_BYTES_MAX = 16 * 2**20  # 3,000 full packets are half a megabyte
-_REFUSED = (401, 403)
+_REFUSING = (401, 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,10 @@ async def socket_line(open_socket: Callable[[], BrokerSocket], url: str | None =
             yield SocketLine(connection, socket.beat)
     except InvalidStatus as error:
         status = error.response.status_code
-        raise LineFailed(f"status {status}", "refused" if status in _REFUSED else "cut") from None
+        if status in _REFUSING:
+            reason = f"status {status}: the broker does not take the credentials. Give new ones: each try reads them"
+            raise LineFailed(reason, REFUSED) from None
+        raise LineFailed(f"status {status}") from None
     except (OSError, WebSocketException) as error:
         raise LineFailed(type(error).__name__) from None
 

@@ -1,0 +1,100 @@
+"""A partition whose lane takes nothing for a while: it stands still, and all that it holds is recorded afterwards.
+
+The client is in memory, so that each message is there when the test says; `test_bus_kafka.py` does it with a broker.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Message, TopicPartition
+
+from tests.timeseries.bus_member import open_recorder_in
+from tests.timeseries.bus_topics import tick
+from tests.timeseries.spools import NOW, stored
+from timeseries.bus import consumer
+from timeseries.bus import messages as bus
+from timeseries.bus.connection import KafkaSettings
+from timeseries.bus.consumer import BusCounts, TopicConsumer
+from timeseries.errors import SpoolFull
+from timeseries.recording.writer import LaneWriter, StorageFault
+
+
+class MemoryClient:
+    """Partitions in memory as the consumer's client reads them, a message of each at a look."""
+
+    def __init__(self) -> None:
+        self.topic: dict[int, list[Message]] = {0: [], 1: []}
+        self.position: dict[int, int] = {}
+        self.paused: set[int] = set()
+
+    def write(self, number: int) -> None:
+        """Add one tick to each partition."""
+        for partition, messages in self.topic.items():
+            content, headers = bus.json_message([tick(number)]), list(bus.headers_of(bus.JSON))
+            place = {"topic": "ticks", "partition": partition, "offset": len(messages)}
+            messages.append(Message(**place, value=content, headers=headers, timestamp=(1, NOW // 10**6)))
+
+    def consume(self, *_: Any) -> list[Message]:
+        taken = []
+        for partition, messages in self.topic.items():
+            if partition not in self.paused and self.position[partition] < len(messages):
+                taken.append(messages[self.position[partition]])
+                self.position[partition] += 1
+        return taken
+
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self.position = {each.partition: each.offset for each in partitions}
+
+    def seek(self, at: TopicPartition) -> None:
+        self.position[at.partition] = at.offset
+
+    def pause(self, partitions: list[TopicPartition]) -> None:
+        self.paused |= {each.partition for each in partitions}
+
+    def resume(self, partitions: list[TopicPartition]) -> None:
+        self.paused -= {each.partition for each in partitions}
+
+    def get_watermark_offsets(self, at: TopicPartition, **_: Any) -> tuple[int, int]:
+        return 0, len(self.topic[at.partition])
+
+    def commit(self, **_: Any) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_came_while_a_lane_took_nothing_is_recorded_once_and_in_order_when_it_takes_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, stopped = MemoryClient(), list[set[consumer.PartitionPlace]]()
+    monkeypatch.setattr(consumer, "Consumer", lambda *_, **__: client)
+    monkeypatch.setattr(consumer, "topic_ids", lambda *_: {"ticks": "id"})
+    monkeypatch.setattr(consumer, "RETRY_SECONDS", 0.0)
+    put, is_full, looks = LaneWriter.put, False, 0
+
+    def refuse(lane: LaneWriter, frame: bytes, count: int = 1) -> None:
+        if is_full and lane.lane.source == "ticks.1":
+            raise StorageFault(SpoolFull("The spool is full."))
+        put(lane, frame, count)
+
+    def look(counts: BusCounts) -> bool:
+        nonlocal is_full, looks
+        is_full = 3 < looks < 9
+        if looks < 12:
+            client.write(looks)
+        looks += 1
+        stopped.append(set(counts.stopped))
+        return looks == 40
+
+    monkeypatch.setattr(LaneWriter, "put", refuse)
+    member = TopicConsumer(KafkaSettings("nowhere"), ["ticks"], "desk", open_recorder_in(tmp_path), partitions=[0, 1])
+    member.run(look)
+    expected = [100 + number / 20 for number in range(12)]
+    for number in (0, 1):
+        assert [point["close"] for point in stored(tmp_path, source=f"ticks.{number}")] == expected
+    assert set().union(*stopped) == {("ticks", 1)}
+    assert stopped[-1] == set()
