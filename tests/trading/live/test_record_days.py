@@ -38,6 +38,7 @@ async def until(condition: Any, process: subprocess.Popen[bytes]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not await asyncio.to_thread(condition):
             assert process.poll() is None, process.communicate()
+            await asyncio.sleep(0.05)  # else its looks would take the processor that the recorder needs
 
 
 async def told(process: subprocess.Popen[bytes]) -> dict[str, Any]:
