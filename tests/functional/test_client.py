@@ -20,7 +20,7 @@ import pytest
 import urllib3
 
 from tests.browser import environment, server
-from tests.waiting import PATIENCE_SECONDS, until
+from tests.waiting import until
 from timeseries.recording.recorder import TickBatch
 from trading.data_manager import DataManager
 from trading.domain import limits as limit_values
@@ -272,32 +272,6 @@ def test_the_notebook_plots_a_day(
             exec("".join(cell["source"]), names)
     assert len(names["candles"]) == 5 and len(drawing.lines) == 1 + 2 * len(names["trades"]) > 1
     assert drawing.title.startswith("RELIANCE on 2024-03-15")
-
-
-def test_the_recipes_for_a_spreadsheet_bring_every_row(
-    desk: tuple[str, str, str], socket_enabled: None, tmp_path: Path
-) -> None:
-    recipe = (ROOT / "docs" / "api.md").read_text().partition("**A spreadsheet.**")[2]
-    curl, query = re.search(r"```sh\n(.*?)```", recipe, re.S)[1], re.search(r"```\n(let\n.*?)```", recipe, re.S)[1]
-
-    (tmp_path / "headers").write_text(f"Authorization: Bearer {desk[2]}\n")
-    curl = curl.replace("https://desk.example", desk[0]).replace("2026-11-27", "2024-03-15")
-    subprocess.run(["sh", "-euc", curl], cwd=tmp_path, check=True, capture_output=True, timeout=PATIENCE_SECONDS)
-    trades, candles = ((tmp_path / f"{name}.csv").read_text().splitlines() for name in ("trades", "day"))
-    assert trades[0].startswith("trade_id,strategy_id,symbol,") and candles[0].startswith("time,open,high,low,close,")
-    assert len(trades) >= 4 and len(candles) >= 5
-
-    # What Excel is told to ask, with a page of one row, so that each page leads to the next.
-    path, name = re.search(r'RelativePath = "([^"]+)"', query)[1], re.search(r"\(Pages, each \[(\w+)\]\)", query)[1]
-    assert '[limit = "1000", after = after]' in query and 'Authorization = "Bearer " & Token' in query
-    rows, asked = [], {"limit": "1"}
-    while asked:
-        page = urllib3.request(
-            "GET", f"{desk[0]}/{path}", fields=asked, headers={"Authorization": f"Bearer {desk[2]}"}
-        ).json()
-        rows += page[name]
-        asked = {"limit": "1", "after": page["next"]} if page["next"] else {}
-    assert [row["trade_id"] for row in rows] == [line.partition(",")[0] for line in trades[1:]]
 
 
 def test_points_are_recorded_once_whatever_becomes_of_the_answers(
