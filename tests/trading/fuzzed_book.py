@@ -10,10 +10,11 @@ import json
 from datetime import datetime
 
 from tests import page_desk
-from tests.trading.fuzz_examples import AT, OF_HELD, SCOPES
+from tests.trading.fuzz_examples import HELD, SCOPES
 from velox_site.desk import DataManager  # it sets Django up for what follows
 
 from trading.api.cursors import text_of  # isort: skip
+from trading.api.examples import OPENED  # isort: skip
 from trading.operations.open_position import open_position  # isort: skip
 from trading.queries.charge_estimates import shipped_schedule  # isort: skip
 from trading.queries.signals import signals_page  # isort: skip
@@ -26,9 +27,9 @@ def fill() -> dict[str, object]:
     page_desk.open_trade()
     page_desk.skipped(2)
     page_desk.ticks(minutes=5)
-    at = datetime.fromisoformat(AT)
+    at = datetime.fromisoformat(OPENED)
     for trade_id, side in (("turned", "SHORT"), ("ended", "LONG"), ("stopped", "LONG")):
-        names = {**OF_HELD, "trade_id": trade_id}
+        names = {**HELD, "trade_id": trade_id}
         open_position("main", **names, entry_price="2460.10", quantity=10, entry_time=at, side=side)
     ledger = DataManager(source="fuzz").ledger
     places = {"/trades": ledger.read(trades_page, limit=1)[1], "/signals": ledger.read(signals_page, limit=1)[1]}

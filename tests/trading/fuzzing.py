@@ -43,22 +43,27 @@ loop = asyncio.new_event_loop()
 
 @schemathesis.hook
 def before_load_schema(_context: schemathesis.HookContext, schema: dict) -> None:
-    """Give the schema examples of the filled desk, so that calls find what they ask about."""
+    """Let the schema's examples be about the filled desk, so that calls find what they ask about.
+
+    They move to the fields: a request has some of them, a random one as well.
+    """
     for path, methods in schema["paths"].items():
-        of_desk = {"after": BOOK["places"].get(path.removeprefix("/api/v1")), "plan": BOOK["plan"]}
+        of_desk = {**QUERIES, "after": BOOK["places"].get(path.removeprefix("/api/v1")), "plan": BOOK["plan"]}
         for call in methods.values():
             for parameter in call["parameters"]:
-                if example := (QUERIES | of_desk).get(parameter["name"]):
+                example = parameter.pop("example", None)
+                if example := of_desk.get(parameter["name"], example):
                     parameter["schema"]["examples"] = [example]
-            for kind, text in TICK_BODIES.items():
-                if kind in (forms := call.get("requestBody", {}).get("content", {})) and path.endswith("/ticks"):
-                    forms[kind]["example"] = text
+            for kind, form in call.get("requestBody", {}).get("content", {}).items():
+                if reference := form["schema"].get("$ref"):
+                    fields = schema["components"]["schemas"][reference.rpartition("/")[2]]["properties"]
+                    for field, example in (form.pop("example") | BODIES.get(call["operationId"], {})).items():
+                        fields[field]["examples"] = [example]
+                else:
+                    form["example"] = TICK_BODIES[kind]
             for name, parameters in LINKS.get(call["operationId"], {}).items():
                 link = {"operationId": name, "parameters": parameters}
                 call["responses"]["200"].setdefault("links", {})[name] = link
-    for name, body in BODIES.items():
-        for field, example in body.items():
-            schema["components"]["schemas"][name]["properties"][field]["examples"] = [example]
 
 
 @schemathesis.serializer("application/x-ndjson", "text/csv", ARROW)

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 
 from tests import page_desk
+from tests.trading.test_api import ROOT, caller
+from trading.api import desk
 from trading.api.application import api
+from trading.api.examples import BODIES, TICKS
 from trading.api.schema import schema_text
 
+WITHOUT_END_OR_INFLUXDB = {"events", "retry_dead_letters"}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 
 
@@ -46,6 +51,29 @@ def test_the_reference_lists_every_call_and_holds_nothing_that_the_policy_forbid
     for method, path, _ in calls():
         assert f"{method.upper()} {path}" in page
     assert 'href="#TradePage"' in page and 'id="TradePage"' in page
+    assert "<code>?strategy_id=ema_cross&amp;symbol=RELIANCE</code>" in page and "&quot;entry_price&quot;" in page
     assert "unsafe" not in answer["Content-Security-Policy"]
     for forbidden in ("<style", " style=", " onclick=", "http://", "https://"):
         assert forbidden not in page
+
+
+@pytest.mark.usefixtures("ledger", "alone")
+def test_its_examples_in_their_order_are_answered_by_any_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "_facades", {})
+    program = caller("read", "record", "operate")
+    named = {call["operationId"]: (method, ROOT + path.removeprefix(ROOT), call) for method, path, call in calls()}
+    forms = [(named[name], "application/json") for name in BODIES] + [(named["process_ticks"], kind) for kind in TICKS]
+    asked = [(named[name], "") for name in named if name not in {*BODIES, "process_ticks", *WITHOUT_END_OR_INFLUXDB}]
+    for sequence, ((method, path, call), kind) in enumerate([*forms, *asked]):
+        given = {each["name"]: each["example"] for each in call["parameters"] if "example" in each}
+        assert given.keys() >= {each["name"] for each in call["parameters"] if each["required"]}
+        if "sequence" in given:
+            given["sequence"] += sequence
+        body = call["requestBody"]["content"][kind]["example"] if kind else b""
+        body = body if isinstance(body, str | bytes) else json.dumps(body)
+        address = f"{path}?{urlencode(given, doseq=True)}"
+        answer = program.client.generic(method, address, body, content_type=kind or "application/json")
+        assert answer.status_code == 200, (address, answer.content)
+        assert call["operationId"] != "process_ticks" or answer.json()["accepted"] == 1
+    whole = program.get("trade/whole?trade_id=T1")[1]
+    assert whole["trade"]["state"] == "CLOSED" and len(whole["fills"]) == 3 and len(whole["stops"]) == 1

@@ -5,7 +5,9 @@ Swagger UI and Redoc write styles into the page as they draw it, which the desk'
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -41,6 +43,7 @@ class CallWords:
     description: str
     scope: str
     fields: list[FieldWords]
+    example: str  # "" where it takes nothing
     answer: str
     forms: str  # beside JSON, "" where there is none
     statuses: list[str]
@@ -75,8 +78,16 @@ def _call(path: str, method: str, call: DictStrAny, schemas: DictStrAny) -> Call
     answers = {_kind(form["schema"])[1] for form in content.values()} - {""}
     return CallWords(
         method.upper(), path, call["summary"], call.get("description", ""), " ".join(call.get("tags", ())), fields,
-        next(iter(answers), ""), forms, sorted(map(str, call["responses"])),
+        _example(call), next(iter(answers), ""), forms, sorted(map(str, call["responses"])),
     )  # fmt: skip
+
+
+def _example(call: DictStrAny) -> str:
+    """Return query and body of a request that is answered with 200."""
+    parameters = {each["name"]: each["example"] for each in call["parameters"] if "example" in each}
+    body = call.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+    query = f"?{urlencode(parameters, doseq=True, safe=':')}" if parameters else ""
+    return " ".join(filter(None, (query, "" if body is None else json.dumps(body))))
 
 
 def _fields(model: DictStrAny) -> list[FieldWords]:

@@ -1,4 +1,4 @@
-"""The schema of the interface: what ninja makes of the types, and every status that a call may be refused with."""
+"""The schema: what ninja makes of the types, with examples, and every status that a call may be refused with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.types import DictStrAny
 
+from trading.api.examples import BODIES, PARAMETERS, TICKS
 from trading.api.problems import MEDIA_TYPE, TITLES
 from trading.api.tables import ARROW, CSV
 
@@ -47,6 +48,7 @@ class DeskApi(NinjaAPI):
         for methods in schema["paths"].values():
             for method, call in methods.items():
                 _complete(call, method)
+                _add_examples(call)
         return schema
 
 
@@ -66,6 +68,17 @@ def _complete(call: DictStrAny, method: str) -> None:
     )
     content = {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}}
     answers |= {status: {"description": TITLES[status], "content": content} for status in sorted(statuses)}
+
+
+def _add_examples(call: DictStrAny) -> None:
+    """Say of a call what it may be asked with."""
+    for parameter in call["parameters"]:
+        if (example := PARAMETERS.get(parameter["name"])) is not None:
+            parameter["example"] = example
+    forms = call.get("requestBody", {}).get("content", {})
+    examples = TICKS if len(forms) > 1 else {"application/json": BODIES.get(call["operationId"])}
+    for kind in forms.keys() & examples.keys():
+        forms[kind]["example"] = examples[kind]
 
 
 def _without_null(schema: DictStrAny) -> DictStrAny:
