@@ -1,4 +1,4 @@
-"""What is kept of an account's exits and signals beside what is read of them anew."""
+"""What is kept of an account's trades, exits and signals beside what is read of them anew."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import pyarrow as pa
 from trading.queries.accounts import get_account
 from trading.queries.exit_tables import CONDITIONS, EXITS, read_conditions, read_exits
 from trading.queries.signal_report import SIGNALS, read_signals
+from trading.queries.trade_columns import TRADES, read_trades
 
 
 def assert_kept_tables_stand(account: str = "main") -> None:
     """Hold the rows of the kept tables to those that the ledger has now."""
     of = get_account(account)
-    for kept, read in ((EXITS, read_exits), (CONDITIONS, read_conditions), (SIGNALS, read_signals)):
+    tables = ((EXITS, read_exits), (CONDITIONS, read_conditions), (SIGNALS, read_signals), (TRADES, read_trades))
+    for kept, read in tables:
         assert rows_of(kept.of(of)) == rows_of(read(of, None))
 
 

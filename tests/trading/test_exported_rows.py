@@ -27,7 +27,8 @@ from trading.models import Excursion, Review, Trade, User
 from trading.operations.add_fill import add_fill
 from trading.operations.void import void
 from trading.pages.export_text import rows_of
-from trading.queries import trade_export
+from trading.queries import kept_tables, trade_columns, trade_export
+from trading.queries.accounts import get_account
 from trading.queries.average_prices import averages_of, exit_value
 from trading.queries.excursions import fields_of
 from trading.queries.instruments import shown_symbol
@@ -135,11 +136,12 @@ def rows(ledger: Any) -> Iterator[list[Row]]:
 
 
 @pytest.mark.ledger
-@pytest.mark.parametrize("rows_at_a_time", [7, 20_000])
+@pytest.mark.parametrize(("rows_at_a_time", "kept_from"), [(7, 0), (20_000, 20_000)], ids=["kept", "read"])
 def test_every_cell_of_every_format_is_that_of_the_trades_row(
-    rows: list[Row], rows_at_a_time: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: list[Row], rows_at_a_time: int, kept_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trade_export, "ROWS_AT_A_TIME", rows_at_a_time)
+    monkeypatch.setattr(kept_tables, "SOUGHT_MIN", kept_from)
+    monkeypatch.setattr(trade_columns, "ROWS_AT_A_TIME", rows_at_a_time)
     assert {row["state"] for row in rows} == {"OPEN", "CLOSED", "VOID"} and len(rows) == TRADES
     written = list(csv.reader(io.StringIO(told("csv"), newline="")))
     for mine, theirs in zip(written, csv.reader(io.StringIO(in_csv(rows), newline="")), strict=True):
@@ -152,5 +154,6 @@ def test_every_cell_of_every_format_is_that_of_the_trades_row(
     for order in ("opened_at", "-trade_id"):
         trades = Trade.objects.order_by(order, "pk")
         by_id = {row["trade_id"]: tuple(at_desk(row)) for row in rows}
-        in_order = [row for block in trade_export.export_blocks(trades) for row in rows_of(block)]
+        blocks = trade_export.export_blocks(trades, get_account("main"))
+        in_order = [row for block in blocks for row in rows_of(block)]
         assert in_order == [by_id[trade_id] for trade_id in trades.values_list("trade_id", flat=True)]

@@ -34,7 +34,7 @@ from trading.operations.record_signal import record_signal
 from trading.operations.review_trade import review_trade
 from trading.operations.void import void
 from trading.pages.export_text import csv_header, decimal_texts, time_texts
-from trading.queries import trade_export
+from trading.queries import trade_columns, trade_export
 
 RECORDED = Path(__file__).parent / "exported"
 AT = datetime(2024, 3, 15, 4, 0, tzinfo=UTC)
@@ -110,8 +110,8 @@ def test_a_file_has_the_bytes_that_it_always_had(
     trades: None, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     recorded = {form: (RECORDED / f"trades.{form}").read_bytes().decode() for form in ("csv", "json")}
-    for rows in (trade_export.ROWS_AT_A_TIME, 3):
-        monkeypatch.setattr(trade_export, "ROWS_AT_A_TIME", rows)
+    for rows in (trade_columns.ROWS_AT_A_TIME, 3):
+        monkeypatch.setattr(trade_columns, "ROWS_AT_A_TIME", rows)
         for form, content in recorded.items():
             written = told(form)
             assert without_order(form, written) == without_order(form, content), (form, rows)
@@ -135,7 +135,7 @@ def test_an_export_that_is_broken_off_leaves_the_file_of_before(
 ) -> None:
     target = tmp_path / "trades.csv"
     target.write_text("of yesterday")
-    monkeypatch.setattr(trade_export, "ROWS_AT_A_TIME", 3)
+    monkeypatch.setattr(trade_columns, "ROWS_AT_A_TIME", 3)
     blocks = iter([None])
 
     def broken_off(block: Any) -> bytes:

@@ -10,17 +10,18 @@ from django.http import HttpResponse
 
 from trading.domain.workbook import workbook
 from trading.errors import InvalidValue
-from trading.models import Trade
+from trading.models import Account, Trade
 from trading.pages.export_text import rows_of
 from trading.queries.trade_export import HEADER, export_blocks
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def workbook_response(trades: QuerySet[Trade], *, name: str) -> HttpResponse:
-    """Return trades as a workbook to download; more than a sheet holds are answered 400 with the way out."""
+def workbook_response(trades: QuerySet[Trade], account: Account, *, name: str) -> HttpResponse:
+    """Return an account's trades as a workbook; more than a sheet holds are answered 400 with the way out."""
+    rows = chain.from_iterable(map(rows_of, export_blocks(trades, account)))
     try:
-        content = workbook(name.capitalize(), HEADER, chain.from_iterable(map(rows_of, export_blocks(trades))))
+        content = workbook(name.capitalize(), HEADER, rows)
     except InvalidValue as error:
         return HttpResponse(str(error), status=HTTPStatus.BAD_REQUEST, content_type="text/plain; charset=utf-8")
     response = HttpResponse(content, content_type=XLSX)

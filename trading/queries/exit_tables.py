@@ -9,13 +9,13 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from trading.domain.exit_runs import Flags, Floats, Integers
 from trading.models import Account, Realisation, Strategy
 from trading.queries.as_known import untouched
 from trading.queries.condition_columns import conditions_in, conditions_table, numbers_of, recorded_conditions
-from trading.queries.kept_tables import KeptTable, is_worth_it
+from trading.queries.kept_tables import KeptTable, is_most, is_worth_it, of_most
 from trading.queries.lines import DAY, FLAG, INSTANT, WHOLE, WORDS, Repeats, numbers, table_by_key, table_of
 from trading.queries.statistics import Cut
 
@@ -36,7 +36,6 @@ REPEATS = Repeats(
     & (Q(trade__charges=F("charges")) | Q(trade__charges__isnull=True, charges__isnull=True)),
 )
 STAGE = "reading exits"
-SHARE = 4  # of a table's rows: an account that has more of them is read without an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +105,6 @@ CONDITIONS = KeptTable("conditions", "1", read_conditions)
 
 def _read(cut: Cut, rows: QuerySet[Realisation], *, is_whole: bool) -> pa.Table:
     """Return the exits as they stand in the ledger, in no order."""
-    if is_whole and cut == Cut(cut.account) and _is_most(cut.account):
-        # One row after the other takes a fifth of the time of an index's order, and an expression has no index.
-        rows = Realisation.objects.alias(owner=F("account_id") + 0).filter(owner=cut.account.pk)
-        return table_by_key(rows, COLUMNS, stage=STAGE, repeats=REPEATS)
+    if is_whole and cut == Cut(cut.account) and is_most(Realisation, cut.account):
+        return table_by_key(of_most(Realisation.objects.all(), cut.account), COLUMNS, stage=STAGE, repeats=REPEATS)
     return table_of(rows, COLUMNS, by=("day", "strategy_id"), stage=STAGE, repeats=REPEATS)
-
-
-def _is_most(account: Account) -> bool:
-    """Tell whether so much of the table is the account's that all of it may be read."""
-    own = Realisation.objects.filter(account=account).count()
-    newest = Realisation.objects.aggregate(last=Max("pk"))["last"]
-    return newest is not None and SHARE * own >= newest

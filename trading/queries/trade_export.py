@@ -32,9 +32,9 @@ from trading.queries.day_only import is_untimed
 from trading.queries.excursions import FIELDS as EXCURSION
 from trading.queries.export_parts import Picked, conditions_of, excursions_of, reviews_of
 from trading.queries.instruments import shown_symbol
-from trading.queries.lines import DAY, INSTANT, TEXT, WHOLE, WORDS, Repeats, tables_in_order
 from trading.queries.reports import Selection
 from trading.queries.results import BREAKEVEN, LOSS, WIN
+from trading.queries.trade_columns import CODES, UNITS, trades_in_order
 
 HEADER = (
     "account", "currency", "trade_id", "strategy", "symbol", "side", "state", "result",
@@ -67,20 +67,6 @@ KINDS = {
 }
 AMOUNT, VALUE = TYPES[ColumnKind.AMOUNT], TYPES[ColumnKind.VALUE]
 DATED = ("opened_at", "closed_at")
-ROWS_AT_A_TIME = 20_000
-_CODES = ("pk", "account_id", "strategy_id", "instrument_id")
-_UNITS = (
-    *("entry_quantity", "open_quantity", "entry_value", "open_cost", "realised_pnl"),
-    *("stop_price", "target_price", "initial_risk", "charges", "reported_pnl"),
-)
-_COLUMNS = {
-    **dict.fromkeys((*_CODES, *_UNITS), WHOLE),
-    **dict.fromkeys(("side", "state", "exit_reason", "flags"), WORDS),
-    **dict.fromkeys(("opened_at", "closed_at"), INSTANT),
-    "trade_id": TEXT,
-    "trading_day": DAY,
-}
-_REPEATS = Repeats(few=("account_id", "strategy_id", "instrument_id", "side", "state", "flags", "exit_reason"))
 _RESULTS = (LOSS, BREAKEVEN, WIN, Trade.State.OPEN.lower(), Trade.State.VOID.lower())
 
 
@@ -95,12 +81,11 @@ def exported(selection: Selection) -> QuerySet[Trade]:
     return trades.filter(trading_day__gte=selection.first, trading_day__lte=selection.last)
 
 
-def export_blocks(trades: QuerySet[Trade]) -> Iterator[ExportBlock]:
+def export_blocks(trades: QuerySet[Trade], account: Account | None = None) -> Iterator[ExportBlock]:
     """Yield the trades in their order as blocks of the columns of `HEADER`: of a number of trades that is always the
-    same, so that a million take no more memory than some thousands."""
+    same, so that a million take no more memory than some thousands. ``account``: all are of that one."""
     names, estimates, count = _Names.read(), estimates_of(trades), 0
-    plain = trades.select_related(None).prefetch_related(None)
-    for table in tables_in_order(plain, _COLUMNS, ROWS_AT_A_TIME, repeats=_REPEATS):
+    for table in trades_in_order(trades, account):
         yield _block(table, names, estimates)
         count += len(table)
         tell("trades", count)
@@ -108,10 +93,10 @@ def export_blocks(trades: QuerySet[Trade]) -> Iterator[ExportBlock]:
 
 def _block(table: pa.Table, names: _Names, estimates: Mapping[int, Decimal | None]) -> ExportBlock:
     columns = {name: table[name].combine_chunks() for name in table.column_names}
-    pks, accounts, strategies, traded = (columns[name].to_numpy() for name in _CODES)
+    pks, accounts, strategies, traded = (columns[name].to_numpy() for name in CODES)
     sides, states, flags = (columns[name] for name in ("side", "state", "flags"))
     opened_at, closed_at = (columns[name].cast(TYPES[ColumnKind.TIME]) for name in DATED)
-    amounts, is_there = unit_columns([columns[name] for name in _UNITS])
+    amounts, is_there = unit_columns([columns[name] for name in UNITS])
     entered, held, entry_value, open_cost, pnl, stop, target, risk, charges, reported = amounts
     of_stop, of_target, of_risk, of_charges, of_reported = is_there[5:]
     every = np.ones(len(pks), dtype=bool)

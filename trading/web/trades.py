@@ -68,7 +68,7 @@ def trades_xlsx(request: HttpRequest) -> HttpResponse:
     """Return every trade under the filter as a workbook, in the order of the list."""
     account = chosen_account(request).account
     trades = matching(account, FilterForm(request.GET, account).filter())
-    return workbook_response(ordered(trades, request.GET.get("sort") or NEWEST), name="trades")
+    return workbook_response(ordered(trades, request.GET.get("sort") or NEWEST), account, name="trades")
 
 
 @require_safe
@@ -76,4 +76,4 @@ def trades_csv(request: HttpRequest) -> HttpResponse:
     """Return every trade under the filter as a CSV file, in the order of the list."""
     account = chosen_account(request).account
     trades = matching(account, FilterForm(request.GET, account).filter())
-    return csv_response(ordered(trades, request.GET.get("sort") or NEWEST), name="trades")
+    return csv_response(ordered(trades, request.GET.get("sort") or NEWEST), account, name="trades")

@@ -103,18 +103,18 @@ class Command(VeloxCommand):
         if where:
             narrowed = matching(selected.cut.account, filter_of(where, selected.cut.account))
             trades = trades.filter(pk__in=narrowed.values("pk"))
+        blocks = trade_export.export_blocks(trades, selected.cut.account)
         if fills:
             self._emit_rows(FILLS, list(fill_export.fill_rows(trades)), selected.head())
         elif self.form in BLOCKWISE:
-            self._write_blocks(trades, selected.head())
+            self._write_blocks(blocks, trades, selected.head())
         else:
-            rows = list(chain.from_iterable(map(rows_of, trade_export.export_blocks(trades))))
+            rows = list(chain.from_iterable(map(rows_of, blocks)))
             self._emit_rows(TRADES, rows, selected.head())
         return True
 
-    def _write_blocks(self, trades: QuerySet[Trade], head: ReportHead) -> None:
+    def _write_blocks(self, blocks: Iterator[ExportBlock], trades: QuerySet[Trade], head: ReportHead) -> None:
         """Write trades block by block, so that no file needs more memory than another. Raises: OutputFailed."""
-        blocks = trade_export.export_blocks(trades)
         if self.form == PARQUET and self.output is not None:
             write_file(output_path(self.output), lambda file: write_parquet(file, TRADES.header, blocks, TRADES.kinds))
             return
