@@ -175,20 +175,8 @@ def kept_secret(path: Path) -> str:
     with suppress(FileNotFoundError):
         return path.read_text(encoding="utf-8").strip()  # every row of the journal asks for one
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    candidate = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
-        file.flush()
-        durable.sync(file.fileno())
-    try:
-        # link() never replaces: of two processes starting at once, both read the first one's secret.
-        os.link(candidate, path)
-    except FileExistsError:
-        pass
-    finally:
-        candidate.unlink()
-    return path.read_text(encoding="utf-8").strip()
+    # Of two processes starting at once, both read the first one's secret.
+    return durable.make_file(path, secrets.token_urlsafe(48).encode()).decode().strip()
 
 
 def _wrong(name: str, text: str, expected: str) -> ImproperlyConfigured:

@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
-from datetime import date
+from contextlib import ExitStack
+from datetime import date, timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -29,7 +31,7 @@ from timeseries.stores.delta import archive as archive_module
 from timeseries.stores.delta import archived as archived_module
 from timeseries.stores.delta import care
 from timeseries.stores.delta.archive import Archive
-from timeseries.stores.delta.archive_table import ArchiveTable
+from timeseries.stores.delta.archive_table import ArchiveTable, owner_of
 from timeseries.stores.delta.archived import FOLDER, is_archived
 from timeseries.stores.delta.bucket import ObjectStore, S3Access
 from timeseries.stores.delta.store import DeltaStore
@@ -425,11 +427,71 @@ def test_a_log_that_is_made_anew_keeps_what_is_archived(tmp_path: Path, place: O
     assert again.read(EVERYTHING).to_pylist() == points
 
 
+def test_two_processes_of_a_folder_that_begin_at_once_know_it_by_one_name(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, name, names = desk(tmp_path, place), uuid.uuid4, list[str]()
+    fill(store, 1)
+
+    def overtaken() -> uuid.UUID:
+        monkeypatch.setattr(uuid, "uuid4", name)
+        names.append(owner_of(store.root))  # the other one, between this one's look and its writing
+        return name()
+
+    monkeypatch.setattr(uuid, "uuid4", overtaken)
+    assert [owner_of(store.root), owner_of(store.root)] == names * 2
+    archive_of(store).run(now=NOW, keep_local_days=0)
+    assert set(places(desk(tmp_path, place)).values()) == {"archive"}
+
+
 def test_two_at_once_do_not_work_on_one_archive(tmp_path: Path, place: ObjectStore) -> None:
     store = desk(tmp_path, place)
     fill(store, 1)
     with archive_of(store)._alone(), pytest.raises(StoreUnavailable, match="Another process works on the archive"):
         archive_of(desk(tmp_path, place)).run(now=NOW, keep_local_days=None)
+    assert archive_of(store).failing() is None
+
+
+def test_whoever_is_told_how_far_it_is_waits_for_the_other_for_a_while(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, steps = desk(tmp_path, place), list[str]()
+    fill(store, 1)
+    monkeypatch.setattr(archive_module, "LOOK_SECONDS", 0.0)
+    with ExitStack() as other:
+        other.enter_context(archive_of(store)._alone())
+
+        def tell(stage: str, done: int, total: int) -> None:
+            steps.append(stage)
+            if len(steps) == 3:
+                other.close()
+
+        days = archive_of(desk(tmp_path, place)).run(now=NOW, keep_local_days=0, tell=tell)
+    assert [row.place for row in days] == ["archive"]
+    assert steps == ["waiting for another process"] * 3 + ["ticks"]
+    monkeypatch.setattr(archive_module, "WAIT_SECONDS", 0.0)
+    with archive_of(store)._alone(), pytest.raises(StoreUnavailable, match="Another process works on the archive"):
+        archive_of(desk(tmp_path, place)).restore(MONDAY, tell=tell)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["after the look", "before it"])
+def test_where_days_lie_is_told_also_while_another_process_archives(
+    tmp_path: Path, place: ObjectStore, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    store, found = desk(tmp_path, place), ArchiveTable._found
+    fill(store)
+    archive_of(store).run(now=OPEN + DAY, keep_local_days=None)
+
+    def found_meanwhile(table: ArchiveTable) -> DeltaTable | None:
+        monkeypatch.setattr(ArchiveTable, "_found", found)
+        remote = None if is_late else found(table)
+        archive_of(store).run(now=NOW, keep_local_days=None)  # two days more: two commits
+        return remote or found(table)
+
+    monkeypatch.setattr(ArchiveTable, "_found", found_meanwhile)
+    assert places(desk(tmp_path, place)) == {MONDAY: "both", TUESDAY: "both" if is_late else "here"} | {
+        MONDAY + timedelta(days=2): "both" if is_late else "here"
+    }
 
 
 def test_a_store_that_puts_over_what_is_there_is_refused(

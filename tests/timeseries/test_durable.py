@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,31 @@ def test_a_segment_that_is_mended_is_synced_before_it_is_left(tmp_path: Path, st
     (segment,) = lane(tmp_path).segments()
     of_segment = [step for step, name in steps if name == segment.name]
     assert (of_segment[0], of_segment[-1]) == ("change", "fsync")
+
+
+def test_of_many_who_make_one_file_at_once_the_first_one_s_content_stands_for_all(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def make(number: int) -> bytes:
+        together.wait()
+        return durable.make_file(tmp_path / "name", b"%d" % number)
+
+    with ThreadPoolExecutor(8) as makers:
+        contents = set(makers.map(make, range(8)))
+    assert contents == {(tmp_path / "name").read_bytes()}
+    assert [file.name for file in tmp_path.iterdir()] == ["name"]
+
+
+def test_a_file_is_made_on_disk_before_its_name_and_its_name_before_anybody_trusts_it(
+    tmp_path: Path, steps: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def linked(old: Path, new: Path) -> None:
+        steps.append(("link", new.name))
+        link(old, new)
+
+    monkeypatch.setattr(os, "link", linked)
+    durable.make_file(tmp_path / "name", b"content")
+    assert [step for step, _ in steps] == ["change", "fsync", "link", "fsync"]
+    assert steps[2:] == [("link", "name"), ("fsync", tmp_path.name)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from pathlib import Path
 
 PAGE = 4096
@@ -20,6 +21,23 @@ def replace_file(path: Path, content: bytes) -> None:
     write_file(fresh, content)
     os.rename(fresh, path)
     sync_file(path.parent)
+
+
+def make_file(path: Path, content: bytes) -> bytes:
+    """Make a file where there is none, whole and durable on return; return the content that stands there then.
+
+    Of several makers at once, threads or processes, the first one's content stands for all. Raises OSError.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    write_file(fresh, content)
+    try:
+        os.link(fresh, path)  # unlike rename() it never replaces
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(fresh)
+    sync_path(path.parent)  # the first one may not have come so far
+    return path.read_bytes()
 
 
 def sync(descriptor: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from timeseries.stores.delta.table import EMPTY, MeasurementTable, Overtaken, Sn
 from timeseries.values import day_of
 
 LOCK, FAILING = "archive.lock", "archive-failing"  # in the store's folder
+WAIT_SECONDS, LOOK_SECONDS = 600.0, 0.2  # for another process that works on the archive
 DayPlace = Literal["here", "both", "archive"]
 Tell = Callable[[str, int, int], None]  # what is done, how many are done before it, of how many
 
@@ -100,6 +102,8 @@ class Archive:
         """Copy the days that are over, drop those that need not lie here any longer, and forget those beyond the
         retention; return where each day lies then. ``now`` in ns UTC; None: all stays here, or for ever.
 
+        Whoever is told how far it is waits for another process that works on the archive, at most ten minutes.
+
         A day with a damaged file waits until that is healed. The retention counts back from the newest day that is
         stored, and so does dropping where the clock is weeks ahead of it.
 
@@ -109,7 +113,8 @@ class Archive:
             StoreDamaged: an object is not what was put there.
         """
         today = day_of(now, self.zone)
-        with self._noted(now), self._alone():
+        with self._alone(tell), self._noted(now):
+            self._probe()
             ahead = timedelta(days=days_ahead((table for table, _ in self._tables), today))
             newest = today - ahead if ahead.days > AHEAD_DAYS_MAX else today
             for table, archive in self._made():
@@ -168,22 +173,23 @@ class Archive:
                         faults.append(ObjectFault(f"{archive.name}/{path}", reason))
         return faults
 
-    def restore(self, day: date) -> int:
-        """Bring a day that is in the archive alone back here; return how many files came.
+    def restore(self, day: date, *, tell: Tell | None = None) -> int:
+        """Bring a day that is in the archive alone back here; return how many files came. It waits as `run` does.
 
         Raises:
             InvalidValue: nothing of that day is in the archive alone.
         """
-        with self._alone():
+        with self._alone(tell):
             count = sum(self._restore(table, day) for table, _ in self._made())
         if not count:
             raise InvalidValue(f"Nothing of {day} is in the archive alone.", field="restore", hint="What is lies here.")
         return count
 
-    def adopt(self) -> int:
+    def adopt(self, *, tell: Tell | None = None) -> int:
         """Write from now on the archive of a data folder that is no more, or of this one at a later time, and list what
-        is there; return how many files. Of rows that are here and there each counts once."""
-        with self._alone():
+        is there; return how many files. Of rows that are here and there each counts once. It waits as `run` does."""
+        with self._alone(tell):
+            self._probe()
             adopted = [(table, archive.adopt()) for table, archive in self._tables]
             for table, files in adopted:
                 if len(files):
@@ -205,6 +211,7 @@ class Archive:
     def follow(self) -> None:
         """Copy those days again that the archive has otherwise than they are here: after points were taken out."""
         with self._alone():
+            self._probe()
             for table, archive in self._made():
                 archive.look()
                 for day, copies in sorted(_by_day(archive.files()).items()):
@@ -338,16 +345,24 @@ class Archive:
         (self.root / FAILING).unlink(missing_ok=True)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold the lock of whoever works on the archive, whose store has shown that it keeps two commits apart."""
+    def _alone(self, tell: Tell | None = None) -> Iterator[None]:
+        """Hold the lock of whoever works on the archive; wait for it where somebody is told of that."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        until = time.monotonic() + (WAIT_SECONDS if tell else 0.0)
         with FileLock(self.root / LOCK) as lock, engine():
-            if not lock.take():
-                raise StoreUnavailable("Another process works on the archive.", hint="Wait until it is done.")
-            if not self._is_probed:
-                self.bucket.require_conditional_put()
-                self._is_probed = True
+            while not lock.take():
+                if time.monotonic() >= until:
+                    raise StoreUnavailable("Another process works on the archive.", hint="Wait until it is done.")
+                if tell:
+                    tell("waiting for another process", 0, 0)
+                time.sleep(LOOK_SECONDS)
             yield
+
+    def _probe(self) -> None:
+        """See once that the object store keeps two commits apart. Raises: StoreMisconfigured."""
+        if not self._is_probed:
+            self.bucket.require_conditional_put()
+            self._is_probed = True
 
 
 def _archived(snapshot: Snapshot | None) -> pa.Table:

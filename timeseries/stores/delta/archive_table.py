@@ -6,6 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -54,10 +55,10 @@ class ArchiveTable:
             StoreMisconfigured: another data folder writes it, or this one at a later time than it is of now; or the
                 archive is elsewhere.
         """
-        self._remote = None
+        self._remote, known = None, self._known()
         remote = self._found()
         if remote is None:
-            if self._known() != (0, 0):
+            if known != (0, 0):
                 raise StoreMisconfigured(
                     f"There is no archive of {self.name} at {self.bucket.url}, and this data folder has written one.",
                     field="VELOX_ARCHIVE_URL",
@@ -67,7 +68,10 @@ class ArchiveTable:
             return
         self._require_own(remote.metadata().description)
         # The next mark is written here before it is committed there, so after a kill either may stand there.
-        if (remote.transaction_version(COPIES) or 0) not in self._known():
+        if (remote.transaction_version(COPIES) or 0) not in known:
+            if self._known() != known:  # who only shows where days lie holds no lock: another process committed
+                self.look()
+                return
             raise StoreMisconfigured(
                 f"The archive at {self.bucket.url} has days of {self.name} that this data folder does not know of: it "
                 "was put back to an earlier time, or a copy of it works elsewhere.",
@@ -183,9 +187,9 @@ class ArchiveTable:
 def owner_of(root: Path) -> str:
     """Return the name of a store's folder by which the archive knows it, made at the first call."""
     path = root / OWNER
-    if not path.exists():
-        durable.replace_file(path, uuid.uuid4().hex.encode())
-    return path.read_text(encoding="ascii")
+    with suppress(FileNotFoundError):
+        return path.read_text(encoding="ascii")
+    return durable.make_file(path, uuid.uuid4().hex.encode()).decode("ascii")
 
 
 def addition(row: Mapping[str, str | int | date | None]) -> AddAction:

@@ -50,9 +50,9 @@ class Command(VeloxCommand):
             self.emit(Report(table.title, {"faults": [asdict(fault) for fault in faults]}, [table]))
             return not faults
         if restore is not None:
-            archive.restore(day_named(restore))
+            archive.restore(day_named(restore), tell=tell)
         elif adopt:
-            archive.adopt()
+            archive.adopt(tell=tell)
         days = archive.days() if only_list or restore or adopt else archive_days(archive, tell=tell)
         rows: list[list[Value]] = [
             [row.day, row.measurement, WHERE[row.place], row.files, row.bytes, row.rows] for row in days
