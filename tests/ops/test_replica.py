@@ -106,8 +106,10 @@ def test_one_that_is_behind_is_read_and_says_by_how_much(paused: Desk) -> None:
     assert paused.trades() == before
     page = paused.ask("page", "/strategies/")
     assert page["status"] == 200 and "s behind the primary." in page["foot"]
-    report = paused.ask("command", "strategy_report")
-    assert "Read from the replica, " in report["err"] and "Read from" not in report["out"]
+    for name in ("strategy_report", "symbol_report", "signal_report"):
+        report = paused.ask("command", name)
+        assert "Read from the replica, " in report["err"] and "Read from" not in report["out"]
+    assert json.loads(paused.ask("command", "signal_report", "--format", "json")["out"])["replica_age_seconds"] >= 1.0
 
 
 def test_what_a_person_has_just_written_is_on_the_next_page(paused: Desk) -> None:

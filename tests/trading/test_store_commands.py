@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from trading.data_manager import DataManager
 from trading.errors import InvalidValue, QueryTimeout, WrongLanguage
 from trading.management.commands.query import parameters_of
 from trading.management.commands.resend import instant
+
+TICKS = "SELECT source, symbol, time, close FROM ticks ORDER BY time"
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 
@@ -138,6 +141,29 @@ def test_days_that_are_over_are_archived_listed_verified_and_brought_back(settin
     assert said("archive", "--adopt")["days"][0]["rows"] == 6  # listed twice, and counted once
     with DataManager(source="reader") as dm:
         assert dm.query_sql("SELECT count(*) AS n FROM ticks").to_pylist() == [{"n": 3}]
+
+
+def test_a_store_that_was_lost_is_sent_again_and_made_whole_by_its_archive(settings: Any, tmp_path: Path) -> None:
+    settings.VELOX_ARCHIVE_URL = (tmp_path / "archive").as_uri()
+    settings.VELOX_KEEP_LOCAL_DAYS = -1  # not even the newest one
+    record(settings, 3)
+    assert wiring.open_pump().drain(30)
+    said("archive")
+    with DataManager(source="reader") as dm:
+        ticks = dm.query_sql(TICKS).to_pylist()
+    for segments in ("kept", "gone"):
+        wiring._embedded.cache_clear()  # as the processes that come after it
+        shutil.rmtree(settings.DELTA_DIR)
+        if segments == "kept":
+            assert said("resend", "--since", "2020-01-01")["points"] == 3
+            with pytest.raises(CommandError, match=r"that of another data folder.*--adopt"):
+                said("archive")
+        said("archive", "--adopt")
+        assert [row["place"] for row in said("archive")["days"]] == ["archive"]
+        assert said("archive", "--verify") == {"faults": []}
+        with DataManager(source="reader") as dm:
+            assert len(ticks) == 3 and dm.query_sql(TICKS).to_pylist() == ticks
+        assert (wiring.count_points()["stored"], [lane["missing"] for lane in wiring.audit_store()]) == (3, [0])
 
 
 @pytest.mark.parametrize("url", ["ftp://desk/archive", "s3:desk"])

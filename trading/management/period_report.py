@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from trading.domain.cuts import TITLES
 from trading.domain.drawing import Chart
@@ -20,6 +20,8 @@ from trading.queries.period import desk_date, end_of, parse_day
 from trading.queries.reports import Selection, named_cut, selection
 from trading.queries.statistics import Cut
 from trading.replica import LedgerOrigin, may_be_older
+
+Answer = TypeVar("Answer")
 
 CUT = {"key": "", **figure_tables.RESULT, "expectancy": "Expectancy", "expectancy_low": "from", "expectancy_high": "to"}
 
@@ -57,16 +59,26 @@ class PeriodReport(VeloxCommand):
         add_known_argument(parser)
 
     def answer(self, **period: Unpack[KnownPeriodOptions]) -> bool:
-        def read(origin: LedgerOrigin) -> tuple[StrategyReport | SymbolReport, LedgerOrigin]:
-            return self.figures(selection_of(period), now=known_until(period, datetime.now(UTC))), origin
+        def read() -> StrategyReport | SymbolReport:
+            return self.figures(selection_of(period), now=known_until(period, datetime.now(UTC)))
 
-        figures, origin = may_be_older(read)
-        if origin.text:
-            self.say(origin.text)
-        age = {} if origin.age_seconds is None else {"replica_age_seconds": round(origin.age_seconds, 3)}
+        figures, age = read_older(self, read)
         report = {**figures, **known_of(period), **age}
         self.emit(period_report(self.name, report, rows=self.rows, key=self.key, word=self.word))
         return True
+
+
+def read_older(command: VeloxCommand, read: Callable[[], Answer]) -> tuple[Answer, dict[str, float]]:
+    """Return what ``read`` returns, at the replica where one answers, and what that adds to a report's JSON:
+    `replica_age_seconds`, or nothing. The command says where it was read."""
+
+    def placed(origin: LedgerOrigin) -> tuple[Answer, LedgerOrigin]:
+        return read(), origin
+
+    answer, origin = may_be_older(placed)
+    if origin.text:
+        command.say(origin.text)
+    return answer, {} if origin.age_seconds is None else {"replica_age_seconds": round(origin.age_seconds, 3)}
 
 
 def add_period_arguments(parser: ArgumentParser, *, formats: tuple[str, ...] = FORMATS) -> None:

@@ -16,6 +16,7 @@ from trading.management.period_report import (
     add_known_argument,
     add_period_arguments,
     known_of,
+    read_older,
     selection_of,
     title_of,
 )
@@ -69,8 +70,8 @@ class Command(VeloxCommand):
     def answer(self, *, minutes: int, **period: Unpack[KnownPeriodOptions]) -> bool:
         if not 1 <= minutes <= MINUTES_MAX:
             raise InvalidValue(f"minutes is {minutes}.", field="minutes", hint=f"Give 1 to {MINUTES_MAX}.")
-        answer = signal_report(selection_of(period), open_reader(), minutes=minutes)
-        figures = {**answer, **known_of(period)}
+        answer, age = read_older(self, lambda: signal_report(selection_of(period), open_reader(), minutes=minutes))
+        figures = {**answer, **known_of(period), **age}
         currency, coloured = answer["currency"], frozenset({"Difference", "Move %"})
         conditions: Sequence[Mapping[str, Any]] = answer["conditions"]
         signals: Sequence[Mapping[str, Any]] = answer["signals"]
