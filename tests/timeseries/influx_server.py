@@ -31,6 +31,7 @@ class Behaviour:
 
     plan: list[int | str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)  # of every refusal
+    date: str = ""  # the server's clock, as its header has it; empty: this machine's
     bad: Callable[[bytes], int] = lambda line: 0  # 400 or 422 for a line that is refused, else 0
     lines_max: int = 10**9  # above it 413
     retention_seconds: int = 0
@@ -149,6 +150,9 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             rules = [{"type": "expire", "everySeconds": influx.behaviour.retention_seconds}]
             return self._say(200, {"buckets": [{"id": "b1", "name": "velox", "orgID": "o1", "retentionRules": rules}]})
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return influx.behaviour.date or super().date_time_string(timestamp)
 
         def _say(self, status: int, content: object = None) -> None:
             body = (

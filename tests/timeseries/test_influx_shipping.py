@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,32 @@ def test_points_older_than_the_retention_expire_without_a_dead_letter(desk: Desk
     assert (found["stored"], found["expired"], found["dead_lettered"], found["balance"]) == (70, 30, 0, 0)
     assert len(desk.influx.bodies) < 30
     assert dead_letters.read(desk.lane().folder) == []
+
+
+@pytest.mark.parametrize("ahead", ["the desk", "the server", "neither, and the server hides it"])
+def test_a_line_is_expired_only_where_both_clocks_say_so(desk: Desk, ahead: str) -> None:
+    desk.influx.behaviour.retention_seconds = 30 * DAY // SECOND
+    later, now = OPEN + 365 * DAY, OPEN + DAY
+    desk.store.clock = lambda: later if ahead == "the desk" else now
+    of_server = {"the desk": now, "the server": later}
+    desk.influx.behaviour.date = formatdate(of_server[ahead] // SECOND, usegmt=True) if ahead in of_server else "-"
+    desk.influx.behaviour.bad = lambda line: 422 * (b"close=3 " in line)
+    desk.record(5)
+    found = desk.settle()
+    assert (found["stored"], found["expired"], found["dead_lettered"], found["balance"]) == (4, 0, 1, 0)
+    assert [letter.sequence for letter in dead_letters.read(desk.lane().folder)] == [3]
+
+
+def test_what_expired_under_clocks_that_ran_ahead_together_is_sent_again_once_they_are_right(desk: Desk) -> None:
+    desk.influx.behaviour.retention_seconds = 30 * DAY // SECOND
+    desk.store.clock = lambda: OPEN + 365 * DAY
+    desk.influx.behaviour.bad = lambda line: 422
+    desk.record(5)
+    found = desk.settle()
+    assert (found["stored"], found["expired"], found["dead_lettered"], found["balance"]) == (0, 5, 0, 0)
+    desk.influx.behaviour.bad = lambda line: 0
+    assert desk.pump.resend(0).points == 5
+    assert desk.influx.closes("A") == whole(5)
 
 
 def test_a_body_that_is_too_large_is_halved_and_the_next_ones_stay_small(desk: Desk) -> None:

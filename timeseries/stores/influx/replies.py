@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 REASON_MAX = 500
 RETRY_SECONDS = (1.0, 300.0)
@@ -31,11 +32,12 @@ class RefusedWhole:
 class RefusedInPart:
     """The answer that some lines are refused (a type conflict, older than the retention) and the rest is stored.
 
-    It does not tell which.
+    It does not tell which. ``at``: when it was given, by the server's clock (ns UTC); None: it does not say.
     """
 
     status: int
     reason: str
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def reply_of(status: int, headers: Mapping[str, str], body: bytes | str | None) 
     if status == 400:
         return RefusedWhole(status, reason)
     if status == 422:
-        return RefusedInPart(status, reason)
+        return RefusedInPart(status, reason, _answered_at(headers))
     if status == 413:
         return TooLarge(status, reason)
     if status in (408, 429) or status >= 500:
@@ -92,11 +94,21 @@ def reply_of(status: int, headers: Mapping[str, str], body: bytes | str | None) 
     return HeldBack(status, reason)
 
 
+def _answered_at(headers: Mapping[str, str]) -> int | None:
+    try:
+        return int(parsedate_to_datetime(_header(headers, "date")).timestamp()) * 10**9
+    except (ValueError, OverflowError):
+        return None
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    return {key.lower(): text for key, text in headers.items()}.get(name, "")
+
+
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that the server asks for, within `RETRY_SECONDS`; None for a date or nonsense."""
-    header = {name.lower(): text for name, text in headers.items()}.get("retry-after", "")
     try:
-        seconds = float(header)
+        seconds = float(_header(headers, "retry-after"))
     except ValueError:
         return None
     least, most = RETRY_SECONDS

@@ -24,7 +24,7 @@ from timeseries.stores.base import QUERY_SECONDS, CandleFault, Damage, FirstPoin
 from timeseries.stores.influx import read as influx_read
 from timeseries.stores.influx.lines import EncodedLines, encode
 from timeseries.stores.influx.names import coded
-from timeseries.stores.influx.replies import HeldBack, Refused, Stored, TooLarge, TryLater
+from timeseries.stores.influx.replies import HeldBack, Refused, RefusedInPart, Stored, TooLarge, TryLater
 from timeseries.stores.influx.server import InfluxServer, unavailable
 from timeseries.stores.tables import point_schema
 from timeseries.values import day_of
@@ -100,7 +100,11 @@ class InfluxStore:
             raise unavailable(reply)
         if not halved or stop - first == 1:
             self._check_that_lines_are_taken()
-        before = self._retained_from() if reply.status == 422 else None
+        # A line that is too old for both clocks is refused for its age; one of them alone may run ahead, and then what
+        # is refused for another reason would be counted as old, and kept by nobody.
+        before = None
+        if isinstance(reply, RefusedInPart) and reply.at is not None:
+            before = self._retained_from(min(self.clock(), reply.at))
         if stop - first == 1:
             return [_refusal(lines, first, reply, before)]
         if isinstance(reply, TooLarge):
@@ -123,12 +127,13 @@ class InfluxStore:
                 hint="Look for a proxy before InfluxDB; nothing becomes a dead letter for it.",
             )
 
-    def _retained_from(self) -> int | None:
-        """Return the instant before which the bucket keeps nothing; None when no retention is known."""
+    def _retained_from(self, now: int) -> int | None:
+        """Return the instant before which the bucket keeps nothing as of ``now`` (ns UTC); None when no retention is
+        known."""
         seconds = self.server.retention_seconds(self.bucket)
         if seconds is None and self.retention_days is not None:
             seconds = self.retention_days * 86_400
-        return None if seconds is None else self.clock() - seconds * SECOND
+        return None if seconds is None else now - seconds * SECOND
 
     def offer(self, lines: Sequence[bytes]) -> list[Refused | TooLarge | None]:
         """Send each line by itself; return its refusal, None where it is stored now."""
@@ -173,7 +178,7 @@ class InfluxStore:
         now = time.monotonic()
         if self._facts is None or now - self._facts.asked_at > KNOWN_SECONDS:
             keeps_minutes = self.server.has_bucket(minutes_bucket(self.bucket))
-            oldest = self._retained_from()
+            oldest = self._retained_from(self.clock())
             self._facts = BucketFacts(now, influx_read.FIRST if oldest is None else oldest, keeps_minutes)
         return self._facts
 
