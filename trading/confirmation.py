@@ -74,7 +74,11 @@ class Confirmation:
             ) from error
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
-        self._is_local |= notice.source_function == STANDBY_WAIT
+        if notice.source_function == STANDBY_WAIT:
+            self._is_local = True
+            # What follows a commit tells heads outside the ledger: that of one that goes with an old primary would be a
+            # lost head for every later proof. The next commit that is confirmed tells a later one.
+            self._connection.run_on_commit.clear()
 
     def _break_off(self, server: psycopg.Connection) -> None:
         """Ask the server to wait no longer for its standby; leave a server that does not answer to that either."""

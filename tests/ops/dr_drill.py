@@ -72,7 +72,7 @@ def lose_the_folder(env: dict[str, str], elsewhere: Path, trades: int, since: in
         restored_seconds = time.monotonic() - began
         missing = trades + since - restored["heads"]["main"][0]
         began = time.monotonic()
-        until(lambda: desk.manage("archive", "--adopt")[0] == 0)  # the companion's own pass may be under way
+        managed(desk, "archive", "--adopt")  # it waits for the companion's own pass
         points_missing = points + since - counted(desk, folder)
         adopted_seconds = time.monotonic() - began
         began = time.monotonic()

@@ -21,6 +21,8 @@ from tests.with_postgres import postgres_programs
 TRADES = int(os.environ.get("VELOX_DRILL_TRADES", "200"))  # of each of two writers, before and after
 PAGES = "400"
 FIRST_SECONDS_MAX = 3.0
+SPLIT_SECONDS = 10
+IS_STANDBY = "SELECT pg_is_in_recovery()"
 
 
 def fail_over(template: Node, folder: Path, *, must_have: bool) -> list[tuple[str, str]]:
@@ -78,6 +80,37 @@ def fail_over_by_patroni(programs: Path, folder: Path) -> list[tuple[str, str]]:
         ]
 
 
+def split_by_patroni(programs: Path, folder: Path) -> list[tuple[str, str]]:
+    """Kill a primary's Patroni alone, so that two servers take writes; return the figures. Raises: AssertionError for a
+    loss, or a trade that the old one acknowledges beside the new one."""
+    with patroni_pair(programs) as (first, second):
+        env = {**os.environ, "VELOX_DATA_DIR": str(folder), "DATABASE_URL": first.node.url_of("postgres")}
+        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=env, check=True)
+        with writing(first.node, second.node, folder) as failover:
+            failover.write(TRADES)
+            first.kill_alone()
+            until(lambda: second.answers(IS_STANDBY) == [(False,)], pause_seconds=0.2)
+            before = len(failover.acknowledged)
+            time.sleep(SPLIT_SECONDS)
+            assert first.answers(IS_STANDBY) == second.answers(IS_STANDBY) == [(False,)]
+            meanwhile = len(failover.acknowledged) - before
+            first.node.kill()
+            failover.promoted_at = time.monotonic()
+            failover.write(TRADES)
+            failover.end()
+            lost, acknowledged = len(failover.lost()), len(failover.acknowledged)
+            code, proof = failover.writers[0].desk.manage("verify_ledger")
+            assert code == 0 and not lost and not meanwhile, (lost, meanwhile, proof)
+            first.start()
+            until(lambda: follows(second), pause_seconds=0.2)
+        return [
+            (f"two writable servers for {SPLIT_SECONDS} s: trades acknowledged meanwhile", str(meanwhile)),
+            ("two writable servers: trades acknowledged before and after, of these lost", f"{acknowledged}, {lost}"),
+            ("seconds from the fencing of the old one to the first acknowledged call", f"{failover.seconds():.1f}"),
+            ("`verify_ledger` on the new primary, the old one", "proved, follows"),
+        ]
+
+
 def kill_a_web() -> list[tuple[str, str]]:
     """Ask two webs for pages while one is killed; return what the test of it says."""
     command = [sys.executable, "-m", "pytest", "-n0", "-q", "-s", "--timeout", "3600", "tests/ops/test_two_webs.py"]
@@ -108,7 +141,9 @@ def main() -> int:
         print(f"NOT RUN: {' and '.join(absent)} not installed (apt-get install patroni etcd-server)", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="velox-drill-") as folder:
-        write_figures("patroni", fail_over_by_patroni(programs, Path(folder)))
+        rows = fail_over_by_patroni(programs, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="velox-drill-") as folder:
+        write_figures("patroni", rows + split_by_patroni(programs, Path(folder)))
     return 0
 
 

@@ -47,13 +47,17 @@ class Agent:
                 start_new_session=True,
             )
 
-    def kill(self) -> None:
-        """End it and every process of its server, as a loss of power would."""
+    def kill_alone(self) -> None:
+        """End it alone: its server goes on, and takes writes if it did."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
+
+    def kill(self) -> None:
+        """End it and every process of its server, as a loss of power would."""
+        self.kill_alone()
         with suppress(FileNotFoundError):
             self.node.kill()
 

@@ -91,6 +91,26 @@ def test_a_standby_that_is_gone_leaves_it_unconfirmed_until_nobody_must_have_it(
     assert rows(pair, "trade") == 2
 
 
+def test_the_head_of_a_commit_is_told_outside_once_a_commit_behind_it_is_confirmed(
+    pair: Pair, env: dict[str, str]
+) -> None:
+    """Where the old primary is lost such a head would stay a finding of every later proof."""
+
+    def told() -> list[int]:
+        files = Path(env["VELOX_DATA_DIR"]).glob("heads/*/account-main")
+        return [int(file.read_text().split()[0]) for file in files]
+
+    with AskedDesk(env) as desk:
+        with pair.frozen():
+            assert open_one(desk)["code"] == "ledger_unconfirmed"
+        untold = told()
+        open_until_confirmed(desk)
+        open_until_confirmed(desk, "T2")
+    journal = rows(pair, "journal")
+    log = "".join(file.read_text() for file in (Path(env["VELOX_DATA_DIR"]) / "logs").glob("velox-*.jsonl"))
+    assert (untold, told(), log.count('"head"')) == ([], [journal], 1)
+
+
 def test_with_an_intake_an_unconfirmed_fact_waits_and_is_posted_once(pair: Pair, env: dict[str, str]) -> None:
     def post() -> dict[str, Any]:
         command = [sys.executable, "manage.py", "intake", "--post", "--format", "json"]
