@@ -105,6 +105,7 @@ SLEEPERS = {
     "timeseries/spool/folder.py": "a source's lock, a file lock that has a time limit",
     "timeseries/spool/lane.py": "a frame that another processor is just writing to mapped memory",
     "timeseries/spool/syncer.py": "its next window, once the pipe to its companion is closed",
+    "timeseries/stores/delta/archive.py": "another process's pass over the archive, a file lock that has a time limit",
     "timeseries/stores/delta/table.py": "another process that tidies the table's log",
     "trading/management/commands/health.py": "its next look, for whoever watches in a terminal",
     "trading/management/commands/ship.py": "the companion's follower, whose progress is in the ledger alone",

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 from django.db import connection
 
@@ -23,7 +24,7 @@ from tests.redis_server import RedisServer, use
 from tests.waiting import until
 from timeseries import presence, wiring
 from timeseries.bus.standing import LEFT_SECONDS, PartitionStanding, tell
-from timeseries.errors import StoreUnavailable
+from timeseries.errors import StoreMisconfigured, StoreUnavailable
 from timeseries.spool.aging import AHEAD_DAYS_MAX
 from timeseries.spool.counter import FULL, REFUSED_NS, CounterMap
 from timeseries.spool.lane import Outcome
@@ -245,6 +246,18 @@ def the_object_store_is_down(room: Room) -> datetime:
     with pytest.raises(StoreUnavailable):
         wiring.archive_days(archive)
     return later(seconds=faults.ARCHIVE_SECONDS + 1)
+
+
+@makes("store/archive_refused")
+def the_object_store_puts_over_what_is_there(room: Room) -> None:
+    room.settings.VELOX_ARCHIVE_URL = (room.data_dir / "archive").as_uri()
+    archive = wiring.open_archive()
+    assert archive is not None
+    put = obstore.put
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(obstore, "put", lambda *args, mode="", **more: put(*args, mode="overwrite", **more))
+        with pytest.raises(StoreMisconfigured, match="If-None-Match"):
+            wiring.archive_days(archive)
 
 
 @makes("store/retention_waits")

@@ -184,6 +184,10 @@ NOT_ARCHIVED = Fault(
     "store", "not_archived", "Days that are over are not archived", DEGRADED, ARCHIVE_SECONDS,
     "Mend what the state names, then run `manage.py archive`; nothing is lost, the days stay here meanwhile.",
 )  # fmt: skip
+ARCHIVE_REFUSED = Fault(
+    "store", "archive_refused", "The archive cannot be used as it is set", DEGRADED, 0,
+    "Do what the state says, then run `manage.py archive`; nothing is lost, the days stay here meanwhile.",
+)  # fmt: skip
 RETENTION_WAITS = Fault(
     "store", "retention_waits", "The clock is weeks ahead of the newest point, so nothing old is removed", DEGRADED, 0,
     "Let chrony or timesyncd set the clock. Where it is right and the desk was quiet, five days of points end this.",

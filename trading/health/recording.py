@@ -123,9 +123,11 @@ def store(now: datetime) -> State:
 
 
 def _unarchived(now: datetime) -> State | None:
-    """Return the state where passes over the archive have failed for too long."""
+    """Return the state where passes over the archive are refused, or have failed for too long."""
     archive = wiring.open_archive()
     failing = None if archive is None else archive.failing()
+    if failing is not None and failing.is_refused:
+        return faults.ARCHIVE_REFUSED.state(f"No day is archived: {failing.error}")
     if failing is None or now.timestamp() - failing.since / 10**9 < faults.ARCHIVE_SECONDS:
         return None
     since = datetime.fromtimestamp(failing.since / 10**9, UTC)

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
-from timeseries.errors import InvalidValue, StoreDamaged, StoreUnavailable, VeloxError
+from timeseries.errors import InvalidValue, StoreDamaged, StoreMisconfigured, StoreUnavailable, VeloxError
 from timeseries.spool import durable
 from timeseries.spool.aging import AHEAD_DAYS_MAX
 from timeseries.spool.locks import FileLock
@@ -65,10 +65,12 @@ class ObjectFault:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """Passes that fail: since when (ns UTC), and why the last one did."""
+    """Passes that fail: since when (ns UTC), and why the last one did; ``is_refused``: none will end well before a
+    person has changed what is set."""
 
     since: int
     error: str
+    is_refused: bool = False
 
 
 class Archive:
@@ -136,7 +138,7 @@ class Archive:
         """Return since when and why passes fail; None: the last one ended well, or there was none."""
         try:
             entry = json.loads((self.root / FAILING).read_text(encoding="utf-8"))
-            return Failing(int(entry["since"]), str(entry["error"]))
+            return Failing(int(entry["since"]), str(entry["error"]), entry.get("is_refused") is True)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -338,7 +340,8 @@ class Archive:
             yield
         except (VeloxError, OSError) as error:
             failing = self.failing()
-            entry = {"since": now if failing is None else failing.since, "error": str(error)}
+            since, is_refused = now if failing is None else failing.since, isinstance(error, StoreMisconfigured)
+            entry = asdict(Failing(since, str(error), is_refused))
             with suppress(OSError):  # a full disk may be the very fault
                 durable.replace_file(self.root / FAILING, json.dumps(entry).encode())
             raise

@@ -55,10 +55,10 @@ class ArchiveTable:
             StoreMisconfigured: another data folder writes it, or this one at a later time than it is of now; or the
                 archive is elsewhere.
         """
-        self._remote, known = None, self._known()
+        self._remote, marks = None, self._known()
         remote = self._found()
         if remote is None:
-            if known != (0, 0):
+            if marks != (0, 0):
                 raise StoreMisconfigured(
                     f"There is no archive of {self.name} at {self.bucket.url}, and this data folder has written one.",
                     field="VELOX_ARCHIVE_URL",
@@ -68,8 +68,8 @@ class ArchiveTable:
             return
         self._require_own(remote.metadata().description)
         # The next mark is written here before it is committed there, so after a kill either may stand there.
-        if (remote.transaction_version(COPIES) or 0) not in known:
-            if self._known() != known:  # who only shows where days lie holds no lock: another process committed
+        if (remote.transaction_version(COPIES) or 0) not in marks:
+            if self._known() != marks:  # who only shows where days lie holds no lock: another process committed
                 self.look()
                 return
             raise StoreMisconfigured(
