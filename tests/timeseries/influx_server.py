@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import io
 import json
 import re
 import socket
@@ -40,6 +41,7 @@ class Behaviour:
     sparing: bool = False  # no single line is refused by a status of the plan: it would be a dead letter
     everything: int = 0  # the one answer of something that stands before the server and knows no lines
     drip_seconds: float = 0.0  # between two bytes of each answer
+    cut: int | None = None  # after so many bytes, of head and body, an answer about buckets ends
 
 
 REFUSING = (400, 413, 422)
@@ -137,6 +139,8 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             influx.questions += 1
+            if influx.behaviour.everything:
+                return self._say(influx.behaviour.everything)
             if influx.behaviour.drip_seconds:
                 return self._drip()
             self.send_response(200)
@@ -149,7 +153,16 @@ def _handler(influx: FaultyInflux) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             rules = [{"type": "expire", "everySeconds": influx.behaviour.retention_seconds}]
-            return self._say(200, {"buckets": [{"id": "b1", "name": "velox", "orgID": "o1", "retentionRules": rules}]})
+            buckets = {"buckets": [{"id": "b1", "name": "velox", "orgID": "o1", "retentionRules": rules}]}
+            status = influx.behaviour.everything or 200
+            if influx.behaviour.cut is None:
+                return self._say(status, buckets)
+            client, self.wfile = self.wfile, io.BytesIO()
+            self._say(status, buckets)
+            answer, self.wfile = self.wfile.getvalue(), client
+            self.wfile.write(answer[: influx.behaviour.cut])
+            self.close_connection = True
+            return None
 
         def date_time_string(self, timestamp: float | None = None) -> str:
             return influx.behaviour.date or super().date_time_string(timestamp)

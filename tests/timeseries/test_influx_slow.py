@@ -6,11 +6,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.timeseries.influx_server import FaultyInflux, faulty_influx
 from tests.timeseries.test_influx_shipping import Desk, desk, whole
+from timeseries.errors import StoreUnavailable
 from timeseries.spool import dead_letters
 from timeseries.stores.influx.replies import Stored, TryLater
 from timeseries.stores.influx.server import InfluxServer
@@ -88,3 +90,35 @@ def test_a_refuser_that_comes_in_the_midst_of_halving_makes_no_dead_letter_eithe
     desk.influx.behaviour.everything, desk.influx.behaviour.bad = 0, lambda line: 400 * (poison in line)
     found = desk.settle()
     assert (found["stored"], found["dead_lettered"], found["balance"]) == (3, 1, 0)
+
+
+@contextmanager
+def asked(influx: FaultyInflux) -> Iterator[InfluxServer]:
+    server = InfluxServer(influx.url, org="velox", token="t", timeout_seconds=(2.0, 2.0))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def test_an_answer_about_buckets_that_is_cut_at_any_byte_says_nothing_of_them(influx: FaultyInflux) -> None:
+    influx.behaviour.retention_seconds = 86_400
+    with asked(influx) as server:
+        assert server.has_bucket("velox") and server.retention_seconds("velox") == 86_400
+        for cut in range(200):  # of more
+            influx.behaviour.cut = cut
+            for question in (server.has_bucket, server.retention_seconds):
+                with pytest.raises(StoreUnavailable):
+                    question("velox")
+
+
+def test_a_server_that_cannot_tell_now_has_not_said_that_there_is_no_bucket(influx: FaultyInflux) -> None:
+    with asked(influx) as server:
+        for status in (429, 500, 503):
+            influx.behaviour.everything = status
+            for question in (server.has_bucket, server.retention_seconds):
+                with pytest.raises(StoreUnavailable):
+                    question("velox")
+        for status in (401, 403, 404):  # the token may not see it
+            influx.behaviour.everything = status
+            assert not server.has_bucket("velox") and server.retention_seconds("velox") is None

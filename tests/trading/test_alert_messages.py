@@ -17,7 +17,15 @@ from tests.waiting import until
 from tests.webhook import webhook
 from trading.alerts import messenger
 from trading.alerts.channels import channels_of_environment
-from trading.alerts.messages import BODY_CHARACTERS_MAX, MESSAGES_MAX, PATIENT_MAX, WITHIN, next_message, request_of
+from trading.alerts.messages import (
+    BODY_CHARACTERS_MAX,
+    FLOODED_EVERY,
+    MESSAGES_MAX,
+    PATIENT_MAX,
+    WITHIN,
+    next_message,
+    request_of,
+)
 from trading.alerts.messenger import MessageOutcome, Messenger
 from trading.alerts.outbox import DUE_MAX
 from trading.domain.alert_address import label_of
@@ -26,7 +34,7 @@ from trading.errors import InvalidValue
 from trading.models import Alert, AlertDelivery
 from trading.operations.deliver_alerts import queue_deliveries, settle_deliveries, take_deliveries
 from trading.operations.raise_alert import Notice, raise_alerts
-from trading.queries.alerts import due_deliveries, messages_since
+from trading.queries.alerts import due_deliveries, messages_within
 
 INDIA, NEW_YORK = ZoneInfo("Asia/Kolkata"), ZoneInfo("America/New_York")
 AT = datetime(2026, 11, 23, 5, 0, tzinfo=UTC)  # a Monday, 10:30 at the desk
@@ -105,7 +113,7 @@ class TestMessages:
     def send(self, now: datetime, *, quiet: QuietHours = NEVER) -> dict[str, str] | None:
         """Send the next message, as the outbox does; return it."""
         due = due_deliveries(CHANNEL, now=now, limit=DUE_MAX)
-        rows = next_message(due, sent=messages_since(CHANNEL, now - WITHIN), quiet=quiet, now=now)
+        rows = next_message(due, sent=messages_within(CHANNEL, WITHIN, now=now), quiet=quiet, now=now)
         if not rows:
             return None
         request, keys = request_of(rows, "json://x"), [row.pk for row in rows]
@@ -142,7 +150,7 @@ class TestMessages:
             if (message := self.send(now)) is not None:
                 sent.append((now, message["body"]))
             within = sum(moment > now - WITHIN for moment, _ in sent)
-            assert within <= MESSAGES_MAX
+            assert within <= MESSAGES_MAX + WITHIN / FLOODED_EVERY
         told = [name for _, body in sent for name in ids(body)]
         assert len(told) == len(set(told)) == Alert.objects.count() == 72
 
@@ -151,9 +159,34 @@ class TestMessages:
             self.due([Notice(Alert.Kind.TRADE, f"trade:{number}", "closed")], AT + timedelta(seconds=number))
             self.send(AT + timedelta(seconds=number))
         now = AT + timedelta(minutes=1)
-        assert messages_since(CHANNEL, now - WITHIN) == PATIENT_MAX
+        assert len(messages_within(CHANNEL, WITHIN, now=now)) == PATIENT_MAX
         self.due(faults(3), now)
         assert [self.send(now + timedelta(seconds=number)) is not None for number in range(4)] == [True] * 3 + [False]
+
+    def test_a_fault_waits_no_longer_than_a_minute_behind_a_flood_and_goes_before_it(self) -> None:
+        limits = [
+            Notice(Alert.Kind.LIMIT, f"limit:{number}", "A day's loss is at its limit.")
+            for number in range(DUE_MAX + 30)
+        ]
+        self.due(limits[:MESSAGES_MAX])
+        for second in range(MESSAGES_MAX):
+            assert self.send(AT + timedelta(seconds=second))
+        self.due(limits[MESSAGES_MAX:], AT + timedelta(seconds=30))
+        self.due(faults(1), AT + timedelta(seconds=31))
+        last = AT + timedelta(seconds=MESSAGES_MAX - 1)
+        for wait in (timedelta(seconds=31), FLOODED_EVERY - timedelta(seconds=1)):
+            assert self.send(last + wait) is None
+        message = self.send(last + FLOODED_EVERY)
+        assert message is not None and message["body"].startswith("Fault hot · It is degraded.")
+        assert len(ids(message["body"])) > 10 and self.send(last + FLOODED_EVERY + timedelta(seconds=59)) is None
+
+    def test_messages_that_a_clock_which_was_set_back_calls_the_future_hold_none_back(self) -> None:
+        self.due(faults(MESSAGES_MAX))
+        for second in range(MESSAGES_MAX):
+            assert self.send(AT + timedelta(seconds=second))
+        before = AT - timedelta(hours=1)
+        self.due([Notice(Alert.Kind.FAULT, "fault:later", "It is degraded.")], before)
+        assert self.send(before) is not None
 
     def test_a_long_text_is_cut_and_the_alerts_name_never(self) -> None:
         (row,) = self.due(faults(1, "A line of a note of which there are many. \n" * 300))

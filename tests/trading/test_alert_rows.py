@@ -11,7 +11,7 @@ from trading.errors import InvalidValue, UnknownAccount
 from trading.models import Alert, Seal
 from trading.operations.deliver_alerts import queue_deliveries, take_deliveries
 from trading.operations.raise_alert import Notice, raise_alert, raise_alerts, recover_alert, see_alert_again
-from trading.queries.alerts import due_deliveries, lasting_faults, messages_since
+from trading.queries.alerts import due_deliveries, lasting_faults, messages_within
 
 pytestmark = [pytest.mark.usefixtures("ledger"), pytest.mark.ledger]
 
@@ -55,7 +55,7 @@ def test_what_is_no_alert_is_refused_and_nothing_of_the_others_is_written() -> N
 def test_what_is_asked_every_second_is_found_by_an_index_however_many_alerts_there_are() -> None:
     with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
         queue_deliveries({"row:1": "phone"}, now=AT)
-        messages_since("row:1", AT)
+        messages_within("row:1", MINUTE, now=AT)
         lasting_faults("fault:desk")
         if connection.vendor == "postgresql":
             cursor.execute("SET LOCAL enable_seqscan = off")  # an empty table is read whole otherwise

@@ -68,6 +68,15 @@ def test_an_influxdb_that_takes_the_question_and_never_ends_its_answer_is_told(r
         assert time.monotonic() - started < 60  # of a busy machine; without a limit it would never be over
 
 
+def test_an_influxdb_whose_answers_break_off_or_that_refuses_every_question_is_told_as_that(room: Room) -> None:
+    with faulty_influx() as influx:
+        use_influx(room, influx.url)
+        influx.behaviour.cut = 20  # within the head of the answer
+        expect(faults.STORE_UNAVAILABLE, None)
+        influx.behaviour.cut, influx.behaviour.everything = None, 400
+        expect(faults.STORE_MISCONFIGURED, None)
+
+
 def test_what_looks_like_a_fault_and_is_none(room: Room) -> None:
     room.recorder(source="broker")
     for hour, day in ((15, 18), (5, 17)):  # 20:30 on a Monday, and a Sunday

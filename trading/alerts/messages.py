@@ -14,6 +14,7 @@ from trading.models import Alert, AlertDelivery
 from trading.queries.alerts import PATIENT
 
 MESSAGES_MAX, WITHIN = 20, timedelta(minutes=10)  # to one channel
+FLOODED_EVERY = timedelta(minutes=1)  # beyond them one, so that a fault waits for no more than this behind a flood
 PATIENT_MAX = 10  # of them: what can wait leaves room for what cannot
 TOGETHER_MAX = 50  # alerts in one message
 BODY_CHARACTERS_MAX = 3000  # Telegram takes 4,096
@@ -24,19 +25,21 @@ SEVERITIES = {
 }
 
 
-def next_message(due: Sequence[AlertDelivery], *, sent: int, quiet: QuietHours, now: datetime) -> list[AlertDelivery]:
+def next_message(
+    due: Sequence[AlertDelivery], *, sent: Sequence[datetime], quiet: QuietHours, now: datetime
+) -> list[AlertDelivery]:
     """Return the deliveries that the next message to their channel carries, none where all of them wait.
 
-    Each has a message of its own, the urgent first, while there is room among the messages of ten minutes (``sent``
-    were); what does not fit goes together. Closed trades and summaries wait in quiet hours.
+    Each has a message of its own, in the order of ``due``, while there is room among the messages of ten minutes
+    (``sent`` is when they went); what does not fit goes together. Closed trades and summaries wait in quiet hours.
     """
     urgent = [row for row in due if row.alert.kind not in PATIENT]
     patient = [] if quiet.holds(now) else [row for row in due if row.alert.kind in PATIENT]
     for rows, messages_max in ((urgent, MESSAGES_MAX), (patient, PATIENT_MAX)):
-        room = messages_max - sent
+        room = messages_max - len(sent)
         if rows and room > 0:
             return list(rows[:1] if len(rows) <= room else _together(rows))
-    return []
+    return list(_together(urgent)) if urgent and now - max(sent) >= FLOODED_EVERY else []
 
 
 def _together(rows: Sequence[AlertDelivery]) -> Sequence[AlertDelivery]:

@@ -16,7 +16,7 @@ from trading.alerts.messenger import FAILED, MessageOutcome, Messenger
 from trading.domain.quiet_hours import QuietHours
 from trading.models import Alert
 from trading.operations.deliver_alerts import queue_deliveries, settle_deliveries, take_deliveries
-from trading.queries.alerts import due_deliveries, messages_since
+from trading.queries.alerts import due_deliveries, messages_within
 from trading.transactions import reading
 
 DUE_MAX = 200
@@ -57,7 +57,7 @@ class Outbox:
                 continue
             with reading():
                 due = due_deliveries(channel.key, now=now, limit=DUE_MAX)
-                sent = messages_since(channel.key, now - WITHIN) if due else 0
+                sent = messages_within(channel.key, WITHIN, now=now) if due else []
             deliveries = next_message(due, sent=sent, quiet=quiet, now=now)
             keys = [row.pk for row in deliveries]
             if deliveries and take_deliveries(keys, now=now):

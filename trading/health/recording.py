@@ -107,6 +107,7 @@ def store(now: datetime) -> State:
         opened = wiring.open_store(ask_seconds=faults.ANSWER_SECONDS)
         latency = opened.ping()
         damages, lost = opened.damages(), opened.lost()
+        is_without_minutes = opened.name == "influx" and not opened.keeps_minutes()
         behind = _unarchived(now) or _unremoved(opened, now)
     except StoreUnavailable as error:
         return faults.BY_KEY[f"store/{error.code}"].state(str(error))
@@ -117,7 +118,7 @@ def store(now: datetime) -> State:
     detail = f"{opened.label}: a read takes {latency:.0f} ms."
     if lost:
         detail += f" {display.count(lost)} rows were lost with damaged files that were given up."
-    if opened.name == "influx" and not opened.keeps_minutes():
+    if is_without_minutes:
         detail += " One-minute candles are not kept: `manage.py setup_influx` makes their bucket."
     return State(OK, "", detail, latency_ms=latency)
 

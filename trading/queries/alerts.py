@@ -44,6 +44,7 @@ class AlertRow(TypedDict):
 
 
 GIVEN_UP_WITHIN = timedelta(days=1)
+URGENT = (Alert.Kind.FAULT, Alert.Kind.NOT_FLAT)  # what goes first
 PATIENT = (Alert.Kind.TRADE, Alert.Kind.SUMMARY)  # what can wait, as in quiet hours
 NEVER_OVER = (Alert.Kind.NOTE, Alert.Kind.SUMMARY, Alert.Kind.TRADE, Alert.Kind.TEST)  # told once, and that was it
 
@@ -101,23 +102,27 @@ def lasting_faults(prefix: str) -> list[str]:
 
 
 def due_deliveries(channel: str, *, now: datetime, limit: int) -> list[AlertDelivery]:
-    """Return what is to be sent to a channel now, the oldest first, and what can wait behind all else; a recovery waits
-    until its alert has gone."""
+    """Return what is to be sent to a channel now: faults that begin, the rest, what can wait, of each the oldest first;
+    a recovery waits until its alert has gone."""
     raised = AlertDelivery.objects.filter(
         alert=OuterRef("alert"), channel=channel, is_recovery=False, state__in=(State.WAITING, State.SENDING)
     )
     rows = AlertDelivery.objects.filter(
         channel=channel, state__in=(State.WAITING, State.SENDING), next_try_at__lte=now
     ).exclude(Q(is_recovery=True) & Exists(raised))
-    # However many trades wait for the end of quiet hours, a fault is among the first.
-    can_wait = Case(When(alert__kind__in=PATIENT, then=1), default=0)
-    return list(rows.select_related("alert__account").order_by(can_wait, "pk")[:limit])
+    # However many limits are crossed, faults over, or trades held back in quiet hours, a fault is among the first.
+    begins = Q(alert__kind__in=URGENT, is_recovery=False)
+    rank = Case(When(begins, then=0), When(alert__kind__in=PATIENT, then=2), default=1)
+    return list(rows.select_related("alert__account").order_by(rank, "pk")[:limit])
 
 
-def messages_since(channel: str, since: datetime) -> int:
-    """Return how many messages a channel got since; alerts that were sent together are one."""
-    rows = AlertDelivery.objects.filter(channel=channel, state=State.SENT, sent_at__gt=since)
-    return rows.values("sent_at").distinct().count()
+def messages_within(channel: str, period: timedelta, *, now: datetime) -> list[datetime]:
+    """Return when a channel got each message of the last ``period``; alerts that were sent together are one.
+
+    What a clock that was set back calls the future does not count: it would hold messages back until then.
+    """
+    rows = AlertDelivery.objects.filter(channel=channel, state=State.SENT, sent_at__gt=now - period, sent_at__lte=now)
+    return [moment for moment in rows.order_by("sent_at").values_list("sent_at", flat=True).distinct() if moment]
 
 
 def given_up(*, now: datetime) -> list[str]:

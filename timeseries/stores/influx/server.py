@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 
-from influxdb_client import AuthorizationsService, Dialect, InfluxDBClient, WriteService
+from influxdb_client import AuthorizationsService, Bucket, Dialect, InfluxDBClient, WriteService
 from influxdb_client.rest import ApiException
 from urllib3.exceptions import HTTPError
 
@@ -128,25 +128,32 @@ class InfluxServer:
             return str(service.post_authorizations(authorization_post_request=request).token)
 
     def retention_seconds(self, bucket: str) -> int | None:
-        """Return the bucket's retention; None when there is none, or the token may not ask."""
-        try:
-            with faults(), whole_request(self._ask_seconds or self._write_seconds):
-                answer = self.client.buckets_api().find_bucket_by_name(bucket)
-        except (StoreUnavailable, InvalidValue):
-            return None
+        """Return the bucket's retention; None when there is none, or the token may not ask. Raises StoreUnavailable."""
+        answer = self._find_bucket(bucket)
         rules = answer.retention_rules if answer else []
         return next((rule.every_seconds for rule in rules if rule.every_seconds), None)
 
     def has_bucket(self, name: str) -> bool:
-        """Tell whether there is a bucket of this name for this token. Raises StoreUnavailable where nobody answers."""
-        with faults(), whole_request(self._ask_seconds or self._write_seconds):
-            try:
-                bucket = self.client.buckets_api().find_bucket_by_name(name)
-            except ApiException as error:
-                if not error.status:
-                    raise
-                return False
+        """Tell whether there is a bucket of this name for this token. Raises StoreUnavailable."""
+        bucket = self._find_bucket(name)
         return bucket is not None and bucket.name == name
+
+    def _find_bucket(self, name: str) -> Bucket | None:
+        """Return the bucket of this name, None where this token sees none. Raises StoreUnavailable.
+
+        A server that cannot tell now has not said that there is none: who took it for that would leave candles out.
+        """
+        try:
+            with faults(), whole_request(self._ask_seconds or self._write_seconds):
+                return self.client.buckets_api().find_bucket_by_name(name)
+        except (StoreMisconfigured, InvalidValue):
+            return None
+        except (TypeError, AttributeError, ValueError) as error:
+            # An answer that ends within its head counts as whole, with an empty body: the client falls over that.
+            raise StoreUnavailable(
+                f"InfluxDB broke its answer off, or another server answers ({type(error).__name__}).",
+                hint="It is asked again; if it stays so, correct INFLUXDB_V2_URL.",
+            ) from error
 
 
 @contextmanager

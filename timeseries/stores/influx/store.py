@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from timeseries.errors import QueryTimeout, StoreMisconfigured, StoreUnavailable, WrongLanguage
+from timeseries.errors import InvalidValue, QueryTimeout, StoreMisconfigured, StoreUnavailable, WrongLanguage
 from timeseries.measurements import Measurement, PointBatch
 from timeseries.stores.base import QUERY_SECONDS, CandleFault, Damage, FirstPoint, Parameter, PointQuery, Refusal
 from timeseries.stores.influx import read as influx_read
@@ -304,7 +304,10 @@ class InfluxStore:
     def ping(self) -> float:
         """Return the milliseconds of a small real read."""
         started = time.perf_counter()
-        self.server.ask("from(bucket: bucket) |> range(start: -1s) |> limit(n: 1)", {"bucket": self.bucket})
+        try:
+            self.server.ask("from(bucket: bucket) |> range(start: -1s) |> limit(n: 1)", {"bucket": self.bucket})
+        except InvalidValue as error:  # nobody who asks is at fault: the question is ours
+            raise StoreMisconfigured(str(error), hint="Look for a proxy before InfluxDB.") from error
         return (time.perf_counter() - started) * 1000
 
 
