@@ -316,7 +316,18 @@ def test_an_account_is_removed_from_the_archive_too(tmp_path: Path, bucket: Obje
     store.write(batch([(tags, OPEN + SECOND, {"kind": "price", "close": 5.0})], first=121))
     archive_of(store).run(now=NOW, keep_local_days=8)
     assert "other" in there(bucket)["account"].to_pylist()
-    store.delete_account("other")
+    remove, refused = care.delete_account, list[str]()
+
+    def removed(*arguments: object) -> None:
+        with pytest.raises(StoreUnavailable) as caught:  # its pass would drop again what was brought back
+            archive_of(desk(tmp_path, bucket)).run(now=NOW, keep_local_days=8)
+        refused.append(caught.value.message)
+        remove(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(care, "delete_account", removed)
+        store.delete_account("other")
+    assert set(refused) == {"Another process works on the archive."}
     assert set(there(bucket)["account"].to_pylist()) == {"main"}
     assert (len(there(bucket)), len(store.read(EVERYTHING))) == (120, 120)
     store.delete_account("main")
@@ -425,6 +436,17 @@ def test_a_log_that_is_made_anew_keeps_what_is_archived(tmp_path: Path, place: O
     for damage in again.damages():
         again.drop(damage)
     assert again.read(EVERYTHING).to_pylist() == points
+
+
+def test_each_commit_of_a_day_names_it(tmp_path: Path, place: ObjectStore) -> None:
+    store = desk(tmp_path, place)
+    fill(store)
+    archive_of(store).run(now=NOW, keep_local_days=None)
+    store.write(batch(prices("A", [OPEN + DAY + 3600 * SECOND], [7.0]), first=121))  # late, on Tuesday
+    archive_of(store).run(now=NOW, keep_local_days=None)
+    named = DeltaTable(f"{place.url}/ticks").transaction_version
+    versions = [named(f"velox/{day}") for day in (MONDAY, TUESDAY, MONDAY + timedelta(days=2))]
+    assert versions == [1, 4, 3]
 
 
 def test_two_processes_of_a_folder_that_begin_at_once_know_it_by_one_name(

@@ -202,18 +202,17 @@ class Archive:
                     self._list(table, lambda _: True, joining=as_archived(files), anew=True)
             return sum(len(files) for _, files in adopted)
 
-    def withdraw(self, account: str) -> None:
-        """Bring the days that can hold an account's points back here, where they can be taken out."""
+    @contextmanager
+    def clearing(self, account: str) -> Iterator[None]:
+        """Bring the days that can hold an account's points back here, where they are taken out within; then copy those
+        days again that the archive has otherwise. No pass drops them meanwhile."""
         with self._alone():
+            self._probe()
             for table, _ in self._made():
                 for row in _archived(table.snapshot()).to_pylist():
                     if Bounds(row.get("min.account"), row.get("max.account")).admits(account):
                         self._restore(table, row["partition.day"])
-
-    def follow(self) -> None:
-        """Copy those days again that the archive has otherwise than they are here: after points were taken out."""
-        with self._alone():
-            self._probe()
+            yield
             for table, archive in self._made():
                 archive.look()
                 for day, copies in sorted(_by_day(archive.files()).items()):

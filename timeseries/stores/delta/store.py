@@ -300,13 +300,10 @@ class DeltaStore:
 
     def delete_account(self, account: str) -> None:
         """Remove every point of the account, in all measurements and in the archive."""
-        if self.archive is not None:
-            self.archive.withdraw(account)
-        with engine(), self.candles.changing_ticks(account=account):
+        archive = nullcontext() if self.archive is None else self.archive.clearing(account)
+        with archive, engine(), self.candles.changing_ticks(account=account):
             for name, table in self.writers.items():
                 delta_care.delete_account(self.engine, table, self.inspectors[name], account)
-        if self.archive is not None:
-            self.archive.follow()
 
     def days_ahead(self, *, now: int) -> int:
         """Return by how many days ``now`` (ns UTC) is ahead of what is stored, from where the retention counts back."""
