@@ -242,6 +242,19 @@ def test_a_token_that_asks_too_fast_is_told_to_wait() -> None:
         bucket.admit(token, 10, now=4.0)  # a clock that goes back gives nothing
 
 
+def test_it_is_told_over_http_for_how_long_while_another_token_has_its_own_rate(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.VELOX_API_REQUESTS_PER_SECOND = 1 / 600
+    monkeypatch.setattr(access, "BURST_SECONDS", 1200.0)
+    fast, other = caller("record"), caller("read")
+    assert [fast.post("positions", OPENING)[0] for _ in range(3)] == [200, 200, 429]
+    refused = fast.client.post(ROOT + "signals", "{}", content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert 300 < int(refused["Retry-After"]) <= 600
+    assert other.get("positions")[0] == 200
+
+
 def test_every_error_has_a_status() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.VeloxError)]
     assert len(kinds) > 20

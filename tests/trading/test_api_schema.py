@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+import structlog
 from django.test import Client
 
 from tests import page_desk
@@ -58,7 +59,9 @@ def test_the_reference_lists_every_call_and_holds_nothing_that_the_policy_forbid
 
 
 @pytest.mark.usefixtures("ledger", "alone")
-def test_its_examples_in_their_order_are_answered_by_any_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_examples_in_their_order_are_answered_by_any_desk_and_leave_who_asked_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(desk, "_facades", {})
     program = caller("read", "record", "operate")
     named = {call["operationId"]: (method, ROOT + path.removeprefix(ROOT), call) for method, path, call in calls()}
@@ -72,8 +75,12 @@ def test_its_examples_in_their_order_are_answered_by_any_desk(monkeypatch: pytes
         body = call["requestBody"]["content"][kind]["example"] if kind else b""
         body = body if isinstance(body, str | bytes) else json.dumps(body)
         address = f"{path}?{urlencode(given, doseq=True)}"
-        answer = program.client.generic(method, address, body, content_type=kind or "application/json")
+        with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+            answer = program.client.generic(method, address, body, content_type=kind or "application/json")
         assert answer.status_code == 200, (address, answer.content)
         assert call["operationId"] != "process_ticks" or answer.json()["accepted"] == 1
+        audit = {line["event"]: (line.get("caller"), line.get("account")) for line in lines}
+        assert audit["request_finished"] == ("main read record operate", "main"), address
+        assert call["operationId"] != "process_ticks" or audit["ticks were recorded"] == audit["request_finished"]
     whole = program.get("trade/whole?trade_id=T1")[1]
     assert whole["trade"]["state"] == "CLOSED" and len(whole["fills"]) == 3 and len(whole["stops"]) == 1

@@ -6,9 +6,11 @@ import http.client
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from tests.waiting import until
 from timeseries.measurements import TICKS
 from timeseries.recording.marked import MarkedStream
 from timeseries.spool.folder import Spool
-from trading.api import access, desk, tick_application
+from trading.api import access, desk, tick_application, tick_batches
 from trading.models import TokenScope
 from trading.operations.make_token import make_token
 from trading.operations.revoke_token import revoke_token
@@ -105,6 +107,17 @@ def test_a_server_that_is_killed_in_the_midst_of_batches_has_every_row_once(
     server: ApiServer, secret: str, settings: Any
 ) -> None:
     killed_in_the_midst(server, secret, int(os.environ.get("VELOX_API_KILLS", "10")), settings)
+
+
+def test_a_batch_of_the_greatest_length_is_read_through_little_memory(server: ApiServer, secret: str) -> None:
+    row = b'{"symbol": "TCS", "timestamp": 0, "note": "' + b"x" * 60_000 + b'"}\n'
+    rows = tick_batches.BATCH_BYTES_MAX // len(row)
+    answers, peaks = [], []
+    for sequence, count in enumerate((1, rows)):
+        answers.append(server.post(f"/api/v1/ticks?stream=s&sequence={sequence}", row * count, secret, NDJSON))
+        peaks.append(int(re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server.pid}/status").read_text())[1]) << 10)
+    assert (answers[1][0], json.loads(answers[1][1])["rows"]) == (200, rows)
+    assert peaks[1] - peaks[0] < rows * len(row) / 2
 
 
 def message(batch: int, rows: int = 1000) -> bytes:
