@@ -2,7 +2,7 @@
 
 The broker is that of the tests. A consumer's seconds have its client in them, its joining of the group, reading of the
 messages, marks and records; the reference has its rows decoded already. What marks cost is measured on messages that
-are in memory: what a consumer does beside would hide it.
+are in memory: what a consumer does beside would hide it. Decision 32 says what a JSON message's CPU goes into.
 """
 
 from __future__ import annotations
