@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.postgres_node import Node, nodes
 from tests.trading.asked_desk import AskedDesk, open_one
@@ -83,6 +84,16 @@ class Failover:
     def end(self) -> None:
         for writer in self.writers:
             writer.end()
+
+    def write_to_the_old_one(self) -> dict[str, Any]:
+        """Start the old primary, which takes writes beside the new one, and let a desk that finds it first write there;
+        return its answer. Raises: AssertionError where that is written."""
+        self.primary.start()
+        before = self.primary.ask(TRADES)
+        with AskedDesk(self.env) as desk:
+            answer = open_one(desk, "on the old one")
+        assert self.primary.ask(TRADES) == before
+        return answer
 
     @property
     def acknowledged(self) -> set[str]:

@@ -39,7 +39,8 @@ def fail_over(template: Node, folder: Path, *, must_have: bool) -> list[tuple[st
         code, proof = desk.manage("verify_ledger")
         assert code == 0, proof["differences"]
         assert not (must_have and lost), f"{lost} trades that a synchronous standby had confirmed are lost"
-        failover.primary.start()
+        refused = failover.write_to_the_old_one()
+        assert refused.get("code") == "ledger_read_only", refused
         failover.primary.stop()
         failover.primary.rewind(failover.standby)
         failover.primary.follow(failover.standby, must_have=must_have)
@@ -49,6 +50,7 @@ def fail_over(template: Node, folder: Path, *, must_have: bool) -> list[tuple[st
                 f"{kind}: seconds from the order to promote to the first acknowledged call (mark {FIRST_SECONDS_MAX})",
                 f"{failover.seconds():.1f}",
             ),
+            (f"{kind}: the old primary, writable beside the new one, for a desk that finds it first", "refused"),
             (f"{kind}: `verify_ledger` on the new primary, pg_rewind of the old one", "proved, follows"),
         ]
 

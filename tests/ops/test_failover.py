@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.ops.failover import Failover, failing_over, migrated
+from tests.ops.failover import failing_over, migrated
 from tests.postgres_node import Node, nodes
 from tests.trading.asked_desk import AskedDesk, open_one
 from tests.waiting import until
@@ -48,7 +48,7 @@ def test_with_a_synchronous_standby_nothing_acknowledged_is_lost_and_the_old_pri
         assert failover.lost() == set()
         code, proof = failover.writers[0].desk.manage("verify_ledger")
         assert (code, proof["restores"]) == (0, []), proof["differences"]
-        old = refused_old_primary(failover)
+        old = failover.write_to_the_old_one()
         failover.primary.stop()
         failover.primary.rewind(failover.standby)
         failover.primary.follow(failover.standby, must_have=True)
@@ -56,16 +56,6 @@ def test_with_a_synchronous_standby_nothing_acknowledged_is_lost_and_the_old_pri
         assert failover.primary.ask("SELECT pg_is_in_recovery()") == [(True,)]
     assert old["code"] == "ledger_read_only"
     assert "an old primary (timeline 1): the ledger went on at timeline 2" in str(old["error"])
-
-
-def refused_old_primary(failover: Failover) -> dict[str, Any]:
-    """Start the old primary beside the new one, and let a desk that finds it first write there."""
-    failover.primary.start()
-    count = failover.primary.ask("SELECT count(*) FROM trading_trade")
-    with AskedDesk(failover.env) as desk:
-        refused = open_one(desk, "on the old one")
-    assert failover.primary.ask("SELECT count(*) FROM trading_trade") == count
-    return refused
 
 
 def test_what_an_asynchronous_standby_lacked_is_stated_and_told_by_a_note(
