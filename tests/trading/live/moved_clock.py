@@ -6,6 +6,7 @@ The file's eight bytes are how many ns the clock is ahead of the system's. The c
 from __future__ import annotations
 
 import mmap
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -26,5 +27,4 @@ if __name__ == "__main__":
     # Before anything is imported that keeps the function.
     time.time_ns = lambda: system_ns() + AHEAD.unpack(ahead)[0]
     time.time = lambda: time.time_ns() / 10**9
-    main = __import__("velox_site.__main__", fromlist=["main"]).main
-    main()
+    runpy.run_module("velox_site", run_name="__main__")
