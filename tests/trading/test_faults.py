@@ -77,6 +77,14 @@ def test_an_influxdb_whose_answers_break_off_or_that_refuses_every_question_is_t
         expect(faults.STORE_MISCONFIGURED, None)
 
 
+def test_a_ledger_that_cannot_be_written_is_one_fault_though_nobodys_beat_is_taken(room: Room) -> None:
+    MAKERS[faults.DUTY_UNHELD.key](room)
+    expect(faults.DUTY_UNHELD, None)
+    MAKERS[faults.LEDGER_BUSY.key](room)
+    expect(faults.LEDGER_BUSY, None)
+    assert report(now=datetime.now(UTC))["parts"]["duties"]["status"] == "off"
+
+
 def test_what_looks_like_a_fault_and_is_none(room: Room) -> None:
     room.recorder(source="broker")
     for hour, day in ((15, 18), (5, 17)):  # 20:30 on a Monday, and a Sunday

@@ -100,10 +100,12 @@ def look(*, now: datetime) -> HealthLook:
     lags: list[Lag] | None = None
     ahead_seconds: float | None = None
     facts_waiting: int | None = None
+    is_writable = True
 
     def check_ledger() -> State:
-        nonlocal compared
+        nonlocal compared, is_writable
         state, compared = ledger.ledger(now)
+        is_writable = state.code not in (faults.LEDGER_BUSY.code, faults.LEDGER_READ_ONLY.code)
         return state
 
     def check_intake() -> State:
@@ -140,7 +142,8 @@ def look(*, now: datetime) -> HealthLook:
         "disk": recording.disk,
         "logs": recording.logs,
         "alerts": lambda: alerts.alerts(now),
-        "duties": lambda: on_duty.duties() if compared else NOT_ASKED,
+        # A ledger that cannot be written takes no holder's beat either: that is one fault, and not two.
+        "duties": lambda: on_duty.duties() if compared and is_writable else NOT_ASKED,
     }
     if settings.VELOX_RECORDER_ELSEWHERE:
         checks |= dict.fromkeys(OF_THE_RECORDER, lambda: HELD)
