@@ -40,7 +40,7 @@ RUNS: list[tuple[list[str], dict[str, str]]] = [
     (["tests.lab.chaos_memory"], {}),
     (["tests.lab.chaos_motifs"], {}),
     (["tests.ops.flux_language"], {}),
-    (["tests.ops.chaos_prometheus"], {}),
+    ([*LONG, "-s", "tests/ops/chaos_prometheus.py"], {}),
     ([*LONG, "tests/trading/chaos_fault_seconds.py"], {}),
     ([*LONG, "tests/trading/test_watch_killed.py"], {"VELOX_WATCH_KILLS": "300"}),
 ]
