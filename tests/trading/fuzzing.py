@@ -2,7 +2,8 @@
 
 One of the three scopes may be let in, and its answer is what schemathesis judges. The application answers in this
 process, as `make serve` serves it but for the socket; with VELOX_FUZZ_SERVED a server answers. A token that is refused
-is refused before anything else is looked at, so VELOX_FUZZ_REFUSALS bounds how often each call is asked by one.
+is refused before anything else is looked at, so VELOX_FUZZ_REFUSALS bounds how often each call is asked by one. With
+VELOX_FUZZ_OF_EACH each call has so many random requests as it lacks of that number after its examples and coverage.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import hypothesis
 import pyarrow as pa
 import schemathesis.cli
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from schemathesis.config import ProjectConfig
+from schemathesis.schemas import APIOperation
 from schemathesis.transport.serialization import Binary
 from urllib3 import HTTPHeaderDict, HTTPResponse
 
@@ -34,8 +38,10 @@ CALLS, SCHEMA = "/api/v1/", "/api/v1/openapi.json"
 BOOK = json.loads(os.environ["VELOX_FUZZ_BOOK"])
 TOKENS = dict(zip(SCOPES, BOOK["secrets"], strict=True))
 REFUSALS = int(os.environ.get("VELOX_FUZZ_REFUSALS", "1000000"))
+OF_EACH, RANDOM_MIN = int(os.environ.get("VELOX_FUZZ_OF_EACH", "0")), 10
 TABLE = pa.table({"symbol": ["RELIANCE"], "ltp": [2450.05], "timestamp": [1_710_493_202 * 10**9]})
 Send = Callable[..., Response]
+SettingsOf = Callable[..., hypothesis.settings]
 answered: Counter[tuple[str, str, int]] = Counter()  # by call, scope and status
 opened_by: dict[str, str] = {}  # of each call the scope that is let in
 loop = asyncio.new_event_loop()
@@ -75,6 +81,22 @@ def as_bytes(_context: schemathesis.SerializationContext, text: str | Binary) ->
             stream.write_table(TABLE)
         return sink.getvalue()
     return text.data if isinstance(text, Binary) else str(text).encode("utf-8", "surrogatepass")
+
+
+def for_so_many(settings_of: SettingsOf) -> SettingsOf:
+    """Return what gives a call the settings of a phase, with as many random requests as it lacks."""
+
+    def settings(
+        config: ProjectConfig, *, operation: APIOperation | None = None, phase: str | None = None, **options: bool
+    ) -> hypothesis.settings:
+        settings = settings_of(config, operation=operation, phase=phase, **options)
+        if operation is None or phase != "fuzzing":
+            return settings
+        label, counts = operation.label, answered.items()
+        asked = sum(count for (call, scope, _), count in counts if call == label and scope != "refused")
+        return hypothesis.settings(settings, max_examples=max(OF_EACH - asked, RANDOM_MIN))
+
+    return settings
 
 
 def by_each_scope(send: Send) -> Send:
@@ -154,6 +176,8 @@ if __name__ == "__main__":
         summon.summon = lambda: None
         HTTPAdapter.send = in_this_process
     HTTPAdapter.send = by_each_scope(HTTPAdapter.send)
+    if OF_EACH:
+        ProjectConfig.get_hypothesis_settings = for_so_many(ProjectConfig.get_hypothesis_settings)
     gc.freeze()
     atexit.register(gc.unfreeze)  # else libraries of C++ complain at the end that nobody freed them
     atexit.register(tell, Path("answered.json"))
