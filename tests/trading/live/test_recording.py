@@ -24,7 +24,7 @@ NS = 10**9
 NOW = int(time.time()) - 60
 
 
-def take(recorder: FeedRecorder, frame: bytes, second: int) -> None:
+def take(recorder: FeedRecorder, frame: bytes | str, second: int) -> None:
     recorder.take(kite.decode(frame, LISTING), (NOW + second) * NS)
 
 
@@ -42,6 +42,19 @@ def test_damage_is_told_once_a_minute_and_counted_always(monkeypatch: pytest.Mon
             take(recorder, b"\x00\x01\x00", second)
     assert recorder.damaged == {"cut": 125}
     assert [line["cut"] for line in lines] == [1, 60, 60]
+
+
+def test_what_the_broker_says_to_a_person_is_told_and_the_same_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(recording, "_log", SimpleNamespace(warning=lambda _, **words: lines.append(words)))
+    with DataManager(source="kite") as dm:
+        recorder = FeedRecorder(dm, "kite")
+        for second in range(125):
+            words = "no more than 3000" if second == 30 else "x" * 300 if second == 31 else "too many requests"
+            take(recorder, f'{{"type":"error","data":"{words}"}}', second)
+    assert recorder.left_out == {"no_point": 125}
+    told = [line["remark"] for line in lines]
+    assert told == ["too many requests", "no more than 3000", "x" * 200, *["too many requests"] * 2]
 
 
 def test_a_clock_that_is_set_back_silences_no_warning_and_turns_no_gap_round(monkeypatch: pytest.MonkeyPatch) -> None:

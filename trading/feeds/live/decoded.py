@@ -50,13 +50,14 @@ Listing = Mapping[FeedKey, FeedInstrument]
 @dataclass(slots=True)
 class Decoded:
     """One frame decoded. ``damaged`` and ``left_out`` count packets by reason, ``unknown_fields`` fields of a message
-    that the published layout does not have."""
+    that the published layout does not have; ``remark`` is what the broker says to a person."""
 
     ticks: list[tuple[str, Quote]] = field(default_factory=list)
     orders: list[Mapping[str, JSON]] = field(default_factory=list)
     damaged: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)
     unknown_fields: int = 0
+    remark: str = ""
     has_timeless: bool = False  # whether a quote has no time of its own
 
     def add(

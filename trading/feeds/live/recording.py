@@ -77,6 +77,8 @@ class FeedRecorder:
     _awaited: set[str] = field(default_factory=set)  # symbols of which a new subscription has told nothing yet
     _cut: tuple[int, str] | None = None
     _logged_ns: int = 0
+    _remark: str = ""
+    _remarked_ns: int = 0
     _unlogged: Counter[str] = field(default_factory=Counter)
 
     def know(self, symbols: list[str]) -> None:
@@ -116,6 +118,8 @@ class FeedRecorder:
             self.orders += 1
             if self.take_order is not None:
                 self.take_order(order)
+        if decoded.remark:
+            self._tell(decoded.remark, received_ns)
         self.unknown_fields += decoded.unknown_fields
         if decoded.left_out:
             self.left_out.update(decoded.left_out)
@@ -126,6 +130,12 @@ class FeedRecorder:
             self._logged_ns = received_ns
             _log.warning("messages of a feed could not be taken", feed=self.feed, **self._unlogged)
             self._unlogged.clear()
+
+    def _tell(self, remark: str, received_ns: int) -> None:
+        """Log what the broker says, such as that it takes no more instruments; the same again once a minute."""
+        if remark != self._remark or not 0 <= received_ns - self._remarked_ns < _LOG_EVERY_NS:
+            self._remark, self._remarked_ns = remark, received_ns
+            _log.warning("the broker says", feed=self.feed, remark=remark)
 
     def counts(self) -> FeedCounts:
         """Return what became of all messages so far."""
